@@ -1,1 +1,26 @@
-//! Placeholder.
+//! The format of a recorded run, and the words everything else is said in.
+//!
+//! A run is a directory: `run.json` (what was planned, on what machine, under which
+//! configuration of every engine) and `samples.ndjson` (every raw sample and every trial's
+//! outcome, a line each, appended as they are taken). Nothing here computes: analysis is a
+//! pure function of what this crate reads back.
+//!
+//! # Layout
+//!
+//! - [`words`]: boundaries, metrics, units, target and workload ids
+//! - [`run`]: the types of `run.json`
+//! - [`line`]: the types of a line of `samples.ndjson`
+//! - [`writer`]: appends to a run directory
+//! - [`reader`]: reads one back, truncated or not
+
+pub mod line;
+pub mod reader;
+pub mod run;
+pub mod words;
+pub mod writer;
+
+pub use line::{FailureKind, Line, Outcome, OutcomeLine, SampleLine};
+pub use reader::{ReadError, Recorded};
+pub use run::Run;
+pub use words::{Boundary, Metric, Nanoseconds, Step, Suite, TargetId, Unit, WorkloadId};
+pub use writer::{RunWriter, WriteError};

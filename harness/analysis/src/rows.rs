@@ -1,0 +1,65 @@
+//! The rows of `plimsoll.report/1`: what a run says, one number and its interval a row.
+
+use plimsoll_record::{Boundary, Metric, Suite, TargetId, Unit, WorkloadId};
+use serde::{Deserialize, Serialize};
+
+/// The schema of [`Report`].
+pub const SCHEMA: &str = "plimsoll.report/1";
+
+/// Every row of one or more runs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Always [`SCHEMA`] when written by this version.
+    pub schema: String,
+    /// A row per suite, workload, target, boundary and metric.
+    pub rows: Vec<Row>,
+}
+
+/// One number of a report, with what it rests on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// The question.
+    pub suite: Suite,
+    /// The program.
+    pub workload: WorkloadId,
+    /// What was measured.
+    pub target: TargetId,
+    /// Where the clock started and stopped.
+    pub boundary: Boundary,
+    /// What was measured there.
+    pub metric: Metric,
+    /// The unit of every value of this row.
+    pub unit: Unit,
+    /// Median over trials of the trials' medians; absent unless `status` is `ok`.
+    pub median: Option<f64>,
+    /// Bootstrap 95 % interval of `median` over trials, `[low, high]`.
+    pub ci95: Option<[f64; 2]>,
+    /// 99th percentile over samples, where there are enough of them to carry it.
+    pub p99: Option<f64>,
+    /// Smallest sample.
+    pub min: Option<f64>,
+    /// Largest sample.
+    pub max: Option<f64>,
+    /// Trials that count.
+    pub trials: u32,
+    /// Samples that count.
+    pub samples: u32,
+    /// Whether the row holds a number.
+    pub status: Status,
+    /// What a reader must know of this row.
+    pub note: Option<String>,
+}
+
+/// Whether a row holds a number, and if not why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// Measured, output verified.
+    Ok,
+    /// The target cannot do this.
+    Unsupported,
+    /// Tried and failed in every trial.
+    Failed,
+    /// The guest's output was wrong: no number counts.
+    WrongOutput,
+}

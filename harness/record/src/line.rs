@@ -1,0 +1,98 @@
+//! A line of `samples.ndjson`: one sample, or the outcome that closes one trial.
+//!
+//! Samples of a trial stand before its outcome. Samples without an outcome belong to a trial
+//! that was interrupted: they are kept in the file and left out of analysis.
+
+use serde::{Deserialize, Serialize};
+
+use crate::words::{Boundary, Metric, Unit};
+
+/// One line of `samples.ndjson`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum Line {
+    /// One measured value.
+    Sample(SampleLine),
+    /// How one trial ended.
+    Outcome(OutcomeLine),
+}
+
+/// One measured value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SampleLine {
+    /// Index of the trial in the plan.
+    pub trial: u32,
+    /// Which try at that trial this is; a resumed run tries an interrupted trial again.
+    pub attempt: u32,
+    /// Where the clock started and stopped.
+    pub boundary: Boundary,
+    /// What was measured.
+    pub metric: Metric,
+    /// Repetition inside the trial's process, from 0.
+    pub iteration: u32,
+    /// The value, in `unit`.
+    pub value: u64,
+    /// The value's unit.
+    pub unit: Unit,
+}
+
+/// How one trial ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutcomeLine {
+    /// Index of the trial in the plan.
+    pub trial: u32,
+    /// Which try at that trial this is.
+    pub attempt: u32,
+    /// Nanoseconds from the start of the run (or of its resumption) to the start of the trial.
+    pub started_ns: u64,
+    /// Nanoseconds the whole trial took, the harness's share included.
+    pub took_ns: u64,
+    /// What came of it.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+}
+
+/// What came of a trial.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "status", rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Measured, and the guest's output was the expected one.
+    Ok,
+    /// The target says it cannot do this.
+    Unsupported {
+        /// Why, in the adapter's words.
+        reason: String,
+    },
+    /// Not measured: a crash, a missed deadline, garbage on the pipe, a failed start.
+    Failed {
+        /// What kind of failure.
+        kind: FailureKind,
+        /// What was tried, and what happened.
+        message: String,
+        /// The last lines of the adapter's or guest's standard error.
+        stderr: String,
+    },
+    /// Measured, but the guest's output was not the expected one: its samples do not count.
+    WrongOutput {
+        /// Where the output first differs from the expected one, in words.
+        message: String,
+    },
+}
+
+/// The kinds of failure a trial can end with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailureKind {
+    /// The process could not be started.
+    Start,
+    /// The process ended by a signal or closed its pipe in the middle.
+    Crashed,
+    /// It did not finish before its deadline and was killed.
+    Deadline,
+    /// What came over the pipe was not the protocol.
+    Protocol,
+    /// The adapter reported an error of the engine.
+    Engine,
+    /// Killed for using too much memory.
+    OutOfMemory,
+}

@@ -1,0 +1,198 @@
+//! The types of `run.json`: what was planned, on what, and under which configuration.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use crate::words::{Step, Suite, TargetId, WorkloadId};
+
+/// The schema that this version writes.
+pub const SCHEMA: &str = "plimsoll.run/1";
+
+/// One recorded `bench run`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// Always [`SCHEMA`] when written by this version.
+    pub schema: String,
+    /// The run's name: `<utc time>-<suite>`, also the name of its directory by default.
+    pub id: String,
+    /// The question that was asked.
+    pub suite: Suite,
+    /// Version of `bench` that made the run.
+    pub bench_version: String,
+    /// When the run was started, UTC.
+    #[serde(with = "time::serde::rfc3339")]
+    pub started: OffsetDateTime,
+    /// When it ended; absent while it is under way or if it was interrupted.
+    #[serde(with = "time::serde::rfc3339::option", default)]
+    pub ended: Option<OffsetDateTime>,
+    /// The command line that makes this run again, seed included.
+    pub command: Vec<String>,
+    /// Seed of the trial order and of the bootstrap.
+    pub seed: u64,
+    /// Whether the run was asked to be the smallest honest one.
+    pub quick: bool,
+    /// The machine.
+    pub environment: Environment,
+    /// What makes this machine noisy, looked at before the first trial.
+    pub preflight: Vec<PreflightNote>,
+    /// The fairness ledger: every target, exactly as it was configured.
+    pub targets: Vec<TargetRecord>,
+    /// Every workload, with its hashes.
+    pub workloads: Vec<WorkloadRecord>,
+    /// What of the asked-for was left out, why, and the command that adds it.
+    pub left_out: Vec<LeftOut>,
+    /// Every trial, in the order of execution.
+    pub plan: Vec<TrialPlan>,
+}
+
+/// One planned trial: one fresh process or container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrialPlan {
+    /// Position in the plan, from 0; samples refer to it.
+    pub index: u32,
+    /// The block of the plan: each block holds every (target, workload, step) once, shuffled.
+    pub block: u32,
+    /// What is measured.
+    pub target: TargetId,
+    /// Which program.
+    pub workload: WorkloadId,
+    /// Which procedure.
+    pub step: Step,
+    /// Most iterations inside the trial's process.
+    pub iterations: u32,
+    /// Time after which no further iteration is begun, nanoseconds.
+    pub budget_ns: u64,
+}
+
+/// The machine that a run was made on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Environment {
+    /// Kernel name and release, as uname gives them.
+    pub kernel: String,
+    /// Distribution, as os-release gives it.
+    pub os: String,
+    /// Processor model, as /proc/cpuinfo gives it.
+    pub cpu_model: String,
+    /// Logical processors this process may use.
+    pub cpus: u32,
+    /// Memory of the machine in bytes.
+    pub memory_bytes: u64,
+    /// Whether the processor reports a hypervisor.
+    pub virtualised: bool,
+    /// Frequency governor, where the kernel has one.
+    pub governor: Option<String>,
+    /// Address space layout randomisation, /proc/sys/kernel/randomize_va_space.
+    pub aslr: Option<String>,
+    /// Transparent huge pages setting.
+    pub transparent_hugepages: Option<String>,
+    /// cgroup version: `v1`, `v2` or `hybrid`.
+    pub cgroup: String,
+    /// Anything else worth keeping, by name.
+    pub other: BTreeMap<String, String>,
+}
+
+/// Something that makes figures from this machine less certain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreflightNote {
+    /// What was looked at, for example `load average`.
+    pub subject: String,
+    /// What was found.
+    pub found: String,
+    /// Whether it is reason to doubt the figures.
+    pub severity: Severity,
+}
+
+/// How much a preflight finding matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// As it should be.
+    Good,
+    /// Worth knowing.
+    Note,
+    /// Reason to doubt small differences.
+    Noisy,
+}
+
+/// What kind of thing a target is.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum TargetKind {
+    /// A static native binary run as a process.
+    Native,
+    /// A WebAssembly engine.
+    Wasm,
+    /// A container.
+    Container,
+}
+
+/// One target as it was measured: a row of the fairness ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetRecord {
+    /// The target.
+    pub target: TargetId,
+    /// What kind of thing it is.
+    pub kind: TargetKind,
+    /// Engine name.
+    pub engine: String,
+    /// Exact engine version.
+    pub engine_version: String,
+    /// Adapter name and version.
+    pub adapter: String,
+    /// Every setting that matters, by name, in the adapter's words.
+    pub configuration: BTreeMap<String, String>,
+    /// The steps that the target can do.
+    pub steps: Vec<Step>,
+}
+
+/// One workload as it was measured.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkloadRecord {
+    /// The workload.
+    pub workload: WorkloadId,
+    /// One line on what it does.
+    pub title: String,
+    /// Language of its source.
+    pub language: String,
+    /// SHA-256 of its source files, hexadecimal.
+    pub source_sha256: String,
+    /// SHA-256 of the `.wasm`, hexadecimal.
+    pub wasm_sha256: String,
+    /// Bytes of the `.wasm`.
+    pub wasm_bytes: u64,
+    /// Toolchain that built the `.wasm`.
+    pub wasm_toolchain: String,
+    /// Toolchain that built the native binary, if one was built.
+    pub native_toolchain: Option<String>,
+    /// SHA-256 of the native binary, hexadecimal.
+    pub native_sha256: Option<String>,
+    /// SHA-256 of the expected output, hexadecimal.
+    pub expected_sha256: String,
+}
+
+/// Something that was left out of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// A target or workload id.
+    pub what: String,
+    /// Why it was left out.
+    pub why: String,
+    /// The command that adds it, where there is one.
+    pub remedy: Option<String>,
+    /// Whether it had been asked for: then the run cannot exit 0.
+    pub asked_for: bool,
+}

@@ -1,0 +1,296 @@
+//! The words of the house: what a boundary, a step, a metric and a target are called.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+        #[serde(transparent)]
+        pub struct $name(pub String);
+
+        impl $name {
+            /// The id as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(id: &str) -> Self {
+                Self(id.to_owned())
+            }
+        }
+    };
+}
+
+id! {
+    /// An engine in one configuration: `engine`, `engine/compiler` or `engine/compiler+label`.
+    ///
+    /// Labels name what departs from the engine's default, for example
+    /// `wasmtime/cranelift+pooling` or `wasmtime/cranelift+jit` (compiles at every start).
+    TargetId
+}
+id! {
+    /// One program compiled from one source for every target, for example `json`.
+    WorkloadId
+}
+
+impl TargetId {
+    /// The engine: what stands before the first `/` or `+`.
+    pub fn engine(&self) -> &str {
+        self.0.split(['/', '+']).next().unwrap_or_default()
+    }
+}
+
+/// A kind of question that a run answers.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Suite {
+    /// How long until an instance runs, boundary by boundary.
+    Coldstart,
+}
+
+impl Suite {
+    /// Every suite that `bench` can run.
+    pub const ALL: &'static [Suite] = &[Suite::Coldstart];
+
+    /// The suite's name as the command line spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Suite::Coldstart => "coldstart",
+        }
+    }
+}
+
+impl fmt::Display for Suite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Where a clock starts and stops. Cold start is a ladder of these, never one number.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+pub enum Boundary {
+    /// Instance requested to instance ready, compiled module in memory.
+    L0,
+    /// Artefact file to instance ready: deserialise or map ahead-of-time code, then L0.
+    L1,
+    /// `.wasm` bytes to instance ready: validate, compile, instantiate.
+    L2,
+    /// Spawn of a process (or start of a created container) to the first byte of guest output.
+    L3,
+    /// Spawn of a process (or create of a container) to its exit observed.
+    L4,
+    /// As L4, with removal of what was created.
+    L5,
+    /// As L5, with the artefact or image not yet where the engine looks for it.
+    L6,
+}
+
+impl Boundary {
+    /// The ladder from the bottom up.
+    pub const ALL: &'static [Boundary] = &[
+        Boundary::L0,
+        Boundary::L1,
+        Boundary::L2,
+        Boundary::L3,
+        Boundary::L4,
+        Boundary::L5,
+        Boundary::L6,
+    ];
+
+    /// `L0` to `L6`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Boundary::L0 => "L0",
+            Boundary::L1 => "L1",
+            Boundary::L2 => "L2",
+            Boundary::L3 => "L3",
+            Boundary::L4 => "L4",
+            Boundary::L5 => "L5",
+            Boundary::L6 => "L6",
+        }
+    }
+
+    /// From where to where, in one line.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Boundary::L0 => "instance requested to instance ready, compiled module in memory",
+            Boundary::L1 => "artefact file to instance ready (deserialise or map, instantiate)",
+            Boundary::L2 => ".wasm bytes to instance ready (validate, compile, instantiate)",
+            Boundary::L3 => {
+                "spawn of a process, or start of a created container, to first byte of guest output"
+            }
+            Boundary::L4 => "spawn of a process, or create of a container, to exit observed",
+            Boundary::L5 => "as L4, with removal of the container",
+            Boundary::L6 => "as L4/L5, with the artefact copied or the image loaded first",
+        }
+    }
+}
+
+impl fmt::Display for Boundary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Boundary {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Boundary::ALL
+            .iter()
+            .copied()
+            .find(|b| b.name() == text)
+            .ok_or_else(|| format!("{text:?} is no boundary; they are L0 to L6"))
+    }
+}
+
+/// What one trial does: one procedure that yields samples at one or more boundaries.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Step {
+    /// Compiled module in memory, instances made in a loop: L0.
+    Instantiate,
+    /// Artefact file loaded and instantiated in a loop: L1.
+    Load,
+    /// `.wasm` bytes compiled and instantiated in a loop: L2.
+    Compile,
+    /// One process or container from nothing to its end: L3, L4 and, where there is one, L5.
+    Process,
+    /// As [`Step::Process`] with the artefact copied, or the image loaded, first: L6.
+    Fresh,
+}
+
+impl Step {
+    /// Every step, in the order of the ladder.
+    pub const ALL: &'static [Step] = &[
+        Step::Instantiate,
+        Step::Load,
+        Step::Compile,
+        Step::Process,
+        Step::Fresh,
+    ];
+
+    /// The step's name as the protocol spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Step::Instantiate => "instantiate",
+            Step::Load => "load",
+            Step::Compile => "compile",
+            Step::Process => "process",
+            Step::Fresh => "fresh",
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// What was measured between a boundary's two ends.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Metric {
+    /// Elapsed time by CLOCK_MONOTONIC.
+    WallTime,
+    /// User and system time of the measured process and its waited-for children (wait4).
+    CpuTime,
+    /// L0 only: the whole cycle, instance requested, `_start` run to its end, instance gone or reset.
+    CycleTime,
+}
+
+impl Metric {
+    /// The metric's name as rows and samples spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Metric::WallTime => "wall_time",
+            Metric::CpuTime => "cpu_time",
+            Metric::CycleTime => "cycle_time",
+        }
+    }
+
+    /// The unit its values are in.
+    pub fn unit(self) -> Unit {
+        match self {
+            Metric::WallTime | Metric::CpuTime | Metric::CycleTime => Unit::Nanoseconds,
+        }
+    }
+}
+
+impl fmt::Display for Metric {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// The unit of a recorded value.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+pub enum Unit {
+    /// Nanoseconds.
+    #[serde(rename = "ns")]
+    Nanoseconds,
+}
+
+impl fmt::Display for Unit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unit::Nanoseconds => f.pad("ns"),
+        }
+    }
+}
+
+/// A duration in whole nanoseconds, as samples are recorded.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+)]
+#[serde(transparent)]
+pub struct Nanoseconds(pub u64);
+
+impl From<Duration> for Nanoseconds {
+    fn from(duration: Duration) -> Self {
+        // 584 years fit; a longer duration is a broken clock, not a measurement.
+        Nanoseconds(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX))
+    }
+}
+
+impl From<Nanoseconds> for Duration {
+    fn from(ns: Nanoseconds) -> Self {
+        Duration::from_nanos(ns.0)
+    }
+}

@@ -1,0 +1,149 @@
+//! Appends to a run directory. Every line is on its way to the disk before the next trial
+//! begins, so a kill at any moment loses at most the trial under way.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use crate::line::Line;
+use crate::reader::{RUN_FILE, SAMPLES_FILE};
+use crate::run::Run;
+
+/// Why something could not be recorded.
+#[derive(Debug, Error)]
+pub enum WriteError {
+    /// The directory of a new run is already there.
+    #[error("run directory {0} already exists; give another --out or resume it with --resume")]
+    Exists(PathBuf),
+    /// A file could not be written: most often a full disk.
+    #[error(
+        "cannot write {path}: {source}; what was recorded before is kept, free space and continue with --resume"
+    )]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// An open run directory, to which samples and outcomes are appended.
+#[derive(Debug)]
+pub struct RunWriter {
+    directory: PathBuf,
+    samples: File,
+    /// Bytes of `samples.ndjson` known to be whole lines.
+    whole: u64,
+}
+
+impl RunWriter {
+    /// Makes the run directory `directory` and writes `run.json`.
+    ///
+    /// # Errors
+    /// [`WriteError::Exists`] if a run is already recorded there, [`WriteError::Io`] if a file
+    /// cannot be made.
+    pub fn create(directory: &Path, run: &Run) -> Result<Self, WriteError> {
+        if directory.join(RUN_FILE).exists() {
+            return Err(WriteError::Exists(directory.to_owned()));
+        }
+        fs::create_dir_all(directory).map_err(io_at(directory))?;
+        write_run(directory, run)?;
+        Self::open(directory)
+    }
+
+    /// Opens an existing run directory to append to it. A torn last line, left by a kill or a
+    /// full disk, is cut off.
+    ///
+    /// # Errors
+    /// [`WriteError::Io`] if `samples.ndjson` cannot be opened or mended.
+    pub fn open(directory: &Path) -> Result<Self, WriteError> {
+        let path = directory.join(SAMPLES_FILE);
+        let samples = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .map_err(io_at(&path))?;
+        let content = fs::read(&path).map_err(io_at(&path))?;
+        let whole = content
+            .iter()
+            .rposition(|&b| b == b'\n')
+            .map_or(0, |at| at as u64 + 1);
+        samples.set_len(whole).map_err(io_at(&path))?;
+        Ok(Self {
+            directory: directory.to_owned(),
+            samples,
+            whole,
+        })
+    }
+
+    /// The run directory.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Appends lines in one write, so that a trial is recorded whole or not at all.
+    ///
+    /// # Errors
+    /// [`WriteError::Io`] if the file system refuses; what was written of these lines is cut off
+    /// again, so the file always ends in a whole line.
+    pub fn append(&mut self, lines: &[Line]) -> Result<(), WriteError> {
+        let path = self.directory.join(SAMPLES_FILE);
+        let mut text = Vec::with_capacity(lines.len() * 128);
+        for line in lines {
+            serde_json::to_writer(&mut text, line)
+                .map_err(io::Error::from)
+                .map_err(io_at(&path))?;
+            text.push(b'\n');
+        }
+        match self.samples.write_all(&text) {
+            Ok(()) => {
+                self.whole += text.len() as u64;
+                Ok(())
+            }
+            Err(source) => {
+                // Cutting frees space and cannot itself need any; if it fails the reader copes
+                // with a torn line.
+                let _ = self.samples.set_len(self.whole);
+                Err(WriteError::Io { path, source })
+            }
+        }
+    }
+
+    /// Rewrites `run.json`, atomically.
+    ///
+    /// # Errors
+    /// [`WriteError::Io`] if it cannot be written; the earlier one is then still in place.
+    pub fn update_run(&self, run: &Run) -> Result<(), WriteError> {
+        write_run(&self.directory, run)
+    }
+
+    /// Waits until everything appended is on the disk.
+    ///
+    /// # Errors
+    /// [`WriteError::Io`] if the file system reports a failure.
+    pub fn sync(&self) -> Result<(), WriteError> {
+        self.samples
+            .sync_all()
+            .map_err(io_at(&self.directory.join(SAMPLES_FILE)))
+    }
+}
+
+fn write_run(directory: &Path, run: &Run) -> Result<(), WriteError> {
+    let path = directory.join(RUN_FILE);
+    let partial = directory.join("run.json.partial");
+    let mut text = serde_json::to_vec_pretty(run)
+        .map_err(io::Error::from)
+        .map_err(io_at(&path))?;
+    text.push(b'\n');
+    fs::write(&partial, text).map_err(io_at(&partial))?;
+    fs::rename(&partial, &path).map_err(io_at(&path))
+}
+
+fn io_at(path: &Path) -> impl FnOnce(io::Error) -> WriteError + '_ {
+    move |source| WriteError::Io {
+        path: path.to_owned(),
+        source,
+    }
+}

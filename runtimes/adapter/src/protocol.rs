@@ -1,0 +1,213 @@
+//! Every message between `bench` and an adapter: newline-delimited JSON, a message a line.
+//!
+//! `bench` writes a [`Request`] to the adapter's stdin and reads [`Reply`]s from its stdout
+//! until one of them closes the request: [`Reply::Hello`], [`Reply::Prepared`],
+//! [`Reply::Done`], [`Reply::Unsupported`] or [`Reply::Failed`]. One request is under way at a
+//! time. End of file on stdin means: stop, and leave nothing running. What a guest prints must
+//! never reach the adapter's own stdout.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use plimsoll_record::run::TargetKind;
+use plimsoll_record::{Boundary, Metric, Nanoseconds, Step, TargetId, WorkloadId};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The version of the protocol that these types speak.
+pub const PROTOCOL: u32 = 1;
+
+/// What `bench` asks of an adapter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "request", rename_all = "lowercase")]
+pub enum Request {
+    /// Say who you are and what you can do. Always the first request.
+    Hello,
+    /// Make ready, untimed, what later measurements of this pair need: compile the artefact,
+    /// build the image.
+    Prepare(Prepare),
+    /// Measure one step of one trial.
+    Measure(Measure),
+}
+
+/// Asks to make a (target, workload) pair ready.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Prepare {
+    /// The target.
+    pub target: TargetId,
+    /// The workload.
+    pub workload: Workload,
+    /// A directory for this pair alone, already made, kept until the run ends.
+    pub scratch: PathBuf,
+}
+
+/// Asks for one step of one trial. [`Prepare`] for the same pair and scratch directory came
+/// before, possibly in an earlier process of this adapter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Measure {
+    /// The target.
+    pub target: TargetId,
+    /// The workload.
+    pub workload: Workload,
+    /// The pair's directory, as it was given to [`Prepare`].
+    pub scratch: PathBuf,
+    /// The step.
+    pub step: Step,
+    /// Most iterations to do; at least one is done.
+    pub iterations: u32,
+    /// No further iteration is begun once this much time has passed.
+    pub budget: Nanoseconds,
+}
+
+/// A workload, with everything an adapter needs to run it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Workload {
+    /// Its id.
+    pub id: WorkloadId,
+    /// The `.wasm`, absolute.
+    pub wasm: PathBuf,
+    /// The static native binary built from the same source, absolute, if it was built.
+    pub native: Option<PathBuf>,
+    /// Arguments, without the program's name (which is the workload's id).
+    pub args: Vec<String>,
+    /// Folder of inputs, absolute: preopened as `.`, read-only where the engine can, the working
+    /// directory of a process or container.
+    pub input: Option<PathBuf>,
+}
+
+/// What an adapter answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "reply", rename_all = "lowercase")]
+pub enum Reply {
+    /// Closes [`Request::Hello`].
+    Hello(Hello),
+    /// Closes [`Request::Prepare`].
+    Prepared(Prepared),
+    /// One measured value; any number come before [`Reply::Done`].
+    Sample(Sample),
+    /// Closes [`Request::Measure`]: everything asked for was done.
+    Done(Done),
+    /// Closes a request: the target cannot do this.
+    Unsupported {
+        /// Why.
+        reason: String,
+    },
+    /// Closes a request: it was tried and failed.
+    Failed {
+        /// What was tried, and what happened.
+        message: String,
+        /// Whether memory ran out.
+        #[serde(default)]
+        out_of_memory: bool,
+    },
+}
+
+/// Who an adapter is and what it can do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Hello {
+    /// [`PROTOCOL`] of the adapter.
+    pub protocol: u32,
+    /// Name and version of the adapter.
+    pub adapter: String,
+    /// Name of the engine.
+    pub engine: String,
+    /// Exact version of the engine, or why it is not known.
+    pub engine_version: String,
+    /// Every target it drives, also those that cannot run here.
+    pub targets: Vec<Target>,
+}
+
+/// One target that an adapter drives.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Target {
+    /// Its id.
+    pub id: TargetId,
+    /// What kind of thing it is.
+    pub kind: TargetKind,
+    /// Whether it can run here and now.
+    pub availability: Availability,
+    /// The steps it can do. `process` and `fresh` of a target that gives a [`Launch`] are done
+    /// by `bench` itself, with one clock for all.
+    pub steps: Vec<Step>,
+    /// Every setting that matters, by name: the fairness ledger.
+    pub configuration: BTreeMap<String, String>,
+}
+
+/// Whether a target can run here and now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "status", rename_all = "lowercase")]
+pub enum Availability {
+    /// It can.
+    Available,
+    /// It cannot.
+    Unavailable {
+        /// Why.
+        reason: String,
+        /// The command, or the words, that change that.
+        remedy: String,
+    },
+}
+
+/// What [`Request::Prepare`] made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Prepared {
+    /// How to start the pair as a process from nothing, for a target that is a process.
+    pub launch: Option<Launch>,
+    /// What was made, for the record.
+    pub artefacts: Vec<Artefact>,
+}
+
+/// A command line that runs a workload once: stdout is the guest's, and so is the exit code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Launch {
+    /// The program, absolute.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// Its whole environment: nothing else is passed on.
+    pub env: BTreeMap<String, String>,
+    /// Its working directory.
+    pub directory: PathBuf,
+    /// The artefact file that is copied first at boundary L6: `program`, or one of `args`.
+    pub artefact: PathBuf,
+}
+
+/// Something that [`Request::Prepare`] made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Artefact {
+    /// What it is, for example `aot` or `image`.
+    pub role: String,
+    /// Its size in bytes.
+    pub bytes: u64,
+}
+
+/// One measured value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Sample {
+    /// Where the clock started and stopped.
+    pub boundary: Boundary,
+    /// What was measured, in the metric's unit.
+    pub metric: Metric,
+    /// Repetition inside this request, from 0.
+    pub iteration: u32,
+    /// The value.
+    pub value: u64,
+}
+
+/// The end of a measurement.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Done {
+    /// Every distinct thing the guest produced, with how often; at least one.
+    pub outputs: Vec<Output>,
+}
+
+/// What a guest produced.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Output {
+    /// Exit code; a trap or a signal is not an exit and closes with [`Reply::Failed`] instead.
+    pub exit_code: i32,
+    /// Its standard output; workloads print UTF-8.
+    pub stdout: String,
+    /// How many iterations produced exactly this.
+    pub times: u32,
+}
