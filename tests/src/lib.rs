@@ -1,1 +1,192 @@
-//! Placeholder.
+//! What the end-to-end tests share: the real `bench`, a scratch folder, and loud skipping.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The checkout that is tested.
+pub fn root() -> PathBuf {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package
+        .parent()
+        .expect("the package lies in the checkout")
+        .to_owned()
+}
+
+/// A program built beside this test, for example `bench`.
+///
+/// # Panics
+/// If it was not built: `cargo build --release --workspace` builds it.
+pub fn built(program: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a test has a path");
+    let path = test
+        .parent()
+        .and_then(Path::parent)
+        .expect("tests lie in target/<profile>/deps")
+        .join(program);
+    assert!(
+        path.exists(),
+        "{} is missing: cargo build --release --workspace",
+        path.display()
+    );
+    path
+}
+
+/// The `bench` that was built beside this test, run in an empty folder of its own.
+#[derive(Debug)]
+pub struct Bench {
+    folder: TempDir,
+}
+
+impl Default for Bench {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Bench {
+    /// A `bench` with an empty folder to run in.
+    pub fn new() -> Self {
+        Self {
+            folder: TempDir::new().expect("a temporary folder can be made"),
+        }
+    }
+
+    /// The folder it runs in: relative paths on its command line start here.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A command that has not been started.
+    pub fn command<S: AsRef<OsStr>>(&self, args: &[S]) -> Command {
+        let mut command = Command::new(built("bench"));
+        command
+            .args(args)
+            .current_dir(self.folder())
+            .env("PLIMSOLL_ROOT", root())
+            .env("NO_COLOR", "1");
+        command
+    }
+
+    /// Runs it to its end.
+    pub fn run<S: AsRef<OsStr>>(&self, args: &[S]) -> Output {
+        self.command(args).output().expect("bench can be started")
+    }
+
+    /// Runs it to its end, which must be exit code `code`, and returns its stdout.
+    ///
+    /// # Panics
+    /// With everything it printed, if it ended otherwise.
+    pub fn exits<S: AsRef<OsStr>>(&self, code: i32, args: &[S]) -> String {
+        let output = self.run(args);
+        assert_eq!(
+            output.status.code(),
+            Some(code),
+            "{}",
+            both_streams(&output)
+        );
+        String::from_utf8(output.stdout).expect("bench prints UTF-8")
+    }
+
+    /// The rows of `bench report --json` for the run in `directory`.
+    pub fn rows(&self, directory: &Path) -> Vec<Value> {
+        let text = self.exits(
+            0,
+            &[
+                OsStr::new("report"),
+                directory.as_os_str(),
+                "--json".as_ref(),
+            ],
+        );
+        let report: Value = serde_json::from_str(&text).expect("a report is JSON");
+        assert_eq!(report["schema"], "plimsoll.report/1");
+        report["rows"]
+            .as_array()
+            .expect("a report has rows")
+            .clone()
+    }
+}
+
+/// Everything a command printed, for a failing test's message.
+pub fn both_streams(output: &Output) -> String {
+    format!(
+        "{}\n--- stdout\n{}\n--- stderr\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+/// The row of one workload, target, boundary and metric.
+pub fn row<'a>(
+    rows: &'a [Value],
+    workload: &str,
+    target: &str,
+    boundary: &str,
+    metric: &str,
+) -> Option<&'a Value> {
+    rows.iter().find(|row| {
+        row["workload"] == workload
+            && row["target"] == target
+            && row["boundary"] == boundary
+            && row["metric"] == metric
+    })
+}
+
+/// Says that a test cannot do its work here. Under `CI` that is a failure: CI brings everything
+/// that tests need, so a skip there hides something.
+///
+/// # Panics
+/// If the environment variable `CI` is set.
+pub fn skip(reason: &str) {
+    assert!(
+        std::env::var_os("CI").is_none(),
+        "skipped where nothing may be skipped: {reason}"
+    );
+    eprintln!("SKIPPED: {reason}");
+}
+
+/// Whether a container engine answers; otherwise says so by [`skip`].
+pub fn container_engine_answers() -> bool {
+    let answers = Command::new(root().join("scripts/docker-engine"))
+        .arg("status")
+        .output()
+        .is_ok_and(|output| output.status.success());
+    if !answers {
+        skip("no container engine answers; scripts/docker-engine start");
+    }
+    answers
+}
+
+/// Every process whose environment or command line holds `marker`, by /proc: what a run left
+/// running.
+pub fn processes_with(marker: &str) -> Vec<(u32, String)> {
+    let own = std::process::id();
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc")
+        .expect("/proc can be read")
+        .flatten()
+    {
+        let Some(pid) = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse::<u32>().ok())
+        else {
+            continue;
+        };
+        let read = |file: &str| std::fs::read(entry.path().join(file)).unwrap_or_default();
+        let (command, environment) = (read("cmdline"), read("environ"));
+        let holds = |bytes: &[u8]| {
+            bytes
+                .windows(marker.len())
+                .any(|at| at == marker.as_bytes())
+        };
+        if pid != own && (holds(&command) || holds(&environment)) {
+            found.push((pid, String::from_utf8_lossy(&command).replace('\0', " ")));
+        }
+    }
+    found
+}

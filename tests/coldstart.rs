@@ -1,0 +1,168 @@
+//! The main job: `bench run --suite coldstart` on real engines and a real container engine, and
+//! the reports made of it.
+
+use std::path::Path;
+
+use e2e::{Bench, container_engine_answers, row};
+use serde_json::Value;
+
+/// Runs the suite over the default targets, few trials, into `out`.
+fn run(bench: &Bench, out: &Path, extra: &[&str]) {
+    let mut args = vec!["run", "--suite", "coldstart", "--seed", "7", "--out"];
+    args.push(out.to_str().expect("temporary paths are UTF-8"));
+    args.extend(extra);
+    bench.exits(0, &args);
+}
+
+#[test]
+fn the_main_job_measures_every_default_target_at_every_boundary_it_has() {
+    if !container_engine_answers() {
+        return;
+    }
+    let bench = Bench::new();
+    let out = bench.folder().join("run");
+    run(&bench, &out, &["--workload", "hello", "--trials", "3"]);
+    let rows = bench.rows(&out);
+
+    let wasm = ["L0", "L1", "L3", "L4", "L6"].as_slice();
+    let expected = [
+        ("native", ["L3", "L4"].as_slice()),
+        ("keel", wasm),
+        ("wasmtime/cranelift", wasm),
+        ("wasmtime/cranelift+pooling", ["L0", "L1"].as_slice()),
+        ("wasmtime/winch", wasm),
+        ("docker/runc", ["L3", "L4", "L5", "L6"].as_slice()),
+    ];
+    for (target, boundaries) in expected {
+        for boundary in boundaries {
+            let row = row(&rows, "hello", target, boundary, "wall_time")
+                .unwrap_or_else(|| panic!("no row for {target} at {boundary}"));
+            assert_eq!(row["status"], "ok", "{row}");
+            let median = row["median"].as_f64().expect("an ok row has a median");
+            let low = row["ci95"][0].as_f64().expect("an ok row has an interval");
+            let high = row["ci95"][1].as_f64().expect("an ok row has an interval");
+            assert!(0.0 < low && low <= median && median <= high, "{row}");
+            assert_eq!(row["trials"], 3, "{row}");
+        }
+    }
+    for target in ["native", "docker/runc"] {
+        let claimed = row(&rows, "hello", target, "L0", "wall_time");
+        assert!(
+            claimed.is_none_or(|row| row["status"] == "unsupported" && row["median"].is_null()),
+            "{target} has no instance to request, yet: {claimed:?}"
+        );
+    }
+}
+
+#[test]
+fn every_workload_gives_the_expected_output_on_every_default_target() {
+    if !container_engine_answers() {
+        return;
+    }
+    let bench = Bench::new();
+    let out = bench.folder().join("run");
+    run(&bench, &out, &["--trials", "1"]);
+    let rows = bench.rows(&out);
+    let listed: Value = serde_json::from_str(&bench.exits(0, &["list", "workloads", "--json"]))
+        .expect("a list is JSON");
+    let workloads: Vec<&str> = listed
+        .as_array()
+        .or_else(|| listed["workloads"].as_array())
+        .expect("workloads are a list")
+        .iter()
+        .map(|workload| workload["id"].as_str().expect("a workload has an id"))
+        .collect();
+    for needed in [
+        "hello",
+        "hello-rust",
+        "json",
+        "sha256",
+        "regex",
+        "sqlite",
+        "image",
+    ] {
+        assert!(
+            workloads.contains(&needed),
+            "{needed} is not among {workloads:?}"
+        );
+    }
+    for workload in workloads {
+        for target in [
+            "native",
+            "keel",
+            "wasmtime/cranelift",
+            "wasmtime/winch",
+            "docker/runc",
+        ] {
+            let row = row(&rows, workload, target, "L4", "wall_time")
+                .unwrap_or_else(|| panic!("no row for {workload} on {target}"));
+            assert_eq!(row["status"], "ok", "{row}");
+        }
+    }
+    assert!(rows.iter().all(|row| row["status"] != "wrong-output"));
+}
+
+#[test]
+fn one_seed_gives_one_order_and_another_seed_another() {
+    let bench = Bench::new();
+    let order = |name: &str, seed: &str| -> Vec<String> {
+        let out = bench.folder().join(name);
+        let out_text = out.to_str().expect("temporary paths are UTF-8");
+        bench.exits(
+            0,
+            &[
+                "run",
+                "--suite",
+                "coldstart",
+                "--target",
+                "native",
+                "--trials",
+                "4",
+                "--seed",
+                seed,
+                "--out",
+                out_text,
+            ],
+        );
+        let run = std::fs::read_to_string(out.join("run.json")).expect("a run has a run.json");
+        let run: Value = serde_json::from_str(&run).expect("run.json is JSON");
+        let plan = run["plan"].as_array().expect("a run has a plan").clone();
+        plan.iter()
+            .map(|trial| format!("{} {}", trial["workload"], trial["step"]))
+            .collect()
+    };
+    let (first, again, other) = (order("a", "1"), order("b", "1"), order("c", "2"));
+    assert_eq!(first, again);
+    assert_ne!(first, other);
+}
+
+#[test]
+fn a_report_is_one_offline_file_in_each_format() {
+    let bench = Bench::new();
+    let out = bench.folder().join("run");
+    run(
+        &bench,
+        &out,
+        &["--target", "native", "--workload", "hello", "--trials", "3"],
+    );
+    let out = out.to_str().expect("temporary paths are UTF-8");
+
+    bench.exits(0, &["report", out, "--html", "report.html"]);
+    let html = std::fs::read_to_string(bench.folder().join("report.html")).expect("written");
+    for outside in ["src=\"http", "href=\"http", "url(http", "@import"] {
+        assert!(
+            !html.contains(outside),
+            "the report reaches outside by {outside}"
+        );
+    }
+    assert!(html.contains("<svg") && html.contains("--seed 7"));
+
+    let markdown = bench.exits(0, &["report", out, "--markdown"]);
+    assert!(
+        markdown
+            .lines()
+            .any(|line| line.starts_with('|') && line.contains("native"))
+    );
+    let csv = bench.exits(0, &["report", out, "--csv"]);
+    assert!(csv.starts_with("suite,workload,target,boundary,metric,unit,median"));
+}

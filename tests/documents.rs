@@ -1,0 +1,108 @@
+//! The documents say what is so: every `bench` command line in them is one that `bench` takes,
+//! every file they link to exists, and every dependency is named in ARCHITECTURE.md.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use e2e::{Bench, root};
+
+fn documents() -> Vec<PathBuf> {
+    let mut found = vec![];
+    let mut folders = vec![root()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder)
+            .expect("a folder can be read")
+            .flatten()
+        {
+            let path = entry.path();
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let skipped = name.starts_with('.') || ["target", "results", "input"].contains(&&*name);
+            if path.is_dir() && !skipped {
+                folders.push(path);
+            } else if name.ends_with(".md") {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+#[test]
+fn every_link_between_documents_leads_somewhere() {
+    for document in documents() {
+        let text = read(&document);
+        for (at, opening) in text.match_indices("](") {
+            let rest = &text[at + opening.len()..];
+            let link = rest.split([')', '#']).next().unwrap_or_default();
+            if link.is_empty() || link.contains("://") {
+                continue;
+            }
+            let target = document
+                .parent()
+                .expect("a document lies in a folder")
+                .join(link);
+            assert!(
+                target.exists(),
+                "{} links to {link}, which is missing",
+                document.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn every_bench_command_in_the_documents_is_one_that_bench_takes() {
+    let bench = Bench::new();
+    let mut checked = 0;
+    for document in documents() {
+        for line in read(&document).lines() {
+            let line = line.trim().trim_start_matches("$ ");
+            let Some(arguments) = line.strip_prefix("bench ") else {
+                continue;
+            };
+            let arguments = arguments.split('#').next().unwrap_or_default();
+            let words: Vec<&str> = arguments.split_whitespace().collect();
+            let Some(verb) = words
+                .first()
+                .filter(|verb| verb.chars().all(char::is_alphabetic))
+            else {
+                continue;
+            };
+            let help = bench.exits(0, &[*verb, "--help"]);
+            for word in words.iter().filter(|word| word.starts_with("--")) {
+                let flag = word.split('=').next().unwrap_or_default();
+                assert!(
+                    help.contains(flag),
+                    "{}: {line}: no {flag}",
+                    document.display()
+                );
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked > 0, "no command line was found to check");
+}
+
+#[test]
+fn every_direct_dependency_is_named_in_the_architecture() {
+    let architecture = read(&root().join("ARCHITECTURE.md"));
+    let manifest = read(&root().join("Cargo.toml"));
+    let dependencies: BTreeSet<&str> = manifest
+        .split("[workspace.dependencies]")
+        .nth(1)
+        .expect("the root manifest lists dependencies")
+        .lines()
+        .filter(|line| !line.contains("path ="))
+        .filter_map(|line| line.split_once(" = ").map(|(name, _)| name))
+        .collect();
+    for dependency in dependencies {
+        assert!(
+            architecture.contains(&format!("`{dependency}`")),
+            "ARCHITECTURE.md does not say what {dependency} is for"
+        );
+    }
+}
