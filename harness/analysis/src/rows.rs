@@ -44,6 +44,9 @@ pub struct Row {
     pub trials: u32,
     /// Samples that count.
     pub samples: u32,
+    /// Of these samples, how many lie far outside the others; they are counted, never dropped.
+    #[serde(default)]
+    pub outliers: u32,
     /// Whether the row holds a number.
     pub status: Status,
     /// What a reader must know of this row.
@@ -58,7 +61,7 @@ pub enum Status {
     Ok,
     /// The target cannot do this.
     Unsupported,
-    /// Tried and failed in every trial.
+    /// Tried and failed in every trial, or not reached before the run ended: the note says which.
     Failed,
     /// The guest's output was wrong: no number counts.
     WrongOutput,

@@ -1,0 +1,119 @@
+//! A run in, its rows out.
+
+use plimsoll_record::{Recorded, Suite};
+
+use crate::rows::{Report, Row, SCHEMA, Status};
+use crate::series::{Reasons, Series, Tally, series};
+use crate::statistics::bootstrap::{RESAMPLING_TRIALS, median_interval};
+use crate::statistics::generator;
+use crate::statistics::order::{P99_SAMPLES, P99_TRIALS};
+
+/// The rows of a run: one per workload, target, boundary and metric, in the order of the run's
+/// tables. Pure and deterministic: the run's seed is the seed of every interval.
+///
+/// Trials with a wrong output or any other failure never count; what became of them is in the
+/// row's note.
+pub fn analyse(recorded: &Recorded) -> Report {
+    let rows = series(recorded)
+        .iter()
+        .map(|series| row(recorded.run.suite, recorded.run.seed, series))
+        .collect();
+    Report {
+        schema: SCHEMA.to_owned(),
+        rows,
+    }
+}
+
+fn row(suite: Suite, seed: u64, series: &Series) -> Row {
+    let key = &series.key;
+    let mut row = Row {
+        suite,
+        workload: key.workload.clone(),
+        target: key.target.clone(),
+        boundary: key.boundary,
+        metric: key.metric,
+        unit: key.metric.unit(),
+        median: None,
+        ci95: None,
+        p99: None,
+        min: None,
+        max: None,
+        trials: series.trials.len() as u32,
+        samples: 0,
+        outliers: 0,
+        status: status(&series.tally),
+        note: None,
+    };
+    let mut notes = unfinished(&series.tally);
+    if let (Some(pooled), Some(median)) = (series.pooled(), series.median()) {
+        let trials = series.sorted();
+        let mut rng = generator(seed, &key.name());
+        row.median = Some(median);
+        row.ci95 = median_interval(&trials, &mut rng).map(|ci| [ci.low, ci.high]);
+        row.min = Some(pooled.min());
+        row.max = Some(pooled.max());
+        row.samples = pooled.len() as u32;
+        if pooled.len() >= P99_SAMPLES && trials.len() >= P99_TRIALS {
+            row.p99 = Some(pooled.quantile(0.99));
+        }
+        row.outliers = pooled.far_out() as u32;
+        if row.outliers > 0 {
+            notes.push(format!(
+                "{} of {} samples lie far out and are kept",
+                row.outliers, row.samples
+            ));
+        }
+        match trials.len() {
+            1 => notes.push("one trial: no interval can be given".to_owned()),
+            n if n < RESAMPLING_TRIALS => notes.push(format!(
+                "{n} trials: too few to resample, the interval is Student's on logarithms"
+            )),
+            _ => {}
+        }
+    }
+    if !notes.is_empty() {
+        row.note = Some(notes.join("; "));
+    }
+    row
+}
+
+/// The status of a row: `ok` as soon as one trial was verified; otherwise the gravest of what
+/// happened.
+fn status(tally: &Tally) -> Status {
+    if tally.ok > 0 {
+        Status::Ok
+    } else if tally.wrong_output.count > 0 {
+        Status::WrongOutput
+    } else if tally.failed.count == 0 && tally.unsupported.count > 0 {
+        Status::Unsupported
+    } else {
+        Status::Failed
+    }
+}
+
+/// What a reader must know of the trials that do not count.
+fn unfinished(tally: &Tally) -> Vec<String> {
+    let mut notes = Vec::new();
+    let mut say = |reasons: &Reasons, what: &str| {
+        if let Some(first) = &reasons.first {
+            let Reasons { count, .. } = reasons;
+            let planned = tally.planned;
+            let first = first.trim();
+            notes.push(if *count == 1 && planned == 1 {
+                format!("the one trial {what}: {first}")
+            } else {
+                format!("{count} of {planned} trials {what}: {first}")
+            });
+        }
+    };
+    say(&tally.wrong_output, "gave a wrong output");
+    say(&tally.failed, "failed");
+    say(&tally.unsupported, "were refused as unsupported");
+    if tally.not_reached > 0 {
+        notes.push(format!(
+            "{} of {} trials were not reached before the run ended",
+            tally.not_reached, tally.planned
+        ));
+    }
+    notes
+}

@@ -1,0 +1,244 @@
+//! A run's samples, sorted by what they measure: one [`Series`] per workload, target, boundary
+//! and metric, trial by trial, with a count of the trials that gave nothing and why.
+
+use std::collections::BTreeMap;
+
+use plimsoll_record::reader::Trial;
+use plimsoll_record::run::{TargetKind, TrialPlan};
+use plimsoll_record::{Boundary, Metric, Outcome, Recorded, Step, TargetId, WorkloadId};
+use serde::{Deserialize, Serialize};
+
+use crate::statistics::Sorted;
+
+/// What a series is of.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SeriesKey {
+    /// The program.
+    pub workload: WorkloadId,
+    /// What was measured.
+    pub target: TargetId,
+    /// Where the clock started and stopped.
+    pub boundary: Boundary,
+    /// What was measured there.
+    pub metric: Metric,
+}
+
+impl SeriesKey {
+    /// The key as one word, the same in every run.
+    pub fn name(&self) -> String {
+        format!(
+            "{} {} {} {}",
+            self.workload, self.target, self.boundary, self.metric
+        )
+    }
+}
+
+/// Every counting trial of one key, and what became of the others.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Series {
+    /// What it is of.
+    pub key: SeriesKey,
+    /// The trials that count, in the order of the plan.
+    pub trials: Vec<TrialSamples>,
+    /// What became of every planned trial.
+    pub tally: Tally,
+}
+
+/// The samples of one verified trial, one value an iteration.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrialSamples {
+    /// The block of the plan that the trial stood in.
+    pub block: u32,
+    /// The values, ascending, in the unit of the metric.
+    pub values: Sorted,
+    /// The value of the first iteration.
+    pub first: f64,
+}
+
+/// What became of the planned trials of a series, with the first reason given for each.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Trials that the plan holds.
+    pub planned: u32,
+    /// Measured and verified.
+    pub ok: u32,
+    /// The target said it cannot.
+    pub unsupported: Reasons,
+    /// Crashed, hung, spoke nonsense or reported an error.
+    pub failed: Reasons,
+    /// The guest's output was not the expected one.
+    pub wrong_output: Reasons,
+    /// Without an outcome: the run ended before or during them.
+    pub not_reached: u32,
+}
+
+/// How many trials ended one way, and what the first of them said.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reasons {
+    /// How many.
+    pub count: u32,
+    /// The first reason, in the words of whoever gave it.
+    pub first: Option<String>,
+}
+
+impl Reasons {
+    fn add(&mut self, reason: &str) {
+        self.count += 1;
+        self.first.get_or_insert_with(|| reason.to_owned());
+    }
+}
+
+impl Series {
+    /// The trials' samples, without their blocks.
+    pub fn sorted(&self) -> Vec<Sorted> {
+        self.trials
+            .iter()
+            .map(|trial| trial.values.clone())
+            .collect()
+    }
+
+    /// The median of each trial, in the order of the plan.
+    pub fn trial_medians(&self) -> Vec<f64> {
+        self.trials
+            .iter()
+            .map(|trial| trial.values.median())
+            .collect()
+    }
+
+    /// The median over trials of the trials' medians; `None` if no trial counts.
+    pub fn median(&self) -> Option<f64> {
+        Sorted::new(self.trial_medians()).map(|medians| medians.median())
+    }
+
+    /// Every counting sample, ascending; `None` if no trial counts.
+    pub fn pooled(&self) -> Option<Sorted> {
+        Sorted::new(
+            self.trials
+                .iter()
+                .flat_map(|trial| trial.values.values().iter().copied())
+                .collect(),
+        )
+    }
+}
+
+/// Every series of a run: workloads and targets in the order that the run names them, then
+/// boundaries up the ladder. A step that gave no sample at all has a series, too, at each
+/// boundary that it was to give: there is no silent gap.
+pub fn series(recorded: &Recorded) -> Vec<Series> {
+    let mut groups: BTreeMap<(&TargetId, &WorkloadId, Step), Vec<&TrialPlan>> = BTreeMap::new();
+    for plan in &recorded.run.plan {
+        groups
+            .entry((&plan.target, &plan.workload, plan.step))
+            .or_default()
+            .push(plan);
+    }
+    let mut found: BTreeMap<SeriesKey, Series> = BTreeMap::new();
+    for ((target, workload, step), plans) in groups {
+        for (boundary, metric) in measured(recorded, target, step, &plans) {
+            let key = SeriesKey {
+                workload: workload.clone(),
+                target: target.clone(),
+                boundary,
+                metric,
+            };
+            let series = found.entry(key.clone()).or_insert_with(|| Series {
+                key,
+                trials: Vec::new(),
+                tally: Tally::default(),
+            });
+            for plan in &plans {
+                series.take(plan, recorded.trials.get(&plan.index));
+            }
+        }
+    }
+    let mut all: Vec<Series> = found.into_values().collect();
+    let workload_at = |id: &WorkloadId| {
+        let mut known = recorded.run.workloads.iter();
+        known.position(|w| w.workload == *id).unwrap_or(usize::MAX)
+    };
+    let target_at = |id: &TargetId| {
+        let mut known = recorded.run.targets.iter();
+        known.position(|t| t.target == *id).unwrap_or(usize::MAX)
+    };
+    all.sort_by_cached_key(|series| {
+        let key = &series.key;
+        (
+            (workload_at(&key.workload), key.workload.clone()),
+            (target_at(&key.target), key.target.clone()),
+            (key.boundary, key.metric),
+        )
+    });
+    all
+}
+
+impl Series {
+    fn take(&mut self, plan: &TrialPlan, trial: Option<&Trial>) {
+        let tally = &mut self.tally;
+        tally.planned += 1;
+        let Some(trial) = trial else {
+            tally.not_reached += 1;
+            return;
+        };
+        match &trial.outcome.outcome {
+            Outcome::Ok => {
+                let values: Vec<f64> = trial
+                    .samples
+                    .iter()
+                    .filter(|s| s.boundary == self.key.boundary && s.metric == self.key.metric)
+                    .map(|s| s.value as f64)
+                    .collect();
+                let first = values.first().copied();
+                // A verified trial that has no sample here was not asked this: not every step
+                // yields every metric each time.
+                if let (Some(first), Some(values)) = (first, Sorted::new(values)) {
+                    tally.ok += 1;
+                    self.trials.push(TrialSamples {
+                        block: plan.block,
+                        values,
+                        first,
+                    });
+                }
+            }
+            Outcome::Unsupported { reason } => tally.unsupported.add(reason),
+            Outcome::Failed { message, .. } => tally.failed.add(message),
+            Outcome::WrongOutput { message } => tally.wrong_output.add(message),
+        }
+    }
+}
+
+/// The boundaries and metrics that a step gave; where no trial was verified, those that it was
+/// to give.
+fn measured(
+    recorded: &Recorded,
+    target: &TargetId,
+    step: Step,
+    plans: &[&TrialPlan],
+) -> Vec<(Boundary, Metric)> {
+    let mut seen: Vec<(Boundary, Metric)> = plans
+        .iter()
+        .filter_map(|plan| recorded.trials.get(&plan.index))
+        .filter(|trial| matches!(trial.outcome.outcome, Outcome::Ok))
+        .flat_map(|trial| trial.samples.iter().map(|s| (s.boundary, s.metric)))
+        .collect();
+    if seen.is_empty() {
+        let mut targets = recorded.run.targets.iter();
+        let kind = targets.find(|t| t.target == *target).map(|t| t.kind);
+        seen.extend(boundaries(step, kind).map(|boundary| (boundary, Metric::WallTime)));
+    }
+    seen.sort_unstable();
+    seen.dedup();
+    seen
+}
+
+/// The boundaries that a step is to give, as the words of [`Step`] say.
+fn boundaries(step: Step, kind: Option<TargetKind>) -> impl Iterator<Item = Boundary> {
+    let list: &[Boundary] = match (step, kind) {
+        (Step::Instantiate, _) => &[Boundary::L0],
+        (Step::Load, _) => &[Boundary::L1],
+        (Step::Compile, _) => &[Boundary::L2],
+        (Step::Process, Some(TargetKind::Container)) => &[Boundary::L3, Boundary::L4, Boundary::L5],
+        (Step::Process, _) => &[Boundary::L3, Boundary::L4],
+        (Step::Fresh, _) => &[Boundary::L6],
+    };
+    list.iter().copied()
+}

@@ -1,0 +1,35 @@
+//! Everything that knows about chance. Seeded and deterministic: the same samples and the same
+//! seed give the same numbers on every machine.
+//!
+//! Trials are independent of each other; iterations inside one trial are not. Every interval
+//! here is therefore over trials, with the iterations of each trial resampled inside it.
+//!
+//! # Layout
+//!
+//! - [`order`]: sorted values, medians, quantiles, outliers
+//! - [`bootstrap`]: intervals of medians and of ratios of medians
+
+pub mod bootstrap;
+pub mod order;
+
+pub use bootstrap::Interval;
+pub use order::{Sorted, median};
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+
+/// The generator behind every resampling: its stream is fixed by its seed on every platform and
+/// in every later version.
+pub type Generator = ChaCha8Rng;
+
+/// A generator for one purpose, so that what is resampled for one row does not depend on which
+/// other rows there are.
+pub fn generator(seed: u64, purpose: &str) -> Generator {
+    // FNV-1a (its published 64-bit constants): spreads names over seeds; nothing secret here.
+    let hash = purpose
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        });
+    Generator::seed_from_u64(seed ^ hash)
+}
