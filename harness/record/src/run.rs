@@ -41,6 +41,9 @@ pub struct Run {
     pub targets: Vec<TargetRecord>,
     /// Every workload, with its hashes.
     pub workloads: Vec<WorkloadRecord>,
+    /// What preparing each (target, workload) pair made, with its size.
+    #[serde(default)]
+    pub artefacts: Vec<ArtefactRecord>,
     /// What of the asked-for was left out, why, and the command that adds it.
     pub left_out: Vec<LeftOut>,
     /// Every trial, in the order of execution.
@@ -182,6 +185,19 @@ pub struct WorkloadRecord {
     pub native_sha256: Option<String>,
     /// SHA-256 of the expected output, hexadecimal.
     pub expected_sha256: String,
+}
+
+/// Something that was made for a (target, workload) pair before the first trial.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArtefactRecord {
+    /// The target.
+    pub target: TargetId,
+    /// The workload.
+    pub workload: WorkloadId,
+    /// What it is, for example `aot` or `image`, in the adapter's words.
+    pub role: String,
+    /// Its size in bytes.
+    pub bytes: u64,
 }
 
 /// Something that was left out of a run.
