@@ -6,11 +6,21 @@
 //! - [`statistics`]: medians, intervals, tests: everything that knows about chance
 //! - [`rows`]: the rows of `plimsoll.report/1`
 //! - [`analyse()`]: a run in, its rows out
+//! - [`reference`]: how many times as long one series takes as another of the same run
+//! - [`noise`]: by how much two runs of the same thing differ here
+//! - [`compare()`]: two runs in, a verdict a row out
 
 mod analyse;
+mod compare;
+pub mod noise;
+pub mod reference;
 pub mod rows;
 pub mod series;
 pub mod statistics;
 
 pub use analyse::analyse;
+pub use compare::{
+    ComparedRow, Comparison, LEVEL, Measured, RULE, SCHEMA as COMPARISON_SCHEMA, UnmatchedRow,
+    Verdict, compare,
+};
 pub use rows::{Report, Row, Status};

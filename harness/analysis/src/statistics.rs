@@ -8,12 +8,15 @@
 //!
 //! - [`order`]: sorted values, medians, quantiles, outliers
 //! - [`bootstrap`]: intervals of medians and of ratios of medians
+//! - [`shift`]: tests of "they differ", corrected for many of them, and what they could find
 
 pub mod bootstrap;
 pub mod order;
+pub mod shift;
 
 pub use bootstrap::Interval;
 pub use order::{Sorted, median};
+pub use shift::{Shift, holm};
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;

@@ -90,6 +90,52 @@ pub fn resampled_median(sorted: &Sorted, rng: &mut impl Rng) -> f64 {
     f64::midpoint(at(lower), at(upper))
 }
 
+/// The 95 % interval of the ratio of two medians measured in different runs, whose trials have
+/// nothing to do with each other; `None` where [`median_interval`] has none.
+pub fn ratio_interval(
+    numerator: &[Sorted],
+    denominator: &[Sorted],
+    rng: &mut impl Rng,
+) -> Option<Interval> {
+    if numerator.len().min(denominator.len()) < RESAMPLING_TRIALS {
+        // Too few to resample: the quotients of the ends, which is wider than need be.
+        let top = median_interval(numerator, rng)?;
+        let bottom = median_interval(denominator, rng)?;
+        return Some(Interval {
+            low: top.low / bottom.high,
+            high: top.high / bottom.low,
+        });
+    }
+    let top = median_replicates(numerator, RESAMPLES, rng);
+    let bottom = median_replicates(denominator, RESAMPLES, rng);
+    let ratios = top.iter().zip(&bottom).map(|(top, bottom)| top / bottom);
+    Some(percentile_interval(&Sorted::new(ratios.collect())?))
+}
+
+/// The 95 % interval of the ratio of two medians of the same run: whole blocks of the plan are
+/// drawn, so that what the machine did to both in the same block cancels. Each pair is the two
+/// trials of one block. `None` for fewer than two pairs.
+pub fn paired_ratio_interval(pairs: &[(&Sorted, &Sorted)], rng: &mut impl Rng) -> Option<Interval> {
+    if pairs.len() < RESAMPLING_TRIALS {
+        let side = |pick: fn(&(&Sorted, &Sorted)) -> Sorted| -> Vec<Sorted> {
+            pairs.iter().map(pick).collect()
+        };
+        return ratio_interval(&side(|p| p.0.clone()), &side(|p| p.1.clone()), rng);
+    }
+    let mut tops = vec![0.0; pairs.len()];
+    let mut bottoms = vec![0.0; pairs.len()];
+    let mut ratios = Vec::with_capacity(RESAMPLES);
+    for _ in 0..RESAMPLES {
+        for (top, bottom) in tops.iter_mut().zip(&mut bottoms) {
+            let (numerator, denominator) = pairs[rng.random_range(0..pairs.len())];
+            *top = resampled_median(numerator, rng);
+            *bottom = resampled_median(denominator, rng);
+        }
+        ratios.push(median_in_place(&mut tops) / median_in_place(&mut bottoms));
+    }
+    Some(percentile_interval(&Sorted::new(ratios)?))
+}
+
 fn median_in_place(values: &mut [f64]) -> f64 {
     let middle = values.len() / 2;
     let (_, upper, _) = values.select_nth_unstable_by(middle, f64::total_cmp);

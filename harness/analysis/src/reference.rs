@@ -1,0 +1,72 @@
+//! How many times as long one series takes as another of the same run.
+
+use plimsoll_record::{Recorded, TargetId};
+
+use crate::series::{Series, SeriesKey};
+use crate::statistics::bootstrap::paired_ratio_interval;
+use crate::statistics::{Interval, Sorted, generator};
+
+/// One series held against another.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ratio {
+    /// What is held against the reference.
+    pub of: SeriesKey,
+    /// What it is held against.
+    pub to: SeriesKey,
+    /// The median of `of` over the median of `to`: above 1 is slower than the reference.
+    pub ratio: f64,
+    /// 95 % interval of `ratio`, resampled over the blocks of the plan that hold both.
+    pub ci95: Option<Interval>,
+}
+
+impl Ratio {
+    /// Whether the interval lies wholly on one side of 1.
+    pub fn shows_a_difference(&self) -> bool {
+        self.ci95.is_some_and(|ci| ci.low > 1.0 || ci.high < 1.0)
+    }
+}
+
+/// Holds `of` against `to`; `None` if either has no verified trial or the reference takes no
+/// time at all.
+///
+/// The boundaries may differ: whether holding them against each other makes sense, and in what
+/// words, is for the caller to say.
+pub fn ratio(of: &Series, to: &Series, seed: u64) -> Option<Ratio> {
+    let bottom = to.median()?;
+    if bottom <= 0.0 {
+        return None;
+    }
+    let pairs: Vec<(&Sorted, &Sorted)> = of
+        .trials
+        .iter()
+        .filter_map(|trial| {
+            let mut others = to.trials.iter();
+            let other = others.find(|other| other.block == trial.block)?;
+            Some((&trial.values, &other.values))
+        })
+        .collect();
+    let purpose = format!("{} over {}", of.key.name(), to.key.name());
+    Some(Ratio {
+        of: of.key.clone(),
+        to: to.key.clone(),
+        ratio: of.median()? / bottom,
+        ci95: paired_ratio_interval(&pairs, &mut generator(seed, &purpose)),
+    })
+}
+
+/// Every series of a run held against the series of `reference` with the same workload, boundary
+/// and metric. Series that the reference has no counterpart of are left out, and so is the
+/// reference itself.
+pub fn ratios_to(recorded: &Recorded, all: &[Series], reference: &TargetId) -> Vec<Ratio> {
+    all.iter()
+        .filter(|series| series.key.target != *reference)
+        .filter_map(|series| {
+            let to = SeriesKey {
+                target: reference.clone(),
+                ..series.key.clone()
+            };
+            let to = all.iter().find(|other| other.key == to)?;
+            ratio(series, to, recorded.run.seed)
+        })
+        .collect()
+}
