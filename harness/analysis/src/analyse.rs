@@ -1,6 +1,6 @@
 //! A run in, its rows out.
 
-use plimsoll_record::{Recorded, Suite};
+use plimsoll_record::{Recorded, Run};
 
 use crate::rows::{Report, Row, SCHEMA, Status};
 use crate::series::{Reasons, Series, Tally, series};
@@ -16,7 +16,7 @@ use crate::statistics::order::{P99_SAMPLES, P99_TRIALS};
 pub fn analyse(recorded: &Recorded) -> Report {
     let rows = series(recorded)
         .iter()
-        .map(|series| row(recorded.run.suite, recorded.run.seed, series))
+        .map(|series| row(&recorded.run, series))
         .collect();
     Report {
         schema: SCHEMA.to_owned(),
@@ -24,10 +24,11 @@ pub fn analyse(recorded: &Recorded) -> Report {
     }
 }
 
-fn row(suite: Suite, seed: u64, series: &Series) -> Row {
+fn row(run: &Run, series: &Series) -> Row {
     let key = &series.key;
     let mut row = Row {
-        suite,
+        run: run.id.clone(),
+        suite: run.suite,
         workload: key.workload.clone(),
         target: key.target.clone(),
         boundary: key.boundary,
@@ -47,7 +48,7 @@ fn row(suite: Suite, seed: u64, series: &Series) -> Row {
     let mut notes = unfinished(&series.tally);
     if let (Some(pooled), Some(median)) = (series.pooled(), series.median()) {
         let trials = series.sorted();
-        let mut rng = generator(seed, &key.name());
+        let mut rng = generator(run.seed, &key.name());
         row.median = Some(median);
         row.ci95 = median_interval(&trials, &mut rng).map(|ci| [ci.low, ci.high]);
         row.min = Some(pooled.min());

@@ -18,6 +18,9 @@ pub struct Report {
 /// One number of a report, with what it rests on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Row {
+    /// Name of the run that the row is from.
+    #[serde(default)]
+    pub run: String,
     /// The question.
     pub suite: Suite,
     /// The program.

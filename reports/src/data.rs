@@ -1,0 +1,91 @@
+//! The rows for programs: JSON (`plimsoll.report/1`) and CSV.
+
+use plimsoll_analysis::rows::SCHEMA;
+use plimsoll_analysis::{Report, Row, Status, analyse};
+use plimsoll_record::Recorded;
+
+/// The rows of `runs` as one JSON document of schema `plimsoll.report/1`, ending in a newline.
+pub fn json(runs: &[Recorded]) -> String {
+    let report = Report {
+        schema: SCHEMA.to_owned(),
+        rows: rows(runs),
+    };
+    match serde_json::to_string_pretty(&report) {
+        Ok(text) => text + "\n",
+        // Strings, numbers, lists and maps with string keys: nothing that JSON cannot hold.
+        Err(error) => unreachable!("rows are plain data: {error}"),
+    }
+}
+
+/// The rows of `runs` as CSV (RFC 4180) with a header line. Times are in the row's unit; a field
+/// that a row has no value for is empty.
+pub fn csv(runs: &[Recorded]) -> String {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let written = write_csv(&mut writer, &rows(runs));
+    match written.and_then(|()| writer.into_inner().map_err(|e| e.into_error().into())) {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        // Writing to memory does not fail, and every record has the header's length.
+        Err(error) => unreachable!("CSV in memory: {error}"),
+    }
+}
+
+fn rows(runs: &[Recorded]) -> Vec<Row> {
+    runs.iter().flat_map(|run| analyse(run).rows).collect()
+}
+
+fn write_csv(writer: &mut csv::Writer<Vec<u8>>, rows: &[Row]) -> Result<(), csv::Error> {
+    writer.write_record([
+        "run",
+        "suite",
+        "workload",
+        "target",
+        "boundary",
+        "metric",
+        "unit",
+        "median",
+        "ci95_low",
+        "ci95_high",
+        "p99",
+        "min",
+        "max",
+        "trials",
+        "samples",
+        "outliers",
+        "status",
+        "note",
+    ])?;
+    for row in rows {
+        let number = |value: Option<f64>| value.map(|v| v.to_string()).unwrap_or_default();
+        writer.write_record([
+            row.run.clone(),
+            row.suite.to_string(),
+            row.workload.to_string(),
+            row.target.to_string(),
+            row.boundary.to_string(),
+            row.metric.to_string(),
+            row.unit.to_string(),
+            number(row.median),
+            number(row.ci95.map(|ci| ci[0])),
+            number(row.ci95.map(|ci| ci[1])),
+            number(row.p99),
+            number(row.min),
+            number(row.max),
+            row.trials.to_string(),
+            row.samples.to_string(),
+            row.outliers.to_string(),
+            status(row.status).to_owned(),
+            row.note.clone().unwrap_or_default(),
+        ])?;
+    }
+    Ok(())
+}
+
+/// A status as JSON and CSV spell it.
+fn status(status: Status) -> &'static str {
+    match status {
+        Status::Ok => "ok",
+        Status::Unsupported => "unsupported",
+        Status::Failed => "failed",
+        Status::WrongOutput => "wrong-output",
+    }
+}

@@ -1,0 +1,114 @@
+//! How quantities are written for a reader: three significant digits, a unit, and a no-break
+//! space between them so that no table or phone tears them apart.
+
+use plimsoll_analysis::statistics::Interval;
+
+const NO_BREAK: char = '\u{a0}';
+
+/// A duration in nanoseconds: `850 ns`, `20.1 µs`, `1.23 ms`, `2.50 s`.
+pub fn duration(nanoseconds: f64) -> String {
+    let (value, unit) = match nanoseconds {
+        // 999.5 would be written 1000, which is the next unit's 1.00.
+        ns if ns < 999.5 => (ns, "ns"),
+        ns if ns < 999.5e3 => (ns / 1e3, "µs"),
+        ns if ns < 999.5e6 => (ns / 1e6, "ms"),
+        ns => (ns / 1e9, "s"),
+    };
+    format!("{}{NO_BREAK}{unit}", significant(value))
+}
+
+/// An interval of durations in nanoseconds, `19.8 to 20.6 µs`; the unit is said once where both
+/// ends share it.
+pub fn duration_interval(interval: Interval) -> String {
+    let (low, high) = (duration(interval.low), duration(interval.high));
+    match (low.split_once(NO_BREAK), high.split_once(NO_BREAK)) {
+        (Some((value, unit)), Some((_, other))) if unit == other => format!("{value} to {high}"),
+        _ => format!("{low} to {high}"),
+    }
+}
+
+/// A size in bytes: `917 B`, `1.39 MB`; decimal units.
+pub fn bytes(bytes: u64) -> String {
+    let (value, unit) = match bytes as f64 {
+        b if b < 999.5 => (b, "B"),
+        b if b < 999.5e3 => (b / 1e3, "kB"),
+        b if b < 999.5e6 => (b / 1e6, "MB"),
+        b => (b / 1e9, "GB"),
+    };
+    format!("{}{NO_BREAK}{unit}", significant(value))
+}
+
+/// A ratio: `0.47×`, `3.41×`, `180×`.
+pub fn ratio(ratio: f64) -> String {
+    format!("{}×", significant(ratio))
+}
+
+/// An interval of ratios: `3.20 to 3.60×`.
+pub fn ratio_interval(interval: Interval) -> String {
+    format!("{} to {}", significant(interval.low), ratio(interval.high))
+}
+
+/// `1 trial`, `20 trials`, `12,000 samples`.
+pub fn count(number: u64, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{}{NO_BREAK}{noun}{plural}", grouped(number))
+}
+
+/// A whole number with its thousands apart: `12,000`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Three significant digits; whole numbers from 100 up, their thousands apart.
+fn significant(value: f64) -> String {
+    match value.abs() {
+        v if !v.is_finite() => "–".to_owned(),
+        v if v >= 99.95 => grouped(value.round() as u64),
+        v if v >= 9.995 => format!("{value:.1}"),
+        v if v >= 0.9995 || v == 0.0 => format!("{value:.2}"),
+        v if v >= 0.09995 => format!("{value:.3}"),
+        _ => format!("{value:.4}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_has_three_digits_and_the_unit_that_fits() {
+        for (ns, text) in [
+            (7.0, "7.00 ns"),
+            (850.0, "850 ns"),
+            (999.7, "1.00 µs"),
+            (20_140.0, "20.1 µs"),
+            (999_700.0, "1.00 ms"),
+            (180_400_000.0, "180 ms"),
+            (2_500_000_000.0, "2.50 s"),
+        ] {
+            assert_eq!(duration(ns).replace(NO_BREAK, " "), text);
+        }
+    }
+
+    #[test]
+    fn an_interval_says_a_shared_unit_once() {
+        let text = |low, high| duration_interval(Interval { low, high }).replace(NO_BREAK, " ");
+        assert_eq!(text(19_800.0, 20_600.0), "19.8 to 20.6 µs");
+        assert_eq!(text(980.0, 1_020.0), "980 ns to 1.02 µs");
+    }
+
+    #[test]
+    fn large_numbers_have_their_thousands_apart() {
+        assert_eq!(grouped(12_000), "12,000");
+        assert_eq!(grouped(999), "999");
+        assert_eq!(ratio(9_000.4), "9,000×");
+    }
+}
