@@ -1,0 +1,293 @@
+//! Drives the compilation of a module: what to compile, in which threads, with which settings.
+
+use cranelift_codegen::control::ControlPlane;
+use cranelift_codegen::ir::{self, UserFuncName};
+use cranelift_codegen::isa::{OwnedTargetIsa, TargetIsa};
+use cranelift_codegen::settings::{self, Configurable};
+use cranelift_codegen::{Context, FinalizedRelocTarget};
+use cranelift_frontend::FunctionBuilderContext;
+use rayon::prelude::*;
+use wasmparser::WasmFeatures;
+
+use super::link::{self, Linked};
+use super::translate::{Environment, Metering, translate};
+use super::{scan, thunk, trap_kind};
+use crate::error::{Error, Result};
+use crate::module::info::{ModuleInfo, TableUsage, ConstOp, SegmentMode};
+use crate::module::layout::{ContextLayout, Counts};
+use crate::module::parse::parse;
+
+/// Bytes of bodies below which threads cost more than they give.
+const SERIAL_BYTES: u64 = 16 << 10;
+
+/// Where compilation runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Parallelism {
+    Serial,
+    Threads,
+}
+
+/// What decides how a module is compiled.
+pub(crate) struct CompileOptions {
+    pub(crate) features: WasmFeatures,
+    pub(crate) metering: Metering,
+}
+
+/// A function to compile, and afterwards what its code is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unit {
+    /// A body, by function index.
+    Body(u32),
+    /// The thunk through which an imported function is called as one of the module's own.
+    Import(u32),
+    /// The thunk from WebAssembly to a host function, for an imported function.
+    Host(u32),
+    /// The thunk from native code to functions of a canonical type.
+    Entry(u32),
+}
+
+/// A unit's code, before it has a place.
+pub(super) struct CompiledUnit {
+    pub(super) unit: Unit,
+    pub(super) code: Vec<u8>,
+    pub(super) alignment: u32,
+    /// Offset, addend, and what is referred to: namespace and index.
+    pub(super) relocations: Vec<(u32, i64, ir::UserExternalName)>,
+    /// Offset, kind, offset in the module.
+    pub(super) traps: Vec<(u32, u8, u32)>,
+    /// Return address, offset in the module.
+    pub(super) calls: Vec<(u32, u32)>,
+}
+
+/// A compiled module.
+pub(crate) struct Compiled<'a> {
+    pub(crate) module: ModuleInfo<'a>,
+    pub(crate) counts: Counts,
+    pub(crate) long_types: Vec<u32>,
+    pub(crate) linked: Linked,
+}
+
+/// The code generator for this machine, or for the oldest that keel runs on.
+pub(crate) fn target_isa() -> Result<OwnedTargetIsa> {
+    let fail = |message: String| Error::Compile { function: "(settings)".to_owned(), message };
+    let mut flags = settings::builder();
+    for (name, value) in [
+        ("opt_level", "speed"),
+        ("enable_verifier", if cfg!(debug_assertions) { "true" } else { "false" }),
+        ("preserve_frame_pointers", "true"),
+        ("enable_probestack", "true"),
+        ("probestack_strategy", "inline"),
+        ("unwind_info", "false"),
+        ("is_pic", "true"),
+        ("enable_alias_analysis", "true"),
+        ("enable_table_access_spectre_mitigation", "true"),
+        ("enable_heap_access_spectre_mitigation", "true"),
+        ("machine_code_cfg_info", "false"),
+    ] {
+        flags.set(name, value).map_err(|error| fail(format!("{name}={value}: {error}")))?;
+    }
+    let builder = cranelift_native::builder().map_err(|error| fail(error.to_owned()))?;
+    builder
+        .finish(settings::Flags::new(flags))
+        .map_err(|error| fail(error.to_string()))
+}
+
+/// Compiles a module.
+pub(crate) fn compile<'a>(
+    bytes: &'a [u8],
+    isa: &dyn TargetIsa,
+    options: &CompileOptions,
+) -> Result<Compiled<'a>> {
+    let mut module = parse(bytes, options.features)?;
+    let body_bytes: u64 =
+        module.bodies.iter().map(|b| b.body.range().end - b.body.range().start).sum();
+    let parallelism =
+        if body_bytes < SERIAL_BYTES { Parallelism::Serial } else { Parallelism::Threads };
+    scan::scan(&mut module, parallelism)?;
+    let long_types = long_types(&module);
+    let counts = counts(&module, &long_types);
+    let layout = ContextLayout::new(counts)
+        .ok_or_else(|| Error::Limit("the module's context would exceed 2 GiB".to_owned()))?;
+    let env = Environment {
+        isa,
+        module: &module,
+        layout: &layout,
+        long_types: &long_types,
+        metering: options.metering,
+    };
+    let units = units(&module);
+    let compile_unit = |tools: &mut Tools, unit: &Unit| compile_unit(&env, *unit, tools);
+    let compiled: Vec<CompiledUnit> = match parallelism {
+        Parallelism::Serial => {
+            let mut tools = Tools::default();
+            units.iter().map(|unit| compile_unit(&mut tools, unit)).collect::<Result<_>>()?
+        }
+        Parallelism::Threads => units
+            .par_iter()
+            .map_init(Tools::default, compile_unit)
+            .collect::<Vec<_>>()
+            .into_iter()
+            .collect::<Result<_>>()?,
+    };
+    let linked = link::link(&module, compiled)?;
+    Ok(Compiled { module, counts, long_types, linked })
+}
+
+/// What is worth keeping between two functions.
+struct Tools {
+    context: Context,
+    builder: FunctionBuilderContext,
+    control: ControlPlane,
+}
+
+impl Default for Tools {
+    fn default() -> Tools {
+        Tools {
+            context: Context::new(),
+            builder: FunctionBuilderContext::new(),
+            control: ControlPlane::default(),
+        }
+    }
+}
+
+fn compile_unit(env: &Environment<'_>, unit: Unit, tools: &mut Tools) -> Result<CompiledUnit> {
+    tools.context.clear();
+    let function = &mut tools.context.func;
+    function.name = UserFuncName::user(0, 0);
+    match unit {
+        Unit::Body(index) => {
+            let body = &env.module.bodies[(index - env.module.imported_functions) as usize].body;
+            translate(env, index, body, function, &mut tools.builder)?;
+        }
+        Unit::Import(index) => thunk::import(env, index, function, &mut tools.builder),
+        Unit::Host(index) => thunk::host(env, index, function, &mut tools.builder),
+        Unit::Entry(ty) => {
+            thunk::entry(env, &env.module.types[ty as usize], function, &mut tools.builder);
+        }
+    }
+    if let Err(error) = tools.context.compile(env.isa, &mut tools.control) {
+        return Err(Error::Compile {
+            function: unit_name(env.module, unit),
+            message: format!("{:?}", error.inner),
+        });
+    }
+    extract(env, unit, &tools.context)
+}
+
+fn extract(env: &Environment<'_>, unit: Unit, context: &Context) -> Result<CompiledUnit> {
+    let compiled = context.compiled_code().expect("compilation succeeded");
+    let buffer = &compiled.buffer;
+    let locations = buffer.get_srclocs_sorted();
+    let location = |at: u32| {
+        let next = locations.partition_point(|range| range.start <= at);
+        let range = next.checked_sub(1).map(|i| &locations[i]).filter(|range| at < range.end);
+        range.map_or(u32::MAX, |range| range.loc.bits())
+    };
+    let mut relocations = Vec::with_capacity(buffer.relocs().len());
+    for relocation in buffer.relocs() {
+        use cranelift_codegen::binemit::Reloc;
+        let target = match &relocation.target {
+            FinalizedRelocTarget::ExternalName(ir::ExternalName::User(name)) => {
+                context.func.params.user_named_funcs()[*name].clone()
+            }
+            other => return Err(unlinkable(env, unit, format!("{other:?}"))),
+        };
+        if !matches!(relocation.kind, Reloc::X86CallPCRel4 | Reloc::X86PCRel4) {
+            return Err(unlinkable(env, unit, format!("{:?}", relocation.kind)));
+        }
+        relocations.push((relocation.offset, relocation.addend, target));
+    }
+    let mut traps = Vec::with_capacity(buffer.traps().len());
+    for trap in buffer.traps() {
+        let kind = trap_kind(trap.code)
+            .ok_or_else(|| unlinkable(env, unit, format!("trap {}", trap.code)))?;
+        traps.push((trap.offset, kind as u8, location(trap.offset)));
+    }
+    // A return address belongs to the instruction before it.
+    let calls =
+        buffer.call_sites().map(|call| (call.ret_addr, location(call.ret_addr - 1))).collect();
+    Ok(CompiledUnit {
+        unit,
+        code: buffer.data().to_vec(),
+        alignment: buffer.alignment.max(16),
+        relocations,
+        traps,
+        calls,
+    })
+}
+
+fn unlinkable(env: &Environment<'_>, unit: Unit, what: String) -> Error {
+    Error::Compile {
+        function: unit_name(env.module, unit),
+        message: format!("the code refers to {what}, which keel cannot link"),
+    }
+}
+
+fn unit_name(module: &ModuleInfo<'_>, unit: Unit) -> String {
+    match unit {
+        Unit::Body(index) | Unit::Import(index) | Unit::Host(index) => module
+            .names
+            .iter()
+            .find(|(named, _)| *named == index)
+            .map_or_else(|| index.to_string(), |(_, name)| format!("{index} `{name}`")),
+        Unit::Entry(ty) => format!("(entry {})", module.types[ty as usize]),
+    }
+}
+
+/// Everything to compile, bodies first.
+fn units(module: &ModuleInfo<'_>) -> Vec<Unit> {
+    let bodies = (module.imported_functions..module.functions.len() as u32).map(Unit::Body);
+    let mut units: Vec<Unit> = bodies.collect();
+    let mut referred: Vec<u32> = module.escaping.clone();
+    for segment in &module.elements {
+        let SegmentMode::Active { index, .. } = segment.mode else { continue };
+        if module.tables[index as usize].usage == TableUsage::Static {
+            referred.extend(segment.items.iter().filter_map(|op| match op {
+                ConstOp::Func(function) => Some(*function),
+                _ => None,
+            }));
+        }
+    }
+    referred.extend(module.start);
+    referred.sort_unstable();
+    referred.dedup();
+    let imports = referred.iter().filter(|index| **index < module.imported_functions);
+    units.extend(imports.map(|index| Unit::Import(*index)));
+    units.extend((0..module.imported_functions).map(Unit::Host));
+    let called_by_host = module.escaping.iter().chain(&module.start);
+    let mut entries: Vec<u32> = called_by_host
+        .map(|function| module.functions[*function as usize])
+        .map(|ty| module.canonical_types[ty as usize])
+        .collect();
+    entries.sort_unstable();
+    entries.dedup();
+    units.extend(entries.into_iter().map(Unit::Entry));
+    units
+}
+
+/// The canonical types that are too long to be compared as a constant, in order.
+fn long_types(module: &ModuleInfo<'_>) -> Vec<u32> {
+    let types = module.types.iter().enumerate();
+    types
+        .filter(|(i, ty)| module.canonical_types[*i] == *i as u32 && ty.short_id().is_none())
+        .map(|(i, _)| i as u32)
+        .collect()
+}
+
+fn counts(module: &ModuleInfo<'_>, long_types: &[u32]) -> Counts {
+    let defined = |all: usize, imported: u32| all as u32 - imported;
+    Counts {
+        imported_functions: module.imported_functions,
+        imported_tables: module.imported_tables,
+        imported_memories: module.imported_memories,
+        imported_globals: module.imported_globals,
+        tables: defined(module.tables.len(), module.imported_tables),
+        memories: defined(module.memories.len(), module.imported_memories),
+        globals: defined(module.globals.len(), module.imported_globals),
+        function_records: module.escaping.len() as u32,
+        long_types: long_types.len() as u32,
+        element_segments: module.elements.len() as u32,
+        data_segments: module.data.len() as u32,
+        defines_memory_0: u32::from(module.defines_memory_0()),
+    }
+}

@@ -1,0 +1,69 @@
+//! From a decoded module to machine code.
+//!
+//! ```text
+//! scan -> translate (a body to CLIF) -> compile (CLIF to code) -> link (all code to one text section)
+//! ```
+//! Bodies are scanned, then compiled, in parallel; what comes out is position-independent.
+
+mod driver;
+mod link;
+mod scan;
+mod thunk;
+pub(crate) mod translate;
+
+use cranelift_codegen::ir::{AbiParam, Signature, TrapCode, types};
+use cranelift_codegen::isa::CallConv;
+
+pub(crate) use driver::{CompileOptions, compile, target_isa};
+pub(crate) use crate::vm::libcalls::Libcall;
+
+use crate::trap::TrapKind;
+
+/// The code by which Cranelift notes why an instruction traps.
+pub(crate) fn trap_code(kind: TrapKind) -> TrapCode {
+    match kind {
+        TrapKind::IntegerOverflow => TrapCode::INTEGER_OVERFLOW,
+        TrapKind::IntegerDivideByZero => TrapCode::INTEGER_DIVISION_BY_ZERO,
+        TrapKind::InvalidConversion => TrapCode::BAD_CONVERSION_TO_INTEGER,
+        TrapKind::StackOverflow => TrapCode::STACK_OVERFLOW,
+        other => TrapCode::unwrap_user(other as u8),
+    }
+}
+
+/// The inverse of [`trap_code`].
+pub(crate) fn trap_kind(code: TrapCode) -> Option<TrapKind> {
+    Some(match code {
+        TrapCode::INTEGER_OVERFLOW => TrapKind::IntegerOverflow,
+        TrapCode::INTEGER_DIVISION_BY_ZERO => TrapKind::IntegerDivideByZero,
+        TrapCode::BAD_CONVERSION_TO_INTEGER => TrapKind::InvalidConversion,
+        TrapCode::STACK_OVERFLOW => TrapKind::StackOverflow,
+        TrapCode::HEAP_OUT_OF_BOUNDS => TrapKind::MemoryOutOfBounds,
+        other => return TrapKind::from_raw(other.as_raw().get()),
+    })
+}
+
+impl Libcall {
+    /// Where the function's address is in the table of runtime functions.
+    pub(crate) fn offset(self) -> i32 {
+        self as i32 * 8
+    }
+
+    /// The native signature: the context first, then the arguments; a 32-bit result.
+    pub(crate) fn signature(self) -> Signature {
+        use types::{I32, I64};
+        let args: &[cranelift_codegen::ir::Type] = match self {
+            Libcall::MemoryGrow => &[I32, I32],
+            Libcall::MemoryFill => &[I32, I32, I32, I32],
+            Libcall::MemoryCopy | Libcall::MemoryInit => &[I32, I32, I32, I32, I32],
+            Libcall::TableGrow => &[I32, I64, I32],
+            Libcall::TableFill => &[I32, I32, I64, I32],
+            Libcall::TableCopy | Libcall::TableInit => &[I32, I32, I32, I32, I32],
+            Libcall::Raise => &[],
+        };
+        let mut signature = Signature::new(CallConv::SystemV);
+        signature.params.push(AbiParam::new(types::I64));
+        signature.params.extend(args.iter().map(|ty| AbiParam::new(*ty)));
+        signature.returns.push(AbiParam::new(I32));
+        signature
+    }
+}

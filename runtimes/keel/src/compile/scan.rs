@@ -1,0 +1,129 @@
+//! A first pass over the bodies: validates them and notes what decides how the module is laid out.
+
+use rayon::prelude::*;
+use wasmparser::{FuncValidatorAllocations, Operator};
+
+use crate::error::{Error, Result};
+use crate::module::info::{Body, ConstOp, ModuleInfo, SegmentMode, TableUsage};
+use crate::types::ValType;
+use crate::module::info::ExternKind;
+
+/// Elements beyond which a table is not worth being constant data.
+const MAX_STATIC_TABLE: u32 = 1 << 20;
+
+/// What one body does that concerns the whole module.
+#[derive(Default)]
+struct Findings {
+    /// Functions whose address it takes.
+    functions: Vec<u32>,
+    /// Tables that it accesses other than by calling through them.
+    tables: Vec<u32>,
+}
+
+/// Validates all bodies; decides which functions have records and which tables are static.
+pub(super) fn scan(module: &mut ModuleInfo<'_>, parallelism: super::driver::Parallelism) -> Result<()> {
+    let findings: Vec<Findings> = match parallelism {
+        super::driver::Parallelism::Serial => {
+            let mut allocations = FuncValidatorAllocations::default();
+            let scan = module.bodies.iter().map(|body| scan_body(body, &mut allocations));
+            scan.collect::<Result<_>>()?
+        }
+        super::driver::Parallelism::Threads => {
+            let scan = module
+                .bodies
+                .par_iter()
+                .map_init(FuncValidatorAllocations::default, |allocations, body| scan_body(body, allocations));
+            // All are run, and the first error in the module's order is the one reported.
+            scan.collect::<Vec<_>>().into_iter().collect::<Result<_>>()?
+        }
+    };
+    mark_static_tables(module, &findings);
+    mark_escaping(module, &findings);
+    Ok(())
+}
+
+fn scan_body(body: &Body<'_>, allocations: &mut FuncValidatorAllocations) -> Result<Findings> {
+    let to_validate = body.validator.lock().map_or(None, |mut validator| validator.take());
+    let Some(to_validate) = to_validate else {
+        return Err(Error::Limit("a function body was scanned twice".to_owned()));
+    };
+    let mut validator = to_validate.into_validator(std::mem::take(allocations));
+    let mut findings = Findings::default();
+    let mut reader = body.body.get_binary_reader();
+    reader.set_features(*validator.features());
+    validator.read_locals(&mut reader)?;
+    let mut ops = wasmparser::OperatorsReader::new(reader);
+    while !ops.eof() {
+        let (op, offset) = ops.read_with_offset()?;
+        validator.op(offset, &op)?;
+        match op {
+            Operator::RefFunc { function_index } => findings.functions.push(function_index),
+            Operator::TableGet { table }
+            | Operator::TableSet { table }
+            | Operator::TableGrow { table }
+            | Operator::TableFill { table }
+            | Operator::TableInit { table, .. } => findings.tables.push(table),
+            Operator::TableCopy { dst_table, src_table } => {
+                findings.tables.extend([dst_table, src_table]);
+            }
+            _ => {}
+        }
+    }
+    ops.finish()?;
+    *allocations = validator.into_allocations();
+    Ok(findings)
+}
+
+/// A table that nothing but active segments with known places writes, and nothing but
+/// `call_indirect` reads, is constant data.
+fn mark_static_tables(module: &mut ModuleInfo<'_>, findings: &[Findings]) {
+    let exported = module.exports.iter().filter(|e| e.kind == ExternKind::Table).map(|e| e.index);
+    let accessed = findings.iter().flat_map(|f| f.tables.iter().copied());
+    let mut general: Vec<bool> = module
+        .tables
+        .iter()
+        .map(|table| {
+            table.init.is_some()
+                || table.ty.element != ValType::FuncRef
+                || table.ty.minimum > MAX_STATIC_TABLE
+        })
+        .collect();
+    for table in exported.chain(accessed).chain(0..module.imported_tables) {
+        general[table as usize] = true;
+    }
+    for segment in &module.elements {
+        let SegmentMode::Active { index, offset } = &segment.mode else { continue };
+        let minimum = u128::from(module.tables[*index as usize].ty.minimum);
+        let fits = offset.known().is_some_and(|at| at + segment.items.len() as u128 <= minimum);
+        let functions = |op: &ConstOp| matches!(op, ConstOp::Func(_) | ConstOp::Null);
+        if !fits || !segment.items.iter().all(functions) {
+            general[*index as usize] = true;
+        }
+    }
+    for (table, general) in module.tables.iter_mut().zip(general) {
+        table.usage = if general { TableUsage::General } else { TableUsage::Static };
+    }
+}
+
+fn mark_escaping(module: &mut ModuleInfo<'_>, findings: &[Findings]) {
+    let mut escaping = std::mem::take(&mut module.escaping);
+    escaping.extend(findings.iter().flat_map(|f| f.functions.iter().copied()));
+    for segment in &module.elements {
+        let escapes = match segment.mode {
+            SegmentMode::Passive => true,
+            SegmentMode::Declared => false,
+            SegmentMode::Active { index, .. } => {
+                module.tables[index as usize].usage == TableUsage::General
+            }
+        };
+        if escapes {
+            escaping.extend(segment.items.iter().filter_map(|op| match op {
+                ConstOp::Func(function) => Some(*function),
+                _ => None,
+            }));
+        }
+    }
+    escaping.sort_unstable();
+    escaping.dedup();
+    module.escaping = escaping;
+}

@@ -1,0 +1,205 @@
+//! Calls: direct, imported, through a table; and tail calls of each.
+
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{
+    self, ExtFuncData, ExternalName, FuncRef, GlobalValueData, InstBuilder, MemFlagsData, SigRef,
+    UserExternalName, Value, types,
+};
+use wasmparser::Operator;
+
+use super::{FuncTranslator, namespace};
+use crate::compile::trap_code;
+use crate::error::Result;
+use crate::module::info::TableUsage;
+use crate::trap::TrapKind;
+
+/// What to call, with the context to give it.
+enum Callee {
+    Direct(FuncRef),
+    Indirect(SigRef, Value),
+}
+
+impl FuncTranslator<'_, '_> {
+    /// Translates a call; false where the operator is none.
+    pub(super) fn call_operator(&mut self, op: &Operator<'_>) -> Result<bool> {
+        match op {
+            Operator::Call { function_index } => {
+                self.charge();
+                let (callee, context) = self.function(*function_index);
+                self.call(callee, context, self.env.module.functions[*function_index as usize]);
+            }
+            Operator::ReturnCall { function_index } => {
+                self.charge();
+                let (callee, context) = self.function(*function_index);
+                self.tail_call(callee, context, self.env.module.functions[*function_index as usize]);
+            }
+            Operator::CallIndirect { type_index, table_index } => {
+                self.charge();
+                let (callee, context) = self.table_callee(*table_index, *type_index);
+                self.call(callee, context, *type_index);
+            }
+            Operator::ReturnCallIndirect { type_index, table_index } => {
+                self.charge();
+                let (callee, context) = self.table_callee(*table_index, *type_index);
+                self.tail_call(callee, context, *type_index);
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn arguments(&mut self, context: Value, ty: u32) -> Vec<Value> {
+        let count = self.env.module.types[ty as usize].params().len();
+        let at = self.stack.len() - count;
+        let mut args = Vec::with_capacity(count + 1);
+        args.push(context);
+        args.extend(self.stack.drain(at..));
+        args
+    }
+
+    fn call(&mut self, callee: Callee, context: Value, ty: u32) {
+        let args = self.arguments(context, ty);
+        let inst = match callee {
+            Callee::Direct(function) => self.builder.ins().call(function, &args),
+            Callee::Indirect(signature, code) => {
+                self.builder.ins().call_indirect(signature, code, &args)
+            }
+        };
+        self.stack.extend_from_slice(self.builder.inst_results(inst));
+    }
+
+    fn tail_call(&mut self, callee: Callee, context: Value, ty: u32) {
+        let args = self.arguments(context, ty);
+        match callee {
+            Callee::Direct(function) => self.builder.ins().return_call(function, &args),
+            Callee::Indirect(signature, code) => {
+                self.builder.ins().return_call_indirect(signature, code, &args)
+            }
+        };
+        self.reachable = false;
+    }
+
+    /// A function by its index, and the context that it wants.
+    fn function(&mut self, index: u32) -> (Callee, Value) {
+        if index < self.env.module.imported_functions {
+            let entry = self.env.layout.imported_function(index);
+            let code = self.load_pointer(entry);
+            let context = self.load_pointer(entry + 8);
+            let signature = self.signature(self.env.module.functions[index as usize]);
+            return (Callee::Indirect(signature, code), context);
+        }
+        (Callee::Direct(self.function_reference(index)), self.vmctx)
+    }
+
+    fn function_reference(&mut self, index: u32) -> FuncRef {
+        if let Some(reference) = self.functions.get(&index) {
+            return *reference;
+        }
+        let signature = self.signature(self.env.module.functions[index as usize]);
+        let name = self.builder.func.declare_imported_user_function(UserExternalName {
+            namespace: namespace::FUNCTION,
+            index,
+        });
+        let reference = self.builder.import_function(ExtFuncData {
+            name: ExternalName::user(name),
+            signature,
+            colocated: true,
+            patchable: false,
+        });
+        self.functions.insert(index, reference);
+        reference
+    }
+
+    /// Pops an index and finds the function there, having checked that it has the type.
+    fn table_callee(&mut self, table: u32, ty: u32) -> (Callee, Value) {
+        let index = self.pop();
+        match self.env.module.tables[table as usize].usage {
+            TableUsage::Static => self.static_callee(table, ty, index),
+            TableUsage::General => self.general_callee(table, ty, index),
+        }
+    }
+
+    /// A static table's elements are pairs of 32-bit numbers next to the code: the function's offset
+    /// from the table, and its type by the module's own number. Its context is ours.
+    fn static_callee(&mut self, table: u32, ty: u32, index: Value) -> (Callee, Value) {
+        let symbol = self.static_table(table);
+        let base = self.builder.ins().symbol_value(types::I64, symbol);
+        let length = i64::from(self.env.module.tables[table as usize].ty.minimum);
+        let length = self.builder.ins().iconst(types::I64, length);
+        let at = self.guarded_element(base, length, index);
+        let flags = self.element_flags().with_readonly();
+        let element = self.builder.ins().load(types::I64, flags, at, 0);
+        let actual = self.builder.ins().ushr_imm_u(element, 32);
+        let expected = i64::from(self.env.module.canonical_types[ty as usize]);
+        let differs = self.builder.ins().icmp_imm_u(IntCC::NotEqual, actual, expected);
+        let mismatch = self.builder.create_block();
+        let matches = self.builder.create_block();
+        self.builder.set_cold_block(mismatch);
+        self.builder.ins().brif(differs, mismatch, &[], matches, &[]);
+        self.builder.seal_block(mismatch);
+        self.builder.seal_block(matches);
+        self.builder.switch_to_block(mismatch);
+        let null = self.builder.ins().icmp_imm_u(IntCC::Equal, actual, i64::from(u32::MAX));
+        self.trap_if(null, TrapKind::UndefinedElement);
+        self.builder.ins().trap(trap_code(TrapKind::IndirectCallTypeMismatch));
+        self.builder.switch_to_block(matches);
+        let offset = self.builder.ins().ireduce(types::I32, element);
+        let offset = self.builder.ins().sextend(types::I64, offset);
+        let code = self.builder.ins().iadd(base, offset);
+        (Callee::Indirect(self.signature(ty), code), self.vmctx)
+    }
+
+    fn static_table(&mut self, table: u32) -> ir::GlobalValue {
+        if let Some(symbol) = self.static_tables.get(&table) {
+            return *symbol;
+        }
+        let name = self.builder.func.declare_imported_user_function(UserExternalName {
+            namespace: namespace::TABLE,
+            index: table,
+        });
+        let symbol = self.builder.create_global_value(GlobalValueData::Symbol {
+            name: ExternalName::user(name),
+            offset: 0.into(),
+            colocated: true,
+            tls: false,
+        });
+        self.static_tables.insert(table, symbol);
+        symbol
+    }
+
+    /// A general table's elements are addresses of function records, null where there is none.
+    fn general_callee(&mut self, table: u32, ty: u32, index: Value) -> (Callee, Value) {
+        let at = self.table_element(table, index);
+        let flags = self.element_flags();
+        let record = self.builder.ins().load(types::I64, flags, at, 0);
+        // A null record faults here: the first page is never mapped.
+        let checked = MemFlagsData::new()
+            .with_aligned()
+            .with_readonly()
+            .with_trap_code(Some(trap_code(TrapKind::UndefinedElement)));
+        let actual = self.builder.ins().load(types::I64, checked, record, 16);
+        let expected = self.type_id(ty);
+        let differs = self.builder.ins().icmp(IntCC::NotEqual, actual, expected);
+        self.trap_if(differs, TrapKind::IndirectCallTypeMismatch);
+        let flags = MemFlagsData::trusted().with_readonly();
+        let code = self.builder.ins().load(types::I64, flags, record, 0);
+        let context = self.builder.ins().load(types::I64, flags, record, 8);
+        (Callee::Indirect(self.signature(ty), code), context)
+    }
+
+    /// The number by which all modules know a type.
+    fn type_id(&mut self, ty: u32) -> Value {
+        match self.env.module.types[ty as usize].short_id() {
+            Some(id) => self.builder.ins().iconst(types::I64, id as i64),
+            None => {
+                let canonical = self.env.module.canonical_types[ty as usize];
+                let place = self
+                    .env
+                    .long_types
+                    .binary_search(&canonical)
+                    .expect("every long type is in the list");
+                self.load_pointer(self.env.layout.long_type(place as u32))
+            }
+        }
+    }
+}

@@ -1,0 +1,345 @@
+//! Blocks, branches and everything else that decides what runs next.
+
+use cranelift_codegen::ir::{
+    self, Block, BlockArg, BlockCall, InstBuilder, JumpTableData, Value,
+};
+use wasmparser::{BlockType, Operator};
+
+use super::{FuncTranslator, clif_type};
+use crate::compile::trap_code;
+use crate::error::Result;
+use crate::module::parse::val_type;
+use crate::trap::TrapKind;
+use crate::types::{FuncType, ValType};
+
+/// An open block, loop, `if` or the function itself.
+pub(super) struct Frame {
+    kind: FrameKind,
+    /// Where a branch to this frame goes.
+    target: Block,
+    /// How many values a branch to this frame takes along.
+    arity: usize,
+    /// Where control goes on after `end`; a loop has none, since only falling through leaves it.
+    exit: Option<Block>,
+    results: usize,
+    /// Height of the operand stack under the frame's parameters.
+    height: usize,
+    /// Whether the exit can be reached, as far as is known.
+    exit_used: bool,
+}
+
+enum FrameKind {
+    Block,
+    Loop,
+    /// An `if` whose `else` has not come. The parameters are what its branch starts with.
+    If { otherwise: Block, params: Vec<Value> },
+    /// A frame in code that cannot be reached: nothing is emitted for it.
+    Unreachable,
+}
+
+impl FuncTranslator<'_, '_> {
+    /// Opens the frame of the function itself.
+    pub(super) fn push_function_frame(&mut self, ty: &FuncType) {
+        let exit = self.block_with(ty.results());
+        self.control.push(Frame {
+            kind: FrameKind::Block,
+            target: exit,
+            arity: ty.results().len(),
+            exit: Some(exit),
+            results: ty.results().len(),
+            height: 0,
+            exit_used: false,
+        });
+    }
+
+    /// Translates a control operator; false where it is none.
+    pub(super) fn control_operator(&mut self, op: &Operator<'_>) -> Result<bool> {
+        match op {
+            Operator::Nop => {}
+            Operator::Unreachable => {
+                self.charge();
+                self.builder.ins().trap(trap_code(TrapKind::Unreachable));
+                self.reachable = false;
+            }
+            Operator::Block { blockty } => self.block(*blockty)?,
+            Operator::Loop { blockty } => self.open_loop(*blockty)?,
+            Operator::If { blockty } => self.open_if(*blockty)?,
+            Operator::Else => self.otherwise(),
+            Operator::End => self.end(),
+            Operator::Br { relative_depth } => {
+                self.charge();
+                self.branch(*relative_depth);
+                self.reachable = false;
+            }
+            Operator::BrIf { relative_depth } => self.branch_if(*relative_depth),
+            Operator::BrTable { targets } => self.branch_table(targets)?,
+            Operator::Return => {
+                self.charge();
+                self.branch(self.control.len() as u32 - 1);
+                self.reachable = false;
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// Follows code that cannot be reached for its nesting alone.
+    pub(super) fn unreachable_operator(&mut self, op: &Operator<'_>) -> Result<()> {
+        match op {
+            Operator::Block { .. }
+            | Operator::Loop { .. }
+            | Operator::If { .. }
+            | Operator::TryTable { .. } => {
+                let height = self.stack.len();
+                // The target is never used: no branch out of unreachable code is emitted.
+                let target = self.control[0].target;
+                self.control.push(Frame {
+                    kind: FrameKind::Unreachable,
+                    target,
+                    arity: 0,
+                    exit: None,
+                    results: 0,
+                    height,
+                    exit_used: false,
+                });
+            }
+            Operator::Else => {
+                if !matches!(self.frame().kind, FrameKind::Unreachable) {
+                    self.otherwise();
+                }
+            }
+            Operator::End => {
+                if matches!(self.frame().kind, FrameKind::Unreachable) {
+                    self.control.pop();
+                } else {
+                    self.end();
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn frame(&mut self) -> &mut Frame {
+        self.control.last_mut().expect("validated code closes only what it opened")
+    }
+
+    /// A block that takes a value of each of these types.
+    fn block_with(&mut self, types: &[ValType]) -> Block {
+        let block = self.builder.create_block();
+        for ty in types {
+            self.builder.append_block_param(block, clif_type(*ty));
+        }
+        block
+    }
+
+    fn block_type(&self, ty: BlockType) -> Result<(Vec<ValType>, Vec<ValType>)> {
+        Ok(match ty {
+            BlockType::Empty => (Vec::new(), Vec::new()),
+            BlockType::Type(ty) => (Vec::new(), vec![val_type(ty)?]),
+            BlockType::FuncType(index) => {
+                let ty = &self.env.module.types[index as usize];
+                (ty.params().to_vec(), ty.results().to_vec())
+            }
+        })
+    }
+
+    fn block(&mut self, ty: BlockType) -> Result<()> {
+        let (params, results) = self.block_type(ty)?;
+        let exit = self.block_with(&results);
+        self.control.push(Frame {
+            kind: FrameKind::Block,
+            target: exit,
+            arity: results.len(),
+            exit: Some(exit),
+            results: results.len(),
+            height: self.stack.len() - params.len(),
+            exit_used: false,
+        });
+        Ok(())
+    }
+
+    fn open_loop(&mut self, ty: BlockType) -> Result<()> {
+        let (params, results) = self.block_type(ty)?;
+        let header = self.block_with(&params);
+        self.charge();
+        self.jump(header, params.len());
+        let height = self.stack.len() - params.len();
+        self.stack.truncate(height);
+        self.control.push(Frame {
+            kind: FrameKind::Loop,
+            target: header,
+            arity: params.len(),
+            exit: None,
+            results: results.len(),
+            height,
+            exit_used: false,
+        });
+        self.builder.switch_to_block(header);
+        self.stack.extend_from_slice(self.builder.block_params(header));
+        self.charge_loop();
+        Ok(())
+    }
+
+    fn open_if(&mut self, ty: BlockType) -> Result<()> {
+        let condition = self.pop();
+        let (params, results) = self.block_type(ty)?;
+        self.charge();
+        let then = self.builder.create_block();
+        let otherwise = self.builder.create_block();
+        let exit = self.block_with(&results);
+        self.builder.ins().brif(condition, then, &[], otherwise, &[]);
+        self.builder.seal_block(then);
+        self.builder.seal_block(otherwise);
+        let height = self.stack.len() - params.len();
+        self.control.push(Frame {
+            kind: FrameKind::If { otherwise, params: self.stack[height..].to_vec() },
+            target: exit,
+            arity: results.len(),
+            exit: Some(exit),
+            results: results.len(),
+            height,
+            exit_used: false,
+        });
+        self.builder.switch_to_block(then);
+        Ok(())
+    }
+
+    fn otherwise(&mut self) {
+        if self.reachable {
+            self.charge();
+            self.leave_to_exit();
+        }
+        self.discard_fuel();
+        let frame = self.frame();
+        let FrameKind::If { otherwise, params } =
+            std::mem::replace(&mut frame.kind, FrameKind::Block)
+        else {
+            unreachable!("validated code has an else only in an if");
+        };
+        let height = frame.height;
+        self.stack.truncate(height);
+        self.stack.extend(params);
+        self.builder.switch_to_block(otherwise);
+        self.reachable = true;
+    }
+
+    fn end(&mut self) {
+        if self.reachable {
+            self.charge();
+        }
+        self.discard_fuel();
+        if matches!(self.frame().kind, FrameKind::Loop) {
+            let frame = self.control.pop().expect("just looked at");
+            self.builder.seal_block(frame.target);
+            // Only falling through leaves a loop, with its results already in place.
+            return;
+        }
+        if self.reachable {
+            self.leave_to_exit();
+        }
+        let mut frame = self.control.pop().expect("just looked at");
+        if let FrameKind::If { otherwise, params } = &frame.kind {
+            // No else: the parameters are the results.
+            let exit = frame.target;
+            self.builder.switch_to_block(*otherwise);
+            let args: Vec<BlockArg> = params.iter().map(|value| BlockArg::from(*value)).collect();
+            self.builder.ins().jump(exit, &args);
+            frame.exit_used = true;
+        }
+        self.stack.truncate(frame.height);
+        let exit = frame.exit.expect("every frame but a loop has an exit");
+        self.builder.switch_to_block(exit);
+        self.builder.seal_block(exit);
+        self.reachable = frame.exit_used;
+        self.stack.extend_from_slice(self.builder.block_params(exit));
+        if self.control.is_empty() {
+            let at = self.stack.len() - frame.results;
+            if self.reachable {
+                let results = self.stack.split_off(at);
+                self.builder.ins().return_(&results);
+            } else {
+                // Nothing leads here, but a block must end in something.
+                self.builder.ins().trap(trap_code(TrapKind::Unreachable));
+            }
+        } else if !self.reachable {
+            // The block stays empty and is removed: end it and go on without code.
+            self.builder.ins().trap(trap_code(TrapKind::Unreachable));
+        }
+    }
+
+    /// Jumps to the innermost frame's exit with its results.
+    fn leave_to_exit(&mut self) {
+        let frame = self.frame();
+        frame.exit_used = true;
+        let (exit, results) = (frame.target, frame.results);
+        self.jump(exit, results);
+    }
+
+    /// Jumps with the topmost `count` values, which stay on the stack.
+    fn jump(&mut self, block: Block, count: usize) {
+        let args = self.top(count);
+        self.builder.ins().jump(block, &args);
+    }
+
+    fn top(&self, count: usize) -> Vec<BlockArg> {
+        self.stack[self.stack.len() - count..].iter().map(|value| BlockArg::from(*value)).collect()
+    }
+
+    /// The block and number of values of a branch.
+    fn target(&mut self, depth: u32) -> (Block, usize) {
+        let index = self.control.len() - 1 - depth as usize;
+        let frame = &mut self.control[index];
+        frame.exit_used = true;
+        (frame.target, frame.arity)
+    }
+
+    fn branch(&mut self, depth: u32) {
+        let (target, arity) = self.target(depth);
+        self.jump(target, arity);
+    }
+
+    fn branch_if(&mut self, depth: u32) {
+        let condition = self.pop();
+        self.charge();
+        let (target, arity) = self.target(depth);
+        let args = self.top(arity);
+        let next = self.builder.create_block();
+        self.builder.ins().brif(condition, target, &args, next, &[]);
+        self.builder.seal_block(next);
+        self.builder.switch_to_block(next);
+    }
+
+    fn branch_table(&mut self, targets: &wasmparser::BrTable<'_>) -> Result<()> {
+        let index = self.pop();
+        self.charge();
+        let mut call = |this: &mut Self, depth| {
+            let (target, arity) = this.target(depth);
+            let args = this.top(arity);
+            BlockCall::new(target, args, &mut this.builder.func.dfg.value_lists)
+        };
+        let default = call(self, targets.default());
+        let mut table = Vec::with_capacity(targets.len() as usize);
+        for depth in targets.targets() {
+            table.push(call(self, depth?));
+        }
+        if table.is_empty() {
+            self.branch(targets.default());
+        } else {
+            let table = self.builder.create_jump_table(JumpTableData::new(default, &table));
+            self.builder.ins().br_table(index, table);
+        }
+        self.reachable = false;
+        Ok(())
+    }
+
+    /// Goes on in a new block that only the current one leads to, after a branch out of the way.
+    pub(super) fn trap_unless(&mut self, condition: Value, kind: TrapKind) {
+        self.builder.ins().trapz(condition, trap_code(kind));
+    }
+
+    /// The block being filled.
+    pub(super) fn current_block(&self) -> ir::Block {
+        self.builder.current_block().expect("translation always has a block")
+    }
+}

@@ -1,0 +1,61 @@
+//! Counting what is executed, where that was asked for.
+//!
+//! Every operator costs one unit. The cost of a straight line is charged at its end, before control
+//! can go elsewhere, and what is left is compared on entry to a function and to each pass of a loop:
+//! code overruns its fuel by no more than a straight line.
+
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{InstBuilder, types};
+use wasmparser::Operator;
+
+use super::{FuncTranslator, Metering};
+use crate::module::layout;
+use crate::trap::TrapKind;
+
+impl FuncTranslator<'_, '_> {
+    /// Notes the cost of an operator.
+    pub(super) fn meter(&mut self, op: &Operator<'_>) {
+        if !matches!(op, Operator::End | Operator::Else | Operator::Block { .. } | Operator::Nop) {
+            self.pending_fuel += 1;
+        }
+    }
+
+    /// Charges what the straight line up to here costs.
+    pub(super) fn charge(&mut self) {
+        let cost = std::mem::take(&mut self.pending_fuel);
+        if self.env.metering == Metering::Off || cost == 0 {
+            return;
+        }
+        let address = self.load_pointer(layout::FUEL);
+        let flags = self.context_field();
+        let fuel = self.builder.ins().load(types::I64, flags, address, 0);
+        let fuel = self.builder.ins().iadd_imm_s(fuel, -cost);
+        self.builder.ins().store(flags, fuel, address, 0);
+    }
+
+    /// Forgets a cost that was charged on the way out already, or never came to be.
+    pub(super) fn discard_fuel(&mut self) {
+        self.pending_fuel = 0;
+    }
+
+    /// Stops a function from starting without fuel.
+    pub(super) fn charge_entry(&mut self) {
+        self.check_fuel();
+    }
+
+    /// Stops a loop from starting another pass without fuel.
+    pub(super) fn charge_loop(&mut self) {
+        self.check_fuel();
+    }
+
+    fn check_fuel(&mut self) {
+        if self.env.metering == Metering::Off {
+            return;
+        }
+        let address = self.load_pointer(layout::FUEL);
+        let flags = self.context_field();
+        let fuel = self.builder.ins().load(types::I64, flags, address, 0);
+        let empty = self.builder.ins().icmp_imm_s(IntCC::SignedLessThan, fuel, 0);
+        self.trap_if(empty, TrapKind::OutOfFuel);
+    }
+}

@@ -1,0 +1,209 @@
+//! Loads, stores, and the operators on whole memories.
+//!
+//! A 32-bit index cannot leave the 4 GiB reserved for a memory, and whatever lies behind the memory's
+//! present end faults: the signal handler makes a trap of it. Offsets reach into the guard behind the
+//! reservation; only one that reaches beyond it needs a check in code.
+
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::immediates::Offset32;
+use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value, types};
+use wasmparser::{MemArg, MemArgTarget, Operator};
+
+use super::FuncTranslator;
+use crate::compile::{Libcall, trap_code};
+use crate::error::{Error, Result};
+use crate::trap::TrapKind;
+use crate::vm::MEMORY_GUARD_BYTES;
+
+/// Where a memory access goes: `base + offset`, with these flags.
+pub(super) struct Address {
+    pub(super) flags: MemFlagsData,
+    pub(super) base: Value,
+    pub(super) offset: Offset32,
+}
+
+impl FuncTranslator<'_, '_> {
+    /// Translates a memory operator; false where it is none.
+    pub(super) fn memory_operator(&mut self, op: &Operator<'_>) -> Result<bool> {
+        match op {
+            Operator::I32Load { memarg } => self.load(memarg, types::I32)?,
+            Operator::I64Load { memarg } => self.load(memarg, types::I64)?,
+            Operator::F32Load { memarg } => self.load(memarg, types::F32)?,
+            Operator::F64Load { memarg } => self.load(memarg, types::F64)?,
+            Operator::I32Load8S { memarg } => self.load_narrow(memarg, Narrow::SignedByte, types::I32)?,
+            Operator::I32Load8U { memarg } => self.load_narrow(memarg, Narrow::Byte, types::I32)?,
+            Operator::I32Load16S { memarg } => self.load_narrow(memarg, Narrow::SignedHalf, types::I32)?,
+            Operator::I32Load16U { memarg } => self.load_narrow(memarg, Narrow::Half, types::I32)?,
+            Operator::I64Load8S { memarg } => self.load_narrow(memarg, Narrow::SignedByte, types::I64)?,
+            Operator::I64Load8U { memarg } => self.load_narrow(memarg, Narrow::Byte, types::I64)?,
+            Operator::I64Load16S { memarg } => self.load_narrow(memarg, Narrow::SignedHalf, types::I64)?,
+            Operator::I64Load16U { memarg } => self.load_narrow(memarg, Narrow::Half, types::I64)?,
+            Operator::I64Load32S { memarg } => self.load_narrow(memarg, Narrow::SignedWord, types::I64)?,
+            Operator::I64Load32U { memarg } => self.load_narrow(memarg, Narrow::Word, types::I64)?,
+            Operator::I32Store { memarg }
+            | Operator::F32Store { memarg }
+            | Operator::I64Store32 { memarg } => self.store(memarg, 4)?,
+            Operator::I64Store { memarg } | Operator::F64Store { memarg } => self.store(memarg, 8)?,
+            Operator::I32Store8 { memarg } | Operator::I64Store8 { memarg } => self.store(memarg, 1)?,
+            Operator::I32Store16 { memarg } | Operator::I64Store16 { memarg } => self.store(memarg, 2)?,
+            Operator::MemorySize { mem } => {
+                let bytes = self.memory_length(*mem);
+                let pages = self.builder.ins().ushr_imm_u(bytes, 16);
+                let pages = self.builder.ins().ireduce(types::I32, pages);
+                self.push(pages);
+            }
+            Operator::MemoryGrow { mem } => {
+                let pages = self.pop();
+                let memory = self.index_constant(*mem);
+                let result = self.libcall(Libcall::MemoryGrow, &[memory, pages]);
+                self.push(result);
+            }
+            Operator::MemoryFill { mem } => {
+                let (to, value, length) = self.pop3();
+                let memory = self.index_constant(*mem);
+                let out = self.libcall(Libcall::MemoryFill, &[memory, to, value, length]);
+                self.trap_if(out, TrapKind::MemoryOutOfBounds);
+            }
+            Operator::MemoryCopy { dst_mem, src_mem } => {
+                let (to, from, length) = self.pop3();
+                let (dst, src) = (self.index_constant(*dst_mem), self.index_constant(*src_mem));
+                let out = self.libcall(Libcall::MemoryCopy, &[dst, src, to, from, length]);
+                self.trap_if(out, TrapKind::MemoryOutOfBounds);
+            }
+            Operator::MemoryInit { data_index, mem } => {
+                let (to, from, length) = self.pop3();
+                let (memory, data) = (self.index_constant(*mem), self.index_constant(*data_index));
+                let out = self.libcall(Libcall::MemoryInit, &[memory, data, to, from, length]);
+                self.trap_if(out, TrapKind::MemoryOutOfBounds);
+            }
+            Operator::DataDrop { data_index } => {
+                let flag = self.env.layout.data_segment(*data_index);
+                self.set_dropped(flag);
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// Marks a segment as dropped.
+    pub(super) fn set_dropped(&mut self, flag: i32) {
+        let dropped = self.builder.ins().iconst(types::I32, 1);
+        let flags = self.context_field();
+        self.builder.ins().store(flags, dropped, self.vmctx, flag);
+    }
+
+    /// An index of the module as an argument of a runtime function.
+    pub(super) fn index_constant(&mut self, index: u32) -> Value {
+        self.builder.ins().iconst(types::I32, i64::from(index))
+    }
+
+    /// Pops the index of a memory access of `bytes` bytes and gives the address to access.
+    pub(super) fn pop_address(&mut self, memarg: &MemArg, bytes: u32) -> Result<Address> {
+        let MemArgTarget::Memory(memory) = memarg.target else {
+            return Err(Error::Unsupported("an array access".to_owned()));
+        };
+        let index = self.pop();
+        let index = self.builder.ins().uextend(types::I64, index);
+        let mut flags = MemFlagsData::new()
+            .with_alias_region(Some(self.regions.memory))
+            .with_trap_code(Some(trap_code(TrapKind::MemoryOutOfBounds)));
+        flags.set_endianness(cranelift_codegen::ir::Endianness::Little);
+        let base = self.memory_base(memory);
+        let end = memarg.offset + u64::from(bytes);
+        if end <= MEMORY_GUARD_BYTES {
+            let base = self.builder.ins().iadd(base, index);
+            return Ok(Address { flags, base, offset: Offset32::new(memarg.offset as i32) });
+        }
+        let length = self.memory_length(memory);
+        let last = self.builder.ins().iadd_imm_s(index, end as i64);
+        let out = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, last, length);
+        self.trap_if(out, TrapKind::MemoryOutOfBounds);
+        let base = self.builder.ins().iadd(base, index);
+        let base = self.builder.ins().iadd_imm_s(base, memarg.offset as i64);
+        Ok(Address { flags, base, offset: Offset32::new(0) })
+    }
+
+    /// The address of a memory's first byte.
+    fn memory_base(&mut self, memory: u32) -> Value {
+        let module = self.env.module;
+        match memory.checked_sub(module.imported_memories) {
+            Some(0) if module.defines_memory_0() => self.vmctx,
+            Some(defined) => self.load_pointer(self.env.layout.memory(defined)),
+            None => self.load_pointer(self.env.layout.imported_memory(memory)),
+        }
+    }
+
+    /// A memory's present length in bytes.
+    fn memory_length(&mut self, memory: u32) -> Value {
+        let flags = self.context_field();
+        match memory.checked_sub(self.env.module.imported_memories) {
+            Some(defined) => {
+                let offset = self.env.layout.memory(defined) + 8;
+                self.builder.ins().load(types::I64, flags, self.vmctx, offset)
+            }
+            None => {
+                let offset = self.env.layout.imported_memory(memory) + 8;
+                let definition = self.load_pointer(offset);
+                self.builder.ins().load(types::I64, flags, definition, 8)
+            }
+        }
+    }
+
+    fn load(&mut self, memarg: &MemArg, ty: Type) -> Result<()> {
+        let at = self.pop_address(memarg, ty.bytes())?;
+        let value = self.builder.ins().load(ty, at.flags, at.base, at.offset);
+        self.push(value);
+        Ok(())
+    }
+
+    fn load_narrow(&mut self, memarg: &MemArg, narrow: Narrow, ty: Type) -> Result<()> {
+        let at = self.pop_address(memarg, narrow.bytes())?;
+        let ins = self.builder.ins();
+        let (flags, base, offset) = (at.flags, at.base, at.offset);
+        let value = match narrow {
+            Narrow::Byte => ins.uload8(ty, flags, base, offset),
+            Narrow::SignedByte => ins.sload8(ty, flags, base, offset),
+            Narrow::Half => ins.uload16(ty, flags, base, offset),
+            Narrow::SignedHalf => ins.sload16(ty, flags, base, offset),
+            Narrow::Word => ins.uload32(flags, base, offset),
+            Narrow::SignedWord => ins.sload32(flags, base, offset),
+        };
+        self.push(value);
+        Ok(())
+    }
+
+    fn store(&mut self, memarg: &MemArg, bytes: u32) -> Result<()> {
+        let value = self.pop();
+        let at = self.pop_address(memarg, bytes)?;
+        let ty = self.builder.func.dfg.value_type(value);
+        let ins = self.builder.ins();
+        match bytes {
+            _ if bytes == ty.bytes() => ins.store(at.flags, value, at.base, at.offset),
+            1 => ins.istore8(at.flags, value, at.base, at.offset),
+            2 => ins.istore16(at.flags, value, at.base, at.offset),
+            _ => ins.istore32(at.flags, value, at.base, at.offset),
+        };
+        Ok(())
+    }
+}
+
+/// A load of fewer bytes than its result has.
+#[derive(Clone, Copy)]
+enum Narrow {
+    Byte,
+    SignedByte,
+    Half,
+    SignedHalf,
+    Word,
+    SignedWord,
+}
+
+impl Narrow {
+    fn bytes(self) -> u32 {
+        match self {
+            Narrow::Byte | Narrow::SignedByte => 1,
+            Narrow::Half | Narrow::SignedHalf => 2,
+            Narrow::Word | Narrow::SignedWord => 4,
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! One function body into CLIF, an operator at a time.
+//!
+//! [`FuncTranslator`] keeps the operand stack and the control stack; the operator families are in the
+//! modules beside this one. References are `i64` (an address, zero for null) and a `v128` is always
+//! `I8X16` on the operand stack: an operator that wants other lanes casts on its way in and out.
+
+mod call;
+mod control;
+mod fuel;
+mod memory;
+mod numeric;
+mod simd;
+mod table;
+mod variable;
+
+use cranelift_codegen::ir::{
+    self, AbiParam, AliasRegion, AliasRegionData, ArgumentPurpose, GlobalValueData, InstBuilder,
+    MemFlagsData, Signature, Type, Value, types,
+};
+use cranelift_codegen::isa::{CallConv, TargetIsa};
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
+use wasmparser::Operator;
+
+use super::trap_code;
+use crate::error::{Error, Result};
+use crate::module::info::ModuleInfo;
+use crate::module::layout::{self, ContextLayout};
+use crate::module::parse::val_type;
+use crate::types::{FuncType, ValType};
+use control::Frame;
+
+/// What a compiled function's name refers to.
+pub(crate) mod namespace {
+    /// A function of the module by its index; for an imported one, the thunk that calls it.
+    pub(crate) const FUNCTION: u32 = 0;
+    /// A static table's constant data, by table index.
+    pub(crate) const TABLE: u32 = 1;
+}
+
+/// What every function of a module is translated with.
+pub(crate) struct Environment<'a> {
+    pub(crate) isa: &'a dyn TargetIsa,
+    pub(crate) module: &'a ModuleInfo<'a>,
+    pub(crate) layout: &'a ContextLayout,
+    /// The canonical types that are too long to be compared as a constant.
+    pub(crate) long_types: &'a [u32],
+    pub(crate) metering: Metering,
+}
+
+/// Whether code counts what it executes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Metering {
+    Off,
+    Fuel,
+}
+
+/// The CLIF type that holds a value.
+pub(crate) fn clif_type(ty: ValType) -> Type {
+    match ty {
+        ValType::I32 => types::I32,
+        ValType::I64 => types::I64,
+        ValType::F32 => types::F32,
+        ValType::F64 => types::F64,
+        ValType::V128 => types::I8X16,
+        ValType::FuncRef | ValType::ExternRef => types::I64,
+    }
+}
+
+/// The signature of WebAssembly code: the context first, then the parameters.
+pub(crate) fn wasm_signature(ty: &FuncType) -> Signature {
+    let mut signature = Signature::new(CallConv::Tail);
+    signature.params.push(AbiParam::special(types::I64, ArgumentPurpose::VMContext));
+    signature.params.extend(ty.params().iter().map(|ty| AbiParam::new(clif_type(*ty))));
+    signature.returns.extend(ty.results().iter().map(|ty| AbiParam::new(clif_type(*ty))));
+    signature
+}
+
+/// Tells the alias analysis which accesses can touch the same bytes.
+#[derive(Clone, Copy)]
+pub(super) struct Regions {
+    pub(super) memory: AliasRegion,
+    pub(super) context: AliasRegion,
+    pub(super) table: AliasRegion,
+}
+
+impl Regions {
+    pub(super) fn new(function: &mut ir::Function) -> Regions {
+        let mut region = |user_id, description: &'static str| {
+            function
+                .dfg
+                .alias_regions
+                .insert(AliasRegionData { user_id, description: description.into() })
+        };
+        Regions {
+            memory: region(0, "memory"),
+            context: region(1, "context"),
+            table: region(2, "table"),
+        }
+    }
+}
+
+/// Makes a function check its stack against the context's limit before it does anything else.
+pub(super) fn set_stack_limit(function: &mut ir::Function) {
+    set_stack_limit_at(function, layout::STACK_LIMIT);
+}
+
+/// As [`set_stack_limit`], for a function whose first parameter is not the context itself.
+pub(in crate::compile) fn set_stack_limit_at(function: &mut ir::Function, offset: i32) {
+    let vmctx = function.create_global_value(GlobalValueData::VMContext);
+    // Not read-only: a call from the host from a deeper stack may set it anew between two calls.
+    let flags = function
+        .dfg
+        .mem_flags
+        .insert_unchecked(MemFlagsData::trusted());
+    let limit = function.create_global_value(GlobalValueData::Load {
+        base: vmctx,
+        offset: offset.into(),
+        global_type: types::I64,
+        flags,
+    });
+    function.stack_limit = Some(limit);
+}
+
+/// Translates one function body.
+pub(crate) struct FuncTranslator<'a, 'b> {
+    pub(super) builder: FunctionBuilder<'b>,
+    pub(super) env: &'a Environment<'a>,
+    pub(super) vmctx: Value,
+    pub(super) regions: Regions,
+    stack: Vec<Value>,
+    control: Vec<Frame>,
+    locals: Vec<(Variable, ValType)>,
+    reachable: bool,
+    signatures: Vec<Option<ir::SigRef>>,
+    functions: std::collections::HashMap<u32, ir::FuncRef>,
+    static_tables: std::collections::HashMap<u32, ir::GlobalValue>,
+    /// Fuel that the straight line so far costs and that is not yet charged.
+    pending_fuel: i64,
+}
+
+/// Translates a function's body into `function`, which must be empty.
+pub(crate) fn translate(
+    env: &Environment<'_>,
+    index: u32,
+    body: &wasmparser::FunctionBody<'_>,
+    function: &mut ir::Function,
+    context: &mut FunctionBuilderContext,
+) -> Result<()> {
+    let ty = env.module.function_type(index);
+    function.signature = wasm_signature(ty);
+    set_stack_limit(function);
+    let regions = Regions::new(function);
+    let mut builder = FunctionBuilder::new(function, context);
+    let entry = builder.create_block();
+    builder.append_block_params_for_function_params(entry);
+    builder.switch_to_block(entry);
+    builder.seal_block(entry);
+    let vmctx = builder.block_params(entry)[0];
+    let mut translator = FuncTranslator {
+        builder,
+        env,
+        vmctx,
+        regions,
+        stack: Vec::new(),
+        control: Vec::new(),
+        locals: Vec::new(),
+        reachable: true,
+        signatures: vec![None; env.module.types.len()],
+        functions: Default::default(),
+        static_tables: Default::default(),
+        pending_fuel: 0,
+    };
+    translator.declare_locals(entry, ty, body)?;
+    translator.push_function_frame(ty);
+    translator.charge_entry();
+    let mut reader = body.get_operators_reader()?;
+    while !reader.eof() {
+        let (op, offset) = reader.read_with_offset()?;
+        translator.builder.set_srcloc(ir::SourceLoc::new(offset as u32));
+        translator.operator(&op)?;
+    }
+    translator.builder.seal_all_blocks();
+    translator.builder.finalize(env.isa.frontend_config());
+    Ok(())
+}
+
+impl FuncTranslator<'_, '_> {
+    fn declare_locals(
+        &mut self,
+        entry: ir::Block,
+        ty: &FuncType,
+        body: &wasmparser::FunctionBody<'_>,
+    ) -> Result<()> {
+        for (i, param) in ty.params().iter().enumerate() {
+            let variable = self.builder.declare_var(clif_type(*param));
+            let value = self.builder.block_params(entry)[i + 1];
+            self.builder.def_var(variable, value);
+            self.locals.push((variable, *param));
+        }
+        for group in body.get_locals_reader()? {
+            let (count, ty) = group?;
+            let ty = val_type(ty)?;
+            let zero = self.zero(ty);
+            for _ in 0..count {
+                let variable = self.builder.declare_var(clif_type(ty));
+                self.builder.def_var(variable, zero);
+                self.locals.push((variable, ty));
+            }
+        }
+        Ok(())
+    }
+
+    /// The value that a local of this type starts with: zero or null.
+    fn zero(&mut self, ty: ValType) -> Value {
+        let ins = self.builder.ins();
+        match ty {
+            ValType::I32 => ins.iconst(types::I32, 0),
+            ValType::I64 | ValType::FuncRef | ValType::ExternRef => ins.iconst(types::I64, 0),
+            ValType::F32 => ins.f32const(0.0),
+            ValType::F64 => ins.f64const(0.0),
+            ValType::V128 => {
+                let zero = self.builder.func.dfg.constants.insert(vec![0; 16].into());
+                self.builder.ins().vconst(types::I8X16, zero)
+            }
+        }
+    }
+
+    /// Translates one operator. Code that cannot be reached is only followed for its nesting.
+    fn operator(&mut self, op: &Operator<'_>) -> Result<()> {
+        if !self.reachable {
+            return self.unreachable_operator(op);
+        }
+        self.meter(op);
+        let known = self.control_operator(op)?
+            || self.variable_operator(op)?
+            || self.numeric_operator(op)
+            || self.memory_operator(op)?
+            || self.call_operator(op)?
+            || self.table_operator(op)?
+            || simd::translate(self, op)?;
+        if known { Ok(()) } else { Err(Error::Unsupported(format!("{op:?}"))) }
+    }
+
+    /// Pushes a value on the operand stack. A `v128` must be `I8X16`.
+    pub(super) fn push(&mut self, value: Value) {
+        debug_assert!({
+            let ty = self.builder.func.dfg.value_type(value);
+            !ty.is_vector() || ty == types::I8X16
+        });
+        self.stack.push(value);
+    }
+
+    /// Pops a value off the operand stack.
+    pub(super) fn pop(&mut self) -> Value {
+        self.stack.pop().expect("validated code does not pop an empty stack")
+    }
+
+    /// Pops two values; the one pushed first comes first.
+    pub(super) fn pop2(&mut self) -> (Value, Value) {
+        let second = self.pop();
+        (self.pop(), second)
+    }
+
+    /// Pops three values; the one pushed first comes first.
+    pub(super) fn pop3(&mut self) -> (Value, Value, Value) {
+        let third = self.pop();
+        let (first, second) = self.pop2();
+        (first, second, third)
+    }
+
+    /// Flags for a field of a context that never changes once an instance runs.
+    pub(super) fn constant_field(&self) -> MemFlagsData {
+        MemFlagsData::trusted()
+            .with_readonly()
+            .with_can_move()
+            .with_alias_region(Some(self.regions.context))
+    }
+
+    /// Flags for a field of a context that changes.
+    pub(super) fn context_field(&self) -> MemFlagsData {
+        MemFlagsData::trusted().with_alias_region(Some(self.regions.context))
+    }
+
+    /// Loads a constant pointer out of the context.
+    pub(super) fn load_pointer(&mut self, offset: i32) -> Value {
+        let flags = self.constant_field();
+        self.builder.ins().load(types::I64, flags, self.vmctx, offset)
+    }
+
+    /// The signature of a type of the module.
+    pub(super) fn signature(&mut self, ty: u32) -> ir::SigRef {
+        if let Some(signature) = self.signatures[ty as usize] {
+            return signature;
+        }
+        let signature = wasm_signature(&self.env.module.types[ty as usize]);
+        let signature = self.builder.import_signature(signature);
+        self.signatures[ty as usize] = Some(signature);
+        signature
+    }
+
+    /// Calls a function of the runtime and gives its result. See [`crate::vm::libcalls`].
+    pub(super) fn libcall(&mut self, call: super::Libcall, args: &[Value]) -> Value {
+        let signature = self.builder.import_signature(call.signature());
+        let table = self.load_pointer(layout::LIBCALLS);
+        let flags = self.constant_field();
+        let callee = self.builder.ins().load(types::I64, flags, table, call.offset());
+        let mut all = vec![self.vmctx];
+        all.extend_from_slice(args);
+        let inst = self.builder.ins().call_indirect(signature, callee, &all);
+        self.builder.inst_results(inst)[0]
+    }
+
+    /// Ends the code with a trap where `condition` is not zero.
+    pub(super) fn trap_if(&mut self, condition: Value, kind: crate::trap::TrapKind) {
+        self.builder.ins().trapnz(condition, trap_code(kind));
+    }
+}

@@ -1,0 +1,153 @@
+//! What decoding a module yields: everything the compiler and the artefact need to know of it.
+
+use crate::types::{FuncType, GlobalType, MemoryType, TableType, ValType};
+
+/// A decoded and validated module, borrowing from its bytes.
+pub(crate) struct ModuleInfo<'a> {
+    pub(crate) types: Vec<FuncType>,
+    /// For each type, the first type that is structurally equal to it.
+    pub(crate) canonical_types: Vec<u32>,
+    pub(crate) imports: Vec<Import<'a>>,
+    pub(crate) imported_functions: u32,
+    pub(crate) imported_tables: u32,
+    pub(crate) imported_memories: u32,
+    pub(crate) imported_globals: u32,
+    /// The type of each function, imports first. Likewise for the three that follow.
+    pub(crate) functions: Vec<u32>,
+    pub(crate) tables: Vec<Table>,
+    pub(crate) memories: Vec<MemoryType>,
+    pub(crate) globals: Vec<Global>,
+    pub(crate) exports: Vec<Export<'a>>,
+    pub(crate) start: Option<u32>,
+    pub(crate) elements: Vec<ElementSegment>,
+    pub(crate) data: Vec<DataSegment<'a>>,
+    pub(crate) bodies: Vec<Body<'a>>,
+    /// Function names out of the name section, by function index.
+    pub(crate) names: Vec<(u32, &'a str)>,
+    /// Functions whose address can be taken: they have a record in the context.
+    pub(crate) escaping: Vec<u32>,
+}
+
+pub(crate) struct Import<'a> {
+    pub(crate) module: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) kind: ExternKind,
+    /// Index in the index space of its kind.
+    pub(crate) index: u32,
+}
+
+pub(crate) struct Export<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) kind: ExternKind,
+    pub(crate) index: u32,
+}
+
+/// The four kinds of things that are imported and exported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum ExternKind {
+    Func = 0,
+    Table = 1,
+    Memory = 2,
+    Global = 3,
+}
+
+pub(crate) struct Global {
+    pub(crate) ty: GlobalType,
+    /// Absent for an imported global.
+    pub(crate) init: Option<ConstExpr>,
+}
+
+pub(crate) struct Table {
+    pub(crate) ty: TableType,
+    pub(crate) init: Option<ConstExpr>,
+    pub(crate) usage: TableUsage,
+}
+
+/// How a table's elements are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TableUsage {
+    /// References in the instance; anything may happen to them.
+    General,
+    /// Nothing can write it after instantiation and only `call_indirect` reads it: the module's code
+    /// holds it as constant data, and an instance has nothing to initialise.
+    Static,
+}
+
+/// One step of a constant expression.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum ConstOp {
+    /// The bits of any number or vector.
+    Const(u128),
+    Null,
+    Func(u32),
+    Global(u32),
+    I32Add,
+    I32Sub,
+    I32Mul,
+    I64Add,
+    I64Sub,
+    I64Mul,
+}
+
+/// A constant expression in postfix order, folded as far as it can be.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ConstExpr(pub(crate) Vec<ConstOp>);
+
+impl ConstExpr {
+    /// The value, where no instance is needed to know it.
+    pub(crate) fn known(&self) -> Option<u128> {
+        match self.0[..] {
+            [ConstOp::Const(bits)] => Some(bits),
+            [ConstOp::Null] => Some(0),
+            _ => None,
+        }
+    }
+}
+
+/// Where a segment goes.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum SegmentMode {
+    Passive,
+    Declared,
+    Active { index: u32, offset: ConstExpr },
+}
+
+pub(crate) struct ElementSegment {
+    pub(crate) mode: SegmentMode,
+    pub(crate) items: Vec<ConstOp>,
+}
+
+pub(crate) struct DataSegment<'a> {
+    pub(crate) mode: SegmentMode,
+    pub(crate) bytes: &'a [u8],
+}
+
+pub(crate) struct Body<'a> {
+    pub(crate) body: wasmparser::FunctionBody<'a>,
+    pub(crate) validator: std::sync::Mutex<
+        Option<wasmparser::FuncToValidate<wasmparser::ValidatorResources>>,
+    >,
+}
+
+impl ModuleInfo<'_> {
+    /// The type of a function by its index.
+    pub(crate) fn function_type(&self, function: u32) -> &FuncType {
+        &self.types[self.functions[function as usize] as usize]
+    }
+
+    /// Whether the module itself defines memory 0, which then lies right behind the context.
+    pub(crate) fn defines_memory_0(&self) -> bool {
+        self.imported_memories == 0 && !self.memories.is_empty()
+    }
+
+    /// The place of a function in the list of functions with a record.
+    pub(crate) fn record_of(&self, function: u32) -> Option<u32> {
+        self.escaping.binary_search(&function).ok().map(|i| i as u32)
+    }
+
+    /// The type of a global's value.
+    pub(crate) fn global_content(&self, global: u32) -> ValType {
+        self.globals[global as usize].ty.content
+    }
+}

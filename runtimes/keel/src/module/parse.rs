@@ -1,0 +1,354 @@
+//! Decodes and validates a module with wasmparser, into a [`ModuleInfo`].
+//!
+//! Function bodies are only cut out here: they are validated in the threads that compile them.
+
+use std::sync::Mutex;
+
+use wasmparser::{
+    ElementItems, ElementKind, ExternalKind, KnownCustom, Name, Operator, Parser, Payload, TypeRef,
+    Validator, WasmFeatures,
+};
+
+use super::info::{
+    Body, ConstExpr, ConstOp, DataSegment, ElementSegment, Export, ExternKind, Global, Import,
+    ModuleInfo, SegmentMode, Table, TableUsage,
+};
+use crate::error::{Error, Result};
+use crate::types::{FuncType, GlobalType, MemoryType, Mutability, TableType, ValType};
+
+/// Decodes and validates everything of a module but its function bodies.
+pub(crate) fn parse(bytes: &[u8], features: WasmFeatures) -> Result<ModuleInfo<'_>> {
+    let mut module = ModuleInfo {
+        types: Vec::new(),
+        canonical_types: Vec::new(),
+        imports: Vec::new(),
+        imported_functions: 0,
+        imported_tables: 0,
+        imported_memories: 0,
+        imported_globals: 0,
+        functions: Vec::new(),
+        tables: Vec::new(),
+        memories: Vec::new(),
+        globals: Vec::new(),
+        exports: Vec::new(),
+        start: None,
+        elements: Vec::new(),
+        data: Vec::new(),
+        bodies: Vec::new(),
+        names: Vec::new(),
+        escaping: Vec::new(),
+    };
+    let mut validator = Validator::new_with_features(features);
+    let mut parser = Parser::new(0);
+    parser.set_features(features);
+    for payload in parser.parse_all(bytes) {
+        let payload = payload?;
+        if let Payload::CodeSectionEntry(body) = &payload {
+            let validator = Mutex::new(Some(validator.code_section_entry(body)?));
+            module.bodies.push(Body { body: body.clone(), validator });
+            continue;
+        }
+        validator.payload(&payload)?;
+        module.payload(payload)?;
+    }
+    module.note_escaping();
+    Ok(module)
+}
+
+impl<'a> ModuleInfo<'a> {
+    fn payload(&mut self, payload: Payload<'a>) -> Result<()> {
+        match payload {
+            Payload::TypeSection(section) => {
+                for ty in section.into_iter_err_on_gc_types() {
+                    let ty = ty?;
+                    let convert = |types: &[wasmparser::ValType]| {
+                        types.iter().map(|ty| val_type(*ty)).collect::<Result<Vec<_>>>()
+                    };
+                    let ty = FuncType::new(convert(ty.params())?, convert(ty.results())?);
+                    let index = self.types.len() as u32;
+                    // The canonical index is found through a map at the end would the list be long;
+                    // real modules have tens of types.
+                    let canonical =
+                        self.types.iter().position(|t| *t == ty).map_or(index, |i| i as u32);
+                    self.types.push(ty);
+                    self.canonical_types.push(canonical);
+                }
+            }
+            Payload::ImportSection(section) => {
+                for import in section.into_imports() {
+                    self.import(import?)?;
+                }
+            }
+            Payload::FunctionSection(section) => {
+                for ty in section {
+                    self.functions.push(ty?);
+                }
+            }
+            Payload::TableSection(section) => {
+                for table in section {
+                    let table = table?;
+                    let init = match table.init {
+                        wasmparser::TableInit::RefNull => None,
+                        wasmparser::TableInit::Expr(expr) => Some(self.const_expr(&expr)?),
+                    };
+                    let ty = table_type(&table.ty)?;
+                    self.tables.push(Table { ty, init, usage: TableUsage::General });
+                }
+            }
+            Payload::MemorySection(section) => {
+                for memory in section {
+                    self.memories.push(memory_type(&memory?)?);
+                }
+            }
+            Payload::GlobalSection(section) => {
+                for global in section {
+                    let global = global?;
+                    let init = Some(self.const_expr(&global.init_expr)?);
+                    self.globals.push(Global { ty: global_type(&global.ty)?, init });
+                }
+            }
+            Payload::ExportSection(section) => {
+                for export in section {
+                    let export = export?;
+                    let kind = match export.kind {
+                        ExternalKind::Func | ExternalKind::FuncExact => ExternKind::Func,
+                        ExternalKind::Table => ExternKind::Table,
+                        ExternalKind::Memory => ExternKind::Memory,
+                        ExternalKind::Global => ExternKind::Global,
+                        ExternalKind::Tag => return Err(unsupported("an exported tag")),
+                    };
+                    self.exports.push(Export { name: export.name, kind, index: export.index });
+                }
+            }
+            Payload::StartSection { func, .. } => self.start = Some(func),
+            Payload::ElementSection(section) => {
+                for element in section {
+                    self.element(element?)?;
+                }
+            }
+            Payload::DataSection(section) => {
+                for data in section {
+                    let data = data?;
+                    let mode = match data.kind {
+                        wasmparser::DataKind::Passive => SegmentMode::Passive,
+                        wasmparser::DataKind::Active { memory_index, offset_expr } => {
+                            let offset = self.const_expr(&offset_expr)?;
+                            SegmentMode::Active { index: memory_index, offset }
+                        }
+                    };
+                    self.data.push(DataSegment { mode, bytes: data.data });
+                }
+            }
+            Payload::CustomSection(section) => {
+                if let KnownCustom::Name(names) = section.as_known() {
+                    // A broken name section is not an error: names are for people.
+                    for name in names.into_iter().map_while(|name| name.ok()) {
+                        if let Name::Function(functions) = name {
+                            let names = functions.into_iter().map_while(|naming| naming.ok());
+                            self.names = names.map(|naming| (naming.index, naming.name)).collect();
+                            self.names.sort_by_key(|(index, _)| *index);
+                        }
+                    }
+                }
+            }
+            Payload::TagSection(_) => return Err(unsupported("a tag")),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn import(&mut self, import: wasmparser::Import<'a>) -> Result<()> {
+        let (kind, index) = match import.ty {
+            TypeRef::Func(ty) | TypeRef::FuncExact(ty) => {
+                self.functions.push(ty);
+                self.imported_functions += 1;
+                (ExternKind::Func, self.imported_functions)
+            }
+            TypeRef::Table(ty) => {
+                let ty = table_type(&ty)?;
+                self.tables.push(Table { ty, init: None, usage: TableUsage::General });
+                self.imported_tables += 1;
+                (ExternKind::Table, self.imported_tables)
+            }
+            TypeRef::Memory(ty) => {
+                self.memories.push(memory_type(&ty)?);
+                self.imported_memories += 1;
+                (ExternKind::Memory, self.imported_memories)
+            }
+            TypeRef::Global(ty) => {
+                self.globals.push(Global { ty: global_type(&ty)?, init: None });
+                self.imported_globals += 1;
+                (ExternKind::Global, self.imported_globals)
+            }
+            TypeRef::Tag(_) => return Err(unsupported("an imported tag")),
+        };
+        self.imports.push(Import {
+            module: import.module,
+            name: import.name,
+            kind,
+            index: index - 1,
+        });
+        Ok(())
+    }
+
+    fn element(&mut self, element: wasmparser::Element<'a>) -> Result<()> {
+        let mode = match element.kind {
+            ElementKind::Passive => SegmentMode::Passive,
+            ElementKind::Declared => SegmentMode::Declared,
+            ElementKind::Active { table_index, offset_expr } => SegmentMode::Active {
+                index: table_index.unwrap_or(0),
+                offset: self.const_expr(&offset_expr)?,
+            },
+        };
+        let mut items = Vec::new();
+        match element.items {
+            ElementItems::Functions(functions) => {
+                for function in functions {
+                    items.push(ConstOp::Func(function?));
+                }
+            }
+            ElementItems::Expressions(_, expressions) => {
+                for expression in expressions {
+                    match self.const_expr(&expression?)?.0[..] {
+                        [op] => items.push(op),
+                        _ => return Err(unsupported("a computed element")),
+                    }
+                }
+            }
+        }
+        self.elements.push(ElementSegment { mode, items });
+        Ok(())
+    }
+
+    /// Reads a constant expression, folding what is known already.
+    fn const_expr(&self, expr: &wasmparser::ConstExpr<'a>) -> Result<ConstExpr> {
+        let mut ops = Vec::new();
+        for op in expr.get_operators_reader() {
+            let op = match op? {
+                Operator::I32Const { value } => ConstOp::Const(u128::from(value as u32)),
+                Operator::I64Const { value } => ConstOp::Const(u128::from(value as u64)),
+                Operator::F32Const { value } => ConstOp::Const(u128::from(value.bits())),
+                Operator::F64Const { value } => ConstOp::Const(u128::from(value.bits())),
+                Operator::V128Const { value } => ConstOp::Const(value.i128() as u128),
+                Operator::RefNull { .. } => ConstOp::Null,
+                Operator::RefFunc { function_index } => ConstOp::Func(function_index),
+                Operator::GlobalGet { global_index } => self.const_global(global_index),
+                Operator::I32Add => ConstOp::I32Add,
+                Operator::I32Sub => ConstOp::I32Sub,
+                Operator::I32Mul => ConstOp::I32Mul,
+                Operator::I64Add => ConstOp::I64Add,
+                Operator::I64Sub => ConstOp::I64Sub,
+                Operator::I64Mul => ConstOp::I64Mul,
+                Operator::End => break,
+                other => return Err(unsupported(&format!("{other:?} in a constant expression"))),
+            };
+            push_folding(&mut ops, op);
+        }
+        Ok(ConstExpr(ops))
+    }
+
+    /// The step that reads a global: its value, where it is a constant of this module.
+    fn const_global(&self, index: u32) -> ConstOp {
+        let global = &self.globals[index as usize];
+        match (&global.init, global.ty.mutability) {
+            (Some(init), Mutability::Const) if init.0.len() == 1 => init.0[0],
+            _ => ConstOp::Global(index),
+        }
+    }
+
+    /// Notes which functions need a record, apart from those that bodies take the address of.
+    fn note_escaping(&mut self) {
+        let functions = self.exports.iter().filter(|e| e.kind == ExternKind::Func);
+        let mut escaping: Vec<u32> = functions.map(|export| export.index).collect();
+        let mut note = |op: &ConstOp| {
+            if let ConstOp::Func(function) = op {
+                escaping.push(*function);
+            }
+        };
+        for global in &self.globals {
+            global.init.iter().flat_map(|init| &init.0).for_each(&mut note);
+        }
+        for table in &self.tables {
+            table.init.iter().flat_map(|init| &init.0).for_each(&mut note);
+        }
+        escaping.sort_unstable();
+        escaping.dedup();
+        self.escaping = escaping;
+    }
+}
+
+/// Appends a step, computing at once what has constant operands.
+fn push_folding(ops: &mut Vec<ConstOp>, op: ConstOp) {
+    if let [.., ConstOp::Const(a), ConstOp::Const(b)] = ops[..]
+        && let Some(value) = fold(op, a, b)
+    {
+        ops.truncate(ops.len() - 2);
+        ops.push(ConstOp::Const(value));
+    } else {
+        ops.push(op);
+    }
+}
+
+/// The value of a binary operator, or nothing if it is not one.
+pub(crate) fn fold(op: ConstOp, a: u128, b: u128) -> Option<u128> {
+    let (a32, b32, a64, b64) = (a as u32, b as u32, a as u64, b as u64);
+    Some(match op {
+        ConstOp::I32Add => u128::from(a32.wrapping_add(b32)),
+        ConstOp::I32Sub => u128::from(a32.wrapping_sub(b32)),
+        ConstOp::I32Mul => u128::from(a32.wrapping_mul(b32)),
+        ConstOp::I64Add => u128::from(a64.wrapping_add(b64)),
+        ConstOp::I64Sub => u128::from(a64.wrapping_sub(b64)),
+        ConstOp::I64Mul => u128::from(a64.wrapping_mul(b64)),
+        _ => return None,
+    })
+}
+
+fn unsupported(what: &str) -> Error {
+    Error::Unsupported(what.to_owned())
+}
+
+/// The value type of the same name.
+pub(crate) fn val_type(ty: wasmparser::ValType) -> Result<ValType> {
+    Ok(match ty {
+        wasmparser::ValType::I32 => ValType::I32,
+        wasmparser::ValType::I64 => ValType::I64,
+        wasmparser::ValType::F32 => ValType::F32,
+        wasmparser::ValType::F64 => ValType::F64,
+        wasmparser::ValType::V128 => ValType::V128,
+        wasmparser::ValType::Ref(ty) => reference_type(ty)?,
+    })
+}
+
+fn reference_type(ty: wasmparser::RefType) -> Result<ValType> {
+    if ty == wasmparser::RefType::FUNCREF {
+        Ok(ValType::FuncRef)
+    } else if ty == wasmparser::RefType::EXTERNREF {
+        Ok(ValType::ExternRef)
+    } else {
+        Err(unsupported(&format!("the reference type {ty}")))
+    }
+}
+
+fn global_type(ty: &wasmparser::GlobalType) -> Result<GlobalType> {
+    let mutability = if ty.mutable { Mutability::Var } else { Mutability::Const };
+    Ok(GlobalType { content: val_type(ty.content_type)?, mutability })
+}
+
+fn memory_type(ty: &wasmparser::MemoryType) -> Result<MemoryType> {
+    if ty.memory64 || ty.shared || ty.page_size_log2.is_some() {
+        return Err(unsupported("a 64-bit, shared or odd-paged memory"));
+    }
+    let pages = |pages: u64| pages as u32;
+    Ok(MemoryType { minimum: pages(ty.initial), maximum: ty.maximum.map(pages) })
+}
+
+fn table_type(ty: &wasmparser::TableType) -> Result<TableType> {
+    if ty.table64 || ty.shared {
+        return Err(unsupported("a 64-bit or shared table"));
+    }
+    Ok(TableType {
+        element: reference_type(ty.element_type)?,
+        minimum: ty.initial as u32,
+        maximum: ty.maximum.map(|maximum| maximum as u32),
+    })
+}

@@ -1,0 +1,127 @@
+//! Traps: why WebAssembly code stopped, and where.
+
+use std::fmt;
+
+/// Why code trapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+#[non_exhaustive]
+pub enum TrapKind {
+    /// An `unreachable` instruction was reached.
+    Unreachable = 1,
+    /// A memory access out of bounds.
+    MemoryOutOfBounds = 2,
+    /// A table access out of bounds.
+    TableOutOfBounds = 3,
+    /// An indirect call through a null reference.
+    UndefinedElement = 4,
+    /// An indirect call to a function of another type.
+    IndirectCallTypeMismatch = 5,
+    /// A result that does not fit.
+    IntegerOverflow = 6,
+    /// An integer division by zero.
+    IntegerDivideByZero = 7,
+    /// A conversion to an integer of a number that has none.
+    InvalidConversion = 8,
+    /// The stack is exhausted.
+    StackOverflow = 9,
+    /// The fuel is used up.
+    OutOfFuel = 10,
+    /// The deadline passed, or the embedder asked to stop.
+    Interrupted = 11,
+    /// The artefact's code is damaged: a checksum did not hold when the code was first needed.
+    DamagedCode = 12,
+}
+
+impl TrapKind {
+    /// The kind with this number, the inverse of `as u8`.
+    pub(crate) fn from_raw(raw: u8) -> Option<TrapKind> {
+        Some(match raw {
+            1 => TrapKind::Unreachable,
+            2 => TrapKind::MemoryOutOfBounds,
+            3 => TrapKind::TableOutOfBounds,
+            4 => TrapKind::UndefinedElement,
+            5 => TrapKind::IndirectCallTypeMismatch,
+            6 => TrapKind::IntegerOverflow,
+            7 => TrapKind::IntegerDivideByZero,
+            8 => TrapKind::InvalidConversion,
+            9 => TrapKind::StackOverflow,
+            10 => TrapKind::OutOfFuel,
+            11 => TrapKind::Interrupted,
+            12 => TrapKind::DamagedCode,
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for TrapKind {
+    /// The wording is the specification's where it has one.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            TrapKind::Unreachable => "unreachable",
+            TrapKind::MemoryOutOfBounds => "out of bounds memory access",
+            TrapKind::TableOutOfBounds => "out of bounds table access",
+            TrapKind::UndefinedElement => "uninitialized element",
+            TrapKind::IndirectCallTypeMismatch => "indirect call type mismatch",
+            TrapKind::IntegerOverflow => "integer overflow",
+            TrapKind::IntegerDivideByZero => "integer divide by zero",
+            TrapKind::InvalidConversion => "invalid conversion to integer",
+            TrapKind::StackOverflow => "call stack exhausted",
+            TrapKind::OutOfFuel => "all fuel consumed",
+            TrapKind::Interrupted => "interrupted",
+            TrapKind::DamagedCode => "damaged code in the artefact",
+        })
+    }
+}
+
+/// One function that was active when code trapped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// The module's index space gives the function this number.
+    pub function: u32,
+    /// The function's name, where the module says one.
+    pub name: Option<String>,
+    /// Where in the module's bytes the instruction is, where that is known.
+    pub offset: Option<u32>,
+}
+
+impl fmt::Display for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "{name}")?,
+            None => write!(f, "function {}", self.function)?,
+        }
+        match self.offset {
+            Some(offset) => write!(f, " at {offset:#x}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Code stopped for a reason that it cannot recover from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trap {
+    /// Why.
+    pub kind: TrapKind,
+    /// Where: the functions that were active, innermost first.
+    pub frames: Vec<Frame>,
+}
+
+impl Trap {
+    /// A trap that a host function raises; its frames are found as it passes through WebAssembly code.
+    pub fn new(kind: TrapKind) -> Trap {
+        Trap { kind, frames: Vec::new() }
+    }
+}
+
+impl fmt::Display for Trap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "trap: {}", self.kind)?;
+        for frame in &self.frames {
+            write!(f, "\n  in {frame}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Trap {}

@@ -1,0 +1,196 @@
+//! The types of WebAssembly as the embedder sees them: values, functions, and what a module imports
+//! and exports.
+
+use std::fmt;
+
+/// The type of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum ValType {
+    /// A 32-bit integer.
+    I32 = 1,
+    /// A 64-bit integer.
+    I64 = 2,
+    /// A 32-bit IEEE 754 number.
+    F32 = 3,
+    /// A 64-bit IEEE 754 number.
+    F64 = 4,
+    /// A 128-bit vector.
+    V128 = 5,
+    /// A reference to a function, or null.
+    FuncRef = 6,
+    /// A reference to something of the embedder's, or null.
+    ExternRef = 7,
+}
+
+impl ValType {
+    /// The type with this number, the inverse of `as u8`.
+    pub(crate) fn from_raw(raw: u8) -> Option<ValType> {
+        Some(match raw {
+            1 => ValType::I32,
+            2 => ValType::I64,
+            3 => ValType::F32,
+            4 => ValType::F64,
+            5 => ValType::V128,
+            6 => ValType::FuncRef,
+            7 => ValType::ExternRef,
+            _ => return None,
+        })
+    }
+
+    /// Whether values of this type are references.
+    pub fn is_reference(self) -> bool {
+        matches!(self, ValType::FuncRef | ValType::ExternRef)
+    }
+}
+
+impl fmt::Display for ValType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ValType::I32 => "i32",
+            ValType::I64 => "i64",
+            ValType::F32 => "f32",
+            ValType::F64 => "f64",
+            ValType::V128 => "v128",
+            ValType::FuncRef => "funcref",
+            ValType::ExternRef => "externref",
+        })
+    }
+}
+
+/// The parameters and results of a function.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct FuncType {
+    params: Box<[ValType]>,
+    results: Box<[ValType]>,
+}
+
+impl FuncType {
+    /// A function type with these parameters and results.
+    pub fn new(
+        params: impl IntoIterator<Item = ValType>,
+        results: impl IntoIterator<Item = ValType>,
+    ) -> FuncType {
+        FuncType {
+            params: params.into_iter().collect(),
+            results: results.into_iter().collect(),
+        }
+    }
+
+    /// The types of the parameters, in order.
+    pub fn params(&self) -> &[ValType] {
+        &self.params
+    }
+
+    /// The types of the results, in order.
+    pub fn results(&self) -> &[ValType] {
+        &self.results
+    }
+
+    /// The number that compiled code compares to tell types apart, where the type is short enough to be
+    /// written as a number exactly: base-8 digits, one a value type, a zero between parameters and
+    /// results. It needs no registry, so it may stand in an artefact.
+    pub(crate) fn short_id(&self) -> Option<u64> {
+        if self.params.len() + self.results.len() > 19 {
+            return None;
+        }
+        // The leading one keeps `[] -> []` from being zero and lengths apart.
+        let mut id = 1u64;
+        for param in &self.params {
+            id = id << 3 | *param as u64;
+        }
+        id <<= 3;
+        for result in &self.results {
+            id = id << 3 | *result as u64;
+        }
+        Some(id)
+    }
+}
+
+impl fmt::Display for FuncType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |f: &mut fmt::Formatter<'_>, types: &[ValType]| {
+            f.write_str("[")?;
+            for (i, ty) in types.iter().enumerate() {
+                write!(f, "{}{ty}", if i == 0 { "" } else { " " })?;
+            }
+            f.write_str("]")
+        };
+        list(f, &self.params)?;
+        f.write_str(" -> ")?;
+        list(f, &self.results)
+    }
+}
+
+/// Whether a global may be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Mutability {
+    /// The value never changes.
+    Const,
+    /// The value can be set.
+    Var,
+}
+
+/// The type of a global.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct GlobalType {
+    /// The type of its value.
+    pub content: ValType,
+    /// Whether it may be written.
+    pub mutability: Mutability,
+}
+
+/// The type of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TableType {
+    /// The type of its elements, a reference type.
+    pub element: ValType,
+    /// The smallest number of elements.
+    pub minimum: u32,
+    /// The largest number of elements, if there is one.
+    pub maximum: Option<u32>,
+}
+
+/// The type of a memory. A page is 64 KiB.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct MemoryType {
+    /// The smallest size, in pages.
+    pub minimum: u32,
+    /// The largest size, in pages, if there is one.
+    pub maximum: Option<u32>,
+}
+
+/// The type of something imported or exported.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum ExternType {
+    /// A function.
+    Func(FuncType),
+    /// A table.
+    Table(TableType),
+    /// A memory.
+    Memory(MemoryType),
+    /// A global.
+    Global(GlobalType),
+}
+
+impl fmt::Display for ExternType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let limits = |minimum: u32, maximum: Option<u32>| match maximum {
+            Some(maximum) => format!("{minimum}..{maximum}"),
+            None => format!("{minimum}.."),
+        };
+        match self {
+            ExternType::Func(ty) => write!(f, "function {ty}"),
+            ExternType::Table(ty) => {
+                write!(f, "table {} of {}", limits(ty.minimum, ty.maximum), ty.element)
+            }
+            ExternType::Memory(ty) => {
+                write!(f, "memory of {} pages", limits(ty.minimum, ty.maximum))
+            }
+            ExternType::Global(ty) => match ty.mutability {
+                Mutability::Const => write!(f, "global {}", ty.content),
+                Mutability::Var => write!(f, "mutable global {}", ty.content),
+            },
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! The guest as a process: `proc_exit`, `proc_raise`, `sched_yield`, `random_get`.
+
+use rustix::rand::{GetRandomFlags, getrandom};
+
+use crate::wasi::memory;
+use crate::wasi::{Ending, Errno, Exit, WasiCtx};
+
+/// Added to a signal's number to make an exit code, as shells do.
+const SIGNALLED: u32 = 128;
+
+/// Ends the guest.
+///
+/// # Errors
+/// Always: the end is the only answer.
+pub fn proc_exit(_ctx: &mut WasiCtx, _memory: &mut [u8], code: u32) -> Result<(), Ending> {
+    Err(Ending::Exit(Exit { code }))
+}
+
+/// Sends a signal to the guest itself. It can handle none, so each does what it does by default:
+/// nothing, or end the guest with 128 and the signal's number.
+///
+/// # Errors
+/// The end; `Notsup` for signals that would stop the guest until somebody lets it go on; `Inval`
+/// for a number that is no signal.
+pub fn proc_raise(_ctx: &mut WasiCtx, _memory: &mut [u8], signal: u32) -> Result<(), Ending> {
+    match signal {
+        // none, chld, cont, urg, winch
+        0 | 16 | 17 | 22 | 27 => Ok(()),
+        // stop, tstp, ttin, ttou
+        18..=21 => Err(Errno::Notsup.into()),
+        // The numbers are preview 1's, which are Linux's but for where Linux has `stkflt`.
+        1..=30 => Err(Ending::Exit(Exit {
+            code: SIGNALLED + signal,
+        })),
+        _ => Err(Errno::Inval.into()),
+    }
+}
+
+/// Lets others run.
+///
+/// # Errors
+/// None.
+pub fn sched_yield(_ctx: &mut WasiCtx, _memory: &mut [u8]) -> Result<(), Errno> {
+    rustix::thread::sched_yield();
+    Ok(())
+}
+
+/// Fills a buffer with the kernel's random bytes.
+///
+/// # Errors
+/// `Fault`, and what the host says.
+pub fn random_get(
+    _ctx: &mut WasiCtx,
+    memory: &mut [u8],
+    buffer: u32,
+    buffer_len: u32,
+) -> Result<(), Errno> {
+    let mut rest = memory::bytes_mut(memory, buffer, buffer_len)?;
+    while !rest.is_empty() {
+        // Large requests come back in parts.
+        let filled = rustix::io::retry_on_intr(|| getrandom(&mut *rest, GetRandomFlags::empty()))?;
+        rest = &mut rest[filled..];
+    }
+    Ok(())
+}

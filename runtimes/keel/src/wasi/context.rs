@@ -1,0 +1,186 @@
+//! `WasiCtx`: the state of one guest, its descriptor table above all.
+//!
+//! A context is cheap: what costs something (opening directories, asking what a stream is, joining
+//! the arguments) is done once by the builder and shared. Making another one for the next instance
+//! is one allocation and no system call; resetting one that opened nothing is neither.
+
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+use std::time::Instant;
+
+use rustix::event::PollFlags;
+
+use super::abi::{FdFlags, Rights};
+use super::builder::WasiCtxBuilder;
+use super::descriptor::{Descriptor, Object};
+use super::grant::Grant;
+use super::strings::Strings;
+use super::{Errno, wait};
+
+/// The most descriptors one guest can hold, so that one guest cannot use up its host's.
+const MOST_DESCRIPTORS: usize = 1024;
+
+/// What every context of one builder shares.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) arguments: Strings,
+    pub(crate) environment: Strings,
+    pub(crate) grants: Vec<Grant>,
+}
+
+/// The preview-1 state of one guest.
+#[derive(Debug)]
+pub struct WasiCtx {
+    shared: Arc<Shared>,
+    table: Vec<Option<Descriptor>>,
+    /// Whether the table may differ from what the grants make.
+    changed: bool,
+    deadline: Option<Instant>,
+}
+
+impl WasiCtx {
+    /// A builder that grants nothing yet: no argument, no variable, no directory, and standard
+    /// streams that lead nowhere.
+    #[must_use]
+    pub fn builder() -> WasiCtxBuilder {
+        WasiCtxBuilder::default()
+    }
+
+    pub(crate) fn from_shared(shared: Arc<Shared>) -> WasiCtx {
+        let table = shared
+            .grants
+            .iter()
+            .map(|grant| Some(grant.descriptor()))
+            .collect();
+        WasiCtx {
+            shared,
+            table,
+            changed: false,
+            deadline: None,
+        }
+    }
+
+    /// A context for another guest with the same grants, in its initial state.
+    ///
+    /// Open files that the host gave (standard streams, sockets) are the same open files, so their
+    /// positions are shared; in-memory input starts again.
+    #[must_use]
+    pub fn fresh(&self) -> WasiCtx {
+        WasiCtx::from_shared(self.shared.clone())
+    }
+
+    /// Returns to the initial state: closes what the guest opened, opens again what it closed.
+    pub fn reset(&mut self) {
+        self.deadline = None;
+        if self.changed {
+            self.table.clear();
+            self.table.extend(
+                self.shared
+                    .grants
+                    .iter()
+                    .map(|grant| Some(grant.descriptor())),
+            );
+            self.changed = false;
+        }
+    }
+
+    /// Sets the moment after which no call waits any longer: what would wait answers `Intr`, and
+    /// the engine's own deadline then stops the guest.
+    ///
+    /// It bounds `poll_oneoff`, `sock_accept`, `sock_recv`, and reads and writes on files that can
+    /// be polled; a write larger than the room in a full pipe can still wait for its reader.
+    pub fn set_deadline(&mut self, deadline: Option<Instant>) {
+        self.deadline = deadline;
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    pub(crate) fn get(&self, fd: u32) -> Result<&Descriptor, Errno> {
+        self.table
+            .get(fd as usize)
+            .and_then(Option::as_ref)
+            .ok_or(Errno::Badf)
+    }
+
+    pub(crate) fn get_mut(&mut self, fd: u32) -> Result<&mut Descriptor, Errno> {
+        let slot = self
+            .table
+            .get_mut(fd as usize)
+            .and_then(Option::as_mut)
+            .ok_or(Errno::Badf)?;
+        self.changed = true;
+        Ok(slot)
+    }
+
+    /// Whether another descriptor can be opened: asked before the effect of opening one.
+    pub(crate) fn require_room(&self) -> Result<(), Errno> {
+        let has_room =
+            self.table.len() < MOST_DESCRIPTORS || self.table.iter().any(Option::is_none);
+        if has_room { Ok(()) } else { Err(Errno::Mfile) }
+    }
+
+    /// Puts a descriptor at the lowest free number.
+    pub(crate) fn insert(&mut self, descriptor: Descriptor) -> Result<u32, Errno> {
+        self.require_room()?;
+        self.changed = true;
+        let free = self.table.iter().position(Option::is_none);
+        let number = free.unwrap_or(self.table.len());
+        if number == self.table.len() {
+            self.table.push(None);
+        }
+        self.table[number] = Some(descriptor);
+        u32::try_from(number).map_err(|_| Errno::Mfile)
+    }
+
+    pub(crate) fn close(&mut self, fd: u32) -> Result<(), Errno> {
+        let slot = self.table.get_mut(fd as usize).ok_or(Errno::Badf)?;
+        slot.take().ok_or(Errno::Badf)?;
+        self.changed = true;
+        Ok(())
+    }
+
+    pub(crate) fn renumber(&mut self, from: u32, to: u32) -> Result<(), Errno> {
+        self.get(from)?;
+        self.get(to)?;
+        if from != to {
+            self.changed = true;
+            self.table[to as usize] = self.table[from as usize].take();
+        }
+        Ok(())
+    }
+
+    /// The host file of `fd` once it is ready for `events`, or as soon as waiting for that is the
+    /// host's own business.
+    ///
+    /// A guest that asked for `NONBLOCK` on a shared file is answered `Again`, and one with a
+    /// deadline `Intr` when it has passed.
+    pub(crate) fn ready<'a>(
+        &self,
+        descriptor: &'a Descriptor,
+        events: PollFlags,
+    ) -> Result<BorrowedFd<'a>, Errno> {
+        let file = descriptor.host()?;
+        let is_shared = matches!(&descriptor.object, Object::Host(handle) if handle.is_shared());
+        if is_shared && descriptor.flags.contains(FdFlags::NONBLOCK) {
+            wait::until_ready(file, events, Some(Instant::now())).map_err(|_| Errno::Again)?;
+        } else if let Some(deadline) = self.deadline
+            && !descriptor.flags.contains(FdFlags::NONBLOCK)
+        {
+            wait::until_ready(file, events, Some(deadline))?;
+        }
+        Ok(file)
+    }
+
+    /// A descriptor for streaming: its object and that it has `rights`.
+    pub(crate) fn stream(&self, fd: u32, rights: Rights) -> Result<&Descriptor, Errno> {
+        let descriptor = self.get(fd)?;
+        descriptor.require(rights)?;
+        Ok(descriptor)
+    }
+}
