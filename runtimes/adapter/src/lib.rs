@@ -1,10 +1,53 @@
 //! The protocol between `bench` and an adapter, and the kit every adapter is made of.
 //!
 //! An adapter is a program that drives one engine. `bench` starts it as a child process and
-//! talks newline-delimited JSON over its stdin and stdout; the types are in [`protocol`].
+//! talks newline-delimited JSON over its stdin and stdout. An adapter written in Rust implements
+//! [`Adapter`] and ends in [`adapter_main!`]; if its engine runs inside the adapter's process it
+//! implements [`timed::Engine`] too and never touches a clock. README.md of this folder shows how
+//! to bring an engine of one's own, in any language.
 //!
 //! # Layout
 //!
 //! - [`protocol`]: every message, both ways
+//! - [`serve`](mod@serve): stdin to [`Adapter`] to stdout, whatever the engine does in between
+//! - [`timed`]: the steps of an in-process engine, with the one set of clocks
+//! - [`guest`]: what a guest is given and what it leaves
+//! - [`artefact`]: files that `prepare` leaves for `measure`
+//! - [`schema`]: the protocol as JSON Schema
+//! - [`conformance`]: does this adapter keep the protocol? For tests
 
+pub mod artefact;
+pub mod conformance;
+mod error;
+pub mod guest;
 pub mod protocol;
+pub mod schema;
+pub mod serve;
+pub mod timed;
+
+pub use error::Error;
+pub use plimsoll_record as record;
+pub use serve::Adapter;
+
+/// The `main` of an adapter: serves `bench` with the adapter that the expression makes.
+///
+/// ```no_run
+/// # use plimsoll_adapter::{Adapter, Error, protocol::*};
+/// # struct Mine;
+/// # impl Adapter for Mine {
+/// #     fn hello(&mut self) -> Hello { unreachable!() }
+/// #     fn prepare(&mut self, _: &Prepare) -> Result<Prepared, Error> { unreachable!() }
+/// #     fn measure(&mut self, _: &Measure, _: &mut dyn FnMut(Sample)) -> Result<Done, Error> {
+/// #         unreachable!()
+/// #     }
+/// # }
+/// plimsoll_adapter::adapter_main!(Mine);
+/// ```
+#[macro_export]
+macro_rules! adapter_main {
+    ($adapter:expr) => {
+        fn main() -> ::std::process::ExitCode {
+            $crate::serve::main(|| $adapter)
+        }
+    };
+}

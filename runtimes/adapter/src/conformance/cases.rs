@@ -1,0 +1,168 @@
+//! Every case on one target: prepared in one process, each claimed step done in a new one.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use plimsoll_record::{Boundary, Metric, Nanoseconds, Step};
+
+use super::session::Exchange;
+use super::{Case, Checking, Exercised, ITERATIONS, Went, measure, prepare};
+use crate::protocol::{Launch, Reply, Target};
+
+impl Checking<'_> {
+    pub(super) fn case(&mut self, target: &Target, case: &Case) {
+        let pair = format!("{} on {}", case.workload.id, target.id);
+        let scratch = self.directory();
+        let Some(mut session) = self.session() else {
+            return;
+        };
+        let request = prepare(&target.id, &case.workload, &scratch);
+        let Some(reply) = self.ask(&mut session, &format!("{pair}: prepare"), &request) else {
+            return;
+        };
+        let launch = match reply {
+            Reply::Prepared(prepared) => prepared.launch,
+            Reply::Unsupported { reason } => {
+                self.exercise(target, case, None, Went::Unsupported(reason));
+                return;
+            }
+            other => {
+                self.violation(format!("{pair}: prepare was closed by {other:?}"));
+                return;
+            }
+        };
+        drop(session);
+        for &step in &target.steps {
+            let what = format!("{pair}: {step}");
+            let went = match (step, &launch) {
+                (Step::Process, Some(launch)) => run(launch, case).map(|()| Went::Verified(None)),
+                (Step::Fresh, Some(launch)) => {
+                    run_copy(launch, case, &scratch).map(|()| Went::Verified(None))
+                }
+                _ => self.measured(target, case, &scratch, step),
+            };
+            match went {
+                Ok(went) => self.exercise(target, case, Some(step), went),
+                Err(error) => self.violation(format!("{what}: {error}")),
+            }
+        }
+    }
+
+    fn exercise(&mut self, target: &Target, case: &Case, step: Option<Step>, went: Went) {
+        self.exercised.push(Exercised {
+            target: target.id.clone(),
+            workload: case.workload.id.clone(),
+            step,
+            went,
+        });
+    }
+
+    fn measured(
+        &mut self,
+        target: &Target,
+        case: &Case,
+        scratch: &Path,
+        step: Step,
+    ) -> Result<Went, String> {
+        let mut session = self.session().ok_or("the adapter did not start")?;
+        let request = measure(&target.id, &case.workload, scratch, step);
+        let Exchange { samples, closing } = session.ask(&request)?;
+        let done = match closing {
+            Reply::Done(done) => done,
+            Reply::Unsupported { reason } => return Ok(Went::Unsupported(reason)),
+            other => return Err(format!("closed by {other:?}")),
+        };
+        session.end()?;
+        if done.outputs.is_empty() {
+            return Err("no output to verify".to_owned());
+        }
+        for output in &done.outputs {
+            verify(case, Some(output.exit_code), &output.stdout)?;
+        }
+        for sample in &samples {
+            if !boundaries(step).contains(&sample.boundary) {
+                return Err(format!("a sample at {}", sample.boundary));
+            }
+            if sample.iteration >= ITERATIONS {
+                return Err(format!(
+                    "a sample of iteration {} of {ITERATIONS}",
+                    sample.iteration
+                ));
+            }
+        }
+        let first = samples
+            .iter()
+            .find(|sample| sample.metric == Metric::WallTime)
+            .ok_or("no sample of wall time")?;
+        Ok(Went::Verified(Some(Nanoseconds(first.value))))
+    }
+}
+
+/// The boundaries that a step's samples may lie at.
+fn boundaries(step: Step) -> &'static [Boundary] {
+    match step {
+        Step::Instantiate => &[Boundary::L0],
+        Step::Load => &[Boundary::L1],
+        Step::Compile => &[Boundary::L2],
+        Step::Process => &[Boundary::L3, Boundary::L4, Boundary::L5],
+        Step::Fresh => &[Boundary::L6],
+    }
+}
+
+fn run(launch: &Launch, case: &Case) -> Result<(), String> {
+    for (name, path) in [
+        ("program", &launch.program),
+        ("directory", &launch.directory),
+        ("artefact", &launch.artefact),
+    ] {
+        if !path.is_absolute() {
+            return Err(format!(
+                "the launch's {name} {} is not absolute",
+                path.display()
+            ));
+        }
+    }
+    let output = Command::new(&launch.program)
+        .args(&launch.args)
+        .env_clear()
+        .envs(&launch.env)
+        .current_dir(&launch.directory)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| format!("launching {}: {error}", launch.program.display()))?;
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    verify(case, output.status.code(), &stdout).map_err(|error| {
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        format!("{error} ({}); its stderr: {stderr}", output.status)
+    })
+}
+
+/// The launch with its artefact copied elsewhere, as boundary L6 does it.
+fn run_copy(launch: &Launch, case: &Case, scratch: &Path) -> Result<(), String> {
+    let copy = scratch.join("copied-for-fresh");
+    fs::copy(&launch.artefact, &copy)
+        .map_err(|error| format!("copying {}: {error}", launch.artefact.display()))?;
+    let artefact = launch.artefact.to_string_lossy();
+    let mut copied = launch.clone();
+    if copied.program == launch.artefact {
+        copied.program.clone_from(&copy);
+    } else if let Some(arg) = copied.args.iter_mut().find(|arg| **arg == artefact) {
+        *arg = copy.to_string_lossy().into_owned();
+    } else {
+        return Err(format!(
+            "the launch's artefact {artefact} is neither its program nor one of its arguments"
+        ));
+    }
+    run(&copied, case)
+}
+
+fn verify(case: &Case, exit_code: Option<i32>, stdout: &str) -> Result<(), String> {
+    if exit_code == Some(case.exit_code) && stdout == case.stdout {
+        return Ok(());
+    }
+    Err(format!(
+        "wrong output: exit code {exit_code:?} and {stdout:?}, expected {} and {:?}",
+        case.exit_code, case.stdout
+    ))
+}

@@ -1,0 +1,308 @@
+//! Does this adapter keep the protocol? For the tests of an adapter in any language.
+//!
+//! [`check`] starts the adapter's binary, the way `bench` does, and holds it to every promise
+//! that protocol.rs makes: hello, unknown targets and workloads, steps not claimed, measuring
+//! what was not prepared, garbage, end of input, nothing but protocol on stdout; then it
+//! prepares every case on every target that can run here and does each step that hello claims,
+//! verifying what the guest produced. It never looks at how long anything took, only that it
+//! ended.
+
+mod cases;
+mod session;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use plimsoll_record::{Nanoseconds, Step, TargetId, WorkloadId};
+
+use crate::protocol::{
+    Availability, Hello, Measure, PROTOCOL, Prepare, Reply, Request, Target, Workload,
+};
+use session::Session;
+
+/// How long any one reply or process may take. Wide, because machines that test are busy.
+const DEADLINE: Duration = Duration::from_secs(300);
+
+/// A workload with what every target must make of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Case {
+    /// The workload.
+    pub workload: Workload,
+    /// The expected exit code.
+    pub exit_code: i32,
+    /// The expected standard output.
+    pub stdout: String,
+}
+
+/// One (target, workload, step) and how it went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exercised {
+    /// The target.
+    pub target: TargetId,
+    /// The workload.
+    pub workload: WorkloadId,
+    /// The step; `None` if the pair could not be prepared.
+    pub step: Option<Step>,
+    /// How it went.
+    pub went: Went,
+}
+
+/// How an exercised step went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Went {
+    /// Done, and the output was the expected one; with the first sample of wall time, where the
+    /// adapter took one.
+    Verified(Option<Nanoseconds>),
+    /// The adapter says that the target cannot do this.
+    Unsupported(String),
+}
+
+/// Everything that an adapter was seen to do against the protocol, a line each.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct Violations(pub Vec<String>);
+
+impl fmt::Display for Violations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} violations of the protocol", self.0.len())?;
+        self.0.iter().try_for_each(|line| write!(f, "\n- {line}"))
+    }
+}
+
+/// Holds the adapter at `program` to the protocol, with `cases` on every target that can run
+/// here; `scratch` is an empty directory for it. Gives what was exercised, for the test to say
+/// that it is not less than expected.
+///
+/// # Errors
+///
+/// Every violation that was seen.
+pub fn check(program: &Path, cases: &[Case], scratch: &Path) -> Result<Vec<Exercised>, Violations> {
+    let mut checking = Checking {
+        program,
+        scratch,
+        violations: Vec::new(),
+        exercised: Vec::new(),
+        directories: 0,
+    };
+    checking.all(cases);
+    if checking.violations.is_empty() {
+        Ok(checking.exercised)
+    } else {
+        Err(Violations(checking.violations))
+    }
+}
+
+struct Checking<'c> {
+    program: &'c Path,
+    scratch: &'c Path,
+    violations: Vec<String>,
+    exercised: Vec<Exercised>,
+    directories: u32,
+}
+
+impl Checking<'_> {
+    fn violation(&mut self, what: impl fmt::Display) {
+        self.violations.push(what.to_string());
+    }
+
+    /// A new directory of its own for a pair.
+    fn directory(&mut self) -> PathBuf {
+        self.directories += 1;
+        let directory = self.scratch.join(self.directories.to_string());
+        if let Err(error) = std::fs::create_dir_all(&directory) {
+            self.violation(format!("(the check itself) making a directory: {error}"));
+        }
+        directory
+    }
+
+    fn session(&mut self) -> Option<Session> {
+        match Session::start(self.program) {
+            Ok(session) => Some(session),
+            Err(error) => {
+                self.violation(format!("starting {}: {error}", self.program.display()));
+                None
+            }
+        }
+    }
+
+    /// Sends one request and gives the reply that closes it; a violation if there is none.
+    fn ask(&mut self, session: &mut Session, what: &str, request: &Request) -> Option<Reply> {
+        match session.ask(request) {
+            Ok(exchange) => Some(exchange.closing),
+            Err(error) => {
+                self.violation(format!("{what}: {error}"));
+                None
+            }
+        }
+    }
+
+    fn all(&mut self, cases: &[Case]) {
+        let Some(mut session) = self.session() else {
+            return;
+        };
+        let Some(hello) = self.hello(&mut session) else {
+            return;
+        };
+        self.garbage(&mut session);
+        self.unknown_target(&mut session, cases);
+        for target in &hello.targets {
+            if target.availability == Availability::Available {
+                self.refusals(&mut session, target, cases);
+            }
+        }
+        if let Err(error) = session.end() {
+            self.violation(format!("end of input after requests: {error}"));
+        }
+        if let Some(session) = self.session()
+            && let Err(error) = session.end()
+        {
+            self.violation(format!("end of input before any request: {error}"));
+        }
+        for target in &hello.targets {
+            if target.availability == Availability::Available {
+                for case in cases {
+                    self.case(target, case);
+                }
+            }
+        }
+    }
+
+    fn hello(&mut self, session: &mut Session) -> Option<Hello> {
+        let hello = match self.ask(session, "hello", &Request::Hello)? {
+            Reply::Hello(hello) => hello,
+            other => {
+                self.violation(format!("hello was closed by {other:?}"));
+                return None;
+            }
+        };
+        if hello.protocol != PROTOCOL {
+            self.violation(format!(
+                "hello speaks protocol {}, this is {PROTOCOL}",
+                hello.protocol
+            ));
+        }
+        for (name, text) in [
+            ("adapter", &hello.adapter),
+            ("engine", &hello.engine),
+            ("engine_version", &hello.engine_version),
+        ] {
+            if text.trim().is_empty() {
+                self.violation(format!("hello leaves {name} empty"));
+            }
+        }
+        if hello.targets.is_empty() {
+            self.violation("hello names no target, not even one that cannot run here");
+        }
+        let mut seen = BTreeSet::new();
+        for target in &hello.targets {
+            if !seen.insert(&target.id) {
+                self.violation(format!("hello names {} twice", target.id));
+            }
+            if target.steps.is_empty() {
+                self.violation(format!("{} claims no step", target.id));
+            }
+            if target.configuration.is_empty() {
+                self.violation(format!("{} says nothing for the ledger", target.id));
+            }
+        }
+        Some(hello)
+    }
+
+    fn garbage(&mut self, session: &mut Session) {
+        for line in ["rubbish", r#"{"request":"dance"}"#, "[1,2"] {
+            match session.ask_line(line) {
+                Ok(exchange) if matches!(exchange.closing, Reply::Failed { .. }) => {}
+                Ok(exchange) => {
+                    self.violation(format!("{line:?} was closed by {:?}", exchange.closing));
+                }
+                Err(error) => self.violation(format!("after {line:?}: {error}")),
+            }
+        }
+        if let Some(reply) = self.ask(session, "hello after garbage", &Request::Hello)
+            && !matches!(reply, Reply::Hello(_))
+        {
+            self.violation(format!("hello after garbage was closed by {reply:?}"));
+        }
+    }
+
+    fn unknown_target(&mut self, session: &mut Session, cases: &[Case]) {
+        let Some(case) = cases.first() else { return };
+        let target = TargetId::from("no-such-engine/at-all");
+        let scratch = self.directory();
+        let requests = [
+            prepare(&target, &case.workload, &scratch),
+            measure(&target, &case.workload, &scratch, Step::Process),
+        ];
+        for request in requests {
+            if let Some(reply) = self.ask(session, "an unknown target", &request)
+                && !matches!(reply, Reply::Failed { .. })
+            {
+                self.violation(format!("an unknown target was closed by {reply:?}"));
+            }
+        }
+    }
+
+    /// What a target must refuse: a workload that is not there, a step that it does not claim,
+    /// a step that needs what was not prepared.
+    fn refusals(&mut self, session: &mut Session, target: &Target, cases: &[Case]) {
+        let Some(case) = cases.first() else { return };
+        let id = &target.id;
+
+        let scratch = self.directory();
+        let absent = Workload {
+            wasm: scratch.join("absent.wasm"),
+            native: Some(scratch.join("absent")),
+            ..case.workload.clone()
+        };
+        let what = format!("{id}: prepare of a workload that is not there");
+        if let Some(reply) = self.ask(session, &what, &prepare(id, &absent, &scratch))
+            && !matches!(reply, Reply::Failed { .. })
+        {
+            self.violation(format!("{what} was closed by {reply:?}"));
+        }
+
+        let scratch = self.directory();
+        for &step in Step::ALL {
+            let request = measure(id, &case.workload, &scratch, step);
+            if !target.steps.contains(&step) {
+                let what = format!("{id}: {step}, which it does not claim");
+                if let Some(reply) = self.ask(session, &what, &request)
+                    && !matches!(reply, Reply::Unsupported { .. })
+                {
+                    self.violation(format!("{what}, was closed by {reply:?}"));
+                }
+            } else if matches!(step, Step::Instantiate | Step::Load) {
+                let what = format!("{id}: {step} of what was not prepared");
+                if let Some(reply) = self.ask(session, &what, &request)
+                    && !matches!(reply, Reply::Failed { .. })
+                {
+                    self.violation(format!("{what} was closed by {reply:?}"));
+                }
+            }
+        }
+    }
+}
+
+fn prepare(target: &TargetId, workload: &Workload, scratch: &Path) -> Request {
+    Request::Prepare(Prepare {
+        target: target.clone(),
+        workload: workload.clone(),
+        scratch: scratch.to_owned(),
+    })
+}
+
+/// A measurement of a few iterations: enough to see that they are counted.
+fn measure(target: &TargetId, workload: &Workload, scratch: &Path, step: Step) -> Request {
+    Request::Measure(Measure {
+        target: target.clone(),
+        workload: workload.clone(),
+        scratch: scratch.to_owned(),
+        step,
+        iterations: ITERATIONS,
+        budget: Duration::from_millis(100).into(),
+    })
+}
+
+/// Iterations asked of every measurement.
+const ITERATIONS: u32 = 3;

@@ -1,0 +1,91 @@
+//! What a guest is given, and what it leaves: the same on every engine.
+
+use std::path::PathBuf;
+
+use crate::protocol::{Output, Workload};
+
+/// What a guest is given. Its environment is empty, its stdin is at its end, its stderr goes
+/// nowhere; its stdout is collected in memory by the engine's own means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Guest {
+    /// Its arguments, the program's name (the workload's id) first.
+    pub args: Vec<String>,
+    /// The folder preopened as `.`, read-only where the engine can; none if the workload has no
+    /// input.
+    pub directory: Option<PathBuf>,
+}
+
+impl From<&Workload> for Guest {
+    fn from(workload: &Workload) -> Self {
+        let mut args = Vec::with_capacity(workload.args.len() + 1);
+        args.push(workload.id.to_string());
+        args.extend(workload.args.iter().cloned());
+        Guest {
+            args,
+            directory: workload.input.clone(),
+        }
+    }
+}
+
+/// Every distinct thing that a trial's runs of a guest produced.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outputs(Vec<Output>);
+
+impl Outputs {
+    /// Counts one run of the guest. Bytes that are not UTF-8 are replaced, and so can never equal
+    /// an expected output.
+    pub fn add(&mut self, exit_code: i32, stdout: &[u8]) {
+        let stdout = String::from_utf8_lossy(stdout);
+        let known = self
+            .0
+            .iter_mut()
+            .find(|output| output.exit_code == exit_code && output.stdout == stdout);
+        match known {
+            Some(output) => output.times += 1,
+            None => self.0.push(Output {
+                exit_code,
+                stdout: stdout.into_owned(),
+                times: 1,
+            }),
+        }
+    }
+
+    /// The outputs, in the order of their first appearance.
+    pub fn into_vec(self) -> Vec<Output> {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outputs_that_differ_in_text_or_exit_code_are_counted_apart() {
+        let mut outputs = Outputs::default();
+        outputs.add(0, b"a\n");
+        outputs.add(0, b"a\n");
+        outputs.add(1, b"a\n");
+        outputs.add(0, b"b\n");
+        let seen: Vec<_> = outputs
+            .into_vec()
+            .into_iter()
+            .map(|o| (o.exit_code, o.stdout, o.times))
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                (0, "a\n".to_owned(), 2),
+                (1, "a\n".to_owned(), 1),
+                (0, "b\n".to_owned(), 1)
+            ]
+        );
+    }
+
+    #[test]
+    fn bytes_that_are_not_text_do_not_pass_for_text() {
+        let mut outputs = Outputs::default();
+        outputs.add(0, b"a\xff");
+        assert_eq!(outputs.into_vec()[0].stdout, "a\u{fffd}");
+    }
+}

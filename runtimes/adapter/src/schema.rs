@@ -1,0 +1,29 @@
+//! The protocol as JSON Schema, for adapters in other languages.
+//!
+//! `protocol.schema.json` of this folder is what this module makes; a test holds them equal, and
+//! `cargo run -p plimsoll-adapter --example schema` writes it anew.
+
+use schemars::SchemaGenerator;
+use serde_json::{Value, json};
+
+use crate::protocol::{PROTOCOL, Reply, Request};
+
+/// The schema of every message: `#/$defs/Request` one way, `#/$defs/Reply` the other.
+pub fn json_schema() -> Value {
+    let mut generator = SchemaGenerator::default();
+    let request = generator.subschema_for::<Request>();
+    let reply = generator.subschema_for::<Reply>();
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": format!("Plimsoll adapter protocol {PROTOCOL}"),
+        "description": "A line of the pipe between bench and an adapter: a request on the \
+                        adapter's stdin, a reply on its stdout.",
+        "anyOf": [request, reply],
+        "$defs": generator.take_definitions(true),
+    })
+}
+
+/// The schema as the file holds it.
+pub fn json_schema_text() -> String {
+    format!("{:#}\n", json_schema())
+}

@@ -1,0 +1,328 @@
+//! The steps of an engine that runs inside the adapter's process, with the one set of clocks.
+//!
+//! An adapter gives an [`Engine`]; everything that starts or stops a clock is here, so that no
+//! engine is timed differently from another. What lies inside which clock:
+//!
+//! | step | outside | wall time | cycle time |
+//! |---|---|---|---|
+//! | instantiate | [`Engine::load`], once | L0: [`Engine::instantiate`] | and [`Engine::start`], [`Engine::finish`] |
+//! | load | starting the guest, dropping the module | L1: [`Engine::load`], [`Engine::instantiate`] | - |
+//! | compile | reading the file, starting the guest, dropping the module | L2: [`Engine::compile`], [`Engine::instantiate`] | - |
+//!
+//! Every iteration is recorded, the first one too: warm-up is for analysis to look at. Samples
+//! are kept until the loop is over, so that sending them disturbs no iteration.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use plimsoll_record::{Boundary, Metric, Nanoseconds, Step};
+
+use crate::guest::{Guest, Outputs};
+use crate::protocol::{Done, Measure, Sample};
+use crate::{Error, artefact};
+
+/// A guest whose fastest start so far took longer than this is heavy: a trial runs it once, to
+/// verify it, and makes its other instances without running them. Otherwise a start of
+/// microseconds would be sampled only as often as a run of a second allows. Cycle time is given
+/// only where the guest was run.
+pub const HEAVY_GUEST: Duration = Duration::from_millis(5);
+
+/// An engine in one configuration, in this process. Making one is outside every clock: it is a
+/// platform that is already running.
+pub trait Engine {
+    /// Compiled code in memory, linked to WASI as far as that does not depend on an instance.
+    type Module;
+    /// A guest ready to run: memory, WASI context and imports in place, `_start` looked up.
+    type Instance;
+
+    /// Validates and compiles the bytes of a `.wasm`.
+    ///
+    /// # Errors
+    ///
+    /// When the engine refuses the module.
+    fn compile(&self, wasm: &[u8]) -> Result<Self::Module, Error>;
+
+    /// Loads an artefact that `prepare` made of a `.wasm` with the same configuration.
+    ///
+    /// # Errors
+    ///
+    /// When the artefact cannot be read or is of another configuration.
+    fn load(&self, artefact: &Path) -> Result<Self::Module, Error>;
+
+    /// Makes an instance, ready to run.
+    ///
+    /// # Errors
+    ///
+    /// When the engine cannot, for example because an import is missing.
+    fn instantiate(&self, module: &Self::Module, guest: &Guest) -> Result<Self::Instance, Error>;
+
+    /// Runs `_start` to its end and gives the exit code; 0 if the guest merely returns.
+    ///
+    /// # Errors
+    ///
+    /// When the guest traps.
+    fn start(&self, instance: &mut Self::Instance) -> Result<i32, Error>;
+
+    /// Gives up an instance, started or not (the engine may drop it, or reset and keep it), and
+    /// hands over what the guest wrote to its stdout.
+    fn finish(&self, instance: Self::Instance) -> Vec<u8>;
+}
+
+/// Does one of the steps `instantiate`, `load` and `compile`. `artefact` is the file that
+/// `prepare` left for this pair; `compile` does not need it.
+///
+/// # Errors
+///
+/// What the engine says; [`Error::Unsupported`] for `process` and `fresh`, which a process
+/// cannot do to itself.
+pub fn measure<E: Engine>(
+    engine: &E,
+    request: &Measure,
+    artefact: &Path,
+    samples: &mut dyn FnMut(Sample),
+) -> Result<Done, Error> {
+    let guest = Guest::from(&request.workload);
+    let trial = Trial {
+        engine,
+        guest: &guest,
+        iterations: request.iterations.max(1),
+        budget: request.budget.into(),
+    };
+    let taken = match request.step {
+        Step::Instantiate => {
+            artefact::require(artefact)?;
+            let module = engine.load(artefact)?;
+            trial.run(Boundary::L0, || Ok(Held::Kept(&module)))?
+        }
+        Step::Load => {
+            artefact::require(artefact)?;
+            trial.run(Boundary::L1, || engine.load(artefact).map(Held::Fresh))?
+        }
+        Step::Compile => {
+            let wasm = artefact::read_wasm(&request.workload.wasm)?;
+            trial.run(Boundary::L2, || engine.compile(&wasm).map(Held::Fresh))?
+        }
+        Step::Process | Step::Fresh => {
+            return Err(Error::Unsupported(format!(
+                "the step {} is done by bench, with the launch that prepare gave",
+                request.step
+            )));
+        }
+    };
+    taken.samples.into_iter().for_each(samples);
+    Ok(Done {
+        outputs: taken.outputs.into_vec(),
+    })
+}
+
+/// A module that outlives the iteration, or one made in it.
+enum Held<'m, M> {
+    Kept(&'m M),
+    Fresh(M),
+}
+
+impl<M> Held<'_, M> {
+    fn get(&self) -> &M {
+        match self {
+            Held::Kept(module) => module,
+            Held::Fresh(module) => module,
+        }
+    }
+}
+
+/// What a trial took.
+struct Taken {
+    samples: Vec<Sample>,
+    outputs: Outputs,
+}
+
+struct Trial<'t, E> {
+    engine: &'t E,
+    guest: &'t Guest,
+    iterations: u32,
+    budget: Duration,
+}
+
+impl<'t, E: Engine> Trial<'t, E> {
+    fn run<'m>(
+        &self,
+        boundary: Boundary,
+        mut module: impl FnMut() -> Result<Held<'m, E::Module>, Error>,
+    ) -> Result<Taken, Error>
+    where
+        E::Module: 'm,
+    {
+        // Two samples an iteration at most; made now, so that no iteration pays for its growth.
+        let mut samples = Vec::with_capacity(self.iterations.min(100_000) as usize * 2);
+        let mut outputs = Outputs::default();
+        let mut fastest_start = None;
+        let begun = Instant::now();
+        for iteration in 0..self.iterations {
+            if iteration > 0 && begun.elapsed() >= self.budget {
+                break;
+            }
+            let runs_guest = fastest_start.is_none_or(|fastest| fastest <= HEAVY_GUEST);
+
+            let requested = Instant::now();
+            let module = module()?;
+            let mut instance = self.engine.instantiate(module.get(), self.guest)?;
+            let ready = Instant::now();
+            let ran = if runs_guest {
+                let exit_code = self.engine.start(&mut instance)?;
+                Some((exit_code, ready.elapsed()))
+            } else {
+                None
+            };
+            let stdout = self.engine.finish(instance);
+            let gone = Instant::now();
+
+            let mut sample = |metric, took: Duration| {
+                samples.push(Sample {
+                    boundary,
+                    metric,
+                    iteration,
+                    value: Nanoseconds::from(took).0,
+                });
+            };
+            sample(Metric::WallTime, ready - requested);
+            if let Some((exit_code, start)) = ran {
+                if boundary == Boundary::L0 {
+                    sample(Metric::CycleTime, gone - requested);
+                }
+                fastest_start = Some(fastest_start.unwrap_or(start).min(start));
+                outputs.add(exit_code, &stdout);
+            }
+        }
+        Ok(Taken { samples, outputs })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::fs;
+    use std::thread::sleep;
+
+    use plimsoll_record::{TargetId, WorkloadId};
+
+    use super::*;
+    use crate::protocol::Workload;
+
+    /// Runs a guest that does nothing but take its time, and counts what is asked of it.
+    #[derive(Default)]
+    struct Sleeper {
+        start_takes: Duration,
+        loaded: Cell<u32>,
+        started: Cell<u32>,
+        made: Cell<u32>,
+        finished: Cell<u32>,
+    }
+
+    impl Engine for Sleeper {
+        type Module = ();
+        type Instance = ();
+
+        fn compile(&self, _: &[u8]) -> Result<(), Error> {
+            Err(Error::Unsupported("it only loads".to_owned()))
+        }
+        fn load(&self, _: &Path) -> Result<(), Error> {
+            self.loaded.set(self.loaded.get() + 1);
+            Ok(())
+        }
+        fn instantiate(&self, (): &(), _: &Guest) -> Result<(), Error> {
+            self.made.set(self.made.get() + 1);
+            Ok(())
+        }
+        fn start(&self, (): &mut ()) -> Result<i32, Error> {
+            self.started.set(self.started.get() + 1);
+            sleep(self.start_takes);
+            Ok(0)
+        }
+        fn finish(&self, (): ()) -> Vec<u8> {
+            self.finished.set(self.finished.get() + 1);
+            b"slept\n".to_vec()
+        }
+    }
+
+    fn measured(
+        engine: &Sleeper,
+        step: Step,
+        iterations: u32,
+        budget: Duration,
+    ) -> (Result<Done, Error>, Vec<Sample>) {
+        let scratch = tempfile::tempdir().expect("a temporary directory");
+        let artefact = scratch.path().join("artefact");
+        fs::write(&artefact, b"").expect("an empty artefact");
+        let request = Measure {
+            target: TargetId::from("sleeper"),
+            workload: Workload {
+                id: WorkloadId::from("nap"),
+                wasm: artefact.clone(),
+                native: None,
+                args: Vec::new(),
+                input: None,
+            },
+            scratch: scratch.path().to_owned(),
+            step,
+            iterations,
+            budget: budget.into(),
+        };
+        let mut samples = Vec::new();
+        let done = measure(engine, &request, &artefact, &mut |s| samples.push(s));
+        (done, samples)
+    }
+
+    const AMPLE: Duration = Duration::from_secs(600);
+
+    #[test]
+    fn a_light_guest_is_run_and_verified_in_every_iteration() {
+        let engine = Sleeper::default();
+        let (done, samples) = measured(&engine, Step::Instantiate, 7, AMPLE);
+        assert_eq!(done.expect("measured").outputs[0].times, 7);
+        assert_eq!(engine.loaded.get(), 1);
+        assert_eq!(engine.finished.get(), 7);
+        let of = |metric| samples.iter().filter(|s| s.metric == metric).count();
+        assert_eq!((of(Metric::WallTime), of(Metric::CycleTime)), (7, 7));
+        assert!(samples.iter().all(|s| s.boundary == Boundary::L0));
+    }
+
+    #[test]
+    fn a_heavy_guest_is_run_once_and_gives_cycle_time_only_then() {
+        let engine = Sleeper {
+            start_takes: HEAVY_GUEST * 2,
+            ..Sleeper::default()
+        };
+        let (done, samples) = measured(&engine, Step::Instantiate, 5, AMPLE);
+        assert_eq!(done.expect("measured").outputs[0].times, 1);
+        assert_eq!((engine.made.get(), engine.started.get()), (5, 1));
+        let cycles: Vec<_> = samples
+            .iter()
+            .filter(|s| s.metric == Metric::CycleTime)
+            .map(|s| s.iteration)
+            .collect();
+        assert_eq!(cycles, [0]);
+    }
+
+    #[test]
+    fn a_spent_budget_still_allows_one_iteration() {
+        let engine = Sleeper::default();
+        let (done, samples) = measured(&engine, Step::Load, 1000, Duration::ZERO);
+        assert_eq!(done.expect("measured").outputs[0].times, 1);
+        assert_eq!(samples.len(), 1);
+        assert_eq!(samples[0].boundary, Boundary::L1);
+    }
+
+    #[test]
+    fn each_iteration_of_load_loads_again() {
+        let engine = Sleeper::default();
+        measured(&engine, Step::Load, 4, AMPLE).0.expect("measured");
+        assert_eq!(engine.loaded.get(), 4);
+    }
+
+    #[test]
+    fn an_engine_that_fails_in_the_loop_leaves_no_samples() {
+        let (done, samples) = measured(&Sleeper::default(), Step::Compile, 3, AMPLE);
+        assert!(matches!(done, Err(Error::Unsupported(_))));
+        assert!(samples.is_empty());
+    }
+}
