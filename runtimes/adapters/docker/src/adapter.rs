@@ -1,0 +1,417 @@
+//! The protocol's requests, and the signals that end this process.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::process;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use plimsoll_adapter::guest::Outputs;
+use plimsoll_adapter::protocol::{
+    Artefact, Availability, Done, Hello, Measure, PROTOCOL, Prepare, Prepared, Sample, Target,
+    Workload,
+};
+use plimsoll_adapter::record::run::TargetKind;
+use plimsoll_adapter::record::{Boundary, Metric, Nanoseconds, Step};
+use plimsoll_adapter::{Adapter, Error};
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::container::{self, Plan, Ran};
+use crate::engine::{self, Engine, Unusable};
+use crate::failure::Failure;
+use crate::image::Image;
+use crate::ledger;
+use crate::owner::{self, Owner};
+use crate::targets::{self, Configuration};
+
+/// How often an iteration that measured nothing ([`Failure::WaitMissed`]) is tried again.
+const RETRIES: u32 = 2;
+
+/// The adapter of the `docker/...` targets.
+///
+/// Everything that it makes on the engine is gone when it is dropped, or when SIGTERM, SIGINT or
+/// SIGHUP ends the process; what a SIGKILL leaves, the next one removes.
+#[derive(Debug)]
+pub struct Containers {
+    session: Arc<Mutex<Session>>,
+}
+
+/// What is done on the engine, one thing at a time.
+#[derive(Debug)]
+struct Session {
+    runtime: Runtime,
+    engine: Result<Engine, Unusable>,
+    owner: Owner,
+    configurations: Vec<Configuration>,
+    /// By the pair's directory.
+    images: BTreeMap<PathBuf, Image>,
+    /// How many names have been given out.
+    names: u32,
+    ending: watch::Receiver<bool>,
+}
+
+impl Containers {
+    /// Connects to the engine that the environment names, and removes what dead owners left.
+    /// Without an engine this is an adapter all the same: it says why there is none.
+    ///
+    /// # Panics
+    ///
+    /// When this process cannot make a thread, a pipe or read /proc.
+    pub fn start() -> Self {
+        let (end, ending) = watch::channel(false);
+        let runtime = runtime();
+        let engine = runtime.block_on(Engine::from_environment());
+        let containers = Containers::with(runtime, engine, targets::ALL.to_vec(), ending);
+        let session = Arc::clone(&containers.session);
+        thread::spawn(move || end_on_signal(&session, &end));
+        containers
+    }
+
+    /// Connects to the engine on this socket and drives these configurations, whatever they are.
+    /// Ends on no signal.
+    ///
+    /// # Panics
+    ///
+    /// As [`Containers::start`].
+    pub fn on(socket: &std::path::Path, configurations: Vec<Configuration>) -> Self {
+        let runtime = runtime();
+        let engine = runtime.block_on(Engine::at(socket));
+        let (_, never) = watch::channel(false);
+        Containers::with(runtime, engine, configurations, never)
+    }
+
+    fn with(
+        runtime: Runtime,
+        engine: Result<Engine, Unusable>,
+        configurations: Vec<Configuration>,
+        ending: watch::Receiver<bool>,
+    ) -> Self {
+        let session = Session {
+            runtime,
+            engine,
+            owner: Owner::this_process().expect("/proc is mounted"),
+            configurations,
+            images: BTreeMap::new(),
+            names: 0,
+            ending,
+        };
+        session.reap();
+        Containers {
+            session: Arc::new(Mutex::new(session)),
+        }
+    }
+}
+
+fn runtime() -> Runtime {
+    // One thread: a reading of the clock never waits for another thread to be woken.
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("an event loop needs an epoll descriptor")
+}
+
+fn lock(session: &Mutex<Session>) -> MutexGuard<'_, Session> {
+    // After a panic there is still something to remove.
+    session.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Waits for a signal that ends this process, lets what is under way on the engine come to an
+/// end, removes everything and exits.
+fn end_on_signal(session: &Mutex<Session>, end: &watch::Sender<bool>) {
+    let number = runtime().block_on(async {
+        let listen = |kind| signal(kind).map(|signal| (signal, kind));
+        let (Ok((mut term, _)), Ok((mut int, _)), Ok((mut hup, _))) = (
+            listen(SignalKind::terminate()),
+            listen(SignalKind::interrupt()),
+            listen(SignalKind::hangup()),
+        ) else {
+            return None;
+        };
+        Some(tokio::select! {
+            _ = term.recv() => SignalKind::terminate().as_raw_value(),
+            _ = int.recv() => SignalKind::interrupt().as_raw_value(),
+            _ = hup.recv() => SignalKind::hangup().as_raw_value(),
+        })
+    });
+    let Some(number) = number else {
+        eprintln!("no signal can be waited for: end this process by closing its stdin");
+        return;
+    };
+    end.send_replace(true);
+    let mut session = lock(session);
+    session.remove_all();
+    process::exit(128 + number);
+}
+
+impl Drop for Containers {
+    fn drop(&mut self) {
+        lock(&self.session).remove_all();
+    }
+}
+
+impl Adapter for Containers {
+    fn hello(&mut self) -> Hello {
+        lock(&self.session).hello()
+    }
+
+    fn prepare(&mut self, request: &Prepare) -> Result<Prepared, Error> {
+        lock(&self.session).prepare(request)
+    }
+
+    fn measure(
+        &mut self,
+        request: &Measure,
+        samples: &mut dyn FnMut(Sample),
+    ) -> Result<Done, Error> {
+        lock(&self.session).measure(request, samples)
+    }
+}
+
+impl Session {
+    fn hello(&self) -> Hello {
+        let (availability, version) = match &self.engine {
+            Ok(engine) => (
+                Availability::Available,
+                engine.version.version.clone().unwrap_or_default(),
+            ),
+            Err(unusable) => (unusable.availability(), format!("not known: {unusable}")),
+        };
+        Hello {
+            protocol: PROTOCOL,
+            adapter: concat!("adapter-docker ", env!("CARGO_PKG_VERSION")).to_owned(),
+            engine: "docker".to_owned(),
+            engine_version: version,
+            targets: self
+                .configurations
+                .iter()
+                .map(|configuration| Target {
+                    id: configuration.id.into(),
+                    kind: TargetKind::Container,
+                    availability: availability.clone(),
+                    steps: vec![Step::Process, Step::Fresh],
+                    configuration: ledger::of(configuration, self.engine.as_ref().ok()),
+                })
+                .collect(),
+        }
+    }
+
+    fn prepare(&mut self, request: &Prepare) -> Result<Prepared, Error> {
+        self.reap();
+        self.images.remove(&request.scratch);
+        let image = self.image(&request.workload, &request.scratch)?;
+        let engine = usable(&self.engine)?;
+        let bytes = self.runtime.block_on(image.size(&engine.docker))?;
+        let archive = fs::metadata(&image.archive).map_err(|error| {
+            Error::failed(format!("looking at {}", image.archive.display()), error)
+        })?;
+        let artefact = |role: &str, bytes| Artefact {
+            role: role.to_owned(),
+            bytes,
+        };
+        Ok(Prepared {
+            launch: None,
+            artefacts: vec![
+                artefact("image", bytes),
+                artefact("image archive", archive.len()),
+            ],
+        })
+    }
+
+    fn measure(
+        &mut self,
+        request: &Measure,
+        samples: &mut dyn FnMut(Sample),
+    ) -> Result<Done, Error> {
+        let configuration = self
+            .configurations
+            .iter()
+            .copied()
+            .find(|configuration| configuration.id == request.target.as_str())
+            .ok_or_else(|| Error::Failed(format!("no target {} here", request.target)))?;
+        // Untimed: an earlier process's image went with that process.
+        let image = self.image(&request.workload, &request.scratch)?;
+        let budget = Duration::from(request.budget);
+        let began = Instant::now();
+        let mut outputs = Outputs::default();
+        for iteration in 0..request.iterations.max(1) {
+            if iteration > 0 && began.elapsed() >= budget {
+                break;
+            }
+            let measured = self.iteration(&image, &configuration, request.step);
+            let (clock_started, ran) = measured.map_err(|failure| {
+                if engine::is_missing(&failure) {
+                    // Somebody has removed the image: the next trial loads it again.
+                    self.images.remove(&request.scratch);
+                }
+                Error::from(failure)
+            })?;
+            for (boundary, elapsed) in readings(request.step, clock_started, &ran) {
+                samples(Sample {
+                    boundary,
+                    metric: Metric::WallTime,
+                    iteration,
+                    value: Nanoseconds::from(elapsed).0,
+                });
+            }
+            outputs.add(ran.exit_code, &ran.stdout);
+        }
+        Ok(Done {
+            outputs: outputs.into_vec(),
+        })
+    }
+
+    /// One container; gives when the clock started too.
+    fn iteration(
+        &mut self,
+        image: &Image,
+        configuration: &Configuration,
+        step: Step,
+    ) -> Result<(Instant, Ran), Failure> {
+        let mut tries = 0;
+        loop {
+            let tried = self.container(image, configuration, step);
+            match tried {
+                Err(Failure::WaitMissed) if tries < RETRIES => {
+                    tries += 1;
+                    eprintln!("{}; trying again", Failure::WaitMissed);
+                }
+                done => return done,
+            }
+        }
+    }
+
+    fn container(
+        &mut self,
+        image: &Image,
+        configuration: &Configuration,
+        step: Step,
+    ) -> Result<(Instant, Ran), Failure> {
+        let sequence = self.name();
+        let Session {
+            runtime,
+            engine,
+            owner,
+            ending,
+            ..
+        } = self;
+        let docker = match engine {
+            Ok(engine) => &engine.docker,
+            Err(_) => return Err(Failure::Ending),
+        };
+        let plan = Plan {
+            image,
+            configuration,
+            owner,
+            sequence,
+        };
+        runtime.block_on(async {
+            if step == Step::Fresh {
+                image.remove(docker).await?;
+            }
+            let clock_started = Instant::now();
+            if step == Step::Fresh {
+                image.load(docker).await?;
+            }
+            let ran = container::run(docker, plan, ending).await?;
+            Ok((clock_started, ran))
+        })
+    }
+
+    /// The pair's image, in the engine.
+    fn image(&mut self, workload: &Workload, scratch: &std::path::Path) -> Result<Image, Error> {
+        let engine = usable(&self.engine)?;
+        if let Some(image) = self.images.get(scratch) {
+            // Known, but a failed trial at L6 may have left it unloaded.
+            if self.runtime.block_on(image.size(&engine.docker)).is_ok() {
+                return Ok(image.clone());
+            }
+        }
+        const BUILD: &str = "run scripts/build-workloads --native";
+        let Some(program) = &workload.native else {
+            return Err(Error::Unsupported(format!(
+                "{} has no native binary to put into an image: {BUILD}",
+                workload.id
+            )));
+        };
+        match fs::metadata(program) {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(Error::Failed(format!(
+                    "{} is not there: {BUILD}",
+                    program.display()
+                )));
+            }
+            Err(error) => {
+                return Err(Error::failed(
+                    format!("looking at {}", program.display()),
+                    error,
+                ));
+            }
+        }
+        self.names += 1;
+        let image = Image::write(workload, program, &self.owner, self.names, scratch)?;
+        self.runtime.block_on(image.load(&engine.docker))?;
+        self.images.insert(scratch.to_owned(), image.clone());
+        Ok(image)
+    }
+
+    fn name(&mut self) -> u32 {
+        self.names += 1;
+        self.names
+    }
+
+    /// Removes what dead owners left. That it fails stops nothing: a stray is no part of what
+    /// is measured.
+    fn reap(&self) {
+        let Ok(engine) = &self.engine else { return };
+        match self.runtime.block_on(owner::reap(&engine.docker)) {
+            Ok(removed) if removed == owner::Removed::default() => {}
+            Ok(removed) => eprintln!(
+                "removed what an interrupted run had left: {} containers, {} images",
+                removed.containers, removed.images
+            ),
+            Err(failure) => eprintln!("looking for what interrupted runs have left: {failure}"),
+        }
+    }
+
+    /// Removes everything that this process has made.
+    fn remove_all(&mut self) {
+        for image in std::mem::take(&mut self.images).into_values() {
+            // The folder may be gone with the run; then so is the archive.
+            let _ = fs::remove_file(&image.archive);
+        }
+        let Ok(engine) = &self.engine else { return };
+        let removing = owner::remove_all_of(&engine.docker, &self.owner);
+        if let Err(failure) = self.runtime.block_on(removing) {
+            eprintln!("something may be left on the Docker engine until the next start: {failure}");
+        }
+    }
+}
+
+fn usable(engine: &Result<Engine, Unusable>) -> Result<&Engine, Error> {
+    engine
+        .as_ref()
+        .map_err(|unusable| Error::Failed(format!("{unusable}; {}", unusable.remedy())))
+}
+
+/// The boundaries that one container gives.
+fn readings(step: Step, clock_started: Instant, ran: &Ran) -> Vec<(Boundary, Duration)> {
+    if step == Step::Fresh {
+        return vec![(Boundary::L6, ran.removed - clock_started)];
+    }
+    let first_byte = ran
+        .first_byte
+        .map(|first_byte| (Boundary::L3, first_byte - ran.start_requested));
+    first_byte
+        .into_iter()
+        .chain([
+            (Boundary::L4, ran.exited - ran.create_requested),
+            (Boundary::L5, ran.removed - ran.create_requested),
+        ])
+        .collect()
+}

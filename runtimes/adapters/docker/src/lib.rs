@@ -1,0 +1,24 @@
+//! The adapter of the `docker/...` targets: the workload's static binary in a `FROM scratch`
+//! image, a container a trial, driven over the engine's own API.
+//!
+//! # Layout
+//!
+//! - [`adapter`]: the protocol's requests, and the signals that end this process
+//! - [`targets`]: the configurations, a row each
+//! - [`engine`]: where the engine's socket is, and why it cannot be used
+//! - [`ledger`]: what the engine says of itself
+//! - [`image`]: the image's archive, loaded and removed
+//! - [`container`]: one container from create to remove, with the clock's readings
+//! - [`owner`]: whose container is this, and does its owner live? Removes strays
+//! - [`failure`]: everything that can go wrong
+
+pub mod adapter;
+pub mod container;
+pub mod engine;
+pub mod failure;
+pub mod image;
+mod ledger;
+pub mod owner;
+pub mod targets;
+
+pub use adapter::Containers;

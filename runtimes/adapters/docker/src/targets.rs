@@ -1,0 +1,97 @@
+//! The configurations, a row each: everything else about them is the same code.
+
+use bollard::models::HostConfig;
+
+/// One target: a container configuration of the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Configuration {
+    /// The target's id.
+    pub id: &'static str,
+    /// What a container is connected to.
+    pub network: Network,
+    /// How much memory a container may have.
+    pub memory: MemoryLimit,
+}
+
+/// What a container is connected to. It decides more of a start than anything else: making a
+/// network namespace costs most of it (FACTS of this project's own trials; Docker 20.10).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Network {
+    /// What `docker run` gives when it is not told: a bridge, with an interface of its own.
+    Default,
+    /// The host's network namespace: nothing is made.
+    Host,
+    /// A namespace of its own with a loopback interface alone.
+    None,
+}
+
+/// How much memory a container may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MemoryLimit {
+    /// What `docker run` gives when it is not told: no limit.
+    Unlimited,
+    /// Bytes, without swap. No target uses it; what an out-of-memory kill looks like is tested
+    /// with it.
+    Bytes(i64),
+}
+
+/// The OCI runtime that every target here names, whatever the engine's default is.
+pub const RUNTIME: &str = "runc";
+
+/// Every target: Docker's defaults first, then what departs from them.
+pub const ALL: [Configuration; 3] = [
+    Configuration::new("docker/runc", Network::Default),
+    Configuration::new("docker/runc+host-net", Network::Host),
+    Configuration::new("docker/runc+no-net", Network::None),
+];
+
+impl Configuration {
+    /// A configuration that departs from `docker run`'s defaults in its network alone.
+    pub const fn new(id: &'static str, network: Network) -> Self {
+        Configuration {
+            id,
+            network,
+            memory: MemoryLimit::Unlimited,
+        }
+    }
+
+    /// The row with this id.
+    pub fn find(id: &str) -> Option<&'static Configuration> {
+        ALL.iter().find(|configuration| configuration.id == id)
+    }
+
+    /// The part of a create request that makes the difference.
+    pub(crate) fn host_config(&self) -> HostConfig {
+        let memory = match self.memory {
+            MemoryLimit::Unlimited => None,
+            MemoryLimit::Bytes(bytes) => Some(bytes),
+        };
+        HostConfig {
+            network_mode: Some(self.network.mode().to_owned()),
+            runtime: Some(RUNTIME.to_owned()),
+            memory,
+            memory_swap: memory,
+            ..HostConfig::default()
+        }
+    }
+}
+
+impl Network {
+    /// The word of the API for it; `default` is what the `docker` command sends.
+    pub(crate) fn mode(self) -> &'static str {
+        match self {
+            Network::Default => "default",
+            Network::Host => "host",
+            Network::None => "none",
+        }
+    }
+
+    /// What the ledger says of it.
+    pub(crate) fn meaning(self) -> &'static str {
+        match self {
+            Network::Default => "bridge, Docker's default",
+            Network::Host => "host: the container shares the host's network namespace",
+            Network::None => "none: a namespace with a loopback interface alone",
+        }
+    }
+}
