@@ -1,5 +1,6 @@
 //! The protocol's requests, and the signals that end this process.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -51,7 +52,7 @@ struct Session {
     /// By the pair's directory.
     images: BTreeMap<PathBuf, Image>,
     /// How many names have been given out.
-    names: u32,
+    names: Cell<u32>,
     ending: watch::Receiver<bool>,
 }
 
@@ -97,7 +98,7 @@ impl Containers {
             owner: Owner::this_process().expect("/proc is mounted"),
             configurations,
             images: BTreeMap::new(),
-            names: 0,
+            names: Cell::new(0),
             ending,
         };
         session.reap();
@@ -202,7 +203,10 @@ impl Session {
 
     fn prepare(&mut self, request: &Prepare) -> Result<Prepared, Error> {
         self.reap();
-        self.images.remove(&request.scratch);
+        if let (Some(image), Ok(engine)) = (self.images.remove(&request.scratch), &self.engine) {
+            // Asked again, perhaps for another binary.
+            self.runtime.block_on(image.remove(&engine.docker))?;
+        }
         let image = self.image(&request.workload, &request.scratch)?;
         let engine = usable(&self.engine)?;
         let bytes = self.runtime.block_on(image.size(&engine.docker))?;
@@ -235,6 +239,7 @@ impl Session {
             .ok_or_else(|| Error::Failed(format!("no target {} here", request.target)))?;
         // Untimed: an earlier process's image went with that process.
         let image = self.image(&request.workload, &request.scratch)?;
+        let engine = usable(&self.engine)?;
         let budget = Duration::from(request.budget);
         let began = Instant::now();
         let mut outputs = Outputs::default();
@@ -242,14 +247,17 @@ impl Session {
             if iteration > 0 && began.elapsed() >= budget {
                 break;
             }
-            let measured = self.iteration(&image, &configuration, request.step);
-            let (clock_started, ran) = measured.map_err(|failure| {
-                if engine::is_missing(&failure) {
-                    // Somebody has removed the image: the next trial loads it again.
-                    self.images.remove(&request.scratch);
-                }
-                Error::from(failure)
-            })?;
+            let (clock_started, ran) =
+                match self.iteration(engine, &image, &configuration, request.step) {
+                    Ok(measured) => measured,
+                    Err(failure) => {
+                        if engine::is_missing(&failure) {
+                            // Somebody has removed the image: the next trial loads it again.
+                            self.images.remove(&request.scratch);
+                        }
+                        return Err(failure.into());
+                    }
+                };
             for (boundary, elapsed) in readings(request.step, clock_started, &ran) {
                 samples(Sample {
                     boundary,
@@ -265,17 +273,17 @@ impl Session {
         })
     }
 
-    /// One container; gives when the clock started too.
+    /// One container that measured something; gives when the clock started too.
     fn iteration(
-        &mut self,
+        &self,
+        engine: &Engine,
         image: &Image,
         configuration: &Configuration,
         step: Step,
     ) -> Result<(Instant, Ran), Failure> {
         let mut tries = 0;
         loop {
-            let tried = self.container(image, configuration, step);
-            match tried {
+            match self.container(engine, image, configuration, step) {
                 Err(Failure::WaitMissed) if tries < RETRIES => {
                     tries += 1;
                     eprintln!("{}; trying again", Failure::WaitMissed);
@@ -286,30 +294,21 @@ impl Session {
     }
 
     fn container(
-        &mut self,
+        &self,
+        engine: &Engine,
         image: &Image,
         configuration: &Configuration,
         step: Step,
     ) -> Result<(Instant, Ran), Failure> {
-        let sequence = self.name();
-        let Session {
-            runtime,
-            engine,
-            owner,
-            ending,
-            ..
-        } = self;
-        let docker = match engine {
-            Ok(engine) => &engine.docker,
-            Err(_) => return Err(Failure::Ending),
-        };
+        let docker = &engine.docker;
         let plan = Plan {
             image,
             configuration,
-            owner,
-            sequence,
+            owner: &self.owner,
+            sequence: self.next_name(),
         };
-        runtime.block_on(async {
+        let mut ending = self.ending.clone();
+        self.runtime.block_on(async {
             if step == Step::Fresh {
                 image.remove(docker).await?;
             }
@@ -317,7 +316,7 @@ impl Session {
             if step == Step::Fresh {
                 image.load(docker).await?;
             }
-            let ran = container::run(docker, plan, ending).await?;
+            let ran = container::run(docker, plan, &mut ending).await?;
             Ok((clock_started, ran))
         })
     }
@@ -353,16 +352,16 @@ impl Session {
                 ));
             }
         }
-        self.names += 1;
-        let image = Image::write(workload, program, &self.owner, self.names, scratch)?;
+        let name = self.next_name();
+        let image = Image::write(workload, program, &self.owner, name, scratch)?;
         self.runtime.block_on(image.load(&engine.docker))?;
         self.images.insert(scratch.to_owned(), image.clone());
         Ok(image)
     }
 
-    fn name(&mut self) -> u32 {
-        self.names += 1;
-        self.names
+    fn next_name(&self) -> u32 {
+        self.names.set(self.names.get() + 1);
+        self.names.get()
     }
 
     /// Removes what dead owners left. That it fails stops nothing: a stray is no part of what
