@@ -47,7 +47,7 @@ fn row(run: &Run, series: &Series) -> Row {
     };
     let mut notes = unfinished(&series.tally);
     if let (Some(pooled), Some(median)) = (series.pooled(), series.median()) {
-        let trials = series.sorted();
+        let trials = series.trial_medians();
         let mut rng = generator(run.seed, &key.name());
         row.median = Some(median);
         row.ci95 = median_interval(&trials, &mut rng).map(|ci| [ci.low, ci.high]);

@@ -157,9 +157,11 @@ pub fn compare(base: &Recorded, candidate: &Recorded) -> Comparison {
             let (low, high) = (b.median()?, c.median()?);
             let ratio = high / low;
             let mut rng = generator(seed, &c.key.name());
-            let ci95 = ratio_interval(&c.sorted(), &b.sorted(), &mut rng).map(|ci| Interval {
-                low: ci.low / floor.exp(),
-                high: ci.high * floor.exp(),
+            let ci95 = ratio_interval(&c.trial_medians(), &b.trial_medians(), &mut rng).map(|ci| {
+                Interval {
+                    low: ci.low / floor.exp(),
+                    high: ci.high * floor.exp(),
+                }
             });
             Some(ComparedRow {
                 suite: candidate.run.suite,

@@ -158,5 +158,5 @@ fn drift_within(series: &[Series], place: Place) -> Option<f64> {
     let seen: Vec<f64> = halves.iter().map(|h| h.log_ratio.powi(2)).collect();
     let explained: Vec<f64> = halves.iter().map(|h| h.standard_error.powi(2)).collect();
     let excess = median(&seen)? / MEDIAN_OF_CHI_SQUARED - median(&explained)?;
-    Some((2.0 * excess.max(0.0).sqrt()).exp_m1())
+    Some(excess.max(0.0).sqrt().exp_m1())
 }

@@ -3,8 +3,8 @@
 use plimsoll_record::{Recorded, TargetId};
 
 use crate::series::{Series, SeriesKey};
-use crate::statistics::bootstrap::paired_ratio_interval;
-use crate::statistics::{Interval, Sorted, generator};
+use crate::statistics::bootstrap::{Pair, paired_ratio_interval};
+use crate::statistics::{Interval, generator};
 
 /// One series held against another.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,13 +36,16 @@ pub fn ratio(of: &Series, to: &Series, seed: u64) -> Option<Ratio> {
     if bottom <= 0.0 {
         return None;
     }
-    let pairs: Vec<(&Sorted, &Sorted)> = of
+    let pairs: Vec<Pair> = of
         .trials
         .iter()
         .filter_map(|trial| {
             let mut others = to.trials.iter();
             let other = others.find(|other| other.block == trial.block)?;
-            Some((&trial.values, &other.values))
+            Some(Pair {
+                numerator: trial.values.median(),
+                denominator: other.values.median(),
+            })
         })
         .collect();
     let purpose = format!("{} over {}", of.key.name(), to.key.name());

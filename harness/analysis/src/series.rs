@@ -89,14 +89,6 @@ impl Reasons {
 }
 
 impl Series {
-    /// The trials' samples, without their blocks.
-    pub fn sorted(&self) -> Vec<Sorted> {
-        self.trials
-            .iter()
-            .map(|trial| trial.values.clone())
-            .collect()
-    }
-
     /// The median of each trial, in the order of the plan.
     pub fn trial_medians(&self) -> Vec<f64> {
         self.trials

@@ -1,8 +1,8 @@
 //! Everything that knows about chance. Seeded and deterministic: the same samples and the same
 //! seed give the same numbers on every machine.
 //!
-//! Trials are independent of each other; iterations inside one trial are not. Every interval
-//! here is therefore over trials, with the iterations of each trial resampled inside it.
+//! Trials are independent of each other; iterations inside one trial are not. Every interval and
+//! every test here is therefore over trials, each of which stands for its iterations' median.
 //!
 //! # Layout
 //!

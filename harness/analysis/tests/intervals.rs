@@ -1,0 +1,131 @@
+//! The intervals hold what they promise: simulated many times over from distributions whose truth
+//! is known. Seeded, never timed.
+
+use plimsoll_analysis::statistics::bootstrap::{
+    Pair, median_interval, paired_ratio_interval, ratio_interval,
+};
+use plimsoll_analysis::statistics::{Generator, Interval, generator, median};
+use rand::RngExt;
+use rand_distr::{Distribution, LogNormal};
+
+/// Simulated data sets behind every coverage figure: its own standard error is then 0.8 points.
+const DATA_SETS: usize = 800;
+
+/// How the medians of trials are spread.
+#[derive(Debug, Clone, Copy)]
+enum Spread {
+    /// Log-normal between processes, a few iterations each.
+    LogNormal { sigma: f64 },
+    /// Processes are alike, their iterations scatter.
+    Iterations { sigma: f64 },
+    /// A share of processes is slower by a fixed factor.
+    Bimodal { slow_share: f64 },
+}
+
+impl Spread {
+    const ALL: [Spread; 5] = [
+        Spread::LogNormal { sigma: 0.15 },
+        Spread::LogNormal { sigma: 0.6 },
+        Spread::Iterations { sigma: 0.05 },
+        Spread::Bimodal { slow_share: 0.3 },
+        Spread::Bimodal { slow_share: 0.5 },
+    ];
+
+    /// The medians of `trials` simulated trials.
+    fn draw(self, trials: usize, rng: &mut Generator) -> Vec<f64> {
+        let log_normal = |sigma: f64| LogNormal::new(0.0, sigma).expect("sigma is finite");
+        (0..trials)
+            .map(|_| match self {
+                Spread::LogNormal { sigma } => log_normal(sigma).sample(rng),
+                Spread::Iterations { sigma } => {
+                    let values: Vec<f64> = (0..25).map(|_| log_normal(sigma).sample(rng)).collect();
+                    median(&values).expect("25 values have a median")
+                }
+                Spread::Bimodal { slow_share } => {
+                    let slow = if rng.random_bool(slow_share) {
+                        1.35
+                    } else {
+                        1.0
+                    };
+                    slow * log_normal(0.05).sample(rng)
+                }
+            })
+            .collect()
+    }
+
+    /// The median of the distribution, to about a thousandth.
+    fn truth(self) -> f64 {
+        let many = self.draw(100_001, &mut generator(1, "truth"));
+        median(&many).expect("there are values")
+    }
+}
+
+fn coverage(truth: f64, mut interval: impl FnMut() -> Option<Interval>) -> f64 {
+    let covered = (0..DATA_SETS)
+        .filter(|_| {
+            let interval = interval().expect("two trials or more have an interval");
+            interval.low <= truth && truth <= interval.high
+        })
+        .count();
+    covered as f64 / DATA_SETS as f64
+}
+
+#[test]
+fn the_interval_of_a_median_covers_the_truth_as_often_as_it_says() {
+    for spread in Spread::ALL {
+        let truth = spread.truth();
+        for trials in [5, 6, 12, 20] {
+            let mut rng = generator(2, &format!("{spread:?} {trials}"));
+            let share = coverage(truth, || {
+                let data = spread.draw(trials, &mut rng);
+                median_interval(&data, &mut rng)
+            });
+            assert!(
+                (0.92..=0.98).contains(&share),
+                "{trials} trials of {spread:?}: covered in {share}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_interval_of_a_ratio_of_two_runs_covers_the_truth_at_least_as_often_as_it_says() {
+    for spread in Spread::ALL {
+        let mut rng = generator(3, &format!("{spread:?}"));
+        let share = coverage(1.7, || {
+            let slow: Vec<f64> = spread.draw(20, &mut rng).iter().map(|v| 1.7 * v).collect();
+            let quick = spread.draw(20, &mut rng);
+            ratio_interval(&slow, &quick, &mut rng)
+        });
+        assert!((0.92..=0.99).contains(&share), "{spread:?}: {share}");
+    }
+}
+
+#[test]
+fn pairing_by_block_takes_out_what_both_sides_share() {
+    let mut rng = generator(4, "paired");
+    let noise = LogNormal::new(0.0, 0.02).expect("sigma is finite");
+    let weather = LogNormal::new(0.0, 0.5).expect("sigma is finite");
+    let mut narrower = 0;
+    let share = coverage(2.0, || {
+        let pairs: Vec<Pair> = (0..20)
+            .map(|_| {
+                let shared = weather.sample(&mut rng);
+                Pair {
+                    numerator: 2.0 * shared * noise.sample(&mut rng),
+                    denominator: shared * noise.sample(&mut rng),
+                }
+            })
+            .collect();
+        let top: Vec<f64> = pairs.iter().map(|p| p.numerator).collect();
+        let bottom: Vec<f64> = pairs.iter().map(|p| p.denominator).collect();
+        let paired = paired_ratio_interval(&pairs, &mut rng)?;
+        let apart = ratio_interval(&top, &bottom, &mut rng)?;
+        if paired.high - paired.low < apart.high - apart.low {
+            narrower += 1;
+        }
+        Some(paired)
+    });
+    assert!(share >= 0.92, "covered in {share}");
+    assert!(narrower >= DATA_SETS * 9 / 10, "narrower in {narrower}");
+}
