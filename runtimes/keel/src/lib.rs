@@ -12,15 +12,32 @@ compile_error!("keel runs on x86-64 Linux only");
 mod artifact;
 #[cfg(feature = "compiler")]
 mod compile;
+mod engine;
 mod error;
+mod externs;
+mod func;
+mod host;
+mod instance;
+mod linker;
 mod module;
+mod store;
 mod trap;
 mod types;
+mod value;
 mod vm;
 
 pub use artifact::ArtifactError;
+pub use engine::{Config, Engine, Fuel, Language};
 pub use error::{Error, Result};
+pub use externs::{Extern, Global, Memory, Table};
+pub use func::{Func, TypedFunc};
+pub use host::{Caller, HostResult, IntoFunc};
+pub use instance::Instance;
+pub use linker::{InstancePre, Linker, Shadowing};
+pub use module::Module;
+pub use store::{AsContext, AsContextMut, InterruptHandle, Limits, Store};
 pub use trap::{Frame, Trap, TrapKind};
 pub use types::{
     ExternType, FuncType, GlobalType, MemoryType, Mutability, TableType, ValType,
 };
+pub use value::{ExternRef, Val, WasmTy, WasmTypes};

@@ -194,3 +194,58 @@ impl fmt::Display for ExternType {
         }
     }
 }
+
+/// The numbers of the types that are too long to be written as a number, by order of appearance.
+static LONG_TYPES: std::sync::Mutex<Vec<FuncType>> = std::sync::Mutex::new(Vec::new());
+/// Tells the numbers of the registry from the others.
+const REGISTERED: u64 = 1 << 63;
+
+/// The number by which all modules of the process know a type.
+pub(crate) fn type_id(ty: &FuncType) -> u64 {
+    if let Some(id) = ty.short_id() {
+        return id;
+    }
+    let mut types = LONG_TYPES.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let index = types.iter().position(|known| known == ty).unwrap_or_else(|| {
+        types.push(ty.clone());
+        types.len() - 1
+    });
+    index as u64 | REGISTERED
+}
+
+/// The inverse of [`type_id`].
+pub(crate) fn type_of_id(id: u64) -> FuncType {
+    if id & REGISTERED != 0 {
+        let types = LONG_TYPES.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        return types[(id & !REGISTERED) as usize].clone();
+    }
+    let digits = (63 - id.leading_zeros()) / 3;
+    let (mut params, mut results) = (Vec::new(), Vec::new());
+    let mut list = &mut params;
+    for digit in (0..digits).rev() {
+        match ValType::from_raw((id >> (3 * digit) & 7) as u8) {
+            Some(ty) => list.push(ty),
+            None => list = &mut results,
+        }
+    }
+    FuncType::new(params, results)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_type_number_says_the_whole_type() {
+        let all = [1u8, 2, 3, 4, 5, 6, 7].map(|raw| ValType::from_raw(raw).expect("a type"));
+        for params in 0..12 {
+            for results in 0..12 {
+                let ty = FuncType::new(
+                    all.iter().cycle().copied().take(params),
+                    all.iter().rev().cycle().copied().take(results),
+                );
+                assert_eq!(type_of_id(type_id(&ty)), ty);
+            }
+        }
+    }
+}

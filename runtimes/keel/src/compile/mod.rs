@@ -14,7 +14,7 @@ pub(crate) mod translate;
 use cranelift_codegen::ir::{AbiParam, Signature, TrapCode, types};
 use cranelift_codegen::isa::CallConv;
 
-pub(crate) use driver::{CompileOptions, compile, target_isa};
+pub(crate) use driver::{CompileOptions, Compiled, Unit, compile, target_isa};
 pub(crate) use crate::vm::libcalls::Libcall;
 
 use crate::trap::TrapKind;

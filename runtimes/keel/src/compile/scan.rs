@@ -3,10 +3,10 @@
 use rayon::prelude::*;
 use wasmparser::{FuncValidatorAllocations, Operator};
 
+use crate::artifact::format::ExternKind;
 use crate::error::{Error, Result};
 use crate::module::info::{Body, ConstOp, ModuleInfo, SegmentMode, TableUsage};
 use crate::types::ValType;
-use crate::module::info::ExternKind;
 
 /// Elements beyond which a table is not worth being constant data.
 const MAX_STATIC_TABLE: u32 = 1 << 20;

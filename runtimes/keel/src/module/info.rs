@@ -1,5 +1,6 @@
 //! What decoding a module yields: everything the compiler and the artefact need to know of it.
 
+use crate::artifact::format::ExternKind;
 use crate::types::{FuncType, GlobalType, MemoryType, TableType, ValType};
 
 /// A decoded and validated module, borrowing from its bytes.
@@ -40,16 +41,6 @@ pub(crate) struct Export<'a> {
     pub(crate) name: &'a str,
     pub(crate) kind: ExternKind,
     pub(crate) index: u32,
-}
-
-/// The four kinds of things that are imported and exported.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum ExternKind {
-    Func = 0,
-    Table = 1,
-    Memory = 2,
-    Global = 3,
 }
 
 pub(crate) struct Global {

@@ -5,3 +5,309 @@ pub(crate) mod info;
 pub(crate) mod layout;
 #[cfg(feature = "compiler")]
 pub(crate) mod parse;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::artifact::format::{self, ExternKind, NONE, Section, Span};
+use crate::artifact::{Artifact, ArtifactError};
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::trap::{Frame, TrapKind};
+use crate::types::{
+    ExternType, FuncType, GlobalType, MemoryType, Mutability, TableType, ValType, type_id,
+};
+use crate::vm::slot::Slot;
+use layout::ContextLayout;
+
+/// A compiled module. Cheap to clone; instances share its code.
+///
+/// ```
+/// # fn main() -> keel::Result<()> {
+/// let engine = keel::Engine::default();
+/// let wasm = b"\0asm\x01\0\0\0";
+/// let module = keel::Module::new(&engine, wasm)?;
+/// assert_eq!(module.exports().count(), 0);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Module {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    engine: Engine,
+    artifact: Artifact,
+    layout: ContextLayout,
+    /// The numbers of the types that have one by registry only, in the order of the section.
+    long_types: Vec<u64>,
+    /// For each type that the host calls functions of: its number, and the thunk.
+    entries: Vec<(u64, u32)>,
+    /// What instances that are gone have left behind.
+    slots: Mutex<Vec<Slot>>,
+}
+
+impl Module {
+    /// Compiles a module from its bytes, or from its text where the feature `wat` is on.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with the offset for a malformed or invalid module, [`Error::Unsupported`]
+    /// for a valid one that uses what keel does not have.
+    #[cfg(feature = "compiler")]
+    pub fn new(engine: &Engine, wasm: &[u8]) -> Result<Module> {
+        #[cfg(feature = "wat")]
+        let wasm = &*wat::parse_bytes(wasm).map_err(|error| Error::Text(error.to_string()))?;
+        Module::deserialize(engine, &engine.compile(wasm)?)
+    }
+
+    /// Compiles the module in a file. See [`Module::new`].
+    ///
+    /// # Errors
+    /// As [`Module::new`], and [`Error::System`] if the file cannot be read.
+    #[cfg(feature = "compiler")]
+    pub fn from_file(engine: &Engine, path: impl AsRef<Path>) -> Result<Module> {
+        let path = path.as_ref();
+        let wasm = std::fs::read(path).map_err(|source| Error::System {
+            what: format!("reading {}", path.display()),
+            source,
+        })?;
+        Module::new(engine, &wasm)
+    }
+
+    /// A module from the bytes of an artefact.
+    ///
+    /// # Errors
+    /// [`Error::Artifact`] if the bytes are damaged, or were made by or for something else.
+    pub fn deserialize(engine: &Engine, artifact: &[u8]) -> Result<Module> {
+        Module::from_artifact(engine, Artifact::from_bytes(artifact, engine.metering())?)
+    }
+
+    /// A module from an artefact's file, which is mapped and must not change while the module lives.
+    ///
+    /// # Errors
+    /// As [`Module::deserialize`], and [`Error::System`] if the file cannot be mapped.
+    pub fn deserialize_file(engine: &Engine, path: impl AsRef<Path>) -> Result<Module> {
+        Module::from_artifact(engine, Artifact::open(path.as_ref(), engine.metering())?)
+    }
+
+    fn from_artifact(engine: &Engine, artifact: Artifact) -> Result<Module> {
+        let layout = ContextLayout::new(artifact.header().counts)
+            .ok_or_else(|| ArtifactError::Damaged("its counts".to_owned()))?;
+        let mut inner = Inner {
+            engine: engine.clone(),
+            artifact,
+            layout,
+            long_types: Vec::new(),
+            entries: Vec::new(),
+            slots: Mutex::default(),
+        };
+        let long: &[u32] = inner.artifact.section(Section::LongTypes);
+        inner.long_types = long.iter().map(|ty| type_id(&inner.func_type(*ty))).collect();
+        let entries: &[format::Entry] = inner.artifact.section(Section::Entries);
+        inner.entries =
+            entries.iter().map(|entry| (type_id(&inner.func_type(entry.ty)), entry.code)).collect();
+        Ok(Module { inner: Arc::new(inner) })
+    }
+
+    /// The bytes of the module's artefact.
+    pub fn serialize(&self) -> &[u8] {
+        self.inner.artifact.bytes()
+    }
+
+    /// The engine that compiled it.
+    pub fn engine(&self) -> &Engine {
+        &self.inner.engine
+    }
+
+    /// What the module needs: module name, name and type of each import, in order.
+    pub fn imports(&self) -> impl ExactSizeIterator<Item = (&str, &str, ExternType)> {
+        self.import_records().iter().map(|import| {
+            let ty = self.extern_type(import.kind, import.index);
+            (self.string(import.module), self.string(import.name), ty)
+        })
+    }
+
+    /// What the module gives: name and type of each export, in order of name.
+    pub fn exports(&self) -> impl ExactSizeIterator<Item = (&str, ExternType)> {
+        self.export_records()
+            .iter()
+            .map(|export| (self.string(export.name), self.extern_type(export.kind, export.index)))
+    }
+
+    pub(crate) fn is_same(&self, other: &Module) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
+    pub(crate) fn artifact(&self) -> &Artifact {
+        &self.inner.artifact
+    }
+
+    pub(crate) fn layout(&self) -> &ContextLayout {
+        &self.inner.layout
+    }
+
+    pub(crate) fn long_types(&self) -> &[u64] {
+        &self.inner.long_types
+    }
+
+    pub(crate) fn string(&self, span: Span) -> &str {
+        self.artifact().string(span)
+    }
+
+    pub(crate) fn import_records(&self) -> &[format::Import] {
+        self.artifact().section(Section::Imports)
+    }
+
+    pub(crate) fn export_records(&self) -> &[format::Export] {
+        self.artifact().section(Section::Exports)
+    }
+
+    /// The export of a name.
+    pub(crate) fn export(&self, name: &str) -> Option<&format::Export> {
+        let exports = self.export_records();
+        let found = exports.binary_search_by(|export| self.string(export.name).cmp(name));
+        found.ok().map(|i| &exports[i])
+    }
+
+    pub(crate) fn extern_type(&self, kind: u32, index: u32) -> ExternType {
+        match ExternKind::from_raw(kind) {
+            Some(ExternKind::Table) => ExternType::Table(self.table_type(index)),
+            Some(ExternKind::Memory) => ExternType::Memory(self.memory_type(index)),
+            Some(ExternKind::Global) => ExternType::Global(self.global_type(index)),
+            Some(ExternKind::Func) | None => ExternType::Func(self.function_type(index)),
+        }
+    }
+
+    /// A function's type, by the function's index.
+    pub(crate) fn function_type(&self, function: u32) -> FuncType {
+        let types: &[u32] = self.artifact().section(Section::Functions);
+        self.inner.func_type(types[function as usize])
+    }
+
+    pub(crate) fn table_type(&self, table: u32) -> TableType {
+        let tables: &[format::Table] = self.artifact().section(Section::Tables);
+        let table = &tables[table as usize];
+        TableType {
+            element: val_type(table.element as u8),
+            minimum: table.minimum,
+            maximum: (table.has_maximum != 0).then_some(table.maximum),
+        }
+    }
+
+    pub(crate) fn memory_type(&self, memory: u32) -> MemoryType {
+        let memories: &[format::Memory] = self.artifact().section(Section::Memories);
+        let memory = &memories[memory as usize];
+        let maximum = (memory.has_maximum != 0).then_some(memory.maximum);
+        MemoryType { minimum: memory.minimum, maximum }
+    }
+
+    pub(crate) fn global_type(&self, global: u32) -> GlobalType {
+        let globals: &[format::Global] = self.artifact().section(Section::Globals);
+        let global = &globals[global as usize];
+        let mutability = if global.mutable != 0 { Mutability::Var } else { Mutability::Const };
+        GlobalType { content: val_type(global.content as u8), mutability }
+    }
+
+    /// The thunk through which the host calls functions of the type with this number.
+    pub(crate) fn entry(&self, ty: u64) -> Option<*const u8> {
+        let (_, code) = self.inner.entries.iter().find(|(entry, _)| *entry == ty)?;
+        Some(self.code(*code))
+    }
+
+    /// The address of code by its offset.
+    pub(crate) fn code(&self, offset: u32) -> *const u8 {
+        self.artifact().text().as_ptr().wrapping_add(offset as usize)
+    }
+
+    /// The place of a function in the list of functions that have a record.
+    pub(crate) fn record_of(&self, function: u32) -> Option<u32> {
+        let records: &[format::Record] = self.artifact().section(Section::Records);
+        records.binary_search_by_key(&function, |record| record.function).ok().map(|i| i as u32)
+    }
+
+    /// The offset in the text of an address, if it is this module's code.
+    pub(crate) fn code_offset(&self, address: usize) -> Option<u32> {
+        let text = self.artifact().text();
+        let offset = address.checked_sub(text.as_ptr() as usize)?;
+        (offset < text.len()).then_some(offset as u32)
+    }
+
+    /// Why the instruction at an offset of the text traps, if it does.
+    pub(crate) fn trap_at(&self, offset: u32) -> Option<TrapKind> {
+        TrapKind::from_raw(self.trap_site(offset)?.kind as u8)
+    }
+
+    fn trap_site(&self, offset: u32) -> Option<&format::TrapSite> {
+        let traps: &[format::TrapSite] = self.artifact().section(Section::Traps);
+        traps.binary_search_by_key(&offset, |site| site.code).ok().map(|i| &traps[i])
+    }
+
+    /// The frame of code that stopped at, or called and returns to, an offset of the text; nothing
+    /// for a thunk.
+    pub(crate) fn frame(&self, offset: u32, innermost: bool) -> Option<Frame> {
+        let ranges: &[format::CodeRange] = self.artifact().section(Section::Code);
+        // A call may be the last instruction: its return address is then beyond the function.
+        let inside = if innermost { offset } else { offset.checked_sub(1)? };
+        let next = ranges.partition_point(|range| range.start <= inside);
+        let range = ranges[..next].last().filter(|range| inside - range.start < range.length)?;
+        if range.function == NONE {
+            return None;
+        }
+        let place = if innermost {
+            self.trap_site(offset).map(|site| site.offset)
+        } else {
+            let calls: &[format::CallSite] = self.artifact().section(Section::Calls);
+            let found = calls.binary_search_by_key(&offset, |call| call.code);
+            found.ok().map(|i| calls[i].offset)
+        };
+        let names: &[format::Name] = self.artifact().section(Section::Names);
+        let name = names.binary_search_by_key(&range.function, |name| name.function).ok();
+        Some(Frame {
+            function: range.function,
+            name: name.map(|i| self.string(names[i].name).to_owned()),
+            offset: place.filter(|place| *place != NONE),
+        })
+    }
+
+    /// A slot that no instance uses.
+    pub(crate) fn take_slot(&self) -> Result<Slot> {
+        let pooled = self.inner.slots.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        if let Some(slot) = pooled {
+            return Ok(slot);
+        }
+        let defines_memory_0 = self.artifact().header().counts.defines_memory_0 == 1;
+        let pages = defines_memory_0.then(|| self.memory_type(0).minimum);
+        Slot::new(self.artifact(), self.layout().size(), pages)
+    }
+
+    /// Takes a slot back whose instance is gone, with this much of its memory accessible.
+    pub(crate) fn return_slot(&self, mut slot: Slot, accessible: u64) {
+        let room = self.inner.engine.config().pooled_slots;
+        let full = || {
+            self.inner.slots.lock().unwrap_or_else(PoisonError::into_inner).len() >= room
+        };
+        // A slot that cannot be reset is given up, and so is one too many.
+        if full() || slot.reset(self.artifact(), accessible).is_err() {
+            return;
+        }
+        self.inner.slots.lock().unwrap_or_else(PoisonError::into_inner).push(slot);
+    }
+}
+
+impl Inner {
+    /// A type by its index.
+    fn func_type(&self, ty: u32) -> FuncType {
+        let types: &[format::Type] = self.artifact.section(Section::Types);
+        let values: &[u8] = self.artifact.section(Section::ValueTypes);
+        let ty = &types[ty as usize];
+        let list = |span: Span| {
+            values[span.start as usize..][..span.length as usize].iter().map(|raw| val_type(*raw))
+        };
+        FuncType::new(list(ty.params), list(ty.results))
+    }
+}
+
+fn val_type(raw: u8) -> ValType {
+    ValType::from_raw(raw).expect("an artefact whose checksum holds has valid types")
+}

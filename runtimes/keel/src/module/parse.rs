@@ -10,9 +10,10 @@ use wasmparser::{
 };
 
 use super::info::{
-    Body, ConstExpr, ConstOp, DataSegment, ElementSegment, Export, ExternKind, Global, Import,
+    Body, ConstExpr, ConstOp, DataSegment, ElementSegment, Export, Global, Import,
     ModuleInfo, SegmentMode, Table, TableUsage,
 };
+use crate::artifact::format::ExternKind;
 use crate::error::{Error, Result};
 use crate::types::{FuncType, GlobalType, MemoryType, Mutability, TableType, ValType};
 
@@ -271,6 +272,7 @@ impl<'a> ModuleInfo<'a> {
         for table in &self.tables {
             table.init.iter().flat_map(|init| &init.0).for_each(&mut note);
         }
+        escaping.extend(self.start);
         escaping.sort_unstable();
         escaping.dedup();
         self.escaping = escaping;

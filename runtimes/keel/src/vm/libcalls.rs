@@ -1,6 +1,16 @@
 //! What compiled code calls the runtime for.
+//!
+//! The functions take the calling instance's context first. Those that can fail say so with a number
+//! that is not zero, and the code that called them traps.
+
+use std::arch::naked_asm;
+
+use super::call::{self, Stop};
+use super::context::Context;
+use crate::instance::InstanceData;
 
 /// The functions of the runtime, by their place in the table that every context points to.
+#[cfg_attr(not(feature = "compiler"), expect(dead_code, reason = "only the compiler names them"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
 pub(crate) enum Libcall {
@@ -14,4 +24,154 @@ pub(crate) enum Libcall {
     TableInit,
     /// Leaves WebAssembly code with the error that a host function has left in the store.
     Raise,
+}
+
+/// The table of runtime functions, in the order of [`Libcall`].
+#[repr(C)]
+pub(crate) struct Libcalls {
+    memory_grow: unsafe extern "C" fn(Context, u32, u32) -> u32,
+    memory_fill: unsafe extern "C" fn(Context, u32, u32, u32, u32) -> u32,
+    memory_copy: unsafe extern "C" fn(Context, u32, u32, u32, u32, u32) -> u32,
+    memory_init: unsafe extern "C" fn(Context, u32, u32, u32, u32, u32) -> u32,
+    table_grow: unsafe extern "C" fn(Context, u32, usize, u32) -> u32,
+    table_fill: unsafe extern "C" fn(Context, u32, u32, usize, u32) -> u32,
+    table_copy: unsafe extern "C" fn(Context, u32, u32, u32, u32, u32) -> u32,
+    table_init: unsafe extern "C" fn(Context, u32, u32, u32, u32, u32) -> u32,
+    raise: unsafe extern "C" fn(Context) -> u32,
+}
+
+/// The one such table.
+pub(crate) static LIBCALLS: Libcalls = Libcalls {
+    memory_grow,
+    memory_fill,
+    memory_copy,
+    memory_init,
+    table_grow,
+    table_fill,
+    table_copy,
+    table_init,
+    raise,
+};
+
+const DONE: u32 = 0;
+const OUT_OF_BOUNDS: u32 = 1;
+/// What `memory.grow` and `table.grow` yield when they cannot.
+const CANNOT_GROW: u32 = u32::MAX;
+
+fn done_if(done: Option<()>) -> u32 {
+    if done.is_some() { DONE } else { OUT_OF_BOUNDS }
+}
+
+/// # Safety
+/// Called by compiled code with its context; likewise all that follow.
+unsafe fn instance<'a>(context: Context) -> &'a mut InstanceData {
+    // SAFETY: code runs in one thread of a store at a time, and while it waits for us nothing else
+    // of the host holds the instance.
+    unsafe { &mut *context.instance() }
+}
+
+unsafe extern "C" fn memory_grow(context: Context, memory: u32, pages: u32) -> u32 {
+    // SAFETY: called by compiled code; see `instance`.
+    unsafe { (*instance(context).memory(memory)).grow(pages).unwrap_or(CANNOT_GROW) }
+}
+
+unsafe extern "C" fn memory_fill(context: Context, memory: u32, to: u32, value: u32, length: u32) -> u32 {
+    // SAFETY: called by compiled code; the range was checked.
+    unsafe {
+        let memory = &*instance(context).memory(memory);
+        let Some(to) = memory.range(to.into(), length.into()) else { return OUT_OF_BOUNDS };
+        to.write_bytes(value as u8, length as usize);
+    }
+    DONE
+}
+
+unsafe extern "C" fn memory_copy(
+    context: Context,
+    to_memory: u32,
+    from_memory: u32,
+    to: u32,
+    from: u32,
+    length: u32,
+) -> u32 {
+    // SAFETY: called by compiled code; the ranges were checked, and may overlap.
+    unsafe {
+        let instance = instance(context);
+        let (to_memory, from_memory) = (&*instance.memory(to_memory), &*instance.memory(from_memory));
+        let Some(to) = to_memory.range(to.into(), length.into()) else { return OUT_OF_BOUNDS };
+        let Some(from) = from_memory.range(from.into(), length.into()) else { return OUT_OF_BOUNDS };
+        to.copy_from(from, length as usize);
+    }
+    DONE
+}
+
+unsafe extern "C" fn memory_init(
+    context: Context,
+    memory: u32,
+    segment: u32,
+    to: u32,
+    from: u32,
+    length: u32,
+) -> u32 {
+    // SAFETY: called by compiled code; see `instance`.
+    unsafe { done_if(instance(context).init_memory(memory, segment, to.into(), from, length)) }
+}
+
+unsafe extern "C" fn table_grow(context: Context, table: u32, value: usize, count: u32) -> u32 {
+    // SAFETY: called by compiled code; see `instance`.
+    unsafe { (*instance(context).table(table)).grow(count, value).unwrap_or(CANNOT_GROW) }
+}
+
+unsafe extern "C" fn table_fill(context: Context, table: u32, to: u32, value: usize, length: u32) -> u32 {
+    // SAFETY: called by compiled code; see `instance`.
+    let table = unsafe { &mut *instance(context).table(table) };
+    done_if(table.range(to, length).map(|elements| elements.fill(value)))
+}
+
+unsafe extern "C" fn table_copy(
+    context: Context,
+    to_table: u32,
+    from_table: u32,
+    to: u32,
+    from: u32,
+    length: u32,
+) -> u32 {
+    // SAFETY: called by compiled code; the ranges were checked, and may overlap.
+    unsafe {
+        let instance = instance(context);
+        let from = (*instance.table(from_table)).range(from, length).map(|from| from.as_ptr());
+        let Some(from) = from else { return OUT_OF_BOUNDS };
+        let to = (*instance.table(to_table)).range(to, length).map(|to| to.as_mut_ptr());
+        let Some(to) = to else { return OUT_OF_BOUNDS };
+        to.copy_from(from, length as usize);
+    }
+    DONE
+}
+
+unsafe extern "C" fn table_init(
+    context: Context,
+    table: u32,
+    segment: u32,
+    to: u32,
+    from: u32,
+    length: u32,
+) -> u32 {
+    // SAFETY: called by compiled code; see `instance`.
+    unsafe { done_if(instance(context).init_table(table, segment, to, from, length)) }
+}
+
+/// Hands on its caller's frame pointer, for the backtrace.
+#[unsafe(naked)]
+unsafe extern "C" fn raise(_context: Context) -> u32 {
+    naked_asm!("mov rdi, rbp", "jmp {raise}", raise = sym raise_from)
+}
+
+unsafe extern "C" fn raise_from(frame: usize) -> ! {
+    // SAFETY: compiled code runs, so there is an activation; it is this thread's own. Between its
+    // stack pointer and here there is compiled code and this function, which has no destructors.
+    unsafe {
+        let activation = &mut *call::current();
+        activation.stop = Stop::Raised;
+        activation.walk(None, frame);
+        call::leave(activation.stack())
+    }
 }

@@ -1,7 +1,15 @@
-//! The machinery under an instance: contexts, memories, code, traps. All unsafe code is here and in the
-//! thin layers that call it.
+//! The machinery under an instance: contexts, memories, tables, calls, traps. Unsafe code is here and in
+//! the thin layer above that calls it.
 
+pub(crate) mod call;
+pub(crate) mod context;
 pub(crate) mod libcalls;
+pub(crate) mod memory;
+mod pagemap;
+mod signal;
+pub(crate) mod slot;
+pub(crate) mod table;
+pub(crate) mod timer;
 
 /// Bytes reserved for the indices of a 32-bit memory.
 pub(crate) const MEMORY_RESERVE_BYTES: u64 = 4 << 30;

@@ -313,7 +313,7 @@ impl FuncTranslator<'_, '_> {
     fn branch_table(&mut self, targets: &wasmparser::BrTable<'_>) -> Result<()> {
         let index = self.pop();
         self.charge();
-        let mut call = |this: &mut Self, depth| {
+        let call = |this: &mut Self, depth| {
             let (target, arity) = this.target(depth);
             let args = this.top(arity);
             BlockCall::new(target, args, &mut this.builder.func.dfg.value_lists)

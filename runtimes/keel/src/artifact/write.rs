@@ -1,0 +1,360 @@
+//! Lays a compiled module out as an artefact.
+
+use super::fingerprint::Fingerprint;
+use super::format::{self, *};
+use crate::compile::{Compiled, Unit};
+use crate::error::{Error, Result};
+use crate::module::info::{ConstExpr, ConstOp, DataSegment, SegmentMode, TableUsage};
+use crate::types::{Mutability, ValType};
+
+/// The largest image, and how much larger than its data it may be before it is mostly holes.
+const MAX_IMAGE_BYTES: u64 = 64 << 20;
+const MAX_IMAGE_HOLES: u64 = 1 << 20;
+
+/// The bytes of a module's artefact.
+pub(crate) fn write(compiled: &Compiled<'_>, fingerprint: &Fingerprint) -> Result<Vec<u8>> {
+    let image = Image::new(compiled);
+    let mut writer = Writer::default();
+    writer.section(Section::Fingerprint, fingerprint.text().as_bytes());
+    writer.types(compiled);
+    writer.externs(compiled);
+    writer.definitions(compiled);
+    writer.segments(compiled, image.as_ref());
+    writer.code(compiled)?;
+    writer.finish(compiled, image, fingerprint)
+}
+
+/// The initial contents of memory 0, where they are known.
+struct Image {
+    address: u32,
+    bytes: Vec<u8>,
+}
+
+impl Image {
+    /// The image of a module's active segments, if all are known to fit and lie close together.
+    fn new(compiled: &Compiled<'_>) -> Option<Image> {
+        let module = &compiled.module;
+        if !module.defines_memory_0() {
+            return None;
+        }
+        let size = u64::from(module.memories[0].minimum) << 16;
+        let mut places = Vec::new();
+        for segment in &module.data {
+            let Some((0, at)) = known_place(segment) else {
+                // A segment without a known place may come before or after the others.
+                if matches!(segment.mode, SegmentMode::Active { .. }) {
+                    return None;
+                }
+                continue;
+            };
+            if u64::from(at) + segment.bytes.len() as u64 > size {
+                return None;
+            }
+            if !segment.bytes.is_empty() {
+                places.push((at, segment.bytes));
+            }
+        }
+        let start = places.iter().map(|(at, _)| *at).min()? as usize / PAGE * PAGE;
+        let end = places.iter().map(|(at, bytes)| *at as usize + bytes.len()).max()?;
+        let length = (end - start).next_multiple_of(PAGE);
+        let data: usize = places.iter().map(|(_, bytes)| bytes.len()).sum();
+        if length as u64 > MAX_IMAGE_BYTES || (length - data.min(length)) as u64 > MAX_IMAGE_HOLES {
+            return None;
+        }
+        let mut bytes = vec![0; length];
+        for (at, data) in places {
+            let at = at as usize - start;
+            bytes[at..at + data.len()].copy_from_slice(data);
+        }
+        Some(Image { address: start as u32, bytes })
+    }
+}
+
+/// The memory and address of an active segment, where they are known.
+fn known_place(segment: &DataSegment<'_>) -> Option<(u32, u32)> {
+    match &segment.mode {
+        SegmentMode::Active { index, offset } => Some((*index, offset.known()? as u32)),
+        _ => None,
+    }
+}
+
+#[derive(Default)]
+struct Writer {
+    /// The sections one after the other, without the header.
+    bytes: Vec<u8>,
+    spans: [Span; SECTIONS],
+    strings: Vec<u8>,
+    ops: Vec<Op>,
+}
+
+impl Writer {
+    fn section<T: Plain>(&mut self, section: Section, records: &[T]) {
+        self.bytes.resize(self.bytes.len().next_multiple_of(16), 0);
+        let start = self.bytes.len() as u32;
+        self.spans[section as usize] = Span { start, length: records.len() as u32 };
+        self.bytes.extend_from_slice(bytes_of(records));
+    }
+
+    fn string(&mut self, string: &str) -> Span {
+        let start = self.strings.len() as u32;
+        self.strings.extend_from_slice(string.as_bytes());
+        Span { start, length: string.len() as u32 }
+    }
+
+    fn types(&mut self, compiled: &Compiled<'_>) {
+        let mut values: Vec<u8> = Vec::new();
+        let mut span = |types: &[ValType]| {
+            let start = values.len() as u32;
+            values.extend(types.iter().map(|ty| *ty as u8));
+            Span { start, length: types.len() as u32 }
+        };
+        let module = &compiled.module;
+        let types: Vec<Type> = module
+            .types
+            .iter()
+            .zip(&module.canonical_types)
+            .map(|(ty, canonical)| Type {
+                params: span(ty.params()),
+                results: span(ty.results()),
+                canonical: *canonical,
+            })
+            .collect();
+        self.section(Section::Types, &types);
+        self.section(Section::ValueTypes, &values);
+        self.section(Section::LongTypes, &compiled.long_types);
+    }
+
+    fn externs(&mut self, compiled: &Compiled<'_>) {
+        let mut imports = Vec::new();
+        for import in &compiled.module.imports {
+            let (module, name) = (self.string(import.module), self.string(import.name));
+            imports.push(Import { module, name, kind: import.kind as u32, index: import.index });
+        }
+        self.section(Section::Imports, &imports);
+        let mut exports: Vec<_> = compiled.module.exports.iter().collect();
+        exports.sort_by_key(|export| export.name);
+        let mut records = Vec::new();
+        for export in exports {
+            let name = self.string(export.name);
+            records.push(Export { name, kind: export.kind as u32, index: export.index });
+        }
+        self.section(Section::Exports, &records);
+    }
+
+    fn definitions(&mut self, compiled: &Compiled<'_>) {
+        let module = &compiled.module;
+        self.section(Section::Functions, &module.functions);
+        let globals: Vec<Global> = module
+            .globals
+            .iter()
+            .map(|global| Global {
+                content: global.ty.content as u32,
+                mutable: u32::from(global.ty.mutability == Mutability::Var),
+                init: self.expr(global.init.as_ref()),
+            })
+            .collect();
+        self.section(Section::Globals, &globals);
+        let tables: Vec<Table> = module
+            .tables
+            .iter()
+            .map(|table| Table {
+                element: table.ty.element as u32,
+                minimum: table.ty.minimum,
+                maximum: table.ty.maximum.unwrap_or(0),
+                has_maximum: u32::from(table.ty.maximum.is_some()),
+                is_static: u32::from(table.usage == TableUsage::Static),
+                init: self.expr(table.init.as_ref()),
+            })
+            .collect();
+        self.section(Section::Tables, &tables);
+        let memories: Vec<Memory> = module
+            .memories
+            .iter()
+            .map(|ty| Memory {
+                minimum: ty.minimum,
+                maximum: ty.maximum.unwrap_or(0),
+                has_maximum: u32::from(ty.maximum.is_some()),
+            })
+            .collect();
+        self.section(Section::Memories, &memories);
+    }
+
+    fn expr(&mut self, expr: Option<&ConstExpr>) -> Span {
+        let start = self.ops.len() as u32;
+        for op in expr.iter().flat_map(|expr| &expr.0) {
+            self.ops.push(plain_op(*op));
+        }
+        Span { start, length: self.ops.len() as u32 - start }
+    }
+
+    fn segments(&mut self, compiled: &Compiled<'_>, image: Option<&Image>) {
+        let module = &compiled.module;
+        let mut items: Vec<Item> = Vec::new();
+        let mut elements = Vec::new();
+        for segment in &module.elements {
+            let start = items.len() as u32;
+            let (mode, table, offset) = match &segment.mode {
+                SegmentMode::Passive => (mode::PASSIVE, 0, None),
+                SegmentMode::Declared => (mode::DONE, 0, None),
+                SegmentMode::Active { index, offset } => {
+                    match module.tables[*index as usize].usage {
+                        TableUsage::Static => (mode::DONE, *index, None),
+                        TableUsage::General => (mode::ACTIVE, *index, Some(offset)),
+                    }
+                }
+            };
+            if mode != mode::DONE {
+                items.extend(segment.items.iter().map(|item| {
+                    let op = plain_op(*item);
+                    Item { code: op.code, index: op.index }
+                }));
+            }
+            let items = Span { start, length: items.len() as u32 - start };
+            elements.push(Element { mode, table, offset: self.expr(offset), items });
+        }
+        self.section(Section::Elements, &elements);
+        self.section(Section::Items, &items);
+        let mut bytes = Vec::new();
+        let mut data = Vec::new();
+        for segment in &module.data {
+            let (mode, memory, offset) = match &segment.mode {
+                SegmentMode::Active { .. } if image.is_some() => (mode::DONE, 0, None),
+                SegmentMode::Active { index, offset } => (mode::ACTIVE, *index, Some(offset)),
+                SegmentMode::Passive | SegmentMode::Declared => (mode::PASSIVE, 0, None),
+            };
+            let start = bytes.len() as u32;
+            if mode != mode::DONE {
+                bytes.extend_from_slice(segment.bytes);
+            }
+            let bytes = Span { start, length: bytes.len() as u32 - start };
+            data.push(Data { mode, memory, offset: self.expr(offset), bytes });
+        }
+        self.section(Section::Data, &data);
+        self.section(Section::DataBytes, &bytes);
+    }
+
+    fn code(&mut self, compiled: &Compiled<'_>) -> Result<()> {
+        let (module, linked) = (&compiled.module, &compiled.linked);
+        let mut places = vec![NONE; module.functions.len()];
+        let mut host_thunks = vec![NONE; module.imported_functions as usize];
+        let (mut entries, mut ranges) = (Vec::new(), Vec::new());
+        for placed in &linked.units {
+            let mut function = NONE;
+            match placed.unit {
+                Unit::Body(index) => {
+                    places[index as usize] = placed.offset;
+                    function = index;
+                }
+                Unit::Import(index) => places[index as usize] = placed.offset,
+                Unit::Host(index) => host_thunks[index as usize] = placed.offset,
+                Unit::Entry(ty) => entries.push(Entry { ty, code: placed.offset }),
+            }
+            ranges.push(CodeRange { start: placed.offset, length: placed.length, function });
+        }
+        let mut records = Vec::new();
+        for function in &module.escaping {
+            let code = places[*function as usize];
+            if code == NONE {
+                return Err(Error::Limit(format!("function {function} has no code")));
+            }
+            records.push(Record { function: *function, code });
+        }
+        self.section(Section::Records, &records);
+        self.section(Section::Entries, &entries);
+        self.section(Section::HostThunks, &host_thunks);
+        self.section(Section::Code, &ranges);
+        let traps = linked.traps.iter();
+        let traps: Vec<TrapSite> = traps
+            .map(|(code, kind, offset)| TrapSite { code: *code, offset: *offset, kind: (*kind).into() })
+            .collect();
+        self.section(Section::Traps, &traps);
+        let calls = linked.calls.iter();
+        let calls: Vec<CallSite> =
+            calls.map(|(code, offset)| CallSite { code: *code, offset: *offset }).collect();
+        self.section(Section::Calls, &calls);
+        let mut names = Vec::new();
+        for (function, name) in &module.names {
+            names.push(Name { function: *function, name: self.string(name) });
+        }
+        self.section(Section::Names, &names);
+        Ok(())
+    }
+
+    fn finish(
+        mut self,
+        compiled: &Compiled<'_>,
+        image: Option<Image>,
+        fingerprint: &Fingerprint,
+    ) -> Result<Vec<u8>> {
+        let module = &compiled.module;
+        let (strings, ops) = (std::mem::take(&mut self.strings), std::mem::take(&mut self.ops));
+        self.section(Section::Strings, &strings);
+        self.section(Section::Ops, &ops);
+        let image_address = image.as_ref().map_or(0, |image| image.address);
+        let image = image.map_or(Vec::new(), |image| image.bytes);
+        let text = &compiled.linked.text;
+        let payload_length = text.len().next_multiple_of(PAGE) + image.len();
+        let chunks = vec![0u64; payload_length.div_ceil(CHUNK)];
+        self.section(Section::Chunks, &chunks);
+        let head = size_of::<Header>().next_multiple_of(16);
+        let text_start = (head + self.bytes.len()).next_multiple_of(PAGE);
+        let image_start = text_start + text.len().next_multiple_of(PAGE);
+        let file_length = image_start + image.len();
+        if u32::try_from(file_length).is_err() {
+            return Err(Error::Limit("the artefact would exceed 4 GiB".to_owned()));
+        }
+        let mut spans = self.spans;
+        for span in &mut spans {
+            span.start += head as u32;
+        }
+        let memory_export = module
+            .exports
+            .iter()
+            .find(|export| export.name == "memory" && export.kind == ExternKind::Memory)
+            .map_or(NONE, |export| export.index);
+        let mut header = Header {
+            magic: MAGIC,
+            format: FORMAT_VERSION,
+            header_size: size_of::<Header>() as u32,
+            file_length: file_length as u64,
+            checksum: 0,
+            counts: compiled.counts,
+            text_start: text_start as u32,
+            text_length: text.len() as u32,
+            image_start: image_start as u32,
+            image_length: image.len() as u32,
+            image_address,
+            start: module.start.unwrap_or(NONE),
+            memory_export,
+            metering: fingerprint.metering(),
+            sections: spans,
+        };
+        let mut file = vec![0; file_length];
+        file[head..head + self.bytes.len()].copy_from_slice(&self.bytes);
+        file[text_start..text_start + text.len()].copy_from_slice(text);
+        file[image_start..].copy_from_slice(&image);
+        let sums: Vec<u64> = file[text_start..].chunks(CHUNK).map(checksum).collect();
+        let at = spans[Section::Chunks as usize].start as usize;
+        file[at..at + sums.len() * 8].copy_from_slice(bytes_of(&sums));
+        file[..size_of::<Header>()].copy_from_slice(bytes_of(&[header]));
+        header.checksum = format::description_checksum(&header, &file[..text_start]);
+        file[..size_of::<Header>()].copy_from_slice(bytes_of(&[header]));
+        Ok(file)
+    }
+}
+
+fn plain_op(op: ConstOp) -> Op {
+    let (code, index, bits) = match op {
+        ConstOp::Const(bits) => (op::CONST, 0, bits),
+        ConstOp::Null => (op::NULL, 0, 0),
+        ConstOp::Func(index) => (op::FUNC, index, 0),
+        ConstOp::Global(index) => (op::GLOBAL, index, 0),
+        ConstOp::I32Add => (op::I32_ADD, 0, 0),
+        ConstOp::I32Sub => (op::I32_SUB, 0, 0),
+        ConstOp::I32Mul => (op::I32_MUL, 0, 0),
+        ConstOp::I64Add => (op::I64_ADD, 0, 0),
+        ConstOp::I64Sub => (op::I64_SUB, 0, 0),
+        ConstOp::I64Mul => (op::I64_MUL, 0, 0),
+    };
+    Op { code, index, low: bits as u64, high: (bits >> 64) as u64 }
+}

@@ -1,0 +1,188 @@
+//! What modules are compiled with and how code runs: an [`Engine`] and its [`Config`].
+
+use std::sync::Arc;
+
+use crate::artifact::fingerprint::{METERING_FUEL, METERING_OFF};
+
+/// Settings of an [`Engine`].
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub(crate) fuel: Fuel,
+    pub(crate) language: Language,
+    pub(crate) stack_bytes: usize,
+    pub(crate) pooled_slots: usize,
+}
+
+/// Whether code counts what it executes, so that it can be made to stop after so much.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fuel {
+    /// Code is not counted, and runs faster.
+    #[default]
+    Off,
+    /// Every operator costs one unit of the store's fuel; see [`Store::set_fuel`](crate::Store::set_fuel).
+    Metered,
+}
+
+/// What a module may use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Language {
+    /// WebAssembly 1.0 with mutable globals, and nothing else.
+    Wasm1,
+    /// WebAssembly 2.0: with vectors, reference types, bulk memory, multiple values.
+    Wasm2,
+    /// WebAssembly 2.0 and the proposals that keel has: extended constant expressions, several
+    /// memories, tail calls and relaxed vectors.
+    #[default]
+    Extended,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            fuel: Fuel::Off,
+            language: Language::default(),
+            stack_bytes: 512 << 10,
+            pooled_slots: 64,
+        }
+    }
+}
+
+impl Config {
+    /// The default settings.
+    pub fn new() -> Config {
+        Config::default()
+    }
+
+    /// Whether code counts fuel. Off by default.
+    pub fn fuel(mut self, fuel: Fuel) -> Config {
+        self.fuel = fuel;
+        self
+    }
+
+    /// What modules may use.
+    pub fn language(mut self, language: Language) -> Config {
+        self.language = language;
+        self
+    }
+
+    /// Bytes of native stack that code may use, 512 KiB by default. Threads that call code need as
+    /// much, and some 256 KiB more for the host functions that code calls.
+    pub fn stack_bytes(mut self, bytes: usize) -> Config {
+        self.stack_bytes = bytes;
+        self
+    }
+
+    /// How many slots (context, memory and guard of an instance that is gone) a module keeps for its
+    /// next instances, 64 by default. A slot keeps at most 1 MiB of touched pages.
+    pub fn pooled_slots(mut self, slots: usize) -> Config {
+        self.pooled_slots = slots;
+        self
+    }
+}
+
+/// Compiles modules and runs them, all with the same settings. Cheap to clone.
+///
+/// ```
+/// let engine = keel::Engine::new(keel::Config::new());
+/// # let _ = engine;
+/// ```
+#[derive(Clone, Default)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    config: Config,
+    #[cfg(feature = "compiler")]
+    isa: std::sync::OnceLock<cranelift_codegen::isa::OwnedTargetIsa>,
+}
+
+impl Engine {
+    /// An engine with these settings.
+    pub fn new(config: Config) -> Engine {
+        Engine {
+            inner: Arc::new(Inner {
+                config,
+                #[cfg(feature = "compiler")]
+                isa: std::sync::OnceLock::new(),
+            }),
+        }
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.inner.config
+    }
+
+    /// What artefacts of this engine count.
+    pub(crate) fn metering(&self) -> u32 {
+        match self.config().fuel {
+            Fuel::Off => METERING_OFF,
+            Fuel::Metered => METERING_FUEL,
+        }
+    }
+}
+
+#[cfg(feature = "compiler")]
+mod compiling {
+    use cranelift_codegen::isa::OwnedTargetIsa;
+    use wasmparser::WasmFeatures;
+
+    use super::{Engine, Fuel, Language};
+    use crate::artifact;
+    use crate::artifact::fingerprint::Fingerprint;
+    use crate::compile::translate::Metering;
+    use crate::compile::{CompileOptions, compile, target_isa};
+    use crate::error::Result;
+
+    impl Engine {
+        /// Compiles a module to the bytes of an artefact, which [`Module::deserialize`] and
+        /// `keel run` take.
+        ///
+        /// # Errors
+        /// [`Error::Invalid`](crate::Error::Invalid) and what else a module can do wrong.
+        ///
+        /// [`Module::deserialize`]: crate::Module::deserialize
+        pub fn compile(&self, wasm: &[u8]) -> Result<Vec<u8>> {
+            let isa = self.isa()?;
+            let compiled = compile(wasm, &**isa, &self.compile_options())?;
+            artifact::write(&compiled, &self.fingerprint(isa))
+        }
+
+        pub(crate) fn compile_options(&self) -> CompileOptions {
+            let features = match self.config().language {
+                Language::Wasm1 => WasmFeatures::WASM1,
+                Language::Wasm2 => WasmFeatures::WASM2,
+                Language::Extended => {
+                    WasmFeatures::WASM2
+                        | WasmFeatures::EXTENDED_CONST
+                        | WasmFeatures::MULTI_MEMORY
+                        | WasmFeatures::TAIL_CALL
+                        | WasmFeatures::RELAXED_SIMD
+                }
+            };
+            let metering = match self.config().fuel {
+                Fuel::Off => Metering::Off,
+                Fuel::Metered => Metering::Fuel,
+            };
+            CompileOptions { features, metering }
+        }
+
+        pub(crate) fn isa(&self) -> Result<&OwnedTargetIsa> {
+            if let Some(isa) = self.inner.isa.get() {
+                return Ok(isa);
+            }
+            let isa = target_isa()?;
+            Ok(self.inner.isa.get_or_init(|| isa))
+        }
+
+        fn fingerprint(&self, isa: &OwnedTargetIsa) -> Fingerprint {
+            let enabled = isa.isa_flags().into_iter().filter(|flag| {
+                flag.name.starts_with("has_") && flag.as_bool() == Some(true)
+            });
+            let cpu: Vec<String> = enabled.map(|flag| flag.name.to_owned()).collect();
+            Fingerprint::new(&cpu, "opt_level=speed", self.metering())
+        }
+    }
+}

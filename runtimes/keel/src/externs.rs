@@ -1,0 +1,324 @@
+//! Memories, tables and globals of a store, and whatever can be imported.
+
+use std::ptr::NonNull;
+
+use crate::error::{Error, Result};
+use crate::func::{Func, check_store};
+use crate::store::{AsContext, AsContextMut, StoreContext};
+use crate::types::{
+    ExternType, GlobalType, MemoryType, Mutability, TableType, ValType,
+};
+use crate::value::Val;
+use crate::vm::context::Value;
+use crate::vm::memory::MemoryObject;
+use crate::vm::table::TableObject;
+
+/// Something that an instance exports, or that can be imported.
+#[derive(Clone, Copy, Debug)]
+pub enum Extern {
+    /// A function.
+    Func(Func),
+    /// A table.
+    Table(Table),
+    /// A memory.
+    Memory(Memory),
+    /// A global.
+    Global(Global),
+}
+
+impl Extern {
+    /// What kind of thing it is, in a word or two.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Extern::Func(_) => "a function",
+            Extern::Table(_) => "a table",
+            Extern::Memory(_) => "a memory",
+            Extern::Global(_) => "a global",
+        }
+    }
+
+    pub(crate) fn store(&self) -> u64 {
+        match self {
+            Extern::Func(func) => func.store(),
+            Extern::Table(table) => table.store,
+            Extern::Memory(memory) => memory.store,
+            Extern::Global(global) => global.store,
+        }
+    }
+
+    /// Its type; of a memory or table, with the present size as the minimum.
+    ///
+    /// # Errors
+    /// [`Error::Type`] if the store is another.
+    pub fn ty(&self, store: impl AsContextMut) -> Result<ExternType> {
+        Ok(match self {
+            Extern::Func(func) => ExternType::Func(func.ty(store)?),
+            Extern::Table(table) => ExternType::Table(table.ty(store)?),
+            Extern::Memory(memory) => ExternType::Memory(memory.ty(store)?),
+            Extern::Global(global) => ExternType::Global(global.ty()),
+        })
+    }
+}
+
+macro_rules! handle {
+    ($name:ident) => {
+        // SAFETY: a handle: it is only used together with its store, one thread's at a time.
+        unsafe impl Send for $name {}
+        // SAFETY: as above.
+        unsafe impl Sync for $name {}
+    };
+}
+
+/// Checks that a handle belongs to a store, and gives the part of the store that is no one type's.
+fn owner(store: &impl AsContext, owner: u64) -> Result<*mut StoreContext> {
+    let context = store.as_store().context();
+    // SAFETY: the store is borrowed.
+    unsafe { (*context).check_owner(owner)? };
+    Ok(context)
+}
+
+/// A linear memory in a store.
+#[derive(Clone, Copy, Debug)]
+pub struct Memory {
+    store: u64,
+    object: NonNull<MemoryObject>,
+}
+
+handle!(Memory);
+
+impl Memory {
+    pub(crate) fn new(store: u64, object: NonNull<MemoryObject>) -> Memory {
+        Memory { store, object }
+    }
+
+    pub(crate) fn object(&self) -> NonNull<MemoryObject> {
+        self.object
+    }
+
+    /// A memory that no instance defines, for instances to import.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] if it is larger than the store allows, [`Error::System`] if there is no
+    /// address space left.
+    pub fn create(store: impl AsContextMut, ty: MemoryType) -> Result<Memory> {
+        // SAFETY: the store is borrowed.
+        let context = unsafe { &mut *store.as_store().context() };
+        let object = MemoryObject::new(ty, None, context.limits.memory_bytes)?;
+        let object = NonNull::from(Box::leak(Box::new(object)));
+        context.memories.push(object);
+        Ok(Memory { store: context.id, object })
+    }
+
+    /// The type, with the present size as the minimum.
+    ///
+    /// # Errors
+    /// [`Error::Type`] if the store is another; likewise for all that follow.
+    pub fn ty(&self, store: impl AsContext) -> Result<MemoryType> {
+        owner(&store, self.store)?;
+        // SAFETY: the store keeps its memories alive.
+        Ok(unsafe { (*self.object.as_ptr()).ty() })
+    }
+
+    /// The present bytes.
+    pub fn data<'a, C: AsContext>(&self, store: &'a C) -> Result<&'a [u8]> {
+        owner(store, self.store)?;
+        // SAFETY: the store is borrowed for as long as the slice, so nobody writes or shrinks it.
+        unsafe {
+            let memory = &*self.object.as_ptr();
+            Ok(std::slice::from_raw_parts(memory.base(), memory.length() as usize))
+        }
+    }
+
+    /// The present bytes, to change.
+    pub fn data_mut<'a, C: AsContextMut>(&self, store: &'a mut C) -> Result<&'a mut [u8]> {
+        owner(store, self.store)?;
+        // SAFETY: the store is borrowed mutably for as long as the slice.
+        unsafe {
+            let memory = &*self.object.as_ptr();
+            Ok(std::slice::from_raw_parts_mut(memory.base(), memory.length() as usize))
+        }
+    }
+
+    /// Grows the memory; gives its size before, in pages.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] if it cannot grow so much.
+    pub fn grow(&self, store: impl AsContextMut, pages: u32) -> Result<u32> {
+        owner(&store, self.store)?;
+        // SAFETY: the store is borrowed mutably, and keeps its memories alive.
+        let grown = unsafe { (*self.object.as_ptr()).grow(pages) };
+        grown.ok_or_else(|| Error::Limit(format!("the memory cannot grow by {pages} pages")))
+    }
+}
+
+/// A table in a store.
+#[derive(Clone, Copy, Debug)]
+pub struct Table {
+    store: u64,
+    object: NonNull<TableObject>,
+}
+
+handle!(Table);
+
+impl Table {
+    pub(crate) fn new(store: u64, object: NonNull<TableObject>) -> Table {
+        Table { store, object }
+    }
+
+    pub(crate) fn object(&self) -> NonNull<TableObject> {
+        self.object
+    }
+
+    /// A table that no instance defines, for instances to import.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] if it is larger than the store allows, [`Error::Type`] if `init` has another
+    /// type than the elements.
+    pub fn create(store: impl AsContextMut, ty: TableType, init: Val) -> Result<Table> {
+        // SAFETY: the store is borrowed.
+        let context = unsafe { &mut *store.as_store().context() };
+        check_element(&init, ty.element, context.id)?;
+        let mut object = TableObject::new(ty, None, context.limits.table_elements)?;
+        object.elements().fill(init.to_reference());
+        let object = NonNull::from(Box::leak(Box::new(object)));
+        context.tables.push(object);
+        Ok(Table { store: context.id, object })
+    }
+
+    /// The type, with the present size as the minimum.
+    ///
+    /// # Errors
+    /// [`Error::Type`] if the store is another; likewise for all that follow.
+    pub fn ty(&self, store: impl AsContext) -> Result<TableType> {
+        owner(&store, self.store)?;
+        // SAFETY: the store keeps its tables alive.
+        Ok(unsafe { (*self.object.as_ptr()).ty() })
+    }
+
+    /// An element.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] if there is no such element.
+    pub fn get(&self, store: impl AsContextMut, index: u32) -> Result<Val> {
+        owner(&store, self.store)?;
+        // SAFETY: the store is borrowed mutably; an element is a reference of the table's type.
+        unsafe {
+            let table = &mut *self.object.as_ptr();
+            let element = *table.elements().get(index as usize).ok_or_else(|| outside(index))?;
+            Ok(Val::from_reference(element, table.ty().element, self.store))
+        }
+    }
+
+    /// Sets an element.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] if there is no such element, [`Error::Type`] if the value has another type.
+    pub fn set(&self, store: impl AsContextMut, index: u32, value: Val) -> Result<()> {
+        owner(&store, self.store)?;
+        // SAFETY: the store is borrowed mutably.
+        let table = unsafe { &mut *self.object.as_ptr() };
+        check_element(&value, table.ty().element, self.store)?;
+        let element = table.elements().get_mut(index as usize).ok_or_else(|| outside(index))?;
+        *element = value.to_reference();
+        Ok(())
+    }
+
+    /// Grows the table by elements of one value; gives its length before.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] if it cannot grow so much, [`Error::Type`] if the value has another type.
+    pub fn grow(&self, store: impl AsContextMut, count: u32, value: Val) -> Result<u32> {
+        owner(&store, self.store)?;
+        // SAFETY: the store is borrowed mutably.
+        let table = unsafe { &mut *self.object.as_ptr() };
+        check_element(&value, table.ty().element, self.store)?;
+        let grown = table.grow(count, value.to_reference());
+        grown.ok_or_else(|| Error::Limit(format!("the table cannot grow by {count} elements")))
+    }
+}
+
+fn check_element(value: &Val, ty: ValType, store: u64) -> Result<()> {
+    if value.ty() != ty {
+        return Err(Error::Type(format!("{} given for {ty}", value.ty())));
+    }
+    check_store(value, store)
+}
+
+fn outside(index: u32) -> Error {
+    Error::Limit(format!("the table has no element {index}"))
+}
+
+/// A global in a store.
+#[derive(Clone, Copy, Debug)]
+pub struct Global {
+    store: u64,
+    value: NonNull<Value>,
+    ty: GlobalType,
+}
+
+handle!(Global);
+
+impl Global {
+    pub(crate) fn new(store: u64, value: NonNull<Value>, ty: GlobalType) -> Global {
+        Global { store, value, ty }
+    }
+
+    pub(crate) fn value(&self) -> NonNull<Value> {
+        self.value
+    }
+
+    /// A global that no instance defines, for instances to import.
+    ///
+    /// # Errors
+    /// [`Error::Type`] if the value has another type.
+    pub fn create(store: impl AsContextMut, ty: GlobalType, value: Val) -> Result<Global> {
+        // SAFETY: the store is borrowed.
+        let context = unsafe { &mut *store.as_store().context() };
+        check_element(&value, ty.content, context.id)?;
+        let value = NonNull::from(Box::leak(Box::new(value.to_raw())));
+        context.globals.push(value);
+        Ok(Global { store: context.id, value, ty })
+    }
+
+    /// The type.
+    pub fn ty(&self) -> GlobalType {
+        self.ty
+    }
+
+    /// The value.
+    ///
+    /// # Errors
+    /// [`Error::Type`] if the store is another.
+    pub fn get(&self, store: impl AsContext) -> Result<Val> {
+        owner(&store, self.store)?;
+        // SAFETY: the store keeps its globals alive, and their values have their types.
+        Ok(unsafe { Val::from_raw(*self.value.as_ptr(), self.ty.content, self.store) })
+    }
+
+    /// Sets the value.
+    ///
+    /// # Errors
+    /// [`Error::Type`] if the global is constant or the value has another type.
+    pub fn set(&self, store: impl AsContextMut, value: Val) -> Result<()> {
+        owner(&store, self.store)?;
+        if self.ty.mutability == Mutability::Const {
+            return Err(Error::Type("the global is constant".to_owned()));
+        }
+        check_element(&value, self.ty.content, self.store)?;
+        // SAFETY: the store is borrowed mutably, and keeps its globals alive.
+        unsafe { self.value.write(value.to_raw()) };
+        Ok(())
+    }
+}
+
+macro_rules! into_extern {
+    ($($name:ident),*) => { $(
+        impl From<$name> for Extern {
+            fn from(item: $name) -> Extern {
+                Extern::$name(item)
+            }
+        }
+    )* };
+}
+
+into_extern!(Func, Table, Memory, Global);

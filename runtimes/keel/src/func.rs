@@ -1,0 +1,210 @@
+//! Functions of a store: calling them, typed and untyped, and making them out of the host's.
+
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+
+use crate::error::{Error, Result};
+use crate::store::{AsContext, AsContextMut, StoreContext};
+use crate::types::{FuncType, type_id, type_of_id};
+use crate::value::{RawValue, Val, WasmTypes};
+use crate::vm::context::{FunctionRecord, Value};
+
+/// A function in a store.
+///
+/// ```
+/// # fn main() -> keel::Result<()> {
+/// # #[cfg(feature = "wat")] {
+/// use keel::{Engine, Linker, Module, Store};
+///
+/// let engine = Engine::default();
+/// let module = Module::new(&engine, br#"
+///     (module (func (export "add") (param i32 i32) (result i32)
+///         (i32.add (local.get 0) (local.get 1))))
+/// "#)?;
+/// let mut store = Store::new(&engine, ());
+/// let instance = Linker::new(&engine).instantiate(&mut store, &module)?;
+/// let add = instance.get_typed_func::<(i32, i32), i32>(&mut store, "add")?;
+/// assert_eq!(add.call(&mut store, (2, 3))?, 5);
+/// # }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Func {
+    store: u64,
+    record: NonNull<FunctionRecord>,
+}
+
+// SAFETY: a handle: it is only used together with its store, which is one thread's at a time.
+unsafe impl Send for Func {}
+// SAFETY: as above.
+unsafe impl Sync for Func {}
+
+impl Func {
+    pub(crate) fn new_handle(store: u64, record: NonNull<FunctionRecord>) -> Func {
+        Func { store, record }
+    }
+
+    /// # Safety
+    /// `address` is null or that of a function record in the store with this number.
+    pub(crate) unsafe fn from_address(address: usize, store: u64) -> Option<Func> {
+        Some(Func { store, record: NonNull::new(address as *mut FunctionRecord)? })
+    }
+
+    pub(crate) fn address(self) -> usize {
+        self.record.as_ptr() as usize
+    }
+
+    pub(crate) fn store(self) -> u64 {
+        self.store
+    }
+
+    /// The record. Only with the store in hand.
+    pub(crate) fn record(self) -> FunctionRecord {
+        // SAFETY: records live as long as their store.
+        unsafe { *self.record.as_ptr() }
+    }
+
+    /// The function's type.
+    ///
+    /// # Errors
+    /// [`Error::Type`] if the store is another.
+    pub fn ty(&self, store: impl AsContext) -> Result<FuncType> {
+        // SAFETY: the store is borrowed.
+        unsafe { (*store.as_store().context()).check_owner(self.store)? };
+        Ok(type_of_id(self.record().ty))
+    }
+
+    /// The thunk through which the host calls the function.
+    fn entry(&self) -> *const u8 {
+        let record = self.record();
+        // SAFETY: the store keeps its instances alive.
+        let module = unsafe { &(*record.context.instance()).module };
+        module.entry(record.ty).expect("there is a thunk for every function with a record")
+    }
+
+    /// Calls the function.
+    ///
+    /// # Errors
+    /// [`Error::Type`] if the arguments do not have the types of the parameters, [`Error::Trap`] if
+    /// the code traps, and whatever host functions fail with.
+    pub fn call(&self, store: impl AsContextMut, args: &[Val]) -> Result<Vec<Val>> {
+        let ty = self.ty(&store)?;
+        check_values(args, ty.params(), self.store)?;
+        let count = args.len().max(ty.results().len()).max(1);
+        let mut values = vec![Value::ZERO; count];
+        for (value, arg) in values.iter_mut().zip(args) {
+            *value = arg.to_raw();
+        }
+        let record = self.record();
+        // SAFETY: the store is borrowed and owns the function; the values have its types and room.
+        unsafe {
+            StoreContext::call(
+                store.as_store().context(),
+                self.entry(),
+                record.code,
+                record.context,
+                values.as_mut_ptr(),
+            )?;
+        }
+        let results = ty.results().iter().zip(values);
+        // SAFETY: the function has written its results.
+        Ok(results.map(|(ty, raw)| unsafe { Val::from_raw(raw, *ty, self.store) }).collect())
+    }
+
+    /// The function with parameters and results known to Rust, which is faster to call.
+    ///
+    /// # Errors
+    /// [`Error::Type`] if the function's type is another.
+    pub fn typed<P: WasmTypes, R: WasmTypes>(
+        &self,
+        store: impl AsContextMut,
+    ) -> Result<TypedFunc<P, R>> {
+        // SAFETY: the store is borrowed.
+        unsafe { (*store.as_store().context()).check_owner(self.store)? };
+        let asked = FuncType::new(P::TYPES.iter().copied(), R::TYPES.iter().copied());
+        if type_id(&asked) != self.record().ty {
+            let found = type_of_id(self.record().ty);
+            return Err(Error::Type(format!("the function is {found}, but was asked for as {asked}")));
+        }
+        Ok(TypedFunc { func: *self, entry: self.entry(), types: PhantomData })
+    }
+}
+
+/// Refuses values that do not have these types, or belong to another store.
+pub(crate) fn check_values(
+    values: &[Val],
+    types: &[crate::types::ValType],
+    store: u64,
+) -> Result<()> {
+    if values.len() != types.len() {
+        return Err(Error::Type(format!("{} values given for {}", values.len(), types.len())));
+    }
+    for (value, ty) in values.iter().zip(types) {
+        if value.ty() != *ty {
+            return Err(Error::Type(format!("{} given for {ty}", value.ty())));
+        }
+        check_store(value, store)?;
+    }
+    Ok(())
+}
+
+/// Refuses a reference to a function of another store.
+pub(crate) fn check_store(value: &Val, store: u64) -> Result<()> {
+    match value {
+        Val::FuncRef(Some(func)) if func.store != store => {
+            Err(Error::Type("a function belongs to another store".to_owned()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Values that a typed call has room for.
+const TYPED_VALUES: usize = 12;
+
+/// A function in a store whose parameters and results are known to Rust.
+pub struct TypedFunc<P, R> {
+    func: Func,
+    entry: *const u8,
+    types: PhantomData<fn(P) -> R>,
+}
+
+impl<P, R> Clone for TypedFunc<P, R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<P, R> Copy for TypedFunc<P, R> {}
+
+// SAFETY: a handle: it is only used together with its store, which is one thread's at a time.
+unsafe impl<P, R> Send for TypedFunc<P, R> {}
+// SAFETY: as above.
+unsafe impl<P, R> Sync for TypedFunc<P, R> {}
+
+impl<P: WasmTypes, R: WasmTypes> TypedFunc<P, R> {
+    /// Calls the function.
+    ///
+    /// # Errors
+    /// [`Error::Trap`] if the code traps, and whatever host functions fail with.
+    pub fn call(&self, store: impl AsContextMut, args: P) -> Result<R> {
+        let store = store.as_store().context();
+        // SAFETY: the store is borrowed.
+        unsafe { (*store).check_owner(self.func.store)? };
+        let mut values = [RawValue(Value::ZERO); TYPED_VALUES];
+        args.store(&mut values);
+        let record = self.func.record();
+        // SAFETY: the store owns the function, whose type was checked when this handle was made;
+        // there is room for its results.
+        unsafe {
+            let values = values.as_mut_ptr().cast();
+            StoreContext::call(store, self.entry, record.code, record.context, values)?;
+        }
+        Ok(R::load(&values))
+    }
+
+    /// The function, untyped.
+    pub fn func(&self) -> Func {
+        self.func
+    }
+}

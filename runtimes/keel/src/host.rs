@@ -1,0 +1,286 @@
+//! Host functions: Rust closures that WebAssembly code calls.
+
+use std::any::Any;
+use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::NonNull;
+
+use crate::artifact::format::NONE;
+use crate::error::{Error, Result};
+use crate::externs::Extern;
+use crate::func::check_values;
+use crate::instance::Instance;
+use crate::store::{AsContext, AsContextMut, StoreInner, StorePointer};
+use crate::types::FuncType;
+use crate::value::{RawValue, Val, WasmTy, WasmTypes};
+use crate::vm::context::{Context, FunctionImport, HostCall, Value};
+
+/// What a host function sees of who called it: the store, and the calling instance.
+///
+/// ```
+/// # fn main() -> keel::Result<()> {
+/// # #[cfg(feature = "wat")] {
+/// use keel::{Caller, Engine, Linker, Module, Store};
+///
+/// let engine = Engine::default();
+/// let mut linker = Linker::<Vec<u8>>::new(&engine);
+/// linker.func_wrap("host", "say", |mut caller: Caller<'_, Vec<u8>>, at: u32, length: u32| {
+///     let (memory, said) = caller.memory_and_data().expect("the module exports its memory");
+///     said.extend_from_slice(&memory[at as usize..][..length as usize]);
+/// })?;
+/// let module = Module::new(&engine, br#"(module
+///     (import "host" "say" (func $say (param i32 i32)))
+///     (memory (export "memory") 1)
+///     (data (i32.const 8) "hello")
+///     (func (export "run") (call $say (i32.const 8) (i32.const 5))))
+/// "#)?;
+/// let mut store = Store::new(&engine, Vec::new());
+/// let instance = linker.instantiate(&mut store, &module)?;
+/// instance.get_typed_func::<(), ()>(&mut store, "run")?.call(&mut store, ())?;
+/// assert_eq!(store.data(), b"hello");
+/// # }
+/// # Ok(())
+/// # }
+/// ```
+pub struct Caller<'a, T: 'static> {
+    store: NonNull<StoreInner<T>>,
+    context: Context,
+    borrows: PhantomData<&'a mut T>,
+}
+
+impl<T: 'static> Caller<'_, T> {
+    /// The store's data.
+    pub fn data(&self) -> &T {
+        // SAFETY: the store is this thread's, which is here and nowhere else.
+        unsafe { &(*self.store.as_ptr()).data }
+    }
+
+    /// The store's data, to change.
+    pub fn data_mut(&mut self) -> &mut T {
+        // SAFETY: as above.
+        unsafe { &mut (*self.store.as_ptr()).data }
+    }
+
+    /// The bytes of the calling instance's memory that it exports as `memory`, and the store's data.
+    /// Nothing if there is no such memory.
+    pub fn memory_and_data(&mut self) -> Option<(&mut [u8], &mut T)> {
+        // SAFETY: the context is the caller's, which is alive; its memory stays in place while the
+        // slice is borrowed, since growing it takes the store. The data is no part of the memory.
+        unsafe {
+            let instance = &*self.context.instance();
+            let index = instance.module.artifact().header().memory_export;
+            if index == NONE {
+                return None;
+            }
+            let memory = &*instance.memory(index);
+            let bytes = std::slice::from_raw_parts_mut(memory.base(), memory.length() as usize);
+            Some((bytes, &mut (*self.store.as_ptr()).data))
+        }
+    }
+
+    /// The calling instance's export of this name.
+    pub fn get_export(&mut self, name: &str) -> Option<Extern> {
+        self.instance().lookup(name)
+    }
+
+    /// The calling instance.
+    pub fn instance(&self) -> Instance {
+        // SAFETY: the context is the caller's, which is alive.
+        unsafe { Instance::of_context(self.context) }
+    }
+}
+
+impl<T: 'static> AsContext for Caller<'_, T> {
+    type Data = T;
+
+    fn as_store(&self) -> StorePointer<T> {
+        StorePointer(self.store)
+    }
+}
+
+impl<T: 'static> AsContextMut for Caller<'_, T> {}
+
+/// A host function, ready to be imported. It belongs to stores with the data that it was made for.
+pub(crate) struct HostFunc {
+    pub(crate) ty: FuncType,
+    call: HostCall,
+    environment: NonNull<()>,
+    /// Owns the environment.
+    _closure: Box<dyn Any + Send + Sync>,
+}
+
+// SAFETY: the environment is a closure that is itself `Send` and `Sync`.
+unsafe impl Send for HostFunc {}
+// SAFETY: as above.
+unsafe impl Sync for HostFunc {}
+
+impl HostFunc {
+    /// `call` must take a pointer to an `F` for its environment.
+    fn from_closure<F: Send + Sync + 'static>(ty: FuncType, closure: F, call: HostCall) -> HostFunc {
+        let closure = Box::new(closure);
+        let environment = NonNull::from(&*closure).cast();
+        HostFunc { ty, call, environment, _closure: closure }
+    }
+
+    /// A function with a type that is known only at run time.
+    pub(crate) fn untyped<T, F>(ty: FuncType, function: F) -> HostFunc
+    where
+        T: 'static,
+        F: Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
+    {
+        HostFunc::from_closure(ty.clone(), (ty, function), call_untyped::<T, F>)
+    }
+
+    /// The function as an import.
+    pub(crate) fn import(&self) -> FunctionImport {
+        FunctionImport {
+            code: std::ptr::null(),
+            context: std::ptr::null_mut(),
+            host: Some(self.call),
+            environment: self.environment.as_ptr(),
+        }
+    }
+}
+
+/// Runs a host function for compiled code; not zero if it failed.
+///
+/// # Safety
+/// Called by compiled code with its context, in a store whose data is a `T`.
+unsafe fn run<T: 'static>(
+    context: Context,
+    function: impl FnOnce(Caller<'_, T>) -> Result<()>,
+) -> u32 {
+    let store = context.store().cast::<StoreInner<T>>();
+    let Some(pointer) = NonNull::new(store) else { return 1 };
+    let caller = Caller { store: pointer, context, borrows: PhantomData };
+    // A panic must not unwind through compiled code: it goes on where the host called.
+    let result = catch_unwind(AssertUnwindSafe(|| function(caller)));
+    // SAFETY: the store is alive, and the function's references to it are gone.
+    let store = unsafe { &mut (*store).context };
+    match result {
+        Ok(Ok(())) => return 0,
+        Ok(Err(error)) => store.error = Some(error),
+        Err(panic) => store.panic = Some(panic),
+    }
+    1
+}
+
+unsafe extern "C" fn call_untyped<T, F>(
+    environment: *const (),
+    context: Context,
+    values: *mut Value,
+) -> u32
+where
+    T: 'static,
+    F: Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
+{
+    // SAFETY: made by `untyped` with this environment; the values are those of the function's type.
+    unsafe {
+        run::<T>(context, |caller| {
+            let (ty, function) = &*environment.cast::<(FuncType, F)>();
+            let store = (*caller.store.as_ptr()).context.id;
+            let args = ty.params().iter().enumerate();
+            let args: Vec<Val> =
+                args.map(|(i, ty)| Val::from_raw(values.add(i).read(), *ty, store)).collect();
+            let mut results: Vec<Val> = ty.results().iter().map(|ty| Val::zero(*ty)).collect();
+            function(caller, &args, &mut results)?;
+            check_values(&results, ty.results(), store)?;
+            for (i, result) in results.iter().enumerate() {
+                values.add(i).write(result.to_raw());
+            }
+            Ok(())
+        })
+    }
+}
+
+/// What a host function may return: [`WasmTypes`], or a [`Result`] of them.
+pub trait HostResult {
+    #[doc(hidden)]
+    type Types: WasmTypes;
+    #[doc(hidden)]
+    fn into_result(self) -> Result<Self::Types>;
+}
+
+impl<R: WasmTypes> HostResult for R {
+    type Types = R;
+
+    fn into_result(self) -> Result<R> {
+        Ok(self)
+    }
+}
+
+impl<R: WasmTypes> HostResult for Result<R, Error> {
+    type Types = R;
+
+    fn into_result(self) -> Result<R> {
+        self
+    }
+}
+
+/// A closure that can be a host function: it takes a [`Caller`] and then numbers, and returns a
+/// [`HostResult`].
+pub trait IntoFunc<T, P, R>: Send + Sync + 'static {
+    #[doc(hidden)]
+    fn into_host(self) -> HostFunction;
+}
+
+/// A host function, opaque.
+#[doc(hidden)]
+pub struct HostFunction(pub(crate) HostFunc);
+
+macro_rules! into_func {
+    ($($name:ident $index:literal)*) => {
+        #[allow(clippy::allow_attributes, non_snake_case, unused_variables, reason = "one case takes nothing")]
+        impl<T, F, $($name,)* R> IntoFunc<T, ($($name,)*), R> for F
+        where
+            T: 'static,
+            F: Fn(Caller<'_, T>, $($name),*) -> R + Send + Sync + 'static,
+            $($name: WasmTy,)*
+            R: HostResult,
+        {
+            fn into_host(self) -> HostFunction {
+                unsafe extern "C" fn call<T, F, $($name,)* R>(
+                    environment: *const (),
+                    context: Context,
+                    values: *mut Value,
+                ) -> u32
+                where
+                    T: 'static,
+                    F: Fn(Caller<'_, T>, $($name),*) -> R + Send + Sync + 'static,
+                    $($name: WasmTy,)*
+                    R: HostResult,
+                {
+                    // SAFETY: made below with this environment; the thunk has stored the arguments
+                    // and has room for the results.
+                    unsafe {
+                        run::<T>(context, |caller| {
+                            let function = &*environment.cast::<F>();
+                            $(let $name = $name::of_value(RawValue(values.add($index).read()));)*
+                            let results = function(caller, $($name),*).into_result()?;
+                            let count = R::Types::TYPES.len();
+                            let values = std::slice::from_raw_parts_mut(values.cast::<RawValue>(), count);
+                            results.store(values);
+                            Ok(())
+                        })
+                    }
+                }
+                let ty = FuncType::new([$($name::TYPE),*], R::Types::TYPES.iter().copied());
+                HostFunction(HostFunc::from_closure(ty, self, call::<T, F, $($name,)* R>))
+            }
+        }
+    };
+}
+
+into_func!();
+into_func!(A 0);
+into_func!(A 0 B 1);
+into_func!(A 0 B 1 C 2);
+into_func!(A 0 B 1 C 2 D 3);
+into_func!(A 0 B 1 C 2 D 3 E 4);
+into_func!(A 0 B 1 C 2 D 3 E 4 G 5);
+into_func!(A 0 B 1 C 2 D 3 E 4 G 5 H 6);
+into_func!(A 0 B 1 C 2 D 3 E 4 G 5 H 6 I 7);
+into_func!(A 0 B 1 C 2 D 3 E 4 G 5 H 6 I 7 J 8);
+into_func!(A 0 B 1 C 2 D 3 E 4 G 5 H 6 I 7 J 8 K 9);
+into_func!(A 0 B 1 C 2 D 3 E 4 G 5 H 6 I 7 J 8 K 9 L 10);
+into_func!(A 0 B 1 C 2 D 3 E 4 G 5 H 6 I 7 J 8 K 9 L 10 M 11);

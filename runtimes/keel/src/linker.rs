@@ -1,0 +1,321 @@
+//! Names for what modules import, and instances made with them.
+
+use std::collections::HashMap;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::externs::Extern;
+use crate::host::{Caller, HostFunc, IntoFunc};
+use crate::instance::{ImportValue, Instance, instantiate};
+use crate::module::Module;
+use crate::store::{AsContextMut, StoreContext};
+use crate::types::{ExternType, FuncType, type_of_id};
+use crate::value::Val;
+use crate::vm::context::FunctionImport;
+
+/// Knows what the imports of modules mean, and makes instances.
+///
+/// Host functions belong to no store and can serve many; whatever is of a store is only given to
+/// instances of the same. See [`Caller`] for an example.
+pub struct Linker<T: 'static> {
+    engine: Engine,
+    definitions: HashMap<String, HashMap<String, Definition>>,
+    shadowing: Shadowing,
+    data: PhantomData<fn(T)>,
+}
+
+/// Whether a name may be defined again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Shadowing {
+    /// A second definition is an error.
+    #[default]
+    Refused,
+    /// The last definition counts.
+    Allowed,
+}
+
+impl<T> Clone for Linker<T> {
+    fn clone(&self) -> Linker<T> {
+        Linker {
+            engine: self.engine.clone(),
+            definitions: self.definitions.clone(),
+            shadowing: self.shadowing,
+            data: PhantomData,
+        }
+    }
+}
+
+#[derive(Clone)]
+enum Definition {
+    Host(Arc<HostFunc>),
+    Extern(Extern),
+}
+
+impl<T: 'static> Linker<T> {
+    /// A linker that knows nothing.
+    pub fn new(engine: &Engine) -> Linker<T> {
+        Linker {
+            engine: engine.clone(),
+            definitions: HashMap::new(),
+            shadowing: Shadowing::Refused,
+            data: PhantomData,
+        }
+    }
+
+    /// The engine.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Whether names may be defined again. They may not by default.
+    pub fn set_shadowing(&mut self, shadowing: Shadowing) -> &mut Linker<T> {
+        self.shadowing = shadowing;
+        self
+    }
+
+    /// Defines a host function by a closure that takes a [`Caller`] and numbers.
+    ///
+    /// # Errors
+    /// [`Error::DuplicateDefinition`] if the name is taken.
+    pub fn func_wrap<P, R>(
+        &mut self,
+        module: &str,
+        name: &str,
+        function: impl IntoFunc<T, P, R>,
+    ) -> Result<&mut Linker<T>> {
+        let host = Arc::new(function.into_host().0);
+        self.insert(module, name, Definition::Host(host))
+    }
+
+    /// Defines a host function with a type that is known only at run time: it takes the arguments,
+    /// and has the results to fill in.
+    ///
+    /// # Errors
+    /// [`Error::DuplicateDefinition`] if the name is taken.
+    pub fn func_new(
+        &mut self,
+        module: &str,
+        name: &str,
+        ty: FuncType,
+        function: impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
+    ) -> Result<&mut Linker<T>> {
+        let host = Arc::new(HostFunc::untyped(ty, function));
+        self.insert(module, name, Definition::Host(host))
+    }
+
+    /// Defines a name as something of a store.
+    ///
+    /// # Errors
+    /// [`Error::DuplicateDefinition`] if the name is taken.
+    pub fn define(
+        &mut self,
+        module: &str,
+        name: &str,
+        item: impl Into<Extern>,
+    ) -> Result<&mut Linker<T>> {
+        self.insert(module, name, Definition::Extern(item.into()))
+    }
+
+    /// Defines all exports of an instance under a module name.
+    ///
+    /// # Errors
+    /// [`Error::DuplicateDefinition`] if one of the names is taken.
+    pub fn instance(
+        &mut self,
+        mut store: impl AsContextMut<Data = T>,
+        module: &str,
+        instance: Instance,
+    ) -> Result<&mut Linker<T>> {
+        for (name, item) in instance.exports(&mut store)? {
+            self.insert(module, &name, Definition::Extern(item))?;
+        }
+        Ok(self)
+    }
+
+    fn insert(&mut self, module: &str, name: &str, item: Definition) -> Result<&mut Linker<T>> {
+        let names = self.definitions.entry(module.to_owned()).or_default();
+        if self.shadowing == Shadowing::Refused && names.contains_key(name) {
+            return Err(Error::DuplicateDefinition {
+                module: module.to_owned(),
+                name: name.to_owned(),
+            });
+        }
+        names.insert(name.to_owned(), item);
+        Ok(self)
+    }
+
+    /// Makes an instance in a store, and runs its start function.
+    ///
+    /// # Errors
+    /// [`Error::UnknownImport`] and [`Error::IncompatibleImport`] for imports that cannot be
+    /// satisfied, [`Error::Trap`] if a segment does not fit or the start function traps.
+    pub fn instantiate(
+        &self,
+        store: impl AsContextMut<Data = T>,
+        module: &Module,
+    ) -> Result<Instance> {
+        self.instantiate_pre(module)?.instantiate(store)
+    }
+
+    /// Looks the imports of a module up, once for many instances.
+    ///
+    /// # Errors
+    /// As [`Linker::instantiate`], but for traps.
+    pub fn instantiate_pre(&self, module: &Module) -> Result<InstancePre<T>> {
+        let mut items = Vec::with_capacity(module.import_records().len());
+        for record in module.import_records() {
+            let (from, name) = (module.string(record.module), module.string(record.name));
+            let item = self.definitions.get(from).and_then(|names| names.get(name));
+            let expected = module.extern_type(record.kind, record.index);
+            let Some(item) = item else {
+                return Err(Error::UnknownImport {
+                    module: from.to_owned(),
+                    name: name.to_owned(),
+                    expected: expected.to_string(),
+                });
+            };
+            if let Definition::Host(host) = item {
+                check_type(from, name, &expected, &ExternType::Func(host.ty.clone()))?;
+            }
+            items.push(item.clone());
+        }
+        let host_only = items.iter().all(|item| matches!(item, Definition::Host(_)));
+        let host = |item: &Definition| match item {
+            Definition::Host(host) => Some(ImportValue::Func(host.import())),
+            Definition::Extern(_) => None,
+        };
+        let ready = if host_only { items.iter().filter_map(host).collect() } else { Vec::new() };
+        let items = Arc::new(Items { items, ready, host_only });
+        Ok(InstancePre { module: module.clone(), items, data: PhantomData })
+    }
+}
+
+/// A module whose imports have been looked up.
+pub struct InstancePre<T: 'static> {
+    module: Module,
+    items: Arc<Items>,
+    data: PhantomData<fn(T)>,
+}
+
+struct Items {
+    items: Vec<Definition>,
+    /// The imports, where all are host functions and so the same for every store.
+    ready: Vec<ImportValue>,
+    host_only: bool,
+}
+
+// SAFETY: what is ready points to host functions alone, which are `Send` and `Sync`.
+unsafe impl Send for Items {}
+// SAFETY: as above.
+unsafe impl Sync for Items {}
+
+impl<T> Clone for InstancePre<T> {
+    fn clone(&self) -> InstancePre<T> {
+        InstancePre {
+            module: self.module.clone(),
+            items: self.items.clone(),
+            data: PhantomData,
+        }
+    }
+}
+
+impl<T: 'static> InstancePre<T> {
+    /// The module.
+    pub fn module(&self) -> &Module {
+        &self.module
+    }
+
+    /// Makes an instance in a store, and runs its start function.
+    ///
+    /// # Errors
+    /// [`Error::IncompatibleImport`] if a memory, table or global of the store does not fit,
+    /// [`Error::Type`] if one is another store's, [`Error::Trap`] if a segment does not fit or the
+    /// start function traps.
+    pub fn instantiate(&self, store: impl AsContextMut<Data = T>) -> Result<Instance> {
+        let context = store.as_store().context();
+        // SAFETY: the store is borrowed. It keeps what the imports point to.
+        unsafe {
+            (*context).kept.push(self.items.clone());
+            if self.items.host_only {
+                return instantiate(context, &self.module, &self.items.ready);
+            }
+            let imports = self.resolve(context, store)?;
+            instantiate(context, &self.module, &imports)
+        }
+    }
+
+    /// # Safety
+    /// `context` is the store's.
+    unsafe fn resolve(
+        &self,
+        context: *mut StoreContext,
+        mut store: impl AsContextMut<Data = T>,
+    ) -> Result<Vec<ImportValue>> {
+        let mut imports = Vec::with_capacity(self.items.items.len());
+        for (record, item) in self.module.import_records().iter().zip(&self.items.items) {
+            imports.push(match item {
+                Definition::Host(host) => ImportValue::Func(host.import()),
+                Definition::Extern(item) => {
+                    // SAFETY: as the caller promises.
+                    unsafe { (*context).check_owner(item.store())? };
+                    let expected = self.module.extern_type(record.kind, record.index);
+                    let found = item.ty(&mut store)?;
+                    let (from, name) =
+                        (self.module.string(record.module), self.module.string(record.name));
+                    check_type(from, name, &expected, &found)?;
+                    match item {
+                        Extern::Func(func) => {
+                            let record = func.record();
+                            debug_assert_eq!(ExternType::Func(type_of_id(record.ty)), found);
+                            ImportValue::Func(FunctionImport {
+                                code: record.code,
+                                context: record.context.as_ptr(),
+                                host: None,
+                                environment: std::ptr::null(),
+                            })
+                        }
+                        Extern::Table(table) => ImportValue::Table(table.object()),
+                        Extern::Memory(memory) => ImportValue::Memory(memory.object()),
+                        Extern::Global(global) => ImportValue::Global(global.value()),
+                    }
+                }
+            });
+        }
+        Ok(imports)
+    }
+}
+
+/// Refuses what does not have the type that a module expects.
+fn check_type(module: &str, name: &str, expected: &ExternType, found: &ExternType) -> Result<()> {
+    let limits = |expected: (u32, Option<u32>), found: (u32, Option<u32>)| {
+        let below = match (expected.1, found.1) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(expected), Some(found)) => found <= expected,
+        };
+        found.0 >= expected.0 && below
+    };
+    let fits = match (expected, found) {
+        (ExternType::Func(expected), ExternType::Func(found)) => expected == found,
+        (ExternType::Global(expected), ExternType::Global(found)) => expected == found,
+        (ExternType::Memory(expected), ExternType::Memory(found)) => {
+            limits((expected.minimum, expected.maximum), (found.minimum, found.maximum))
+        }
+        (ExternType::Table(expected), ExternType::Table(found)) => {
+            expected.element == found.element
+                && limits((expected.minimum, expected.maximum), (found.minimum, found.maximum))
+        }
+        _ => false,
+    };
+    if fits {
+        return Ok(());
+    }
+    Err(Error::IncompatibleImport {
+        module: module.to_owned(),
+        name: name.to_owned(),
+        expected: expected.to_string(),
+        found: found.to_string(),
+    })
+}

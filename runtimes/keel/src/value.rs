@@ -1,0 +1,252 @@
+//! Values as the embedder handles them.
+
+use crate::func::Func;
+use crate::types::ValType;
+use crate::vm::context::Value;
+
+/// A value of WebAssembly.
+#[derive(Clone, Copy, Debug)]
+pub enum Val {
+    /// A 32-bit integer.
+    I32(i32),
+    /// A 64-bit integer.
+    I64(i64),
+    /// The bits of a 32-bit number.
+    F32(u32),
+    /// The bits of a 64-bit number.
+    F64(u64),
+    /// The bits of a vector, lane 0 lowest.
+    V128(u128),
+    /// A function, or null.
+    FuncRef(Option<Func>),
+    /// Something of the embedder's, or null.
+    ExternRef(Option<ExternRef>),
+}
+
+/// A reference to something of the embedder's: a number that only the embedder knows the meaning of,
+/// such as an index of its own table. WebAssembly code can pass it on, but neither see nor make one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ExternRef(u32);
+
+impl ExternRef {
+    /// A reference that stands for this number.
+    pub fn new(number: u32) -> ExternRef {
+        ExternRef(number)
+    }
+
+    /// The number that it stands for.
+    pub fn number(self) -> u32 {
+        self.0
+    }
+}
+
+impl Val {
+    /// The value's type.
+    pub fn ty(&self) -> ValType {
+        match self {
+            Val::I32(_) => ValType::I32,
+            Val::I64(_) => ValType::I64,
+            Val::F32(_) => ValType::F32,
+            Val::F64(_) => ValType::F64,
+            Val::V128(_) => ValType::V128,
+            Val::FuncRef(_) => ValType::FuncRef,
+            Val::ExternRef(_) => ValType::ExternRef,
+        }
+    }
+
+    /// What a variable of this type starts with: zero or null.
+    pub fn zero(ty: ValType) -> Val {
+        match ty {
+            ValType::I32 => Val::I32(0),
+            ValType::I64 => Val::I64(0),
+            ValType::F32 => Val::F32(0),
+            ValType::F64 => Val::F64(0),
+            ValType::V128 => Val::V128(0),
+            ValType::FuncRef => Val::FuncRef(None),
+            ValType::ExternRef => Val::ExternRef(None),
+        }
+    }
+
+    /// The value as compiled code has it.
+    pub(crate) fn to_raw(self) -> Value {
+        match self {
+            Val::I32(i32) => Value { i32 },
+            Val::I64(i64) => Value { i64 },
+            Val::F32(f32) => Value { f32 },
+            Val::F64(f64) => Value { f64 },
+            Val::V128(v128) => Value { v128 },
+            Val::FuncRef(_) | Val::ExternRef(_) => Value { reference: self.to_reference() },
+        }
+    }
+
+    /// A reference as compiled code has it; zero for anything else.
+    pub(crate) fn to_reference(self) -> usize {
+        match self {
+            Val::FuncRef(Some(func)) => func.address(),
+            Val::ExternRef(Some(external)) => (external.0 as usize) << 1 | 1,
+            _ => 0,
+        }
+    }
+
+    /// # Safety
+    /// `raw` is a value of this type, out of the store with this number.
+    pub(crate) unsafe fn from_raw(raw: Value, ty: ValType, store: u64) -> Val {
+        // SAFETY: as the caller promises.
+        unsafe {
+            match ty {
+                ValType::I32 => Val::I32(raw.i32),
+                ValType::I64 => Val::I64(raw.i64),
+                ValType::F32 => Val::F32(raw.f32),
+                ValType::F64 => Val::F64(raw.f64),
+                ValType::V128 => Val::V128(raw.v128),
+                ValType::FuncRef | ValType::ExternRef => Val::from_reference(raw.reference, ty, store),
+            }
+        }
+    }
+
+    /// # Safety
+    /// `raw` is a reference of this type, out of the store with this number.
+    pub(crate) unsafe fn from_reference(raw: usize, ty: ValType, store: u64) -> Val {
+        if ty == ValType::FuncRef {
+            // SAFETY: as the caller promises.
+            return Val::FuncRef(unsafe { Func::from_address(raw, store) });
+        }
+        Val::ExternRef((raw != 0).then_some(ExternRef((raw >> 1) as u32)))
+    }
+
+    /// The number of an `i32`.
+    pub fn i32(self) -> Option<i32> {
+        if let Val::I32(value) = self { Some(value) } else { None }
+    }
+
+    /// The number of an `i64`.
+    pub fn i64(self) -> Option<i64> {
+        if let Val::I64(value) = self { Some(value) } else { None }
+    }
+
+    /// The number of an `f32`.
+    pub fn f32(self) -> Option<f32> {
+        if let Val::F32(bits) = self { Some(f32::from_bits(bits)) } else { None }
+    }
+
+    /// The number of an `f64`.
+    pub fn f64(self) -> Option<f64> {
+        if let Val::F64(bits) = self { Some(f64::from_bits(bits)) } else { None }
+    }
+}
+
+macro_rules! from {
+    ($($ty:ty => $val:ident($convert:expr)),*) => { $(
+        impl From<$ty> for Val {
+            fn from(value: $ty) -> Val {
+                Val::$val($convert(value))
+            }
+        }
+    )* };
+}
+
+from! {
+    i32 => I32(|value| value), u32 => I32(|value| value as i32),
+    i64 => I64(|value| value), u64 => I64(|value| value as i64),
+    f32 => F32(f32::to_bits), f64 => F64(f64::to_bits),
+    Func => FuncRef(Some), ExternRef => ExternRef(Some)
+}
+
+/// A Rust type that is a value of WebAssembly.
+///
+/// keel implements it for the numbers: `u32` and `u64` are the same bits as `i32` and `i64`.
+pub trait WasmTy: Copy {
+    #[doc(hidden)]
+    const TYPE: ValType;
+    #[doc(hidden)]
+    fn to_value(self) -> RawValue;
+    #[doc(hidden)]
+    fn of_value(value: RawValue) -> Self;
+}
+
+/// A value between host and code, opaque.
+#[doc(hidden)]
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub struct RawValue(pub(crate) Value);
+
+macro_rules! wasm_ty {
+    ($($ty:ty: $val:ident $field:ident $to:expr, $of:expr;)*) => { $(
+        impl WasmTy for $ty {
+            const TYPE: ValType = ValType::$val;
+
+            fn to_value(self) -> RawValue {
+                RawValue(Value { $field: $to(self) })
+            }
+
+            fn of_value(value: RawValue) -> $ty {
+                // SAFETY: only called with a value of this type.
+                $of(unsafe { value.0.$field })
+            }
+        }
+    )* };
+}
+
+wasm_ty! {
+    i32: I32 i32 |v| v, |v| v;
+    u32: I32 i32 |v| v as i32, |v| v as u32;
+    i64: I64 i64 |v| v, |v| v;
+    u64: I64 i64 |v| v as i64, |v| v as u64;
+    f32: F32 f32 f32::to_bits, f32::from_bits;
+    f64: F64 f64 f64::to_bits, f64::from_bits;
+    u128: V128 v128 |v| v, |v| v;
+}
+
+/// A tuple of [`WasmTy`]s: the parameters or results of a function. A single one may stand alone.
+pub trait WasmTypes: Sized {
+    #[doc(hidden)]
+    const TYPES: &'static [ValType];
+    #[doc(hidden)]
+    fn store(self, values: &mut [RawValue]);
+    #[doc(hidden)]
+    fn load(values: &[RawValue]) -> Self;
+}
+
+impl<A: WasmTy> WasmTypes for A {
+    const TYPES: &'static [ValType] = &[A::TYPE];
+
+    fn store(self, values: &mut [RawValue]) {
+        values[0] = self.to_value();
+    }
+
+    fn load(values: &[RawValue]) -> A {
+        A::of_value(values[0])
+    }
+}
+
+macro_rules! wasm_types {
+    ($($name:ident $index:tt)*) => {
+        impl<$($name: WasmTy),*> WasmTypes for ($($name,)*) {
+            const TYPES: &'static [ValType] = &[$($name::TYPE),*];
+
+            #[allow(clippy::allow_attributes, unused_variables, reason = "one case has no values")]
+            fn store(self, values: &mut [RawValue]) {
+                $(values[$index] = self.$index.to_value();)*
+            }
+
+            #[allow(clippy::allow_attributes, unused_variables, reason = "one case has no values")]
+            fn load(values: &[RawValue]) -> Self {
+                ($($name::of_value(values[$index]),)*)
+            }
+        }
+    };
+}
+
+wasm_types!();
+wasm_types!(A 0);
+wasm_types!(A 0 B 1);
+wasm_types!(A 0 B 1 C 2);
+wasm_types!(A 0 B 1 C 2 D 3);
+wasm_types!(A 0 B 1 C 2 D 3 E 4);
+wasm_types!(A 0 B 1 C 2 D 3 E 4 F 5);
+wasm_types!(A 0 B 1 C 2 D 3 E 4 F 5 G 6);
+wasm_types!(A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7);
+wasm_types!(A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8);
+wasm_types!(A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8 J 9);
+wasm_types!(A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8 J 9 K 10);
+wasm_types!(A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8 J 9 K 10 L 11);

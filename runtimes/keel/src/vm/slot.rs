@@ -1,0 +1,157 @@
+//! A slot: context, memory 0 and guard in one reservation, ready for an instance of one module.
+//!
+//! ```text
+//! [ context pages | memory 0: 4 GiB | guard ]
+//!                 ^ the context pointer
+//! ```
+//! Where the module's initial memory is known, it is mapped copy-on-write from the artefact. A slot that
+//! was used is reset by copying back what was touched, which keeps the touched pages resident: the next
+//! instance takes no page fault for them.
+
+use std::ptr::NonNull;
+
+use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap};
+
+use super::context::Context;
+use super::memory::{PAGE_BYTES, Reservation};
+use super::{MEMORY_GUARD_BYTES, MEMORY_RESERVE_BYTES, pagemap};
+use crate::artifact::Artifact;
+use crate::artifact::format::PAGE;
+use crate::error::{Error, Result};
+
+/// Bytes that a reset copies back at most; a slot that touched more gives its pages back.
+const MAX_KEEP_BYTES: usize = 1 << 20;
+
+/// A slot.
+pub(crate) struct Slot {
+    reservation: Reservation,
+    /// Bytes of the context's pages.
+    context_bytes: usize,
+    /// Bytes of memory 0 that are accessible.
+    accessible: u64,
+    /// Bytes of memory 0 that a fresh instance has.
+    initial: u64,
+}
+
+impl Slot {
+    /// A slot for a module whose context has `context_size` bytes and which starts with `pages` of
+    /// memory, if it defines memory 0 at all.
+    pub(crate) fn new(artifact: &Artifact, context_size: u32, pages: Option<u32>) -> Result<Slot> {
+        let context_bytes = (context_size as usize).next_multiple_of(PAGE);
+        let initial = u64::from(pages.unwrap_or(0)) * PAGE_BYTES;
+        let memory = match pages {
+            Some(_) => (MEMORY_RESERVE_BYTES + MEMORY_GUARD_BYTES) as usize,
+            None => 0,
+        };
+        let reservation = Reservation::new(context_bytes + memory)?;
+        reservation.make_accessible(0, context_bytes + initial as usize)?;
+        let slot = Slot { reservation, context_bytes, accessible: initial, initial };
+        slot.map_image(artifact)?;
+        Ok(slot)
+    }
+
+    /// Maps the artefact's image over the start of memory.
+    fn map_image(&self, artifact: &Artifact) -> Result<()> {
+        let (header, image) = (artifact.header(), artifact.image());
+        if image.is_empty() {
+            return Ok(());
+        }
+        let end = u64::from(header.image_address) + image.len() as u64;
+        if end > self.initial {
+            return Err(Error::Limit("the artefact's image exceeds its memory".to_owned()));
+        }
+        let at = self.memory().as_ptr().wrapping_add(header.image_address as usize);
+        // SAFETY: replaces pages of this slot's memory, which are in its reservation as was just
+        // checked, before anything uses them.
+        let mapped = unsafe {
+            mmap(
+                at.cast(),
+                image.len(),
+                ProtFlags::READ | ProtFlags::WRITE,
+                MapFlags::PRIVATE | MapFlags::FIXED,
+                artifact.file(),
+                u64::from(header.image_start),
+            )
+        };
+        mapped.map(drop).map_err(|error| Error::System {
+            what: "mapping a memory image".to_owned(),
+            source: error.into(),
+        })
+    }
+
+    /// The context of the slot's instance.
+    pub(crate) fn context(&self) -> Context {
+        // SAFETY: right behind the context pages.
+        unsafe { Context::new(self.memory()) }
+    }
+
+    fn memory(&self) -> NonNull<u8> {
+        // SAFETY: within the reservation, or one past it.
+        unsafe { self.reservation.base().add(self.context_bytes) }
+    }
+
+    /// Bytes of memory that are accessible.
+    pub(crate) fn accessible(&self) -> u64 {
+        self.accessible
+    }
+
+    /// Makes the memory as it was before anything ran, `accessible` bytes of it having been in use.
+    /// The context stays as it is: every instance writes its own.
+    pub(crate) fn reset(&mut self, artifact: &Artifact, accessible: u64) -> Result<()> {
+        self.accessible = accessible;
+        if self.accessible > self.initial {
+            let (start, length) =
+                (self.initial as usize, (self.accessible - self.initial) as usize);
+            self.discard(start, length)?;
+            self.reservation.make_inaccessible(self.context_bytes + start, length)?;
+            self.accessible = self.initial;
+        }
+        let mut touched = 0;
+        let copied = pagemap::private_pages(self.memory(), self.initial as usize, |range| {
+            touched += range.len();
+            if touched > MAX_KEEP_BYTES {
+                return false;
+            }
+            self.restore(artifact, range);
+            true
+        });
+        if copied { Ok(()) } else { self.discard(0, self.initial as usize) }
+    }
+
+    /// Gives pages of memory back: they read as the image or zero again.
+    fn discard(&self, start: usize, length: usize) -> Result<()> {
+        if length == 0 {
+            return Ok(());
+        }
+        // SAFETY: pages of this slot's memory, which no instance uses any more.
+        let done = unsafe {
+            madvise(self.memory().as_ptr().add(start).cast(), length, Advice::LinuxDontNeed)
+        };
+        done.map_err(|error| Error::System {
+            what: "giving back pages".to_owned(),
+            source: error.into(),
+        })
+    }
+
+    /// Writes what a range of memory starts with.
+    fn restore(&self, artifact: &Artifact, range: std::ops::Range<usize>) {
+        let image = artifact.image();
+        let image_start = artifact.header().image_address as usize;
+        let image_end = image_start + image.len();
+        let start = range.start.clamp(image_start, image_end);
+        let end = range.end.clamp(image_start, image_end);
+        let memory = self.memory().as_ptr();
+        // SAFETY: the range is within the accessible part of this slot's memory, which no instance
+        // uses any more.
+        unsafe {
+            if start >= end {
+                memory.add(range.start).write_bytes(0, range.len());
+                return;
+            }
+            memory.add(range.start).write_bytes(0, start - range.start);
+            let from = &image[start - image_start..end - image_start];
+            memory.add(start).copy_from_nonoverlapping(from.as_ptr(), from.len());
+            memory.add(end).write_bytes(0, range.end - end);
+        }
+    }
+}
