@@ -1,0 +1,146 @@
+//! `bench doctor --overhead`: what the harness itself adds to a figure, measured beside
+//! hyperfine, the tool that others would use.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use plimsoll_adapter::protocol::Launch;
+use serde::Deserialize;
+
+use crate::checkout::Checkout;
+use crate::exit::Exit;
+use crate::format;
+use crate::interrupt::Interrupt;
+use crate::lock::{MachineLock, WhenHeld};
+use crate::trial::process::{self, Ended};
+use crate::trial::spawn::Exited;
+
+/// The programs that are started: one that does nothing and one that prints a line.
+const PROGRAMS: [&str; 2] = ["empty", "hello"];
+/// Turns of each tool, alternating, so that drift hits both alike.
+const TURNS: usize = 30;
+/// Processes in one turn.
+const PER_TURN: usize = 40;
+/// How far the two may lie apart.
+const ALLOWED: f64 = 0.10;
+
+pub(super) fn run(checkout: &Checkout) -> anyhow::Result<Exit> {
+    let _machine = MachineLock::take("overhead", WhenHeld::Refuse)?;
+    let interrupt = Interrupt::install()?;
+    let mut within = true;
+    super::print(&format!(
+        "{:6} {:>10} {:>13} {:>12} {:>6}\n",
+        "", "our L3", "our L4", "hyperfine -N", "ratio"
+    ))?;
+    for name in PROGRAMS {
+        let program = checkout.native_binaries().join(name);
+        if !program.exists() {
+            bail!("{name} is not built; build it with `scripts/build-workloads --native {name}`");
+        }
+        let (mut first, mut ours, mut theirs) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..TURNS {
+            if interrupt.asked() {
+                return Ok(Exit::Interrupted);
+            }
+            theirs.extend(hyperfine(checkout, &program)?);
+            for _ in 0..PER_TURN {
+                let (first_byte, exit) = start(checkout, &program, &interrupt)?;
+                first.extend(first_byte);
+                ours.push(exit);
+            }
+        }
+        let (ours, theirs) = (median(&mut ours), median(&mut theirs));
+        let ratio = ours / theirs;
+        within &= (ratio - 1.0).abs() <= ALLOWED;
+        let first = match first.is_empty() {
+            true => "-".to_owned(),
+            false => format::nanoseconds(median(&mut first) * 1e9),
+        };
+        super::print(&format!(
+            "{name:6} {first:>10} {:>13} {:>12} {ratio:>6.3}\n",
+            format::nanoseconds(ours * 1e9),
+            format::nanoseconds(theirs * 1e9),
+        ))?;
+    }
+    super::print(&format!(
+        "medians of {} starts each, in {TURNS} alternating turns; the exit of `empty` is its first visible effect\n",
+        TURNS * PER_TURN
+    ))?;
+    Ok(match within {
+        true => Exit::Held,
+        false => Exit::Incomplete,
+    })
+}
+
+/// Seconds to first byte and to exit.
+fn start(
+    checkout: &Checkout,
+    program: &Path,
+    interrupt: &Interrupt,
+) -> anyhow::Result<(Option<f64>, f64)> {
+    let launch = Launch {
+        program: program.to_owned(),
+        args: Vec::new(),
+        env: BTreeMap::new(),
+        directory: checkout.root.clone(),
+        artefact: program.to_owned(),
+    };
+    let trial = process::run(&launch, None, 64, Duration::from_secs(10), interrupt)
+        .with_context(|| format!("cannot start {}", program.display()))?;
+    if trial.ended != Ended::Exited(Exited::Code(0)) {
+        bail!(
+            "{} did not end as it should: {:?}",
+            program.display(),
+            trial.ended
+        );
+    }
+    Ok((
+        trial.first_byte.map(|first| first.as_secs_f64()),
+        trial.exit.as_secs_f64(),
+    ))
+}
+
+#[derive(Deserialize)]
+struct Exported {
+    results: Vec<Timed>,
+}
+
+#[derive(Deserialize)]
+struct Timed {
+    times: Vec<f64>,
+}
+
+/// Seconds, as hyperfine measured them without a shell, its child's output piped as ours is.
+fn hyperfine(checkout: &Checkout, program: &Path) -> anyhow::Result<Vec<f64>> {
+    let export = checkout.target.join("hyperfine-overhead.json");
+    let status = Command::new("hyperfine")
+        .args(["-N", "--style", "none", "--output", "pipe", "--runs"])
+        .arg(PER_TURN.to_string())
+        .arg("--export-json")
+        .arg(&export)
+        .arg(program)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .context("cannot start hyperfine; install it with `apt-get install hyperfine` or `cargo install hyperfine`")?;
+    if !status.success() {
+        bail!("hyperfine -N {} failed: {status}", program.display());
+    }
+    let text = std::fs::read(&export)?;
+    let _ = std::fs::remove_file(&export);
+    let exported: Exported = serde_json::from_slice(&text).context("hyperfine's export")?;
+    Ok(exported
+        .results
+        .into_iter()
+        .flat_map(|timed| timed.times)
+        .collect())
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}

@@ -1,0 +1,49 @@
+//! `bench report`: a recorded run, for people or for programs.
+
+use std::path::PathBuf;
+
+use plimsoll_record::Recorded;
+
+use crate::checkout::Checkout;
+use crate::cli::Report;
+use crate::exit::Exit;
+use crate::progress::say;
+use crate::terminal;
+
+pub(super) fn run(args: &Report) -> anyhow::Result<Exit> {
+    let directories: Vec<PathBuf> = match args.runs.as_slice() {
+        [] => vec![super::latest(&Checkout::find()?)?],
+        named => named.to_vec(),
+    };
+    let mut runs = Vec::new();
+    for directory in &directories {
+        let recorded = Recorded::read(directory)?;
+        if !recorded.is_complete() {
+            say(&format!(
+                "{} ended early: {} of {} trials are recorded",
+                recorded.run.id,
+                recorded.trials.len(),
+                recorded.run.plan.len()
+            ));
+        }
+        if recorded.unreadable_lines > 0 {
+            say(&format!(
+                "{}: {} of samples.ndjson could not be read and are left out",
+                recorded.run.id,
+                crate::format::count(recorded.unreadable_lines, "line")
+            ));
+        }
+        runs.push(recorded);
+    }
+    if args.json {
+        super::print(&reports::json(&runs))?;
+    } else if args.csv {
+        super::print(&reports::csv(&runs))?;
+    } else {
+        for recorded in &runs {
+            let report = plimsoll_analysis::analyse(recorded);
+            super::print(&terminal::ladder(recorded, &report))?;
+        }
+    }
+    Ok(Exit::Held)
+}

@@ -1,0 +1,137 @@
+//! `bench run --resume`: does the trials of an interrupted run that have no outcome yet.
+
+use std::path::Path;
+
+use plimsoll_record::run::{PreflightNote, Severity};
+use plimsoll_record::{Recorded, RunWriter};
+
+use super::run::{by_id, carry_out, eprint_part, when_held};
+use crate::checkout::Checkout;
+use crate::cli::Run;
+use crate::environment;
+use crate::exit::{Exit, Usage};
+use crate::gather::Gathered;
+use crate::interrupt::Interrupt;
+use crate::lock::MachineLock;
+use crate::preflight;
+use crate::progress::say;
+use crate::session::Session;
+use crate::suite;
+use crate::table::Table;
+use crate::terminal::{self, Notes};
+use crate::workloads::Workloads;
+
+pub(super) fn run(args: &Run, directory: &Path) -> anyhow::Result<Exit> {
+    let recorded = Recorded::read(directory)?;
+    let checkout = Checkout::find()?;
+    let table = Table::read(&checkout)?;
+    let workloads = Workloads::read(&checkout)?;
+    let interrupt = Interrupt::install()?;
+    let mut record = recorded.run.clone();
+    if recorded.is_complete() {
+        say(&format!("{} is complete: nothing is left to do", record.id));
+    }
+    let _machine = MachineLock::take(&record.id, when_held(args))?;
+
+    let mut gathered = Gathered::default();
+    let targets: Vec<String> = record
+        .targets
+        .iter()
+        .map(|t| t.target.to_string())
+        .collect();
+    gathered.targets(&checkout, &table, &targets, &interrupt)?;
+    let rows: Vec<_> = workloads
+        .rows
+        .iter()
+        .filter(|row| record.workloads.iter().any(|w| w.workload == row.id))
+        .collect();
+    gathered.workloads(&checkout, &workloads, &rows, &interrupt)?;
+    eprint_part(&terminal::left_out(&gathered.left_out));
+    if gathered.lacks_something_asked_for() {
+        return Err(Usage(format!(
+            "{} cannot be continued without what is left out; bring it back, or start a new run",
+            record.id
+        ))
+        .into());
+    }
+    same_things(&recorded, &gathered)?;
+
+    let environment = environment::look(&checkout);
+    let mut notes = preflight::look(&environment);
+    notes.push(PreflightNote {
+        subject: "continued".to_owned(),
+        found: format!(
+            "{} of {} trials had been recorded before",
+            recorded.trials.len(),
+            record.plan.len()
+        ),
+        severity: Severity::Note,
+    });
+    if (&environment.cpu_model, &environment.kernel)
+        != (&record.environment.cpu_model, &record.environment.kernel)
+    {
+        notes.push(PreflightNote {
+            subject: "continued elsewhere".to_owned(),
+            found: format!("{} on {}", environment.kernel, environment.cpu_model),
+            severity: Severity::Noisy,
+        });
+    }
+    eprint_part(&terminal::preflight(&notes, Notes::Noisy));
+    record.preflight.extend(notes);
+
+    let row = suite::row(record.suite);
+    let session = Session::new(
+        &checkout,
+        &table,
+        by_id(gathered.workloads),
+        (
+            args.asked_deadline().unwrap_or(row.deadline()),
+            row.prepare_deadline(),
+        ),
+        &interrupt,
+        &record.id,
+    )?;
+    let writer = RunWriter::open(directory)?;
+    carry_out(record, writer, session, |index| {
+        match recorded.trials.contains_key(&index) {
+            true => None,
+            false => Some(recorded.attempts.get(&index).map_or(0, |last| last + 1)),
+        }
+    })
+}
+
+/// Makes sure that the trials to come measure what the trials before measured.
+fn same_things(recorded: &Recorded, gathered: &Gathered) -> Result<(), Usage> {
+    let changed = |what: String| {
+        Err(Usage(format!(
+            "{} cannot be continued: {what}; start a new run",
+            recorded.run.id
+        )))
+    };
+    for before in &recorded.run.targets {
+        for chosen in &gathered.targets {
+            let now = chosen.record();
+            if now.target == before.target
+                && (&now.engine_version, &now.configuration)
+                    != (&before.engine_version, &before.configuration)
+            {
+                return changed(format!(
+                    "{} was {} {}, and now is {} {} or configured otherwise",
+                    now.target,
+                    before.engine,
+                    before.engine_version,
+                    now.engine,
+                    now.engine_version
+                ));
+            }
+        }
+    }
+    for before in &recorded.run.workloads {
+        for ready in &gathered.workloads {
+            if ready.record.workload == before.workload && ready.record != *before {
+                return changed(format!("workload {} has changed", before.workload));
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,349 @@
+//! `bench run`: plan, prepare, measure, record, show.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context;
+use plimsoll_record::run::{Run as RunRecord, SCHEMA, TrialPlan};
+use plimsoll_record::{Recorded, RunWriter, Suite};
+use time::OffsetDateTime;
+use time::macros::format_description;
+
+use crate::checkout::Checkout;
+use crate::cli::Run;
+use crate::environment;
+use crate::exit::{Exit, Usage};
+use crate::format;
+use crate::gather::Gathered;
+use crate::interrupt::Interrupt;
+use crate::lock::{MachineLock, WhenHeld};
+use crate::plan::{Cell, plan};
+use crate::preflight;
+use crate::progress::say;
+use crate::select;
+use crate::session::{Session, Stopped};
+use crate::suite::{self, Amount, Extent};
+use crate::table::Table;
+use crate::terminal::{self, Notes};
+use crate::tool::ToolError;
+use crate::workloads::{Ready, Weight, WorkloadRow, Workloads};
+
+pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
+    let suite = suite_named(args.suite.as_deref().unwrap_or_default())?;
+    let checkout = Checkout::find()?;
+    let table = Table::read(&checkout)?;
+    let workloads = Workloads::read(&checkout)?;
+    select::check("target", &args.targets, &table.targets())?;
+    select::check("workload", &args.workloads, &workloads.ids())?;
+    let row = suite::row(suite);
+    let extent = match args.quick {
+        true => Extent::Quick,
+        false => Extent::Full,
+    };
+    let amount = row.amount(extent);
+
+    let started = OffsetDateTime::now_utc();
+    let id = name(suite, started)?;
+    let directory = directory(&checkout, args, &id)?;
+    let interrupt = Interrupt::install()?;
+    let _machine = MachineLock::take(&id, when_held(args))?;
+
+    let mut gathered = Gathered::default();
+    let chosen = chosen_workloads(args, amount, &workloads);
+    let ready = gathered
+        .targets(&checkout, &table, &args.targets, &interrupt)
+        .and_then(|()| gathered.workloads(&checkout, &workloads, &chosen, &interrupt));
+    if let Err(error) = ready {
+        if matches!(error.downcast_ref(), Some(ToolError::Interrupted)) {
+            say("interrupted while setting up; nothing was measured");
+            return Ok(Exit::Interrupted);
+        }
+        return Err(error);
+    }
+    eprint_part(&terminal::left_out(&gathered.left_out));
+    if gathered.targets.is_empty() || gathered.workloads.is_empty() {
+        say("nothing is left to measure");
+        return Ok(Exit::Incomplete);
+    }
+
+    let environment = environment::look(&checkout);
+    let mut notes = preflight::look(&environment);
+    notes.append(&mut gathered.notes);
+    eprint_part(&terminal::preflight(&notes, Notes::Noisy));
+
+    let seed = args
+        .seed
+        .unwrap_or_else(|| u64::from(rand::random::<u32>()));
+    let cells = cells(&gathered, &row.steps, amount, args.trials);
+    let record = RunRecord {
+        schema: SCHEMA.to_owned(),
+        id: id.clone(),
+        suite,
+        bench_version: env!("CARGO_PKG_VERSION").to_owned(),
+        started,
+        ended: None,
+        command: command(args, seed),
+        seed,
+        quick: args.quick,
+        environment,
+        preflight: notes,
+        targets: gathered
+            .targets
+            .iter()
+            .map(|chosen| chosen.record())
+            .collect(),
+        workloads: gathered
+            .workloads
+            .iter()
+            .map(|ready| ready.record.clone())
+            .collect(),
+        artefacts: Vec::new(),
+        plan: plan(&cells, seed),
+        left_out: gathered.left_out.clone(),
+    };
+    let writer = RunWriter::create(&directory, &record)?;
+    super::point_latest(&checkout, &directory).with_context(|| {
+        format!(
+            "cannot point {}/latest to the run",
+            checkout.shown(&checkout.results())
+        )
+    })?;
+    say(&format!(
+        "{suite}{}: {} of {} on {}, seed {seed}, recorded in {}",
+        if args.quick { " --quick" } else { "" },
+        format::count(record.plan.len(), "trial"),
+        format::count(record.workloads.len(), "workload"),
+        format::count(record.targets.len(), "target"),
+        checkout.shown(&directory),
+    ));
+    let session = Session::new(
+        &checkout,
+        &table,
+        by_id(gathered.workloads),
+        (
+            args.asked_deadline().unwrap_or(row.deadline()),
+            row.prepare_deadline(),
+        ),
+        &interrupt,
+        &id,
+    )?;
+    carry_out(record, writer, session, |_| Some(0))
+}
+
+/// Does the trials to which `attempt` gives a number, and shows the whole run.
+pub(super) fn carry_out(
+    mut record: RunRecord,
+    mut writer: RunWriter,
+    mut session: Session<'_>,
+    attempt: impl Fn(u32) -> Option<u32>,
+) -> anyhow::Result<Exit> {
+    let directory = writer.directory().to_owned();
+    let trials: Vec<TrialPlan> = record
+        .plan
+        .iter()
+        .filter(|trial| attempt(trial.index).is_some())
+        .cloned()
+        .collect();
+    let measured = session.prepare(&trials).and_then(|made| {
+        for artefact in made {
+            if !record.artefacts.contains(&artefact) {
+                record.artefacts.push(artefact);
+            }
+        }
+        writer.update_run(&record)?;
+        let trials: Vec<&TrialPlan> = trials.iter().collect();
+        session.measure(&trials, |index| attempt(index).unwrap_or(0), &mut writer)
+    });
+    drop(session);
+    let resume = format!("bench run --resume {}", shell_word(&directory));
+    let stopped = match measured {
+        Ok(_) => {
+            record.ended = Some(OffsetDateTime::now_utc());
+            let ended = writer.update_run(&record).and_then(|()| writer.sync());
+            ended.err().map(Stopped::Write)
+        }
+        Err(stopped) => Some(stopped),
+    };
+    match stopped {
+        Some(Stopped::Interrupted) => {
+            let done = Recorded::read(&directory)?.trials.len();
+            say(&format!(
+                "interrupted: {done} of {} are recorded; continue with `{resume}`",
+                format::count(record.plan.len(), "trial")
+            ));
+            return Ok(Exit::Interrupted);
+        }
+        Some(stopped) => {
+            return Err(anyhow::Error::new(stopped).context(format!(
+                "the run stopped early; continue it with `{resume}`"
+            )));
+        }
+        None => {}
+    }
+    show(&directory)
+}
+
+fn show(directory: &Path) -> anyhow::Result<Exit> {
+    let recorded = Recorded::read(directory)?;
+    let report = plimsoll_analysis::analyse(&recorded);
+    super::print(&terminal::ladder(&recorded, &report))?;
+    eprint_part(&terminal::left_out(&recorded.run.left_out));
+    say(&format!(
+        "`bench report {} --html` has intervals, distributions and the fairness ledger",
+        shell_word(directory)
+    ));
+    let asked_for_is_missing = recorded.run.left_out.iter().any(|one| one.asked_for);
+    if recorded.all_ok() && !asked_for_is_missing {
+        return Ok(Exit::Held);
+    }
+    if !recorded.all_ok() {
+        let bad = recorded
+            .trials
+            .values()
+            .filter(|trial| !matches!(trial.outcome.outcome, plimsoll_record::Outcome::Ok))
+            .count();
+        say(&format!(
+            "{} of {} could not be measured or verified",
+            bad,
+            format::count(recorded.run.plan.len(), "trial")
+        ));
+    }
+    Ok(Exit::Incomplete)
+}
+
+/// The suite called `name`.
+fn suite_named(name: &str) -> Result<Suite, Usage> {
+    Suite::ALL
+        .iter()
+        .copied()
+        .find(|suite| suite.name() == name)
+        .ok_or_else(|| {
+            let known: Vec<&str> = Suite::ALL.iter().map(|suite| suite.name()).collect();
+            select::unknown("suite", name, &known)
+        })
+}
+
+fn chosen_workloads<'a>(
+    args: &Run,
+    amount: &Amount,
+    workloads: &'a Workloads,
+) -> Vec<&'a WorkloadRow> {
+    let globs = match args.workloads.as_slice() {
+        [] => &amount.workloads,
+        asked => asked,
+    };
+    workloads
+        .rows
+        .iter()
+        .filter(|row| select::matches_any(globs, row.id.as_str()))
+        .collect()
+}
+
+fn cells(
+    gathered: &Gathered,
+    steps: &[plimsoll_record::Step],
+    amount: &Amount,
+    trials: Option<u32>,
+) -> Vec<Cell> {
+    let mut cells = Vec::new();
+    for chosen in &gathered.targets {
+        for ready in &gathered.workloads {
+            for &step in steps
+                .iter()
+                .filter(|step| chosen.target.steps.contains(step))
+            {
+                cells.push(Cell {
+                    target: chosen.target.id.clone(),
+                    workload: ready.workload.id.clone(),
+                    step,
+                    trials: trials.unwrap_or(match ready.weight {
+                        Weight::Light => amount.trials.light,
+                        Weight::Heavy => amount.trials.heavy,
+                    }),
+                    iterations: amount.iterations,
+                    budget: amount.budget(),
+                });
+            }
+        }
+    }
+    cells
+}
+
+/// `20261122T081500Z-coldstart`: sorts by time and is a plain file name everywhere.
+fn name(suite: Suite, started: OffsetDateTime) -> anyhow::Result<String> {
+    let format = format_description!("[year][month][day]T[hour][minute][second]Z");
+    Ok(format!("{}-{suite}", started.format(format)?))
+}
+
+fn directory(checkout: &Checkout, args: &Run, id: &str) -> anyhow::Result<PathBuf> {
+    let directory = match &args.out {
+        Some(out) => std::env::current_dir()?.join(out),
+        None => checkout.results().join(id),
+    };
+    // Checked before an hour of setting up, not after.
+    if directory.join(plimsoll_record::reader::RUN_FILE).exists() {
+        return Err(Usage(plimsoll_record::WriteError::Exists(directory).to_string()).into());
+    }
+    fs::create_dir_all(&directory)
+        .with_context(|| format!("cannot make the run directory {}", directory.display()))?;
+    Ok(directory)
+}
+
+pub(super) fn when_held(args: &Run) -> WhenHeld {
+    match args.wait {
+        true => WhenHeld::Wait,
+        false => WhenHeld::Refuse,
+    }
+}
+
+pub(super) fn by_id(ready: Vec<Ready>) -> BTreeMap<plimsoll_record::WorkloadId, Ready> {
+    ready
+        .into_iter()
+        .map(|ready| (ready.workload.id.clone(), ready))
+        .collect()
+}
+
+/// The command that makes this run again.
+fn command(args: &Run, seed: u64) -> Vec<String> {
+    let mut words: Vec<String> = ["bench", "run", "--suite"].map(str::to_owned).into();
+    words.extend(args.suite.clone());
+    let mut option = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            words.extend([name.to_owned(), value]);
+        }
+    };
+    for target in &args.targets {
+        option("--target", Some(target.clone()));
+    }
+    for workload in &args.workloads {
+        option("--workload", Some(workload.clone()));
+    }
+    option("--trials", args.trials.map(|n| n.to_string()));
+    option(
+        "--deadline",
+        args.asked_deadline()
+            .map(|deadline: Duration| deadline.as_secs().to_string()),
+    );
+    option("--seed", Some(seed.to_string()));
+    if args.quick {
+        words.push("--quick".to_owned());
+    }
+    words
+}
+
+fn shell_word(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
+    match text.chars().all(plain) {
+        true => text.into_owned(),
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
+}
+
+pub(super) fn eprint_part(text: &str) {
+    if !text.is_empty() {
+        say(text.trim_end());
+    }
+}

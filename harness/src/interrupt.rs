@@ -1,0 +1,63 @@
+//! Ctrl-C and SIGTERM: a flag that every wait in the program looks at.
+
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+/// Whether the run was asked to end. Every wait polls its descriptor beside its own.
+#[derive(Debug, Clone)]
+pub struct Interrupt {
+    asked: Arc<AtomicBool>,
+    /// Readable once asked; nobody ever reads it, so it stays so.
+    readable: Arc<UnixStream>,
+}
+
+impl Interrupt {
+    /// From now on SIGINT, SIGTERM and SIGHUP set the flag; a second one ends the process at
+    /// once.
+    ///
+    /// # Errors
+    /// If the system refuses the handlers.
+    pub fn install() -> io::Result<Self> {
+        let asked = Arc::new(AtomicBool::new(false));
+        let (readable, writable) = UnixStream::pair()?;
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
+            // Order matters: the second signal must find the flag set by the first.
+            signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&asked))?;
+            signal_hook::flag::register(signal, Arc::clone(&asked))?;
+            signal_hook::low_level::pipe::register(signal, writable.try_clone()?)?;
+        }
+        Ok(Self {
+            asked,
+            readable: Arc::new(readable),
+        })
+    }
+
+    /// One that is never asked, for waits outside a run.
+    ///
+    /// # Errors
+    /// If no socket pair can be made.
+    pub fn never() -> io::Result<Self> {
+        let (readable, writable) = UnixStream::pair()?;
+        // A closed peer would make it readable.
+        std::mem::forget(writable);
+        Ok(Self {
+            asked: Arc::new(AtomicBool::new(false)),
+            readable: Arc::new(readable),
+        })
+    }
+
+    /// Whether the run was asked to end.
+    pub fn asked(&self) -> bool {
+        self.asked.load(Ordering::SeqCst)
+    }
+
+    /// Readable once asked.
+    pub fn descriptor(&self) -> RawFd {
+        self.readable.as_raw_fd()
+    }
+}

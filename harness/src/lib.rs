@@ -1,0 +1,75 @@
+//! `bench`: measures what WebAssembly on the server costs beside containers and native code.
+//!
+//! Nothing here names an engine: an engine is a row of `runtimes/targets.toml` and a program
+//! that speaks the protocol.
+//!
+//! # Layout, in the order of the flow
+//!
+//! - [`cli`], [`cmd`]: what can be asked, one file a command
+//! - [`checkout`], [`table`], [`workloads`], [`suite`], [`select`],
+//!   [`gather`]: what there is to measure
+//! - [`environment`], [`preflight`], [`lock`]: the machine it is measured on
+//! - [`plan`]: every trial, in seeded random order
+//! - [`session`], [`adapter`], [`trial`]: the plan carried out, each trial recorded as it ends
+//! - [`terminal`], [`progress`], [`format`](mod@format), [`exit`]: what a user sees
+//! - [`interrupt`], [`tool`]: signals, and programs run in the foreground
+
+pub mod adapter;
+pub mod checkout;
+pub mod cli;
+pub mod cmd;
+pub mod environment;
+pub mod exit;
+pub mod format;
+pub mod gather;
+pub mod interrupt;
+pub mod lock;
+pub mod plan;
+pub mod preflight;
+pub mod progress;
+pub mod select;
+pub mod session;
+pub mod suite;
+pub mod table;
+pub mod terminal;
+pub mod tool;
+pub mod trial;
+pub mod workloads;
+
+use std::io;
+
+use anstream::ColorChoice;
+
+use crate::cli::{Cli, Color};
+use crate::exit::{Exit, Usage};
+
+/// Does what the command line says, and tells a failure on standard error.
+pub fn run(cli: Cli) -> Exit {
+    match cli.color {
+        Color::Auto => ColorChoice::Auto,
+        Color::Always => ColorChoice::Always,
+        Color::Never => ColorChoice::Never,
+    }
+    .write_global();
+    match cmd::dispatch(cli.command) {
+        Ok(exit) => exit,
+        // Whoever read our output has seen enough, `bench list targets | head` for one.
+        Err(error) if is_broken_pipe(&error) => Exit::Held,
+        Err(error) => {
+            progress::say(&format!(
+                "{} {error:#}",
+                terminal::styled(terminal::BAD, "error:")
+            ));
+            match error.is::<Usage>() || error.is::<plimsoll_record::ReadError>() {
+                true => Exit::Usage,
+                false => Exit::Incomplete,
+            }
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<io::Error>()
+        .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}

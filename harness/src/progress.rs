@@ -1,0 +1,96 @@
+//! Progress of long work: a bar on a terminal, plain lines elsewhere. All on standard error, so
+//! that standard output holds results alone.
+
+use std::cell::RefCell;
+use std::io::{self, IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// How often a plain line is printed.
+const PLAIN_EVERY: Duration = Duration::from_secs(10);
+
+/// The progress of one phase. Nothing is drawn behind the caller's back: a ticking bar would run
+/// on a processor that is being measured.
+#[derive(Debug)]
+pub struct Progress {
+    title: &'static str,
+    length: u64,
+    done: RefCell<u64>,
+    shown: Shown,
+}
+
+#[derive(Debug)]
+enum Shown {
+    Bar(ProgressBar),
+    Lines(RefCell<Instant>),
+}
+
+impl Progress {
+    /// Begins a phase of `length` pieces, called `title`.
+    pub fn begin(title: &'static str, length: usize) -> Self {
+        let length = length as u64;
+        let shown = if io::stderr().is_terminal() {
+            let bar =
+                ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr_with_hz(10));
+            let template = "{prefix:<9} {bar:24} {pos:>4}/{len:<4} {eta_precise} left  {wide_msg}";
+            bar.set_style(
+                ProgressStyle::with_template(template)
+                    .unwrap_or_else(|_| ProgressStyle::default_bar()),
+            );
+            bar.set_prefix(title);
+            Shown::Bar(bar)
+        } else {
+            Shown::Lines(RefCell::new(Instant::now()))
+        };
+        Self {
+            title,
+            length,
+            done: RefCell::new(0),
+            shown,
+        }
+    }
+
+    /// Begins the next piece, called `name`.
+    pub fn next(&self, name: impl FnOnce() -> String) {
+        let done = *self.done.borrow();
+        match &self.shown {
+            Shown::Bar(bar) => {
+                bar.set_position(done);
+                bar.set_message(name());
+            }
+            Shown::Lines(last) => {
+                if last.borrow().elapsed() >= PLAIN_EVERY {
+                    *last.borrow_mut() = Instant::now();
+                    say(&format!(
+                        "{} {done}/{}: {}",
+                        self.title,
+                        self.length,
+                        name()
+                    ));
+                }
+            }
+        }
+        *self.done.borrow_mut() = done + 1;
+    }
+
+    /// Prints a line without disturbing the bar.
+    pub fn line(&self, text: &str) {
+        match &self.shown {
+            Shown::Bar(bar) => bar.suspend(|| say(text)),
+            Shown::Lines(_) => say(text),
+        }
+    }
+
+    /// Ends the phase.
+    pub fn finish(self) {
+        if let Shown::Bar(bar) = &self.shown {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Prints a line on standard error; that it may be closed is no error.
+pub fn say(text: &str) {
+    let _ = writeln!(anstream::stderr(), "{text}");
+}

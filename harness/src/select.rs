@@ -1,0 +1,111 @@
+//! Names as users type them: globs, and the nearest known name to an unknown one.
+
+use crate::exit::Usage;
+
+/// Whether `name` matches `pattern`, where `*` stands for any characters (also `/`) and `?`
+/// for one.
+pub fn matches(pattern: &str, name: &str) -> bool {
+    let pattern: Vec<char> = pattern.chars().collect();
+    let name: Vec<char> = name.chars().collect();
+    // Backtracking to the last `*` alone is enough, because a later `*` can take over
+    // whatever an earlier one would have matched.
+    let (mut p, mut n) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while n < name.len() {
+        if p < pattern.len() && pattern[p] == '*' {
+            star = Some((p, n));
+            p += 1;
+        } else if p < pattern.len() && (pattern[p] == '?' || pattern[p] == name[n]) {
+            p += 1;
+            n += 1;
+        } else if let Some((at, taken)) = star {
+            star = Some((at, taken + 1));
+            p = at + 1;
+            n = taken + 1;
+        } else {
+            return false;
+        }
+    }
+    pattern[p..].iter().all(|&c| c == '*')
+}
+
+/// Whether `name` matches any of `patterns`.
+pub fn matches_any(patterns: &[String], name: &str) -> bool {
+    patterns.iter().any(|pattern| matches(pattern, name))
+}
+
+/// Checks that every pattern matches at least one of `known`.
+///
+/// # Errors
+/// [`Usage`] naming the first pattern that matches nothing and the nearest known name.
+pub fn check(noun: &str, patterns: &[String], known: &[&str]) -> Result<(), Usage> {
+    match patterns
+        .iter()
+        .find(|pattern| !known.iter().any(|name| matches(pattern, name)))
+    {
+        Some(pattern) => Err(unknown(noun, pattern, known)),
+        None => Ok(()),
+    }
+}
+
+/// The error for a name that is not among `known`.
+pub fn unknown(noun: &str, given: &str, known: &[&str]) -> Usage {
+    let hint = match nearest(given, known) {
+        Some(name) => format!("did you mean {name}?"),
+        None => format!("they are: {}", known.join(", ")),
+    };
+    Usage(format!(
+        "no {noun} is called {given:?}; {hint} (`bench list {noun}s` shows all)"
+    ))
+}
+
+fn nearest<'a>(given: &str, known: &[&'a str]) -> Option<&'a str> {
+    known
+        .iter()
+        .map(|name| (strsim::damerau_levenshtein(given, name), *name))
+        .chain(known.iter().filter_map(|name| {
+            // `wasmtime` for `wasmtime/cranelift`: a prefix is nearer than any typing error.
+            (!given.is_empty() && name.starts_with(given)).then_some((1, *name))
+        }))
+        .min_by_key(|(distance, _)| *distance)
+        .filter(|(distance, name)| *distance <= 2.max(name.chars().count() / 3))
+        .map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_spans_slashes_and_nothing() {
+        assert!(matches("wasmtime/*", "wasmtime/cranelift+jit"));
+        assert!(matches("*jit", "keel+jit"));
+        assert!(matches("*", ""));
+        assert!(matches("w*e*/c*t", "wasmtime/cranelift"));
+        assert!(!matches("wasmtime", "wasmtime/cranelift"));
+        assert!(!matches("keel", "keel+jit"));
+        assert!(matches("?eel", "keel"));
+        assert!(!matches("a*b", "abc"));
+    }
+
+    #[test]
+    fn an_unknown_name_suggests_the_nearest() {
+        let known = ["native", "keel", "wasmtime/cranelift"];
+        assert_eq!(
+            unknown("target", "natve", &known).to_string(),
+            "no target is called \"natve\"; did you mean native? (`bench list targets` shows all)"
+        );
+        assert!(
+            unknown("target", "wasmtime", &known)
+                .to_string()
+                .contains("wasmtime/cranelift?")
+        );
+        assert!(
+            unknown("target", "zzzzzzzz", &known)
+                .to_string()
+                .contains("they are: native, keel")
+        );
+        assert!(check("target", &["k*".into()], &known).is_ok());
+        assert!(check("target", &["k*".into(), "x*".into()], &known).is_err());
+    }
+}

@@ -1,0 +1,128 @@
+//! The suites: what each measures and how much of it, from `suites.toml`.
+
+use std::time::Duration;
+
+use plimsoll_record::{Step, Suite};
+use serde::Deserialize;
+
+const TABLE: &str = include_str!("../suites.toml");
+
+/// How much of a suite is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// The whole of it.
+    Full,
+    /// The smallest honest run.
+    Quick,
+}
+
+/// One suite.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SuiteRow {
+    /// The suite.
+    pub id: Suite,
+    /// The question it answers.
+    pub title: String,
+    /// The steps that answer it.
+    pub steps: Vec<Step>,
+    deadline_seconds: u64,
+    prepare_deadline_seconds: u64,
+    full: Amount,
+    quick: Amount,
+}
+
+/// How much is measured.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Amount {
+    /// Globs of the workloads that are measured unless the command line names some.
+    pub workloads: Vec<String>,
+    /// Trials of each (target, workload, step).
+    pub trials: Trials,
+    /// Most iterations in one process.
+    pub iterations: u32,
+    budget_ms: u64,
+}
+
+/// Trials by a workload's weight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trials {
+    /// Trials of a workload that ends at once.
+    pub light: u32,
+    /// Trials of a workload that computes for a while.
+    pub heavy: u32,
+}
+
+impl Amount {
+    /// Time after which no further iteration is begun in a process.
+    pub fn budget(&self) -> Duration {
+        Duration::from_millis(self.budget_ms)
+    }
+}
+
+impl SuiteRow {
+    /// Time after which a trial is killed.
+    pub fn deadline(&self) -> Duration {
+        Duration::from_secs(self.deadline_seconds)
+    }
+
+    /// Time after which preparing a pair is given up.
+    pub fn prepare_deadline(&self) -> Duration {
+        Duration::from_secs(self.prepare_deadline_seconds)
+    }
+
+    /// How much is measured at `extent`.
+    pub fn amount(&self, extent: Extent) -> &Amount {
+        match extent {
+            Extent::Full => &self.full,
+            Extent::Quick => &self.quick,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    #[serde(rename = "schema")]
+    _schema: String,
+    suite: Vec<SuiteRow>,
+}
+
+/// Every suite.
+///
+/// # Panics
+/// Never in a program whose tests passed: the table is part of it.
+pub fn all() -> Vec<SuiteRow> {
+    let table: Table = toml::from_str(TABLE).expect("the built-in suites.toml is well formed");
+    table.suite
+}
+
+/// The row of `suite`.
+///
+/// # Panics
+/// As [`all`].
+pub fn row(suite: Suite) -> SuiteRow {
+    all()
+        .into_iter()
+        .find(|row| row.id == suite)
+        .expect("the built-in suites.toml has every suite")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_suite_has_a_row_and_a_quick_run_is_smaller() {
+        for &suite in Suite::ALL {
+            let row = row(suite);
+            assert!(!row.steps.is_empty());
+            assert!(
+                row.quick.trials.light >= 10 && row.quick.trials.light <= row.full.trials.light
+            );
+            assert!(row.quick.budget() <= row.full.budget());
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! One trial: one fresh process, measured, its output verified.
+//!
+//! # Layout
+//!
+//! - [`spawn`]: a process started the cheap way
+//! - [`process`]: boundaries L3, L4 and L6 of a target that is a process
+//! - [`conversation`]: a step that an adapter does
+//! - [`verify`]: whether the guest's output is the expected one
+
+pub mod conversation;
+pub mod process;
+pub mod spawn;
+pub mod verify;
+
+use plimsoll_adapter::protocol::Sample;
+use plimsoll_record::Outcome;
+
+/// What a trial yielded: samples count only if the outcome is ok.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Yield {
+    /// What was measured, in order.
+    pub samples: Vec<Sample>,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+impl Yield {
+    /// One that measured nothing.
+    pub fn nothing(outcome: Outcome) -> Self {
+        Self {
+            samples: Vec::new(),
+            outcome,
+        }
+    }
+}
