@@ -9,6 +9,8 @@
 
 mod cases;
 mod session;
+#[cfg(feature = "workloads")]
+mod table;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -21,6 +23,8 @@ use crate::protocol::{
     Availability, Hello, Measure, PROTOCOL, Prepare, Reply, Request, Target, Workload,
 };
 use session::Session;
+#[cfg(feature = "workloads")]
+pub use table::workloads;
 
 /// How long any one reply or process may take. Wide, because machines that test are busy.
 const DEADLINE: Duration = Duration::from_secs(300);

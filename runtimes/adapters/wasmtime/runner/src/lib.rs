@@ -1,0 +1,123 @@
+//! How Wasmtime is configured, said once for the adapter that compiles artefacts and for the
+//! runner that loads them: Wasmtime refuses an artefact of another configuration.
+
+use wasmtime::{Config, Error, Result};
+use wasmtime_wasi::p1::WasiP1Ctx;
+use wasmtime_wasi::{FsPerms, I32Exit, WasiCtxBuilder};
+
+/// Which of Wasmtime's compilers makes the machine code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compiler {
+    /// The optimising one, Wasmtime's default.
+    Cranelift,
+    /// The baseline one: one pass, fast to compile, slower code.
+    Winch,
+}
+
+/// How the rest of an engine is set up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Setup {
+    /// The crate's defaults, untouched.
+    Default,
+    /// The pooling allocator, with its defaults.
+    #[cfg(feature = "compilers")]
+    Pooling,
+    /// The pooling allocator, tuned to make instances again and again.
+    #[cfg(feature = "compilers")]
+    PoolingKeepResident,
+    /// What a build of the crate without optional features can load.
+    Smallest,
+}
+
+/// Linear memory that [`Setup::PoolingKeepResident`] resets by copying, bytes: more than any
+/// workload's instance dirties, so that no reset falls back to madvise.
+pub const MEMORY_KEEP_RESIDENT_BYTES: usize = 16 << 20;
+/// Table space that [`Setup::PoolingKeepResident`] resets by copying, bytes.
+pub const TABLE_KEEP_RESIDENT_BYTES: usize = 1 << 20;
+
+/// The configuration that compiles and loads artefacts of this compiler and setup.
+pub fn configuration(compiler: Compiler, setup: Setup) -> Config {
+    let mut config = Config::new();
+    choose(&mut config, compiler);
+    match setup {
+        Setup::Default => {}
+        #[cfg(feature = "compilers")]
+        Setup::Pooling => {
+            config.allocation_strategy(wasmtime::PoolingAllocationConfig::new());
+        }
+        #[cfg(feature = "compilers")]
+        Setup::PoolingKeepResident => {
+            let mut pool = wasmtime::PoolingAllocationConfig::new();
+            pool.linear_memory_keep_resident(MEMORY_KEEP_RESIDENT_BYTES)
+                .table_keep_resident(TABLE_KEEP_RESIDENT_BYTES)
+                .pagemap_scan(wasmtime::Enabled::Auto);
+            config.allocation_strategy(pool).concurrency_support(false);
+        }
+        Setup::Smallest => {
+            config.gc_support(false).concurrency_support(false);
+            #[cfg(feature = "compilers")]
+            config
+                .wasm_exceptions(false)
+                .wasm_threads(false)
+                .generate_address_map(false);
+        }
+    }
+    config
+}
+
+#[cfg(feature = "compilers")]
+fn choose(config: &mut Config, compiler: Compiler) {
+    config.strategy(match compiler {
+        Compiler::Cranelift => wasmtime::Strategy::Cranelift,
+        Compiler::Winch => wasmtime::Strategy::Winch,
+    });
+}
+
+/// Without the compilers, only what Cranelift made can be loaded, and that needs no saying.
+#[cfg(not(feature = "compilers"))]
+fn choose(_: &mut Config, _: Compiler) {}
+
+/// A builder with what every guest gets: these arguments, an empty environment, and the
+/// directory, if any, preopened as `.` for reading. Blocking calls run on the guest's thread, as
+/// `wasmtime run` has them.
+///
+/// # Errors
+///
+/// When the directory cannot be opened.
+pub fn guest(
+    args: &[impl AsRef<str>],
+    directory: Option<&std::path::Path>,
+) -> Result<WasiCtxBuilder> {
+    let mut builder = WasiCtxBuilder::new();
+    builder.args(args).allow_blocking_current_thread(true);
+    if let Some(directory) = directory {
+        builder.preopened_dir(directory, ".", FsPerms::ReadOnly)?;
+    }
+    Ok(builder)
+}
+
+/// The exit code of a `_start` that returned or ended by `proc_exit`.
+///
+/// # Errors
+///
+/// Gives the error back if it is a trap or anything else that is no exit.
+pub fn exit_code(ended: Result<()>) -> Result<i32, Error> {
+    match ended {
+        Ok(()) => Ok(0),
+        Err(error) => match error.downcast_ref::<I32Exit>() {
+            Some(exit) => Ok(exit.0),
+            None => Err(error),
+        },
+    }
+}
+
+/// The import linker of every engine: preview 1, nothing else.
+///
+/// # Errors
+///
+/// When Wasmtime refuses a definition, which would be a bug.
+pub fn linker(engine: &wasmtime::Engine) -> Result<wasmtime::Linker<WasiP1Ctx>> {
+    let mut linker = wasmtime::Linker::new(engine);
+    wasmtime_wasi::p1::add_to_linker_sync(&mut linker, |context| context)?;
+    Ok(linker)
+}

@@ -1,0 +1,96 @@
+//! One process, one WASI command, on Wasmtime: the process that `bench` starts at L3 and above.
+//!
+//! `wasmtime-runner [--compile] [--winch] [--dir] FILE NAME [ARG..]`: FILE is an artefact, or
+//! with `--compile` a `.wasm`; `--dir` preopens the working directory. The guest has the
+//! process's stdio and its exit code; a trap ends the process with 134, as `wasmtime run` does.
+//! Built without its default feature it is the smallest Wasmtime process: no compiler, and the
+//! artefact is one of `Setup::Smallest`.
+
+use std::path::Path;
+
+use wasmtime::{Engine, Module, Result, Store};
+use wasmtime_runner::{Compiler, Setup, configuration, exit_code, guest, linker};
+
+/// What is to be run.
+struct Task {
+    compile: bool,
+    compiler: Compiler,
+    directory: Option<&'static Path>,
+    file: String,
+    args: Vec<String>,
+}
+
+fn main() {
+    let Some(task) = task() else {
+        eprintln!("usage: wasmtime-runner [--compile] [--winch] [--dir] FILE NAME [ARG..]");
+        std::process::exit(2);
+    };
+    let code = run(&task).unwrap_or_else(|error| {
+        eprintln!("running {}: {error:?}", task.file);
+        134
+    });
+    // Not by returning: the kernel takes an address space apart faster than destructors do.
+    std::process::exit(code)
+}
+
+fn task() -> Option<Task> {
+    let mut args = std::env::args().skip(1);
+    let mut task = Task {
+        compile: false,
+        compiler: Compiler::Cranelift,
+        directory: None,
+        file: String::new(),
+        args: Vec::new(),
+    };
+    loop {
+        let arg = args.next()?;
+        match arg.as_str() {
+            "--compile" => task.compile = true,
+            "--winch" => task.compiler = Compiler::Winch,
+            "--dir" => task.directory = Some(Path::new(".")),
+            _ => {
+                task.file = arg;
+                break;
+            }
+        }
+    }
+    task.args = args.collect();
+    (!task.args.is_empty()).then_some(task)
+}
+
+fn run(task: &Task) -> Result<i32> {
+    let setup = if cfg!(feature = "compilers") {
+        Setup::Default
+    } else {
+        Setup::Smallest
+    };
+    let engine = Engine::new(&configuration(task.compiler, setup))?;
+    let module = module(&engine, task)?;
+    let linker = linker(&engine)?;
+    let context = guest(&task.args, task.directory)?
+        .inherit_stdio()
+        .build_p1();
+    let mut store = Store::new(&engine, context);
+    let instance = linker.instantiate(&mut store, &module)?;
+    let start = instance.get_typed_func::<(), ()>(&mut store, "_start")?;
+    exit_code(start.call(&mut store, ()))
+}
+
+fn module(engine: &Engine, task: &Task) -> Result<Module> {
+    if task.compile {
+        return compile(engine, &task.file);
+    }
+    // SAFETY: the file is what `prepare` of the adapter wrote with this engine's own
+    // serialisation; nobody else writes to the pair's directory.
+    unsafe { Module::deserialize_file(engine, &task.file) }
+}
+
+#[cfg(feature = "compilers")]
+fn compile(engine: &Engine, file: &str) -> Result<Module> {
+    Module::from_file(engine, file)
+}
+
+#[cfg(not(feature = "compilers"))]
+fn compile(_: &Engine, file: &str) -> Result<Module> {
+    wasmtime::bail!("cannot compile {file}: this runner carries no compiler")
+}

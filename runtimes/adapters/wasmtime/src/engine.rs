@@ -1,0 +1,110 @@
+//! One configuration of Wasmtime as a [`timed::Engine`].
+
+use std::path::Path;
+
+use plimsoll_adapter::guest::Guest;
+use plimsoll_adapter::{Error, timed};
+use wasmtime::error::OutOfMemory;
+use wasmtime::{Engine, InstancePre, Linker, Module, Store, TypedFunc};
+use wasmtime_runner::{configuration, exit_code, guest, linker};
+use wasmtime_wasi::p1::WasiP1Ctx;
+use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
+
+use crate::targets::Configuration;
+
+/// Most that a guest may print, bytes; no workload comes near.
+const STDOUT_CAPACITY: usize = 64 << 20;
+
+/// An engine that is running, with its imports linked.
+pub(crate) struct Wasmtime {
+    engine: Engine,
+    linker: Linker<WasiP1Ctx>,
+}
+
+/// A guest in its store, ready for `_start`.
+pub(crate) struct Ready {
+    store: Store<WasiP1Ctx>,
+    start: TypedFunc<(), ()>,
+    stdout: MemoryOutputPipe,
+}
+
+impl Wasmtime {
+    pub(crate) fn new(target: &Configuration) -> Result<Self, Error> {
+        let engine = Engine::new(&configuration(target.compiler, target.setup))
+            .map_err(|error| failed("making the engine", &error))?;
+        let linker = linker(&engine).map_err(|error| failed("linking preview 1", &error))?;
+        Ok(Wasmtime { engine, linker })
+    }
+
+    /// The artefact of a `.wasm`.
+    pub(crate) fn serialise(&self, wasm: &[u8]) -> Result<Vec<u8>, Error> {
+        self.engine
+            .precompile_module(wasm)
+            .map_err(|error| failed("compiling the module ahead of time", &error))
+    }
+
+    fn link(&self, module: &Module) -> Result<InstancePre<WasiP1Ctx>, Error> {
+        self.linker
+            .instantiate_pre(module)
+            .map_err(|error| failed("linking the module", &error))
+    }
+}
+
+impl timed::Engine for Wasmtime {
+    type Module = InstancePre<WasiP1Ctx>;
+    type Instance = Ready;
+
+    fn compile(&self, wasm: &[u8]) -> Result<Self::Module, Error> {
+        let module = Module::from_binary(&self.engine, wasm)
+            .map_err(|error| failed("compiling the module", &error))?;
+        self.link(&module)
+    }
+
+    fn load(&self, artefact: &Path) -> Result<Self::Module, Error> {
+        // SAFETY: the file is what `prepare` wrote with this engine's own serialisation; nobody
+        // else writes to the pair's directory, and it is replaced by renaming only.
+        let module = unsafe { Module::deserialize_file(&self.engine, artefact) }
+            .map_err(|error| failed(&format!("loading {}", artefact.display()), &error))?;
+        self.link(&module)
+    }
+
+    fn instantiate(&self, module: &Self::Module, what: &Guest) -> Result<Ready, Error> {
+        let instantiated = || {
+            let stdout = MemoryOutputPipe::new(STDOUT_CAPACITY);
+            let context = guest(&what.args, what.directory.as_deref())?
+                .stdout(stdout.clone())
+                .build_p1();
+            let mut store = Store::new(&self.engine, context);
+            let instance = module.instantiate(&mut store)?;
+            let start = instance.get_typed_func(&mut store, "_start")?;
+            Ok(Ready {
+                store,
+                start,
+                stdout,
+            })
+        };
+        instantiated().map_err(|error| failed("instantiating the module", &error))
+    }
+
+    fn start(&self, instance: &mut Ready) -> Result<i32, Error> {
+        exit_code(instance.start.call(&mut instance.store, ()))
+            .map_err(|error| failed("running _start", &error))
+    }
+
+    fn finish(&self, instance: Ready) -> Vec<u8> {
+        let Ready { store, stdout, .. } = instance;
+        drop(store);
+        // The store held the only other handle. Were there one more, the output would come out
+        // empty and be refused, not silently right.
+        stdout.try_into_inner().map(Vec::from).unwrap_or_default()
+    }
+}
+
+fn failed(tried: &str, error: &wasmtime::Error) -> Error {
+    let message = format!("{tried}: {error:#}");
+    if error.is::<OutOfMemory>() {
+        Error::OutOfMemory(message)
+    } else {
+        Error::Failed(message)
+    }
+}

@@ -1,0 +1,230 @@
+//! Which configurations of Wasmtime are measured, and what the ledger says of each.
+//!
+//! Nothing is measured twice under two names: what lies inside an engine (L0, L1) is measured on
+//! the targets that load artefacts, compiling (L2) on the `+jit` targets, and a process from
+//! nothing on every target that has one of its own.
+
+use std::collections::BTreeMap;
+
+use plimsoll_adapter::record::Step;
+use wasmtime_runner::{Compiler, MEMORY_KEEP_RESIDENT_BYTES, Setup, TABLE_KEEP_RESIDENT_BYTES};
+
+/// The version of the wasmtime crate; Cargo.toml pins exactly this one, and a test holds them
+/// equal.
+pub(crate) const ENGINE_VERSION: &str = "48.0.8";
+
+/// One configuration: one target.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Configuration {
+    pub(crate) id: &'static str,
+    pub(crate) compiler: Compiler,
+    pub(crate) setup: Setup,
+    pub(crate) steps: &'static [Step],
+    pub(crate) process: Process,
+}
+
+/// What the target is as a process from nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Process {
+    /// Nothing: its configuration is one of a host that already runs.
+    None,
+    /// The runner loads an artefact.
+    Loads(Runner),
+    /// The runner compiles the `.wasm`.
+    Compiles(Runner),
+}
+
+/// Which build of the runner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Runner {
+    /// Default features of the crate and Winch, dynamically linked.
+    Default,
+    /// No optional features, statically linked, optimised as a whole.
+    Smallest,
+}
+
+impl Configuration {
+    /// Whether it runs artefacts that `prepare` leaves.
+    pub(crate) fn loads(&self) -> bool {
+        !matches!(self.process, Process::Compiles(_))
+    }
+}
+
+const WHOLE: &[Step] = &[Step::Instantiate, Step::Load, Step::Process, Step::Fresh];
+const IN_PROCESS: &[Step] = &[Step::Instantiate, Step::Load];
+const AT_START: &[Step] = &[Step::Compile, Step::Process, Step::Fresh];
+const PROCESS_ONLY: &[Step] = &[Step::Process, Step::Fresh];
+
+/// Every target, in the order of runtimes/targets.toml.
+pub(crate) const ALL: &[Configuration] = &[
+    Configuration {
+        id: "wasmtime/cranelift",
+        compiler: Compiler::Cranelift,
+        setup: Setup::Default,
+        steps: WHOLE,
+        process: Process::Loads(Runner::Default),
+    },
+    Configuration {
+        id: "wasmtime/cranelift+static",
+        compiler: Compiler::Cranelift,
+        setup: Setup::Smallest,
+        steps: PROCESS_ONLY,
+        process: Process::Loads(Runner::Smallest),
+    },
+    Configuration {
+        id: "wasmtime/cranelift+pooling",
+        compiler: Compiler::Cranelift,
+        setup: Setup::Pooling,
+        steps: IN_PROCESS,
+        process: Process::None,
+    },
+    Configuration {
+        id: "wasmtime/cranelift+pooling+keep-resident",
+        compiler: Compiler::Cranelift,
+        setup: Setup::PoolingKeepResident,
+        steps: IN_PROCESS,
+        process: Process::None,
+    },
+    Configuration {
+        id: "wasmtime/cranelift+jit",
+        compiler: Compiler::Cranelift,
+        setup: Setup::Default,
+        steps: AT_START,
+        process: Process::Compiles(Runner::Default),
+    },
+    Configuration {
+        id: "wasmtime/winch",
+        compiler: Compiler::Winch,
+        setup: Setup::Default,
+        steps: WHOLE,
+        process: Process::Loads(Runner::Default),
+    },
+    Configuration {
+        id: "wasmtime/winch+jit",
+        compiler: Compiler::Winch,
+        setup: Setup::Default,
+        steps: AT_START,
+        process: Process::Compiles(Runner::Default),
+    },
+];
+
+/// The fairness ledger of one target: every setting that a sceptical reader would ask about.
+pub(crate) fn ledger(configuration: &Configuration) -> BTreeMap<String, String> {
+    let mut ledger = BTreeMap::new();
+    let mut say = |name: &str, text: String| {
+        ledger.insert(name.to_owned(), text);
+    };
+    let winch = configuration.compiler == Compiler::Winch;
+    say(
+        "compiler",
+        if winch {
+            "winch, the baseline compiler"
+        } else {
+            "cranelift, optimising for speed (the crate's default)"
+        }
+        .to_owned(),
+    );
+    say(
+        "code",
+        if configuration.loads() {
+            "ahead of time: a serialised module, mapped by deserialize_file"
+        } else {
+            "compiled from the .wasm each time, on all cores; no compilation cache"
+        }
+        .to_owned(),
+    );
+    say(
+        "allocator",
+        match configuration.setup {
+            Setup::Default | Setup::Smallest => "on demand (the default)".to_owned(),
+            Setup::Pooling => {
+                "pooling, its defaults: 1000 slots, memory reset by madvise".to_owned()
+            }
+            Setup::PoolingKeepResident => format!(
+                "pooling, 1000 slots; memory reset by copying up to {} MiB (tables {} MiB) kept \
+                 resident, PAGEMAP_SCAN where the kernel has it",
+                MEMORY_KEEP_RESIDENT_BYTES >> 20,
+                TABLE_KEEP_RESIDENT_BYTES >> 20
+            ),
+        },
+    );
+    say(
+        "memory initialisation",
+        "copy-on-write image of the data segments (the default)".to_owned(),
+    );
+    say(
+        "memory protection",
+        "4 GiB reservation with guard pages, bounds by signal handler, stack limit checked (the \
+         defaults); no fuel, no epochs"
+            .to_owned(),
+    );
+    say(
+        "wasi",
+        "wasmtime-wasi preview 1, synchronous, blocking calls on the guest's thread as `wasmtime \
+         run` has them; input folder preopened read-only; imports linked before the clock starts \
+         (InstancePre) in L0, L1 and L2"
+            .to_owned(),
+    );
+    if configuration.setup == Setup::PoolingKeepResident {
+        say(
+            "departs from the defaults",
+            "concurrency_support off (component-model async), see allocator".to_owned(),
+        );
+    }
+    if configuration.steps.contains(&Step::Load) || configuration.steps.contains(&Step::Compile) {
+        say(
+            "guest stdout",
+            "collected by wasmtime-wasi's MemoryOutputPipe in L0 to L2".to_owned(),
+        );
+    }
+    match configuration.process {
+        Process::None => {}
+        Process::Loads(runner) | Process::Compiles(runner) => {
+            say("process", process(runner).to_owned());
+            say(
+                "guest stdout in the process",
+                "inherited; the process ends by exit(), without destructors".to_owned(),
+            );
+        }
+    }
+    ledger
+}
+
+fn process(runner: Runner) -> &'static str {
+    match runner {
+        Runner::Default => {
+            "a minimal host program on the crate's default features and winch, release profile, \
+             dynamically linked to glibc: what an embedder gets without asking for anything"
+        }
+        Runner::Smallest => {
+            "a minimal host program on wasmtime with no optional feature but those wasmtime-wasi \
+             needs (no compiler, gc, threads, profiling, cache, address map), statically linked, \
+             fat LTO, one codegen unit, panic=abort, stripped: the smallest process we could make"
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stated_version_is_the_locked_one() {
+        let lock = include_str!("../Cargo.lock");
+        let locked = format!("name = \"wasmtime\"\nversion = \"{ENGINE_VERSION}\"");
+        assert!(lock.contains(&locked), "Cargo.lock has another wasmtime");
+    }
+
+    #[test]
+    fn the_targets_are_those_of_the_table_in_its_order() {
+        let table = include_str!("../../../targets.toml");
+        let mut rest = table;
+        for configuration in ALL {
+            let row = format!("\"{}\",", configuration.id);
+            let at = rest
+                .find(&row)
+                .unwrap_or_else(|| panic!("{row} in its place"));
+            rest = &rest[at..];
+        }
+    }
+}
