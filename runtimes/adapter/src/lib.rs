@@ -12,6 +12,7 @@
 //! - [`serve`](mod@serve): stdin to [`Adapter`] to stdout, whatever the engine does in between
 //! - [`timed`]: the steps of an in-process engine, with the one set of clocks
 //! - [`guest`]: what a guest is given and what it leaves
+//! - [`native`]: the native binary of a workload, there and static
 //! - [`artefact`]: files that `prepare` leaves for `measure`
 //! - [`schema`]: the protocol as JSON Schema
 //! - [`conformance`]: does this adapter keep the protocol? For tests
@@ -20,6 +21,7 @@ pub mod artefact;
 pub mod conformance;
 mod error;
 pub mod guest;
+pub mod native;
 pub mod protocol;
 pub mod schema;
 pub mod serve;

@@ -3,7 +3,6 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
 use std::path::PathBuf;
 use std::process;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,7 +16,7 @@ use plimsoll_adapter::protocol::{
 };
 use plimsoll_adapter::record::run::TargetKind;
 use plimsoll_adapter::record::{Boundary, Metric, Nanoseconds, Step};
-use plimsoll_adapter::{Adapter, Error};
+use plimsoll_adapter::{Adapter, Error, native};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -266,6 +265,12 @@ impl Session {
                     value: Nanoseconds::from(elapsed).0,
                 });
             }
+            if ran.exit_code != 0 && !ran.stderr.is_empty() {
+                eprintln!(
+                    "the guest's stderr: {}",
+                    String::from_utf8_lossy(&ran.stderr)
+                );
+            }
             outputs.add(ran.exit_code, &ran.stdout);
         }
         Ok(Done {
@@ -330,28 +335,7 @@ impl Session {
                 return Ok(image.clone());
             }
         }
-        const BUILD: &str = "run scripts/build-workloads --native";
-        let Some(program) = &workload.native else {
-            return Err(Error::Unsupported(format!(
-                "{} has no native binary to put into an image: {BUILD}",
-                workload.id
-            )));
-        };
-        match fs::metadata(program) {
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(Error::Failed(format!(
-                    "{} is not there: {BUILD}",
-                    program.display()
-                )));
-            }
-            Err(error) => {
-                return Err(Error::failed(
-                    format!("looking at {}", program.display()),
-                    error,
-                ));
-            }
-        }
+        let program = native::require(workload)?;
         let name = self.next_name();
         let image = Image::write(workload, program, &self.owner, name, scratch)?;
         self.runtime.block_on(image.load(&engine.docker))?;

@@ -36,6 +36,8 @@ pub struct Ran {
     pub exit_code: i32,
     /// All of its standard output.
     pub stdout: Vec<u8>,
+    /// All of its standard error.
+    pub stderr: Vec<u8>,
 }
 
 /// What is run, and how.
@@ -59,6 +61,7 @@ struct Ended {
     exited: Instant,
     exit_code: i32,
     stdout: Vec<u8>,
+    stderr: Vec<u8>,
 }
 
 /// Runs one container from create to remove.
@@ -96,6 +99,7 @@ pub async fn run(
         exited,
         exit_code,
         stdout,
+        stderr,
     } = ended;
     Ok(Ran {
         create_requested,
@@ -105,6 +109,7 @@ pub async fn run(
         removed,
         exit_code,
         stdout,
+        stderr,
     })
 }
 
@@ -179,7 +184,8 @@ async fn start_to_end(
                     return Err(Failure::WaitMissed);
                 }
             }
-            _ = ending.wait_for(|ending| *ending) => return Err(Failure::Ending),
+            // Nobody left who could tell it to end is no reason to.
+            Ok(_) = ending.wait_for(|ending| *ending) => return Err(Failure::Ending),
             () = &mut deadline => {
                 return Err(Failure::Late { doing: "running the container", after: RUN });
             }
@@ -204,6 +210,7 @@ async fn start_to_end(
         exited,
         exit_code,
         stdout,
+        stderr,
     })
 }
 

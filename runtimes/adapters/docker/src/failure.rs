@@ -47,8 +47,9 @@ pub enum Failure {
     },
     /// The engine went away.
     #[error(
-        "{doing}: the Docker engine stopped answering: {source}; see that it runs \
-         (`scripts/docker-engine status`, `scripts/docker-engine start`)"
+        "{doing}: the Docker engine stopped answering: {}; see that it runs \
+         (`scripts/docker-engine status`, `scripts/docker-engine start`)",
+        with_causes(source)
     )]
     Lost {
         /// What was tried.
@@ -138,6 +139,22 @@ impl From<Failure> for Error {
             _ => Error::Failed(failure.to_string()),
         }
     }
+}
+
+/// An error with everything that caused it: the client library says only the last in itself.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let cause_text = cause.to_string();
+        // Some errors quote their cause already.
+        if !text.ends_with(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        next = cause.source();
+    }
+    text
 }
 
 fn said(stderr: &str) -> String {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::ErrorKind;
 
 use plimsoll_adapter::protocol::{
     Artefact, Availability, Done, Hello, Launch, Measure, PROTOCOL, Prepare, Prepared, Sample,
@@ -10,12 +9,7 @@ use plimsoll_adapter::protocol::{
 };
 use plimsoll_adapter::record::Step;
 use plimsoll_adapter::record::run::TargetKind;
-use plimsoll_adapter::{Adapter, Error};
-
-use crate::elf::{self, Linking};
-
-/// What builds the binaries that are measured here.
-const BUILD: &str = "scripts/build-workloads --native";
+use plimsoll_adapter::{Adapter, Error, native};
 
 /// Target `native`.
 pub(crate) struct Native;
@@ -38,43 +32,12 @@ impl Adapter for Native {
     }
 
     fn prepare(&mut self, request: &Prepare) -> Result<Prepared, Error> {
-        let id = &request.workload.id;
-        let Some(program) = &request.workload.native else {
-            return Err(Error::Unsupported(format!(
-                "{id} has no native binary: run {BUILD}"
-            )));
-        };
-        let metadata = fs::metadata(program).map_err(|error| match error.kind() {
-            ErrorKind::NotFound => {
-                Error::Failed(format!("{} is not there: run {BUILD}", program.display()))
-            }
-            _ => Error::failed(format!("looking at {}", program.display()), error),
-        })?;
-        match elf::linking(program) {
-            Ok(Linking::Static) => {}
-            Ok(Linking::Dynamic) => {
-                return Err(Error::Failed(format!(
-                    "{} is dynamically linked, and its loader's work would be measured with it: \
-                     build it again with {BUILD}",
-                    program.display()
-                )));
-            }
-            Ok(Linking::NotElf) => {
-                return Err(Error::Failed(format!(
-                    "{} is not a 64-bit ELF executable: build it again with {BUILD}",
-                    program.display()
-                )));
-            }
-            Err(error) => {
-                return Err(Error::failed(
-                    format!("reading {}", program.display()),
-                    error,
-                ));
-            }
-        }
+        let program = native::require(&request.workload)?;
+        let metadata = fs::metadata(program)
+            .map_err(|error| Error::failed(format!("looking at {}", program.display()), error))?;
         Ok(Prepared {
             launch: Some(Launch {
-                program: program.clone(),
+                program: program.to_owned(),
                 args: request.workload.args.clone(),
                 env: BTreeMap::new(),
                 // A workload without input still gets a folder of its own: this pair's.
@@ -83,7 +46,7 @@ impl Adapter for Native {
                     .input
                     .clone()
                     .unwrap_or_else(|| request.scratch.clone()),
-                artefact: program.clone(),
+                artefact: program.to_owned(),
             }),
             artefacts: vec![Artefact {
                 role: "binary".to_owned(),
@@ -123,59 +86,4 @@ fn configuration() -> BTreeMap<String, String> {
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .into()
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::{Path, PathBuf};
-
-    use plimsoll_adapter::protocol::Workload;
-
-    use super::*;
-
-    fn request(native: Option<&Path>) -> Prepare {
-        Prepare {
-            target: "native".into(),
-            workload: Workload {
-                id: "json".into(),
-                wasm: PathBuf::from("/nowhere/json.wasm"),
-                native: native.map(Path::to_owned),
-                args: vec!["document.json".to_owned()],
-                input: None,
-            },
-            scratch: PathBuf::from("/nowhere"),
-        }
-    }
-
-    #[test]
-    fn a_workload_without_a_native_binary_is_unsupported_and_says_what_builds_it() {
-        let Err(Error::Unsupported(reason)) = Native.prepare(&request(None)) else {
-            panic!("prepared a workload that has no native binary");
-        };
-        assert_eq!(
-            reason,
-            "json has no native binary: run scripts/build-workloads --native"
-        );
-    }
-
-    #[test]
-    fn a_binary_that_has_gone_fails_and_says_what_builds_it() {
-        let Err(Error::Failed(message)) =
-            Native.prepare(&request(Some(Path::new("/nowhere/json"))))
-        else {
-            panic!("prepared a binary that is not there");
-        };
-        assert!(message.contains("/nowhere/json"), "{message}");
-        assert!(message.contains(BUILD), "{message}");
-    }
-
-    #[test]
-    fn a_dynamic_binary_is_refused() {
-        let Err(Error::Failed(message)) =
-            Native.prepare(&request(Some(Path::new("/proc/self/exe"))))
-        else {
-            panic!("prepared a binary that needs a loader");
-        };
-        assert!(message.contains("dynamically linked"), "{message}");
-    }
 }

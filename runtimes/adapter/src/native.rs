@@ -1,13 +1,47 @@
-//! Is this file a static executable? A dynamic one would be measured with its loader's work, and
-//! would not start at all in an image that holds nothing else.
+//! The native binary of a workload: there, and a static executable.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
+
+use crate::Error;
+use crate::protocol::Workload;
+
+/// What builds the native binaries.
+const BUILD: &str = "scripts/build-workloads --native";
+
+/// The workload's native binary: there, and a static executable.
+///
+/// A dynamic one would be measured with its loader's work, and could not run at all in an image
+/// that holds nothing else.
+///
+/// # Errors
+///
+/// Unsupported where none was built; failed where it is gone, cannot be read or is not static.
+/// Each says what builds it.
+pub fn require(workload: &Workload) -> Result<&Path, Error> {
+    let Some(program) = workload.native.as_deref() else {
+        return Err(Error::Unsupported(format!(
+            "{} has no native binary: run {BUILD}",
+            workload.id
+        )));
+    };
+    let is_what = match linking(program) {
+        Ok(Linking::Static) => return Ok(program),
+        Ok(Linking::Dynamic) => "is dynamically linked and needs a loader".to_owned(),
+        Ok(Linking::NotElf) => "is not a 64-bit ELF executable".to_owned(),
+        Err(error) if error.kind() == ErrorKind::NotFound => "is not there".to_owned(),
+        Err(error) => format!("cannot be read: {error}"),
+    };
+    Err(Error::Failed(format!(
+        "{} {is_what}: run {BUILD}",
+        program.display()
+    )))
+}
 
 /// How an executable gets its libraries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Linking {
+enum Linking {
     /// It has none to load.
     Static,
     /// It names a loader that must run first (`PT_INTERP`).
@@ -28,7 +62,7 @@ const PT_INTERP: u32 = 3;
 /// # Errors
 ///
 /// When the file cannot be read.
-pub(crate) fn linking(path: &Path) -> io::Result<Linking> {
+fn linking(path: &Path) -> io::Result<Linking> {
     let mut file = File::open(path)?;
     let mut header = [0_u8; HEADER];
     if file.read_exact(&mut header).is_err() || header[..6] != *b"\x7fELF\x02\x01" {
@@ -60,6 +94,39 @@ fn short(bytes: &[u8], at: usize) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn workload(native: Option<&Path>) -> Workload {
+        Workload {
+            id: "json".into(),
+            wasm: "/nowhere/json.wasm".into(),
+            native: native.map(Path::to_owned),
+            args: Vec::new(),
+            input: None,
+        }
+    }
+
+    #[test]
+    fn a_workload_without_a_native_binary_is_unsupported_and_says_what_builds_it() {
+        assert_eq!(
+            require(&workload(None)),
+            Err(Error::Unsupported(
+                "json has no native binary: run scripts/build-workloads --native".to_owned()
+            ))
+        );
+    }
+
+    #[test]
+    fn a_binary_that_is_gone_or_dynamic_fails_and_says_what_builds_it() {
+        for (path, why) in [
+            ("/nowhere/json", "is not there"),
+            ("/proc/self/exe", "is dynamically linked and needs a loader"),
+        ] {
+            assert_eq!(
+                require(&workload(Some(Path::new(path)))),
+                Err(Error::Failed(format!("{path} {why}: run {BUILD}")))
+            );
+        }
+    }
 
     #[test]
     fn a_program_that_names_a_loader_is_dynamic() -> io::Result<()> {
