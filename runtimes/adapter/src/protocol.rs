@@ -55,7 +55,8 @@ pub struct Measure {
     pub step: Step,
     /// Most iterations to do; at least one is done.
     pub iterations: u32,
-    /// No further iteration is begun once this much time has passed.
+    /// No further iteration is begun once this much time has passed. A run of the guest that is
+    /// done only to verify a heavy one is not charged to it.
     pub budget: Nanoseconds,
 }
 

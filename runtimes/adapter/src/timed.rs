@@ -10,21 +10,24 @@
 //! | compile | reading the file, starting the guest, dropping the module | L2: [`Engine::compile`], [`Engine::instantiate`] | - |
 //!
 //! Every iteration is recorded, the first one too: warm-up is for analysis to look at. Samples
-//! are kept until the loop is over, so that sending them disturbs no iteration.
+//! are kept until the loop is over, so that sending them disturbs no iteration. The budget is for
+//! making instances: a heavy guest's one run is not charged to it, or nothing would be left.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use plimsoll_record::{Boundary, Metric, Nanoseconds, Step};
+use rustix::time::{ClockId, clock_gettime};
 
 use crate::guest::{Guest, Outputs};
 use crate::protocol::{Done, Measure, Sample};
 use crate::{Error, artefact};
 
-/// A guest whose fastest start so far took longer than this is heavy: a trial runs it once, to
+/// A guest whose first run takes more processor time than this is heavy: a trial runs it once, to
 /// verify it, and makes its other instances without running them. Otherwise a start of
 /// microseconds would be sampled only as often as a run of a second allows. Cycle time is given
-/// only where the guest was run.
+/// only where the guest was run. Processor time, because on a busy machine any guest can take
+/// long.
 pub const HEAVY_GUEST: Duration = Duration::from_millis(5);
 
 /// An engine in one configuration, in this process. Making one is outside every clock: it is a
@@ -155,24 +158,26 @@ impl<'t, E: Engine> Trial<'t, E> {
         // Two samples an iteration at most; made now, so that no iteration pays for its growth.
         let mut samples = Vec::with_capacity(self.iterations.min(100_000) as usize * 2);
         let mut outputs = Outputs::default();
-        let mut fastest_start = None;
+        let mut heavy = false;
+        let mut uncharged = Duration::ZERO;
         let begun = Instant::now();
         for iteration in 0..self.iterations {
-            if iteration > 0 && begun.elapsed() >= self.budget {
+            if iteration > 0 && begun.elapsed() - uncharged >= self.budget {
                 break;
             }
-            let runs_guest = fastest_start.is_none_or(|fastest| fastest <= HEAVY_GUEST);
 
             let requested = Instant::now();
             let module = module()?;
             let mut instance = self.engine.instantiate(module.get(), self.guest)?;
             let ready = Instant::now();
-            let ran = if runs_guest {
-                let exit_code = self.engine.start(&mut instance)?;
-                Some((exit_code, ready.elapsed()))
-            } else {
+            // The first iteration's cycle pays for looking at this clock, and no other's.
+            let busy = (iteration == 0).then(processor_time);
+            let ran = if heavy {
                 None
+            } else {
+                Some(self.engine.start(&mut instance)?)
             };
+            let ended = Instant::now();
             let stdout = self.engine.finish(instance);
             let gone = Instant::now();
 
@@ -185,22 +190,32 @@ impl<'t, E: Engine> Trial<'t, E> {
                 });
             };
             sample(Metric::WallTime, ready - requested);
-            if let Some((exit_code, start)) = ran {
+            if let Some(exit_code) = ran {
                 if boundary == Boundary::L0 {
                     sample(Metric::CycleTime, gone - requested);
                 }
-                fastest_start = Some(fastest_start.unwrap_or(start).min(start));
                 outputs.add(exit_code, &stdout);
+                if busy.is_some_and(|before| processor_time() - before > HEAVY_GUEST) {
+                    heavy = true;
+                    uncharged = ended - ready;
+                }
             }
         }
         Ok(Taken { samples, outputs })
     }
 }
 
+/// Processor time of this thread so far; every engine runs its guest on the caller's.
+fn processor_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
     use std::fs;
+    use std::hint::spin_loop;
     use std::thread::sleep;
 
     use plimsoll_record::{TargetId, WorkloadId};
@@ -208,10 +223,19 @@ mod tests {
     use super::*;
     use crate::protocol::Workload;
 
+    /// What its guest spends its time on.
+    #[derive(Default)]
+    enum Spends {
+        #[default]
+        Nothing,
+        Processor(Duration),
+        Waiting(Duration),
+    }
+
     /// Runs a guest that does nothing but take its time, and counts what is asked of it.
     #[derive(Default)]
     struct Sleeper {
-        start_takes: Duration,
+        spends: Spends,
         loaded: Cell<u32>,
         started: Cell<u32>,
         made: Cell<u32>,
@@ -235,7 +259,16 @@ mod tests {
         }
         fn start(&self, (): &mut ()) -> Result<i32, Error> {
             self.started.set(self.started.get() + 1);
-            sleep(self.start_takes);
+            match self.spends {
+                Spends::Nothing => {}
+                Spends::Waiting(time) => sleep(time),
+                Spends::Processor(time) => {
+                    let before = processor_time();
+                    while processor_time() - before < time {
+                        spin_loop();
+                    }
+                }
+            }
             Ok(0)
         }
         fn finish(&self, (): ()) -> Vec<u8> {
@@ -289,7 +322,7 @@ mod tests {
     #[test]
     fn a_heavy_guest_is_run_once_and_gives_cycle_time_only_then() {
         let engine = Sleeper {
-            start_takes: HEAVY_GUEST * 2,
+            spends: Spends::Processor(HEAVY_GUEST * 2),
             ..Sleeper::default()
         };
         let (done, samples) = measured(&engine, Step::Instantiate, 5, AMPLE);
@@ -301,6 +334,28 @@ mod tests {
             .map(|s| s.iteration)
             .collect();
         assert_eq!(cycles, [0]);
+    }
+
+    #[test]
+    fn a_guest_that_merely_waits_for_a_processor_is_not_taken_for_a_heavy_one() {
+        let engine = Sleeper {
+            spends: Spends::Waiting(HEAVY_GUEST * 2),
+            ..Sleeper::default()
+        };
+        measured(&engine, Step::Instantiate, 3, AMPLE)
+            .0
+            .expect("measured");
+        assert_eq!(engine.started.get(), 3);
+    }
+
+    #[test]
+    fn the_run_of_a_heavy_guest_is_not_charged_to_the_budget() {
+        let engine = Sleeper {
+            spends: Spends::Processor(Duration::from_millis(600)),
+            ..Sleeper::default()
+        };
+        let (_, samples) = measured(&engine, Step::Load, 2, Duration::from_millis(500));
+        assert_eq!(samples.len(), 2);
     }
 
     #[test]
