@@ -15,7 +15,7 @@ pub enum Exit {
     Usage,
     /// 3: something could not be measured.
     Incomplete,
-    /// 130: interrupted by Ctrl-C or SIGTERM; what was measured is recorded.
+    /// Also 3: interrupted by Ctrl-C or SIGTERM; what was measured is recorded.
     Interrupted,
 }
 
@@ -26,8 +26,7 @@ impl Exit {
             Exit::Held => 0,
             Exit::Regression => 1,
             Exit::Usage => 2,
-            Exit::Incomplete => 3,
-            Exit::Interrupted => 130,
+            Exit::Incomplete | Exit::Interrupted => 3,
         }
     }
 }

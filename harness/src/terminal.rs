@@ -6,7 +6,7 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 use plimsoll_analysis::{Comparison, Report, Row, Status, Verdict};
 use plimsoll_record::run::{LeftOut, PreflightNote, Severity};
-use plimsoll_record::{Boundary, Metric, Recorded, TargetId, WorkloadId};
+use plimsoll_record::{Boundary, Metric, Recorded, TargetId};
 
 use crate::format;
 
@@ -40,7 +40,7 @@ pub fn ladder(recorded: &Recorded, report: &Report) -> String {
         }
         let heading = styled(BOLD, workload.workload.as_str());
         let _ = writeln!(text, "\n{heading}: {}", workload.title);
-        table(&mut text, recorded, &workload.workload, &rows);
+        table(&mut text, recorded, &rows);
     }
     if !text.is_empty() {
         legend(&mut text, report);
@@ -48,7 +48,10 @@ pub fn ladder(recorded: &Recorded, report: &Report) -> String {
     text
 }
 
-fn table(text: &mut String, recorded: &Recorded, workload: &WorkloadId, rows: &[&Row]) {
+/// Longest target name beside which seven boundaries of seven columns fit into 80.
+const NAME_WIDTH: usize = 31;
+
+fn table(text: &mut String, recorded: &Recorded, rows: &[&Row]) {
     let targets: Vec<&TargetId> = recorded
         .run
         .targets
@@ -59,6 +62,7 @@ fn table(text: &mut String, recorded: &Recorded, workload: &WorkloadId, rows: &[
     let name_width = targets
         .iter()
         .map(|target| target.as_str().chars().count())
+        .filter(|&width| width <= NAME_WIDTH)
         .max()
         .unwrap_or(0);
     let _ = write!(text, "{:name_width$}", "");
@@ -67,16 +71,19 @@ fn table(text: &mut String, recorded: &Recorded, workload: &WorkloadId, rows: &[
     }
     text.push('\n');
     for target in targets {
-        let _ = write!(text, "{target:name_width$}");
+        if target.as_str().chars().count() > name_width {
+            let _ = write!(text, "{target}\n{:name_width$}", "");
+        } else {
+            let _ = write!(text, "{target:name_width$}");
+        }
         for &boundary in Boundary::ALL {
             let row = rows
                 .iter()
                 .find(|row| row.target == *target && row.boundary == boundary);
             text.push_str(&cell(row.copied()));
         }
-        let _ = writeln!(text);
+        text.push('\n');
     }
-    let _ = workload;
 }
 
 /// One median, right-aligned in seven columns; dimmed if its interval is wide.

@@ -1,0 +1,7 @@
+//! `bench` against adapters and programs that misbehave in every way we could think of, in
+//! checkouts made for the test: no engine, no network, no container.
+
+mod checkout;
+mod commands;
+mod faults;
+mod processes;
