@@ -6,10 +6,24 @@
 //!
 //! # Layout
 //!
+//! - [`facts`]: what a run says, worked out once for every kind of report
+//! - [`headline`]: the sentences and rankings of the summary
+//! - [`page`]: the HTML report
+//! - [`picture`]: its pictures, drawn by plotters
+//! - [`markdown`]: the report as Markdown
 //! - [`data`]: JSON and CSV, for programs
 //! - [`quantity`]: how a duration, a size, a ratio is written
+//! - [`shell`]: how a command line is written
 
-pub mod data;
+mod data;
+mod facts;
+mod headline;
+mod markdown;
+mod page;
+mod picture;
 pub mod quantity;
+mod shell;
 
 pub use data::{csv, json};
+pub use markdown::markdown;
+pub use page::html;

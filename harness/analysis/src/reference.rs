@@ -1,10 +1,8 @@
 //! How many times as long one series takes as another of the same run.
 
-use plimsoll_record::{Recorded, TargetId};
-
 use crate::series::{Series, SeriesKey};
 use crate::statistics::bootstrap::{Pair, paired_ratio_interval};
-use crate::statistics::{Interval, generator};
+use crate::statistics::{Interval, Shift, generator};
 
 /// One series held against another.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,13 +15,9 @@ pub struct Ratio {
     pub ratio: f64,
     /// 95 % interval of `ratio`, resampled over the blocks of the plan that hold both.
     pub ci95: Option<Interval>,
-}
-
-impl Ratio {
-    /// Whether the interval lies wholly on one side of 1.
-    pub fn shows_a_difference(&self) -> bool {
-        self.ci95.is_some_and(|ci| ci.low > 1.0 || ci.high < 1.0)
-    }
+    /// p-value of "they take the same time", for correction over all ratios of a table; absent
+    /// where there are too few trials to test.
+    pub p_value: Option<f64>,
 }
 
 /// Holds `of` against `to`; `None` if either has no verified trial or the reference takes no
@@ -54,22 +48,7 @@ pub fn ratio(of: &Series, to: &Series, seed: u64) -> Option<Ratio> {
         to: to.key.clone(),
         ratio: of.median()? / bottom,
         ci95: paired_ratio_interval(&pairs, &mut generator(seed, &purpose)),
+        p_value: Shift::between(&to.trial_medians(), &of.trial_medians())
+            .map(|shift| shift.p_value(0.0)),
     })
-}
-
-/// Every series of a run held against the series of `reference` with the same workload, boundary
-/// and metric. Series that the reference has no counterpart of are left out, and so is the
-/// reference itself.
-pub fn ratios_to(recorded: &Recorded, all: &[Series], reference: &TargetId) -> Vec<Ratio> {
-    all.iter()
-        .filter(|series| series.key.target != *reference)
-        .filter_map(|series| {
-            let to = SeriesKey {
-                target: reference.clone(),
-                ..series.key.clone()
-            };
-            let to = all.iter().find(|other| other.key == to)?;
-            ratio(series, to, recorded.run.seed)
-        })
-        .collect()
 }

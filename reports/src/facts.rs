@@ -1,0 +1,229 @@
+//! What a run says, worked out once: every report is written from these facts.
+
+use std::collections::BTreeMap;
+
+use plimsoll_analysis::reference::{Ratio, ratio};
+use plimsoll_analysis::series::{Series, SeriesKey, series};
+use plimsoll_analysis::statistics::holm;
+use plimsoll_analysis::{LEVEL, Row, analyse};
+use plimsoll_record::run::{TargetKind, TargetRecord, WorkloadRecord};
+use plimsoll_record::{Boundary, Metric, Outcome, Recorded, TargetId, WorkloadId};
+
+/// A run with everything that was worked out of it.
+#[derive(Debug)]
+pub(crate) struct Facts<'a> {
+    pub(crate) recorded: &'a Recorded,
+    pub(crate) rows: Vec<Row>,
+    series: BTreeMap<SeriesKey, Series>,
+    against: BTreeMap<(SeriesKey, TargetId), Against>,
+}
+
+/// A ratio, and whether it shows a difference once corrected for all ratios of the report.
+#[derive(Debug, Clone)]
+pub(crate) struct Against {
+    pub(crate) ratio: Ratio,
+    pub(crate) difference: Difference,
+}
+
+/// Whether a difference is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Difference {
+    Shown,
+    NotShown,
+}
+
+/// How the trials of a run ended.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ended {
+    pub(crate) planned: u64,
+    pub(crate) verified: u64,
+    pub(crate) unsupported: u64,
+    pub(crate) failed: u64,
+    pub(crate) wrong_output: u64,
+    pub(crate) not_reached: u64,
+}
+
+impl<'a> Facts<'a> {
+    pub(crate) fn of(recorded: &'a Recorded) -> Self {
+        let series: BTreeMap<SeriesKey, Series> = series(recorded)
+            .into_iter()
+            .map(|series| (series.key.clone(), series))
+            .collect();
+        let mut facts = Self {
+            recorded,
+            rows: analyse(recorded).rows,
+            series,
+            against: BTreeMap::new(),
+        };
+        facts.hold_against_references();
+        facts
+    }
+
+    fn hold_against_references(&mut self) {
+        let references: Vec<TargetId> = [self.native(), self.container()]
+            .into_iter()
+            .flatten()
+            .map(|target| target.target.clone())
+            .collect();
+        let mut found = Vec::new();
+        for reference in &references {
+            for series in self.series.values() {
+                let to = SeriesKey {
+                    target: reference.clone(),
+                    ..series.key.clone()
+                };
+                let Some(to) = self.series.get(&to) else {
+                    continue;
+                };
+                if series.key.target != *reference {
+                    let held = ratio(series, to, self.recorded.run.seed);
+                    found.extend(held.map(|ratio| (reference.clone(), ratio)));
+                }
+            }
+        }
+        let tested: Vec<f64> = found.iter().filter_map(|(_, r)| r.p_value).collect();
+        let mut adjusted = holm(&tested).into_iter();
+        for (reference, ratio) in found {
+            let p = ratio.p_value.and_then(|_| adjusted.next());
+            let difference = difference(&ratio, p);
+            self.against
+                .insert((ratio.of.clone(), reference), Against { ratio, difference });
+        }
+    }
+
+    /// Targets in the order of the run's ledger.
+    pub(crate) fn targets(&self) -> &'a [TargetRecord] {
+        &self.recorded.run.targets
+    }
+
+    /// Workloads in the order of the run, the one that does least first: `hello` where it was
+    /// measured, since a cold start is what it is about.
+    pub(crate) fn workloads(&self) -> Vec<&'a WorkloadRecord> {
+        let mut workloads: Vec<_> = self.recorded.run.workloads.iter().collect();
+        workloads.sort_by_key(|w| w.workload.as_str() != "hello");
+        workloads.retain(|w| self.rows.iter().any(|row| row.workload == w.workload));
+        workloads
+    }
+
+    /// The first workload with a number in it.
+    pub(crate) fn lead(&self) -> Option<&'a WorkloadRecord> {
+        self.workloads().into_iter().find(|w| {
+            let mut rows = self.rows.iter();
+            rows.any(|row| row.workload == w.workload && row.median.is_some())
+        })
+    }
+
+    /// The native target: what everything is held against first.
+    pub(crate) fn native(&self) -> Option<&'a TargetRecord> {
+        self.first(TargetKind::Native)
+    }
+
+    /// The first container target of the ledger.
+    pub(crate) fn container(&self) -> Option<&'a TargetRecord> {
+        self.first(TargetKind::Container)
+    }
+
+    fn first(&self, kind: TargetKind) -> Option<&'a TargetRecord> {
+        self.targets().iter().find(|target| target.kind == kind)
+    }
+
+    pub(crate) fn kind(&self, target: &TargetId) -> TargetKind {
+        let mut targets = self.targets().iter();
+        let found = targets.find(|record| record.target == *target);
+        found.map_or(TargetKind::Wasm, |record| record.kind)
+    }
+
+    /// The wall time row at a boundary.
+    pub(crate) fn wall(
+        &self,
+        workload: &WorkloadId,
+        target: &TargetId,
+        boundary: Boundary,
+    ) -> Option<&Row> {
+        self.rows.iter().find(|row| {
+            row.metric == Metric::WallTime
+                && row.boundary == boundary
+                && row.target == *target
+                && row.workload == *workload
+        })
+    }
+
+    pub(crate) fn series(&self, key: &SeriesKey) -> Option<&Series> {
+        self.series.get(key).filter(|series| series.tally.ok > 0)
+    }
+
+    /// A row held against the same row of `reference`.
+    pub(crate) fn against(&self, row: &Row, reference: &TargetId) -> Option<&Against> {
+        self.against.get(&(key_of(row), reference.clone()))
+    }
+
+    /// Any two rows of the run held against each other.
+    pub(crate) fn ratio(&self, of: &Row, to: &Row) -> Option<Against> {
+        let (of, to) = (self.series(&key_of(of))?, self.series(&key_of(to))?);
+        let ratio = ratio(of, to, self.recorded.run.seed)?;
+        let difference = difference(&ratio, ratio.p_value);
+        Some(Against { ratio, difference })
+    }
+
+    /// The boundaries at which anything was measured by wall time in `workload`.
+    pub(crate) fn boundaries(&self, workload: &WorkloadId) -> Vec<Boundary> {
+        let has = |boundary: &Boundary| {
+            self.rows.iter().any(|row| {
+                row.workload == *workload
+                    && row.boundary == *boundary
+                    && row.metric == Metric::WallTime
+            })
+        };
+        Boundary::ALL.iter().copied().filter(has).collect()
+    }
+
+    /// How the trials ended.
+    pub(crate) fn ended(&self) -> Ended {
+        let mut ended = Ended::default();
+        for plan in &self.recorded.run.plan {
+            ended.planned += 1;
+            let trial = self.recorded.trials.get(&plan.index);
+            let count = match trial.map(|trial| &trial.outcome.outcome) {
+                None => &mut ended.not_reached,
+                Some(Outcome::Ok) => &mut ended.verified,
+                Some(Outcome::Unsupported { .. }) => &mut ended.unsupported,
+                Some(Outcome::Failed { .. }) => &mut ended.failed,
+                Some(Outcome::WrongOutput { .. }) => &mut ended.wrong_output,
+            };
+            *count += 1;
+        }
+        ended
+    }
+
+    /// Samples of verified trials.
+    pub(crate) fn samples(&self) -> u64 {
+        self.rows.iter().map(|row| u64::from(row.samples)).sum()
+    }
+
+    /// Whether a target is made by the people who made this harness: its adapter says so in the
+    /// ledger, as `made by: this project`.
+    pub(crate) fn is_ours(&self, target: &TargetId) -> bool {
+        let mut targets = self.targets().iter();
+        let found = targets.find(|record| record.target == *target);
+        let made_by = found.and_then(|record| record.configuration.get("made by"));
+        made_by.is_some_and(|by| by == "this project")
+    }
+}
+
+fn difference(ratio: &Ratio, p: Option<f64>) -> Difference {
+    let apart = ratio.ci95.is_some_and(|ci| ci.low > 1.0 || ci.high < 1.0);
+    if apart && p.is_some_and(|p| p < LEVEL) {
+        Difference::Shown
+    } else {
+        Difference::NotShown
+    }
+}
+
+fn key_of(row: &Row) -> SeriesKey {
+    SeriesKey {
+        workload: row.workload.clone(),
+        target: row.target.clone(),
+        boundary: row.boundary,
+        metric: row.metric,
+    }
+}

@@ -1,0 +1,152 @@
+//! The report as Markdown: what a pull request or a wiki page can show.
+
+use std::fmt::Write;
+
+use plimsoll_analysis::statistics::Interval;
+use plimsoll_analysis::{Row, Status};
+use plimsoll_record::{Boundary, Recorded};
+
+use crate::facts::Facts;
+use crate::headline;
+use crate::quantity;
+use crate::shell;
+
+/// The report of `runs` as Markdown: the summary, a table per workload, what was not measured, and
+/// the command that makes it again. Everything that comes from a run is escaped.
+pub fn markdown(runs: &[Recorded]) -> String {
+    let mut text = String::new();
+    if runs.is_empty() {
+        text.push_str("# No run to report\n");
+    }
+    for (n, recorded) in runs.iter().enumerate() {
+        if n > 0 {
+            text.push('\n');
+        }
+        run(&mut text, &Facts::of(recorded));
+    }
+    text
+}
+
+// Writing to a String cannot fail, so the results of write! are dropped throughout.
+fn run(text: &mut String, facts: &Facts<'_>) {
+    let run = &facts.recorded.run;
+    let machine = &run.environment;
+    let ended = facts.ended();
+    let _ = writeln!(text, "# Cold start: {}\n", inline(&run.id));
+    let _ = writeln!(
+        text,
+        "{} × {}, {}, {}, kernel {}. {} of {} measured and verified.\n",
+        machine.cpus,
+        inline(machine.cpu_model.trim()),
+        quantity::bytes(machine.memory_bytes),
+        inline(&machine.os),
+        inline(&machine.kernel),
+        quantity::grouped(ended.verified),
+        quantity::count(ended.planned, "trial"),
+    );
+    for sentence in headline::sentences(facts) {
+        let _ = writeln!(text, "- {}", inline(&sentence));
+    }
+    for workload in facts.workloads() {
+        let _ = writeln!(
+            text,
+            "\n## {}: {}\n",
+            inline(workload.workload.as_str()),
+            inline(&workload.title)
+        );
+        table(text, facts, &workload.workload);
+    }
+    let missing: Vec<&Row> = facts
+        .rows
+        .iter()
+        .filter(|r| r.status != Status::Ok)
+        .collect();
+    if !missing.is_empty() || !run.left_out.is_empty() {
+        text.push_str("\n## Not measured\n\n");
+    }
+    for left in &run.left_out {
+        let _ = write!(text, "- {}: {}", inline(&left.what), inline(&left.why));
+        if let Some(remedy) = &left.remedy {
+            let _ = write!(text, " (`{}`)", remedy.replace('`', "'"));
+        }
+        text.push('\n');
+    }
+    for row in missing {
+        let _ = writeln!(
+            text,
+            "- {} on {} at {}: {}",
+            inline(row.target.as_str()),
+            inline(row.workload.as_str()),
+            row.boundary,
+            inline(row.note.as_deref().unwrap_or("no reason was recorded"))
+        );
+    }
+    let _ = writeln!(
+        text,
+        "\nMedians with 95 % bootstrap intervals over trials. Boundaries: {}.\n\n```sh\n{}\n```",
+        Boundary::ALL
+            .iter()
+            .map(|boundary| format!("{boundary} {}", boundary.meaning()))
+            .collect::<Vec<_>>()
+            .join("; "),
+        shell::line(&run.command).replace("```", "'''"),
+    );
+}
+
+fn table(text: &mut String, facts: &Facts<'_>, workload: &plimsoll_record::WorkloadId) {
+    let boundaries = facts.boundaries(workload);
+    text.push_str("| target |");
+    for boundary in &boundaries {
+        let _ = write!(text, " {boundary} |");
+    }
+    text.push_str("\n|---|");
+    text.push_str(&"---:|".repeat(boundaries.len()));
+    text.push('\n');
+    for target in facts.targets() {
+        let rows: Vec<Option<&Row>> = boundaries
+            .iter()
+            .map(|&boundary| facts.wall(workload, &target.target, boundary))
+            .collect();
+        if rows.iter().all(Option::is_none) {
+            continue;
+        }
+        let _ = write!(text, "| {} |", inline(target.target.as_str()));
+        for row in rows {
+            let _ = write!(text, " {} |", row.map_or_else(|| "·".to_owned(), cell));
+        }
+        text.push('\n');
+    }
+}
+
+fn cell(row: &Row) -> String {
+    match (row.status, row.median) {
+        (Status::Ok, Some(median)) => {
+            let interval = row.ci95.map(|[low, high]| {
+                format!(" ({})", quantity::duration_interval(Interval { low, high }))
+            });
+            quantity::duration(median) + &interval.unwrap_or_default()
+        }
+        (Status::Ok, None) | (Status::Failed, _) => "failed".to_owned(),
+        (Status::Unsupported, _) => "unsupported".to_owned(),
+        (Status::WrongOutput, _) => "wrong output".to_owned(),
+    }
+}
+
+/// Text in one line that Markdown takes as it is.
+fn inline(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '#' | '~' => {
+                escaped.push('\\');
+                escaped.push(c);
+            }
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '&' => escaped.push_str("&amp;"),
+            c if c.is_control() => escaped.push(' '),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}

@@ -1,0 +1,132 @@
+//! The HTML report: one file, no request, no script.
+//!
+//! # Layout
+//!
+//! - [`summary`]: title, rankings and sentences: what a busy reader takes in within a screen
+//! - [`ladders`]: the cold-start ladder of every workload
+//! - [`tables`]: every number with its interval
+//! - [`spread`]: boxes, dots and cumulative shares
+//! - [`ledger`]: what was not measured, the machine, every target's configuration, the workloads
+//! - [`reading`]: the boundaries, the method, who made this
+
+mod ladders;
+mod ledger;
+mod reading;
+mod spread;
+mod summary;
+mod tables;
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use plimsoll_record::Recorded;
+
+use crate::facts::Facts;
+
+const STYLE: &str = include_str!("style.css");
+
+/// The report of `runs` as one self-contained HTML document.
+///
+/// It holds no script and makes no request: styles and pictures are inside. Everything that comes
+/// from a run is escaped.
+pub fn html(runs: &[Recorded]) -> String {
+    let facts: Vec<Facts<'_>> = runs.iter().map(Facts::of).collect();
+    let title = match facts.as_slice() {
+        [] => "Plimsoll: no run".to_owned(),
+        [only] => summary::title(only),
+        many => format!("Plimsoll: {} runs", many.len()),
+    };
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                meta name="generator" content={ "Plimsoll " (env!("CARGO_PKG_VERSION")) };
+                // An empty icon: without one a browser asks the server for it.
+                link rel="icon" href="data:,";
+                title { (title) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                a.skip href="#main" { "Skip to the report" }
+                (ladders::symbols())
+                main #main {
+                    @if facts.is_empty() {
+                        header { h1 { "No run to report" } }
+                        p { "Nothing was given. " code { "bench run --suite coldstart" } " makes a run." }
+                    }
+                    @for (n, facts) in facts.iter().enumerate() {
+                        (run(facts, &Place { number: n + 1, of: runs.len() }))
+                    }
+                    (reading::reading())
+                }
+                footer {
+                    p {
+                        "Made by Plimsoll " (env!("CARGO_PKG_VERSION")) " from raw samples. "
+                        "This file holds everything it shows and asks no server for anything."
+                    }
+                }
+            }
+        }
+    }
+    .into_string()
+}
+
+/// Which of the runs of a page this is: it keeps ids apart.
+struct Place {
+    number: usize,
+    of: usize,
+}
+
+impl Place {
+    /// An id that is this run's alone.
+    fn id(&self, name: &str) -> String {
+        match self.of {
+            1 => name.to_owned(),
+            _ => format!("run{}-{name}", self.number),
+        }
+    }
+}
+
+/// One section's place in a run's contents.
+struct Section {
+    id: &'static str,
+    title: &'static str,
+    body: Markup,
+}
+
+fn run(facts: &Facts<'_>, place: &Place) -> Markup {
+    let sections: Vec<Section> = [
+        ladders::section(facts, place),
+        tables::section(facts, place),
+        spread::section(facts, place),
+        ledger::not_measured(facts),
+        ledger::machine(facts),
+        ledger::fairness(facts),
+        ledger::workloads(facts),
+        ledger::again(facts),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    html! {
+        article aria-labelledby=(place.id("title")) {
+            (summary::summary(facts, place))
+            nav aria-label="Contents" {
+                ul {
+                    @for section in &sections {
+                        li { a href={ "#" (place.id(section.id)) } { (section.title) } }
+                    }
+                    li { a href="#reading" { "How to read this" } }
+                    li { a href="#bias" { "Who made this" } }
+                }
+            }
+            @for section in &sections {
+                section #(place.id(section.id)) aria-labelledby={ (place.id(section.id)) "-h" } {
+                    h2 #{ (place.id(section.id)) "-h" } { (section.title) }
+                    (section.body)
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! What was not measured, the machine, every target's configuration, the workloads.
+
+use maud::{Markup, html};
+use plimsoll_analysis::{Row, Status};
+use plimsoll_record::run::{Severity, TargetRecord, WorkloadRecord};
+
+use super::Section;
+use super::summary::kind_class;
+use super::tables::status;
+use crate::facts::Facts;
+use crate::quantity;
+use crate::shell;
+
+pub(super) fn not_measured(facts: &Facts<'_>) -> Option<Section> {
+    let missing: Vec<&Row> = facts
+        .rows
+        .iter()
+        .filter(|r| r.status != Status::Ok)
+        .collect();
+    let partly: Vec<&Row> = facts
+        .rows
+        .iter()
+        .filter(|row| {
+            row.status == Status::Ok
+                && row
+                    .note
+                    .as_ref()
+                    .is_some_and(|n| n.contains(" of ") && n.contains("trials"))
+        })
+        .collect();
+    let left_out = &facts.recorded.run.left_out;
+    let body = html! {
+        @if missing.is_empty() && partly.is_empty() && left_out.is_empty() {
+            p { "Everything that was planned was measured and verified, and nothing was left out." }
+        }
+        @if !left_out.is_empty() {
+            h3 { "Left out" }
+            ul.plain {
+                @for left in left_out {
+                    li {
+                        b { (left.what) } ": " (left.why)
+                        @if left.asked_for { " It had been asked for." }
+                        @if let Some(remedy) = &left.remedy { " To add it: " code { (remedy) } }
+                    }
+                }
+            }
+        }
+        @if !missing.is_empty() {
+            h3 { "No number" }
+            (incidents(&missing))
+        }
+        @if !partly.is_empty() {
+            h3 { "Measured, but not in every trial" }
+            (incidents(&partly))
+        }
+    };
+    Some(Section {
+        id: "not-measured",
+        title: "What was not measured",
+        body,
+    })
+}
+
+fn incidents(rows: &[&Row]) -> Markup {
+    html! {
+        div.scroll tabindex="0" role="region" aria-label="What happened" {
+            table {
+                thead { tr {
+                    th scope="col" { "workload" } th scope="col" { "target" } th scope="col" { "at" }
+                    th scope="col" { "status" } th scope="col" { "what happened" }
+                } }
+                tbody {
+                    @for row in rows {
+                        tr {
+                            td { (row.workload) }
+                            th scope="row" { (row.target) }
+                            td { (row.boundary) }
+                            td { (status(row.status)) }
+                            td.note { (row.note.as_deref().unwrap_or("no reason was recorded")) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+pub(super) fn machine(facts: &Facts<'_>) -> Option<Section> {
+    let run = &facts.recorded.run;
+    let machine = &run.environment;
+    let unknown = "not visible here";
+    let mut entries: Vec<(&str, String)> = vec![
+        (
+            "processor",
+            format!("{} × {}", machine.cpus, machine.cpu_model.trim()),
+        ),
+        ("memory", quantity::bytes(machine.memory_bytes)),
+        (
+            "virtual machine",
+            if machine.virtualised { "yes" } else { "no" }.to_owned(),
+        ),
+        ("system", machine.os.clone()),
+        ("kernel", machine.kernel.clone()),
+        ("cgroups", machine.cgroup.clone()),
+        (
+            "frequency governor",
+            machine
+                .governor
+                .clone()
+                .unwrap_or_else(|| unknown.to_owned()),
+        ),
+        (
+            "address space randomisation",
+            machine.aslr.clone().unwrap_or_else(|| unknown.to_owned()),
+        ),
+        (
+            "transparent huge pages",
+            machine
+                .transparent_hugepages
+                .clone()
+                .unwrap_or_else(|| unknown.to_owned()),
+        ),
+        ("bench", run.bench_version.clone()),
+        ("seed", run.seed.to_string()),
+    ];
+    entries.extend(
+        machine
+            .other
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.clone())),
+    );
+    let body = html! {
+        div.columns {
+            div {
+                h3 { "What it is" }
+                (pairs(&entries))
+            }
+            div {
+                h3 { "What was looked at before the first trial" }
+                @if run.preflight.is_empty() { p { "Nothing was recorded." } }
+                ul.preflight {
+                    @for note in &run.preflight {
+                        li.(severity(note.severity)) {
+                            span.mark { (severity_word(note.severity)) }
+                            span { b { (note.subject) } ": " (note.found) }
+                        }
+                    }
+                }
+            }
+        }
+    };
+    Some(Section {
+        id: "machine",
+        title: "The machine",
+        body,
+    })
+}
+
+fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Good => "good",
+        Severity::Note => "note",
+        Severity::Noisy => "noisy",
+    }
+}
+
+fn severity_word(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Good => "good",
+        Severity::Note => "note",
+        Severity::Noisy => "doubt",
+    }
+}
+
+fn pairs(entries: &[(&str, String)]) -> Markup {
+    html! {
+        dl {
+            @for (name, value) in entries {
+                div { dt { (name) } dd { (value) } }
+            }
+        }
+    }
+}
+
+pub(super) fn fairness(facts: &Facts<'_>) -> Option<Section> {
+    let targets = facts.targets();
+    if targets.is_empty() {
+        return None;
+    }
+    let body = html! {
+        p { "Every target exactly as it was configured, in its adapter's words." }
+        div.scroll tabindex="0" role="region" aria-label="Targets" {
+            table {
+                caption.unseen { "Targets and their versions" }
+                thead { tr { th scope="col" { "target" } th scope="col" { "kind" } th scope="col" { "engine" } th scope="col" { "version" } th scope="col" { "steps" } } }
+                tbody {
+                    @for target in targets {
+                        tr {
+                            th scope="row" { (target.target) }
+                            td { (kind_class(target.kind)) }
+                            td { (target.engine) }
+                            td { (target.engine_version) }
+                            td { (steps(target)) }
+                        }
+                    }
+                }
+            }
+        }
+        @for target in targets {
+            details {
+                summary { b { (target.target) } " " (quantity::count(target.configuration.len() as u64, "setting")) }
+                @let entries = settings(target);
+                (pairs(&entries))
+            }
+        }
+    };
+    Some(Section {
+        id: "fairness",
+        title: "The fairness ledger",
+        body,
+    })
+}
+
+fn steps(target: &TargetRecord) -> String {
+    let names: Vec<&str> = target.steps.iter().map(|step| step.name()).collect();
+    names.join(", ")
+}
+
+fn settings(target: &TargetRecord) -> Vec<(&str, String)> {
+    let mut entries = vec![("adapter", target.adapter.clone())];
+    let configuration = target.configuration.iter();
+    entries.extend(configuration.map(|(name, value)| (name.as_str(), value.clone())));
+    entries
+}
+
+pub(super) fn workloads(facts: &Facts<'_>) -> Option<Section> {
+    let run = &facts.recorded.run;
+    if run.workloads.is_empty() {
+        return None;
+    }
+    let body = html! {
+        p { "One source each, built once for every target; the output of every trial is checked against the expected one." }
+        @for workload in &run.workloads {
+            details {
+                summary {
+                    b { (workload.workload) } " " (workload.title) ", "
+                    (workload.language) ", .wasm " (quantity::bytes(workload.wasm_bytes))
+                }
+                (pairs(&hashes(workload)))
+                @let made: Vec<_> = run.artefacts.iter().filter(|a| a.workload == workload.workload).collect();
+                @if !made.is_empty() {
+                    div.scroll tabindex="0" role="region" aria-label={ "Artefacts of " (workload.workload) } {
+                        table {
+                            caption { "Made of it before the first trial" }
+                            thead { tr { th scope="col" { "target" } th scope="col" { "what" } th.n scope="col" { "size" } } }
+                            tbody {
+                                @for artefact in made {
+                                    tr { th scope="row" { (artefact.target) } td { (artefact.role) } td.n { (quantity::bytes(artefact.bytes)) } }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    };
+    Some(Section {
+        id: "workloads",
+        title: "The workloads",
+        body,
+    })
+}
+
+fn hashes(workload: &WorkloadRecord) -> Vec<(&'static str, String)> {
+    let none = || "none was built".to_owned();
+    vec![
+        ("source sha256", workload.source_sha256.clone()),
+        (".wasm sha256", workload.wasm_sha256.clone()),
+        (".wasm toolchain", workload.wasm_toolchain.clone()),
+        (
+            "native toolchain",
+            workload.native_toolchain.clone().unwrap_or_else(none),
+        ),
+        (
+            "native sha256",
+            workload.native_sha256.clone().unwrap_or_else(none),
+        ),
+        ("expected output sha256", workload.expected_sha256.clone()),
+    ]
+}
+
+pub(super) fn again(facts: &Facts<'_>) -> Option<Section> {
+    let run = &facts.recorded.run;
+    let body = html! {
+        p { "The same trials in the same order:" }
+        pre tabindex="0" { code { (shell::line(&run.command)) } }
+        p {
+            "Times differ from run to run; whether two runs differ by more than chance is what "
+            code { "bench compare" } " tells. This report again, from the raw samples:"
+        }
+        pre tabindex="0" { code { "bench report " (shell::word(&facts.recorded.directory.file_name().map_or_else(|| run.id.clone(), |n| format!("results/{}", n.to_string_lossy())))) " --html" } }
+    };
+    Some(Section {
+        id: "again",
+        title: "Run it again",
+        body,
+    })
+}

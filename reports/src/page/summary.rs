@@ -1,0 +1,208 @@
+//! Title, rankings and sentences: what a busy reader takes in within a screen.
+
+use maud::{Markup, html};
+use plimsoll_analysis::statistics::Interval;
+use plimsoll_record::WorkloadId;
+use plimsoll_record::run::{Severity, TargetKind};
+use time::macros::format_description;
+
+use super::Place;
+use crate::facts::{Against, Difference, Ended, Facts};
+use crate::headline::{self, Ranking};
+use crate::quantity;
+
+/// The report's title.
+pub(crate) fn title(facts: &Facts<'_>) -> String {
+    format!("Cold start, measured: {}", facts.recorded.run.id)
+}
+
+pub(super) fn summary(facts: &Facts<'_>, place: &Place) -> Markup {
+    let run = &facts.recorded.run;
+    let machine = &run.environment;
+    let day = run.started.format(format_description!(
+        "[day padding:none] [month repr:long] [year], [hour]:[minute] UTC"
+    ));
+    let tested: Vec<&str> = facts
+        .workloads()
+        .iter()
+        .map(|w| w.workload.as_str())
+        .collect();
+    html! {
+        header {
+            p.brand { "Plimsoll" span { " what server-side WebAssembly costs beside containers and native code" } }
+            h1 #(place.id("title")) { "How long until it runs?" }
+            p.lede {
+                "Cold start of " strong { (quantity::count(measured_targets(facts), "target")) }
+                " on " strong { (quantity::count(tested.len() as u64, "workload")) } ", "
+                (machine.cpus) " × " (machine.cpu_model.trim())
+                @if machine.virtualised { " (virtual machine)" }
+                ", " (quantity::bytes(machine.memory_bytes)) ", " (machine.os) ". "
+                @if let Ok(day) = &day { (day) ". " }
+                @if run.quick { "A quick run: the smallest honest one. " }
+            }
+            (state(facts))
+        }
+        @if let Some(lead) = facts.lead() {
+            section.glance aria-label="At a glance" {
+                (card(
+                    "Platform already running",
+                    "Wasm: artefact file to ready instance in a running host (L1). Container: start in a running daemon to first output (L3).",
+                    &headline::running(facts, &lead.workload),
+                    &lead.workload,
+                ))
+                (card(
+                    "From nothing",
+                    "Process or container, from its start to the first byte of output (L3).",
+                    &headline::from_nothing(facts, &lead.workload),
+                    &lead.workload,
+                ))
+                div.words {
+                    h2 { "In words" }
+                    ul {
+                        @for sentence in headline::sentences(facts) { li { (sentence) } }
+                        li.bias {
+                            "This project also makes one of the engines it can measure; "
+                            a href="#bias" { "what is done about that" } "."
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn measured_targets(facts: &Facts<'_>) -> u64 {
+    let measured = facts.targets().iter().filter(|target| {
+        let mut rows = facts.rows.iter();
+        rows.any(|row| row.target == target.target && row.median.is_some())
+    });
+    measured.count() as u64
+}
+
+/// What of the plan was measured, in one line, with everything that should make a reader pause.
+fn state(facts: &Facts<'_>) -> Markup {
+    let ended = facts.ended();
+    let left_out = facts.recorded.run.left_out.len() as u64;
+    let notes = facts.recorded.run.preflight.iter();
+    let noisy = notes
+        .filter(|note| note.severity == Severity::Noisy)
+        .count() as u64;
+    html! {
+        ul.state {
+            @if ended.verified == ended.planned && ended.planned > 0 {
+                li.good { "All " (quantity::count(ended.planned, "trial")) " measured, every output verified" }
+            } @else {
+                li.warn { (quantity::grouped(ended.verified)) " of " (quantity::count(ended.planned, "trial")) " measured and verified" (lost(&ended)) }
+            }
+            li { (quantity::count(facts.samples(), "sample")) }
+            @if noisy > 0 { li.warn { (quantity::count(noisy, "reason")) " to doubt small differences" } }
+            @if left_out > 0 { li.warn { (quantity::grouped(left_out)) " left out" } }
+            @if facts.recorded.unreadable_lines > 0 {
+                li.warn { (quantity::count(facts.recorded.unreadable_lines as u64, "line")) " of the record could not be read" }
+            }
+        }
+    }
+}
+
+fn lost(ended: &Ended) -> String {
+    let parts: Vec<String> = [
+        (ended.failed, "failed"),
+        (ended.wrong_output, "gave a wrong output"),
+        (ended.unsupported, "unsupported"),
+        (ended.not_reached, "not reached"),
+    ]
+    .iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, what)| format!("{} {what}", quantity::grouped(*count)))
+    .collect();
+    match parts.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", parts.join(", ")),
+    }
+}
+
+fn card(title: &str, meaning: &str, ranking: &Ranking<'_>, workload: &WorkloadId) -> Markup {
+    let most = ranking
+        .standings
+        .last()
+        .and_then(|s| s.row.median)
+        .unwrap_or(1.0);
+    let least = ranking
+        .standings
+        .first()
+        .and_then(|s| s.row.median)
+        .unwrap_or(1.0);
+    html! {
+        div.card {
+            h2 { (title) }
+            p.meaning { (meaning) }
+            @if ranking.standings.is_empty() {
+                p { "Nothing in this run was measured there." }
+            } @else {
+                table {
+                    caption.unseen { (title) ", workload " (workload) }
+                    thead { tr {
+                        th scope="col" { (workload) }
+                        th.n scope="col" { "median" }
+                        th.n scope="col" {
+                            @if let Some(reference) = ranking.reference { "of " (reference.target) }
+                        }
+                    } }
+                    tbody {
+                        @for standing in &ranking.standings {
+                            tr {
+                                th scope="row" {
+                                    (standing.row.target)
+                                    span.bar.(kind_class(standing.kind)) style={ "--w:" (share(standing.row.median, least, most)) "%" } {}
+                                }
+                                td.n { (standing.row.median.map(quantity::duration).unwrap_or_default()) }
+                                td.n {
+                                    @match &standing.against {
+                                        Some(against) => (times(against)),
+                                        None => span.dim { @if ranking.reference.is_some() { "1" } @else { "" } },
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Length of a bar on a logarithmic scale that leaves the shortest one visible.
+fn share(median: Option<f64>, least: f64, most: f64) -> u32 {
+    let decades = (most / least).ln().max(1e-9);
+    let share = median.map_or(0.0, |m| (m / least).ln() / decades);
+    (8.0 + 92.0 * share).round() as u32
+}
+
+pub(super) fn kind_class(kind: TargetKind) -> &'static str {
+    match kind {
+        TargetKind::Native => "native",
+        TargetKind::Wasm => "wasm",
+        TargetKind::Container => "container",
+    }
+}
+
+/// A ratio for a cell, dimmed where it shows nothing.
+pub(super) fn times(against: &Against) -> Markup {
+    let interval = against.ratio.ci95;
+    html! {
+        @match against.difference {
+            Difference::Shown => {
+                (quantity::ratio(against.ratio.ratio))
+                @if let Some(ci) = interval { span.ci { (range(ci)) } }
+            }
+            Difference::NotShown => {
+                span.dim { (quantity::ratio(against.ratio.ratio)) }
+                span.ci { @if let Some(ci) = interval { (range(ci)) } ", no difference shown" }
+            }
+        }
+    }
+}
+
+fn range(interval: Interval) -> String {
+    quantity::ratio_interval(interval)
+}

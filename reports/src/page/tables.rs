@@ -1,0 +1,179 @@
+//! Every number with its interval.
+
+use maud::{Markup, html};
+use plimsoll_analysis::statistics::Interval;
+use plimsoll_analysis::{Row, Status};
+use plimsoll_record::run::WorkloadRecord;
+use plimsoll_record::{Boundary, Metric, TargetId};
+
+use super::summary::times;
+use super::{Place, Section};
+use crate::facts::Facts;
+use crate::quantity;
+
+pub(super) fn section(facts: &Facts<'_>, place: &Place) -> Option<Section> {
+    let workloads = facts.workloads();
+    if workloads.is_empty() {
+        return None;
+    }
+    let lead = facts.lead().map(|lead| &lead.workload);
+    let body = html! {
+        p {
+            "Medians over trials of each trial's median, with 95 % bootstrap intervals. Ratios are taken within the run, at the same boundary; "
+            "they are dimmed where no difference is shown after correction for all of them. Tables scroll sideways where they must."
+        }
+        @for workload in &workloads {
+            h3 { (workload.workload) " " span.dim { (workload.title) } }
+            (matrix(facts, workload))
+            details open[Some(&workload.workload) == lead && workloads.len() == 1] {
+                summary { "Every row of " (workload.workload) ": intervals, ratios, counts" }
+                (rows(facts, workload, place))
+            }
+        }
+    };
+    Some(Section {
+        id: "numbers",
+        title: "The numbers",
+        body,
+    })
+}
+
+/// Target by boundary: medians alone, to be taken in at a glance.
+fn matrix(facts: &Facts<'_>, workload: &WorkloadRecord) -> Markup {
+    let boundaries = facts.boundaries(&workload.workload);
+    let targets: Vec<&TargetId> = facts
+        .targets()
+        .iter()
+        .map(|target| &target.target)
+        .filter(|target| {
+            let mut rows = facts.rows.iter();
+            rows.any(|row| row.target == **target && row.workload == workload.workload)
+        })
+        .collect();
+    html! {
+        div.scroll tabindex="0" role="region" aria-label={ "Medians of " (workload.workload) } {
+            table {
+                caption.unseen { "Median wall time of " (workload.workload) " by target and boundary" }
+                thead { tr {
+                    th scope="col" { "target" }
+                    @for boundary in &boundaries { th.n scope="col" title=(boundary.meaning()) { (boundary) } }
+                } }
+                tbody {
+                    @for target in targets {
+                        tr {
+                            th scope="row" { (target) }
+                            @for &boundary in &boundaries { (cell(facts, workload, target, boundary)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn cell(
+    facts: &Facts<'_>,
+    workload: &WorkloadRecord,
+    target: &TargetId,
+    boundary: Boundary,
+) -> Markup {
+    let row = facts.wall(&workload.workload, target, boundary);
+    html! {
+        @match row {
+            None => td.n.dim { span aria-hidden="true" { "·" } span.unseen { "does not apply" } },
+            Some(row) => td.n {
+                @match row.median {
+                    Some(median) => {
+                        (quantity::duration(median))
+                        @if let Some([low, high]) = row.ci95 {
+                            span.ci { (quantity::duration_interval(Interval { low, high })) }
+                        }
+                    }
+                    None => span.status { (status(row.status)) }
+                }
+            },
+        }
+    }
+}
+
+/// A status in words.
+pub(super) fn status(status: Status) -> &'static str {
+    match status {
+        Status::Ok => "ok",
+        Status::Unsupported => "unsupported",
+        Status::Failed => "failed",
+        Status::WrongOutput => "wrong output",
+    }
+}
+
+/// A metric in words.
+fn metric(metric: Metric) -> &'static str {
+    match metric {
+        Metric::WallTime => "wall",
+        Metric::CpuTime => "CPU",
+        Metric::CycleTime => "cycle",
+    }
+}
+
+fn rows(facts: &Facts<'_>, workload: &WorkloadRecord, place: &Place) -> Markup {
+    let references: Vec<&TargetId> = [facts.native(), facts.container()]
+        .into_iter()
+        .flatten()
+        .map(|target| &target.target)
+        .collect();
+    let rows: Vec<&Row> = facts
+        .rows
+        .iter()
+        .filter(|row| row.workload == workload.workload)
+        .collect();
+    let time = |value: Option<f64>| value.map(quantity::duration);
+    html! {
+        div.scroll tabindex="0" role="region" aria-label={ "Every row of " (workload.workload) ", " (place.id("rows")) } {
+            table.rows {
+                caption.unseen { "Every row of " (workload.workload) }
+                thead { tr {
+                    th scope="col" { "target" }
+                    th scope="col" { "at" }
+                    th scope="col" { "time" }
+                    th.n scope="col" { "median, 95 % interval" }
+                    @for reference in &references { th.n scope="col" { "of " (reference) } }
+                    th.n scope="col" { "p99" }
+                    th.n scope="col" { "min" }
+                    th.n scope="col" { "max" }
+                    th.n scope="col" { "trials" }
+                    th.n scope="col" { "samples" }
+                    th scope="col" { "note" }
+                } }
+                tbody {
+                    @for row in rows {
+                        tr {
+                            th scope="row" { (row.target) }
+                            td { (row.boundary) }
+                            td { (metric(row.metric)) }
+                            td.n {
+                                @match time(row.median) {
+                                    Some(median) => {
+                                        (median)
+                                        @if let Some([low, high]) = row.ci95 {
+                                            span.ci { (quantity::duration_interval(Interval { low, high })) }
+                                        }
+                                    }
+                                    None => span.status { (status(row.status)) }
+                                }
+                            }
+                            @for reference in &references {
+                                td.n { @if let Some(against) = facts.against(row, reference) { (times(against)) } }
+                            }
+                            td.n { (time(row.p99).unwrap_or_default()) }
+                            td.n { (time(row.min).unwrap_or_default()) }
+                            td.n { (time(row.max).unwrap_or_default()) }
+                            td.n { (quantity::grouped(row.trials.into())) }
+                            td.n { (quantity::grouped(row.samples.into())) }
+                            td.note { (row.note.as_deref().unwrap_or_default()) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! Pictures: plotters draws them as SVG, and what it draws is made fit for this report: colours
+//! become classes that the page's colour scheme fills in, text is left to the page's fonts, and
+//! every picture has a title and a description.
+//!
+//! # Layout
+//!
+//! - [`canvas`]: lines, dots, text on an SVG, each in a [`Pen`](canvas::Pen)
+//! - [`scale`]: the logarithmic time axis and its ticks
+//! - [`mark`]: the shapes that tell boundaries and targets apart without colour
+//! - [`ladder`]: one workload's boundaries on one time axis, a line a target
+//! - [`distribution`]: boxes and dots, a line a target
+//! - [`ecdf`]: cumulative shares, a curve a target
+
+pub(crate) mod canvas;
+pub(crate) mod distribution;
+pub(crate) mod ecdf;
+pub(crate) mod ladder;
+pub(crate) mod mark;
+pub(crate) mod scale;

@@ -1,0 +1,79 @@
+//! Cumulative shares: which share of the samples took no longer than a time, a curve a target.
+
+use plimsoll_analysis::statistics::Sorted;
+use plimsoll_record::{Boundary, WorkloadId};
+
+use super::canvas::{Anchor, Caption, Pen, Point, picture};
+use super::distribution::{Line, span};
+use super::mark;
+use super::scale::Scale;
+
+const WIDTH: i32 = 360;
+const TOP: i32 = 10;
+const BOTTOM: i32 = 210;
+const LEFT: i32 = 44;
+
+/// The picture as an `<svg>`.
+pub(crate) fn curves(
+    lines: &[Line<'_>],
+    workload: &WorkloadId,
+    boundary: Boundary,
+    id: &str,
+) -> String {
+    let caption = Caption {
+        id: id.to_owned(),
+        title: format!("Cumulative shares of {workload} at {boundary}"),
+        description: "Share of samples that took no longer than the time on the logarithmic axis, \
+                      a curve for each target; the mark stands at its median. The table has the \
+                      numbers."
+            .to_owned(),
+    };
+    let [low, high] = span(lines);
+    let scale = Scale::over(low, high, (LEFT, WIDTH - 16));
+    let size = (WIDTH as u32, (BOTTOM + 24) as u32);
+    picture(size, &caption, |canvas| {
+        scale.draw(canvas, TOP, BOTTOM);
+        for (share, figure) in [(0.0, "0 %"), (0.5, "50 %"), (1.0, "100 %")] {
+            let y = height(share);
+            canvas.line((LEFT, y), (WIDTH - 16, y), Pen::Grid, 1);
+            canvas.text((LEFT - 6, y), figure, Pen::Muted, Anchor::End);
+        }
+        for line in lines {
+            canvas.path(steps(&line.samples, &scale), Pen::Curve(line.place), 2);
+        }
+        for line in lines {
+            let at = (scale.at(line.samples.median()), height(0.5));
+            mark::draw(canvas, at, 6, line.place, Pen::Paper);
+            mark::draw(canvas, at, 5, line.place, Pen::Curve(line.place));
+        }
+    })
+}
+
+fn height(share: f64) -> i32 {
+    BOTTOM - (share * f64::from(BOTTOM - TOP)).round() as i32
+}
+
+/// The curve as steps, with the points that share a pixel said once.
+fn steps(samples: &Sorted, scale: &Scale) -> Vec<Point> {
+    let n = samples.len() as f64;
+    let mut points: Vec<Point> = Vec::new();
+    let mut put = |point: Point| {
+        // The middle of three points on one straight line says nothing.
+        if let [.., a, b] = points.as_slice()
+            && ((a.0 == b.0 && b.0 == point.0) || (a.1 == b.1 && b.1 == point.1))
+        {
+            points.pop();
+        }
+        if points.last() != Some(&point) {
+            points.push(point);
+        }
+    };
+    let mut share = 0.0;
+    for (nth, value) in samples.values().iter().enumerate() {
+        let x = scale.at(*value);
+        put((x, height(share)));
+        share = (nth + 1) as f64 / n;
+        put((x, height(share)));
+    }
+    points
+}

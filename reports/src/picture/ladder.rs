@@ -1,0 +1,174 @@
+//! One workload's boundaries on one time axis, a line a target.
+
+use plimsoll_record::{Boundary, TargetId, WorkloadId};
+
+use super::canvas::{Anchor, Canvas, Caption, Pen, picture};
+use super::mark;
+use super::scale::Scale;
+use crate::facts::Facts;
+use crate::quantity;
+
+/// How a ladder is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Layout {
+    /// Names to the left of their lines, figures at the marks: for a screen or paper.
+    Wide,
+    /// Names above their lines: for a phone, or for several side by side.
+    Narrow,
+}
+
+struct Rung {
+    boundary: Boundary,
+    median: f64,
+    ci95: Option<[f64; 2]>,
+}
+
+/// The times that the ladders of all workloads lie in, so that they can share an axis; `None` if
+/// nothing was measured.
+pub(crate) fn span(facts: &Facts<'_>) -> Option<[f64; 2]> {
+    let rows = facts.rows.iter();
+    let medians = rows
+        .filter(|row| row.metric == plimsoll_record::Metric::WallTime)
+        .filter_map(|row| row.median);
+    medians.fold(None, |span, median| match span {
+        None => Some([median, median]),
+        Some([low, high]) => Some([median.min(low), median.max(high)]),
+    })
+}
+
+/// The ladder of `workload` on an axis over `span` nanoseconds, as an `<svg>`; `None` if it has
+/// no number in it.
+pub(crate) fn ladder(
+    facts: &Facts<'_>,
+    workload: &WorkloadId,
+    span: [f64; 2],
+    layout: Layout,
+    id: &str,
+) -> Option<String> {
+    let lines: Vec<(&TargetId, Vec<Rung>)> = facts
+        .targets()
+        .iter()
+        .map(|target| (&target.target, rungs(facts, workload, &target.target)))
+        .filter(|(_, rungs)| !rungs.is_empty())
+        .collect();
+    if lines.is_empty() {
+        return None;
+    }
+    let caption = Caption {
+        id: id.to_owned(),
+        title: format!("Cold-start ladder of {workload}"),
+        description: format!(
+            "Median time at each boundary on a logarithmic axis. {}.",
+            lines
+                .iter()
+                .map(|(target, rungs)| format!("{target}: {}", spoken(rungs)))
+                .collect::<Vec<_>>()
+                .join("; ")
+        ),
+    };
+    let (width, row_height, left) = match layout {
+        Layout::Wide => {
+            let longest = lines.iter().map(|(t, _)| t.as_str().chars().count()).max();
+            // 12 pixel system fonts take about 6.6 pixels a letter.
+            let names = longest.unwrap_or(0).min(40) as i32 * 7 + 20;
+            (960, 42, names)
+        }
+        Layout::Narrow => (360, 40, 10),
+    };
+    let bottom = 8 + row_height * lines.len() as i32;
+    let scale = Scale::over(span[0], span[1], (left + 6, width - 18));
+    let size = (width as u32, (bottom + 24) as u32);
+    Some(picture(size, &caption, |canvas| {
+        scale.draw(canvas, 4, bottom);
+        for (n, (target, rungs)) in lines.iter().enumerate() {
+            let top = 8 + row_height * n as i32;
+            let y = match layout {
+                Layout::Wide => {
+                    let y = top + row_height / 2;
+                    let name = shortened(target, 40);
+                    canvas.text((left - 12, y), &name, Pen::Ink, Anchor::End);
+                    y
+                }
+                Layout::Narrow => {
+                    let name = shortened(target, 50);
+                    // A strip of background keeps the grid out of the name.
+                    let wide = name.chars().count() as i32 * 7 + 4;
+                    let strip = [(left - 4, top), (left + wide, top + 16)];
+                    canvas.filled_box(strip, Pen::Paper);
+                    canvas.text((left, top + 8), &name, Pen::Ink, Anchor::Start);
+                    top + 27
+                }
+            };
+            line(canvas, &scale, rungs, y, layout);
+        }
+    }))
+}
+
+fn line(canvas: &Canvas<'_>, scale: &Scale, rungs: &[Rung], y: i32, layout: Layout) {
+    let least = rungs.iter().map(|r| r.median).fold(f64::INFINITY, f64::min);
+    let most = rungs.iter().map(|r| r.median).fold(0.0, f64::max);
+    canvas.line((scale.at(least), y), (scale.at(most), y), Pen::Muted, 1);
+    for rung in rungs {
+        if let Some([low, high]) = rung.ci95 {
+            let pen = Pen::Boundary(rung.boundary);
+            canvas.line((scale.at(low), y), (scale.at(high), y), pen, 4);
+        }
+    }
+    for rung in rungs {
+        mark::boundary(canvas, (scale.at(rung.median), y), rung.boundary);
+    }
+    if layout == Layout::Wide {
+        figures(canvas, scale, rungs, y);
+    }
+}
+
+/// Writes the medians, above and below the line in turn, where there is room for them.
+fn figures(canvas: &Canvas<'_>, scale: &Scale, rungs: &[Rung], y: i32) {
+    let mut ordered: Vec<&Rung> = rungs.iter().collect();
+    ordered.sort_by(|a, b| a.median.total_cmp(&b.median));
+    let mut free = [i32::MIN; 2];
+    for rung in ordered {
+        let figure = quantity::duration(rung.median);
+        let half = figure.chars().count() as i32 * 7 / 2 + 3;
+        let x = scale.at(rung.median);
+        let Some(side) = (0..2).find(|side| x - half >= free[*side]) else {
+            continue;
+        };
+        free[side] = x + half;
+        let at = [y - 14, y + 14][side];
+        canvas.text((x, at), &figure, Pen::Muted, Anchor::Middle);
+    }
+}
+
+fn rungs(facts: &Facts<'_>, workload: &WorkloadId, target: &TargetId) -> Vec<Rung> {
+    let boundaries = Boundary::ALL.iter();
+    boundaries
+        .filter_map(|&boundary| {
+            let row = facts.wall(workload, target, boundary)?;
+            Some(Rung {
+                boundary,
+                median: row.median?,
+                ci95: row.ci95,
+            })
+        })
+        .collect()
+}
+
+fn spoken(rungs: &[Rung]) -> String {
+    let spoken = rungs
+        .iter()
+        .map(|r| format!("{} {}", r.boundary, quantity::duration(r.median)));
+    spoken.collect::<Vec<_>>().join(", ")
+}
+
+/// A name that has room for `most` characters: its end, which tells configurations apart, stays.
+pub(crate) fn shortened(name: &TargetId, most: usize) -> String {
+    let letters: Vec<char> = name.as_str().chars().collect();
+    if letters.len() <= most {
+        return letters.into_iter().collect();
+    }
+    let tail = letters.len() - (most - most / 3 - 1);
+    let head: String = letters[..most / 3].iter().collect();
+    let tail: String = letters[tail..].iter().collect();
+    format!("{head}…{tail}")
+}

@@ -1,0 +1,140 @@
+//! The logarithmic time axis and its ticks.
+
+use plotters::coord::ranged1d::Ranged;
+use plotters::prelude::{IntoLogRange, LogCoord};
+
+use super::canvas::{Anchor, Canvas, Pen};
+use crate::quantity;
+
+/// Pixels that a tick's figure needs, with the space beside it.
+const FIGURE: i32 = 54;
+
+/// A logarithmic axis of nanoseconds.
+pub(crate) struct Scale {
+    coordinate: LogCoord<f64>,
+    low: f64,
+    high: f64,
+    pixels: (i32, i32),
+}
+
+impl Scale {
+    /// An axis that holds `low` to `high` nanoseconds, with a little room at both ends, on the
+    /// pixels from `pixels.0` to `pixels.1`.
+    pub(crate) fn over(low: f64, high: f64, pixels: (i32, i32)) -> Self {
+        // A clock that says 0 has no place on a logarithmic axis: it stands at one nanosecond.
+        let (low, high) = (low.max(1.0), high.max(1.0));
+        let room = (high / low).powf(0.04).max(1.02);
+        let (low, high) = (low / room, high * room);
+        Self {
+            coordinate: (low..high).log_scale().into(),
+            low,
+            high,
+            pixels,
+        }
+    }
+
+    /// The pixel of a time.
+    pub(crate) fn at(&self, nanoseconds: f64) -> i32 {
+        let inside = nanoseconds.clamp(self.low, self.high);
+        self.coordinate.map(&inside, self.pixels)
+    }
+
+    /// Round times for ticks, as many as have room.
+    pub(crate) fn ticks(&self) -> Vec<f64> {
+        let most = ((self.pixels.1 - self.pixels.0) / FIGURE).max(2) as usize;
+        let decades = (self.high / self.low).log10();
+        if decades > 1.2 {
+            let every = (1..).find(|every| decades / f64::from(*every) <= most as f64);
+            let every = every.unwrap_or(1);
+            let fine = self.multiples(&[1.0, 2.0, 5.0], 1);
+            if every == 1 && fine.len() <= most {
+                return fine;
+            }
+            let thirds = self.multiples(&[1.0, 3.0], 1);
+            if every == 1 && thirds.len() <= most {
+                return thirds;
+            }
+            return self.multiples(&[1.0], every);
+        }
+        // Less than about a decade: equal steps, thinned until their figures have room.
+        let span = self.high - self.low;
+        let unit = 10_f64.powf((span / most as f64).log10().floor());
+        for step in [1.0, 2.0, 2.5, 5.0, 10.0, 20.0, 25.0, 50.0, 100.0] {
+            let step = step * unit;
+            let first = (self.low / step).ceil() as i64;
+            let last = (self.high / step).floor() as i64;
+            let ticks: Vec<f64> = (first..=last).map(|n| n as f64 * step).collect();
+            let roomy = |pair: &[f64]| self.at(pair[1]) - self.at(pair[0]) >= FIGURE;
+            if ticks.windows(2).all(roomy) {
+                return ticks;
+            }
+        }
+        Vec::new()
+    }
+
+    fn multiples(&self, of: &[f64], every: i32) -> Vec<f64> {
+        let first = self.low.log10().floor() as i32;
+        let last = self.high.log10().ceil() as i32;
+        (first..=last)
+            .filter(|exponent| exponent.rem_euclid(every) == 0)
+            .flat_map(|exponent| of.iter().map(move |n| n * 10_f64.powi(exponent)))
+            .filter(|tick| (self.low..=self.high).contains(tick))
+            .collect()
+    }
+
+    /// Draws the grid from `top` to `bottom` and the figures beneath.
+    pub(crate) fn draw(&self, canvas: &Canvas<'_>, top: i32, bottom: i32) {
+        for tick in self.ticks() {
+            let x = self.at(tick);
+            canvas.line((x, top), (x, bottom), Pen::Grid, 1);
+            canvas.text((x, bottom + 12), &figure(tick), Pen::Muted, Anchor::Middle);
+        }
+    }
+}
+
+/// A tick's figure: `10 ms`, `2.5 µs`; round numbers lose their zeros.
+fn figure(nanoseconds: f64) -> String {
+    let text = quantity::duration(nanoseconds);
+    match text.split_once('\u{a0}') {
+        Some((number, unit)) if number.contains('.') => {
+            let number = number.trim_end_matches('0').trim_end_matches('.');
+            format!("{number}\u{a0}{unit}")
+        }
+        _ => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_have_room_for_their_figures_whatever_the_range() {
+        for (low, high) in [
+            (100.0, 1e9),
+            (1.0, 1e12),
+            (4e5, 4.4e5),
+            (1e6, 5e6),
+            (2e4, 9e5),
+            (7.0, 7.0),
+            (0.0, 0.0),
+        ] {
+            let scale = Scale::over(low, high, (8, 352));
+            let ticks = scale.ticks();
+            for pair in ticks.windows(2) {
+                let apart = scale.at(pair[1]) - scale.at(pair[0]);
+                assert!(apart >= 34, "{low} to {high}: {ticks:?}");
+            }
+            if high > 1.3 * low {
+                assert!(ticks.len() >= 2, "{low} to {high}: {ticks:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_round_figure_has_no_idle_zeros() {
+        assert_eq!(figure(1e4).replace('\u{a0}', " "), "10 µs");
+        assert_eq!(figure(2.5e6).replace('\u{a0}', " "), "2.5 ms");
+        assert_eq!(figure(5e8).replace('\u{a0}', " "), "500 ms");
+    }
+}
