@@ -14,7 +14,7 @@ pub struct Configuration {
 }
 
 /// What a container is connected to. It decides more of a start than anything else: making a
-/// network namespace costs most of it (FACTS of this project's own trials; Docker 20.10).
+/// network namespace costs most of it (our own trials with Docker 20.10).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Network {
     /// What `docker run` gives when it is not told: a bridge, with an interface of its own.
