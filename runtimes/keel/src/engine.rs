@@ -178,9 +178,10 @@ mod compiling {
         }
 
         fn fingerprint(&self, isa: &OwnedTargetIsa) -> Fingerprint {
-            let enabled = isa.isa_flags().into_iter().filter(|flag| {
-                flag.name.starts_with("has_") && flag.as_bool() == Some(true)
-            });
+            let enabled = isa
+                .isa_flags()
+                .into_iter()
+                .filter(|flag| flag.name.starts_with("has_") && flag.as_bool() == Some(true));
             let cpu: Vec<String> = enabled.map(|flag| flag.name.to_owned()).collect();
             Fingerprint::new(&cpu, "opt_level=speed", self.metering())
         }

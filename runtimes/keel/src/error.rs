@@ -43,7 +43,9 @@ pub enum Error {
         expected: String,
     },
     /// An import is defined, but as something else.
-    #[error("incompatible import type: `{module}` `{name}` is {found}, but the module needs {expected}")]
+    #[error(
+        "incompatible import type: `{module}` `{name}` is {found}, but the module needs {expected}"
+    )]
     IncompatibleImport {
         /// The import's module name.
         module: String,
@@ -114,7 +116,10 @@ impl Error {
 
     /// A failed call to the operating system, with the reason that it left behind.
     pub(crate) fn last_os(what: impl Into<String>) -> Error {
-        Error::System { what: what.into(), source: std::io::Error::last_os_error() }
+        Error::System {
+            what: what.into(),
+            source: std::io::Error::last_os_error(),
+        }
     }
 }
 
@@ -127,6 +132,9 @@ impl From<Trap> for Error {
 #[cfg(feature = "compiler")]
 impl From<wasmparser::Error> for Error {
     fn from(error: wasmparser::Error) -> Error {
-        Error::Invalid { offset: error.offset(), message: error.message().to_string() }
+        Error::Invalid {
+            offset: error.offset(),
+            message: error.message().to_string(),
+        }
     }
 }

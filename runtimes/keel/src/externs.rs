@@ -5,9 +5,7 @@ use std::ptr::NonNull;
 use crate::error::{Error, Result};
 use crate::func::{Func, check_store};
 use crate::store::{AsContext, AsContextMut, StoreContext};
-use crate::types::{
-    ExternType, GlobalType, MemoryType, Mutability, TableType, ValType,
-};
+use crate::types::{ExternType, GlobalType, MemoryType, Mutability, TableType, ValType};
 use crate::value::Val;
 use crate::vm::context::Value;
 use crate::vm::memory::MemoryObject;
@@ -106,7 +104,10 @@ impl Memory {
         let object = MemoryObject::new(ty, None, context.limits.memory_bytes)?;
         let object = NonNull::from(Box::leak(Box::new(object)));
         context.memories.push(object);
-        Ok(Memory { store: context.id, object })
+        Ok(Memory {
+            store: context.id,
+            object,
+        })
     }
 
     /// The type, with the present size as the minimum.
@@ -125,7 +126,10 @@ impl Memory {
         // SAFETY: the store is borrowed for as long as the slice, so nobody writes or shrinks it.
         unsafe {
             let memory = &*self.object.as_ptr();
-            Ok(std::slice::from_raw_parts(memory.base(), memory.length() as usize))
+            Ok(std::slice::from_raw_parts(
+                memory.base(),
+                memory.length() as usize,
+            ))
         }
     }
 
@@ -135,7 +139,10 @@ impl Memory {
         // SAFETY: the store is borrowed mutably for as long as the slice.
         unsafe {
             let memory = &*self.object.as_ptr();
-            Ok(std::slice::from_raw_parts_mut(memory.base(), memory.length() as usize))
+            Ok(std::slice::from_raw_parts_mut(
+                memory.base(),
+                memory.length() as usize,
+            ))
         }
     }
 
@@ -182,7 +189,10 @@ impl Table {
         object.elements().fill(init.to_reference());
         let object = NonNull::from(Box::leak(Box::new(object)));
         context.tables.push(object);
-        Ok(Table { store: context.id, object })
+        Ok(Table {
+            store: context.id,
+            object,
+        })
     }
 
     /// The type, with the present size as the minimum.
@@ -204,7 +214,10 @@ impl Table {
         // SAFETY: the store is borrowed mutably; an element is a reference of the table's type.
         unsafe {
             let table = &mut *self.object.as_ptr();
-            let element = *table.elements().get(index as usize).ok_or_else(|| outside(index))?;
+            let element = *table
+                .elements()
+                .get(index as usize)
+                .ok_or_else(|| outside(index))?;
             Ok(Val::from_reference(element, table.ty().element, self.store))
         }
     }
@@ -218,7 +231,10 @@ impl Table {
         // SAFETY: the store is borrowed mutably.
         let table = unsafe { &mut *self.object.as_ptr() };
         check_element(&value, table.ty().element, self.store)?;
-        let element = table.elements().get_mut(index as usize).ok_or_else(|| outside(index))?;
+        let element = table
+            .elements()
+            .get_mut(index as usize)
+            .ok_or_else(|| outside(index))?;
         *element = value.to_reference();
         Ok(())
     }
@@ -277,7 +293,11 @@ impl Global {
         check_element(&value, ty.content, context.id)?;
         let value = NonNull::from(Box::leak(Box::new(value.to_raw())));
         context.globals.push(value);
-        Ok(Global { store: context.id, value, ty })
+        Ok(Global {
+            store: context.id,
+            value,
+            ty,
+        })
     }
 
     /// The type.

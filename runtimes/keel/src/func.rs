@@ -48,7 +48,10 @@ impl Func {
     /// # Safety
     /// `address` is null or that of a function record in the store with this number.
     pub(crate) unsafe fn from_address(address: usize, store: u64) -> Option<Func> {
-        Some(Func { store, record: NonNull::new(address as *mut FunctionRecord)? })
+        Some(Func {
+            store,
+            record: NonNull::new(address as *mut FunctionRecord)?,
+        })
     }
 
     pub(crate) fn address(self) -> usize {
@@ -80,7 +83,9 @@ impl Func {
         let record = self.record();
         // SAFETY: the store keeps its instances alive.
         let module = unsafe { &(*record.context.instance()).module };
-        module.entry(record.ty).expect("there is a thunk for every function with a record")
+        module
+            .entry(record.ty)
+            .expect("there is a thunk for every function with a record")
     }
 
     /// Calls the function.
@@ -109,7 +114,9 @@ impl Func {
         }
         let results = ty.results().iter().zip(values);
         // SAFETY: the function has written its results.
-        Ok(results.map(|(ty, raw)| unsafe { Val::from_raw(raw, *ty, self.store) }).collect())
+        Ok(results
+            .map(|(ty, raw)| unsafe { Val::from_raw(raw, *ty, self.store) })
+            .collect())
     }
 
     /// The function with parameters and results known to Rust, which is faster to call.
@@ -125,9 +132,15 @@ impl Func {
         let asked = FuncType::new(P::TYPES.iter().copied(), R::TYPES.iter().copied());
         if type_id(&asked) != self.record().ty {
             let found = type_of_id(self.record().ty);
-            return Err(Error::Type(format!("the function is {found}, but was asked for as {asked}")));
+            return Err(Error::Type(format!(
+                "the function is {found}, but was asked for as {asked}"
+            )));
         }
-        Ok(TypedFunc { func: *self, entry: self.entry(), types: PhantomData })
+        Ok(TypedFunc {
+            func: *self,
+            entry: self.entry(),
+            types: PhantomData,
+        })
     }
 }
 
@@ -138,7 +151,11 @@ pub(crate) fn check_values(
     store: u64,
 ) -> Result<()> {
     if values.len() != types.len() {
-        return Err(Error::Type(format!("{} values given for {}", values.len(), types.len())));
+        return Err(Error::Type(format!(
+            "{} values given for {}",
+            values.len(),
+            types.len()
+        )));
     }
     for (value, ty) in values.iter().zip(types) {
         if value.ty() != *ty {
@@ -152,9 +169,9 @@ pub(crate) fn check_values(
 /// Refuses a reference to a function of another store.
 pub(crate) fn check_store(value: &Val, store: u64) -> Result<()> {
     match value {
-        Val::FuncRef(Some(func)) if func.store != store => {
-            Err(Error::Type("a function belongs to another store".to_owned()))
-        }
+        Val::FuncRef(Some(func)) if func.store != store => Err(Error::Type(
+            "a function belongs to another store".to_owned(),
+        )),
         _ => Ok(()),
     }
 }

@@ -116,10 +116,19 @@ unsafe impl Sync for HostFunc {}
 
 impl HostFunc {
     /// `call` must take a pointer to an `F` for its environment.
-    fn from_closure<F: Send + Sync + 'static>(ty: FuncType, closure: F, call: HostCall) -> HostFunc {
+    fn from_closure<F: Send + Sync + 'static>(
+        ty: FuncType,
+        closure: F,
+        call: HostCall,
+    ) -> HostFunc {
         let closure = Box::new(closure);
         let environment = NonNull::from(&*closure).cast();
-        HostFunc { ty, call, environment, _closure: closure }
+        HostFunc {
+            ty,
+            call,
+            environment,
+            _closure: closure,
+        }
     }
 
     /// A function with a type that is known only at run time.
@@ -151,8 +160,14 @@ unsafe fn run<T: 'static>(
     function: impl FnOnce(Caller<'_, T>) -> Result<()>,
 ) -> u32 {
     let store = context.store().cast::<StoreInner<T>>();
-    let Some(pointer) = NonNull::new(store) else { return 1 };
-    let caller = Caller { store: pointer, context, borrows: PhantomData };
+    let Some(pointer) = NonNull::new(store) else {
+        return 1;
+    };
+    let caller = Caller {
+        store: pointer,
+        context,
+        borrows: PhantomData,
+    };
     // A panic must not unwind through compiled code: it goes on where the host called.
     let result = catch_unwind(AssertUnwindSafe(|| function(caller)));
     // SAFETY: the store is alive, and the function's references to it are gone.
@@ -180,8 +195,9 @@ where
             let (ty, function) = &*environment.cast::<(FuncType, F)>();
             let store = (*caller.store.as_ptr()).context.id;
             let args = ty.params().iter().enumerate();
-            let args: Vec<Val> =
-                args.map(|(i, ty)| Val::from_raw(values.add(i).read(), *ty, store)).collect();
+            let args: Vec<Val> = args
+                .map(|(i, ty)| Val::from_raw(values.add(i).read(), *ty, store))
+                .collect();
             let mut results: Vec<Val> = ty.results().iter().map(|ty| Val::zero(*ty)).collect();
             function(caller, &args, &mut results)?;
             check_values(&results, ty.results(), store)?;

@@ -43,7 +43,10 @@ pub(crate) enum ImportValue {
 impl Drop for InstanceData {
     fn drop(&mut self) {
         if let Some(slot) = self.slot.take() {
-            let in_slot = self.own_memories.first().filter(|_| self.defines_memory_0());
+            let in_slot = self
+                .own_memories
+                .first()
+                .filter(|_| self.defines_memory_0());
             let accessible = in_slot.map_or(0, |memory| memory.accessible());
             self.module.return_slot(slot, accessible);
         }
@@ -62,7 +65,9 @@ impl InstanceData {
 
     /// A table by its index, which is not a static one.
     pub(crate) fn table(&self, index: u32) -> *mut TableObject {
-        self.tables[index as usize].expect("nothing but a call accesses a static table").as_ptr()
+        self.tables[index as usize]
+            .expect("nothing but a call accesses a static table")
+            .as_ptr()
     }
 
     /// Where a global's value is.
@@ -79,8 +84,13 @@ impl InstanceData {
 
     /// The reference to a function that has a record.
     pub(crate) fn function(&self, index: u32) -> NonNull<FunctionRecord> {
-        let record = self.module.record_of(index).expect("the function's address can be taken");
-        let address = self.context.field(self.module.layout().function_record(record));
+        let record = self
+            .module
+            .record_of(index)
+            .expect("the function's address can be taken");
+        let address = self
+            .context
+            .field(self.module.layout().function_record(record));
         NonNull::new(address).expect("a context is not at null")
     }
 
@@ -93,7 +103,10 @@ impl InstanceData {
         from: u32,
         length: u32,
     ) -> Option<()> {
-        let bytes = self.data_segment(segment).get(from as usize..)?.get(..length as usize)?;
+        let bytes = self
+            .data_segment(segment)
+            .get(from as usize..)?
+            .get(..length as usize)?;
         // SAFETY: the memory is alive, and the range was checked; a segment is not part of a memory.
         unsafe {
             let to = (*self.memory(memory)).range(to, length.into())?;
@@ -105,7 +118,10 @@ impl InstanceData {
     /// The bytes of a data segment; none if it was dropped.
     fn data_segment(&self, segment: u32) -> &[u8] {
         // SAFETY: written at instantiation.
-        let dropped: u32 = unsafe { self.context.read(self.module.layout().data_segment(segment)) };
+        let dropped: u32 = unsafe {
+            self.context
+                .read(self.module.layout().data_segment(segment))
+        };
         if dropped != 0 {
             return &[];
         }
@@ -212,7 +228,10 @@ pub(crate) unsafe fn instantiate(
         unsafe { instance.run_start(store, start)? };
     }
     // SAFETY: as above.
-    Ok(Instance { store: unsafe { (*store).id }, data })
+    Ok(Instance {
+        store: unsafe { (*store).id },
+        data,
+    })
 }
 
 /// Makes an instance whose context is written, but for what constant expressions say.
@@ -225,7 +244,10 @@ fn create(
     let layout = module.layout();
     let limits = store.limits;
     if counts.defines_memory_0 == 1 {
-        check_limit(u64::from(module.memory_type(0).minimum) * PAGE_BYTES, limits.memory_bytes)?;
+        check_limit(
+            u64::from(module.memory_type(0).minimum) * PAGE_BYTES,
+            limits.memory_bytes,
+        )?;
     }
     let slot = module.take_slot()?;
     let context = slot.context();
@@ -272,7 +294,8 @@ fn create(
     for i in data.own_memories.len() as u32..counts.memories {
         let ty = module.memory_type(counts.imported_memories + i);
         let place = NonNull::new(context.field(layout.memory(i)));
-        data.own_memories.push(Box::new(MemoryObject::new(ty, place, limits.memory_bytes)?));
+        data.own_memories
+            .push(Box::new(MemoryObject::new(ty, place, limits.memory_bytes)?));
     }
     for memory in &mut data.own_memories {
         data.memories.push(NonNull::from(&mut **memory));
@@ -343,7 +366,11 @@ unsafe fn write_records(module: &Module, context: Context) {
     let records: &[format::Record] = module.artifact().section(Section::Records);
     for (i, record) in records.iter().enumerate() {
         let ty = type_id(&module.function_type(record.function));
-        let record = FunctionRecord { code: module.code(record.code), context, ty };
+        let record = FunctionRecord {
+            code: module.code(record.code),
+            context,
+            ty,
+        };
         // SAFETY: as the caller promises.
         unsafe { context.write(module.layout().function_record(i as u32), record) };
     }
@@ -360,7 +387,10 @@ impl InstanceData {
             let global = globals[(counts.imported_globals + i) as usize];
             let value = self.evaluate(global.init);
             // SAFETY: a field of this context.
-            unsafe { self.context.write(module.layout().global(i), Value { v128: value }) };
+            unsafe {
+                self.context
+                    .write(module.layout().global(i), Value { v128: value })
+            };
         }
         let tables: &[format::Table] = artifact.section(Section::Tables);
         for (i, table) in tables.iter().enumerate() {
@@ -407,7 +437,10 @@ impl InstanceData {
     unsafe fn run_start(&mut self, store: *mut StoreContext, start: u32) -> Result<()> {
         // SAFETY: a start function has a record.
         let record = unsafe { *self.function(start).as_ptr() };
-        let entry = self.module.entry(record.ty).expect("there is a thunk for every record");
+        let entry = self
+            .module
+            .entry(record.ty)
+            .expect("there is a thunk for every record");
         let mut value = Value::ZERO;
         // SAFETY: as the caller promises; the function takes and returns nothing.
         unsafe { StoreContext::call(store, entry, record.code, record.context, &mut value) }
@@ -434,7 +467,10 @@ impl Instance {
     pub(crate) unsafe fn of_context(context: Context) -> Instance {
         // SAFETY: as the caller promises.
         let data = unsafe { &mut *context.instance() };
-        Instance { store: data.store, data: NonNull::from(data) }
+        Instance {
+            store: data.store,
+            data: NonNull::from(data),
+        }
     }
 
     /// The instance's export of this name.
@@ -444,7 +480,8 @@ impl Instance {
     pub fn get_export(&self, store: impl AsContextMut, name: &str) -> Result<Extern> {
         // SAFETY: the store is borrowed.
         unsafe { (*store.as_store().context()).check_owner(self.store)? };
-        self.lookup(name).ok_or_else(|| unknown(name, "it exports no such name"))
+        self.lookup(name)
+            .ok_or_else(|| unknown(name, "it exports no such name"))
     }
 
     /// The export of a name. The store is in use by whoever calls.
@@ -558,5 +595,8 @@ impl Instance {
 }
 
 fn unknown(name: &str, found: &str) -> Error {
-    Error::UnknownExport { name: name.to_owned(), found: found.to_owned() }
+    Error::UnknownExport {
+        name: name.to_owned(),
+        found: found.to_owned(),
+    }
 }

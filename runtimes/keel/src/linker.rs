@@ -186,9 +186,21 @@ impl<T: 'static> Linker<T> {
             Definition::Host(host) => Some(ImportValue::Func(host.import())),
             Definition::Extern(_) => None,
         };
-        let ready = if host_only { items.iter().filter_map(host).collect() } else { Vec::new() };
-        let items = Arc::new(Items { items, ready, host_only });
-        Ok(InstancePre { module: module.clone(), items, data: PhantomData })
+        let ready = if host_only {
+            items.iter().filter_map(host).collect()
+        } else {
+            Vec::new()
+        };
+        let items = Arc::new(Items {
+            items,
+            ready,
+            host_only,
+        });
+        Ok(InstancePre {
+            module: module.clone(),
+            items,
+            data: PhantomData,
+        })
     }
 }
 
@@ -262,8 +274,10 @@ impl<T: 'static> InstancePre<T> {
                     unsafe { (*context).check_owner(item.store())? };
                     let expected = self.module.extern_type(record.kind, record.index);
                     let found = item.ty(&mut store)?;
-                    let (from, name) =
-                        (self.module.string(record.module), self.module.string(record.name));
+                    let (from, name) = (
+                        self.module.string(record.module),
+                        self.module.string(record.name),
+                    );
                     check_type(from, name, &expected, &found)?;
                     match item {
                         Extern::Func(func) => {
@@ -300,12 +314,16 @@ fn check_type(module: &str, name: &str, expected: &ExternType, found: &ExternTyp
     let fits = match (expected, found) {
         (ExternType::Func(expected), ExternType::Func(found)) => expected == found,
         (ExternType::Global(expected), ExternType::Global(found)) => expected == found,
-        (ExternType::Memory(expected), ExternType::Memory(found)) => {
-            limits((expected.minimum, expected.maximum), (found.minimum, found.maximum))
-        }
+        (ExternType::Memory(expected), ExternType::Memory(found)) => limits(
+            (expected.minimum, expected.maximum),
+            (found.minimum, found.maximum),
+        ),
         (ExternType::Table(expected), ExternType::Table(found)) => {
             expected.element == found.element
-                && limits((expected.minimum, expected.maximum), (found.minimum, found.maximum))
+                && limits(
+                    (expected.minimum, expected.maximum),
+                    (found.minimum, found.maximum),
+                )
         }
         _ => false,
     };

@@ -30,7 +30,10 @@ pub struct Limits {
 impl Default for Limits {
     /// 4 GiB a memory, ten million elements a table.
     fn default() -> Limits {
-        Limits { memory_bytes: 4 << 30, table_elements: 10_000_000 }
+        Limits {
+            memory_bytes: 4 << 30,
+            table_elements: 10_000_000,
+        }
     }
 }
 
@@ -117,11 +120,10 @@ impl<T: 'static> Store<T> {
             interrupt: None,
         };
         let inner = NonNull::from(Box::leak(Box::new(StoreInner { context, data })));
-        Store { inner, owns: PhantomData }
-    }
-
-    pub(crate) fn inner(&self) -> NonNull<StoreInner<T>> {
-        self.inner
+        Store {
+            inner,
+            owns: PhantomData,
+        }
     }
 
     /// The data.
@@ -190,10 +192,18 @@ impl Drop for StoreContext {
         // SAFETY: all were made by `Box::leak`, and no code of this store runs any more. Instances go
         // first: they use the rest.
         unsafe {
-            self.instances.drain(..).for_each(|instance| drop(Box::from_raw(instance.as_ptr())));
-            self.memories.drain(..).for_each(|memory| drop(Box::from_raw(memory.as_ptr())));
-            self.tables.drain(..).for_each(|table| drop(Box::from_raw(table.as_ptr())));
-            self.globals.drain(..).for_each(|global| drop(Box::from_raw(global.as_ptr())));
+            self.instances
+                .drain(..)
+                .for_each(|instance| drop(Box::from_raw(instance.as_ptr())));
+            self.memories
+                .drain(..)
+                .for_each(|memory| drop(Box::from_raw(memory.as_ptr())));
+            self.tables
+                .drain(..)
+                .for_each(|table| drop(Box::from_raw(table.as_ptr())));
+            self.globals
+                .drain(..)
+                .for_each(|global| drop(Box::from_raw(global.as_ptr())));
         }
     }
 }
@@ -219,8 +229,12 @@ impl StoreContext {
 
     /// Whether code of this store should stop.
     pub(crate) fn is_interrupted(&self) -> bool {
-        self.interrupt.as_ref().is_some_and(|interrupt| interrupt.is_requested())
-            || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+        self.interrupt
+            .as_ref()
+            .is_some_and(|interrupt| interrupt.is_requested())
+            || self
+                .deadline
+                .is_some_and(|deadline| Instant::now() >= deadline)
     }
 
     /// Calls code of this store.
@@ -264,7 +278,11 @@ impl StoreContext {
         self.stack_limit = limit;
         for instance in &self.instances {
             // SAFETY: the store's instances are alive, and so are their contexts.
-            unsafe { (*instance.as_ptr()).context.write(layout::STACK_LIMIT, limit) };
+            unsafe {
+                (*instance.as_ptr())
+                    .context
+                    .write(layout::STACK_LIMIT, limit)
+            };
         }
         if let Some(interrupt) = &self.interrupt {
             self.deadline = self.timeout.and_then(timer::deadline);
@@ -287,14 +305,18 @@ impl StoreContext {
 
     /// Makes the error of a call that stopped.
     fn stopped(&mut self, activation: &Activation) -> Error {
-        let frames = activation.frames().iter().enumerate().filter_map(|(i, address)| {
-            let innermost = i == 0 && matches!(activation.stop, Stop::Trap(_));
-            self.instances.iter().find_map(|instance| {
-                // SAFETY: the store's instances are alive.
-                let module = unsafe { &(*instance.as_ptr()).module };
-                module.frame(module.code_offset(*address)?, innermost)
-            })
-        });
+        let frames = activation
+            .frames()
+            .iter()
+            .enumerate()
+            .filter_map(|(i, address)| {
+                let innermost = i == 0 && matches!(activation.stop, Stop::Trap(_));
+                self.instances.iter().find_map(|instance| {
+                    // SAFETY: the store's instances are alive.
+                    let module = unsafe { &(*instance.as_ptr()).module };
+                    module.frame(module.code_offset(*address)?, innermost)
+                })
+            });
         let frames: Vec<_> = frames.collect();
         match activation.stop {
             Stop::Trap(kind) => {
@@ -312,7 +334,11 @@ impl StoreContext {
                 }
                 Some(error) => error,
                 // A panic is on its way.
-                None => Trap { kind: TrapKind::Unreachable, frames }.into(),
+                None => Trap {
+                    kind: TrapKind::Unreachable,
+                    frames,
+                }
+                .into(),
             },
         }
     }
@@ -322,7 +348,9 @@ impl StoreContext {
         if owner == self.id {
             return Ok(());
         }
-        Err(Error::Type("a handle was used with a store that it does not belong to".to_owned()))
+        Err(Error::Type(
+            "a handle was used with a store that it does not belong to".to_owned(),
+        ))
     }
 }
 

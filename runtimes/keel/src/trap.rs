@@ -110,7 +110,10 @@ pub struct Trap {
 impl Trap {
     /// A trap that a host function raises; its frames are found as it passes through WebAssembly code.
     pub fn new(kind: TrapKind) -> Trap {
-        Trap { kind, frames: Vec::new() }
+        Trap {
+            kind,
+            frames: Vec::new(),
+        }
     }
 }
 

@@ -182,7 +182,12 @@ impl fmt::Display for ExternType {
         match self {
             ExternType::Func(ty) => write!(f, "function {ty}"),
             ExternType::Table(ty) => {
-                write!(f, "table {} of {}", limits(ty.minimum, ty.maximum), ty.element)
+                write!(
+                    f,
+                    "table {} of {}",
+                    limits(ty.minimum, ty.maximum),
+                    ty.element
+                )
             }
             ExternType::Memory(ty) => {
                 write!(f, "memory of {} pages", limits(ty.minimum, ty.maximum))
@@ -205,18 +210,25 @@ pub(crate) fn type_id(ty: &FuncType) -> u64 {
     if let Some(id) = ty.short_id() {
         return id;
     }
-    let mut types = LONG_TYPES.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let index = types.iter().position(|known| known == ty).unwrap_or_else(|| {
-        types.push(ty.clone());
-        types.len() - 1
-    });
+    let mut types = LONG_TYPES
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let index = types
+        .iter()
+        .position(|known| known == ty)
+        .unwrap_or_else(|| {
+            types.push(ty.clone());
+            types.len() - 1
+        });
     index as u64 | REGISTERED
 }
 
 /// The inverse of [`type_id`].
 pub(crate) fn type_of_id(id: u64) -> FuncType {
     if id & REGISTERED != 0 {
-        let types = LONG_TYPES.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let types = LONG_TYPES
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         return types[(id & !REGISTERED) as usize].clone();
     }
     let digits = (63 - id.leading_zeros()) / 3;

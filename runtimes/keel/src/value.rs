@@ -75,7 +75,9 @@ impl Val {
             Val::F32(f32) => Value { f32 },
             Val::F64(f64) => Value { f64 },
             Val::V128(v128) => Value { v128 },
-            Val::FuncRef(_) | Val::ExternRef(_) => Value { reference: self.to_reference() },
+            Val::FuncRef(_) | Val::ExternRef(_) => Value {
+                reference: self.to_reference(),
+            },
         }
     }
 
@@ -99,7 +101,9 @@ impl Val {
                 ValType::F32 => Val::F32(raw.f32),
                 ValType::F64 => Val::F64(raw.f64),
                 ValType::V128 => Val::V128(raw.v128),
-                ValType::FuncRef | ValType::ExternRef => Val::from_reference(raw.reference, ty, store),
+                ValType::FuncRef | ValType::ExternRef => {
+                    Val::from_reference(raw.reference, ty, store)
+                }
             }
         }
     }
@@ -116,22 +120,38 @@ impl Val {
 
     /// The number of an `i32`.
     pub fn i32(self) -> Option<i32> {
-        if let Val::I32(value) = self { Some(value) } else { None }
+        if let Val::I32(value) = self {
+            Some(value)
+        } else {
+            None
+        }
     }
 
     /// The number of an `i64`.
     pub fn i64(self) -> Option<i64> {
-        if let Val::I64(value) = self { Some(value) } else { None }
+        if let Val::I64(value) = self {
+            Some(value)
+        } else {
+            None
+        }
     }
 
     /// The number of an `f32`.
     pub fn f32(self) -> Option<f32> {
-        if let Val::F32(bits) = self { Some(f32::from_bits(bits)) } else { None }
+        if let Val::F32(bits) = self {
+            Some(f32::from_bits(bits))
+        } else {
+            None
+        }
     }
 
     /// The number of an `f64`.
     pub fn f64(self) -> Option<f64> {
-        if let Val::F64(bits) = self { Some(f64::from_bits(bits)) } else { None }
+        if let Val::F64(bits) = self {
+            Some(f64::from_bits(bits))
+        } else {
+            None
+        }
     }
 }
 

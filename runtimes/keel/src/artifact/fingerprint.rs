@@ -28,6 +28,8 @@ cpu_features! {
     "has_bmi1": "bmi1",
     "has_bmi2": "bmi2",
     "has_lzcnt": "lzcnt",
+    "has_avx_vnni": "avxvnni",
+    "has_avx512vnni": "avx512vnni",
     "has_avx512f": "avx512f",
     "has_avx512dq": "avx512dq",
     "has_avx512vl": "avx512vl",
@@ -66,26 +68,39 @@ impl Fingerprint {
     /// Reads the lines of an artefact's fingerprint.
     pub(crate) fn parse(text: &str) -> Fingerprint {
         let pair = |line: &str| {
-            line.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()))
+            line.split_once('=')
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
         };
-        Fingerprint { lines: text.lines().filter_map(pair).collect() }
+        Fingerprint {
+            lines: text.lines().filter_map(pair).collect(),
+        }
     }
 
     /// The lines as they stand in an artefact.
     #[cfg(feature = "compiler")]
     pub(crate) fn text(&self) -> String {
-        self.lines.iter().map(|(name, value)| format!("{name}={value}\n")).collect()
+        self.lines
+            .iter()
+            .map(|(name, value)| format!("{name}={value}\n"))
+            .collect()
     }
 
     /// A line's value.
     pub(crate) fn get(&self, name: &str) -> &str {
-        self.lines.iter().find(|(line, _)| line == name).map_or("", |(_, value)| value)
+        self.lines
+            .iter()
+            .find(|(line, _)| line == name)
+            .map_or("", |(_, value)| value)
     }
 
     /// What code of this fingerprint counts.
     #[cfg(feature = "compiler")]
     pub(crate) fn metering(&self) -> u32 {
-        if self.get("metering") == metering_name(METERING_FUEL) { METERING_FUEL } else { METERING_OFF }
+        if self.get("metering") == metering_name(METERING_FUEL) {
+            METERING_FUEL
+        } else {
+            METERING_OFF
+        }
     }
 
     /// Whether this process can run such code; says by name what differs.
@@ -120,5 +135,9 @@ impl Fingerprint {
 }
 
 fn metering_name(metering: u32) -> &'static str {
-    if metering == METERING_FUEL { "fuel" } else { "off" }
+    if metering == METERING_FUEL {
+        "fuel"
+    } else {
+        "off"
+    }
 }

@@ -34,8 +34,8 @@ macro_rules! plain {
 }
 
 plain!(
-    u8, u32, u64, Span, Header, Type, Import, Export, Global, Table, Memory, Op, Record, Element, Item,
-    Data, Entry, CodeRange, TrapSite, CallSite, Name
+    u8, u32, u64, Span, Header, Type, Import, Export, Global, Table, Memory, Op, Record, Element,
+    Item, Data, Entry, CodeRange, TrapSite, CallSite, Name
 );
 
 /// A piece of the string or value-type section: start and length in bytes.
@@ -325,7 +325,9 @@ pub(crate) fn checksum(bytes: &[u8]) -> u64 {
     for word in words {
         let (eights, _) = word.as_chunks::<8>();
         for (lane, eight) in lanes.iter_mut().zip(eights) {
-            *lane = (*lane ^ u64::from_le_bytes(*eight)).wrapping_mul(FACTOR).rotate_left(29);
+            *lane = (*lane ^ u64::from_le_bytes(*eight))
+                .wrapping_mul(FACTOR)
+                .rotate_left(29);
         }
     }
     let mut sum = bytes.len() as u64;
@@ -344,7 +346,10 @@ pub(crate) fn checksum(bytes: &[u8]) -> u64 {
 
 /// The checksum of header and sections, which `description` starts with.
 pub(crate) fn description_checksum(header: &Header, description: &[u8]) -> u64 {
-    let header = Header { checksum: 0, ..*header };
+    let header = Header {
+        checksum: 0,
+        ..*header
+    };
     let rest = &description[size_of::<Header>()..];
     checksum(bytes_of(&[header])) ^ checksum(rest).rotate_left(32)
 }

@@ -62,7 +62,10 @@ unsafe impl Sync for Artifact {}
 impl Artifact {
     /// Maps a file.
     pub(crate) fn open(path: &Path, metering: u32) -> Result<Artifact> {
-        let system = |source| Error::System { what: format!("opening {}", path.display()), source };
+        let system = |source| Error::System {
+            what: format!("opening {}", path.display()),
+            source,
+        };
         let file = File::open(path).map_err(system)?;
         let length = file.metadata().map_err(system)?.len();
         Artifact::map(file.into(), length, metering)
@@ -89,7 +92,14 @@ impl Artifact {
             .map_err(|_| ArtifactError::NotAnArtifact("too long".to_owned()))?;
         // SAFETY: a new private mapping, at a place that the kernel chooses.
         let map = unsafe {
-            mmap(std::ptr::null_mut(), length, ProtFlags::READ, MapFlags::PRIVATE, &file, 0)
+            mmap(
+                std::ptr::null_mut(),
+                length,
+                ProtFlags::READ,
+                MapFlags::PRIVATE,
+                &file,
+                0,
+            )
         };
         let map = map.map_err(|error| Error::System {
             what: "mapping the artefact".to_owned(),
@@ -106,7 +116,9 @@ impl Artifact {
     fn check(&self, metering: u32) -> Result<(), ArtifactError> {
         let header = self.header();
         if header.magic != MAGIC {
-            return Err(ArtifactError::NotAnArtifact("it does not start like one".to_owned()));
+            return Err(ArtifactError::NotAnArtifact(
+                "it does not start like one".to_owned(),
+            ));
         }
         if header.format != FORMAT_VERSION {
             return Err(ArtifactError::Mismatch {
@@ -126,11 +138,15 @@ impl Artifact {
             || text_start > self.length
             || text_start < size_of::<Header>()
         {
-            return Err(ArtifactError::Damaged("its header does not hold together".to_owned()));
+            return Err(ArtifactError::Damaged(
+                "its header does not hold together".to_owned(),
+            ));
         }
         let description = &self.bytes()[..text_start];
         if format::description_checksum(header, description) != header.checksum {
-            return Err(ArtifactError::Damaged("the checksum of its description".to_owned()));
+            return Err(ArtifactError::Damaged(
+                "the checksum of its description".to_owned(),
+            ));
         }
         self.check_places()?;
         let fingerprint = std::str::from_utf8(self.section::<u8>(Section::Fingerprint))
@@ -139,12 +155,16 @@ impl Artifact {
         let sums: &[u64] = self.section(Section::Chunks);
         let payload = &self.bytes()[text_start..];
         if sums.len() != payload.len().div_ceil(CHUNK) {
-            return Err(ArtifactError::Damaged("the number of its checksums".to_owned()));
+            return Err(ArtifactError::Damaged(
+                "the number of its checksums".to_owned(),
+            ));
         }
         for (i, (piece, sum)) in payload.chunks(CHUNK).zip(sums).enumerate() {
             if checksum(piece) != *sum {
                 let at = text_start + i * CHUNK;
-                return Err(ArtifactError::Damaged(format!("the checksum of what is at {at:#x}")));
+                return Err(ArtifactError::Damaged(format!(
+                    "the checksum of what is at {at:#x}"
+                )));
             }
         }
         Ok(())
@@ -164,14 +184,20 @@ impl Artifact {
             && aligned(header.image_address as usize)
             && text_end <= image_start
             && image_end <= self.length;
-        let sections = header.sections.iter().zip(SECTION_SIZES).all(|(span, size)| {
-            let end = u64::from(span.start) + u64::from(span.length) * size as u64;
-            span.start.is_multiple_of(16) && end <= u64::from(header.text_start)
-        });
+        let sections = header
+            .sections
+            .iter()
+            .zip(SECTION_SIZES)
+            .all(|(span, size)| {
+                let end = u64::from(span.start) + u64::from(span.length) * size as u64;
+                span.start.is_multiple_of(16) && end <= u64::from(header.text_start)
+            });
         if whole && sections {
             return Ok(());
         }
-        Err(ArtifactError::Damaged("its parts do not lie where they may".to_owned()))
+        Err(ArtifactError::Damaged(
+            "its parts do not lie where they may".to_owned(),
+        ))
     }
 
     fn make_executable(&self) -> Result<()> {
@@ -183,7 +209,11 @@ impl Artifact {
         // SAFETY: the range is within this mapping, as `check_places` saw.
         let done = unsafe {
             let start = self.map.as_ptr().add(header.text_start as usize);
-            mprotect(start.cast(), length, MprotectFlags::READ | MprotectFlags::EXEC)
+            mprotect(
+                start.cast(),
+                length,
+                MprotectFlags::READ | MprotectFlags::EXEC,
+            )
         };
         done.map_err(|error| Error::System {
             what: "making an artefact's code executable".to_owned(),

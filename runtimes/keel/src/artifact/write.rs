@@ -55,7 +55,10 @@ impl Image {
             }
         }
         let start = places.iter().map(|(at, _)| *at).min()? as usize / PAGE * PAGE;
-        let end = places.iter().map(|(at, bytes)| *at as usize + bytes.len()).max()?;
+        let end = places
+            .iter()
+            .map(|(at, bytes)| *at as usize + bytes.len())
+            .max()?;
         let length = (end - start).next_multiple_of(PAGE);
         let data: usize = places.iter().map(|(_, bytes)| bytes.len()).sum();
         if length as u64 > MAX_IMAGE_BYTES || (length - data.min(length)) as u64 > MAX_IMAGE_HOLES {
@@ -66,7 +69,10 @@ impl Image {
             let at = at as usize - start;
             bytes[at..at + data.len()].copy_from_slice(data);
         }
-        Some(Image { address: start as u32, bytes })
+        Some(Image {
+            address: start as u32,
+            bytes,
+        })
     }
 }
 
@@ -91,14 +97,20 @@ impl Writer {
     fn section<T: Plain>(&mut self, section: Section, records: &[T]) {
         self.bytes.resize(self.bytes.len().next_multiple_of(16), 0);
         let start = self.bytes.len() as u32;
-        self.spans[section as usize] = Span { start, length: records.len() as u32 };
+        self.spans[section as usize] = Span {
+            start,
+            length: records.len() as u32,
+        };
         self.bytes.extend_from_slice(bytes_of(records));
     }
 
     fn string(&mut self, string: &str) -> Span {
         let start = self.strings.len() as u32;
         self.strings.extend_from_slice(string.as_bytes());
-        Span { start, length: string.len() as u32 }
+        Span {
+            start,
+            length: string.len() as u32,
+        }
     }
 
     fn types(&mut self, compiled: &Compiled<'_>) {
@@ -106,7 +118,10 @@ impl Writer {
         let mut span = |types: &[ValType]| {
             let start = values.len() as u32;
             values.extend(types.iter().map(|ty| *ty as u8));
-            Span { start, length: types.len() as u32 }
+            Span {
+                start,
+                length: types.len() as u32,
+            }
         };
         let module = &compiled.module;
         let types: Vec<Type> = module
@@ -128,7 +143,12 @@ impl Writer {
         let mut imports = Vec::new();
         for import in &compiled.module.imports {
             let (module, name) = (self.string(import.module), self.string(import.name));
-            imports.push(Import { module, name, kind: import.kind as u32, index: import.index });
+            imports.push(Import {
+                module,
+                name,
+                kind: import.kind as u32,
+                index: import.index,
+            });
         }
         self.section(Section::Imports, &imports);
         let mut exports: Vec<_> = compiled.module.exports.iter().collect();
@@ -136,7 +156,11 @@ impl Writer {
         let mut records = Vec::new();
         for export in exports {
             let name = self.string(export.name);
-            records.push(Export { name, kind: export.kind as u32, index: export.index });
+            records.push(Export {
+                name,
+                kind: export.kind as u32,
+                index: export.index,
+            });
         }
         self.section(Section::Exports, &records);
     }
@@ -184,7 +208,10 @@ impl Writer {
         for op in expr.iter().flat_map(|expr| &expr.0) {
             self.ops.push(plain_op(*op));
         }
-        Span { start, length: self.ops.len() as u32 - start }
+        Span {
+            start,
+            length: self.ops.len() as u32 - start,
+        }
     }
 
     fn segments(&mut self, compiled: &Compiled<'_>, image: Option<&Image>) {
@@ -206,11 +233,22 @@ impl Writer {
             if mode != mode::DONE {
                 items.extend(segment.items.iter().map(|item| {
                     let op = plain_op(*item);
-                    Item { code: op.code, index: op.index }
+                    Item {
+                        code: op.code,
+                        index: op.index,
+                    }
                 }));
             }
-            let items = Span { start, length: items.len() as u32 - start };
-            elements.push(Element { mode, table, offset: self.expr(offset), items });
+            let items = Span {
+                start,
+                length: items.len() as u32 - start,
+            };
+            elements.push(Element {
+                mode,
+                table,
+                offset: self.expr(offset),
+                items,
+            });
         }
         self.section(Section::Elements, &elements);
         self.section(Section::Items, &items);
@@ -226,8 +264,16 @@ impl Writer {
             if mode != mode::DONE {
                 bytes.extend_from_slice(segment.bytes);
             }
-            let bytes = Span { start, length: bytes.len() as u32 - start };
-            data.push(Data { mode, memory, offset: self.expr(offset), bytes });
+            let bytes = Span {
+                start,
+                length: bytes.len() as u32 - start,
+            };
+            data.push(Data {
+                mode,
+                memory,
+                offset: self.expr(offset),
+                bytes,
+            });
         }
         self.section(Section::Data, &data);
         self.section(Section::DataBytes, &bytes);
@@ -247,9 +293,16 @@ impl Writer {
                 }
                 Unit::Import(index) => places[index as usize] = placed.offset,
                 Unit::Host(index) => host_thunks[index as usize] = placed.offset,
-                Unit::Entry(ty) => entries.push(Entry { ty, code: placed.offset }),
+                Unit::Entry(ty) => entries.push(Entry {
+                    ty,
+                    code: placed.offset,
+                }),
             }
-            ranges.push(CodeRange { start: placed.offset, length: placed.length, function });
+            ranges.push(CodeRange {
+                start: placed.offset,
+                length: placed.length,
+                function,
+            });
         }
         let mut records = Vec::new();
         for function in &module.escaping {
@@ -257,7 +310,10 @@ impl Writer {
             if code == NONE {
                 return Err(Error::Limit(format!("function {function} has no code")));
             }
-            records.push(Record { function: *function, code });
+            records.push(Record {
+                function: *function,
+                code,
+            });
         }
         self.section(Section::Records, &records);
         self.section(Section::Entries, &entries);
@@ -265,16 +321,27 @@ impl Writer {
         self.section(Section::Code, &ranges);
         let traps = linked.traps.iter();
         let traps: Vec<TrapSite> = traps
-            .map(|(code, kind, offset)| TrapSite { code: *code, offset: *offset, kind: (*kind).into() })
+            .map(|(code, kind, offset)| TrapSite {
+                code: *code,
+                offset: *offset,
+                kind: (*kind).into(),
+            })
             .collect();
         self.section(Section::Traps, &traps);
         let calls = linked.calls.iter();
-        let calls: Vec<CallSite> =
-            calls.map(|(code, offset)| CallSite { code: *code, offset: *offset }).collect();
+        let calls: Vec<CallSite> = calls
+            .map(|(code, offset)| CallSite {
+                code: *code,
+                offset: *offset,
+            })
+            .collect();
         self.section(Section::Calls, &calls);
         let mut names = Vec::new();
         for (function, name) in &module.names {
-            names.push(Name { function: *function, name: self.string(name) });
+            names.push(Name {
+                function: *function,
+                name: self.string(name),
+            });
         }
         self.section(Section::Names, &names);
         Ok(())
@@ -287,7 +354,10 @@ impl Writer {
         fingerprint: &Fingerprint,
     ) -> Result<Vec<u8>> {
         let module = &compiled.module;
-        let (strings, ops) = (std::mem::take(&mut self.strings), std::mem::take(&mut self.ops));
+        let (strings, ops) = (
+            std::mem::take(&mut self.strings),
+            std::mem::take(&mut self.ops),
+        );
         self.section(Section::Strings, &strings);
         self.section(Section::Ops, &ops);
         let image_address = image.as_ref().map_or(0, |image| image.address);
@@ -356,5 +426,10 @@ fn plain_op(op: ConstOp) -> Op {
         ConstOp::I64Sub => (op::I64_SUB, 0, 0),
         ConstOp::I64Mul => (op::I64_MUL, 0, 0),
     };
-    Op { code, index, low: bits as u64, high: (bits >> 64) as u64 }
+    Op {
+        code,
+        index,
+        low: bits as u64,
+        high: (bits >> 64) as u64,
+    }
 }

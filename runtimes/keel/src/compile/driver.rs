@@ -13,7 +13,7 @@ use super::link::{self, Linked};
 use super::translate::{Environment, Metering, translate};
 use super::{scan, thunk, trap_kind};
 use crate::error::{Error, Result};
-use crate::module::info::{ModuleInfo, TableUsage, ConstOp, SegmentMode};
+use crate::module::info::{ConstOp, ModuleInfo, SegmentMode, TableUsage};
 use crate::module::layout::{ContextLayout, Counts};
 use crate::module::parse::parse;
 
@@ -69,22 +69,35 @@ pub(crate) struct Compiled<'a> {
 
 /// The code generator for this machine, or for the oldest that keel runs on.
 pub(crate) fn target_isa() -> Result<OwnedTargetIsa> {
-    let fail = |message: String| Error::Compile { function: "(settings)".to_owned(), message };
+    let fail = |message: String| Error::Compile {
+        function: "(settings)".to_owned(),
+        message,
+    };
     let mut flags = settings::builder();
     for (name, value) in [
         ("opt_level", "speed"),
-        ("enable_verifier", if cfg!(debug_assertions) { "true" } else { "false" }),
+        (
+            "enable_verifier",
+            if cfg!(debug_assertions) {
+                "true"
+            } else {
+                "false"
+            },
+        ),
         ("preserve_frame_pointers", "true"),
         ("enable_probestack", "true"),
         ("probestack_strategy", "inline"),
         ("unwind_info", "false"),
-        ("is_pic", "true"),
+        // What code refers to is always near: relative addresses are used for it either way.
+        ("is_pic", "false"),
         ("enable_alias_analysis", "true"),
         ("enable_table_access_spectre_mitigation", "true"),
         ("enable_heap_access_spectre_mitigation", "true"),
         ("machine_code_cfg_info", "false"),
     ] {
-        flags.set(name, value).map_err(|error| fail(format!("{name}={value}: {error}")))?;
+        flags
+            .set(name, value)
+            .map_err(|error| fail(format!("{name}={value}: {error}")))?;
     }
     let builder = cranelift_native::builder().map_err(|error| fail(error.to_owned()))?;
     builder
@@ -99,10 +112,16 @@ pub(crate) fn compile<'a>(
     options: &CompileOptions,
 ) -> Result<Compiled<'a>> {
     let mut module = parse(bytes, options.features)?;
-    let body_bytes: u64 =
-        module.bodies.iter().map(|b| b.body.range().end - b.body.range().start).sum();
-    let parallelism =
-        if body_bytes < SERIAL_BYTES { Parallelism::Serial } else { Parallelism::Threads };
+    let body_bytes: u64 = module
+        .bodies
+        .iter()
+        .map(|b| b.body.range().end - b.body.range().start)
+        .sum();
+    let parallelism = if body_bytes < SERIAL_BYTES {
+        Parallelism::Serial
+    } else {
+        Parallelism::Threads
+    };
     scan::scan(&mut module, parallelism)?;
     let long_types = long_types(&module);
     let counts = counts(&module, &long_types);
@@ -120,7 +139,10 @@ pub(crate) fn compile<'a>(
     let compiled: Vec<CompiledUnit> = match parallelism {
         Parallelism::Serial => {
             let mut tools = Tools::default();
-            units.iter().map(|unit| compile_unit(&mut tools, unit)).collect::<Result<_>>()?
+            units
+                .iter()
+                .map(|unit| compile_unit(&mut tools, unit))
+                .collect::<Result<_>>()?
         }
         Parallelism::Threads => units
             .par_iter()
@@ -130,7 +152,51 @@ pub(crate) fn compile<'a>(
             .collect::<Result<_>>()?,
     };
     let linked = link::link(&module, compiled)?;
-    Ok(Compiled { module, counts, long_types, linked })
+    Ok(Compiled {
+        module,
+        counts,
+        long_types,
+        linked,
+    })
+}
+
+/// The intermediate representation and the assembly of one function.
+pub(crate) fn inspect(
+    bytes: &[u8],
+    isa: &dyn TargetIsa,
+    options: &CompileOptions,
+    function: u32,
+) -> Result<(String, String)> {
+    let mut module = parse(bytes, options.features)?;
+    scan::scan(&mut module, Parallelism::Serial)?;
+    let long_types = long_types(&module);
+    let layout = ContextLayout::new(counts(&module, &long_types))
+        .ok_or_else(|| Error::Limit("the module's context would exceed 2 GiB".to_owned()))?;
+    let env = Environment {
+        isa,
+        module: &module,
+        layout: &layout,
+        long_types: &long_types,
+        metering: options.metering,
+    };
+    let body = function
+        .checked_sub(module.imported_functions)
+        .and_then(|defined| module.bodies.get(defined as usize))
+        .ok_or_else(|| Error::Limit(format!("the module defines no function {function}")))?;
+    let mut tools = Tools::default();
+    let clif = &mut tools.context.func;
+    translate(&env, function, &body.body, clif, &mut tools.builder)?;
+    let text = tools.context.func.display().to_string();
+    tools.context.set_disasm(true);
+    let compiled = tools
+        .context
+        .compile(isa, &mut tools.control)
+        .map_err(|error| Error::Compile {
+            function: unit_name(&module, Unit::Body(function)),
+            message: format!("{:?}", error.inner),
+        })?;
+    let assembly = compiled.vcode.clone().unwrap_or_default();
+    Ok((text, assembly))
 }
 
 /// What is worth keeping between two functions.
@@ -162,7 +228,12 @@ fn compile_unit(env: &Environment<'_>, unit: Unit, tools: &mut Tools) -> Result<
         Unit::Import(index) => thunk::import(env, index, function, &mut tools.builder),
         Unit::Host(index) => thunk::host(env, index, function, &mut tools.builder),
         Unit::Entry(ty) => {
-            thunk::entry(env, &env.module.types[ty as usize], function, &mut tools.builder);
+            thunk::entry(
+                env,
+                &env.module.types[ty as usize],
+                function,
+                &mut tools.builder,
+            );
         }
     }
     if let Err(error) = tools.context.compile(env.isa, &mut tools.control) {
@@ -180,7 +251,10 @@ fn extract(env: &Environment<'_>, unit: Unit, context: &Context) -> Result<Compi
     let locations = buffer.get_srclocs_sorted();
     let location = |at: u32| {
         let next = locations.partition_point(|range| range.start <= at);
-        let range = next.checked_sub(1).map(|i| &locations[i]).filter(|range| at < range.end);
+        let range = next
+            .checked_sub(1)
+            .map(|i| &locations[i])
+            .filter(|range| at < range.end);
         range.map_or(u32::MAX, |range| range.loc.bits())
     };
     let mut relocations = Vec::with_capacity(buffer.relocs().len());
@@ -204,8 +278,10 @@ fn extract(env: &Environment<'_>, unit: Unit, context: &Context) -> Result<Compi
         traps.push((trap.offset, kind as u8, location(trap.offset)));
     }
     // A return address belongs to the instruction before it.
-    let calls =
-        buffer.call_sites().map(|call| (call.ret_addr, location(call.ret_addr - 1))).collect();
+    let calls = buffer
+        .call_sites()
+        .map(|call| (call.ret_addr, location(call.ret_addr - 1)))
+        .collect();
     Ok(CompiledUnit {
         unit,
         code: buffer.data().to_vec(),
@@ -229,7 +305,10 @@ fn unit_name(module: &ModuleInfo<'_>, unit: Unit) -> String {
             .names
             .iter()
             .find(|(named, _)| *named == index)
-            .map_or_else(|| index.to_string(), |(_, name)| format!("{index} `{name}`")),
+            .map_or_else(
+                || index.to_string(),
+                |(_, name)| format!("{index} `{name}`"),
+            ),
         Unit::Entry(ty) => format!("(entry {})", module.types[ty as usize]),
     }
 }
@@ -240,7 +319,9 @@ fn units(module: &ModuleInfo<'_>) -> Vec<Unit> {
     let mut units: Vec<Unit> = bodies.collect();
     let mut referred: Vec<u32> = module.escaping.clone();
     for segment in &module.elements {
-        let SegmentMode::Active { index, .. } = segment.mode else { continue };
+        let SegmentMode::Active { index, .. } = segment.mode else {
+            continue;
+        };
         if module.tables[index as usize].usage == TableUsage::Static {
             referred.extend(segment.items.iter().filter_map(|op| match op {
                 ConstOp::Func(function) => Some(*function),
@@ -251,7 +332,9 @@ fn units(module: &ModuleInfo<'_>) -> Vec<Unit> {
     referred.extend(module.start);
     referred.sort_unstable();
     referred.dedup();
-    let imports = referred.iter().filter(|index| **index < module.imported_functions);
+    let imports = referred
+        .iter()
+        .filter(|index| **index < module.imported_functions);
     units.extend(imports.map(|index| Unit::Import(*index)));
     units.extend((0..module.imported_functions).map(Unit::Host));
     let called_by_host = module.escaping.iter().chain(&module.start);

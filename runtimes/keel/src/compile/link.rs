@@ -29,7 +29,8 @@ pub(crate) struct Linked {
 
 /// Links compiled units.
 pub(super) fn link(module: &ModuleInfo<'_>, compiled: Vec<CompiledUnit>) -> Result<Linked> {
-    let mut text: Vec<u8> = Vec::with_capacity(compiled.iter().map(|unit| unit.code.len() + 32).sum());
+    let mut text: Vec<u8> =
+        Vec::with_capacity(compiled.iter().map(|unit| unit.code.len() + 32).sum());
     let mut units = Vec::with_capacity(compiled.len());
     let mut functions = vec![None; module.functions.len()];
     let mut traps = Vec::new();
@@ -42,13 +43,27 @@ pub(super) fn link(module: &ModuleInfo<'_>, compiled: Vec<CompiledUnit>) -> Resu
         if let Unit::Body(index) | Unit::Import(index) = unit.unit {
             functions[index as usize] = Some(offset);
         }
-        units.push(Placed { unit: unit.unit, offset, length: unit.code.len() as u32 });
-        traps.extend(unit.traps.iter().map(|(at, kind, location)| (offset + at, *kind, *location)));
-        calls.extend(unit.calls.iter().map(|(at, location)| (offset + at, *location)));
+        units.push(Placed {
+            unit: unit.unit,
+            offset,
+            length: unit.code.len() as u32,
+        });
+        traps.extend(
+            unit.traps
+                .iter()
+                .map(|(at, kind, location)| (offset + at, *kind, *location)),
+        );
+        calls.extend(
+            unit.calls
+                .iter()
+                .map(|(at, location)| (offset + at, *location)),
+        );
     }
     let tables = place_tables(module, &functions, &mut text)?;
     if i32::try_from(text.len()).is_err() {
-        return Err(Error::Limit("the module's code would exceed 2 GiB".to_owned()));
+        return Err(Error::Limit(
+            "the module's code would exceed 2 GiB".to_owned(),
+        ));
     }
     for (unit, placed) in compiled.iter().zip(&units) {
         for (at, addend, target) in &unit.relocations {
@@ -64,7 +79,12 @@ pub(super) fn link(module: &ModuleInfo<'_>, compiled: Vec<CompiledUnit>) -> Resu
     }
     traps.sort_unstable();
     calls.sort_unstable();
-    Ok(Linked { text, units, traps, calls })
+    Ok(Linked {
+        text,
+        units,
+        traps,
+        calls,
+    })
 }
 
 fn resolve(
@@ -97,8 +117,12 @@ fn place_tables(
         let null = (0u32, u32::MAX);
         let mut elements = vec![null; table.ty.minimum as usize];
         for segment in &module.elements {
-            let SegmentMode::Active { index: to, offset } = &segment.mode else { continue };
-            let Some(at) = offset.known().filter(|_| *to as usize == index) else { continue };
+            let SegmentMode::Active { index: to, offset } = &segment.mode else {
+                continue;
+            };
+            let Some(at) = offset.known().filter(|_| *to as usize == index) else {
+                continue;
+            };
             for (element, item) in elements[at as usize..].iter_mut().zip(&segment.items) {
                 *element = match item {
                     ConstOp::Func(function) => {
@@ -106,7 +130,10 @@ fn place_tables(
                             Error::Limit(format!("function {function} has no code"))
                         })?;
                         let ty = module.functions[*function as usize] as usize;
-                        ((code as i64 - start as i64) as u32, module.canonical_types[ty])
+                        (
+                            (code as i64 - start as i64) as u32,
+                            module.canonical_types[ty],
+                        )
                     }
                     _ => null,
                 };

@@ -14,8 +14,8 @@ pub(crate) mod translate;
 use cranelift_codegen::ir::{AbiParam, Signature, TrapCode, types};
 use cranelift_codegen::isa::CallConv;
 
-pub(crate) use driver::{CompileOptions, Compiled, Unit, compile, target_isa};
 pub(crate) use crate::vm::libcalls::Libcall;
+pub(crate) use driver::{CompileOptions, Compiled, Unit, compile, inspect, target_isa};
 
 use crate::trap::TrapKind;
 
@@ -62,7 +62,9 @@ impl Libcall {
         };
         let mut signature = Signature::new(CallConv::SystemV);
         signature.params.push(AbiParam::new(types::I64));
-        signature.params.extend(args.iter().map(|ty| AbiParam::new(*ty)));
+        signature
+            .params
+            .extend(args.iter().map(|ty| AbiParam::new(*ty)));
         signature.returns.push(AbiParam::new(I32));
         signature
     }

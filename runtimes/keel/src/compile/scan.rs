@@ -21,20 +21,30 @@ struct Findings {
 }
 
 /// Validates all bodies; decides which functions have records and which tables are static.
-pub(super) fn scan(module: &mut ModuleInfo<'_>, parallelism: super::driver::Parallelism) -> Result<()> {
+pub(super) fn scan(
+    module: &mut ModuleInfo<'_>,
+    parallelism: super::driver::Parallelism,
+) -> Result<()> {
     let findings: Vec<Findings> = match parallelism {
         super::driver::Parallelism::Serial => {
             let mut allocations = FuncValidatorAllocations::default();
-            let scan = module.bodies.iter().map(|body| scan_body(body, &mut allocations));
+            let scan = module
+                .bodies
+                .iter()
+                .map(|body| scan_body(body, &mut allocations));
             scan.collect::<Result<_>>()?
         }
         super::driver::Parallelism::Threads => {
             let scan = module
                 .bodies
                 .par_iter()
-                .map_init(FuncValidatorAllocations::default, |allocations, body| scan_body(body, allocations));
+                .map_init(FuncValidatorAllocations::default, |allocations, body| {
+                    scan_body(body, allocations)
+                });
             // All are run, and the first error in the module's order is the one reported.
-            scan.collect::<Vec<_>>().into_iter().collect::<Result<_>>()?
+            scan.collect::<Vec<_>>()
+                .into_iter()
+                .collect::<Result<_>>()?
         }
     };
     mark_static_tables(module, &findings);
@@ -43,7 +53,10 @@ pub(super) fn scan(module: &mut ModuleInfo<'_>, parallelism: super::driver::Para
 }
 
 fn scan_body(body: &Body<'_>, allocations: &mut FuncValidatorAllocations) -> Result<Findings> {
-    let to_validate = body.validator.lock().map_or(None, |mut validator| validator.take());
+    let to_validate = body
+        .validator
+        .lock()
+        .map_or(None, |mut validator| validator.take());
     let Some(to_validate) = to_validate else {
         return Err(Error::Limit("a function body was scanned twice".to_owned()));
     };
@@ -63,7 +76,10 @@ fn scan_body(body: &Body<'_>, allocations: &mut FuncValidatorAllocations) -> Res
             | Operator::TableGrow { table }
             | Operator::TableFill { table }
             | Operator::TableInit { table, .. } => findings.tables.push(table),
-            Operator::TableCopy { dst_table, src_table } => {
+            Operator::TableCopy {
+                dst_table,
+                src_table,
+            } => {
                 findings.tables.extend([dst_table, src_table]);
             }
             _ => {}
@@ -77,7 +93,11 @@ fn scan_body(body: &Body<'_>, allocations: &mut FuncValidatorAllocations) -> Res
 /// A table that nothing but active segments with known places writes, and nothing but
 /// `call_indirect` reads, is constant data.
 fn mark_static_tables(module: &mut ModuleInfo<'_>, findings: &[Findings]) {
-    let exported = module.exports.iter().filter(|e| e.kind == ExternKind::Table).map(|e| e.index);
+    let exported = module
+        .exports
+        .iter()
+        .filter(|e| e.kind == ExternKind::Table)
+        .map(|e| e.index);
     let accessed = findings.iter().flat_map(|f| f.tables.iter().copied());
     let mut general: Vec<bool> = module
         .tables
@@ -92,16 +112,24 @@ fn mark_static_tables(module: &mut ModuleInfo<'_>, findings: &[Findings]) {
         general[table as usize] = true;
     }
     for segment in &module.elements {
-        let SegmentMode::Active { index, offset } = &segment.mode else { continue };
+        let SegmentMode::Active { index, offset } = &segment.mode else {
+            continue;
+        };
         let minimum = u128::from(module.tables[*index as usize].ty.minimum);
-        let fits = offset.known().is_some_and(|at| at + segment.items.len() as u128 <= minimum);
+        let fits = offset
+            .known()
+            .is_some_and(|at| at + segment.items.len() as u128 <= minimum);
         let functions = |op: &ConstOp| matches!(op, ConstOp::Func(_) | ConstOp::Null);
         if !fits || !segment.items.iter().all(functions) {
             general[*index as usize] = true;
         }
     }
     for (table, general) in module.tables.iter_mut().zip(general) {
-        table.usage = if general { TableUsage::General } else { TableUsage::Static };
+        table.usage = if general {
+            TableUsage::General
+        } else {
+            TableUsage::Static
+        };
     }
 }
 

@@ -2,8 +2,7 @@
 //! needs no compiler to be called or to call out.
 
 use cranelift_codegen::ir::{
-    self, AbiParam, InstBuilder, MemFlagsData, Signature, StackSlotData,
-    StackSlotKind, types,
+    self, AbiParam, InstBuilder, MemFlagsData, Signature, StackSlotData, StackSlotKind, types,
 };
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
@@ -42,7 +41,9 @@ pub(super) fn entry(
     let call = builder.ins().call_indirect(signature, code, &args);
     for i in 0..ty.results().len() {
         let result = builder.inst_results(call)[i];
-        builder.ins().store(flags, result, values, i as i32 * VALUE_SIZE);
+        builder
+            .ins()
+            .store(flags, result, values, i as i32 * VALUE_SIZE);
     }
     builder.ins().return_(&[]);
     builder.finalize(env.isa.frontend_config());
@@ -73,7 +74,9 @@ pub(super) fn host(
     let values = builder.ins().stack_addr(types::I64, slot, 0);
     for i in 0..ty.params().len() {
         let arg = builder.block_params(block)[i + 1];
-        builder.ins().store(flags, arg, values, i as i32 * VALUE_SIZE);
+        builder
+            .ins()
+            .store(flags, arg, values, i as i32 * VALUE_SIZE);
     }
     let host = builder.ins().load(types::I64, flags, entry, 16);
     let environment = builder.ins().load(types::I64, flags, entry, 24);
@@ -82,7 +85,9 @@ pub(super) fn host(
     signature.params = vec![AbiParam::new(types::I64); 3];
     signature.returns = vec![AbiParam::new(types::I32)];
     let signature = builder.import_signature(signature);
-    let call = builder.ins().call_indirect(signature, host, &[environment, vmctx, values]);
+    let call = builder
+        .ins()
+        .call_indirect(signature, host, &[environment, vmctx, values]);
     let status = builder.inst_results(call)[0];
     let failed = builder.create_block();
     let done = builder.create_block();
@@ -90,15 +95,23 @@ pub(super) fn host(
     builder.ins().brif(status, failed, &[], done, &[]);
     builder.switch_to_block(failed);
     let signature = builder.import_signature(Libcall::Raise.signature());
-    let table = builder.ins().load(types::I64, flags, vmctx, layout::LIBCALLS);
-    let raise = builder.ins().load(types::I64, flags, table, Libcall::Raise.offset());
+    let table = builder
+        .ins()
+        .load(types::I64, flags, vmctx, layout::LIBCALLS);
+    let raise = builder
+        .ins()
+        .load(types::I64, flags, table, Libcall::Raise.offset());
     builder.ins().call_indirect(signature, raise, &[vmctx]);
     builder.ins().trap(trap_code(TrapKind::Unreachable));
     builder.switch_to_block(done);
     let mut results = Vec::with_capacity(ty.results().len());
     for (i, result) in ty.results().iter().enumerate() {
         let offset = i as i32 * VALUE_SIZE;
-        results.push(builder.ins().load(clif_type(*result), flags, values, offset));
+        results.push(
+            builder
+                .ins()
+                .load(clif_type(*result), flags, values, offset),
+        );
     }
     builder.ins().return_(&results);
     builder.seal_all_blocks();

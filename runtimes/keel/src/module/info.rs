@@ -116,9 +116,8 @@ pub(crate) struct DataSegment<'a> {
 
 pub(crate) struct Body<'a> {
     pub(crate) body: wasmparser::FunctionBody<'a>,
-    pub(crate) validator: std::sync::Mutex<
-        Option<wasmparser::FuncToValidate<wasmparser::ValidatorResources>>,
-    >,
+    pub(crate) validator:
+        std::sync::Mutex<Option<wasmparser::FuncToValidate<wasmparser::ValidatorResources>>>,
 }
 
 impl ModuleInfo<'_> {
@@ -134,7 +133,10 @@ impl ModuleInfo<'_> {
 
     /// The place of a function in the list of functions with a record.
     pub(crate) fn record_of(&self, function: u32) -> Option<u32> {
-        self.escaping.binary_search(&function).ok().map(|i| i as u32)
+        self.escaping
+            .binary_search(&function)
+            .ok()
+            .map(|i| i as u32)
     }
 
     /// The type of a global's value.

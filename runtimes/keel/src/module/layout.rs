@@ -5,11 +5,10 @@
 //! nothing to look up. The context's own fields are at negative offsets, the most used ones nearest.
 //! The layout is a function of the counts alone, so that compiler, artefact and runtime agree on it.
 
-/// The address below which Cranelift's traps and our own live: `*mut`, end of native stack.
+/// The lowest address that the native stack may reach.
 pub(crate) const STACK_LIMIT: i32 = -8;
-/// Length of memory 0 in bytes, where the module defines it.
-pub(crate) const MEMORY_0_LENGTH: i32 = -16;
-/// [`MemoryDefinition`](crate::vm::context::MemoryDefinition) of memory 0, where the module defines it.
+/// The [`Definition`](crate::vm::context::Definition) of memory 0, where the module defines it: base
+/// pointer, then length in bytes.
 pub(crate) const MEMORY_0: i32 = -24;
 /// Pointer to the table of runtime functions.
 pub(crate) const LIBCALLS: i32 = -32;
@@ -87,7 +86,10 @@ impl ContextLayout {
         let imported_tables = place(counts.imported_tables, 8)?;
         let long_types = place(counts.long_types, 8)?;
         let function_records = place(counts.function_records, FUNCTION_RECORD_SIZE)?;
-        let segments = place(counts.element_segments.checked_add(counts.data_segments)?, 4)?;
+        let segments = place(
+            counts.element_segments.checked_add(counts.data_segments)?,
+            4,
+        )?;
         Some(ContextLayout {
             counts,
             globals,

@@ -103,11 +103,18 @@ impl Module {
             slots: Mutex::default(),
         };
         let long: &[u32] = inner.artifact.section(Section::LongTypes);
-        inner.long_types = long.iter().map(|ty| type_id(&inner.func_type(*ty))).collect();
+        inner.long_types = long
+            .iter()
+            .map(|ty| type_id(&inner.func_type(*ty)))
+            .collect();
         let entries: &[format::Entry] = inner.artifact.section(Section::Entries);
-        inner.entries =
-            entries.iter().map(|entry| (type_id(&inner.func_type(entry.ty)), entry.code)).collect();
-        Ok(Module { inner: Arc::new(inner) })
+        inner.entries = entries
+            .iter()
+            .map(|entry| (type_id(&inner.func_type(entry.ty)), entry.code))
+            .collect();
+        Ok(Module {
+            inner: Arc::new(inner),
+        })
     }
 
     /// The bytes of the module's artefact.
@@ -130,13 +137,12 @@ impl Module {
 
     /// What the module gives: name and type of each export, in order of name.
     pub fn exports(&self) -> impl ExactSizeIterator<Item = (&str, ExternType)> {
-        self.export_records()
-            .iter()
-            .map(|export| (self.string(export.name), self.extern_type(export.kind, export.index)))
-    }
-
-    pub(crate) fn is_same(&self, other: &Module) -> bool {
-        Arc::ptr_eq(&self.inner, &other.inner)
+        self.export_records().iter().map(|export| {
+            (
+                self.string(export.name),
+                self.extern_type(export.kind, export.index),
+            )
+        })
     }
 
     pub(crate) fn artifact(&self) -> &Artifact {
@@ -199,14 +205,24 @@ impl Module {
         let memories: &[format::Memory] = self.artifact().section(Section::Memories);
         let memory = &memories[memory as usize];
         let maximum = (memory.has_maximum != 0).then_some(memory.maximum);
-        MemoryType { minimum: memory.minimum, maximum }
+        MemoryType {
+            minimum: memory.minimum,
+            maximum,
+        }
     }
 
     pub(crate) fn global_type(&self, global: u32) -> GlobalType {
         let globals: &[format::Global] = self.artifact().section(Section::Globals);
         let global = &globals[global as usize];
-        let mutability = if global.mutable != 0 { Mutability::Var } else { Mutability::Const };
-        GlobalType { content: val_type(global.content as u8), mutability }
+        let mutability = if global.mutable != 0 {
+            Mutability::Var
+        } else {
+            Mutability::Const
+        };
+        GlobalType {
+            content: val_type(global.content as u8),
+            mutability,
+        }
     }
 
     /// The thunk through which the host calls functions of the type with this number.
@@ -217,13 +233,19 @@ impl Module {
 
     /// The address of code by its offset.
     pub(crate) fn code(&self, offset: u32) -> *const u8 {
-        self.artifact().text().as_ptr().wrapping_add(offset as usize)
+        self.artifact()
+            .text()
+            .as_ptr()
+            .wrapping_add(offset as usize)
     }
 
     /// The place of a function in the list of functions that have a record.
     pub(crate) fn record_of(&self, function: u32) -> Option<u32> {
         let records: &[format::Record] = self.artifact().section(Section::Records);
-        records.binary_search_by_key(&function, |record| record.function).ok().map(|i| i as u32)
+        records
+            .binary_search_by_key(&function, |record| record.function)
+            .ok()
+            .map(|i| i as u32)
     }
 
     /// The offset in the text of an address, if it is this module's code.
@@ -240,7 +262,10 @@ impl Module {
 
     fn trap_site(&self, offset: u32) -> Option<&format::TrapSite> {
         let traps: &[format::TrapSite] = self.artifact().section(Section::Traps);
-        traps.binary_search_by_key(&offset, |site| site.code).ok().map(|i| &traps[i])
+        traps
+            .binary_search_by_key(&offset, |site| site.code)
+            .ok()
+            .map(|i| &traps[i])
     }
 
     /// The frame of code that stopped at, or called and returns to, an offset of the text; nothing
@@ -248,9 +273,15 @@ impl Module {
     pub(crate) fn frame(&self, offset: u32, innermost: bool) -> Option<Frame> {
         let ranges: &[format::CodeRange] = self.artifact().section(Section::Code);
         // A call may be the last instruction: its return address is then beyond the function.
-        let inside = if innermost { offset } else { offset.checked_sub(1)? };
+        let inside = if innermost {
+            offset
+        } else {
+            offset.checked_sub(1)?
+        };
         let next = ranges.partition_point(|range| range.start <= inside);
-        let range = ranges[..next].last().filter(|range| inside - range.start < range.length)?;
+        let range = ranges[..next]
+            .last()
+            .filter(|range| inside - range.start < range.length)?;
         if range.function == NONE {
             return None;
         }
@@ -262,7 +293,9 @@ impl Module {
             found.ok().map(|i| calls[i].offset)
         };
         let names: &[format::Name] = self.artifact().section(Section::Names);
-        let name = names.binary_search_by_key(&range.function, |name| name.function).ok();
+        let name = names
+            .binary_search_by_key(&range.function, |name| name.function)
+            .ok();
         Some(Frame {
             function: range.function,
             name: name.map(|i| self.string(names[i].name).to_owned()),
@@ -272,7 +305,12 @@ impl Module {
 
     /// A slot that no instance uses.
     pub(crate) fn take_slot(&self) -> Result<Slot> {
-        let pooled = self.inner.slots.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let pooled = self
+            .inner
+            .slots
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
         if let Some(slot) = pooled {
             return Ok(slot);
         }
@@ -285,13 +323,22 @@ impl Module {
     pub(crate) fn return_slot(&self, mut slot: Slot, accessible: u64) {
         let room = self.inner.engine.config().pooled_slots;
         let full = || {
-            self.inner.slots.lock().unwrap_or_else(PoisonError::into_inner).len() >= room
+            self.inner
+                .slots
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .len()
+                >= room
         };
         // A slot that cannot be reset is given up, and so is one too many.
         if full() || slot.reset(self.artifact(), accessible).is_err() {
             return;
         }
-        self.inner.slots.lock().unwrap_or_else(PoisonError::into_inner).push(slot);
+        self.inner
+            .slots
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(slot);
     }
 }
 
@@ -302,7 +349,9 @@ impl Inner {
         let values: &[u8] = self.artifact.section(Section::ValueTypes);
         let ty = &types[ty as usize];
         let list = |span: Span| {
-            values[span.start as usize..][..span.length as usize].iter().map(|raw| val_type(*raw))
+            values[span.start as usize..][..span.length as usize]
+                .iter()
+                .map(|raw| val_type(*raw))
         };
         FuncType::new(list(ty.params), list(ty.results))
     }

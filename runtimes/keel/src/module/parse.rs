@@ -10,8 +10,8 @@ use wasmparser::{
 };
 
 use super::info::{
-    Body, ConstExpr, ConstOp, DataSegment, ElementSegment, Export, Global, Import,
-    ModuleInfo, SegmentMode, Table, TableUsage,
+    Body, ConstExpr, ConstOp, DataSegment, ElementSegment, Export, Global, Import, ModuleInfo,
+    SegmentMode, Table, TableUsage,
 };
 use crate::artifact::format::ExternKind;
 use crate::error::{Error, Result};
@@ -46,7 +46,10 @@ pub(crate) fn parse(bytes: &[u8], features: WasmFeatures) -> Result<ModuleInfo<'
         let payload = payload?;
         if let Payload::CodeSectionEntry(body) = &payload {
             let validator = Mutex::new(Some(validator.code_section_entry(body)?));
-            module.bodies.push(Body { body: body.clone(), validator });
+            module.bodies.push(Body {
+                body: body.clone(),
+                validator,
+            });
             continue;
         }
         validator.payload(&payload)?;
@@ -63,14 +66,20 @@ impl<'a> ModuleInfo<'a> {
                 for ty in section.into_iter_err_on_gc_types() {
                     let ty = ty?;
                     let convert = |types: &[wasmparser::ValType]| {
-                        types.iter().map(|ty| val_type(*ty)).collect::<Result<Vec<_>>>()
+                        types
+                            .iter()
+                            .map(|ty| val_type(*ty))
+                            .collect::<Result<Vec<_>>>()
                     };
                     let ty = FuncType::new(convert(ty.params())?, convert(ty.results())?);
                     let index = self.types.len() as u32;
                     // The canonical index is found through a map at the end would the list be long;
                     // real modules have tens of types.
-                    let canonical =
-                        self.types.iter().position(|t| *t == ty).map_or(index, |i| i as u32);
+                    let canonical = self
+                        .types
+                        .iter()
+                        .position(|t| *t == ty)
+                        .map_or(index, |i| i as u32);
                     self.types.push(ty);
                     self.canonical_types.push(canonical);
                 }
@@ -93,7 +102,11 @@ impl<'a> ModuleInfo<'a> {
                         wasmparser::TableInit::Expr(expr) => Some(self.const_expr(&expr)?),
                     };
                     let ty = table_type(&table.ty)?;
-                    self.tables.push(Table { ty, init, usage: TableUsage::General });
+                    self.tables.push(Table {
+                        ty,
+                        init,
+                        usage: TableUsage::General,
+                    });
                 }
             }
             Payload::MemorySection(section) => {
@@ -105,7 +118,10 @@ impl<'a> ModuleInfo<'a> {
                 for global in section {
                     let global = global?;
                     let init = Some(self.const_expr(&global.init_expr)?);
-                    self.globals.push(Global { ty: global_type(&global.ty)?, init });
+                    self.globals.push(Global {
+                        ty: global_type(&global.ty)?,
+                        init,
+                    });
                 }
             }
             Payload::ExportSection(section) => {
@@ -118,7 +134,11 @@ impl<'a> ModuleInfo<'a> {
                         ExternalKind::Global => ExternKind::Global,
                         ExternalKind::Tag => return Err(unsupported("an exported tag")),
                     };
-                    self.exports.push(Export { name: export.name, kind, index: export.index });
+                    self.exports.push(Export {
+                        name: export.name,
+                        kind,
+                        index: export.index,
+                    });
                 }
             }
             Payload::StartSection { func, .. } => self.start = Some(func),
@@ -132,12 +152,21 @@ impl<'a> ModuleInfo<'a> {
                     let data = data?;
                     let mode = match data.kind {
                         wasmparser::DataKind::Passive => SegmentMode::Passive,
-                        wasmparser::DataKind::Active { memory_index, offset_expr } => {
+                        wasmparser::DataKind::Active {
+                            memory_index,
+                            offset_expr,
+                        } => {
                             let offset = self.const_expr(&offset_expr)?;
-                            SegmentMode::Active { index: memory_index, offset }
+                            SegmentMode::Active {
+                                index: memory_index,
+                                offset,
+                            }
                         }
                     };
-                    self.data.push(DataSegment { mode, bytes: data.data });
+                    self.data.push(DataSegment {
+                        mode,
+                        bytes: data.data,
+                    });
                 }
             }
             Payload::CustomSection(section) => {
@@ -167,7 +196,11 @@ impl<'a> ModuleInfo<'a> {
             }
             TypeRef::Table(ty) => {
                 let ty = table_type(&ty)?;
-                self.tables.push(Table { ty, init: None, usage: TableUsage::General });
+                self.tables.push(Table {
+                    ty,
+                    init: None,
+                    usage: TableUsage::General,
+                });
                 self.imported_tables += 1;
                 (ExternKind::Table, self.imported_tables)
             }
@@ -177,7 +210,10 @@ impl<'a> ModuleInfo<'a> {
                 (ExternKind::Memory, self.imported_memories)
             }
             TypeRef::Global(ty) => {
-                self.globals.push(Global { ty: global_type(&ty)?, init: None });
+                self.globals.push(Global {
+                    ty: global_type(&ty)?,
+                    init: None,
+                });
                 self.imported_globals += 1;
                 (ExternKind::Global, self.imported_globals)
             }
@@ -196,7 +232,10 @@ impl<'a> ModuleInfo<'a> {
         let mode = match element.kind {
             ElementKind::Passive => SegmentMode::Passive,
             ElementKind::Declared => SegmentMode::Declared,
-            ElementKind::Active { table_index, offset_expr } => SegmentMode::Active {
+            ElementKind::Active {
+                table_index,
+                offset_expr,
+            } => SegmentMode::Active {
                 index: table_index.unwrap_or(0),
                 offset: self.const_expr(&offset_expr)?,
             },
@@ -267,10 +306,18 @@ impl<'a> ModuleInfo<'a> {
             }
         };
         for global in &self.globals {
-            global.init.iter().flat_map(|init| &init.0).for_each(&mut note);
+            global
+                .init
+                .iter()
+                .flat_map(|init| &init.0)
+                .for_each(&mut note);
         }
         for table in &self.tables {
-            table.init.iter().flat_map(|init| &init.0).for_each(&mut note);
+            table
+                .init
+                .iter()
+                .flat_map(|init| &init.0)
+                .for_each(&mut note);
         }
         escaping.extend(self.start);
         escaping.sort_unstable();
@@ -332,8 +379,15 @@ fn reference_type(ty: wasmparser::RefType) -> Result<ValType> {
 }
 
 fn global_type(ty: &wasmparser::GlobalType) -> Result<GlobalType> {
-    let mutability = if ty.mutable { Mutability::Var } else { Mutability::Const };
-    Ok(GlobalType { content: val_type(ty.content_type)?, mutability })
+    let mutability = if ty.mutable {
+        Mutability::Var
+    } else {
+        Mutability::Const
+    };
+    Ok(GlobalType {
+        content: val_type(ty.content_type)?,
+        mutability,
+    })
 }
 
 fn memory_type(ty: &wasmparser::MemoryType) -> Result<MemoryType> {
@@ -341,7 +395,10 @@ fn memory_type(ty: &wasmparser::MemoryType) -> Result<MemoryType> {
         return Err(unsupported("a 64-bit, shared or odd-paged memory"));
     }
     let pages = |pages: u64| pages as u32;
-    Ok(MemoryType { minimum: pages(ty.initial), maximum: ty.maximum.map(pages) })
+    Ok(MemoryType {
+        minimum: pages(ty.initial),
+        maximum: ty.maximum.map(pages),
+    })
 }
 
 fn table_type(ty: &wasmparser::TableType) -> Result<TableType> {

@@ -114,7 +114,11 @@ pub(crate) unsafe fn call<R>(
     // the host's calling convention says is kept, also when the call stops.
     let stops = unsafe { enter(entry, context.as_ptr(), code, values, pointer) };
     CURRENT.set(activation.previous);
-    if stops == 0 { Ok(()) } else { Err(stopped(&activation)) }
+    if stops == 0 {
+        Ok(())
+    } else {
+        Err(stopped(&activation))
+    }
 }
 
 /// Calls `entry(context, code, values)`, having noted in the activation how to leave early.

@@ -10,7 +10,10 @@ use super::context::Context;
 use crate::instance::InstanceData;
 
 /// The functions of the runtime, by their place in the table that every context points to.
-#[cfg_attr(not(feature = "compiler"), expect(dead_code, reason = "only the compiler names them"))]
+#[cfg_attr(
+    not(feature = "compiler"),
+    expect(dead_code, reason = "only the compiler names them")
+)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
 pub(crate) enum Libcall {
@@ -72,14 +75,26 @@ unsafe fn instance<'a>(context: Context) -> &'a mut InstanceData {
 
 unsafe extern "C" fn memory_grow(context: Context, memory: u32, pages: u32) -> u32 {
     // SAFETY: called by compiled code; see `instance`.
-    unsafe { (*instance(context).memory(memory)).grow(pages).unwrap_or(CANNOT_GROW) }
+    unsafe {
+        (*instance(context).memory(memory))
+            .grow(pages)
+            .unwrap_or(CANNOT_GROW)
+    }
 }
 
-unsafe extern "C" fn memory_fill(context: Context, memory: u32, to: u32, value: u32, length: u32) -> u32 {
+unsafe extern "C" fn memory_fill(
+    context: Context,
+    memory: u32,
+    to: u32,
+    value: u32,
+    length: u32,
+) -> u32 {
     // SAFETY: called by compiled code; the range was checked.
     unsafe {
         let memory = &*instance(context).memory(memory);
-        let Some(to) = memory.range(to.into(), length.into()) else { return OUT_OF_BOUNDS };
+        let Some(to) = memory.range(to.into(), length.into()) else {
+            return OUT_OF_BOUNDS;
+        };
         to.write_bytes(value as u8, length as usize);
     }
     DONE
@@ -96,9 +111,14 @@ unsafe extern "C" fn memory_copy(
     // SAFETY: called by compiled code; the ranges were checked, and may overlap.
     unsafe {
         let instance = instance(context);
-        let (to_memory, from_memory) = (&*instance.memory(to_memory), &*instance.memory(from_memory));
-        let Some(to) = to_memory.range(to.into(), length.into()) else { return OUT_OF_BOUNDS };
-        let Some(from) = from_memory.range(from.into(), length.into()) else { return OUT_OF_BOUNDS };
+        let (to_memory, from_memory) =
+            (&*instance.memory(to_memory), &*instance.memory(from_memory));
+        let Some(to) = to_memory.range(to.into(), length.into()) else {
+            return OUT_OF_BOUNDS;
+        };
+        let Some(from) = from_memory.range(from.into(), length.into()) else {
+            return OUT_OF_BOUNDS;
+        };
         to.copy_from(from, length as usize);
     }
     DONE
@@ -118,10 +138,20 @@ unsafe extern "C" fn memory_init(
 
 unsafe extern "C" fn table_grow(context: Context, table: u32, value: usize, count: u32) -> u32 {
     // SAFETY: called by compiled code; see `instance`.
-    unsafe { (*instance(context).table(table)).grow(count, value).unwrap_or(CANNOT_GROW) }
+    unsafe {
+        (*instance(context).table(table))
+            .grow(count, value)
+            .unwrap_or(CANNOT_GROW)
+    }
 }
 
-unsafe extern "C" fn table_fill(context: Context, table: u32, to: u32, value: usize, length: u32) -> u32 {
+unsafe extern "C" fn table_fill(
+    context: Context,
+    table: u32,
+    to: u32,
+    value: usize,
+    length: u32,
+) -> u32 {
     // SAFETY: called by compiled code; see `instance`.
     let table = unsafe { &mut *instance(context).table(table) };
     done_if(table.range(to, length).map(|elements| elements.fill(value)))
@@ -138,9 +168,15 @@ unsafe extern "C" fn table_copy(
     // SAFETY: called by compiled code; the ranges were checked, and may overlap.
     unsafe {
         let instance = instance(context);
-        let from = (*instance.table(from_table)).range(from, length).map(|from| from.as_ptr());
-        let Some(from) = from else { return OUT_OF_BOUNDS };
-        let to = (*instance.table(to_table)).range(to, length).map(|to| to.as_mut_ptr());
+        let from = (*instance.table(from_table))
+            .range(from, length)
+            .map(|from| from.as_ptr());
+        let Some(from) = from else {
+            return OUT_OF_BOUNDS;
+        };
+        let to = (*instance.table(to_table))
+            .range(to, length)
+            .map(|to| to.as_mut_ptr());
         let Some(to) = to else { return OUT_OF_BOUNDS };
         to.copy_from(from, length as usize);
     }

@@ -28,7 +28,8 @@ impl Reservation {
     pub(crate) fn new(length: usize) -> Result<Reservation> {
         let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
         // SAFETY: a new mapping, at a place that the kernel chooses.
-        let base = unsafe { mmap_anonymous(std::ptr::null_mut(), length, ProtFlags::empty(), flags) };
+        let base =
+            unsafe { mmap_anonymous(std::ptr::null_mut(), length, ProtFlags::empty(), flags) };
         let base = base.map_err(|error| Error::System {
             what: format!("reserving {length} bytes of address space"),
             source: error.into(),
@@ -54,7 +55,11 @@ impl Reservation {
     }
 
     fn protect(&self, start: usize, length: usize, flags: MprotectFlags) -> Result<()> {
-        assert!(start.checked_add(length).is_some_and(|end| end <= self.length));
+        assert!(
+            start
+                .checked_add(length)
+                .is_some_and(|end| end <= self.length)
+        );
         if length == 0 {
             return Ok(());
         }
@@ -77,9 +82,9 @@ impl Drop for Reservation {
 
 /// A memory, wherever its definition is kept.
 pub(crate) struct MemoryObject {
-    /// In its instance's context, or in [`MemoryObject::own`].
+    /// In its instance's context, or in the object itself.
     pub(crate) definition: NonNull<Definition>,
-    own: Option<(Box<Definition>, Reservation)>,
+    _own: Option<(Box<Definition>, Reservation)>,
     ty: MemoryType,
     /// Bytes from the base on that may be accessed already, at least the memory's length.
     accessible: u64,
@@ -98,7 +103,10 @@ impl MemoryObject {
         check_limit(length, limit)?;
         let reservation = Reservation::new((MEMORY_RESERVE_BYTES + MEMORY_GUARD_BYTES) as usize)?;
         reservation.make_accessible(0, length as usize)?;
-        let mut own = Box::new(Definition { base: reservation.base().as_ptr(), length });
+        let mut own = Box::new(Definition {
+            base: reservation.base().as_ptr(),
+            length,
+        });
         let place = match definition {
             Some(place) => {
                 // SAFETY: a field of a context that is being made, which is this memory's.
@@ -108,7 +116,13 @@ impl MemoryObject {
             None => NonNull::from(&mut *own),
         };
         let own = Some((own, reservation));
-        Ok(MemoryObject { definition: place, own, ty, accessible: length, limit })
+        Ok(MemoryObject {
+            definition: place,
+            _own: own,
+            ty,
+            accessible: length,
+            limit,
+        })
     }
 
     /// The memory of a slot, which is kept in its context and has its address space there.
@@ -118,11 +132,17 @@ impl MemoryObject {
         accessible: u64,
         limit: u64,
     ) -> MemoryObject {
-        MemoryObject { definition, own: None, ty, accessible, limit }
+        MemoryObject {
+            definition,
+            _own: None,
+            ty,
+            accessible,
+            limit,
+        }
     }
 
     fn definition(&self) -> Definition {
-        // SAFETY: the definition lives as long as the memory's instance or `own` does.
+        // SAFETY: the definition lives as long as the memory's instance or the object does.
         unsafe { self.definition.read() }
     }
 
@@ -143,7 +163,10 @@ impl MemoryObject {
 
     /// The type, with the present size as its minimum.
     pub(crate) fn ty(&self) -> MemoryType {
-        MemoryType { minimum: (self.length() / PAGE_BYTES) as u32, ..self.ty }
+        MemoryType {
+            minimum: (self.length() / PAGE_BYTES) as u32,
+            ..self.ty
+        }
     }
 
     /// Grows by some pages; the size before in pages, or nothing if it cannot.
@@ -162,7 +185,11 @@ impl MemoryObject {
             // what anything has been given access to.
             let done = unsafe {
                 let start = self.base().add(self.accessible as usize);
-                mprotect(start.cast(), length, MprotectFlags::READ | MprotectFlags::WRITE)
+                mprotect(
+                    start.cast(),
+                    length,
+                    MprotectFlags::READ | MprotectFlags::WRITE,
+                )
             };
             done.ok()?;
             self.accessible = new;

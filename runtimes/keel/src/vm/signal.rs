@@ -29,11 +29,12 @@ pub(crate) fn install() {
             // it before the action that needs this entry is in place.
             unsafe {
                 let previous = (&raw mut PREVIOUS[i]).cast::<libc::sigaction>();
-                set_action(signal, on_fault, previous);
+                set_action(signal, on_fault, libc::SA_RESTART, previous);
             }
         }
+        // Without SA_RESTART: a host function that waits in the kernel is woken, too.
         // SAFETY: a handler for a signal that nobody else uses.
-        unsafe { set_action(interrupt_signal(), on_interrupt, std::ptr::null_mut()) };
+        unsafe { set_action(interrupt_signal(), on_interrupt, 0, std::ptr::null_mut()) };
     });
 }
 
@@ -41,13 +42,18 @@ type Handler = extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_voi
 
 /// # Safety
 /// `previous` is null or has room for an action.
-unsafe fn set_action(signal: libc::c_int, handler: Handler, previous: *mut libc::sigaction) {
+unsafe fn set_action(
+    signal: libc::c_int,
+    handler: Handler,
+    flags: libc::c_int,
+    previous: *mut libc::sigaction,
+) {
     // SAFETY: zero is a valid action, all of whose fields that matter are set next.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
     action.sa_sigaction = handler as *const () as usize;
     // The stack has room: code checks it on every call. So the alternative one, if the thread has
     // one, is only for faults of the host's own. A fault in the handler must not be blocked.
-    action.sa_flags = libc::SA_SIGINFO | libc::SA_NODEFER | libc::SA_ONSTACK | libc::SA_RESTART;
+    action.sa_flags = libc::SA_SIGINFO | libc::SA_NODEFER | libc::SA_ONSTACK | flags;
     // SAFETY: the action is complete, and `previous` as the caller promises.
     unsafe {
         libc::sigemptyset(&mut action.sa_mask);
@@ -146,9 +152,16 @@ extern "C" fn on_interrupt(
 /// # Safety
 /// Called by a handler with its own arguments.
 unsafe fn pass_on(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
-    let index = FAULTS.iter().position(|fault| *fault == signal).unwrap_or(0);
+    let index = FAULTS
+        .iter()
+        .position(|fault| *fault == signal)
+        .unwrap_or(0);
     // SAFETY: written before this handler was in place, and never after.
-    let previous = unsafe { (&raw const PREVIOUS[index]).cast::<libc::sigaction>().read() };
+    let previous = unsafe {
+        (&raw const PREVIOUS[index])
+            .cast::<libc::sigaction>()
+            .read()
+    };
     match previous.sa_sigaction {
         libc::SIG_DFL | libc::SIG_IGN => {
             // Back to the default: the instruction runs again, faults again and ends the process.

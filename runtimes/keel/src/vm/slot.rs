@@ -45,7 +45,12 @@ impl Slot {
         };
         let reservation = Reservation::new(context_bytes + memory)?;
         reservation.make_accessible(0, context_bytes + initial as usize)?;
-        let slot = Slot { reservation, context_bytes, accessible: initial, initial };
+        let slot = Slot {
+            reservation,
+            context_bytes,
+            accessible: initial,
+            initial,
+        };
         slot.map_image(artifact)?;
         Ok(slot)
     }
@@ -58,9 +63,14 @@ impl Slot {
         }
         let end = u64::from(header.image_address) + image.len() as u64;
         if end > self.initial {
-            return Err(Error::Limit("the artefact's image exceeds its memory".to_owned()));
+            return Err(Error::Limit(
+                "the artefact's image exceeds its memory".to_owned(),
+            ));
         }
-        let at = self.memory().as_ptr().wrapping_add(header.image_address as usize);
+        let at = self
+            .memory()
+            .as_ptr()
+            .wrapping_add(header.image_address as usize);
         // SAFETY: replaces pages of this slot's memory, which are in its reservation as was just
         // checked, before anything uses them.
         let mapped = unsafe {
@@ -100,10 +110,13 @@ impl Slot {
     pub(crate) fn reset(&mut self, artifact: &Artifact, accessible: u64) -> Result<()> {
         self.accessible = accessible;
         if self.accessible > self.initial {
-            let (start, length) =
-                (self.initial as usize, (self.accessible - self.initial) as usize);
+            let (start, length) = (
+                self.initial as usize,
+                (self.accessible - self.initial) as usize,
+            );
             self.discard(start, length)?;
-            self.reservation.make_inaccessible(self.context_bytes + start, length)?;
+            self.reservation
+                .make_inaccessible(self.context_bytes + start, length)?;
             self.accessible = self.initial;
         }
         let mut touched = 0;
@@ -115,7 +128,11 @@ impl Slot {
             self.restore(artifact, range);
             true
         });
-        if copied { Ok(()) } else { self.discard(0, self.initial as usize) }
+        if copied {
+            Ok(())
+        } else {
+            self.discard(0, self.initial as usize)
+        }
     }
 
     /// Gives pages of memory back: they read as the image or zero again.
@@ -125,7 +142,11 @@ impl Slot {
         }
         // SAFETY: pages of this slot's memory, which no instance uses any more.
         let done = unsafe {
-            madvise(self.memory().as_ptr().add(start).cast(), length, Advice::LinuxDontNeed)
+            madvise(
+                self.memory().as_ptr().add(start).cast(),
+                length,
+                Advice::LinuxDontNeed,
+            )
         };
         done.map_err(|error| Error::System {
             what: "giving back pages".to_owned(),
@@ -150,7 +171,9 @@ impl Slot {
             }
             memory.add(range.start).write_bytes(0, start - range.start);
             let from = &image[start - image_start..end - image_start];
-            memory.add(start).copy_from_nonoverlapping(from.as_ptr(), from.len());
+            memory
+                .add(start)
+                .copy_from_nonoverlapping(from.as_ptr(), from.len());
             memory.add(end).write_bytes(0, range.end - end);
         }
     }

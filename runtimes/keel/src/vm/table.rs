@@ -29,15 +29,25 @@ impl TableObject {
                 ty.minimum
             )));
         }
-        let mut own =
-            definition.is_none().then(|| Box::new(Definition { base: std::ptr::null_mut(), length: 0 }));
+        let mut own = definition.is_none().then(|| {
+            Box::new(Definition {
+                base: std::ptr::null_mut(),
+                length: 0,
+            })
+        });
         let definition = match (&mut own, definition) {
             (Some(own), _) => NonNull::from(&mut **own),
             (None, Some(place)) => place,
             (None, None) => unreachable!("one of the two is there"),
         };
         let elements = vec![0; ty.minimum as usize];
-        let mut table = TableObject { definition, _own: own, elements, ty, limit };
+        let mut table = TableObject {
+            definition,
+            _own: own,
+            elements,
+            ty,
+            limit,
+        };
         table.publish();
         Ok(table)
     }
@@ -53,7 +63,10 @@ impl TableObject {
 
     /// The type, with the present size as its minimum.
     pub(crate) fn ty(&self) -> TableType {
-        TableType { minimum: self.elements.len() as u32, ..self.ty }
+        TableType {
+            minimum: self.elements.len() as u32,
+            ..self.ty
+        }
     }
 
     /// The elements: addresses, zero for null.

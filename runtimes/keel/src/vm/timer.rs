@@ -82,7 +82,11 @@ impl Timer {
         let mut timer: libc::timer_t = std::ptr::null_mut();
         // SAFETY: both pointers are to live values of the right types.
         let done = unsafe { libc::timer_create(libc::CLOCK_MONOTONIC, &mut event, &mut timer) };
-        if done == 0 { Ok(Timer(timer)) } else { Err(Error::last_os("creating a timer")) }
+        if done == 0 {
+            Ok(Timer(timer))
+        } else {
+            Err(Error::last_os("creating a timer"))
+        }
     }
 
     fn arm(&self, after: Duration) {
@@ -92,7 +96,10 @@ impl Timer {
         };
         // Zero would disarm it.
         let first = after.max(Duration::from_nanos(1));
-        let times = libc::itimerspec { it_value: spec(first), it_interval: spec(RETRY) };
+        let times = libc::itimerspec {
+            it_value: spec(first),
+            it_interval: spec(RETRY),
+        };
         // SAFETY: the timer is alive, and no old value is asked for.
         unsafe { libc::timer_settime(self.0, 0, &times, std::ptr::null_mut()) };
     }

@@ -26,19 +26,33 @@ impl FuncTranslator<'_, '_> {
             Operator::Call { function_index } => {
                 self.charge();
                 let (callee, context) = self.function(*function_index);
-                self.call(callee, context, self.env.module.functions[*function_index as usize]);
+                self.call(
+                    callee,
+                    context,
+                    self.env.module.functions[*function_index as usize],
+                );
             }
             Operator::ReturnCall { function_index } => {
                 self.charge();
                 let (callee, context) = self.function(*function_index);
-                self.tail_call(callee, context, self.env.module.functions[*function_index as usize]);
+                self.tail_call(
+                    callee,
+                    context,
+                    self.env.module.functions[*function_index as usize],
+                );
             }
-            Operator::CallIndirect { type_index, table_index } => {
+            Operator::CallIndirect {
+                type_index,
+                table_index,
+            } => {
                 self.charge();
                 let (callee, context) = self.table_callee(*table_index, *type_index);
                 self.call(callee, context, *type_index);
             }
-            Operator::ReturnCallIndirect { type_index, table_index } => {
+            Operator::ReturnCallIndirect {
+                type_index,
+                table_index,
+            } => {
                 self.charge();
                 let (callee, context) = self.table_callee(*table_index, *type_index);
                 self.tail_call(callee, context, *type_index);
@@ -65,16 +79,18 @@ impl FuncTranslator<'_, '_> {
                 self.builder.ins().call_indirect(signature, code, &args)
             }
         };
-        self.stack.extend_from_slice(self.builder.inst_results(inst));
+        self.stack
+            .extend_from_slice(self.builder.inst_results(inst));
     }
 
     fn tail_call(&mut self, callee: Callee, context: Value, ty: u32) {
         let args = self.arguments(context, ty);
         match callee {
             Callee::Direct(function) => self.builder.ins().return_call(function, &args),
-            Callee::Indirect(signature, code) => {
-                self.builder.ins().return_call_indirect(signature, code, &args)
-            }
+            Callee::Indirect(signature, code) => self
+                .builder
+                .ins()
+                .return_call_indirect(signature, code, &args),
         };
         self.reachable = false;
     }
@@ -96,10 +112,13 @@ impl FuncTranslator<'_, '_> {
             return *reference;
         }
         let signature = self.signature(self.env.module.functions[index as usize]);
-        let name = self.builder.func.declare_imported_user_function(UserExternalName {
-            namespace: namespace::FUNCTION,
-            index,
-        });
+        let name = self
+            .builder
+            .func
+            .declare_imported_user_function(UserExternalName {
+                namespace: namespace::FUNCTION,
+                index,
+            });
         let reference = self.builder.import_function(ExtFuncData {
             name: ExternalName::user(name),
             signature,
@@ -131,17 +150,27 @@ impl FuncTranslator<'_, '_> {
         let element = self.builder.ins().load(types::I64, flags, at, 0);
         let actual = self.builder.ins().ushr_imm_u(element, 32);
         let expected = i64::from(self.env.module.canonical_types[ty as usize]);
-        let differs = self.builder.ins().icmp_imm_u(IntCC::NotEqual, actual, expected);
+        let differs = self
+            .builder
+            .ins()
+            .icmp_imm_u(IntCC::NotEqual, actual, expected);
         let mismatch = self.builder.create_block();
         let matches = self.builder.create_block();
         self.builder.set_cold_block(mismatch);
-        self.builder.ins().brif(differs, mismatch, &[], matches, &[]);
+        self.builder
+            .ins()
+            .brif(differs, mismatch, &[], matches, &[]);
         self.builder.seal_block(mismatch);
         self.builder.seal_block(matches);
         self.builder.switch_to_block(mismatch);
-        let null = self.builder.ins().icmp_imm_u(IntCC::Equal, actual, i64::from(u32::MAX));
+        let null = self
+            .builder
+            .ins()
+            .icmp_imm_u(IntCC::Equal, actual, i64::from(u32::MAX));
         self.trap_if(null, TrapKind::UndefinedElement);
-        self.builder.ins().trap(trap_code(TrapKind::IndirectCallTypeMismatch));
+        self.builder
+            .ins()
+            .trap(trap_code(TrapKind::IndirectCallTypeMismatch));
         self.builder.switch_to_block(matches);
         let offset = self.builder.ins().ireduce(types::I32, element);
         let offset = self.builder.ins().sextend(types::I64, offset);
@@ -153,10 +182,13 @@ impl FuncTranslator<'_, '_> {
         if let Some(symbol) = self.static_tables.get(&table) {
             return *symbol;
         }
-        let name = self.builder.func.declare_imported_user_function(UserExternalName {
-            namespace: namespace::TABLE,
-            index: table,
-        });
+        let name = self
+            .builder
+            .func
+            .declare_imported_user_function(UserExternalName {
+                namespace: namespace::TABLE,
+                index: table,
+            });
         let symbol = self.builder.create_global_value(GlobalValueData::Symbol {
             name: ExternalName::user(name),
             offset: 0.into(),

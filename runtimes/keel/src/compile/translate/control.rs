@@ -1,8 +1,6 @@
 //! Blocks, branches and everything else that decides what runs next.
 
-use cranelift_codegen::ir::{
-    self, Block, BlockArg, BlockCall, InstBuilder, JumpTableData, Value,
-};
+use cranelift_codegen::ir::{Block, BlockArg, BlockCall, InstBuilder, JumpTableData, Value};
 use wasmparser::{BlockType, Operator};
 
 use super::{FuncTranslator, clif_type};
@@ -32,7 +30,10 @@ enum FrameKind {
     Block,
     Loop,
     /// An `if` whose `else` has not come. The parameters are what its branch starts with.
-    If { otherwise: Block, params: Vec<Value> },
+    If {
+        otherwise: Block,
+        params: Vec<Value>,
+    },
     /// A frame in code that cannot be reached: nothing is emitted for it.
     Unreachable,
 }
@@ -121,7 +122,9 @@ impl FuncTranslator<'_, '_> {
     }
 
     fn frame(&mut self) -> &mut Frame {
-        self.control.last_mut().expect("validated code closes only what it opened")
+        self.control
+            .last_mut()
+            .expect("validated code closes only what it opened")
     }
 
     /// A block that takes a value of each of these types.
@@ -176,7 +179,8 @@ impl FuncTranslator<'_, '_> {
             exit_used: false,
         });
         self.builder.switch_to_block(header);
-        self.stack.extend_from_slice(self.builder.block_params(header));
+        self.stack
+            .extend_from_slice(self.builder.block_params(header));
         self.charge_loop();
         Ok(())
     }
@@ -188,12 +192,17 @@ impl FuncTranslator<'_, '_> {
         let then = self.builder.create_block();
         let otherwise = self.builder.create_block();
         let exit = self.block_with(&results);
-        self.builder.ins().brif(condition, then, &[], otherwise, &[]);
+        self.builder
+            .ins()
+            .brif(condition, then, &[], otherwise, &[]);
         self.builder.seal_block(then);
         self.builder.seal_block(otherwise);
         let height = self.stack.len() - params.len();
         self.control.push(Frame {
-            kind: FrameKind::If { otherwise, params: self.stack[height..].to_vec() },
+            kind: FrameKind::If {
+                otherwise,
+                params: self.stack[height..].to_vec(),
+            },
             target: exit,
             arity: results.len(),
             exit: Some(exit),
@@ -252,7 +261,8 @@ impl FuncTranslator<'_, '_> {
         self.builder.switch_to_block(exit);
         self.builder.seal_block(exit);
         self.reachable = frame.exit_used;
-        self.stack.extend_from_slice(self.builder.block_params(exit));
+        self.stack
+            .extend_from_slice(self.builder.block_params(exit));
         if self.control.is_empty() {
             let at = self.stack.len() - frame.results;
             if self.reachable {
@@ -283,7 +293,10 @@ impl FuncTranslator<'_, '_> {
     }
 
     fn top(&self, count: usize) -> Vec<BlockArg> {
-        self.stack[self.stack.len() - count..].iter().map(|value| BlockArg::from(*value)).collect()
+        self.stack[self.stack.len() - count..]
+            .iter()
+            .map(|value| BlockArg::from(*value))
+            .collect()
     }
 
     /// The block and number of values of a branch.
@@ -326,20 +339,12 @@ impl FuncTranslator<'_, '_> {
         if table.is_empty() {
             self.branch(targets.default());
         } else {
-            let table = self.builder.create_jump_table(JumpTableData::new(default, &table));
+            let table = self
+                .builder
+                .create_jump_table(JumpTableData::new(default, &table));
             self.builder.ins().br_table(index, table);
         }
         self.reachable = false;
         Ok(())
-    }
-
-    /// Goes on in a new block that only the current one leads to, after a branch out of the way.
-    pub(super) fn trap_unless(&mut self, condition: Value, kind: TrapKind) {
-        self.builder.ins().trapz(condition, trap_code(kind));
-    }
-
-    /// The block being filled.
-    pub(super) fn current_block(&self) -> ir::Block {
-        self.builder.current_block().expect("translation always has a block")
     }
 }

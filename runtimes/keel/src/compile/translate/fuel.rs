@@ -15,7 +15,10 @@ use crate::trap::TrapKind;
 impl FuncTranslator<'_, '_> {
     /// Notes the cost of an operator.
     pub(super) fn meter(&mut self, op: &Operator<'_>) {
-        if !matches!(op, Operator::End | Operator::Else | Operator::Block { .. } | Operator::Nop) {
+        if !matches!(
+            op,
+            Operator::End | Operator::Else | Operator::Block { .. } | Operator::Nop
+        ) {
             self.pending_fuel += 1;
         }
     }
@@ -55,7 +58,10 @@ impl FuncTranslator<'_, '_> {
         let address = self.load_pointer(layout::FUEL);
         let flags = self.context_field();
         let fuel = self.builder.ins().load(types::I64, flags, address, 0);
-        let empty = self.builder.ins().icmp_imm_s(IntCC::SignedLessThan, fuel, 0);
+        let empty = self
+            .builder
+            .ins()
+            .icmp_imm_s(IntCC::SignedLessThan, fuel, 0);
         self.trap_if(empty, TrapKind::OutOfFuel);
     }
 }

@@ -30,22 +30,44 @@ impl FuncTranslator<'_, '_> {
             Operator::I64Load { memarg } => self.load(memarg, types::I64)?,
             Operator::F32Load { memarg } => self.load(memarg, types::F32)?,
             Operator::F64Load { memarg } => self.load(memarg, types::F64)?,
-            Operator::I32Load8S { memarg } => self.load_narrow(memarg, Narrow::SignedByte, types::I32)?,
+            Operator::I32Load8S { memarg } => {
+                self.load_narrow(memarg, Narrow::SignedByte, types::I32)?
+            }
             Operator::I32Load8U { memarg } => self.load_narrow(memarg, Narrow::Byte, types::I32)?,
-            Operator::I32Load16S { memarg } => self.load_narrow(memarg, Narrow::SignedHalf, types::I32)?,
-            Operator::I32Load16U { memarg } => self.load_narrow(memarg, Narrow::Half, types::I32)?,
-            Operator::I64Load8S { memarg } => self.load_narrow(memarg, Narrow::SignedByte, types::I64)?,
+            Operator::I32Load16S { memarg } => {
+                self.load_narrow(memarg, Narrow::SignedHalf, types::I32)?
+            }
+            Operator::I32Load16U { memarg } => {
+                self.load_narrow(memarg, Narrow::Half, types::I32)?
+            }
+            Operator::I64Load8S { memarg } => {
+                self.load_narrow(memarg, Narrow::SignedByte, types::I64)?
+            }
             Operator::I64Load8U { memarg } => self.load_narrow(memarg, Narrow::Byte, types::I64)?,
-            Operator::I64Load16S { memarg } => self.load_narrow(memarg, Narrow::SignedHalf, types::I64)?,
-            Operator::I64Load16U { memarg } => self.load_narrow(memarg, Narrow::Half, types::I64)?,
-            Operator::I64Load32S { memarg } => self.load_narrow(memarg, Narrow::SignedWord, types::I64)?,
-            Operator::I64Load32U { memarg } => self.load_narrow(memarg, Narrow::Word, types::I64)?,
+            Operator::I64Load16S { memarg } => {
+                self.load_narrow(memarg, Narrow::SignedHalf, types::I64)?
+            }
+            Operator::I64Load16U { memarg } => {
+                self.load_narrow(memarg, Narrow::Half, types::I64)?
+            }
+            Operator::I64Load32S { memarg } => {
+                self.load_narrow(memarg, Narrow::SignedWord, types::I64)?
+            }
+            Operator::I64Load32U { memarg } => {
+                self.load_narrow(memarg, Narrow::Word, types::I64)?
+            }
             Operator::I32Store { memarg }
             | Operator::F32Store { memarg }
             | Operator::I64Store32 { memarg } => self.store(memarg, 4)?,
-            Operator::I64Store { memarg } | Operator::F64Store { memarg } => self.store(memarg, 8)?,
-            Operator::I32Store8 { memarg } | Operator::I64Store8 { memarg } => self.store(memarg, 1)?,
-            Operator::I32Store16 { memarg } | Operator::I64Store16 { memarg } => self.store(memarg, 2)?,
+            Operator::I64Store { memarg } | Operator::F64Store { memarg } => {
+                self.store(memarg, 8)?
+            }
+            Operator::I32Store8 { memarg } | Operator::I64Store8 { memarg } => {
+                self.store(memarg, 1)?
+            }
+            Operator::I32Store16 { memarg } | Operator::I64Store16 { memarg } => {
+                self.store(memarg, 2)?
+            }
             Operator::MemorySize { mem } => {
                 let bytes = self.memory_length(*mem);
                 let pages = self.builder.ins().ushr_imm_u(bytes, 16);
@@ -112,15 +134,26 @@ impl FuncTranslator<'_, '_> {
         let end = memarg.offset + u64::from(bytes);
         if end <= MEMORY_GUARD_BYTES {
             let base = self.builder.ins().iadd(base, index);
-            return Ok(Address { flags, base, offset: Offset32::new(memarg.offset as i32) });
+            return Ok(Address {
+                flags,
+                base,
+                offset: Offset32::new(memarg.offset as i32),
+            });
         }
         let length = self.memory_length(memory);
         let last = self.builder.ins().iadd_imm_s(index, end as i64);
-        let out = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, last, length);
+        let out = self
+            .builder
+            .ins()
+            .icmp(IntCC::UnsignedGreaterThan, last, length);
         self.trap_if(out, TrapKind::MemoryOutOfBounds);
         let base = self.builder.ins().iadd(base, index);
         let base = self.builder.ins().iadd_imm_s(base, memarg.offset as i64);
-        Ok(Address { flags, base, offset: Offset32::new(0) })
+        Ok(Address {
+            flags,
+            base,
+            offset: Offset32::new(0),
+        })
     }
 
     /// The address of a memory's first byte.
@@ -139,7 +172,9 @@ impl FuncTranslator<'_, '_> {
         match memory.checked_sub(self.env.module.imported_memories) {
             Some(defined) => {
                 let offset = self.env.layout.memory(defined) + 8;
-                self.builder.ins().load(types::I64, flags, self.vmctx, offset)
+                self.builder
+                    .ins()
+                    .load(types::I64, flags, self.vmctx, offset)
             }
             None => {
                 let offset = self.env.layout.imported_memory(memory) + 8;

@@ -69,9 +69,15 @@ pub(crate) fn clif_type(ty: ValType) -> Type {
 /// The signature of WebAssembly code: the context first, then the parameters.
 pub(crate) fn wasm_signature(ty: &FuncType) -> Signature {
     let mut signature = Signature::new(CallConv::Tail);
-    signature.params.push(AbiParam::special(types::I64, ArgumentPurpose::VMContext));
-    signature.params.extend(ty.params().iter().map(|ty| AbiParam::new(clif_type(*ty))));
-    signature.returns.extend(ty.results().iter().map(|ty| AbiParam::new(clif_type(*ty))));
+    signature
+        .params
+        .push(AbiParam::special(types::I64, ArgumentPurpose::VMContext));
+    signature
+        .params
+        .extend(ty.params().iter().map(|ty| AbiParam::new(clif_type(*ty))));
+    signature
+        .returns
+        .extend(ty.results().iter().map(|ty| AbiParam::new(clif_type(*ty))));
     signature
 }
 
@@ -86,10 +92,10 @@ pub(super) struct Regions {
 impl Regions {
     pub(super) fn new(function: &mut ir::Function) -> Regions {
         let mut region = |user_id, description: &'static str| {
-            function
-                .dfg
-                .alias_regions
-                .insert(AliasRegionData { user_id, description: description.into() })
+            function.dfg.alias_regions.insert(AliasRegionData {
+                user_id,
+                description: description.into(),
+            })
         };
         Regions {
             memory: region(0, "memory"),
@@ -176,7 +182,9 @@ pub(crate) fn translate(
     let mut reader = body.get_operators_reader()?;
     while !reader.eof() {
         let (op, offset) = reader.read_with_offset()?;
-        translator.builder.set_srcloc(ir::SourceLoc::new(offset as u32));
+        translator
+            .builder
+            .set_srcloc(ir::SourceLoc::new(offset as u32));
         translator.operator(&op)?;
     }
     translator.builder.seal_all_blocks();
@@ -238,7 +246,11 @@ impl FuncTranslator<'_, '_> {
             || self.call_operator(op)?
             || self.table_operator(op)?
             || simd::translate(self, op)?;
-        if known { Ok(()) } else { Err(Error::Unsupported(format!("{op:?}"))) }
+        if known {
+            Ok(())
+        } else {
+            Err(Error::Unsupported(format!("{op:?}")))
+        }
     }
 
     /// Pushes a value on the operand stack. A `v128` must be `I8X16`.
@@ -252,7 +264,9 @@ impl FuncTranslator<'_, '_> {
 
     /// Pops a value off the operand stack.
     pub(super) fn pop(&mut self) -> Value {
-        self.stack.pop().expect("validated code does not pop an empty stack")
+        self.stack
+            .pop()
+            .expect("validated code does not pop an empty stack")
     }
 
     /// Pops two values; the one pushed first comes first.
@@ -284,7 +298,9 @@ impl FuncTranslator<'_, '_> {
     /// Loads a constant pointer out of the context.
     pub(super) fn load_pointer(&mut self, offset: i32) -> Value {
         let flags = self.constant_field();
-        self.builder.ins().load(types::I64, flags, self.vmctx, offset)
+        self.builder
+            .ins()
+            .load(types::I64, flags, self.vmctx, offset)
     }
 
     /// The signature of a type of the module.
@@ -303,7 +319,10 @@ impl FuncTranslator<'_, '_> {
         let signature = self.builder.import_signature(call.signature());
         let table = self.load_pointer(layout::LIBCALLS);
         let flags = self.constant_field();
-        let callee = self.builder.ins().load(types::I64, flags, table, call.offset());
+        let callee = self
+            .builder
+            .ins()
+            .load(types::I64, flags, table, call.offset());
         let mut all = vec![self.vmctx];
         all.extend_from_slice(args);
         let inst = self.builder.ins().call_indirect(signature, callee, &all);

@@ -64,15 +64,24 @@ impl FuncTranslator<'_, '_> {
                 let out = self.libcall(Libcall::TableFill, &[table, to, value, length]);
                 self.trap_if(out, TrapKind::TableOutOfBounds);
             }
-            Operator::TableCopy { dst_table, src_table } => {
+            Operator::TableCopy {
+                dst_table,
+                src_table,
+            } => {
                 let (to, from, length) = self.pop3();
-                let (dst, src) = (self.index_constant(*dst_table), self.index_constant(*src_table));
+                let (dst, src) = (
+                    self.index_constant(*dst_table),
+                    self.index_constant(*src_table),
+                );
                 let out = self.libcall(Libcall::TableCopy, &[dst, src, to, from, length]);
                 self.trap_if(out, TrapKind::TableOutOfBounds);
             }
             Operator::TableInit { elem_index, table } => {
                 let (to, from, length) = self.pop3();
-                let (table, segment) = (self.index_constant(*table), self.index_constant(*elem_index));
+                let (table, segment) = (
+                    self.index_constant(*table),
+                    self.index_constant(*elem_index),
+                );
                 let out = self.libcall(Libcall::TableInit, &[table, segment, to, from, length]);
                 self.trap_if(out, TrapKind::TableOutOfBounds);
             }
@@ -119,14 +128,20 @@ impl FuncTranslator<'_, '_> {
         let length = self.table_length(table);
         let (definition, offset) = self.table_definition(table);
         let flags = self.context_field();
-        let base = self.builder.ins().load(types::I64, flags, definition, offset);
+        let base = self
+            .builder
+            .ins()
+            .load(types::I64, flags, definition, offset);
         self.guarded_element(base, length, index)
     }
 
     /// `base + 8 * index`, or null where the index is not below the length.
     pub(super) fn guarded_element(&mut self, base: Value, length: Value, index: Value) -> Value {
         let index = self.builder.ins().uextend(types::I64, index);
-        let out = self.builder.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, index, length);
+        let out = self
+            .builder
+            .ins()
+            .icmp(IntCC::UnsignedGreaterThanOrEqual, index, length);
         let scaled = self.builder.ins().ishl_imm_u(index, 3);
         let address = self.builder.ins().iadd(base, scaled);
         let null = self.builder.ins().iconst(types::I64, 0);

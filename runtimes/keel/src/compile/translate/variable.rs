@@ -18,11 +18,13 @@ impl FuncTranslator<'_, '_> {
             }
             Operator::LocalSet { local_index } => {
                 let value = self.pop();
-                self.builder.def_var(self.locals[*local_index as usize].0, value);
+                self.builder
+                    .def_var(self.locals[*local_index as usize].0, value);
             }
             Operator::LocalTee { local_index } => {
                 let value = self.pop();
-                self.builder.def_var(self.locals[*local_index as usize].0, value);
+                self.builder
+                    .def_var(self.locals[*local_index as usize].0, value);
                 self.push(value);
             }
             Operator::GlobalGet { global_index } => {
@@ -45,7 +47,10 @@ impl FuncTranslator<'_, '_> {
                 self.push(value);
             }
             Operator::I32Const { value } => {
-                let value = self.builder.ins().iconst(types::I32, i64::from(*value as u32));
+                let value = self
+                    .builder
+                    .ins()
+                    .iconst(types::I32, i64::from(*value as u32));
                 self.push(value);
             }
             Operator::I64Const { value } => {

@@ -1,0 +1,58 @@
+//! Runs a WASI command: a module whose `_start` is a program's main function.
+
+use std::time::Duration;
+
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::linker::Linker;
+use crate::module::Module;
+use crate::store::{Limits, Store};
+use crate::wasi::{WasiCtx, add_to_linker};
+
+/// What a command may use.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Allowance {
+    /// How long it may run.
+    pub timeout: Option<Duration>,
+    /// How many operators it may execute, where the engine meters fuel.
+    pub fuel: Option<u64>,
+    /// How large its memories and tables may be.
+    pub limits: Limits,
+}
+
+/// A linker that knows WASI and nothing else.
+///
+/// # Errors
+/// None but [`Error::DuplicateDefinition`], which cannot come up in an empty linker.
+pub fn linker(engine: &Engine) -> Result<Linker<WasiCtx>> {
+    let mut linker = Linker::new(engine);
+    add_to_linker(&mut linker, |ctx: &mut WasiCtx| ctx)?;
+    Ok(linker)
+}
+
+/// Runs a command to its end and gives its exit code.
+///
+/// # Errors
+/// Whatever linking fails with; [`Error::Trap`] if the program traps, which includes that it ran out
+/// of what it was allowed.
+pub fn run(module: &Module, ctx: WasiCtx, allowance: Allowance) -> Result<i32> {
+    let linker = linker(module.engine())?;
+    let mut store = Store::new(module.engine(), ctx);
+    store.set_limits(allowance.limits);
+    if let Some(fuel) = allowance.fuel {
+        store.set_fuel(fuel);
+    }
+    if allowance.timeout.is_some() {
+        store.set_timeout(allowance.timeout);
+    }
+    let result = linker.instantiate(&mut store, module).and_then(|instance| {
+        instance
+            .get_typed_func::<(), ()>(&mut store, "_start")?
+            .call(&mut store, ())
+    });
+    match result {
+        Ok(()) => Ok(0),
+        Err(Error::Exit(code)) => Ok(code),
+        Err(error) => Err(error),
+    }
+}
