@@ -1,0 +1,107 @@
+//! keel as a [`timed::Engine`].
+
+use std::path::Path;
+
+use keel::wasi::{self, Access, Capture, Stdout, WasiCtx};
+use keel::{Config, Engine, InstancePre, Linker, Module, Store, TypedFunc};
+use plimsoll_adapter::guest::Guest;
+use plimsoll_adapter::{Error, timed};
+
+/// Most that a guest may print, bytes; no workload comes near.
+const STDOUT_CAPACITY: usize = 64 << 20;
+
+/// An engine that is running, with its imports linked.
+pub(crate) struct Keel {
+    engine: Engine,
+    linker: Linker<WasiCtx>,
+}
+
+/// A guest in its store, ready for `_start`.
+pub(crate) struct Ready {
+    store: Store<WasiCtx>,
+    start: TypedFunc<(), ()>,
+    stdout: Capture,
+}
+
+impl Keel {
+    pub(crate) fn new() -> Result<Self, Error> {
+        let engine = Engine::new(Config::new());
+        let mut linker = Linker::new(&engine);
+        wasi::add_to_linker(&mut linker, |wasi| wasi)
+            .map_err(|error| failed("linking preview 1", error))?;
+        Ok(Keel { engine, linker })
+    }
+
+    /// The artefact of a `.wasm`.
+    pub(crate) fn serialise(&self, wasm: &[u8]) -> Result<Vec<u8>, Error> {
+        self.engine
+            .compile(wasm)
+            .map_err(|error| failed("compiling the module ahead of time", error))
+    }
+
+    fn link(&self, module: &Module) -> Result<InstancePre<WasiCtx>, Error> {
+        self.linker
+            .instantiate_pre(module)
+            .map_err(|error| failed("linking the module", error))
+    }
+}
+
+impl timed::Engine for Keel {
+    type Module = InstancePre<WasiCtx>;
+    type Instance = Ready;
+
+    fn compile(&self, wasm: &[u8]) -> Result<Self::Module, Error> {
+        let module = Module::new(&self.engine, wasm)
+            .map_err(|error| failed("compiling the module", error))?;
+        self.link(&module)
+    }
+
+    fn load(&self, artefact: &Path) -> Result<Self::Module, Error> {
+        let module = Module::deserialize_file(&self.engine, artefact)
+            .map_err(|error| failed(&format!("loading {}", artefact.display()), error))?;
+        self.link(&module)
+    }
+
+    fn instantiate(&self, module: &Self::Module, guest: &Guest) -> Result<Ready, Error> {
+        // A context of its own for every instance, made from nothing, as the other engines have
+        // to: keel could share one that is ready, and is not measured that way.
+        let stdout = Capture::new(STDOUT_CAPACITY);
+        let mut context = WasiCtx::builder()
+            .args(guest.args.iter().map(String::as_str))
+            .stdout(Stdout::Capture(stdout.clone()));
+        if let Some(directory) = &guest.directory {
+            context = context.directory(directory, ".", Access::ReadOnly);
+        }
+        let context = context
+            .build()
+            .map_err(|error| failed("making the WASI context", error))?;
+        let mut store = Store::new(&self.engine, context);
+        let instantiated = module
+            .instantiate(&mut store)
+            .and_then(|instance| instance.get_typed_func(&mut store, "_start"));
+        let start = instantiated.map_err(|error| failed("instantiating the module", error))?;
+        Ok(Ready {
+            store,
+            start,
+            stdout,
+        })
+    }
+
+    fn start(&self, instance: &mut Ready) -> Result<i32, Error> {
+        match instance.start.call(&mut instance.store, ()) {
+            Ok(()) => Ok(0),
+            Err(keel::Error::Exit(code)) => Ok(code),
+            Err(error) => Err(failed("running _start", error)),
+        }
+    }
+
+    fn finish(&self, instance: Ready) -> Vec<u8> {
+        let Ready { store, stdout, .. } = instance;
+        drop(store);
+        stdout.take()
+    }
+}
+
+fn failed(tried: &str, error: impl std::fmt::Display) -> Error {
+    Error::Failed(format!("{tried}: {error}"))
+}

@@ -1,0 +1,105 @@
+//! Which configurations of keel are measured, and what the ledger says of each.
+//!
+//! Nothing is measured twice under two names: what lies inside an engine (L0, L1) is measured on
+//! the target that loads artefacts, compiling (L2) on the one that compiles at start.
+
+use std::collections::BTreeMap;
+
+use plimsoll_adapter::record::Step;
+
+/// One configuration: one target.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Configuration {
+    pub(crate) id: &'static str,
+    pub(crate) steps: &'static [Step],
+    pub(crate) code: Code,
+}
+
+/// Where the code that a process runs comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Code {
+    /// An artefact, run by the loader.
+    Loaded,
+    /// The `.wasm`, compiled at every start.
+    Compiled,
+}
+
+impl Configuration {
+    /// Whether it runs artefacts that `prepare` leaves.
+    pub(crate) fn loads(&self) -> bool {
+        self.code == Code::Loaded
+    }
+}
+
+/// Every target, in the order of runtimes/targets.toml.
+pub(crate) const ALL: &[Configuration] = &[
+    Configuration {
+        id: "keel",
+        steps: &[Step::Instantiate, Step::Load, Step::Process, Step::Fresh],
+        code: Code::Loaded,
+    },
+    Configuration {
+        id: "keel+jit",
+        steps: &[Step::Compile, Step::Process, Step::Fresh],
+        code: Code::Compiled,
+    },
+];
+
+/// The fairness ledger of one target: every setting that a sceptical reader would ask about.
+pub(crate) fn ledger(configuration: &Configuration) -> BTreeMap<String, String> {
+    let (code, process) = match configuration.code {
+        Code::Loaded => (
+            "ahead of time: a .keel artefact, mapped",
+            "keel-run, the loader: no compiler in it, statically linked with glibc, fat LTO, \
+             panic=abort, stripped",
+        ),
+        Code::Compiled => (
+            "compiled from the .wasm each time, on all cores; no compilation cache",
+            "the keel command (keel run), release profile, dynamically linked to glibc",
+        ),
+    };
+    [
+        ("compiler", "cranelift, optimising for speed (keel's default)"),
+        ("code", code),
+        (
+            "allocator",
+            "slots of context, memory and guard, kept by the module for its next instances \
+             (the default); reset by copying what was dirtied",
+        ),
+        (
+            "memory protection",
+            "4 GiB reservation with guard pages, bounds by signal handler, stack limit checked (the \
+             defaults); no fuel",
+        ),
+        (
+            "wasi",
+            "keel's own preview 1, calls on the guest's thread; a new context for every instance; \
+             input folder preopened read-only; imports linked before the clock starts \
+             (InstancePre) in L0, after it in L1 and L2",
+        ),
+        (
+            "guest stdout",
+            "collected in memory in L0 to L2; inherited in the process",
+        ),
+        ("process", process),
+    ]
+    .into_iter()
+    .map(|(name, text)| (name.to_owned(), text.to_owned()))
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_targets_are_those_of_the_table_in_its_order() {
+        let table = include_str!("../../../targets.toml");
+        let mut from = 0;
+        for configuration in ALL {
+            let quoted = format!("\"{}\"", configuration.id);
+            let at = table[from..].find(&quoted);
+            from += at.unwrap_or_else(|| panic!("{quoted} is not in targets.toml in this order"));
+        }
+    }
+}
