@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use plimsoll_analysis::reference::{Ratio, ratio};
 use plimsoll_analysis::series::{Series, SeriesKey, series};
 use plimsoll_analysis::statistics::holm;
-use plimsoll_analysis::{LEVEL, Row, analyse};
+use plimsoll_analysis::{LEVEL, Row, analyse, lost_trials};
 use plimsoll_record::run::{TargetKind, TargetRecord, WorkloadRecord};
 use plimsoll_record::{Boundary, Metric, Outcome, Recorded, TargetId, WorkloadId};
 
@@ -150,6 +150,12 @@ impl<'a> Facts<'a> {
 
     pub(crate) fn series(&self, key: &SeriesKey) -> Option<&Series> {
         self.series.get(key).filter(|series| series.tally.ok > 0)
+    }
+
+    /// What became of a row's trials that do not count, in words; `None` if all count.
+    pub(crate) fn lost_trials(&self, row: &Row) -> Option<String> {
+        let lost = lost_trials(&self.series.get(&key_of(row))?.tally);
+        (!lost.is_empty()).then(|| lost.join("; "))
     }
 
     /// A row held against the same row of `reference`.

@@ -41,7 +41,8 @@ fn running_boundary(kind: TargetKind) -> Boundary {
 pub(crate) fn running<'f>(facts: &'f Facts<'_>, workload: &WorkloadId) -> Ranking<'f> {
     let mut ranking = rank(facts, workload, running_boundary);
     ranking.standings.retain(|s| s.kind != TargetKind::Native);
-    ranking.hold(facts, TargetKind::Container);
+    let quickest = ranking.standings.first().map(|s| s.row);
+    ranking.hold(facts, quickest);
     ranking
 }
 
@@ -52,7 +53,8 @@ pub(crate) fn from_nothing<'f>(facts: &'f Facts<'_>, workload: &WorkloadId) -> R
         // A program that writes nothing has no first byte: its exit is observed instead.
         ranking = rank(facts, workload, |_| Boundary::L4);
     }
-    ranking.hold(facts, TargetKind::Native);
+    let native = ranking.best(TargetKind::Native);
+    ranking.hold(facts, native);
     ranking
 }
 
@@ -89,9 +91,8 @@ fn rank<'f>(
 }
 
 impl<'f> Ranking<'f> {
-    fn hold(&mut self, facts: &Facts<'_>, kind: TargetKind) {
-        let mut standings = self.standings.iter();
-        let Some(reference) = standings.find(|s| s.kind == kind).map(|s| s.row) else {
+    fn hold(&mut self, facts: &Facts<'_>, reference: Option<&'f Row>) {
+        let Some(reference) = reference else {
             return;
         };
         self.reference = Some(reference);

@@ -70,6 +70,8 @@ pub fn html(runs: &[Recorded]) -> String {
         }
     }
     .into_string()
+    // Control characters stand for nothing in HTML and are not allowed in it.
+    .replace(|c: char| c.is_control() && c != '\n', "\u{fffd}")
 }
 
 /// Which of the runs of a page this is: it keeps ids apart.

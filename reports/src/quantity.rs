@@ -38,14 +38,25 @@ pub fn bytes(bytes: u64) -> String {
     format!("{}{NO_BREAK}{unit}", significant(value))
 }
 
-/// A ratio: `0.47×`, `3.41×`, `180×`.
+/// A ratio: `0.47×`, `3.41×`, `180×`; below a tenth as a fraction, `1/326`.
 pub fn ratio(ratio: f64) -> String {
-    format!("{}×", significant(ratio))
+    match is_fraction(ratio) {
+        true => format!("1/{}", significant(1.0 / ratio)),
+        false => format!("{}×", significant(ratio)),
+    }
 }
 
-/// An interval of ratios: `3.20 to 3.60×`.
+/// An interval of ratios: `3.20 to 3.60×`, `1/344 to 1/307`.
 pub fn ratio_interval(interval: Interval) -> String {
-    format!("{} to {}", significant(interval.low), ratio(interval.high))
+    let (low, high) = (ratio(interval.low), ratio(interval.high));
+    match is_fraction(interval.low) || is_fraction(interval.high) {
+        true => format!("{low} to {high}"),
+        false => format!("{} to {high}", significant(interval.low)),
+    }
+}
+
+fn is_fraction(ratio: f64) -> bool {
+    ratio > 0.0 && ratio < 0.1
 }
 
 /// `1 trial`, `20 trials`, `12,000 samples`.
@@ -110,5 +121,16 @@ mod tests {
         assert_eq!(grouped(12_000), "12,000");
         assert_eq!(grouped(999), "999");
         assert_eq!(ratio(9_000.4), "9,000×");
+    }
+
+    #[test]
+    fn a_small_ratio_is_a_fraction() {
+        assert_eq!(ratio(1.0 / 326.0), "1/326");
+        assert_eq!(ratio(0.47), "0.470×");
+        let interval = Interval {
+            low: 1.0 / 344.0,
+            high: 1.0 / 307.0,
+        };
+        assert_eq!(ratio_interval(interval), "1/344 to 1/307");
     }
 }

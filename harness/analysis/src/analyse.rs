@@ -45,7 +45,7 @@ fn row(run: &Run, series: &Series) -> Row {
         status: status(&series.tally),
         note: None,
     };
-    let mut notes = unfinished(&series.tally);
+    let mut notes = lost_trials(&series.tally);
     if let (Some(pooled), Some(median)) = (series.pooled(), series.median()) {
         let trials = series.trial_medians();
         let mut rng = generator(run.seed, &key.name());
@@ -92,8 +92,9 @@ fn status(tally: &Tally) -> Status {
     }
 }
 
-/// What a reader must know of the trials that do not count.
-fn unfinished(tally: &Tally) -> Vec<String> {
+/// What a reader must know of the trials that do not count, a sentence fragment for each way in
+/// which they ended; empty if all count.
+pub fn lost_trials(tally: &Tally) -> Vec<String> {
     let mut notes = Vec::new();
     let mut say = |reasons: &Reasons, what: &str| {
         if let Some(first) = &reasons.first {

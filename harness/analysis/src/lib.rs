@@ -18,7 +18,7 @@ pub mod rows;
 pub mod series;
 pub mod statistics;
 
-pub use analyse::analyse;
+pub use analyse::{analyse, lost_trials};
 pub use compare::{
     ComparedRow, Comparison, LEVEL, Measured, RULE, SCHEMA as COMPARISON_SCHEMA, UnmatchedRow,
     Verdict, compare,

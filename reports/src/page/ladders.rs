@@ -23,7 +23,7 @@ pub(super) fn symbols() -> Markup {
             @for n in 0..CURVES {
                 (symbol(format!("k-c{n}"), fragment(size, |canvas| {
                     canvas.line((1, 8), (25, 8), Pen::Curve(n), 2);
-                    mark::draw(canvas, (13, 8), 5, n, Pen::Curve(n));
+                    mark::curve(canvas, (13, 8), n);
                 })))
             }
         }
@@ -61,7 +61,7 @@ pub(super) fn section(facts: &Facts<'_>, place: &Place) -> Option<Section> {
     let body = html! {
         p {
             "Each line is a target, each mark the median time to reach a boundary; a bar behind a mark is its 95 % interval where that is wider than the mark. "
-            "The axis is logarithmic: each step is ten times the one before."
+            "The axis is logarithmic: equal steps are equal ratios."
         }
         ul.legend {
             @for &boundary in &boundaries {

@@ -12,22 +12,9 @@ use crate::quantity;
 use crate::shell;
 
 pub(super) fn not_measured(facts: &Facts<'_>) -> Option<Section> {
-    let missing: Vec<&Row> = facts
-        .rows
-        .iter()
-        .filter(|r| r.status != Status::Ok)
-        .collect();
-    let partly: Vec<&Row> = facts
-        .rows
-        .iter()
-        .filter(|row| {
-            row.status == Status::Ok
-                && row
-                    .note
-                    .as_ref()
-                    .is_some_and(|n| n.contains(" of ") && n.contains("trials"))
-        })
-        .collect();
+    let of_rows = |wanted: fn(&Row) -> bool| incidents(facts, wanted);
+    let missing = of_rows(|row| row.status != Status::Ok);
+    let partly = of_rows(|row| row.status == Status::Ok);
     let left_out = &facts.recorded.run.left_out;
     let body = html! {
         @if missing.is_empty() && partly.is_empty() && left_out.is_empty() {
@@ -38,7 +25,7 @@ pub(super) fn not_measured(facts: &Facts<'_>) -> Option<Section> {
             ul.plain {
                 @for left in left_out {
                     li {
-                        b { (left.what) } ": " (left.why)
+                        b { (left.what) } ": " (left.why.trim_end_matches('.')) "."
                         @if left.asked_for { " It had been asked for." }
                         @if let Some(remedy) = &left.remedy { " To add it: " code { (remedy) } }
                     }
@@ -47,11 +34,11 @@ pub(super) fn not_measured(facts: &Facts<'_>) -> Option<Section> {
         }
         @if !missing.is_empty() {
             h3 { "No number" }
-            (incidents(&missing))
+            (what_happened(&missing))
         }
         @if !partly.is_empty() {
             h3 { "Measured, but not in every trial" }
-            (incidents(&partly))
+            (what_happened(&partly))
         }
     };
     Some(Section {
@@ -61,7 +48,40 @@ pub(super) fn not_measured(facts: &Facts<'_>) -> Option<Section> {
     })
 }
 
-fn incidents(rows: &[&Row]) -> Markup {
+/// What became of trials that do not count: rows of one target and workload that tell the same
+/// story, told once.
+struct Incident<'f> {
+    row: &'f Row,
+    boundaries: Vec<String>,
+    story: String,
+}
+
+fn incidents<'f>(facts: &'f Facts<'_>, wanted: fn(&Row) -> bool) -> Vec<Incident<'f>> {
+    let mut found: Vec<Incident<'f>> = Vec::new();
+    for row in facts.rows.iter().filter(|row| wanted(row)) {
+        let Some(story) = facts.lost_trials(row) else {
+            continue;
+        };
+        let boundary = row.boundary.to_string();
+        match found.iter_mut().find(|incident| {
+            let other = incident.row;
+            (&other.workload, &other.target, other.status)
+                == (&row.workload, &row.target, row.status)
+                && incident.story == story
+        }) {
+            Some(incident) if incident.boundaries.contains(&boundary) => {}
+            Some(incident) => incident.boundaries.push(boundary),
+            None => found.push(Incident {
+                row,
+                boundaries: vec![boundary],
+                story,
+            }),
+        }
+    }
+    found
+}
+
+fn what_happened(incidents: &[Incident<'_>]) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label="What happened" {
             table {
@@ -70,13 +90,13 @@ fn incidents(rows: &[&Row]) -> Markup {
                     th scope="col" { "status" } th scope="col" { "what happened" }
                 } }
                 tbody {
-                    @for row in rows {
+                    @for Incident { row, boundaries, story } in incidents {
                         tr {
                             td { (row.workload) }
                             th scope="row" { (row.target) }
-                            td { (row.boundary) }
+                            td { (boundaries.join(", ")) }
                             td { (status(row.status)) }
-                            td.note { (row.note.as_deref().unwrap_or("no reason was recorded")) }
+                            td.note { (story) }
                         }
                     }
                 }

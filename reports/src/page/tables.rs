@@ -52,7 +52,7 @@ fn matrix(facts: &Facts<'_>, workload: &WorkloadRecord) -> Markup {
         .collect();
     html! {
         div.scroll tabindex="0" role="region" aria-label={ "Medians of " (workload.workload) } {
-            table {
+            table.matrix {
                 caption.unseen { "Median wall time of " (workload.workload) " by target and boundary" }
                 thead { tr {
                     th scope="col" { "target" }

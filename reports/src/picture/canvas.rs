@@ -24,6 +24,8 @@ pub(crate) enum Pen {
     Muted,
     /// What is not read: grid lines.
     Grid,
+    /// The body of a box.
+    Box,
     /// The background, to set one thing off from another.
     Paper,
     /// A boundary of the ladder.
@@ -45,6 +47,7 @@ impl Pen {
             Pen::Muted => "muted".to_owned(),
             Pen::Grid => "grid".to_owned(),
             Pen::Paper => "paper".to_owned(),
+            Pen::Box => "box".to_owned(),
             Pen::Boundary(boundary) => boundary.name().to_lowercase(),
             Pen::Kind(TargetKind::Native) => "native".to_owned(),
             Pen::Kind(TargetKind::Wasm) => "wasm".to_owned(),
@@ -60,6 +63,7 @@ impl Pen {
             Pen::Muted => (1, 1),
             Pen::Grid => (1, 2),
             Pen::Paper => (1, 3),
+            Pen::Box => (1, 4),
             Pen::Boundary(boundary) => (2, boundary as u8),
             Pen::Kind(kind) => (3, kind as u8),
             Pen::Curve(n) => (4, (n % CURVES) as u8),
@@ -76,6 +80,7 @@ impl Pen {
             (1, 1) => Pen::Muted,
             (1, 2) => Pen::Grid,
             (1, 3) => Pen::Paper,
+            (1, 4) => Pen::Box,
             (2, n) => Pen::Boundary(*Boundary::ALL.get(n)?),
             (3, n) => Pen::Kind(*kinds.get(n)?),
             (4, n) => Pen::Curve(n),
@@ -293,9 +298,10 @@ impl Dots {
             self.close(svg);
             let width = 2 * dot.radius.parse::<u32>().unwrap_or(1);
             let class = dot.pen.class();
+            let dot = if width <= 4 { "dot crowd" } else { "dot" };
             let _ = write!(
                 svg,
-                "<path class=\"dot s-{class}\" stroke-width=\"{width}\" d=\""
+                "<path class=\"{dot} s-{class}\" stroke-width=\"{width}\" d=\""
             );
             self.open = here;
         }

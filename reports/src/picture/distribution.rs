@@ -81,7 +81,7 @@ fn draw(canvas: &Canvas<'_>, scale: &Scale, line: &Line<'_>, top: i32, seed: u64
     let at = |p: f64| scale.at(line.samples.quantile(p));
     canvas.line((at(0.0), y), (at(1.0), y), Pen::Muted, 1);
     let (left, right) = (at(0.25), at(0.75).max(at(0.25) + 2));
-    canvas.filled_box([(left, y - 9), (right, y + 9)], Pen::Grid);
+    canvas.filled_box([(left, y - 9), (right, y + 9)], Pen::Box);
     let mut rng = generator(seed, line.target.as_str());
     let mut chosen: Vec<f64> = line.samples.values().to_vec();
     if chosen.len() > DOTS {

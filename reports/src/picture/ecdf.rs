@@ -43,8 +43,7 @@ pub(crate) fn curves(
         }
         for line in lines {
             let at = (scale.at(line.samples.median()), height(0.5));
-            mark::draw(canvas, at, 6, line.place, Pen::Paper);
-            mark::draw(canvas, at, 5, line.place, Pen::Curve(line.place));
+            mark::curve(canvas, at, line.place);
         }
     })
 }

@@ -49,9 +49,12 @@ pub(crate) fn ladder(
         .targets()
         .iter()
         .map(|target| (&target.target, rungs(facts, workload, &target.target)))
-        .filter(|(_, rungs)| !rungs.is_empty())
+        .filter(|(target, _)| {
+            let mut rows = facts.rows.iter();
+            rows.any(|row| row.target == **target && row.workload == *workload)
+        })
         .collect();
-    if lines.is_empty() {
+    if lines.iter().all(|(_, rungs)| rungs.is_empty()) {
         return None;
     }
     let caption = Caption {
@@ -71,7 +74,7 @@ pub(crate) fn ladder(
             let longest = lines.iter().map(|(t, _)| t.as_str().chars().count()).max();
             // 12 pixel system fonts take about 6.6 pixels a letter.
             let names = longest.unwrap_or(0).min(40) as i32 * 7 + 20;
-            (960, 42, names)
+            (1130, 50, names)
         }
         Layout::Narrow => (360, 40, 10),
     };
@@ -105,6 +108,12 @@ pub(crate) fn ladder(
 }
 
 fn line(canvas: &Canvas<'_>, scale: &Scale, rungs: &[Rung], y: i32, layout: Layout) {
+    if rungs.is_empty() {
+        // A line without a mark would look like a mistake of the picture.
+        let at = (scale.at(0.0) + 4, y);
+        canvas.text(at, "no number: see below", Pen::Muted, Anchor::Start);
+        return;
+    }
     let least = rungs.iter().map(|r| r.median).fold(f64::INFINITY, f64::min);
     let most = rungs.iter().map(|r| r.median).fold(0.0, f64::max);
     canvas.line((scale.at(least), y), (scale.at(most), y), Pen::Muted, 1);
@@ -155,6 +164,9 @@ fn rungs(facts: &Facts<'_>, workload: &WorkloadId, target: &TargetId) -> Vec<Run
 }
 
 fn spoken(rungs: &[Rung]) -> String {
+    if rungs.is_empty() {
+        return "no number".to_owned();
+    }
     let spoken = rungs
         .iter()
         .map(|r| format!("{} {}", r.boundary, quantity::duration(r.median)));

@@ -41,7 +41,7 @@ const SHAPES: [&[(f64, f64)]; 6] = [
 ];
 
 /// Draws the n-th mark, about twice `half` pixels wide.
-pub(crate) fn draw(canvas: &Canvas<'_>, at: Point, half: i32, n: usize, pen: Pen) {
+fn draw(canvas: &Canvas<'_>, at: Point, half: i32, n: usize, pen: Pen) {
     match n % (SHAPES.len() + 1) {
         0 => canvas.dot(at, half as u32, pen),
         shape => {
@@ -58,4 +58,11 @@ pub(crate) fn draw(canvas: &Canvas<'_>, at: Point, half: i32, n: usize, pen: Pen
 pub(crate) fn boundary(canvas: &Canvas<'_>, at: Point, boundary: Boundary) {
     draw(canvas, at, 6, boundary as usize, Pen::Paper);
     draw(canvas, at, 5, boundary as usize, Pen::Boundary(boundary));
+}
+
+/// The mark of the n-th target's curve: where colours come round again, shapes are others.
+pub(crate) fn curve(canvas: &Canvas<'_>, at: Point, n: usize) {
+    let shape = n + 3 * (n / (SHAPES.len() + 1));
+    draw(canvas, at, 6, shape, Pen::Paper);
+    draw(canvas, at, 5, shape, Pen::Curve(n));
 }

@@ -87,7 +87,12 @@ impl Scale {
         for tick in self.ticks() {
             let x = self.at(tick);
             canvas.line((x, top), (x, bottom), Pen::Grid, 1);
-            canvas.text((x, bottom + 12), &figure(tick), Pen::Muted, Anchor::Middle);
+            let figure = figure(tick);
+            // A figure at an end of the axis moves inwards rather than over the picture's edge.
+            let half = figure.chars().count() as i32 * 7 / 2;
+            let (from, to) = (self.pixels.0 + half - 10, self.pixels.1 - half + 14);
+            let middle = x.max(from).min(to);
+            canvas.text((middle, bottom + 12), &figure, Pen::Muted, Anchor::Middle);
         }
     }
 }

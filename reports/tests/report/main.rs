@@ -1,0 +1,6 @@
+//! The reports of synthetic runs. With `PLIMSOLL_REPORT_EXAMPLES` naming a directory, the
+//! examples are written there to be looked at.
+
+mod page;
+mod snapshots;
+mod synthetic;

@@ -1,0 +1,317 @@
+//! What the HTML report promises: one offline file that is whole, safe and complete.
+
+use plimsoll_analysis::analyse;
+use plimsoll_record::Recorded;
+
+use crate::synthetic;
+
+/// Every kind of run that a report must stand.
+fn runs() -> Vec<(&'static str, Recorded)> {
+    vec![
+        ("full", synthetic::full()),
+        ("small", synthetic::small()),
+        ("single", synthetic::single()),
+        ("interrupted", synthetic::interrupted()),
+        ("empty", synthetic::empty()),
+        ("hostile", synthetic::hostile()),
+    ]
+}
+
+fn html(run: Recorded) -> String {
+    reports::html(&[run])
+}
+
+/// The page as XML: maud leaves void elements open, which is all that HTML allows beyond it.
+fn parsed(page: &str) -> String {
+    let page = page.strip_prefix("<!DOCTYPE html>").expect("a doctype");
+    let mut xml = String::with_capacity(page.len());
+    for (n, part) in page.split('<').enumerate() {
+        if n > 0 {
+            xml.push('<');
+        }
+        match ["meta ", "link "].iter().any(|void| part.starts_with(void)) {
+            true => xml.push_str(&part.replacen('>', "/>", 1)),
+            false => xml.push_str(part),
+        }
+    }
+    // Attributes without a value are HTML's, not XML's.
+    xml.replace("<details open>", "<details open=\"\">")
+}
+
+fn check(name: &str, page: &str, claim: impl Fn(&roxmltree::Document<'_>)) {
+    let xml = parsed(page);
+    match roxmltree::Document::parse(&xml) {
+        Ok(document) => claim(&document),
+        Err(error) => panic!("the {name} report is not well formed: {error}"),
+    }
+}
+
+fn text_of(node: roxmltree::Node<'_, '_>) -> String {
+    node.descendants()
+        .filter_map(|n| n.text().filter(|_| n.is_text()))
+        .collect()
+}
+
+#[test]
+fn every_report_is_well_formed_and_its_ids_are_unique() {
+    for (name, run) in runs() {
+        check(name, &html(run), |document| {
+            let mut seen = std::collections::BTreeSet::new();
+            for id in document.descendants().filter_map(|n| n.attribute("id")) {
+                assert!(seen.insert(id.to_owned()), "{name}: id {id:?} twice");
+                assert!(!id.contains(char::is_whitespace), "{name}: id {id:?}");
+            }
+            for node in document.descendants() {
+                if let Some(target) = node.attribute("href").and_then(|h| h.strip_prefix('#')) {
+                    assert!(seen.contains(target), "{name}: #{target} leads nowhere");
+                }
+                for target in node
+                    .attribute("aria-labelledby")
+                    .unwrap_or_default()
+                    .split(' ')
+                {
+                    assert!(
+                        target.is_empty() || seen.contains(target),
+                        "{name}: {target}"
+                    );
+                }
+            }
+        });
+    }
+}
+
+#[test]
+fn a_report_asks_no_server_for_anything_and_runs_no_script() {
+    for (name, run) in runs() {
+        let page = html(run);
+        check(name, &page, |document| {
+            for node in document.descendants().filter(|n| n.is_element()) {
+                let tag = node.tag_name().name();
+                assert!(
+                    !["script", "img", "iframe", "object", "embed", "base", "form"].contains(&tag),
+                    "{name}: <{tag}>"
+                );
+                for attribute in node.attributes() {
+                    let (key, value) = (attribute.name(), attribute.value());
+                    assert!(!key.starts_with("on"), "{name}: {key}");
+                    if ["href", "src", "action", "srcset"].contains(&key) {
+                        let inside = value.starts_with('#') || value == "data:,";
+                        assert!(inside, "{name}: {key}={value}");
+                    }
+                }
+                if tag == "style" {
+                    let style = node.text().unwrap_or_default();
+                    assert!(!style.contains("url(") && !style.contains("@import"));
+                }
+            }
+        });
+    }
+}
+
+#[test]
+fn what_an_engine_says_of_itself_cannot_become_markup() {
+    let page = html(synthetic::hostile());
+    assert!(!page.contains("<script"), "a script came in");
+    assert!(!page.contains("<img"), "an image came in");
+    // It is shown, though: nothing is hidden from the reader.
+    check("hostile", &page, |document| {
+        assert!(text_of(document.root()).contains("<script>alert('x')</script>"));
+    });
+    let markdown = reports::markdown(&[synthetic::hostile()]);
+    for line in markdown.lines().filter(|line| !line.starts_with("bench ")) {
+        let code = line.split('`').step_by(2).collect::<String>();
+        assert!(!code.contains("<script"), "{line}");
+    }
+}
+
+#[test]
+fn every_row_of_a_run_stands_in_a_table() {
+    for (name, run) in runs() {
+        let rows = analyse(&run).rows;
+        check(name, &html(run), |document| {
+            let lines: Vec<String> = document
+                .descendants()
+                .filter(|n| n.has_tag_name("table") && n.attribute("class") == Some("rows"))
+                .flat_map(|table| table.descendants().filter(|n| n.has_tag_name("tbody")))
+                .flat_map(|body| body.children().filter(|n| n.is_element()))
+                .map(|line| line.children().map(|cell| text_of(cell) + "\t").collect())
+                .collect();
+            assert_eq!(lines.len(), rows.len(), "{name}");
+            for row in &rows {
+                let start = format!("{}\t{}\t", row.target, row.boundary).replace('\0', "\u{fffd}");
+                let line = lines
+                    .iter()
+                    .find(|line| line.replace('\0', "\u{fffd}").starts_with(&start));
+                assert!(line.is_some(), "{name}: no line for {start}");
+            }
+        });
+    }
+}
+
+#[test]
+fn every_picture_has_a_name_and_a_description_and_colours_of_the_scheme_only() {
+    let page = html(synthetic::full());
+    check("full", &page, |document| {
+        let pictures = document
+            .descendants()
+            .filter(|n| n.has_tag_name("svg") && n.attribute("role") == Some("img"));
+        let mut count = 0;
+        for picture in pictures {
+            count += 1;
+            let child = |tag: &str| {
+                picture
+                    .children()
+                    .find(|n| n.has_tag_name(tag))
+                    .map(text_of)
+            };
+            assert!(child("title").is_some_and(|title| !title.is_empty()));
+            assert!(child("desc").is_some_and(|desc| !desc.is_empty()));
+            for node in picture.descendants() {
+                for attribute in ["fill", "stroke", "font-family", "font-size", "opacity"] {
+                    assert_eq!(node.attribute(attribute), None, "{:?}", node.tag_name());
+                }
+                if node.has_tag_name("text") {
+                    assert!(!text_of(node).trim().is_empty());
+                }
+            }
+        }
+        // A ladder a workload, the first one in two widths, and two pictures a boundary.
+        assert!(count > 60, "{count} pictures");
+    });
+}
+
+#[test]
+fn no_text_of_a_picture_reaches_beyond_its_edge() {
+    for (name, run) in runs() {
+        check(name, &html(run), |document| {
+            for text in document.descendants().filter(|n| n.has_tag_name("text")) {
+                let picture = text
+                    .ancestors()
+                    .find(|n| n.has_tag_name("svg"))
+                    .expect("an svg");
+                let Some(view) = picture.attribute("viewBox") else {
+                    continue;
+                };
+                let width: f64 = view
+                    .split(' ')
+                    .nth(2)
+                    .and_then(|w| w.parse().ok())
+                    .expect("w");
+                let x: f64 = text.attribute("x").and_then(|x| x.parse().ok()).expect("x");
+                // 12 pixel system fonts take up to about 7 pixels a letter.
+                let long = text_of(text).trim().chars().count() as f64 * 7.0;
+                let (from, to) = match text.attribute("text-anchor") {
+                    Some("middle") => (x - long / 2.0, x + long / 2.0),
+                    Some("end") => (x - long, x),
+                    _ => (x, x + long),
+                };
+                let said = text_of(text);
+                assert!(
+                    from >= 0.0 && to <= width,
+                    "{name}: {said:?} {from} {to} {width}"
+                );
+            }
+        });
+    }
+}
+
+#[test]
+fn the_colour_scheme_follows_the_reader_and_every_colour_has_both() {
+    let page = html(synthetic::small());
+    let style = page
+        .split("<style>")
+        .nth(1)
+        .and_then(|s| s.split("</style>").next());
+    let style = style.expect("a style");
+    let (light, dark) = style
+        .split_once("@media (prefers-color-scheme: dark)")
+        .expect("dark");
+    let dark = dark.split_once("\n}").expect("it ends").0;
+    let names = |block: &str| -> std::collections::BTreeSet<String> {
+        let declared = block.split("--").skip(1);
+        declared
+            .filter_map(|d| d.split_once(':'))
+            .map(|(name, _)| name.to_owned())
+            .collect()
+    };
+    assert_eq!(names(light), names(dark));
+    for used in style.split("var(--").skip(1) {
+        let name = used.split(')').next().expect("it closes");
+        assert!(
+            name == "w" || names(light).contains(name),
+            "--{name} is not declared"
+        );
+    }
+}
+
+#[test]
+fn a_full_run_stays_small() {
+    let size = html(synthetic::full()).len();
+    assert!(size < 1_500_000, "{size} bytes");
+}
+
+#[test]
+fn failures_and_what_was_left_out_are_said_in_words() {
+    let page = html(synthetic::full());
+    for said in [
+        "gave a wrong output: byte",
+        "ended by signal 11",
+        "needs SIMD",
+        "no output within 60 s",
+        "bench setup gamma",
+        "It had been asked for.",
+        "2,336 of 2,400",
+    ] {
+        assert!(page.contains(said), "{said:?} is not said");
+    }
+}
+
+#[test]
+fn an_interrupted_run_says_so_first() {
+    let page = html(synthetic::interrupted());
+    let head = page.split("<nav").next().expect("there is a head");
+    assert!(head.contains("not reached"), "{head}");
+    assert!(head.contains("could not be read"));
+}
+
+#[test]
+fn the_summary_says_where_our_own_engine_is_behind() {
+    let page = html(synthetic::full());
+    assert!(page.contains("own engine"), "the owner is not told");
+    assert!(
+        page.contains("it is behind at L2"),
+        "what is behind comes first"
+    );
+}
+
+#[test]
+fn several_runs_stand_in_one_file() {
+    let page = reports::html(&[synthetic::small(), synthetic::single()]);
+    check("two runs", &page, |document| {
+        let articles = document.descendants().filter(|n| n.has_tag_name("article"));
+        assert_eq!(articles.count(), 2);
+        let ids: Vec<_> = document
+            .descendants()
+            .filter_map(|n| n.attribute("id"))
+            .collect();
+        let unique: std::collections::BTreeSet<_> = ids.iter().collect();
+        assert_eq!(unique.len(), ids.len());
+    });
+    assert!(reports::html(&[]).contains("No run to report"));
+}
+
+#[test]
+fn a_report_of_a_run_is_the_same_every_time() {
+    assert_eq!(html(synthetic::small()), html(synthetic::small()));
+}
+
+#[test]
+fn examples_can_be_written_out_to_be_looked_at() {
+    let Some(directory) = std::env::var_os("PLIMSOLL_REPORT_EXAMPLES") else {
+        return;
+    };
+    for (name, run) in runs() {
+        let path = std::path::Path::new(&directory).join(format!("{name}.html"));
+        std::fs::write(path, html(run)).expect("the directory can be written to");
+    }
+}

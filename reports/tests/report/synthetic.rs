@@ -1,0 +1,536 @@
+//! Synthetic runs with believable magnitudes. Nothing here was measured: it is data to draw.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use plimsoll_record::line::{OutcomeLine, SampleLine};
+use plimsoll_record::reader::Trial;
+use plimsoll_record::run::{
+    ArtefactRecord, Environment, LeftOut, PreflightNote, Run, SCHEMA, Severity, TargetKind,
+    TargetRecord, TrialPlan, WorkloadRecord,
+};
+use plimsoll_record::{
+    Boundary, FailureKind, Metric, Outcome, Recorded, Step, Suite, TargetId, Unit,
+};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, LogNormal};
+use time::macros::datetime;
+
+/// A made-up target: nanoseconds of L0, L1, L2, and what its process or container costs at L3.
+struct MadeUp {
+    target: &'static str,
+    kind: TargetKind,
+    in_process: [f64; 3],
+    process: f64,
+    /// How many times as long as native a program's own work takes.
+    work: f64,
+}
+
+const TARGETS: &[MadeUp] = &[
+    made_up("native", TargetKind::Native, [0.0; 3], 4.1e5, 1.0),
+    made_up("ours", TargetKind::Wasm, [1.1e3, 3.1e4, 9e6], 5.4e5, 1.24),
+    made_up("ours+jit", TargetKind::Wasm, [1.1e3, 0.0, 9e6], 9.8e6, 1.24),
+    made_up(
+        "alpha/cranelift",
+        TargetKind::Wasm,
+        [2.1e4, 1.5e5, 9.6e6],
+        2.1e6,
+        1.3,
+    ),
+    made_up(
+        "alpha/cranelift+pooling",
+        TargetKind::Wasm,
+        [4.4e3, 1.32e5, 9.7e6],
+        2.2e6,
+        1.3,
+    ),
+    made_up(
+        "alpha/cranelift+jit",
+        TargetKind::Wasm,
+        [2.2e4, 0.0, 9.6e6],
+        1.24e7,
+        1.3,
+    ),
+    made_up(
+        "alpha/winch",
+        TargetKind::Wasm,
+        [2.4e4, 1.6e5, 1.9e6],
+        2.3e6,
+        2.9,
+    ),
+    made_up(
+        "alpha/winch+jit",
+        TargetKind::Wasm,
+        [2.4e4, 0.0, 1.9e6],
+        4.4e6,
+        2.9,
+    ),
+    made_up(
+        "beta/cranelift",
+        TargetKind::Wasm,
+        [5.2e4, 1.9e6, 1.3e7],
+        3.4e6,
+        1.38,
+    ),
+    made_up(
+        "beta/singlepass",
+        TargetKind::Wasm,
+        [5.4e4, 2.2e6, 2.4e6],
+        3.3e6,
+        3.4,
+    ),
+    made_up(
+        "docker/runc",
+        TargetKind::Container,
+        [0.0; 3],
+        1.72e8,
+        1.003,
+    ),
+];
+
+const fn made_up(
+    target: &'static str,
+    kind: TargetKind,
+    in_process: [f64; 3],
+    process: f64,
+    work: f64,
+) -> MadeUp {
+    MadeUp {
+        target,
+        kind,
+        in_process,
+        process,
+        work,
+    }
+}
+
+/// Name, title, language, size of its .wasm, what it computes (ns), most trials.
+const WORKLOADS: &[(&str, &str, &str, u64, f64, u32)] = &[
+    ("hello", "hello, world in C", "c", 16_300, 0.0, 20),
+    (
+        "hello-rust",
+        "hello, world in Rust",
+        "rust",
+        61_400,
+        1e4,
+        20,
+    ),
+    (
+        "json",
+        "parse and query a document of 4 MB",
+        "rust",
+        245_000,
+        3.1e7,
+        5,
+    ),
+    ("sha256", "hash 64 MiB", "rust", 71_000, 2.6e8, 5),
+    (
+        "sqlite",
+        "fill and query a database in memory",
+        "c",
+        1_390_000,
+        4.4e7,
+        5,
+    ),
+    (
+        "image",
+        "decode, resize and encode a picture",
+        "rust",
+        512_000,
+        1.9e8,
+        5,
+    ),
+];
+
+/// A whole run: six workloads, eleven targets, and a few things that went wrong.
+pub(crate) fn full() -> Recorded {
+    let mut recorded = simulate(WORKLOADS, TARGETS, 7, 200);
+    // A wrong answer, a crash now and then, an engine that cannot, a container that never starts.
+    spoil(&mut recorded, "beta/singlepass", "json", |n| {
+        let message = format!("byte {} of the output is 0x00, expected 0x7b", 40 + n % 2);
+        Some(Outcome::WrongOutput { message })
+    });
+    spoil(&mut recorded, "alpha/winch", "hello", |n| {
+        (n % 30 == 7).then(|| Outcome::Failed {
+            kind: FailureKind::Crashed,
+            message: "the adapter ended by signal 11 (SIGSEGV) while measuring".to_owned(),
+            stderr: "memory access out of bounds".to_owned(),
+        })
+    });
+    spoil(&mut recorded, "beta/cranelift", "image", |_| {
+        let reason = "the module needs SIMD, which is off in this build".to_owned();
+        Some(Outcome::Unsupported { reason })
+    });
+    spoil(&mut recorded, "docker/runc", "sqlite", |_| {
+        Some(Outcome::Failed {
+            kind: FailureKind::Deadline,
+            message: "no output within 60 s; the container was removed".to_owned(),
+            stderr: String::new(),
+        })
+    });
+    recorded.run.left_out = vec![
+        LeftOut {
+            what: "gamma/llvm".to_owned(),
+            why: "its adapter is not built".to_owned(),
+            remedy: Some("bench setup gamma".to_owned()),
+            asked_for: false,
+        },
+        LeftOut {
+            what: "delta".to_owned(),
+            why: "its shared library was not found".to_owned(),
+            remedy: None,
+            asked_for: true,
+        },
+    ];
+    recorded
+}
+
+/// One workload, three targets: small enough for a snapshot.
+pub(crate) fn small() -> Recorded {
+    simulate(&WORKLOADS[..1], &[at(0), at(1), at(10)], 3, 8)
+}
+
+/// One target alone.
+pub(crate) fn single() -> Recorded {
+    simulate(&WORKLOADS[..2], &[at(3)], 5, 40)
+}
+
+/// A run that was interrupted after a third of its trials, with a torn last line.
+pub(crate) fn interrupted() -> Recorded {
+    let mut recorded = simulate(&WORKLOADS[..3], TARGETS, 11, 30);
+    let reached = recorded.run.plan.len() as u32 / 3;
+    recorded.trials.retain(|index, _| *index < reached);
+    recorded.run.ended = None;
+    recorded.unreadable_lines = 1;
+    recorded
+}
+
+/// A run of which nothing was recorded.
+pub(crate) fn empty() -> Recorded {
+    let mut recorded = simulate(&WORKLOADS[..1], &[at(0)], 1, 1);
+    recorded.run.plan.clear();
+    recorded.trials.clear();
+    recorded
+}
+
+/// A run in which every text that an engine, a machine or a file can give is an attack.
+pub(crate) fn hostile() -> Recorded {
+    let attack = "\"><script>alert('x')</script><img src=x onerror=alert(1)>&amp;]]>\u{0}|`${x}";
+    let mut recorded = simulate(&WORKLOADS[..1], &[at(0), at(1), at(10)], 3, 8);
+    let id = TargetId::from(attack);
+    for plan in &mut recorded.run.plan {
+        if plan.target.as_str() == "ours" {
+            plan.target = id.clone();
+        }
+    }
+    let run = &mut recorded.run;
+    run.id = attack.to_owned();
+    run.bench_version = attack.to_owned();
+    run.command = vec!["bench".to_owned(), attack.to_owned()];
+    run.environment.cpu_model = attack.to_owned();
+    run.environment.os = attack.to_owned();
+    run.environment.kernel = attack.to_owned();
+    run.environment.governor = Some(attack.to_owned());
+    run.environment.other = BTreeMap::from([(attack.to_owned(), attack.to_owned())]);
+    let target = &mut run.targets[1];
+    target.target = id;
+    target.engine = attack.to_owned();
+    target.engine_version = attack.to_owned();
+    target.adapter = attack.to_owned();
+    target.configuration = BTreeMap::from([(attack.to_owned(), attack.to_owned())]);
+    run.workloads[0].title = attack.to_owned();
+    run.workloads[0].wasm_toolchain = attack.to_owned();
+    run.preflight[0].found = attack.to_owned();
+    run.left_out = vec![LeftOut {
+        what: attack.to_owned(),
+        why: attack.to_owned(),
+        remedy: Some(attack.to_owned()),
+        asked_for: true,
+    }];
+    spoil(&mut recorded, "docker/runc", "hello", |n| {
+        (n == 0).then(|| Outcome::Failed {
+            kind: FailureKind::Engine,
+            message: attack.to_owned(),
+            stderr: attack.to_owned(),
+        })
+    });
+    recorded
+}
+
+const fn at(place: usize) -> MadeUp {
+    let MadeUp {
+        target,
+        kind,
+        in_process,
+        process,
+        work,
+    } = TARGETS[place];
+    made_up(target, kind, in_process, process, work)
+}
+
+/// Ends the n-th trial of a target and workload otherwise where `end` says how.
+fn spoil(
+    recorded: &mut Recorded,
+    target: &str,
+    workload: &str,
+    end: impl Fn(u32) -> Option<Outcome>,
+) {
+    let plan = recorded.run.plan.iter();
+    let hit = plan.filter(|p| p.target.as_str() == target && p.workload.as_str() == workload);
+    for (n, index) in hit.map(|p| p.index).enumerate() {
+        let Some(trial) = recorded.trials.get_mut(&index) else {
+            continue;
+        };
+        if let Some(outcome) = end(n as u32) {
+            trial.outcome.outcome = outcome;
+            trial.samples.clear();
+        }
+    }
+}
+
+fn simulate(
+    workloads: &[(&'static str, &'static str, &'static str, u64, f64, u32)],
+    targets: &[MadeUp],
+    seed: u64,
+    iterations: u32,
+) -> Recorded {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut plan = Vec::new();
+    let mut trials = BTreeMap::new();
+    for block in 0..20 {
+        for (workload, _, _, bytes, work, most) in workloads {
+            for target in targets {
+                if block >= *most {
+                    continue;
+                }
+                for &step in steps(target) {
+                    let index = plan.len() as u32;
+                    plan.push(TrialPlan {
+                        index,
+                        block,
+                        target: target.target.into(),
+                        workload: (*workload).into(),
+                        step,
+                        iterations,
+                        budget_ns: 20_000_000,
+                    });
+                    let size = *bytes as f64 / 16_300.0;
+                    let samples = samples(index, step, target, size, *work, iterations, &mut rng);
+                    let outcome = OutcomeLine {
+                        trial: index,
+                        attempt: 0,
+                        started_ns: u64::from(index) * 30_000_000,
+                        took_ns: 25_000_000,
+                        outcome: Outcome::Ok,
+                    };
+                    trials.insert(index, Trial { outcome, samples });
+                }
+            }
+        }
+    }
+    Recorded {
+        directory: PathBuf::from("results/2026-11-22T09-00-00Z-coldstart"),
+        run: Run {
+            schema: SCHEMA.to_owned(),
+            id: "2026-11-22T09-00-00Z-coldstart".to_owned(),
+            suite: Suite::Coldstart,
+            bench_version: "0.1.0".to_owned(),
+            started: datetime!(2026-11-22 09:00 UTC),
+            ended: Some(datetime!(2026-11-22 09:14 UTC)),
+            command: ["bench", "run", "--suite", "coldstart", "--seed", "7"]
+                .map(str::to_owned)
+                .to_vec(),
+            seed,
+            quick: false,
+            environment: environment(),
+            preflight: preflight(),
+            targets: targets.iter().map(record).collect(),
+            workloads: workloads.iter().map(workload).collect(),
+            artefacts: artefacts(workloads, targets),
+            left_out: Vec::new(),
+            plan,
+        },
+        trials,
+        attempts: BTreeMap::new(),
+        unreadable_lines: 0,
+    }
+}
+
+fn steps(target: &MadeUp) -> &'static [Step] {
+    match target.kind {
+        TargetKind::Wasm if target.in_process[1] == 0.0 => &[Step::Compile, Step::Process],
+        TargetKind::Wasm => Step::ALL,
+        TargetKind::Native | TargetKind::Container => &[Step::Process, Step::Fresh],
+    }
+}
+
+fn samples(
+    trial: u32,
+    step: Step,
+    target: &MadeUp,
+    size: f64,
+    work: f64,
+    iterations: u32,
+    rng: &mut ChaCha8Rng,
+) -> Vec<SampleLine> {
+    let container = target.kind == TargetKind::Container;
+    let [l0, l1, l2] = target.in_process;
+    let guest = work * target.work;
+    let l3 = target.process + guest * 0.98;
+    let l4 = l3 * if container { 1.18 } else { 1.04 } + guest * 0.02 + 3e4;
+    let count = (iterations as f64 / (size * 1.5).max(1.0)).ceil() as u32;
+    let mut plan: Vec<(Boundary, Metric, f64, u32)> = match step {
+        Step::Instantiate => vec![
+            (
+                Boundary::L0,
+                Metric::WallTime,
+                l0 * size.powf(0.1),
+                iterations,
+            ),
+            (Boundary::L0, Metric::CycleTime, l0 * 1.6 + guest, count),
+        ],
+        Step::Load => vec![(Boundary::L1, Metric::WallTime, l1 * size.powf(0.3), count)],
+        Step::Compile => vec![(Boundary::L2, Metric::WallTime, l2 * size, count.min(4))],
+        Step::Process => vec![
+            (Boundary::L3, Metric::WallTime, l3, 1),
+            (Boundary::L4, Metric::WallTime, l4, 1),
+            (Boundary::L4, Metric::CpuTime, l4 * 0.7, 1),
+        ],
+        Step::Fresh => vec![(Boundary::L6, Metric::WallTime, l4 * 1.3 + 2e5 * size, 1)],
+    };
+    if step == Step::Process && container {
+        plan.push((Boundary::L5, Metric::WallTime, l4 * 1.06, 1));
+    }
+    let log_normal = |sigma: f64| LogNormal::new(0.0, sigma).expect("sigma is finite");
+    let mut own = log_normal(0.05).sample(rng);
+    if rng.random_bool(0.06) {
+        own *= 1.7;
+    }
+    let mut lines = Vec::new();
+    for (boundary, metric, typical, count) in plan {
+        for iteration in 0..count {
+            let cold = if iteration == 0 && count > 1 {
+                1.8
+            } else {
+                1.0
+            };
+            let value = typical * own * cold * log_normal(0.06).sample(rng);
+            lines.push(SampleLine {
+                trial,
+                attempt: 0,
+                boundary,
+                metric,
+                iteration,
+                value: value.round() as u64,
+                unit: Unit::Nanoseconds,
+            });
+        }
+    }
+    lines
+}
+
+fn environment() -> Environment {
+    Environment {
+        kernel: "Linux 6.1.0-31-amd64".to_owned(),
+        os: "Debian GNU/Linux 12 (bookworm)".to_owned(),
+        cpu_model: "Synthetic CPU @ 2.90GHz (made up for a test)".to_owned(),
+        cpus: 2,
+        memory_bytes: 24_700_000_000,
+        virtualised: true,
+        governor: None,
+        aslr: Some("2".to_owned()),
+        transparent_hugepages: Some("madvise".to_owned()),
+        cgroup: "hybrid".to_owned(),
+        other: BTreeMap::from([("clock source".to_owned(), "kvm-clock".to_owned())]),
+    }
+}
+
+fn preflight() -> Vec<PreflightNote> {
+    let note = |subject: &str, found: &str, severity| PreflightNote {
+        subject: subject.to_owned(),
+        found: found.to_owned(),
+        severity,
+    };
+    vec![
+        note("load average", "1.62 on 2 processors", Severity::Noisy),
+        note("stolen time", "0.2 %", Severity::Good),
+        note("frequency governor", "not visible here", Severity::Note),
+        note("other containers", "none", Severity::Good),
+        note(
+            "virtual machine",
+            "yes: the host's other guests share this hardware",
+            Severity::Note,
+        ),
+    ]
+}
+
+fn record(made_up: &MadeUp) -> TargetRecord {
+    let mut configuration: BTreeMap<String, String> = [
+        ("optimisation", "speed"),
+        ("memory", "static, 4 GiB reserved, 32 MiB guard"),
+        ("cache", "none: the artefact is made before the first trial"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into();
+    if made_up.target.starts_with("ours") {
+        configuration.insert("made by".to_owned(), "this project".to_owned());
+    }
+    TargetRecord {
+        target: made_up.target.into(),
+        kind: made_up.kind,
+        engine: TargetId::from(made_up.target).engine().to_owned(),
+        engine_version: "48.0.8".to_owned(),
+        adapter: "adapter-made-up 0.1.0".to_owned(),
+        configuration,
+        steps: steps(made_up).to_vec(),
+    }
+}
+
+fn workload(
+    (name, title, language, bytes, _, _): &(&str, &str, &str, u64, f64, u32),
+) -> WorkloadRecord {
+    let hash = |what: &str| {
+        format!("{name}{what}")
+            .bytes()
+            .fold(String::new(), |mut hash, b| {
+                hash.push_str(&format!("{b:02x}"));
+                hash
+            })
+    };
+    WorkloadRecord {
+        workload: (*name).into(),
+        title: (*title).to_owned(),
+        language: (*language).to_owned(),
+        source_sha256: hash("source"),
+        wasm_sha256: hash("wasm"),
+        wasm_bytes: *bytes,
+        wasm_toolchain: "rustc 1.96.0, LLVM 22, wasm32-wasip1".to_owned(),
+        native_toolchain: Some("rustc 1.96.0, LLVM 22".to_owned()),
+        native_sha256: Some(hash("native")),
+        expected_sha256: hash("expected"),
+    }
+}
+
+fn artefacts(
+    workloads: &[(&'static str, &'static str, &'static str, u64, f64, u32)],
+    targets: &[MadeUp],
+) -> Vec<ArtefactRecord> {
+    let mut artefacts = Vec::new();
+    for (name, _, _, bytes, _, _) in workloads {
+        for target in targets {
+            let (role, factor) = match target.kind {
+                TargetKind::Native => continue,
+                TargetKind::Wasm => ("aot", 3),
+                TargetKind::Container => ("image", 60),
+            };
+            artefacts.push(ArtefactRecord {
+                target: target.target.into(),
+                workload: (*name).into(),
+                role: role.to_owned(),
+                bytes: bytes * factor,
+            });
+        }
+    }
+    artefacts
+}
