@@ -1,0 +1,91 @@
+//! The calls as host functions: the module `wasi_snapshot_preview1` of a linker.
+
+use crate::{Caller, Error, Linker, Result};
+
+use super::calls::{self, table::each_call};
+use super::{Ending, Errno, Exit, MODULE, WasiCtx};
+
+/// Defines every call in `linker`. `get` finds the guest's context in the store's data.
+///
+/// The calls work on the memory that the guest exports as `memory`, as preview 1 has it. A guest
+/// without one is treated as having a memory of no bytes. `proc_exit` comes out of the host's call
+/// as [`Error::Exit`].
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # #[cfg(feature = "wat")] {
+/// use keel::wasi::{Capture, Stdout, WasiCtx};
+/// use keel::{Engine, Linker, Module, Store};
+///
+/// let engine = Engine::default();
+/// let mut linker = Linker::new(&engine);
+/// keel::wasi::add_to_linker(&mut linker, |ctx: &mut WasiCtx| ctx)?;
+/// let module = Module::new(&engine, br#"(module
+///     (import "wasi_snapshot_preview1" "fd_write"
+///         (func $fd_write (param i32 i32 i32 i32) (result i32)))
+///     (memory (export "memory") 1)
+///     (data (i32.const 0) "\08\00\00\00\06\00\00\00hello\n")
+///     (func (export "_start")
+///         (drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 16)))))
+/// "#)?;
+/// let output = Capture::new(1024);
+/// let ctx = WasiCtx::builder().stdout(Stdout::Capture(output.clone())).build()?;
+/// let mut store = Store::new(&engine, ctx);
+/// let instance = linker.instantiate(&mut store, &module)?;
+/// instance.get_typed_func::<(), ()>(&mut store, "_start")?.call(&mut store, ())?;
+/// assert_eq!(output.take(), b"hello\n");
+/// # }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// [`Error::DuplicateDefinition`] if one of the names is taken.
+pub fn add_to_linker<T: 'static>(
+    linker: &mut Linker<T>,
+    get: impl Fn(&mut T) -> &mut WasiCtx + Copy + Send + Sync + 'static,
+) -> Result<()> {
+    macro_rules! add {
+        ($($name:ident($($argument:ident: $ty:ident),*) -> $answer:ident;)*) => {
+            $(linker.func_wrap(
+                MODULE,
+                stringify!($name),
+                move |mut caller: Caller<'_, T> $(, $argument: $ty)*| {
+                    match caller.memory_and_data() {
+                        Some((memory, data)) => {
+                            $answer::finish(calls::$name(get(data), memory $(, $argument)*))
+                        }
+                        None => {
+                            let ctx = get(caller.data_mut());
+                            $answer::finish(calls::$name(ctx, &mut [] $(, $argument)*))
+                        }
+                    }
+                },
+            )?;)*
+        };
+    }
+    each_call!(add);
+    Ok(())
+}
+
+impl Errno {
+    fn finish(answer: Result<(), Errno>) -> u32 {
+        answer.err().map_or(0, |errno| errno.number().into())
+    }
+}
+
+impl Ending {
+    fn finish(answer: Result<(), Ending>) -> Result<u32> {
+        match answer {
+            Err(Ending::Exit(exit)) => Exit::finish(exit).map(|()| 0),
+            Err(Ending::Errno(errno)) => Ok(Errno::finish(Err(errno))),
+            Ok(()) => Ok(0),
+        }
+    }
+}
+
+impl Exit {
+    fn finish(exit: Exit) -> Result<()> {
+        Err(Error::Exit(exit.code.cast_signed()))
+    }
+}

@@ -1,0 +1,207 @@
+//! keel runs the WASI test set of `workloads/wasi-tests`: each loss is a failure.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use keel::wasi::{Access, Capture, Stdin, Stdout, WasiCtx};
+use keel::{Engine, Error, Linker, Module, Store};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+/// What a case may print before it is cut off.
+const OUTPUT_LIMIT_BYTES: usize = 1 << 20;
+
+fn set() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../workloads/wasi-tests")
+}
+
+fn cases() -> Vec<Value> {
+    let table = fs::read(set().join("cases.json")).expect("the table of cases");
+    let table: Value = serde_json::from_slice(&table).expect("the table is JSON");
+    assert_eq!(table["schema"], "plimsoll.wasi-tests/1");
+    table["cases"].as_array().expect("a list of cases").clone()
+}
+
+fn name(case: &Value) -> &str {
+    case["name"].as_str().expect("a case has a name")
+}
+
+/// Makes the files a case finds, as `fixture.txt` says.
+fn make_fixture(at: &Path) {
+    let fixture = fs::read_to_string(set().join("fixture.txt")).expect("the fixture");
+    for line in fixture.lines().filter(|line| !line.starts_with('#')) {
+        let mut words = line.splitn(3, ' ');
+        let mut word = || words.next().unwrap_or_default();
+        let (kind, path, text) = (word(), at.join(word()), word());
+        match kind {
+            "dir" => fs::create_dir(&path),
+            "file" => fs::write(&path, text),
+            "link" => std::os::unix::fs::symlink(text, &path),
+            _ => panic!("{line}: no such kind of file"),
+        }
+        .expect(line);
+    }
+}
+
+/// Everything outside the granted directory: names, contents and times.
+fn outside(at: &Path) -> Vec<(PathBuf, String)> {
+    let mut found: Vec<_> = [at.to_owned(), at.join("outside")]
+        .iter()
+        .flat_map(|folder| fs::read_dir(folder).expect("the fixture"))
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| !path.ends_with("sandbox"))
+        .map(|path| {
+            let meta = path.symlink_metadata().expect("metadata");
+            let text = fs::read_to_string(&path).unwrap_or_default();
+            (
+                path,
+                format!("{text} {:?} {:?}", meta.file_type(), meta.modified()),
+            )
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+/// Runs a case on keel; what it got wrong, if anything.
+fn run(engine: &Engine, case: &Value) -> Result<(), String> {
+    let name = name(case);
+    let at = tempfile::tempdir().expect("a directory");
+    make_fixture(at.path());
+    let before = outside(at.path());
+
+    let output = Capture::new(OUTPUT_LIMIT_BYTES);
+    let input: Arc<[u8]> = case["stdin"].as_str().unwrap_or_default().as_bytes().into();
+    let mut builder = WasiCtx::builder()
+        .arg(format!("{name}.wasm"))
+        .stdin(Stdin::Bytes(input))
+        .stdout(Stdout::Capture(output.clone()))
+        .stderr(Stdout::Null);
+    for argument in case["args"].as_array().into_iter().flatten() {
+        builder = builder.arg(argument.as_str().expect("an argument"));
+    }
+    for (variable, value) in case["env"].as_object().into_iter().flatten() {
+        builder = builder.env(variable, value.as_str().expect("a value"));
+    }
+    if case["granted"] != Value::Bool(false) {
+        builder = builder.directory(at.path().join("sandbox"), "sandbox", Access::ReadWrite);
+    }
+    let ctx = builder.build().expect("a context");
+
+    let wasm = fs::read(set().join(format!("wasm/{name}.wasm"))).expect("the program");
+    let module = Module::new(engine, &wasm).map_err(|error| error.to_string())?;
+    let mut linker = Linker::new(engine);
+    keel::wasi::add_to_linker(&mut linker, |ctx: &mut WasiCtx| ctx).expect("46 names");
+    let mut store = Store::new(engine, ctx);
+    let ran = linker
+        .instantiate(&mut store, &module)
+        .and_then(|instance| instance.get_typed_func::<(), ()>(&mut store, "_start"))
+        .and_then(|start| start.call(&mut store, ()));
+    let code = match ran {
+        Ok(()) => 0,
+        Err(Error::Exit(code)) => code,
+        Err(error) => return Err(format!("{error}")),
+    };
+    let printed = String::from_utf8_lossy(&output.take()).into_owned();
+    let expected =
+        fs::read_to_string(set().join(format!("expected/{name}.txt"))).expect("what it must print");
+    let exits = case["exit"]
+        .as_array()
+        .cloned()
+        .unwrap_or_else(|| vec![Value::from(0)]);
+    if printed != expected {
+        return Err(format!("printed\n{printed}\ninstead of\n{expected}"));
+    }
+    if !exits.contains(&Value::from(code)) {
+        return Err(format!("exited with {code}"));
+    }
+    if outside(at.path()) != before {
+        return Err("something outside the granted directory has changed".to_owned());
+    }
+    Ok(())
+}
+
+#[test]
+fn every_case_of_the_set_holds_on_keel() {
+    let engine = Engine::default();
+    let cases = cases();
+    let lost: Vec<_> = cases
+        .iter()
+        .filter_map(|case| {
+            run(&engine, case)
+                .err()
+                .map(|why| format!("{}: {why}", name(case)))
+        })
+        .collect();
+    assert!(
+        lost.is_empty(),
+        "{} of {} lost:\n{}",
+        lost.len(),
+        cases.len(),
+        lost.join("\n")
+    );
+}
+
+/// The names of the files with this ending in a folder of the set, without it.
+fn stems(folder: &str, ending: &str) -> BTreeSet<String> {
+    fs::read_dir(set().join(folder))
+        .expect("a folder of the set")
+        .filter_map(|entry| entry.expect("an entry").file_name().into_string().ok())
+        .filter_map(|file| file.strip_suffix(ending).map(str::to_owned))
+        .collect()
+}
+
+#[test]
+fn every_call_has_a_case_and_every_case_is_whole() {
+    let table: BTreeSet<String> = cases().iter().map(|case| name(case).to_owned()).collect();
+    assert_eq!(stems("cases", ".c"), table, "sources and table");
+    assert_eq!(stems("wasm", ".wasm"), table, "binaries and table");
+    assert_eq!(
+        stems("expected", ".txt"),
+        table,
+        "expected outputs and table"
+    );
+    let calls: Vec<_> = keel::wasi::calls::NAMES
+        .iter()
+        .filter(|c| !table.contains(**c))
+        .collect();
+    assert!(calls.is_empty(), "no case for {calls:?}");
+    assert_eq!(keel::wasi::calls::NAMES.len(), 46);
+}
+
+fn hex(digest: impl AsRef<[u8]>) -> String {
+    digest
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+#[test]
+fn every_binary_is_the_one_in_the_lock_and_built_from_the_present_source() {
+    let lock = fs::read_to_string(set().join("wasi-tests.lock")).expect("the lock");
+    let lock: toml::Table = lock.parse().expect("the lock is TOML");
+    let locked = lock["case"].as_array().expect("a list");
+    assert_eq!(locked.len(), cases().len());
+    for entry in locked {
+        let name = entry["name"].as_str().expect("a name");
+        let wasm = fs::read(set().join(format!("wasm/{name}.wasm"))).expect("the program");
+        assert_eq!(
+            hex(Sha256::digest(&wasm)),
+            entry["wasm_sha256"].as_str().expect("a hash")
+        );
+        let mut sources = Sha256::new();
+        for path in ["cases/check.h".to_owned(), format!("cases/{name}.c")] {
+            let text = fs::read(set().join(&path)).expect("the source");
+            sources.update(format!("{path}\0{}\0", text.len()));
+            sources.update(&text);
+        }
+        assert_eq!(
+            hex(sources.finalize()),
+            entry["source_sha256"].as_str().expect("a hash"),
+            "{name}: run scripts/build-wasi-tests",
+        );
+    }
+}
