@@ -148,6 +148,12 @@ pub struct Report {
     /// Run directories; without any, results/latest
     #[arg(value_name = "RUN")]
     pub runs: Vec<PathBuf>,
+    /// One self-contained offline file (default: report.html in the run's directory)
+    #[arg(long, value_name = "FILE", num_args = 0..=1, group = "format")]
+    pub html: Option<Option<PathBuf>>,
+    /// Tables in Markdown, on standard output
+    #[arg(long, group = "format")]
+    pub markdown: bool,
     /// Rows for programs, schema plimsoll.report/1, on standard output
     #[arg(long, group = "format")]
     pub json: bool,

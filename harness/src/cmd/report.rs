@@ -1,7 +1,9 @@
 //! `bench report`: a recorded run, for people or for programs.
 
+use std::fs;
 use std::path::PathBuf;
 
+use anyhow::Context;
 use plimsoll_record::Recorded;
 
 use crate::checkout::Checkout;
@@ -35,7 +37,17 @@ pub(super) fn run(args: &Report) -> anyhow::Result<Exit> {
         }
         runs.push(recorded);
     }
-    if args.json {
+    if let Some(file) = &args.html {
+        let path = match file {
+            Some(path) => path.clone(),
+            None => directories[0].join("report.html"),
+        };
+        fs::write(&path, reports::html(&runs))
+            .with_context(|| format!("cannot write the report to {}", path.display()))?;
+        say(&format!("wrote {}", path.display()));
+    } else if args.markdown {
+        super::print(&reports::markdown(&runs))?;
+    } else if args.json {
         super::print(&reports::json(&runs))?;
     } else if args.csv {
         super::print(&reports::csv(&runs))?;
