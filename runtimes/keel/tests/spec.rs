@@ -185,3 +185,30 @@ fn relaxed_vectors_pass() {
         proposal(Proposal::RelaxedSimd),
     );
 }
+
+#[test]
+fn tail_calls_pass() {
+    run(
+        "tail-call",
+        Language::Extended,
+        proposal(Proposal::TailCall),
+    );
+}
+
+#[test]
+fn several_memories_pass() {
+    run(
+        "multi-memory",
+        Language::Extended,
+        proposal(Proposal::MultiMemory),
+    );
+}
+
+#[test]
+fn extended_constant_expressions_pass() {
+    run(
+        "extended-const",
+        Language::Extended,
+        proposal(Proposal::ExtendedConst),
+    );
+}

@@ -5,6 +5,7 @@
 //! ```
 //! Bodies are scanned, then compiled, in parallel; what comes out is position-independent.
 
+mod abi;
 mod driver;
 mod link;
 mod scan;

@@ -7,14 +7,15 @@ use cranelift_codegen::ir::{
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 
-use super::translate::{Environment, clif_type, set_stack_limit_at, wasm_signature};
+use super::abi::{
+    VALUE_SIZE, first_parameter, load_values, results_in_memory, return_results, store_values,
+    wasm_signature,
+};
+use super::translate::{Environment, set_stack_limit_at};
 use super::{Libcall, trap_code};
 use crate::module::layout;
 use crate::trap::TrapKind;
 use crate::types::FuncType;
-
-/// Bytes that each value takes in the array by which host and code hand values over.
-const VALUE_SIZE: i32 = 16;
 
 /// Native to WebAssembly, for one function type: `fn(context, code, values)`, where `values` holds the
 /// arguments before and the results after.
@@ -31,20 +32,14 @@ pub(super) fn entry(
     let [vmctx, code, values] = builder.block_params(block)[..] else {
         unreachable!("the signature has three parameters");
     };
-    let flags = MemFlagsData::trusted();
     let mut args = vec![vmctx];
-    for (i, param) in ty.params().iter().enumerate() {
-        let offset = i as i32 * VALUE_SIZE;
-        args.push(builder.ins().load(clif_type(*param), flags, values, offset));
-    }
+    // Whatever the function returns in memory goes to the array itself.
+    args.extend(results_in_memory(ty).then_some(values));
+    args.extend(load_values(&mut builder, ty.params(), values));
     let signature = builder.import_signature(wasm_signature(ty));
     let call = builder.ins().call_indirect(signature, code, &args);
-    for i in 0..ty.results().len() {
-        let result = builder.inst_results(call)[i];
-        builder
-            .ins()
-            .store(flags, result, values, i as i32 * VALUE_SIZE);
-    }
+    let results = builder.inst_results(call).to_vec();
+    store_values(&mut builder, results, values);
     builder.ins().return_(&[]);
     builder.finalize(env.isa.frontend_config());
 }
@@ -72,12 +67,9 @@ pub(super) fn host(
         4,
     ));
     let values = builder.ins().stack_addr(types::I64, slot, 0);
-    for i in 0..ty.params().len() {
-        let arg = builder.block_params(block)[i + 1];
-        builder
-            .ins()
-            .store(flags, arg, values, i as i32 * VALUE_SIZE);
-    }
+    let arguments = builder.block_params(block).to_vec();
+    let parameters = arguments[first_parameter(ty)..].iter().copied();
+    store_values(&mut builder, parameters, values);
     let host = builder.ins().load(types::I64, flags, entry, 16);
     let environment = builder.ins().load(types::I64, flags, entry, 24);
     let vmctx = builder.ins().iadd_imm_s(entry, -i64::from(entry_offset));
@@ -104,16 +96,8 @@ pub(super) fn host(
     builder.ins().call_indirect(signature, raise, &[vmctx]);
     builder.ins().trap(trap_code(TrapKind::Unreachable));
     builder.switch_to_block(done);
-    let mut results = Vec::with_capacity(ty.results().len());
-    for (i, result) in ty.results().iter().enumerate() {
-        let offset = i as i32 * VALUE_SIZE;
-        results.push(
-            builder
-                .ins()
-                .load(clif_type(*result), flags, values, offset),
-        );
-    }
-    builder.ins().return_(&results);
+    let results = load_values(&mut builder, ty.results(), values);
+    return_results(&mut builder, ty, arguments.get(1).copied(), &results);
     builder.seal_all_blocks();
     builder.finalize(env.isa.frontend_config());
 }

@@ -8,6 +8,7 @@ use cranelift_codegen::ir::{
 use wasmparser::Operator;
 
 use super::{FuncTranslator, namespace};
+use crate::compile::abi::{call_arguments, call_results};
 use crate::compile::trap_code;
 use crate::error::Result;
 use crate::module::info::TableUsage;
@@ -62,29 +63,30 @@ impl FuncTranslator<'_, '_> {
         Ok(true)
     }
 
-    fn arguments(&mut self, context: Value, ty: u32) -> Vec<Value> {
+    fn parameters(&mut self, ty: u32) -> Vec<Value> {
         let count = self.env.module.types[ty as usize].params().len();
-        let at = self.stack.len() - count;
-        let mut args = Vec::with_capacity(count + 1);
-        args.push(context);
-        args.extend(self.stack.drain(at..));
-        args
+        self.stack.split_off(self.stack.len() - count)
     }
 
     fn call(&mut self, callee: Callee, context: Value, ty: u32) {
-        let args = self.arguments(context, ty);
+        let parameters = self.parameters(ty);
+        let ty = &self.env.module.types[ty as usize];
+        let args = call_arguments(&mut self.builder, ty, context, parameters);
         let inst = match callee {
             Callee::Direct(function) => self.builder.ins().call(function, &args),
             Callee::Indirect(signature, code) => {
                 self.builder.ins().call_indirect(signature, code, &args)
             }
         };
-        self.stack
-            .extend_from_slice(self.builder.inst_results(inst));
+        let results = call_results(&mut self.builder, ty, inst, &args);
+        self.stack.extend(results);
     }
 
     fn tail_call(&mut self, callee: Callee, context: Value, ty: u32) {
-        let args = self.arguments(context, ty);
+        let mut args = vec![context];
+        // The results are the same as ours, and so is the place for them.
+        args.extend(self.result_area);
+        args.extend(self.parameters(ty));
         match callee {
             Callee::Direct(function) => self.builder.ins().return_call(function, &args),
             Callee::Indirect(signature, code) => self

@@ -3,7 +3,8 @@
 use cranelift_codegen::ir::{Block, BlockArg, BlockCall, InstBuilder, JumpTableData, Value};
 use wasmparser::{BlockType, Operator};
 
-use super::{FuncTranslator, clif_type};
+use super::FuncTranslator;
+use crate::compile::abi::{clif_type, return_results};
 use crate::compile::trap_code;
 use crate::error::Result;
 use crate::module::parse::val_type;
@@ -267,7 +268,7 @@ impl FuncTranslator<'_, '_> {
             let at = self.stack.len() - frame.results;
             if self.reachable {
                 let results = self.stack.split_off(at);
-                self.builder.ins().return_(&results);
+                return_results(&mut self.builder, self.ty, self.result_area, &results);
             } else {
                 // Nothing leads here, but a block must end in something.
                 self.builder.ins().trap(trap_code(TrapKind::Unreachable));

@@ -14,13 +14,13 @@ mod table;
 mod variable;
 
 use cranelift_codegen::ir::{
-    self, AbiParam, AliasRegion, AliasRegionData, ArgumentPurpose, GlobalValueData, InstBuilder,
-    MemFlagsData, Signature, Type, Value, types,
+    self, AliasRegion, AliasRegionData, GlobalValueData, InstBuilder, MemFlagsData, Value, types,
 };
-use cranelift_codegen::isa::{CallConv, TargetIsa};
+use cranelift_codegen::isa::TargetIsa;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
 use wasmparser::Operator;
 
+use super::abi::{clif_type, first_parameter, results_in_memory, wasm_signature};
 use super::trap_code;
 use crate::error::{Error, Result};
 use crate::module::info::ModuleInfo;
@@ -52,33 +52,6 @@ pub(crate) struct Environment<'a> {
 pub(crate) enum Metering {
     Off,
     Fuel,
-}
-
-/// The CLIF type that holds a value.
-pub(crate) fn clif_type(ty: ValType) -> Type {
-    match ty {
-        ValType::I32 => types::I32,
-        ValType::I64 => types::I64,
-        ValType::F32 => types::F32,
-        ValType::F64 => types::F64,
-        ValType::V128 => types::I8X16,
-        ValType::FuncRef | ValType::ExternRef => types::I64,
-    }
-}
-
-/// The signature of WebAssembly code: the context first, then the parameters.
-pub(crate) fn wasm_signature(ty: &FuncType) -> Signature {
-    let mut signature = Signature::new(CallConv::Tail);
-    signature
-        .params
-        .push(AbiParam::special(types::I64, ArgumentPurpose::VMContext));
-    signature
-        .params
-        .extend(ty.params().iter().map(|ty| AbiParam::new(clif_type(*ty))));
-    signature
-        .returns
-        .extend(ty.results().iter().map(|ty| AbiParam::new(clif_type(*ty))));
-    signature
 }
 
 /// Tells the alias analysis which accesses can touch the same bytes.
@@ -132,6 +105,9 @@ pub(crate) struct FuncTranslator<'a, 'b> {
     pub(super) builder: FunctionBuilder<'b>,
     pub(super) env: &'a Environment<'a>,
     pub(super) vmctx: Value,
+    ty: &'a FuncType,
+    /// Where the results go, if the type needs that.
+    result_area: Option<Value>,
     pub(super) regions: Regions,
     stack: Vec<Value>,
     control: Vec<Frame>,
@@ -145,8 +121,8 @@ pub(crate) struct FuncTranslator<'a, 'b> {
 }
 
 /// Translates a function's body into `function`, which must be empty.
-pub(crate) fn translate(
-    env: &Environment<'_>,
+pub(crate) fn translate<'a>(
+    env: &'a Environment<'a>,
     index: u32,
     body: &wasmparser::FunctionBody<'_>,
     function: &mut ir::Function,
@@ -162,10 +138,13 @@ pub(crate) fn translate(
     builder.switch_to_block(entry);
     builder.seal_block(entry);
     let vmctx = builder.block_params(entry)[0];
+    let result_area = results_in_memory(ty).then(|| builder.block_params(entry)[1]);
     let mut translator = FuncTranslator {
         builder,
         env,
         vmctx,
+        ty,
+        result_area,
         regions,
         stack: Vec::new(),
         control: Vec::new(),
@@ -201,7 +180,7 @@ impl FuncTranslator<'_, '_> {
     ) -> Result<()> {
         for (i, param) in ty.params().iter().enumerate() {
             let variable = self.builder.declare_var(clif_type(*param));
-            let value = self.builder.block_params(entry)[i + 1];
+            let value = self.builder.block_params(entry)[first_parameter(ty) + i];
             self.builder.def_var(variable, value);
             self.locals.push((variable, *param));
         }

@@ -3,7 +3,8 @@
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
 use wasmparser::Operator;
 
-use super::{FuncTranslator, clif_type};
+use super::FuncTranslator;
+use crate::compile::abi::clif_type;
 use crate::error::Result;
 use crate::types::Mutability;
 

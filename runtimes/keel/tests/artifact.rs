@@ -1,0 +1,102 @@
+//! The `.keel` file: it runs as the module does, and whatever is wrong with it is found out.
+
+use keel::{ArtifactError, Config, Engine, Error, Fuel, Linker, Module, Store};
+
+const WAT: &[u8] = br#"(module (memory (export "memory") 1) (data (i32.const 100) "data")
+    (table 2 funcref) (elem (i32.const 0) $five $six)
+    (type $t (func (result i32)))
+    (func $five (result i32) (i32.const 5)) (func $six (result i32) (i32.const 6))
+    (func (export "run") (param i32) (result i32) (call_indirect (type $t) (local.get 0))))"#;
+
+fn artifact(engine: &Engine) -> Vec<u8> {
+    Module::new(engine, WAT)
+        .expect("a valid module")
+        .serialize()
+        .to_vec()
+}
+
+fn run(engine: &Engine, module: &Module) -> i32 {
+    let mut store = Store::new(engine, ());
+    let instance = Linker::new(engine)
+        .instantiate(&mut store, module)
+        .expect("no imports");
+    let run = instance
+        .get_typed_func::<i32, i32>(&mut store, "run")
+        .expect("it is there");
+    run.call(&mut store, 1).expect("it runs")
+}
+
+#[test]
+fn a_file_runs_as_the_module_does() {
+    let engine = Engine::default();
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    std::fs::write(file.path(), artifact(&engine)).expect("writing it");
+    let module = Module::deserialize_file(&engine, file.path()).expect("it is whole");
+    assert_eq!(run(&engine, &module), 6);
+}
+
+#[test]
+fn compiling_twice_gives_the_same_bytes() {
+    let engine = Engine::default();
+    assert_eq!(artifact(&engine), artifact(&engine));
+}
+
+#[test]
+fn every_flipped_bit_is_found_out() {
+    let engine = Engine::default();
+    let whole = artifact(&engine);
+    // Every bit of the first pages, and of the rest one in each byte.
+    for at in 0..whole.len() {
+        for bit in 0..8 {
+            if at > 4096 && bit != at % 8 {
+                continue;
+            }
+            let mut damaged = whole.clone();
+            damaged[at] ^= 1 << bit;
+            // What lies between the parts means nothing, but is summed up as well.
+            assert!(
+                Module::deserialize(&engine, &damaged).is_err(),
+                "bit {bit} of byte {at:#x}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_truncation_is_found_out() {
+    let engine = Engine::default();
+    let whole = artifact(&engine);
+    for length in (0..whole.len()).step_by(7).chain([whole.len() - 1]) {
+        let error = Module::deserialize(&engine, &whole[..length]).err();
+        assert!(
+            matches!(error, Some(Error::Artifact(_))),
+            "at {length}: {error:?}"
+        );
+    }
+    let mut longer = whole;
+    longer.push(0);
+    assert!(Module::deserialize(&engine, &longer).is_err());
+}
+
+#[test]
+fn an_artefact_of_other_settings_is_refused_by_name() {
+    let metered = Engine::new(Config::new().fuel(Fuel::Metered));
+    let error = Module::deserialize(&Engine::default(), &artifact(&metered)).err();
+    match error {
+        Some(Error::Artifact(ArtifactError::Mismatch { what, .. })) => assert_eq!(what, "metering"),
+        other => panic!("got {other:?}"),
+    }
+}
+
+#[test]
+fn what_is_no_artefact_is_called_so() {
+    let engine = Engine::default();
+    let error = Module::deserialize(&engine, &[0; 10_000]).err();
+    assert!(
+        matches!(
+            error,
+            Some(Error::Artifact(ArtifactError::NotAnArtifact(_)))
+        ),
+        "{error:?}"
+    );
+}
