@@ -145,7 +145,7 @@ fn card(title: &str, meaning: &str, ranking: &Ranking<'_>, workload: &WorkloadId
                         th scope="col" { (workload) }
                         th.n scope="col" { "median" }
                         th.n scope="col" {
-                            @if let Some(reference) = ranking.reference { "of " (reference.target) }
+                            @if let Some(reference) = ranking.reference { "times " (reference.target) }
                         }
                     } }
                     tbody {
@@ -197,7 +197,8 @@ pub(super) fn times(against: &Against) -> Markup {
             }
             Difference::NotShown => {
                 span.dim { (quantity::ratio(against.ratio.ratio)) }
-                span.ci { @if let Some(ci) = interval { (range(ci)) } ", no difference shown" }
+                @if let Some(ci) = interval { span.ci { (range(ci)) } }
+                span.ci { "no difference shown" }
             }
         }
     }

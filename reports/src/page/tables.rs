@@ -136,7 +136,7 @@ fn rows(facts: &Facts<'_>, workload: &WorkloadRecord, place: &Place) -> Markup {
                     th scope="col" { "at" }
                     th scope="col" { "time" }
                     th.n scope="col" { "median, 95 % interval" }
-                    @for reference in &references { th.n scope="col" { "of " (reference) } }
+                    @for reference in &references { th.n scope="col" { "times " (reference) } }
                     th.n scope="col" { "p99" }
                     th.n scope="col" { "min" }
                     th.n scope="col" { "max" }
