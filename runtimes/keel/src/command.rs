@@ -1,6 +1,6 @@
 //! Runs a WASI command: a module whose `_start` is a program's main function.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -35,8 +35,12 @@ pub fn linker(engine: &Engine) -> Result<Linker<WasiCtx>> {
 /// # Errors
 /// Whatever linking fails with; [`Error::Trap`] if the program traps, which includes that it ran out
 /// of what it was allowed.
-pub fn run(module: &Module, ctx: WasiCtx, allowance: Allowance) -> Result<i32> {
+pub fn run(module: &Module, mut ctx: WasiCtx, allowance: Allowance) -> Result<i32> {
     let linker = linker(module.engine())?;
+    if let Some(timeout) = allowance.timeout {
+        // The store's own timeout does not reach a guest that waits in the host.
+        ctx.set_deadline(Instant::now().checked_add(timeout));
+    }
     let mut store = Store::new(module.engine(), ctx);
     store.set_limits(allowance.limits);
     if let Some(fuel) = allowance.fuel {

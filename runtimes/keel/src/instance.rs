@@ -9,7 +9,6 @@ use crate::func::{Func, TypedFunc};
 use crate::module::{Module, layout};
 use crate::store::{AsContext, AsContextMut, StoreContext};
 use crate::trap::{Trap, TrapKind};
-use crate::types::type_id;
 use crate::value::WasmTypes;
 use crate::vm::context::{Context, Definition, FunctionImport, FunctionRecord, Value};
 use crate::vm::libcalls::LIBCALLS;
@@ -26,8 +25,10 @@ pub(crate) struct InstanceData {
     memories: Vec<NonNull<MemoryObject>>,
     /// Likewise; nothing for a static table.
     tables: Vec<Option<NonNull<TableObject>>>,
-    own_memories: Vec<Box<MemoryObject>>,
-    own_tables: Vec<Box<TableObject>>,
+    /// Pointed to: never longer than it was made for.
+    own_memories: Vec<MemoryObject>,
+    /// Likewise.
+    own_tables: Vec<TableObject>,
     slot: Option<Slot>,
 }
 
@@ -227,11 +228,8 @@ pub(crate) unsafe fn instantiate(
         // SAFETY: the start function takes and returns nothing, and the instance is complete.
         unsafe { instance.run_start(store, start)? };
     }
-    // SAFETY: as above.
-    Ok(Instance {
-        store: unsafe { (*store).id },
-        data,
-    })
+    let store = instance.store;
+    Ok(Instance { store, data })
 }
 
 /// Makes an instance whose context is written, but for what constant expressions say.
@@ -288,18 +286,21 @@ fn create(
         let place = NonNull::new(place).expect("a context is not at null");
         let ty = module.memory_type(0);
         let memory = MemoryObject::in_slot(ty, place, slot.accessible(), limits.memory_bytes);
-        data.own_memories.push(Box::new(memory));
+        data.own_memories.push(memory);
     }
     data.slot = Some(slot);
     for i in data.own_memories.len() as u32..counts.memories {
         let ty = module.memory_type(counts.imported_memories + i);
         let place = NonNull::new(context.field(layout.memory(i)));
         data.own_memories
-            .push(Box::new(MemoryObject::new(ty, place, limits.memory_bytes)?));
+            .push(MemoryObject::new(ty, place, limits.memory_bytes)?);
     }
-    for memory in &mut data.own_memories {
-        data.memories.push(NonNull::from(&mut **memory));
-    }
+    let InstanceData {
+        memories,
+        own_memories,
+        ..
+    } = &mut *data;
+    memories.extend(own_memories.iter_mut().map(NonNull::from));
     let tables: &[format::Table] = module.artifact().section(Section::Tables);
     for i in 0..counts.tables {
         if tables[(counts.imported_tables + i) as usize].is_static != 0 {
@@ -308,9 +309,10 @@ fn create(
         }
         let ty = module.table_type(counts.imported_tables + i);
         let place = NonNull::new(context.field(layout.table(i)));
-        let mut table = Box::new(TableObject::new(ty, place, limits.table_elements)?);
-        data.tables.push(Some(NonNull::from(&mut *table)));
+        let table = TableObject::new(ty, place, limits.table_elements)?;
         data.own_tables.push(table);
+        data.tables
+            .push(data.own_tables.last_mut().map(NonNull::from));
     }
     Ok(data)
 }
@@ -365,7 +367,7 @@ unsafe fn write_imports(data: &mut InstanceData, imports: &[ImportValue]) {
 unsafe fn write_records(module: &Module, context: Context) {
     let records: &[format::Record] = module.artifact().section(Section::Records);
     for (i, record) in records.iter().enumerate() {
-        let ty = type_id(&module.function_type(record.function));
+        let ty = module.function_type_id(record.function);
         let record = FunctionRecord {
             code: module.code(record.code),
             context,

@@ -244,12 +244,10 @@ macro_rules! wasm_types {
         impl<$($name: WasmTy),*> WasmTypes for ($($name,)*) {
             const TYPES: &'static [ValType] = &[$($name::TYPE),*];
 
-            #[allow(clippy::allow_attributes, unused_variables, reason = "one case has no values")]
             fn store(self, values: &mut [RawValue]) {
                 $(values[$index] = self.$index.to_value();)*
             }
 
-            #[allow(clippy::allow_attributes, unused_variables, reason = "one case has no values")]
             fn load(values: &[RawValue]) -> Self {
                 ($($name::of_value(values[$index]),)*)
             }
@@ -257,7 +255,14 @@ macro_rules! wasm_types {
     };
 }
 
-wasm_types!();
+impl WasmTypes for () {
+    const TYPES: &'static [ValType] = &[];
+
+    fn store(self, _values: &mut [RawValue]) {}
+
+    fn load(_values: &[RawValue]) {}
+}
+
 wasm_types!(A 0);
 wasm_types!(A 0 B 1);
 wasm_types!(A 0 B 1 C 2);

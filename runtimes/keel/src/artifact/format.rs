@@ -116,7 +116,11 @@ pub(crate) struct Header {
 pub(crate) struct Type {
     pub(crate) params: Span,
     pub(crate) results: Span,
+    /// The first type that is structurally equal.
     pub(crate) canonical: u32,
+    pub(crate) reserved: u32,
+    /// The number by which types are compared, or zero for one that is too long to have one.
+    pub(crate) id: u64,
 }
 
 #[derive(Clone, Copy, Debug)]

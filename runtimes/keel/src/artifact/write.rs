@@ -132,6 +132,8 @@ impl Writer {
                 params: span(ty.params()),
                 results: span(ty.results()),
                 canonical: *canonical,
+                reserved: 0,
+                id: ty.short_id().unwrap_or(0),
             })
             .collect();
         self.section(Section::Types, &types);

@@ -110,7 +110,7 @@ impl Module {
         let entries: &[format::Entry] = inner.artifact.section(Section::Entries);
         inner.entries = entries
             .iter()
-            .map(|entry| (type_id(&inner.func_type(entry.ty)), entry.code))
+            .map(|entry| (inner.type_id(entry.ty), entry.code))
             .collect();
         Ok(Module {
             inner: Arc::new(inner),
@@ -189,6 +189,12 @@ impl Module {
     pub(crate) fn function_type(&self, function: u32) -> FuncType {
         let types: &[u32] = self.artifact().section(Section::Functions);
         self.inner.func_type(types[function as usize])
+    }
+
+    /// The number of a function's type, by the function's index.
+    pub(crate) fn function_type_id(&self, function: u32) -> u64 {
+        let types: &[u32] = self.artifact().section(Section::Functions);
+        self.inner.type_id(types[function as usize])
     }
 
     pub(crate) fn table_type(&self, table: u32) -> TableType {
@@ -343,6 +349,18 @@ impl Module {
 }
 
 impl Inner {
+    /// The number of a type, by its index.
+    fn type_id(&self, ty: u32) -> u64 {
+        let types: &[format::Type] = self.artifact.section(Section::Types);
+        let ty = &types[ty as usize];
+        if ty.id != 0 {
+            return ty.id;
+        }
+        let long: &[u32] = self.artifact.section(Section::LongTypes);
+        let place = long.binary_search(&ty.canonical);
+        self.long_types[place.expect("a type without a number is in the list")]
+    }
+
     /// A type by its index.
     fn func_type(&self, ty: u32) -> FuncType {
         let types: &[format::Type] = self.artifact.section(Section::Types);

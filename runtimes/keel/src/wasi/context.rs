@@ -84,8 +84,9 @@ impl WasiCtx {
         }
     }
 
-    /// Sets the moment after which no call waits any longer: what would wait answers `Intr`, and
-    /// the engine's own deadline then stops the guest.
+    /// Sets the moment after which no call waits any longer: what would wait answers `Intr`, which
+    /// the linker's functions turn into a trap. An engine's own timeout cannot stop a guest that
+    /// waits in the host: set both.
     ///
     /// It bounds `poll_oneoff`, `sock_accept`, `sock_recv`, and reads and writes on files that can
     /// be polled; a write larger than the room in a full pipe can still wait for its reader.
@@ -95,6 +96,12 @@ impl WasiCtx {
 
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.deadline
+    }
+
+    /// Whether the deadline has passed.
+    pub(crate) fn is_overdue(&self) -> bool {
+        self.deadline
+            .is_some_and(|deadline| deadline <= Instant::now())
     }
 
     pub(crate) fn shared(&self) -> &Shared {

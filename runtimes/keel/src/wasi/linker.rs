@@ -1,6 +1,6 @@
 //! The calls as host functions: the module `wasi_snapshot_preview1` of a linker.
 
-use crate::{Caller, Error, Linker, Result};
+use crate::{Caller, Error, Linker, Result, Trap, TrapKind};
 
 use super::calls::{self, table::each_call};
 use super::{Ending, Errno, Exit, MODULE, WasiCtx};
@@ -9,7 +9,8 @@ use super::{Ending, Errno, Exit, MODULE, WasiCtx};
 ///
 /// The calls work on the memory that the guest exports as `memory`, as preview 1 has it. A guest
 /// without one is treated as having a memory of no bytes. `proc_exit` comes out of the host's call
-/// as [`Error::Exit`].
+/// as [`Error::Exit`], and waiting past the context's deadline as a trap of kind
+/// [`TrapKind::Interrupted`].
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -53,11 +54,14 @@ pub fn add_to_linker<T: 'static>(
                 move |mut caller: Caller<'_, T> $(, $argument: $ty)*| {
                     match caller.memory_and_data() {
                         Some((memory, data)) => {
-                            $answer::finish(calls::$name(get(data), memory $(, $argument)*))
+                            let ctx = get(data);
+                            let answer = calls::$name(ctx, memory $(, $argument)*);
+                            $answer::finish(ctx, answer)
                         }
                         None => {
                             let ctx = get(caller.data_mut());
-                            $answer::finish(calls::$name(ctx, &mut [] $(, $argument)*))
+                            let answer = calls::$name(ctx, &mut [] $(, $argument)*);
+                            $answer::finish(ctx, answer)
                         }
                     }
                 },
@@ -69,23 +73,29 @@ pub fn add_to_linker<T: 'static>(
 }
 
 impl Errno {
-    fn finish(answer: Result<(), Errno>) -> u32 {
-        answer.err().map_or(0, |errno| errno.number().into())
+    /// What the guest gets; or the end, where it waited past its deadline: the guest would only try
+    /// again.
+    fn finish(ctx: &WasiCtx, answer: Result<(), Errno>) -> Result<u32> {
+        match answer {
+            Ok(()) => Ok(0),
+            Err(Errno::Intr) if ctx.is_overdue() => Err(Trap::new(TrapKind::Interrupted).into()),
+            Err(errno) => Ok(errno.number().into()),
+        }
     }
 }
 
 impl Ending {
-    fn finish(answer: Result<(), Ending>) -> Result<u32> {
+    fn finish(ctx: &WasiCtx, answer: Result<(), Ending>) -> Result<u32> {
         match answer {
-            Err(Ending::Exit(exit)) => Exit::finish(exit).map(|()| 0),
-            Err(Ending::Errno(errno)) => Ok(Errno::finish(Err(errno))),
+            Err(Ending::Exit(exit)) => Exit::finish(ctx, exit).map(|()| 0),
+            Err(Ending::Errno(errno)) => Errno::finish(ctx, Err(errno)),
             Ok(()) => Ok(0),
         }
     }
 }
 
 impl Exit {
-    fn finish(exit: Exit) -> Result<()> {
+    fn finish(_ctx: &WasiCtx, exit: Exit) -> Result<()> {
         Err(Error::Exit(exit.code.cast_signed()))
     }
 }

@@ -105,11 +105,8 @@ impl FuncTranslator<'_, '_> {
                     exit_used: false,
                 });
             }
-            Operator::Else => {
-                if !matches!(self.frame().kind, FrameKind::Unreachable) {
-                    self.otherwise();
-                }
-            }
+            Operator::Else if matches!(self.frame().kind, FrameKind::Unreachable) => {}
+            Operator::Else => self.otherwise(),
             Operator::End => {
                 if matches!(self.frame().kind, FrameKind::Unreachable) {
                     self.control.pop();

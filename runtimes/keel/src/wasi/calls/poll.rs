@@ -242,10 +242,7 @@ fn wait_for(ctx: &WasiCtx, asked: &[Subscription]) -> Result<Vec<Event>, Errno> 
         if !events.is_empty() {
             return Ok(events);
         }
-        if ctx
-            .deadline()
-            .is_some_and(|deadline| deadline <= Instant::now())
-        {
+        if ctx.is_overdue() {
             return Err(Errno::Intr);
         }
     }
