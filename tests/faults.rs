@@ -185,7 +185,7 @@ fn a_full_disk_is_said_and_what_was_recorded_stays() {
     let disk = bench.folder().join("disk");
     std::fs::create_dir(&disk).expect("a folder can be made");
     let mounted = std::process::Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=128k", "tmpfs"])
+        .args(["-t", "tmpfs", "-o", "size=360k", "tmpfs"])
         .arg(&disk)
         .output()
         .expect("mount can be started");
@@ -202,6 +202,8 @@ fn a_full_disk_is_said_and_what_was_recorded_stays() {
         "coldstart",
         "--target",
         "native",
+        "--workload",
+        "hello",
         "--trials",
         "400",
         "--out",

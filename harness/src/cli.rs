@@ -121,7 +121,8 @@ pub struct Run {
     /// Seed of the order of trials and of the bootstrap; drawn and recorded if not given
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// Where to record the run, instead of results/<utc time>-<suite>
+    /// Where to record the run, instead of results/<utc time>-<suite>; results/latest then stays
+    /// as it is
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Continue an interrupted run: trials that have an outcome are kept

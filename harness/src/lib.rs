@@ -57,8 +57,9 @@ pub fn run(cli: Cli) -> Exit {
         Err(error) if is_broken_pipe(&error) => Exit::Held,
         Err(error) => {
             progress::say(&format!(
-                "{} {error:#}",
-                terminal::styled(terminal::BAD, "error:")
+                "{} {}",
+                terminal::styled(terminal::BAD, "error:"),
+                told(&error)
             ));
             match error.is::<Usage>() || error.is::<plimsoll_record::ReadError>() {
                 true => Exit::Usage,
@@ -68,8 +69,37 @@ pub fn run(cli: Cli) -> Exit {
     }
 }
 
+/// The error and its causes, without a cause that the error before it has told already.
+fn told(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error
         .downcast_ref::<io::Error>()
         .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_that_was_told_already_is_not_told_again() {
+        let cause = io::Error::other("no space left");
+        let error = anyhow::Error::new(cause).context("cannot write x: no space left; free some");
+        assert_eq!(
+            told(&error.context("the run stopped")),
+            "the run stopped: cannot write x: no space left; free some"
+        );
+        assert_eq!(told(&anyhow::anyhow!("b").context("a")), "a: b");
+    }
 }

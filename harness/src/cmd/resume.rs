@@ -31,7 +31,7 @@ pub(super) fn run(args: &Run, directory: &Path) -> anyhow::Result<Exit> {
     if recorded.is_complete() {
         say(&format!("{} is complete: nothing is left to do", record.id));
     }
-    let _machine = MachineLock::take(&record.id, when_held(args))?;
+    let _machine = MachineLock::take(&record.id, when_held(args), &interrupt)?;
 
     let mut gathered = Gathered::default();
     let targets: Vec<String> = record

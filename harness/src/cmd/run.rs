@@ -48,7 +48,7 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
     let id = name(suite, started)?;
     let directory = directory(&checkout, args, &id)?;
     let interrupt = Interrupt::install()?;
-    let _machine = MachineLock::take(&id, when_held(args))?;
+    let _machine = MachineLock::take(&id, when_held(args), &interrupt)?;
 
     let mut gathered = Gathered::default();
     let chosen = chosen_workloads(args, amount, &workloads);
@@ -104,12 +104,14 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
         left_out: gathered.left_out.clone(),
     };
     let writer = RunWriter::create(&directory, &record)?;
-    super::point_latest(&checkout, &directory).with_context(|| {
-        format!(
-            "cannot point {}/latest to the run",
-            checkout.shown(&checkout.results())
-        )
-    })?;
+    if args.out.is_none() {
+        super::point_latest(&checkout, &directory).with_context(|| {
+            format!(
+                "cannot point {}/latest to the run",
+                checkout.shown(&checkout.results())
+            )
+        })?;
+    }
     say(&format!(
         "{suite}{}: {} of {} on {}, seed {seed}, recorded in {}",
         if args.quick { " --quick" } else { "" },
