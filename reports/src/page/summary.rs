@@ -152,7 +152,7 @@ fn card(title: &str, meaning: &str, ranking: &Ranking<'_>, workload: &WorkloadId
                         @for standing in &ranking.standings {
                             tr {
                                 th scope="row" {
-                                    (standing.row.target)
+                                    (breakable(standing.row.target.as_str()))
                                     span.bar.(kind_class(standing.kind)) style={ "--w:" (share(standing.row.median, least, most)) "%" } {}
                                 }
                                 td.n { (standing.row.median.map(quantity::duration).unwrap_or_default()) }
@@ -206,4 +206,9 @@ pub(super) fn times(against: &Against) -> Markup {
 
 fn range(interval: Interval) -> String {
     quantity::ratio_interval(interval)
+}
+
+/// A name that a narrow column breaks after its slashes and pluses rather than within a word.
+fn breakable(name: &str) -> Markup {
+    html! { @for part in name.split_inclusive(['/', '+']) { (part) wbr; } }
 }

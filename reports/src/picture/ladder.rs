@@ -23,17 +23,17 @@ struct Rung {
     ci95: Option<[f64; 2]>,
 }
 
-/// The times that the ladders of all workloads lie in, so that they can share an axis; `None` if
+/// The times that the ladders of all workloads lie in, their intervals included, so that they can share an axis; `None` if
 /// nothing was measured.
 pub(crate) fn span(facts: &Facts<'_>) -> Option<[f64; 2]> {
     let rows = facts.rows.iter();
-    let medians = rows
+    let ends = rows
         .filter(|row| row.metric == plimsoll_record::Metric::WallTime)
-        .filter_map(|row| row.median);
-    medians.fold(None, |span, median| match span {
-        None => Some([median, median]),
-        Some([low, high]) => Some([median.min(low), median.max(high)]),
-    })
+        .filter_map(|row| {
+            let median = row.median?;
+            Some(row.ci95.unwrap_or([median, median]))
+        });
+    ends.reduce(|span, [low, high]| [span[0].min(low), span[1].max(high)])
 }
 
 /// The ladder of `workload` on an axis over `span` nanoseconds, as an `<svg>`; `None` if it has

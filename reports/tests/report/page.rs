@@ -29,7 +29,10 @@ fn parsed(page: &str) -> String {
         if n > 0 {
             xml.push('<');
         }
-        match ["meta ", "link "].iter().any(|void| part.starts_with(void)) {
+        match ["meta ", "link ", "wbr>"]
+            .iter()
+            .any(|void| part.starts_with(void))
+        {
             true => xml.push_str(&part.replacen('>', "/>", 1)),
             false => xml.push_str(part),
         }
