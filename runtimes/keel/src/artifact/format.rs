@@ -11,8 +11,19 @@ use crate::module::layout::Counts;
 
 /// The first bytes of every artefact.
 pub(crate) const MAGIC: [u8; 8] = *b"\x7fkeel\r\n\x1a";
-/// The version of this layout. Any change to a record, a section or the context raises it.
-pub(crate) const FORMAT_VERSION: u32 = 1;
+/// The version of this layout. A change of what a field means, or of the context, raises it.
+const VERSION: u32 = 2;
+/// The version together with the sizes of all records, so that a record that was changed without
+/// raising the version is noticed as well.
+pub(crate) const FORMAT_VERSION: u32 = {
+    let mut sum = size_of::<Header>() as u32;
+    let mut i = 0;
+    while i < SECTIONS {
+        sum = sum.wrapping_mul(31).wrapping_add(RECORD_SIZES[i] as u32);
+        i += 1;
+    }
+    VERSION << 24 | sum & 0xff_ffff
+};
 /// No index.
 pub(crate) const NONE: u32 = u32::MAX;
 /// Bytes of a page, and what text and image are aligned to.
@@ -83,6 +94,32 @@ pub(crate) enum Section {
 
 /// How many sections there are.
 pub(crate) const SECTIONS: usize = Section::Chunks as usize + 1;
+
+/// Bytes of a record, by [`Section`].
+pub(crate) const RECORD_SIZES: [usize; SECTIONS] = {
+    let mut sizes = [1; SECTIONS];
+    sizes[Section::Types as usize] = size_of::<Type>();
+    sizes[Section::Imports as usize] = size_of::<Import>();
+    sizes[Section::Exports as usize] = size_of::<Export>();
+    sizes[Section::Functions as usize] = 4;
+    sizes[Section::Globals as usize] = size_of::<Global>();
+    sizes[Section::Tables as usize] = size_of::<Table>();
+    sizes[Section::Memories as usize] = size_of::<Memory>();
+    sizes[Section::Ops as usize] = size_of::<Op>();
+    sizes[Section::Records as usize] = size_of::<Record>();
+    sizes[Section::Elements as usize] = size_of::<Element>();
+    sizes[Section::Items as usize] = size_of::<Item>();
+    sizes[Section::Data as usize] = size_of::<Data>();
+    sizes[Section::Entries as usize] = size_of::<Entry>();
+    sizes[Section::HostThunks as usize] = 4;
+    sizes[Section::LongTypes as usize] = 4;
+    sizes[Section::Code as usize] = size_of::<CodeRange>();
+    sizes[Section::Traps as usize] = size_of::<TrapSite>();
+    sizes[Section::Calls as usize] = size_of::<CallSite>();
+    sizes[Section::Names as usize] = size_of::<Name>();
+    sizes[Section::Chunks as usize] = 8;
+    sizes
+};
 
 /// The start of the file.
 #[derive(Clone, Copy, Debug)]

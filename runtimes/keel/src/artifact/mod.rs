@@ -18,7 +18,9 @@ use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap, mprotect, munmap};
 
 use crate::error::{Error, Result};
 use fingerprint::Fingerprint;
-use format::{CHUNK, FORMAT_VERSION, Header, MAGIC, PAGE, Plain, Section, Span, checksum};
+use format::{
+    CHUNK, FORMAT_VERSION, Header, MAGIC, PAGE, Plain, RECORD_SIZES, Section, Span, checksum,
+};
 #[cfg(feature = "compiler")]
 pub(crate) use write::write;
 
@@ -187,7 +189,7 @@ impl Artifact {
         let sections = header
             .sections
             .iter()
-            .zip(SECTION_SIZES)
+            .zip(RECORD_SIZES)
             .all(|(span, size)| {
                 let end = u64::from(span.start) + u64::from(span.length) * size as u64;
                 span.start.is_multiple_of(16) && end <= u64::from(header.text_start)
@@ -236,7 +238,7 @@ impl Artifact {
 
     /// A section's records.
     pub(crate) fn section<T: Plain>(&self, section: Section) -> &[T] {
-        debug_assert_eq!(size_of::<T>(), SECTION_SIZES[section as usize]);
+        debug_assert_eq!(size_of::<T>(), RECORD_SIZES[section as usize]);
         let Span { start, length } = self.header().sections[section as usize];
         // SAFETY: `check_places` saw that the section lies within the file and is aligned for any
         // record; any bytes are valid records.
@@ -281,30 +283,3 @@ impl Drop for Artifact {
         let _ = unsafe { munmap(self.map.as_ptr().cast(), self.length) };
     }
 }
-
-/// Bytes of a record, by [`Section`].
-const SECTION_SIZES: [usize; format::SECTIONS] = {
-    use format::*;
-    let mut sizes = [1; SECTIONS];
-    sizes[Section::Types as usize] = size_of::<Type>();
-    sizes[Section::Imports as usize] = size_of::<Import>();
-    sizes[Section::Exports as usize] = size_of::<Export>();
-    sizes[Section::Functions as usize] = 4;
-    sizes[Section::Globals as usize] = size_of::<Global>();
-    sizes[Section::Tables as usize] = size_of::<Table>();
-    sizes[Section::Memories as usize] = size_of::<Memory>();
-    sizes[Section::Ops as usize] = size_of::<Op>();
-    sizes[Section::Records as usize] = size_of::<Record>();
-    sizes[Section::Elements as usize] = size_of::<Element>();
-    sizes[Section::Items as usize] = size_of::<Item>();
-    sizes[Section::Data as usize] = size_of::<Data>();
-    sizes[Section::Entries as usize] = size_of::<Entry>();
-    sizes[Section::HostThunks as usize] = 4;
-    sizes[Section::LongTypes as usize] = 4;
-    sizes[Section::Code as usize] = size_of::<CodeRange>();
-    sizes[Section::Traps as usize] = size_of::<TrapSite>();
-    sizes[Section::Calls as usize] = size_of::<CallSite>();
-    sizes[Section::Names as usize] = size_of::<Name>();
-    sizes[Section::Chunks as usize] = 8;
-    sizes
-};
