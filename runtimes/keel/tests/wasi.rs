@@ -2,11 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
+use keel::command::{self, Allowance};
 use keel::wasi::{Access, Capture, Stdin, Stdout, WasiCtx};
-use keel::{Engine, Error, Linker, Module, Store};
+use keel::{Engine, Error, Linker, Module, Store, TrapKind};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -142,6 +145,47 @@ fn every_case_of_the_set_holds_on_keel() {
         cases.len(),
         lost.join("\n")
     );
+}
+
+/// Programs that wait again and again: for an hour to pass, for input that never comes.
+const WAITING: [&str; 2] = [
+    r#"(module
+        (import "wasi_snapshot_preview1" "poll_oneoff"
+            (func $wait (param i32 i32 i32 i32) (result i32)))
+        (memory (export "memory") 1)
+        (data (i32.const 16) "\01")
+        (data (i32.const 24) "\00\00\00\00\ff")
+        (func (export "_start") (loop
+            (drop (call $wait (i32.const 0) (i32.const 64) (i32.const 1) (i32.const 128)))
+            (br 0))))"#,
+    r#"(module
+        (import "wasi_snapshot_preview1" "fd_read"
+            (func $wait (param i32 i32 i32 i32) (result i32)))
+        (memory (export "memory") 1)
+        (data (i32.const 0) "\40\00\00\00\08")
+        (func (export "_start") (loop
+            (drop (call $wait (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 16)))
+            (br 0))))"#,
+];
+
+#[test]
+fn a_timeout_ends_a_guest_that_waits_in_the_host() {
+    for program in WAITING {
+        let (silent, input) = UnixStream::pair().expect("a pair of sockets");
+        let ctx = WasiCtx::builder().stdin(Stdin::File(input.into()));
+        let ctx = ctx.build().expect("a context");
+        let wasm = wat::parse_str(program).expect("a program");
+        let module = Module::new(&Engine::default(), &wasm).expect("a module");
+        let timeout = Some(Duration::from_millis(20));
+        let allowance = Allowance {
+            timeout,
+            ..Allowance::default()
+        };
+        let error = command::run(&module, ctx, allowance).expect_err("it never ends by itself");
+        let trap = error.as_trap().expect("a trap");
+        assert_eq!(trap.kind, TrapKind::Interrupted);
+        drop(silent);
+    }
 }
 
 /// The names of the files with this ending in a folder of the set, without it.
