@@ -10,5 +10,7 @@ mod convert;
 mod float;
 mod integer;
 mod lane;
+mod memory;
 mod operator;
+mod relaxed;
 mod select;

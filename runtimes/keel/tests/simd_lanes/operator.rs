@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use keel::{Config, Engine, Linker, Module, Store, TypedFunc, WasmTypes};
+use keel::{Config, Engine, Error, Instance, Linker, Module, Store, TypedFunc, WasmTypes};
 
 use crate::lane::{Lane, lanes, pairs, singles, vector};
 
@@ -14,14 +14,19 @@ const END: u8 = 0x0b;
 /// A compiled function with the store that it lives in.
 pub(crate) struct Function<P: WasmTypes, R: WasmTypes> {
     store: Store<()>,
+    instance: Instance,
     function: TypedFunc<P, R>,
 }
 
 impl<P: WasmTypes, R: WasmTypes> Function<P, R> {
     /// The function with this code, which finds its parameters in locals.
     fn new(params: &[u8], result: u8, code: &[u8]) -> Function<P, R> {
+        Function::of(&module(params, result, code, &[], &[1, b'f', 0, 0]))
+    }
+
+    fn of(module: &[u8]) -> Function<P, R> {
         let engine = Engine::new(Config::new());
-        let module = Module::new(&engine, &module(params, result, code)).expect("module compiles");
+        let module = Module::new(&engine, module).expect("module compiles");
         let mut store = Store::new(&engine, ());
         let instance = Linker::new(&engine)
             .instantiate(&mut store, &module)
@@ -29,27 +34,54 @@ impl<P: WasmTypes, R: WasmTypes> Function<P, R> {
         let function = instance
             .get_typed_func(&mut store, "f")
             .expect("module exports `f`");
-        Function { store, function }
+        Function {
+            store,
+            instance,
+            function,
+        }
     }
 
     pub(crate) fn call(&mut self, args: P) -> R {
-        self.function
-            .call(&mut self.store, args)
+        self.try_call(args)
             .expect("vector arithmetic does not trap")
+    }
+
+    pub(crate) fn try_call(&mut self, args: P) -> Result<R, Error> {
+        self.function.call(&mut self.store, args)
+    }
+
+    /// The bytes of the memory exported as `m`.
+    pub(crate) fn memory(&mut self) -> &mut [u8] {
+        let memory = self
+            .instance
+            .get_memory(&mut self.store, "m")
+            .expect("module exports `m`");
+        memory
+            .data_mut(&mut self.store)
+            .expect("it is of this store")
     }
 }
 
-/// A module that exports the one function as `f`. Everything is shorter than 128 bytes, so that each
+/// A module with one function and no memory or one. Everything is shorter than 128 bytes, so that each
 /// length is a byte.
-fn module(params: &[u8], result: u8, code: &[u8]) -> Vec<u8> {
+fn module(params: &[u8], result: u8, code: &[u8], memories: &[u8], exports: &[u8]) -> Vec<u8> {
     let section = |id: u8, content: &[u8]| [&[id, content.len() as u8], content].concat();
     let ty = [&[1, 0x60, params.len() as u8], params, &[1, result]].concat();
     let body = [&[0], code, &[END]].concat();
+    let exported = exports
+        .iter()
+        .filter(|byte| byte.is_ascii_lowercase())
+        .count() as u8;
     [
         b"\0asm\x01\0\0\0".to_vec(),
         section(1, &ty),
         section(3, &[1, 0]),
-        section(7, &[1, 1, b'f', 0, 0]),
+        if memories.is_empty() {
+            Vec::new()
+        } else {
+            section(5, memories)
+        },
+        section(7, &[&[exported], exports].concat()),
         section(10, &[&[1, body.len() as u8], &body[..]].concat()),
     ]
     .concat()
@@ -84,6 +116,14 @@ pub(crate) fn two_vectors(code: &[u8]) -> Function<(u128, u128), u128> {
 
 pub(crate) fn ternary(opcode: u32) -> Function<(u128, u128, u128), u128> {
     Function::new(&[V128; 3], V128, &with_locals(&[0, 1, 2], &encode(opcode)))
+}
+
+/// A function of an address and a vector in a module with a page of memory: gets some of the two, runs
+/// the code, gets the others.
+pub(crate) fn access(before: &[u8], code: &[u8], after: &[u8]) -> Function<(i32, u128), u128> {
+    let code = with_locals(before, &[code, &with_locals(after, &[])].concat());
+    let exports = [1, b'f', 0, 0, 1, b'm', 2, 0];
+    Function::of(&module(&[I32, V128], V128, &code, &[1, 0, 1], &exports))
 }
 
 fn shift(opcode: u32) -> Function<(u128, i32), u128> {
