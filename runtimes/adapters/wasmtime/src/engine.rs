@@ -4,9 +4,10 @@ use std::path::Path;
 
 use plimsoll_adapter::guest::Guest;
 use plimsoll_adapter::{Error, timed};
+use tokio::runtime::EnterGuard;
 use wasmtime::error::OutOfMemory;
 use wasmtime::{Engine, InstancePre, Linker, Module, Store, TypedFunc};
-use wasmtime_runner::{configuration, exit_code, guest, linker};
+use wasmtime_runner::{configuration, exit_code, guest, linker, runtime};
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 
@@ -19,6 +20,7 @@ const STDOUT_CAPACITY: usize = 64 << 20;
 pub(crate) struct Wasmtime {
     engine: Engine,
     linker: Linker<WasiP1Ctx>,
+    _entered: Option<EnterGuard<'static>>,
 }
 
 /// A guest in its store, ready for `_start`.
@@ -33,7 +35,13 @@ impl Wasmtime {
         let engine = Engine::new(&configuration(target.compiler, target.setup))
             .map_err(|error| failed("making the engine", &error))?;
         let linker = linker(&engine).map_err(|error| failed("linking preview 1", &error))?;
-        Ok(Wasmtime { engine, linker })
+        let runtime = runtime(target.setup)
+            .map_err(|error| Error::failed("starting Tokio's runtime", error))?;
+        Ok(Wasmtime {
+            engine,
+            linker,
+            _entered: runtime.map(|runtime| runtime.enter()),
+        })
     }
 
     /// The artefact of a `.wasm`.

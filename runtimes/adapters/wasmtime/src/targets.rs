@@ -168,7 +168,10 @@ pub(crate) fn ledger(configuration: &Configuration) -> BTreeMap<String, String> 
     if configuration.setup == Setup::PoolingKeepResident {
         say(
             "departs from the defaults",
-            "concurrency_support off (component-model async), see allocator".to_owned(),
+            "concurrency_support off (component-model async); Tokio's runtime, which \
+             wasmtime-wasi calls through, is given by the host with one worker thread; see \
+             allocator"
+                .to_owned(),
         );
     }
     if configuration.steps.contains(&Step::Load) || configuration.steps.contains(&Step::Compile) {
@@ -199,7 +202,9 @@ fn process(runner: Runner) -> &'static str {
         Runner::Smallest => {
             "a minimal host program on wasmtime with no optional feature but those wasmtime-wasi \
              needs (no compiler, gc, threads, profiling, cache, address map), statically linked, \
-             fat LTO, one codegen unit, panic=abort, stripped: the smallest process we could make"
+             fat LTO, one codegen unit, panic=abort, stripped, and with a Tokio runtime of one \
+             worker thread instead of wasmtime-wasi's one for each processor: the smallest \
+             process we could make"
         }
     }
 }

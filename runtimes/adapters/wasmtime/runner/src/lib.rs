@@ -77,6 +77,32 @@ fn choose(config: &mut Config, compiler: Compiler) {
 #[cfg(not(feature = "compilers"))]
 fn choose(_: &mut Config, _: Compiler) {}
 
+/// Tokio's runtime for wasmtime-wasi to find, where a setup brings its own: one worker thread, and
+/// no detour through the runtime on each call. wasmtime-wasi otherwise starts one, with a worker
+/// for each processor, at the first call that might block. It is never taken down.
+///
+/// # Errors
+///
+/// When its thread cannot be started.
+pub fn runtime(setup: Setup) -> std::io::Result<Option<&'static tokio::runtime::Runtime>> {
+    match setup {
+        Setup::Default => Ok(None),
+        #[cfg(feature = "compilers")]
+        Setup::Pooling => Ok(None),
+        #[cfg(feature = "compilers")]
+        Setup::PoolingKeepResident => one_worker().map(Some),
+        Setup::Smallest => one_worker().map(Some),
+    }
+}
+
+fn one_worker() -> std::io::Result<&'static tokio::runtime::Runtime> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()?;
+    Ok(Box::leak(Box::new(runtime)))
+}
+
 /// A builder with what every guest gets: these arguments, an empty environment, and the
 /// directory, if any, preopened as `.` for reading. Blocking calls run on the guest's thread, as
 /// `wasmtime run` has them.

@@ -6,10 +6,11 @@
 //! Built without its default feature it is the smallest Wasmtime process: no compiler, and the
 //! artefact is one of `Setup::Smallest`.
 
+use std::convert::Infallible;
 use std::path::Path;
 
 use wasmtime::{Engine, Module, Result, Store};
-use wasmtime_runner::{Compiler, Setup, configuration, exit_code, guest, linker};
+use wasmtime_runner::{Compiler, Setup, configuration, exit_code, guest, linker, runtime};
 
 /// What is to be run.
 struct Task {
@@ -25,12 +26,9 @@ fn main() {
         eprintln!("usage: wasmtime-runner [--compile] [--winch] [--dir] FILE NAME [ARG..]");
         std::process::exit(2);
     };
-    let code = run(&task).unwrap_or_else(|error| {
-        eprintln!("running {}: {error:?}", task.file);
-        134
-    });
-    // Not by returning: the kernel takes an address space apart faster than destructors do.
-    std::process::exit(code)
+    let Err(error) = run(&task);
+    eprintln!("running {}: {error:?}", task.file);
+    std::process::exit(134)
 }
 
 fn task() -> Option<Task> {
@@ -58,12 +56,14 @@ fn task() -> Option<Task> {
     (!task.args.is_empty()).then_some(task)
 }
 
-fn run(task: &Task) -> Result<i32> {
+/// Comes back only if something failed.
+fn run(task: &Task) -> Result<Infallible> {
     let setup = if cfg!(feature = "compilers") {
         Setup::Default
     } else {
         Setup::Smallest
     };
+    let _entered = runtime(setup)?.map(|runtime| runtime.enter());
     let engine = Engine::new(&configuration(task.compiler, setup))?;
     let module = module(&engine, task)?;
     let linker = linker(&engine)?;
@@ -73,7 +73,9 @@ fn run(task: &Task) -> Result<i32> {
     let mut store = Store::new(&engine, context);
     let instance = linker.instantiate(&mut store, &module)?;
     let start = instance.get_typed_func::<(), ()>(&mut store, "_start")?;
-    exit_code(start.call(&mut store, ()))
+    let code = exit_code(start.call(&mut store, ()))?;
+    // Not by returning: the kernel takes an address space apart faster than destructors do.
+    std::process::exit(code)
 }
 
 fn module(engine: &Engine, task: &Task) -> Result<Module> {

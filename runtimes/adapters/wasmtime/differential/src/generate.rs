@@ -1,0 +1,199 @@
+//! A module from a seed.
+
+use outcome::digest::Numbers;
+use outcome::engine::Type;
+use outcome::host::{self, Mutability};
+use wasm_smith::{Config, MemoryOffsetChoices, Module};
+
+/// What the fuel global holds before it is filled up for the first time: enough for start functions.
+const FIRST_FUEL: u32 = 2000;
+/// The random bytes that a module is made of: with fewer it is small, with more nothing changes.
+const FEWEST_BYTES: u64 = 2048;
+const MOST_BYTES: u64 = 24 << 10;
+
+/// The module of a seed: valid, of the features that keel has, ending by itself whatever is called,
+/// with canonical NaNs only. Nothing if the seed gives none.
+pub fn module(seed: u64) -> Option<Vec<u8>> {
+    let mut numbers = Numbers::new(seed);
+    let config = config(&mut numbers);
+    let length = FEWEST_BYTES + numbers.below(MOST_BYTES - FEWEST_BYTES);
+    let words = (0..length.div_ceil(8)).flat_map(|_| numbers.next_number().to_le_bytes());
+    let bytes: Vec<u8> = words.collect();
+    let mut source = arbitrary::Unstructured::new(&bytes);
+    let mut module = Module::new(config, &mut source).ok()?;
+    let fuel = module.ensure_termination(FIRST_FUEL).ok()?;
+    Some(export_global(&module.to_bytes(), host::FUEL, fuel))
+}
+
+fn config(numbers: &mut Numbers) -> Config {
+    let mut often = |of: u64| numbers.below(of) != 0;
+    let simd = often(3);
+    let floats = often(6);
+    let imports = often(2);
+    let start = !often(8);
+    let bounded_memories = often(2);
+    let bounded_tables = often(2);
+    let any_offset = !often(4);
+    Config {
+        available_imports: Some(if imports {
+            imports_module()
+        } else {
+            empty_module()
+        }),
+        allow_floats: floats,
+        allow_start_export: start,
+        bulk_memory_enabled: true,
+        canonicalize_nans: true,
+        compact_imports_enabled: false,
+        custom_descriptors_enabled: false,
+        custom_page_sizes_enabled: false,
+        exceptions_enabled: false,
+        export_everything: true,
+        extended_const_enabled: true,
+        gc_enabled: false,
+        max_data_segments: 12,
+        max_element_segments: 12,
+        max_elements: 30,
+        max_funcs: 2 + numbers.below(20) as usize,
+        max_globals: 20,
+        max_imports: 12,
+        max_instructions: 20 + numbers.below(400) as usize,
+        max_memories: 3,
+        max_memory32_bytes: 4 << 20,
+        max_table_elements: 2000,
+        max_tables: 3,
+        max_types: 20,
+        memory64_enabled: false,
+        memory_max_size_required: bounded_memories,
+        memory_offset_choices: if any_offset {
+            MemoryOffsetChoices(2, 1, 1)
+        } else {
+            MemoryOffsetChoices(90, 9, 1)
+        },
+        min_funcs: 3,
+        min_memories: numbers.below(3) as u32,
+        min_tables: numbers.below(2) as u32,
+        multi_value_enabled: true,
+        reference_types_enabled: true,
+        relaxed_simd_enabled: false,
+        saturating_float_to_int_enabled: true,
+        shared_everything_threads_enabled: false,
+        sign_extension_ops_enabled: true,
+        simd_enabled: simd,
+        table_max_size_required: bounded_tables,
+        tail_call_enabled: true,
+        threads_enabled: false,
+        wide_arithmetic_enabled: false,
+        ..Config::default()
+    }
+}
+
+fn empty_module() -> Vec<u8> {
+    b"\0asm\x01\0\0\0".to_vec()
+}
+
+/// A module that imports all that the host has.
+fn imports_module() -> Vec<u8> {
+    let name = |ty: &Type| match ty {
+        Type::I32 => "i32",
+        Type::I64 => "i64",
+        Type::F32 => "f32",
+        Type::F64 => "f64",
+        Type::V128 => "v128",
+        Type::FuncRef => "funcref",
+        Type::ExternRef => "externref",
+    };
+    let names = |types: &[Type]| types.iter().map(name).collect::<Vec<_>>().join(" ");
+    let limits = |minimum: u32, maximum: Option<u32>| match maximum {
+        Some(maximum) => format!("{minimum} {maximum}"),
+        None => minimum.to_string(),
+    };
+    let functions = host::FUNCTIONS.iter().map(|(function, params, results)| {
+        let (params, results) = (names(params), names(results));
+        (
+            *function,
+            format!("(func (param {params}) (result {results}))"),
+        )
+    });
+    let globals = host::GLOBALS.iter().map(|(global, ty, mutability, _)| {
+        let ty = name(ty);
+        let ty = match mutability {
+            Mutability::Const => format!("(global {ty})"),
+            Mutability::Var => format!("(global (mut {ty}))"),
+        };
+        (*global, ty)
+    });
+    let memories = host::MEMORIES.iter().map(|(memory, minimum, maximum)| {
+        (*memory, format!("(memory {})", limits(*minimum, *maximum)))
+    });
+    let tables = host::TABLES.iter().map(|(table, ty, minimum, maximum)| {
+        let ty = name(ty);
+        (
+            *table,
+            format!("(table {} {ty})", limits(*minimum, *maximum)),
+        )
+    });
+    let all = functions.chain(globals).chain(memories).chain(tables);
+    let lines: String = all
+        .map(|(item, ty)| format!("(import \"{}\" \"{item}\" {ty})", host::MODULE))
+        .collect();
+    wat::parse_str(format!("(module {lines})")).expect("the host's types are well formed")
+}
+
+/// Id of the export section.
+const EXPORT_SECTION: u8 = 7;
+/// What says in an export that it is a global.
+const GLOBAL: u8 = 3;
+
+/// The module with a global exported as well: an entry more in its export section, where it has one.
+/// What is malformed stays as it is.
+fn export_global(wasm: &[u8], name: &str, index: u32) -> Vec<u8> {
+    let (mut out, mut rest) = (wasm[..8].to_vec(), &wasm[8..]);
+    while let Some((&id, after)) = rest.split_first() {
+        let Some((length, body)) = number(after) else {
+            break;
+        };
+        let (body, next) = body.split_at(body.len().min(length as usize));
+        match number(body) {
+            Some((count, entries)) if id == EXPORT_SECTION => {
+                let mut section = Vec::new();
+                put_number(&mut section, count + 1);
+                section.extend_from_slice(entries);
+                put_number(&mut section, name.len() as u32);
+                section.extend_from_slice(name.as_bytes());
+                section.push(GLOBAL);
+                put_number(&mut section, index);
+                out.push(id);
+                put_number(&mut out, section.len() as u32);
+                out.extend_from_slice(&section);
+            }
+            _ => {
+                out.push(id);
+                put_number(&mut out, length);
+                out.extend_from_slice(body);
+            }
+        }
+        rest = next;
+    }
+    out
+}
+
+/// An unsigned LEB128 number, and what comes after it.
+fn number(bytes: &[u8]) -> Option<(u32, &[u8])> {
+    let mut value = 0;
+    for (i, byte) in bytes.iter().enumerate().take(5) {
+        value |= u32::from(byte & 0x7f) << (7 * i);
+        if byte & 0x80 == 0 {
+            return Some((value, &bytes[i + 1..]));
+        }
+    }
+    None
+}
+
+fn put_number(out: &mut Vec<u8>, mut value: u32) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}

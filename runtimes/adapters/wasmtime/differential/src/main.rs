@@ -1,0 +1,127 @@
+//! `differential`: looks for modules that do not do the same on keel and on Wasmtime.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use clap::{Args, Parser, Subcommand};
+use differential::corpus;
+use differential::generate;
+use differential::{Comparison, Engine, Process, compare};
+
+/// Looks for modules that do not do the same on keel and on Wasmtime.
+///
+/// A module follows from its seed alone: a mismatch that is printed can be made again with `emit`.
+/// Each that is found is written to keel's corpus with what Wasmtime says that it does, and is from
+/// then on a test of keel's. Exit code 1 if there was any.
+#[derive(Parser)]
+#[command(args_conflicts_with_subcommands = true)]
+struct Command {
+    #[command(subcommand)]
+    task: Option<Task>,
+    #[command(flatten)]
+    search: Search,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Writes the module of a seed to a file.
+    Emit {
+        /// The seed.
+        #[arg(long)]
+        seed: u64,
+        /// The file to write.
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Writes beside each module what it does on Wasmtime; keel must do the same.
+    Record {
+        /// The modules, `NAME.wasm`; the text goes to `NAME.txt`.
+        modules: Vec<PathBuf>,
+    },
+}
+
+#[derive(Args)]
+struct Search {
+    /// How long to look, in seconds.
+    #[arg(long, default_value_t = 60)]
+    seconds: u64,
+    /// The seed of the first module; each next one has the next seed.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Where to write modules that are found.
+    #[arg(long)]
+    corpus: Option<PathBuf>,
+}
+
+fn main() -> Result<()> {
+    let command = Command::parse();
+    match command.task {
+        None => search(&command.search),
+        Some(Task::Emit { seed, out }) => {
+            let wasm =
+                generate::module(seed).with_context(|| format!("seed {seed} gives no module"))?;
+            std::fs::write(&out, wasm).with_context(|| format!("writing {}", out.display()))
+        }
+        Some(Task::Record { modules }) => record(&modules),
+    }
+}
+
+fn search(search: &Search) -> Result<()> {
+    let folder = search.corpus.clone().unwrap_or_else(corpus::folder);
+    let mut keel = Process::new(Engine::Keel.program()?);
+    let mut wasmtime = Process::new(Engine::Wasmtime.program()?);
+    let end = Instant::now() + Duration::from_secs(search.seconds);
+    let (mut modules, mut calls, mut traps, mut mismatches) = (0, 0, 0, 0);
+    let mut seed = search.seed;
+    while Instant::now() < end {
+        if let Some(wasm) = generate::module(seed) {
+            let expected = wasmtime.describe(&wasm)?;
+            let comparison = compare(&expected, &keel.describe(&wasm)?);
+            modules += 1;
+            calls += comparison.calls;
+            traps += comparison.traps;
+            if comparison.difference.is_some() {
+                mismatches += 1;
+                let path = corpus::keep(&folder, &format!("mismatch-{seed}"), &wasm, &expected)?;
+                println!("seed {seed}: {}", path.display());
+                show(&comparison);
+            }
+        }
+        seed = seed.wrapping_add(1);
+    }
+    println!(
+        "{modules} modules of seeds {}..{seed}, {calls} calls the same on both, {traps} of them \
+         traps; {mismatches} modules are not the same",
+        search.seed
+    );
+    if mismatches > 0 {
+        std::process::exit(1);
+    }
+    Ok(())
+}
+
+fn record(modules: &[PathBuf]) -> Result<()> {
+    let mut keel = Process::new(Engine::Keel.program()?);
+    let mut wasmtime = Process::new(Engine::Wasmtime.program()?);
+    for path in modules {
+        let wasm = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+        let expected = wasmtime.describe(&wasm)?;
+        let text = path.with_extension("txt");
+        std::fs::write(&text, &expected).with_context(|| format!("writing {}", text.display()))?;
+        let comparison = compare(&expected, &keel.describe(&wasm)?);
+        println!("{}: {} calls", path.display(), comparison.calls);
+        show(&comparison);
+    }
+    Ok(())
+}
+
+fn show(comparison: &Comparison) {
+    if let Some(difference) = &comparison.difference {
+        println!(
+            "  line {}, Wasmtime: {}",
+            difference.line, difference.expected
+        );
+        println!("  line {}, keel:     {}", difference.line, difference.found);
+    }
+}
