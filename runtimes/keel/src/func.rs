@@ -1,6 +1,7 @@
 //! Functions of a store: calling them, typed and untyped, and making them out of the host's.
 
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
 use crate::error::{Error, Result};
@@ -208,8 +209,15 @@ impl<P: WasmTypes, R: WasmTypes> TypedFunc<P, R> {
         let store = store.as_store().context();
         // SAFETY: the store is borrowed.
         unsafe { (*store).check_owner(self.func.store)? };
-        let mut values = [RawValue(Value::ZERO); TYPED_VALUES];
-        args.store(&mut values);
+        let count = P::TYPES.len().max(R::TYPES.len());
+        let mut array = [MaybeUninit::<RawValue>::uninit(); TYPED_VALUES];
+        for value in &mut array[..count] {
+            value.write(RawValue(Value::ZERO));
+        }
+        // SAFETY: just written.
+        let values: &mut [RawValue] =
+            unsafe { std::slice::from_raw_parts_mut(array.as_mut_ptr().cast(), count) };
+        args.store(values);
         let record = self.func.record();
         // SAFETY: the store owns the function, whose type was checked when this handle was made;
         // there is room for its results.
@@ -217,7 +225,7 @@ impl<P: WasmTypes, R: WasmTypes> TypedFunc<P, R> {
             let values = values.as_mut_ptr().cast();
             StoreContext::call(store, self.entry, record.code, record.context, values)?;
         }
-        Ok(R::load(&values))
+        Ok(R::load(values))
     }
 
     /// The function, untyped.

@@ -13,6 +13,7 @@ use crate::value::WasmTypes;
 use crate::vm::context::{Context, Definition, FunctionImport, FunctionRecord, Value};
 use crate::vm::libcalls::LIBCALLS;
 use crate::vm::memory::{MemoryObject, PAGE_BYTES, check_limit};
+use crate::vm::signal;
 use crate::vm::slot::Slot;
 use crate::vm::table::TableObject;
 
@@ -212,6 +213,8 @@ pub(crate) unsafe fn instantiate(
     module: &Module,
     imports: &[ImportValue],
 ) -> Result<Instance> {
+    // Nothing of a store runs before it has an instance.
+    signal::install();
     // SAFETY: as the caller promises; the reference is not used once code runs.
     let owner = unsafe { &mut *store };
     let data = create(owner, module, imports)?;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::artifact::Admission;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::instance::InstanceData;
@@ -64,7 +65,6 @@ pub(crate) struct StoreInner<T> {
 /// What of a store does not depend on the type of the embedder's data. Contexts point to it.
 pub(crate) struct StoreContext {
     pub(crate) id: u64,
-    pub(crate) engine: Engine,
     pub(crate) limits: Limits,
     pub(crate) fuel: i64,
     pub(crate) instances: Vec<NonNull<InstanceData>>,
@@ -78,6 +78,8 @@ pub(crate) struct StoreContext {
     pub(crate) panic: Option<Box<dyn Any + Send>>,
     /// Calls into code that have not come back.
     depth: u32,
+    /// Bytes of native stack that code may use.
+    stack_bytes: usize,
     stack_limit: usize,
     timeout: Option<Duration>,
     deadline: Option<Instant>,
@@ -103,7 +105,6 @@ impl<T: 'static> Store<T> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let context = StoreContext {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
-            engine: engine.clone(),
             limits: Limits::default(),
             fuel: 0,
             instances: Vec::new(),
@@ -114,6 +115,7 @@ impl<T: 'static> Store<T> {
             error: None,
             panic: None,
             depth: 0,
+            stack_bytes: engine.config().stack_bytes,
             stack_limit: 0,
             timeout: None,
             deadline: None,
@@ -218,6 +220,20 @@ impl StoreContext {
         })
     }
 
+    /// Called where a read or an instruction at `address` faulted: if that is code that was not
+    /// checked yet, checks it.
+    pub(crate) fn admit_code(&self, address: usize) -> Admission {
+        let instances = self.instances.iter();
+        instances
+            .map(|instance| {
+                // SAFETY: as in `trap_at`.
+                let module = unsafe { &(*instance.as_ptr()).module };
+                module.artifact().admit(address)
+            })
+            .find(|admission| *admission != Admission::NotConcerned)
+            .unwrap_or(Admission::NotConcerned)
+    }
+
     /// Whether an address is in compiled code of this store.
     pub(crate) fn is_code(&self, address: usize) -> bool {
         // SAFETY: as in `trap_at`.
@@ -271,10 +287,11 @@ impl StoreContext {
     }
 
     /// Prepares for a call from outside.
+    #[inline]
     fn enter(&mut self) -> Result<()> {
         let marker = 0u8;
         let stack = &raw const marker as usize;
-        let limit = stack.saturating_sub(self.engine.config().stack_bytes);
+        let limit = stack.saturating_sub(self.stack_bytes);
         self.stack_limit = limit;
         for instance in &self.instances {
             // SAFETY: the store's instances are alive, and so are their contexts.

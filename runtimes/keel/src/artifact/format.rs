@@ -1,7 +1,10 @@
 //! The layout of a `.keel` file: plain records at offsets, nothing to decode.
 //!
 //! ```text
-//! page 0..   header, then the sections: arrays of the records below, each 16-byte aligned
+//! page 0..   header, then the sections that a start needs: arrays of the records below, each 16-byte
+//!            aligned; checked as a whole when the file is opened
+//! page k..   the sections that only a trap needs; from here on the file is checked in pieces, each
+//!            when it is first needed
 //! page n..   text: machine code and static tables, mapped executable as it is
 //! page m..   image: the initial contents of memory 0, mapped copy-on-write as they are
 //! ```
@@ -12,7 +15,7 @@ use crate::module::layout::Counts;
 /// The first bytes of every artefact.
 pub(crate) const MAGIC: [u8; 8] = *b"\x7fkeel\r\n\x1a";
 /// The version of this layout. A change of what a field means, or of the context, raises it.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 /// The version together with the sizes of all records, so that a record that was changed without
 /// raising the version is noticed as well.
 pub(crate) const FORMAT_VERSION: u32 = {
@@ -28,7 +31,7 @@ pub(crate) const FORMAT_VERSION: u32 = {
 pub(crate) const NONE: u32 = u32::MAX;
 /// Bytes of a page, and what text and image are aligned to.
 pub(crate) const PAGE: usize = 4096;
-/// Text and image are checked in pieces of this size.
+/// What is not checked at once is checked in pieces of this size.
 pub(crate) const CHUNK: usize = 64 << 10;
 
 /// A record that is valid whatever its bytes are.
@@ -49,7 +52,7 @@ plain!(
     Item, Data, Entry, CodeRange, TrapSite, CallSite, Name
 );
 
-/// A piece of the string or value-type section: start and length in bytes.
+/// A piece of a string section or of the value types: start and length in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub(crate) struct Span {
@@ -88,7 +91,8 @@ pub(crate) enum Section {
     Traps,
     Calls,
     Names,
-    /// Checksums of the pieces of text and image.
+    NameStrings,
+    /// Checksums of the pieces that are checked when they are needed.
     Chunks,
 }
 
@@ -129,10 +133,12 @@ pub(crate) struct Header {
     pub(crate) format: u32,
     pub(crate) header_size: u32,
     pub(crate) file_length: u64,
-    /// Over header and sections, taken with this field zero.
+    /// Over everything before `lazy_start`, taken with this field zero.
     pub(crate) checksum: u64,
     pub(crate) counts: Counts,
-    /// Bytes of header and sections; text starts there.
+    /// Where the part begins that is checked in pieces.
+    pub(crate) lazy_start: u32,
+    pub(crate) reserved: u32,
     pub(crate) text_start: u32,
     pub(crate) text_length: u32,
     pub(crate) image_start: u32,

@@ -13,6 +13,7 @@ use std::io::Write as _;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::ptr::NonNull;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap, mprotect, munmap};
 
@@ -49,14 +50,32 @@ pub enum ArtifactError {
     },
 }
 
-/// A mapped artefact whose checksums held.
+/// A mapped artefact.
+///
+/// What a start needs was checked when it was opened. The rest is checked piece by piece when it is
+/// first needed; code is mapped inaccessible, and a piece becomes executable once it was checked.
 pub(crate) struct Artifact {
     file: OwnedFd,
     map: NonNull<u8>,
     length: usize,
+    /// Where the text is mapped to be run.
+    code: NonNull<u8>,
+    /// Which pieces from `lazy_start` on have been checked.
+    checked: Box<[AtomicBool]>,
 }
 
-// SAFETY: the mapping is never written after it was made, and unmapped only by `drop`.
+/// What became of code that was not accessible.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Admission {
+    /// It is this artefact's, has been checked and can be run and read.
+    Admitted,
+    /// It is this artefact's, and its checksum does not hold.
+    Damaged,
+    /// It is not this artefact's.
+    NotConcerned,
+}
+
+// SAFETY: the mappings are never written after they were made, and unmapped only by `drop`.
 unsafe impl Send for Artifact {}
 // SAFETY: as above.
 unsafe impl Sync for Artifact {}
@@ -109,9 +128,17 @@ impl Artifact {
         })?;
         let map = NonNull::new(map.cast::<u8>())
             .ok_or_else(|| ArtifactError::NotAnArtifact("mapped at null".to_owned()))?;
-        let artifact = Artifact { file, map, length };
+        let mut artifact = Artifact {
+            file,
+            map,
+            length,
+            code: NonNull::dangling(),
+            checked: Box::default(),
+        };
         artifact.check(metering)?;
-        artifact.make_executable()?;
+        let chunks = artifact.section::<u64>(Section::Chunks).len();
+        artifact.checked = (0..chunks).map(|_| AtomicBool::new(false)).collect();
+        artifact.map_code()?;
         Ok(artifact)
     }
 
@@ -135,16 +162,16 @@ impl Artifact {
                 self.length, header.file_length
             )));
         }
-        let text_start = header.text_start as usize;
+        let lazy_start = header.lazy_start as usize;
         if header.header_size as usize != size_of::<Header>()
-            || text_start > self.length
-            || text_start < size_of::<Header>()
+            || lazy_start > self.length
+            || lazy_start < size_of::<Header>()
         {
             return Err(ArtifactError::Damaged(
                 "its header does not hold together".to_owned(),
             ));
         }
-        let description = &self.bytes()[..text_start];
+        let description = &self.bytes()[..lazy_start];
         if format::description_checksum(header, description) != header.checksum {
             return Err(ArtifactError::Damaged(
                 "the checksum of its description".to_owned(),
@@ -155,15 +182,22 @@ impl Artifact {
             .map_err(|_| ArtifactError::Damaged("its fingerprint is no text".to_owned()))?;
         Fingerprint::parse(fingerprint).check(metering)?;
         let sums: &[u64] = self.section(Section::Chunks);
-        let payload = &self.bytes()[text_start..];
-        if sums.len() != payload.len().div_ceil(CHUNK) {
+        if sums.len() != (self.length - lazy_start).div_ceil(CHUNK) {
             return Err(ArtifactError::Damaged(
                 "the number of its checksums".to_owned(),
             ));
         }
-        for (i, (piece, sum)) in payload.chunks(CHUNK).zip(sums).enumerate() {
-            if checksum(piece) != *sum {
-                let at = text_start + i * CHUNK;
+        Ok(())
+    }
+
+    /// Checks what has not been checked yet of a range of the file.
+    pub(crate) fn ensure(&self, start: usize, end: usize) -> Result<(), ArtifactError> {
+        let lazy_start = self.header().lazy_start as usize;
+        let first = start.saturating_sub(lazy_start) / CHUNK;
+        let last = end.saturating_sub(lazy_start).div_ceil(CHUNK);
+        for piece in first..last.min(self.checked.len()) {
+            if !self.ensure_piece(piece) {
+                let at = lazy_start + piece * CHUNK;
                 return Err(ArtifactError::Damaged(format!(
                     "the checksum of what is at {at:#x}"
                 )));
@@ -172,15 +206,74 @@ impl Artifact {
         Ok(())
     }
 
+    /// Checks everything.
+    pub(crate) fn ensure_all(&self) -> Result<(), ArtifactError> {
+        self.ensure(0, self.length)
+    }
+
+    /// Whether a piece's checksum holds. Neither allocates nor locks: the signal handler calls it.
+    fn ensure_piece(&self, piece: usize) -> bool {
+        if self.checked[piece].load(Ordering::Acquire) {
+            return true;
+        }
+        let start = self.header().lazy_start as usize + piece * CHUNK;
+        let bytes = &self.bytes()[start..self.length.min(start + CHUNK)];
+        let holds = self.section::<u64>(Section::Chunks)[piece] == checksum(bytes);
+        if holds {
+            self.checked[piece].store(true, Ordering::Release);
+        }
+        holds
+    }
+
+    /// Whether the sections that only a trap needs can be read.
+    pub(crate) fn has_sections_for_traps(&self) -> bool {
+        let header = self.header();
+        self.ensure(header.lazy_start as usize, header.text_start as usize)
+            .is_ok()
+    }
+
+    /// Called where an access to `address` faulted: if it is code that was not checked yet, checks it
+    /// and makes it executable. Neither allocates nor locks.
+    pub(crate) fn admit(&self, address: usize) -> Admission {
+        let header = self.header();
+        let Some(offset) = address.checked_sub(self.code.as_ptr() as usize) else {
+            return Admission::NotConcerned;
+        };
+        let length = (header.text_length as usize).next_multiple_of(PAGE);
+        if offset >= length {
+            return Admission::NotConcerned;
+        }
+        let (text_start, lazy_start) = (header.text_start as usize, header.lazy_start as usize);
+        let piece = (text_start + offset - lazy_start) / CHUNK;
+        if !self.ensure_piece(piece) {
+            return Admission::Damaged;
+        }
+        let start = (lazy_start + piece * CHUNK).max(text_start) - text_start;
+        let end = (lazy_start + (piece + 1) * CHUNK - text_start).min(length);
+        // SAFETY: the range is within the mapping of the code.
+        let done = unsafe {
+            let place = self.code.as_ptr().add(start).cast();
+            let flags = MprotectFlags::READ | MprotectFlags::EXEC;
+            mprotect(place, end - start, flags)
+        };
+        match done {
+            Ok(()) => Admission::Admitted,
+            Err(_) => Admission::Damaged,
+        }
+    }
+
     /// That sections, text and image lie where they may.
     fn check_places(&self) -> Result<(), ArtifactError> {
         let header = self.header();
+        let lazy_start = header.lazy_start as usize;
         let text_start = header.text_start as usize;
         let text_end = text_start + header.text_length as usize;
         let image_start = header.image_start as usize;
         let image_end = image_start + header.image_length as usize;
         let aligned = |at: usize| at.is_multiple_of(PAGE);
-        let whole = aligned(text_start)
+        let whole = aligned(lazy_start)
+            && lazy_start <= text_start
+            && aligned(text_start)
             && aligned(image_start)
             && aligned(header.image_length as usize)
             && aligned(header.image_address as usize)
@@ -202,25 +295,38 @@ impl Artifact {
         ))
     }
 
-    fn make_executable(&self) -> Result<()> {
+    /// Maps the text a second time, for now inaccessible.
+    fn map_code(&mut self) -> Result<()> {
         let header = self.header();
         let length = (header.text_length as usize).next_multiple_of(PAGE);
         if length == 0 {
             return Ok(());
         }
-        // SAFETY: the range is within this mapping, as `check_places` saw.
-        let done = unsafe {
-            let start = self.map.as_ptr().add(header.text_start as usize);
-            mprotect(
-                start.cast(),
+        let start = u64::from(header.text_start);
+        // SAFETY: a new private mapping, at a place that the kernel chooses.
+        let code = unsafe {
+            let (protection, flags) = (ProtFlags::empty(), MapFlags::PRIVATE);
+            mmap(
+                std::ptr::null_mut(),
                 length,
-                MprotectFlags::READ | MprotectFlags::EXEC,
+                protection,
+                flags,
+                &self.file,
+                start,
             )
         };
-        done.map_err(|error| Error::System {
-            what: "making an artefact's code executable".to_owned(),
+        let code = code.map_err(|error| Error::System {
+            what: "mapping an artefact's code".to_owned(),
             source: error.into(),
-        })
+        })?;
+        self.code = NonNull::new(code.cast())
+            .ok_or_else(|| ArtifactError::NotAnArtifact("mapped at null".to_owned()))?;
+        Ok(())
+    }
+
+    /// Where the code is, to be run, and how many bytes it has.
+    pub(crate) fn code(&self) -> (*const u8, usize) {
+        (self.code.as_ptr(), self.header().text_length as usize)
     }
 
     /// All bytes.
@@ -248,12 +354,6 @@ impl Artifact {
         }
     }
 
-    /// Machine code.
-    pub(crate) fn text(&self) -> &[u8] {
-        let header = self.header();
-        &self.bytes()[header.text_start as usize..][..header.text_length as usize]
-    }
-
     /// The initial contents of memory 0, from [`Header::image_address`] on.
     pub(crate) fn image(&self) -> &[u8] {
         let header = self.header();
@@ -265,9 +365,9 @@ impl Artifact {
         self.file.as_fd()
     }
 
-    /// A string of the string section; empty if it is not there.
-    pub(crate) fn string(&self, span: Span) -> &str {
-        let strings: &[u8] = self.section(Section::Strings);
+    /// A string of a string section; empty if it is not there.
+    pub(crate) fn string(&self, section: Section, span: Span) -> &str {
+        let strings: &[u8] = self.section(section);
         let bytes = strings
             .get(span.start as usize..)
             .and_then(|rest| rest.get(..span.length as usize))
@@ -278,8 +378,14 @@ impl Artifact {
 
 impl Drop for Artifact {
     fn drop(&mut self) {
-        // SAFETY: the mapping is ours, and nothing that points into it outlives `self`. That a
+        // SAFETY: the mappings are ours, and nothing that points into them outlives `self`. That a
         // mapping of the right range cannot be unmapped does not happen.
-        let _ = unsafe { munmap(self.map.as_ptr().cast(), self.length) };
+        unsafe {
+            if self.code != NonNull::dangling() {
+                let length = self.code().1.next_multiple_of(PAGE);
+                let _ = munmap(self.code.as_ptr().cast(), length);
+            }
+            let _ = munmap(self.map.as_ptr().cast(), self.length);
+        }
     }
 }

@@ -86,8 +86,12 @@ fn known_place(segment: &DataSegment<'_>) -> Option<(u32, u32)> {
 
 #[derive(Default)]
 struct Writer {
-    /// The sections one after the other, without the header.
+    /// The sections that a start needs, one after the other, without the header.
     bytes: Vec<u8>,
+    /// Those that only a trap needs.
+    lazy: Vec<u8>,
+    /// Which sections are in `lazy`.
+    is_lazy: [bool; SECTIONS],
     spans: [Span; SECTIONS],
     strings: Vec<u8>,
     ops: Vec<Op>,
@@ -102,6 +106,17 @@ impl Writer {
             length: records.len() as u32,
         };
         self.bytes.extend_from_slice(bytes_of(records));
+    }
+
+    fn lazy_section<T: Plain>(&mut self, section: Section, records: &[T]) {
+        self.lazy.resize(self.lazy.len().next_multiple_of(16), 0);
+        let start = self.lazy.len() as u32;
+        self.spans[section as usize] = Span {
+            start,
+            length: records.len() as u32,
+        };
+        self.is_lazy[section as usize] = true;
+        self.lazy.extend_from_slice(bytes_of(records));
     }
 
     fn string(&mut self, string: &str) -> Span {
@@ -320,7 +335,7 @@ impl Writer {
         self.section(Section::Records, &records);
         self.section(Section::Entries, &entries);
         self.section(Section::HostThunks, &host_thunks);
-        self.section(Section::Code, &ranges);
+        self.lazy_section(Section::Code, &ranges);
         let traps = linked.traps.iter();
         let traps: Vec<TrapSite> = traps
             .map(|(code, kind, offset)| TrapSite {
@@ -329,7 +344,7 @@ impl Writer {
                 kind: (*kind).into(),
             })
             .collect();
-        self.section(Section::Traps, &traps);
+        self.lazy_section(Section::Traps, &traps);
         let calls = linked.calls.iter();
         let calls: Vec<CallSite> = calls
             .map(|(code, offset)| CallSite {
@@ -337,15 +352,19 @@ impl Writer {
                 offset: *offset,
             })
             .collect();
-        self.section(Section::Calls, &calls);
-        let mut names = Vec::new();
+        self.lazy_section(Section::Calls, &calls);
+        let (mut names, mut strings) = (Vec::new(), Vec::new());
         for (function, name) in &module.names {
+            let start = strings.len() as u32;
+            strings.extend_from_slice(name.as_bytes());
+            let length = name.len() as u32;
             names.push(Name {
                 function: *function,
-                name: self.string(name),
+                name: Span { start, length },
             });
         }
-        self.section(Section::Names, &names);
+        self.lazy_section(Section::Names, &names);
+        self.lazy_section(Section::NameStrings, &strings);
         Ok(())
     }
 
@@ -365,19 +384,21 @@ impl Writer {
         let image_address = image.as_ref().map_or(0, |image| image.address);
         let image = image.map_or(Vec::new(), |image| image.bytes);
         let text = &compiled.linked.text;
-        let payload_length = text.len().next_multiple_of(PAGE) + image.len();
+        let lazy_length = self.lazy.len().next_multiple_of(PAGE);
+        let payload_length = lazy_length + text.len().next_multiple_of(PAGE) + image.len();
         let chunks = vec![0u64; payload_length.div_ceil(CHUNK)];
         self.section(Section::Chunks, &chunks);
         let head = size_of::<Header>().next_multiple_of(16);
-        let text_start = (head + self.bytes.len()).next_multiple_of(PAGE);
+        let lazy_start = (head + self.bytes.len()).next_multiple_of(PAGE);
+        let text_start = lazy_start + lazy_length;
         let image_start = text_start + text.len().next_multiple_of(PAGE);
         let file_length = image_start + image.len();
         if u32::try_from(file_length).is_err() {
             return Err(Error::Limit("the artefact would exceed 4 GiB".to_owned()));
         }
         let mut spans = self.spans;
-        for span in &mut spans {
-            span.start += head as u32;
+        for (span, lazy) in spans.iter_mut().zip(self.is_lazy) {
+            span.start += if lazy { lazy_start } else { head } as u32;
         }
         let memory_export = module
             .exports
@@ -391,6 +412,8 @@ impl Writer {
             file_length: file_length as u64,
             checksum: 0,
             counts: compiled.counts,
+            lazy_start: lazy_start as u32,
+            reserved: 0,
             text_start: text_start as u32,
             text_length: text.len() as u32,
             image_start: image_start as u32,
@@ -403,13 +426,14 @@ impl Writer {
         };
         let mut file = vec![0; file_length];
         file[head..head + self.bytes.len()].copy_from_slice(&self.bytes);
+        file[lazy_start..lazy_start + self.lazy.len()].copy_from_slice(&self.lazy);
         file[text_start..text_start + text.len()].copy_from_slice(text);
         file[image_start..].copy_from_slice(&image);
-        let sums: Vec<u64> = file[text_start..].chunks(CHUNK).map(checksum).collect();
+        let sums: Vec<u64> = file[lazy_start..].chunks(CHUNK).map(checksum).collect();
         let at = spans[Section::Chunks as usize].start as usize;
         file[at..at + sums.len() * 8].copy_from_slice(bytes_of(&sums));
         file[..size_of::<Header>()].copy_from_slice(bytes_of(&[header]));
-        header.checksum = format::description_checksum(&header, &file[..text_start]);
+        header.checksum = format::description_checksum(&header, &file[..lazy_start]);
         file[..size_of::<Header>()].copy_from_slice(bytes_of(&[header]));
         Ok(file)
     }

@@ -78,7 +78,8 @@ impl Module {
     /// A module from the bytes of an artefact.
     ///
     /// # Errors
-    /// [`Error::Artifact`] if the bytes are damaged, or were made by or for something else.
+    /// [`Error::Artifact`] if the bytes are damaged, or were made by or for something else. Damage in
+    /// code is found when the code is first needed; see [`Module::verify`].
     pub fn deserialize(engine: &Engine, artifact: &[u8]) -> Result<Module> {
         Module::from_artifact(engine, Artifact::from_bytes(artifact, engine.metering())?)
     }
@@ -115,6 +116,16 @@ impl Module {
         Ok(Module {
             inner: Arc::new(inner),
         })
+    }
+
+    /// Checks all of the artefact that has not been checked yet. Opening one checks only what a start
+    /// needs; code is checked when it is first run, and what is damaged ends the call with
+    /// [`TrapKind::DamagedCode`].
+    ///
+    /// # Errors
+    /// [`Error::Artifact`] if a checksum does not hold.
+    pub fn verify(&self) -> Result<()> {
+        Ok(self.artifact().ensure_all()?)
     }
 
     /// The bytes of the module's artefact.
@@ -158,7 +169,7 @@ impl Module {
     }
 
     pub(crate) fn string(&self, span: Span) -> &str {
-        self.artifact().string(span)
+        self.artifact().string(Section::Strings, span)
     }
 
     pub(crate) fn import_records(&self) -> &[format::Import] {
@@ -239,10 +250,7 @@ impl Module {
 
     /// The address of code by its offset.
     pub(crate) fn code(&self, offset: u32) -> *const u8 {
-        self.artifact()
-            .text()
-            .as_ptr()
-            .wrapping_add(offset as usize)
+        self.artifact().code().0.wrapping_add(offset as usize)
     }
 
     /// The place of a function in the list of functions that have a record.
@@ -256,13 +264,16 @@ impl Module {
 
     /// The offset in the text of an address, if it is this module's code.
     pub(crate) fn code_offset(&self, address: usize) -> Option<u32> {
-        let text = self.artifact().text();
-        let offset = address.checked_sub(text.as_ptr() as usize)?;
-        (offset < text.len()).then_some(offset as u32)
+        let (start, length) = self.artifact().code();
+        let offset = address.checked_sub(start as usize)?;
+        (offset < length).then_some(offset as u32)
     }
 
     /// Why the instruction at an offset of the text traps, if it does.
     pub(crate) fn trap_at(&self, offset: u32) -> Option<TrapKind> {
+        if !self.artifact().has_sections_for_traps() {
+            return Some(TrapKind::DamagedCode);
+        }
         TrapKind::from_raw(self.trap_site(offset)?.kind as u8)
     }
 
@@ -277,6 +288,9 @@ impl Module {
     /// The frame of code that stopped at, or called and returns to, an offset of the text; nothing
     /// for a thunk.
     pub(crate) fn frame(&self, offset: u32, innermost: bool) -> Option<Frame> {
+        if !self.artifact().has_sections_for_traps() {
+            return None;
+        }
         let ranges: &[format::CodeRange] = self.artifact().section(Section::Code);
         // A call may be the last instruction: its return address is then beyond the function.
         let inside = if innermost {
@@ -304,7 +318,12 @@ impl Module {
             .ok();
         Some(Frame {
             function: range.function,
-            name: name.map(|i| self.string(names[i].name).to_owned()),
+            name: name.map(|i| {
+                let name = names[i].name;
+                self.artifact()
+                    .string(Section::NameStrings, name)
+                    .to_owned()
+            }),
             offset: place.filter(|place| *place != NONE),
         })
     }

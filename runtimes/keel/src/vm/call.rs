@@ -5,7 +5,6 @@ use std::cell::Cell;
 use std::mem::MaybeUninit;
 
 use super::context::{Context, Value};
-use super::signal;
 use crate::store::StoreContext;
 use crate::trap::TrapKind;
 
@@ -91,6 +90,7 @@ impl Activation {
 /// # Safety
 /// `entry`, `code`, `context` belong together, are alive, and `values` has room for the arguments and
 /// for the results of the function's type. Everything compiled code can reach is sound.
+#[inline]
 pub(crate) unsafe fn call<R>(
     store: *mut StoreContext,
     entry: *const u8,
@@ -99,7 +99,6 @@ pub(crate) unsafe fn call<R>(
     values: *mut Value,
     stopped: impl FnOnce(&Activation) -> R,
 ) -> Result<(), R> {
-    signal::install();
     let mut activation = Activation {
         stack: 0,
         previous: CURRENT.get(),

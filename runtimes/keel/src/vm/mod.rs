@@ -6,7 +6,7 @@ pub(crate) mod context;
 pub(crate) mod libcalls;
 pub(crate) mod memory;
 mod pagemap;
-mod signal;
+pub(crate) mod signal;
 pub(crate) mod slot;
 pub(crate) mod table;
 pub(crate) mod timer;

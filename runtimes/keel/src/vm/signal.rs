@@ -1,5 +1,6 @@
 //! Faults and traps of compiled code, as the kernel reports them: by signal.
 //!
+//! Code is not accessible until it has been checked: the first fault in a piece of it has it checked.
 //! A fault at an instruction that compiled code is known to trap at ends the call with a trap. Any
 //! other is none of ours and goes to whoever handled the signal before.
 
@@ -7,6 +8,7 @@ use std::mem::MaybeUninit;
 use std::sync::Once;
 
 use super::call::{self, Activation, Stop};
+use crate::artifact::Admission;
 use crate::trap::TrapKind;
 
 /// The signals of faults.
@@ -65,6 +67,8 @@ unsafe fn set_action(
 struct Registers {
     place: usize,
     frame: usize,
+    /// Whether a fault was a write.
+    writes: bool,
 }
 
 /// # Safety
@@ -75,6 +79,7 @@ unsafe fn registers(context: *mut libc::c_void) -> Registers {
     Registers {
         place: registers[libc::REG_RIP as usize] as usize,
         frame: registers[libc::REG_RBP as usize] as usize,
+        writes: registers[libc::REG_ERR as usize] & 2 != 0,
     }
 }
 
@@ -110,6 +115,16 @@ extern "C" fn on_fault(
         unsafe {
             let activation = &mut *current;
             let at = registers(context);
+            if signal == libc::SIGSEGV && !at.writes {
+                match (*activation.store).admit_code((*info).si_addr() as usize) {
+                    Admission::Admitted => return,
+                    Admission::Damaged => {
+                        stop(context, activation, TrapKind::DamagedCode);
+                        return;
+                    }
+                    Admission::NotConcerned => {}
+                }
+            }
             let kind = match (*activation.store).trap_at(at.place) {
                 Some(kind) => Some(kind),
                 // A file that was cut off under its mapping.

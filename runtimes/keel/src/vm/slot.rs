@@ -61,6 +61,8 @@ impl Slot {
         if image.is_empty() {
             return Ok(());
         }
+        let start = header.image_start as usize;
+        artifact.ensure(start, start + image.len())?;
         let end = u64::from(header.image_address) + image.len() as u64;
         if end > self.initial {
             return Err(Error::Limit(
