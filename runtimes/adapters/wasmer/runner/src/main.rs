@@ -1,0 +1,95 @@
+//! One process, one WASI command, on Wasmer: the process that `bench` starts at L3 and above.
+//!
+//! `wasmer-runner [--compile cranelift|singlepass] [--dir] FILE NAME [ARG..]`: FILE is an
+//! artefact for a headless engine, or with `--compile` a `.wasm`; `--dir` gives the guest the
+//! working directory. The guest has the process's stdio and its exit code; a trap ends the
+//! process with 134.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use wasmer::{Engine, Module};
+use wasmer_runner::{Host, Ready, headless};
+
+/// What is to be run.
+struct Task {
+    compiler: Option<String>,
+    directory: Option<&'static Path>,
+    file: String,
+    args: Vec<String>,
+}
+
+fn main() {
+    let Some(task) = task() else {
+        eprintln!(
+            "usage: wasmer-runner [--compile cranelift|singlepass] [--dir] FILE NAME [ARG..]"
+        );
+        std::process::exit(2);
+    };
+    let code = run(&task).unwrap_or_else(|error| {
+        eprintln!("running {}: {error:?}", task.file);
+        134
+    });
+    // Not by returning: the kernel takes an address space apart faster than destructors do, and
+    // Tokio's threads need not be waited for.
+    std::process::exit(code)
+}
+
+fn task() -> Option<Task> {
+    let mut args = std::env::args().skip(1);
+    let mut task = Task {
+        compiler: None,
+        directory: None,
+        file: String::new(),
+        args: Vec::new(),
+    };
+    loop {
+        let arg = args.next()?;
+        match arg.as_str() {
+            "--compile" => task.compiler = Some(args.next()?),
+            "--dir" => task.directory = Some(Path::new(".")),
+            _ => {
+                task.file = arg;
+                break;
+            }
+        }
+    }
+    task.args = args.collect();
+    (!task.args.is_empty()).then_some(task)
+}
+
+fn run(task: &Task) -> Result<i32> {
+    let (engine, module) = match &task.compiler {
+        Some(compiler) => compile(compiler, &task.file)?,
+        None => {
+            let engine = headless();
+            // SAFETY: the file is what `prepare` of the adapter wrote with this engine's own
+            // serialisation; nobody else writes to the pair's directory.
+            let module = unsafe { Module::deserialize_from_file(&engine, &task.file) }?;
+            (engine, module)
+        }
+    };
+    let host = Host::new(&engine)?;
+    let _entered = host.enter();
+    let guest = host.guest(&task.args, task.directory)?;
+    Ready::new(&engine, &module, guest)?.start()
+}
+
+#[cfg(feature = "compilers")]
+fn compile(compiler: &str, file: &str) -> Result<(Engine, Module)> {
+    use wasmer_runner::{Artefact, Compiler, engine};
+
+    let compiler = match compiler {
+        "cranelift" => Compiler::Cranelift,
+        "singlepass" => Compiler::Singlepass,
+        other => bail!("{other:?} is no compiler; they are cranelift and singlepass"),
+    };
+    let engine = engine(compiler, Artefact::Default);
+    let module = Module::from_file(&engine, file).with_context(|| format!("compiling {file}"))?;
+    Ok((engine, module))
+}
+
+#[cfg(not(feature = "compilers"))]
+fn compile(compiler: &str, file: &str) -> Result<(Engine, Module)> {
+    bail!("cannot compile {file} with {compiler}: this runner carries no compiler")
+}

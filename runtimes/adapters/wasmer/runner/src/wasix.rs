@@ -1,0 +1,113 @@
+//! Guests on WASIX, Wasmer's implementation of preview 1 and more.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use tokio::runtime::{EnterGuard, Handle};
+use wasmer::{Engine, Function, Module, RuntimeError, Store};
+use wasmer_wasix::runtime::task_manager::tokio::TokioTaskManager;
+use wasmer_wasix::virtual_fs::host_fs::FileSystem;
+use wasmer_wasix::{PluggableRuntime, Runtime, WasiEnvBuilder, WasiError, WasiFunctionEnv};
+
+/// What WASIX needs of the process: a Tokio runtime and its own on top.
+pub struct Host {
+    tokio: tokio::runtime::Runtime,
+    wasix: Arc<dyn Runtime + Send + Sync>,
+}
+
+/// A guest ready to run.
+pub struct Ready {
+    store: Store,
+    environment: WasiFunctionEnv,
+    start: Function,
+}
+
+impl Host {
+    /// Starts both, as the crate does for a host that says nothing of them.
+    ///
+    /// # Errors
+    ///
+    /// When threads cannot be started.
+    pub fn new(engine: &Engine) -> Result<Self> {
+        let tokio = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .context("starting Tokio's threads")?;
+        let tasks = TokioTaskManager::new(tokio.handle().clone());
+        let mut wasix = PluggableRuntime::new(Arc::new(tasks));
+        wasix.set_engine(engine.clone());
+        Ok(Host {
+            tokio,
+            wasix: Arc::new(wasix),
+        })
+    }
+
+    /// Makes Tokio's the current runtime of this thread, which WASIX expects of its callers.
+    pub fn enter(&self) -> EnterGuard<'_> {
+        self.tokio.enter()
+    }
+
+    /// A builder with what every guest gets: these arguments (the program's name first), an
+    /// empty environment, and the directory, if any, as its root and as `.`, for reading.
+    ///
+    /// # Errors
+    ///
+    /// When the directory cannot be opened.
+    pub fn guest(&self, args: &[String], directory: Option<&Path>) -> Result<WasiEnvBuilder> {
+        let (name, args) = args.split_first().context("a guest needs a name")?;
+        let mut builder = WasiEnvBuilder::new(name)
+            .args(args)
+            .runtime(Arc::clone(&self.wasix));
+        if let Some(directory) = directory {
+            let files = FileSystem::new(Handle::current(), directory)
+                .with_context(|| format!("opening {}", directory.display()))?;
+            builder.set_fs(Arc::new(files) as Arc<_>);
+            builder.add_preopen_build(|preopen| preopen.directory("/").alias(".").read(true))?;
+        }
+        Ok(builder)
+    }
+}
+
+impl Ready {
+    /// Instantiates the module for the guest and looks `_start` up.
+    ///
+    /// # Errors
+    ///
+    /// When WASIX cannot, for example because an import is missing.
+    pub fn new(engine: &Engine, module: &Module, guest: WasiEnvBuilder) -> Result<Self> {
+        let mut store = Store::new(engine.clone());
+        let (instance, environment) = guest.instantiate(module.clone(), &mut store)?;
+        let start = instance.exports.get_function("_start")?.clone();
+        Ok(Ready {
+            store,
+            environment,
+            start,
+        })
+    }
+
+    /// Runs `_start`, closes what the guest left open, and gives the exit code.
+    ///
+    /// # Errors
+    ///
+    /// When the guest traps.
+    pub fn start(&mut self) -> Result<i32> {
+        let code = exit_code(self.start.call(&mut self.store, &[]).map(drop))?;
+        self.environment.on_exit(&mut self.store, Some(code.into()));
+        Ok(code)
+    }
+}
+
+/// The exit code of a `_start` that returned or ended by `proc_exit`.
+///
+/// # Errors
+///
+/// Gives the error back if it is a trap or anything else that is no exit.
+pub fn exit_code(ended: Result<(), RuntimeError>) -> Result<i32> {
+    let Err(error) = ended else { return Ok(0) };
+    match error.downcast::<WasiError>() {
+        Ok(WasiError::Exit(code)) => Ok(code.raw()),
+        Ok(other) => Err(other.into()),
+        Err(error) => Err(error.into()),
+    }
+}
