@@ -54,7 +54,7 @@ fn config(numbers: &mut Numbers) -> Config {
         max_data_segments: 12,
         max_element_segments: 12,
         max_elements: 30,
-        max_funcs: 2 + numbers.below(20) as usize,
+        max_funcs: 4 + numbers.below(20) as usize,
         max_globals: 20,
         max_imports: 12,
         max_instructions: 20 + numbers.below(400) as usize,

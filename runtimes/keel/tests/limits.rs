@@ -1,0 +1,333 @@
+//! What a guest must not get past: each attempt ends with an error of its own, and the process runs
+//! the next module as if nothing had been.
+
+use std::time::Duration;
+
+use keel::{Config, Engine, Error, Fuel, Instance, Limits, Linker, Module, Store, TrapKind, Val};
+
+fn instance(engine: &Engine, store: &mut Store<()>, wat: &str) -> Result<Instance, Error> {
+    let module = Module::new(engine, wat.as_bytes())?;
+    Linker::new(engine).instantiate(store, &module)
+}
+
+fn run(engine: &Engine, wat: &str, name: &str, arguments: &[Val]) -> Result<Vec<Val>, Error> {
+    let mut store = Store::new(engine, ());
+    store.set_fuel(1_000_000);
+    store.set_timeout(Some(Duration::from_secs(20)));
+    let instance = instance(engine, &mut store, wat)?;
+    instance
+        .get_func(&mut store, name)?
+        .call(&mut store, arguments)
+}
+
+fn kind(result: Result<Vec<Val>, Error>) -> Option<TrapKind> {
+    result.err()?.as_trap().map(|trap| trap.kind)
+}
+
+/// That the process is as it should be: another module runs, memory, tables, calls and all.
+fn goes_on(engine: &Engine) {
+    let results = run(
+        engine,
+        r#"(module (memory 1) (table 1 funcref) (elem (i32.const 0) $f) (type $t (func (result i32)))
+            (func $f (result i32) (i32.store (i32.const 65532) (i32.const 41)) (i32.load (i32.const 65532)))
+            (func (export "run") (result i32) (i32.add (i32.const 1) (call_indirect (type $t) (i32.const 0)))))"#,
+        "run",
+        &[],
+    );
+    assert_eq!(results.expect("it runs")[0].i32(), Some(42));
+}
+
+#[test]
+fn every_kind_of_endless_recursion_exhausts_the_stack() {
+    let engine = Engine::default();
+    let many = "(local v128 v128 v128 v128 v128 v128 v128 v128)";
+    let recursions = [
+        "(func $f (export \"run\") (call $f))".to_owned(),
+        "(func $f (export \"run\") (call $g)) (func $g (call $f))".to_owned(),
+        "(type $t (func)) (table 1 funcref) (elem (i32.const 0) $f)
+         (func $f (export \"run\") (call_indirect (type $t) (i32.const 0)))"
+            .to_owned(),
+        format!(
+            "(func $f (export \"run\") {many} (local.set 0 (v128.not (local.get 1))) (call $f)
+             (local.set 2 (v128.not (local.get 0))))"
+        ),
+        // A frame of many arguments, which go by the stack.
+        format!(
+            "(func $f (param {types}) (call $f {gets})) (func (export \"run\") (call $f {zeros}))",
+            types = "i64 ".repeat(200),
+            gets = (0..200)
+                .map(|i| format!("(local.get {i})"))
+                .collect::<String>(),
+            zeros = "(i64.const 0)".repeat(200),
+        ),
+        "(start $f) (func $f (call $f)) (func (export \"run\"))".to_owned(),
+    ];
+    for body in recursions {
+        let trap = kind(run(&engine, &format!("(module {body})"), "run", &[]));
+        assert_eq!(trap, Some(TrapKind::StackOverflow), "{body}");
+        goes_on(&engine);
+    }
+}
+
+#[test]
+fn a_frame_larger_than_all_stack_is_refused_before_it_is_used() {
+    // 2,000 vectors that all live across a call, each made of what only memory knows: 32 KB of frame.
+    let sets: String = (0..2000)
+        .map(|i| {
+            format!(
+                "(local.set {i} (v128.load offset={} (i32.const 0)))",
+                i * 16
+            )
+        })
+        .collect();
+    let uses: String = (1..2000)
+        .map(|i| format!("(local.set 0 (i32x4.add (local.get 0) (local.get {i})))"))
+        .collect();
+    let locals = "v128 ".repeat(2000);
+    let wat = format!(
+        "(module (memory 1) (table 1 funcref) (elem (i32.const 0) $wipe) (type $t (func))
+            (func $wipe (memory.fill (i32.const 0) (i32.const 255) (i32.const 65536)))
+            (func (export \"run\") (result i32) (local {locals}) {sets}
+                (call_indirect (type $t) (i32.const 0)) {uses}
+                (i32x4.extract_lane 0 (local.get 0))))"
+    );
+    let narrow = Engine::new(Config::new().stack_bytes(16 << 10));
+    assert_eq!(
+        kind(run(&narrow, &wat, "run", &[])),
+        Some(TrapKind::StackOverflow)
+    );
+    goes_on(&narrow);
+    let results = run(&Engine::default(), &wat, "run", &[]);
+    assert_eq!(results.expect("there it fits")[0].i32(), Some(0));
+}
+
+#[test]
+fn every_kind_of_endless_loop_is_stopped_by_fuel_and_by_time() {
+    let loops = [
+        r#"(module (func (export "run") (loop $l (br $l))))"#,
+        r#"(module (func (export "run") (loop $l (br_if $l (i32.const 1)))))"#,
+        r#"(module (func (export "run") (loop $l (br_table $l $l (i32.const 7)))))"#,
+        r#"(module (func (export "run") (loop $a (loop $b (br $a)))))"#,
+        r#"(module (func $f (export "run") (return_call $f)))"#,
+        r#"(module (func $f (export "run") (return_call $g)) (func $g (return_call $f)))"#,
+        r#"(module (type $t (func)) (table 1 funcref) (elem (i32.const 0) $f)
+            (func $f (export "run") (return_call_indirect (type $t) (i32.const 0))))"#,
+        r#"(module (memory 256) (func (export "run")
+            (loop $l (memory.fill (i32.const 0) (i32.const 1) (i32.const 0x1000000)) (br $l))))"#,
+        r#"(module (func (export "run") (loop $l (br $l))) (func $s (loop $l (br $l))) (start $s))"#,
+    ];
+    let metered = Engine::new(Config::new().fuel(Fuel::Metered));
+    let plain = Engine::default();
+    for wat in loops {
+        // Little fuel: a bulk operation costs one unit, however much it moves.
+        let mut store = Store::new(&metered, ());
+        store.set_fuel(500);
+        let stopped = instance(&metered, &mut store, wat)
+            .and_then(|instance| instance.get_func(&mut store, "run")?.call(&mut store, &[]));
+        assert_eq!(kind(stopped), Some(TrapKind::OutOfFuel), "{wat}");
+        goes_on(&metered);
+        let mut store = Store::new(&plain, ());
+        store.set_timeout(Some(Duration::from_millis(15)));
+        let stopped = instance(&plain, &mut store, wat)
+            .and_then(|instance| instance.get_func(&mut store, "run")?.call(&mut store, &[]));
+        assert_eq!(kind(stopped), Some(TrapKind::Interrupted), "{wat}");
+        goes_on(&plain);
+    }
+}
+
+#[test]
+fn memory_does_not_grow_past_its_limits() {
+    let engine = Engine::default();
+    let wat = |ty: &str| {
+        format!(
+            r#"(module (memory {ty})
+                (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0)))
+                (func (export "size") (result i32) (memory.size)))"#
+        )
+    };
+    // Pages that the type has and allows, that the store allows, and those asked for: what comes of it.
+    for (ty, limit_pages, by, expected) in [
+        ("1 3", 100, 2, 1),
+        ("1 3", 100, 3, -1),
+        ("1 3", 100, -1, -1),
+        ("1", 4, 3, 1),
+        ("1", 4, 4, -1),
+        ("1", 4, i32::MAX, -1),
+        ("1", 65536, 65536, -1),
+        ("0", 65536, -1, -1),
+        ("0 0", 65536, 1, -1),
+    ] {
+        let mut store = Store::new(&engine, ());
+        store.set_limits(Limits {
+            memory_bytes: limit_pages << 16,
+            table_elements: 0,
+        });
+        let instance = instance(&engine, &mut store, &wat(ty)).expect("within the limits");
+        let mut call = |name: &str, arguments: &[Val]| {
+            let func = instance.get_func(&mut store, name).expect("it is there");
+            func.call(&mut store, arguments).expect("it runs")[0].i32()
+        };
+        let before = call("size", &[]);
+        assert_eq!(
+            call("grow", &[Val::I32(by)]),
+            Some(expected),
+            "{ty} by {by}"
+        );
+        if expected == -1 {
+            assert_eq!(call("size", &[]), before, "{ty} by {by}");
+        }
+    }
+    goes_on(&engine);
+}
+
+#[test]
+fn tables_do_not_grow_past_their_limits() {
+    let engine = Engine::default();
+    for (ty, limit, by, expected) in [
+        ("1 3", 100, 2, 1),
+        ("1 3", 100, 3, -1),
+        ("1", 4, 3, 1),
+        ("1", 4, 4, -1),
+        ("1", u32::MAX, -1, -1),
+    ] {
+        let mut store = Store::new(&engine, ());
+        store.set_limits(Limits {
+            memory_bytes: 0,
+            table_elements: limit,
+        });
+        let wat = format!(
+            r#"(module (table {ty} funcref) (func (export "grow") (param i32) (result i32)
+                (table.grow (ref.null func) (local.get 0))))"#
+        );
+        let instance = instance(&engine, &mut store, &wat).expect("within the limits");
+        let grow = instance.get_func(&mut store, "grow").expect("it is there");
+        let grown = grow.call(&mut store, &[Val::I32(by)]).expect("it runs");
+        assert_eq!(grown[0].i32(), Some(expected), "{ty} by {by}");
+    }
+    goes_on(&engine);
+}
+
+#[test]
+fn what_starts_beyond_a_limit_is_refused() {
+    let engine = Engine::default();
+    for wat in [
+        "(module (memory 5))",
+        "(module (memory 1) (memory 5))",
+        "(module (table 11 funcref))",
+        "(module (table 1 funcref) (table 11 externref))",
+    ] {
+        let mut store = Store::new(&engine, ());
+        store.set_limits(Limits {
+            memory_bytes: 4 << 16,
+            table_elements: 10,
+        });
+        let refused = instance(&engine, &mut store, wat);
+        assert!(
+            matches!(refused, Err(Error::Limit(_))),
+            "{wat}: {:?}",
+            refused.err()
+        );
+        goes_on(&engine);
+    }
+}
+
+#[test]
+fn no_address_reaches_out_of_a_memory() {
+    let engine = Engine::default();
+    let accesses = [
+        ("i32.load8_u", 1, "i32"),
+        ("i32.load", 4, "i32"),
+        ("i64.load", 8, "i64"),
+        ("f64.load", 8, "f64"),
+        ("v128.load", 16, "v128"),
+        ("v128.load8x8_s", 8, "v128"),
+        ("v128.load64_zero", 8, "v128"),
+    ];
+    let offsets: [u64; 7] = [
+        0,
+        1,
+        0xffff,
+        0x1_0000,
+        0x7fff_ffff,
+        0x8000_0000,
+        0xffff_ffff,
+    ];
+    let addresses: [u32; 7] = [0, 1, 65_520, 65_535, 65_536, 0x8000_0000, 0xffff_ffff];
+    for (access, width, result) in accesses {
+        let functions: String = offsets
+            .iter()
+            .map(|offset| {
+                format!(
+                    r#"(func (export "{offset}") (param i32) (result {result})
+                        ({access} offset={offset} (local.get 0)))"#
+                )
+            })
+            .collect();
+        let wat = format!("(module (memory 1) {functions})");
+        let mut store = Store::new(&engine, ());
+        let instance = instance(&engine, &mut store, &wat).expect("it is valid");
+        for offset in offsets {
+            let func = instance.get_func(&mut store, &offset.to_string());
+            let func = func.expect("it is there");
+            for address in addresses {
+                let result = func.call(&mut store, &[Val::I32(address as i32)]);
+                if offset + u64::from(address) + width <= 1 << 16 {
+                    result.expect("within bounds");
+                } else {
+                    let trap = kind(result);
+                    assert_eq!(
+                        trap,
+                        Some(TrapKind::MemoryOutOfBounds),
+                        "{access} {offset:#x} + {address:#x}"
+                    );
+                }
+            }
+        }
+    }
+    goes_on(&engine);
+}
+
+#[test]
+fn a_store_across_the_end_writes_nothing() {
+    let engine = Engine::default();
+    let mut store = Store::new(&engine, ());
+    let wat = r#"(module (memory (export "memory") 1)
+        (func (export "i64") (i64.store (i32.const 65532) (i64.const -1)))
+        (func (export "v128") (v128.store (i32.const 65528) (v128.const i64x2 -1 -1)))
+        (func (export "far") (i64.store offset=0xffffffff (i32.const -1) (i64.const -1)))
+        (func (export "fill") (memory.fill (i32.const 65000) (i32.const 1) (i32.const 600)))
+        (func (export "copy") (memory.copy (i32.const 65000) (i32.const 0) (i32.const -1))))"#;
+    let instance = instance(&engine, &mut store, wat).expect("it is valid");
+    for name in ["i64", "v128", "far", "fill", "copy"] {
+        let func = instance.get_func(&mut store, name).expect("it is there");
+        let trap = kind(func.call(&mut store, &[]));
+        assert_eq!(trap, Some(TrapKind::MemoryOutOfBounds), "{name}");
+        let memory = instance
+            .get_memory(&mut store, "memory")
+            .expect("it is there");
+        let bytes = memory.data(&store).expect("its own store");
+        assert!(bytes.iter().all(|byte| *byte == 0), "{name}");
+    }
+    goes_on(&engine);
+}
+
+#[test]
+fn no_index_reaches_out_of_a_table() {
+    let engine = Engine::default();
+    let wat = r#"(module (table $t 3 funcref) (type $f (func)) (func $nothing)
+        (func (export "call") (param i32) (call_indirect $t (type $f) (local.get 0)))
+        (func (export "tail") (param i32) (return_call_indirect $t (type $f) (local.get 0)))
+        (func (export "get") (param i32) (drop (table.get $t (local.get 0))))
+        (func (export "set") (param i32) (table.set $t (local.get 0) (ref.null func)))
+        (func (export "fill") (param i32)
+            (table.fill $t (local.get 0) (ref.null func) (i32.const 1))))"#;
+    for name in ["call", "tail", "get", "set", "fill"] {
+        for index in [3, 4, 0x1000_0000, 0x2000_0000, i32::MAX, i32::MIN, -1] {
+            let trap = kind(run(&engine, wat, name, &[Val::I32(index)]));
+            assert_eq!(trap, Some(TrapKind::TableOutOfBounds), "{name} {index:#x}");
+        }
+    }
+    let null = kind(run(&engine, wat, "call", &[Val::I32(0)]));
+    assert_eq!(null, Some(TrapKind::UndefinedElement));
+    goes_on(&engine);
+}

@@ -1,0 +1,272 @@
+//! keel as an engine that can be described.
+
+use std::collections::HashMap;
+
+use keel::{
+    Config, Error, Extern, ExternRef, ExternType, Fuel, FuncType, GlobalType, Instance, Limits,
+    Linker, Memory, MemoryType, Module, Mutability, Store, Table, TableType, TrapKind, Val,
+    ValType,
+};
+use outcome::host::{self, Calls};
+use outcome::{Engine, Export, ExportKind, Running, Stop, Trap, Type, Value};
+
+/// keel with the limits of [`outcome::host`].
+#[derive(Clone)]
+pub(crate) struct Keel(keel::Engine);
+
+impl Keel {
+    /// keel, with its code metered or not.
+    pub(crate) fn new(fuel: Fuel) -> Keel {
+        let config = Config::new().fuel(fuel).stack_bytes(host::STACK_BYTES);
+        Keel(keel::Engine::new(config))
+    }
+}
+
+/// An instance and its store.
+pub(crate) struct KeelInstance {
+    store: Store<Calls>,
+    instance: Instance,
+    exports: HashMap<String, Extern>,
+}
+
+impl Engine for Keel {
+    type Module = Module;
+    type Running = KeelInstance;
+
+    fn compile(&self, wasm: &[u8]) -> Result<Module, String> {
+        let artifact = self.0.compile(wasm).map_err(|error| error.to_string())?;
+        Module::deserialize(&self.0, &artifact).map_err(|error| error.to_string())
+    }
+
+    fn instantiate(&self, module: &Module) -> Result<KeelInstance, Stop> {
+        let mut store = Store::new(&self.0, Calls::default());
+        store.set_limits(Limits {
+            memory_bytes: host::MEMORY_LIMIT_BYTES,
+            table_elements: host::TABLE_LIMIT_ELEMENTS,
+        });
+        store.set_fuel(u64::MAX);
+        let linker = linker(&self.0, &mut store).expect("the host's names are defined once");
+        let instance = linker.instantiate(&mut store, module).map_err(stop)?;
+        let exports = instance.exports(&mut store).expect("its own store");
+        Ok(KeelInstance {
+            store,
+            instance,
+            exports: exports.into_iter().collect(),
+        })
+    }
+}
+
+fn linker(engine: &keel::Engine, store: &mut Store<Calls>) -> keel::Result<Linker<Calls>> {
+    let mut linker = Linker::<Calls>::new(engine);
+    for (index, (name, params, results)) in host::FUNCTIONS.iter().enumerate() {
+        let types = |types: &[Type]| types.iter().map(|ty| ty_of(*ty)).collect::<Vec<_>>();
+        let ty = FuncType::new(types(params), types(results));
+        linker.func_new(host::MODULE, name, ty, move |mut caller, args, out| {
+            let args: Vec<Value> = args.iter().map(value).collect();
+            for (out, result) in out.iter_mut().zip(caller.data_mut().answer(index, &args)) {
+                *out = val(result, out.ty());
+            }
+            Ok(())
+        })?;
+    }
+    for (name, ty, mutability, initial) in host::GLOBALS {
+        let content = ty_of(ty);
+        let mutability = match mutability {
+            host::Mutability::Const => Mutability::Const,
+            host::Mutability::Var => Mutability::Var,
+        };
+        let ty = GlobalType {
+            content,
+            mutability,
+        };
+        let global = keel::Global::create(&mut *store, ty, val(initial, content))?;
+        linker.define(host::MODULE, name, global)?;
+    }
+    for (name, minimum, maximum) in host::MEMORIES {
+        let memory = Memory::create(&mut *store, MemoryType { minimum, maximum })?;
+        linker.define(host::MODULE, name, memory)?;
+    }
+    for (name, ty, minimum, maximum) in host::TABLES {
+        let element = ty_of(ty);
+        let ty = TableType {
+            element,
+            minimum,
+            maximum,
+        };
+        let table = Table::create(&mut *store, ty, val(Value::Null, element))?;
+        linker.define(host::MODULE, name, table)?;
+    }
+    Ok(linker)
+}
+
+impl Running for KeelInstance {
+    fn exports(&mut self) -> Vec<Export> {
+        let kind = |item: &Extern, store: &mut Store<Calls>| match item.ty(store) {
+            Ok(ExternType::Func(ty)) => {
+                ExportKind::Func(ty.params().iter().map(|ty| type_of(*ty)).collect())
+            }
+            Ok(ExternType::Global(_)) => ExportKind::Global,
+            Ok(ExternType::Memory(_)) => ExportKind::Memory,
+            Ok(ExternType::Table(_)) => ExportKind::Table,
+            Err(error) => panic!("its own store: {error}"),
+        };
+        let exports = self.exports.iter();
+        exports
+            .map(|(name, item)| Export {
+                name: name.clone(),
+                kind: kind(item, &mut self.store),
+            })
+            .collect()
+    }
+
+    fn call(&mut self, name: &str, arguments: &[Value]) -> Result<Vec<Value>, Stop> {
+        let func = self
+            .instance
+            .get_func(&mut self.store, name)
+            .map_err(stop)?;
+        let ty = func.ty(&self.store).map_err(stop)?;
+        let types = ty.params().iter();
+        let arguments: Vec<Val> = arguments
+            .iter()
+            .zip(types)
+            .map(|(value, ty)| val(*value, *ty))
+            .collect();
+        let results = func.call(&mut self.store, &arguments).map_err(stop)?;
+        Ok(results.iter().map(value).collect())
+    }
+
+    fn global(&mut self, name: &str) -> Value {
+        match self.exports[name] {
+            Extern::Global(global) => value(&global.get(&self.store).expect("its own store")),
+            _ => panic!("{name:?} is no global"),
+        }
+    }
+
+    fn set_global(&mut self, name: &str, value: Value) {
+        let Extern::Global(global) = self.exports[name] else {
+            panic!("{name:?} is no global");
+        };
+        let value = val(value, global.ty().content);
+        global
+            .set(&mut self.store, value)
+            .expect("a global that can be set");
+    }
+
+    fn memory(&mut self, name: &str) -> &[u8] {
+        match self.exports[name] {
+            Extern::Memory(memory) => memory.data(&self.store).expect("its own store"),
+            _ => panic!("{name:?} is no memory"),
+        }
+    }
+
+    fn table(&mut self, name: &str) -> Vec<Value> {
+        let Extern::Table(table) = self.exports[name] else {
+            panic!("{name:?} is no table");
+        };
+        let length = table.ty(&self.store).expect("its own store").minimum;
+        (0..length)
+            .map(|index| {
+                value(
+                    &table
+                        .get(&mut self.store, index)
+                        .expect("within its length"),
+                )
+            })
+            .collect()
+    }
+
+    fn host_calls(&mut self) -> u64 {
+        self.store.data().value()
+    }
+}
+
+fn stop(error: Error) -> Stop {
+    let trap = match &error {
+        Error::Trap(trap) => trap.kind,
+        Error::Limit(_) | Error::UnknownImport { .. } | Error::IncompatibleImport { .. } => {
+            return Stop::Refused(error.to_string());
+        }
+        _ => return Stop::Broken(error.to_string()),
+    };
+    Stop::Trap(match trap {
+        TrapKind::Unreachable => Trap::Unreachable,
+        TrapKind::MemoryOutOfBounds => Trap::MemoryOutOfBounds,
+        TrapKind::TableOutOfBounds => Trap::TableOutOfBounds,
+        TrapKind::UndefinedElement => Trap::UninitializedElement,
+        TrapKind::IndirectCallTypeMismatch => Trap::IndirectCallTypeMismatch,
+        TrapKind::IntegerOverflow => Trap::IntegerOverflow,
+        TrapKind::IntegerDivideByZero => Trap::IntegerDivideByZero,
+        TrapKind::InvalidConversion => Trap::InvalidConversion,
+        TrapKind::StackOverflow => Trap::StackExhausted,
+        _ => return Stop::Broken(error.to_string()),
+    })
+}
+
+fn ty_of(ty: Type) -> ValType {
+    match ty {
+        Type::I32 => ValType::I32,
+        Type::I64 => ValType::I64,
+        Type::F32 => ValType::F32,
+        Type::F64 => ValType::F64,
+        Type::V128 => ValType::V128,
+        Type::FuncRef => ValType::FuncRef,
+        Type::ExternRef => ValType::ExternRef,
+    }
+}
+
+fn type_of(ty: ValType) -> Type {
+    match ty {
+        ValType::I32 => Type::I32,
+        ValType::I64 => Type::I64,
+        ValType::F32 => Type::F32,
+        ValType::F64 => Type::F64,
+        ValType::V128 => Type::V128,
+        ValType::FuncRef => Type::FuncRef,
+        ValType::ExternRef => Type::ExternRef,
+    }
+}
+
+/// The value as keel has it; a function is one that the host does not have, and becomes null.
+fn val(value: Value, ty: ValType) -> Val {
+    match value {
+        Value::I32(bits) => Val::I32(bits as i32),
+        Value::I64(bits) => Val::I64(bits as i64),
+        Value::F32(bits) => Val::F32(bits),
+        Value::F64(bits) => Val::F64(bits),
+        Value::V128(bits) => Val::V128(bits),
+        Value::Extern(number) => Val::ExternRef(Some(ExternRef::new(number))),
+        Value::Null | Value::Func => Val::zero(ty),
+    }
+}
+
+fn value(val: &Val) -> Value {
+    match val {
+        Val::I32(bits) => Value::I32(*bits as u32),
+        Val::I64(bits) => Value::I64(*bits as u64),
+        Val::F32(bits) => Value::F32(*bits),
+        Val::F64(bits) => Value::F64(*bits),
+        Val::V128(bits) => Value::V128(*bits),
+        Val::FuncRef(None) | Val::ExternRef(None) => Value::Null,
+        Val::FuncRef(Some(_)) => Value::Func,
+        Val::ExternRef(Some(thing)) => Value::Extern(thing.number()),
+    }
+}
+
+/// What a module does on keel: run in a slot of its own, in the same slot again, and metered. That
+/// the three are the same is part of being right, and any that differs is shown.
+pub(crate) fn describe_in_every_way(plain: &Keel, metered: &Keel, wasm: &[u8]) -> String {
+    let module = match plain.compile(wasm) {
+        Ok(module) => module,
+        Err(message) => return format!("compile: refused\n# {message}\n"),
+    };
+    let mut text = outcome::describe::describe_module(plain, &module);
+    let again = outcome::describe::describe_module(plain, &module);
+    let metered = outcome::describe(metered, wasm);
+    for (what, other) in [("in a used slot", again), ("metered", metered)] {
+        if other != text {
+            text.push_str(&format!("differs {what}:\n{other}"));
+            break;
+        }
+    }
+    text
+}
