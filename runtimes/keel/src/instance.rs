@@ -15,7 +15,7 @@ use crate::vm::libcalls::LIBCALLS;
 use crate::vm::memory::{MemoryObject, PAGE_BYTES, check_limit};
 use crate::vm::signal;
 use crate::vm::slot::Slot;
-use crate::vm::table::TableObject;
+use crate::vm::table::{self, TableObject};
 
 /// What the runtime keeps for an instance beside its context.
 pub(crate) struct InstanceData {
@@ -306,11 +306,12 @@ fn create(
     memories.extend(own_memories.iter_mut().map(NonNull::from));
     let tables: &[format::Table] = module.artifact().section(Section::Tables);
     for i in 0..counts.tables {
+        let ty = module.table_type(counts.imported_tables + i);
         if tables[(counts.imported_tables + i) as usize].is_static != 0 {
+            table::check_limit(ty.minimum, limits.table_elements)?;
             data.tables.push(None);
             continue;
         }
-        let ty = module.table_type(counts.imported_tables + i);
         let place = NonNull::new(context.field(layout.table(i)));
         let table = TableObject::new(ty, place, limits.table_elements)?;
         data.own_tables.push(table);

@@ -23,12 +23,7 @@ impl TableObject {
         definition: Option<NonNull<Definition>>,
         limit: u32,
     ) -> Result<TableObject> {
-        if ty.minimum > limit {
-            return Err(Error::Limit(format!(
-                "a table of {} elements exceeds the limit of {limit}; raise it with Limits::table_elements",
-                ty.minimum
-            )));
-        }
+        check_limit(ty.minimum, limit)?;
         let mut own = definition.is_none().then(|| {
             Box::new(Definition {
                 base: std::ptr::null_mut(),
@@ -92,4 +87,14 @@ impl TableObject {
         let (start, length) = (start as usize, length as usize);
         self.elements.get_mut(start..)?.get_mut(..length)
     }
+}
+
+/// Refuses a table that starts larger than the store allows.
+pub(crate) fn check_limit(length: u32, limit: u32) -> Result<()> {
+    if length > limit {
+        return Err(Error::Limit(format!(
+            "a table of {length} elements exceeds the limit of {limit}; raise it with Limits::table_elements"
+        )));
+    }
+    Ok(())
 }
