@@ -1,9 +1,12 @@
 //! `keel-run`: runs a `.keel` artefact as a WASI program, as fast from nothing as can be.
 //!
-//! It carries no compiler. Link it statically, so that no dynamic loader runs before it:
-//! `RUSTFLAGS="-C target-feature=+crt-static" cargo build --release -p keel-run --target x86_64-unknown-linux-gnu`.
+//! It carries no compiler, and starts without what Rust's runtime does before `main`: it has no use for
+//! a stack guard of its own, and sets the one signal that matters itself. Link it statically and at a
+//! fixed address, so that no dynamic loader runs and nothing is relocated:
+//! `RUSTFLAGS="-C target-feature=+crt-static -C relocation-model=static" cargo build --release
+//! -p keel-run --target x86_64-unknown-linux-gnu`.
+#![no_main]
 
-use std::process::ExitCode;
 use std::time::Duration;
 
 use keel::command::{self, Allowance};
@@ -24,28 +27,30 @@ struct Args {
     arguments: Vec<String>,
 }
 
-fn main() -> ExitCode {
-    let args = match parse(std::env::args().skip(1)) {
-        Ok(args) => args,
+/// Where the C library hands over. The arguments are the process's own, which `std::env` knows as well.
+#[unsafe(no_mangle)]
+extern "C" fn main(_count: libc::c_int, _arguments: *const *const libc::c_char) -> libc::c_int {
+    // A guest that writes to a closed pipe is told so.
+    // SAFETY: ignoring a signal has no handler that could do wrong.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+    let code = match parse(std::env::args().skip(1)) {
+        Ok(args) => run(args).unwrap_or_else(|error| {
+            eprintln!("keel-run: {error}");
+            let error = error.downcast_ref::<Error>();
+            if error.is_some_and(|error| error.as_trap().is_some()) {
+                134
+            } else {
+                1
+            }
+        }),
         Err(message) => {
             eprintln!("keel-run: {message}\n{USAGE}");
-            return ExitCode::from(2);
+            2
         }
     };
-    match run(args) {
-        Ok(code) => ExitCode::from(code as u8),
-        Err(error) => {
-            eprintln!("keel-run: {error}");
-            let trapped = error
-                .downcast_ref::<Error>()
-                .is_some_and(|error| error.as_trap().is_some());
-            if trapped {
-                ExitCode::from(134)
-            } else {
-                ExitCode::FAILURE
-            }
-        }
-    }
+    // Nothing is left to be done: there are no buffers and no threads.
+    // SAFETY: ends the process.
+    unsafe { libc::_exit(code) }
 }
 
 fn parse(mut words: impl Iterator<Item = String>) -> Result<Args, String> {
@@ -120,5 +125,7 @@ fn run(args: Args) -> Result<i32, Box<dyn std::error::Error>> {
         fuel: args.fuel,
         ..Allowance::default()
     };
-    Ok(command::run(&module, wasi.build()?, allowance)?)
+    // Nor is the module taken apart.
+    let module = std::mem::ManuallyDrop::new(module);
+    Ok(command::run_last(&module, wasi.build()?, allowance)?)
 }

@@ -249,6 +249,13 @@ pub(crate) struct Op {
 }
 
 /// What [`Op::code`] says.
+#[cfg_attr(
+    not(feature = "compiler"),
+    expect(
+        dead_code,
+        reason = "the last of them is what is left, so only the compiler names it"
+    )
+)]
 pub(crate) mod op {
     pub(crate) const CONST: u32 = 0;
     pub(crate) const NULL: u32 = 1;
@@ -272,6 +279,13 @@ pub(crate) struct Record {
 }
 
 /// What a segment does at instantiation.
+#[cfg_attr(
+    not(feature = "compiler"),
+    expect(
+        dead_code,
+        reason = "that nothing is left to do needs no name where it is read"
+    )
+)]
 pub(crate) mod mode {
     pub(crate) const PASSIVE: u32 = 0;
     /// Copied into its table or memory, then dropped.

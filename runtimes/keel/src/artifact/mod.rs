@@ -295,7 +295,7 @@ impl Artifact {
         ))
     }
 
-    /// Maps the text a second time, for now inaccessible.
+    /// Maps the text a second time: to be run if it is small, otherwise inaccessible for now.
     fn map_code(&mut self) -> Result<()> {
         let header = self.header();
         let length = (header.text_length as usize).next_multiple_of(PAGE);
@@ -303,9 +303,16 @@ impl Artifact {
             return Ok(());
         }
         let start = u64::from(header.text_start);
+        // What fits into a piece or two is checked here and now: a fault costs more.
+        let small = self.checked.len() <= 2;
+        let mut protection = ProtFlags::empty();
+        if small {
+            self.ensure_all()?;
+            protection = ProtFlags::READ | ProtFlags::EXEC;
+        }
         // SAFETY: a new private mapping, at a place that the kernel chooses.
         let code = unsafe {
-            let (protection, flags) = (ProtFlags::empty(), MapFlags::PRIVATE);
+            let flags = MapFlags::PRIVATE;
             mmap(
                 std::ptr::null_mut(),
                 length,

@@ -12,7 +12,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::artifact::format::{self, ExternKind, NONE, Section, Span};
 use crate::artifact::{Artifact, ArtifactError};
 use crate::engine::Engine;
-use crate::error::{Error, Result};
+#[cfg(any(feature = "compiler", doc))]
+use crate::error::Error;
+use crate::error::Result;
 use crate::trap::{Frame, TrapKind};
 use crate::types::{
     ExternType, FuncType, GlobalType, MemoryType, Mutability, TableType, ValType, type_id,
@@ -355,8 +357,12 @@ impl Module {
                 .len()
                 >= room
         };
-        // A slot that cannot be reset is given up, and so is one too many.
-        if full() || slot.reset(self.artifact(), accessible).is_err() {
+        // A slot that cannot be reset is given up, and so is one too many, or one that nobody will
+        // want: the instance's own handle is then the last one.
+        if Arc::strong_count(&self.inner) == 1
+            || full()
+            || slot.reset(self.artifact(), accessible).is_err()
+        {
             return;
         }
         self.inner

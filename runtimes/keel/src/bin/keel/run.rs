@@ -81,7 +81,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         fuel: args.fuel,
         limits,
     };
-    match command::run(&module, wasi.build()?, allowance) {
+    match command::run_last(&module, wasi.build()?, allowance) {
         Ok(code) => Ok(ExitCode::from(code as u8)),
         Err(Error::Trap(trap)) => {
             eprintln!("keel: {trap}");
