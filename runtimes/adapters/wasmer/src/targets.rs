@@ -32,11 +32,17 @@ pub(crate) enum Code {
 }
 
 impl Configuration {
-    /// The steps that the target can do.
+    /// The steps that the target can do. Once it is loaded, code from one kind of artefact is
+    /// code from the other.
     pub(crate) fn steps(&self) -> &'static [Step] {
-        match self.code {
-            Code::AheadOfTime => &[Step::Instantiate, Step::Load, Step::Process, Step::Fresh],
-            Code::AtStart => &[Step::Compile, Step::Process, Step::Fresh],
+        match (self.code, self.artefact) {
+            (Code::AheadOfTime, Artefact::Default) => {
+                &[Step::Instantiate, Step::Load, Step::Process, Step::Fresh]
+            }
+            (Code::AheadOfTime, Artefact::Experimental) => {
+                &[Step::Load, Step::Process, Step::Fresh]
+            }
+            (Code::AtStart, _) => &[Step::Compile, Step::Process, Step::Fresh],
         }
     }
 }
@@ -47,6 +53,12 @@ pub(crate) const ALL: &[Configuration] = &[
         id: "wasmer/cranelift",
         compiler: Compiler::Cranelift,
         artefact: Artefact::Default,
+        code: Code::AheadOfTime,
+    },
+    Configuration {
+        id: "wasmer/cranelift+mapped",
+        compiler: Compiler::Cranelift,
+        artefact: Artefact::Experimental,
         code: Code::AheadOfTime,
     },
     Configuration {
@@ -85,10 +97,18 @@ pub(crate) fn ledger(configuration: &Configuration) -> BTreeMap<String, String> 
     );
     say(
         "code",
-        if ahead {
-            "ahead of time: a serialised module, read by deserialize_from_file"
-        } else {
-            "compiled from the .wasm each time, on all cores; no module cache"
+        match (configuration.code, configuration.artefact) {
+            (Code::AheadOfTime, Artefact::Default) => {
+                "ahead of time: a serialised module, read and copied by deserialize_from_file (the \
+                 default)"
+            }
+            (Code::AheadOfTime, Artefact::Experimental) => {
+                "ahead of time: an ELF file, mapped by deserialize_from_file: the crate's \
+                 experimental_artifact, which is off by default"
+            }
+            (Code::AtStart, _) => {
+                "compiled from the .wasm each time, on all cores; no module cache"
+            }
         },
     );
     say(
@@ -108,7 +128,8 @@ pub(crate) fn ledger(configuration: &Configuration) -> BTreeMap<String, String> 
          time to start; the input folder is the root of the guest's file system and \
          its `.`, preopened for reading; without one there is an empty file system in memory. \
          Unlike the other engines' it has a process table, signals and a virtual root, and imports \
-         are bound at every instantiation (inside L0, L1 and L2)",
+         are bound at every instantiation (inside L0, L1 and L2): those of preview 1 only, where \
+         the crate's own builder would bind all of WASIX",
     );
     if ahead {
         say(

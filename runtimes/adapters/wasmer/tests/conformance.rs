@@ -27,10 +27,11 @@ fn every_workload_is_verified_on_every_step_of_every_target() {
         BTreeSet::from([
             "wasmer/cranelift",
             "wasmer/cranelift+jit",
+            "wasmer/cranelift+mapped",
             "wasmer/singlepass",
             "wasmer/singlepass+jit",
         ]),
         "a target is missing: build its runner with `bench setup wasmer`"
     );
-    assert_eq!(exercised.len(), cases.len() * (4 + 3 + 4 + 3));
+    assert_eq!(exercised.len(), cases.len() * (4 + 3 + 3 + 4 + 3));
 }
