@@ -1,10 +1,35 @@
 //! keel: a WebAssembly runtime on Cranelift that starts first.
 //!
+//! An [`Engine`] holds settings, a [`Module`] code, a [`Store`] instances and the embedder's data, a
+//! [`Linker`] what imports mean; an [`Instance`] is a module that runs. [`Func`] shows a call, [`Caller`]
+//! a host function, [`wasi`] gives guests an operating system, [`command`] runs whole programs.
+//!
+//! What keel has: WebAssembly 2.0 with vectors, and the proposals of [`Language::Extended`]. What it does
+//! not have, and says so by [`Error::Unsupported`] or [`Error::Invalid`]: threads, 64-bit memories,
+//! exceptions, garbage collection, components. It runs on x86-64 Linux, with SSE 4.1 or later.
+//!
+//! # How a module starts
+//! A module is compiled to an *artefact* (`artifact`), whether it is kept in a file or not. Starting maps
+//! it: code is position-independent, tables that nobody writes are constant data beside the code, and
+//! initial memory is mapped copy-on-write. An instance takes a *slot* (`vm::slot`): one reservation with
+//! its context, memory 0 and the guard behind it. Compiled code carries the address between context and
+//! memory in a register: an access to memory needs no look-up and no bounds check, since 4 GiB and a
+//! guard are reserved and whatever is not accessible faults. A slot is reset by copying back the pages
+//! that were written, and used again.
+//!
+//! # How code stops
+//! A trap is a fault or an illegal instruction at a place that the compiler noted; the signal handler
+//! (`vm::signal`) leaves for the host at once, since compiled code holds nothing that would have to be
+//! released. A timeout or [`InterruptHandle`] signals the thread instead: code is not slowed down by
+//! being stoppable. Every function checks its stack on entry.
+//!
 //! # Layout
-//! - [`module`](crate::Module): decode, validate, describe
-//! - `compile`: WebAssembly to CLIF to machine code
-//! - `artifact`: the `.keel` file, mapped and run
-//! - `vm`: contexts, memories, tables, traps: what lies under an instance
+//! - `module`: decode, validate, describe; `module::layout`: the context's fields
+//! - `compile`: scan, translate (an operator family a file), thunks, link
+//! - `artifact`: the `.keel` file: `format` is its specification, `fingerprint` what it is bound to
+//! - `vm`: contexts, slots, memories, tables, calls, signals, timers: all that is unsafe at heart
+//! - `engine`, `store`, `linker`, `instantiate`, `instance`, `func`, `host`, `externs`, `value`: the API
+//! - `wasi`, `command`: preview 1, and programs on it; `wast`: the specification's scripts
 
 #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
 compile_error!("keel runs on x86-64 Linux only");
@@ -21,6 +46,7 @@ mod host;
 #[cfg(feature = "compiler")]
 mod inspect;
 mod instance;
+mod instantiate;
 mod linker;
 mod module;
 mod store;

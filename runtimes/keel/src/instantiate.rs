@@ -1,0 +1,273 @@
+//! Making an instance: its context, memories and tables, and what runs before it is ready.
+
+use std::ptr::NonNull;
+
+use crate::artifact::format::{self, NONE, Section, mode};
+use crate::error::{Error, Result};
+use crate::instance::{Instance, InstanceData};
+use crate::module::{Module, layout};
+use crate::store::StoreContext;
+use crate::trap::{Trap, TrapKind};
+use crate::vm::context::{Context, Definition, FunctionImport, FunctionRecord, Value};
+use crate::vm::libcalls::LIBCALLS;
+use crate::vm::memory::{MemoryObject, PAGE_BYTES, check_limit};
+use crate::vm::signal;
+use crate::vm::table::{self, TableObject};
+
+/// What an import is given.
+#[derive(Clone, Copy)]
+pub(crate) enum ImportValue {
+    Func(FunctionImport),
+    Table(NonNull<TableObject>),
+    Memory(NonNull<MemoryObject>),
+    Global(NonNull<Value>),
+}
+
+/// Makes an instance in a store, with imports that have the right types.
+///
+/// # Safety
+/// `store` is alive and in use by this thread, and so is everything that the imports point to.
+pub(crate) unsafe fn instantiate(
+    store: *mut StoreContext,
+    module: &Module,
+    imports: &[ImportValue],
+) -> Result<Instance> {
+    // Nothing of a store runs before it has an instance.
+    signal::install();
+    // SAFETY: as the caller promises; the reference is not used once code runs.
+    let owner = unsafe { &mut *store };
+    let data = create(owner, module, imports)?;
+    let data = NonNull::from(Box::leak(data));
+    // From here on the instance stays: others may have got hold of it before it fails.
+    owner.instances.push(data);
+    // SAFETY: just made; the store keeps it alive.
+    let instance = unsafe { &mut *data.as_ptr() };
+    // SAFETY: the context is this instance's, made a moment ago.
+    unsafe { instance.context.write(layout::INSTANCE, data.as_ptr()) };
+    instance.initialise()?;
+    let start = module.artifact().header().start;
+    if start != NONE {
+        // SAFETY: the start function takes and returns nothing, and the instance is complete.
+        unsafe { instance.run_start(store, start)? };
+    }
+    let store = instance.store;
+    Ok(Instance::new(store, data))
+}
+
+/// Makes an instance whose context is written, but for what constant expressions say.
+fn create(
+    store: &mut StoreContext,
+    module: &Module,
+    imports: &[ImportValue],
+) -> Result<Box<InstanceData>> {
+    let counts = module.artifact().header().counts;
+    let layout = module.layout();
+    let limits = store.limits;
+    if counts.defines_memory_0 == 1 {
+        check_limit(
+            u64::from(module.memory_type(0).minimum) * PAGE_BYTES,
+            limits.memory_bytes,
+        )?;
+    }
+    let slot = module.take_slot()?;
+    let context = slot.context();
+    let mut data = Box::new(InstanceData {
+        module: module.clone(),
+        context,
+        store: store.id,
+        memories: Vec::with_capacity((counts.imported_memories + counts.memories) as usize),
+        tables: Vec::with_capacity((counts.imported_tables + counts.tables) as usize),
+        own_memories: Vec::with_capacity(counts.memories as usize),
+        own_tables: Vec::with_capacity(counts.tables as usize),
+        slot: None,
+    });
+    // SAFETY: the slot has room for a context of this layout, which nothing else uses; all fields are
+    // written by their own types.
+    unsafe {
+        let size = layout.size() as usize;
+        context.as_ptr().sub(size).write_bytes(0, size);
+        context.write(layout::LIBCALLS, &raw const LIBCALLS);
+        context.write(layout::STORE, &raw mut *store);
+        context.write(layout::INSTANCE, &raw mut *data);
+        context.write(layout::FUEL, &raw mut store.fuel);
+        context.write(layout::STACK_LIMIT, store.stack_limit());
+        for (i, id) in module.long_types().iter().enumerate() {
+            context.write(layout.long_type(i as u32), *id);
+        }
+        write_imports(&mut data, imports);
+        write_records(module, context);
+    }
+    if counts.defines_memory_0 == 1 {
+        let definition = Definition {
+            base: context.as_ptr(),
+            length: u64::from(module.memory_type(0).minimum) * PAGE_BYTES,
+        };
+        let place = context.field::<Definition>(layout::MEMORY_0);
+        // SAFETY: a field of this context.
+        unsafe { place.write(definition) };
+        let place = NonNull::new(place).expect("a context is not at null");
+        let ty = module.memory_type(0);
+        let memory = MemoryObject::in_slot(ty, place, slot.accessible(), limits.memory_bytes);
+        data.own_memories.push(memory);
+    }
+    data.slot = Some(slot);
+    for i in data.own_memories.len() as u32..counts.memories {
+        let ty = module.memory_type(counts.imported_memories + i);
+        let place = NonNull::new(context.field(layout.memory(i)));
+        data.own_memories
+            .push(MemoryObject::new(ty, place, limits.memory_bytes)?);
+    }
+    let InstanceData {
+        memories,
+        own_memories,
+        ..
+    } = &mut *data;
+    memories.extend(own_memories.iter_mut().map(NonNull::from));
+    let tables: &[format::Table] = module.artifact().section(Section::Tables);
+    for i in 0..counts.tables {
+        let ty = module.table_type(counts.imported_tables + i);
+        if tables[(counts.imported_tables + i) as usize].is_static != 0 {
+            table::check_limit(ty.minimum, limits.table_elements)?;
+            data.tables.push(None);
+            continue;
+        }
+        let place = NonNull::new(context.field(layout.table(i)));
+        let table = TableObject::new(ty, place, limits.table_elements)?;
+        data.own_tables.push(table);
+        data.tables
+            .push(data.own_tables.last_mut().map(NonNull::from));
+    }
+    Ok(data)
+}
+
+/// Writes the imports into the context, and notes those that the runtime needs.
+///
+/// # Safety
+/// The context belongs to the instance, and the imports are alive and have the right types.
+unsafe fn write_imports(data: &mut InstanceData, imports: &[ImportValue]) {
+    let (context, layout) = (data.context, *data.module.layout());
+    let host_thunks: &[u32] = data.module.artifact().section(Section::HostThunks);
+    let (mut functions, mut globals) = (0, 0);
+    for import in imports {
+        // SAFETY: as the caller promises.
+        unsafe {
+            match *import {
+                ImportValue::Func(mut import) => {
+                    let place = layout.imported_function(functions);
+                    if import.host.is_some() {
+                        // A host function is called through the module's own thunk, which takes the
+                        // entry for its context.
+                        import.code = data.module.code(host_thunks[functions as usize]);
+                        import.context = context.field(place);
+                    }
+                    context.write(place, import);
+                    functions += 1;
+                }
+                ImportValue::Table(table) => {
+                    let place = layout.imported_table(data.tables.len() as u32);
+                    context.write(place, (*table.as_ptr()).definition);
+                    data.tables.push(Some(table));
+                }
+                ImportValue::Memory(memory) => {
+                    let place = layout.imported_memory(data.memories.len() as u32);
+                    context.write(place, (*memory.as_ptr()).base());
+                    context.write(place + 8, (*memory.as_ptr()).definition);
+                    data.memories.push(memory);
+                }
+                ImportValue::Global(global) => {
+                    context.write(layout.imported_global(globals), global);
+                    globals += 1;
+                }
+            }
+        }
+    }
+}
+
+/// Writes the records of the functions whose address can be taken.
+///
+/// # Safety
+/// The context is one of the module's.
+unsafe fn write_records(module: &Module, context: Context) {
+    let records: &[format::Record] = module.artifact().section(Section::Records);
+    for (i, record) in records.iter().enumerate() {
+        let ty = module.function_type_id(record.function);
+        let record = FunctionRecord {
+            code: module.code(record.code),
+            context,
+            ty,
+        };
+        // SAFETY: as the caller promises.
+        unsafe { context.write(module.layout().function_record(i as u32), record) };
+    }
+}
+
+impl InstanceData {
+    /// Does what constant expressions and active segments say.
+    fn initialise(&mut self) -> Result<()> {
+        let module = self.module.clone();
+        let artifact = module.artifact();
+        let counts = artifact.header().counts;
+        let globals: &[format::Global] = artifact.section(Section::Globals);
+        for i in 0..counts.globals {
+            let global = globals[(counts.imported_globals + i) as usize];
+            let value = self.evaluate(global.init);
+            // SAFETY: a field of this context.
+            unsafe {
+                self.context
+                    .write(module.layout().global(i), Value { v128: value })
+            };
+        }
+        let tables: &[format::Table] = artifact.section(Section::Tables);
+        for (i, table) in tables.iter().enumerate() {
+            if table.init.length != 0 && table.is_static == 0 {
+                let value = self.evaluate(table.init) as usize;
+                // SAFETY: the table is this instance's own, which nobody else knows yet.
+                unsafe { (*self.table(i as u32)).elements().fill(value) };
+            }
+        }
+        let elements: &[format::Element] = artifact.section(Section::Elements);
+        for (i, element) in elements.iter().enumerate() {
+            let i = i as u32;
+            if element.mode == mode::ACTIVE {
+                let to = self.evaluate(element.offset) as u32;
+                let length = element.items.length;
+                self.init_table(element.table, i, to, 0, length)
+                    .ok_or_else(|| Error::from(Trap::new(TrapKind::TableOutOfBounds)))?;
+            }
+            if element.mode != mode::PASSIVE {
+                // SAFETY: a field of this context.
+                unsafe { self.context.write(module.layout().element_segment(i), 1u32) };
+            }
+        }
+        let data: &[format::Data] = artifact.section(Section::Data);
+        for (i, segment) in data.iter().enumerate() {
+            let i = i as u32;
+            if segment.mode == mode::ACTIVE {
+                let to = u64::from(self.evaluate(segment.offset) as u32);
+                self.init_memory(segment.memory, i, to, 0, segment.bytes.length)
+                    .ok_or_else(|| Error::from(Trap::new(TrapKind::MemoryOutOfBounds)))?;
+            }
+            if segment.mode != mode::PASSIVE {
+                // SAFETY: a field of this context.
+                unsafe { self.context.write(module.layout().data_segment(i), 1u32) };
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs the start function.
+    ///
+    /// # Safety
+    /// `store` is this instance's, which is complete.
+    unsafe fn run_start(&mut self, store: *mut StoreContext, start: u32) -> Result<()> {
+        // SAFETY: a start function has a record.
+        let record = unsafe { *self.function(start).as_ptr() };
+        let entry = self
+            .module
+            .entry(record.ty)
+            .expect("there is a thunk for every record");
+        let mut value = Value::ZERO;
+        // SAFETY: as the caller promises; the function takes and returns nothing.
+        unsafe { StoreContext::call(store, entry, record.code, record.context, &mut value) }
+    }
+}
