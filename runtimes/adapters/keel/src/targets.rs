@@ -49,7 +49,8 @@ pub(crate) const ALL: &[Configuration] = &[
 pub(crate) fn ledger(configuration: &Configuration) -> BTreeMap<String, String> {
     let (code, process) = match configuration.code {
         Code::Loaded => (
-            "ahead of time: a .keel artefact, mapped",
+            "ahead of time: a .keel artefact, mapped; its description is checked at the load, its code \
+             piece by piece when it first runs",
             "keel-run, the loader: no compiler in it, statically linked with glibc, fat LTO, \
              panic=abort, stripped",
         ),

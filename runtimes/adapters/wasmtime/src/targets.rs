@@ -162,7 +162,7 @@ pub(crate) fn ledger(configuration: &Configuration) -> BTreeMap<String, String> 
         "wasi",
         "wasmtime-wasi preview 1, synchronous, blocking calls on the guest's thread as `wasmtime \
          run` has them; input folder preopened read-only; imports linked before the clock starts \
-         (InstancePre) in L0, L1 and L2"
+         (InstancePre) in L0, after it in L1 and L2"
             .to_owned(),
     );
     if configuration.setup == Setup::PoolingKeepResident {
