@@ -3,6 +3,9 @@
 use keel::wasi::abi::Rights;
 use keel::wasi::{Errno, WasiCtx, calls};
 
+/// A call that takes a directory, and a path by address and length.
+type PathCall = fn(&mut WasiCtx, &mut [u8], u32, u32, u32) -> Result<(), Errno>;
+
 /// Where results, paths, buffers and the table of buffers go.
 pub(crate) const OUT: u32 = 0;
 pub(crate) const PATH: u32 = 1024;
@@ -81,12 +84,7 @@ impl Guest {
     }
 
     /// A call that takes a directory and a path.
-    pub(crate) fn path(
-        &mut self,
-        call: fn(&mut WasiCtx, &mut [u8], u32, u32, u32) -> Result<(), Errno>,
-        dir: u32,
-        path: &str,
-    ) -> Result<(), Errno> {
+    pub(crate) fn path(&mut self, call: PathCall, dir: u32, path: &str) -> Result<(), Errno> {
         let len = self.put(PATH, path.as_bytes());
         call(&mut self.ctx, &mut self.memory, dir, PATH, len)
     }
