@@ -52,7 +52,8 @@ pub(crate) fn ledger(configuration: &Configuration) -> BTreeMap<String, String> 
             "ahead of time: a .keel artefact, mapped; its description is checked at the load, its code \
              piece by piece when it first runs",
             "keel-run, the loader: no compiler in it, statically linked with glibc, fat LTO, \
-             panic=abort, stripped",
+             panic=abort, stripped; it starts without what Rust's runtime does before main, \
+             which the other engines' runners here have, and ends without destructors",
         ),
         Code::Compiled => (
             "compiled from the .wasm each time, on all cores; no compilation cache",

@@ -126,7 +126,7 @@ impl Fingerprint {
                 return Err(ArtifactError::Mismatch {
                     what: "CPU".to_owned(),
                     found: format!("code that needs `{feature}`"),
-                    expected: "a CPU without it".to_owned(),
+                    expected: "code for this CPU, which lacks it".to_owned(),
                 });
             }
         }
