@@ -423,6 +423,7 @@ fn samples(step: Step, trial: &ProcessTrial) -> Vec<Sample> {
         boundary,
         metric,
         iteration: 0,
+        at: None,
         value: Nanoseconds::from(value).0,
     };
     if step == Step::Fresh {
@@ -484,6 +485,7 @@ fn lines(
                 boundary: sample.boundary,
                 metric: sample.metric,
                 iteration: sample.iteration,
+                at: sample.at,
                 value: sample.value,
                 unit: sample.metric.unit(),
             })

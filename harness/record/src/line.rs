@@ -30,6 +30,10 @@ pub struct SampleLine {
     pub metric: Metric,
     /// Repetition inside the trial's process, from 0.
     pub iteration: u32,
+    /// The load it was measured under, where that is part of the question: how many instances
+    /// were alive, or how many requests a second were offered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<u64>,
     /// The value, in `unit`.
     pub value: u64,
     /// The value's unit.

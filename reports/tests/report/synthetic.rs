@@ -422,6 +422,7 @@ fn samples(
                 boundary,
                 metric,
                 iteration,
+                at: None,
                 value: value.round() as u64,
                 unit: Unit::Nanoseconds,
             });

@@ -191,6 +191,10 @@ pub struct Sample {
     pub metric: Metric,
     /// Repetition inside this request, from 0.
     pub iteration: u32,
+    /// The load it was measured under, where that is part of the question: how many instances
+    /// were alive, or how many requests a second were offered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<u64>,
     /// The value.
     pub value: u64,
 }

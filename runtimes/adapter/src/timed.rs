@@ -186,6 +186,7 @@ impl<'t, E: Engine> Trial<'t, E> {
                     boundary,
                     metric,
                     iteration,
+                    at: None,
                     value: Nanoseconds::from(took).0,
                 });
             };

@@ -208,6 +208,7 @@ pub(crate) fn sample(
         boundary,
         metric: Metric::WallTime,
         iteration,
+        at: None,
         value: nanoseconds.round() as u64,
         unit: Unit::Nanoseconds,
     }

@@ -262,6 +262,7 @@ impl Session {
                     boundary,
                     metric: Metric::WallTime,
                     iteration,
+                    at: None,
                     value: Nanoseconds::from(elapsed).0,
                 });
             }
