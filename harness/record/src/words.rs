@@ -62,16 +62,19 @@ impl TargetId {
 pub enum Suite {
     /// How long until an instance runs, boundary by boundary.
     Coldstart,
+    /// How long requests take under a constant load, and how much load is carried.
+    Serve,
 }
 
 impl Suite {
     /// Every suite that `bench` can run.
-    pub const ALL: &'static [Suite] = &[Suite::Coldstart];
+    pub const ALL: &'static [Suite] = &[Suite::Coldstart, Suite::Serve];
 
     /// The suite's name as the command line spells it.
     pub fn name(self) -> &'static str {
         match self {
             Suite::Coldstart => "coldstart",
+            Suite::Serve => "serve",
         }
     }
 }
@@ -101,9 +104,24 @@ pub enum Boundary {
     L5,
     /// As L5, with the artefact or image not yet where the engine looks for it.
     L6,
+    /// A request due, by the schedule of the load, to the last byte of its response. The server
+    /// is running and keeps what answers it: a process, or an instance for each connection.
+    #[serde(rename = "request")]
+    Request,
+    /// As [`Boundary::Request`], with an instance made for this request alone.
+    #[serde(rename = "fresh-request")]
+    FreshRequest,
+    /// Nothing running, to the last byte of the first response: spawn of a server process or
+    /// create of a container, until it accepts, and one request.
+    #[serde(rename = "zero")]
+    Zero,
 }
 
 impl Boundary {
+    /// The boundaries of serving requests.
+    pub const SERVE: &'static [Boundary] =
+        &[Boundary::Request, Boundary::FreshRequest, Boundary::Zero];
+
     /// The ladder from the bottom up.
     pub const ALL: &'static [Boundary] = &[
         Boundary::L0,
@@ -115,7 +133,7 @@ impl Boundary {
         Boundary::L6,
     ];
 
-    /// `L0` to `L6`.
+    /// `L0` to `L6`, or the word for it.
     pub fn name(self) -> &'static str {
         match self {
             Boundary::L0 => "L0",
@@ -125,6 +143,9 @@ impl Boundary {
             Boundary::L4 => "L4",
             Boundary::L5 => "L5",
             Boundary::L6 => "L6",
+            Boundary::Request => "request",
+            Boundary::FreshRequest => "fresh-request",
+            Boundary::Zero => "zero",
         }
     }
 
@@ -140,6 +161,13 @@ impl Boundary {
             Boundary::L4 => "spawn of a process, or create of a container, to exit observed",
             Boundary::L5 => "as L4, with removal of the container",
             Boundary::L6 => "as L4/L5, with the artefact copied or the image loaded first",
+            Boundary::Request => {
+                "request due to last byte of its response; the process, or the connection's instance, is kept"
+            }
+            Boundary::FreshRequest => {
+                "request due to last byte of its response, an instance made for it alone"
+            }
+            Boundary::Zero => "nothing running to last byte of the first response",
         }
     }
 }
@@ -154,11 +182,11 @@ impl FromStr for Boundary {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        Boundary::ALL
-            .iter()
-            .copied()
+        [Boundary::ALL, Boundary::SERVE]
+            .concat()
+            .into_iter()
             .find(|b| b.name() == text)
-            .ok_or_else(|| format!("{text:?} is no boundary; they are L0 to L6"))
+            .ok_or_else(|| format!("{text:?} is no boundary; they are L0 to L6, request, fresh-request, zero"))
     }
 }
 
@@ -178,6 +206,13 @@ pub enum Step {
     Process,
     /// As [`Step::Process`] with the artefact copied, or the image loaded, first: L6.
     Fresh,
+    /// A server under load, rate after rate: [`Boundary::Request`].
+    Serve,
+    /// As [`Step::Serve`], with an instance made for each request: [`Boundary::FreshRequest`].
+    #[serde(rename = "serve-fresh")]
+    ServeFresh,
+    /// A server from nothing to its first response: [`Boundary::Zero`].
+    Zero,
 }
 
 impl Step {
@@ -188,7 +223,15 @@ impl Step {
         Step::Compile,
         Step::Process,
         Step::Fresh,
+        Step::Serve,
+        Step::ServeFresh,
+        Step::Zero,
     ];
+
+    /// Whether the workload is a server in it.
+    pub fn serves(self) -> bool {
+        matches!(self, Step::Serve | Step::ServeFresh | Step::Zero)
+    }
 
     /// The step's name as the protocol spells it.
     pub fn name(self) -> &'static str {
@@ -198,6 +241,9 @@ impl Step {
             Step::Compile => "compile",
             Step::Process => "process",
             Step::Fresh => "fresh",
+            Step::Serve => "serve",
+            Step::ServeFresh => "serve-fresh",
+            Step::Zero => "zero",
         }
     }
 }
@@ -220,15 +266,50 @@ pub enum Metric {
     CpuTime,
     /// L0 only: the whole cycle, instance requested, `_start` run to its end, instance gone or reset.
     CycleTime,
+    /// Median latency of the requests offered at one rate.
+    P50,
+    /// 90th percentile of their latency.
+    P90,
+    /// 99th percentile of their latency.
+    P99,
+    /// 99.9th percentile of their latency.
+    #[serde(rename = "p99.9")]
+    P999,
+    /// 99.99th percentile of their latency.
+    #[serde(rename = "p99.99")]
+    P9999,
+    /// Requests answered, and answered right, a second.
+    AchievedRate,
+    /// Requests that were answered wrong, or whose connection failed.
+    Errors,
+    /// Requests that were not answered in time.
+    Timeouts,
 }
 
 impl Metric {
+    /// The percentiles of latency, each with its quantile, from 0 to 1.
+    pub const PERCENTILES: &'static [(Metric, f64)] = &[
+        (Metric::P50, 0.5),
+        (Metric::P90, 0.9),
+        (Metric::P99, 0.99),
+        (Metric::P999, 0.999),
+        (Metric::P9999, 0.9999),
+    ];
+
     /// The metric's name as rows and samples spell it.
     pub fn name(self) -> &'static str {
         match self {
             Metric::WallTime => "wall_time",
             Metric::CpuTime => "cpu_time",
             Metric::CycleTime => "cycle_time",
+            Metric::P50 => "p50",
+            Metric::P90 => "p90",
+            Metric::P99 => "p99",
+            Metric::P999 => "p99.9",
+            Metric::P9999 => "p99.99",
+            Metric::AchievedRate => "achieved_rate",
+            Metric::Errors => "errors",
+            Metric::Timeouts => "timeouts",
         }
     }
 
@@ -236,6 +317,11 @@ impl Metric {
     pub fn unit(self) -> Unit {
         match self {
             Metric::WallTime | Metric::CpuTime | Metric::CycleTime => Unit::Nanoseconds,
+            Metric::P50 | Metric::P90 | Metric::P99 | Metric::P999 | Metric::P9999 => {
+                Unit::Nanoseconds
+            }
+            Metric::AchievedRate => Unit::PerSecond,
+            Metric::Errors | Metric::Timeouts => Unit::Count,
         }
     }
 }
@@ -254,12 +340,20 @@ pub enum Unit {
     /// Nanoseconds.
     #[serde(rename = "ns")]
     Nanoseconds,
+    /// Events a second.
+    #[serde(rename = "1/s")]
+    PerSecond,
+    /// A number of things.
+    #[serde(rename = "count")]
+    Count,
 }
 
 impl fmt::Display for Unit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Unit::Nanoseconds => f.pad("ns"),
+            Unit::PerSecond => f.pad("1/s"),
+            Unit::Count => f.pad("count"),
         }
     }
 }

@@ -102,6 +102,7 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
         artefacts: Vec::new(),
         plan: plan(&cells, seed),
         left_out: gathered.left_out.clone(),
+        load: amount.load(),
     };
     let writer = RunWriter::create(&directory, &record)?;
     if args.out.is_none() {
@@ -142,6 +143,12 @@ pub(super) fn carry_out(
     attempt: impl Fn(u32) -> Option<u32>,
 ) -> anyhow::Result<Exit> {
     let directory = writer.directory().to_owned();
+    session.load.clone_from(&record.load);
+    session.kinds = record
+        .targets
+        .iter()
+        .map(|target| (target.target.clone(), target.kind))
+        .collect();
     let trials: Vec<TrialPlan> = record
         .plan
         .iter()
@@ -255,6 +262,7 @@ fn cells(
             for &step in steps
                 .iter()
                 .filter(|step| chosen.target.steps.contains(step))
+                .filter(|step| !step.serves() || !ready.exchanges.is_empty())
             {
                 cells.push(Cell {
                     target: chosen.target.id.clone(),

@@ -99,6 +99,7 @@ fn judge(
         if let Err(message) = verdict {
             return Ok(Yield {
                 samples,
+                histograms: Vec::new(),
                 outcome: Outcome::WrongOutput {
                     message: format!(
                         "in {} of {}: {message}",
@@ -114,6 +115,7 @@ fn judge(
     }
     Ok(Yield {
         samples,
+        histograms: Vec::new(),
         outcome: Outcome::Ok,
     })
 }
@@ -128,6 +130,7 @@ fn belongs(step: Step, sample: &Sample) -> bool {
             matches!(sample.boundary, Boundary::L3 | Boundary::L4 | Boundary::L5)
         }
         Step::Fresh => sample.boundary == Boundary::L6,
+        Step::Serve | Step::ServeFresh | Step::Zero => false,
     }
 }
 

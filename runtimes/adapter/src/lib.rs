@@ -10,6 +10,7 @@
 //!
 //! - [`protocol`]: every message, both ways
 //! - [`serve`](mod@serve): stdin to [`Adapter`] to stdout, whatever the engine does in between
+//! - [`http`]: the HTTP front of an in-process engine, with feature `http`
 //! - [`timed`]: the steps of an in-process engine, with the one set of clocks
 //! - [`guest`]: what a guest is given and what it leaves
 //! - [`native`]: the native binary of a workload, there and static
@@ -21,6 +22,8 @@ pub mod artefact;
 pub mod conformance;
 mod error;
 pub mod guest;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod native;
 pub mod protocol;
 pub mod schema;
@@ -29,7 +32,7 @@ pub mod timed;
 
 pub use error::Error;
 pub use plimsoll_record as record;
-pub use serve::Adapter;
+pub use serve::{Adapter, Served};
 
 /// The `main` of an adapter: serves `bench` with the adapter that the expression makes.
 ///
@@ -50,6 +53,15 @@ macro_rules! adapter_main {
     ($adapter:expr) => {
         fn main() -> ::std::process::ExitCode {
             $crate::serve::main(|| $adapter)
+        }
+    };
+    // The second is a function from an `http::Asked` to the engine that serves it.
+    ($adapter:expr, http: $engine:expr) => {
+        fn main() -> ::std::process::ExitCode {
+            match $crate::http::Asked::of_this_process() {
+                Some(asked) => $crate::http::main(asked, $engine),
+                None => $crate::serve::main(|| $adapter),
+            }
         }
     };
 }

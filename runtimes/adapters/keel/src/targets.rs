@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use plimsoll_adapter::http::LEDGER as HTTP_LEDGER;
 use plimsoll_adapter::record::Step;
 
 /// One configuration: one target.
@@ -35,12 +36,20 @@ impl Configuration {
 pub(crate) const ALL: &[Configuration] = &[
     Configuration {
         id: "keel",
-        steps: &[Step::Instantiate, Step::Load, Step::Process, Step::Fresh],
+        steps: &[
+            Step::Instantiate,
+            Step::Load,
+            Step::Process,
+            Step::Fresh,
+            Step::Serve,
+            Step::ServeFresh,
+            Step::Zero,
+        ],
         code: Code::Loaded,
     },
     Configuration {
         id: "keel+jit",
-        steps: &[Step::Compile, Step::Process, Step::Fresh],
+        steps: &[Step::Compile, Step::Process, Step::Fresh, Step::Zero],
         code: Code::Compiled,
     },
 ];
@@ -86,6 +95,7 @@ pub(crate) fn ledger(configuration: &Configuration) -> BTreeMap<String, String> 
             "collected in memory in L0 to L2; inherited in the process",
         ),
         ("process", process),
+        ("http", HTTP_LEDGER),
     ]
     .into_iter()
     .map(|(name, text)| (name.to_owned(), text.to_owned()))
