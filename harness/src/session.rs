@@ -356,7 +356,14 @@ impl<'a> Session<'a> {
                 _ => Instances::Kept,
             },
         };
+        let container = self.kinds.get(&trial.target) == Some(&TargetKind::Container);
+        let prepare = container.then(|| Prepare {
+            target: serve.target.clone(),
+            workload: serve.workload.clone(),
+            scratch: serve.scratch.clone(),
+        });
         serving::run(&ServingTrial {
+            prepare: prepare.as_ref(),
             adapter: &row.executable(self.checkout),
             directory: &self.checkout.root,
             serve: &serve,

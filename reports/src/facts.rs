@@ -231,5 +231,6 @@ fn key_of(row: &Row) -> SeriesKey {
         target: row.target.clone(),
         boundary: row.boundary,
         metric: row.metric,
+        at: row.at,
     }
 }

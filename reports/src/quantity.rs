@@ -2,6 +2,7 @@
 //! space between them so that no table or phone tears them apart.
 
 use plimsoll_analysis::statistics::Interval;
+use plimsoll_record::Unit;
 
 const NO_BREAK: char = '\u{a0}';
 
@@ -17,10 +18,23 @@ pub fn duration(nanoseconds: f64) -> String {
     format!("{}{NO_BREAK}{unit}", significant(value))
 }
 
-/// An interval of durations in nanoseconds, `19.8 to 20.6 µs`; the unit is said once where both
-/// ends share it.
-pub fn duration_interval(interval: Interval) -> String {
-    let (low, high) = (duration(interval.low), duration(interval.high));
+/// An interval of durations in nanoseconds, as [`interval`].
+pub fn duration_interval(ends: Interval) -> String {
+    interval(ends, Unit::Nanoseconds)
+}
+
+/// A value of a row in its unit: as [`duration`], a rate as `4,000/s`, or a bare number.
+pub fn value(value: f64, unit: Unit) -> String {
+    match unit {
+        Unit::Nanoseconds => duration(value),
+        Unit::PerSecond => format!("{}/s", significant(value)),
+        Unit::Count => significant(value),
+    }
+}
+
+/// An interval of such values, `19.8 to 20.6 µs`; the unit is said once where both ends share it.
+pub fn interval(interval: Interval, unit: Unit) -> String {
+    let (low, high) = (value(interval.low, unit), value(interval.high, unit));
     match (low.split_once(NO_BREAK), high.split_once(NO_BREAK)) {
         (Some((value, unit)), Some((_, other))) if unit == other => format!("{value} to {high}"),
         _ => format!("{low} to {high}"),

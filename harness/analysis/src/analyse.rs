@@ -33,6 +33,7 @@ fn row(run: &Run, series: &Series) -> Row {
         target: key.target.clone(),
         boundary: key.boundary,
         metric: key.metric,
+        at: key.at,
         unit: key.metric.unit(),
         median: None,
         ci95: None,

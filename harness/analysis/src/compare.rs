@@ -1,6 +1,6 @@
 //! Two runs in, one verdict a row out.
 
-use plimsoll_record::{Recorded, Suite, Unit};
+use plimsoll_record::{Boundary, Metric, Recorded, Suite, Unit};
 use serde::{Deserialize, Serialize};
 
 use crate::noise::{Noise, Side, noise_between};
@@ -100,6 +100,17 @@ impl Verdict {
     }
 }
 
+impl Verdict {
+    /// The verdict on what is better the more there is of it.
+    fn turned(self) -> Self {
+        match self {
+            Verdict::Faster => Verdict::Slower,
+            Verdict::Slower => Verdict::Faster,
+            Verdict::NoDifferenceShown => self,
+        }
+    }
+}
+
 /// A row that only one of two runs measured.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnmatchedRow {
@@ -155,6 +166,10 @@ pub fn compare(base: &Recorded, candidate: &Recorded) -> Comparison {
         .zip(tests.iter().zip(&floors).zip(adjusted))
         .filter_map(|((b, c), ((test, &floor), p_adjusted))| {
             let (low, high) = (b.median()?, c.median()?);
+            // What is nothing, or less by chance, has no ratio to anything.
+            if low <= 0.0 || high <= 0.0 {
+                return None;
+            }
             let ratio = high / low;
             let mut rng = generator(seed, &c.key.name());
             let ci95 = ratio_interval(&c.trial_medians(), &b.trial_medians(), &mut rng).map(|ci| {
@@ -174,7 +189,11 @@ pub fn compare(base: &Recorded, candidate: &Recorded) -> Comparison {
                 p_adjusted,
                 minimum_detectable: test
                     .map(|t| t.minimum_detectable(floor, LEVEL / made as f64).exp_m1()),
-                verdict: verdict(ci95, p_adjusted),
+                verdict: match c.key.metric.unit() {
+                    // More of it is better.
+                    Unit::PerSecond => verdict(ci95, p_adjusted).turned(),
+                    _ => verdict(ci95, p_adjusted),
+                },
             })
         })
         .collect();
@@ -208,7 +227,20 @@ pub fn compare(base: &Recorded, candidate: &Recorded) -> Comparison {
 fn measured(recorded: &Recorded) -> Vec<Series> {
     let mut all = series(recorded);
     all.retain(|series| series.tally.ok > 0);
+    all.retain(|series| is_compared(&series.key));
     all
+}
+
+/// Of requests under load two percentiles and the most that was carried: each row more makes every
+/// other harder to tell apart.
+fn is_compared(key: &SeriesKey) -> bool {
+    match (key.boundary, key.metric, key.at) {
+        (Boundary::Request | Boundary::FreshRequest, Metric::P50 | Metric::P99, _) => true,
+        (Boundary::Request | Boundary::FreshRequest, metric, at) => {
+            metric == Metric::AchievedRate && at.is_none()
+        }
+        _ => true,
+    }
 }
 
 fn adjust(tests: &[Option<Shift>], floors: &[f64]) -> Vec<Option<f64>> {

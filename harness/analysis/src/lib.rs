@@ -4,6 +4,7 @@
 //!
 //! - [`series`]: a run's samples, sorted by what they measure, trial by trial
 //! - [`statistics`]: medians, intervals, tests: everything that knows about chance
+//! - [`load`]: latencies under load: histograms read back, percentiles, the rate that was carried
 //! - [`rows`]: the rows of `plimsoll.report/1`
 //! - [`analyse()`]: a run in, its rows out
 //! - [`reference`]: how many times as long one series takes as another of the same run
@@ -12,6 +13,7 @@
 
 mod analyse;
 mod compare;
+pub mod load;
 pub mod noise;
 pub mod reference;
 pub mod rows;

@@ -1,5 +1,5 @@
-//! A run's samples, sorted by what they measure: one [`Series`] per workload, target, boundary
-//! and metric, trial by trial, with a count of the trials that gave nothing and why.
+//! A run's samples, sorted by what they measure: one [`Series`] per workload, target, boundary,
+//! metric and load, trial by trial, with a count of the trials that gave nothing and why.
 
 use std::collections::BTreeMap;
 
@@ -8,6 +8,7 @@ use plimsoll_record::run::{TargetKind, TrialPlan};
 use plimsoll_record::{Boundary, Metric, Outcome, Recorded, Step, TargetId, WorkloadId};
 use serde::{Deserialize, Serialize};
 
+use crate::load::{self, Derived};
 use crate::statistics::Sorted;
 
 /// What a series is of.
@@ -21,15 +22,27 @@ pub struct SeriesKey {
     pub boundary: Boundary,
     /// What was measured there.
     pub metric: Metric,
+    /// The load it was measured under, where that is part of the question.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<u64>,
 }
 
 impl SeriesKey {
+    /// Where, what, and under which load.
+    fn place(&self) -> (Boundary, Metric, Option<u64>) {
+        (self.boundary, self.metric, self.at)
+    }
+
     /// The key as one word, the same in every run.
     pub fn name(&self) -> String {
-        format!(
+        let name = format!(
             "{} {} {} {}",
             self.workload, self.target, self.boundary, self.metric
-        )
+        );
+        match self.at {
+            Some(at) => format!("{name} at {at}"),
+            None => name,
+        }
     }
 }
 
@@ -124,14 +137,20 @@ pub fn series(recorded: &Recorded) -> Vec<Series> {
             .or_default()
             .push(plan);
     }
+    let derived: BTreeMap<u32, Vec<Derived>> = recorded
+        .trials
+        .iter()
+        .map(|(index, trial)| (*index, load::derived(trial)))
+        .collect();
     let mut found: BTreeMap<SeriesKey, Series> = BTreeMap::new();
     for ((target, workload, step), plans) in groups {
-        for (boundary, metric) in measured(recorded, target, step, &plans) {
+        for (boundary, metric, at) in measured(recorded, &derived, target, step, &plans) {
             let key = SeriesKey {
                 workload: workload.clone(),
                 target: target.clone(),
                 boundary,
                 metric,
+                at,
             };
             let series = found.entry(key.clone()).or_insert_with(|| Series {
                 key,
@@ -139,7 +158,8 @@ pub fn series(recorded: &Recorded) -> Vec<Series> {
                 tally: Tally::default(),
             });
             for plan in &plans {
-                series.take(plan, recorded.trials.get(&plan.index));
+                let more = derived.get(&plan.index).map_or(&[][..], Vec::as_slice);
+                series.take(plan, recorded.trials.get(&plan.index), more);
             }
         }
     }
@@ -157,14 +177,14 @@ pub fn series(recorded: &Recorded) -> Vec<Series> {
         (
             (workload_at(&key.workload), key.workload.clone()),
             (target_at(&key.target), key.target.clone()),
-            (key.boundary, key.metric),
+            (key.boundary, key.metric, key.at),
         )
     });
     all
 }
 
 impl Series {
-    fn take(&mut self, plan: &TrialPlan, trial: Option<&Trial>) {
+    fn take(&mut self, plan: &TrialPlan, trial: Option<&Trial>, derived: &[Derived]) {
         let tally = &mut self.tally;
         tally.planned += 1;
         let Some(trial) = trial else {
@@ -176,8 +196,9 @@ impl Series {
                 let values: Vec<f64> = trial
                     .samples
                     .iter()
-                    .filter(|s| s.boundary == self.key.boundary && s.metric == self.key.metric)
+                    .filter(|s| (s.boundary, s.metric, s.at) == self.key.place())
                     .map(|s| s.value as f64)
+                    .chain(derived.iter().filter(|d| d.place == self.key.place()).map(|d| d.value))
                     .collect();
                 let first = values.first().copied();
                 // A verified trial that has no sample here was not asked this: not every step
@@ -198,32 +219,42 @@ impl Series {
     }
 }
 
-/// The boundaries and metrics that a step gave; where no trial was verified, those that it was
+/// The boundaries, metrics and loads that a step gave; where no trial was verified, those that it was
 /// to give.
 fn measured(
     recorded: &Recorded,
+    derived: &BTreeMap<u32, Vec<Derived>>,
     target: &TargetId,
     step: Step,
     plans: &[&TrialPlan],
-) -> Vec<(Boundary, Metric)> {
-    let mut seen: Vec<(Boundary, Metric)> = plans
+) -> Vec<(Boundary, Metric, Option<u64>)> {
+    let mut seen: Vec<(Boundary, Metric, Option<u64>)> = plans
         .iter()
-        .filter_map(|plan| recorded.trials.get(&plan.index))
-        .filter(|trial| matches!(trial.outcome.outcome, Outcome::Ok))
-        .flat_map(|trial| trial.samples.iter().map(|s| (s.boundary, s.metric)))
+        .filter_map(|plan| Some((plan.index, recorded.trials.get(&plan.index)?)))
+        .filter(|(_, trial)| matches!(trial.outcome.outcome, Outcome::Ok))
+        .flat_map(|(index, trial)| {
+            let derived = derived.get(&index).into_iter().flatten().map(|d| d.place);
+            let samples = trial.samples.iter().map(|s| (s.boundary, s.metric, s.at));
+            samples.chain(derived)
+        })
         .collect();
     if seen.is_empty() {
         let mut targets = recorded.run.targets.iter();
         let kind = targets.find(|t| t.target == *target).map(|t| t.kind);
-        seen.extend(boundaries(step, kind).map(|boundary| (boundary, Metric::WallTime)));
+        seen.extend(due(step, kind).map(|(boundary, metric)| (boundary, metric, None)));
     }
     seen.sort_unstable();
     seen.dedup();
     seen
 }
 
-/// The boundaries that a step is to give, as the words of [`Step`] say.
-fn boundaries(step: Step, kind: Option<TargetKind>) -> impl Iterator<Item = Boundary> {
+/// The boundaries that a step is to give, as the words of [`Step`] say, and the metric that tells
+/// of it first.
+fn due(step: Step, kind: Option<TargetKind>) -> impl Iterator<Item = (Boundary, Metric)> {
+    let metric = match step {
+        Step::Serve | Step::ServeFresh => Metric::AchievedRate,
+        _ => Metric::WallTime,
+    };
     let list: &[Boundary] = match (step, kind) {
         (Step::Instantiate, _) => &[Boundary::L0],
         (Step::Load, _) => &[Boundary::L1],
@@ -231,6 +262,9 @@ fn boundaries(step: Step, kind: Option<TargetKind>) -> impl Iterator<Item = Boun
         (Step::Process, Some(TargetKind::Container)) => &[Boundary::L3, Boundary::L4, Boundary::L5],
         (Step::Process, _) => &[Boundary::L3, Boundary::L4],
         (Step::Fresh, _) => &[Boundary::L6],
+        (Step::Serve, _) => &[Boundary::Request],
+        (Step::ServeFresh, _) => &[Boundary::FreshRequest],
+        (Step::Zero, _) => &[Boundary::Zero],
     };
-    list.iter().copied()
+    list.iter().map(move |&boundary| (boundary, metric))
 }

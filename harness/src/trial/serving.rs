@@ -8,7 +8,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use plimsoll_adapter::protocol::{Reply, Request, Sample, Serve};
+use plimsoll_adapter::protocol::{Prepare, Reply, Request, Sample, Serve};
 use plimsoll_record::run::Load;
 use plimsoll_record::{Boundary, Clock, FailureKind, Metric, Nanoseconds, Outcome, Step};
 
@@ -26,6 +26,9 @@ pub struct ServingTrial<'a> {
     pub adapter: &'a Path,
     /// The directory it is started in.
     pub directory: &'a Path,
+    /// What is asked of it, untimed, before: an image lives no longer than the adapter that made
+    /// it.
+    pub prepare: Option<&'a Prepare>,
     /// What is asked of it.
     pub serve: &'a Serve,
     /// The step.
@@ -127,6 +130,13 @@ fn begin(trial: &ServingTrial<'_>) -> Result<(Serving, Instant), NotServing> {
 
 fn ask(adapter: &mut AdapterChild, trial: &ServingTrial<'_>) -> Result<(Reply, Instant), Fault> {
     adapter.hello(trial.deadline)?;
+    if let Some(prepare) = trial.prepare {
+        let request = Request::Prepare(prepare.clone());
+        let reply = adapter.ask(&request, "prepare", trial.deadline)?.reply()?;
+        if !matches!(reply, Reply::Prepared(_)) {
+            return Ok((reply, Instant::now()));
+        }
+    }
     let request = Request::Serve(trial.serve.clone());
     let begun = Instant::now();
     let reply = adapter.ask(&request, "serve", trial.deadline)?.reply()?;
@@ -231,6 +241,7 @@ fn once(address: SocketAddr, exchange: &Exchange, limit: Duration) -> std::io::R
 
 /// The sweep over all rates.
 fn load(trial: &ServingTrial<'_>, serving: &mut Serving) -> Result<Yield, Fault> {
+    let address = serving.address();
     let server = match serving {
         Serving::Process(server) => {
             server.drain();
@@ -242,7 +253,7 @@ fn load(trial: &ServingTrial<'_>, serving: &mut Serving) -> Result<Yield, Fault>
         interrupt: Some(trial.interrupt.as_fd()),
         server,
     };
-    let swept = sweep::sweep(trial.load, serving.address(), trial.exchanges, watch);
+    let swept = sweep::sweep(trial.load, address, trial.exchanges, watch);
     let measured = match swept {
         Ok(measured) => measured,
         Err(error) => {

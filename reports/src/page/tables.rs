@@ -112,6 +112,7 @@ fn metric(metric: Metric) -> &'static str {
         Metric::WallTime => "wall",
         Metric::CpuTime => "CPU",
         Metric::CycleTime => "cycle",
+        other => other.name(),
     }
 }
 
@@ -149,7 +150,7 @@ fn rows(facts: &Facts<'_>, workload: &WorkloadRecord, place: &Place) -> Markup {
                         tr {
                             th scope="row" { (row.target) }
                             td { (row.boundary) }
-                            td { (metric(row.metric)) }
+                            td { (metric(row.metric)) @if let Some(at) = row.at { " at " (quantity::grouped(at)) "/s" } }
                             td.n {
                                 @match time(row.median) {
                                     Some(median) => {
