@@ -18,8 +18,8 @@ fn main() -> anyhow::Result<()> {
     };
     let exchanges = [Exchange {
         request: b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec(),
-        response:
-            b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 2\r\n\r\nok".to_vec(),
+        response: b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 2\r\n\r\nok"
+            .to_vec(),
     }];
     let offer = Offer {
         address: address.parse().context("ADDRESS")?,

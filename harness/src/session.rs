@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use plimsoll_adapter::protocol::{Instances, Launch, Measure, Prepare, Sample, Serve};
 use plimsoll_record::run::{ArtefactRecord, Load, TargetKind, TrialPlan};
 use plimsoll_record::{
-    Boundary, FailureKind, HistogramLine, Line, Metric, Nanoseconds, Outcome, OutcomeLine, RunWriter, SampleLine,
-    Step, TargetId, WorkloadId, WriteError,
+    Boundary, FailureKind, HistogramLine, Line, Metric, Nanoseconds, Outcome, OutcomeLine,
+    RunWriter, SampleLine, Step, TargetId, WorkloadId, WriteError,
 };
 use thiserror::Error;
 
@@ -21,8 +21,8 @@ use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::table::{AdapterRow, Table};
 use crate::trial::process::{self, Copy, Ended, ProcessTrial};
-use crate::trial::spawn::Exited;
 use crate::trial::serving::{self, ServingTrial};
+use crate::trial::spawn::Exited;
 use crate::trial::{Yield, conversation, verify};
 use crate::workloads::Ready;
 

@@ -6,18 +6,20 @@
 //! - [`ladders`]: the cold-start ladder of every workload
 //! - [`tables`]: every number with its interval
 //! - [`spread`]: boxes, dots and cumulative shares
+//! - [`load`]: servers under load
 //! - [`ledger`]: what was not measured, the machine, every target's configuration, the workloads
 //! - [`reading`]: the boundaries, the method, who made this
 
 mod ladders;
 mod ledger;
+mod load;
 mod reading;
 mod spread;
 mod summary;
 mod tables;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-use plimsoll_record::Recorded;
+use plimsoll_record::{Recorded, Suite};
 
 use crate::facts::Facts;
 
@@ -98,19 +100,26 @@ struct Section {
 }
 
 fn run(facts: &Facts<'_>, place: &Place) -> Markup {
-    let sections: Vec<Section> = [
-        ladders::section(facts, place),
-        tables::section(facts, place),
-        spread::section(facts, place),
+    let figures = match facts.recorded.run.suite {
+        Suite::Coldstart => [
+            ladders::section(facts, place),
+            tables::section(facts, place),
+            spread::section(facts, place),
+        ],
+        Suite::Serve => [
+            load::by_rate(facts, place),
+            load::by_percentile(facts, place),
+            load::numbers(facts, place),
+        ],
+    };
+    let about = [
         ledger::not_measured(facts),
         ledger::machine(facts),
         ledger::fairness(facts),
         ledger::workloads(facts),
         ledger::again(facts),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
+    ];
+    let sections: Vec<Section> = figures.into_iter().chain(about).flatten().collect();
     html! {
         article aria-labelledby=(place.id("title")) {
             (summary::summary(facts, place))

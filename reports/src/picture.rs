@@ -10,10 +10,12 @@
 //! - [`ladder`]: one workload's boundaries on one time axis, a line a target
 //! - [`distribution`]: boxes and dots, a line a target
 //! - [`ecdf`]: cumulative shares, a curve a target
+//! - [`load`]: latency over rate or percentile, a curve a target and way of serving
 
 pub(crate) mod canvas;
 pub(crate) mod distribution;
 pub(crate) mod ecdf;
 pub(crate) mod ladder;
+pub(crate) mod load;
 pub(crate) mod mark;
 pub(crate) mod scale;

@@ -198,7 +198,12 @@ impl Series {
                     .iter()
                     .filter(|s| (s.boundary, s.metric, s.at) == self.key.place())
                     .map(|s| s.value as f64)
-                    .chain(derived.iter().filter(|d| d.place == self.key.place()).map(|d| d.value))
+                    .chain(
+                        derived
+                            .iter()
+                            .filter(|d| d.place == self.key.place())
+                            .map(|d| d.value),
+                    )
                     .collect();
                 let first = values.first().copied();
                 // A verified trial that has no sample here was not asked this: not every step

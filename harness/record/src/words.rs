@@ -186,7 +186,9 @@ impl FromStr for Boundary {
             .concat()
             .into_iter()
             .find(|b| b.name() == text)
-            .ok_or_else(|| format!("{text:?} is no boundary; they are L0 to L6, request, fresh-request, zero"))
+            .ok_or_else(|| {
+                format!("{text:?} is no boundary; they are L0 to L6, request, fresh-request, zero")
+            })
     }
 }
 

@@ -190,12 +190,7 @@ impl<'a> Generator<'a> {
     }
 
     /// Sleeps until a response comes, a request is due that can be sent, or it is time to look.
-    fn wait(
-        &self,
-        events: &mut Vec<epoll::Event>,
-        now: Instant,
-        look: Instant,
-    ) -> io::Result<()> {
+    fn wait(&self, events: &mut Vec<epoll::Event>, now: Instant, look: Instant) -> io::Result<()> {
         let mut until = look;
         if self.next < self.total && !self.idle.is_empty() {
             until = until.min(self.due(self.next));
@@ -240,8 +235,7 @@ impl<'a> Generator<'a> {
             let data = EventData::new_u64(index as u64);
             if progress != Progress::Blocked {
                 // It was there a moment ago.
-                let _ =
-                    epoll::modify(&self.epoll, connection.descriptor(), data, EventFlags::IN);
+                let _ = epoll::modify(&self.epoll, connection.descriptor(), data, EventFlags::IN);
             }
             self.after(index, progress);
         }
@@ -264,7 +258,8 @@ impl<'a> Generator<'a> {
                 let now = Instant::now();
                 if let Some(request) = self.connections[index].under_way.take() {
                     self.measured.answered += 1;
-                    self.measured.record(now - request.due, Some(now - request.sent));
+                    self.measured
+                        .record(now - request.due, Some(now - request.sent));
                     self.done += 1;
                     self.last = now;
                     self.failures = 0;

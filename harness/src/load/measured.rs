@@ -112,9 +112,9 @@ pub fn encoded(histogram: &Histogram<u64>) -> Result<String, V2SerializeError> {
     let mut bytes = Vec::new();
     match V2DeflateSerializer::new().serialize(histogram, &mut bytes) {
         Ok(_) => Ok(STANDARD.encode(bytes)),
-        Err(hdrhistogram::serialization::V2DeflateSerializeError::InternalSerializationError(error)) => {
-            Err(error)
-        }
+        Err(hdrhistogram::serialization::V2DeflateSerializeError::InternalSerializationError(
+            error,
+        )) => Err(error),
         Err(error) => unreachable!("deflating into memory: {error}"),
     }
 }

@@ -28,7 +28,10 @@ pub fn tables(recorded: &Recorded, report: &Report) -> String {
         }
         let heading = styled(BOLD, id.as_str());
         let _ = writeln!(text, "\n{heading}: {}", workload.title);
-        for (metric, what) in [(Metric::P50, "median latency"), (Metric::P99, "p99 latency")] {
+        for (metric, what) in [
+            (Metric::P50, "median latency"),
+            (Metric::P99, "p99 latency"),
+        ] {
             table(&mut text, recorded, report, id, (metric, what));
         }
     }
@@ -55,7 +58,13 @@ fn table(
     workload: &WorkloadId,
     (metric, what): (Metric, &str),
 ) {
-    let rates = shown(recorded.run.load.as_ref().map_or(&[][..], |load| &load.rates));
+    let rates = shown(
+        recorded
+            .run
+            .load
+            .as_ref()
+            .map_or(&[][..], |load| &load.rates),
+    );
     let _ = write!(text, "\n{:NAME$}", format!("{what} at"));
     for rate in &rates {
         let _ = write!(text, "{:>COLUMN$}", format!("{}/s", compact(*rate)));

@@ -157,7 +157,11 @@ impl Server {
                     if one.revents == 0 {
                         continue;
                     }
-                    let from = if at == 0 { &process.stdout } else { &process.stderr };
+                    let from = if at == 0 {
+                        &process.stdout
+                    } else {
+                        &process.stderr
+                    };
                     match read_once(from, &mut chunk) {
                         Ok(read) if read > 0 && at == 1 => keep(&stderr, &chunk[..read]),
                         Ok(read) if read > 0 => {}

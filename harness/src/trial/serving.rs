@@ -110,9 +110,7 @@ fn begin(trial: &ServingTrial<'_>) -> Result<(Serving, Instant), NotServing> {
             });
             started.map_err(not_started)
         }
-        Reply::Unsupported { reason } => {
-            Err(NotServing::Outcome(Outcome::Unsupported { reason }))
-        }
+        Reply::Unsupported { reason } => Err(NotServing::Outcome(Outcome::Unsupported { reason })),
         Reply::Failed {
             message,
             out_of_memory,
@@ -259,7 +257,10 @@ fn load(trial: &ServingTrial<'_>, serving: &mut Serving) -> Result<Yield, Fault>
         Err(error) => {
             return Ok(Yield::nothing(Outcome::Failed {
                 kind: FailureKind::Crashed,
-                message: format!("connecting to the server: {error}{}", serving.how_it_ended()),
+                message: format!(
+                    "connecting to the server: {error}{}",
+                    serving.how_it_ended()
+                ),
                 stderr: serving.stderr(),
             }));
         }

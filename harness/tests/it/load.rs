@@ -73,9 +73,17 @@ fn a_stall_of_a_second_shows_in_the_latency_of_every_request_that_was_due_in_it(
         drop(stalled);
         Some(RESPONSE.to_vec())
     });
-    let measured = offered(address, rate, Duration::from_secs(3), Duration::from_secs(30));
+    let measured = offered(
+        address,
+        rate,
+        Duration::from_secs(3),
+        Duration::from_secs(30),
+    );
     assert_eq!(measured.ended, Ended::Complete);
-    assert_eq!((measured.answered, measured.errors, measured.timeouts), (600, 0, 0));
+    assert_eq!(
+        (measured.answered, measured.errors, measured.timeouts),
+        (600, 0, 0)
+    );
     // A third of all requests were due in the stall; of those, four fifths in its first 800 ms.
     let late = slower_than(&measured.latency, Duration::from_millis(200));
     assert!(late >= 100, "{late} of 600 requests were late");
@@ -83,7 +91,10 @@ fn a_stall_of_a_second_shows_in_the_latency_of_every_request_that_was_due_in_it(
     assert!(p99 >= 800_000_000, "p99 is {p99} ns");
     // A client that waits sees a stalled request on each of its connections, and no more.
     let seen = slower_than(&measured.service, Duration::from_millis(200));
-    assert!(seen >= 1 && seen * 4 <= late, "{seen} of {late} without the schedule");
+    assert!(
+        seen >= 1 && seen * 4 <= late,
+        "{seen} of {late} without the schedule"
+    );
 }
 
 #[test]
@@ -99,7 +110,10 @@ fn a_request_that_is_never_answered_is_given_up_and_counts_with_its_wait() {
     let measured = offered(address, 400, Duration::from_millis(500), timeout);
     assert!(measured.timeouts >= 3, "{} timeouts", measured.timeouts);
     assert_eq!(measured.answered + measured.timeouts + measured.errors, 200);
-    assert_eq!(measured.latency.len(), measured.answered + measured.timeouts);
+    assert_eq!(
+        measured.latency.len(),
+        measured.answered + measured.timeouts
+    );
     assert!(slower_than(&measured.latency, timeout) >= measured.timeouts);
     assert!(!measured.is_carried());
 }
@@ -107,7 +121,12 @@ fn a_request_that_is_never_answered_is_given_up_and_counts_with_its_wait() {
 #[test]
 fn a_server_that_goes_is_noticed_and_what_was_answered_before_is_kept() {
     let address = server(|number| (number < 100).then(|| RESPONSE.to_vec()));
-    let measured = offered(address, 1000, Duration::from_secs(20), Duration::from_secs(30));
+    let measured = offered(
+        address,
+        1000,
+        Duration::from_secs(20),
+        Duration::from_secs(30),
+    );
     let Ended::ServerGone(why) = &measured.ended else {
         panic!("it ended as {:?}", measured.ended);
     };
@@ -126,7 +145,12 @@ fn a_wrong_response_is_told_apart_however_little_it_differs() {
         }
         Some(response)
     });
-    let measured = offered(address, 500, Duration::from_millis(200), Duration::from_secs(30));
+    let measured = offered(
+        address,
+        500,
+        Duration::from_millis(200),
+        Duration::from_secs(30),
+    );
     assert_eq!((measured.answered, measured.errors), (99, 1));
     let wrong = measured.wrong.expect("it is told");
     assert!(wrong.contains("\"oh\"") || wrong.contains("oh"), "{wrong}");

@@ -2,8 +2,8 @@
 
 use maud::{Markup, html};
 use plimsoll_analysis::statistics::Interval;
-use plimsoll_record::WorkloadId;
 use plimsoll_record::run::{Severity, TargetKind};
+use plimsoll_record::{Suite, WorkloadId};
 use time::macros::format_description;
 
 use super::Place;
@@ -13,7 +13,11 @@ use crate::quantity;
 
 /// The report's title.
 pub(crate) fn title(facts: &Facts<'_>) -> String {
-    format!("Cold start, measured: {}", facts.recorded.run.id)
+    let what = match facts.recorded.run.suite {
+        Suite::Coldstart => "Cold start",
+        Suite::Serve => "Serving under load",
+    };
+    format!("{what}, measured: {}", facts.recorded.run.id)
 }
 
 pub(super) fn summary(facts: &Facts<'_>, place: &Place) -> Markup {
@@ -30,9 +34,15 @@ pub(super) fn summary(facts: &Facts<'_>, place: &Place) -> Markup {
     html! {
         header {
             p.brand { "Plimsoll" span { " what server-side WebAssembly costs beside containers and native code" } }
-            h1 #(place.id("title")) { "How long until it runs?" }
+            h1 #(place.id("title")) {
+                @match run.suite {
+                    Suite::Coldstart => "How long until it runs?",
+                    Suite::Serve => "How does it carry a load?",
+                }
+            }
             p.lede {
-                "Cold start of " strong { (quantity::count(measured_targets(facts), "target")) }
+                @match run.suite { Suite::Coldstart => "Cold start of ", Suite::Serve => "HTTP requests to " }
+                strong { (quantity::count(measured_targets(facts), "target")) }
                 " on " strong { (quantity::count(tested.len() as u64, "workload")) } ", "
                 (machine.cpus) " × " (machine.cpu_model.trim())
                 @if machine.virtualised { " (virtual machine)" }
@@ -42,7 +52,9 @@ pub(super) fn summary(facts: &Facts<'_>, place: &Place) -> Markup {
             }
             (state(facts))
         }
-        @if let Some(lead) = facts.lead() {
+        @if run.suite == Suite::Serve {
+            (super::load::glance(facts))
+        } @else if let Some(lead) = facts.lead() {
             section.glance aria-label="At a glance" {
                 (card(
                     "Platform already running",

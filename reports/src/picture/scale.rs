@@ -98,7 +98,7 @@ impl Scale {
 }
 
 /// A tick's figure: `10 ms`, `2.5 µs`; round numbers lose their zeros.
-fn figure(nanoseconds: f64) -> String {
+pub(crate) fn figure(nanoseconds: f64) -> String {
     let text = quantity::duration(nanoseconds);
     match text.split_once('\u{a0}') {
         Some((number, unit)) if number.contains('.') => {

@@ -324,7 +324,15 @@ fn simulate(
                         took_ns: 25_000_000,
                         outcome: Outcome::Ok,
                     };
-                    trials.insert(index, Trial { outcome, samples });
+                    let histograms = Vec::new();
+                    trials.insert(
+                        index,
+                        Trial {
+                            outcome,
+                            samples,
+                            histograms,
+                        },
+                    );
                 }
             }
         }
@@ -349,6 +357,7 @@ fn simulate(
             workloads: workloads.iter().map(workload).collect(),
             artefacts: artefacts(workloads, targets),
             left_out: Vec::new(),
+            load: None,
             plan,
         },
         trials,

@@ -11,10 +11,7 @@ pub(super) enum Framed {
     /// More must be read.
     Partial,
     /// A request of so many bytes.
-    Whole {
-        length: usize,
-        then: Then,
-    },
+    Whole { length: usize, then: Then },
     /// Something that has no end that could be told: the guest is to refuse it.
     Unclear,
 }

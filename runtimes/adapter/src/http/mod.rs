@@ -150,8 +150,16 @@ where
                 format!("{error}; give another address"),
             )
         })?;
-        accept(&listener, Service { engine, module, name: asked.name, instances: asked.instances })
-            .map_err(|error| Error::failed("accepting connections", error))
+        accept(
+            &listener,
+            Service {
+                engine,
+                module,
+                name: asked.name,
+                instances: asked.instances,
+            },
+        )
+        .map_err(|error| Error::failed("accepting connections", error))
     });
     match served {
         Ok(()) => ExitCode::SUCCESS,

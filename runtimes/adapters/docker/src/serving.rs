@@ -55,8 +55,7 @@ pub(crate) async fn start(
         labels: Some(plan.owner.labels()),
         exposed_ports: published.then(|| vec![key.clone()]),
         host_config: Some(HostConfig {
-            port_bindings: published
-                .then(|| HashMap::from([(key.clone(), Some(vec![binding]))])),
+            port_bindings: published.then(|| HashMap::from([(key.clone(), Some(vec![binding]))])),
             ..plan.configuration.host_config()
         }),
         ..ContainerCreateBody::default()

@@ -68,8 +68,7 @@ impl timed::Engine for Keel {
         // A context of its own for every instance, made from nothing, as the other engines have
         // to: keel could share one that is ready, and is not measured that way.
         let stdout = Capture::new(STDOUT_CAPACITY);
-        let mut context = WasiCtx::builder()
-            .args(guest.args.iter().map(String::as_str));
+        let mut context = WasiCtx::builder().args(guest.args.iter().map(String::as_str));
         context = match &guest.stdio {
             Stdio::Memory(input) if input.is_empty() => {
                 context.stdout(Stdout::Capture(stdout.clone()))
