@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use plimsoll_adapter::http;
 use plimsoll_adapter::record::Step;
 use wasmtime_runner::{Compiler, MEMORY_KEEP_RESIDENT_BYTES, Setup, TABLE_KEEP_RESIDENT_BYTES};
 
@@ -50,9 +51,18 @@ impl Configuration {
     }
 }
 
-const WHOLE: &[Step] = &[Step::Instantiate, Step::Load, Step::Process, Step::Fresh];
-const IN_PROCESS: &[Step] = &[Step::Instantiate, Step::Load];
-const AT_START: &[Step] = &[Step::Compile, Step::Process, Step::Fresh];
+const WHOLE: &[Step] = &[
+    Step::Instantiate,
+    Step::Load,
+    Step::Process,
+    Step::Fresh,
+    Step::Serve,
+    Step::ServeFresh,
+    Step::Zero,
+];
+/// An allocator shows where instances are made.
+const IN_PROCESS: &[Step] = &[Step::Instantiate, Step::Load, Step::ServeFresh];
+const AT_START: &[Step] = &[Step::Compile, Step::Process, Step::Fresh, Step::Zero];
 const PROCESS_ONLY: &[Step] = &[Step::Process, Step::Fresh];
 
 /// Every target, in the order of runtimes/targets.toml.
@@ -179,6 +189,10 @@ pub(crate) fn ledger(configuration: &Configuration) -> BTreeMap<String, String> 
             "guest stdout",
             "collected by wasmtime-wasi's MemoryOutputPipe in L0 to L2".to_owned(),
         );
+    }
+    if configuration.steps.contains(&Step::Zero) || configuration.steps.contains(&Step::ServeFresh)
+    {
+        say("http", http::LEDGER.to_owned());
     }
     match configuration.process {
         Process::None => {}
