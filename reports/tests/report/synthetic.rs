@@ -407,6 +407,8 @@ fn samples(
             (Boundary::L4, Metric::CpuTime, l4 * 0.7, 1),
         ],
         Step::Fresh => vec![(Boundary::L6, Metric::WallTime, l4 * 1.3 + 2e5 * size, 1)],
+        // No step of a cold start.
+        Step::Serve | Step::ServeFresh | Step::Zero => Vec::new(),
     };
     if step == Step::Process && container {
         plan.push((Boundary::L5, Metric::WallTime, l4 * 1.06, 1));
