@@ -3,8 +3,11 @@
 //! A module that was just compiled goes through the same door: it is written to a file in memory and
 //! mapped from there, so that there is one way to start.
 
+mod cpu;
 pub(crate) mod fingerprint;
 pub(crate) mod format;
+#[cfg(all(test, feature = "compiler"))]
+mod tests;
 #[cfg(feature = "compiler")]
 mod write;
 
@@ -18,7 +21,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap, mprotect, munmap};
 
 use crate::error::{Error, Result};
-use fingerprint::Fingerprint;
 use format::{
     CHUNK, FORMAT_VERSION, Header, MAGIC, PAGE, Plain, RECORD_SIZES, Section, Span, checksum,
 };
@@ -180,7 +182,7 @@ impl Artifact {
         self.check_places()?;
         let fingerprint = std::str::from_utf8(self.section::<u8>(Section::Fingerprint))
             .map_err(|_| ArtifactError::Damaged("its fingerprint is no text".to_owned()))?;
-        Fingerprint::parse(fingerprint).check(metering)?;
+        fingerprint::check(fingerprint, metering)?;
         let sums: &[u64] = self.section(Section::Chunks);
         if sums.len() != (self.length - lazy_start).div_ceil(CHUNK) {
             return Err(ArtifactError::Damaged(
@@ -295,7 +297,8 @@ impl Artifact {
         ))
     }
 
-    /// Maps the text a second time: to be run if it is small, otherwise inaccessible for now.
+    /// Makes the text ready to be run if it is small; otherwise maps it a second time, inaccessible for
+    /// now.
     fn map_code(&mut self) -> Result<()> {
         let header = self.header();
         let length = (header.text_length as usize).next_multiple_of(PAGE);
@@ -303,32 +306,43 @@ impl Artifact {
             return Ok(());
         }
         let start = u64::from(header.text_start);
-        // What fits into a piece or two is checked here and now: a fault costs more.
-        let small = self.checked.len() <= 2;
-        let mut protection = ProtFlags::empty();
-        if small {
+        let system = |error: rustix::io::Errno| Error::System {
+            what: "mapping an artefact's code".to_owned(),
+            source: error.into(),
+        };
+        // What fits into a piece or two is checked here and now: a fault costs more. Nothing of it is
+        // left to be checked, so it can be run where it was read.
+        if self.checked.len() <= 2 {
             self.ensure_all()?;
-            protection = ProtFlags::READ | ProtFlags::EXEC;
+            // SAFETY: `check_places` saw that the text lies within the mapping, at a page.
+            unsafe {
+                let text = self.map.add(start as usize);
+                let flags = MprotectFlags::READ | MprotectFlags::EXEC;
+                mprotect(text.as_ptr().cast(), length, flags).map_err(system)?;
+                self.code = text;
+            }
+            return Ok(());
         }
         // SAFETY: a new private mapping, at a place that the kernel chooses.
         let code = unsafe {
-            let flags = MapFlags::PRIVATE;
             mmap(
                 std::ptr::null_mut(),
                 length,
-                protection,
-                flags,
+                ProtFlags::empty(),
+                MapFlags::PRIVATE,
                 &self.file,
                 start,
             )
         };
-        let code = code.map_err(|error| Error::System {
-            what: "mapping an artefact's code".to_owned(),
-            source: error.into(),
-        })?;
-        self.code = NonNull::new(code.cast())
+        self.code = NonNull::new(code.map_err(system)?.cast())
             .ok_or_else(|| ArtifactError::NotAnArtifact("mapped at null".to_owned()))?;
         Ok(())
+    }
+
+    /// Whether the code has a mapping of its own.
+    fn code_is_apart(&self) -> bool {
+        let own = self.map.as_ptr() as usize..self.map.as_ptr() as usize + self.length;
+        self.code != NonNull::dangling() && !own.contains(&(self.code.as_ptr() as usize))
     }
 
     /// Where the code is, to be run, and how many bytes it has.
@@ -388,7 +402,7 @@ impl Drop for Artifact {
         // SAFETY: the mappings are ours, and nothing that points into them outlives `self`. That a
         // mapping of the right range cannot be unmapped does not happen.
         unsafe {
-            if self.code != NonNull::dangling() {
+            if self.code_is_apart() {
                 let length = self.code().1.next_multiple_of(PAGE);
                 let _ = munmap(self.code.as_ptr().cast(), length);
             }

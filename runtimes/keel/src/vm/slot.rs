@@ -6,7 +6,8 @@
 //! ```
 //! Where the module's initial memory is known, it is mapped copy-on-write from the artefact. A slot that
 //! was used is reset by copying back what was touched, which keeps the touched pages resident: the next
-//! instance takes no page fault for them.
+//! instance takes no page fault for them. When its module goes, a slot is emptied and left to the
+//! engine's next module: [`BlankSlot`].
 
 use std::ptr::NonNull;
 
@@ -25,34 +26,113 @@ const MAX_KEEP_BYTES: usize = 1 << 20;
 /// A slot.
 pub(crate) struct Slot {
     reservation: Reservation,
+    shape: Shape,
+    /// Bytes of memory 0 that are accessible.
+    accessible: u64,
+}
+
+/// What a slot must have for the instances of a module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shape {
     /// Bytes of the context's pages.
+    context_bytes: usize,
+    /// Bytes of memory 0 that a fresh instance has; nothing if the module defines no memory 0.
+    initial: Option<u64>,
+}
+
+impl Shape {
+    /// For a context of `context_size` bytes and `pages` of memory, if memory 0 is defined at all.
+    pub(crate) fn new(context_size: u32, pages: Option<u32>) -> Shape {
+        Shape {
+            context_bytes: (context_size as usize).next_multiple_of(PAGE),
+            initial: pages.map(|pages| u64::from(pages) * PAGE_BYTES),
+        }
+    }
+
+    /// Bytes of memory 0 that a fresh instance has.
+    fn initial(self) -> u64 {
+        self.initial.unwrap_or(0)
+    }
+}
+
+/// A slot that belongs to no module: its memory reads as zero and takes no page, its context's pages
+/// are there but mean nothing.
+pub(crate) struct BlankSlot {
+    reservation: Reservation,
     context_bytes: usize,
     /// Bytes of memory 0 that are accessible.
     accessible: u64,
-    /// Bytes of memory 0 that a fresh instance has.
-    initial: u64,
+}
+
+impl BlankSlot {
+    /// Whether it can be made a slot of this shape.
+    pub(crate) fn fits(&self, shape: Shape) -> bool {
+        shape.context_bytes == self.context_bytes && shape.initial.is_some()
+    }
 }
 
 impl Slot {
-    /// A slot for a module whose context has `context_size` bytes and which starts with `pages` of
-    /// memory, if it defines memory 0 at all.
-    pub(crate) fn new(artifact: &Artifact, context_size: u32, pages: Option<u32>) -> Result<Slot> {
-        let context_bytes = (context_size as usize).next_multiple_of(PAGE);
-        let initial = u64::from(pages.unwrap_or(0)) * PAGE_BYTES;
-        let memory = match pages {
-            Some(_) => (MEMORY_RESERVE_BYTES + MEMORY_GUARD_BYTES) as usize,
-            None => 0,
+    /// A slot of this shape, made of a blank one that fits, or from nothing.
+    pub(crate) fn new(
+        artifact: &Artifact,
+        shape: Shape,
+        blank: Option<BlankSlot>,
+    ) -> Result<Slot> {
+        let (context_bytes, initial) = (shape.context_bytes, shape.initial());
+        let reservation = match blank {
+            Some(blank) => {
+                debug_assert!(blank.fits(shape));
+                let (has, wants) = (blank.accessible as usize, initial as usize);
+                if has < wants {
+                    let start = context_bytes + has;
+                    blank.reservation.make_accessible(start, wants - has)?;
+                } else {
+                    let start = context_bytes + wants;
+                    blank.reservation.make_inaccessible(start, has - wants)?;
+                }
+                blank.reservation
+            }
+            None => {
+                let memory = match shape.initial {
+                    Some(_) => (MEMORY_RESERVE_BYTES + MEMORY_GUARD_BYTES) as usize,
+                    None => 0,
+                };
+                let reservation = Reservation::new(context_bytes + memory)?;
+                reservation.make_accessible(0, context_bytes + initial as usize)?;
+                reservation
+            }
         };
-        let reservation = Reservation::new(context_bytes + memory)?;
-        reservation.make_accessible(0, context_bytes + initial as usize)?;
         let slot = Slot {
             reservation,
-            context_bytes,
+            shape,
             accessible: initial,
-            initial,
         };
         slot.map_image(artifact)?;
         Ok(slot)
+    }
+
+    /// Takes everything of its module and of its instances out of a slot that no instance uses any more,
+    /// `accessible` bytes of its memory being accessible. Nothing for a slot without a memory.
+    pub(crate) fn into_blank(
+        mut self,
+        artifact: &Artifact,
+        accessible: u64,
+    ) -> Result<Option<BlankSlot>> {
+        if self.shape.initial.is_none() {
+            return Ok(None);
+        }
+        self.shrink(accessible)?;
+        self.discard(0, self.accessible as usize)?;
+        let image = artifact.image().len();
+        if image > 0 {
+            let start = self.shape.context_bytes + artifact.header().image_address as usize;
+            self.reservation.make_anonymous(start, image)?;
+        }
+        Ok(Some(BlankSlot {
+            context_bytes: self.shape.context_bytes,
+            accessible: self.accessible,
+            reservation: self.reservation,
+        }))
     }
 
     /// Maps the artefact's image over the start of memory.
@@ -64,7 +144,7 @@ impl Slot {
         let start = header.image_start as usize;
         artifact.ensure(start, start + image.len())?;
         let end = u64::from(header.image_address) + image.len() as u64;
-        if end > self.initial {
+        if end > self.shape.initial() {
             return Err(Error::Limit(
                 "the artefact's image exceeds its memory".to_owned(),
             ));
@@ -99,7 +179,7 @@ impl Slot {
 
     fn memory(&self) -> NonNull<u8> {
         // SAFETY: within the reservation, or one past it.
-        unsafe { self.reservation.base().add(self.context_bytes) }
+        unsafe { self.reservation.base().add(self.shape.context_bytes) }
     }
 
     /// Bytes of memory that are accessible.
@@ -110,19 +190,10 @@ impl Slot {
     /// Makes the memory as it was before anything ran, `accessible` bytes of it having been in use.
     /// The context stays as it is: every instance writes its own.
     pub(crate) fn reset(&mut self, artifact: &Artifact, accessible: u64) -> Result<()> {
-        self.accessible = accessible;
-        if self.accessible > self.initial {
-            let (start, length) = (
-                self.initial as usize,
-                (self.accessible - self.initial) as usize,
-            );
-            self.discard(start, length)?;
-            self.reservation
-                .make_inaccessible(self.context_bytes + start, length)?;
-            self.accessible = self.initial;
-        }
+        self.shrink(accessible)?;
+        let initial = self.accessible as usize;
         let mut touched = 0;
-        let copied = pagemap::private_pages(self.memory(), self.initial as usize, |range| {
+        let copied = pagemap::private_pages(self.memory(), initial, |range| {
             touched += range.len();
             if touched > MAX_KEEP_BYTES {
                 return false;
@@ -133,8 +204,22 @@ impl Slot {
         if copied {
             Ok(())
         } else {
-            self.discard(0, self.initial as usize)
+            self.discard(0, initial)
         }
+    }
+
+    /// Takes back what the memory has grown by, `accessible` bytes of it being accessible.
+    fn shrink(&mut self, accessible: u64) -> Result<()> {
+        let initial = self.shape.initial();
+        self.accessible = accessible;
+        if accessible > initial {
+            let (start, length) = (initial as usize, (accessible - initial) as usize);
+            self.discard(start, length)?;
+            self.reservation
+                .make_inaccessible(self.shape.context_bytes + start, length)?;
+            self.accessible = initial;
+        }
+        Ok(())
     }
 
     /// Gives pages of memory back: they read as the image or zero again.
