@@ -297,8 +297,7 @@ impl Artifact {
         ))
     }
 
-    /// Makes the text ready to be run if it is small; otherwise maps it a second time, inaccessible for
-    /// now.
+    /// Maps the text a second time: to be run if it is small, otherwise inaccessible for now.
     fn map_code(&mut self) -> Result<()> {
         let header = self.header();
         let length = (header.text_length as usize).next_multiple_of(PAGE);
@@ -306,43 +305,32 @@ impl Artifact {
             return Ok(());
         }
         let start = u64::from(header.text_start);
-        let system = |error: rustix::io::Errno| Error::System {
-            what: "mapping an artefact's code".to_owned(),
-            source: error.into(),
-        };
-        // What fits into a piece or two is checked here and now: a fault costs more. Nothing of it is
-        // left to be checked, so it can be run where it was read.
-        if self.checked.len() <= 2 {
+        // What fits into a piece or two is checked here and now: a fault costs more.
+        let small = self.checked.len() <= 2;
+        let mut protection = ProtFlags::empty();
+        if small {
             self.ensure_all()?;
-            // SAFETY: `check_places` saw that the text lies within the mapping, at a page.
-            unsafe {
-                let text = self.map.add(start as usize);
-                let flags = MprotectFlags::READ | MprotectFlags::EXEC;
-                mprotect(text.as_ptr().cast(), length, flags).map_err(system)?;
-                self.code = text;
-            }
-            return Ok(());
+            protection = ProtFlags::READ | ProtFlags::EXEC;
         }
         // SAFETY: a new private mapping, at a place that the kernel chooses.
         let code = unsafe {
+            let flags = MapFlags::PRIVATE;
             mmap(
                 std::ptr::null_mut(),
                 length,
-                ProtFlags::empty(),
-                MapFlags::PRIVATE,
+                protection,
+                flags,
                 &self.file,
                 start,
             )
         };
-        self.code = NonNull::new(code.map_err(system)?.cast())
+        let code = code.map_err(|error| Error::System {
+            what: "mapping an artefact's code".to_owned(),
+            source: error.into(),
+        })?;
+        self.code = NonNull::new(code.cast())
             .ok_or_else(|| ArtifactError::NotAnArtifact("mapped at null".to_owned()))?;
         Ok(())
-    }
-
-    /// Whether the code has a mapping of its own.
-    fn code_is_apart(&self) -> bool {
-        let own = self.map.as_ptr() as usize..self.map.as_ptr() as usize + self.length;
-        self.code != NonNull::dangling() && !own.contains(&(self.code.as_ptr() as usize))
     }
 
     /// Where the code is, to be run, and how many bytes it has.
@@ -402,7 +390,7 @@ impl Drop for Artifact {
         // SAFETY: the mappings are ours, and nothing that points into them outlives `self`. That a
         // mapping of the right range cannot be unmapped does not happen.
         unsafe {
-            if self.code_is_apart() {
+            if self.code != NonNull::dangling() {
                 let length = self.code().1.next_multiple_of(PAGE);
                 let _ = munmap(self.code.as_ptr().cast(), length);
             }

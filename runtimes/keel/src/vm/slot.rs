@@ -4,11 +4,13 @@
 //! [ context pages | memory 0: 4 GiB | guard ]
 //!                 ^ the context pointer
 //! ```
-//! Where the module's initial memory is known, it is mapped copy-on-write from the artefact. A slot that
+//! Where the module's initial memory is known, it is mapped copy-on-write from the artefact, or copied
+//! where it is so small that a mapping would cost more. A slot that
 //! was used is reset by copying back what was touched, which keeps the touched pages resident: the next
 //! instance takes no page fault for them. When its module goes, a slot is emptied and left to the
 //! engine's next module: [`BlankSlot`].
 
+use std::ops::Range;
 use std::ptr::NonNull;
 
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap};
@@ -22,6 +24,10 @@ use crate::error::{Error, Result};
 
 /// Bytes that a reset copies back at most; a slot that touched more gives its pages back.
 const MAX_KEEP_BYTES: usize = 1 << 20;
+/// Bytes that a blank slot keeps resident at most.
+const MAX_BLANK_BYTES: usize = 64 << 10;
+/// The largest image that is copied: to map one costs as much as two page faults.
+const MAX_COPIED_IMAGE_BYTES: usize = 2 * PAGE;
 
 /// A slot.
 pub(crate) struct Slot {
@@ -55,8 +61,8 @@ impl Shape {
     }
 }
 
-/// A slot that belongs to no module: its memory reads as zero and takes no page, its context's pages
-/// are there but mean nothing.
+/// A slot that belongs to no module: its memory reads as zero, with a few pages of it still there, and
+/// what its context's pages hold means nothing.
 pub(crate) struct BlankSlot {
     reservation: Reservation,
     context_bytes: usize,
@@ -69,6 +75,11 @@ impl BlankSlot {
     pub(crate) fn fits(&self, shape: Shape) -> bool {
         shape.context_bytes == self.context_bytes && shape.initial.is_some()
     }
+}
+
+/// Whether an image is copied and not mapped. An empty one needs neither.
+fn is_copied(image: &[u8]) -> bool {
+    image.len() <= MAX_COPIED_IMAGE_BYTES
 }
 
 impl Slot {
@@ -107,7 +118,7 @@ impl Slot {
             shape,
             accessible: initial,
         };
-        slot.map_image(artifact)?;
+        slot.put_image(artifact)?;
         Ok(slot)
     }
 
@@ -122,11 +133,19 @@ impl Slot {
             return Ok(None);
         }
         self.shrink(accessible)?;
-        self.discard(0, self.accessible as usize)?;
-        let image = artifact.image().len();
-        if image > 0 {
+        if !is_copied(artifact.image()) {
             let start = self.shape.context_bytes + artifact.header().image_address as usize;
-            self.reservation.make_anonymous(start, image)?;
+            let length = artifact.image().len();
+            self.reservation.make_anonymous(start, length)?;
+        }
+        let cleared = self.rewrite_touched(MAX_BLANK_BYTES, |range| {
+            let start = self.memory().as_ptr().wrapping_add(range.start);
+            // SAFETY: the range is within the accessible part of this slot's memory, which no
+            // instance uses any more.
+            unsafe { start.write_bytes(0, range.len()) };
+        });
+        if !cleared {
+            self.discard(0, self.accessible as usize)?;
         }
         Ok(Some(BlankSlot {
             context_bytes: self.shape.context_bytes,
@@ -135,8 +154,8 @@ impl Slot {
         }))
     }
 
-    /// Maps the artefact's image over the start of memory.
-    fn map_image(&self, artifact: &Artifact) -> Result<()> {
+    /// Puts the artefact's image into memory that reads as zero.
+    fn put_image(&self, artifact: &Artifact) -> Result<()> {
         let (header, image) = (artifact.header(), artifact.image());
         if image.is_empty() {
             return Ok(());
@@ -153,6 +172,11 @@ impl Slot {
             .memory()
             .as_ptr()
             .wrapping_add(header.image_address as usize);
+        if is_copied(image) {
+            // SAFETY: within this slot's accessible memory, as was just checked, which nothing uses yet.
+            unsafe { at.copy_from_nonoverlapping(image.as_ptr(), image.len()) };
+            return Ok(());
+        }
         // SAFETY: replaces pages of this slot's memory, which are in its reservation as was just
         // checked, before anything uses them.
         let mapped = unsafe {
@@ -191,21 +215,28 @@ impl Slot {
     /// The context stays as it is: every instance writes its own.
     pub(crate) fn reset(&mut self, artifact: &Artifact, accessible: u64) -> Result<()> {
         self.shrink(accessible)?;
-        let initial = self.accessible as usize;
+        if self.rewrite_touched(MAX_KEEP_BYTES, |range| self.restore(artifact, range)) {
+            return Ok(());
+        }
+        self.discard(0, self.accessible as usize)?;
+        if is_copied(artifact.image()) {
+            self.put_image(artifact)?;
+        }
+        Ok(())
+    }
+
+    /// Has every range of memory that was written to written anew. False if that would be more than
+    /// `most` bytes, or the kernel does not tell: then only some have been.
+    fn rewrite_touched(&self, most: usize, write: impl Fn(Range<usize>)) -> bool {
         let mut touched = 0;
-        let copied = pagemap::private_pages(self.memory(), initial, |range| {
+        pagemap::private_pages(self.memory(), self.accessible as usize, |range| {
             touched += range.len();
-            if touched > MAX_KEEP_BYTES {
+            if touched > most {
                 return false;
             }
-            self.restore(artifact, range);
+            write(range);
             true
-        });
-        if copied {
-            Ok(())
-        } else {
-            self.discard(0, initial)
-        }
+        })
     }
 
     /// Takes back what the memory has grown by, `accessible` bytes of it being accessible.
@@ -242,7 +273,7 @@ impl Slot {
     }
 
     /// Writes what a range of memory starts with.
-    fn restore(&self, artifact: &Artifact, range: std::ops::Range<usize>) {
+    fn restore(&self, artifact: &Artifact, range: Range<usize>) {
         let image = artifact.image();
         let image_start = artifact.header().image_address as usize;
         let image_end = image_start + image.len();
