@@ -52,6 +52,15 @@ pub enum ArtifactError {
     },
 }
 
+/// Whether a file that starts with these bytes is meant to be an artefact. Eight bytes are enough to tell.
+///
+/// ```
+/// assert!(!keel::is_artifact(b"\0asm\x01\0\0\0"));
+/// ```
+pub fn is_artifact(bytes: &[u8]) -> bool {
+    bytes.starts_with(&MAGIC)
+}
+
 /// A mapped artefact.
 ///
 /// What a start needs was checked when it was opened. The rest is checked piece by piece when it is
