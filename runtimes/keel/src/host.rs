@@ -117,11 +117,7 @@ unsafe impl Sync for HostFunc {}
 
 impl HostFunc {
     /// `call` must take a pointer to an `F` for its environment.
-    fn from_closure<F: Send + Sync + 'static>(
-        ty: u64,
-        closure: F,
-        call: HostCall,
-    ) -> HostFunc {
+    fn from_closure<F: Send + Sync + 'static>(ty: u64, closure: F, call: HostCall) -> HostFunc {
         let closure = Box::new(closure);
         let environment = NonNull::from(&*closure).cast();
         HostFunc {

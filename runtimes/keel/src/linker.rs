@@ -184,9 +184,10 @@ impl<T: 'static> Linker<T> {
         let names = self.definitions.get(module);
         let taken = || {
             names.is_some_and(|names| names.contains_key(name))
-                || self.catalogues.iter().any(|catalogue| {
-                    catalogue.module == module && catalogue.names.contains(&name)
-                })
+                || self
+                    .catalogues
+                    .iter()
+                    .any(|catalogue| catalogue.module == module && catalogue.names.contains(&name))
         };
         if self.shadowing == Shadowing::Refused && taken() {
             return Err(Error::DuplicateDefinition {

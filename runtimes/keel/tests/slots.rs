@@ -91,7 +91,10 @@ fn the_next_module_takes_the_slot_and_finds_nothing_of_the_last() {
                 expected[40000..40012].copy_from_slice(b"the second's");
             }
             let differs = bytes.iter().zip(&expected).position(|(a, b)| a != b);
-            assert_eq!(differs, None, "{pages} pages, data {data:?}, {order:?} first");
+            assert_eq!(
+                differs, None,
+                "{pages} pages, data {data:?}, {order:?} first"
+            );
         }
     }
 }

@@ -23,6 +23,9 @@ fn every_workload_is_verified_on_every_step_of_every_target() {
     }
     let targets: BTreeSet<_> = exercised.iter().map(|one| one.target.as_str()).collect();
     let all = BTreeSet::from(["keel", "keel+jit", "keel+static"]);
-    assert_eq!(targets, all, "`bench setup keel keel-static` builds what is missing");
+    assert_eq!(
+        targets, all,
+        "`bench setup keel keel-static` builds what is missing"
+    );
     assert_eq!(exercised.len(), cases.len() * (4 + 3 + 2));
 }

@@ -102,7 +102,11 @@ fn an_artefact_with_a_setting_too_few_or_too_many_is_refused_by_it() {
     let text = std::str::from_utf8(text).expect("it is text");
     let more = text.replace("is_pic=false", "is_pic=false enable_pinned_reg=true");
     let said = fingerprint::check(&more, engine.metering()).expect_err("one too many");
-    assert!(said.to_string().contains("setting `enable_pinned_reg`: found `true`, need nothing"), "{said}");
+    assert!(
+        said.to_string()
+            .contains("setting `enable_pinned_reg`: found `true`, need nothing"),
+        "{said}"
+    );
     let twice = text.replace("is_pic=false", "is_pic=false is_pic=false");
     assert!(fingerprint::check(&twice, engine.metering()).is_err());
 }

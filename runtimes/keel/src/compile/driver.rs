@@ -76,7 +76,11 @@ pub(crate) fn target_isa() -> Result<OwnedTargetIsa> {
     };
     let mut flags = settings::builder();
     // What code does not depend on, beside what artefacts are bound to.
-    let verifier = if cfg!(debug_assertions) { "true" } else { "false" };
+    let verifier = if cfg!(debug_assertions) {
+        "true"
+    } else {
+        "false"
+    };
     let others = [
         ("enable_verifier", verifier),
         ("machine_code_cfg_info", "false"),

@@ -84,11 +84,7 @@ fn is_copied(image: &[u8]) -> bool {
 
 impl Slot {
     /// A slot of this shape, made of a blank one that fits, or from nothing.
-    pub(crate) fn new(
-        artifact: &Artifact,
-        shape: Shape,
-        blank: Option<BlankSlot>,
-    ) -> Result<Slot> {
+    pub(crate) fn new(artifact: &Artifact, shape: Shape, blank: Option<BlankSlot>) -> Result<Slot> {
         let (context_bytes, initial) = (shape.context_bytes, shape.initial());
         let reservation = match blank {
             Some(blank) => {

@@ -11,8 +11,8 @@ use std::convert::Infallible;
 use std::path::Path;
 
 use wasmtime::{Engine, Module, Result, Store};
-use wasmtime_wasi::FsPerms;
 use wasmtime_runner::{Compiler, Setup, configuration, exit_code, guest, linker, runtime};
+use wasmtime_wasi::FsPerms;
 
 /// What is to be run.
 struct Task {
