@@ -1,12 +1,14 @@
 //! The least that can be called a server: one thread over epoll, one fixed response. What the
-//! load generator is held against, by itself and beside other tools (`scripts/load-check`).
+//! load generator is held against, by itself and beside another tool (`scripts/load-check`).
 //!
 //! ```text
-//! trivial-server [--stall-every-ms N --stall-ms M]
+//! trivial-server [--delay-us N]
 //! ```
 //!
-//! It prints `listening on ADDRESS`. With a stall it answers nothing for M ms, every N ms.
+//! It prints `listening on ADDRESS`. With a delay, every response is sent that long after its
+//! request was read: a latency that is known.
 
+use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
@@ -14,20 +16,22 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
+    timerfd_settime,
+};
 
 const RESPONSE: &[u8] =
     b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 2\r\n\r\nok";
 const LISTENER: u64 = u64::MAX;
+const TIMER: u64 = u64::MAX - 1;
 
 fn main() -> anyhow::Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let stall = match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => None,
-        ["--stall-every-ms", every, "--stall-ms", stall] => Some((
-            Duration::from_millis(every.parse().context("--stall-every-ms")?),
-            Duration::from_millis(stall.parse().context("--stall-ms")?),
-        )),
-        _ => bail!("usage: trivial-server [--stall-every-ms N --stall-ms M]"),
+    let delay = match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => Duration::ZERO,
+        ["--delay-us", delay] => Duration::from_micros(delay.parse().context("--delay-us")?),
+        _ => bail!("usage: trivial-server [--delay-us N]"),
     };
     let listener = TcpListener::bind("127.0.0.1:0").context("listening on loopback")?;
     listener.set_nonblocking(true)?;
@@ -35,22 +39,21 @@ fn main() -> anyhow::Result<()> {
     io::stdout().flush()?;
 
     let epoll = epoll::create(CreateFlags::CLOEXEC)?;
+    let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK)?;
     let data = EventData::new_u64(LISTENER);
     epoll::add(&epoll, &listener, data, EventFlags::IN)?;
+    let data = EventData::new_u64(TIMER);
+    epoll::add(&epoll, &timer, data, EventFlags::IN | EventFlags::ET)?;
     let mut connections: Vec<Option<TcpStream>> = Vec::new();
     let mut events = Vec::with_capacity(256);
-    let mut next_stall = stall.map(|(every, _)| Instant::now() + every);
+    // When a response is due, and on which connection; in this order, since all wait as long.
+    let mut due: VecDeque<(Instant, usize)> = VecDeque::new();
     loop {
         epoll::wait(&epoll, spare_capacity(&mut events), None)?;
-        if let (Some((every, stall)), Some(due)) = (stall, &mut next_stall)
-            && Instant::now() >= *due
-        {
-            std::thread::sleep(stall);
-            *due = Instant::now() + every;
-        }
         for event in events.drain(..) {
             let data = event.data;
             match data.u64() {
+                TIMER => {}
                 LISTENER => {
                     let (connection, _) = listener.accept()?;
                     connection.set_nodelay(true)?;
@@ -60,28 +63,56 @@ fn main() -> anyhow::Result<()> {
                     connections.push(Some(connection));
                 }
                 index => {
-                    let slot = &mut connections[index as usize];
-                    if slot.as_mut().is_some_and(|one| answer(one).is_err()) {
-                        *slot = None;
+                    let index = index as usize;
+                    match connections[index].as_mut().map(requests) {
+                        Some(Ok(read)) => {
+                            let at = Instant::now() + delay;
+                            due.extend(std::iter::repeat_n((at, index), read));
+                        }
+                        Some(Err(_)) => connections[index] = None,
+                        None => {}
                     }
                 }
+            }
+        }
+        let now = Instant::now();
+        while let Some(&(at, index)) = due.front() {
+            if at > now {
+                let left = at - now;
+                let once = Itimerspec {
+                    it_interval: nanoseconds(0),
+                    it_value: nanoseconds(left.subsec_nanos().into()),
+                };
+                timerfd_settime(&timer, TimerfdTimerFlags::empty(), &once)?;
+                break;
+            }
+            due.pop_front();
+            if let Some(connection) = &mut connections[index]
+                && connection.write_all(RESPONSE).is_err()
+            {
+                connections[index] = None;
             }
         }
     }
 }
 
-/// Answers every request that is there; requests have no body and come whole.
-fn answer(connection: &mut TcpStream) -> io::Result<()> {
-    let mut buffer = [0; 4096];
-    let read = match connection.read(&mut buffer) {
-        Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-        Ok(read) => read,
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    let requests = buffer[..read].windows(4).filter(|four| four == b"\r\n\r\n");
-    for _ in requests {
-        connection.write_all(RESPONSE)?;
+fn nanoseconds(nanoseconds: i64) -> Timespec {
+    Timespec {
+        tv_sec: 0,
+        tv_nsec: nanoseconds,
     }
-    Ok(())
+}
+
+/// How many requests are there; they have no body and come whole.
+fn requests(connection: &mut TcpStream) -> io::Result<usize> {
+    let mut buffer = [0; 4096];
+    match connection.read(&mut buffer) {
+        Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
+        Ok(read) => Ok(buffer[..read]
+            .windows(4)
+            .filter(|four| four == b"\r\n\r\n")
+            .count()),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+        Err(error) => Err(error),
+    }
 }
