@@ -1,6 +1,6 @@
 //! The adapter keeps the protocol, and every workload gives its expected output on every target.
 //!
-//! The loader is found where `bench setup keel` leaves it (runtimes/targets.toml says how).
+//! The loader is found where `bench setup keel-static` leaves it (runtimes/targets.toml says how).
 
 use std::collections::BTreeSet;
 use std::path::Path;
