@@ -33,8 +33,14 @@ fn one_more_instance_and_one_more_process_have_a_cost_and_an_interval() {
             "--target", "native", "--target", "keel",
         ],
     );
-    assert!(said.contains("one more instance in a host that runs"), "{said}");
-    assert!(said.lines().all(|line| line.chars().count() <= 80), "{said}");
+    assert!(
+        said.contains("one more instance in a host that runs"),
+        "{said}"
+    );
+    assert!(
+        said.lines().all(|line| line.chars().count() <= 80),
+        "{said}"
+    );
     let rows = bench.rows(&bench.folder().join("run"));
     for (workload, target, boundary) in [
         ("hello", "keel", "instance"),
@@ -45,7 +51,10 @@ fn one_more_instance_and_one_more_process_have_a_cost_and_an_interval() {
             let row = row(&rows, workload, target, boundary, metric)
                 .unwrap_or_else(|| panic!("no {metric} of one more {boundary} of {target}"));
             assert_eq!(row["status"], "ok", "{row}");
-            assert!(row["median"].as_f64().is_some_and(|cost| cost > 0.0), "{row}");
+            assert!(
+                row["median"].as_f64().is_some_and(|cost| cost > 0.0),
+                "{row}"
+            );
             assert!(row["ci95"].is_array(), "{row}");
         }
     }
@@ -73,8 +82,16 @@ fn containers_are_counted_with_their_shims_and_the_daemons_apart() {
     bench.exits(
         0,
         &[
-            "run", "--suite", "density", "--quick", "--trials", "1", "--out", "run",
-            "--target", "docker/runc+no-net",
+            "run",
+            "--suite",
+            "density",
+            "--quick",
+            "--trials",
+            "1",
+            "--out",
+            "run",
+            "--target",
+            "docker/runc+no-net",
         ],
     );
     let rows = bench.rows(&bench.folder().join("run"));
@@ -92,12 +109,25 @@ fn containers_are_counted_with_their_shims_and_the_daemons_apart() {
 fn a_budget_that_is_too_small_stops_with_a_message_and_keeps_what_was_measured() {
     let bench = Bench::new();
     let output = bench.run(&[
-        "run", "--suite", "density", "--quick", "--trials", "1", "--out", "run",
-        "--target", "native", "--memory-budget", "200k",
+        "run",
+        "--suite",
+        "density",
+        "--quick",
+        "--trials",
+        "1",
+        "--out",
+        "run",
+        "--target",
+        "native",
+        "--memory-budget",
+        "200k",
     ]);
     let said = both_streams(&output);
     assert_eq!(output.status.code(), Some(0), "{said}");
-    assert!(said.contains("memory budget is 0.2 MiB (--memory-budget)"), "{said}");
+    assert!(
+        said.contains("memory budget is 0.2 MiB (--memory-budget)"),
+        "{said}"
+    );
     let rows = bench.rows(&bench.folder().join("run"));
     let one = at(&rows, "native", ("processes", "pss"), Some(1)).expect("one fits");
     assert_eq!(one["status"], "ok", "{one}");
@@ -113,7 +143,11 @@ fn children(of: u32) -> Vec<u32> {
     let lists = tasks.flatten().map(|task| task.path().join("children"));
     let lists = lists.filter_map(|path| std::fs::read_to_string(path).ok());
     lists
-        .flat_map(|list| list.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+        .flat_map(|list| {
+            list.split_whitespace()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        })
         .filter_map(|pid| pid.parse().ok())
         .collect()
 }
@@ -124,8 +158,17 @@ fn a_crowd_that_is_interrupted_or_orphaned_is_gone() {
         let bench = Bench::new();
         let mut child = bench
             .command(&[
-                "run", "--suite", "density", "--trials", "3", "--out", "run",
-                "--target", "native", "--workload", "idle",
+                "run",
+                "--suite",
+                "density",
+                "--trials",
+                "3",
+                "--out",
+                "run",
+                "--target",
+                "native",
+                "--workload",
+                "idle",
             ])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -145,7 +188,10 @@ fn a_crowd_that_is_interrupted_or_orphaned_is_gone() {
         let begun = Instant::now();
         let lives = |pid: &u32| std::fs::read_link(format!("/proc/{pid}/exe")).is_ok();
         while crowd.iter().any(lives) {
-            assert!(begun.elapsed() < Duration::from_secs(60), "some of the crowd are left");
+            assert!(
+                begun.elapsed() < Duration::from_secs(60),
+                "some of the crowd are left"
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
     }

@@ -362,7 +362,13 @@ fn simulate(
 fn steps(target: &MadeUp) -> &'static [Step] {
     match target.kind {
         TargetKind::Wasm if target.in_process[1] == 0.0 => &[Step::Compile, Step::Process],
-        TargetKind::Wasm => Step::ALL,
+        TargetKind::Wasm => &[
+            Step::Instantiate,
+            Step::Load,
+            Step::Compile,
+            Step::Process,
+            Step::Fresh,
+        ],
         TargetKind::Native | TargetKind::Container => &[Step::Process, Step::Fresh],
     }
 }
