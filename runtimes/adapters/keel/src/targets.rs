@@ -95,8 +95,9 @@ pub(crate) fn ledger(configuration: &Configuration) -> BTreeMap<String, String> 
         ("code", code),
         (
             "allocator",
-            "slots of context, memory and guard, kept by the module for its next instances \
-             (the default); reset by copying what was dirtied",
+            "slots of context, memory and guard, kept by the module for its next instances, and \
+             emptied by the engine for its next modules (the default); reset by copying what was \
+             dirtied",
         ),
         (
             "memory protection",
