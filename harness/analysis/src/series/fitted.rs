@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use plimsoll_record::Boundary;
+use plimsoll_record::{Boundary, Metric};
 
 use super::{Series, SeriesKey, TrialSamples};
 use crate::statistics::{Line, Sorted};
@@ -15,11 +15,18 @@ use crate::statistics::{Line, Sorted};
 /// From this miss on, as a share of a level's value, a row says that its line is not straight.
 const CROOKED: f64 = 0.1;
 
+/// Whether what so many take of it lies on a line. Pages that one alone maps are private, and shared
+/// as soon as there are two; and resident sizes count what is shared as often as it is mapped.
+fn adds_up(metric: Metric) -> bool {
+    !matches!(metric, Metric::Private | Metric::Rss)
+}
+
 /// The slope and base series of every group of series that differ in their level alone.
 pub(super) fn lines(found: &BTreeMap<SeriesKey, Series>) -> Vec<Series> {
     let mut groups: BTreeMap<SeriesKey, Vec<&Series>> = BTreeMap::new();
     for series in found.values() {
-        if series.key.boundary.slope().is_some() && series.key.at.is_some() {
+        let key = &series.key;
+        if key.boundary.slope().is_some() && key.at.is_some() && adds_up(key.metric) {
             let key = SeriesKey {
                 at: None,
                 ..series.key.clone()
