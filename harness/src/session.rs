@@ -1,14 +1,14 @@
 //! Carries out a plan: prepares every pair, then does trial after trial, each recorded before
 //! the next begins.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use plimsoll_adapter::protocol::{Instances, Launch, Measure, Prepare, Sample, Serve};
-use plimsoll_record::run::{ArtefactRecord, Load, TargetKind, TrialPlan};
+use plimsoll_adapter::protocol::{Instances, Launch, Levels, Measure, Prepare, Sample, Serve};
+use plimsoll_record::run::{ArtefactRecord, Density, Load, TargetKind, TrialPlan};
 use plimsoll_record::{
     Boundary, FailureKind, HistogramLine, Line, Metric, Nanoseconds, Outcome, OutcomeLine,
     RunWriter, SampleLine, Step, TargetId, WorkloadId, WriteError,
@@ -23,7 +23,7 @@ use crate::table::{AdapterRow, Table};
 use crate::trial::process::{self, Copy, Ended, ProcessTrial};
 use crate::trial::serving::{self, ServingTrial};
 use crate::trial::spawn::Exited;
-use crate::trial::{Yield, conversation, verify};
+use crate::trial::{Yield, alive, conversation, verify};
 use crate::workloads::Ready;
 
 /// A cell that missed its deadline this often in a row is not tried again: every further trial
@@ -69,6 +69,8 @@ pub struct Session<'a> {
     pub kinds: BTreeMap<TargetId, TargetKind>,
     /// Asked before every wait.
     pub interrupt: &'a Interrupt,
+    /// How many are to be alive at once, where that is the question.
+    pub density: Option<Density>,
     scratch: Scratch,
     pairs: BTreeMap<(TargetId, WorkloadId), Pair>,
     hangs: BTreeMap<(TargetId, WorkloadId, Step), u32>,
@@ -123,6 +125,7 @@ impl<'a> Session<'a> {
             load: None,
             kinds: BTreeMap::new(),
             interrupt,
+            density: None,
             scratch: Scratch(path),
             pairs: BTreeMap::new(),
             hangs: BTreeMap::new(),
@@ -240,6 +243,7 @@ impl<'a> Session<'a> {
         let progress = Progress::begin("measuring", trials.len());
         let begun = Instant::now();
         let mut verdict = Verdict::default();
+        let mut noted = BTreeSet::new();
         for trial in trials {
             if self.interrupt.asked() {
                 progress.finish();
@@ -256,6 +260,15 @@ impl<'a> Session<'a> {
             };
             let took = begun.elapsed() - started;
             let first = verdict.add(trial, &yielded.outcome);
+            if let Some(note) = &yielded.note
+                && noted.insert((trial.target.clone(), trial.workload.clone(), trial.step))
+            {
+                let step = trial.step.name();
+                progress.line(&format!(
+                    "{} {} {step}: {note}",
+                    trial.target, trial.workload
+                ));
+            }
             if first {
                 let step = trial.step.name();
                 progress.line(&told(
@@ -316,6 +329,7 @@ impl<'a> Session<'a> {
             (_, Step::Serve | Step::ServeFresh | Step::Zero) => {
                 self.serving(row, ready, trial, scratch)
             }
+            (Some(launch), Step::Processes) => self.alive(launch, &ready.expected),
             _ => conversation::run(
                 &row.executable(self.checkout),
                 &self.checkout.root,
@@ -326,6 +340,7 @@ impl<'a> Session<'a> {
                     step: trial.step,
                     iterations: trial.iterations,
                     budget: Nanoseconds(trial.budget_ns),
+                    levels: self.levels(trial.step),
                 },
                 &ready.expected,
                 self.deadline,
@@ -375,6 +390,34 @@ impl<'a> Session<'a> {
         })
     }
 
+    /// How many an adapter is to have alive at a step.
+    fn levels(&self, step: Step) -> Option<Levels> {
+        let density = self.density.as_ref()?;
+        match step {
+            Step::Instances => Some(within(density, &density.instances)),
+            // What is a process is started by `bench`: an adapter does this with containers alone.
+            Step::Processes => Some(within(density, &density.containers)),
+            _ => None,
+        }
+    }
+
+    /// Processes that `bench` itself starts and has wait.
+    fn alive(&self, launch: &Launch, expected: &[u8]) -> Result<Yield, Fault> {
+        let Some(density) = &self.density else {
+            return Ok(Yield::nothing(Outcome::Unsupported {
+                reason: "the run does not say how many are to be alive".to_owned(),
+            }));
+        };
+        let asked = alive::Asked {
+            launch,
+            levels: &within(density, &density.processes),
+            boundary: Boundary::Processes,
+            expected,
+            deadline: self.deadline,
+        };
+        alive::run(&asked, self.interrupt)
+    }
+
     fn launched(
         &self,
         launch: &Launch,
@@ -410,6 +453,7 @@ impl<'a> Session<'a> {
                 samples: samples(step, &trial),
                 histograms: Vec::new(),
                 outcome: judge(&trial, expected, self.deadline),
+                note: None,
             }),
         }
     }
@@ -434,6 +478,14 @@ impl<'a> Session<'a> {
     fn pair_scratch(&self, target: &TargetId, workload: &WorkloadId) -> PathBuf {
         let folder = format!("{target}--{workload}").replace('/', "-");
         self.scratch.0.join(folder)
+    }
+}
+
+fn within(density: &Density, alive: &[u64]) -> Levels {
+    Levels {
+        alive: alive.to_vec(),
+        memory_budget_bytes: density.memory_budget_bytes,
+        idle_window: Nanoseconds(density.idle_window_ns),
     }
 }
 
@@ -558,6 +610,7 @@ fn lines(
         attempt,
         started_ns: Nanoseconds::from(started).0,
         took_ns: Nanoseconds::from(took).0,
+        note: yielded.note,
         outcome: yielded.outcome,
     }));
     lines

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use plimsoll_record::run::Load;
+use plimsoll_record::run::{Density, Load};
 use plimsoll_record::{Step, Suite};
 use serde::Deserialize;
 
@@ -45,6 +45,8 @@ pub struct Amount {
     pub iterations: u32,
     budget_ms: u64,
     load: Option<LoadRow>,
+    /// How many are alive at once, where that is the question.
+    pub density: Option<Levels>,
 }
 
 /// The load of a suite that offers one.
@@ -58,6 +60,29 @@ struct LoadRow {
     timeout_ms: u64,
 }
 
+/// How many are alive at once, ascending.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Levels {
+    instances: Vec<u64>,
+    processes: Vec<u64>,
+    containers: Vec<u64>,
+    idle_window_ms: u64,
+}
+
+impl Levels {
+    /// The levels as a run records them, within a memory budget in bytes.
+    pub fn within(&self, memory_budget_bytes: u64) -> Density {
+        Density {
+            instances: self.instances.clone(),
+            processes: self.processes.clone(),
+            containers: self.containers.clone(),
+            memory_budget_bytes,
+            idle_window_ns: self.idle_window_ms * 1_000_000,
+        }
+    }
+}
+
 /// Trials by a workload's weight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -66,6 +91,9 @@ pub struct Trials {
     pub light: u32,
     /// Trials of a workload that computes for a while.
     pub heavy: u32,
+    /// Trials of a workload that waits to be told to end.
+    #[serde(default)]
+    pub waiting: u32,
 }
 
 impl Amount {
@@ -146,8 +174,13 @@ mod tests {
         for &suite in Suite::ALL {
             let row = row(suite);
             assert!(!row.steps.is_empty());
-            // What gives one value a trial needs more of them than what gives a histogram.
-            let least = if row.quick.load.is_some() { 5 } else { 10 };
+            // Fewer than six carry no resampling, and times scatter more than memory does.
+            let least = match suite {
+                Suite::Coldstart => 10,
+                Suite::Density => 6,
+                // A trial gives a histogram, not one value.
+                Suite::Serve => 5,
+            };
             assert!(
                 row.quick.trials.light >= least && row.quick.trials.light <= row.full.trials.light
             );

@@ -3,6 +3,7 @@
 //! # Layout
 //!
 //! - [`summary`]: title, rankings and sentences: what a busy reader takes in within a screen
+//! - [`counted`]: the suites whose rows are counted rather than timed
 //! - [`ladders`]: the cold-start ladder of every workload
 //! - [`tables`]: every number with its interval
 //! - [`spread`]: boxes, dots and cumulative shares
@@ -10,9 +11,10 @@
 //! - [`ledger`]: what was not measured, the machine, every target's configuration, the workloads
 //! - [`reading`]: the boundaries, the method, who made this
 
+mod counted;
 mod ladders;
 mod ledger;
-mod load;
+pub(crate) mod load;
 mod reading;
 mod spread;
 mod summary;
@@ -100,29 +102,41 @@ struct Section {
 }
 
 fn run(facts: &Facts<'_>, place: &Place) -> Markup {
-    let figures = match facts.recorded.run.suite {
-        Suite::Coldstart => [
+    let of_the_suite = match facts.recorded.run.suite {
+        Suite::Coldstart => vec![
             ladders::section(facts, place),
             tables::section(facts, place),
             spread::section(facts, place),
         ],
-        Suite::Serve => [
+        Suite::Density => vec![
+            counted::pictures(facts, place),
+            counted::numbers(facts, place),
+        ],
+        Suite::Serve => vec![
             load::by_rate(facts, place),
             load::by_percentile(facts, place),
             load::numbers(facts, place),
         ],
     };
-    let about = [
+    let of_every_suite = [
         ledger::not_measured(facts),
         ledger::machine(facts),
         ledger::fairness(facts),
         ledger::workloads(facts),
         ledger::again(facts),
     ];
-    let sections: Vec<Section> = figures.into_iter().chain(about).flatten().collect();
+    let sections: Vec<Section> = of_the_suite
+        .into_iter()
+        .chain(of_every_suite)
+        .flatten()
+        .collect();
     html! {
         article aria-labelledby=(place.id("title")) {
-            (summary::summary(facts, place))
+            @match facts.recorded.run.suite {
+                Suite::Coldstart => (summary::summary(facts, place)),
+                Suite::Density => (counted::summary(facts, place)),
+                Suite::Serve => (load::summary(facts, place)),
+            }
             nav aria-label="Contents" {
                 ul {
                     @for section in &sections {

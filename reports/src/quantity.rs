@@ -23,13 +23,17 @@ pub fn duration_interval(ends: Interval) -> String {
     interval(ends, Unit::Nanoseconds)
 }
 
-/// A value of a row in its unit: as [`duration`], a rate as `4,000/s`, or a bare number.
+/// A value of a row in its unit: as [`duration`], as [`bytes`], or a bare number. What one more
+/// costs can be less than nothing, by chance: `-1.23 µs`.
 pub fn value(value: f64, unit: Unit) -> String {
-    match unit {
-        Unit::Nanoseconds => duration(value),
-        Unit::PerSecond => format!("{}/s", significant(value)),
-        Unit::Count => significant(value),
-    }
+    let sign = if value < 0.0 { "-" } else { "" };
+    let text = match unit {
+        Unit::Nanoseconds => duration(value.abs()),
+        Unit::Bytes => size(value.abs()),
+        Unit::PerSecond => format!("{}/s", significant(value.abs())),
+        Unit::Count => significant(value.abs()),
+    };
+    format!("{sign}{text}")
 }
 
 /// An interval of such values, `19.8 to 20.6 µs`; the unit is said once where both ends share it.
@@ -43,7 +47,11 @@ pub fn interval(interval: Interval, unit: Unit) -> String {
 
 /// A size in bytes: `917 B`, `1.39 MB`; decimal units.
 pub fn bytes(bytes: u64) -> String {
-    let (value, unit) = match bytes as f64 {
+    size(bytes as f64)
+}
+
+fn size(bytes: f64) -> String {
+    let (value, unit) = match bytes {
         b if b < 999.5 => (b, "B"),
         b if b < 999.5e3 => (b / 1e3, "kB"),
         b if b < 999.5e6 => (b / 1e6, "MB"),

@@ -35,7 +35,7 @@ pub struct Comparison {
     pub noise: Noise,
     /// Reasons to doubt that the two can be compared at all, in words.
     pub warnings: Vec<String>,
-    /// Every row that both runs measured.
+    /// Every row that both runs measured and that came to more than nothing in both.
     pub rows: Vec<ComparedRow>,
     /// Every row that only one of them measured.
     pub unmatched: Vec<UnmatchedRow>,
@@ -81,9 +81,9 @@ pub struct ComparedRow {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// The candidate takes less time.
+    /// The candidate takes less time, or less of what is counted.
     Faster,
-    /// The candidate takes more time.
+    /// The candidate takes more time, or more of what is counted.
     Slower,
     /// Nothing beyond chance and the noise between the runs.
     NoDifferenceShown,
@@ -107,6 +107,16 @@ impl Verdict {
             Verdict::Faster => Verdict::Slower,
             Verdict::Slower => Verdict::Faster,
             Verdict::NoDifferenceShown => self,
+        }
+    }
+
+    /// The verdict in words, of what is counted in `unit`.
+    pub fn word(self, unit: Unit) -> &'static str {
+        match (self, unit) {
+            (_, Unit::Nanoseconds) | (Verdict::NoDifferenceShown, _) => self.name(),
+            (verdict, Unit::PerSecond) => verdict.name(),
+            (Verdict::Faster, Unit::Bytes | Unit::Count) => "less",
+            (Verdict::Slower, Unit::Bytes | Unit::Count) => "more",
         }
     }
 }
@@ -223,11 +233,13 @@ pub fn compare(base: &Recorded, candidate: &Recorded) -> Comparison {
     }
 }
 
-/// The series that hold at least one verified trial.
+/// The series that hold at least one verified trial. Of what is alive at once the lines are held
+/// against each other, not every level too: each row more makes every other harder to tell apart.
 fn measured(recorded: &Recorded) -> Vec<Series> {
     let mut all = series(recorded);
     all.retain(|series| series.tally.ok > 0);
     all.retain(|series| is_compared(&series.key));
+    all.retain(|series| !series.trials.is_empty() && series.key.boundary.slope().is_none());
     all
 }
 

@@ -1,6 +1,8 @@
 //! A run's samples, sorted by what they measure: one [`Series`] per workload, target, boundary,
 //! metric and load, trial by trial, with a count of the trials that gave nothing and why.
 
+mod fitted;
+
 use std::collections::BTreeMap;
 
 use plimsoll_record::reader::Trial;
@@ -55,6 +57,8 @@ pub struct Series {
     pub trials: Vec<TrialSamples>,
     /// What became of every planned trial.
     pub tally: Tally,
+    /// What a reader must know of how the values came about.
+    pub note: Option<String>,
 }
 
 /// The samples of one verified trial, one value an iteration.
@@ -83,6 +87,8 @@ pub struct Tally {
     pub wrong_output: Reasons,
     /// Without an outcome: the run ended before or during them.
     pub not_reached: u32,
+    /// Of those that count, what their adapter or `bench` had to say.
+    pub noted: Reasons,
 }
 
 /// How many trials ended one way, and what the first of them said.
@@ -152,16 +158,15 @@ pub fn series(recorded: &Recorded) -> Vec<Series> {
                 metric,
                 at,
             };
-            let series = found.entry(key.clone()).or_insert_with(|| Series {
-                key,
-                trials: Vec::new(),
-                tally: Tally::default(),
-            });
+            let series = found.entry(key.clone()).or_insert_with(|| Series::of(key));
             for plan in &plans {
                 let more = derived.get(&plan.index).map_or(&[][..], Vec::as_slice);
                 series.take(plan, recorded.trials.get(&plan.index), more);
             }
         }
+    }
+    for fitted in fitted::lines(&found) {
+        found.insert(fitted.key.clone(), fitted);
     }
     let mut all: Vec<Series> = found.into_values().collect();
     let workload_at = |id: &WorkloadId| {
@@ -184,6 +189,15 @@ pub fn series(recorded: &Recorded) -> Vec<Series> {
 }
 
 impl Series {
+    fn of(key: SeriesKey) -> Self {
+        Series {
+            key,
+            trials: Vec::new(),
+            tally: Tally::default(),
+            note: None,
+        }
+    }
+
     fn take(&mut self, plan: &TrialPlan, trial: Option<&Trial>, derived: &[Derived]) {
         let tally = &mut self.tally;
         tally.planned += 1;
@@ -210,6 +224,9 @@ impl Series {
                 // yields every metric each time.
                 if let (Some(first), Some(values)) = (first, Sorted::new(values)) {
                     tally.ok += 1;
+                    if let Some(note) = &trial.outcome.note {
+                        tally.noted.add(note);
+                    }
                     self.trials.push(TrialSamples {
                         block: plan.block,
                         values,
@@ -258,6 +275,7 @@ fn measured(
 fn due(step: Step, kind: Option<TargetKind>) -> impl Iterator<Item = (Boundary, Metric)> {
     let metric = match step {
         Step::Serve | Step::ServeFresh => Metric::AchievedRate,
+        Step::Instances | Step::Processes => Metric::Pss,
         _ => Metric::WallTime,
     };
     let list: &[Boundary] = match (step, kind) {
@@ -270,6 +288,8 @@ fn due(step: Step, kind: Option<TargetKind>) -> impl Iterator<Item = (Boundary, 
         (Step::Serve, _) => &[Boundary::Request],
         (Step::ServeFresh, _) => &[Boundary::FreshRequest],
         (Step::Zero, _) => &[Boundary::Zero],
+        (Step::Instances, _) => &[Boundary::Instance],
+        (Step::Processes, _) => &[Boundary::Process],
     };
     list.iter().map(move |&boundary| (boundary, metric))
 }

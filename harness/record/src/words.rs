@@ -64,17 +64,20 @@ pub enum Suite {
     Coldstart,
     /// How long requests take under a constant load, and how much load is carried.
     Serve,
+    /// What one more instance, process or container costs on a machine that holds many.
+    Density,
 }
 
 impl Suite {
     /// Every suite that `bench` can run.
-    pub const ALL: &'static [Suite] = &[Suite::Coldstart, Suite::Serve];
+    pub const ALL: &'static [Suite] = &[Suite::Coldstart, Suite::Density, Suite::Serve];
 
     /// The suite's name as the command line spells it.
     pub fn name(self) -> &'static str {
         match self {
             Suite::Coldstart => "coldstart",
             Suite::Serve => "serve",
+            Suite::Density => "density",
         }
     }
 }
@@ -85,7 +88,8 @@ impl fmt::Display for Suite {
     }
 }
 
-/// Where a clock starts and stops. Cold start is a ladder of these, never one number.
+/// Where a measurement begins and ends. Cold start is a ladder of these, never one number; what
+/// is counted rather than timed has places of its own.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
@@ -115,12 +119,44 @@ pub enum Boundary {
     /// create of a container, until it accepts, and one request.
     #[serde(rename = "zero")]
     Zero,
+    /// One process or container whose instance waits, with all that is its own.
+    #[serde(rename = "idle")]
+    Idle,
+    /// The whole of a host with so many instances alive in it, each run to its end and kept.
+    #[serde(rename = "instances")]
+    Instances,
+    /// One more instance inside a host that runs: the slope of a line through [`Boundary::Instances`].
+    #[serde(rename = "instance")]
+    Instance,
+    /// So many processes or containers alive, each with one instance that waits.
+    #[serde(rename = "processes")]
+    Processes,
+    /// One more process or container: the slope of a line through [`Boundary::Processes`].
+    #[serde(rename = "process")]
+    Process,
+    /// The daemons of an engine that serve everybody: itemised, never added to what is one's own.
+    #[serde(rename = "daemon")]
+    Daemon,
+    /// What is there once however many are alive: where such a line meets none.
+    #[serde(rename = "base")]
+    Base,
 }
 
 impl Boundary {
     /// The boundaries of serving requests.
     pub const SERVE: &'static [Boundary] =
         &[Boundary::Request, Boundary::FreshRequest, Boundary::Zero];
+
+    /// What is not a rung of the ladder.
+    const COUNTED: &'static [Boundary] = &[
+        Boundary::Idle,
+        Boundary::Instances,
+        Boundary::Instance,
+        Boundary::Processes,
+        Boundary::Process,
+        Boundary::Daemon,
+        Boundary::Base,
+    ];
 
     /// The ladder from the bottom up.
     pub const ALL: &'static [Boundary] = &[
@@ -146,6 +182,13 @@ impl Boundary {
             Boundary::Request => "request",
             Boundary::FreshRequest => "fresh-request",
             Boundary::Zero => "zero",
+            Boundary::Idle => "idle",
+            Boundary::Instances => "instances",
+            Boundary::Instance => "instance",
+            Boundary::Processes => "processes",
+            Boundary::Process => "process",
+            Boundary::Daemon => "daemon",
+            Boundary::Base => "base",
         }
     }
 
@@ -168,6 +211,23 @@ impl Boundary {
                 "request due to last byte of its response, an instance made for it alone"
             }
             Boundary::Zero => "nothing running to last byte of the first response",
+            Boundary::Idle => "a process or container that waits, with all that is its own",
+            Boundary::Instances => "the whole of a host with so many instances alive in it",
+            Boundary::Instance => "one more instance in a host that runs (slope of a fitted line)",
+            Boundary::Processes => "so many processes or containers alive, with all that is theirs",
+            Boundary::Process => "one more process or container (slope of a fitted line)",
+            Boundary::Daemon => "the daemons that serve all containers, itemised apart",
+            Boundary::Base => "what is there once, however many are alive (the line at none)",
+        }
+    }
+
+    /// Where a line through values at several levels, taken here, has its slope; `None` where
+    /// nothing is counted by level.
+    pub fn slope(self) -> Option<Boundary> {
+        match self {
+            Boundary::Instances => Some(Boundary::Instance),
+            Boundary::Processes => Some(Boundary::Process),
+            _ => None,
         }
     }
 }
@@ -182,12 +242,18 @@ impl FromStr for Boundary {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        [Boundary::ALL, Boundary::SERVE]
-            .concat()
-            .into_iter()
+        let others = || Boundary::COUNTED.iter().chain(Boundary::SERVE);
+        Boundary::ALL
+            .iter()
+            .chain(others())
+            .copied()
             .find(|b| b.name() == text)
             .ok_or_else(|| {
-                format!("{text:?} is no boundary; they are L0 to L6, request, fresh-request, zero")
+                let counted: Vec<&str> = others().map(|b| b.name()).collect();
+                format!(
+                    "{text:?} is no boundary; they are L0 to L6 and {}",
+                    counted.join(", ")
+                )
             })
     }
 }
@@ -215,6 +281,10 @@ pub enum Step {
     ServeFresh,
     /// A server from nothing to its first response: [`Boundary::Zero`].
     Zero,
+    /// Instances made in one host, each run to its end and kept alive, level by level.
+    Instances,
+    /// Processes or containers started and left waiting, level by level.
+    Processes,
 }
 
 impl Step {
@@ -228,6 +298,8 @@ impl Step {
         Step::Serve,
         Step::ServeFresh,
         Step::Zero,
+        Step::Instances,
+        Step::Processes,
     ];
 
     /// Whether the workload is a server in it.
@@ -246,6 +318,8 @@ impl Step {
             Step::Serve => "serve",
             Step::ServeFresh => "serve-fresh",
             Step::Zero => "zero",
+            Step::Instances => "instances",
+            Step::Processes => "processes",
         }
     }
 }
@@ -286,6 +360,18 @@ pub enum Metric {
     Errors,
     /// Requests that were not answered in time.
     Timeouts,
+    /// Proportional set size (smaps_rollup): memory of its own, and its share of what is shared.
+    Pss,
+    /// Resident set size (smaps_rollup): every page in memory, shared ones counted in full.
+    Rss,
+    /// Pages that nobody else maps, clean and dirty (smaps_rollup).
+    Private,
+    /// Page tables (VmPTE): kernel memory that is in none of the sizes above.
+    PageTables,
+    /// Open file descriptors.
+    FileDescriptors,
+    /// Processor time used in one second in which everything waits.
+    IdleCpu,
 }
 
 impl Metric {
@@ -312,18 +398,27 @@ impl Metric {
             Metric::AchievedRate => "achieved_rate",
             Metric::Errors => "errors",
             Metric::Timeouts => "timeouts",
+            Metric::Pss => "pss",
+            Metric::Rss => "rss",
+            Metric::Private => "private",
+            Metric::PageTables => "page_tables",
+            Metric::FileDescriptors => "file_descriptors",
+            Metric::IdleCpu => "idle_cpu",
         }
     }
 
     /// The unit its values are in.
     pub fn unit(self) -> Unit {
         match self {
-            Metric::WallTime | Metric::CpuTime | Metric::CycleTime => Unit::Nanoseconds,
             Metric::P50 | Metric::P90 | Metric::P99 | Metric::P999 | Metric::P9999 => {
                 Unit::Nanoseconds
             }
             Metric::AchievedRate => Unit::PerSecond,
-            Metric::Errors | Metric::Timeouts => Unit::Count,
+            Metric::WallTime | Metric::CpuTime | Metric::CycleTime | Metric::IdleCpu => {
+                Unit::Nanoseconds
+            }
+            Metric::Pss | Metric::Rss | Metric::Private | Metric::PageTables => Unit::Bytes,
+            Metric::FileDescriptors | Metric::Errors | Metric::Timeouts => Unit::Count,
         }
     }
 }
@@ -345,7 +440,10 @@ pub enum Unit {
     /// Events a second.
     #[serde(rename = "1/s")]
     PerSecond,
-    /// A number of things.
+    /// Bytes.
+    #[serde(rename = "bytes")]
+    Bytes,
+    /// Whole things.
     #[serde(rename = "count")]
     Count,
 }
@@ -355,6 +453,7 @@ impl fmt::Display for Unit {
         match self {
             Unit::Nanoseconds => f.pad("ns"),
             Unit::PerSecond => f.pad("1/s"),
+            Unit::Bytes => f.pad("bytes"),
             Unit::Count => f.pad("count"),
         }
     }

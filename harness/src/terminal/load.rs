@@ -45,7 +45,7 @@ pub fn tables(recorded: &Recorded, report: &Report) -> String {
         let _ = writeln!(
             text,
             "Rates are offered without waiting for responses; latency counts from when a request\n\
-             was due. A rate with `!` was not carried in every trial. Medians over trials."
+             was due. A latency with `!` is of a rate that was not carried. Medians over trials."
         );
     }
     text

@@ -4,10 +4,12 @@
 //!
 //! - [`spawn`]: a process started the cheap way
 //! - [`process`]: boundaries L3, L4 and L6 of a target that is a process
+//! - [`alive`]: processes that are left waiting and looked at
 //! - [`conversation`]: a step that an adapter does
 //! - [`serving`], [`server`]: a server under load, and one from nothing
 //! - [`verify`]: whether the guest's output is the expected one
 
+pub mod alive;
 pub mod conversation;
 pub mod process;
 pub mod server;
@@ -27,6 +29,8 @@ pub struct Yield {
     pub histograms: Vec<Histogram>,
     /// What came of it.
     pub outcome: Outcome,
+    /// What a reader must know of it although it counts.
+    pub note: Option<String>,
 }
 
 /// The latencies of the requests that were offered at one rate.
@@ -49,6 +53,7 @@ impl Yield {
             samples: Vec::new(),
             histograms: Vec::new(),
             outcome,
+            note: None,
         }
     }
 }

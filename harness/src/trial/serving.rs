@@ -203,6 +203,7 @@ fn zero(trial: &ServingTrial<'_>, serving: &mut Serving, begun: Instant) -> Yiel
             }],
             histograms: Vec::new(),
             outcome: Outcome::Ok,
+            note: None,
         },
         Ok(response) => Yield::nothing(Outcome::WrongOutput {
             message: format!(
@@ -282,6 +283,7 @@ fn load(trial: &ServingTrial<'_>, serving: &mut Serving) -> Result<Yield, Fault>
             .flat_map(|one| histograms(boundary, one))
             .collect(),
         outcome: outcome(&measured, serving),
+        note: None,
     })
 }
 

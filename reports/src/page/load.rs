@@ -8,6 +8,7 @@ use plimsoll_record::run::{TargetKind, WorkloadRecord};
 use plimsoll_record::{Boundary, Clock, Metric, TargetId, WorkloadId};
 
 use super::ladders::shown;
+use super::summary::heading;
 use super::tables::status;
 use super::{Place, Section};
 use crate::facts::Facts;
@@ -30,6 +31,10 @@ pub(crate) struct Way<'f> {
 }
 
 impl Way<'_> {
+    pub(crate) fn target(&self) -> &TargetId {
+        self.target
+    }
+
     /// What it is called: a fresh instance for each request is said, what is kept is not.
     pub(crate) fn name(&self) -> String {
         match self.boundary {
@@ -101,7 +106,14 @@ fn common_rate(facts: &Facts<'_>, workload: &WorkloadId) -> Option<u64> {
 }
 
 /// What a busy reader takes in within a screen.
-pub(super) fn glance(facts: &Facts<'_>) -> Markup {
+pub(super) fn summary(facts: &Facts<'_>, place: &Place) -> Markup {
+    html! {
+        (heading(facts, place, "How does it carry a load?", "HTTP service"))
+        (glance(facts))
+    }
+}
+
+fn glance(facts: &Facts<'_>) -> Markup {
     let Some(lead) = facts.lead() else {
         return html! {};
     };

@@ -1,5 +1,7 @@
 //! Latency under load: curves over a rate or a percentile, both axes logarithmic.
 
+use plimsoll_record::Unit;
+
 use super::canvas::{Anchor, Caption, Pen, picture};
 use super::mark;
 use super::scale::{Scale, figure};
@@ -48,7 +50,7 @@ pub(crate) fn curves(
     Some(picture(size, caption, |canvas| {
         for tick in scale.ticks() {
             canvas.line((LEFT, y(tick)), (width - RIGHT, y(tick)), Pen::Grid, 1);
-            canvas.text((LEFT - 8, y(tick)), &figure(tick), Pen::Muted, Anchor::End);
+            canvas.text((LEFT - 8, y(tick)), &figure(tick, Unit::Nanoseconds), Pen::Muted, Anchor::End);
         }
         let mut free = i32::MIN;
         for (share, text) in ticks {

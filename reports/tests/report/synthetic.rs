@@ -322,6 +322,7 @@ fn simulate(
                         attempt: 0,
                         started_ns: u64::from(index) * 30_000_000,
                         took_ns: 25_000_000,
+                        note: None,
                         outcome: Outcome::Ok,
                     };
                     let histograms = Vec::new();
@@ -358,6 +359,7 @@ fn simulate(
             artefacts: artefacts(workloads, targets),
             left_out: Vec::new(),
             load: None,
+            density: None,
             plan,
         },
         trials,
@@ -413,8 +415,7 @@ fn samples(
             (Boundary::L4, Metric::CpuTime, l4 * 0.7, 1),
         ],
         Step::Fresh => vec![(Boundary::L6, Metric::WallTime, l4 * 1.3 + 2e5 * size, 1)],
-        // No step of a cold start.
-        Step::Serve | Step::ServeFresh | Step::Zero => Vec::new(),
+        other => unreachable!("{other} is no step of a cold start"),
     };
     if step == Step::Process && container {
         plan.push((Boundary::L5, Metric::WallTime, l4 * 1.06, 1));

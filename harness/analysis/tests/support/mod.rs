@@ -191,6 +191,7 @@ impl World<'_> {
             artefacts: Vec::new(),
             left_out: Vec::new(),
             load: None,
+            density: None,
             plan: Vec::new(),
         }
     }
@@ -223,6 +224,7 @@ pub(crate) fn finished(trial: u32, outcome: Outcome, samples: Vec<SampleLine>) -
             attempt: 0,
             started_ns: 0,
             took_ns: 1,
+            note: None,
             outcome,
         },
         samples,

@@ -54,6 +54,7 @@ pub(crate) const ALL: &[Configuration] = &[
             Step::Serve,
             Step::ServeFresh,
             Step::Zero,
+            Step::Instances,
         ],
         code: Code::Loaded,
         runner: Runner::Command,

@@ -56,12 +56,18 @@ const WHOLE: &[Step] = &[
     Step::Load,
     Step::Process,
     Step::Fresh,
+    Step::Instances,
     Step::Serve,
     Step::ServeFresh,
     Step::Zero,
 ];
 /// An allocator shows where instances are made.
-const IN_PROCESS: &[Step] = &[Step::Instantiate, Step::Load, Step::ServeFresh];
+const IN_PROCESS: &[Step] = &[
+    Step::Instantiate,
+    Step::Load,
+    Step::Instances,
+    Step::ServeFresh,
+];
 const AT_START: &[Step] = &[Step::Compile, Step::Process, Step::Fresh, Step::Zero];
 const PROCESS_ONLY: &[Step] = &[Step::Process, Step::Fresh];
 
