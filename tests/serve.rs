@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use e2e::{Bench, both_streams, built, root, row};
@@ -109,8 +109,44 @@ fn servers_of(bench: u32) -> Vec<u32> {
         .collect()
 }
 
+/// A `bench` that ends with the test, however the test ends.
+struct Running(Child);
+
+impl Running {
+    fn output(&mut self) -> Output {
+        let mut output = Output {
+            status: self.0.wait().expect("bench ends"),
+            stdout: Vec::new(),
+            stderr: Vec::new(),
+        };
+        let streams: [(Option<&mut dyn Read>, &mut Vec<u8>); 2] = [
+            (
+                self.0.stdout.as_mut().map(|pipe| pipe as &mut dyn Read),
+                &mut output.stdout,
+            ),
+            (
+                self.0.stderr.as_mut().map(|pipe| pipe as &mut dyn Read),
+                &mut output.stderr,
+            ),
+        ];
+        for (pipe, text) in streams {
+            pipe.expect("it is piped")
+                .read_to_end(text)
+                .expect("it can be read");
+        }
+        output
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// A run on the native target, with its server under load, and that server.
-fn under_load(bench: &Bench) -> (Child, PathBuf, u32) {
+fn under_load(bench: &Bench) -> (Running, PathBuf, u32) {
     let child = bench
         .command(&[
             "run", "--suite", "serve", "--quick", "--trials", "1", "--target", "native", "--out",
@@ -120,11 +156,16 @@ fn under_load(bench: &Bench) -> (Child, PathBuf, u32) {
         .stderr(Stdio::piped())
         .spawn()
         .expect("bench can be started");
+    let mut child = Running(child);
     // The server of the step `zero` is gone after one request.
     let server = eventually("a server under load", || {
-        let before = servers_of(child.id());
+        assert!(
+            child.0.try_wait().is_ok_and(|ended| ended.is_none()),
+            "bench ended"
+        );
+        let before = servers_of(child.0.id());
         std::thread::sleep(Duration::from_millis(400));
-        let after = servers_of(child.id());
+        let after = servers_of(child.0.id());
         before.into_iter().find(|server| after.contains(server))
     });
     (child, bench.folder().join("run"), server)
@@ -138,9 +179,9 @@ fn signal(pid: u32, signal: Signal) {
 #[test]
 fn a_server_that_is_killed_under_load_is_recorded_with_what_was_measured_until_then() {
     let bench = Bench::new();
-    let (child, run, server) = under_load(&bench);
+    let (mut child, run, server) = under_load(&bench);
     signal(server, Signal::KILL);
-    let output = child.wait_with_output().expect("bench ends");
+    let output = child.output();
     assert_eq!(output.status.code(), Some(3), "{}", both_streams(&output));
     let lines = lines(&run);
     let failed = lines.iter().find(|line| line["status"] == "failed");
@@ -164,8 +205,8 @@ fn an_interrupt_under_load_leaves_no_server() {
     for how in [Signal::INT, Signal::KILL] {
         let bench = Bench::new();
         let (mut child, _, server) = under_load(&bench);
-        signal(child.id(), how);
-        child.wait().expect("bench ends");
+        signal(child.0.id(), how);
+        child.output();
         eventually("the server's end", || {
             let alive = fs::read_to_string(format!("/proc/{server}/cmdline"));
             alive

@@ -145,7 +145,11 @@ fn under_load(text: &mut String, facts: &Facts<'_>, workload: &plimsoll_record::
         for rate in &rates {
             let _ = write!(text, " {}/s |", quantity::grouped(*rate));
         }
-        let last = if metric == Metric::AchievedRate { "most" } else { "zero" };
+        let last = if metric == Metric::AchievedRate {
+            "most"
+        } else {
+            "zero"
+        };
         let _ = writeln!(text, " {last} |\n|---|{}", "---:|".repeat(rates.len() + 1));
         for way in load::ways(facts, workload) {
             let _ = write!(text, "| {} |", inline(&way.name()));

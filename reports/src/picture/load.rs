@@ -9,7 +9,7 @@ use super::scale::{Scale, figure};
 const TOP: i32 = 12;
 const BOTTOM: i32 = 250;
 const LEFT: i32 = 62;
-const RIGHT: i32 = 20;
+const RIGHT: i32 = 30;
 /// Pixels that a tick's figure needs on the lower axis.
 const TICK: i32 = 48;
 
@@ -50,7 +50,12 @@ pub(crate) fn curves(
     Some(picture(size, caption, |canvas| {
         for tick in scale.ticks() {
             canvas.line((LEFT, y(tick)), (width - RIGHT, y(tick)), Pen::Grid, 1);
-            canvas.text((LEFT - 8, y(tick)), &figure(tick, Unit::Nanoseconds), Pen::Muted, Anchor::End);
+            canvas.text(
+                (LEFT - 8, y(tick)),
+                &figure(tick, Unit::Nanoseconds),
+                Pen::Muted,
+                Anchor::End,
+            );
         }
         let mut free = i32::MIN;
         for (share, text) in ticks {
