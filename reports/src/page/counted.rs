@@ -32,6 +32,8 @@ pub(super) fn summary(facts: &Facts<'_>, place: &Place) -> Markup {
     let (question, what) = match facts.recorded.run.suite {
         Suite::Coldstart => ("How long until it runs?", "Cold start"),
         Suite::Density => ("What does one more cost?", "Density"),
+        Suite::Size => ("How much must travel?", "Size"),
+        Suite::Memory => ("How much memory does it hold?", "Memory"),
     };
     html! {
         (heading(facts, place, question, what))
