@@ -33,7 +33,7 @@ pub fn styled(style: Style, text: &str) -> String {
 pub fn tables(recorded: &Recorded, report: &Report) -> String {
     match recorded.run.suite {
         Suite::Coldstart => ladder(recorded, report),
-        Suite::Density => counted::tables(recorded, report),
+        Suite::Density | Suite::Memory | Suite::Size => counted::tables(recorded, report),
         Suite::Serve => load::tables(recorded, report),
     }
 }

@@ -38,6 +38,8 @@ fn run(text: &mut String, facts: &Facts<'_>) {
         Suite::Coldstart => "Cold start",
         Suite::Density => "Density",
         Suite::Serve => "Serving under load",
+        Suite::Memory => "Memory",
+        Suite::Size => "Size",
     };
     let _ = writeln!(text, "# {what}: {}\n", inline(&run.id));
     let _ = writeln!(
@@ -53,8 +55,8 @@ fn run(text: &mut String, facts: &Facts<'_>) {
     );
     let sentences = match run.suite {
         Suite::Coldstart => headline::sentences(facts),
-        Suite::Density => headline::counted(facts),
         Suite::Serve => Vec::new(),
+        Suite::Density | Suite::Memory | Suite::Size => headline::counted(facts),
     };
     for sentence in sentences {
         let _ = writeln!(text, "- {}", inline(&sentence));
@@ -68,8 +70,10 @@ fn run(text: &mut String, facts: &Facts<'_>) {
         );
         match run.suite {
             Suite::Coldstart => table(text, facts, &workload.workload),
-            Suite::Density => counted(text, facts, &workload.workload),
             Suite::Serve => under_load(text, facts, &workload.workload),
+            Suite::Density | Suite::Memory | Suite::Size => {
+                counted(text, facts, &workload.workload)
+            }
         }
     }
     let missing: Vec<&Row> = facts

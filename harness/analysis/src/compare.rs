@@ -1,5 +1,7 @@
 //! Two runs in, one verdict a row out.
 
+use std::cmp::Ordering;
+
 use plimsoll_record::{Boundary, Metric, Recorded, Suite, Unit};
 use serde::{Deserialize, Serialize};
 
@@ -199,9 +201,10 @@ pub fn compare(base: &Recorded, candidate: &Recorded) -> Comparison {
                 p_adjusted,
                 minimum_detectable: test
                     .map(|t| t.minimum_detectable(floor, LEVEL / made as f64).exp_m1()),
-                verdict: match c.key.metric.unit() {
+                verdict: match (c.key.boundary, c.key.metric.unit()) {
+                    (Boundary::Rest, _) => exact(low, high),
                     // More of it is better.
-                    Unit::PerSecond => verdict(ci95, p_adjusted).turned(),
+                    (_, Unit::PerSecond) => verdict(ci95, p_adjusted).turned(),
                     _ => verdict(ci95, p_adjusted),
                 },
             })
@@ -273,6 +276,15 @@ fn verdict(ci95: Option<Interval>, p_adjusted: Option<f64>) -> Verdict {
         (Some(ci), Some(p)) if p < LEVEL && ci.low > 1.0 => Verdict::Slower,
         (Some(ci), Some(p)) if p < LEVEL && ci.high < 1.0 => Verdict::Faster,
         _ => Verdict::NoDifferenceShown,
+    }
+}
+
+/// Of what no chance enters into: any difference is one.
+fn exact(base: f64, candidate: f64) -> Verdict {
+    match candidate.total_cmp(&base) {
+        Ordering::Less => Verdict::Faster,
+        Ordering::Equal => Verdict::NoDifferenceShown,
+        Ordering::Greater => Verdict::Slower,
     }
 }
 

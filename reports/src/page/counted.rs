@@ -33,6 +33,8 @@ pub(super) fn summary(facts: &Facts<'_>, place: &Place) -> Markup {
         Suite::Coldstart => ("How long until it runs?", "Cold start"),
         Suite::Density => ("What does one more cost?", "Density"),
         Suite::Serve => ("How does it carry a load?", "Serving"),
+        Suite::Size => ("How much must travel?", "Size"),
+        Suite::Memory => ("How much memory does it hold?", "Memory"),
     };
     html! {
         (heading(facts, place, question, what))

@@ -17,6 +17,8 @@ pub(crate) fn title(facts: &Facts<'_>) -> String {
         Suite::Coldstart => "Cold start",
         Suite::Density => "Density",
         Suite::Serve => "Serving under load",
+        Suite::Memory => "Memory",
+        Suite::Size => "Size",
     };
     format!("{what}, measured: {}", facts.recorded.run.id)
 }

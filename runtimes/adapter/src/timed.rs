@@ -120,7 +120,10 @@ pub fn measure<E: Engine>(
         | Step::Instances
         | Step::Serve
         | Step::ServeFresh
-        | Step::Zero => {
+        | Step::Zero
+        | Step::Idle
+        | Step::Peak
+        | Step::Size => {
             return Err(Error::Unsupported(format!(
                 "the step {} is done by bench, with the launch that prepare gave",
                 request.step

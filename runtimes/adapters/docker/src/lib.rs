@@ -10,6 +10,7 @@
 //! - [`image`]: the image's archive, loaded and removed
 //! - [`container`]: one container from create to remove, with the clock's readings
 //! - `serving`: one container that serves
+//! - [`peak`]: the most memory that a guest had
 //! - [`waiting`]: containers that are left waiting and looked at
 //! - [`owner`]: whose container is this, and does its owner live? Removes strays
 //! - [`failure`]: everything that can go wrong
@@ -21,6 +22,7 @@ pub mod failure;
 pub mod image;
 mod ledger;
 pub mod owner;
+pub mod peak;
 mod serving;
 pub mod targets;
 pub mod waiting;
