@@ -1,6 +1,8 @@
 //! What a run says on a terminal: the ladder, a table of target by boundary for each workload,
 //! within 80 columns.
 
+pub mod counted;
+
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
@@ -232,10 +234,10 @@ pub fn comparison(comparison: &Comparison) -> String {
             "{:width$} {:10} {:>8} {:>8} {:>6.3}  {interval:14} {}",
             name(row),
             row.key.metric.name(),
-            format::nanoseconds(row.base),
-            format::nanoseconds(row.candidate),
+            format::value(row.base, row.unit),
+            format::value(row.candidate, row.unit),
             row.ratio,
-            row.verdict.name(),
+            row.verdict.word(row.unit),
         );
         let style = match row.verdict {
             Verdict::Faster => GOOD,
@@ -253,7 +255,7 @@ pub fn comparison(comparison: &Comparison) -> String {
     }
     let _ = writeln!(
         text,
-        "{} faster, {} slower, {} without a difference shown; candidate over base, above 1 is slower.",
+        "{} faster or less, {} slower or more, {} without a difference shown; candidate over base.",
         comparison.count(Verdict::Faster),
         comparison.count(Verdict::Slower),
         comparison.count(Verdict::NoDifferenceShown),

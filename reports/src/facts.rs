@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use plimsoll_analysis::columns::Column;
 use plimsoll_analysis::reference::{Ratio, ratio};
 use plimsoll_analysis::series::{Series, SeriesKey, series};
 use plimsoll_analysis::statistics::holm;
@@ -142,7 +143,22 @@ impl<'a> Facts<'a> {
     ) -> Option<&Row> {
         self.rows.iter().find(|row| {
             row.metric == Metric::WallTime
+                && row.at.is_none()
                 && row.boundary == boundary
+                && row.target == *target
+                && row.workload == *workload
+        })
+    }
+
+    /// The row of a column.
+    pub(crate) fn of_column(
+        &self,
+        workload: &WorkloadId,
+        target: &TargetId,
+        column: &Column,
+    ) -> Option<&Row> {
+        self.rows.iter().find(|row| {
+            (row.boundary, row.metric, row.at) == (column.boundary, column.metric, None)
                 && row.target == *target
                 && row.workload == *workload
         })
@@ -231,5 +247,6 @@ fn key_of(row: &Row) -> SeriesKey {
         target: row.target.clone(),
         boundary: row.boundary,
         metric: row.metric,
+        at: row.at,
     }
 }

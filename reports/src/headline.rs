@@ -7,6 +7,10 @@ use plimsoll_analysis::Row;
 use plimsoll_record::run::TargetKind;
 use plimsoll_record::{Boundary, TargetId, WorkloadId};
 
+mod counted;
+
+pub(crate) use counted::sentences as counted;
+
 use crate::facts::{Against, Difference, Facts};
 use crate::quantity;
 

@@ -3,12 +3,14 @@
 //! # Layout
 //!
 //! - [`summary`]: title, rankings and sentences: what a busy reader takes in within a screen
+//! - [`counted`]: the suites whose rows are counted rather than timed
 //! - [`ladders`]: the cold-start ladder of every workload
 //! - [`tables`]: every number with its interval
 //! - [`spread`]: boxes, dots and cumulative shares
 //! - [`ledger`]: what was not measured, the machine, every target's configuration, the workloads
 //! - [`reading`]: the boundaries, the method, who made this
 
+mod counted;
 mod ladders;
 mod ledger;
 mod reading;
@@ -17,7 +19,7 @@ mod summary;
 mod tables;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-use plimsoll_record::Recorded;
+use plimsoll_record::{Recorded, Suite};
 
 use crate::facts::Facts;
 
@@ -98,22 +100,35 @@ struct Section {
 }
 
 fn run(facts: &Facts<'_>, place: &Place) -> Markup {
-    let sections: Vec<Section> = [
-        ladders::section(facts, place),
-        tables::section(facts, place),
-        spread::section(facts, place),
+    let of_the_suite = match facts.recorded.run.suite {
+        Suite::Coldstart => vec![
+            ladders::section(facts, place),
+            tables::section(facts, place),
+            spread::section(facts, place),
+        ],
+        Suite::Density => vec![
+            counted::pictures(facts, place),
+            counted::numbers(facts, place),
+        ],
+    };
+    let of_every_suite = [
         ledger::not_measured(facts),
         ledger::machine(facts),
         ledger::fairness(facts),
         ledger::workloads(facts),
         ledger::again(facts),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
+    ];
+    let sections: Vec<Section> = of_the_suite
+        .into_iter()
+        .chain(of_every_suite)
+        .flatten()
+        .collect();
     html! {
         article aria-labelledby=(place.id("title")) {
-            (summary::summary(facts, place))
+            @match facts.recorded.run.suite {
+                Suite::Coldstart => (summary::summary(facts, place)),
+                Suite::Density => (counted::summary(facts, place)),
+            }
             nav aria-label="Contents" {
                 ul {
                     @for section in &sections {

@@ -62,16 +62,19 @@ impl TargetId {
 pub enum Suite {
     /// How long until an instance runs, boundary by boundary.
     Coldstart,
+    /// What one more instance, process or container costs on a machine that holds many.
+    Density,
 }
 
 impl Suite {
     /// Every suite that `bench` can run.
-    pub const ALL: &'static [Suite] = &[Suite::Coldstart];
+    pub const ALL: &'static [Suite] = &[Suite::Coldstart, Suite::Density];
 
     /// The suite's name as the command line spells it.
     pub fn name(self) -> &'static str {
         match self {
             Suite::Coldstart => "coldstart",
+            Suite::Density => "density",
         }
     }
 }
@@ -82,7 +85,8 @@ impl fmt::Display for Suite {
     }
 }
 
-/// Where a clock starts and stops. Cold start is a ladder of these, never one number.
+/// Where a measurement begins and ends. Cold start is a ladder of these, never one number; what
+/// is counted rather than timed has places of its own.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
@@ -101,9 +105,41 @@ pub enum Boundary {
     L5,
     /// As L5, with the artefact or image not yet where the engine looks for it.
     L6,
+    /// One process or container whose instance waits, with all that is its own.
+    #[serde(rename = "idle")]
+    Idle,
+    /// The whole of a host with so many instances alive in it, each run to its end and kept.
+    #[serde(rename = "instances")]
+    Instances,
+    /// One more instance inside a host that runs: the slope of a line through [`Boundary::Instances`].
+    #[serde(rename = "instance")]
+    Instance,
+    /// So many processes or containers alive, each with one instance that waits.
+    #[serde(rename = "processes")]
+    Processes,
+    /// One more process or container: the slope of a line through [`Boundary::Processes`].
+    #[serde(rename = "process")]
+    Process,
+    /// The daemons of an engine that serve everybody: itemised, never added to what is one's own.
+    #[serde(rename = "daemon")]
+    Daemon,
+    /// What is there once however many are alive: where such a line meets none.
+    #[serde(rename = "base")]
+    Base,
 }
 
 impl Boundary {
+    /// What is not a rung of the ladder.
+    const COUNTED: &'static [Boundary] = &[
+        Boundary::Idle,
+        Boundary::Instances,
+        Boundary::Instance,
+        Boundary::Processes,
+        Boundary::Process,
+        Boundary::Daemon,
+        Boundary::Base,
+    ];
+
     /// The ladder from the bottom up.
     pub const ALL: &'static [Boundary] = &[
         Boundary::L0,
@@ -125,6 +161,13 @@ impl Boundary {
             Boundary::L4 => "L4",
             Boundary::L5 => "L5",
             Boundary::L6 => "L6",
+            Boundary::Idle => "idle",
+            Boundary::Instances => "instances",
+            Boundary::Instance => "instance",
+            Boundary::Processes => "processes",
+            Boundary::Process => "process",
+            Boundary::Daemon => "daemon",
+            Boundary::Base => "base",
         }
     }
 
@@ -140,6 +183,23 @@ impl Boundary {
             Boundary::L4 => "spawn of a process, or create of a container, to exit observed",
             Boundary::L5 => "as L4, with removal of the container",
             Boundary::L6 => "as L4/L5, with the artefact copied or the image loaded first",
+            Boundary::Idle => "a process or container that waits, with all that is its own",
+            Boundary::Instances => "the whole of a host with so many instances alive in it",
+            Boundary::Instance => "one more instance in a host that runs (slope of a fitted line)",
+            Boundary::Processes => "so many processes or containers alive, with all that is theirs",
+            Boundary::Process => "one more process or container (slope of a fitted line)",
+            Boundary::Daemon => "the daemons that serve all containers, itemised apart",
+            Boundary::Base => "what is there once, however many are alive (the line at none)",
+        }
+    }
+
+    /// Where a line through values at several levels, taken here, has its slope; `None` where
+    /// nothing is counted by level.
+    pub fn slope(self) -> Option<Boundary> {
+        match self {
+            Boundary::Instances => Some(Boundary::Instance),
+            Boundary::Processes => Some(Boundary::Process),
+            _ => None,
         }
     }
 }
@@ -156,9 +216,16 @@ impl FromStr for Boundary {
     fn from_str(text: &str) -> Result<Self, String> {
         Boundary::ALL
             .iter()
+            .chain(Boundary::COUNTED)
             .copied()
             .find(|b| b.name() == text)
-            .ok_or_else(|| format!("{text:?} is no boundary; they are L0 to L6"))
+            .ok_or_else(|| {
+                let counted: Vec<&str> = Boundary::COUNTED.iter().map(|b| b.name()).collect();
+                format!(
+                    "{text:?} is no boundary; they are L0 to L6 and {}",
+                    counted.join(", ")
+                )
+            })
     }
 }
 
@@ -178,6 +245,10 @@ pub enum Step {
     Process,
     /// As [`Step::Process`] with the artefact copied, or the image loaded, first: L6.
     Fresh,
+    /// Instances made in one host, each run to its end and kept alive, level by level.
+    Instances,
+    /// Processes or containers started and left waiting, level by level.
+    Processes,
 }
 
 impl Step {
@@ -188,6 +259,8 @@ impl Step {
         Step::Compile,
         Step::Process,
         Step::Fresh,
+        Step::Instances,
+        Step::Processes,
     ];
 
     /// The step's name as the protocol spells it.
@@ -198,6 +271,8 @@ impl Step {
             Step::Compile => "compile",
             Step::Process => "process",
             Step::Fresh => "fresh",
+            Step::Instances => "instances",
+            Step::Processes => "processes",
         }
     }
 }
@@ -220,6 +295,18 @@ pub enum Metric {
     CpuTime,
     /// L0 only: the whole cycle, instance requested, `_start` run to its end, instance gone or reset.
     CycleTime,
+    /// Proportional set size (smaps_rollup): memory of its own, and its share of what is shared.
+    Pss,
+    /// Resident set size (smaps_rollup): every page in memory, shared ones counted in full.
+    Rss,
+    /// Pages that nobody else maps, clean and dirty (smaps_rollup).
+    Private,
+    /// Page tables (VmPTE): kernel memory that is in none of the sizes above.
+    PageTables,
+    /// Open file descriptors.
+    FileDescriptors,
+    /// Processor time used in one second in which everything waits.
+    IdleCpu,
 }
 
 impl Metric {
@@ -229,13 +316,23 @@ impl Metric {
             Metric::WallTime => "wall_time",
             Metric::CpuTime => "cpu_time",
             Metric::CycleTime => "cycle_time",
+            Metric::Pss => "pss",
+            Metric::Rss => "rss",
+            Metric::Private => "private",
+            Metric::PageTables => "page_tables",
+            Metric::FileDescriptors => "file_descriptors",
+            Metric::IdleCpu => "idle_cpu",
         }
     }
 
     /// The unit its values are in.
     pub fn unit(self) -> Unit {
         match self {
-            Metric::WallTime | Metric::CpuTime | Metric::CycleTime => Unit::Nanoseconds,
+            Metric::WallTime | Metric::CpuTime | Metric::CycleTime | Metric::IdleCpu => {
+                Unit::Nanoseconds
+            }
+            Metric::Pss | Metric::Rss | Metric::Private | Metric::PageTables => Unit::Bytes,
+            Metric::FileDescriptors => Unit::Count,
         }
     }
 }
@@ -254,12 +351,20 @@ pub enum Unit {
     /// Nanoseconds.
     #[serde(rename = "ns")]
     Nanoseconds,
+    /// Bytes.
+    #[serde(rename = "bytes")]
+    Bytes,
+    /// Whole things.
+    #[serde(rename = "count")]
+    Count,
 }
 
 impl fmt::Display for Unit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Unit::Nanoseconds => f.pad("ns"),
+            Unit::Bytes => f.pad("bytes"),
+            Unit::Count => f.pad("count"),
         }
     }
 }

@@ -8,7 +8,7 @@ use super::scale::Scale;
 use crate::facts::Facts;
 use crate::quantity;
 
-/// How a ladder is laid out.
+/// How a picture with a line a target is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Layout {
     /// Names to the left of their lines, figures at the marks: for a screen or paper.

@@ -322,6 +322,7 @@ fn simulate(
                         attempt: 0,
                         started_ns: u64::from(index) * 30_000_000,
                         took_ns: 25_000_000,
+                        note: None,
                         outcome: Outcome::Ok,
                     };
                     trials.insert(index, Trial { outcome, samples });
@@ -349,6 +350,7 @@ fn simulate(
             workloads: workloads.iter().map(workload).collect(),
             artefacts: artefacts(workloads, targets),
             left_out: Vec::new(),
+            density: None,
             plan,
         },
         trials,
@@ -360,7 +362,13 @@ fn simulate(
 fn steps(target: &MadeUp) -> &'static [Step] {
     match target.kind {
         TargetKind::Wasm if target.in_process[1] == 0.0 => &[Step::Compile, Step::Process],
-        TargetKind::Wasm => Step::ALL,
+        TargetKind::Wasm => &[
+            Step::Instantiate,
+            Step::Load,
+            Step::Compile,
+            Step::Process,
+            Step::Fresh,
+        ],
         TargetKind::Native | TargetKind::Container => &[Step::Process, Step::Fresh],
     }
 }
@@ -398,6 +406,7 @@ fn samples(
             (Boundary::L4, Metric::CpuTime, l4 * 0.7, 1),
         ],
         Step::Fresh => vec![(Boundary::L6, Metric::WallTime, l4 * 1.3 + 2e5 * size, 1)],
+        other => unreachable!("{other} is no step of a cold start"),
     };
     if step == Step::Process && container {
         plan.push((Boundary::L5, Metric::WallTime, l4 * 1.06, 1));

@@ -21,7 +21,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::guest::{Guest, Outputs};
 use crate::protocol::{Done, Measure, Sample};
-use crate::{Error, artefact};
+use crate::{Error, artefact, density};
 
 /// A guest whose first run takes more processor time than this is heavy: a trial runs it once, to
 /// verify it, and makes its other instances without running them. Otherwise a start of
@@ -71,7 +71,7 @@ pub trait Engine {
     fn finish(&self, instance: Self::Instance) -> Vec<u8>;
 }
 
-/// Does one of the steps `instantiate`, `load` and `compile`. `artefact` is the file that
+/// Does one of the steps `instantiate`, `load`, `compile` and `instances`. `artefact` is the file that
 /// `prepare` left for this pair; `compile` does not need it.
 ///
 /// # Errors
@@ -84,6 +84,9 @@ pub fn measure<E: Engine>(
     artefact: &Path,
     samples: &mut dyn FnMut(Sample),
 ) -> Result<Done, Error> {
+    if request.step == Step::Instances {
+        return density::measure(engine, request, artefact, samples);
+    }
     let guest = Guest::from(&request.workload);
     let trial = Trial {
         engine,
@@ -105,7 +108,7 @@ pub fn measure<E: Engine>(
             let wasm = artefact::read_wasm(&request.workload.wasm)?;
             trial.run(Boundary::L2, || engine.compile(&wasm).map(Held::Fresh))?
         }
-        Step::Process | Step::Fresh => {
+        Step::Process | Step::Fresh | Step::Processes | Step::Instances => {
             return Err(Error::Unsupported(format!(
                 "the step {} is done by bench, with the launch that prepare gave",
                 request.step
@@ -115,6 +118,7 @@ pub fn measure<E: Engine>(
     taken.samples.into_iter().for_each(samples);
     Ok(Done {
         outputs: taken.outputs.into_vec(),
+        stopped: None,
     })
 }
 
@@ -300,6 +304,7 @@ mod tests {
             step,
             iterations,
             budget: budget.into(),
+            levels: None,
         };
         let mut samples = Vec::new();
         let done = measure(engine, &request, &artefact, &mut |s| samples.push(s));

@@ -37,13 +37,13 @@ pub struct Interval {
 /// than two trials, which say nothing of how they vary.
 ///
 /// Fewer than [`RESAMPLING_TRIALS`] trials cannot carry resampling: their interval is Student's,
-/// on logarithms, widened to their range.
+/// on logarithms (where every value has one), widened to their range.
 pub fn median_interval(trials: &[f64], rng: &mut impl Rng) -> Option<Interval> {
     if trials.len() < 2 {
         return None;
     }
     if trials.len() < RESAMPLING_TRIALS {
-        return Some(log_student_interval(trials));
+        return Some(student_interval(trials));
     }
     let mut drawn = vec![0.0; trials.len()];
     let replicates = (0..RESAMPLES)
@@ -139,20 +139,26 @@ fn percentile_interval(replicates: Vec<f64>, trials: usize) -> Option<Interval> 
     })
 }
 
-fn log_student_interval(trials: &[f64]) -> Interval {
+fn student_interval(trials: &[f64]) -> Interval {
     let n = trials.len() as f64;
-    let logs: Vec<f64> = trials
-        .iter()
-        .map(|value| value.max(f64::MIN_POSITIVE).ln())
-        .collect();
-    let mean = logs.iter().sum::<f64>() / n;
-    let variance = logs.iter().map(|log| (log - mean).powi(2)).sum::<f64>() / (n - 1.0);
+    // What one more costs can be nothing, or less by chance: then there is no logarithm.
+    let logarithmic = trials.iter().all(|value| *value > 0.0);
+    let scaled: Vec<f64> = match logarithmic {
+        true => trials.iter().map(|value| value.ln()).collect(),
+        false => trials.to_vec(),
+    };
+    let back = |value: f64| match logarithmic {
+        true => value.exp(),
+        false => value,
+    };
+    let mean = scaled.iter().sum::<f64>() / n;
+    let variance = scaled.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0);
     let reach = student(n - 1.0).inverse_cdf(0.975) * (variance / n).sqrt();
     let least = trials.iter().copied().fold(f64::INFINITY, f64::min);
     let most = trials.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     Interval {
-        low: (mean - reach).exp().min(least),
-        high: (mean + reach).exp().max(most),
+        low: back(mean - reach).min(least),
+        high: back(mean + reach).max(most),
     }
 }
 

@@ -28,6 +28,7 @@ use crate::image::Image;
 use crate::ledger;
 use crate::owner::{self, Owner};
 use crate::targets::{self, Configuration};
+use crate::waiting;
 
 /// How often an iteration that measured nothing ([`Failure::WaitMissed`]) is tried again.
 const RETRIES: u32 = 2;
@@ -193,7 +194,7 @@ impl Session {
                     id: configuration.id.into(),
                     kind: TargetKind::Container,
                     availability: availability.clone(),
-                    steps: vec![Step::Process, Step::Fresh],
+                    steps: vec![Step::Process, Step::Fresh, Step::Processes],
                     configuration: ledger::of(configuration, self.engine.as_ref().ok()),
                 })
                 .collect(),
@@ -239,6 +240,9 @@ impl Session {
         // Untimed: an earlier process's image went with that process.
         let image = self.image(&request.workload, &request.scratch)?;
         let engine = usable(&self.engine)?;
+        if request.step == Step::Processes {
+            return self.waiting(engine, &image, &configuration, request, samples);
+        }
         let budget = Duration::from(request.budget);
         let began = Instant::now();
         let mut outputs = Outputs::default();
@@ -276,7 +280,46 @@ impl Session {
         }
         Ok(Done {
             outputs: outputs.into_vec(),
+            stopped: None,
         })
+    }
+
+    /// Containers that wait, and are looked at.
+    fn waiting(
+        &self,
+        engine: &Engine,
+        image: &Image,
+        configuration: &Configuration,
+        request: &Measure,
+        samples: &mut dyn FnMut(Sample),
+    ) -> Result<Done, Error> {
+        let levels = request.levels.as_ref().ok_or_else(|| {
+            let step = request.step;
+            Error::Failed(format!(
+                "the step {step} needs `levels`: how many are to be alive"
+            ))
+        })?;
+        let most = levels.alive.iter().copied().max().unwrap_or(0);
+        let first = self.names.get().saturating_add(1);
+        self.names
+            .set(first.saturating_add(u32::try_from(most).unwrap_or(u32::MAX)));
+        let asked = waiting::Asked {
+            plan: Plan {
+                image,
+                configuration,
+                owner: &self.owner,
+                sequence: first,
+            },
+            levels,
+            boundary: Boundary::Processes,
+        };
+        let mut ending = self.ending.clone();
+        self.runtime.block_on(waiting::measure(
+            &engine.docker,
+            asked,
+            &mut ending,
+            samples,
+        ))
     }
 
     /// One container that measured something; gives when the clock started too.

@@ -9,6 +9,7 @@
 //! - [`ledger`]: what the engine says of itself
 //! - [`image`]: the image's archive, loaded and removed
 //! - [`container`]: one container from create to remove, with the clock's readings
+//! - [`waiting`]: containers that are left waiting and looked at
 //! - [`owner`]: whose container is this, and does its owner live? Removes strays
 //! - [`failure`]: everything that can go wrong
 
@@ -20,5 +21,6 @@ pub mod image;
 mod ledger;
 pub mod owner;
 pub mod targets;
+pub mod waiting;
 
 pub use adapter::Containers;

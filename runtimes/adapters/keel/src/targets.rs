@@ -45,7 +45,13 @@ impl Configuration {
 pub(crate) const ALL: &[Configuration] = &[
     Configuration {
         id: "keel",
-        steps: &[Step::Instantiate, Step::Load, Step::Process, Step::Fresh],
+        steps: &[
+            Step::Instantiate,
+            Step::Load,
+            Step::Process,
+            Step::Fresh,
+            Step::Instances,
+        ],
         code: Code::Loaded,
         runner: Runner::Command,
     },

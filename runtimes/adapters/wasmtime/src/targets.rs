@@ -50,8 +50,14 @@ impl Configuration {
     }
 }
 
-const WHOLE: &[Step] = &[Step::Instantiate, Step::Load, Step::Process, Step::Fresh];
-const IN_PROCESS: &[Step] = &[Step::Instantiate, Step::Load];
+const WHOLE: &[Step] = &[
+    Step::Instantiate,
+    Step::Load,
+    Step::Process,
+    Step::Fresh,
+    Step::Instances,
+];
+const IN_PROCESS: &[Step] = &[Step::Instantiate, Step::Load, Step::Instances];
 const AT_START: &[Step] = &[Step::Compile, Step::Process, Step::Fresh];
 const PROCESS_ONLY: &[Step] = &[Step::Process, Step::Fresh];
 
