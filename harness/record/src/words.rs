@@ -142,8 +142,8 @@ pub enum Boundary {
 }
 
 impl Boundary {
-    /// What is not a rung of the ladder.
-    const COUNTED: &'static [Boundary] = &[
+    /// What is no rung of the ladder: where something is counted.
+    pub const COUNTED: &'static [Boundary] = &[
         Boundary::Rest,
         Boundary::Idle,
         Boundary::Peak,
