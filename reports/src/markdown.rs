@@ -36,6 +36,8 @@ fn run(text: &mut String, facts: &Facts<'_>) {
     let what = match run.suite {
         Suite::Coldstart => "Cold start",
         Suite::Density => "Density",
+        Suite::Memory => "Memory",
+        Suite::Size => "Size",
     };
     let _ = writeln!(text, "# {what}: {}\n", inline(&run.id));
     let _ = writeln!(
@@ -51,7 +53,7 @@ fn run(text: &mut String, facts: &Facts<'_>) {
     );
     let sentences = match run.suite {
         Suite::Coldstart => headline::sentences(facts),
-        Suite::Density => headline::counted(facts),
+        Suite::Density | Suite::Memory | Suite::Size => headline::counted(facts),
     };
     for sentence in sentences {
         let _ = writeln!(text, "- {}", inline(&sentence));
@@ -65,7 +67,9 @@ fn run(text: &mut String, facts: &Facts<'_>) {
         );
         match run.suite {
             Suite::Coldstart => table(text, facts, &workload.workload),
-            Suite::Density => counted(text, facts, &workload.workload),
+            Suite::Density | Suite::Memory | Suite::Size => {
+                counted(text, facts, &workload.workload)
+            }
         }
     }
     let missing: Vec<&Row> = facts

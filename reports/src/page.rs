@@ -106,7 +106,7 @@ fn run(facts: &Facts<'_>, place: &Place) -> Markup {
             tables::section(facts, place),
             spread::section(facts, place),
         ],
-        Suite::Density => vec![
+        Suite::Density | Suite::Memory | Suite::Size => vec![
             counted::pictures(facts, place),
             counted::numbers(facts, place),
         ],
@@ -127,7 +127,7 @@ fn run(facts: &Facts<'_>, place: &Place) -> Markup {
         article aria-labelledby=(place.id("title")) {
             @match facts.recorded.run.suite {
                 Suite::Coldstart => (summary::summary(facts, place)),
-                Suite::Density => (counted::summary(facts, place)),
+                Suite::Density | Suite::Memory | Suite::Size => (counted::summary(facts, place)),
             }
             nav aria-label="Contents" {
                 ul {

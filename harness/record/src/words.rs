@@ -64,17 +64,24 @@ pub enum Suite {
     Coldstart,
     /// What one more instance, process or container costs on a machine that holds many.
     Density,
+    /// What a process or container holds in memory, waiting and at its most.
+    Memory,
+    /// How many bytes there are at rest, and how many must travel.
+    Size,
 }
 
 impl Suite {
     /// Every suite that `bench` can run.
-    pub const ALL: &'static [Suite] = &[Suite::Coldstart, Suite::Density];
+    pub const ALL: &'static [Suite] =
+        &[Suite::Coldstart, Suite::Density, Suite::Memory, Suite::Size];
 
     /// The suite's name as the command line spells it.
     pub fn name(self) -> &'static str {
         match self {
             Suite::Coldstart => "coldstart",
             Suite::Density => "density",
+            Suite::Memory => "memory",
+            Suite::Size => "size",
         }
     }
 }
@@ -105,9 +112,15 @@ pub enum Boundary {
     L5,
     /// As L5, with the artefact or image not yet where the engine looks for it.
     L6,
+    /// Files and images at rest, nothing running.
+    #[serde(rename = "rest")]
+    Rest,
     /// One process or container whose instance waits, with all that is its own.
     #[serde(rename = "idle")]
     Idle,
+    /// The most that a process or container had at any moment of one run of its workload.
+    #[serde(rename = "peak")]
+    Peak,
     /// The whole of a host with so many instances alive in it, each run to its end and kept.
     #[serde(rename = "instances")]
     Instances,
@@ -129,9 +142,11 @@ pub enum Boundary {
 }
 
 impl Boundary {
-    /// What is not a rung of the ladder.
-    const COUNTED: &'static [Boundary] = &[
+    /// What is no rung of the ladder: where something is counted.
+    pub const COUNTED: &'static [Boundary] = &[
+        Boundary::Rest,
         Boundary::Idle,
+        Boundary::Peak,
         Boundary::Instances,
         Boundary::Instance,
         Boundary::Processes,
@@ -161,7 +176,9 @@ impl Boundary {
             Boundary::L4 => "L4",
             Boundary::L5 => "L5",
             Boundary::L6 => "L6",
+            Boundary::Rest => "rest",
             Boundary::Idle => "idle",
+            Boundary::Peak => "peak",
             Boundary::Instances => "instances",
             Boundary::Instance => "instance",
             Boundary::Processes => "processes",
@@ -183,7 +200,9 @@ impl Boundary {
             Boundary::L4 => "spawn of a process, or create of a container, to exit observed",
             Boundary::L5 => "as L4, with removal of the container",
             Boundary::L6 => "as L4/L5, with the artefact copied or the image loaded first",
+            Boundary::Rest => "files and images at rest, nothing running",
             Boundary::Idle => "a process or container that waits, with all that is its own",
+            Boundary::Peak => "the most at any moment of one run of the workload",
             Boundary::Instances => "the whole of a host with so many instances alive in it",
             Boundary::Instance => "one more instance in a host that runs (slope of a fitted line)",
             Boundary::Processes => "so many processes or containers alive, with all that is theirs",
@@ -249,6 +268,12 @@ pub enum Step {
     Instances,
     /// Processes or containers started and left waiting, level by level.
     Processes,
+    /// One process or container that waits, looked at.
+    Idle,
+    /// One run of the workload, and the most memory that it had.
+    Peak,
+    /// Files and images weighed.
+    Size,
 }
 
 impl Step {
@@ -261,6 +286,9 @@ impl Step {
         Step::Fresh,
         Step::Instances,
         Step::Processes,
+        Step::Idle,
+        Step::Peak,
+        Step::Size,
     ];
 
     /// The step's name as the protocol spells it.
@@ -273,6 +301,9 @@ impl Step {
             Step::Fresh => "fresh",
             Step::Instances => "instances",
             Step::Processes => "processes",
+            Step::Idle => "idle",
+            Step::Peak => "peak",
+            Step::Size => "size",
         }
     }
 }
@@ -303,6 +334,23 @@ pub enum Metric {
     Private,
     /// Page tables (VmPTE): kernel memory that is in none of the sizes above.
     PageTables,
+    /// The most pages that were in memory at once (VmHWM), shared ones and those of files in full.
+    PeakRss,
+    /// The most that was charged to a control group of its own: with the kernel's memory for it,
+    /// without pages of files that were in memory before.
+    CgroupPeak,
+    /// The portable module that everything else is made of: the `.wasm`.
+    ModuleBytes,
+    /// What the target runs: the artefact, the `.wasm`, the static binary, the image's layers.
+    ArtefactBytes,
+    /// The program that runs it and has to be there once: an engine's runner.
+    RunnerBytes,
+    /// What must travel to a host that has nothing: artefact and runner.
+    TravelBytes,
+    /// [`Metric::ArtefactBytes`] as gzip.
+    ArtefactCompressedBytes,
+    /// [`Metric::TravelBytes`] as gzip, each file by itself.
+    TravelCompressedBytes,
     /// Open file descriptors.
     FileDescriptors,
     /// Processor time used in one second in which everything waits.
@@ -320,6 +368,14 @@ impl Metric {
             Metric::Rss => "rss",
             Metric::Private => "private",
             Metric::PageTables => "page_tables",
+            Metric::PeakRss => "peak_rss",
+            Metric::CgroupPeak => "cgroup_peak",
+            Metric::ModuleBytes => "module_bytes",
+            Metric::ArtefactBytes => "artefact_bytes",
+            Metric::RunnerBytes => "runner_bytes",
+            Metric::TravelBytes => "travel_bytes",
+            Metric::ArtefactCompressedBytes => "artefact_compressed_bytes",
+            Metric::TravelCompressedBytes => "travel_compressed_bytes",
             Metric::FileDescriptors => "file_descriptors",
             Metric::IdleCpu => "idle_cpu",
         }
@@ -331,7 +387,18 @@ impl Metric {
             Metric::WallTime | Metric::CpuTime | Metric::CycleTime | Metric::IdleCpu => {
                 Unit::Nanoseconds
             }
-            Metric::Pss | Metric::Rss | Metric::Private | Metric::PageTables => Unit::Bytes,
+            Metric::Pss
+            | Metric::Rss
+            | Metric::Private
+            | Metric::PageTables
+            | Metric::PeakRss
+            | Metric::CgroupPeak
+            | Metric::ModuleBytes
+            | Metric::ArtefactBytes
+            | Metric::RunnerBytes
+            | Metric::TravelBytes
+            | Metric::ArtefactCompressedBytes
+            | Metric::TravelCompressedBytes => Unit::Bytes,
             Metric::FileDescriptors => Unit::Count,
         }
     }

@@ -16,6 +16,8 @@ pub(crate) fn title(facts: &Facts<'_>) -> String {
     let what = match facts.recorded.run.suite {
         Suite::Coldstart => "Cold start",
         Suite::Density => "Density",
+        Suite::Memory => "Memory",
+        Suite::Size => "Size",
     };
     format!("{what}, measured: {}", facts.recorded.run.id)
 }

@@ -108,7 +108,13 @@ pub fn measure<E: Engine>(
             let wasm = artefact::read_wasm(&request.workload.wasm)?;
             trial.run(Boundary::L2, || engine.compile(&wasm).map(Held::Fresh))?
         }
-        Step::Process | Step::Fresh | Step::Processes | Step::Instances => {
+        Step::Process
+        | Step::Fresh
+        | Step::Processes
+        | Step::Instances
+        | Step::Idle
+        | Step::Peak
+        | Step::Size => {
             return Err(Error::Unsupported(format!(
                 "the step {} is done by bench, with the launch that prepare gave",
                 request.step
