@@ -165,8 +165,8 @@ impl Boundary {
     pub const SERVE: &'static [Boundary] =
         &[Boundary::Request, Boundary::FreshRequest, Boundary::Zero];
 
-    /// What is not a rung of the ladder.
-    const COUNTED: &'static [Boundary] = &[
+    /// What is no rung of the ladder: where something is counted.
+    pub const COUNTED: &'static [Boundary] = &[
         Boundary::Rest,
         Boundary::Idle,
         Boundary::Peak,
