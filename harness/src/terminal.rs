@@ -1,12 +1,16 @@
 //! What a run says on a terminal: the ladder, a table of target by boundary for each workload,
 //! within 80 columns.
 
+mod throughput;
+
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 use plimsoll_analysis::{Comparison, Report, Row, Status, Verdict};
 use plimsoll_record::run::{LeftOut, PreflightNote, Severity};
 use plimsoll_record::{Boundary, Metric, Recorded, TargetId};
+
+pub use throughput::throughput;
 
 use crate::format;
 
@@ -66,7 +70,7 @@ fn table(text: &mut String, recorded: &Recorded, rows: &[&Row]) {
         .max()
         .unwrap_or(0);
     let _ = write!(text, "{:name_width$}", "");
-    for boundary in Boundary::ALL {
+    for boundary in Boundary::LADDER {
         let _ = write!(text, "{:>7}", boundary.name());
     }
     text.push('\n');
@@ -76,7 +80,7 @@ fn table(text: &mut String, recorded: &Recorded, rows: &[&Row]) {
         } else {
             let _ = write!(text, "{target:name_width$}");
         }
-        for &boundary in Boundary::ALL {
+        for &boundary in Boundary::LADDER {
             let row = rows
                 .iter()
                 .find(|row| row.target == *target && row.boundary == boundary);
@@ -121,7 +125,7 @@ fn legend(text: &mut String, report: &Report) {
         .collect();
     let wide = rows.iter().filter(|row| is_wide(row)).count();
     text.push('\n');
-    for boundary in Boundary::ALL {
+    for boundary in Boundary::LADDER {
         if report.rows.iter().any(|row| row.boundary == *boundary) {
             let _ = writeln!(text, "{}  {}", boundary.name(), boundary.meaning());
         }

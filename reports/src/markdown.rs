@@ -3,8 +3,9 @@
 use std::fmt::Write;
 
 use plimsoll_analysis::statistics::Interval;
+use plimsoll_analysis::throughput::Throughput;
 use plimsoll_analysis::{Row, Status};
-use plimsoll_record::{Boundary, Recorded};
+use plimsoll_record::{Boundary, Metric, Recorded};
 
 use crate::facts::Facts;
 use crate::headline;
@@ -32,7 +33,8 @@ fn run(text: &mut String, facts: &Facts<'_>) {
     let run = &facts.recorded.run;
     let machine = &run.environment;
     let ended = facts.ended();
-    let _ = writeln!(text, "# Cold start: {}\n", inline(&run.id));
+    let subject = headline::question(run.suite).subject;
+    let _ = writeln!(text, "# {subject}: {}\n", inline(&run.id));
     let _ = writeln!(
         text,
         "{} × {}, {}, {}, kernel {}. {} of {} measured and verified.\n",
@@ -46,6 +48,9 @@ fn run(text: &mut String, facts: &Facts<'_>) {
     );
     for sentence in headline::sentences(facts) {
         let _ = writeln!(text, "- {}", inline(&sentence));
+    }
+    if let Some(throughput) = facts.throughput() {
+        ratios(text, throughput);
     }
     for workload in facts.workloads() {
         let _ = writeln!(
@@ -86,11 +91,50 @@ fn run(text: &mut String, facts: &Facts<'_>) {
         "\nMedians with 95 % bootstrap intervals over trials. Boundaries: {}.\n\n```sh\n{}\n```",
         Boundary::ALL
             .iter()
+            .filter(|boundary| facts.rows.iter().any(|row| row.boundary == **boundary))
             .map(|boundary| format!("{boundary} {}", boundary.meaning()))
             .collect::<Vec<_>>()
             .join("; "),
         shell::line(&run.command).replace("```", "'''"),
     );
+}
+
+/// Times native: a line a target, a column a workload, the mean last.
+fn ratios(text: &mut String, throughput: &Throughput) {
+    let Some(reference) = &throughput.reference else {
+        return;
+    };
+    let reference_name = inline(reference.as_str());
+    let _ = writeln!(text, "\n## Times {reference_name}, wall time of a run\n");
+    text.push_str("| target |");
+    for workload in &throughput.workloads {
+        let _ = write!(text, " {} |", inline(workload.as_str()));
+    }
+    let _ = writeln!(text, " geometric mean of {} |", throughput.common.len());
+    text.push_str("|---|");
+    text.push_str(&"---:|".repeat(throughput.workloads.len() + 1));
+    text.push('\n');
+    let shown = |ratio: f64, ci95: Option<Interval>| {
+        let interval = ci95.map(|ci| format!(" ({})", quantity::ratio_interval(ci)));
+        quantity::ratio(ratio) + &interval.unwrap_or_default()
+    };
+    for standing in throughput
+        .standings
+        .iter()
+        .filter(|s| s.target != *reference)
+    {
+        let _ = write!(text, "| {} |", inline(standing.target.as_str()));
+        for workload in &throughput.workloads {
+            let ratio = standing
+                .cell(workload)
+                .and_then(|cell| cell.ratio(Metric::WallTime));
+            let cell = ratio.map_or_else(|| "·".to_owned(), |r| shown(r.ratio, r.ci95));
+            let _ = write!(text, " {cell} |");
+        }
+        let mean = standing.mean(Metric::WallTime);
+        let cell = mean.map_or_else(|| "·".to_owned(), |m| shown(m.ratio, m.ci95));
+        let _ = writeln!(text, " {cell} |");
+    }
 }
 
 fn table(text: &mut String, facts: &Facts<'_>, workload: &plimsoll_record::WorkloadId) {

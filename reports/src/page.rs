@@ -4,6 +4,7 @@
 //!
 //! - [`summary`]: title, rankings and sentences: what a busy reader takes in within a screen
 //! - [`ladders`]: the cold-start ladder of every workload
+//! - [`throughput`]: how many times as long as native the guest's own code takes
 //! - [`tables`]: every number with its interval
 //! - [`spread`]: boxes, dots and cumulative shares
 //! - [`ledger`]: what was not measured, the machine, every target's configuration, the workloads
@@ -15,6 +16,7 @@ mod reading;
 mod spread;
 mod summary;
 mod tables;
+mod throughput;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use plimsoll_record::Recorded;
@@ -100,6 +102,7 @@ struct Section {
 fn run(facts: &Facts<'_>, place: &Place) -> Markup {
     let sections: Vec<Section> = [
         ladders::section(facts, place),
+        throughput::section(facts, place),
         tables::section(facts, place),
         spread::section(facts, place),
         ledger::not_measured(facts),

@@ -10,7 +10,9 @@
 //! - [`ladder`]: one workload's boundaries on one time axis, a line a target
 //! - [`distribution`]: boxes and dots, a line a target
 //! - [`ecdf`]: cumulative shares, a curve a target
+//! - [`bars`]: ratios, a bar a target
 
+pub(crate) mod bars;
 pub(crate) mod canvas;
 pub(crate) mod distribution;
 pub(crate) mod ecdf;

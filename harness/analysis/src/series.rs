@@ -8,7 +8,7 @@ use plimsoll_record::run::{TargetKind, TrialPlan};
 use plimsoll_record::{Boundary, Metric, Outcome, Recorded, Step, TargetId, WorkloadId};
 use serde::{Deserialize, Serialize};
 
-use crate::statistics::Sorted;
+use crate::statistics::{Sorted, WarmUp, warm_up};
 
 /// What a series is of.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -53,6 +53,8 @@ pub struct TrialSamples {
     pub values: Sorted,
     /// The value of the first iteration.
     pub first: f64,
+    /// The values in the order in which they were taken.
+    pub in_order: Vec<f64>,
 }
 
 /// What became of the planned trials of a series, with the first reason given for each.
@@ -100,6 +102,12 @@ impl Series {
     /// The median over trials of the trials' medians; `None` if no trial counts.
     pub fn median(&self) -> Option<f64> {
         Sorted::new(self.trial_medians()).map(|medians| medians.median())
+    }
+
+    /// Whether its trials' iterations have settled.
+    pub fn warm_up(&self) -> WarmUp {
+        let trials: Vec<&[f64]> = self.trials.iter().map(|t| t.in_order.as_slice()).collect();
+        warm_up(&trials)
     }
 
     /// Every counting sample, ascending; `None` if no trial counts.
@@ -180,6 +188,7 @@ impl Series {
                     .map(|s| s.value as f64)
                     .collect();
                 let first = values.first().copied();
+                let in_order = values.clone();
                 // A verified trial that has no sample here was not asked this: not every step
                 // yields every metric each time.
                 if let (Some(first), Some(values)) = (first, Sorted::new(values)) {
@@ -188,6 +197,7 @@ impl Series {
                         block: plan.block,
                         values,
                         first,
+                        in_order,
                     });
                 }
             }
@@ -231,6 +241,7 @@ fn boundaries(step: Step, kind: Option<TargetKind>) -> impl Iterator<Item = Boun
         (Step::Process, Some(TargetKind::Container)) => &[Boundary::L3, Boundary::L4, Boundary::L5],
         (Step::Process, _) => &[Boundary::L3, Boundary::L4],
         (Step::Fresh, _) => &[Boundary::L6],
+        (Step::Iterate, _) => &[Boundary::Run],
     };
     list.iter().copied()
 }

@@ -8,15 +8,18 @@
 //!
 //! - [`order`]: sorted values, medians, quantiles, outliers
 //! - [`bootstrap`]: intervals of medians and of ratios of medians
+//! - [`warmup`]: whether a process's iterations have settled
 //! - [`shift`]: tests of "they differ", corrected for many of them, and what they could find
 
 pub mod bootstrap;
 pub mod order;
 pub mod shift;
+pub mod warmup;
 
 pub use bootstrap::Interval;
 pub use order::{Sorted, median};
 pub use shift::{Shift, holm};
+pub use warmup::{WarmUp, warm_up};
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;

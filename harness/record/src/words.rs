@@ -62,16 +62,19 @@ impl TargetId {
 pub enum Suite {
     /// How long until an instance runs, boundary by boundary.
     Coldstart,
+    /// How long a whole run of the guest's own code takes, once it is there.
+    Throughput,
 }
 
 impl Suite {
     /// Every suite that `bench` can run.
-    pub const ALL: &'static [Suite] = &[Suite::Coldstart];
+    pub const ALL: &'static [Suite] = &[Suite::Coldstart, Suite::Throughput];
 
     /// The suite's name as the command line spells it.
     pub fn name(self) -> &'static str {
         match self {
             Suite::Coldstart => "coldstart",
+            Suite::Throughput => "throughput",
         }
     }
 }
@@ -101,11 +104,27 @@ pub enum Boundary {
     L5,
     /// As L5, with the artefact or image not yet where the engine looks for it.
     L6,
+    /// The guest's own code, from its first instruction to its end: `_start` of an instance that
+    /// is ready, or a program from the exec of its file to its call of exit.
+    #[serde(rename = "run")]
+    Run,
 }
 
 impl Boundary {
-    /// The ladder from the bottom up.
+    /// Every boundary, the ladder first.
     pub const ALL: &'static [Boundary] = &[
+        Boundary::L0,
+        Boundary::L1,
+        Boundary::L2,
+        Boundary::L3,
+        Boundary::L4,
+        Boundary::L5,
+        Boundary::L6,
+        Boundary::Run,
+    ];
+
+    /// The ladder of cold start from the bottom up.
+    pub const LADDER: &'static [Boundary] = &[
         Boundary::L0,
         Boundary::L1,
         Boundary::L2,
@@ -115,7 +134,7 @@ impl Boundary {
         Boundary::L6,
     ];
 
-    /// `L0` to `L6`.
+    /// Its name in rows and samples: `L0` to `L6`, `run`.
     pub fn name(self) -> &'static str {
         match self {
             Boundary::L0 => "L0",
@@ -125,6 +144,7 @@ impl Boundary {
             Boundary::L4 => "L4",
             Boundary::L5 => "L5",
             Boundary::L6 => "L6",
+            Boundary::Run => "run",
         }
     }
 
@@ -140,6 +160,7 @@ impl Boundary {
             Boundary::L4 => "spawn of a process, or create of a container, to exit observed",
             Boundary::L5 => "as L4, with removal of the container",
             Boundary::L6 => "as L4/L5, with the artefact copied or the image loaded first",
+            Boundary::Run => "the guest's own code from its first instruction to its end",
         }
     }
 }
@@ -158,7 +179,7 @@ impl FromStr for Boundary {
             .iter()
             .copied()
             .find(|b| b.name() == text)
-            .ok_or_else(|| format!("{text:?} is no boundary; they are L0 to L6"))
+            .ok_or_else(|| format!("{text:?} is no boundary; they are L0 to L6 and run"))
     }
 }
 
@@ -178,16 +199,20 @@ pub enum Step {
     Process,
     /// As [`Step::Process`] with the artefact copied, or the image loaded, first: L6.
     Fresh,
+    /// The guest run in a loop, a fresh instance or process each time, with its own code alone
+    /// inside the clock: `run`.
+    Iterate,
 }
 
 impl Step {
-    /// Every step, in the order of the ladder.
+    /// Every step, those of the ladder first and in its order.
     pub const ALL: &'static [Step] = &[
         Step::Instantiate,
         Step::Load,
         Step::Compile,
         Step::Process,
         Step::Fresh,
+        Step::Iterate,
     ];
 
     /// The step's name as the protocol spells it.
@@ -198,6 +223,7 @@ impl Step {
             Step::Compile => "compile",
             Step::Process => "process",
             Step::Fresh => "fresh",
+            Step::Iterate => "iterate",
         }
     }
 }
@@ -216,9 +242,11 @@ impl fmt::Display for Step {
 pub enum Metric {
     /// Elapsed time by CLOCK_MONOTONIC.
     WallTime,
-    /// User and system time of the measured process and its waited-for children (wait4).
+    /// User and system time: at L4 of the measured process and its waited-for children (wait4);
+    /// at `run` of the whole process that holds the guest, over that span.
     CpuTime,
-    /// L0 only: the whole cycle, instance requested, `_start` run to its end, instance gone or reset.
+    /// L0 and `run`: the whole cycle, instance requested (or process spawned), guest run to its
+    /// end, instance gone or reset (or process gone).
     CycleTime,
 }
 

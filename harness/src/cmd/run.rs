@@ -190,7 +190,10 @@ pub(super) fn carry_out(
 fn show(directory: &Path) -> anyhow::Result<Exit> {
     let recorded = Recorded::read(directory)?;
     let report = plimsoll_analysis::analyse(&recorded);
-    super::print(&terminal::ladder(&recorded, &report))?;
+    super::print(&match recorded.run.suite {
+        Suite::Coldstart => terminal::ladder(&recorded, &report),
+        Suite::Throughput => terminal::throughput(&recorded),
+    })?;
     eprint_part(&terminal::left_out(&recorded.run.left_out));
     say(&format!(
         "`bench report {} --html` has intervals, distributions and the fairness ledger",

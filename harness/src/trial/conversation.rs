@@ -128,6 +128,7 @@ fn belongs(step: Step, sample: &Sample) -> bool {
             matches!(sample.boundary, Boundary::L3 | Boundary::L4 | Boundary::L5)
         }
         Step::Fresh => sample.boundary == Boundary::L6,
+        Step::Iterate => sample.boundary == Boundary::Run,
     }
 }
 

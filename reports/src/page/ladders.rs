@@ -17,7 +17,7 @@ pub(super) fn symbols() -> Markup {
     };
     html! {
         svg.unseen aria-hidden="true" width="0" height="0" {
-            @for &boundary in Boundary::ALL {
+            @for &boundary in Boundary::LADDER {
                 (symbol(key(boundary), fragment(size, |canvas| mark::boundary(canvas, (13, 8), boundary))))
             }
             @for n in 0..CURVES {
@@ -40,9 +40,8 @@ pub(super) fn shown(id: &str) -> Markup {
 }
 
 pub(super) fn section(facts: &Facts<'_>, place: &Place) -> Option<Section> {
-    let span = span(facts)?;
     let lead = facts.lead()?;
-    let boundaries: Vec<Boundary> = Boundary::ALL
+    let boundaries: Vec<Boundary> = Boundary::LADDER
         .iter()
         .copied()
         .filter(|b| {
@@ -52,6 +51,10 @@ pub(super) fn section(facts: &Facts<'_>, place: &Place) -> Option<Section> {
                 .any(|r| r.boundary == *b && r.median.is_some())
         })
         .collect();
+    if boundaries.is_empty() {
+        return None;
+    }
+    let span = span(facts)?;
     let draw = |workload: &plimsoll_record::WorkloadId, layout, id: String| {
         ladder(facts, workload, span, layout, &place.id(&id)).map(PreEscaped)
     };

@@ -2,8 +2,8 @@
 
 use maud::{Markup, html};
 use plimsoll_analysis::statistics::Interval;
-use plimsoll_record::WorkloadId;
 use plimsoll_record::run::{Severity, TargetKind};
+use plimsoll_record::{Suite, WorkloadId};
 use time::macros::format_description;
 
 use super::Place;
@@ -13,7 +13,8 @@ use crate::quantity;
 
 /// The report's title.
 pub(crate) fn title(facts: &Facts<'_>) -> String {
-    format!("Cold start, measured: {}", facts.recorded.run.id)
+    let what = headline::question(facts.recorded.run.suite).subject;
+    format!("{what}, measured: {}", facts.recorded.run.id)
 }
 
 pub(super) fn summary(facts: &Facts<'_>, place: &Place) -> Markup {
@@ -27,12 +28,13 @@ pub(super) fn summary(facts: &Facts<'_>, place: &Place) -> Markup {
         .iter()
         .map(|w| w.workload.as_str())
         .collect();
+    let question = headline::question(run.suite);
     html! {
         header {
             p.brand { "Plimsoll" span { " what server-side WebAssembly costs beside containers and native code" } }
-            h1 #(place.id("title")) { "How long until it runs?" }
+            h1 #(place.id("title")) { (question.asked) }
             p.lede {
-                "Cold start of " strong { (quantity::count(measured_targets(facts), "target")) }
+                (question.subject) " of " strong { (quantity::count(measured_targets(facts), "target")) }
                 " on " strong { (quantity::count(tested.len() as u64, "workload")) } ", "
                 (machine.cpus) " × " (machine.cpu_model.trim())
                 @if machine.virtualised { " (virtual machine)" }
@@ -44,18 +46,20 @@ pub(super) fn summary(facts: &Facts<'_>, place: &Place) -> Markup {
         }
         @if let Some(lead) = facts.lead() {
             section.glance aria-label="At a glance" {
-                (card(
-                    "Platform already running",
-                    "Wasm: artefact file to ready instance in a running host (L1). Container: start in a running daemon to first output (L3).",
-                    &headline::running(facts, &lead.workload),
-                    &lead.workload,
-                ))
-                (card(
-                    "From nothing",
-                    "Process or container, from its start to the first byte of output (L3).",
-                    &headline::from_nothing(facts, &lead.workload),
-                    &lead.workload,
-                ))
+                @if run.suite == Suite::Coldstart {
+                    (card(
+                        "Platform already running",
+                        "Wasm: artefact file to ready instance in a running host (L1). Container: start in a running daemon to first output (L3).",
+                        &headline::running(facts, &lead.workload),
+                        &lead.workload,
+                    ))
+                    (card(
+                        "From nothing",
+                        "Process or container, from its start to the first byte of output (L3).",
+                        &headline::from_nothing(facts, &lead.workload),
+                        &lead.workload,
+                    ))
+                }
                 div.words {
                     h2 { "In words" }
                     ul {

@@ -107,7 +107,7 @@ pub(super) fn status(status: Status) -> &'static str {
 }
 
 /// A metric in words.
-fn metric(metric: Metric) -> &'static str {
+pub(super) fn metric_in_words(metric: Metric) -> &'static str {
     match metric {
         Metric::WallTime => "wall",
         Metric::CpuTime => "CPU",
@@ -149,7 +149,7 @@ fn rows(facts: &Facts<'_>, workload: &WorkloadRecord, place: &Place) -> Markup {
                         tr {
                             th scope="row" { (row.target) }
                             td { (row.boundary) }
-                            td { (metric(row.metric)) }
+                            td { (metric_in_words(row.metric)) }
                             td.n {
                                 @match time(row.median) {
                                     Some(median) => {

@@ -13,6 +13,7 @@
 //! - [`timed`]: the steps of an in-process engine, with the one set of clocks
 //! - [`guest`]: what a guest is given and what it leaves
 //! - [`native`]: the native binary of a workload, there and static
+//! - `watched`: what the stopwatch saw of a program (feature `stopwatch`)
 //! - [`artefact`]: files that `prepare` leaves for `measure`
 //! - [`schema`]: the protocol as JSON Schema
 //! - [`conformance`]: does this adapter keep the protocol? For tests
@@ -26,6 +27,8 @@ pub mod protocol;
 pub mod schema;
 pub mod serve;
 pub mod timed;
+#[cfg(feature = "stopwatch")]
+pub mod watched;
 
 pub use error::Error;
 pub use plimsoll_record as record;

@@ -107,6 +107,7 @@ fn boundaries(step: Step) -> &'static [Boundary] {
         Step::Compile => &[Boundary::L2],
         Step::Process => &[Boundary::L3, Boundary::L4, Boundary::L5],
         Step::Fresh => &[Boundary::L6],
+        Step::Iterate => &[Boundary::Run],
     }
 }
 

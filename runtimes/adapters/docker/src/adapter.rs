@@ -16,7 +16,7 @@ use plimsoll_adapter::protocol::{
 };
 use plimsoll_adapter::record::run::TargetKind;
 use plimsoll_adapter::record::{Boundary, Metric, Nanoseconds, Step};
-use plimsoll_adapter::{Adapter, Error, native};
+use plimsoll_adapter::{Adapter, Error, native, watched};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -27,6 +27,7 @@ use crate::failure::Failure;
 use crate::image::Image;
 use crate::ledger;
 use crate::owner::{self, Owner};
+use crate::stopwatch::Stopwatch;
 use crate::targets::{self, Configuration};
 
 /// How often an iteration that measured nothing ([`Failure::WaitMissed`]) is tried again.
@@ -193,7 +194,7 @@ impl Session {
                     id: configuration.id.into(),
                     kind: TargetKind::Container,
                     availability: availability.clone(),
-                    steps: vec![Step::Process, Step::Fresh],
+                    steps: configuration.steps.to_vec(),
                     configuration: ledger::of(configuration, self.engine.as_ref().ok()),
                 })
                 .collect(),
@@ -239,6 +240,9 @@ impl Session {
         // Untimed: an earlier process's image went with that process.
         let image = self.image(&request.workload, &request.scratch)?;
         let engine = usable(&self.engine)?;
+        if request.step == Step::Iterate {
+            return self.iterate(engine, &image, &configuration, request, samples);
+        }
         let budget = Duration::from(request.budget);
         let began = Instant::now();
         let mut outputs = Outputs::default();
@@ -279,6 +283,39 @@ impl Session {
         })
     }
 
+    /// One container in which the stopwatch runs the program again and again.
+    fn iterate(
+        &self,
+        engine: &Engine,
+        image: &Image,
+        configuration: &Configuration,
+        request: &Measure,
+        samples: &mut dyn FnMut(Sample),
+    ) -> Result<Done, Error> {
+        let stopwatch = Stopwatch::read(request)?;
+        let plan = Plan {
+            image,
+            configuration,
+            owner: &self.owner,
+            sequence: self.next_name(),
+            inside: Some(&stopwatch),
+        };
+        let mut ending = self.ending.clone();
+        let ran = self
+            .runtime
+            .block_on(container::run(&engine.docker, plan, &mut ending))?;
+        if ran.exit_code != 0 {
+            let stderr = String::from_utf8_lossy(&ran.stderr);
+            return Err(Error::failed(
+                "timing the program in its container",
+                stderr.trim(),
+            ));
+        }
+        let watched = serde_json::from_slice(&ran.stdout)
+            .map_err(|error| Error::failed("reading what the stopwatch printed", error))?;
+        Ok(watched::told(watched, samples))
+    }
+
     /// One container that measured something; gives when the clock started too.
     fn iteration(
         &self,
@@ -312,6 +349,7 @@ impl Session {
             configuration,
             owner: &self.owner,
             sequence: self.next_name(),
+            inside: None,
         };
         let mut ending = self.ending.clone();
         self.runtime.block_on(async {

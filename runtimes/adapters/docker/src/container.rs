@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use crate::failure::{CREATE, Failure, REMOVE, RUN, SAY, bounded};
 use crate::image::Image;
 use crate::owner::{self, Owner};
+use crate::stopwatch::Stopwatch;
 use crate::targets::Configuration;
 
 /// What a container did, and when: readings of CLOCK_MONOTONIC.
@@ -51,6 +52,8 @@ pub struct Plan<'a> {
     pub owner: &'a Owner,
     /// The container's number among its owner's.
     pub sequence: u32,
+    /// What runs the program inside, if the container does not do so itself.
+    pub inside: Option<&'a Stopwatch>,
 }
 
 /// How the guest ended, with the container still there.
@@ -126,6 +129,7 @@ async fn start_to_end(
         attach_stderr: Some(true),
         labels: Some(plan.owner.labels()),
         host_config: Some(plan.configuration.host_config()),
+        entrypoint: plan.inside.map(|stopwatch| stopwatch.entrypoint.clone()),
         ..ContainerCreateBody::default()
     };
 
@@ -133,6 +137,9 @@ async fn start_to_end(
     // Creation is never abandoned half way: the engine would finish it after we had gone.
     let creating = docker.create_container(Some(options), body);
     bounded("creating the container", CREATE, creating).await?;
+    if let Some(stopwatch) = plan.inside {
+        stopwatch.put_into(docker, name).await?;
+    }
     if *ending.borrow() {
         return Err(Failure::Ending);
     }

@@ -157,7 +157,7 @@ fn write_layer(path: &Path, workload: &Workload, program: &Path, name: &str) -> 
 }
 
 /// Where a container finds its program: `argv[0]` ends in the workload's id.
-fn binary_path(workload: &Workload) -> String {
+pub(crate) fn binary_path(workload: &Workload) -> String {
     format!("bin/{}", workload.id)
 }
 
@@ -236,7 +236,7 @@ fn write_archive(
     archive.into_inner()?.flush()
 }
 
-fn append_entry<W: Write>(
+pub(crate) fn append_entry<W: Write>(
     archive: &mut tar::Builder<W>,
     kind: tar::EntryType,
     name: &str,

@@ -9,6 +9,7 @@
 //! - [`ledger`]: what the engine says of itself
 //! - [`image`]: the image's archive, loaded and removed
 //! - [`container`]: one container from create to remove, with the clock's readings
+//! - [`stopwatch`]: what times the program inside a container, put in beside it
 //! - [`owner`]: whose container is this, and does its owner live? Removes strays
 //! - [`failure`]: everything that can go wrong
 
@@ -19,6 +20,7 @@ pub mod failure;
 pub mod image;
 mod ledger;
 pub mod owner;
+pub mod stopwatch;
 pub mod targets;
 
 pub use adapter::Containers;

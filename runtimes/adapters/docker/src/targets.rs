@@ -1,6 +1,7 @@
 //! The configurations, a row each: everything else about them is the same code.
 
 use bollard::models::HostConfig;
+use plimsoll_adapter::record::Step;
 
 /// One target: a container configuration of the engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,7 +12,15 @@ pub struct Configuration {
     pub network: Network,
     /// How much memory a container may have.
     pub memory: MemoryLimit,
+    /// The steps that it is measured by.
+    pub steps: &'static [Step],
 }
+
+/// Starts, and the guest's own work.
+const WHOLE: &[Step] = &[Step::Process, Step::Fresh, Step::Iterate];
+/// Starts alone: what a container is connected to is nothing to a program that computes, and
+/// nothing is measured twice under two names.
+const STARTS: &[Step] = &[Step::Process, Step::Fresh];
 
 /// What a container is connected to. It decides more of a start than anything else: making a
 /// network namespace costs most of it (our own trials with Docker 20.10).
@@ -52,6 +61,10 @@ impl Configuration {
             id,
             network,
             memory: MemoryLimit::Unlimited,
+            steps: match network {
+                Network::Default => WHOLE,
+                Network::Host | Network::None => STARTS,
+            },
         }
     }
 

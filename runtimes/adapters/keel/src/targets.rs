@@ -1,7 +1,7 @@
 //! Which configurations of keel are measured, and what the ledger says of each.
 //!
-//! Nothing is measured twice under two names: what lies inside an engine (L0, L1) is measured on
-//! the target that loads artefacts, compiling (L2) on the one that compiles at start.
+//! Nothing is measured twice under two names: what lies inside an engine (L0, L1, run) is measured
+//! on the target that loads artefacts, compiling (L2) on the one that compiles at start.
 
 use std::collections::BTreeMap;
 
@@ -35,7 +35,13 @@ impl Configuration {
 pub(crate) const ALL: &[Configuration] = &[
     Configuration {
         id: "keel",
-        steps: &[Step::Instantiate, Step::Load, Step::Process, Step::Fresh],
+        steps: &[
+            Step::Instantiate,
+            Step::Load,
+            Step::Process,
+            Step::Fresh,
+            Step::Iterate,
+        ],
         code: Code::Loaded,
     },
     Configuration {

@@ -37,7 +37,13 @@ impl Configuration {
     pub(crate) fn steps(&self) -> &'static [Step] {
         match (self.code, self.artefact) {
             (Code::AheadOfTime, Artefact::Default) => {
-                &[Step::Instantiate, Step::Load, Step::Process, Step::Fresh]
+                &[
+                    Step::Instantiate,
+                    Step::Load,
+                    Step::Process,
+                    Step::Fresh,
+                    Step::Iterate,
+                ]
             }
             (Code::AheadOfTime, Artefact::Experimental) => {
                 &[Step::Load, Step::Process, Step::Fresh]

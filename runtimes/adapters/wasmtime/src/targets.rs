@@ -1,7 +1,7 @@
 //! Which configurations of Wasmtime are measured, and what the ledger says of each.
 //!
-//! Nothing is measured twice under two names: what lies inside an engine (L0, L1) is measured on
-//! the targets that load artefacts, compiling (L2) on the `+jit` targets, and a process from
+//! Nothing is measured twice under two names: what lies inside an engine (L0, L1, run) is measured
+//! on the targets that load artefacts, compiling (L2) on the `+jit` targets, and a process from
 //! nothing on every target that has one of its own.
 
 use std::collections::BTreeMap;
@@ -50,8 +50,16 @@ impl Configuration {
     }
 }
 
-const WHOLE: &[Step] = &[Step::Instantiate, Step::Load, Step::Process, Step::Fresh];
+const WHOLE: &[Step] = &[
+    Step::Instantiate,
+    Step::Load,
+    Step::Process,
+    Step::Fresh,
+    Step::Iterate,
+];
 const IN_PROCESS: &[Step] = &[Step::Instantiate, Step::Load];
+// The code is that of the default; what differs is whether its memory is there already.
+const IN_PROCESS_AND_RUN: &[Step] = &[Step::Instantiate, Step::Load, Step::Iterate];
 const AT_START: &[Step] = &[Step::Compile, Step::Process, Step::Fresh];
 const PROCESS_ONLY: &[Step] = &[Step::Process, Step::Fresh];
 
@@ -82,7 +90,7 @@ pub(crate) const ALL: &[Configuration] = &[
         id: "wasmtime/cranelift+pooling+keep-resident",
         compiler: Compiler::Cranelift,
         setup: Setup::PoolingKeepResident,
-        steps: IN_PROCESS,
+        steps: IN_PROCESS_AND_RUN,
         process: Process::None,
     },
     Configuration {
