@@ -23,5 +23,5 @@ fn every_workload_is_verified_on_every_step_of_every_target() {
     }
     let targets: BTreeSet<_> = exercised.iter().map(|one| one.target.as_str()).collect();
     assert_eq!(targets, BTreeSet::from(["keel", "keel+jit"]));
-    assert_eq!(exercised.len(), cases.len() * (4 + 3));
+    assert_eq!(exercised.len(), cases.len() * (5 + 3));
 }
