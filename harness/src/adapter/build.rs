@@ -26,20 +26,36 @@ pub fn state(checkout: &Checkout, row: &AdapterRow) -> Built {
     if !is_executable(&row.executable(checkout)) {
         return Built::Missing;
     }
-    for (_, makes) in row.builds(checkout) {
-        for made in makes {
-            if !is_executable(&made) {
-                return Built::Missing;
-            }
-            if is_stale(&made, row.manifest(checkout).as_deref()) {
-                return Built::Stale;
-            }
-        }
-    }
-    Built::Fresh
+    let inputs = inputs(checkout, row);
+    row.builds(checkout)
+        .iter()
+        .map(|(_, makes)| state_of(makes, &inputs))
+        .find(|built| *built != Built::Fresh)
+        .unwrap_or(Built::Fresh)
 }
 
-/// Builds everything that `row` needs.
+/// What a build is made from that cargo's lists of sources do not name: manifest, lock file, table.
+fn inputs(checkout: &Checkout, row: &AdapterRow) -> Vec<PathBuf> {
+    let Some(manifest) = row.manifest(checkout) else {
+        return Vec::new();
+    };
+    let mut locks = manifest.ancestors().map(|folder| folder.join("Cargo.lock"));
+    let lock = locks.find(|lock| lock.is_file());
+    let table = checkout.targets_toml();
+    [manifest.clone(), table].into_iter().chain(lock).collect()
+}
+
+fn state_of(makes: &[PathBuf], inputs: &[PathBuf]) -> Built {
+    if !makes.iter().all(|made| is_executable(made)) {
+        Built::Missing
+    } else if makes.iter().any(|made| is_stale(made, inputs)) {
+        Built::Stale
+    } else {
+        Built::Fresh
+    }
+}
+
+/// Builds what `row` needs and is not there, or older than its sources.
 ///
 /// # Errors
 /// [`ToolError`] if cargo cannot be run or fails.
@@ -51,7 +67,11 @@ pub fn build(
     let Some(manifest) = row.manifest(checkout) else {
         return Ok(());
     };
-    for (build, _) in row.builds(checkout) {
+    let inputs = inputs(checkout, row);
+    for (build, makes) in row.builds(checkout) {
+        if state_of(&makes, &inputs) == Built::Fresh {
+            continue;
+        }
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo
             .current_dir(&checkout.root)
@@ -64,19 +84,17 @@ pub fn build(
         tool::run(&mut cargo, interrupt)?;
         // Cargo leaves a program alone whose sources were merely touched; its age must still
         // say that it was looked at, or every run would ask cargo again.
-        for (_, makes) in row.builds(checkout) {
-            for made in makes {
-                if let Ok(file) = fs::File::open(&made) {
-                    let _ = file.set_modified(SystemTime::now());
-                }
+        for made in makes {
+            if let Ok(file) = fs::File::open(&made) {
+                let _ = file.set_modified(SystemTime::now());
             }
         }
     }
     Ok(())
 }
 
-/// Whether a source of `program` is newer than it, by the list that cargo leaves beside it.
-fn is_stale(program: &Path, manifest: Option<&Path>) -> bool {
+/// Whether one of `inputs`, or a source in the list that cargo leaves beside `program`, is newer.
+fn is_stale(program: &Path, inputs: &[PathBuf]) -> bool {
     let Some(built) = modified(program) else {
         return true;
     };
@@ -84,7 +102,7 @@ fn is_stale(program: &Path, manifest: Option<&Path>) -> bool {
     sources_in(&sources)
         .iter()
         .map(PathBuf::as_path)
-        .chain(manifest)
+        .chain(inputs.iter().map(PathBuf::as_path))
         .any(|source| modified(source).is_none_or(|changed| changed > built))
 }
 
@@ -116,6 +134,7 @@ fn modified(path: &Path) -> Option<SystemTime> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
     use std::time::Duration;
 
     use super::*;
@@ -147,10 +166,19 @@ mod tests {
         };
         age("source.rs", 100);
         age("adapter", 50);
-        assert!(!is_stale(&at("adapter"), None));
+        assert!(!is_stale(&at("adapter"), &[]));
         age("source.rs", 10);
-        assert!(is_stale(&at("adapter"), None));
+        assert!(is_stale(&at("adapter"), &[]));
+        age("source.rs", 100);
+        assert_eq!(state_of(&[at("adapter")], &[]), Built::Missing);
+        fs::set_permissions(at("adapter"), fs::Permissions::from_mode(0o755)).unwrap();
+        assert_eq!(state_of(&[at("adapter")], &[]), Built::Fresh);
+        fs::write(at("Cargo.lock"), "").unwrap();
+        assert_eq!(
+            state_of(&[at("adapter")], &[at("Cargo.lock")]),
+            Built::Stale
+        );
         fs::remove_file(at("source.rs")).unwrap();
-        assert!(is_stale(&at("adapter"), None));
+        assert!(is_stale(&at("adapter"), &[]));
     }
 }

@@ -1,8 +1,9 @@
 //! What modules are compiled with and how code runs: an [`Engine`] and its [`Config`].
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::artifact::fingerprint::{METERING_FUEL, METERING_OFF};
+use crate::vm::slot::{BlankSlot, Shape};
 
 /// Settings of an [`Engine`].
 #[derive(Clone, Debug)]
@@ -74,7 +75,8 @@ impl Config {
     }
 
     /// How many slots (context, memory and guard of an instance that is gone) a module keeps for its
-    /// next instances, 64 by default. A slot keeps at most 1 MiB of touched pages.
+    /// next instances, 64 by default. A slot keeps at most 1 MiB of touched pages. The engine keeps as
+    /// many of modules that are gone for its next modules, emptied: address space and a page or two.
     pub fn pooled_slots(mut self, slots: usize) -> Config {
         self.pooled_slots = slots;
         self
@@ -95,6 +97,8 @@ pub struct Engine {
 #[derive(Default)]
 struct Inner {
     config: Config,
+    /// What modules that are gone have left behind.
+    slots: Mutex<Vec<BlankSlot>>,
     #[cfg(feature = "compiler")]
     isa: std::sync::OnceLock<cranelift_codegen::isa::OwnedTargetIsa>,
 }
@@ -105,6 +109,7 @@ impl Engine {
         Engine {
             inner: Arc::new(Inner {
                 config,
+                slots: Mutex::default(),
                 #[cfg(feature = "compiler")]
                 isa: std::sync::OnceLock::new(),
             }),
@@ -113,6 +118,31 @@ impl Engine {
 
     pub(crate) fn config(&self) -> &Config {
         &self.inner.config
+    }
+
+    fn blank_slots(&self) -> MutexGuard<'_, Vec<BlankSlot>> {
+        let slots = self.inner.slots.lock();
+        slots.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A blank slot that can be made one of this shape, if there is one.
+    pub(crate) fn take_blank_slot(&self, shape: Shape) -> Option<BlankSlot> {
+        let mut slots = self.blank_slots();
+        let place = slots.iter().rposition(|slot| slot.fits(shape))?;
+        Some(slots.swap_remove(place))
+    }
+
+    /// Whether another blank slot would be kept.
+    pub(crate) fn has_room_for_slots(&self) -> bool {
+        self.blank_slots().len() < self.config().pooled_slots
+    }
+
+    /// Keeps a blank slot for the next module.
+    pub(crate) fn keep_blank_slot(&self, slot: BlankSlot) {
+        let mut slots = self.blank_slots();
+        if slots.len() < self.config().pooled_slots {
+            slots.push(slot);
+        }
     }
 
     /// What artefacts of this engine count.
@@ -183,7 +213,7 @@ mod compiling {
                 .into_iter()
                 .filter(|flag| flag.name.starts_with("has_") && flag.as_bool() == Some(true));
             let cpu: Vec<String> = enabled.map(|flag| flag.name.to_owned()).collect();
-            Fingerprint::new(&cpu, "opt_level=speed", self.metering())
+            Fingerprint::new(&cpu, self.metering())
         }
     }
 }

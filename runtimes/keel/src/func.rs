@@ -6,7 +6,7 @@ use std::ptr::NonNull;
 
 use crate::error::{Error, Result};
 use crate::store::{AsContext, AsContextMut, StoreContext};
-use crate::types::{FuncType, type_id, type_of_id};
+use crate::types::{FuncType, type_id_of, type_of_id};
 use crate::value::{RawValue, Val, WasmTypes};
 use crate::vm::context::{FunctionRecord, Value};
 
@@ -130,9 +130,9 @@ impl Func {
     ) -> Result<TypedFunc<P, R>> {
         // SAFETY: the store is borrowed.
         unsafe { (*store.as_store().context()).check_owner(self.store)? };
-        let asked = FuncType::new(P::TYPES.iter().copied(), R::TYPES.iter().copied());
-        if type_id(&asked) != self.record().ty {
-            let found = type_of_id(self.record().ty);
+        let asked = type_id_of(P::TYPES, R::TYPES);
+        if asked != self.record().ty {
+            let (found, asked) = (type_of_id(self.record().ty), type_of_id(asked));
             return Err(Error::Type(format!(
                 "the function is {found}, but was asked for as {asked}"
             )));

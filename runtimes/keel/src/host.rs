@@ -11,7 +11,7 @@ use crate::externs::Extern;
 use crate::func::check_values;
 use crate::instance::Instance;
 use crate::store::{AsContext, AsContextMut, StoreInner, StorePointer};
-use crate::types::FuncType;
+use crate::types::{FuncType, type_id, type_id_of};
 use crate::value::{RawValue, Val, WasmTy, WasmTypes};
 use crate::vm::context::{Context, FunctionImport, HostCall, Value};
 
@@ -102,7 +102,8 @@ impl<T: 'static> AsContextMut for Caller<'_, T> {}
 
 /// A host function, ready to be imported. It belongs to stores with the data that it was made for.
 pub(crate) struct HostFunc {
-    pub(crate) ty: FuncType,
+    /// The number of its type.
+    pub(crate) ty: u64,
     call: HostCall,
     environment: NonNull<()>,
     /// Owns the environment.
@@ -116,11 +117,7 @@ unsafe impl Sync for HostFunc {}
 
 impl HostFunc {
     /// `call` must take a pointer to an `F` for its environment.
-    fn from_closure<F: Send + Sync + 'static>(
-        ty: FuncType,
-        closure: F,
-        call: HostCall,
-    ) -> HostFunc {
+    fn from_closure<F: Send + Sync + 'static>(ty: u64, closure: F, call: HostCall) -> HostFunc {
         let closure = Box::new(closure);
         let environment = NonNull::from(&*closure).cast();
         HostFunc {
@@ -137,7 +134,7 @@ impl HostFunc {
         T: 'static,
         F: Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
     {
-        HostFunc::from_closure(ty.clone(), (ty, function), call_untyped::<T, F>)
+        HostFunc::from_closure(type_id(&ty), (ty, function), call_untyped::<T, F>)
     }
 
     /// The function as an import.
@@ -244,6 +241,16 @@ pub trait IntoFunc<T, P, R>: Send + Sync + 'static {
 #[doc(hidden)]
 pub struct HostFunction(pub(crate) HostFunc);
 
+/// A host function for stores with data of this type.
+pub(crate) struct HostFor<T>(pub(crate) HostFunc, PhantomData<fn(T)>);
+
+impl<T> HostFor<T> {
+    /// The host function that a closure is.
+    pub(crate) fn new<P, R>(function: impl IntoFunc<T, P, R>) -> HostFor<T> {
+        HostFor(function.into_host().0, PhantomData)
+    }
+}
+
 macro_rules! into_func {
     ($($name:ident $index:literal)*) => {
         #[allow(clippy::allow_attributes, non_snake_case, unused_variables, reason = "one case takes nothing")]
@@ -280,7 +287,7 @@ macro_rules! into_func {
                         })
                     }
                 }
-                let ty = FuncType::new([$($name::TYPE),*], R::Types::TYPES.iter().copied());
+                let ty = type_id_of(&[$($name::TYPE),*], R::Types::TYPES);
                 HostFunction(HostFunc::from_closure(ty, self, call::<T, F, $($name,)* R>))
             }
         }

@@ -59,7 +59,7 @@ pub mod wasi;
 #[cfg(feature = "wast")]
 pub mod wast;
 
-pub use artifact::ArtifactError;
+pub use artifact::{ArtifactError, is_artifact};
 pub use engine::{Config, Engine, Fuel, Language};
 pub use error::{Error, Result};
 pub use externs::{Extern, Global, Memory, Table};

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use crate::artifact::format::ExternKind;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::externs::Extern;
-use crate::host::{Caller, HostFunc, IntoFunc};
+use crate::host::{Caller, HostFor, HostFunc, IntoFunc};
 use crate::instance::Instance;
 use crate::instantiate::{ImportValue, instantiate};
 use crate::module::Module;
@@ -23,8 +24,30 @@ use crate::vm::context::FunctionImport;
 pub struct Linker<T: 'static> {
     engine: Engine,
     definitions: HashMap<String, HashMap<String, Definition>>,
+    catalogues: Vec<Catalogue<T>>,
     shadowing: Shadowing,
     data: PhantomData<fn(T)>,
+}
+
+/// Host functions under one module name that are made when a module imports them: most import few of
+/// many.
+pub(crate) struct Catalogue<T: 'static> {
+    pub(crate) module: &'static str,
+    pub(crate) names: &'static [&'static str],
+    pub(crate) make: Arc<Make<T>>,
+}
+
+/// Makes the function of a name; nothing for a name that is not in the catalogue.
+type Make<T> = dyn Fn(&str) -> Option<HostFor<T>> + Send + Sync;
+
+impl<T> Clone for Catalogue<T> {
+    fn clone(&self) -> Catalogue<T> {
+        Catalogue {
+            module: self.module,
+            names: self.names,
+            make: self.make.clone(),
+        }
+    }
 }
 
 /// Whether a name may be defined again.
@@ -42,6 +65,7 @@ impl<T> Clone for Linker<T> {
         Linker {
             engine: self.engine.clone(),
             definitions: self.definitions.clone(),
+            catalogues: self.catalogues.clone(),
             shadowing: self.shadowing,
             data: PhantomData,
         }
@@ -60,6 +84,7 @@ impl<T: 'static> Linker<T> {
         Linker {
             engine: engine.clone(),
             definitions: HashMap::new(),
+            catalogues: Vec::new(),
             shadowing: Shadowing::Refused,
             data: PhantomData,
         }
@@ -136,15 +161,54 @@ impl<T: 'static> Linker<T> {
     }
 
     fn insert(&mut self, module: &str, name: &str, item: Definition) -> Result<&mut Linker<T>> {
+        self.require_free(module, name)?;
         let names = self.definitions.entry(module.to_owned()).or_default();
-        if self.shadowing == Shadowing::Refused && names.contains_key(name) {
+        names.insert(name.to_owned(), item);
+        Ok(self)
+    }
+
+    /// Defines all names of a catalogue.
+    pub(crate) fn catalogue(&mut self, catalogue: Catalogue<T>) -> Result<&mut Linker<T>> {
+        for name in catalogue.names {
+            self.require_free(catalogue.module, name)?;
+        }
+        if let Some(names) = self.definitions.get_mut(catalogue.module) {
+            names.retain(|name, _| !catalogue.names.contains(&name.as_str()));
+        }
+        self.catalogues.push(catalogue);
+        Ok(self)
+    }
+
+    /// Refuses a name that is taken, unless shadowing is allowed.
+    fn require_free(&self, module: &str, name: &str) -> Result<()> {
+        let names = self.definitions.get(module);
+        let taken = || {
+            names.is_some_and(|names| names.contains_key(name))
+                || self
+                    .catalogues
+                    .iter()
+                    .any(|catalogue| catalogue.module == module && catalogue.names.contains(&name))
+        };
+        if self.shadowing == Shadowing::Refused && taken() {
             return Err(Error::DuplicateDefinition {
                 module: module.to_owned(),
                 name: name.to_owned(),
             });
         }
-        names.insert(name.to_owned(), item);
-        Ok(self)
+        Ok(())
+    }
+
+    /// What a name means: what was defined last.
+    fn find(&self, module: &str, name: &str) -> Option<Definition> {
+        let names = self.definitions.get(module);
+        if let Some(item) = names.and_then(|names| names.get(name)) {
+            return Some(item.clone());
+        }
+        let catalogues = self.catalogues.iter().rev();
+        catalogues
+            .filter(|catalogue| catalogue.module == module)
+            .find_map(|catalogue| (catalogue.make)(name))
+            .map(|host| Definition::Host(Arc::new(host.0)))
     }
 
     /// Makes an instance in a store, and runs its start function.
@@ -168,19 +232,22 @@ impl<T: 'static> Linker<T> {
         let mut items = Vec::with_capacity(module.import_records().len());
         for record in module.import_records() {
             let (from, name) = (module.string(record.module), module.string(record.name));
-            let item = self.definitions.get(from).and_then(|names| names.get(name));
-            let expected = module.extern_type(record.kind, record.index);
-            let Some(item) = item else {
+            let Some(item) = self.find(from, name) else {
                 return Err(Error::UnknownImport {
                     module: from.to_owned(),
                     name: name.to_owned(),
-                    expected: expected.to_string(),
+                    expected: module.extern_type(record.kind, record.index).to_string(),
                 });
             };
-            if let Definition::Host(host) = item {
-                check_type(from, name, &expected, &ExternType::Func(host.ty.clone()))?;
+            if let Definition::Host(host) = &item
+                && !(record.kind == ExternKind::Func as u32
+                    && module.function_type_id(record.index) == host.ty)
+            {
+                let expected = module.extern_type(record.kind, record.index);
+                let found = ExternType::Func(type_of_id(host.ty));
+                check_type(from, name, &expected, &found)?;
             }
-            items.push(item.clone());
+            items.push(item);
         }
         let host_only = items.iter().all(|item| matches!(item, Definition::Host(_)));
         let host = |item: &Definition| match item {

@@ -91,20 +91,25 @@ impl FuncType {
     /// written as a number exactly: base-8 digits, one a value type, a zero between parameters and
     /// results. It needs no registry, so it may stand in an artefact.
     pub(crate) fn short_id(&self) -> Option<u64> {
-        if self.params.len() + self.results.len() > 19 {
-            return None;
-        }
-        // The leading one keeps `[] -> []` from being zero and lengths apart.
-        let mut id = 1u64;
-        for param in &self.params {
-            id = id << 3 | *param as u64;
-        }
-        id <<= 3;
-        for result in &self.results {
-            id = id << 3 | *result as u64;
-        }
-        Some(id)
+        short_id(&self.params, &self.results)
     }
+}
+
+/// See [`FuncType::short_id`].
+fn short_id(params: &[ValType], results: &[ValType]) -> Option<u64> {
+    if params.len() + results.len() > 19 {
+        return None;
+    }
+    // The leading one keeps `[] -> []` from being zero and lengths apart.
+    let mut id = 1u64;
+    for param in params {
+        id = id << 3 | *param as u64;
+    }
+    id <<= 3;
+    for result in results {
+        id = id << 3 | *result as u64;
+    }
+    Some(id)
 }
 
 impl fmt::Display for FuncType {
@@ -221,6 +226,15 @@ pub(crate) fn type_id(ty: &FuncType) -> u64 {
             types.len() - 1
         });
     index as u64 | REGISTERED
+}
+
+/// As [`type_id`], of the function type with these parameters and results, which is only made if it has
+/// to be looked up.
+pub(crate) fn type_id_of(params: &[ValType], results: &[ValType]) -> u64 {
+    short_id(params, results).unwrap_or_else(|| {
+        let (params, results) = (params.iter().copied(), results.iter().copied());
+        type_id(&FuncType::new(params, results))
+    })
 }
 
 /// The inverse of [`type_id`].

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use plimsoll_adapter::Error;
 use plimsoll_adapter::protocol::{Launch, Workload};
 
-use crate::targets::{Code, Configuration};
+use crate::targets::{Code, Configuration, Runner};
 
 /// The triple that the loader is built for, because a static one needs it said.
 const TRIPLE: &str = "x86_64-unknown-linux-gnu";
@@ -21,9 +21,9 @@ pub(crate) fn runner(configuration: &Configuration) -> PathBuf {
     // This executable is in the profile's directory of a build directory.
     let own = std::env::current_exe().unwrap_or_default();
     let profile = own.parent().unwrap_or(Path::new(""));
-    match configuration.code {
-        Code::Compiled => profile.join("keel"),
-        Code::Loaded => profile
+    match configuration.runner {
+        Runner::Command => profile.join("keel"),
+        Runner::Loader => profile
             .parent()
             .unwrap_or(profile)
             .join(TRIPLE)
@@ -42,7 +42,7 @@ pub(crate) fn of(
         Code::Loaded => artefact(scratch),
     };
     let mut args = Vec::new();
-    if configuration.code == Code::Compiled {
+    if configuration.runner == Runner::Command {
         args.push("run".to_owned());
     }
     if workload.input.is_some() {

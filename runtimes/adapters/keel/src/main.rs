@@ -77,7 +77,7 @@ fn available(configuration: &Configuration) -> Availability {
     }
     Availability::Unavailable {
         reason: format!("its runner {} has not been built", runner.display()),
-        remedy: "bench setup keel".to_owned(),
+        remedy: format!("bench setup {}", configuration.id),
     }
 }
 

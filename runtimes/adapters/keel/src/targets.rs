@@ -13,15 +13,25 @@ pub(crate) struct Configuration {
     pub(crate) id: &'static str,
     pub(crate) steps: &'static [Step],
     pub(crate) code: Code,
+    pub(crate) runner: Runner,
 }
 
 /// Where the code that a process runs comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Code {
-    /// An artefact, run by the loader.
+    /// An artefact.
     Loaded,
     /// The `.wasm`, compiled at every start.
     Compiled,
+}
+
+/// Which program a process is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Runner {
+    /// The `keel` command.
+    Command,
+    /// The static loader.
+    Loader,
 }
 
 impl Configuration {
@@ -43,28 +53,40 @@ pub(crate) const ALL: &[Configuration] = &[
             Step::Iterate,
         ],
         code: Code::Loaded,
+        runner: Runner::Command,
     },
     Configuration {
         id: "keel+jit",
         steps: &[Step::Compile, Step::Process, Step::Fresh],
         code: Code::Compiled,
+        runner: Runner::Command,
+    },
+    Configuration {
+        id: "keel+static",
+        steps: &[Step::Process, Step::Fresh],
+        code: Code::Loaded,
+        runner: Runner::Loader,
     },
 ];
 
 /// The fairness ledger of one target: every setting that a sceptical reader would ask about.
 pub(crate) fn ledger(configuration: &Configuration) -> BTreeMap<String, String> {
-    let (code, process) = match configuration.code {
-        Code::Loaded => (
+    let code = match configuration.code {
+        Code::Loaded => {
             "ahead of time: a .keel artefact, mapped; its description is checked at the load, its code \
-             piece by piece when it first runs",
+             piece by piece when it first runs"
+        }
+        Code::Compiled => "compiled from the .wasm each time, on all cores; no compilation cache",
+    };
+    let process = match configuration.runner {
+        Runner::Command => {
+            "the keel command (keel run) with its compiler, release profile, dynamically linked to glibc"
+        }
+        Runner::Loader => {
             "keel-run, the loader: no compiler in it, statically linked with glibc, fat LTO, \
              panic=abort, stripped; it starts without what Rust's runtime does before main, \
-             which the other engines' runners here have, and ends without destructors",
-        ),
-        Code::Compiled => (
-            "compiled from the .wasm each time, on all cores; no compilation cache",
-            "the keel command (keel run), release profile, dynamically linked to glibc",
-        ),
+             which the other engines' runners here have, and ends without destructors"
+        }
     };
     [
         // Reports read this entry to say where the engine of those who measure is behind.
@@ -73,8 +95,9 @@ pub(crate) fn ledger(configuration: &Configuration) -> BTreeMap<String, String> 
         ("code", code),
         (
             "allocator",
-            "slots of context, memory and guard, kept by the module for its next instances \
-             (the default); reset by copying what was dirtied",
+            "slots of context, memory and guard, kept by the module for its next instances, and \
+             emptied by the engine for its next modules (the default); reset by copying what was \
+             dirtied",
         ),
         (
             "memory protection",

@@ -1,6 +1,6 @@
 //! The adapter keeps the protocol, and every workload gives its expected output on every target.
 //!
-//! The loader is found where `bench setup keel` leaves it (runtimes/targets.toml says how).
+//! The loader is found where `bench setup keel-static` leaves it (runtimes/targets.toml says how).
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -22,6 +22,10 @@ fn every_workload_is_verified_on_every_step_of_every_target() {
         assert!(matches!(one.went, Went::Verified(_)), "{one:?}");
     }
     let targets: BTreeSet<_> = exercised.iter().map(|one| one.target.as_str()).collect();
-    assert_eq!(targets, BTreeSet::from(["keel", "keel+jit"]));
-    assert_eq!(exercised.len(), cases.len() * (5 + 3));
+    let all = BTreeSet::from(["keel", "keel+jit", "keel+static"]);
+    assert_eq!(
+        targets, all,
+        "`bench setup keel keel-static` builds what is missing"
+    );
+    assert_eq!(exercised.len(), cases.len() * (5 + 3 + 2));
 }

@@ -73,7 +73,7 @@ fn available(configuration: &Configuration) -> Availability {
         Some(runner) if runner.is_file() => Availability::Available,
         Some(runner) => Availability::Unavailable {
             reason: format!("its runner {} has not been built", runner.display()),
-            remedy: "bench setup wasmtime".to_owned(),
+            remedy: format!("bench setup {}", configuration.id),
         },
     }
 }

@@ -73,13 +73,6 @@ pub(crate) const ALL: &[Configuration] = &[
         process: Process::Loads(Runner::Default),
     },
     Configuration {
-        id: "wasmtime/cranelift+static",
-        compiler: Compiler::Cranelift,
-        setup: Setup::Smallest,
-        steps: PROCESS_ONLY,
-        process: Process::Loads(Runner::Smallest),
-    },
-    Configuration {
         id: "wasmtime/cranelift+pooling",
         compiler: Compiler::Cranelift,
         setup: Setup::Pooling,
@@ -113,6 +106,13 @@ pub(crate) const ALL: &[Configuration] = &[
         setup: Setup::Default,
         steps: AT_START,
         process: Process::Compiles(Runner::Default),
+    },
+    Configuration {
+        id: "wasmtime/cranelift+static",
+        compiler: Compiler::Cranelift,
+        setup: Setup::Smallest,
+        steps: PROCESS_ONLY,
+        process: Process::Loads(Runner::Smallest),
     },
 ];
 

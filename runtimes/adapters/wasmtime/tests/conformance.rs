@@ -1,7 +1,7 @@
 //! The adapter keeps the protocol, and every workload gives its expected output on every target.
 //!
 //! The runners are found where a build leaves them; the second is built by
-//! `bench setup wasmtime` (runtimes/targets.toml says how).
+//! `bench setup wasmtime wasmtime-static` (runtimes/targets.toml says how).
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -34,7 +34,7 @@ fn every_workload_is_verified_on_every_step_of_every_target() {
             "wasmtime/winch",
             "wasmtime/winch+jit",
         ]),
-        "a target is missing: build its runner with `bench setup wasmtime`"
+        "a target is missing: build its runner with `bench setup wasmtime wasmtime-static`"
     );
     assert_eq!(exercised.len(), cases.len() * (5 + 2 + 2 + 3 + 3 + 5 + 3));
 }

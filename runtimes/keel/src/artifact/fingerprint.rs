@@ -1,137 +1,124 @@
 //! What an artefact is bound to, and whether this process can run it.
 
-use super::ArtifactError;
+use super::{ArtifactError, cpu};
 
-/// The CPU features that code may use, by the name that the code generator gives them.
-macro_rules! cpu_features {
-    ($($name:literal: $feature:tt),* $(,)?) => {
-        /// The features of this machine's CPU among those that code may use.
-        fn cpu_feature(name: &str) -> Option<bool> {
-            Some(match name {
-                $($name => std::arch::is_x86_feature_detected!($feature),)*
-                _ => return None,
-            })
-        }
-    };
-}
-
-cpu_features! {
-    "has_cmpxchg16b": "cmpxchg16b",
-    "has_sse3": "sse3",
-    "has_ssse3": "ssse3",
-    "has_sse41": "sse4.1",
-    "has_sse42": "sse4.2",
-    "has_avx": "avx",
-    "has_avx2": "avx2",
-    "has_fma": "fma",
-    "has_popcnt": "popcnt",
-    "has_bmi1": "bmi1",
-    "has_bmi2": "bmi2",
-    "has_lzcnt": "lzcnt",
-    "has_avx_vnni": "avxvnni",
-    "has_avx512vnni": "avx512vnni",
-    "has_avx512f": "avx512f",
-    "has_avx512dq": "avx512dq",
-    "has_avx512vl": "avx512vl",
-    "has_avx512vbmi": "avx512vbmi",
-    "has_avx512bitalg": "avx512bitalg",
-}
+/// The settings of the code generator that code depends on. The first part is what the sandbox rests
+/// on: code made otherwise is not run.
+pub(crate) const SETTINGS: [(&str, &str); 9] = [
+    ("enable_probestack", "true"),
+    ("probestack_strategy", "inline"),
+    ("preserve_frame_pointers", "true"),
+    ("enable_table_access_spectre_mitigation", "true"),
+    ("enable_heap_access_spectre_mitigation", "true"),
+    ("opt_level", "speed"),
+    ("enable_alias_analysis", "true"),
+    ("unwind_info", "false"),
+    // What code refers to is always near: relative addresses are used for it either way.
+    ("is_pic", "false"),
+];
 
 /// Whether compiled code counts fuel, as artefacts say it.
 pub(crate) const METERING_OFF: u32 = 0;
 /// See [`METERING_OFF`].
 pub(crate) const METERING_FUEL: u32 = 1;
 
-/// What code was made by and for.
+const TARGET: &str = "x86_64-linux";
+
+/// What code was made by and for: lines of `name=value`.
+#[cfg(feature = "compiler")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fingerprint {
-    lines: Vec<(String, String)>,
+    pub(crate) text: String,
+    pub(crate) metering: u32,
 }
 
+#[cfg(feature = "compiler")]
 impl Fingerprint {
     /// What this build of keel makes, for these CPU features and this metering.
+    pub(crate) fn new(cpu_features: &[String], metering: u32) -> Fingerprint {
+        let settings = SETTINGS.map(|(name, value)| format!("{name}={value}"));
+        let text = format!(
+            "keel={}\ntarget={TARGET}\ncompiler={}\nmetering={}\nsettings={}\ncpu={}\n",
+            env!("CARGO_PKG_VERSION"),
+            cranelift_codegen::VERSION,
+            metering_name(metering),
+            settings.join(" "),
+            cpu_features.join(" "),
+        );
+        Fingerprint { text, metering }
+    }
+}
+
+/// Whether this process can run code of this fingerprint; says by name what differs.
+pub(crate) fn check(text: &str, metering: u32) -> Result<(), ArtifactError> {
+    same("keel", value(text, "keel"), env!("CARGO_PKG_VERSION"))?;
+    same("target", value(text, "target"), TARGET)?;
     #[cfg(feature = "compiler")]
-    pub(crate) fn new(cpu_features: &[String], settings: &str, metering: u32) -> Fingerprint {
-        let line = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        Fingerprint {
-            lines: vec![
-                line("keel", env!("CARGO_PKG_VERSION")),
-                line("target", "x86_64-linux"),
-                line("compiler", cranelift_codegen::VERSION),
-                line("settings", settings),
-                line("metering", metering_name(metering)),
-                line("cpu", &cpu_features.join(" ")),
-            ],
+    same(
+        "compiler",
+        value(text, "compiler"),
+        cranelift_codegen::VERSION,
+    )?;
+    same("metering", value(text, "metering"), metering_name(metering))?;
+    check_settings(value(text, "settings"))?;
+    for feature in value(text, "cpu").split_ascii_whitespace() {
+        if cpu::has(feature) != Some(true) {
+            return Err(ArtifactError::Mismatch {
+                what: "CPU".to_owned(),
+                found: format!("code that needs `{feature}`"),
+                expected: "code for this CPU, which lacks it".to_owned(),
+            });
         }
     }
+    Ok(())
+}
 
-    /// Reads the lines of an artefact's fingerprint.
-    pub(crate) fn parse(text: &str) -> Fingerprint {
-        let pair = |line: &str| {
-            line.split_once('=')
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        };
-        Fingerprint {
-            lines: text.lines().filter_map(pair).collect(),
-        }
+/// That code was made with this build's settings, each of them and no other.
+fn check_settings(found: &str) -> Result<(), ArtifactError> {
+    let pairs = || {
+        found
+            .split_ascii_whitespace()
+            .map(|setting| setting.split_once('=').unwrap_or((setting, "")))
+    };
+    // As they are written; only what differs is looked at more closely.
+    if pairs().eq(SETTINGS) {
+        return Ok(());
     }
+    for (name, expected) in SETTINGS {
+        let found = pairs().find(|(found, _)| *found == name);
+        let found = found.map_or("", |(_, value)| value);
+        same(&format!("setting `{name}`"), found, expected)?;
+    }
+    let known = |name: &str| SETTINGS.iter().any(|(known, _)| *known == name);
+    match pairs().find(|(name, _)| !known(name)) {
+        Some((name, found)) => same(&format!("setting `{name}`"), found, ""),
+        None => Err(ArtifactError::Damaged(
+            "its settings are said more than once".to_owned(),
+        )),
+    }
+}
 
-    /// The lines as they stand in an artefact.
-    #[cfg(feature = "compiler")]
-    pub(crate) fn text(&self) -> String {
-        self.lines
-            .iter()
-            .map(|(name, value)| format!("{name}={value}\n"))
-            .collect()
+fn same(what: &str, found: &str, expected: &str) -> Result<(), ArtifactError> {
+    if found == expected {
+        return Ok(());
     }
+    let quoted = |text: &str| match text {
+        "" => "nothing".to_owned(),
+        text => format!("`{text}`"),
+    };
+    Err(ArtifactError::Mismatch {
+        what: what.to_owned(),
+        found: quoted(found),
+        expected: quoted(expected),
+    })
+}
 
-    /// A line's value.
-    pub(crate) fn get(&self, name: &str) -> &str {
-        self.lines
-            .iter()
-            .find(|(line, _)| line == name)
-            .map_or("", |(_, value)| value)
-    }
-
-    /// What code of this fingerprint counts.
-    #[cfg(feature = "compiler")]
-    pub(crate) fn metering(&self) -> u32 {
-        if self.get("metering") == metering_name(METERING_FUEL) {
-            METERING_FUEL
-        } else {
-            METERING_OFF
-        }
-    }
-
-    /// Whether this process can run such code; says by name what differs.
-    pub(crate) fn check(&self, metering: u32) -> Result<(), ArtifactError> {
-        let same = |name: &str, expected: &str| {
-            let found = self.get(name);
-            if found == expected {
-                return Ok(());
-            }
-            Err(ArtifactError::Mismatch {
-                what: name.to_owned(),
-                found: format!("`{found}`"),
-                expected: format!("`{expected}`"),
-            })
-        };
-        same("keel", env!("CARGO_PKG_VERSION"))?;
-        same("target", "x86_64-linux")?;
-        #[cfg(feature = "compiler")]
-        same("compiler", cranelift_codegen::VERSION)?;
-        same("metering", metering_name(metering))?;
-        for feature in self.get("cpu").split_whitespace() {
-            if cpu_feature(feature) != Some(true) {
-                return Err(ArtifactError::Mismatch {
-                    what: "CPU".to_owned(),
-                    found: format!("code that needs `{feature}`"),
-                    expected: "code for this CPU, which lacks it".to_owned(),
-                });
-            }
-        }
-        Ok(())
-    }
+/// The value of a line; empty if there is none.
+fn value<'a>(text: &'a str, name: &str) -> &'a str {
+    text.lines()
+        .filter_map(|line| line.split_once('='))
+        .find(|(line, _)| *line == name)
+        .map_or("", |(_, value)| value)
 }
 
 fn metering_name(metering: u32) -> &'static str {

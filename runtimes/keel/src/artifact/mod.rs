@@ -3,8 +3,11 @@
 //! A module that was just compiled goes through the same door: it is written to a file in memory and
 //! mapped from there, so that there is one way to start.
 
+mod cpu;
 pub(crate) mod fingerprint;
 pub(crate) mod format;
+#[cfg(all(test, feature = "compiler"))]
+mod tests;
 #[cfg(feature = "compiler")]
 mod write;
 
@@ -18,7 +21,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap, mprotect, munmap};
 
 use crate::error::{Error, Result};
-use fingerprint::Fingerprint;
 use format::{
     CHUNK, FORMAT_VERSION, Header, MAGIC, PAGE, Plain, RECORD_SIZES, Section, Span, checksum,
 };
@@ -48,6 +50,15 @@ pub enum ArtifactError {
         /// What is needed here.
         expected: String,
     },
+}
+
+/// Whether a file that starts with these bytes is meant to be an artefact. Eight bytes are enough to tell.
+///
+/// ```
+/// assert!(!keel::is_artifact(b"\0asm\x01\0\0\0"));
+/// ```
+pub fn is_artifact(bytes: &[u8]) -> bool {
+    bytes.starts_with(&MAGIC)
 }
 
 /// A mapped artefact.
@@ -180,7 +191,7 @@ impl Artifact {
         self.check_places()?;
         let fingerprint = std::str::from_utf8(self.section::<u8>(Section::Fingerprint))
             .map_err(|_| ArtifactError::Damaged("its fingerprint is no text".to_owned()))?;
-        Fingerprint::parse(fingerprint).check(metering)?;
+        fingerprint::check(fingerprint, metering)?;
         let sums: &[u64] = self.section(Section::Chunks);
         if sums.len() != (self.length - lazy_start).div_ceil(CHUNK) {
             return Err(ArtifactError::Damaged(

@@ -15,7 +15,7 @@ const MAX_IMAGE_HOLES: u64 = 1 << 20;
 pub(crate) fn write(compiled: &Compiled<'_>, fingerprint: &Fingerprint) -> Result<Vec<u8>> {
     let image = Image::new(compiled);
     let mut writer = Writer::default();
-    writer.section(Section::Fingerprint, fingerprint.text().as_bytes());
+    writer.section(Section::Fingerprint, fingerprint.text.as_bytes());
     writer.types(compiled);
     writer.externs(compiled);
     writer.definitions(compiled);
@@ -421,7 +421,7 @@ impl Writer {
             image_address,
             start: module.start.unwrap_or(NONE),
             memory_export,
-            metering: fingerprint.metering(),
+            metering: fingerprint.metering,
             sections: spans,
         };
         let mut file = vec![0; file_length];

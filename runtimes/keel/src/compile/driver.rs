@@ -12,6 +12,7 @@ use wasmparser::WasmFeatures;
 use super::link::{self, Linked};
 use super::translate::{Environment, Metering, translate};
 use super::{scan, thunk, trap_kind};
+use crate::artifact::fingerprint::SETTINGS;
 use crate::error::{Error, Result};
 use crate::module::info::{ConstOp, ModuleInfo, SegmentMode, TableUsage};
 use crate::module::layout::{ContextLayout, Counts};
@@ -74,27 +75,17 @@ pub(crate) fn target_isa() -> Result<OwnedTargetIsa> {
         message,
     };
     let mut flags = settings::builder();
-    for (name, value) in [
-        ("opt_level", "speed"),
-        (
-            "enable_verifier",
-            if cfg!(debug_assertions) {
-                "true"
-            } else {
-                "false"
-            },
-        ),
-        ("preserve_frame_pointers", "true"),
-        ("enable_probestack", "true"),
-        ("probestack_strategy", "inline"),
-        ("unwind_info", "false"),
-        // What code refers to is always near: relative addresses are used for it either way.
-        ("is_pic", "false"),
-        ("enable_alias_analysis", "true"),
-        ("enable_table_access_spectre_mitigation", "true"),
-        ("enable_heap_access_spectre_mitigation", "true"),
+    // What code does not depend on, beside what artefacts are bound to.
+    let verifier = if cfg!(debug_assertions) {
+        "true"
+    } else {
+        "false"
+    };
+    let others = [
+        ("enable_verifier", verifier),
         ("machine_code_cfg_info", "false"),
-    ] {
+    ];
+    for (name, value) in SETTINGS.into_iter().chain(others) {
         flags
             .set(name, value)
             .map_err(|error| fail(format!("{name}={value}: {error}")))?;

@@ -19,7 +19,7 @@ use crate::trap::{Frame, TrapKind};
 use crate::types::{
     ExternType, FuncType, GlobalType, MemoryType, Mutability, TableType, ValType, type_id,
 };
-use crate::vm::slot::Slot;
+use crate::vm::slot::{Shape, Slot};
 use layout::ContextLayout;
 
 /// A compiled module. Cheap to clone; instances share its code.
@@ -343,11 +343,18 @@ impl Module {
         }
         let defines_memory_0 = self.artifact().header().counts.defines_memory_0 == 1;
         let pages = defines_memory_0.then(|| self.memory_type(0).minimum);
-        Slot::new(self.artifact(), self.layout().size(), pages)
+        let shape = Shape::new(self.layout().size(), pages);
+        let blank = self.engine().take_blank_slot(shape);
+        Slot::new(self.artifact(), shape, blank)
     }
 
     /// Takes a slot back whose instance is gone, with this much of its memory accessible.
     pub(crate) fn return_slot(&self, mut slot: Slot, accessible: u64) {
+        // The instance's own handle is the last one: no other instance of the module will come.
+        if Arc::strong_count(&self.inner) == 1 {
+            self.inner.give_up(slot, accessible);
+            return;
+        }
         let room = self.inner.engine.config().pooled_slots;
         let full = || {
             self.inner
@@ -357,12 +364,8 @@ impl Module {
                 .len()
                 >= room
         };
-        // A slot that cannot be reset is given up, and so is one too many, or one that nobody will
-        // want: the instance's own handle is then the last one.
-        if Arc::strong_count(&self.inner) == 1
-            || full()
-            || slot.reset(self.artifact(), accessible).is_err()
-        {
+        // A slot that cannot be reset is given up, and so is one too many.
+        if full() || slot.reset(self.artifact(), accessible).is_err() {
             return;
         }
         self.inner
@@ -373,7 +376,28 @@ impl Module {
     }
 }
 
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let slots = self.slots.get_mut();
+        let slots = std::mem::take(slots.unwrap_or_else(PoisonError::into_inner));
+        for slot in slots {
+            let accessible = slot.accessible();
+            self.give_up(slot, accessible);
+        }
+    }
+}
+
 impl Inner {
+    /// Leaves a slot to the engine, emptied; one that the engine has no room for, or that cannot be
+    /// emptied, goes back to the kernel.
+    fn give_up(&self, slot: Slot, accessible: u64) {
+        if self.engine.has_room_for_slots()
+            && let Ok(Some(blank)) = slot.into_blank(&self.artifact, accessible)
+        {
+            self.engine.keep_blank_slot(blank);
+        }
+    }
+
     /// The number of a type, by its index.
     fn type_id(&self, ty: u32) -> u64 {
         let types: &[format::Type] = self.artifact.section(Section::Types);

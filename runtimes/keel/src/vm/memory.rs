@@ -54,12 +54,30 @@ impl Reservation {
         self.protect(start, length, MprotectFlags::empty())
     }
 
+    /// Maps fresh pages over a page-aligned part, readable and writable, in the place of whatever was
+    /// mapped there.
+    pub(crate) fn make_anonymous(&self, start: usize, length: usize) -> Result<()> {
+        self.check_within(start, length);
+        let flags = MapFlags::PRIVATE | MapFlags::NORESERVE | MapFlags::FIXED;
+        let access = ProtFlags::READ | ProtFlags::WRITE;
+        // SAFETY: the range is within our mapping, as was just checked, and its owner gives it up.
+        let done = unsafe {
+            let place = self.base.as_ptr().add(start).cast();
+            mmap_anonymous(place, length, access, flags)
+        };
+        done.map(drop).map_err(|error| Error::System {
+            what: format!("mapping {length} fresh bytes"),
+            source: error.into(),
+        })
+    }
+
+    fn check_within(&self, start: usize, length: usize) {
+        let end = start.checked_add(length);
+        assert!(end.is_some_and(|end| end <= self.length));
+    }
+
     fn protect(&self, start: usize, length: usize, flags: MprotectFlags) -> Result<()> {
-        assert!(
-            start
-                .checked_add(length)
-                .is_some_and(|end| end <= self.length)
-        );
+        self.check_within(start, length);
         if length == 0 {
             return Ok(());
         }

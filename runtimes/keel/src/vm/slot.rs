@@ -4,10 +4,13 @@
 //! [ context pages | memory 0: 4 GiB | guard ]
 //!                 ^ the context pointer
 //! ```
-//! Where the module's initial memory is known, it is mapped copy-on-write from the artefact. A slot that
+//! Where the module's initial memory is known, it is mapped copy-on-write from the artefact, or copied
+//! where it is so small that a mapping would cost more. A slot that
 //! was used is reset by copying back what was touched, which keeps the touched pages resident: the next
-//! instance takes no page fault for them.
+//! instance takes no page fault for them. When its module goes, a slot is emptied and left to the
+//! engine's next module: [`BlankSlot`].
 
+use std::ops::Range;
 use std::ptr::NonNull;
 
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap};
@@ -21,42 +24,134 @@ use crate::error::{Error, Result};
 
 /// Bytes that a reset copies back at most; a slot that touched more gives its pages back.
 const MAX_KEEP_BYTES: usize = 1 << 20;
+/// Bytes that a blank slot keeps resident at most.
+const MAX_BLANK_BYTES: usize = 64 << 10;
+/// The largest image that is copied: to map one costs as much as two page faults.
+const MAX_COPIED_IMAGE_BYTES: usize = 2 * PAGE;
 
 /// A slot.
 pub(crate) struct Slot {
     reservation: Reservation,
+    shape: Shape,
+    /// Bytes of memory 0 that are accessible.
+    accessible: u64,
+}
+
+/// What a slot must have for the instances of a module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shape {
     /// Bytes of the context's pages.
+    context_bytes: usize,
+    /// Bytes of memory 0 that a fresh instance has; nothing if the module defines no memory 0.
+    initial: Option<u64>,
+}
+
+impl Shape {
+    /// For a context of `context_size` bytes and `pages` of memory, if memory 0 is defined at all.
+    pub(crate) fn new(context_size: u32, pages: Option<u32>) -> Shape {
+        Shape {
+            context_bytes: (context_size as usize).next_multiple_of(PAGE),
+            initial: pages.map(|pages| u64::from(pages) * PAGE_BYTES),
+        }
+    }
+
+    /// Bytes of memory 0 that a fresh instance has.
+    fn initial(self) -> u64 {
+        self.initial.unwrap_or(0)
+    }
+}
+
+/// A slot that belongs to no module: its memory reads as zero, with a few pages of it still there, and
+/// what its context's pages hold means nothing.
+pub(crate) struct BlankSlot {
+    reservation: Reservation,
     context_bytes: usize,
     /// Bytes of memory 0 that are accessible.
     accessible: u64,
-    /// Bytes of memory 0 that a fresh instance has.
-    initial: u64,
+}
+
+impl BlankSlot {
+    /// Whether it can be made a slot of this shape.
+    pub(crate) fn fits(&self, shape: Shape) -> bool {
+        shape.context_bytes == self.context_bytes && shape.initial.is_some()
+    }
+}
+
+/// Whether an image is copied and not mapped. An empty one needs neither.
+fn is_copied(image: &[u8]) -> bool {
+    image.len() <= MAX_COPIED_IMAGE_BYTES
 }
 
 impl Slot {
-    /// A slot for a module whose context has `context_size` bytes and which starts with `pages` of
-    /// memory, if it defines memory 0 at all.
-    pub(crate) fn new(artifact: &Artifact, context_size: u32, pages: Option<u32>) -> Result<Slot> {
-        let context_bytes = (context_size as usize).next_multiple_of(PAGE);
-        let initial = u64::from(pages.unwrap_or(0)) * PAGE_BYTES;
-        let memory = match pages {
-            Some(_) => (MEMORY_RESERVE_BYTES + MEMORY_GUARD_BYTES) as usize,
-            None => 0,
+    /// A slot of this shape, made of a blank one that fits, or from nothing.
+    pub(crate) fn new(artifact: &Artifact, shape: Shape, blank: Option<BlankSlot>) -> Result<Slot> {
+        let (context_bytes, initial) = (shape.context_bytes, shape.initial());
+        let reservation = match blank {
+            Some(blank) => {
+                debug_assert!(blank.fits(shape));
+                let (has, wants) = (blank.accessible as usize, initial as usize);
+                if has < wants {
+                    let start = context_bytes + has;
+                    blank.reservation.make_accessible(start, wants - has)?;
+                } else {
+                    let start = context_bytes + wants;
+                    blank.reservation.make_inaccessible(start, has - wants)?;
+                }
+                blank.reservation
+            }
+            None => {
+                let memory = match shape.initial {
+                    Some(_) => (MEMORY_RESERVE_BYTES + MEMORY_GUARD_BYTES) as usize,
+                    None => 0,
+                };
+                let reservation = Reservation::new(context_bytes + memory)?;
+                reservation.make_accessible(0, context_bytes + initial as usize)?;
+                reservation
+            }
         };
-        let reservation = Reservation::new(context_bytes + memory)?;
-        reservation.make_accessible(0, context_bytes + initial as usize)?;
         let slot = Slot {
             reservation,
-            context_bytes,
+            shape,
             accessible: initial,
-            initial,
         };
-        slot.map_image(artifact)?;
+        slot.put_image(artifact)?;
         Ok(slot)
     }
 
-    /// Maps the artefact's image over the start of memory.
-    fn map_image(&self, artifact: &Artifact) -> Result<()> {
+    /// Takes everything of its module and of its instances out of a slot that no instance uses any more,
+    /// `accessible` bytes of its memory being accessible. Nothing for a slot without a memory.
+    pub(crate) fn into_blank(
+        mut self,
+        artifact: &Artifact,
+        accessible: u64,
+    ) -> Result<Option<BlankSlot>> {
+        if self.shape.initial.is_none() {
+            return Ok(None);
+        }
+        self.shrink(accessible)?;
+        if !is_copied(artifact.image()) {
+            let start = self.shape.context_bytes + artifact.header().image_address as usize;
+            let length = artifact.image().len();
+            self.reservation.make_anonymous(start, length)?;
+        }
+        let cleared = self.rewrite_touched(MAX_BLANK_BYTES, |range| {
+            let start = self.memory().as_ptr().wrapping_add(range.start);
+            // SAFETY: the range is within the accessible part of this slot's memory, which no
+            // instance uses any more.
+            unsafe { start.write_bytes(0, range.len()) };
+        });
+        if !cleared {
+            self.discard(0, self.accessible as usize)?;
+        }
+        Ok(Some(BlankSlot {
+            context_bytes: self.shape.context_bytes,
+            accessible: self.accessible,
+            reservation: self.reservation,
+        }))
+    }
+
+    /// Puts the artefact's image into memory that reads as zero.
+    fn put_image(&self, artifact: &Artifact) -> Result<()> {
         let (header, image) = (artifact.header(), artifact.image());
         if image.is_empty() {
             return Ok(());
@@ -64,7 +159,7 @@ impl Slot {
         let start = header.image_start as usize;
         artifact.ensure(start, start + image.len())?;
         let end = u64::from(header.image_address) + image.len() as u64;
-        if end > self.initial {
+        if end > self.shape.initial() {
             return Err(Error::Limit(
                 "the artefact's image exceeds its memory".to_owned(),
             ));
@@ -73,6 +168,11 @@ impl Slot {
             .memory()
             .as_ptr()
             .wrapping_add(header.image_address as usize);
+        if is_copied(image) {
+            // SAFETY: within this slot's accessible memory, as was just checked, which nothing uses yet.
+            unsafe { at.copy_from_nonoverlapping(image.as_ptr(), image.len()) };
+            return Ok(());
+        }
         // SAFETY: replaces pages of this slot's memory, which are in its reservation as was just
         // checked, before anything uses them.
         let mapped = unsafe {
@@ -99,7 +199,7 @@ impl Slot {
 
     fn memory(&self) -> NonNull<u8> {
         // SAFETY: within the reservation, or one past it.
-        unsafe { self.reservation.base().add(self.context_bytes) }
+        unsafe { self.reservation.base().add(self.shape.context_bytes) }
     }
 
     /// Bytes of memory that are accessible.
@@ -110,31 +210,43 @@ impl Slot {
     /// Makes the memory as it was before anything ran, `accessible` bytes of it having been in use.
     /// The context stays as it is: every instance writes its own.
     pub(crate) fn reset(&mut self, artifact: &Artifact, accessible: u64) -> Result<()> {
-        self.accessible = accessible;
-        if self.accessible > self.initial {
-            let (start, length) = (
-                self.initial as usize,
-                (self.accessible - self.initial) as usize,
-            );
-            self.discard(start, length)?;
-            self.reservation
-                .make_inaccessible(self.context_bytes + start, length)?;
-            self.accessible = self.initial;
+        self.shrink(accessible)?;
+        if self.rewrite_touched(MAX_KEEP_BYTES, |range| self.restore(artifact, range)) {
+            return Ok(());
         }
+        self.discard(0, self.accessible as usize)?;
+        if is_copied(artifact.image()) {
+            self.put_image(artifact)?;
+        }
+        Ok(())
+    }
+
+    /// Has every range of memory that was written to written anew. False if that would be more than
+    /// `most` bytes, or the kernel does not tell: then only some have been.
+    fn rewrite_touched(&self, most: usize, write: impl Fn(Range<usize>)) -> bool {
         let mut touched = 0;
-        let copied = pagemap::private_pages(self.memory(), self.initial as usize, |range| {
+        pagemap::private_pages(self.memory(), self.accessible as usize, |range| {
             touched += range.len();
-            if touched > MAX_KEEP_BYTES {
+            if touched > most {
                 return false;
             }
-            self.restore(artifact, range);
+            write(range);
             true
-        });
-        if copied {
-            Ok(())
-        } else {
-            self.discard(0, self.initial as usize)
+        })
+    }
+
+    /// Takes back what the memory has grown by, `accessible` bytes of it being accessible.
+    fn shrink(&mut self, accessible: u64) -> Result<()> {
+        let initial = self.shape.initial();
+        self.accessible = accessible;
+        if accessible > initial {
+            let (start, length) = (initial as usize, (accessible - initial) as usize);
+            self.discard(start, length)?;
+            self.reservation
+                .make_inaccessible(self.shape.context_bytes + start, length)?;
+            self.accessible = initial;
         }
+        Ok(())
     }
 
     /// Gives pages of memory back: they read as the image or zero again.
@@ -157,7 +269,7 @@ impl Slot {
     }
 
     /// Writes what a range of memory starts with.
-    fn restore(&self, artifact: &Artifact, range: std::ops::Range<usize>) {
+    fn restore(&self, artifact: &Artifact, range: Range<usize>) {
         let image = artifact.image();
         let image_start = artifact.header().image_address as usize;
         let image_end = image_start + image.len();

@@ -1,5 +1,9 @@
 //! The calls as host functions: the module `wasi_snapshot_preview1` of a linker.
 
+use std::sync::Arc;
+
+use crate::host::HostFor;
+use crate::linker::Catalogue;
 use crate::{Caller, Error, Linker, Result, Trap, TrapKind};
 
 use super::calls::{self, table::each_call};
@@ -46,30 +50,34 @@ pub fn add_to_linker<T: 'static>(
     linker: &mut Linker<T>,
     get: impl Fn(&mut T) -> &mut WasiCtx + Copy + Send + Sync + 'static,
 ) -> Result<()> {
-    macro_rules! add {
+    macro_rules! catalogue {
         ($($name:ident($($argument:ident: $ty:ident),*) -> $answer:ident;)*) => {
-            $(linker.func_wrap(
-                MODULE,
-                stringify!($name),
-                move |mut caller: Caller<'_, T> $(, $argument: $ty)*| {
-                    match caller.memory_and_data() {
-                        Some((memory, data)) => {
-                            let ctx = get(data);
-                            let answer = calls::$name(ctx, memory $(, $argument)*);
-                            $answer::finish(ctx, answer)
-                        }
-                        None => {
-                            let ctx = get(caller.data_mut());
-                            let answer = calls::$name(ctx, &mut [] $(, $argument)*);
-                            $answer::finish(ctx, answer)
-                        }
-                    }
-                },
-            )?;)*
+            Catalogue {
+                module: MODULE,
+                names: &[$(stringify!($name)),*],
+                make: Arc::new(move |name| match name {
+                    $(stringify!($name) => Some(HostFor::new(
+                        move |mut caller: Caller<'_, T> $(, $argument: $ty)*| {
+                            match caller.memory_and_data() {
+                                Some((memory, data)) => {
+                                    let ctx = get(data);
+                                    let answer = calls::$name(ctx, memory $(, $argument)*);
+                                    $answer::finish(ctx, answer)
+                                }
+                                None => {
+                                    let ctx = get(caller.data_mut());
+                                    let answer = calls::$name(ctx, &mut [] $(, $argument)*);
+                                    $answer::finish(ctx, answer)
+                                }
+                            }
+                        },
+                    )),)*
+                    _ => None,
+                }),
+            }
         };
     }
-    each_call!(add);
-    Ok(())
+    linker.catalogue(each_call!(catalogue)).map(drop)
 }
 
 impl Errno {

@@ -1,9 +1,10 @@
 //! One process, one WASI command, on Wasmer: the process that `bench` starts at L3 and above.
 //!
-//! `wasmer-runner [--compile cranelift|singlepass] [--dir] FILE NAME [ARG..]`: FILE is an
-//! artefact for a headless engine, or with `--compile` a `.wasm`; `--dir` gives the guest the
-//! working directory. The guest has the process's stdio and its exit code; a trap ends the
-//! process with 134.
+//! `wasmer-runner [--compile cranelift|singlepass] [--dir | --grant HOST::GUEST]
+//! [--env NAME=VALUE].. FILE NAME [ARG..]`: FILE is an artefact for a headless engine, or with
+//! `--compile` a `.wasm`; `--dir` gives the guest the working directory for reading, `--grant` any
+//! one directory for reading and writing. The guest has the process's stdio and its exit code; a
+//! trap ends the process with 134.
 
 use std::path::Path;
 
@@ -15,6 +16,8 @@ use wasmer_runner::{Host, Ready, headless};
 struct Task {
     compiler: Option<String>,
     directory: Option<&'static Path>,
+    grant: Option<(String, String)>,
+    env: Vec<(String, String)>,
     file: String,
     args: Vec<String>,
 }
@@ -22,7 +25,8 @@ struct Task {
 fn main() {
     let Some(task) = task() else {
         eprintln!(
-            "usage: wasmer-runner [--compile cranelift|singlepass] [--dir] FILE NAME [ARG..]"
+            "usage: wasmer-runner [--compile cranelift|singlepass] [--dir | --grant HOST::GUEST] \
+             [--env NAME=VALUE].. FILE NAME [ARG..]"
         );
         std::process::exit(2);
     };
@@ -40,6 +44,8 @@ fn task() -> Option<Task> {
     let mut task = Task {
         compiler: None,
         directory: None,
+        grant: None,
+        env: Vec::new(),
         file: String::new(),
         args: Vec::new(),
     };
@@ -48,6 +54,8 @@ fn task() -> Option<Task> {
         match arg.as_str() {
             "--compile" => task.compiler = Some(args.next()?),
             "--dir" => task.directory = Some(Path::new(".")),
+            "--grant" => task.grant = Some(pair(&args.next()?, "::")?),
+            "--env" => task.env.push(pair(&args.next()?, "=")?),
             _ => {
                 task.file = arg;
                 break;
@@ -56,6 +64,11 @@ fn task() -> Option<Task> {
     }
     task.args = args.collect();
     (!task.args.is_empty()).then_some(task)
+}
+
+fn pair(text: &str, between: &str) -> Option<(String, String)> {
+    let (first, second) = text.split_once(between)?;
+    Some((first.to_owned(), second.to_owned()))
 }
 
 fn run(task: &Task) -> Result<i32> {
@@ -71,7 +84,13 @@ fn run(task: &Task) -> Result<i32> {
     };
     let host = Host::new(&engine)?;
     let _entered = host.enter();
-    let guest = host.guest(&task.args, task.directory)?;
+    let mut guest = host.guest(&task.args, task.directory)?;
+    if let Some((directory, name)) = &task.grant {
+        host.grant(&mut guest, Path::new(directory), name)?;
+    }
+    for (name, value) in &task.env {
+        guest.add_env(name, value);
+    }
     Ready::new(&engine, &module, guest)?.start()
 }
 

@@ -67,6 +67,22 @@ impl Host {
         }
         Ok(builder)
     }
+
+    /// Gives a guest that has no directory yet this one under a name, for reading and writing.
+    ///
+    /// # Errors
+    ///
+    /// When the directory cannot be opened.
+    pub fn grant(&self, guest: &mut WasiEnvBuilder, directory: &Path, name: &str) -> Result<()> {
+        let files = FileSystem::new(Handle::current(), directory)
+            .with_context(|| format!("opening {}", directory.display()))?;
+        guest.set_fs(Arc::new(files) as Arc<_>);
+        guest.add_preopen_build(|preopen| {
+            let preopen = preopen.directory("/").alias(name);
+            preopen.read(true).write(true).create(true)
+        })?;
+        Ok(())
+    }
 }
 
 impl Ready {

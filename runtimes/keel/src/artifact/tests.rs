@@ -1,0 +1,124 @@
+//! Artefacts that are whole, but were made by or for something else, are refused by name of it.
+
+use super::format::{self, Header, Section};
+use super::{Artifact, ArtifactError, fingerprint};
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::module::Module;
+
+/// A real artefact, with one word of its fingerprint replaced by another of the same length.
+fn with_word(from: &str, to: &str) -> Vec<u8> {
+    let engine = Engine::default();
+    let mut bytes = engine
+        .compile(b"\0asm\x01\0\0\0")
+        .expect("an empty module compiles");
+    let artifact = Artifact::from_bytes(&bytes, engine.metering()).expect("it is whole");
+    let mut header = *artifact.header();
+    let span = header.sections[Section::Fingerprint as usize];
+    let fingerprint = &mut bytes[span.start as usize..][..span.length as usize];
+    let text = String::from_utf8(fingerprint.to_vec()).expect("it is text");
+    assert_eq!(text.matches(from).count(), 1, "{from:?} in {text}");
+    fingerprint.copy_from_slice(text.replacen(from, to, 1).as_bytes());
+    let description = &bytes[..header.lazy_start as usize];
+    header.checksum = format::description_checksum(&header, description);
+    bytes[..size_of::<Header>()].copy_from_slice(format::bytes_of(&[header]));
+    bytes
+}
+
+/// What differs, what was found and what is needed, as the error says it.
+fn refusal(bytes: &[u8]) -> (String, String, String) {
+    match Module::deserialize(&Engine::default(), bytes).err() {
+        Some(Error::Artifact(ArtifactError::Mismatch {
+            what,
+            found,
+            expected,
+        })) => (what, found, expected),
+        other => panic!("it was not refused for what it was made by: {other:?}"),
+    }
+}
+
+fn says(refusal: (String, String, String), what: &str, found: &str, expected: &str) {
+    let told = (refusal.0.as_str(), refusal.1.as_str(), refusal.2.as_str());
+    assert_eq!(told, (what, found, expected));
+}
+
+#[test]
+fn the_same_word_is_no_difference() {
+    let bytes = with_word("opt_level=speed", "opt_level=speed");
+    Module::deserialize(&Engine::default(), &bytes).expect("nothing differs");
+}
+
+#[test]
+fn an_artefact_of_another_keel_is_refused_by_its_version() {
+    let version = env!("CARGO_PKG_VERSION");
+    let older = "9".repeat(version.len());
+    let bytes = with_word(&format!("keel={version}\n"), &format!("keel={older}\n"));
+    says(
+        refusal(&bytes),
+        "keel",
+        &format!("`{older}`"),
+        &format!("`{version}`"),
+    );
+}
+
+#[test]
+fn an_artefact_of_another_code_generator_is_refused_by_its_version() {
+    let version = cranelift_codegen::VERSION;
+    let older = "0".repeat(version.len());
+    let from = format!("compiler={version}\n");
+    let bytes = with_word(&from, &format!("compiler={older}\n"));
+    says(
+        refusal(&bytes),
+        "compiler",
+        &format!("`{older}`"),
+        &format!("`{version}`"),
+    );
+}
+
+#[test]
+fn an_artefact_of_other_settings_is_refused_by_the_setting() {
+    let bytes = with_word("opt_level=speed", "opt_level=other");
+    says(refusal(&bytes), "setting `opt_level`", "`other`", "`speed`");
+
+    // Code without what the sandbox rests on.
+    let (from, to) = ("enable_probestack=true", "enable_probestack=nope");
+    says(
+        refusal(&with_word(from, to)),
+        "setting `enable_probestack`",
+        "`nope`",
+        "`true`",
+    );
+}
+
+#[test]
+fn an_artefact_with_a_setting_too_few_or_too_many_is_refused_by_it() {
+    let bytes = with_word("is_pic=false", "as_pic=false");
+    says(refusal(&bytes), "setting `is_pic`", "nothing", "`false`");
+
+    let engine = Engine::default();
+    let bytes = engine.compile(b"\0asm\x01\0\0\0").expect("it compiles");
+    let artifact = Artifact::from_bytes(&bytes, engine.metering()).expect("it is whole");
+    let text = artifact.section::<u8>(Section::Fingerprint);
+    let text = std::str::from_utf8(text).expect("it is text");
+    let more = text.replace("is_pic=false", "is_pic=false enable_pinned_reg=true");
+    let said = fingerprint::check(&more, engine.metering()).expect_err("one too many");
+    assert!(
+        said.to_string()
+            .contains("setting `enable_pinned_reg`: found `true`, need nothing"),
+        "{said}"
+    );
+    let twice = text.replace("is_pic=false", "is_pic=false is_pic=false");
+    assert!(fingerprint::check(&twice, engine.metering()).is_err());
+}
+
+#[test]
+fn an_artefact_for_another_cpu_is_refused_by_the_feature() {
+    // Every x86-64 CPU that keel's code generator knows has it, so it is always in the list.
+    let bytes = with_word("has_sse3", "has_sse9");
+    says(
+        refusal(&bytes),
+        "CPU",
+        "code that needs `has_sse9`",
+        "code for this CPU, which lacks it",
+    );
+}
