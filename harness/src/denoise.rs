@@ -100,7 +100,10 @@ impl Denoised {
             let list: Vec<String> = siblings.iter().map(usize::to_string).collect();
             self.note(
                 "core",
-                format!("processors {} are one core: it is not alone", list.join(",")),
+                format!(
+                    "processors {} are one core: it is not alone",
+                    list.join(",")
+                ),
                 Severity::Note,
             );
         }
@@ -154,7 +157,8 @@ impl Denoised {
             let found = format!("still random: {error}");
             return self.note("address space layout", found, Severity::Noisy);
         }
-        self.before.push(Before::Personality(before as libc::c_ulong));
+        self.before
+            .push(Before::Personality(before as libc::c_ulong));
         self.note(
             "address space layout",
             "one for every process (ASLR off): it may be a lucky or an unlucky one".to_owned(),
@@ -212,9 +216,9 @@ impl Drop for Denoised {
             let undone = match &before {
                 Before::File { path, held } => fs::write(path, held),
                 // SAFETY: no pointer is passed.
-                Before::Priority(nice) => checked(unsafe {
-                    libc::setpriority(libc::PRIO_PROCESS, 0, *nice)
-                }),
+                Before::Priority(nice) => {
+                    checked(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, *nice) })
+                }
                 // SAFETY: no pointer is passed.
                 Before::Personality(flags) => checked(unsafe { libc::personality(*flags) }.min(0)),
                 Before::Affinity(set) => keep_to(set),
@@ -334,9 +338,17 @@ mod tests {
             assert_ne!(status("Cpus_allowed_list"), measured.to_string());
             assert!(said("compiling").is_some());
         } else {
-            assert!(affinity_note.found.starts_with("not set"), "{affinity_note:?}");
+            assert!(
+                affinity_note.found.starts_with("not set"),
+                "{affinity_note:?}"
+            );
         }
-        for what in ["priority", "address space layout", "frequency governor", "turbo"] {
+        for what in [
+            "priority",
+            "address space layout",
+            "frequency governor",
+            "turbo",
+        ] {
             assert!(said(what).is_some(), "nothing is said of {what}");
         }
         drop(denoised);

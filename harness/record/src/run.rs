@@ -10,6 +10,9 @@ use crate::words::{Step, Suite, TargetId, WorkloadId};
 /// The schema that this version writes.
 pub const SCHEMA: &str = "plimsoll.run/1";
 
+/// What the subject of every preflight note begins with that says what a denoised run has set.
+pub const DENOISE: &str = "denoise:";
+
 /// One recorded `bench run`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Run {
@@ -48,6 +51,14 @@ pub struct Run {
     pub left_out: Vec<LeftOut>,
     /// Every trial, in the order of execution.
     pub plan: Vec<TrialPlan>,
+}
+
+impl Run {
+    /// Whether it was made with `--denoise`.
+    pub fn is_denoised(&self) -> bool {
+        let mut notes = self.preflight.iter();
+        notes.any(|note| note.subject.starts_with(DENOISE))
+    }
 }
 
 /// One planned trial: one fresh process or container.

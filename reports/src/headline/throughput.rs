@@ -14,17 +14,16 @@ use crate::quantity;
 pub(super) fn sentences(facts: &Facts<'_>, throughput: &Throughput) -> Vec<String> {
     let mut said = Vec::new();
     if let Some(reference) = &throughput.reference {
-        if let Some((standing, mean)) = quickest(throughput, |s| s.kind == TargetKind::Wasm) {
+        if let Some((standing, held)) = quickest(throughput, |s| s.kind == TargetKind::Wasm) {
+            let mean = match throughput.common.len() {
+                0 | 1 => "median",
+                _ => "geometric mean",
+            };
             said.push(format!(
-                "The quickest Wasm target, {}, {} ({} over {}, wall time of a run).",
-                standing.target,
-                takes(mean.ratio, mean.ci95, reference),
-                if throughput.common.len() > 1 {
-                    "geometric mean"
-                } else {
-                    "median"
-                },
+                "Over {} ({mean}, wall time of a run) the quickest Wasm target, {}, {}.",
                 list(&names(&throughput.common)),
+                standing.target,
+                takes(held.ratio, held.ci95, reference),
             ));
             said.extend(range(standing, reference));
         }

@@ -61,28 +61,32 @@ pub(crate) fn bars(
             let figure = format!("{}×", (tick * 100.0).round() / 100.0);
             canvas.text((x, bottom + 12), &figure, Pen::Muted, Anchor::Middle);
         }
+        let top = |n: usize| 8 + row * n as i32;
         for (n, bar) in bars.iter().enumerate() {
-            let top = 8 + row * n as i32;
             let middle = match layout {
-                Layout::Wide => {
-                    let at = (left - 12, top + row / 2);
-                    canvas.text(at, &shortened(bar.target, 40), Pen::Ink, Anchor::End);
-                    top + row / 2
-                }
-                Layout::Narrow => {
-                    let name = shortened(bar.target, 50);
-                    // A strip of background keeps the grid out of the name.
-                    let wide = name.chars().count() as i32 * 7 + 4;
-                    let strip = [(left - 4, top), (left + wide, top + 16)];
-                    canvas.filled_box(strip, Pen::Paper);
-                    canvas.text((left, top + 8), &name, Pen::Ink, Anchor::Start);
-                    top + 26
-                }
+                Layout::Wide => top(n) + row / 2,
+                Layout::Narrow => top(n) + 26,
             };
             draw(canvas, &axis, bar, middle);
         }
         let one = axis.at(1.0);
         canvas.line((one, 4), (one, bottom), Pen::Ink, 1);
+        for (n, bar) in bars.iter().enumerate() {
+            match layout {
+                Layout::Wide => {
+                    let at = (left - 12, top(n) + row / 2);
+                    canvas.text(at, &shortened(bar.target, 40), Pen::Ink, Anchor::End);
+                }
+                Layout::Narrow => {
+                    let name = shortened(bar.target, 50);
+                    // A strip of background keeps grid and line out of the name.
+                    let wide = name.chars().count() as i32 * 7 + 4;
+                    let strip = [(left - 4, top(n)), (left + wide, top(n) + 16)];
+                    canvas.filled_box(strip, Pen::Paper);
+                    canvas.text((left, top(n) + 8), &name, Pen::Ink, Anchor::Start);
+                }
+            }
+        }
     })
 }
 

@@ -1,5 +1,7 @@
 //! The configurations, a row each: everything else about them is the same code.
 
+use std::fs;
+
 use bollard::models::HostConfig;
 use plimsoll_adapter::record::Step;
 
@@ -84,9 +86,20 @@ impl Configuration {
             runtime: Some(RUNTIME.to_owned()),
             memory,
             memory_swap: memory,
+            cpuset_cpus: own_processors(),
             ..HostConfig::default()
         }
     }
+}
+
+/// The processors that this process is kept to, if they are not all: whoever keeps the adapter to
+/// some means the containers.
+fn own_processors() -> Option<String> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let mut lines = status.lines();
+    let own = lines.find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?;
+    let online = fs::read_to_string("/sys/devices/system/cpu/online").ok()?;
+    (own.trim() != online.trim()).then(|| own.trim().to_owned())
 }
 
 impl Network {

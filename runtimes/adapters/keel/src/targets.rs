@@ -112,7 +112,7 @@ pub(crate) fn ledger(configuration: &Configuration) -> BTreeMap<String, String> 
         ),
         (
             "guest stdout",
-            "collected in memory in L0 to L2; inherited in the process",
+            "collected in memory in L0 to L2 and run; inherited in the process",
         ),
         ("process", process),
     ]

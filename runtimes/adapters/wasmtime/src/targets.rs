@@ -185,7 +185,7 @@ pub(crate) fn ledger(configuration: &Configuration) -> BTreeMap<String, String> 
     if configuration.steps.contains(&Step::Load) || configuration.steps.contains(&Step::Compile) {
         say(
             "guest stdout",
-            "collected by wasmtime-wasi's MemoryOutputPipe in L0 to L2".to_owned(),
+            "collected by wasmtime-wasi's MemoryOutputPipe in L0 to L2 and run".to_owned(),
         );
     }
     match configuration.process {
