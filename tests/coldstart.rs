@@ -70,6 +70,8 @@ fn every_workload_gives_the_expected_output_on_every_default_target() {
         .or_else(|| listed["workloads"].as_array())
         .expect("workloads are a list")
         .iter()
+        // What waits for its input is measured where a suite names it.
+        .filter(|workload| workload["weight"] != "waiting")
         .map(|workload| workload["id"].as_str().expect("a workload has an id"))
         .collect();
     for needed in [

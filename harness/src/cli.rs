@@ -135,9 +135,28 @@ pub struct Run {
     /// Seconds after which a trial is killed and recorded as failed, instead of what the suite says
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub deadline: Option<u64>,
+    /// Memory that all that is alive at once may take, for the suite `density`: bytes, or a number
+    /// with k, M or G (1024); without it a quarter of what the machine has to give
+    #[arg(long, value_name = "BYTES", value_parser = bytes, conflicts_with = "resume")]
+    pub memory_budget: Option<u64>,
     /// If another run is measuring on this machine, wait for it instead of giving up
     #[arg(long)]
     pub wait: bool,
+}
+
+/// A number of bytes: `1048576`, `1024k`, `512M`, `2G`.
+fn bytes(text: &str) -> Result<u64, String> {
+    let (number, shift) = match text.char_indices().last() {
+        Some((at, 'k' | 'K')) => (&text[..at], 10),
+        Some((at, 'm' | 'M')) => (&text[..at], 20),
+        Some((at, 'g' | 'G')) => (&text[..at], 30),
+        _ => (text, 0),
+    };
+    let number: Option<u64> = number.parse().ok();
+    number
+        .and_then(|number| number.checked_mul(1 << shift))
+        .filter(|bytes| *bytes > 0)
+        .ok_or_else(|| "give a number of bytes, as 1048576, 1024k, 512M or 2G".to_owned())
 }
 
 impl Run {
@@ -177,4 +196,19 @@ pub struct Compare {
     /// For programs
     #[arg(long)]
     pub json: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_is_bytes_or_has_a_binary_suffix() {
+        assert_eq!(bytes("4096"), Ok(4096));
+        assert_eq!(bytes("64M"), Ok(64 << 20));
+        assert_eq!(bytes("2g"), Ok(2 << 30));
+        for wrong in ["", "M", "0", "-1", "1.5G", "64MB", "99999999999G", "1é"] {
+            assert!(bytes(wrong).is_err(), "{wrong}");
+        }
+    }
 }

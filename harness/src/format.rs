@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use plimsoll_record::Unit;
 use reports::quantity;
 
 const NO_BREAK: char = '\u{a0}';
@@ -20,6 +21,11 @@ pub fn duration(duration: Duration) -> String {
 /// A size: `123B`, `1.23kB`, `45.6MB`, decimal units.
 pub fn bytes(bytes: u64) -> String {
     quantity::bytes(bytes).replace(NO_BREAK, "")
+}
+
+/// A value of a row in its unit: `1.23µs`, `45.6MB`, `2.00`; below nothing, `-1.23µs`.
+pub fn value(value: f64, unit: Unit) -> String {
+    quantity::value(value, unit).replace(NO_BREAK, "")
 }
 
 /// `1 trial`, `2 trials`.

@@ -1,14 +1,14 @@
 //! Carries out a plan: prepares every pair, then does trial after trial, each recorded before
 //! the next begins.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use plimsoll_adapter::protocol::{Launch, Measure, Prepare, Sample};
-use plimsoll_record::run::{ArtefactRecord, TrialPlan};
+use plimsoll_adapter::protocol::{Launch, Levels, Measure, Prepare, Sample};
+use plimsoll_record::run::{ArtefactRecord, Density, TrialPlan};
 use plimsoll_record::{
     Boundary, FailureKind, Line, Metric, Nanoseconds, Outcome, OutcomeLine, RunWriter, SampleLine,
     Step, TargetId, WorkloadId, WriteError,
@@ -22,7 +22,7 @@ use crate::progress::Progress;
 use crate::table::{AdapterRow, Table};
 use crate::trial::process::{self, Copy, Ended, ProcessTrial};
 use crate::trial::spawn::Exited;
-use crate::trial::{Yield, conversation, verify};
+use crate::trial::{Yield, alive, conversation, verify};
 use crate::workloads::Ready;
 
 /// A cell that missed its deadline this often in a row is not tried again: every further trial
@@ -64,6 +64,8 @@ pub struct Session<'a> {
     pub prepare_deadline: Duration,
     /// Asked before every wait.
     pub interrupt: &'a Interrupt,
+    /// How many are to be alive at once, where that is the question.
+    pub density: Option<Density>,
     scratch: Scratch,
     pairs: BTreeMap<(TargetId, WorkloadId), Pair>,
     hangs: BTreeMap<(TargetId, WorkloadId, Step), u32>,
@@ -116,6 +118,7 @@ impl<'a> Session<'a> {
             deadline: deadlines.0,
             prepare_deadline: deadlines.1,
             interrupt,
+            density: None,
             scratch: Scratch(path),
             pairs: BTreeMap::new(),
             hangs: BTreeMap::new(),
@@ -233,6 +236,7 @@ impl<'a> Session<'a> {
         let progress = Progress::begin("measuring", trials.len());
         let begun = Instant::now();
         let mut verdict = Verdict::default();
+        let mut noted = BTreeSet::new();
         for trial in trials {
             if self.interrupt.asked() {
                 progress.finish();
@@ -249,6 +253,15 @@ impl<'a> Session<'a> {
             };
             let took = begun.elapsed() - started;
             let first = verdict.add(trial, &yielded.outcome);
+            if let Some(note) = &yielded.note
+                && noted.insert((trial.target.clone(), trial.workload.clone(), trial.step))
+            {
+                let step = trial.step.name();
+                progress.line(&format!(
+                    "{} {} {step}: {note}",
+                    trial.target, trial.workload
+                ));
+            }
             if first {
                 let step = trial.step.name();
                 progress.line(&told(
@@ -306,6 +319,7 @@ impl<'a> Session<'a> {
             (Some(launch), Step::Process | Step::Fresh) => {
                 self.launched(launch, trial.step, &scratch, &ready.expected)
             }
+            (Some(launch), Step::Processes) => self.alive(launch, &ready.expected),
             _ => conversation::run(
                 &row.executable(self.checkout),
                 &self.checkout.root,
@@ -316,12 +330,41 @@ impl<'a> Session<'a> {
                     step: trial.step,
                     iterations: trial.iterations,
                     budget: Nanoseconds(trial.budget_ns),
+                    levels: self.levels(trial.step),
                 },
                 &ready.expected,
                 self.deadline,
                 self.interrupt,
             ),
         }
+    }
+
+    /// How many an adapter is to have alive at a step.
+    fn levels(&self, step: Step) -> Option<Levels> {
+        let density = self.density.as_ref()?;
+        match step {
+            Step::Instances => Some(within(density, &density.instances)),
+            // What is a process is started by `bench`: an adapter does this with containers alone.
+            Step::Processes => Some(within(density, &density.containers)),
+            _ => None,
+        }
+    }
+
+    /// Processes that `bench` itself starts and has wait.
+    fn alive(&self, launch: &Launch, expected: &[u8]) -> Result<Yield, Fault> {
+        let Some(density) = &self.density else {
+            return Ok(Yield::nothing(Outcome::Unsupported {
+                reason: "the run does not say how many are to be alive".to_owned(),
+            }));
+        };
+        let asked = alive::Asked {
+            launch,
+            levels: &within(density, &density.processes),
+            boundary: Boundary::Processes,
+            expected,
+            deadline: self.deadline,
+        };
+        alive::run(&asked, self.interrupt)
     }
 
     fn launched(
@@ -358,6 +401,7 @@ impl<'a> Session<'a> {
             Ok(trial) => Ok(Yield {
                 samples: samples(step, &trial),
                 outcome: judge(&trial, expected, self.deadline),
+                note: None,
             }),
         }
     }
@@ -382,6 +426,14 @@ impl<'a> Session<'a> {
     fn pair_scratch(&self, target: &TargetId, workload: &WorkloadId) -> PathBuf {
         let folder = format!("{target}--{workload}").replace('/', "-");
         self.scratch.0.join(folder)
+    }
+}
+
+fn within(density: &Density, alive: &[u64]) -> Levels {
+    Levels {
+        alive: alive.to_vec(),
+        memory_budget_bytes: density.memory_budget_bytes,
+        idle_window: Nanoseconds(density.idle_window_ns),
     }
 }
 
@@ -496,6 +548,7 @@ fn lines(
         attempt,
         started_ns: Nanoseconds::from(started).0,
         took_ns: Nanoseconds::from(took).0,
+        note: yielded.note,
         outcome: yielded.outcome,
     }));
     lines

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use plimsoll_record::run::Density;
 use plimsoll_record::{Step, Suite};
 use serde::Deserialize;
 
@@ -43,6 +44,31 @@ pub struct Amount {
     /// Most iterations in one process.
     pub iterations: u32,
     budget_ms: u64,
+    /// How many are alive at once, where that is the question.
+    pub density: Option<Levels>,
+}
+
+/// How many are alive at once, ascending.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Levels {
+    instances: Vec<u64>,
+    processes: Vec<u64>,
+    containers: Vec<u64>,
+    idle_window_ms: u64,
+}
+
+impl Levels {
+    /// The levels as a run records them, within a memory budget in bytes.
+    pub fn within(&self, memory_budget_bytes: u64) -> Density {
+        Density {
+            instances: self.instances.clone(),
+            processes: self.processes.clone(),
+            containers: self.containers.clone(),
+            memory_budget_bytes,
+            idle_window_ns: self.idle_window_ms * 1_000_000,
+        }
+    }
 }
 
 /// Trials by a workload's weight.
@@ -53,6 +79,9 @@ pub struct Trials {
     pub light: u32,
     /// Trials of a workload that computes for a while.
     pub heavy: u32,
+    /// Trials of a workload that waits to be told to end.
+    #[serde(default)]
+    pub waiting: u32,
 }
 
 impl Amount {
@@ -119,8 +148,13 @@ mod tests {
         for &suite in Suite::ALL {
             let row = row(suite);
             assert!(!row.steps.is_empty());
+            // Fewer than six carry no resampling, and times scatter more than memory does.
+            let least = match suite {
+                Suite::Coldstart => 10,
+                Suite::Density => 6,
+            };
             assert!(
-                row.quick.trials.light >= 10 && row.quick.trials.light <= row.full.trials.light
+                row.quick.trials.light >= least && row.quick.trials.light <= row.full.trials.light
             );
             assert!(row.quick.budget() <= row.full.budget());
         }

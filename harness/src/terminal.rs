@@ -1,6 +1,7 @@
 //! What a run says on a terminal: the ladder, a table of target by boundary for each workload,
 //! within 80 columns.
 
+pub mod counted;
 mod throughput;
 
 use std::fmt::Write;
@@ -70,7 +71,7 @@ fn table(text: &mut String, recorded: &Recorded, rows: &[&Row]) {
         .max()
         .unwrap_or(0);
     let _ = write!(text, "{:name_width$}", "");
-    for boundary in Boundary::LADDER {
+    for boundary in Boundary::ALL {
         let _ = write!(text, "{:>7}", boundary.name());
     }
     text.push('\n');
@@ -80,7 +81,7 @@ fn table(text: &mut String, recorded: &Recorded, rows: &[&Row]) {
         } else {
             let _ = write!(text, "{target:name_width$}");
         }
-        for &boundary in Boundary::LADDER {
+        for &boundary in Boundary::ALL {
             let row = rows
                 .iter()
                 .find(|row| row.target == *target && row.boundary == boundary);
@@ -125,7 +126,7 @@ fn legend(text: &mut String, report: &Report) {
         .collect();
     let wide = rows.iter().filter(|row| is_wide(row)).count();
     text.push('\n');
-    for boundary in Boundary::LADDER {
+    for boundary in Boundary::ALL {
         if report.rows.iter().any(|row| row.boundary == *boundary) {
             let _ = writeln!(text, "{}  {}", boundary.name(), boundary.meaning());
         }
@@ -236,10 +237,10 @@ pub fn comparison(comparison: &Comparison) -> String {
             "{:width$} {:10} {:>8} {:>8} {:>6.3}  {interval:14} {}",
             name(row),
             row.key.metric.name(),
-            format::nanoseconds(row.base),
-            format::nanoseconds(row.candidate),
+            format::value(row.base, row.unit),
+            format::value(row.candidate, row.unit),
             row.ratio,
-            row.verdict.name(),
+            row.verdict.word(row.unit),
         );
         let style = match row.verdict {
             Verdict::Faster => GOOD,
@@ -257,7 +258,7 @@ pub fn comparison(comparison: &Comparison) -> String {
     }
     let _ = writeln!(
         text,
-        "{} faster, {} slower, {} without a difference shown; candidate over base, above 1 is slower.",
+        "{} faster or less, {} slower or more, {} without a difference shown; candidate over base.",
         comparison.count(Verdict::Faster),
         comparison.count(Verdict::Slower),
         comparison.count(Verdict::NoDifferenceShown),

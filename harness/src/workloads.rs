@@ -80,6 +80,8 @@ pub enum Weight {
     Light,
     /// Computes for tens of milliseconds or more: fewer trials.
     Heavy,
+    /// Says that it is ready and waits for the end of its input: for what is alive at once.
+    Waiting,
 }
 
 /// One workload, as `workloads.toml` describes it. Paths are relative to the folder.

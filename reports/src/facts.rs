@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use plimsoll_analysis::columns::Column;
 use plimsoll_analysis::reference::{Ratio, ratio};
 use plimsoll_analysis::series::{Series, SeriesKey, series};
 use plimsoll_analysis::statistics::holm;
@@ -147,7 +148,22 @@ impl<'a> Facts<'a> {
     ) -> Option<&Row> {
         self.rows.iter().find(|row| {
             row.metric == Metric::WallTime
+                && row.at.is_none()
                 && row.boundary == boundary
+                && row.target == *target
+                && row.workload == *workload
+        })
+    }
+
+    /// The row of a column.
+    pub(crate) fn of_column(
+        &self,
+        workload: &WorkloadId,
+        target: &TargetId,
+        column: &Column,
+    ) -> Option<&Row> {
+        self.rows.iter().find(|row| {
+            (row.boundary, row.metric, row.at) == (column.boundary, column.metric, None)
                 && row.target == *target
                 && row.workload == *workload
         })
@@ -185,7 +201,12 @@ impl<'a> Facts<'a> {
                     && row.metric == Metric::WallTime
             })
         };
-        Boundary::ALL.iter().copied().filter(has).collect()
+        let ladder = Boundary::ALL.iter();
+        ladder
+            .chain(&[Boundary::Run])
+            .copied()
+            .filter(has)
+            .collect()
     }
 
     /// What the run says of throughput, if it was asked.
@@ -248,5 +269,6 @@ fn key_of(row: &Row) -> SeriesKey {
         target: row.target.clone(),
         boundary: row.boundary,
         metric: row.metric,
+        at: row.at,
     }
 }

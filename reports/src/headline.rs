@@ -9,6 +9,10 @@ use plimsoll_analysis::Row;
 use plimsoll_record::run::TargetKind;
 use plimsoll_record::{Boundary, Suite, TargetId, WorkloadId};
 
+mod counted;
+
+pub(crate) use counted::sentences as counted;
+
 use crate::facts::{Against, Difference, Facts};
 use crate::quantity;
 
@@ -130,6 +134,10 @@ pub(crate) fn question(suite: Suite) -> Question {
         Suite::Coldstart => Question {
             asked: "How long until it runs?",
             subject: "Cold start",
+        },
+        Suite::Density => Question {
+            asked: "What does one more cost?",
+            subject: "Density",
         },
         Suite::Throughput => Question {
             asked: "How fast does it run?",
@@ -298,7 +306,7 @@ fn containers_ahead(facts: &Facts<'_>) -> Option<String> {
 fn ours(facts: &Facts<'_>, lead: &WorkloadId) -> Option<String> {
     let (mut ahead, mut behind, mut open) = (Vec::new(), Vec::new(), Vec::new());
     let mut name: Option<&TargetId> = None;
-    for &boundary in Boundary::LADDER {
+    for &boundary in Boundary::ALL {
         let rows = facts
             .targets()
             .iter()

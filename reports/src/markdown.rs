@@ -2,10 +2,11 @@
 
 use std::fmt::Write;
 
+use plimsoll_analysis::columns::{rule, tables};
 use plimsoll_analysis::statistics::Interval;
 use plimsoll_analysis::throughput::Throughput;
 use plimsoll_analysis::{Row, Status};
-use plimsoll_record::{Boundary, Metric, Recorded};
+use plimsoll_record::{Boundary, Metric, Recorded, Suite};
 
 use crate::facts::Facts;
 use crate::headline;
@@ -46,7 +47,11 @@ fn run(text: &mut String, facts: &Facts<'_>) {
         quantity::grouped(ended.verified),
         quantity::count(ended.planned, "trial"),
     );
-    for sentence in headline::sentences(facts) {
+    let sentences = match run.suite {
+        Suite::Coldstart | Suite::Throughput => headline::sentences(facts),
+        Suite::Density => headline::counted(facts),
+    };
+    for sentence in sentences {
         let _ = writeln!(text, "- {}", inline(&sentence));
     }
     if let Some(throughput) = facts.throughput() {
@@ -59,7 +64,10 @@ fn run(text: &mut String, facts: &Facts<'_>) {
             inline(workload.workload.as_str()),
             inline(&workload.title)
         );
-        table(text, facts, &workload.workload);
+        match run.suite {
+            Suite::Coldstart | Suite::Throughput => table(text, facts, &workload.workload),
+            Suite::Density => counted(text, facts, &workload.workload),
+        }
     }
     let missing: Vec<&Row> = facts
         .rows
@@ -88,13 +96,17 @@ fn run(text: &mut String, facts: &Facts<'_>) {
     }
     let _ = writeln!(
         text,
-        "\nMedians with 95 % bootstrap intervals over trials. Boundaries: {}.\n\n```sh\n{}\n```",
-        Boundary::ALL
-            .iter()
-            .filter(|boundary| facts.rows.iter().any(|row| row.boundary == **boundary))
-            .map(|boundary| format!("{boundary} {}", boundary.meaning()))
-            .collect::<Vec<_>>()
-            .join("; "),
+        "\nMedians with 95 % bootstrap intervals over trials. {}\n\n```sh\n{}\n```",
+        match rule(run.suite) {
+            Some(rule) => rule.to_owned(),
+            None => {
+                let all = Boundary::ALL.iter().chain(&[Boundary::Run]);
+                let has = |b: &&Boundary| facts.rows.iter().any(|row| row.boundary == **b);
+                let all = all.filter(has);
+                let all = all.map(|boundary| format!("{boundary} {}", boundary.meaning()));
+                format!("Boundaries: {}.", all.collect::<Vec<_>>().join("; "))
+            }
+        },
         shell::line(&run.command).replace("```", "'''"),
     );
 }
@@ -162,13 +174,50 @@ fn table(text: &mut String, facts: &Facts<'_>, workload: &plimsoll_record::Workl
     }
 }
 
+/// The tables of a suite whose rows are counted.
+fn counted(text: &mut String, facts: &Facts<'_>, workload: &plimsoll_record::WorkloadId) {
+    for table in tables(facts.recorded.run.suite) {
+        let lines: Vec<(&str, Vec<Option<&Row>>)> = facts
+            .targets()
+            .iter()
+            .map(|target| {
+                let cells = table.columns.iter();
+                let cells = cells.map(|column| facts.of_column(workload, &target.target, column));
+                (target.target.as_str(), cells.collect())
+            })
+            .filter(|(_, cells): &(_, Vec<Option<&Row>>)| cells[0].is_some())
+            .collect();
+        if lines.is_empty() {
+            continue;
+        }
+        let headings = table
+            .columns
+            .iter()
+            .map(|column| format!(" {} |", column.heading));
+        let headings: String = headings.collect();
+        let _ = writeln!(text, "{}:\n\n| target |{headings}", table.title);
+        let _ = writeln!(text, "|---|{}", "---:|".repeat(table.columns.len()));
+        for (target, cells) in lines {
+            let _ = write!(text, "| {} |", inline(target));
+            for row in cells {
+                let _ = write!(text, " {} |", row.map_or_else(|| "·".to_owned(), cell));
+            }
+            text.push('\n');
+        }
+        text.push('\n');
+    }
+}
+
 fn cell(row: &Row) -> String {
     match (row.status, row.median) {
         (Status::Ok, Some(median)) => {
             let interval = row.ci95.map(|[low, high]| {
-                format!(" ({})", quantity::duration_interval(Interval { low, high }))
+                format!(
+                    " ({})",
+                    quantity::interval(Interval { low, high }, row.unit)
+                )
             });
-            quantity::duration(median) + &interval.unwrap_or_default()
+            quantity::value(median, row.unit) + &interval.unwrap_or_default()
         }
         (Status::Ok, None) | (Status::Failed, _) => "failed".to_owned(),
         (Status::Unsupported, _) => "unsupported".to_owned(),

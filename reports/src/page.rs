@@ -3,6 +3,7 @@
 //! # Layout
 //!
 //! - [`summary`]: title, rankings and sentences: what a busy reader takes in within a screen
+//! - [`counted`]: the suites whose rows are counted rather than timed
 //! - [`ladders`]: the cold-start ladder of every workload
 //! - [`throughput`]: how many times as long as native the guest's own code takes
 //! - [`tables`]: every number with its interval
@@ -10,6 +11,7 @@
 //! - [`ledger`]: what was not measured, the machine, every target's configuration, the workloads
 //! - [`reading`]: the boundaries, the method, who made this
 
+mod counted;
 mod ladders;
 mod ledger;
 mod reading;
@@ -19,7 +21,7 @@ mod tables;
 mod throughput;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-use plimsoll_record::Recorded;
+use plimsoll_record::{Recorded, Suite};
 
 use crate::facts::Facts;
 
@@ -100,23 +102,40 @@ struct Section {
 }
 
 fn run(facts: &Facts<'_>, place: &Place) -> Markup {
-    let sections: Vec<Section> = [
-        ladders::section(facts, place),
-        throughput::section(facts, place),
-        tables::section(facts, place),
-        spread::section(facts, place),
+    let of_the_suite = match facts.recorded.run.suite {
+        Suite::Coldstart => vec![
+            ladders::section(facts, place),
+            tables::section(facts, place),
+            spread::section(facts, place),
+        ],
+        Suite::Throughput => vec![
+            throughput::section(facts, place),
+            tables::section(facts, place),
+            spread::section(facts, place),
+        ],
+        Suite::Density => vec![
+            counted::pictures(facts, place),
+            counted::numbers(facts, place),
+        ],
+    };
+    let of_every_suite = [
         ledger::not_measured(facts),
         ledger::machine(facts),
         ledger::fairness(facts),
         ledger::workloads(facts),
         ledger::again(facts),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
+    ];
+    let sections: Vec<Section> = of_the_suite
+        .into_iter()
+        .chain(of_every_suite)
+        .flatten()
+        .collect();
     html! {
         article aria-labelledby=(place.id("title")) {
-            (summary::summary(facts, place))
+            @match facts.recorded.run.suite {
+                Suite::Coldstart | Suite::Throughput => (summary::summary(facts, place)),
+                Suite::Density => (counted::summary(facts, place)),
+            }
             nav aria-label="Contents" {
                 ul {
                     @for section in &sections {

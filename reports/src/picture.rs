@@ -5,9 +5,10 @@
 //! # Layout
 //!
 //! - [`canvas`]: lines, dots, text on an SVG, each in a [`Pen`](canvas::Pen)
-//! - [`scale`]: the logarithmic time axis and its ticks
+//! - [`scale`]: the logarithmic axis and its ticks
 //! - [`mark`]: the shapes that tell boundaries and targets apart without colour
 //! - [`ladder`]: one workload's boundaries on one time axis, a line a target
+//! - [`dots`]: one figure a target with its interval, a line a target
 //! - [`distribution`]: boxes and dots, a line a target
 //! - [`ecdf`]: cumulative shares, a curve a target
 //! - [`bars`]: ratios, a bar a target
@@ -15,6 +16,7 @@
 pub(crate) mod bars;
 pub(crate) mod canvas;
 pub(crate) mod distribution;
+pub(crate) mod dots;
 pub(crate) mod ecdf;
 pub(crate) mod ladder;
 pub(crate) mod mark;

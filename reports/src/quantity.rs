@@ -2,6 +2,7 @@
 //! space between them so that no table or phone tears them apart.
 
 use plimsoll_analysis::statistics::Interval;
+use plimsoll_record::Unit;
 
 const NO_BREAK: char = '\u{a0}';
 
@@ -17,10 +18,26 @@ pub fn duration(nanoseconds: f64) -> String {
     format!("{}{NO_BREAK}{unit}", significant(value))
 }
 
-/// An interval of durations in nanoseconds, `19.8 to 20.6 µs`; the unit is said once where both
-/// ends share it.
-pub fn duration_interval(interval: Interval) -> String {
-    let (low, high) = (duration(interval.low), duration(interval.high));
+/// An interval of durations in nanoseconds, as [`interval`].
+pub fn duration_interval(ends: Interval) -> String {
+    interval(ends, Unit::Nanoseconds)
+}
+
+/// A value of a row in its unit: as [`duration`], as [`bytes`], or a bare number. What one more
+/// costs can be less than nothing, by chance: `-1.23 µs`.
+pub fn value(value: f64, unit: Unit) -> String {
+    let sign = if value < 0.0 { "-" } else { "" };
+    let text = match unit {
+        Unit::Nanoseconds => duration(value.abs()),
+        Unit::Bytes => size(value.abs()),
+        Unit::Count => significant(value.abs()),
+    };
+    format!("{sign}{text}")
+}
+
+/// An interval of such values, `19.8 to 20.6 µs`; the unit is said once where both ends share it.
+pub fn interval(interval: Interval, unit: Unit) -> String {
+    let (low, high) = (value(interval.low, unit), value(interval.high, unit));
     match (low.split_once(NO_BREAK), high.split_once(NO_BREAK)) {
         (Some((value, unit)), Some((_, other))) if unit == other => format!("{value} to {high}"),
         _ => format!("{low} to {high}"),
@@ -29,7 +46,11 @@ pub fn duration_interval(interval: Interval) -> String {
 
 /// A size in bytes: `917 B`, `1.39 MB`; decimal units.
 pub fn bytes(bytes: u64) -> String {
-    let (value, unit) = match bytes as f64 {
+    size(bytes as f64)
+}
+
+fn size(bytes: f64) -> String {
+    let (value, unit) = match bytes {
         b if b < 999.5 => (b, "B"),
         b if b < 999.5e3 => (b / 1e3, "kB"),
         b if b < 999.5e6 => (b / 1e6, "MB"),

@@ -36,6 +36,7 @@ fn row(run: &Run, series: &Series) -> Row {
         target: key.target.clone(),
         boundary: key.boundary,
         metric: key.metric,
+        at: key.at,
         unit: key.metric.unit(),
         median: None,
         ci95: None,
@@ -49,6 +50,7 @@ fn row(run: &Run, series: &Series) -> Row {
         note: None,
     };
     let mut notes = lost_trials(&series.tally);
+    notes.extend(series.note.clone());
     if let (Some(pooled), Some(median)) = (series.pooled(), series.median()) {
         let trials = series.trial_medians();
         let mut rng = generator(run.seed, &key.name());
@@ -165,6 +167,7 @@ pub fn lost_trials(tally: &Tally) -> Vec<String> {
     say(&tally.wrong_output, "gave a wrong output");
     say(&tally.failed, "failed");
     say(&tally.unsupported, "were refused as unsupported");
+    say(&tally.noted, "ended early");
     if tally.not_reached > 0 {
         notes.push(format!(
             "{} of {} trials were not reached before the run ended",

@@ -35,7 +35,7 @@ pub struct Comparison {
     pub noise: Noise,
     /// Reasons to doubt that the two can be compared at all, in words.
     pub warnings: Vec<String>,
-    /// Every row that both runs measured.
+    /// Every row that both runs measured and that came to more than nothing in both.
     pub rows: Vec<ComparedRow>,
     /// Every row that only one of them measured.
     pub unmatched: Vec<UnmatchedRow>,
@@ -81,9 +81,9 @@ pub struct ComparedRow {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// The candidate takes less time.
+    /// The candidate takes less time, or less of what is counted.
     Faster,
-    /// The candidate takes more time.
+    /// The candidate takes more time, or more of what is counted.
     Slower,
     /// Nothing beyond chance and the noise between the runs.
     NoDifferenceShown,
@@ -96,6 +96,17 @@ impl Verdict {
             Verdict::Faster => "faster",
             Verdict::Slower => "slower",
             Verdict::NoDifferenceShown => "no difference shown",
+        }
+    }
+}
+
+impl Verdict {
+    /// The verdict in words, of what is counted in `unit`.
+    pub fn word(self, unit: Unit) -> &'static str {
+        match (self, unit) {
+            (_, Unit::Nanoseconds) | (Verdict::NoDifferenceShown, _) => self.name(),
+            (Verdict::Faster, Unit::Bytes | Unit::Count) => "less",
+            (Verdict::Slower, Unit::Bytes | Unit::Count) => "more",
         }
     }
 }
@@ -155,6 +166,10 @@ pub fn compare(base: &Recorded, candidate: &Recorded) -> Comparison {
         .zip(tests.iter().zip(&floors).zip(adjusted))
         .filter_map(|((b, c), ((test, &floor), p_adjusted))| {
             let (low, high) = (b.median()?, c.median()?);
+            // What is nothing, or less by chance, has no ratio to anything.
+            if low <= 0.0 || high <= 0.0 {
+                return None;
+            }
             let ratio = high / low;
             let mut rng = generator(seed, &c.key.name());
             let ci95 = ratio_interval(&c.trial_medians(), &b.trial_medians(), &mut rng).map(|ci| {
@@ -204,10 +219,11 @@ pub fn compare(base: &Recorded, candidate: &Recorded) -> Comparison {
     }
 }
 
-/// The series that hold at least one verified trial.
+/// The series that hold at least one verified trial. Of what is alive at once the lines are held
+/// against each other, not every level too: each row more makes every other harder to tell apart.
 fn measured(recorded: &Recorded) -> Vec<Series> {
     let mut all = series(recorded);
-    all.retain(|series| series.tally.ok > 0);
+    all.retain(|series| !series.trials.is_empty() && series.key.boundary.slope().is_none());
     all
 }
 

@@ -4,6 +4,7 @@
 //!
 //! - [`series`]: a run's samples, sorted by what they measure, trial by trial
 //! - [`statistics`]: medians, intervals, tests: everything that knows about chance
+//! - [`columns`]: which rows stand side by side in a table, and the rule they were counted by
 //! - [`rows`]: the rows of `plimsoll.report/1`
 //! - [`analyse()`]: a run in, its rows out
 //! - [`reference`]: how many times as long one series takes as another of the same run
@@ -13,6 +14,7 @@
 //! - [`compare()`]: two runs in, a verdict a row out
 
 mod analyse;
+pub mod columns;
 mod compare;
 pub mod noise;
 pub mod reference;

@@ -39,6 +39,8 @@ pub enum Place {
     InProcess,
     /// A process or container from its start (L3 to L6).
     FromNothing,
+    /// What is there while so many are alive.
+    Alive,
 }
 
 impl Place {
@@ -47,6 +49,13 @@ impl Place {
         match boundary {
             Boundary::L0 | Boundary::L1 | Boundary::L2 | Boundary::Run => Place::InProcess,
             Boundary::L3 | Boundary::L4 | Boundary::L5 | Boundary::L6 => Place::FromNothing,
+            Boundary::Idle
+            | Boundary::Instances
+            | Boundary::Instance
+            | Boundary::Processes
+            | Boundary::Process
+            | Boundary::Daemon
+            | Boundary::Base => Place::Alive,
         }
     }
 }
@@ -89,7 +98,7 @@ pub(crate) fn noise_between(base: Side<'_>, candidate: Side<'_>) -> Noise {
         Some(shift) => shift.max(LEAST_FLOOR),
         None => LEAST_FLOOR_WITHOUT_ANCHORS,
     };
-    let places = [Place::InProcess, Place::FromNothing];
+    let places = [Place::InProcess, Place::FromNothing, Place::Alive];
     let drift: BTreeMap<Place, f64> = places
         .into_iter()
         .filter_map(|place| {

@@ -56,6 +56,10 @@ pub struct Row {
     pub boundary: Boundary,
     /// What was measured there.
     pub metric: Metric,
+    /// The load it was measured under, where that is part of the question: how many were alive, or
+    /// how many requests a second were offered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<u64>,
     /// The unit of every value of this row.
     pub unit: Unit,
     /// Median over trials of the trials' medians; absent unless `status` is `ok`.

@@ -1,5 +1,7 @@
-//! A run's samples, sorted by what they measure: one [`Series`] per workload, target, boundary
-//! and metric, trial by trial, with a count of the trials that gave nothing and why.
+//! A run's samples, sorted by what they measure: one [`Series`] per workload, target, boundary,
+//! metric and load, trial by trial, with a count of the trials that gave nothing and why.
+
+mod fitted;
 
 use std::collections::BTreeMap;
 
@@ -21,15 +23,27 @@ pub struct SeriesKey {
     pub boundary: Boundary,
     /// What was measured there.
     pub metric: Metric,
+    /// The load it was measured under, where that is part of the question.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<u64>,
 }
 
 impl SeriesKey {
+    /// Where, what, and under which load.
+    fn place(&self) -> (Boundary, Metric, Option<u64>) {
+        (self.boundary, self.metric, self.at)
+    }
+
     /// The key as one word, the same in every run.
     pub fn name(&self) -> String {
-        format!(
+        let name = format!(
             "{} {} {} {}",
             self.workload, self.target, self.boundary, self.metric
-        )
+        );
+        match self.at {
+            Some(at) => format!("{name} at {at}"),
+            None => name,
+        }
     }
 }
 
@@ -42,6 +56,8 @@ pub struct Series {
     pub trials: Vec<TrialSamples>,
     /// What became of every planned trial.
     pub tally: Tally,
+    /// What a reader must know of how the values came about.
+    pub note: Option<String>,
 }
 
 /// The samples of one verified trial, one value an iteration.
@@ -72,6 +88,8 @@ pub struct Tally {
     pub wrong_output: Reasons,
     /// Without an outcome: the run ended before or during them.
     pub not_reached: u32,
+    /// Of those that count, what their adapter or `bench` had to say.
+    pub noted: Reasons,
 }
 
 /// How many trials ended one way, and what the first of them said.
@@ -134,22 +152,22 @@ pub fn series(recorded: &Recorded) -> Vec<Series> {
     }
     let mut found: BTreeMap<SeriesKey, Series> = BTreeMap::new();
     for ((target, workload, step), plans) in groups {
-        for (boundary, metric) in measured(recorded, target, step, &plans) {
+        for (boundary, metric, at) in measured(recorded, target, step, &plans) {
             let key = SeriesKey {
                 workload: workload.clone(),
                 target: target.clone(),
                 boundary,
                 metric,
+                at,
             };
-            let series = found.entry(key.clone()).or_insert_with(|| Series {
-                key,
-                trials: Vec::new(),
-                tally: Tally::default(),
-            });
+            let series = found.entry(key.clone()).or_insert_with(|| Series::of(key));
             for plan in &plans {
                 series.take(plan, recorded.trials.get(&plan.index));
             }
         }
+    }
+    for fitted in fitted::lines(&found) {
+        found.insert(fitted.key.clone(), fitted);
     }
     let mut all: Vec<Series> = found.into_values().collect();
     let workload_at = |id: &WorkloadId| {
@@ -165,13 +183,22 @@ pub fn series(recorded: &Recorded) -> Vec<Series> {
         (
             (workload_at(&key.workload), key.workload.clone()),
             (target_at(&key.target), key.target.clone()),
-            (key.boundary, key.metric),
+            (key.boundary, key.metric, key.at),
         )
     });
     all
 }
 
 impl Series {
+    fn of(key: SeriesKey) -> Self {
+        Series {
+            key,
+            trials: Vec::new(),
+            tally: Tally::default(),
+            note: None,
+        }
+    }
+
     fn take(&mut self, plan: &TrialPlan, trial: Option<&Trial>) {
         let tally = &mut self.tally;
         tally.planned += 1;
@@ -184,7 +211,7 @@ impl Series {
                 let values: Vec<f64> = trial
                     .samples
                     .iter()
-                    .filter(|s| s.boundary == self.key.boundary && s.metric == self.key.metric)
+                    .filter(|s| (s.boundary, s.metric, s.at) == self.key.place())
                     .map(|s| s.value as f64)
                     .collect();
                 let first = values.first().copied();
@@ -193,6 +220,9 @@ impl Series {
                 // yields every metric each time.
                 if let (Some(first), Some(values)) = (first, Sorted::new(values)) {
                     tally.ok += 1;
+                    if let Some(note) = &trial.outcome.note {
+                        tally.noted.add(note);
+                    }
                     self.trials.push(TrialSamples {
                         block: plan.block,
                         values,
@@ -208,32 +238,37 @@ impl Series {
     }
 }
 
-/// The boundaries and metrics that a step gave; where no trial was verified, those that it was
+/// The boundaries, metrics and loads that a step gave; where no trial was verified, those that it was
 /// to give.
 fn measured(
     recorded: &Recorded,
     target: &TargetId,
     step: Step,
     plans: &[&TrialPlan],
-) -> Vec<(Boundary, Metric)> {
-    let mut seen: Vec<(Boundary, Metric)> = plans
+) -> Vec<(Boundary, Metric, Option<u64>)> {
+    let mut seen: Vec<(Boundary, Metric, Option<u64>)> = plans
         .iter()
         .filter_map(|plan| recorded.trials.get(&plan.index))
         .filter(|trial| matches!(trial.outcome.outcome, Outcome::Ok))
-        .flat_map(|trial| trial.samples.iter().map(|s| (s.boundary, s.metric)))
+        .flat_map(|trial| trial.samples.iter().map(|s| (s.boundary, s.metric, s.at)))
         .collect();
     if seen.is_empty() {
         let mut targets = recorded.run.targets.iter();
         let kind = targets.find(|t| t.target == *target).map(|t| t.kind);
-        seen.extend(boundaries(step, kind).map(|boundary| (boundary, Metric::WallTime)));
+        seen.extend(due(step, kind).map(|(boundary, metric)| (boundary, metric, None)));
     }
     seen.sort_unstable();
     seen.dedup();
     seen
 }
 
-/// The boundaries that a step is to give, as the words of [`Step`] say.
-fn boundaries(step: Step, kind: Option<TargetKind>) -> impl Iterator<Item = Boundary> {
+/// The boundaries that a step is to give, as the words of [`Step`] say, and the metric that tells
+/// of it first.
+fn due(step: Step, kind: Option<TargetKind>) -> impl Iterator<Item = (Boundary, Metric)> {
+    let metric = match step {
+        Step::Instances | Step::Processes => Metric::Pss,
+        _ => Metric::WallTime,
+    };
     let list: &[Boundary] = match (step, kind) {
         (Step::Instantiate, _) => &[Boundary::L0],
         (Step::Load, _) => &[Boundary::L1],
@@ -242,6 +277,8 @@ fn boundaries(step: Step, kind: Option<TargetKind>) -> impl Iterator<Item = Boun
         (Step::Process, _) => &[Boundary::L3, Boundary::L4],
         (Step::Fresh, _) => &[Boundary::L6],
         (Step::Iterate, _) => &[Boundary::Run],
+        (Step::Instances, _) => &[Boundary::Instance],
+        (Step::Processes, _) => &[Boundary::Process],
     };
-    list.iter().copied()
+    list.iter().map(move |&boundary| (boundary, metric))
 }

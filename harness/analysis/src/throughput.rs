@@ -128,6 +128,7 @@ pub fn throughput(recorded: &Recorded, series: &[Series]) -> Option<Throughput> 
             target: target.clone(),
             boundary: Boundary::Run,
             metric,
+            at: None,
         };
         series.iter().find(|s| s.key == key && s.tally.ok > 0)
     };

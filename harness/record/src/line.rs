@@ -51,6 +51,9 @@ pub struct OutcomeLine {
     pub started_ns: u64,
     /// Nanoseconds the whole trial took, the harness's share included.
     pub took_ns: u64,
+    /// What a reader must know of a trial that counts: for example at which level it stopped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// What came of it.
     #[serde(flatten)]
     pub outcome: Outcome,

@@ -49,6 +49,9 @@ pub struct Run {
     pub artefacts: Vec<ArtefactRecord>,
     /// What of the asked-for was left out, why, and the command that adds it.
     pub left_out: Vec<LeftOut>,
+    /// How many are alive at once, where that is the question.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub density: Option<Density>,
     /// Every trial, in the order of execution.
     pub plan: Vec<TrialPlan>,
 }
@@ -59,6 +62,21 @@ impl Run {
         let mut notes = self.preflight.iter();
         notes.any(|note| note.subject.starts_with(DENOISE))
     }
+}
+
+/// How many instances, processes and containers are alive at once in a run that asks for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Density {
+    /// Instances in one host, ascending.
+    pub instances: Vec<u64>,
+    /// Processes, ascending.
+    pub processes: Vec<u64>,
+    /// Containers, ascending.
+    pub containers: Vec<u64>,
+    /// Memory that they may take all together, bytes: no level is begun that would need more.
+    pub memory_budget_bytes: u64,
+    /// How long processor time is watched while everything waits, at every level, nanoseconds.
+    pub idle_window_ns: u64,
 }
 
 /// One planned trial: one fresh process or container.

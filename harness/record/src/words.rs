@@ -64,17 +64,20 @@ pub enum Suite {
     Coldstart,
     /// How long a whole run of the guest's own code takes, once it is there.
     Throughput,
+    /// What one more instance, process or container costs on a machine that holds many.
+    Density,
 }
 
 impl Suite {
     /// Every suite that `bench` can run.
-    pub const ALL: &'static [Suite] = &[Suite::Coldstart, Suite::Throughput];
+    pub const ALL: &'static [Suite] = &[Suite::Coldstart, Suite::Throughput, Suite::Density];
 
     /// The suite's name as the command line spells it.
     pub fn name(self) -> &'static str {
         match self {
             Suite::Coldstart => "coldstart",
             Suite::Throughput => "throughput",
+            Suite::Density => "density",
         }
     }
 }
@@ -85,7 +88,8 @@ impl fmt::Display for Suite {
     }
 }
 
-/// Where a clock starts and stops. Cold start is a ladder of these, never one number.
+/// Where a measurement begins and ends. Cold start is a ladder of these, never one number; what
+/// is counted rather than timed has places of its own.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
@@ -108,10 +112,43 @@ pub enum Boundary {
     /// is ready, or a program from the exec of its file to its call of exit.
     #[serde(rename = "run")]
     Run,
+    /// One process or container whose instance waits, with all that is its own.
+    #[serde(rename = "idle")]
+    Idle,
+    /// The whole of a host with so many instances alive in it, each run to its end and kept.
+    #[serde(rename = "instances")]
+    Instances,
+    /// One more instance inside a host that runs: the slope of a line through [`Boundary::Instances`].
+    #[serde(rename = "instance")]
+    Instance,
+    /// So many processes or containers alive, each with one instance that waits.
+    #[serde(rename = "processes")]
+    Processes,
+    /// One more process or container: the slope of a line through [`Boundary::Processes`].
+    #[serde(rename = "process")]
+    Process,
+    /// The daemons of an engine that serve everybody: itemised, never added to what is one's own.
+    #[serde(rename = "daemon")]
+    Daemon,
+    /// What is there once however many are alive: where such a line meets none.
+    #[serde(rename = "base")]
+    Base,
 }
 
 impl Boundary {
-    /// Every boundary, the ladder first.
+    /// What is not a rung of the ladder.
+    const COUNTED: &'static [Boundary] = &[
+        Boundary::Run,
+        Boundary::Idle,
+        Boundary::Instances,
+        Boundary::Instance,
+        Boundary::Processes,
+        Boundary::Process,
+        Boundary::Daemon,
+        Boundary::Base,
+    ];
+
+    /// The ladder from the bottom up.
     pub const ALL: &'static [Boundary] = &[
         Boundary::L0,
         Boundary::L1,
@@ -120,21 +157,9 @@ impl Boundary {
         Boundary::L4,
         Boundary::L5,
         Boundary::L6,
-        Boundary::Run,
     ];
 
-    /// The ladder of cold start from the bottom up.
-    pub const LADDER: &'static [Boundary] = &[
-        Boundary::L0,
-        Boundary::L1,
-        Boundary::L2,
-        Boundary::L3,
-        Boundary::L4,
-        Boundary::L5,
-        Boundary::L6,
-    ];
-
-    /// Its name in rows and samples: `L0` to `L6`, `run`.
+    /// Its name in rows and samples: `L0` to `L6`, `run`, and what is counted.
     pub fn name(self) -> &'static str {
         match self {
             Boundary::L0 => "L0",
@@ -145,6 +170,13 @@ impl Boundary {
             Boundary::L5 => "L5",
             Boundary::L6 => "L6",
             Boundary::Run => "run",
+            Boundary::Idle => "idle",
+            Boundary::Instances => "instances",
+            Boundary::Instance => "instance",
+            Boundary::Processes => "processes",
+            Boundary::Process => "process",
+            Boundary::Daemon => "daemon",
+            Boundary::Base => "base",
         }
     }
 
@@ -161,6 +193,23 @@ impl Boundary {
             Boundary::L5 => "as L4, with removal of the container",
             Boundary::L6 => "as L4/L5, with the artefact copied or the image loaded first",
             Boundary::Run => "the guest's own code from its first instruction to its end",
+            Boundary::Idle => "a process or container that waits, with all that is its own",
+            Boundary::Instances => "the whole of a host with so many instances alive in it",
+            Boundary::Instance => "one more instance in a host that runs (slope of a fitted line)",
+            Boundary::Processes => "so many processes or containers alive, with all that is theirs",
+            Boundary::Process => "one more process or container (slope of a fitted line)",
+            Boundary::Daemon => "the daemons that serve all containers, itemised apart",
+            Boundary::Base => "what is there once, however many are alive (the line at none)",
+        }
+    }
+
+    /// Where a line through values at several levels, taken here, has its slope; `None` where
+    /// nothing is counted by level.
+    pub fn slope(self) -> Option<Boundary> {
+        match self {
+            Boundary::Instances => Some(Boundary::Instance),
+            Boundary::Processes => Some(Boundary::Process),
+            _ => None,
         }
     }
 }
@@ -177,9 +226,16 @@ impl FromStr for Boundary {
     fn from_str(text: &str) -> Result<Self, String> {
         Boundary::ALL
             .iter()
+            .chain(Boundary::COUNTED)
             .copied()
             .find(|b| b.name() == text)
-            .ok_or_else(|| format!("{text:?} is no boundary; they are L0 to L6 and run"))
+            .ok_or_else(|| {
+                let counted: Vec<&str> = Boundary::COUNTED.iter().map(|b| b.name()).collect();
+                format!(
+                    "{text:?} is no boundary; they are L0 to L6 and {}",
+                    counted.join(", ")
+                )
+            })
     }
 }
 
@@ -202,6 +258,10 @@ pub enum Step {
     /// The guest run in a loop, a fresh instance or process each time, with its own code alone
     /// inside the clock: `run`.
     Iterate,
+    /// Instances made in one host, each run to its end and kept alive, level by level.
+    Instances,
+    /// Processes or containers started and left waiting, level by level.
+    Processes,
 }
 
 impl Step {
@@ -213,6 +273,8 @@ impl Step {
         Step::Process,
         Step::Fresh,
         Step::Iterate,
+        Step::Instances,
+        Step::Processes,
     ];
 
     /// The step's name as the protocol spells it.
@@ -224,6 +286,8 @@ impl Step {
             Step::Process => "process",
             Step::Fresh => "fresh",
             Step::Iterate => "iterate",
+            Step::Instances => "instances",
+            Step::Processes => "processes",
         }
     }
 }
@@ -248,6 +312,18 @@ pub enum Metric {
     /// L0 and `run`: the whole cycle, instance requested (or process spawned), guest run to its
     /// end, instance gone or reset (or process gone).
     CycleTime,
+    /// Proportional set size (smaps_rollup): memory of its own, and its share of what is shared.
+    Pss,
+    /// Resident set size (smaps_rollup): every page in memory, shared ones counted in full.
+    Rss,
+    /// Pages that nobody else maps, clean and dirty (smaps_rollup).
+    Private,
+    /// Page tables (VmPTE): kernel memory that is in none of the sizes above.
+    PageTables,
+    /// Open file descriptors.
+    FileDescriptors,
+    /// Processor time used in one second in which everything waits.
+    IdleCpu,
 }
 
 impl Metric {
@@ -257,13 +333,23 @@ impl Metric {
             Metric::WallTime => "wall_time",
             Metric::CpuTime => "cpu_time",
             Metric::CycleTime => "cycle_time",
+            Metric::Pss => "pss",
+            Metric::Rss => "rss",
+            Metric::Private => "private",
+            Metric::PageTables => "page_tables",
+            Metric::FileDescriptors => "file_descriptors",
+            Metric::IdleCpu => "idle_cpu",
         }
     }
 
     /// The unit its values are in.
     pub fn unit(self) -> Unit {
         match self {
-            Metric::WallTime | Metric::CpuTime | Metric::CycleTime => Unit::Nanoseconds,
+            Metric::WallTime | Metric::CpuTime | Metric::CycleTime | Metric::IdleCpu => {
+                Unit::Nanoseconds
+            }
+            Metric::Pss | Metric::Rss | Metric::Private | Metric::PageTables => Unit::Bytes,
+            Metric::FileDescriptors => Unit::Count,
         }
     }
 }
@@ -282,12 +368,20 @@ pub enum Unit {
     /// Nanoseconds.
     #[serde(rename = "ns")]
     Nanoseconds,
+    /// Bytes.
+    #[serde(rename = "bytes")]
+    Bytes,
+    /// Whole things.
+    #[serde(rename = "count")]
+    Count,
 }
 
 impl fmt::Display for Unit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Unit::Nanoseconds => f.pad("ns"),
+            Unit::Bytes => f.pad("bytes"),
+            Unit::Count => f.pad("count"),
         }
     }
 }

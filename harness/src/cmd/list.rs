@@ -60,7 +60,9 @@ fn workloads(checkout: &Checkout) -> anyhow::Result<Listing> {
         let _ = writeln!(text, "{:width$}  {:5} {}", row.id, row.language, row.title);
         rows.push(json!({
             "id": row.id, "title": row.title, "why": row.why, "language": row.language,
-            "weight": match row.weight { Weight::Light => "light", Weight::Heavy => "heavy" },
+            "weight": match row.weight {
+                Weight::Light => "light", Weight::Heavy => "heavy", Weight::Waiting => "waiting",
+            },
             "native": match workloads.native(checkout, row) {
                 Native::Ready => "ready", Native::Missing => "missing", Native::NotPlanned => "none",
             },
@@ -74,7 +76,7 @@ fn suites() -> Listing {
     let (mut rows, mut text) = (Vec::new(), String::new());
     for &suite in Suite::ALL {
         let row = suite::row(suite);
-        let _ = writeln!(text, "{suite}  {}", row.title);
+        let _ = writeln!(text, "{suite:9}  {}", row.title);
         rows.push(json!({ "id": suite.name(), "title": row.title, "steps": row.steps }));
     }
     (rows, text)

@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
-use plimsoll_record::run::{Run as RunRecord, SCHEMA, TrialPlan};
-use plimsoll_record::{Recorded, RunWriter, Suite};
+use plimsoll_adapter::footprint;
+use plimsoll_adapter::protocol::Target;
+use plimsoll_record::run::{Density, Run as RunRecord, SCHEMA, TargetKind, TrialPlan};
+use plimsoll_record::{Recorded, RunWriter, Step, Suite};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
@@ -84,6 +86,7 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
         .seed
         .unwrap_or_else(|| u64::from(rand::random::<u32>()));
     let cells = cells(&gathered, &row.steps, amount, args.trials);
+    let density = density(amount, args.memory_budget)?;
     let record = RunRecord {
         schema: SCHEMA.to_owned(),
         id: id.clone(),
@@ -107,6 +110,7 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
             .map(|ready| ready.record.clone())
             .collect(),
         artefacts: Vec::new(),
+        density,
         plan: plan(&cells, seed),
         left_out: gathered.left_out.clone(),
     };
@@ -149,6 +153,7 @@ pub(super) fn carry_out(
     attempt: impl Fn(u32) -> Option<u32>,
 ) -> anyhow::Result<Exit> {
     let directory = writer.directory().to_owned();
+    session.density.clone_from(&record.density);
     let trials: Vec<TrialPlan> = record
         .plan
         .iter()
@@ -200,6 +205,7 @@ fn show(directory: &Path) -> anyhow::Result<Exit> {
     super::print(&match recorded.run.suite {
         Suite::Coldstart => terminal::ladder(&recorded, &report),
         Suite::Throughput => terminal::throughput(&recorded),
+        Suite::Density => terminal::counted::tables(&recorded, &report),
     })?;
     eprint_part(&terminal::left_out(&recorded.run.left_out));
     say(&format!(
@@ -246,25 +252,62 @@ fn chosen_workloads<'a>(
         [] => &amount.workloads,
         asked => asked,
     };
+    // What waits for its input would be measured by mistake where it is not the question: a suite
+    // must name it.
+    let meant = |row: &&WorkloadRow| {
+        row.weight != Weight::Waiting
+            || !args.workloads.is_empty()
+            || globs.iter().any(|glob| glob == row.id.as_str())
+    };
     workloads
         .rows
         .iter()
         .filter(|row| select::matches_any(globs, row.id.as_str()))
+        .filter(meant)
         .collect()
 }
 
-fn cells(
-    gathered: &Gathered,
-    steps: &[plimsoll_record::Step],
-    amount: &Amount,
-    trials: Option<u32>,
-) -> Vec<Cell> {
+/// Whether a step is for workloads of that weight.
+fn is_for(step: Step, weight: Weight) -> bool {
+    match step {
+        Step::Processes => weight == Weight::Waiting,
+        Step::Instances => weight != Weight::Waiting,
+        _ => true,
+    }
+}
+
+/// Whether a target does a step, by itself or because `bench` does it with the target's launch.
+fn does(target: &Target, step: Step) -> bool {
+    let launched = target.kind != TargetKind::Container && target.steps.contains(&Step::Process);
+    target.steps.contains(&step) || (step == Step::Processes && launched)
+}
+
+/// How many are to be alive at once, if the suite asks for that.
+fn density(amount: &Amount, budget: Option<u64>) -> anyhow::Result<Option<Density>> {
+    let Some(levels) = &amount.density else {
+        return match budget {
+            None => Ok(None),
+            Some(_) => {
+                let why =
+                    "--memory-budget is for the suite density: no other has many alive at once";
+                Err(Usage(why.to_owned()).into())
+            }
+        };
+    };
+    let budget = match budget {
+        Some(bytes) => bytes,
+        None => footprint::available().context("cannot see how much memory is free")? / 4,
+    };
+    Ok(Some(levels.within(budget)))
+}
+
+fn cells(gathered: &Gathered, steps: &[Step], amount: &Amount, trials: Option<u32>) -> Vec<Cell> {
     let mut cells = Vec::new();
     for chosen in &gathered.targets {
         for ready in &gathered.workloads {
             for &step in steps
                 .iter()
-                .filter(|step| chosen.target.steps.contains(step))
+                .filter(|&&step| does(&chosen.target, step) && is_for(step, ready.weight))
             {
                 cells.push(Cell {
                     target: chosen.target.id.clone(),
@@ -273,6 +316,7 @@ fn cells(
                     trials: trials.unwrap_or(match ready.weight {
                         Weight::Light => amount.trials.light,
                         Weight::Heavy => amount.trials.heavy,
+                        Weight::Waiting => amount.trials.waiting,
                     }),
                     iterations: amount.iterations,
                     budget: amount.budget(),
@@ -333,6 +377,7 @@ fn command(args: &Run, seed: u64) -> Vec<String> {
         option("--workload", Some(workload.clone()));
     }
     option("--trials", args.trials.map(|n| n.to_string()));
+    option("--memory-budget", args.memory_budget.map(|n| n.to_string()));
     option(
         "--deadline",
         args.asked_deadline()

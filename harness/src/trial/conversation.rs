@@ -1,5 +1,6 @@
 //! A step that an adapter does: one fresh adapter process, one request.
 
+use std::mem::take;
 use std::path::Path;
 use std::time::Duration;
 
@@ -24,9 +25,10 @@ pub fn run(
 ) -> Result<Yield, Fault> {
     let mut adapter = match AdapterChild::start(program, directory, interrupt) {
         Ok(adapter) => adapter,
-        Err(fault) => return failed(fault, String::new()),
+        Err(fault) => return failed(fault, String::new(), Vec::new()),
     };
-    match converse(&mut adapter, measure, expected, deadline) {
+    let mut samples = Vec::new();
+    match converse(&mut adapter, measure, expected, deadline, &mut samples) {
         Ok(yielded) => {
             let stderr = adapter.stderr();
             adapter.goodbye();
@@ -35,7 +37,7 @@ pub fn run(
         Err(fault) => {
             let stderr = adapter.stderr();
             drop(adapter);
-            failed(fault, stderr)
+            failed(fault, stderr, samples)
         }
     }
 }
@@ -45,15 +47,15 @@ fn converse(
     measure: &Measure,
     expected: &[u8],
     deadline: Duration,
+    samples: &mut Vec<Sample>,
 ) -> Result<Yield, Fault> {
     adapter.hello(deadline)?;
     let request = Request::Measure(measure.clone());
     let mut exchange = adapter.ask(&request, "measure", deadline)?;
-    let mut samples = Vec::new();
     loop {
         match exchange.reply()? {
             Reply::Sample(sample) if belongs(measure.step, &sample) => samples.push(sample),
-            Reply::Done(done) => return judge(samples, &done, measure, expected),
+            Reply::Done(done) => return judge(take(samples), &done, measure, expected),
             Reply::Unsupported { reason } => {
                 return Ok(Yield::nothing(Outcome::Unsupported { reason }));
             }
@@ -61,14 +63,20 @@ fn converse(
                 message,
                 out_of_memory,
             } => {
-                return Ok(Yield::nothing(Outcome::Failed {
+                let outcome = Outcome::Failed {
                     kind: match out_of_memory {
                         true => FailureKind::OutOfMemory,
                         false => FailureKind::Engine,
                     },
                     message,
                     stderr: String::new(),
-                }));
+                };
+                // Recorded with what was measured until then, although it does not count.
+                return Ok(Yield {
+                    samples: take(samples),
+                    outcome,
+                    note: None,
+                });
             }
             other => return Err(unexpected(&other, "measure")),
         }
@@ -109,12 +117,14 @@ fn judge(
                         )
                     ),
                 },
+                note: None,
             });
         }
     }
     Ok(Yield {
         samples,
         outcome: Outcome::Ok,
+        note: done.stopped.clone(),
     })
 }
 
@@ -129,17 +139,25 @@ fn belongs(step: Step, sample: &Sample) -> bool {
         }
         Step::Fresh => sample.boundary == Boundary::L6,
         Step::Iterate => sample.boundary == Boundary::Run,
+        Step::Instances => sample.boundary == Boundary::Instances,
+        Step::Processes => {
+            matches!(sample.boundary, Boundary::Processes | Boundary::Daemon)
+        }
     }
 }
 
-fn failed(fault: Fault, stderr: String) -> Result<Yield, Fault> {
+fn failed(fault: Fault, stderr: String, samples: Vec<Sample>) -> Result<Yield, Fault> {
     match fault.kind() {
         None => Err(fault),
-        Some(kind) => Ok(Yield::nothing(Outcome::Failed {
-            kind,
-            message: fault.to_string(),
-            stderr,
-        })),
+        Some(kind) => Ok(Yield {
+            samples,
+            outcome: Outcome::Failed {
+                kind,
+                message: fault.to_string(),
+                stderr,
+            },
+            note: None,
+        }),
     }
 }
 

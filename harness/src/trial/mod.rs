@@ -4,9 +4,11 @@
 //!
 //! - [`spawn`]: a process started the cheap way
 //! - [`process`]: boundaries L3, L4 and L6 of a target that is a process
+//! - [`alive`]: processes that are left waiting and looked at
 //! - [`conversation`]: a step that an adapter does
 //! - [`verify`]: whether the guest's output is the expected one
 
+pub mod alive;
 pub mod conversation;
 pub mod process;
 pub mod spawn;
@@ -22,6 +24,8 @@ pub struct Yield {
     pub samples: Vec<Sample>,
     /// What came of it.
     pub outcome: Outcome,
+    /// What a reader must know of it although it counts.
+    pub note: Option<String>,
 }
 
 impl Yield {
@@ -30,6 +34,7 @@ impl Yield {
         Self {
             samples: Vec::new(),
             outcome,
+            note: None,
         }
     }
 }

@@ -109,6 +109,7 @@ fn ours(facts: &Facts<'_>, throughput: &Throughput) -> Option<String> {
             target: target.clone(),
             boundary: Boundary::Run,
             metric: Metric::WallTime,
+            at: None,
         })
     };
     let members: Vec<_> = throughput

@@ -17,7 +17,7 @@ pub(super) fn symbols() -> Markup {
     };
     html! {
         svg.unseen aria-hidden="true" width="0" height="0" {
-            @for &boundary in Boundary::LADDER {
+            @for &boundary in Boundary::ALL {
                 (symbol(key(boundary), fragment(size, |canvas| mark::boundary(canvas, (13, 8), boundary))))
             }
             @for n in 0..CURVES {
@@ -41,7 +41,7 @@ pub(super) fn shown(id: &str) -> Markup {
 
 pub(super) fn section(facts: &Facts<'_>, place: &Place) -> Option<Section> {
     let lead = facts.lead()?;
-    let boundaries: Vec<Boundary> = Boundary::LADDER
+    let boundaries: Vec<Boundary> = Boundary::ALL
         .iter()
         .copied()
         .filter(|b| {

@@ -61,6 +61,7 @@ fn lines<'f>(facts: &'f Facts<'_>, workload: &WorkloadId, boundary: Boundary) ->
                 target: target.target.clone(),
                 boundary,
                 metric: Metric::WallTime,
+                at: None,
             };
             Some(Line {
                 target: &target.target,

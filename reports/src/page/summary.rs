@@ -18,35 +18,12 @@ pub(crate) fn title(facts: &Facts<'_>) -> String {
 }
 
 pub(super) fn summary(facts: &Facts<'_>, place: &Place) -> Markup {
-    let run = &facts.recorded.run;
-    let machine = &run.environment;
-    let day = run.started.format(format_description!(
-        "[day padding:none] [month repr:long] [year], [hour]:[minute] UTC"
-    ));
-    let tested: Vec<&str> = facts
-        .workloads()
-        .iter()
-        .map(|w| w.workload.as_str())
-        .collect();
-    let question = headline::question(run.suite);
+    let question = headline::question(facts.recorded.run.suite);
     html! {
-        header {
-            p.brand { "Plimsoll" span { " what server-side WebAssembly costs beside containers and native code" } }
-            h1 #(place.id("title")) { (question.asked) }
-            p.lede {
-                (question.subject) " of " strong { (quantity::count(measured_targets(facts), "target")) }
-                " on " strong { (quantity::count(tested.len() as u64, "workload")) } ", "
-                (machine.cpus) " × " (machine.cpu_model.trim())
-                @if machine.virtualised { " (virtual machine)" }
-                ", " (quantity::bytes(machine.memory_bytes)) ", " (machine.os) ". "
-                @if let Ok(day) = &day { (day) ". " }
-                @if run.quick { "A quick run: the smallest honest one. " }
-            }
-            (state(facts))
-        }
+        (heading(facts, place, question.asked, question.subject))
         @if let Some(lead) = facts.lead() {
             section.glance aria-label="At a glance" {
-                @if run.suite == Suite::Coldstart {
+                @if facts.recorded.run.suite == Suite::Coldstart {
                     (card(
                         "Platform already running",
                         "Wasm: artefact file to ready instance in a running host (L1). Container: start in a running daemon to first output (L3).",
@@ -60,17 +37,54 @@ pub(super) fn summary(facts: &Facts<'_>, place: &Place) -> Markup {
                         &lead.workload,
                     ))
                 }
-                div.words {
-                    h2 { "In words" }
-                    ul {
-                        @for sentence in headline::sentences(facts) { li { (sentence) } }
-                        li.bias {
-                            "This project also makes one of the engines it can measure; "
-                            a href="#bias" { "what is done about that" } "."
-                        }
-                    }
+                (in_words(&headline::sentences(facts)))
+            }
+        }
+    }
+}
+
+/// What a run says, in sentences.
+pub(super) fn in_words(sentences: &[String]) -> Markup {
+    html! {
+        div.words {
+            h2 { "In words" }
+            ul {
+                @for sentence in sentences { li { (sentence) } }
+                li.bias {
+                    "This project also makes one of the engines it can measure; "
+                    a href="#bias" { "what is done about that" } "."
                 }
             }
+        }
+    }
+}
+
+/// The question, and what it was asked of.
+pub(super) fn heading(facts: &Facts<'_>, place: &Place, question: &str, what: &str) -> Markup {
+    let run = &facts.recorded.run;
+    let machine = &run.environment;
+    let day = run.started.format(format_description!(
+        "[day padding:none] [month repr:long] [year], [hour]:[minute] UTC"
+    ));
+    let tested: Vec<&str> = facts
+        .workloads()
+        .iter()
+        .map(|w| w.workload.as_str())
+        .collect();
+    html! {
+        header {
+            p.brand { "Plimsoll" span { " what server-side WebAssembly costs beside containers and native code" } }
+            h1 #(place.id("title")) { (question) }
+            p.lede {
+                (what) " of " strong { (quantity::count(measured_targets(facts), "target")) }
+                " on " strong { (quantity::count(tested.len() as u64, "workload")) } ", "
+                (machine.cpus) " × " (machine.cpu_model.trim())
+                @if machine.virtualised { " (virtual machine)" }
+                ", " (quantity::bytes(machine.memory_bytes)) ", " (machine.os) ". "
+                @if let Ok(day) = &day { (day) ". " }
+                @if run.quick { "A quick run: the smallest honest one. " }
+            }
+            (state(facts))
         }
     }
 }

@@ -112,10 +112,11 @@ pub(super) fn metric_in_words(metric: Metric) -> &'static str {
         Metric::WallTime => "wall",
         Metric::CpuTime => "CPU",
         Metric::CycleTime => "cycle",
+        other => other.name(),
     }
 }
 
-fn rows(facts: &Facts<'_>, workload: &WorkloadRecord, place: &Place) -> Markup {
+pub(super) fn rows(facts: &Facts<'_>, workload: &WorkloadRecord, place: &Place) -> Markup {
     let references: Vec<&TargetId> = [facts.native(), facts.container()]
         .into_iter()
         .flatten()
@@ -126,7 +127,6 @@ fn rows(facts: &Facts<'_>, workload: &WorkloadRecord, place: &Place) -> Markup {
         .iter()
         .filter(|row| row.workload == workload.workload)
         .collect();
-    let time = |value: Option<f64>| value.map(quantity::duration);
     html! {
         div.scroll tabindex="0" role="region" aria-label={ "Every row of " (workload.workload) ", " (place.id("rows")) } {
             table.rows {
@@ -146,16 +146,17 @@ fn rows(facts: &Facts<'_>, workload: &WorkloadRecord, place: &Place) -> Markup {
                 } }
                 tbody {
                     @for row in rows {
+                        @let time = |value: Option<f64>| value.map(|value| quantity::value(value, row.unit));
                         tr {
                             th scope="row" { (row.target) }
-                            td { (row.boundary) }
+                            td { (row.boundary) @if let Some(at) = row.at { " " (quantity::grouped(at)) } }
                             td { (metric_in_words(row.metric)) }
                             td.n {
                                 @match time(row.median) {
                                     Some(median) => {
                                         (median)
                                         @if let Some([low, high]) = row.ci95 {
-                                            span.ci { (quantity::duration_interval(Interval { low, high })) }
+                                            span.ci { (quantity::interval(Interval { low, high }, row.unit)) }
                                         }
                                     }
                                     None => span.status { (status(row.status)) }

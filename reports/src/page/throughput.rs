@@ -121,7 +121,7 @@ fn of_workload<'t>(
 fn table(throughput: &Throughput) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label="Times native, every number" {
-            table.rows {
+            table.ratios {
                 caption.unseen { "Times native by workload and target, with warm-up" }
                 thead { tr {
                     th scope="col" { "workload" }

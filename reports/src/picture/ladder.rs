@@ -8,7 +8,7 @@ use super::scale::Scale;
 use crate::facts::Facts;
 use crate::quantity;
 
-/// How a ladder is laid out.
+/// How a picture with a line a target is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Layout {
     /// Names to the left of their lines, figures at the marks: for a screen or paper.
@@ -150,7 +150,7 @@ fn figures(canvas: &Canvas<'_>, scale: &Scale, rungs: &[Rung], y: i32) {
 }
 
 fn rungs(facts: &Facts<'_>, workload: &WorkloadId, target: &TargetId) -> Vec<Rung> {
-    let boundaries = Boundary::LADDER.iter();
+    let boundaries = Boundary::ALL.iter();
     boundaries
         .filter_map(|&boundary| {
             let row = facts.wall(workload, target, boundary)?;

@@ -1,7 +1,9 @@
-//! The logarithmic time axis and its ticks.
+//! The logarithmic axis and its ticks.
 
 use plotters::coord::ranged1d::Ranged;
 use plotters::prelude::{IntoLogRange, LogCoord};
+
+use plimsoll_record::Unit;
 
 use super::canvas::{Anchor, Canvas, Pen};
 use crate::quantity;
@@ -9,8 +11,9 @@ use crate::quantity;
 /// Pixels that a tick's figure needs, with the space beside it.
 const FIGURE: i32 = 54;
 
-/// A logarithmic axis of nanoseconds.
+/// A logarithmic axis.
 pub(crate) struct Scale {
+    unit: Unit,
     coordinate: LogCoord<f64>,
     low: f64,
     high: f64,
@@ -21,11 +24,17 @@ impl Scale {
     /// An axis that holds `low` to `high` nanoseconds, with a little room at both ends, on the
     /// pixels from `pixels.0` to `pixels.1`.
     pub(crate) fn over(low: f64, high: f64, pixels: (i32, i32)) -> Self {
-        // A clock that says 0 has no place on a logarithmic axis: it stands at one nanosecond.
+        Self::of(Unit::Nanoseconds, low, high, pixels)
+    }
+
+    /// As [`Scale::over`], of values in another unit.
+    pub(crate) fn of(unit: Unit, low: f64, high: f64, pixels: (i32, i32)) -> Self {
+        // Nothing has no place on a logarithmic axis: it stands at one nanosecond, at one byte.
         let (low, high) = (low.max(1.0), high.max(1.0));
         let room = (high / low).powf(0.04).max(1.02);
         let (low, high) = (low / room, high * room);
         Self {
+            unit,
             coordinate: (low..high).log_scale().into(),
             low,
             high,
@@ -33,13 +42,13 @@ impl Scale {
         }
     }
 
-    /// The pixel of a time.
-    pub(crate) fn at(&self, nanoseconds: f64) -> i32 {
-        let inside = nanoseconds.clamp(self.low, self.high);
+    /// The pixel of a value.
+    pub(crate) fn at(&self, value: f64) -> i32 {
+        let inside = value.clamp(self.low, self.high);
         self.coordinate.map(&inside, self.pixels)
     }
 
-    /// Round times for ticks, as many as have room.
+    /// Round values for ticks, as many as have room.
     pub(crate) fn ticks(&self) -> Vec<f64> {
         let most = ((self.pixels.1 - self.pixels.0) / FIGURE).max(2) as usize;
         let decades = (self.high / self.low).log10();
@@ -87,7 +96,7 @@ impl Scale {
         for tick in self.ticks() {
             let x = self.at(tick);
             canvas.line((x, top), (x, bottom), Pen::Grid, 1);
-            let figure = figure(tick);
+            let figure = figure(tick, self.unit);
             // A figure at an end of the axis moves inwards rather than over the picture's edge.
             let half = figure.chars().count() as i32 * 7 / 2;
             let (from, to) = (self.pixels.0 + half - 10, self.pixels.1 - half + 14);
@@ -98,8 +107,8 @@ impl Scale {
 }
 
 /// A tick's figure: `10 ms`, `2.5 µs`; round numbers lose their zeros.
-fn figure(nanoseconds: f64) -> String {
-    let text = quantity::duration(nanoseconds);
+fn figure(value: f64, unit: Unit) -> String {
+    let text = quantity::value(value, unit);
     match text.split_once('\u{a0}') {
         Some((number, unit)) if number.contains('.') => {
             let number = number.trim_end_matches('0').trim_end_matches('.');
@@ -138,8 +147,10 @@ mod tests {
 
     #[test]
     fn a_round_figure_has_no_idle_zeros() {
-        assert_eq!(figure(1e4).replace('\u{a0}', " "), "10 µs");
-        assert_eq!(figure(2.5e6).replace('\u{a0}', " "), "2.5 ms");
-        assert_eq!(figure(5e8).replace('\u{a0}', " "), "500 ms");
+        let of = |value, unit| figure(value, unit).replace('\u{a0}', " ");
+        assert_eq!(of(1e4, Unit::Nanoseconds), "10 µs");
+        assert_eq!(of(2.5e6, Unit::Nanoseconds), "2.5 ms");
+        assert_eq!(of(5e8, Unit::Nanoseconds), "500 ms");
+        assert_eq!(of(2e5, Unit::Bytes), "200 kB");
     }
 }

@@ -325,7 +325,10 @@ fn a_throughput_report_shows_bars_first_and_the_mean_of_what_all_completed() {
     let run = synthetic::throughput();
     let ratios = analyse(&run).ratios;
     let page = html(run);
-    let (picture, table) = (page.find("Geometric mean"), page.find("runs of a process"));
+    let (picture, table) = (
+        page.find("<b>Geometric mean</b>"),
+        page.find("class=\"ratios\""),
+    );
     assert!(picture.is_some() && picture < table, "picture first");
     assert!(page.contains("How fast does it run?"));
     assert!(

@@ -347,6 +347,7 @@ fn simulate_suite(
                         attempt: 0,
                         started_ns: u64::from(index) * 30_000_000,
                         took_ns: 25_000_000,
+                        note: None,
                         outcome: Outcome::Ok,
                     };
                     trials.insert(index, Trial { outcome, samples });
@@ -374,6 +375,7 @@ fn simulate_suite(
             workloads: workloads.iter().map(workload).collect(),
             artefacts: artefacts(workloads, targets),
             left_out: Vec::new(),
+            density: None,
             plan,
         },
         trials,
@@ -385,6 +387,7 @@ fn simulate_suite(
 fn steps(target: &MadeUp, suite: Suite) -> &'static [Step] {
     match (suite, target.kind) {
         (Suite::Throughput, _) => &[Step::Iterate],
+        (Suite::Density, _) => &[],
         (Suite::Coldstart, TargetKind::Wasm) if target.in_process[1] == 0.0 => {
             &[Step::Compile, Step::Process]
         }
@@ -444,6 +447,7 @@ fn samples(
                 iterations,
             ),
         ],
+        other => unreachable!("{other} is no step of a cold start"),
     };
     if step == Step::Process && container {
         plan.push((Boundary::L5, Metric::WallTime, l4 * 1.06, 1));

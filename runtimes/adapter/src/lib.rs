@@ -11,6 +11,9 @@
 //! - [`protocol`]: every message, both ways
 //! - [`serve`](mod@serve): stdin to [`Adapter`] to stdout, whatever the engine does in between
 //! - [`timed`]: the steps of an in-process engine, with the one set of clocks
+//! - `density`: so many instances of it alive at once
+//! - [`footprint`]: what processes take, as /proc tells it; for `bench` and containers too
+//! - [`budget`]: no more memory than what may be taken
 //! - [`guest`]: what a guest is given and what it leaves
 //! - [`native`]: the native binary of a workload, there and static
 //! - `watched`: what the stopwatch saw of a program (feature `stopwatch`)
@@ -19,8 +22,11 @@
 //! - [`conformance`]: does this adapter keep the protocol? For tests
 
 pub mod artefact;
+pub mod budget;
 pub mod conformance;
+mod density;
 mod error;
+pub mod footprint;
 pub mod guest;
 pub mod native;
 pub mod protocol;

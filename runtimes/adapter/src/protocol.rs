@@ -58,6 +58,20 @@ pub struct Measure {
     /// No further iteration is begun once this much time has passed. A run of the guest that is
     /// done only to verify a heavy one is not charged to it.
     pub budget: Nanoseconds,
+    /// How many are to be alive at once: with the steps `instances` and `processes`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub levels: Option<Levels>,
+}
+
+/// How many instances, processes or containers are to be alive at once, and what they may take.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Levels {
+    /// How many, ascending; each level is reached from the one before it.
+    pub alive: Vec<u64>,
+    /// Memory that they may take all together, bytes: no level is begun that would need more.
+    pub memory_budget_bytes: u64,
+    /// How long processor time is watched while everything waits, at every level.
+    pub idle_window: Nanoseconds,
 }
 
 /// A workload, with everything an adapter needs to run it.
@@ -204,6 +218,10 @@ pub struct Sample {
 pub struct Done {
     /// Every distinct thing the guest produced, with how often; at least one.
     pub outputs: Vec<Output>,
+    /// Why it ended before everything that was asked for, with what was measured standing: for
+    /// example that the memory budget does not hold the next level.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<String>,
 }
 
 /// What a guest produced.

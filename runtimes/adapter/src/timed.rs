@@ -22,7 +22,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::guest::{Guest, Outputs};
 use crate::protocol::{Done, Measure, Sample};
-use crate::{Error, artefact};
+use crate::{Error, artefact, density};
 
 /// A guest whose first run takes more processor time than this is heavy: a trial runs it once, to
 /// verify it, and makes its other instances without running them. Otherwise a start of
@@ -72,8 +72,8 @@ pub trait Engine {
     fn finish(&self, instance: Self::Instance) -> Vec<u8>;
 }
 
-/// Does one of the steps `instantiate`, `load`, `compile` and `iterate`. `artefact` is the file
-/// that `prepare` left for this pair; `compile` does not need it.
+/// Does one of the steps `instantiate`, `load`, `compile`, `instances` and `iterate`. `artefact` is
+/// the file that `prepare` left for this pair; `compile` does not need it.
 ///
 /// # Errors
 ///
@@ -85,6 +85,9 @@ pub fn measure<E: Engine>(
     artefact: &Path,
     samples: &mut dyn FnMut(Sample),
 ) -> Result<Done, Error> {
+    if request.step == Step::Instances {
+        return density::measure(engine, request, artefact, samples);
+    }
     let guest = Guest::from(&request.workload);
     let trial = Trial {
         engine,
@@ -111,7 +114,7 @@ pub fn measure<E: Engine>(
             let module = engine.load(artefact)?;
             trial.iterate(&module)?
         }
-        Step::Process | Step::Fresh => {
+        Step::Process | Step::Fresh | Step::Processes | Step::Instances => {
             return Err(Error::Unsupported(format!(
                 "the step {} is done by bench, with the launch that prepare gave",
                 request.step
@@ -121,6 +124,7 @@ pub fn measure<E: Engine>(
     taken.samples.into_iter().for_each(samples);
     Ok(Done {
         outputs: taken.outputs.into_vec(),
+        stopped: None,
     })
 }
 
@@ -347,6 +351,7 @@ mod tests {
             step,
             iterations,
             budget: budget.into(),
+            levels: None,
         };
         let mut samples = Vec::new();
         let done = measure(engine, &request, &artefact, &mut |s| samples.push(s));

@@ -29,5 +29,6 @@ pub fn told(watched: Watched, samples: &mut dyn FnMut(Sample)) -> Done {
     });
     Done {
         outputs: outputs.collect(),
+        stopped: None,
     }
 }

@@ -37,13 +37,13 @@ pub struct Interval {
 /// than two trials, which say nothing of how they vary.
 ///
 /// Fewer than [`RESAMPLING_TRIALS`] trials cannot carry resampling: their interval is Student's,
-/// on logarithms, widened to their range.
+/// on logarithms (where every value has one), widened to their range.
 pub fn median_interval(trials: &[f64], rng: &mut impl Rng) -> Option<Interval> {
     if trials.len() < 2 {
         return None;
     }
     if trials.len() < RESAMPLING_TRIALS {
-        return Some(log_student_interval(trials));
+        return Some(student_interval(trials));
     }
     let mut drawn = vec![0.0; trials.len()];
     let replicates = (0..RESAMPLES)
@@ -141,7 +141,12 @@ pub fn geometric_mean_interval(workloads: &[Vec<Pair>], rng: &mut impl Rng) -> O
             (logs / workloads.len() as f64).exp()
         })
         .collect();
-    percentile_interval(replicates, fewest)
+    // Every workload has its own trials, so their mean rests on the trials of all.
+    expanded_interval(
+        replicates,
+        fewest,
+        workloads.len() as f64 * (fewest as f64 - 1.0),
+    )
 }
 
 /// Student's interval of the mean over workloads of their mean log ratios, with Welch's and
@@ -195,9 +200,14 @@ fn median_in_place(values: &mut [f64]) -> f64 {
 
 /// The middle of resampled values that carries 95 % when they rest on `trials` trials.
 fn percentile_interval(replicates: Vec<f64>, trials: usize) -> Option<Interval> {
+    expanded_interval(replicates, trials, trials as f64 - 1.0)
+}
+
+/// The same where the scatter is known with so many degrees of freedom.
+fn expanded_interval(replicates: Vec<f64>, trials: usize, freedom: f64) -> Option<Interval> {
     let replicates = Sorted::new(replicates)?;
     let n = trials as f64;
-    let reach = student(n - 1.0).inverse_cdf(0.975) * (n / (n - 1.0)).sqrt();
+    let reach = student(freedom).inverse_cdf(0.975) * (n / (n - 1.0)).sqrt();
     let tail = Normal::standard().sf(reach);
     Some(Interval {
         low: replicates.quantile(tail),
@@ -205,20 +215,26 @@ fn percentile_interval(replicates: Vec<f64>, trials: usize) -> Option<Interval> 
     })
 }
 
-fn log_student_interval(trials: &[f64]) -> Interval {
+fn student_interval(trials: &[f64]) -> Interval {
     let n = trials.len() as f64;
-    let logs: Vec<f64> = trials
-        .iter()
-        .map(|value| value.max(f64::MIN_POSITIVE).ln())
-        .collect();
-    let mean = logs.iter().sum::<f64>() / n;
-    let variance = logs.iter().map(|log| (log - mean).powi(2)).sum::<f64>() / (n - 1.0);
+    // What one more costs can be nothing, or less by chance: then there is no logarithm.
+    let logarithmic = trials.iter().all(|value| *value > 0.0);
+    let scaled: Vec<f64> = match logarithmic {
+        true => trials.iter().map(|value| value.ln()).collect(),
+        false => trials.to_vec(),
+    };
+    let back = |value: f64| match logarithmic {
+        true => value.exp(),
+        false => value,
+    };
+    let mean = scaled.iter().sum::<f64>() / n;
+    let variance = scaled.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0);
     let reach = student(n - 1.0).inverse_cdf(0.975) * (variance / n).sqrt();
     let least = trials.iter().copied().fold(f64::INFINITY, f64::min);
     let most = trials.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     Interval {
-        low: (mean - reach).exp().min(least),
-        high: (mean + reach).exp().max(most),
+        low: back(mean - reach).min(least),
+        high: back(mean + reach).max(most),
     }
 }
 

@@ -190,6 +190,7 @@ impl World<'_> {
             workloads: self.workloads.iter().map(workload).collect(),
             artefacts: Vec::new(),
             left_out: Vec::new(),
+            density: None,
             plan: Vec::new(),
         }
     }
@@ -222,6 +223,7 @@ pub(crate) fn finished(trial: u32, outcome: Outcome, samples: Vec<SampleLine>) -
             attempt: 0,
             started_ns: 0,
             took_ns: 1,
+            note: None,
             outcome,
         },
         samples,

@@ -20,7 +20,7 @@ use std::time::Duration;
 use plimsoll_record::{Nanoseconds, Step, TargetId, WorkloadId};
 
 use crate::protocol::{
-    Availability, Hello, Measure, PROTOCOL, Prepare, Reply, Request, Target, Workload,
+    Availability, Hello, Levels, Measure, PROTOCOL, Prepare, Reply, Request, Target, Workload,
 };
 use session::Session;
 #[cfg(feature = "workloads")]
@@ -276,7 +276,7 @@ impl Checking<'_> {
                 {
                     self.violation(format!("{what}, was closed by {reply:?}"));
                 }
-            } else if matches!(step, Step::Instantiate | Step::Load) {
+            } else if matches!(step, Step::Instantiate | Step::Load | Step::Instances) {
                 let what = format!("{id}: {step} of what was not prepared");
                 if let Some(reply) = self.ask(session, &what, &request)
                     && !matches!(reply, Reply::Failed { .. })
@@ -305,6 +305,11 @@ fn measure(target: &TargetId, workload: &Workload, scratch: &Path, step: Step) -
         step,
         iterations: ITERATIONS,
         budget: Duration::from_millis(100).into(),
+        levels: matches!(step, Step::Instances | Step::Processes).then(|| Levels {
+            alive: vec![1, 3],
+            memory_budget_bytes: 1 << 30,
+            idle_window: Duration::from_millis(1).into(),
+        }),
     })
 }
 

@@ -29,6 +29,7 @@ use crate::ledger;
 use crate::owner::{self, Owner};
 use crate::stopwatch::Stopwatch;
 use crate::targets::{self, Configuration};
+use crate::waiting;
 
 /// How often an iteration that measured nothing ([`Failure::WaitMissed`]) is tried again.
 const RETRIES: u32 = 2;
@@ -243,6 +244,9 @@ impl Session {
         if request.step == Step::Iterate {
             return self.iterate(engine, &image, &configuration, request, samples);
         }
+        if request.step == Step::Processes {
+            return self.waiting(engine, &image, &configuration, request, samples);
+        }
         let budget = Duration::from(request.budget);
         let began = Instant::now();
         let mut outputs = Outputs::default();
@@ -280,6 +284,7 @@ impl Session {
         }
         Ok(Done {
             outputs: outputs.into_vec(),
+            stopped: None,
         })
     }
 
@@ -314,6 +319,45 @@ impl Session {
         let watched = serde_json::from_slice(&ran.stdout)
             .map_err(|error| Error::failed("reading what the stopwatch printed", error))?;
         Ok(watched::told(watched, samples))
+    }
+
+    /// Containers that wait, and are looked at.
+    fn waiting(
+        &self,
+        engine: &Engine,
+        image: &Image,
+        configuration: &Configuration,
+        request: &Measure,
+        samples: &mut dyn FnMut(Sample),
+    ) -> Result<Done, Error> {
+        let levels = request.levels.as_ref().ok_or_else(|| {
+            let step = request.step;
+            Error::Failed(format!(
+                "the step {step} needs `levels`: how many are to be alive"
+            ))
+        })?;
+        let most = levels.alive.iter().copied().max().unwrap_or(0);
+        let first = self.names.get().saturating_add(1);
+        self.names
+            .set(first.saturating_add(u32::try_from(most).unwrap_or(u32::MAX)));
+        let asked = waiting::Asked {
+            plan: Plan {
+                image,
+                configuration,
+                owner: &self.owner,
+                sequence: first,
+                inside: None,
+            },
+            levels,
+            boundary: Boundary::Processes,
+        };
+        let mut ending = self.ending.clone();
+        self.runtime.block_on(waiting::measure(
+            &engine.docker,
+            asked,
+            &mut ending,
+            samples,
+        ))
     }
 
     /// One container that measured something; gives when the clock started too.

@@ -80,7 +80,7 @@ pub async fn run(
     plan: Plan<'_>,
     ending: &mut watch::Receiver<bool>,
 ) -> Result<Ran, Failure> {
-    let name = format!("plimsoll-{}-{}", plan.owner.name(), plan.sequence);
+    let name = name(&plan);
     let ended = match start_to_end(docker, plan, &name, ending).await {
         Ok(ended) => ended,
         Err(failure) => {
@@ -116,14 +116,14 @@ pub async fn run(
     })
 }
 
-async fn start_to_end(
-    docker: &Docker,
-    plan: Plan<'_>,
-    name: &str,
-    ending: &mut watch::Receiver<bool>,
-) -> Result<Ended, Failure> {
-    let options = CreateContainerOptionsBuilder::new().name(name).build();
-    let body = ContainerCreateBody {
+/// The name of a plan's container on the engine.
+pub(crate) fn name(plan: &Plan<'_>) -> String {
+    format!("plimsoll-{}-{}", plan.owner.name(), plan.sequence)
+}
+
+/// What the engine is asked to create.
+pub(crate) fn body(plan: &Plan<'_>) -> ContainerCreateBody {
+    ContainerCreateBody {
         image: Some(plan.image.name.clone()),
         attach_stdout: Some(true),
         attach_stderr: Some(true),
@@ -131,7 +131,30 @@ async fn start_to_end(
         host_config: Some(plan.configuration.host_config()),
         entrypoint: plan.inside.map(|stopwatch| stopwatch.entrypoint.clone()),
         ..ContainerCreateBody::default()
-    };
+    }
+}
+
+/// The exit code of a container whose guest has ended, or is about to.
+pub(crate) async fn exit_code(docker: &Docker, name: &str) -> Result<i32, Failure> {
+    let options = WaitContainerOptionsBuilder::new()
+        .condition("not-running")
+        .build();
+    let exit = docker.wait_container(name, Some(options)).next().await;
+    let code = exit_status(exit)?;
+    if code > SIGNALLED {
+        return Err(killed(docker, name, code, b"").await);
+    }
+    Ok(code)
+}
+
+async fn start_to_end(
+    docker: &Docker,
+    plan: Plan<'_>,
+    name: &str,
+    ending: &mut watch::Receiver<bool>,
+) -> Result<Ended, Failure> {
+    let options = CreateContainerOptionsBuilder::new().name(name).build();
+    let body = body(&plan);
 
     let create_requested = Instant::now();
     // Creation is never abandoned half way: the engine would finish it after we had gone.

@@ -88,6 +88,12 @@ pub enum Failure {
     /// The engine closed the guest's output in the middle of a message.
     #[error("the Docker engine cut the container's output short")]
     CutShort,
+    /// The container's processes are not among those that can be looked at here.
+    #[error(
+        "the container's processes cannot be seen from here: the Docker engine runs on another \
+         machine or in another namespace of process ids; run bench where the engine runs"
+    )]
+    Unseen,
     /// The container ended before the engine had taken note that its end was waited for: nothing
     /// was measured, and the same can be tried again.
     #[error("the container ended before the wait for its end was in place")]

@@ -10,6 +10,7 @@
 //! - [`image`]: the image's archive, loaded and removed
 //! - [`container`]: one container from create to remove, with the clock's readings
 //! - [`stopwatch`]: what times the program inside a container, put in beside it
+//! - [`waiting`]: containers that are left waiting and looked at
 //! - [`owner`]: whose container is this, and does its owner live? Removes strays
 //! - [`failure`]: everything that can go wrong
 
@@ -22,5 +23,6 @@ mod ledger;
 pub mod owner;
 pub mod stopwatch;
 pub mod targets;
+pub mod waiting;
 
 pub use adapter::Containers;

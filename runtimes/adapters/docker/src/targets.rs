@@ -19,10 +19,10 @@ pub struct Configuration {
 }
 
 /// Starts, and the guest's own work.
-const WHOLE: &[Step] = &[Step::Process, Step::Fresh, Step::Iterate];
+const WHOLE: &[Step] = &[Step::Process, Step::Fresh, Step::Processes, Step::Iterate];
 /// Starts alone: what a container is connected to is nothing to a program that computes, and
 /// nothing is measured twice under two names.
-const STARTS: &[Step] = &[Step::Process, Step::Fresh];
+const STARTS: &[Step] = &[Step::Process, Step::Fresh, Step::Processes];
 
 /// What a container is connected to. It decides more of a start than anything else: making a
 /// network namespace costs most of it (our own trials with Docker 20.10).

@@ -51,6 +51,7 @@ pub(crate) const ALL: &[Configuration] = &[
             Step::Process,
             Step::Fresh,
             Step::Iterate,
+            Step::Instances,
         ],
         code: Code::Loaded,
         runner: Runner::Command,

@@ -43,6 +43,7 @@ impl Configuration {
                     Step::Process,
                     Step::Fresh,
                     Step::Iterate,
+                    Step::Instances,
                 ]
             }
             (Code::AheadOfTime, Artefact::Experimental) => {

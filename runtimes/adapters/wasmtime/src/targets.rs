@@ -55,11 +55,17 @@ const WHOLE: &[Step] = &[
     Step::Load,
     Step::Process,
     Step::Fresh,
+    Step::Instances,
     Step::Iterate,
 ];
-const IN_PROCESS: &[Step] = &[Step::Instantiate, Step::Load];
+const IN_PROCESS: &[Step] = &[Step::Instantiate, Step::Load, Step::Instances];
 // The code is that of the default; what differs is whether its memory is there already.
-const IN_PROCESS_AND_RUN: &[Step] = &[Step::Instantiate, Step::Load, Step::Iterate];
+const IN_PROCESS_AND_RUN: &[Step] = &[
+    Step::Instantiate,
+    Step::Load,
+    Step::Instances,
+    Step::Iterate,
+];
 const AT_START: &[Step] = &[Step::Compile, Step::Process, Step::Fresh];
 const PROCESS_ONLY: &[Step] = &[Step::Process, Step::Fresh];
 

@@ -149,6 +149,7 @@ pub(crate) fn measure(prepare: &Prepare, step: Step) -> Measure {
         step,
         iterations: 1,
         budget: Nanoseconds(1),
+        levels: None,
     }
 }
 

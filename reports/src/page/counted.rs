@@ -1,0 +1,192 @@
+//! What is counted rather than timed: memory, density, size. A picture of what matters most, then
+//! every number, then the rule by which it was counted.
+
+use maud::{Markup, PreEscaped, html};
+use plimsoll_analysis::columns::{Column, Table, rule, tables};
+use plimsoll_analysis::statistics::Interval;
+use plimsoll_record::TargetId;
+use plimsoll_record::run::WorkloadRecord;
+
+use super::summary::{heading, in_words};
+use super::tables::{rows, status};
+use super::{Place, Section};
+use crate::facts::Facts;
+use crate::headline;
+use crate::picture::canvas::Caption;
+use crate::picture::dots::{Dot, dots};
+use crate::picture::ladder::Layout;
+use crate::quantity;
+
+/// The tables of the run that have something in them: of which workload, and which.
+fn shown<'f>(facts: &Facts<'f>) -> Vec<(&'f WorkloadRecord, &'static Table)> {
+    let all = facts.workloads().into_iter().flat_map(|workload| {
+        let tables = tables(facts.recorded.run.suite).iter();
+        tables.map(move |table| (workload, table))
+    });
+    all.filter(|(workload, table)| !targets(facts, workload, table).is_empty())
+        .collect()
+}
+
+/// The question, and what the run says to it in words.
+pub(super) fn summary(facts: &Facts<'_>, place: &Place) -> Markup {
+    let question = headline::question(facts.recorded.run.suite);
+    html! {
+        (heading(facts, place, question.asked, question.subject))
+        section.glance aria-label="In words" { (in_words(&headline::counted(facts))) }
+    }
+}
+
+/// The targets that have a row in the first column, which is what a table is about.
+fn targets<'f>(facts: &Facts<'f>, workload: &WorkloadRecord, table: &Table) -> Vec<&'f TargetId> {
+    let all = facts.targets().iter().map(|target| &target.target);
+    all.filter(|target| {
+        let first = &table.columns[0];
+        facts.of_column(&workload.workload, target, first).is_some()
+    })
+    .collect()
+}
+
+/// A picture of each table's first column.
+pub(super) fn pictures(facts: &Facts<'_>, place: &Place) -> Option<Section> {
+    let drawn: Vec<(String, Markup)> = shown(facts)
+        .into_iter()
+        .enumerate()
+        .filter_map(|(n, (workload, table))| {
+            let lines: Vec<Dot<'_>> = targets(facts, workload, table)
+                .into_iter()
+                .filter_map(|target| {
+                    let row = facts.of_column(&workload.workload, target, &table.columns[0])?;
+                    let kind = facts.kind(target);
+                    Some(Dot { row, kind })
+                })
+                .collect();
+            let title = format!("{}: {}", workload.workload, table.title);
+            let draw = |layout, id: String| {
+                let caption = Caption {
+                    id: place.id(&id),
+                    title: title.clone(),
+                    description: spoken(&lines),
+                };
+                dots(&lines, &caption, layout).map(PreEscaped)
+            };
+            let wide = draw(Layout::Wide, format!("counted-{n}-wide"))?;
+            let narrow = draw(Layout::Narrow, format!("counted-{n}-narrow"))?;
+            let body = html! {
+                figure {
+                    figcaption { b { (table.title) } (workload.workload) ": " (table.columns[0].heading) " on a logarithmic axis, median with its 95 % interval" }
+                    div.wide { (wide) }
+                    div.narrow { (narrow) }
+                }
+            };
+            Some((title, body))
+        })
+        .collect();
+    if drawn.is_empty() {
+        return None;
+    }
+    let body = html! {
+        ul.legend {
+            @for (kind, name) in [("native", "native process"), ("wasm", "WebAssembly engine"), ("container", "container")] {
+                li { span.swatch.(kind) {} span { (name) } }
+            }
+        }
+        @for (_, picture) in &drawn { (picture) }
+    };
+    Some(Section {
+        id: "picture",
+        title: "At a glance",
+        body,
+    })
+}
+
+fn spoken(lines: &[Dot<'_>]) -> String {
+    let each = lines.iter().map(|line| match line.row.median {
+        Some(median) => {
+            let figure = quantity::value(median, line.row.unit);
+            format!("{}: {figure}", line.row.target)
+        }
+        None => format!("{}: no number", line.row.target),
+    });
+    each.collect::<Vec<_>>().join("; ")
+}
+
+/// Every table, and the rule.
+pub(super) fn numbers(facts: &Facts<'_>, place: &Place) -> Option<Section> {
+    let suite = facts.recorded.run.suite;
+    let shown = shown(facts);
+    if shown.is_empty() {
+        return None;
+    }
+    let mut workloads: Vec<&WorkloadRecord> = Vec::new();
+    for (workload, _) in &shown {
+        if !workloads.iter().any(|w| w.workload == workload.workload) {
+            workloads.push(workload);
+        }
+    }
+    let body = html! {
+        @if let Some(rule) = rule(suite) { p { b { "The rule. " } (rule) } }
+        @for (workload, table) in &shown {
+            h3 { (workload.workload) ": " (table.title) " " span.dim { (workload.title) } }
+            (matrix(facts, workload, table))
+        }
+        @for workload in &workloads {
+            details {
+                summary { "Every row of " (workload.workload) ": levels, intervals, ratios, counts" }
+                (rows(facts, workload, place))
+            }
+        }
+    };
+    Some(Section {
+        id: "numbers",
+        title: "The numbers",
+        body,
+    })
+}
+
+/// Target by column.
+fn matrix(facts: &Facts<'_>, workload: &WorkloadRecord, table: &Table) -> Markup {
+    html! {
+        div.scroll tabindex="0" role="region" aria-label={ (workload.workload) ", " (table.title) } {
+            table.matrix {
+                caption.unseen { (workload.workload) ", " (table.title) }
+                thead { tr {
+                    th scope="col" { "target" }
+                    @for column in table.columns { th.n scope="col" title=(column.boundary.meaning()) { (column.heading) } }
+                } }
+                tbody {
+                    @for target in targets(facts, workload, table) {
+                        tr {
+                            th scope="row" { (target) }
+                            @for column in table.columns { (cell(facts, workload, target, column)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn cell(
+    facts: &Facts<'_>,
+    workload: &WorkloadRecord,
+    target: &TargetId,
+    column: &Column,
+) -> Markup {
+    let row = facts.of_column(&workload.workload, target, column);
+    html! {
+        @match row {
+            None => td.n.dim { span aria-hidden="true" { "·" } span.unseen { "does not apply" } },
+            Some(row) => td.n {
+                @match row.median {
+                    Some(median) => {
+                        (quantity::value(median, row.unit))
+                        @if let Some([low, high]) = row.ci95 && low < high {
+                            span.ci { (quantity::interval(Interval { low, high }, row.unit)) }
+                        }
+                    }
+                    None => span.status { (status(row.status)) }
+                }
+            },
+        }
+    }
+}
