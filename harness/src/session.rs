@@ -1,6 +1,7 @@
 //! Carries out a plan: prepares every pair, then does trial after trial, each recorded before
 //! the next begins.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
@@ -21,9 +22,13 @@ use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::table::{AdapterRow, Table};
 use crate::trial::process::{self, Copy, Ended, ProcessTrial};
+use crate::trial::size::Scales;
 use crate::trial::spawn::Exited;
-use crate::trial::{Yield, alive, conversation, verify};
+use crate::trial::{Yield, alive, conversation, peak, verify};
 use crate::workloads::Ready;
+
+/// How long the processor time of one process that waits is watched.
+const IDLE_WINDOW: Nanoseconds = Nanoseconds(200_000_000);
 
 /// A cell that missed its deadline this often in a row is not tried again: every further trial
 /// would cost a whole deadline and tell nothing new.
@@ -66,6 +71,7 @@ pub struct Session<'a> {
     pub interrupt: &'a Interrupt,
     /// How many are to be alive at once, where that is the question.
     pub density: Option<Density>,
+    scales: RefCell<Scales>,
     scratch: Scratch,
     pairs: BTreeMap<(TargetId, WorkloadId), Pair>,
     hangs: BTreeMap<(TargetId, WorkloadId, Step), u32>,
@@ -119,6 +125,7 @@ impl<'a> Session<'a> {
             prepare_deadline: deadlines.1,
             interrupt,
             density: None,
+            scales: RefCell::default(),
             scratch: Scratch(path),
             pairs: BTreeMap::new(),
             hangs: BTreeMap::new(),
@@ -320,6 +327,44 @@ impl<'a> Session<'a> {
                 self.launched(launch, trial.step, &scratch, &ready.expected)
             }
             (Some(launch), Step::Processes) => self.alive(launch, &ready.expected),
+            (Some(launch), Step::Idle) => {
+                let asked = alive::Asked {
+                    launch,
+                    levels: &one(),
+                    boundary: Boundary::Idle,
+                    expected: &ready.expected,
+                    deadline: self.deadline,
+                };
+                alive::run(&asked, self.interrupt)
+            }
+            (Some(launch), Step::Size) => {
+                // Run once: what is weighed must be what works.
+                let mut yielded =
+                    self.launched(launch, Step::Process, &scratch, &ready.expected)?;
+                let weighed = self
+                    .scales
+                    .borrow_mut()
+                    .samples(launch, &ready.workload.wasm);
+                match weighed {
+                    Ok(samples) => yielded.samples = samples,
+                    Err(error) => {
+                        yielded = Yield::nothing(Outcome::Failed {
+                            kind: FailureKind::Start,
+                            message: format!("weighing {error}"),
+                            stderr: String::new(),
+                        });
+                    }
+                }
+                Ok(yielded)
+            }
+            (Some(launch), Step::Peak) => {
+                let asked = peak::Asked {
+                    launch,
+                    expected: &ready.expected,
+                    deadline: self.deadline,
+                };
+                peak::run(&asked, self.interrupt)
+            }
             _ => conversation::run(
                 &row.executable(self.checkout),
                 &self.checkout.root,
@@ -341,6 +386,9 @@ impl<'a> Session<'a> {
 
     /// How many an adapter is to have alive at a step.
     fn levels(&self, step: Step) -> Option<Levels> {
+        if step == Step::Idle {
+            return Some(one());
+        }
         let density = self.density.as_ref()?;
         match step {
             Step::Instances => Some(within(density, &density.instances)),
@@ -426,6 +474,15 @@ impl<'a> Session<'a> {
     fn pair_scratch(&self, target: &TargetId, workload: &WorkloadId) -> PathBuf {
         let folder = format!("{target}--{workload}").replace('/', "-");
         self.scratch.0.join(folder)
+    }
+}
+
+/// One that is alive, with all the memory it asks for.
+fn one() -> Levels {
+    Levels {
+        alive: vec![1],
+        memory_budget_bytes: u64::MAX,
+        idle_window: IDLE_WINDOW,
     }
 }
 

@@ -139,6 +139,14 @@ pub(crate) fn question(suite: Suite) -> Question {
             asked: "What does one more cost?",
             subject: "Density",
         },
+        Suite::Size => Question {
+            asked: "How much must travel?",
+            subject: "Size",
+        },
+        Suite::Memory => Question {
+            asked: "How much memory does it hold?",
+            subject: "Memory",
+        },
         Suite::Throughput => Question {
             asked: "How fast does it run?",
             subject: "Throughput",

@@ -49,7 +49,7 @@ fn run(text: &mut String, facts: &Facts<'_>) {
     );
     let sentences = match run.suite {
         Suite::Coldstart | Suite::Throughput => headline::sentences(facts),
-        Suite::Density => headline::counted(facts),
+        Suite::Density | Suite::Memory | Suite::Size => headline::counted(facts),
     };
     for sentence in sentences {
         let _ = writeln!(text, "- {}", inline(&sentence));
@@ -66,7 +66,9 @@ fn run(text: &mut String, facts: &Facts<'_>) {
         );
         match run.suite {
             Suite::Coldstart | Suite::Throughput => table(text, facts, &workload.workload),
-            Suite::Density => counted(text, facts, &workload.workload),
+            Suite::Density | Suite::Memory | Suite::Size => {
+                counted(text, facts, &workload.workload)
+            }
         }
     }
     let missing: Vec<&Row> = facts

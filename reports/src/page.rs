@@ -113,7 +113,7 @@ fn run(facts: &Facts<'_>, place: &Place) -> Markup {
             tables::section(facts, place),
             spread::section(facts, place),
         ],
-        Suite::Density => vec![
+        Suite::Density | Suite::Memory | Suite::Size => vec![
             counted::pictures(facts, place),
             counted::numbers(facts, place),
         ],
@@ -134,7 +134,7 @@ fn run(facts: &Facts<'_>, place: &Place) -> Markup {
         article aria-labelledby=(place.id("title")) {
             @match facts.recorded.run.suite {
                 Suite::Coldstart | Suite::Throughput => (summary::summary(facts, place)),
-                Suite::Density => (counted::summary(facts, place)),
+                Suite::Density | Suite::Memory | Suite::Size => (counted::summary(facts, place)),
             }
             nav aria-label="Contents" {
                 ul {

@@ -45,6 +45,28 @@ const fn one_more(at: Boundary) -> [Column; 6] {
 const INSTANCE: &[Column] = &one_more(Boundary::Instance);
 const PROCESS: &[Column] = &one_more(Boundary::Process);
 
+const IDLE: &[Column] = &[
+    column("memory", Boundary::Idle, Metric::Pss),
+    column("private", Boundary::Idle, Metric::Private),
+    column("rss", Boundary::Idle, Metric::Rss),
+    column("tables", Boundary::Idle, Metric::PageTables),
+    column("files", Boundary::Idle, Metric::FileDescriptors),
+    column("daemons", Boundary::Daemon, Metric::Pss),
+];
+const PEAK: &[Column] = &[
+    column("peak", Boundary::Peak, Metric::PeakRss),
+    column("cgroup", Boundary::Peak, Metric::CgroupPeak),
+];
+
+const REST: &[Column] = &[
+    column("travels", Boundary::Rest, Metric::TravelBytes),
+    column("gzipped", Boundary::Rest, Metric::TravelCompressedBytes),
+    column("artefact", Boundary::Rest, Metric::ArtefactBytes),
+    column("gzipped", Boundary::Rest, Metric::ArtefactCompressedBytes),
+    column("runner", Boundary::Rest, Metric::RunnerBytes),
+    column("module", Boundary::Rest, Metric::ModuleBytes),
+];
+
 /// The tables of a suite.
 pub fn tables(suite: Suite) -> &'static [Table] {
     match suite {
@@ -59,6 +81,20 @@ pub fn tables(suite: Suite) -> &'static [Table] {
                 columns: PROCESS,
             },
         ],
+        Suite::Memory => &[
+            Table {
+                title: "a process or container that waits",
+                columns: IDLE,
+            },
+            Table {
+                title: "the most at any moment of a run",
+                columns: PEAK,
+            },
+        ],
+        Suite::Size => &[Table {
+            title: "bytes at rest",
+            columns: REST,
+        }],
     }
 }
 
@@ -72,6 +108,23 @@ pub fn rule(suite: Suite) -> Option<&'static str> {
              summed over every process that exists because of the instances. tables: page tables, not in memory. \
              time: made, and run to its end or to its waiting. files: open descriptors. idle/s: processor time \
              used in one second while all wait. base: memory of the line at none, there however many are alive.",
+        ),
+        Suite::Memory => Some(
+            "Every target by the same rule. memory: PSS, private pages and a fair share of what is shared, summed over \
+             every process that exists because of the instance: the process and what descends from it; for a container \
+             all that is inside and its shim. private, rss: likewise, shared pages not at all or in full. tables: page \
+             tables, in none of these. daemons: PSS of what serves all containers, itemised and never added. peak: \
+             VmHWM of the guest's process as it ends, shared pages and mapped files in full; a shim is not in it. \
+             cgroup: the most charged to a control group of its own, with the kernel's memory, without file pages that \
+             were in memory before; of a container with what its start took.",
+        ),
+        Suite::Size => Some(
+            "travels: what a host that has nothing must be sent before it can start, artefact and runner. artefact: what \
+             the target runs, which is code compiled ahead of time, the .wasm where it is compiled at every start, the \
+             stripped static binary, or an image's layers unpacked; input files are in an image and in nothing else. \
+             runner: the engine's program, sent once for all artefacts; shared libraries of the system, a container \
+             engine and the kernel are taken to be there. gzipped: each file by itself at gzip's default level, \
+             unpacked again and compared.",
         ),
     }
 }

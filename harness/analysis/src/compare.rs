@@ -1,6 +1,8 @@
 //! Two runs in, one verdict a row out.
 
-use plimsoll_record::{Recorded, Suite, Unit};
+use std::cmp::Ordering;
+
+use plimsoll_record::{Boundary, Recorded, Suite, Unit};
 use serde::{Deserialize, Serialize};
 
 use crate::noise::{Noise, Side, noise_between};
@@ -189,7 +191,10 @@ pub fn compare(base: &Recorded, candidate: &Recorded) -> Comparison {
                 p_adjusted,
                 minimum_detectable: test
                     .map(|t| t.minimum_detectable(floor, LEVEL / made as f64).exp_m1()),
-                verdict: verdict(ci95, p_adjusted),
+                verdict: match c.key.boundary {
+                    Boundary::Rest => exact(low, high),
+                    _ => verdict(ci95, p_adjusted),
+                },
             })
         })
         .collect();
@@ -245,6 +250,15 @@ fn verdict(ci95: Option<Interval>, p_adjusted: Option<f64>) -> Verdict {
         (Some(ci), Some(p)) if p < LEVEL && ci.low > 1.0 => Verdict::Slower,
         (Some(ci), Some(p)) if p < LEVEL && ci.high < 1.0 => Verdict::Faster,
         _ => Verdict::NoDifferenceShown,
+    }
+}
+
+/// Of what no chance enters into: any difference is one.
+fn exact(base: f64, candidate: f64) -> Verdict {
+    match candidate.total_cmp(&base) {
+        Ordering::Less => Verdict::Faster,
+        Ordering::Equal => Verdict::NoDifferenceShown,
+        Ordering::Greater => Verdict::Slower,
     }
 }
 

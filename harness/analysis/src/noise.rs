@@ -41,6 +41,8 @@ pub enum Place {
     FromNothing,
     /// What is there while so many are alive.
     Alive,
+    /// Files that nothing changes: they have no noise.
+    AtRest,
 }
 
 impl Place {
@@ -49,7 +51,9 @@ impl Place {
         match boundary {
             Boundary::L0 | Boundary::L1 | Boundary::L2 | Boundary::Run => Place::InProcess,
             Boundary::L3 | Boundary::L4 | Boundary::L5 | Boundary::L6 => Place::FromNothing,
+            Boundary::Rest => Place::AtRest,
             Boundary::Idle
+            | Boundary::Peak
             | Boundary::Instances
             | Boundary::Instance
             | Boundary::Processes
@@ -78,6 +82,9 @@ pub struct Noise {
 impl Noise {
     /// The floor at a boundary, as a share of 1.
     pub fn floor_at(&self, boundary: Boundary) -> f64 {
+        if Place::of(boundary) == Place::AtRest {
+            return 0.0;
+        }
         let floor = self.floor.get(&Place::of(boundary));
         floor.copied().unwrap_or(LEAST_FLOOR_WITHOUT_ANCHORS)
     }

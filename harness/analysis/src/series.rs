@@ -266,7 +266,9 @@ fn measured(
 /// of it first.
 fn due(step: Step, kind: Option<TargetKind>) -> impl Iterator<Item = (Boundary, Metric)> {
     let metric = match step {
-        Step::Instances | Step::Processes => Metric::Pss,
+        Step::Instances | Step::Processes | Step::Idle => Metric::Pss,
+        Step::Peak => Metric::PeakRss,
+        Step::Size => Metric::TravelBytes,
         _ => Metric::WallTime,
     };
     let list: &[Boundary] = match (step, kind) {
@@ -279,6 +281,9 @@ fn due(step: Step, kind: Option<TargetKind>) -> impl Iterator<Item = (Boundary, 
         (Step::Iterate, _) => &[Boundary::Run],
         (Step::Instances, _) => &[Boundary::Instance],
         (Step::Processes, _) => &[Boundary::Process],
+        (Step::Idle, _) => &[Boundary::Idle],
+        (Step::Peak, _) => &[Boundary::Peak],
+        (Step::Size, _) => &[Boundary::Rest],
     };
     list.iter().map(move |&boundary| (boundary, metric))
 }

@@ -1,7 +1,7 @@
 //! What one more costs, held against simulated truth: the slope is found, its interval covers, and
 //! a run's rows say what the line rests on. Seeded, never timed.
 
-#[allow(dead_code, reason = "other tests use the rest of it")]
+#[expect(dead_code, reason = "other tests use the rest of it")]
 mod support;
 
 use plimsoll_analysis::statistics::bootstrap::median_interval;

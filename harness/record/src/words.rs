@@ -66,11 +66,21 @@ pub enum Suite {
     Throughput,
     /// What one more instance, process or container costs on a machine that holds many.
     Density,
+    /// What a process or container holds in memory, waiting and at its most.
+    Memory,
+    /// How many bytes there are at rest, and how many must travel.
+    Size,
 }
 
 impl Suite {
     /// Every suite that `bench` can run.
-    pub const ALL: &'static [Suite] = &[Suite::Coldstart, Suite::Throughput, Suite::Density];
+    pub const ALL: &'static [Suite] = &[
+        Suite::Coldstart,
+        Suite::Throughput,
+        Suite::Density,
+        Suite::Memory,
+        Suite::Size,
+    ];
 
     /// The suite's name as the command line spells it.
     pub fn name(self) -> &'static str {
@@ -78,6 +88,8 @@ impl Suite {
             Suite::Coldstart => "coldstart",
             Suite::Throughput => "throughput",
             Suite::Density => "density",
+            Suite::Memory => "memory",
+            Suite::Size => "size",
         }
     }
 }
@@ -112,9 +124,15 @@ pub enum Boundary {
     /// is ready, or a program from the exec of its file to its call of exit.
     #[serde(rename = "run")]
     Run,
+    /// Files and images at rest, nothing running.
+    #[serde(rename = "rest")]
+    Rest,
     /// One process or container whose instance waits, with all that is its own.
     #[serde(rename = "idle")]
     Idle,
+    /// The most that a process or container had at any moment of one run of its workload.
+    #[serde(rename = "peak")]
+    Peak,
     /// The whole of a host with so many instances alive in it, each run to its end and kept.
     #[serde(rename = "instances")]
     Instances,
@@ -139,7 +157,9 @@ impl Boundary {
     /// What is not a rung of the ladder.
     const COUNTED: &'static [Boundary] = &[
         Boundary::Run,
+        Boundary::Rest,
         Boundary::Idle,
+        Boundary::Peak,
         Boundary::Instances,
         Boundary::Instance,
         Boundary::Processes,
@@ -170,7 +190,9 @@ impl Boundary {
             Boundary::L5 => "L5",
             Boundary::L6 => "L6",
             Boundary::Run => "run",
+            Boundary::Rest => "rest",
             Boundary::Idle => "idle",
+            Boundary::Peak => "peak",
             Boundary::Instances => "instances",
             Boundary::Instance => "instance",
             Boundary::Processes => "processes",
@@ -193,7 +215,9 @@ impl Boundary {
             Boundary::L5 => "as L4, with removal of the container",
             Boundary::L6 => "as L4/L5, with the artefact copied or the image loaded first",
             Boundary::Run => "the guest's own code from its first instruction to its end",
+            Boundary::Rest => "files and images at rest, nothing running",
             Boundary::Idle => "a process or container that waits, with all that is its own",
+            Boundary::Peak => "the most at any moment of one run of the workload",
             Boundary::Instances => "the whole of a host with so many instances alive in it",
             Boundary::Instance => "one more instance in a host that runs (slope of a fitted line)",
             Boundary::Processes => "so many processes or containers alive, with all that is theirs",
@@ -262,6 +286,12 @@ pub enum Step {
     Instances,
     /// Processes or containers started and left waiting, level by level.
     Processes,
+    /// One process or container that waits, looked at.
+    Idle,
+    /// One run of the workload, and the most memory that it had.
+    Peak,
+    /// Files and images weighed.
+    Size,
 }
 
 impl Step {
@@ -275,6 +305,9 @@ impl Step {
         Step::Iterate,
         Step::Instances,
         Step::Processes,
+        Step::Idle,
+        Step::Peak,
+        Step::Size,
     ];
 
     /// The step's name as the protocol spells it.
@@ -288,6 +321,9 @@ impl Step {
             Step::Iterate => "iterate",
             Step::Instances => "instances",
             Step::Processes => "processes",
+            Step::Idle => "idle",
+            Step::Peak => "peak",
+            Step::Size => "size",
         }
     }
 }
@@ -320,6 +356,23 @@ pub enum Metric {
     Private,
     /// Page tables (VmPTE): kernel memory that is in none of the sizes above.
     PageTables,
+    /// The most pages that were in memory at once (VmHWM), shared ones and those of files in full.
+    PeakRss,
+    /// The most that was charged to a control group of its own: with the kernel's memory for it,
+    /// without pages of files that were in memory before.
+    CgroupPeak,
+    /// The portable module that everything else is made of: the `.wasm`.
+    ModuleBytes,
+    /// What the target runs: the artefact, the `.wasm`, the static binary, the image's layers.
+    ArtefactBytes,
+    /// The program that runs it and has to be there once: an engine's runner.
+    RunnerBytes,
+    /// What must travel to a host that has nothing: artefact and runner.
+    TravelBytes,
+    /// [`Metric::ArtefactBytes`] as gzip.
+    ArtefactCompressedBytes,
+    /// [`Metric::TravelBytes`] as gzip, each file by itself.
+    TravelCompressedBytes,
     /// Open file descriptors.
     FileDescriptors,
     /// Processor time used in one second in which everything waits.
@@ -337,6 +390,14 @@ impl Metric {
             Metric::Rss => "rss",
             Metric::Private => "private",
             Metric::PageTables => "page_tables",
+            Metric::PeakRss => "peak_rss",
+            Metric::CgroupPeak => "cgroup_peak",
+            Metric::ModuleBytes => "module_bytes",
+            Metric::ArtefactBytes => "artefact_bytes",
+            Metric::RunnerBytes => "runner_bytes",
+            Metric::TravelBytes => "travel_bytes",
+            Metric::ArtefactCompressedBytes => "artefact_compressed_bytes",
+            Metric::TravelCompressedBytes => "travel_compressed_bytes",
             Metric::FileDescriptors => "file_descriptors",
             Metric::IdleCpu => "idle_cpu",
         }
@@ -348,7 +409,18 @@ impl Metric {
             Metric::WallTime | Metric::CpuTime | Metric::CycleTime | Metric::IdleCpu => {
                 Unit::Nanoseconds
             }
-            Metric::Pss | Metric::Rss | Metric::Private | Metric::PageTables => Unit::Bytes,
+            Metric::Pss
+            | Metric::Rss
+            | Metric::Private
+            | Metric::PageTables
+            | Metric::PeakRss
+            | Metric::CgroupPeak
+            | Metric::ModuleBytes
+            | Metric::ArtefactBytes
+            | Metric::RunnerBytes
+            | Metric::TravelBytes
+            | Metric::ArtefactCompressedBytes
+            | Metric::TravelCompressedBytes => Unit::Bytes,
             Metric::FileDescriptors => Unit::Count,
         }
     }

@@ -205,7 +205,9 @@ fn show(directory: &Path) -> anyhow::Result<Exit> {
     super::print(&match recorded.run.suite {
         Suite::Coldstart => terminal::ladder(&recorded, &report),
         Suite::Throughput => terminal::throughput(&recorded),
-        Suite::Density => terminal::counted::tables(&recorded, &report),
+        Suite::Density | Suite::Memory | Suite::Size => {
+            terminal::counted::tables(&recorded, &report)
+        }
     })?;
     eprint_part(&terminal::left_out(&recorded.run.left_out));
     say(&format!(
@@ -270,8 +272,8 @@ fn chosen_workloads<'a>(
 /// Whether a step is for workloads of that weight.
 fn is_for(step: Step, weight: Weight) -> bool {
     match step {
-        Step::Processes => weight == Weight::Waiting,
-        Step::Instances => weight != Weight::Waiting,
+        Step::Processes | Step::Idle => weight == Weight::Waiting,
+        Step::Instances | Step::Peak => weight != Weight::Waiting,
         _ => true,
     }
 }
@@ -279,7 +281,8 @@ fn is_for(step: Step, weight: Weight) -> bool {
 /// Whether a target does a step, by itself or because `bench` does it with the target's launch.
 fn does(target: &Target, step: Step) -> bool {
     let launched = target.kind != TargetKind::Container && target.steps.contains(&Step::Process);
-    target.steps.contains(&step) || (step == Step::Processes && launched)
+    let by_bench = matches!(step, Step::Processes | Step::Idle | Step::Peak | Step::Size);
+    target.steps.contains(&step) || (by_bench && launched)
 }
 
 /// How many are to be alive at once, if the suite asks for that.

@@ -143,6 +143,12 @@ fn belongs(step: Step, sample: &Sample) -> bool {
         Step::Processes => {
             matches!(sample.boundary, Boundary::Processes | Boundary::Daemon)
         }
+        Step::Idle => matches!(
+            sample.boundary,
+            Boundary::Idle | Boundary::Peak | Boundary::Daemon
+        ),
+        Step::Peak => sample.boundary == Boundary::Peak,
+        Step::Size => sample.boundary == Boundary::Rest,
     }
 }
 

@@ -2,15 +2,19 @@
 //!
 //! # Layout
 //!
+//! - [`size`]: files weighed
 //! - [`spawn`]: a process started the cheap way
 //! - [`process`]: boundaries L3, L4 and L6 of a target that is a process
 //! - [`alive`]: processes that are left waiting and looked at
+//! - [`peak`]: the most memory that a process had
 //! - [`conversation`]: a step that an adapter does
 //! - [`verify`]: whether the guest's output is the expected one
 
 pub mod alive;
 pub mod conversation;
+pub mod peak;
 pub mod process;
+pub mod size;
 pub mod spawn;
 pub mod verify;
 

@@ -114,6 +114,16 @@ impl AddAssign for Footprint {
     }
 }
 
+/// The most bytes that a process ever had in memory at once (VmHWM).
+///
+/// # Errors
+///
+/// When it has no memory any more.
+pub fn peak(pid: u32) -> io::Result<u64> {
+    kilobytes(&read(&format!("/proc/{pid}/status"))?, "VmHWM")
+        .ok_or_else(|| io::Error::other(format!("process {pid} has no memory any more")))
+}
+
 /// Bytes of this process in memory at this moment: quick, for minding a budget between readings.
 ///
 /// # Errors

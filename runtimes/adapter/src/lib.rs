@@ -13,6 +13,7 @@
 //! - [`timed`]: the steps of an in-process engine, with the one set of clocks
 //! - `density`: so many instances of it alive at once
 //! - [`footprint`]: what processes take, as /proc tells it; for `bench` and containers too
+//! - `cgroup`, `trace`, `weigh` (feature `outside`): what is read of a process from outside it
 //! - [`budget`]: no more memory than what may be taken
 //! - [`guest`]: what a guest is given and what it leaves
 //! - [`native`]: the native binary of a workload, there and static
@@ -23,6 +24,8 @@
 
 pub mod artefact;
 pub mod budget;
+#[cfg(feature = "outside")]
+pub mod cgroup;
 pub mod conformance;
 mod density;
 mod error;
@@ -33,8 +36,12 @@ pub mod protocol;
 pub mod schema;
 pub mod serve;
 pub mod timed;
+#[cfg(feature = "outside")]
+pub mod trace;
 #[cfg(feature = "stopwatch")]
 pub mod watched;
+#[cfg(feature = "outside")]
+pub mod weigh;
 
 pub use error::Error;
 pub use plimsoll_record as record;

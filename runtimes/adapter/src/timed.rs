@@ -114,7 +114,13 @@ pub fn measure<E: Engine>(
             let module = engine.load(artefact)?;
             trial.iterate(&module)?
         }
-        Step::Process | Step::Fresh | Step::Processes | Step::Instances => {
+        Step::Process
+        | Step::Fresh
+        | Step::Processes
+        | Step::Instances
+        | Step::Idle
+        | Step::Peak
+        | Step::Size => {
             return Err(Error::Unsupported(format!(
                 "the step {} is done by bench, with the launch that prepare gave",
                 request.step

@@ -34,7 +34,7 @@ impl Checking<'_> {
         };
         drop(session);
         for &step in &target.steps {
-            if step == Step::Processes && !case.stdout.starts_with("ready\n") {
+            if matches!(step, Step::Processes | Step::Idle) && !case.stdout.starts_with("ready\n") {
                 // It is for guests that say so and wait.
                 continue;
             }
@@ -114,6 +114,9 @@ fn boundaries(step: Step) -> &'static [Boundary] {
         Step::Iterate => &[Boundary::Run],
         Step::Instances => &[Boundary::Instances],
         Step::Processes => &[Boundary::Processes, Boundary::Daemon],
+        Step::Idle => &[Boundary::Idle, Boundary::Daemon],
+        Step::Peak => &[Boundary::Peak],
+        Step::Size => &[Boundary::Rest],
     }
 }
 

@@ -305,7 +305,7 @@ fn measure(target: &TargetId, workload: &Workload, scratch: &Path, step: Step) -
         step,
         iterations: ITERATIONS,
         budget: Duration::from_millis(100).into(),
-        levels: matches!(step, Step::Instances | Step::Processes).then(|| Levels {
+        levels: matches!(step, Step::Instances | Step::Processes | Step::Idle).then(|| Levels {
             alive: vec![1, 3],
             memory_budget_bytes: 1 << 30,
             idle_window: Duration::from_millis(1).into(),

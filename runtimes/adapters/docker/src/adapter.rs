@@ -24,9 +24,10 @@ use tokio::sync::watch;
 use crate::container::{self, Plan, Ran};
 use crate::engine::{self, Engine, Unusable};
 use crate::failure::Failure;
-use crate::image::Image;
+use crate::image::{self, Image, Weights};
 use crate::ledger;
 use crate::owner::{self, Owner};
+use crate::peak::Follower;
 use crate::stopwatch::Stopwatch;
 use crate::targets::{self, Configuration};
 use crate::waiting;
@@ -241,11 +242,18 @@ impl Session {
         // Untimed: an earlier process's image went with that process.
         let image = self.image(&request.workload, &request.scratch)?;
         let engine = usable(&self.engine)?;
-        if request.step == Step::Iterate {
-            return self.iterate(engine, &image, &configuration, request, samples);
-        }
-        if request.step == Step::Processes {
-            return self.waiting(engine, &image, &configuration, request, samples);
+        match request.step {
+            Step::Processes | Step::Idle => {
+                return self.waiting(engine, &image, &configuration, request, samples);
+            }
+            Step::Peak => {
+                let program = image::program(&request.workload);
+                return self.peak(engine, &image, &configuration, &program, samples);
+            }
+            Step::Iterate => {
+                return self.iterate(engine, &image, &configuration, request, samples);
+            }
+            _ => {}
         }
         let budget = Duration::from(request.budget);
         let began = Instant::now();
@@ -255,6 +263,7 @@ impl Session {
                 break;
             }
             let (clock_started, ran) =
+                // What is weighed is run once: it must be what works.
                 match self.iteration(engine, &image, &configuration, request.step) {
                     Ok(measured) => measured,
                     Err(failure) => {
@@ -265,6 +274,13 @@ impl Session {
                         return Err(failure.into());
                     }
                 };
+            if request.step == Step::Size {
+                let bytes = self.runtime.block_on(image.size(&engine.docker))?;
+                let weights = image.weigh().map_err(|error| {
+                    Error::failed(format!("weighing {}", image.archive.display()), error)
+                })?;
+                sizes(bytes, weights).into_iter().for_each(&mut *samples);
+            }
             for (boundary, elapsed) in readings(request.step, clock_started, &ran) {
                 samples(Sample {
                     boundary,
@@ -349,7 +365,10 @@ impl Session {
                 inside: None,
             },
             levels,
-            boundary: Boundary::Processes,
+            boundary: match request.step {
+                Step::Idle => Boundary::Idle,
+                _ => Boundary::Processes,
+            },
         };
         let mut ending = self.ending.clone();
         self.runtime.block_on(waiting::measure(
@@ -358,6 +377,50 @@ impl Session {
             &mut ending,
             samples,
         ))
+    }
+
+    /// One container whose guest is followed to its end.
+    fn peak(
+        &self,
+        engine: &Engine,
+        image: &Image,
+        configuration: &Configuration,
+        program: &str,
+        samples: &mut dyn FnMut(Sample),
+    ) -> Result<Done, Error> {
+        for _ in 0..=RETRIES {
+            let plan = Plan {
+                image,
+                configuration,
+                owner: &self.owner,
+                sequence: self.next_name(),
+                inside: None,
+            };
+            let mut ending = self.ending.clone();
+            let mut follower = None;
+            let ran = self.runtime.block_on(container::run_watched(
+                &engine.docker,
+                plan,
+                &mut ending,
+                |container| follower = Some(Follower::of(container, program.to_owned())),
+            ));
+            let seen = follower.and_then(Follower::seen);
+            let ran = match ran {
+                Err(Failure::WaitMissed) => continue,
+                ran => ran?,
+            };
+            if let Some(seen) = seen {
+                seen.into_iter().for_each(&mut *samples);
+                let mut outputs = Outputs::default();
+                outputs.add(ran.exit_code, &ran.stdout);
+                return Ok(Done {
+                    outputs: outputs.into_vec(),
+                    stopped: None,
+                });
+            }
+            eprintln!("the guest had ended before it was followed; trying again");
+        }
+        Err(Failure::Unseen.into())
     }
 
     /// One container that measured something; gives when the clock started too.
@@ -465,8 +528,34 @@ fn usable(engine: &Result<Engine, Unusable>) -> Result<&Engine, Error> {
         .map_err(|unusable| Error::Failed(format!("{unusable}; {}", unusable.remedy())))
 }
 
+/// What an image weighs: its layers unpacked in the engine, and what is sent.
+fn sizes(unpacked_bytes: u64, weights: Weights) -> [Sample; 4] {
+    [
+        (Metric::ArtefactBytes, unpacked_bytes),
+        (
+            Metric::ArtefactCompressedBytes,
+            weights.layers.compressed_bytes,
+        ),
+        (Metric::TravelBytes, weights.archive.bytes),
+        (
+            Metric::TravelCompressedBytes,
+            weights.archive.compressed_bytes,
+        ),
+    ]
+    .map(|(metric, value)| Sample {
+        boundary: Boundary::Rest,
+        metric,
+        iteration: 0,
+        at: None,
+        value,
+    })
+}
+
 /// The boundaries that one container gives.
 fn readings(step: Step, clock_started: Instant, ran: &Ran) -> Vec<(Boundary, Duration)> {
+    if step == Step::Size {
+        return Vec::new();
+    }
     if step == Step::Fresh {
         return vec![(Boundary::L6, ran.removed - clock_started)];
     }

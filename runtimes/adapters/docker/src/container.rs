@@ -80,8 +80,22 @@ pub async fn run(
     plan: Plan<'_>,
     ending: &mut watch::Receiver<bool>,
 ) -> Result<Ran, Failure> {
+    run_watched(docker, plan, ending, |_| {}).await
+}
+
+/// As [`run`]; `created` is told the container's id before it is started.
+///
+/// # Errors
+///
+/// As [`run`].
+pub async fn run_watched(
+    docker: &Docker,
+    plan: Plan<'_>,
+    ending: &mut watch::Receiver<bool>,
+    created: impl FnOnce(&str),
+) -> Result<Ran, Failure> {
     let name = name(&plan);
-    let ended = match start_to_end(docker, plan, &name, ending).await {
+    let ended = match start_to_end(docker, plan, &name, ending, created).await {
         Ok(ended) => ended,
         Err(failure) => {
             if let Err(also) = owner::remove_container(docker, &name).await {
@@ -152,6 +166,7 @@ async fn start_to_end(
     plan: Plan<'_>,
     name: &str,
     ending: &mut watch::Receiver<bool>,
+    created: impl FnOnce(&str),
 ) -> Result<Ended, Failure> {
     let options = CreateContainerOptionsBuilder::new().name(name).build();
     let body = body(&plan);
@@ -159,7 +174,8 @@ async fn start_to_end(
     let create_requested = Instant::now();
     // Creation is never abandoned half way: the engine would finish it after we had gone.
     let creating = docker.create_container(Some(options), body);
-    bounded("creating the container", CREATE, creating).await?;
+    let container = bounded("creating the container", CREATE, creating).await?;
+    created(&container.id);
     if let Some(stopwatch) = plan.inside {
         stopwatch.put_into(docker, name).await?;
     }

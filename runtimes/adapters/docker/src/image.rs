@@ -14,6 +14,7 @@ use bollard::query_parameters::ImportImageOptionsBuilder;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use plimsoll_adapter::protocol::Workload;
+use plimsoll_adapter::weigh::{Weight, weigh, weigh_file};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -129,6 +130,35 @@ impl Image {
     }
 }
 
+/// What an archive weighs.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Weights {
+    /// Its layers.
+    pub(crate) layers: Weight,
+    /// All of it: layers, configuration and manifest.
+    pub(crate) archive: Weight,
+}
+
+impl Image {
+    /// Weighs the archive, and the layers in it.
+    pub(crate) fn weigh(&self) -> io::Result<Weights> {
+        let mut weights = Weights {
+            archive: weigh_file(&self.archive)?,
+            ..Weights::default()
+        };
+        let mut archive = tar::Archive::new(File::open(&self.archive)?);
+        for entry in archive.entries()? {
+            let entry = entry?;
+            if entry.path()?.ends_with("layer.tar") {
+                let layer = weigh(entry)?;
+                weights.layers.bytes += layer.bytes;
+                weights.layers.compressed_bytes += layer.compressed_bytes;
+            }
+        }
+        Ok(weights)
+    }
+}
+
 /// Writes the only layer; gives its SHA-256.
 fn write_layer(path: &Path, workload: &Workload, program: &Path, name: &str) -> io::Result<String> {
     let mut layer = tar::Builder::new(Hashing {
@@ -156,8 +186,13 @@ fn write_layer(path: &Path, workload: &Workload, program: &Path, name: &str) -> 
     Ok(hex(&written.hash.finalize()))
 }
 
+/// The program's path as a container sees it.
+pub(crate) fn program(workload: &Workload) -> String {
+    format!("/{}", binary_path(workload))
+}
+
 /// Where a container finds its program: `argv[0]` ends in the workload's id.
-pub(crate) fn binary_path(workload: &Workload) -> String {
+fn binary_path(workload: &Workload) -> String {
     format!("bin/{}", workload.id)
 }
 

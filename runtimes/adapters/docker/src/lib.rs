@@ -9,6 +9,7 @@
 //! - [`ledger`]: what the engine says of itself
 //! - [`image`]: the image's archive, loaded and removed
 //! - [`container`]: one container from create to remove, with the clock's readings
+//! - [`peak`]: the most memory that a guest had
 //! - [`stopwatch`]: what times the program inside a container, put in beside it
 //! - [`waiting`]: containers that are left waiting and looked at
 //! - [`owner`]: whose container is this, and does its owner live? Removes strays
@@ -21,6 +22,7 @@ pub mod failure;
 pub mod image;
 mod ledger;
 pub mod owner;
+pub mod peak;
 pub mod stopwatch;
 pub mod targets;
 pub mod waiting;

@@ -49,7 +49,7 @@ impl Stopwatch {
             format!("/{NAME}"),
             request.iterations.to_string(),
             budget.to_string(),
-            format!("/{}", image::binary_path(&request.workload)),
+            image::program(&request.workload),
         ];
         entrypoint.extend(request.workload.args.iter().cloned());
         Ok(Stopwatch {

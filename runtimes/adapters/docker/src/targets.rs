@@ -18,11 +18,26 @@ pub struct Configuration {
     pub steps: &'static [Step],
 }
 
-/// Starts, and the guest's own work.
-const WHOLE: &[Step] = &[Step::Process, Step::Fresh, Step::Processes, Step::Iterate];
-/// Starts alone: what a container is connected to is nothing to a program that computes, and
+/// Everything, the guest's own work too.
+const WHOLE: &[Step] = &[
+    Step::Process,
+    Step::Fresh,
+    Step::Processes,
+    Step::Idle,
+    Step::Peak,
+    Step::Size,
+    Step::Iterate,
+];
+/// All but that: what a container is connected to is nothing to a program that computes, and
 /// nothing is measured twice under two names.
-const STARTS: &[Step] = &[Step::Process, Step::Fresh, Step::Processes];
+const STARTS: &[Step] = &[
+    Step::Process,
+    Step::Fresh,
+    Step::Processes,
+    Step::Idle,
+    Step::Peak,
+    Step::Size,
+];
 
 /// What a container is connected to. It decides more of a start than anything else: making a
 /// network namespace costs most of it (our own trials with Docker 20.10).

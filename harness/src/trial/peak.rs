@@ -1,0 +1,251 @@
+//! The most memory that a process had at any moment of its run, read as it is about to end.
+//!
+//! Two figures, which differ in what they count: VmHWM, its pages at their most, shared ones and
+//! those of mapped files in full; and, where a control group can be made for it, the most that was
+//! charged to that, which leaves out file pages that were in memory before and includes the
+//! kernel's own memory. See [`plimsoll_adapter::trace`] for why it is not taken from wait4.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::fd::AsRawFd;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use plimsoll_adapter::cgroup::MemoryGroup;
+use plimsoll_adapter::footprint;
+use plimsoll_adapter::protocol::{Launch, Sample};
+use plimsoll_adapter::trace::{self, Stop};
+use plimsoll_record::{Boundary, FailureKind, Metric, Outcome};
+use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use super::process::{STDERR_KEPT, read_once};
+use super::spawn::{poll, readable};
+use super::{Yield, verify};
+use crate::adapter::child::{Fault, describe};
+use crate::interrupt::Interrupt;
+
+/// What is asked of a trial.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// The command line.
+    pub launch: &'a Launch,
+    /// What it must print.
+    pub expected: &'a [u8],
+    /// Time after which it is killed.
+    pub deadline: Duration,
+}
+
+/// What became of the process that was followed.
+#[derive(Default)]
+struct Followed {
+    ended: Option<ExitStatus>,
+    peak_rss: Option<u64>,
+    cgroup_peak: Option<u64>,
+}
+
+/// Why reading its output was ended from this side.
+enum Cut {
+    Interrupted,
+    Deadline,
+}
+
+/// Runs the process once and reads the most that it had.
+///
+/// # Errors
+/// Only [`Fault::Interrupted`]: everything else is the trial's outcome.
+pub fn run(asked: &Asked<'_>, interrupt: &Interrupt) -> Result<Yield, Fault> {
+    let failed = |kind, message: String, stderr: String| {
+        Ok(Yield::nothing(Outcome::Failed {
+            kind,
+            message,
+            stderr,
+        }))
+    };
+    let pipes = pipe_with(PipeFlags::CLOEXEC).and_then(|pipe| {
+        let errors = memfd_create("stderr of a followed process", MemfdFlags::CLOEXEC)?;
+        Ok((pipe, File::from(errors)))
+    });
+    let ((output, child_output), mut errors) = match pipes {
+        Ok(pipes) => pipes,
+        Err(error) => return failed(FailureKind::Start, error.to_string(), String::new()),
+    };
+    let launch = asked.launch;
+    let child_errors = errors.try_clone();
+    let (tell, told) = mpsc::channel();
+    let (printed, followed) = thread::scope(|scope| {
+        // All of ptrace is between a process and one thread: this one starts and follows it.
+        let tracer = scope.spawn(move || {
+            let mut command = Command::new(&launch.program);
+            command
+                .args(&launch.args)
+                .env_clear()
+                .envs(&launch.env)
+                .current_dir(&launch.directory)
+                .stdin(Stdio::null())
+                .stdout(child_output)
+                .stderr(child_errors?)
+                .process_group(0);
+            follow(command, &tell)
+        });
+        let printed = match told.recv() {
+            Ok(pid) => read_all(&output, pid, asked.deadline, interrupt),
+            // It did not start: the tracer says why.
+            Err(_) => Ok((Vec::new(), None)),
+        };
+        let followed = tracer
+            .join()
+            .unwrap_or_else(|_| Err(io::Error::other("the thread that followed it panicked")));
+        (printed, followed)
+    });
+    let stderr = tail(&mut errors);
+    let followed = match followed {
+        Ok(followed) => followed,
+        Err(error) => {
+            let program = launch.program.display();
+            let why = format!("cannot start {program} and follow it: {error}");
+            return failed(FailureKind::Start, why, stderr);
+        }
+    };
+    let (printed, cut) = match printed {
+        Ok(printed) => printed,
+        Err(error) => return failed(FailureKind::Crashed, error.to_string(), stderr),
+    };
+    match (cut, followed.ended) {
+        (Some(Cut::Interrupted), _) => return Err(Fault::Interrupted),
+        (Some(Cut::Deadline), _) => {
+            let limit = asked.deadline;
+            let why = format!("did not end within {limit:?} and was killed");
+            return failed(FailureKind::Deadline, why, stderr);
+        }
+        (None, Some(ended)) if ended.success() => {}
+        (None, ended) => {
+            let how = ended.map_or_else(|| "ended unseen".to_owned(), describe);
+            return failed(FailureKind::Crashed, how, stderr);
+        }
+    }
+    let outcome = match verify::verify(&printed, printed.len(), asked.expected) {
+        Ok(()) => Outcome::Ok,
+        Err(message) => Outcome::WrongOutput { message },
+    };
+    let samples = [
+        (Metric::PeakRss, followed.peak_rss),
+        (Metric::CgroupPeak, followed.cgroup_peak),
+    ]
+    .into_iter()
+    .filter_map(|(metric, value)| {
+        Some(Sample {
+            boundary: Boundary::Peak,
+            metric,
+            iteration: 0,
+            at: None,
+            value: value?,
+        })
+    })
+    .collect();
+    Ok(Yield {
+        samples,
+        outcome,
+        note: None,
+    })
+}
+
+/// Starts the command in a control group of its own where one can be made, tells its process id,
+/// and follows it to its end.
+fn follow(mut command: Command, tell: &mpsc::Sender<u32>) -> io::Result<Followed> {
+    let name = format!("plimsoll-peak-{}", std::process::id());
+    // None where this user may not: the other figure needs no privilege.
+    let group = MemoryGroup::make(&name).ok();
+    let entrance = match &group {
+        Some(group) => Some(File::options().write(true).open(group.processes())?),
+        None => None,
+    };
+    if let Some(entrance) = &entrance {
+        let descriptor = entrance.as_raw_fd();
+        // SAFETY: write is async-signal-safe; the descriptor stays open beyond the exec.
+        unsafe {
+            command.pre_exec(
+                move || match libc::write(descriptor, c"0".as_ptr().cast(), 1) {
+                    1 => Ok(()),
+                    _ => Err(io::Error::last_os_error()),
+                },
+            );
+        }
+    }
+    let started = trace::spawn(&mut command);
+    // Its copy of the pipe would keep the output from ever ending.
+    drop(command);
+    let mut followed = Followed::default();
+    let ended = started.and_then(|child| {
+        let root = child.id();
+        // Nobody is there to be told only if the trial is over already.
+        let _ = tell.send(root);
+        let ended = trace::follow(root, |stop| {
+            if stop == Stop::Exit(root) {
+                followed.peak_rss = footprint::peak(root).ok();
+                followed.cgroup_peak = group.as_ref().and_then(|group| group.peak().ok());
+            }
+        });
+        // Whatever it left behind in its group must not disturb the next trial.
+        kill(root);
+        ended
+    });
+    if let Some(group) = &group {
+        group.remove();
+    }
+    followed.ended = ended?.map(|trace::Ended(status)| ExitStatus::from_raw(status));
+    Ok(followed)
+}
+
+/// Reads a process's output to its end, or kills it.
+fn read_all(
+    output: &impl std::os::fd::AsFd,
+    pid: u32,
+    deadline: Duration,
+    interrupt: &Interrupt,
+) -> io::Result<(Vec<u8>, Option<Cut>)> {
+    let begun = Instant::now();
+    let mut printed = Vec::new();
+    let mut piece = vec![0; 64 * 1024];
+    let mut cut = None;
+    loop {
+        let mut waiting = [readable(&output.as_fd()), readable(&interrupt.descriptor())];
+        if cut.is_some() {
+            waiting[1].fd = -1;
+        }
+        poll(&mut waiting, deadline.saturating_sub(begun.elapsed()))?;
+        if waiting[0].revents != 0 {
+            match read_once(output, &mut piece)? {
+                0 => return Ok((printed, cut)),
+                read => printed.extend_from_slice(&piece[..read]),
+            }
+        }
+        if cut.is_none() && waiting[1].revents != 0 {
+            cut = Some(Cut::Interrupted);
+            kill(pid);
+        } else if cut.is_none() && begun.elapsed() >= deadline {
+            cut = Some(Cut::Deadline);
+            kill(pid);
+        }
+    }
+}
+
+/// Kills a process group, if it is still there.
+fn kill(pid: u32) {
+    if let Some(group) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        let _ = kill_process_group(group, Signal::KILL);
+    }
+}
+
+fn tail(errors: &mut File) -> String {
+    let mut tail = Vec::new();
+    let from = errors.stream_position().unwrap_or(0);
+    let _ = errors
+        .seek(SeekFrom::Start(from.saturating_sub(STDERR_KEPT as u64)))
+        .and_then(|_| errors.read_to_end(&mut tail));
+    String::from_utf8_lossy(&tail).into_owned()
+}

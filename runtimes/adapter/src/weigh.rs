@@ -1,0 +1,76 @@
+//! What a file weighs, as it lies there and as it travels: gzip, because that is what registries
+//! send images as.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use flate2::Compression;
+use flate2::read::{GzDecoder, GzEncoder};
+
+/// Bytes at rest and on the way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Weight {
+    /// As it lies there.
+    pub bytes: u64,
+    /// As gzip at its default level; unpacked again, it was the same.
+    pub compressed_bytes: u64,
+}
+
+/// Weighs a file.
+///
+/// # Errors
+///
+/// When it cannot be read.
+pub fn weigh_file(path: &Path) -> io::Result<Weight> {
+    weigh(File::open(path)?)
+        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
+}
+
+/// Weighs what there is to be read.
+///
+/// # Errors
+///
+/// When it cannot be read, or what was packed does not come out again.
+pub fn weigh(mut content: impl Read) -> io::Result<Weight> {
+    let mut bytes = Vec::new();
+    content.read_to_end(&mut bytes)?;
+    let mut packed = Vec::new();
+    GzEncoder::new(bytes.as_slice(), Compression::default()).read_to_end(&mut packed)?;
+    let mut unpacked = Vec::with_capacity(bytes.len());
+    GzDecoder::new(packed.as_slice()).read_to_end(&mut unpacked)?;
+    if unpacked != bytes {
+        return Err(io::Error::other(
+            "what was compressed did not come out again",
+        ));
+    }
+    Ok(Weight {
+        bytes: bytes.len() as u64,
+        compressed_bytes: packed.len() as u64,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_repeats_travels_light_and_what_does_not_does_not() -> io::Result<()> {
+        let same = weigh([7_u8; 100_000].as_slice())?;
+        assert_eq!(same.bytes, 100_000);
+        assert!(same.compressed_bytes < 1_000, "{same:?}");
+        // A linear congruential generator (Knuth, MMIX) has nothing that gzip could find.
+        let mut state = 1_u64;
+        let noise: Vec<u8> = std::iter::repeat_with(|| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (state >> 56) as u8
+        })
+        .take(100_000)
+        .collect();
+        let noise = weigh(noise.as_slice())?;
+        assert!(noise.compressed_bytes > 99_000, "{noise:?}");
+        Ok(())
+    }
+}
