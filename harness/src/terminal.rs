@@ -112,6 +112,10 @@ fn cell(row: Option<&Row>) -> String {
 
 /// Whether a row's interval reaches further than 10 % from its median, or there is none.
 fn is_wide(row: &Row) -> bool {
+    // What is weighed has no chance in it.
+    if row.boundary == Boundary::Rest {
+        return false;
+    }
     match (row.median, row.ci95) {
         (Some(median), Some([low, high])) => (high - median).max(median - low) > 0.10 * median,
         _ => true,

@@ -15,7 +15,7 @@ pub struct Table {
 /// One column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Column {
-    /// At most eight characters.
+    /// At most seven characters.
     pub heading: &'static str,
     /// Where it was measured.
     pub boundary: Boundary,
@@ -60,9 +60,9 @@ const PEAK: &[Column] = &[
 
 const REST: &[Column] = &[
     column("travels", Boundary::Rest, Metric::TravelBytes),
-    column("gzipped", Boundary::Rest, Metric::TravelCompressedBytes),
-    column("artefact", Boundary::Rest, Metric::ArtefactBytes),
-    column("gzipped", Boundary::Rest, Metric::ArtefactCompressedBytes),
+    column("as gzip", Boundary::Rest, Metric::TravelCompressedBytes),
+    column("runs", Boundary::Rest, Metric::ArtefactBytes),
+    column("as gzip", Boundary::Rest, Metric::ArtefactCompressedBytes),
     column("runner", Boundary::Rest, Metric::RunnerBytes),
     column("module", Boundary::Rest, Metric::ModuleBytes),
 ];
@@ -119,12 +119,12 @@ pub fn rule(suite: Suite) -> Option<&'static str> {
              were in memory before; of a container with what its start took.",
         ),
         Suite::Size => Some(
-            "travels: what a host that has nothing must be sent before it can start, artefact and runner. artefact: what \
+            "travels: what a host that has nothing must be sent before it can start, what runs and its runner. runs: what \
              the target runs, which is code compiled ahead of time, the .wasm where it is compiled at every start, the \
              stripped static binary, or an image's layers unpacked; input files are in an image and in nothing else. \
-             runner: the engine's program, sent once for all artefacts; shared libraries of the system, a container \
-             engine and the kernel are taken to be there. gzipped: each file by itself at gzip's default level, \
-             unpacked again and compared.",
+             runner: the engine's program as its build leaves it, sent once for all that it runs; shared libraries of \
+             the system, a container engine and the kernel are taken to be there. as gzip: each file by itself at \
+             gzip's default level, unpacked again and compared.",
         ),
     }
 }
@@ -137,7 +137,7 @@ mod tests {
     fn a_heading_fits_into_its_column() {
         for &suite in Suite::ALL {
             for table in tables(suite) {
-                assert!(table.columns.iter().all(|column| column.heading.len() <= 8));
+                assert!(table.columns.iter().all(|column| column.heading.len() <= 7));
                 assert!(table.columns.len() <= 6, "{}", table.title);
             }
             assert_eq!(tables(suite).is_empty(), rule(suite).is_none());

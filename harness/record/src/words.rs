@@ -154,9 +154,8 @@ pub enum Boundary {
 }
 
 impl Boundary {
-    /// What is not a rung of the ladder.
-    const COUNTED: &'static [Boundary] = &[
-        Boundary::Run,
+    /// What is no rung of the ladder: where something is counted.
+    pub const COUNTED: &'static [Boundary] = &[
         Boundary::Rest,
         Boundary::Idle,
         Boundary::Peak,
@@ -251,12 +250,13 @@ impl FromStr for Boundary {
         Boundary::ALL
             .iter()
             .chain(Boundary::COUNTED)
+            .chain(&[Boundary::Run])
             .copied()
             .find(|b| b.name() == text)
             .ok_or_else(|| {
                 let counted: Vec<&str> = Boundary::COUNTED.iter().map(|b| b.name()).collect();
                 format!(
-                    "{text:?} is no boundary; they are L0 to L6 and {}",
+                    "{text:?} is no boundary; they are L0 to L6, run and {}",
                     counted.join(", ")
                 )
             })

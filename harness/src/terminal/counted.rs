@@ -14,8 +14,8 @@ use crate::format;
 pub fn tables(recorded: &Recorded, report: &Report) -> String {
     let mut text = String::new();
     let mut shown = Vec::new();
-    for workload in &recorded.run.workloads {
-        for table in tables_of(recorded.run.suite) {
+    for table in tables_of(recorded.run.suite) {
+        for workload in &recorded.run.workloads {
             let rows: Vec<&Row> = report
                 .rows
                 .iter()

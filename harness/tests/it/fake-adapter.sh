@@ -5,6 +5,11 @@
 sample() {
     printf '{"reply":"sample","boundary":"%s","metric":"wall_time","iteration":%s,"value":%s}\n' "$@"
 }
+crowd() {
+    for at in 1 10; do
+        printf '{"reply":"sample","boundary":"instances","metric":"pss","iteration":0,"at":%s,"value":%s}\n' $at $((1000000 + at * 5000))
+    done
+}
 while IFS= read -r line; do
     mode=
     case $line in
@@ -19,7 +24,7 @@ while IFS= read -r line; do
     *'"request":"hello"'*)
         printf '{"reply":"hello","protocol":%s,"adapter":"fake 1.0","engine":"Fake","engine_version":"%s","targets":[' "${FAKE_PROTOCOL-1}" "${FAKE_VERSION-1.2.3}"
         printf '{"id":"fake/process","kind":"native","availability":{"status":"available"},"steps":["process","fresh"],"configuration":{"linking":"static"}},'
-        printf '{"id":"fake/engine","kind":"wasm","availability":{"status":"available"},"steps":["instantiate","load"],"configuration":{}},'
+        printf '{"id":"fake/engine","kind":"wasm","availability":{"status":"available"},"steps":["instantiate","load","instances"],"configuration":{}},'
         printf '{"id":"fake/absent","kind":"container","availability":{"status":"unavailable","reason":"no engine answers","remedy":"start-the-engine"},"steps":["process"],"configuration":{}}]}\n'
         ;;
     *'"request":"prepare"'*)
@@ -46,10 +51,12 @@ while IFS= read -r line; do
         wrong-boundary) sample L6 0 1000 ;;
         no-samples) printf '{"reply":"done","outputs":[{"exit_code":0,"stdout":"%s","times":1}]}\n' "$said" ;;
         no-output) sample L0 0 1000 && echo '{"reply":"done","outputs":[]}' ;;
+        die-in-a-crowd) crowd && kill -KILL $$ ;;
         exit-code) sample L0 0 1000 && printf '{"reply":"done","outputs":[{"exit_code":3,"stdout":"%s","times":1}]}\n' "$said" ;;
         *)
             case $line in
             *'"step":"load"'*) sample L1 0 20000 && sample L1 1 21000 ;;
+            *'"step":"instances"'*) crowd ;;
             *) sample L0 0 1000 && sample L0 1 1100 ;;
             esac
             printf '{"reply":"done","outputs":[{"exit_code":0,"stdout":"%s","times":2}]}\n' "$said"

@@ -242,3 +242,48 @@ fn an_adapter_that_is_no_program_at_all_is_left_out_and_named() {
     );
     assert!(stderr.contains("nothing is left to measure"), "{stderr}");
 }
+
+#[test]
+fn what_a_crowd_took_before_its_host_died_is_recorded_and_does_not_count() {
+    let checkout = Checkout::new();
+    let run = |out: &str, mode: &str| {
+        let output = checkout
+            .bench(&[
+                "run",
+                "--suite",
+                "density",
+                "--workload",
+                "hello",
+                "--target",
+                "fake/engine",
+                "--trials",
+                "1",
+                "--quick",
+                "--out",
+                out,
+            ])
+            .env("FAKE_MODE", mode)
+            .env("FAKE_STEP", "\"step\":\"instances\"")
+            .output()
+            .expect("bench can be started");
+        let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+        let samples = std::fs::read_to_string(checkout.path(out).join("samples.ndjson"));
+        (output.status.code(), stdout, samples.expect("recorded"))
+    };
+    let (code, stdout, samples) = run("died", "die-in-a-crowd");
+    assert_eq!(code, Some(3), "{stdout}");
+    assert!(stdout.contains("failed"), "{stdout}");
+    assert_eq!(
+        samples.matches("\"type\":\"sample\"").count(),
+        2,
+        "{samples}"
+    );
+    assert!(samples.contains("signal 9 (SIGKILL)"), "{samples}");
+
+    let (code, stdout, _) = run("lived", "");
+    assert_eq!(code, Some(0), "{stdout}");
+    assert!(
+        stdout.contains("5.00kB"),
+        "a line through 1 and 10: {stdout}"
+    );
+}

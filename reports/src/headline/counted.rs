@@ -12,8 +12,8 @@ use crate::quantity;
 /// The sentences of the summary, most important first.
 pub(crate) fn sentences(facts: &Facts<'_>) -> Vec<String> {
     let mut said = Vec::new();
-    for workload in facts.workloads() {
-        for table in tables(facts.recorded.run.suite) {
+    for table in tables(facts.recorded.run.suite) {
+        for workload in facts.workloads() {
             let rows = ranked(facts, &workload.workload, &table.columns[0]);
             said.extend(ends(facts, &workload.workload, table, &rows));
             said.extend(kinds(facts, &workload.workload, table, &rows));

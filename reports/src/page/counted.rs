@@ -19,9 +19,10 @@ use crate::quantity;
 
 /// The tables of the run that have something in them: of which workload, and which.
 fn shown<'f>(facts: &Facts<'f>) -> Vec<(&'f WorkloadRecord, &'static Table)> {
-    let all = facts.workloads().into_iter().flat_map(|workload| {
-        let tables = tables(facts.recorded.run.suite).iter();
-        tables.map(move |table| (workload, table))
+    let workloads = facts.workloads();
+    let all = tables(facts.recorded.run.suite).iter().flat_map(|table| {
+        let workloads = workloads.iter();
+        workloads.map(move |workload| (*workload, table))
     });
     all.filter(|(workload, table)| !targets(facts, workload, table).is_empty())
         .collect()
@@ -73,7 +74,7 @@ pub(super) fn pictures(facts: &Facts<'_>, place: &Place) -> Option<Section> {
             let narrow = draw(Layout::Narrow, format!("counted-{n}-narrow"))?;
             let body = html! {
                 figure {
-                    figcaption { b { (table.title) } (workload.workload) ": " (table.columns[0].heading) " on a logarithmic axis, median with its 95 % interval" }
+                    figcaption { b { (table.title) } (workload.workload) ": " (table.columns[0].heading) " on a logarithmic axis, the median and its 95 % interval" }
                     div.wide { (wide) }
                     div.narrow { (narrow) }
                 }
@@ -180,7 +181,9 @@ fn cell(
                 @match row.median {
                     Some(median) => {
                         (quantity::value(median, row.unit))
-                        @if let Some([low, high]) = row.ci95 && low < high {
+                        @if let Some([low, high]) = row.ci95
+                            && quantity::value(low, row.unit) != quantity::value(high, row.unit)
+                        {
                             span.ci { (quantity::interval(Interval { low, high }, row.unit)) }
                         }
                     }

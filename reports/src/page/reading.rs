@@ -19,6 +19,12 @@ pub(super) fn reading() -> Markup {
                             div { dt { (boundary) } dd { (boundary.meaning()) } }
                         }
                     }
+                    h3 { "Where something is counted" }
+                    dl {
+                        @for &boundary in Boundary::COUNTED {
+                            div { dt { (boundary) } dd { (boundary.meaning()) } }
+                        }
+                    }
                     p {
                         "Cold start is a ladder, never one number. A Wasm engine inside a running server starts at L0 or L1; the same engine as a command starts at L3. "
                         "Holding one's L0 against the other's L3 compares two different things, so ratios in tables are taken at the same boundary, and where the summary sets L1 beside L3 it says so."
