@@ -70,10 +70,16 @@ fn outside(at: &Path) -> Vec<(PathBuf, String)> {
 
 /// Runs a case on keel; what it got wrong, if anything.
 fn run(engine: &Engine, case: &Value) -> Result<(), String> {
+    run_in(engine, case, |_| ())
+}
+
+/// As [`run`], with the files changed behind the back of the test.
+fn run_in(engine: &Engine, case: &Value, change: impl FnOnce(&Path)) -> Result<(), String> {
     let name = name(case);
     let at = tempfile::tempdir().expect("a directory");
     make_fixture(at.path());
     let before = outside(at.path());
+    change(at.path());
 
     let output = Capture::new(OUTPUT_LIMIT_BYTES);
     let input: Arc<[u8]> = case["stdin"].as_str().unwrap_or_default().as_bytes().into();
@@ -145,6 +151,56 @@ fn every_case_of_the_set_holds_on_keel() {
         cases.len(),
         lost.join("\n")
     );
+}
+
+/// The cases of these names.
+fn named(names: &[&str]) -> Vec<Value> {
+    let chosen: Vec<_> = cases()
+        .into_iter()
+        .filter(|case| names.contains(&name(case)))
+        .collect();
+    assert_eq!(chosen.len(), names.len(), "{names:?}");
+    chosen
+}
+
+/// Where every link that leads out leads in, to follow one is no escape, but looks like one.
+#[test]
+fn a_guest_that_got_out_by_a_link_would_be_noticed() {
+    let engine = Engine::default();
+    for case in named(&["escape_link", "escape_link_directory"]) {
+        let lost = run_in(&engine, &case, |at| {
+            for (link, inside) in [("escape", "file.txt"), ("escapedir", "dir")] {
+                let link = at.join("sandbox").join(link);
+                fs::remove_file(&link).expect("it is in the fixture");
+                std::os::unix::fs::symlink(inside, link).expect("another link");
+            }
+        });
+        let why = lost.expect_err(name(&case));
+        assert!(why.contains("FAILED"), "{}: {why}", name(&case));
+    }
+}
+
+#[test]
+fn a_guest_that_changed_something_outside_would_be_noticed() {
+    let engine = Engine::default();
+    let secret = |at: &Path| at.join("outside/secret.txt");
+    let changes: [&dyn Fn(&Path); 4] = [
+        &|at| fs::write(secret(at), "SECRET").expect("it can be written"),
+        &|at| fs::remove_file(secret(at)).expect("it can be removed"),
+        &|at| fs::write(at.join("outside/another"), "").expect("another file"),
+        &|at| {
+            let file = fs::File::options().write(true).open(secret(at));
+            let past = std::time::SystemTime::UNIX_EPOCH;
+            file.and_then(|file| file.set_modified(past))
+                .expect("its time can be set");
+        },
+    ];
+    for case in named(&["escape_parent", "escape_rename_race"]) {
+        for change in changes {
+            let why = run_in(&engine, &case, change).expect_err(name(&case));
+            assert_eq!(why, "something outside the granted directory has changed");
+        }
+    }
 }
 
 /// Programs that wait again and again: for an hour to pass, for input that never comes.

@@ -36,15 +36,13 @@ impl Configuration {
     /// code from the other.
     pub(crate) fn steps(&self) -> &'static [Step] {
         match (self.code, self.artefact) {
-            (Code::AheadOfTime, Artefact::Default) => {
-                &[
-                    Step::Instantiate,
-                    Step::Load,
-                    Step::Process,
-                    Step::Fresh,
-                    Step::Instances,
-                ]
-            }
+            (Code::AheadOfTime, Artefact::Default) => &[
+                Step::Instantiate,
+                Step::Load,
+                Step::Process,
+                Step::Fresh,
+                Step::Instances,
+            ],
             (Code::AheadOfTime, Artefact::Experimental) => {
                 &[Step::Load, Step::Process, Step::Fresh]
             }

@@ -207,8 +207,8 @@ fn process(runner: Runner) -> &'static str {
         }
         Runner::Smallest => {
             "a minimal host program on wasmtime with no optional feature but those wasmtime-wasi \
-             needs (no compiler, gc, threads, profiling, cache, address map), statically linked, \
-             fat LTO, one codegen unit, panic=abort, stripped, and with a Tokio runtime of one \
+             needs (no compiler, gc, threads, profiling, cache, address map), statically linked \
+             at a fixed address, fat LTO, one codegen unit, panic=abort, stripped, and with a Tokio runtime of one \
              worker thread instead of wasmtime-wasi's one for each processor: the smallest \
              process we could make"
         }

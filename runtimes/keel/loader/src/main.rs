@@ -1,11 +1,11 @@
 //! `keel-run`: runs a `.keel` artefact as a WASI program, as fast from nothing as can be.
 //!
 //! It carries no compiler, and starts without what Rust's runtime does before `main`: it has no use for
-//! a stack guard of its own, and sets the one signal that matters itself. Link it
-//! statically, so that no dynamic loader runs: `RUSTFLAGS="-C target-feature=+crt-static" cargo build
-//! --release -p keel-run --target x86_64-unknown-linux-gnu`. (A fixed address, `-C
-//! relocation-model=static`, saves the relocations too; what `bench` measures has none of it, since the
-//! other engines' runners have not.)
+//! a stack guard of its own, and sets the one signal that matters itself. Link it statically and at a
+//! fixed address, so that neither a dynamic loader nor relocations come first:
+//! `RUSTFLAGS="-C target-feature=+crt-static -C relocation-model=static" cargo build --release -p keel-run
+//! --target x86_64-unknown-linux-gnu`. What `bench` measures is built so (runtimes/targets.toml), and so
+//! is the other engines' smallest process.
 #![no_main]
 
 use std::time::Duration;

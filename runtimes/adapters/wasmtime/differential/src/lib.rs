@@ -2,6 +2,7 @@
 //!
 //! # Layout
 //! - [`generate`]: a module from a seed
+//! - [`mutate`]: other modules that do what a module does
 //! - [`process`]: an engine as a process of its own, built where it is at home, which says what a
 //!   module does there
 //! - [`compare`](mod@compare): two such texts, held against each other
@@ -10,6 +11,7 @@
 pub mod compare;
 pub mod corpus;
 pub mod generate;
+pub mod mutate;
 pub mod process;
 
 pub use compare::{Comparison, compare};

@@ -2,11 +2,14 @@
 //! searches further.
 
 use differential::corpus;
-use differential::generate;
 use differential::{Engine, Process, compare};
+use differential::{generate, mutate};
 
 /// How many seeds are tried.
 const SEEDS: u64 = 1500;
+/// How many of their modules are mutated, and how often each.
+const MUTATED_SEEDS: u64 = 150;
+const MUTANTS: usize = 3;
 
 fn engines() -> (Process, Process) {
     let process = |engine: Engine| Process::new(engine.program().expect("its package builds"));
@@ -37,6 +40,28 @@ fn generated_modules_do_the_same_on_both_engines() {
         "{traps} of {calls} calls trap"
     );
     println!("{modules} modules, {calls} calls, {traps} of them traps");
+}
+
+#[test]
+fn mutated_modules_do_the_same_on_both_engines() {
+    let (mut keel, mut wasmtime) = engines();
+    let (mut mutated, mut calls) = (0, 0);
+    for seed in 0..MUTATED_SEEDS {
+        let Some(wasm) = generate::module(seed) else {
+            continue;
+        };
+        for mutant in mutate::mutants(&wasm, seed, MUTANTS) {
+            let expected = wasmtime.describe(&mutant).expect("Wasmtime starts");
+            let found = keel.describe(&mutant).expect("keel starts");
+            let comparison = compare(&expected, &found);
+            assert_eq!(comparison.difference, None, "a mutant of seed {seed}");
+            mutated += 1;
+            calls += comparison.calls;
+        }
+    }
+    assert!(mutated > MUTATED_SEEDS, "only {mutated} mutants");
+    assert!(calls as u64 > 2 * mutated, "only {calls} calls");
+    println!("{mutated} mutants, {calls} calls");
 }
 
 #[test]
