@@ -4,8 +4,8 @@
 use maud::{Markup, PreEscaped, html};
 use plimsoll_analysis::columns::{Column, Table, rule, tables};
 use plimsoll_analysis::statistics::Interval;
-use plimsoll_record::TargetId;
 use plimsoll_record::run::WorkloadRecord;
+use plimsoll_record::{Boundary, TargetId};
 
 use super::summary::{heading, in_words};
 use super::tables::{rows, status};
@@ -74,7 +74,7 @@ pub(super) fn pictures(facts: &Facts<'_>, place: &Place) -> Option<Section> {
             let narrow = draw(Layout::Narrow, format!("counted-{n}-narrow"))?;
             let body = html! {
                 figure {
-                    figcaption { b { (table.title) } (workload.workload) ": " (table.columns[0].heading) " on a logarithmic axis, the median and its 95 % interval" }
+                    figcaption { b { (table.title) } (workload.workload) ": " (table.columns[0].heading) " on a logarithmic axis" @if table.columns[0].boundary != Boundary::Rest { ", the median and its 95 % interval" } }
                     div.wide { (wide) }
                     div.narrow { (narrow) }
                 }
