@@ -118,6 +118,10 @@ pub struct Run {
     /// The smallest honest run
     #[arg(long)]
     pub quick: bool,
+    /// Hold noise down where this machine lets it: one processor for what is measured, priority,
+    /// address space layout, clock speed. Says what it set and what not, and undoes it at the end
+    #[arg(long)]
+    pub denoise: bool,
     /// Seed of the order of trials and of the bootstrap; drawn and recorded if not given
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
@@ -126,7 +130,7 @@ pub struct Run {
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Continue an interrupted run: trials that have an outcome are kept
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["suite", "targets", "workloads", "trials", "quick", "seed", "out"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["suite", "targets", "workloads", "trials", "quick", "denoise", "seed", "out"])]
     pub resume: Option<PathBuf>,
     /// Seconds after which a trial is killed and recorded as failed, instead of what the suite says
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]

@@ -8,7 +8,7 @@
 //! - [`cli`], [`cmd`]: what can be asked, one file a command
 //! - [`checkout`], [`table`], [`workloads`], [`suite`], [`select`],
 //!   [`gather`]: what there is to measure
-//! - [`environment`], [`preflight`], [`lock`]: the machine it is measured on
+//! - [`environment`], [`preflight`], [`denoise`], [`lock`]: the machine it is measured on
 //! - [`plan`]: every trial, in seeded random order
 //! - [`session`], [`adapter`], [`trial`]: the plan carried out, each trial recorded as it ends
 //! - [`terminal`], [`progress`], [`format`](mod@format), [`exit`]: what a user sees
@@ -18,6 +18,7 @@ pub mod adapter;
 pub mod checkout;
 pub mod cli;
 pub mod cmd;
+pub mod denoise;
 pub mod environment;
 pub mod exit;
 pub mod format;

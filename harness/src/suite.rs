@@ -176,9 +176,9 @@ mod tests {
             assert!(!row.steps.is_empty());
             // Fewer than six carry no resampling, and times scatter more than memory does.
             let least = match suite {
-                Suite::Coldstart => 10,
                 // A trial gives a histogram, not one value.
                 Suite::Serve => 5,
+                Suite::Coldstart | Suite::Throughput => 10,
                 Suite::Density | Suite::Memory => 6,
                 // A file that is weighed twice weighs the same.
                 Suite::Size => 1,

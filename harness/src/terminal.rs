@@ -3,6 +3,7 @@
 
 pub mod counted;
 pub mod load;
+mod throughput;
 
 use std::fmt::Write;
 
@@ -10,6 +11,8 @@ use anstyle::{AnsiColor, Style};
 use plimsoll_analysis::{Comparison, Report, Row, Status, Verdict};
 use plimsoll_record::run::{LeftOut, PreflightNote, Severity};
 use plimsoll_record::{Boundary, Metric, Recorded, Suite, TargetId};
+
+pub use throughput::throughput;
 
 use crate::format;
 
@@ -33,6 +36,7 @@ pub fn styled(style: Style, text: &str) -> String {
 pub fn tables(recorded: &Recorded, report: &Report) -> String {
     match recorded.run.suite {
         Suite::Coldstart => ladder(recorded, report),
+        Suite::Throughput => throughput(recorded),
         Suite::Density | Suite::Memory | Suite::Size => counted::tables(recorded, report),
         Suite::Serve => load::tables(recorded, report),
     }

@@ -6,10 +6,15 @@ use plimsoll_record::Recorded;
 
 /// The rows of `runs` as one JSON document of schema `plimsoll.report/1`, ending in a newline.
 pub fn json(runs: &[Recorded]) -> String {
-    let report = Report {
+    let mut report = Report {
         schema: SCHEMA.to_owned(),
-        rows: rows(runs),
+        rows: Vec::new(),
+        ratios: Vec::new(),
     };
+    for mut one in runs.iter().map(analyse) {
+        report.rows.append(&mut one.rows);
+        report.ratios.append(&mut one.ratios);
+    }
     match serde_json::to_string_pretty(&report) {
         Ok(text) => text + "\n",
         // Strings, numbers, lists and maps with string keys: nothing that JSON cannot hold.

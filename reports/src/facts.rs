@@ -6,6 +6,7 @@ use plimsoll_analysis::columns::Column;
 use plimsoll_analysis::reference::{Ratio, ratio};
 use plimsoll_analysis::series::{Series, SeriesKey, series};
 use plimsoll_analysis::statistics::holm;
+use plimsoll_analysis::throughput::{Throughput, throughput};
 use plimsoll_analysis::{LEVEL, Row, analyse, lost_trials};
 use plimsoll_record::run::{TargetKind, TargetRecord, WorkloadRecord};
 use plimsoll_record::{Boundary, Metric, Outcome, Recorded, TargetId, WorkloadId};
@@ -17,6 +18,7 @@ pub(crate) struct Facts<'a> {
     pub(crate) rows: Vec<Row>,
     series: BTreeMap<SeriesKey, Series>,
     against: BTreeMap<(SeriesKey, TargetId), Against>,
+    throughput: Option<Throughput>,
 }
 
 /// A ratio, and whether it shows a difference once corrected for all ratios of the report.
@@ -46,7 +48,9 @@ pub(crate) struct Ended {
 
 impl<'a> Facts<'a> {
     pub(crate) fn of(recorded: &'a Recorded) -> Self {
-        let series: BTreeMap<SeriesKey, Series> = series(recorded)
+        let series = series(recorded);
+        let throughput = throughput(recorded, &series);
+        let series: BTreeMap<SeriesKey, Series> = series
             .into_iter()
             .map(|series| (series.key.clone(), series))
             .collect();
@@ -55,6 +59,7 @@ impl<'a> Facts<'a> {
             rows: analyse(recorded).rows,
             series,
             against: BTreeMap::new(),
+            throughput,
         };
         facts.hold_against_references();
         facts
@@ -196,7 +201,24 @@ impl<'a> Facts<'a> {
                     && row.metric == Metric::WallTime
             })
         };
-        Boundary::ALL.iter().copied().filter(has).collect()
+        let ladder = Boundary::ALL.iter();
+        ladder
+            .chain(&[Boundary::Run])
+            .copied()
+            .filter(has)
+            .collect()
+    }
+
+    /// What the run says of throughput, if it was asked.
+    pub(crate) fn throughput(&self) -> Option<&Throughput> {
+        self.throughput.as_ref()
+    }
+
+    /// One line on what a workload does.
+    pub(crate) fn title(&self, workload: &WorkloadId) -> &str {
+        let mut workloads = self.recorded.run.workloads.iter();
+        let found = workloads.find(|record| record.workload == *workload);
+        found.map_or("", |record| record.title.as_str())
     }
 
     /// How the trials ended.

@@ -3,9 +3,11 @@
 //! Every sentence is worked out from the run. Two things are never mixed: a platform that is
 //! already running, and a start from nothing.
 
+mod throughput;
+
 use plimsoll_analysis::Row;
 use plimsoll_record::run::TargetKind;
-use plimsoll_record::{Boundary, TargetId, WorkloadId};
+use plimsoll_record::{Boundary, Suite, TargetId, WorkloadId};
 
 mod counted;
 
@@ -117,8 +119,50 @@ fn median(row: &Row) -> f64 {
     row.median.unwrap_or(f64::INFINITY)
 }
 
+/// What a suite asks, for titles.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Question {
+    /// The heading.
+    pub(crate) asked: &'static str,
+    /// What was measured.
+    pub(crate) subject: &'static str,
+}
+
+/// The question of a suite.
+pub(crate) fn question(suite: Suite) -> Question {
+    match suite {
+        Suite::Coldstart => Question {
+            asked: "How long until it runs?",
+            subject: "Cold start",
+        },
+        Suite::Density => Question {
+            asked: "What does one more cost?",
+            subject: "Density",
+        },
+        Suite::Size => Question {
+            asked: "How much must travel?",
+            subject: "Size",
+        },
+        Suite::Memory => Question {
+            asked: "How much memory does it hold?",
+            subject: "Memory",
+        },
+        Suite::Throughput => Question {
+            asked: "How fast does it run?",
+            subject: "Throughput",
+        },
+        Suite::Serve => Question {
+            asked: "How does it carry a load?",
+            subject: "Serving under load",
+        },
+    }
+}
+
 /// The sentences of the summary, most important first.
 pub(crate) fn sentences(facts: &Facts<'_>) -> Vec<String> {
+    if let Some(throughput) = facts.throughput() {
+        return throughput::sentences(facts, throughput);
+    }
     let Some(lead) = facts.lead() else {
         return vec!["Nothing was measured, so there is nothing to sum up.".to_owned()];
     };

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use plimsoll_analysis::columns::{rule, tables};
 use plimsoll_analysis::statistics::Interval;
+use plimsoll_analysis::throughput::Throughput;
 use plimsoll_analysis::{Row, Status};
 use plimsoll_record::{Boundary, Metric, Recorded, Suite};
 
@@ -34,14 +35,8 @@ fn run(text: &mut String, facts: &Facts<'_>) {
     let run = &facts.recorded.run;
     let machine = &run.environment;
     let ended = facts.ended();
-    let what = match run.suite {
-        Suite::Coldstart => "Cold start",
-        Suite::Density => "Density",
-        Suite::Serve => "Serving under load",
-        Suite::Memory => "Memory",
-        Suite::Size => "Size",
-    };
-    let _ = writeln!(text, "# {what}: {}\n", inline(&run.id));
+    let subject = headline::question(run.suite).subject;
+    let _ = writeln!(text, "# {subject}: {}\n", inline(&run.id));
     let _ = writeln!(
         text,
         "{} × {}, {}, {}, kernel {}. {} of {} measured and verified.\n",
@@ -54,12 +49,15 @@ fn run(text: &mut String, facts: &Facts<'_>) {
         quantity::count(ended.planned, "trial"),
     );
     let sentences = match run.suite {
-        Suite::Coldstart => headline::sentences(facts),
         Suite::Serve => Vec::new(),
+        Suite::Coldstart | Suite::Throughput => headline::sentences(facts),
         Suite::Density | Suite::Memory | Suite::Size => headline::counted(facts),
     };
     for sentence in sentences {
         let _ = writeln!(text, "- {}", inline(&sentence));
+    }
+    if let Some(throughput) = facts.throughput() {
+        ratios(text, throughput);
     }
     for workload in facts.workloads() {
         let _ = writeln!(
@@ -69,8 +67,8 @@ fn run(text: &mut String, facts: &Facts<'_>) {
             inline(&workload.title)
         );
         match run.suite {
-            Suite::Coldstart => table(text, facts, &workload.workload),
             Suite::Serve => under_load(text, facts, &workload.workload),
+            Suite::Coldstart | Suite::Throughput => table(text, facts, &workload.workload),
             Suite::Density | Suite::Memory | Suite::Size => {
                 counted(text, facts, &workload.workload)
             }
@@ -107,13 +105,53 @@ fn run(text: &mut String, facts: &Facts<'_>) {
         match rule(run.suite) {
             Some(rule) => rule.to_owned(),
             None => {
-                let all = Boundary::ALL.iter();
+                let all = Boundary::ALL.iter().chain(&[Boundary::Run]);
+                let has = |b: &&Boundary| facts.rows.iter().any(|row| row.boundary == **b);
+                let all = all.filter(has);
                 let all = all.map(|boundary| format!("{boundary} {}", boundary.meaning()));
                 format!("Boundaries: {}.", all.collect::<Vec<_>>().join("; "))
             }
         },
         shell::line(&run.command).replace("```", "'''"),
     );
+}
+
+/// Times native: a line a target, a column a workload, the mean last.
+fn ratios(text: &mut String, throughput: &Throughput) {
+    let Some(reference) = &throughput.reference else {
+        return;
+    };
+    let reference_name = inline(reference.as_str());
+    let _ = writeln!(text, "\n## Times {reference_name}, wall time of a run\n");
+    text.push_str("| target |");
+    for workload in &throughput.workloads {
+        let _ = write!(text, " {} |", inline(workload.as_str()));
+    }
+    let _ = writeln!(text, " geometric mean of {} |", throughput.common.len());
+    text.push_str("|---|");
+    text.push_str(&"---:|".repeat(throughput.workloads.len() + 1));
+    text.push('\n');
+    let shown = |ratio: f64, ci95: Option<Interval>| {
+        let interval = ci95.map(|ci| format!(" ({})", quantity::ratio_interval(ci)));
+        quantity::ratio(ratio) + &interval.unwrap_or_default()
+    };
+    for standing in throughput
+        .standings
+        .iter()
+        .filter(|s| s.target != *reference)
+    {
+        let _ = write!(text, "| {} |", inline(standing.target.as_str()));
+        for workload in &throughput.workloads {
+            let ratio = standing
+                .cell(workload)
+                .and_then(|cell| cell.ratio(Metric::WallTime));
+            let cell = ratio.map_or_else(|| "·".to_owned(), |r| shown(r.ratio, r.ci95));
+            let _ = write!(text, " {cell} |");
+        }
+        let mean = standing.mean(Metric::WallTime);
+        let cell = mean.map_or_else(|| "·".to_owned(), |m| shown(m.ratio, m.ci95));
+        let _ = writeln!(text, " {cell} |");
+    }
 }
 
 fn table(text: &mut String, facts: &Facts<'_>, workload: &plimsoll_record::WorkloadId) {

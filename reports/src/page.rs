@@ -5,6 +5,7 @@
 //! - [`summary`]: title, rankings and sentences: what a busy reader takes in within a screen
 //! - [`counted`]: the suites whose rows are counted rather than timed
 //! - [`ladders`]: the cold-start ladder of every workload
+//! - [`throughput`]: how many times as long as native the guest's own code takes
 //! - [`tables`]: every number with its interval
 //! - [`spread`]: boxes, dots and cumulative shares
 //! - [`load`]: servers under load
@@ -19,6 +20,7 @@ mod reading;
 mod spread;
 mod summary;
 mod tables;
+mod throughput;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use plimsoll_record::{Recorded, Suite};
@@ -108,6 +110,11 @@ fn run(facts: &Facts<'_>, place: &Place) -> Markup {
             tables::section(facts, place),
             spread::section(facts, place),
         ],
+        Suite::Throughput => vec![
+            throughput::section(facts, place),
+            tables::section(facts, place),
+            spread::section(facts, place),
+        ],
         Suite::Density | Suite::Memory | Suite::Size => vec![
             counted::pictures(facts, place),
             counted::numbers(facts, place),
@@ -133,8 +140,8 @@ fn run(facts: &Facts<'_>, place: &Place) -> Markup {
     html! {
         article aria-labelledby=(place.id("title")) {
             @match facts.recorded.run.suite {
-                Suite::Coldstart => (summary::summary(facts, place)),
                 Suite::Serve => (load::summary(facts, place)),
+                Suite::Coldstart | Suite::Throughput => (summary::summary(facts, place)),
                 Suite::Density | Suite::Memory | Suite::Size => (counted::summary(facts, place)),
             }
             nav aria-label="Contents" {

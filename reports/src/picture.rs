@@ -12,7 +12,9 @@
 //! - [`distribution`]: boxes and dots, a line a target
 //! - [`ecdf`]: cumulative shares, a curve a target
 //! - [`load`]: latency over rate or percentile, a curve a target and way of serving
+//! - [`bars`]: ratios, a bar a target
 
+pub(crate) mod bars;
 pub(crate) mod canvas;
 pub(crate) mod distribution;
 pub(crate) mod dots;

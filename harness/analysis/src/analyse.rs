@@ -1,12 +1,13 @@
 //! A run in, its rows out.
 
-use plimsoll_record::{Boundary, Recorded, Run};
+use plimsoll_record::{Boundary, Metric, Recorded, Run, TargetId, WorkloadId};
 
-use crate::rows::{Report, Row, SCHEMA, Status};
+use crate::rows::{RatioRow, Report, Row, SCHEMA, Status};
 use crate::series::{Reasons, Series, Tally, series};
 use crate::statistics::bootstrap::{RESAMPLING_TRIALS, median_interval};
 use crate::statistics::generator;
 use crate::statistics::order::{P99_SAMPLES, P99_TRIALS};
+use crate::throughput::throughput;
 
 /// The rows of a run: one per workload, target, boundary and metric, in the order of the run's
 /// tables. Pure and deterministic: the run's seed is the seed of every interval.
@@ -14,13 +15,15 @@ use crate::statistics::order::{P99_SAMPLES, P99_TRIALS};
 /// Trials with a wrong output or any other failure never count; what became of them is in the
 /// row's note.
 pub fn analyse(recorded: &Recorded) -> Report {
-    let rows = series(recorded)
+    let series = series(recorded);
+    let rows = series
         .iter()
         .map(|series| row(&recorded.run, series))
         .collect();
     Report {
         schema: SCHEMA.to_owned(),
         rows,
+        ratios: ratios(recorded, &series),
     }
 }
 
@@ -75,11 +78,62 @@ fn row(run: &Run, series: &Series) -> Row {
             )),
             _ => {}
         }
+        if key.boundary == Boundary::Run && key.metric == Metric::WallTime {
+            notes.push(series.warm_up().words());
+        }
     }
     if !notes.is_empty() {
         row.note = Some(notes.join("; "));
     }
     row
+}
+
+/// Every target's runs held against native ones, and their geometric means.
+fn ratios(recorded: &Recorded, series: &[Series]) -> Vec<RatioRow> {
+    let Some(throughput) = throughput(recorded, series) else {
+        return Vec::new();
+    };
+    let Some(reference) = &throughput.reference else {
+        return Vec::new();
+    };
+    let row = |target: &TargetId, workloads: Vec<WorkloadId>, metric, ratio, ci95| RatioRow {
+        run: recorded.run.id.clone(),
+        target: target.clone(),
+        to: reference.clone(),
+        workloads,
+        boundary: Boundary::Run,
+        metric,
+        ratio,
+        ci95,
+    };
+    let mut rows = Vec::new();
+    for standing in throughput
+        .standings
+        .iter()
+        .filter(|s| s.target != *reference)
+    {
+        let target = &standing.target;
+        for cell in &standing.cells {
+            rows.extend(cell.ratios.iter().map(|r| {
+                let ci95 = r.ci95.map(|ci| [ci.low, ci.high]);
+                row(
+                    target,
+                    vec![cell.workload.clone()],
+                    r.of.metric,
+                    r.ratio,
+                    ci95,
+                )
+            }));
+        }
+        if throughput.common.len() > 1 {
+            rows.extend(standing.means.iter().map(|mean| {
+                let ci95 = mean.ci95.map(|ci| [ci.low, ci.high]);
+                let common = throughput.common.clone();
+                row(target, common, mean.metric, mean.ratio, ci95)
+            }));
+        }
+    }
+    rows
 }
 
 /// The status of a row: `ok` as soon as one trial was verified; otherwise the gravest of what

@@ -71,7 +71,7 @@ const REST: &[Column] = &[
 /// The tables of a suite.
 pub fn tables(suite: Suite) -> &'static [Table] {
     match suite {
-        Suite::Coldstart | Suite::Serve => &[],
+        Suite::Coldstart | Suite::Throughput | Suite::Serve => &[],
         Suite::Density => &[
             Table {
                 title: "one more instance in a host that runs",
@@ -102,13 +102,13 @@ pub fn tables(suite: Suite) -> &'static [Table] {
 /// How a suite's figures are counted, for people to read: printed with its tables.
 pub fn rule(suite: Suite) -> Option<&'static str> {
     match suite {
-        Suite::Coldstart => None,
         Suite::Serve => Some(
             "Latency is from when a request was due, by a constant rate that waits for nothing, to the last byte \
              of its response. fresh: an instance made for every request; otherwise a connection keeps its \
              instance, or the program serves by itself. most: requests answered right, a second, at whatever \
              rate was offered. zero: nothing running to the last byte of the first response.",
         ),
+        Suite::Coldstart | Suite::Throughput => None,
         Suite::Density => Some(
             "Each figure is the slope of a line through what so many alive took, fitted in each trial by least \
              squares; the median over trials. memory: PSS, private pages and a fair share of what is shared, \

@@ -311,6 +311,11 @@ fn warnings(base: &Recorded, candidate: &Recorded) -> Vec<String> {
         &base.run.bench_version,
         &candidate.run.bench_version,
     );
+    let denoised = |run: &Recorded| match run.run.is_denoised() {
+        true => "with --denoise".to_owned(),
+        false => "without --denoise".to_owned(),
+    };
+    differs("the measuring", &denoised(base), &denoised(candidate));
     for workload in &base.run.workloads {
         let mut others = candidate.run.workloads.iter();
         let Some(other) = others.find(|other| other.workload == workload.workload) else {

@@ -9,6 +9,8 @@
 //! - [`rows`]: the rows of `plimsoll.report/1`
 //! - [`analyse()`]: a run in, its rows out
 //! - [`reference`]: how many times as long one series takes as another of the same run
+//! - [`throughput`](mod@throughput): the guest's own code held against native, workload by
+//!   workload and as a geometric mean
 //! - [`noise`]: by how much two runs of the same thing differ here
 //! - [`compare()`]: two runs in, a verdict a row out
 
@@ -21,6 +23,7 @@ pub mod reference;
 pub mod rows;
 pub mod series;
 pub mod statistics;
+pub mod throughput;
 
 pub use analyse::{analyse, lost_trials};
 pub use compare::{

@@ -30,18 +30,7 @@ pub fn ratio(of: &Series, to: &Series, seed: u64) -> Option<Ratio> {
     if bottom <= 0.0 {
         return None;
     }
-    let pairs: Vec<Pair> = of
-        .trials
-        .iter()
-        .filter_map(|trial| {
-            let mut others = to.trials.iter();
-            let other = others.find(|other| other.block == trial.block)?;
-            Some(Pair {
-                numerator: trial.values.median(),
-                denominator: other.values.median(),
-            })
-        })
-        .collect();
+    let pairs = pairs(of, to);
     let purpose = format!("{} over {}", of.key.name(), to.key.name());
     Some(Ratio {
         of: of.key.clone(),
@@ -51,4 +40,19 @@ pub fn ratio(of: &Series, to: &Series, seed: u64) -> Option<Ratio> {
         p_value: Shift::between(&to.trial_medians(), &of.trial_medians())
             .map(|shift| shift.p_value(0.0)),
     })
+}
+
+/// The trials of two series that stood in the same block of the plan.
+pub fn pairs(of: &Series, to: &Series) -> Vec<Pair> {
+    of.trials
+        .iter()
+        .filter_map(|trial| {
+            let mut others = to.trials.iter();
+            let other = others.find(|other| other.block == trial.block)?;
+            Some(Pair {
+                numerator: trial.values.median(),
+                denominator: other.values.median(),
+            })
+        })
+        .collect()
 }

@@ -13,6 +13,31 @@ pub struct Report {
     pub schema: String,
     /// A row per suite, workload, target, boundary and metric.
     pub rows: Vec<Row>,
+    /// Throughput: how many times as long a target takes as native code.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ratios: Vec<RatioRow>,
+}
+
+/// How many times as long a target takes as the reference: on one workload, or as the geometric
+/// mean over several.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RatioRow {
+    /// Name of the run that it is from.
+    pub run: String,
+    /// What is held against the reference.
+    pub target: TargetId,
+    /// The reference.
+    pub to: TargetId,
+    /// The programs: one, or those of a geometric mean.
+    pub workloads: Vec<WorkloadId>,
+    /// Where the clock started and stopped.
+    pub boundary: Boundary,
+    /// What was measured there.
+    pub metric: Metric,
+    /// Median over median, or the geometric mean of these.
+    pub ratio: f64,
+    /// Its bootstrap 95 % interval over blocks of the plan, `[low, high]`.
+    pub ci95: Option<[f64; 2]>,
 }
 
 /// One number of a report, with what it rests on.

@@ -11,7 +11,7 @@ use plimsoll_record::{Boundary, Metric, Outcome, Recorded, Step, TargetId, Workl
 use serde::{Deserialize, Serialize};
 
 use crate::load::{self, Derived};
-use crate::statistics::Sorted;
+use crate::statistics::{Sorted, WarmUp, warm_up};
 
 /// What a series is of.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -70,6 +70,8 @@ pub struct TrialSamples {
     pub values: Sorted,
     /// The value of the first iteration.
     pub first: f64,
+    /// The values in the order in which they were taken.
+    pub in_order: Vec<f64>,
 }
 
 /// What became of the planned trials of a series, with the first reason given for each.
@@ -119,6 +121,12 @@ impl Series {
     /// The median over trials of the trials' medians; `None` if no trial counts.
     pub fn median(&self) -> Option<f64> {
         Sorted::new(self.trial_medians()).map(|medians| medians.median())
+    }
+
+    /// Whether its trials' iterations have settled.
+    pub fn warm_up(&self) -> WarmUp {
+        let trials: Vec<&[f64]> = self.trials.iter().map(|t| t.in_order.as_slice()).collect();
+        warm_up(&trials)
     }
 
     /// Every counting sample, ascending; `None` if no trial counts.
@@ -220,6 +228,7 @@ impl Series {
                     )
                     .collect();
                 let first = values.first().copied();
+                let in_order = values.clone();
                 // A verified trial that has no sample here was not asked this: not every step
                 // yields every metric each time.
                 if let (Some(first), Some(values)) = (first, Sorted::new(values)) {
@@ -231,6 +240,7 @@ impl Series {
                         block: plan.block,
                         values,
                         first,
+                        in_order,
                     });
                 }
             }
@@ -290,6 +300,7 @@ fn due(step: Step, kind: Option<TargetKind>) -> impl Iterator<Item = (Boundary, 
         (Step::Serve, _) => &[Boundary::Request],
         (Step::ServeFresh, _) => &[Boundary::FreshRequest],
         (Step::Zero, _) => &[Boundary::Zero],
+        (Step::Iterate, _) => &[Boundary::Run],
         (Step::Instances, _) => &[Boundary::Instance],
         (Step::Processes, _) => &[Boundary::Process],
         (Step::Idle, _) => &[Boundary::Idle],

@@ -8,6 +8,7 @@
 //!
 //! - [`order`]: sorted values, medians, quantiles, outliers
 //! - [`bootstrap`]: intervals of medians and of ratios of medians
+//! - [`warmup`]: whether a process's iterations have settled
 //! - [`line`]: a straight line through a few points
 //! - [`shift`]: tests of "they differ", corrected for many of them, and what they could find
 
@@ -15,11 +16,13 @@ pub mod bootstrap;
 pub mod line;
 pub mod order;
 pub mod shift;
+pub mod warmup;
 
 pub use bootstrap::Interval;
 pub use line::Line;
 pub use order::{Sorted, median};
 pub use shift::{Shift, holm};
+pub use warmup::{WarmUp, warm_up};
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;

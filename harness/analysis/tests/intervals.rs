@@ -2,7 +2,7 @@
 //! is known. Seeded, never timed.
 
 use plimsoll_analysis::statistics::bootstrap::{
-    Pair, median_interval, paired_ratio_interval, ratio_interval,
+    Pair, geometric_mean_interval, median_interval, paired_ratio_interval, ratio_interval,
 };
 use plimsoll_analysis::statistics::{Generator, Interval, generator, median};
 use rand::RngExt;
@@ -128,4 +128,90 @@ fn pairing_by_block_takes_out_what_both_sides_share() {
     });
     assert!(share >= 0.92, "covered in {share}");
     assert!(narrower >= DATA_SETS * 9 / 10, "narrower in {narrower}");
+}
+
+/// One workload on a machine: the ratio of two targets, blocks that drift, a few iterations each.
+fn workload_pairs(ratio: f64, blocks: usize, rng: &mut Generator) -> Vec<Pair> {
+    let log_normal = |sigma: f64| LogNormal::new(0.0, sigma).expect("sigma is finite");
+    let trial = |typical: f64, rng: &mut Generator| {
+        let own = typical * log_normal(0.04).sample(rng);
+        let runs: Vec<f64> = (0..8).map(|_| own * log_normal(0.03).sample(rng)).collect();
+        median(&runs).expect("8 runs have a median")
+    };
+    (0..blocks)
+        .map(|_| {
+            let weather = log_normal(0.1).sample(rng);
+            Pair {
+                numerator: trial(ratio * weather, rng),
+                denominator: trial(weather, rng),
+            }
+        })
+        .collect()
+}
+
+#[test]
+fn the_interval_of_a_geometric_mean_covers_the_truth_at_least_as_often_as_it_says() {
+    let ratios = [1.05, 1.4, 0.9, 1.2, 2.0];
+    let truth = ratios
+        .iter()
+        .product::<f64>()
+        .powf(1.0 / ratios.len() as f64);
+    for blocks in [5, 6, 10] {
+        let mut rng = generator(5, &format!("geometric mean of {blocks}"));
+        // Resampled thousands of times each: fewer data sets keep this within seconds.
+        let (mut of_mean, mut of_one) = (0.0, 0.0);
+        let covered = (0..300)
+            .filter(|_| {
+                let workloads: Vec<Vec<Pair>> = ratios
+                    .iter()
+                    .map(|&ratio| workload_pairs(ratio, blocks, &mut rng))
+                    .collect();
+                let interval = geometric_mean_interval(&workloads, &mut rng).expect("2 or more");
+                let one = geometric_mean_interval(&workloads[..1], &mut rng).expect("2 or more");
+                of_mean += (interval.high / interval.low).ln();
+                of_one += (one.high / one.low).ln();
+                interval.low <= truth && truth <= interval.high
+            })
+            .count();
+        let share = covered as f64 / 300.0;
+        assert!(share >= 0.93, "{blocks} blocks: {share}");
+        // Wide enough is easy: five workloads must also tell more than one.
+        assert!(
+            of_mean < 0.6 * of_one,
+            "{blocks} blocks: {of_mean} {of_one}"
+        );
+    }
+}
+
+#[test]
+fn iterations_taken_for_independent_would_cover_far_too_little() {
+    // Why whole trials are drawn: processes differ by more than the runs inside one of them.
+    let between = LogNormal::new(0.0, 0.06).expect("sigma is finite");
+    let inside = LogNormal::new(0.0, 0.01).expect("sigma is finite");
+    let mut rng = generator(6, "hierarchy");
+    let (mut by_trial, mut by_iteration) = (0, 0);
+    for _ in 0..200 {
+        let trials: Vec<Vec<f64>> = (0..10)
+            .map(|_| {
+                let own = between.sample(&mut rng);
+                (0..20).map(|_| own * inside.sample(&mut rng)).collect()
+            })
+            .collect();
+        let medians: Vec<f64> = trials.iter().map(|t| median(t).expect("20 runs")).collect();
+        let flat: Vec<f64> = trials.concat();
+        let covers = |data: &[f64], rng: &mut Generator| {
+            let interval = median_interval(data, rng).expect("many values");
+            interval.low <= 1.0 && 1.0 <= interval.high
+        };
+        by_trial += u32::from(covers(&medians, &mut rng));
+        by_iteration += u32::from(covers(&flat, &mut rng));
+    }
+    assert!(
+        by_trial >= 180,
+        "trials drawn whole: covered in {by_trial} of 200"
+    );
+    assert!(
+        by_iteration <= 140,
+        "runs drawn alone: covered in {by_iteration} of 200"
+    );
 }

@@ -10,6 +10,9 @@ use crate::words::{Step, Suite, TargetId, WorkloadId};
 /// The schema that this version writes.
 pub const SCHEMA: &str = "plimsoll.run/1";
 
+/// What the subject of every preflight note begins with that says what a denoised run has set.
+pub const DENOISE: &str = "denoise:";
+
 /// One recorded `bench run`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Run {
@@ -70,6 +73,14 @@ pub struct Load {
     pub connections: u32,
     /// Time from due, after which a request is given up, nanoseconds.
     pub timeout_ns: u64,
+}
+
+impl Run {
+    /// Whether it was made with `--denoise`.
+    pub fn is_denoised(&self) -> bool {
+        let mut notes = self.preflight.iter();
+        notes.any(|note| note.subject.starts_with(DENOISE))
+    }
 }
 
 /// How many instances, processes and containers are alive at once in a run that asks for it.

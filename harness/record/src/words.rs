@@ -64,6 +64,8 @@ pub enum Suite {
     Coldstart,
     /// How long requests take under a constant load, and how much load is carried.
     Serve,
+    /// How long a whole run of the guest's own code takes, once it is there.
+    Throughput,
     /// What one more instance, process or container costs on a machine that holds many.
     Density,
     /// What a process or container holds in memory, waiting and at its most.
@@ -76,6 +78,7 @@ impl Suite {
     /// Every suite that `bench` can run.
     pub const ALL: &'static [Suite] = &[
         Suite::Coldstart,
+        Suite::Throughput,
         Suite::Density,
         Suite::Memory,
         Suite::Size,
@@ -87,6 +90,7 @@ impl Suite {
         match self {
             Suite::Coldstart => "coldstart",
             Suite::Serve => "serve",
+            Suite::Throughput => "throughput",
             Suite::Density => "density",
             Suite::Memory => "memory",
             Suite::Size => "size",
@@ -131,6 +135,10 @@ pub enum Boundary {
     /// create of a container, until it accepts, and one request.
     #[serde(rename = "zero")]
     Zero,
+    /// The guest's own code, from its first instruction to its end: `_start` of an instance that
+    /// is ready, or a program from the exec of its file to its call of exit.
+    #[serde(rename = "run")]
+    Run,
     /// Files and images at rest, nothing running.
     #[serde(rename = "rest")]
     Rest,
@@ -189,7 +197,7 @@ impl Boundary {
         Boundary::L6,
     ];
 
-    /// `L0` to `L6`, or the word for it.
+    /// Its name in rows and samples: `L0` to `L6`, `run`, and what is counted.
     pub fn name(self) -> &'static str {
         match self {
             Boundary::L0 => "L0",
@@ -202,6 +210,7 @@ impl Boundary {
             Boundary::Request => "request",
             Boundary::FreshRequest => "fresh-request",
             Boundary::Zero => "zero",
+            Boundary::Run => "run",
             Boundary::Rest => "rest",
             Boundary::Idle => "idle",
             Boundary::Peak => "peak",
@@ -233,6 +242,7 @@ impl Boundary {
                 "request due to last byte of its response, an instance made for it alone"
             }
             Boundary::Zero => "nothing running to last byte of the first response",
+            Boundary::Run => "the guest's own code from its first instruction to its end",
             Boundary::Rest => "files and images at rest, nothing running",
             Boundary::Idle => "a process or container that waits, with all that is its own",
             Boundary::Peak => "the most at any moment of one run of the workload",
@@ -270,12 +280,13 @@ impl FromStr for Boundary {
         Boundary::ALL
             .iter()
             .chain(others())
+            .chain(&[Boundary::Run])
             .copied()
             .find(|b| b.name() == text)
             .ok_or_else(|| {
                 let counted: Vec<&str> = others().map(|b| b.name()).collect();
                 format!(
-                    "{text:?} is no boundary; they are L0 to L6 and {}",
+                    "{text:?} is no boundary; they are L0 to L6, run and {}",
                     counted.join(", ")
                 )
             })
@@ -305,6 +316,9 @@ pub enum Step {
     ServeFresh,
     /// A server from nothing to its first response: [`Boundary::Zero`].
     Zero,
+    /// The guest run in a loop, a fresh instance or process each time, with its own code alone
+    /// inside the clock: `run`.
+    Iterate,
     /// Instances made in one host, each run to its end and kept alive, level by level.
     Instances,
     /// Processes or containers started and left waiting, level by level.
@@ -318,7 +332,7 @@ pub enum Step {
 }
 
 impl Step {
-    /// Every step, in the order of the ladder.
+    /// Every step, those of the ladder first and in its order.
     pub const ALL: &'static [Step] = &[
         Step::Instantiate,
         Step::Load,
@@ -328,6 +342,7 @@ impl Step {
         Step::Serve,
         Step::ServeFresh,
         Step::Zero,
+        Step::Iterate,
         Step::Instances,
         Step::Processes,
         Step::Idle,
@@ -351,6 +366,7 @@ impl Step {
             Step::Serve => "serve",
             Step::ServeFresh => "serve-fresh",
             Step::Zero => "zero",
+            Step::Iterate => "iterate",
             Step::Instances => "instances",
             Step::Processes => "processes",
             Step::Idle => "idle",
@@ -374,9 +390,11 @@ impl fmt::Display for Step {
 pub enum Metric {
     /// Elapsed time by CLOCK_MONOTONIC.
     WallTime,
-    /// User and system time of the measured process and its waited-for children (wait4).
+    /// User and system time: at L4 of the measured process and its waited-for children (wait4);
+    /// at `run` of the whole process that holds the guest, over that span.
     CpuTime,
-    /// L0 only: the whole cycle, instance requested, `_start` run to its end, instance gone or reset.
+    /// L0 and `run`: the whole cycle, instance requested (or process spawned), guest run to its
+    /// end, instance gone or reset (or process gone).
     CycleTime,
     /// Median latency of the requests offered at one rate.
     P50,

@@ -16,6 +16,7 @@ use plimsoll_record::FailureKind;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use thiserror::Error;
 
+use crate::denoise;
 use crate::interrupt::Interrupt;
 use crate::trial::process::{STDERR_KEPT, keep_tail, read_once};
 use crate::trial::spawn::{poll, readable};
@@ -136,7 +137,9 @@ impl AdapterChild {
                 }
             });
         }
+        let starting = denoise::starting();
         let mut child = command.spawn().map_err(fault)?;
+        drop(starting);
         let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         let (Some(group), (Some(stdin), Some(stdout), Some(stderr))) = (pid, pipes) else {

@@ -8,6 +8,7 @@ use plimsoll_record::{Recorded, RunWriter};
 use super::run::{by_id, carry_out, eprint_part, when_held};
 use crate::checkout::Checkout;
 use crate::cli::Run;
+use crate::denoise::Denoised;
 use crate::environment;
 use crate::exit::{Exit, Usage};
 use crate::gather::Gathered;
@@ -80,6 +81,10 @@ pub(super) fn run(args: &Run, directory: &Path) -> anyhow::Result<Exit> {
     record.preflight.extend(notes);
 
     let row = suite::row(record.suite);
+    let denoised = record.is_denoised().then(|| Denoised::set(&row.steps));
+    if let Some(denoised) = &denoised {
+        eprint_part(&terminal::preflight(&denoised.notes, Notes::All));
+    }
     let session = Session::new(
         &checkout,
         &table,

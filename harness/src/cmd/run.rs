@@ -15,6 +15,7 @@ use time::macros::format_description;
 
 use crate::checkout::Checkout;
 use crate::cli::Run;
+use crate::denoise::Denoised;
 use crate::environment;
 use crate::exit::{Exit, Usage};
 use crate::format;
@@ -74,6 +75,12 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
     let mut notes = preflight::look(&environment);
     notes.append(&mut gathered.notes);
     eprint_part(&terminal::preflight(&notes, Notes::Noisy));
+    // Until the run is over, however it ends: dropping it puts everything back.
+    let denoised = args.denoise.then(|| Denoised::set(&row.steps));
+    if let Some(denoised) = &denoised {
+        eprint_part(&terminal::preflight(&denoised.notes, Notes::All));
+        notes.extend(denoised.notes.iter().cloned());
+    }
 
     let seed = args
         .seed
@@ -384,6 +391,9 @@ fn command(args: &Run, seed: u64) -> Vec<String> {
     option("--seed", Some(seed.to_string()));
     if args.quick {
         words.push("--quick".to_owned());
+    }
+    if args.denoise {
+        words.push("--denoise".to_owned());
     }
     words
 }

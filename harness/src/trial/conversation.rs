@@ -142,6 +142,7 @@ fn belongs(step: Step, sample: &Sample) -> bool {
         }
         Step::Fresh => sample.boundary == Boundary::L6,
         Step::Serve | Step::ServeFresh | Step::Zero => false,
+        Step::Iterate => sample.boundary == Boundary::Run,
         Step::Instances => sample.boundary == Boundary::Instances,
         Step::Processes => {
             matches!(sample.boundary, Boundary::Processes | Boundary::Daemon)

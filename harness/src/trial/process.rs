@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use plimsoll_adapter::protocol::Launch;
 
 use super::spawn::{Exited, Spawn, Spawned, poll, readable};
+use crate::denoise;
 use crate::interrupt::Interrupt;
 
 /// Bytes of standard error that are kept, the last ones.
@@ -99,11 +100,13 @@ pub fn run(
         &launch.directory,
     )?;
 
+    let starting = denoise::starting();
     let start = Instant::now();
     if let Some(copy) = copy {
         fs::copy(copy.from, copy.to)?;
     }
     let process = spawn.spawn()?;
+    drop(starting);
     let mut first_byte = None;
     let mut killed = None;
     let mut waiting = [

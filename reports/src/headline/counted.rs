@@ -3,8 +3,8 @@
 
 use plimsoll_analysis::Row;
 use plimsoll_analysis::columns::{Column, Table, tables};
-use plimsoll_record::WorkloadId;
 use plimsoll_record::run::TargetKind;
+use plimsoll_record::{Boundary, WorkloadId};
 
 use crate::facts::{Difference, Facts};
 use crate::quantity;
@@ -97,6 +97,14 @@ fn ours(facts: &Facts<'_>, workload: &WorkloadId, table: &Table, rows: &[&Row]) 
         false => (other, mine),
     };
     let held = match facts.ratio(more, less).map(|held| held.difference) {
+        // What is weighed has no chance in it.
+        _ if less.boundary == Boundary::Rest && median(more) > median(less) => {
+            format!(
+                "{} takes {} as much",
+                more.target,
+                times(facts, more, less)?
+            )
+        }
         Some(Difference::NotShown) => "no difference is shown".to_owned(),
         _ => format!(
             "{} takes {} as much",

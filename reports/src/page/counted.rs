@@ -5,7 +5,7 @@ use maud::{Markup, PreEscaped, html};
 use plimsoll_analysis::columns::{Column, Table, rule, tables};
 use plimsoll_analysis::statistics::Interval;
 use plimsoll_record::run::WorkloadRecord;
-use plimsoll_record::{Suite, TargetId};
+use plimsoll_record::{Boundary, TargetId};
 
 use super::summary::{heading, in_words};
 use super::tables::{rows, status};
@@ -30,15 +30,9 @@ fn shown<'f>(facts: &Facts<'f>) -> Vec<(&'f WorkloadRecord, &'static Table)> {
 
 /// The question, and what the run says to it in words.
 pub(super) fn summary(facts: &Facts<'_>, place: &Place) -> Markup {
-    let (question, what) = match facts.recorded.run.suite {
-        Suite::Coldstart => ("How long until it runs?", "Cold start"),
-        Suite::Density => ("What does one more cost?", "Density"),
-        Suite::Serve => ("How does it carry a load?", "Serving"),
-        Suite::Size => ("How much must travel?", "Size"),
-        Suite::Memory => ("How much memory does it hold?", "Memory"),
-    };
+    let question = headline::question(facts.recorded.run.suite);
     html! {
-        (heading(facts, place, question, what))
+        (heading(facts, place, question.asked, question.subject))
         section.glance aria-label="In words" { (in_words(&headline::counted(facts))) }
     }
 }
@@ -80,7 +74,7 @@ pub(super) fn pictures(facts: &Facts<'_>, place: &Place) -> Option<Section> {
             let narrow = draw(Layout::Narrow, format!("counted-{n}-narrow"))?;
             let body = html! {
                 figure {
-                    figcaption { b { (table.title) } (workload.workload) ": " (table.columns[0].heading) " on a logarithmic axis, the median and its 95 % interval" }
+                    figcaption { b { (table.title) } (workload.workload) ": " (table.columns[0].heading) " on a logarithmic axis" @if table.columns[0].boundary != Boundary::Rest { ", the median and its 95 % interval" } }
                     div.wide { (wide) }
                     div.narrow { (narrow) }
                 }

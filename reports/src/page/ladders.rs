@@ -40,7 +40,6 @@ pub(super) fn shown(id: &str) -> Markup {
 }
 
 pub(super) fn section(facts: &Facts<'_>, place: &Place) -> Option<Section> {
-    let span = span(facts)?;
     let lead = facts.lead()?;
     let boundaries: Vec<Boundary> = Boundary::ALL
         .iter()
@@ -52,6 +51,10 @@ pub(super) fn section(facts: &Facts<'_>, place: &Place) -> Option<Section> {
                 .any(|r| r.boundary == *b && r.median.is_some())
         })
         .collect();
+    if boundaries.is_empty() {
+        return None;
+    }
+    let span = span(facts)?;
     let draw = |workload: &plimsoll_record::WorkloadId, layout, id: String| {
         ladder(facts, workload, span, layout, &place.id(&id)).map(PreEscaped)
     };

@@ -15,7 +15,7 @@ pub(super) fn reading() -> Markup {
                 div {
                     h3 { "Boundaries: where a clock starts and stops" }
                     dl {
-                        @for &boundary in Boundary::ALL.iter().chain(Boundary::SERVE) {
+                        @for &boundary in Boundary::ALL.iter().chain(&[Boundary::Run]).chain(Boundary::SERVE) {
                             div { dt { (boundary) } dd { (boundary.meaning()) } }
                         }
                     }
@@ -40,7 +40,7 @@ pub(super) fn reading() -> Markup {
                         div { dt { "ratio" } dd { "of two medians, resampled by block; \"no difference shown\" after Holm's correction over all ratios to native and to the container" } }
                         div { dt { "p99" } dd { "over samples, only from " (P99_SAMPLES) " samples of " (P99_TRIALS) " trials on: fewer than five samples beyond it make no tail" } }
                         div { dt { "outliers" } dd { "beyond three interquartile ranges on a logarithmic scale: counted in the note, never dropped" } }
-                        div { dt { "wall, CPU, cycle" } dd { "elapsed time; user and system time of the process and its children; at L0, instance made, run to its end and gone" } }
+                        div { dt { "wall, CPU, cycle" } dd { "elapsed time; user and system time of the process and its children; at L0 and run, instance or process made, run to its end and gone" } }
                     }
                 }
             }

@@ -13,33 +13,30 @@ use crate::quantity;
 
 /// The report's title.
 pub(crate) fn title(facts: &Facts<'_>) -> String {
-    let what = match facts.recorded.run.suite {
-        Suite::Coldstart => "Cold start",
-        Suite::Density => "Density",
-        Suite::Serve => "Serving under load",
-        Suite::Memory => "Memory",
-        Suite::Size => "Size",
-    };
+    let what = headline::question(facts.recorded.run.suite).subject;
     format!("{what}, measured: {}", facts.recorded.run.id)
 }
 
 pub(super) fn summary(facts: &Facts<'_>, place: &Place) -> Markup {
+    let question = headline::question(facts.recorded.run.suite);
     html! {
-        (heading(facts, place, "How long until it runs?", "Cold start"))
+        (heading(facts, place, question.asked, question.subject))
         @if let Some(lead) = facts.lead() {
             section.glance aria-label="At a glance" {
-                (card(
-                    "Platform already running",
-                    "Wasm: artefact file to ready instance in a running host (L1). Container: start in a running daemon to first output (L3).",
-                    &headline::running(facts, &lead.workload),
-                    &lead.workload,
-                ))
-                (card(
-                    "From nothing",
-                    "Process or container, from its start to the first byte of output (L3).",
-                    &headline::from_nothing(facts, &lead.workload),
-                    &lead.workload,
-                ))
+                @if facts.recorded.run.suite == Suite::Coldstart {
+                    (card(
+                        "Platform already running",
+                        "Wasm: artefact file to ready instance in a running host (L1). Container: start in a running daemon to first output (L3).",
+                        &headline::running(facts, &lead.workload),
+                        &lead.workload,
+                    ))
+                    (card(
+                        "From nothing",
+                        "Process or container, from its start to the first byte of output (L3).",
+                        &headline::from_nothing(facts, &lead.workload),
+                        &lead.workload,
+                    ))
+                }
                 (in_words(&headline::sentences(facts)))
             }
         }

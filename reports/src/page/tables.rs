@@ -107,7 +107,7 @@ pub(super) fn status(status: Status) -> &'static str {
 }
 
 /// A metric in words.
-fn metric(metric: Metric) -> &'static str {
+pub(super) fn metric_in_words(metric: Metric) -> &'static str {
     match metric {
         Metric::WallTime => "wall",
         Metric::CpuTime => "CPU",
@@ -150,7 +150,7 @@ pub(super) fn rows(facts: &Facts<'_>, workload: &WorkloadRecord, place: &Place) 
                         tr {
                             th scope="row" { (row.target) }
                             td { (row.boundary) @if let Some(at) = row.at { " " (quantity::grouped(at)) } }
-                            td { (metric(row.metric)) }
+                            td { (metric_in_words(row.metric)) }
                             td.n {
                                 @match time(row.median) {
                                     Some(median) => {

@@ -14,6 +14,7 @@ fn runs() -> Vec<(&'static str, Recorded)> {
         ("interrupted", synthetic::interrupted()),
         ("empty", synthetic::empty()),
         ("hostile", synthetic::hostile()),
+        ("throughput", synthetic::throughput()),
     ]
 }
 
@@ -317,4 +318,30 @@ fn examples_can_be_written_out_to_be_looked_at() {
         let path = std::path::Path::new(&directory).join(format!("{name}.html"));
         std::fs::write(path, html(run)).expect("the directory can be written to");
     }
+}
+
+#[test]
+fn a_throughput_report_shows_bars_first_and_the_mean_of_what_all_completed() {
+    let run = synthetic::throughput();
+    let ratios = analyse(&run).ratios;
+    let page = html(run);
+    let (picture, table) = (
+        page.find("<b>Geometric mean</b>"),
+        page.find("class=\"ratios\""),
+    );
+    assert!(picture.is_some() && picture < table, "picture first");
+    assert!(page.contains("How fast does it run?"));
+    assert!(
+        !page.contains("Platform already running"),
+        "that is another suite's question"
+    );
+    let means: Vec<_> = ratios.iter().filter(|r| r.workloads.len() > 1).collect();
+    assert!(means.iter().all(|r| r.workloads.len() == 2), "{means:?}");
+    let ours = means.iter().find(|r| r.target.as_str() == "ours");
+    let ours = ours.expect("ours completed everything");
+    let [low, high] = ours.ci95.expect("six trials or more");
+    assert!(
+        low <= 1.24 && 1.24 <= high,
+        "made to take 1.24 times as long: {ours:?}"
+    );
 }

@@ -191,6 +191,21 @@ pub(crate) fn small() -> Recorded {
     simulate(&WORKLOADS[..1], &[at(0), at(1), at(10)], 3, 8)
 }
 
+/// A run of the throughput suite, in which one target failed at one workload.
+pub(crate) fn throughput() -> Recorded {
+    let mut recorded = simulate_suite(Suite::Throughput, &WORKLOADS[2..5], TARGETS, 13, 10);
+    recorded.run.id = "2026-11-22T09-00-00Z-throughput".to_owned();
+    let last = WORKLOADS[4].0;
+    spoil(&mut recorded, "beta/cranelift", last, |_| {
+        Some(Outcome::Failed {
+            kind: FailureKind::Engine,
+            message: "running _start: out of bounds".to_owned(),
+            stderr: String::new(),
+        })
+    });
+    recorded
+}
+
 /// One target alone.
 pub(crate) fn single() -> Recorded {
     simulate(&WORKLOADS[..2], &[at(3)], 5, 40)
@@ -295,6 +310,16 @@ fn simulate(
     seed: u64,
     iterations: u32,
 ) -> Recorded {
+    simulate_suite(Suite::Coldstart, workloads, targets, seed, iterations)
+}
+
+fn simulate_suite(
+    suite: Suite,
+    workloads: &[(&'static str, &'static str, &'static str, u64, f64, u32)],
+    targets: &[MadeUp],
+    seed: u64,
+    iterations: u32,
+) -> Recorded {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut plan = Vec::new();
     let mut trials = BTreeMap::new();
@@ -304,7 +329,7 @@ fn simulate(
                 if block >= *most {
                     continue;
                 }
-                for &step in steps(target) {
+                for &step in steps(target, suite) {
                     let index = plan.len() as u32;
                     plan.push(TrialPlan {
                         index,
@@ -343,7 +368,7 @@ fn simulate(
         run: Run {
             schema: SCHEMA.to_owned(),
             id: "2026-11-22T09-00-00Z-coldstart".to_owned(),
-            suite: Suite::Coldstart,
+            suite,
             bench_version: "0.1.0".to_owned(),
             started: datetime!(2026-11-22 09:00 UTC),
             ended: Some(datetime!(2026-11-22 09:14 UTC)),
@@ -368,17 +393,23 @@ fn simulate(
     }
 }
 
-fn steps(target: &MadeUp) -> &'static [Step] {
-    match target.kind {
-        TargetKind::Wasm if target.in_process[1] == 0.0 => &[Step::Compile, Step::Process],
-        TargetKind::Wasm => &[
+fn steps(target: &MadeUp, suite: Suite) -> &'static [Step] {
+    match (suite, target.kind) {
+        (Suite::Throughput, _) => &[Step::Iterate],
+        (Suite::Density | Suite::Memory | Suite::Size, _) => &[],
+        (Suite::Coldstart, TargetKind::Wasm) if target.in_process[1] == 0.0 => {
+            &[Step::Compile, Step::Process]
+        }
+        (Suite::Coldstart, TargetKind::Wasm) => &[
             Step::Instantiate,
             Step::Load,
             Step::Compile,
             Step::Process,
             Step::Fresh,
         ],
-        TargetKind::Native | TargetKind::Container => &[Step::Process, Step::Fresh],
+        (Suite::Coldstart, TargetKind::Native | TargetKind::Container) => {
+            &[Step::Process, Step::Fresh]
+        }
     }
 }
 
@@ -415,6 +446,16 @@ fn samples(
             (Boundary::L4, Metric::CpuTime, l4 * 0.7, 1),
         ],
         Step::Fresh => vec![(Boundary::L6, Metric::WallTime, l4 * 1.3 + 2e5 * size, 1)],
+        Step::Iterate => vec![
+            (Boundary::Run, Metric::WallTime, guest, iterations),
+            (Boundary::Run, Metric::CpuTime, guest * 0.99, iterations),
+            (
+                Boundary::Run,
+                Metric::CycleTime,
+                guest * 1.01 + l0,
+                iterations,
+            ),
+        ],
         other => unreachable!("{other} is no step of a cold start"),
     };
     if step == Step::Process && container {
@@ -502,7 +543,7 @@ fn record(made_up: &MadeUp) -> TargetRecord {
         engine_version: "48.0.8".to_owned(),
         adapter: "adapter-made-up 0.1.0".to_owned(),
         configuration,
-        steps: steps(made_up).to_vec(),
+        steps: steps(made_up, Suite::Coldstart).to_vec(),
     }
 }
 

@@ -18,6 +18,7 @@
 //! - [`budget`]: no more memory than what may be taken
 //! - [`guest`]: what a guest is given and what it leaves
 //! - [`native`]: the native binary of a workload, there and static
+//! - `watched`: what the stopwatch saw of a program (feature `stopwatch`)
 //! - [`artefact`]: files that `prepare` leaves for `measure`
 //! - [`schema`]: the protocol as JSON Schema
 //! - [`conformance`]: does this adapter keep the protocol? For tests
@@ -40,6 +41,8 @@ pub mod serve;
 pub mod timed;
 #[cfg(feature = "outside")]
 pub mod trace;
+#[cfg(feature = "stopwatch")]
+pub mod watched;
 #[cfg(feature = "outside")]
 pub mod weigh;
 

@@ -8,6 +8,7 @@
 //! | instantiate | [`Engine::load`], once | L0: [`Engine::instantiate`] | and [`Engine::start`], [`Engine::finish`] |
 //! | load | starting the guest, dropping the module | L1: [`Engine::load`], [`Engine::instantiate`] | - |
 //! | compile | reading the file, starting the guest, dropping the module | L2: [`Engine::compile`], [`Engine::instantiate`] | - |
+//! | iterate | [`Engine::load`], once; [`Engine::instantiate`], [`Engine::finish`] | run: [`Engine::start`] | [`Engine::instantiate`] to [`Engine::finish`] |
 //!
 //! Every iteration is recorded, the first one too: warm-up is for analysis to look at. Samples
 //! are kept until the loop is over, so that sending them disturbs no iteration. The budget is for
@@ -77,8 +78,8 @@ pub trait Engine {
     fn finish(&self, instance: Self::Instance) -> Vec<u8>;
 }
 
-/// Does one of the steps `instantiate`, `load`, `compile` and `instances`. `artefact` is the file that
-/// `prepare` left for this pair; `compile` does not need it.
+/// Does one of the steps `instantiate`, `load`, `compile`, `instances` and `iterate`. `artefact` is
+/// the file that `prepare` left for this pair; `compile` does not need it.
 ///
 /// # Errors
 ///
@@ -113,6 +114,11 @@ pub fn measure<E: Engine>(
         Step::Compile => {
             let wasm = artefact::read_wasm(&request.workload.wasm)?;
             trial.run(Boundary::L2, || engine.compile(&wasm).map(Held::Fresh))?
+        }
+        Step::Iterate => {
+            artefact::require(artefact)?;
+            let module = engine.load(artefact)?;
+            trial.iterate(&module)?
         }
         Step::Process
         | Step::Fresh
@@ -190,7 +196,7 @@ impl<'t, E: Engine> Trial<'t, E> {
             let mut instance = self.engine.instantiate(module.get(), self.guest)?;
             let ready = Instant::now();
             // The first iteration's cycle pays for looking at this clock, and no other's.
-            let busy = (iteration == 0).then(processor_time);
+            let busy = (iteration == 0).then(|| processor_time(ClockId::ThreadCPUTime));
             let ran = if heavy {
                 None
             } else {
@@ -215,7 +221,8 @@ impl<'t, E: Engine> Trial<'t, E> {
                     sample(Metric::CycleTime, gone - requested);
                 }
                 outputs.add(exit_code, &stdout);
-                if busy.is_some_and(|before| processor_time() - before > HEAVY_GUEST) {
+                let since = |before| processor_time(ClockId::ThreadCPUTime) - before;
+                if busy.is_some_and(|before| since(before) > HEAVY_GUEST) {
                     heavy = true;
                     uncharged = ended - ready;
                 }
@@ -223,12 +230,52 @@ impl<'t, E: Engine> Trial<'t, E> {
         }
         Ok(Taken { samples, outputs })
     }
+
+    /// Runs the guest again and again, a fresh instance each time, with `_start` alone inside the
+    /// clock. Every run is charged to the budget, recorded and verified, the first one too.
+    fn iterate(&self, module: &E::Module) -> Result<Taken, Error> {
+        let mut samples = Vec::with_capacity(self.iterations.min(100_000) as usize * 3);
+        let mut outputs = Outputs::default();
+        let begun = Instant::now();
+        for iteration in 0..self.iterations {
+            if iteration > 0 && begun.elapsed() >= self.budget {
+                break;
+            }
+
+            let requested = Instant::now();
+            let mut instance = self.engine.instantiate(module, self.guest)?;
+            // Of the whole process: an engine's other threads work for the guest, too.
+            let busy = processor_time(ClockId::ProcessCPUTime);
+            let started = Instant::now();
+            let exit_code = self.engine.start(&mut instance)?;
+            let ended = Instant::now();
+            let busy = processor_time(ClockId::ProcessCPUTime) - busy;
+            let stdout = self.engine.finish(instance);
+            let gone = Instant::now();
+
+            outputs.add(exit_code, &stdout);
+            for (metric, took) in [
+                (Metric::WallTime, ended - started),
+                (Metric::CpuTime, busy),
+                (Metric::CycleTime, gone - requested),
+            ] {
+                samples.push(Sample {
+                    boundary: Boundary::Run,
+                    metric,
+                    iteration,
+                    at: None,
+                    value: Nanoseconds::from(took).0,
+                });
+            }
+        }
+        Ok(Taken { samples, outputs })
+    }
 }
 
-/// Processor time of this thread so far; every engine runs its guest on the caller's.
-fn processor_time() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::try_from(time).unwrap_or_default()
+/// Processor time so far: of this thread, on which every engine runs its guest, or of the whole
+/// process.
+fn processor_time(clock: ClockId) -> Duration {
+    Duration::try_from(clock_gettime(clock)).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -283,8 +330,8 @@ mod tests {
                 Spends::Nothing => {}
                 Spends::Waiting(time) => sleep(time),
                 Spends::Processor(time) => {
-                    let before = processor_time();
-                    while processor_time() - before < time {
+                    let before = processor_time(ClockId::ThreadCPUTime);
+                    while processor_time(ClockId::ThreadCPUTime) - before < time {
                         spin_loop();
                     }
                 }
@@ -393,6 +440,47 @@ mod tests {
         let engine = Sleeper::default();
         measured(&engine, Step::Load, 4, AMPLE).0.expect("measured");
         assert_eq!(engine.loaded.get(), 4);
+    }
+
+    #[test]
+    fn each_iteration_runs_a_fresh_instance_and_none_is_left_out() {
+        let engine = Sleeper {
+            spends: Spends::Processor(HEAVY_GUEST * 2),
+            ..Sleeper::default()
+        };
+        let (done, samples) = measured(&engine, Step::Iterate, 4, AMPLE);
+        assert_eq!(done.expect("measured").outputs[0].times, 4);
+        assert_eq!((engine.loaded.get(), engine.made.get()), (1, 4));
+        for metric in [Metric::WallTime, Metric::CpuTime, Metric::CycleTime] {
+            let of: Vec<_> = samples.iter().filter(|s| s.metric == metric).collect();
+            let order: Vec<_> = of.iter().map(|s| s.iteration).collect();
+            assert_eq!(order, [0, 1, 2, 3], "{metric}");
+            let least = Nanoseconds::from(HEAVY_GUEST * 2).0;
+            assert!(of.iter().all(|s| s.value >= least), "{metric}: {of:?}");
+        }
+    }
+
+    #[test]
+    fn the_cycle_of_an_iteration_holds_its_run() {
+        let engine = Sleeper {
+            spends: Spends::Waiting(Duration::from_millis(4)),
+            ..Sleeper::default()
+        };
+        let (_, samples) = measured(&engine, Step::Iterate, 3, AMPLE);
+        let of = |metric| samples.iter().filter(move |s| s.metric == metric);
+        for (cycle, run) in of(Metric::CycleTime).zip(of(Metric::WallTime)) {
+            assert!(cycle.value >= run.value && run.value >= 4_000_000);
+        }
+    }
+
+    #[test]
+    fn the_runs_of_an_iterated_guest_are_charged_to_the_budget() {
+        let engine = Sleeper {
+            spends: Spends::Waiting(Duration::from_millis(30)),
+            ..Sleeper::default()
+        };
+        let (done, _) = measured(&engine, Step::Iterate, 1000, Duration::from_millis(50));
+        assert!(done.expect("measured").outputs[0].times <= 2);
     }
 
     #[test]

@@ -77,6 +77,7 @@ fn fitted(
                 block,
                 values,
                 first: value,
+                in_order: vec![value],
             });
         }
     }

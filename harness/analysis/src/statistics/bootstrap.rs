@@ -109,6 +109,77 @@ pub fn paired_ratio_interval(pairs: &[Pair], rng: &mut impl Rng) -> Option<Inter
     percentile_interval(replicates, pairs.len())
 }
 
+/// The 95 % interval of the geometric mean of several ratios of medians, each from the pairs of
+/// one workload: blocks are drawn for each workload by itself. `None` without a workload, or where
+/// one has fewer than two pairs.
+///
+/// The workloads are those that were measured, not a draw from all there could be: the interval
+/// says how well the mean of *these* is known.
+pub fn geometric_mean_interval(workloads: &[Vec<Pair>], rng: &mut impl Rng) -> Option<Interval> {
+    let fewest = workloads.iter().map(Vec::len).min()?;
+    if fewest < 2 {
+        return None;
+    }
+    if fewest < RESAMPLING_TRIALS {
+        return Some(log_student_of_means(workloads));
+    }
+    let most = workloads.iter().map(Vec::len).max().unwrap_or(fewest);
+    let (mut tops, mut bottoms) = (vec![0.0; most], vec![0.0; most]);
+    let replicates = (0..RESAMPLES)
+        .map(|_| {
+            let logs: f64 = workloads
+                .iter()
+                .map(|pairs| {
+                    let (tops, bottoms) = (&mut tops[..pairs.len()], &mut bottoms[..pairs.len()]);
+                    for (top, bottom) in tops.iter_mut().zip(bottoms.iter_mut()) {
+                        let pair = pairs[rng.random_range(0..pairs.len())];
+                        (*top, *bottom) = (pair.numerator, pair.denominator);
+                    }
+                    (median_in_place(tops) / median_in_place(bottoms)).ln()
+                })
+                .sum();
+            (logs / workloads.len() as f64).exp()
+        })
+        .collect();
+    // Every workload has its own trials, so their mean rests on the trials of all.
+    expanded_interval(
+        replicates,
+        fewest,
+        workloads.len() as f64 * (fewest as f64 - 1.0),
+    )
+}
+
+/// Student's interval of the mean over workloads of their mean log ratios, with Welch's and
+/// Satterthwaite's degrees of freedom.
+fn log_student_of_means(workloads: &[Vec<Pair>]) -> Interval {
+    let count = workloads.len() as f64;
+    let (mut mean, mut variance, mut weight) = (0.0, 0.0, 0.0);
+    for pairs in workloads {
+        let n = pairs.len() as f64;
+        let log = |pair: &Pair| {
+            let ratio = pair.numerator / pair.denominator;
+            ratio.max(f64::MIN_POSITIVE).ln()
+        };
+        let own_mean = pairs.iter().map(log).sum::<f64>() / n;
+        let squares: f64 = pairs.iter().map(|p| (log(p) - own_mean).powi(2)).sum();
+        let own = squares / (n - 1.0) / n / count.powi(2);
+        mean += own_mean / count;
+        variance += own;
+        weight += own.powi(2) / (n - 1.0);
+    }
+    // Pairs without any scatter have no degrees of freedom to speak of, and no width either.
+    let freedom = if weight > 0.0 {
+        variance.powi(2) / weight
+    } else {
+        1.0
+    };
+    let reach = student(freedom).inverse_cdf(0.975) * variance.sqrt();
+    Interval {
+        low: (mean - reach).exp(),
+        high: (mean + reach).exp(),
+    }
+}
+
 fn resampled_median(trials: &[f64], drawn: &mut [f64], rng: &mut impl Rng) -> f64 {
     for value in &mut *drawn {
         *value = trials[rng.random_range(0..trials.len())];
@@ -129,9 +200,14 @@ fn median_in_place(values: &mut [f64]) -> f64 {
 
 /// The middle of resampled values that carries 95 % when they rest on `trials` trials.
 fn percentile_interval(replicates: Vec<f64>, trials: usize) -> Option<Interval> {
+    expanded_interval(replicates, trials, trials as f64 - 1.0)
+}
+
+/// The same where the scatter is known with so many degrees of freedom.
+fn expanded_interval(replicates: Vec<f64>, trials: usize, freedom: f64) -> Option<Interval> {
     let replicates = Sorted::new(replicates)?;
     let n = trials as f64;
-    let reach = student(n - 1.0).inverse_cdf(0.975) * (n / (n - 1.0)).sqrt();
+    let reach = student(freedom).inverse_cdf(0.975) * (n / (n - 1.0)).sqrt();
     let tail = Normal::standard().sf(reach);
     Some(Interval {
         low: replicates.quantile(tail),

@@ -114,6 +114,7 @@ fn boundaries(step: Step) -> &'static [Boundary] {
         Step::Process => &[Boundary::L3, Boundary::L4, Boundary::L5],
         Step::Fresh => &[Boundary::L6],
         Step::Serve | Step::ServeFresh | Step::Zero => &[],
+        Step::Iterate => &[Boundary::Run],
         Step::Instances => &[Boundary::Instances],
         Step::Processes => &[Boundary::Processes, Boundary::Daemon],
         Step::Idle => &[Boundary::Idle, Boundary::Daemon],

@@ -16,7 +16,7 @@ use plimsoll_adapter::protocol::{
 };
 use plimsoll_adapter::record::run::TargetKind;
 use plimsoll_adapter::record::{Boundary, Metric, Nanoseconds, Step, TargetId};
-use plimsoll_adapter::{Adapter, Error, Served, native};
+use plimsoll_adapter::{Adapter, Error, Served, native, watched};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -29,7 +29,8 @@ use crate::ledger;
 use crate::owner::{self, Owner};
 use crate::peak::Follower;
 use crate::serving;
-use crate::targets::{self, Configuration, Network};
+use crate::stopwatch::Stopwatch;
+use crate::targets::{self, Configuration};
 use crate::waiting;
 
 /// How often an iteration that measured nothing ([`Failure::WaitMissed`]) is tried again.
@@ -207,7 +208,7 @@ impl Session {
                     id: configuration.id.into(),
                     kind: TargetKind::Container,
                     availability: availability.clone(),
-                    steps: steps(configuration),
+                    steps: configuration.steps.to_vec(),
                     configuration: ledger::of(configuration, self.engine.as_ref().ok()),
                 })
                 .collect(),
@@ -255,6 +256,9 @@ impl Session {
             Step::Peak => {
                 let program = image::program(&request.workload);
                 return self.peak(engine, &image, &configuration, &program, samples);
+            }
+            Step::Iterate => {
+                return self.iterate(engine, &image, &configuration, request, samples);
             }
             _ => {}
         }
@@ -323,6 +327,7 @@ impl Session {
             configuration: &configuration,
             owner: &self.owner,
             sequence,
+            inside: None,
         };
         let name = format!("plimsoll-{}-{sequence}", self.owner.name());
         let started = self
@@ -355,6 +360,39 @@ impl Session {
             .ok_or_else(|| Error::Failed(format!("no target {target} here")))
     }
 
+    /// One container in which the stopwatch runs the program again and again.
+    fn iterate(
+        &self,
+        engine: &Engine,
+        image: &Image,
+        configuration: &Configuration,
+        request: &Measure,
+        samples: &mut dyn FnMut(Sample),
+    ) -> Result<Done, Error> {
+        let stopwatch = Stopwatch::read(request)?;
+        let plan = Plan {
+            image,
+            configuration,
+            owner: &self.owner,
+            sequence: self.next_name(),
+            inside: Some(&stopwatch),
+        };
+        let mut ending = self.ending.clone();
+        let ran = self
+            .runtime
+            .block_on(container::run(&engine.docker, plan, &mut ending))?;
+        if ran.exit_code != 0 {
+            let stderr = String::from_utf8_lossy(&ran.stderr);
+            return Err(Error::failed(
+                "timing the program in its container",
+                stderr.trim(),
+            ));
+        }
+        let watched = serde_json::from_slice(&ran.stdout)
+            .map_err(|error| Error::failed("reading what the stopwatch printed", error))?;
+        Ok(watched::told(watched, samples))
+    }
+
     /// Containers that wait, and are looked at.
     fn waiting(
         &self,
@@ -380,6 +418,7 @@ impl Session {
                 configuration,
                 owner: &self.owner,
                 sequence: first,
+                inside: None,
             },
             levels,
             boundary: match request.step {
@@ -411,6 +450,7 @@ impl Session {
                 configuration,
                 owner: &self.owner,
                 sequence: self.next_name(),
+                inside: None,
             };
             let mut ending = self.ending.clone();
             let mut follower = None;
@@ -472,6 +512,7 @@ impl Session {
             configuration,
             owner: &self.owner,
             sequence: self.next_name(),
+            inside: None,
         };
         let mut ending = self.ending.clone();
         self.runtime.block_on(async {
@@ -541,22 +582,6 @@ fn usable(engine: &Result<Engine, Unusable>) -> Result<&Engine, Error> {
     engine
         .as_ref()
         .map_err(|unusable| Error::Failed(format!("{unusable}; {}", unusable.remedy())))
-}
-
-/// The steps of a configuration: nobody can ask a container without a network anything.
-fn steps(configuration: &Configuration) -> Vec<Step> {
-    let mut steps = vec![
-        Step::Process,
-        Step::Fresh,
-        Step::Processes,
-        Step::Idle,
-        Step::Peak,
-        Step::Size,
-    ];
-    if configuration.network != Network::None {
-        steps.extend([Step::Serve, Step::Zero]);
-    }
-    steps
 }
 
 /// What an image weighs: its layers unpacked in the engine, and what is sent.

@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use crate::failure::{CREATE, Failure, REMOVE, RUN, SAY, bounded};
 use crate::image::Image;
 use crate::owner::{self, Owner};
+use crate::stopwatch::Stopwatch;
 use crate::targets::Configuration;
 
 /// What a container did, and when: readings of CLOCK_MONOTONIC.
@@ -51,6 +52,8 @@ pub struct Plan<'a> {
     pub owner: &'a Owner,
     /// The container's number among its owner's.
     pub sequence: u32,
+    /// What runs the program inside, if the container does not do so itself.
+    pub inside: Option<&'a Stopwatch>,
 }
 
 /// How the guest ended, with the container still there.
@@ -140,6 +143,7 @@ pub(crate) fn body(plan: &Plan<'_>) -> ContainerCreateBody {
         attach_stderr: Some(true),
         labels: Some(plan.owner.labels()),
         host_config: Some(plan.configuration.host_config()),
+        entrypoint: plan.inside.map(|stopwatch| stopwatch.entrypoint.clone()),
         ..ContainerCreateBody::default()
     }
 }
@@ -172,6 +176,9 @@ async fn start_to_end(
     let creating = docker.create_container(Some(options), body);
     let container = bounded("creating the container", CREATE, creating).await?;
     created(&container.id);
+    if let Some(stopwatch) = plan.inside {
+        stopwatch.put_into(docker, name).await?;
+    }
     if *ending.borrow() {
         return Err(Failure::Ending);
     }

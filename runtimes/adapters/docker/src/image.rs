@@ -271,7 +271,7 @@ fn write_archive(
     archive.into_inner()?.flush()
 }
 
-fn append_entry<W: Write>(
+pub(crate) fn append_entry<W: Write>(
     archive: &mut tar::Builder<W>,
     kind: tar::EntryType,
     name: &str,

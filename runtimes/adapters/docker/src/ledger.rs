@@ -30,7 +30,17 @@ pub(crate) fn of(
         "PATH and HOSTNAME, as Docker sets them".to_owned(),
     );
     say("terminal, init, auto-remove", "none".to_owned());
-    say("memory and cpu limits", "none, as docker run".to_owned());
+    say(
+        "memory and cpu limits",
+        "none, as docker run; under bench run --denoise the processor that it measures on"
+            .to_owned(),
+    );
+    say(
+        "run",
+        "the stopwatch that times native code, put into the created container beside the program; \
+         one container a trial, a process a run, with an empty environment"
+            .to_owned(),
+    );
     say(
         "clock",
         "L3: start request to first byte on the attached stream; L4: create request to the \

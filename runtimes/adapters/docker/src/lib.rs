@@ -11,6 +11,7 @@
 //! - [`container`]: one container from create to remove, with the clock's readings
 //! - `serving`: one container that serves
 //! - [`peak`]: the most memory that a guest had
+//! - [`stopwatch`]: what times the program inside a container, put in beside it
 //! - [`waiting`]: containers that are left waiting and looked at
 //! - [`owner`]: whose container is this, and does its owner live? Removes strays
 //! - [`failure`]: everything that can go wrong
@@ -24,6 +25,7 @@ mod ledger;
 pub mod owner;
 pub mod peak;
 mod serving;
+pub mod stopwatch;
 pub mod targets;
 pub mod waiting;
 

@@ -1,6 +1,9 @@
 //! The configurations, a row each: everything else about them is the same code.
 
+use std::fs;
+
 use bollard::models::HostConfig;
+use plimsoll_adapter::record::Step;
 
 /// One target: a container configuration of the engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,7 +14,43 @@ pub struct Configuration {
     pub network: Network,
     /// How much memory a container may have.
     pub memory: MemoryLimit,
+    /// The steps that it is measured by.
+    pub steps: &'static [Step],
 }
+
+/// Everything, the guest's own work too.
+const WHOLE: &[Step] = &[
+    Step::Process,
+    Step::Fresh,
+    Step::Processes,
+    Step::Idle,
+    Step::Peak,
+    Step::Size,
+    Step::Iterate,
+    Step::Serve,
+    Step::Zero,
+];
+/// All but that: what a container is connected to is nothing to a program that computes, and
+/// nothing is measured twice under two names.
+const STARTS: &[Step] = &[
+    Step::Process,
+    Step::Fresh,
+    Step::Processes,
+    Step::Idle,
+    Step::Peak,
+    Step::Size,
+];
+/// And what can be asked over a network.
+const STARTS_AND_SERVES: &[Step] = &[
+    Step::Process,
+    Step::Fresh,
+    Step::Processes,
+    Step::Idle,
+    Step::Peak,
+    Step::Size,
+    Step::Serve,
+    Step::Zero,
+];
 
 /// What a container is connected to. It decides more of a start than anything else: making a
 /// network namespace costs most of it (our own trials with Docker 20.10).
@@ -52,6 +91,11 @@ impl Configuration {
             id,
             network,
             memory: MemoryLimit::Unlimited,
+            steps: match network {
+                Network::Default => WHOLE,
+                Network::Host => STARTS_AND_SERVES,
+                Network::None => STARTS,
+            },
         }
     }
 
@@ -71,9 +115,20 @@ impl Configuration {
             runtime: Some(RUNTIME.to_owned()),
             memory,
             memory_swap: memory,
+            cpuset_cpus: own_processors(),
             ..HostConfig::default()
         }
     }
+}
+
+/// The processors that this process is kept to, if they are not all: whoever keeps the adapter to
+/// some means the containers.
+fn own_processors() -> Option<String> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let mut lines = status.lines();
+    let own = lines.find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?;
+    let online = fs::read_to_string("/sys/devices/system/cpu/online").ok()?;
+    (own.trim() != online.trim()).then(|| own.trim().to_owned())
 }
 
 impl Network {

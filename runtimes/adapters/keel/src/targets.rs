@@ -1,7 +1,7 @@
 //! Which configurations of keel are measured, and what the ledger says of each.
 //!
-//! Nothing is measured twice under two names: what lies inside an engine (L0, L1) is measured on
-//! the target that loads artefacts, compiling (L2) on the one that compiles at start.
+//! Nothing is measured twice under two names: what lies inside an engine (L0, L1, run) is measured
+//! on the target that loads artefacts, compiling (L2) on the one that compiles at start.
 
 use std::collections::BTreeMap;
 
@@ -54,6 +54,7 @@ pub(crate) const ALL: &[Configuration] = &[
             Step::Serve,
             Step::ServeFresh,
             Step::Zero,
+            Step::Iterate,
             Step::Instances,
         ],
         code: Code::Loaded,
@@ -116,7 +117,7 @@ pub(crate) fn ledger(configuration: &Configuration) -> BTreeMap<String, String> 
         ),
         (
             "guest stdout",
-            "collected in memory in L0 to L2; inherited in the process",
+            "collected in memory in L0 to L2 and run; inherited in the process",
         ),
         ("process", process),
         ("http", HTTP_LEDGER),

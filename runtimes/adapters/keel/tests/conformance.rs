@@ -27,5 +27,5 @@ fn every_workload_is_verified_on_every_step_of_every_target() {
         targets, all,
         "`bench setup keel keel-static` builds what is missing"
     );
-    assert_eq!(exercised.len(), cases.len() * (4 + 3 + 2));
+    assert_eq!(exercised.len(), cases.len() * (6 + 3 + 2));
 }

@@ -9,7 +9,8 @@ use plimsoll_adapter::protocol::{
 };
 use plimsoll_adapter::record::Step;
 use plimsoll_adapter::record::run::TargetKind;
-use plimsoll_adapter::{Adapter, Error, Served, native};
+use plimsoll_adapter::{Adapter, Error, Served, native, watched};
+use plimsoll_stopwatch::{Amount, Program, watch};
 
 /// Target `native`.
 pub(crate) struct Native;
@@ -25,7 +26,13 @@ impl Adapter for Native {
                 id: "native".into(),
                 kind: TargetKind::Native,
                 availability: Availability::Available,
-                steps: vec![Step::Process, Step::Fresh, Step::Serve, Step::Zero],
+                steps: vec![
+                    Step::Process,
+                    Step::Fresh,
+                    Step::Iterate,
+                    Step::Serve,
+                    Step::Zero,
+                ],
                 configuration: configuration(),
             }],
         }
@@ -58,12 +65,28 @@ impl Adapter for Native {
     fn measure(
         &mut self,
         request: &Measure,
-        _samples: &mut dyn FnMut(Sample),
+        samples: &mut dyn FnMut(Sample),
     ) -> Result<Done, Error> {
-        Err(Error::Unsupported(format!(
-            "the step {} of {} is a process: bench starts it from the launch that prepare gave",
-            request.step, request.target
-        )))
+        if request.step != Step::Iterate {
+            return Err(Error::Unsupported(format!(
+                "the step {} of {} is a process: bench starts it from the launch that prepare gave",
+                request.step, request.target
+            )));
+        }
+        let program = native::require(&request.workload)?;
+        let watched = watch(
+            Program {
+                program,
+                args: &request.workload.args,
+                directory: Some(request.workload.input.as_ref().unwrap_or(&request.scratch)),
+            },
+            Amount {
+                iterations: request.iterations,
+                budget: request.budget.into(),
+            },
+        )
+        .map_err(|error| Error::failed(format!("timing {}", program.display()), error))?;
+        Ok(watched::told(watched, samples))
     }
 
     fn serve(&mut self, request: &Serve) -> Result<Served, Error> {
@@ -94,6 +117,11 @@ fn configuration() -> BTreeMap<String, String> {
             "recorded with each workload, from the .json beside its binary",
         ),
         ("environment", "empty"),
+        (
+            "run",
+            "a fresh process each time, stopped by the kernel (ptrace) at its exec and at its call \
+             of exit, where the clock is read; nowhere else",
+        ),
         (
             "working directory",
             "the workload's input folder, itself and writable",

@@ -53,5 +53,5 @@ fn the_adapter_keeps_the_protocol_and_its_launch_runs_in_the_input_folder() {
         .iter()
         .filter(|exercised| matches!(exercised.went, Went::Verified(_)))
         .count();
-    assert_eq!(verified, 2, "process and fresh: {exercised:?}");
+    assert_eq!(verified, 3, "process, fresh and iterate: {exercised:?}");
 }

@@ -42,6 +42,7 @@ impl Configuration {
                 Step::Process,
                 Step::Fresh,
                 Step::Instances,
+                Step::Iterate,
             ],
             (Code::AheadOfTime, Artefact::Experimental) => {
                 &[Step::Load, Step::Process, Step::Fresh]

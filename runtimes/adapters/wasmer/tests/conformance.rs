@@ -33,5 +33,5 @@ fn every_workload_is_verified_on_every_step_of_every_target() {
         ]),
         "a target is missing: build its runner with `bench setup wasmer`"
     );
-    assert_eq!(exercised.len(), cases.len() * (4 + 3 + 3 + 4 + 3));
+    assert_eq!(exercised.len(), cases.len() * (6 + 3 + 3 + 6 + 3));
 }

@@ -36,5 +36,5 @@ fn every_workload_is_verified_on_every_step_of_every_target() {
         ]),
         "a target is missing: build its runner with `bench setup wasmtime wasmtime-static`"
     );
-    assert_eq!(exercised.len(), cases.len() * (4 + 2 + 2 + 2 + 3 + 4 + 3));
+    assert_eq!(exercised.len(), cases.len() * (6 + 2 + 3 + 4 + 3 + 6 + 3));
 }

@@ -1,0 +1,205 @@
+//! How fast the guest's own code runs, held against native code: workload by workload, and as a
+//! geometric mean over the workloads that every compared target completed.
+
+use plimsoll_record::run::TargetKind;
+use plimsoll_record::{Boundary, Metric, Recorded, TargetId, WorkloadId};
+use serde::{Deserialize, Serialize};
+
+use crate::reference::{Ratio, pairs, ratio};
+use crate::series::{Series, SeriesKey};
+use crate::statistics::bootstrap::geometric_mean_interval;
+use crate::statistics::{Interval, WarmUp, generator};
+
+/// The metrics that are held against native code, in the order of tables.
+pub const METRICS: [Metric; 3] = [Metric::WallTime, Metric::CpuTime, Metric::CycleTime];
+
+/// What a run says of throughput.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Throughput {
+    /// What everything is held against: the native target; `None` if it was not measured.
+    pub reference: Option<TargetId>,
+    /// Every workload that any target was asked to run, in the order of the run.
+    pub workloads: Vec<WorkloadId>,
+    /// Those of them that every compared target completed: what the means are over.
+    pub common: Vec<WorkloadId>,
+    /// Every target that was asked, in the order of the run; the reference is one of them.
+    pub standings: Vec<Standing>,
+}
+
+/// One target.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Standing {
+    /// The target.
+    pub target: TargetId,
+    /// What kind of thing it is.
+    pub kind: TargetKind,
+    /// One for each workload that it was asked to run.
+    pub cells: Vec<Cell>,
+    /// Geometric means over the common workloads, one for each metric that has one.
+    pub means: Vec<Mean>,
+}
+
+/// One workload on one target.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cell {
+    /// The workload.
+    pub workload: WorkloadId,
+    /// Median wall time of a run, nanoseconds; `None` if no trial counts.
+    pub median: Option<f64>,
+    /// Times native, one for each metric that both have.
+    pub ratios: Vec<Ratio>,
+    /// Whether the runs of a process have settled.
+    pub warm_up: WarmUp,
+}
+
+/// A geometric mean of ratios.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Mean {
+    /// What is held against native.
+    pub metric: Metric,
+    /// Times native.
+    pub ratio: f64,
+    /// Its 95 % interval, over trials; the workloads are taken as given.
+    pub ci95: Option<Interval>,
+}
+
+impl Standing {
+    /// The cell of a workload.
+    pub fn cell(&self, workload: &WorkloadId) -> Option<&Cell> {
+        self.cells.iter().find(|cell| cell.workload == *workload)
+    }
+
+    /// The mean of a metric.
+    pub fn mean(&self, metric: Metric) -> Option<&Mean> {
+        self.means.iter().find(|mean| mean.metric == metric)
+    }
+}
+
+impl Cell {
+    /// Times native by a metric.
+    pub fn ratio(&self, metric: Metric) -> Option<&Ratio> {
+        self.ratios.iter().find(|ratio| ratio.of.metric == metric)
+    }
+}
+
+/// What `recorded`, sorted into `series`, says of throughput; `None` if it was not asked.
+pub fn throughput(recorded: &Recorded, series: &[Series]) -> Option<Throughput> {
+    let asked: Vec<&Series> = series
+        .iter()
+        .filter(|s| s.key.boundary == Boundary::Run && s.key.metric == Metric::WallTime)
+        .collect();
+    if asked.is_empty() {
+        return None;
+    }
+    let run = &recorded.run;
+    let workloads: Vec<WorkloadId> = run
+        .workloads
+        .iter()
+        .map(|w| w.workload.clone())
+        .filter(|id| asked.iter().any(|s| s.key.workload == *id))
+        .collect();
+    let targets: Vec<(&TargetId, TargetKind)> = run
+        .targets
+        .iter()
+        .map(|t| (&t.target, t.kind))
+        .filter(|(id, _)| asked.iter().any(|s| s.key.target == **id))
+        .collect();
+    let completed = |target: &TargetId, workload: &WorkloadId| {
+        let mut asked = asked.iter();
+        asked.any(|s| s.key.target == *target && s.key.workload == *workload && s.tally.ok > 0)
+    };
+    let took_part = |target: &TargetId| workloads.iter().any(|w| completed(target, w));
+    let reference = targets
+        .iter()
+        .find(|(id, kind)| *kind == TargetKind::Native && took_part(id))
+        .map(|(id, _)| (*id).clone());
+    let common: Vec<WorkloadId> = workloads
+        .iter()
+        .filter(|w| {
+            targets
+                .iter()
+                .all(|(t, _)| !took_part(t) || completed(t, w))
+        })
+        .cloned()
+        .collect();
+    let find = |target: &TargetId, workload: &WorkloadId, metric| {
+        let key = SeriesKey {
+            workload: workload.clone(),
+            target: target.clone(),
+            boundary: Boundary::Run,
+            metric,
+            at: None,
+        };
+        series.iter().find(|s| s.key == key && s.tally.ok > 0)
+    };
+    let standings = targets
+        .iter()
+        .map(|(target, kind)| {
+            let cells = asked
+                .iter()
+                .filter(|s| s.key.target == **target)
+                .map(|wall| Cell {
+                    workload: wall.key.workload.clone(),
+                    median: wall.median(),
+                    ratios: METRICS
+                        .iter()
+                        .filter_map(|&metric| {
+                            let of = find(target, &wall.key.workload, metric)?;
+                            let to = find(reference.as_ref()?, &wall.key.workload, metric)?;
+                            ratio(of, to, run.seed)
+                        })
+                        .collect(),
+                    warm_up: wall.warm_up(),
+                })
+                .collect();
+            let means = METRICS
+                .iter()
+                .filter_map(|&metric| {
+                    let reference = reference.as_ref()?;
+                    let members: Vec<(&Series, &Series)> = common
+                        .iter()
+                        .map(|w| Some((find(target, w, metric)?, find(reference, w, metric)?)))
+                        .collect::<Option<_>>()?;
+                    let purpose = format!("{target} {metric} geometric mean");
+                    geometric_mean(&purpose, metric, &members, run.seed)
+                })
+                .collect();
+            Standing {
+                target: (*target).clone(),
+                kind: *kind,
+                cells,
+                means,
+            }
+        })
+        .collect();
+    Some(Throughput {
+        reference,
+        workloads,
+        common,
+        standings,
+    })
+}
+
+/// The geometric mean of what each of `members` is over the other; `None` without members.
+/// `purpose` names it: what is resampled depends on nothing else.
+pub fn geometric_mean(
+    purpose: &str,
+    metric: Metric,
+    members: &[(&Series, &Series)],
+    seed: u64,
+) -> Option<Mean> {
+    if members.is_empty() {
+        return None;
+    }
+    let logs: Vec<f64> = members
+        .iter()
+        .map(|(of, to)| Some((of.median()? / to.median()?).ln()))
+        .collect::<Option<_>>()?;
+    let paired: Vec<_> = members.iter().map(|(of, to)| pairs(of, to)).collect();
+    let mut rng = generator(seed, purpose);
+    Some(Mean {
+        metric,
+        ratio: (logs.iter().sum::<f64>() / logs.len() as f64).exp(),
+        ci95: geometric_mean_interval(&paired, &mut rng),
+    })
+}

@@ -1,0 +1,17 @@
+//! Times a program's own code: from its first instruction to its call of exit, once a process.
+//!
+//! What `_start` to its end is to a WebAssembly instance, this is to a native program: neither
+//! loading nor tearing down lies inside the clock. The kernel stops the program at both ends
+//! (ptrace: at the exec, and at the exit event), and only there; in between it runs as it would
+//! run alone. The native target calls this crate, and the container targets run it inside the
+//! container as the program `plimsoll-stopwatch`: one clock for both.
+//!
+//! # Layout
+//!
+//! - [`watch`](mod@watch): the loop, and what it yields
+//! - `traced`: one process between its two stops
+
+mod traced;
+pub mod watch;
+
+pub use watch::{Amount, Output, Program, Reading, WatchError, Watched, watch};
