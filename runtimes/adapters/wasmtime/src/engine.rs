@@ -93,7 +93,8 @@ impl timed::Engine for Wasmtime {
                 }
                 // Read and written on the guest's thread, without a detour through the runtime.
                 Stdio::Connection(connection) => {
-                    let descriptor = || Ok::<_, wasmtime::Error>(OwnedFd::from(connection.try_clone()?));
+                    let descriptor =
+                        || Ok::<_, wasmtime::Error>(OwnedFd::from(connection.try_clone()?));
                     context.stdin(InputFile::new(File::from(descriptor()?)));
                     context.stdout(OutputFile::new(File::from(descriptor()?)));
                 }
