@@ -1,7 +1,7 @@
 //! Ctrl-C and SIGTERM: a flag that every wait in the program looks at.
 
 use std::io;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -54,6 +54,11 @@ impl Interrupt {
     /// Whether the run was asked to end.
     pub fn asked(&self) -> bool {
         self.asked.load(Ordering::SeqCst)
+    }
+
+    /// Readable once asked.
+    pub fn as_fd(&self) -> BorrowedFd<'_> {
+        self.readable.as_fd()
     }
 
     /// Readable once asked.

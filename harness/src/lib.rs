@@ -24,6 +24,7 @@ pub mod exit;
 pub mod format;
 pub mod gather;
 pub mod interrupt;
+pub mod load;
 pub mod lock;
 pub mod plan;
 pub mod preflight;

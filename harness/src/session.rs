@@ -8,11 +8,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use plimsoll_adapter::protocol::{Launch, Levels, Measure, Prepare, Sample};
-use plimsoll_record::run::{ArtefactRecord, Density, TrialPlan};
+use plimsoll_adapter::protocol::{Instances, Launch, Levels, Measure, Prepare, Sample, Serve};
+use plimsoll_record::run::{ArtefactRecord, Density, Load, TargetKind, TrialPlan};
 use plimsoll_record::{
-    Boundary, FailureKind, Line, Metric, Nanoseconds, Outcome, OutcomeLine, RunWriter, SampleLine,
-    Step, TargetId, WorkloadId, WriteError,
+    Boundary, FailureKind, HistogramLine, Line, Metric, Nanoseconds, Outcome, OutcomeLine,
+    RunWriter, SampleLine, Step, TargetId, WorkloadId, WriteError,
 };
 use thiserror::Error;
 
@@ -22,6 +22,7 @@ use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::table::{AdapterRow, Table};
 use crate::trial::process::{self, Copy, Ended, ProcessTrial};
+use crate::trial::serving::{self, ServingTrial};
 use crate::trial::size::Scales;
 use crate::trial::spawn::Exited;
 use crate::trial::{Yield, alive, conversation, peak, verify};
@@ -67,6 +68,10 @@ pub struct Session<'a> {
     pub deadline: Duration,
     /// Time after which preparing a pair is given up.
     pub prepare_deadline: Duration,
+    /// The load that servers are put under, in a run that asks for it.
+    pub load: Option<Load>,
+    /// What kind of thing each target is.
+    pub kinds: BTreeMap<TargetId, TargetKind>,
     /// Asked before every wait.
     pub interrupt: &'a Interrupt,
     /// How many are to be alive at once, where that is the question.
@@ -123,6 +128,8 @@ impl<'a> Session<'a> {
             workloads,
             deadline: deadlines.0,
             prepare_deadline: deadlines.1,
+            load: None,
+            kinds: BTreeMap::new(),
             interrupt,
             density: None,
             scales: RefCell::default(),
@@ -326,6 +333,9 @@ impl<'a> Session<'a> {
             (Some(launch), Step::Process | Step::Fresh) => {
                 self.launched(launch, trial.step, &scratch, &ready.expected)
             }
+            (_, Step::Serve | Step::ServeFresh | Step::Zero) => {
+                self.serving(row, ready, trial, scratch)
+            }
             (Some(launch), Step::Processes) => self.alive(launch, &ready.expected),
             (Some(launch), Step::Idle) => {
                 let asked = alive::Asked {
@@ -382,6 +392,47 @@ impl<'a> Session<'a> {
                 self.interrupt,
             ),
         }
+    }
+
+    fn serving(
+        &self,
+        row: &AdapterRow,
+        ready: &Ready,
+        trial: &TrialPlan,
+        scratch: PathBuf,
+    ) -> Result<Yield, Fault> {
+        let (Some(load), false) = (&self.load, ready.exchanges.is_empty()) else {
+            return Ok(Yield::nothing(Outcome::Unsupported {
+                reason: format!("{} is no program that answers requests", trial.workload),
+            }));
+        };
+        let serve = Serve {
+            target: trial.target.clone(),
+            workload: ready.workload.clone(),
+            scratch,
+            instances: match (trial.step, self.kinds.get(&trial.target)) {
+                // A platform that runs nothing makes an instance for the request.
+                (Step::ServeFresh, _) | (Step::Zero, Some(TargetKind::Wasm)) => Instances::Fresh,
+                _ => Instances::Kept,
+            },
+        };
+        let container = self.kinds.get(&trial.target) == Some(&TargetKind::Container);
+        let prepare = container.then(|| Prepare {
+            target: serve.target.clone(),
+            workload: serve.workload.clone(),
+            scratch: serve.scratch.clone(),
+        });
+        serving::run(&ServingTrial {
+            prepare: prepare.as_ref(),
+            adapter: &row.executable(self.checkout),
+            directory: &self.checkout.root,
+            serve: &serve,
+            step: trial.step,
+            load,
+            exchanges: &ready.exchanges,
+            deadline: self.deadline,
+            interrupt: self.interrupt,
+        })
     }
 
     /// How many an adapter is to have alive at a step.
@@ -448,6 +499,7 @@ impl<'a> Session<'a> {
             Ok(trial) if trial.ended == Ended::Interrupted => Err(Fault::Interrupted),
             Ok(trial) => Ok(Yield {
                 samples: samples(step, &trial),
+                histograms: Vec::new(),
                 outcome: judge(&trial, expected, self.deadline),
                 note: None,
             }),
@@ -600,6 +652,16 @@ fn lines(
             })
         })
         .collect();
+    lines.extend(yielded.histograms.into_iter().map(|histogram| {
+        Line::Histogram(HistogramLine {
+            trial: trial.index,
+            attempt,
+            boundary: histogram.boundary,
+            clock: histogram.clock,
+            at: histogram.at,
+            v2: histogram.v2,
+        })
+    }));
     lines.push(Line::Outcome(OutcomeLine {
         trial: trial.index,
         attempt,

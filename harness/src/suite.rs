@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use plimsoll_record::run::Density;
+use plimsoll_record::run::{Density, Load};
 use plimsoll_record::{Step, Suite};
 use serde::Deserialize;
 
@@ -44,8 +44,20 @@ pub struct Amount {
     /// Most iterations in one process.
     pub iterations: u32,
     budget_ms: u64,
+    load: Option<LoadRow>,
     /// How many are alive at once, where that is the question.
     pub density: Option<Levels>,
+}
+
+/// The load of a suite that offers one.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LoadRow {
+    rates: Vec<u64>,
+    window_ms: u64,
+    warm_up_ms: u64,
+    connections: u32,
+    timeout_ms: u64,
 }
 
 /// How many are alive at once, ascending.
@@ -88,6 +100,20 @@ impl Amount {
     /// Time after which no further iteration is begun in a process.
     pub fn budget(&self) -> Duration {
         Duration::from_millis(self.budget_ms)
+    }
+}
+
+impl Amount {
+    /// The load that servers are put under, if the suite asks for one.
+    pub fn load(&self) -> Option<Load> {
+        let nanoseconds = |ms: u64| ms * 1_000_000;
+        self.load.as_ref().map(|row| Load {
+            rates: row.rates.clone(),
+            window_ns: nanoseconds(row.window_ms),
+            warm_up_ns: nanoseconds(row.warm_up_ms),
+            connections: row.connections,
+            timeout_ns: nanoseconds(row.timeout_ms),
+        })
     }
 }
 
@@ -150,6 +176,8 @@ mod tests {
             assert!(!row.steps.is_empty());
             // Fewer than six carry no resampling, and times scatter more than memory does.
             let least = match suite {
+                // A trial gives a histogram, not one value.
+                Suite::Serve => 5,
                 Suite::Coldstart | Suite::Throughput => 10,
                 Suite::Density | Suite::Memory => 6,
                 // A file that is weighed twice weighs the same.

@@ -2,6 +2,7 @@
 //! within 80 columns.
 
 pub mod counted;
+pub mod load;
 mod throughput;
 
 use std::fmt::Write;
@@ -9,7 +10,7 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 use plimsoll_analysis::{Comparison, Report, Row, Status, Verdict};
 use plimsoll_record::run::{LeftOut, PreflightNote, Severity};
-use plimsoll_record::{Boundary, Metric, Recorded, TargetId};
+use plimsoll_record::{Boundary, Metric, Recorded, Suite, TargetId};
 
 pub use throughput::throughput;
 
@@ -29,6 +30,16 @@ pub const BAD: Style = AnsiColor::Red.on_default();
 /// `text` in `style`; the stream it is written to leaves the colour out where it must.
 pub fn styled(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
+}
+
+/// The tables of a run, as its suite has them.
+pub fn tables(recorded: &Recorded, report: &Report) -> String {
+    match recorded.run.suite {
+        Suite::Coldstart => ladder(recorded, report),
+        Suite::Throughput => throughput(recorded),
+        Suite::Density | Suite::Memory | Suite::Size => counted::tables(recorded, report),
+        Suite::Serve => load::tables(recorded, report),
+    }
 }
 
 /// The ladder of every workload of `report`.

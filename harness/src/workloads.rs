@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::checkout::Checkout;
+use crate::load::exchange::{Exchange, ExchangeError, pair};
 
 const SCHEMA: &str = "plimsoll.workloads/1";
 const LOCK_SCHEMA: &str = "plimsoll.workloads-lock/1";
@@ -61,6 +62,16 @@ pub enum WorkloadError {
         /// Hash in the lock, its first 12 digits.
         locked: String,
     },
+    /// Its requests and responses do not fit each other.
+    #[error("the requests of {id}, {path}, and its expected output do not fit: {source}")]
+    Exchanges {
+        /// The workload.
+        id: WorkloadId,
+        /// The file of requests.
+        path: PathBuf,
+        /// How not.
+        source: ExchangeError,
+    },
     /// The sources are not those that the `.wasm` was built from.
     #[error(
         "the sources of {id} are not those its .wasm was built from; \
@@ -103,6 +114,9 @@ pub struct WorkloadRow {
     args: Vec<String>,
     input: Option<PathBuf>,
     expected: PathBuf,
+    /// Requests, one after the other, for a program that answers such on its standard streams;
+    /// `expected` holds the responses then.
+    requests: Option<PathBuf>,
     /// How long it runs.
     pub weight: Weight,
     /// What a reader of its figures must know.
@@ -157,6 +171,8 @@ pub struct Ready {
     pub record: WorkloadRecord,
     /// What it must print, byte for byte.
     pub expected: Vec<u8>,
+    /// What it is asked when it serves, with the expected responses; none for what does not.
+    pub exchanges: Vec<Exchange>,
     /// How long it runs.
     pub weight: Weight,
 }
@@ -249,6 +265,18 @@ impl Workloads {
         let expected = read(&folder.join(&row.expected), || {
             "it comes with the checkout".to_owned()
         })?;
+        let exchanges = match &row.requests {
+            None => Vec::new(),
+            Some(requests) => {
+                let path = folder.join(requests);
+                let requests = read(&path, || "it comes with the checkout".to_owned())?;
+                pair(&requests, &expected).map_err(|source| WorkloadError::Exchanges {
+                    id: id.clone(),
+                    path,
+                    source,
+                })?
+            }
+        };
         let native = match (self.native(checkout, row), &row.native) {
             (Native::Ready, Some(name)) => Some(name),
             _ => None,
@@ -283,6 +311,7 @@ impl Workloads {
                 input: row.input.as_ref().map(|path| folder.join(path)),
             },
             expected,
+            exchanges,
             weight: row.weight,
         })
     }

@@ -151,6 +151,10 @@ pub(crate) fn question(suite: Suite) -> Question {
             asked: "How fast does it run?",
             subject: "Throughput",
         },
+        Suite::Serve => Question {
+            asked: "How does it carry a load?",
+            subject: "Serving under load",
+        },
     }
 }
 

@@ -10,6 +10,7 @@ use plimsoll_record::{Boundary, Metric, Recorded, Suite};
 
 use crate::facts::Facts;
 use crate::headline;
+use crate::page::load;
 use crate::quantity;
 use crate::shell;
 
@@ -48,6 +49,7 @@ fn run(text: &mut String, facts: &Facts<'_>) {
         quantity::count(ended.planned, "trial"),
     );
     let sentences = match run.suite {
+        Suite::Serve => Vec::new(),
         Suite::Coldstart | Suite::Throughput => headline::sentences(facts),
         Suite::Density | Suite::Memory | Suite::Size => headline::counted(facts),
     };
@@ -65,6 +67,7 @@ fn run(text: &mut String, facts: &Facts<'_>) {
             inline(&workload.title)
         );
         match run.suite {
+            Suite::Serve => under_load(text, facts, &workload.workload),
             Suite::Coldstart | Suite::Throughput => table(text, facts, &workload.workload),
             Suite::Density | Suite::Memory | Suite::Size => {
                 counted(text, facts, &workload.workload)
@@ -173,6 +176,35 @@ fn table(text: &mut String, facts: &Facts<'_>, workload: &plimsoll_record::Workl
             let _ = write!(text, " {} |", row.map_or_else(|| "·".to_owned(), cell));
         }
         text.push('\n');
+    }
+}
+
+/// The tables of servers: a column a rate.
+fn under_load(text: &mut String, facts: &Facts<'_>, workload: &plimsoll_record::WorkloadId) {
+    let rates = load::rates(facts);
+    for metric in [Metric::P50, Metric::P99, Metric::AchievedRate] {
+        let _ = write!(text, "\n| {metric} |");
+        for rate in &rates {
+            let _ = write!(text, " {}/s |", quantity::grouped(*rate));
+        }
+        let last = if metric == Metric::AchievedRate {
+            "most"
+        } else {
+            "zero"
+        };
+        let _ = writeln!(text, " {last} |\n|---|{}", "---:|".repeat(rates.len() + 1));
+        for way in load::ways(facts, workload) {
+            let _ = write!(text, "| {} |", inline(&way.name()));
+            let at = |at| load::row(facts, workload, &way, metric, at);
+            let last = match metric {
+                Metric::AchievedRate => at(None),
+                _ => facts.wall(workload, way.target(), Boundary::Zero),
+            };
+            for row in rates.iter().map(|rate| at(Some(*rate))).chain([last]) {
+                let _ = write!(text, " {} |", row.map_or_else(|| "·".to_owned(), cell));
+            }
+            text.push('\n');
+        }
     }
 }
 

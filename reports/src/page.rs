@@ -8,12 +8,14 @@
 //! - [`throughput`]: how many times as long as native the guest's own code takes
 //! - [`tables`]: every number with its interval
 //! - [`spread`]: boxes, dots and cumulative shares
+//! - [`load`]: servers under load
 //! - [`ledger`]: what was not measured, the machine, every target's configuration, the workloads
 //! - [`reading`]: the boundaries, the method, who made this
 
 mod counted;
 mod ladders;
 mod ledger;
+pub(crate) mod load;
 mod reading;
 mod spread;
 mod summary;
@@ -117,6 +119,11 @@ fn run(facts: &Facts<'_>, place: &Place) -> Markup {
             counted::pictures(facts, place),
             counted::numbers(facts, place),
         ],
+        Suite::Serve => vec![
+            load::by_rate(facts, place),
+            load::by_percentile(facts, place),
+            load::numbers(facts, place),
+        ],
     };
     let of_every_suite = [
         ledger::not_measured(facts),
@@ -133,6 +140,7 @@ fn run(facts: &Facts<'_>, place: &Place) -> Markup {
     html! {
         article aria-labelledby=(place.id("title")) {
             @match facts.recorded.run.suite {
+                Suite::Serve => (load::summary(facts, place)),
                 Suite::Coldstart | Suite::Throughput => (summary::summary(facts, place)),
                 Suite::Density | Suite::Memory | Suite::Size => (counted::summary(facts, place)),
             }

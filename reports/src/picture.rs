@@ -11,6 +11,7 @@
 //! - [`dots`]: one figure a target with its interval, a line a target
 //! - [`distribution`]: boxes and dots, a line a target
 //! - [`ecdf`]: cumulative shares, a curve a target
+//! - [`load`]: latency over rate or percentile, a curve a target and way of serving
 //! - [`bars`]: ratios, a bar a target
 
 pub(crate) mod bars;
@@ -19,5 +20,6 @@ pub(crate) mod distribution;
 pub(crate) mod dots;
 pub(crate) mod ecdf;
 pub(crate) mod ladder;
+pub(crate) mod load;
 pub(crate) mod mark;
 pub(crate) mod scale;

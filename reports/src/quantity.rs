@@ -30,6 +30,7 @@ pub fn value(value: f64, unit: Unit) -> String {
     let text = match unit {
         Unit::Nanoseconds => duration(value.abs()),
         Unit::Bytes => size(value.abs()),
+        Unit::PerSecond => format!("{}/s", significant(value.abs())),
         Unit::Count => significant(value.abs()),
     };
     format!("{sign}{text}")

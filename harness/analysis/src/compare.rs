@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use plimsoll_record::{Boundary, Recorded, Suite, Unit};
+use plimsoll_record::{Boundary, Metric, Recorded, Suite, Unit};
 use serde::{Deserialize, Serialize};
 
 use crate::noise::{Noise, Side, noise_between};
@@ -103,10 +103,20 @@ impl Verdict {
 }
 
 impl Verdict {
+    /// The verdict on what is better the more there is of it.
+    fn turned(self) -> Self {
+        match self {
+            Verdict::Faster => Verdict::Slower,
+            Verdict::Slower => Verdict::Faster,
+            Verdict::NoDifferenceShown => self,
+        }
+    }
+
     /// The verdict in words, of what is counted in `unit`.
     pub fn word(self, unit: Unit) -> &'static str {
         match (self, unit) {
             (_, Unit::Nanoseconds) | (Verdict::NoDifferenceShown, _) => self.name(),
+            (verdict, Unit::PerSecond) => verdict.name(),
             (Verdict::Faster, Unit::Bytes | Unit::Count) => "less",
             (Verdict::Slower, Unit::Bytes | Unit::Count) => "more",
         }
@@ -191,8 +201,10 @@ pub fn compare(base: &Recorded, candidate: &Recorded) -> Comparison {
                 p_adjusted,
                 minimum_detectable: test
                     .map(|t| t.minimum_detectable(floor, LEVEL / made as f64).exp_m1()),
-                verdict: match c.key.boundary {
-                    Boundary::Rest => exact(low, high),
+                verdict: match (c.key.boundary, c.key.metric.unit()) {
+                    (Boundary::Rest, _) => exact(low, high),
+                    // More of it is better.
+                    (_, Unit::PerSecond) => verdict(ci95, p_adjusted).turned(),
                     _ => verdict(ci95, p_adjusted),
                 },
             })
@@ -228,8 +240,22 @@ pub fn compare(base: &Recorded, candidate: &Recorded) -> Comparison {
 /// against each other, not every level too: each row more makes every other harder to tell apart.
 fn measured(recorded: &Recorded) -> Vec<Series> {
     let mut all = series(recorded);
+    all.retain(|series| series.tally.ok > 0);
+    all.retain(|series| is_compared(&series.key));
     all.retain(|series| !series.trials.is_empty() && series.key.boundary.slope().is_none());
     all
+}
+
+/// Of requests under load two percentiles and the most that was carried: each row more makes every
+/// other harder to tell apart.
+fn is_compared(key: &SeriesKey) -> bool {
+    match (key.boundary, key.metric, key.at) {
+        (Boundary::Request | Boundary::FreshRequest, Metric::P50 | Metric::P99, _) => true,
+        (Boundary::Request | Boundary::FreshRequest, metric, at) => {
+            metric == Metric::AchievedRate && at.is_none()
+        }
+        _ => true,
+    }
 }
 
 fn adjust(tests: &[Option<Shift>], floors: &[f64]) -> Vec<Option<f64>> {

@@ -4,6 +4,7 @@
 //!
 //! - [`series`]: a run's samples, sorted by what they measure, trial by trial
 //! - [`statistics`]: medians, intervals, tests: everything that knows about chance
+//! - [`load`]: latencies under load: histograms read back, percentiles, the rate that was carried
 //! - [`columns`]: which rows stand side by side in a table, and the rule they were counted by
 //! - [`rows`]: the rows of `plimsoll.report/1`
 //! - [`analyse()`]: a run in, its rows out
@@ -16,6 +17,7 @@
 mod analyse;
 pub mod columns;
 mod compare;
+pub mod load;
 pub mod noise;
 pub mod reference;
 pub mod rows;

@@ -51,6 +51,8 @@ impl Place {
         match boundary {
             Boundary::L0 | Boundary::L1 | Boundary::L2 | Boundary::Run => Place::InProcess,
             Boundary::L3 | Boundary::L4 | Boundary::L5 | Boundary::L6 => Place::FromNothing,
+            Boundary::Request | Boundary::FreshRequest => Place::InProcess,
+            Boundary::Zero => Place::FromNothing,
             Boundary::Rest => Place::AtRest,
             Boundary::Idle
             | Boundary::Peak

@@ -10,6 +10,7 @@ use plimsoll_record::run::{TargetKind, TrialPlan};
 use plimsoll_record::{Boundary, Metric, Outcome, Recorded, Step, TargetId, WorkloadId};
 use serde::{Deserialize, Serialize};
 
+use crate::load::{self, Derived};
 use crate::statistics::{Sorted, WarmUp, warm_up};
 
 /// What a series is of.
@@ -150,9 +151,14 @@ pub fn series(recorded: &Recorded) -> Vec<Series> {
             .or_default()
             .push(plan);
     }
+    let derived: BTreeMap<u32, Vec<Derived>> = recorded
+        .trials
+        .iter()
+        .map(|(index, trial)| (*index, load::derived(trial)))
+        .collect();
     let mut found: BTreeMap<SeriesKey, Series> = BTreeMap::new();
     for ((target, workload, step), plans) in groups {
-        for (boundary, metric, at) in measured(recorded, target, step, &plans) {
+        for (boundary, metric, at) in measured(recorded, &derived, target, step, &plans) {
             let key = SeriesKey {
                 workload: workload.clone(),
                 target: target.clone(),
@@ -162,7 +168,8 @@ pub fn series(recorded: &Recorded) -> Vec<Series> {
             };
             let series = found.entry(key.clone()).or_insert_with(|| Series::of(key));
             for plan in &plans {
-                series.take(plan, recorded.trials.get(&plan.index));
+                let more = derived.get(&plan.index).map_or(&[][..], Vec::as_slice);
+                series.take(plan, recorded.trials.get(&plan.index), more);
             }
         }
     }
@@ -199,7 +206,7 @@ impl Series {
         }
     }
 
-    fn take(&mut self, plan: &TrialPlan, trial: Option<&Trial>) {
+    fn take(&mut self, plan: &TrialPlan, trial: Option<&Trial>, derived: &[Derived]) {
         let tally = &mut self.tally;
         tally.planned += 1;
         let Some(trial) = trial else {
@@ -213,6 +220,12 @@ impl Series {
                     .iter()
                     .filter(|s| (s.boundary, s.metric, s.at) == self.key.place())
                     .map(|s| s.value as f64)
+                    .chain(
+                        derived
+                            .iter()
+                            .filter(|d| d.place == self.key.place())
+                            .map(|d| d.value),
+                    )
                     .collect();
                 let first = values.first().copied();
                 let in_order = values.clone();
@@ -242,15 +255,20 @@ impl Series {
 /// to give.
 fn measured(
     recorded: &Recorded,
+    derived: &BTreeMap<u32, Vec<Derived>>,
     target: &TargetId,
     step: Step,
     plans: &[&TrialPlan],
 ) -> Vec<(Boundary, Metric, Option<u64>)> {
     let mut seen: Vec<(Boundary, Metric, Option<u64>)> = plans
         .iter()
-        .filter_map(|plan| recorded.trials.get(&plan.index))
-        .filter(|trial| matches!(trial.outcome.outcome, Outcome::Ok))
-        .flat_map(|trial| trial.samples.iter().map(|s| (s.boundary, s.metric, s.at)))
+        .filter_map(|plan| Some((plan.index, recorded.trials.get(&plan.index)?)))
+        .filter(|(_, trial)| matches!(trial.outcome.outcome, Outcome::Ok))
+        .flat_map(|(index, trial)| {
+            let derived = derived.get(&index).into_iter().flatten().map(|d| d.place);
+            let samples = trial.samples.iter().map(|s| (s.boundary, s.metric, s.at));
+            samples.chain(derived)
+        })
         .collect();
     if seen.is_empty() {
         let mut targets = recorded.run.targets.iter();
@@ -266,6 +284,7 @@ fn measured(
 /// of it first.
 fn due(step: Step, kind: Option<TargetKind>) -> impl Iterator<Item = (Boundary, Metric)> {
     let metric = match step {
+        Step::Serve | Step::ServeFresh => Metric::AchievedRate,
         Step::Instances | Step::Processes | Step::Idle => Metric::Pss,
         Step::Peak => Metric::PeakRss,
         Step::Size => Metric::TravelBytes,
@@ -278,6 +297,9 @@ fn due(step: Step, kind: Option<TargetKind>) -> impl Iterator<Item = (Boundary, 
         (Step::Process, Some(TargetKind::Container)) => &[Boundary::L3, Boundary::L4, Boundary::L5],
         (Step::Process, _) => &[Boundary::L3, Boundary::L4],
         (Step::Fresh, _) => &[Boundary::L6],
+        (Step::Serve, _) => &[Boundary::Request],
+        (Step::ServeFresh, _) => &[Boundary::FreshRequest],
+        (Step::Zero, _) => &[Boundary::Zero],
         (Step::Iterate, _) => &[Boundary::Run],
         (Step::Instances, _) => &[Boundary::Instance],
         (Step::Processes, _) => &[Boundary::Process],

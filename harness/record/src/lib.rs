@@ -19,7 +19,7 @@ pub mod run;
 pub mod words;
 pub mod writer;
 
-pub use line::{FailureKind, Line, Outcome, OutcomeLine, SampleLine};
+pub use line::{Clock, FailureKind, HistogramLine, Line, Outcome, OutcomeLine, SampleLine};
 pub use reader::{ReadError, Recorded};
 pub use run::Run;
 pub use words::{Boundary, Metric, Nanoseconds, Step, Suite, TargetId, Unit, WorkloadId};

@@ -13,6 +13,8 @@ use crate::words::{Boundary, Metric, Unit};
 pub enum Line {
     /// One measured value.
     Sample(SampleLine),
+    /// The latencies of every request that was offered at one rate.
+    Histogram(HistogramLine),
     /// How one trial ended.
     Outcome(OutcomeLine),
 }
@@ -38,6 +40,34 @@ pub struct SampleLine {
     pub value: u64,
     /// The value's unit.
     pub unit: Unit,
+}
+
+/// The latencies of every request that was offered at one rate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistogramLine {
+    /// Index of the trial in the plan.
+    pub trial: u32,
+    /// Which try at that trial this is.
+    pub attempt: u32,
+    /// Where the clock started and stopped; [`Clock`] says it more closely.
+    pub boundary: Boundary,
+    /// When the clock of each request was started.
+    pub clock: Clock,
+    /// Requests offered a second.
+    pub at: u64,
+    /// The histogram, nanoseconds, three significant digits: HdrHistogram's V2 encoding with
+    /// DEFLATE, in base64, as every implementation of HdrHistogram reads it.
+    pub v2: String,
+}
+
+/// When the clock of a request was started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Clock {
+    /// When it was due by the schedule, whether it could be sent then or not: the latency.
+    Due,
+    /// When it was sent: what a client that waits for each response would have seen.
+    Sent,
 }
 
 /// How one trial ended.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::line::{Line, Outcome, OutcomeLine, SampleLine};
+use crate::line::{HistogramLine, Line, Outcome, OutcomeLine, SampleLine};
 use crate::run::{Run, SCHEMA};
 
 /// Name of the file that says what was planned.
@@ -71,6 +71,15 @@ pub struct Trial {
     pub outcome: OutcomeLine,
     /// Its raw samples, in the order they were taken.
     pub samples: Vec<SampleLine>,
+    /// Its histograms, in the order they were taken.
+    pub histograms: Vec<HistogramLine>,
+}
+
+/// What was read of a trial whose outcome was not yet.
+#[derive(Default)]
+struct Open {
+    samples: Vec<SampleLine>,
+    histograms: Vec<HistogramLine>,
 }
 
 impl Recorded {
@@ -95,7 +104,7 @@ impl Recorded {
             attempts: BTreeMap::new(),
             unreadable_lines: 0,
         };
-        let mut open: BTreeMap<(u32, u32), Vec<SampleLine>> = BTreeMap::new();
+        let mut open: BTreeMap<(u32, u32), Open> = BTreeMap::new();
         for line in content
             .split(|&b| b == b'\n')
             .filter(|line| !line.is_empty())
@@ -105,16 +114,29 @@ impl Recorded {
                     recorded.saw(sample.trial, sample.attempt);
                     open.entry((sample.trial, sample.attempt))
                         .or_default()
+                        .samples
                         .push(sample);
+                }
+                Ok(Line::Histogram(histogram)) => {
+                    recorded.saw(histogram.trial, histogram.attempt);
+                    open.entry((histogram.trial, histogram.attempt))
+                        .or_default()
+                        .histograms
+                        .push(histogram);
                 }
                 Ok(Line::Outcome(outcome)) => {
                     recorded.saw(outcome.trial, outcome.attempt);
-                    let samples = open
+                    let taken = open
                         .remove(&(outcome.trial, outcome.attempt))
                         .unwrap_or_default();
-                    recorded
-                        .trials
-                        .insert(outcome.trial, Trial { outcome, samples });
+                    recorded.trials.insert(
+                        outcome.trial,
+                        Trial {
+                            outcome,
+                            samples: taken.samples,
+                            histograms: taken.histograms,
+                        },
+                    );
                 }
                 Err(_) => recorded.unreadable_lines += 1,
             }

@@ -49,11 +49,30 @@ pub struct Run {
     pub artefacts: Vec<ArtefactRecord>,
     /// What of the asked-for was left out, why, and the command that adds it.
     pub left_out: Vec<LeftOut>,
+    /// The load that servers are put under, where that is the question.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load: Option<Load>,
     /// How many are alive at once, where that is the question.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub density: Option<Density>,
     /// Every trial, in the order of execution.
     pub plan: Vec<TrialPlan>,
+}
+
+/// The load that a server is put under, in a run that asks for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Load {
+    /// Requests offered a second, ascending; a trial's sweep ends at the first that the server
+    /// does not carry.
+    pub rates: Vec<u64>,
+    /// How long each rate is offered, nanoseconds.
+    pub window_ns: u64,
+    /// How long the lowest rate is offered before, and not recorded, nanoseconds.
+    pub warm_up_ns: u64,
+    /// Connections that the requests are spread over.
+    pub connections: u32,
+    /// Time from due, after which a request is given up, nanoseconds.
+    pub timeout_ns: u64,
 }
 
 impl Run {

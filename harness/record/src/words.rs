@@ -62,6 +62,8 @@ impl TargetId {
 pub enum Suite {
     /// How long until an instance runs, boundary by boundary.
     Coldstart,
+    /// How long requests take under a constant load, and how much load is carried.
+    Serve,
     /// How long a whole run of the guest's own code takes, once it is there.
     Throughput,
     /// What one more instance, process or container costs on a machine that holds many.
@@ -80,12 +82,14 @@ impl Suite {
         Suite::Density,
         Suite::Memory,
         Suite::Size,
+        Suite::Serve,
     ];
 
     /// The suite's name as the command line spells it.
     pub fn name(self) -> &'static str {
         match self {
             Suite::Coldstart => "coldstart",
+            Suite::Serve => "serve",
             Suite::Throughput => "throughput",
             Suite::Density => "density",
             Suite::Memory => "memory",
@@ -120,6 +124,17 @@ pub enum Boundary {
     L5,
     /// As L5, with the artefact or image not yet where the engine looks for it.
     L6,
+    /// A request due, by the schedule of the load, to the last byte of its response. The server
+    /// is running and keeps what answers it: a process, or an instance for each connection.
+    #[serde(rename = "request")]
+    Request,
+    /// As [`Boundary::Request`], with an instance made for this request alone.
+    #[serde(rename = "fresh-request")]
+    FreshRequest,
+    /// Nothing running, to the last byte of the first response: spawn of a server process or
+    /// create of a container, until it accepts, and one request.
+    #[serde(rename = "zero")]
+    Zero,
     /// The guest's own code, from its first instruction to its end: `_start` of an instance that
     /// is ready, or a program from the exec of its file to its call of exit.
     #[serde(rename = "run")]
@@ -154,6 +169,10 @@ pub enum Boundary {
 }
 
 impl Boundary {
+    /// The boundaries of serving requests.
+    pub const SERVE: &'static [Boundary] =
+        &[Boundary::Request, Boundary::FreshRequest, Boundary::Zero];
+
     /// What is no rung of the ladder: where something is counted.
     pub const COUNTED: &'static [Boundary] = &[
         Boundary::Rest,
@@ -188,6 +207,9 @@ impl Boundary {
             Boundary::L4 => "L4",
             Boundary::L5 => "L5",
             Boundary::L6 => "L6",
+            Boundary::Request => "request",
+            Boundary::FreshRequest => "fresh-request",
+            Boundary::Zero => "zero",
             Boundary::Run => "run",
             Boundary::Rest => "rest",
             Boundary::Idle => "idle",
@@ -213,6 +235,13 @@ impl Boundary {
             Boundary::L4 => "spawn of a process, or create of a container, to exit observed",
             Boundary::L5 => "as L4, with removal of the container",
             Boundary::L6 => "as L4/L5, with the artefact copied or the image loaded first",
+            Boundary::Request => {
+                "request due to last byte of its response; the process, or the connection's instance, is kept"
+            }
+            Boundary::FreshRequest => {
+                "request due to last byte of its response, an instance made for it alone"
+            }
+            Boundary::Zero => "nothing running to last byte of the first response",
             Boundary::Run => "the guest's own code from its first instruction to its end",
             Boundary::Rest => "files and images at rest, nothing running",
             Boundary::Idle => "a process or container that waits, with all that is its own",
@@ -247,14 +276,15 @@ impl FromStr for Boundary {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        let others = || Boundary::COUNTED.iter().chain(Boundary::SERVE);
         Boundary::ALL
             .iter()
-            .chain(Boundary::COUNTED)
+            .chain(others())
             .chain(&[Boundary::Run])
             .copied()
             .find(|b| b.name() == text)
             .ok_or_else(|| {
-                let counted: Vec<&str> = Boundary::COUNTED.iter().map(|b| b.name()).collect();
+                let counted: Vec<&str> = others().map(|b| b.name()).collect();
                 format!(
                     "{text:?} is no boundary; they are L0 to L6, run and {}",
                     counted.join(", ")
@@ -279,6 +309,13 @@ pub enum Step {
     Process,
     /// As [`Step::Process`] with the artefact copied, or the image loaded, first: L6.
     Fresh,
+    /// A server under load, rate after rate: [`Boundary::Request`].
+    Serve,
+    /// As [`Step::Serve`], with an instance made for each request: [`Boundary::FreshRequest`].
+    #[serde(rename = "serve-fresh")]
+    ServeFresh,
+    /// A server from nothing to its first response: [`Boundary::Zero`].
+    Zero,
     /// The guest run in a loop, a fresh instance or process each time, with its own code alone
     /// inside the clock: `run`.
     Iterate,
@@ -302,6 +339,9 @@ impl Step {
         Step::Compile,
         Step::Process,
         Step::Fresh,
+        Step::Serve,
+        Step::ServeFresh,
+        Step::Zero,
         Step::Iterate,
         Step::Instances,
         Step::Processes,
@@ -309,6 +349,11 @@ impl Step {
         Step::Peak,
         Step::Size,
     ];
+
+    /// Whether the workload is a server in it.
+    pub fn serves(self) -> bool {
+        matches!(self, Step::Serve | Step::ServeFresh | Step::Zero)
+    }
 
     /// The step's name as the protocol spells it.
     pub fn name(self) -> &'static str {
@@ -318,6 +363,9 @@ impl Step {
             Step::Compile => "compile",
             Step::Process => "process",
             Step::Fresh => "fresh",
+            Step::Serve => "serve",
+            Step::ServeFresh => "serve-fresh",
+            Step::Zero => "zero",
             Step::Iterate => "iterate",
             Step::Instances => "instances",
             Step::Processes => "processes",
@@ -348,6 +396,24 @@ pub enum Metric {
     /// L0 and `run`: the whole cycle, instance requested (or process spawned), guest run to its
     /// end, instance gone or reset (or process gone).
     CycleTime,
+    /// Median latency of the requests offered at one rate.
+    P50,
+    /// 90th percentile of their latency.
+    P90,
+    /// 99th percentile of their latency.
+    P99,
+    /// 99.9th percentile of their latency.
+    #[serde(rename = "p99.9")]
+    P999,
+    /// 99.99th percentile of their latency.
+    #[serde(rename = "p99.99")]
+    P9999,
+    /// Requests answered, and answered right, a second.
+    AchievedRate,
+    /// Requests that were answered wrong, or whose connection failed.
+    Errors,
+    /// Requests that were not answered in time.
+    Timeouts,
     /// Proportional set size (smaps_rollup): memory of its own, and its share of what is shared.
     Pss,
     /// Resident set size (smaps_rollup): every page in memory, shared ones counted in full.
@@ -380,12 +446,29 @@ pub enum Metric {
 }
 
 impl Metric {
+    /// The percentiles of latency, each with its quantile, from 0 to 1.
+    pub const PERCENTILES: &'static [(Metric, f64)] = &[
+        (Metric::P50, 0.5),
+        (Metric::P90, 0.9),
+        (Metric::P99, 0.99),
+        (Metric::P999, 0.999),
+        (Metric::P9999, 0.9999),
+    ];
+
     /// The metric's name as rows and samples spell it.
     pub fn name(self) -> &'static str {
         match self {
             Metric::WallTime => "wall_time",
             Metric::CpuTime => "cpu_time",
             Metric::CycleTime => "cycle_time",
+            Metric::P50 => "p50",
+            Metric::P90 => "p90",
+            Metric::P99 => "p99",
+            Metric::P999 => "p99.9",
+            Metric::P9999 => "p99.99",
+            Metric::AchievedRate => "achieved_rate",
+            Metric::Errors => "errors",
+            Metric::Timeouts => "timeouts",
             Metric::Pss => "pss",
             Metric::Rss => "rss",
             Metric::Private => "private",
@@ -406,6 +489,10 @@ impl Metric {
     /// The unit its values are in.
     pub fn unit(self) -> Unit {
         match self {
+            Metric::P50 | Metric::P90 | Metric::P99 | Metric::P999 | Metric::P9999 => {
+                Unit::Nanoseconds
+            }
+            Metric::AchievedRate => Unit::PerSecond,
             Metric::WallTime | Metric::CpuTime | Metric::CycleTime | Metric::IdleCpu => {
                 Unit::Nanoseconds
             }
@@ -421,7 +508,7 @@ impl Metric {
             | Metric::TravelBytes
             | Metric::ArtefactCompressedBytes
             | Metric::TravelCompressedBytes => Unit::Bytes,
-            Metric::FileDescriptors => Unit::Count,
+            Metric::FileDescriptors | Metric::Errors | Metric::Timeouts => Unit::Count,
         }
     }
 }
@@ -440,6 +527,9 @@ pub enum Unit {
     /// Nanoseconds.
     #[serde(rename = "ns")]
     Nanoseconds,
+    /// Events a second.
+    #[serde(rename = "1/s")]
+    PerSecond,
     /// Bytes.
     #[serde(rename = "bytes")]
     Bytes,
@@ -452,6 +542,7 @@ impl fmt::Display for Unit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Unit::Nanoseconds => f.pad("ns"),
+            Unit::PerSecond => f.pad("1/s"),
             Unit::Bytes => f.pad("bytes"),
             Unit::Count => f.pad("count"),
         }

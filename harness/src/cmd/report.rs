@@ -54,7 +54,7 @@ pub(super) fn run(args: &Report) -> anyhow::Result<Exit> {
     } else {
         for recorded in &runs {
             let report = plimsoll_analysis::analyse(recorded);
-            super::print(&terminal::ladder(recorded, &report))?;
+            super::print(&terminal::tables(recorded, &report))?;
         }
     }
     Ok(Exit::Held)

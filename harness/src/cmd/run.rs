@@ -113,6 +113,7 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
         density,
         plan: plan(&cells, seed),
         left_out: gathered.left_out.clone(),
+        load: amount.load(),
     };
     let writer = RunWriter::create(&directory, &record)?;
     if args.out.is_none() {
@@ -153,6 +154,12 @@ pub(super) fn carry_out(
     attempt: impl Fn(u32) -> Option<u32>,
 ) -> anyhow::Result<Exit> {
     let directory = writer.directory().to_owned();
+    session.load.clone_from(&record.load);
+    session.kinds = record
+        .targets
+        .iter()
+        .map(|target| (target.target.clone(), target.kind))
+        .collect();
     session.density.clone_from(&record.density);
     let trials: Vec<TrialPlan> = record
         .plan
@@ -202,13 +209,7 @@ pub(super) fn carry_out(
 fn show(directory: &Path) -> anyhow::Result<Exit> {
     let recorded = Recorded::read(directory)?;
     let report = plimsoll_analysis::analyse(&recorded);
-    super::print(&match recorded.run.suite {
-        Suite::Coldstart => terminal::ladder(&recorded, &report),
-        Suite::Throughput => terminal::throughput(&recorded),
-        Suite::Density | Suite::Memory | Suite::Size => {
-            terminal::counted::tables(&recorded, &report)
-        }
-    })?;
+    super::print(&terminal::tables(&recorded, &report))?;
     eprint_part(&terminal::left_out(&recorded.run.left_out));
     say(&format!(
         "`bench report {} --html` has intervals, distributions and the fairness ledger",
@@ -311,6 +312,7 @@ fn cells(gathered: &Gathered, steps: &[Step], amount: &Amount, trials: Option<u3
             for &step in steps
                 .iter()
                 .filter(|&&step| does(&chosen.target, step) && is_for(step, ready.weight))
+                .filter(|step| !step.serves() || !ready.exchanges.is_empty())
             {
                 cells.push(Cell {
                     target: chosen.target.id.clone(),

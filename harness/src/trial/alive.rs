@@ -87,12 +87,14 @@ pub fn run(asked: &Asked<'_>, interrupt: &Interrupt) -> Result<Yield, Fault> {
     }
     match crowd.end() {
         Ok(()) => Ok(Yield {
+            histograms: Vec::new(),
             samples,
             outcome: Outcome::Ok,
             note,
         }),
         Err(Ending::Interrupted) => Err(Fault::Interrupted),
         Err(Ending::Wrong(message)) => Ok(Yield {
+            histograms: Vec::new(),
             samples,
             outcome: Outcome::WrongOutput { message },
             note,
@@ -103,6 +105,7 @@ pub fn run(asked: &Asked<'_>, interrupt: &Interrupt) -> Result<Yield, Fault> {
 
 fn failed(samples: Vec<Sample>, kind: FailureKind, message: String, stderr: &str) -> Yield {
     Yield {
+        histograms: Vec::new(),
         samples,
         outcome: Outcome::Failed {
             kind,

@@ -73,6 +73,7 @@ fn converse(
                 };
                 // Recorded with what was measured until then, although it does not count.
                 return Ok(Yield {
+                    histograms: Vec::new(),
                     samples: take(samples),
                     outcome,
                     note: None,
@@ -107,6 +108,7 @@ fn judge(
         if let Err(message) = verdict {
             return Ok(Yield {
                 samples,
+                histograms: Vec::new(),
                 outcome: Outcome::WrongOutput {
                     message: format!(
                         "in {} of {}: {message}",
@@ -123,6 +125,7 @@ fn judge(
     }
     Ok(Yield {
         samples,
+        histograms: Vec::new(),
         outcome: Outcome::Ok,
         note: done.stopped.clone(),
     })
@@ -138,6 +141,7 @@ fn belongs(step: Step, sample: &Sample) -> bool {
             matches!(sample.boundary, Boundary::L3 | Boundary::L4 | Boundary::L5)
         }
         Step::Fresh => sample.boundary == Boundary::L6,
+        Step::Serve | Step::ServeFresh | Step::Zero => false,
         Step::Iterate => sample.boundary == Boundary::Run,
         Step::Instances => sample.boundary == Boundary::Instances,
         Step::Processes => {
@@ -156,6 +160,7 @@ fn failed(fault: Fault, stderr: String, samples: Vec<Sample>) -> Result<Yield, F
     match fault.kind() {
         None => Err(fault),
         Some(kind) => Ok(Yield {
+            histograms: Vec::new(),
             samples,
             outcome: Outcome::Failed {
                 kind,

@@ -148,6 +148,7 @@ pub fn run(asked: &Asked<'_>, interrupt: &Interrupt) -> Result<Yield, Fault> {
     })
     .collect();
     Ok(Yield {
+        histograms: Vec::new(),
         samples,
         outcome,
         note: None,

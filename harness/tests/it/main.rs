@@ -4,4 +4,5 @@
 mod checkout;
 mod commands;
 mod faults;
+mod load;
 mod processes;

@@ -107,7 +107,7 @@ impl Scale {
 }
 
 /// A tick's figure: `10 ms`, `2.5 µs`; round numbers lose their zeros.
-fn figure(value: f64, unit: Unit) -> String {
+pub(crate) fn figure(value: f64, unit: Unit) -> String {
     let text = quantity::value(value, unit);
     match text.split_once('\u{a0}') {
         Some((number, unit)) if number.contains('.') => {

@@ -350,7 +350,15 @@ fn simulate_suite(
                         note: None,
                         outcome: Outcome::Ok,
                     };
-                    trials.insert(index, Trial { outcome, samples });
+                    let histograms = Vec::new();
+                    trials.insert(
+                        index,
+                        Trial {
+                            outcome,
+                            samples,
+                            histograms,
+                        },
+                    );
                 }
             }
         }
@@ -375,6 +383,7 @@ fn simulate_suite(
             workloads: workloads.iter().map(workload).collect(),
             artefacts: artefacts(workloads, targets),
             left_out: Vec::new(),
+            load: None,
             density: None,
             plan,
         },

@@ -1,18 +1,37 @@
 //! What a guest is given, and what it leaves: the same on every engine.
 
+use std::net::TcpStream;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::protocol::{Output, Workload};
 
-/// What a guest is given. Its environment is empty, its stdin is at its end, its stderr goes
-/// nowhere; its stdout is collected in memory by the engine's own means.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a guest is given. Its environment is empty, its stderr goes nowhere.
+#[derive(Debug, Clone)]
 pub struct Guest {
     /// Its arguments, the program's name (the workload's id) first.
     pub args: Vec<String>,
     /// The folder preopened as `.`, read-only where the engine can; none if the workload has no
     /// input.
     pub directory: Option<PathBuf>,
+    /// Where its standard streams lead.
+    pub stdio: Stdio,
+}
+
+/// Where a guest's standard streams lead.
+#[derive(Debug, Clone)]
+pub enum Stdio {
+    /// These bytes in; out into memory, by the engine's own means.
+    Memory(Arc<[u8]>),
+    /// In from a connection and out to it, as inetd has it.
+    Connection(Arc<TcpStream>),
+}
+
+impl Default for Stdio {
+    /// Stdin is at its end.
+    fn default() -> Self {
+        Stdio::Memory(Arc::new([]))
+    }
 }
 
 impl From<&Workload> for Guest {
@@ -23,6 +42,7 @@ impl From<&Workload> for Guest {
         Guest {
             args,
             directory: workload.input.clone(),
+            stdio: Stdio::default(),
         }
     }
 }

@@ -10,6 +10,7 @@
 //!
 //! - [`protocol`]: every message, both ways
 //! - [`serve`](mod@serve): stdin to [`Adapter`] to stdout, whatever the engine does in between
+//! - [`http`]: the HTTP front of an in-process engine, with feature `http`
 //! - [`timed`]: the steps of an in-process engine, with the one set of clocks
 //! - `density`: so many instances of it alive at once
 //! - [`footprint`]: what processes take, as /proc tells it; for `bench` and containers too
@@ -31,6 +32,8 @@ mod density;
 mod error;
 pub mod footprint;
 pub mod guest;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod native;
 pub mod protocol;
 pub mod schema;
@@ -45,7 +48,7 @@ pub mod weigh;
 
 pub use error::Error;
 pub use plimsoll_record as record;
-pub use serve::Adapter;
+pub use serve::{Adapter, Served};
 
 /// The `main` of an adapter: serves `bench` with the adapter that the expression makes.
 ///
@@ -66,6 +69,15 @@ macro_rules! adapter_main {
     ($adapter:expr) => {
         fn main() -> ::std::process::ExitCode {
             $crate::serve::main(|| $adapter)
+        }
+    };
+    // The second is a function from an `http::Asked` to the engine that serves it.
+    ($adapter:expr, http: $engine:expr) => {
+        fn main() -> ::std::process::ExitCode {
+            match $crate::http::Asked::of_this_process() {
+                Some(asked) => $crate::http::main(asked, $engine),
+                None => $crate::serve::main(|| $adapter),
+            }
         }
     };
 }

@@ -2,7 +2,8 @@
 //!
 //! `bench` writes a [`Request`] to the adapter's stdin and reads [`Reply`]s from its stdout
 //! until one of them closes the request: [`Reply::Hello`], [`Reply::Prepared`],
-//! [`Reply::Done`], [`Reply::Unsupported`] or [`Reply::Failed`]. One request is under way at a
+//! [`Reply::Done`], [`Reply::Server`], [`Reply::Serving`], [`Reply::Stopped`],
+//! [`Reply::Unsupported`] or [`Reply::Failed`]. One request is under way at a
 //! time. End of file on stdin means: stop, and leave nothing running. What a guest prints must
 //! never reach the adapter's own stdout.
 
@@ -28,6 +29,10 @@ pub enum Request {
     Prepare(Prepare),
     /// Measure one step of one trial.
     Measure(Measure),
+    /// Serve a pair over HTTP, or say how that is done.
+    Serve(Serve),
+    /// End what [`Reply::Serving`] began.
+    Stop,
 }
 
 /// Asks to make a (target, workload) pair ready.
@@ -74,6 +79,33 @@ pub struct Levels {
     pub idle_window: Nanoseconds,
 }
 
+/// Asks for a server of a pair: the workload without arguments, which answers the HTTP/1.1
+/// requests of its standard input on its standard output, behind a listener on loopback.
+/// [`Prepare`] for the same pair and scratch directory came before, possibly in an earlier process
+/// of this adapter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Serve {
+    /// The target.
+    pub target: TargetId,
+    /// The workload.
+    pub workload: Workload,
+    /// The pair's directory, as it was given to [`Prepare`].
+    pub scratch: PathBuf,
+    /// What answers a request.
+    pub instances: Instances,
+}
+
+/// What answers a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Instances {
+    /// What answered the last one of this connection: an instance a connection, or the server
+    /// that a program is by itself.
+    Kept,
+    /// An instance made for it and given up after it.
+    Fresh,
+}
+
 /// A workload, with everything an adapter needs to run it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Workload {
@@ -102,6 +134,17 @@ pub enum Reply {
     Sample(Sample),
     /// Closes [`Request::Measure`]: everything asked for was done.
     Done(Done),
+    /// Closes [`Request::Serve`]: a command line that serves until it is ended, which `bench`
+    /// starts and ends. Its stdout begins with `listening on ADDRESS` and a line feed, once it
+    /// accepts; it ends by itself when its parent does.
+    Server(Launch),
+    /// Closes [`Request::Serve`]: it is being served, until [`Request::Stop`] or the end of stdin.
+    Serving {
+        /// Where it accepts, for example `127.0.0.1:40001`.
+        address: String,
+    },
+    /// Closes [`Request::Stop`]: nothing is being served any more.
+    Stopped,
     /// Closes a request: the target cannot do this.
     Unsupported {
         /// Why.

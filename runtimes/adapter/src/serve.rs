@@ -8,6 +8,7 @@
 use std::any::Any;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
@@ -15,7 +16,8 @@ use plimsoll_record::{Step, TargetId};
 
 use crate::Error;
 use crate::protocol::{
-    Availability, Done, Hello, Measure, PROTOCOL, Prepare, Prepared, Reply, Request, Sample, Target,
+    Availability, Done, Hello, Instances, Launch, Measure, PROTOCOL, Prepare, Prepared, Reply,
+    Request, Sample, Serve, Target,
 };
 
 /// A program that drives one engine, as `bench` sees it.
@@ -41,6 +43,38 @@ pub trait Adapter {
         request: &Measure,
         samples: &mut dyn FnMut(Sample),
     ) -> Result<Done, Error>;
+
+    /// Serves a pair over HTTP, or says how that is done. The target is one of
+    /// [`Adapter::hello`]'s, available, and claims a step that serves.
+    ///
+    /// # Errors
+    ///
+    /// What the engine says, with what was tried. An adapter that has no such thing says
+    /// unsupported.
+    fn serve(&mut self, request: &Serve) -> Result<Served, Error> {
+        Err(Error::Unsupported(format!(
+            "{} does not serve over HTTP",
+            request.target
+        )))
+    }
+
+    /// Ends what [`Adapter::serve`] began, if anything.
+    ///
+    /// # Errors
+    ///
+    /// What the engine says, with what was tried.
+    fn stop(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// What [`Adapter::serve`] came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Served {
+    /// This command line serves.
+    By(Launch),
+    /// It is being served at this address.
+    At(SocketAddr),
 }
 
 /// The whole life of an adapter's process: takes stdin and stdout, makes the adapter, serves
@@ -136,6 +170,21 @@ fn answer<A: Adapter>(
                 adapter.measure(measure, &mut |sample| replies.write(&Reply::Sample(sample)))
             })
             .map(Reply::Done),
+        Request::Serve(serve) => available(hello, &serve.target)
+            .and_then(|target| match serve.instances {
+                // A target can have no more of it than that it can be started.
+                _ if target.steps.contains(&Step::Zero) => Ok(()),
+                Instances::Kept => claimed(target, Step::Serve),
+                Instances::Fresh => claimed(target, Step::ServeFresh),
+            })
+            .and_then(|()| adapter.serve(serve))
+            .map(|served| match served {
+                Served::By(launch) => Reply::Server(launch),
+                Served::At(address) => Reply::Serving {
+                    address: address.to_string(),
+                },
+            }),
+        Request::Stop => adapter.stop().map(|()| Reply::Stopped),
     };
     outcome.unwrap_or_else(Reply::from)
 }

@@ -14,6 +14,7 @@
 //! are kept until the loop is over, so that sending them disturbs no iteration. The budget is for
 //! making instances: a heavy guest's one run is not charged to it, or nothing would be left.
 
+use std::any::Any;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -67,6 +68,11 @@ pub trait Engine {
     /// When the guest traps.
     fn start(&self, instance: &mut Self::Instance) -> Result<i32, Error>;
 
+    /// What a thread that runs guests holds meanwhile, other than the one that made the engine.
+    fn enter(&self) -> Box<dyn Any> {
+        Box::new(())
+    }
+
     /// Gives up an instance, started or not (the engine may drop it, or reset and keep it), and
     /// hands over what the guest wrote to its stdout.
     fn finish(&self, instance: Self::Instance) -> Vec<u8>;
@@ -77,7 +83,7 @@ pub trait Engine {
 ///
 /// # Errors
 ///
-/// What the engine says; [`Error::Unsupported`] for `process` and `fresh`, which a process
+/// What the engine says; [`Error::Unsupported`] for the others, which a process
 /// cannot do to itself.
 pub fn measure<E: Engine>(
     engine: &E,
@@ -118,6 +124,9 @@ pub fn measure<E: Engine>(
         | Step::Fresh
         | Step::Processes
         | Step::Instances
+        | Step::Serve
+        | Step::ServeFresh
+        | Step::Zero
         | Step::Idle
         | Step::Peak
         | Step::Size => {

@@ -190,6 +190,7 @@ impl World<'_> {
             workloads: self.workloads.iter().map(workload).collect(),
             artefacts: Vec::new(),
             left_out: Vec::new(),
+            load: None,
             density: None,
             plan: Vec::new(),
         }
@@ -227,6 +228,7 @@ pub(crate) fn finished(trial: u32, outcome: Outcome, samples: Vec<SampleLine>) -
             outcome,
         },
         samples,
+        histograms: Vec::new(),
     }
 }
 

@@ -11,12 +11,12 @@ use std::time::{Duration, Instant};
 
 use plimsoll_adapter::guest::Outputs;
 use plimsoll_adapter::protocol::{
-    Artefact, Availability, Done, Hello, Measure, PROTOCOL, Prepare, Prepared, Sample, Target,
-    Workload,
+    Artefact, Availability, Done, Hello, Instances, Measure, PROTOCOL, Prepare, Prepared, Sample,
+    Serve, Target, Workload,
 };
 use plimsoll_adapter::record::run::TargetKind;
-use plimsoll_adapter::record::{Boundary, Metric, Nanoseconds, Step};
-use plimsoll_adapter::{Adapter, Error, native, watched};
+use plimsoll_adapter::record::{Boundary, Metric, Nanoseconds, Step, TargetId};
+use plimsoll_adapter::{Adapter, Error, Served, native, watched};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -28,6 +28,7 @@ use crate::image::{self, Image, Weights};
 use crate::ledger;
 use crate::owner::{self, Owner};
 use crate::peak::Follower;
+use crate::serving;
 use crate::stopwatch::Stopwatch;
 use crate::targets::{self, Configuration};
 use crate::waiting;
@@ -53,6 +54,8 @@ struct Session {
     configurations: Vec<Configuration>,
     /// By the pair's directory.
     images: BTreeMap<PathBuf, Image>,
+    /// The container that serves, by its name.
+    serving: Option<String>,
     /// How many names have been given out.
     names: Cell<u32>,
     ending: watch::Receiver<bool>,
@@ -100,6 +103,7 @@ impl Containers {
             owner: Owner::this_process().expect("/proc is mounted"),
             configurations,
             images: BTreeMap::new(),
+            serving: None,
             names: Cell::new(0),
             ending,
         };
@@ -173,6 +177,14 @@ impl Adapter for Containers {
     ) -> Result<Done, Error> {
         lock(&self.session).measure(request, samples)
     }
+
+    fn serve(&mut self, request: &Serve) -> Result<Served, Error> {
+        lock(&self.session).serve(request)
+    }
+
+    fn stop(&mut self) -> Result<(), Error> {
+        lock(&self.session).stop()
+    }
 }
 
 impl Session {
@@ -233,12 +245,7 @@ impl Session {
         request: &Measure,
         samples: &mut dyn FnMut(Sample),
     ) -> Result<Done, Error> {
-        let configuration = self
-            .configurations
-            .iter()
-            .copied()
-            .find(|configuration| configuration.id == request.target.as_str())
-            .ok_or_else(|| Error::Failed(format!("no target {} here", request.target)))?;
+        let configuration = self.configuration(&request.target)?;
         // Untimed: an earlier process's image went with that process.
         let image = self.image(&request.workload, &request.scratch)?;
         let engine = usable(&self.engine)?;
@@ -302,6 +309,55 @@ impl Session {
             outputs: outputs.into_vec(),
             stopped: None,
         })
+    }
+
+    fn serve(&mut self, request: &Serve) -> Result<Served, Error> {
+        if request.instances == Instances::Fresh {
+            return Err(Error::Unsupported(
+                "a container is not made for a request here: its start is the step zero".to_owned(),
+            ));
+        }
+        self.stop()?;
+        let configuration = self.configuration(&request.target)?;
+        let image = self.image(&request.workload, &request.scratch)?;
+        let engine = usable(&self.engine)?;
+        let sequence = self.next_name();
+        let plan = Plan {
+            image: &image,
+            configuration: &configuration,
+            owner: &self.owner,
+            sequence,
+            inside: None,
+        };
+        let name = format!("plimsoll-{}-{sequence}", self.owner.name());
+        let started = self
+            .runtime
+            .block_on(serving::start(&engine.docker, plan, &name));
+        self.serving = Some(name);
+        match started {
+            Ok(address) => Ok(Served::At(address)),
+            Err(failure) => {
+                self.stop()?;
+                Err(failure.into())
+            }
+        }
+    }
+
+    fn stop(&mut self) -> Result<(), Error> {
+        let Some(name) = self.serving.take() else {
+            return Ok(());
+        };
+        let engine = usable(&self.engine)?;
+        let removing = owner::remove_container(&engine.docker, &name);
+        Ok(self.runtime.block_on(removing)?)
+    }
+
+    fn configuration(&self, target: &TargetId) -> Result<Configuration, Error> {
+        self.configurations
+            .iter()
+            .copied()
+            .find(|configuration| configuration.id == target.as_str())
+            .ok_or_else(|| Error::Failed(format!("no target {target} here")))
     }
 
     /// One container in which the stopwatch runs the program again and again.

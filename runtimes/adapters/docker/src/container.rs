@@ -344,7 +344,7 @@ fn exit_status(
 }
 
 /// The engine refuses to start a container whose program it cannot run.
-fn not_started(error: EngineError) -> Failure {
+pub(crate) fn not_started(error: EngineError) -> Failure {
     match Failure::of("starting the container", error) {
         Failure::Refused {
             status: 400 | 500,

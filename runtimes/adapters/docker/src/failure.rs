@@ -98,6 +98,12 @@ pub enum Failure {
     /// was measured, and the same can be tried again.
     #[error("the container ended before the wait for its end was in place")]
     WaitMissed,
+    /// The program ended, or said something else than where it listens.
+    #[error("the container does not serve: {}", said.trim())]
+    NotServing {
+        /// What it said.
+        said: String,
+    },
     /// The image's archive could not be written or read.
     #[error("{doing} {}: {source}", path.display())]
     Archive {

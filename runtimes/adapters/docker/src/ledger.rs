@@ -48,6 +48,12 @@ pub(crate) fn of(
             .to_owned(),
     );
     say(
+        "http",
+        "the program's own server, a thread a connection; its port published on loopback, or the \
+         host's network"
+            .to_owned(),
+    );
+    say(
         "image at L6",
         "removed outside the clock; its archive is in the page cache, as other targets' \
          artefacts are"

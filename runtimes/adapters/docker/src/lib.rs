@@ -9,6 +9,7 @@
 //! - [`ledger`]: what the engine says of itself
 //! - [`image`]: the image's archive, loaded and removed
 //! - [`container`]: one container from create to remove, with the clock's readings
+//! - `serving`: one container that serves
 //! - [`peak`]: the most memory that a guest had
 //! - [`stopwatch`]: what times the program inside a container, put in beside it
 //! - [`waiting`]: containers that are left waiting and looked at
@@ -23,6 +24,7 @@ pub mod image;
 mod ledger;
 pub mod owner;
 pub mod peak;
+mod serving;
 pub mod stopwatch;
 pub mod targets;
 pub mod waiting;

@@ -27,6 +27,8 @@ const WHOLE: &[Step] = &[
     Step::Peak,
     Step::Size,
     Step::Iterate,
+    Step::Serve,
+    Step::Zero,
 ];
 /// All but that: what a container is connected to is nothing to a program that computes, and
 /// nothing is measured twice under two names.
@@ -37,6 +39,17 @@ const STARTS: &[Step] = &[
     Step::Idle,
     Step::Peak,
     Step::Size,
+];
+/// And what can be asked over a network.
+const STARTS_AND_SERVES: &[Step] = &[
+    Step::Process,
+    Step::Fresh,
+    Step::Processes,
+    Step::Idle,
+    Step::Peak,
+    Step::Size,
+    Step::Serve,
+    Step::Zero,
 ];
 
 /// What a container is connected to. It decides more of a start than anything else: making a
@@ -80,7 +93,8 @@ impl Configuration {
             memory: MemoryLimit::Unlimited,
             steps: match network {
                 Network::Default => WHOLE,
-                Network::Host | Network::None => STARTS,
+                Network::Host => STARTS_AND_SERVES,
+                Network::None => STARTS,
             },
         }
     }

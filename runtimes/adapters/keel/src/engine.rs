@@ -1,10 +1,12 @@
 //! keel as a [`timed::Engine`].
 
+use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::sync::Arc;
 
-use keel::wasi::{self, Access, Capture, Stdout, WasiCtx};
+use keel::wasi::{self, Access, Capture, Stdin, Stdout, WasiCtx};
 use keel::{Config, Engine, InstancePre, Linker, Module, Store, TypedFunc};
-use plimsoll_adapter::guest::Guest;
+use plimsoll_adapter::guest::{Guest, Stdio};
 use plimsoll_adapter::{Error, timed};
 
 /// Most that a guest may print, bytes; no workload comes near.
@@ -66,9 +68,25 @@ impl timed::Engine for Keel {
         // A context of its own for every instance, made from nothing, as the other engines have
         // to: keel could share one that is ready, and is not measured that way.
         let stdout = Capture::new(STDOUT_CAPACITY);
-        let mut context = WasiCtx::builder()
-            .args(guest.args.iter().map(String::as_str))
-            .stdout(Stdout::Capture(stdout.clone()));
+        let mut context = WasiCtx::builder().args(guest.args.iter().map(String::as_str));
+        context = match &guest.stdio {
+            Stdio::Memory(input) if input.is_empty() => {
+                context.stdout(Stdout::Capture(stdout.clone()))
+            }
+            Stdio::Memory(input) => context
+                .stdin(Stdin::Bytes(Arc::clone(input)))
+                .stdout(Stdout::Capture(stdout.clone())),
+            Stdio::Connection(connection) => {
+                let descriptor = || {
+                    let own = connection.try_clone();
+                    own.map(OwnedFd::from)
+                        .map_err(|error| failed("duplicating a connection", error))
+                };
+                context
+                    .stdin(Stdin::File(descriptor()?))
+                    .stdout(Stdout::File(descriptor()?))
+            }
+        };
         if let Some(directory) = &guest.directory {
             context = context.directory(directory, ".", Access::ReadOnly);
         }

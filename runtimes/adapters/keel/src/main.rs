@@ -11,11 +11,11 @@ mod launch;
 mod targets;
 
 use plimsoll_adapter::protocol::{
-    Availability, Done, Hello, Measure, PROTOCOL, Prepare, Prepared, Sample, Target,
+    Availability, Done, Hello, Measure, PROTOCOL, Prepare, Prepared, Sample, Serve, Target,
 };
 use plimsoll_adapter::record::TargetId;
 use plimsoll_adapter::record::run::TargetKind;
-use plimsoll_adapter::{Adapter, Error, adapter_main, artefact, timed};
+use plimsoll_adapter::{Adapter, Error, Served, adapter_main, artefact, http, timed};
 
 use engine::Keel;
 use targets::Configuration;
@@ -68,6 +68,15 @@ impl Adapter for AdapterKeel {
         let artefact = launch::artefact(&request.scratch);
         timed::measure(&Keel::new()?, request, &artefact, samples)
     }
+
+    fn serve(&mut self, request: &Serve) -> Result<Served, Error> {
+        let artefact = launch::artefact(&request.scratch);
+        let code = match find(&request.target)?.loads() {
+            true => http::Code::Artefact(&artefact),
+            false => http::Code::Wasm(&request.workload.wasm),
+        };
+        http::launch(request, code).map(Served::By)
+    }
 }
 
 fn available(configuration: &Configuration) -> Availability {
@@ -88,4 +97,7 @@ fn find(target: &TargetId) -> Result<&'static Configuration, Error> {
         .ok_or_else(|| Error::Failed(format!("no target {target} here")))
 }
 
-adapter_main!(AdapterKeel);
+adapter_main!(AdapterKeel, http: |asked| {
+    find(&asked.target)?;
+    Keel::new()
+});

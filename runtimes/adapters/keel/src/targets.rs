@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use plimsoll_adapter::http::LEDGER as HTTP_LEDGER;
 use plimsoll_adapter::record::Step;
 
 /// One configuration: one target.
@@ -50,6 +51,9 @@ pub(crate) const ALL: &[Configuration] = &[
             Step::Load,
             Step::Process,
             Step::Fresh,
+            Step::Serve,
+            Step::ServeFresh,
+            Step::Zero,
             Step::Iterate,
             Step::Instances,
         ],
@@ -58,7 +62,7 @@ pub(crate) const ALL: &[Configuration] = &[
     },
     Configuration {
         id: "keel+jit",
-        steps: &[Step::Compile, Step::Process, Step::Fresh],
+        steps: &[Step::Compile, Step::Process, Step::Fresh, Step::Zero],
         code: Code::Compiled,
         runner: Runner::Command,
     },
@@ -116,6 +120,7 @@ pub(crate) fn ledger(configuration: &Configuration) -> BTreeMap<String, String> 
             "collected in memory in L0 to L2 and run; inherited in the process",
         ),
         ("process", process),
+        ("http", HTTP_LEDGER),
     ]
     .into_iter()
     .map(|(name, text)| (name.to_owned(), text.to_owned()))

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use plimsoll_adapter::protocol::{
-    Artefact, Availability, Done, Hello, Launch, Measure, PROTOCOL, Prepare, Prepared, Sample,
-    Target,
+    Artefact, Availability, Done, Hello, Instances, Launch, Measure, PROTOCOL, Prepare, Prepared,
+    Sample, Serve, Target,
 };
 use plimsoll_adapter::record::Step;
 use plimsoll_adapter::record::run::TargetKind;
-use plimsoll_adapter::{Adapter, Error, native, watched};
+use plimsoll_adapter::{Adapter, Error, Served, native, watched};
 use plimsoll_stopwatch::{Amount, Program, watch};
 
 /// Target `native`.
@@ -26,7 +26,13 @@ impl Adapter for Native {
                 id: "native".into(),
                 kind: TargetKind::Native,
                 availability: Availability::Available,
-                steps: vec![Step::Process, Step::Fresh, Step::Iterate],
+                steps: vec![
+                    Step::Process,
+                    Step::Fresh,
+                    Step::Iterate,
+                    Step::Serve,
+                    Step::Zero,
+                ],
                 configuration: configuration(),
             }],
         }
@@ -82,6 +88,22 @@ impl Adapter for Native {
         .map_err(|error| Error::failed(format!("timing {}", program.display()), error))?;
         Ok(watched::told(watched, samples))
     }
+
+    fn serve(&mut self, request: &Serve) -> Result<Served, Error> {
+        if request.instances == Instances::Fresh {
+            return Err(Error::Unsupported(
+                "a program with a server of its own has no instances to make".to_owned(),
+            ));
+        }
+        let program = native::require(&request.workload)?;
+        Ok(Served::By(Launch {
+            program: program.to_owned(),
+            args: ["--listen", "127.0.0.1:0"].map(str::to_owned).into(),
+            env: BTreeMap::new(),
+            directory: request.scratch.clone(),
+            artefact: program.to_owned(),
+        }))
+    }
 }
 
 fn configuration() -> BTreeMap<String, String> {
@@ -105,6 +127,7 @@ fn configuration() -> BTreeMap<String, String> {
             "the workload's input folder, itself and writable",
         ),
         ("isolation", "none: a process of the user who runs bench"),
+        ("http", "the program's own server: a thread a connection"),
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .into()

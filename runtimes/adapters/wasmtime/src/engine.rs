@@ -1,15 +1,19 @@
 //! One configuration of Wasmtime as a [`timed::Engine`].
 
+use std::any::Any;
+use std::fs::File;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use plimsoll_adapter::guest::Guest;
+use plimsoll_adapter::guest::{Guest, Stdio};
 use plimsoll_adapter::{Error, timed};
-use tokio::runtime::EnterGuard;
+use tokio::runtime::Runtime;
 use wasmtime::error::OutOfMemory;
 use wasmtime::{Engine, InstancePre, Linker, Module, Store, TypedFunc};
 use wasmtime_runner::{configuration, exit_code, guest, linker, runtime};
+use wasmtime_wasi::cli::{InputFile, OutputFile};
 use wasmtime_wasi::p1::WasiP1Ctx;
-use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
+use wasmtime_wasi::p2::pipe::{MemoryInputPipe, MemoryOutputPipe};
 
 use crate::targets::Configuration;
 
@@ -20,7 +24,7 @@ const STDOUT_CAPACITY: usize = 64 << 20;
 pub(crate) struct Wasmtime {
     engine: Engine,
     linker: Linker<WasiP1Ctx>,
-    _entered: Option<EnterGuard<'static>>,
+    runtime: Option<&'static Runtime>,
 }
 
 /// A guest in its store, ready for `_start`.
@@ -40,7 +44,7 @@ impl Wasmtime {
         Ok(Wasmtime {
             engine,
             linker,
-            _entered: runtime.map(|runtime| runtime.enter()),
+            runtime,
         })
     }
 
@@ -79,10 +83,22 @@ impl timed::Engine for Wasmtime {
     fn instantiate(&self, module: &Self::Module, what: &Guest) -> Result<Ready, Error> {
         let instantiated = || {
             let stdout = MemoryOutputPipe::new(STDOUT_CAPACITY);
-            let context = guest(&what.args, what.directory.as_deref())?
-                .stdout(stdout.clone())
-                .build_p1();
-            let mut store = Store::new(&self.engine, context);
+            let mut context = guest(&what.args, what.directory.as_deref())?;
+            match &what.stdio {
+                Stdio::Memory(input) => {
+                    if !input.is_empty() {
+                        context.stdin(MemoryInputPipe::new(input.to_vec()));
+                    }
+                    context.stdout(stdout.clone());
+                }
+                // Read and written on the guest's thread, without a detour through the runtime.
+                Stdio::Connection(connection) => {
+                    let descriptor = || Ok::<_, wasmtime::Error>(OwnedFd::from(connection.try_clone()?));
+                    context.stdin(InputFile::new(File::from(descriptor()?)));
+                    context.stdout(OutputFile::new(File::from(descriptor()?)));
+                }
+            }
+            let mut store = Store::new(&self.engine, context.build_p1());
             let instance = module.instantiate(&mut store)?;
             let start = instance.get_typed_func(&mut store, "_start")?;
             Ok(Ready {
@@ -97,6 +113,10 @@ impl timed::Engine for Wasmtime {
     fn start(&self, instance: &mut Ready) -> Result<i32, Error> {
         exit_code(instance.start.call(&mut instance.store, ()))
             .map_err(|error| failed("running _start", &error))
+    }
+
+    fn enter(&self) -> Box<dyn Any> {
+        Box::new(self.runtime.map(Runtime::enter))
     }
 
     fn finish(&self, instance: Ready) -> Vec<u8> {

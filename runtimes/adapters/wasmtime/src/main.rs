@@ -11,11 +11,12 @@ mod launch;
 mod targets;
 
 use plimsoll_adapter::protocol::{
-    Availability, Done, Hello, Measure, PROTOCOL, Prepare, Prepared, Sample, Target,
+    Availability, Done, Hello, Measure, PROTOCOL, Prepare, Prepared, Sample, Serve, Target,
 };
 use plimsoll_adapter::record::TargetId;
 use plimsoll_adapter::record::run::TargetKind;
-use plimsoll_adapter::{Adapter, Error, adapter_main, artefact, timed};
+use plimsoll_adapter::timed::Engine as _;
+use plimsoll_adapter::{Adapter, Error, Served, adapter_main, artefact, http, timed};
 
 use engine::Wasmtime;
 use targets::{Configuration, ENGINE_VERSION};
@@ -62,8 +63,18 @@ impl Adapter for AdapterWasmtime {
         samples: &mut dyn FnMut(Sample),
     ) -> Result<Done, Error> {
         let engine = Wasmtime::new(find(&request.target)?)?;
+        let _entered = engine.enter();
         let artefact = launch::artefact(&request.scratch);
         timed::measure(&engine, request, &artefact, samples)
+    }
+
+    fn serve(&mut self, request: &Serve) -> Result<Served, Error> {
+        let artefact = launch::artefact(&request.scratch);
+        let code = match find(&request.target)?.loads() {
+            true => http::Code::Artefact(&artefact),
+            false => http::Code::Wasm(&request.workload.wasm),
+        };
+        http::launch(request, code).map(Served::By)
     }
 }
 
@@ -85,4 +96,6 @@ fn find(target: &TargetId) -> Result<&'static Configuration, Error> {
         .ok_or_else(|| Error::Failed(format!("no target {target} here")))
 }
 
-adapter_main!(AdapterWasmtime);
+adapter_main!(AdapterWasmtime, http: |asked| {
+    Wasmtime::new(find(&asked.target)?)
+});

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use plimsoll_adapter::http;
 use plimsoll_adapter::record::Step;
 use wasmtime_runner::{Compiler, MEMORY_KEEP_RESIDENT_BYTES, Setup, TABLE_KEEP_RESIDENT_BYTES};
 
@@ -57,16 +58,26 @@ const WHOLE: &[Step] = &[
     Step::Fresh,
     Step::Instances,
     Step::Iterate,
+    Step::Serve,
+    Step::ServeFresh,
+    Step::Zero,
 ];
-const IN_PROCESS: &[Step] = &[Step::Instantiate, Step::Load, Step::Instances];
+/// An allocator shows where instances are made.
+const IN_PROCESS: &[Step] = &[
+    Step::Instantiate,
+    Step::Load,
+    Step::Instances,
+    Step::ServeFresh,
+];
 // The code is that of the default; what differs is whether its memory is there already.
 const IN_PROCESS_AND_RUN: &[Step] = &[
     Step::Instantiate,
     Step::Load,
     Step::Instances,
     Step::Iterate,
+    Step::ServeFresh,
 ];
-const AT_START: &[Step] = &[Step::Compile, Step::Process, Step::Fresh];
+const AT_START: &[Step] = &[Step::Compile, Step::Process, Step::Fresh, Step::Zero];
 const PROCESS_ONLY: &[Step] = &[Step::Process, Step::Fresh];
 
 /// Every target, in the order of runtimes/targets.toml.
@@ -193,6 +204,10 @@ pub(crate) fn ledger(configuration: &Configuration) -> BTreeMap<String, String> 
             "guest stdout",
             "collected by wasmtime-wasi's MemoryOutputPipe in L0 to L2 and run".to_owned(),
         );
+    }
+    if configuration.steps.contains(&Step::Zero) || configuration.steps.contains(&Step::ServeFresh)
+    {
+        say("http", http::LEDGER.to_owned());
     }
     match configuration.process {
         Process::None => {}

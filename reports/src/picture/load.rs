@@ -1,0 +1,83 @@
+//! Latency under load: curves over a rate or a percentile, both axes logarithmic.
+
+use plimsoll_record::Unit;
+
+use super::canvas::{Anchor, Caption, Pen, picture};
+use super::mark;
+use super::scale::{Scale, figure};
+
+const TOP: i32 = 12;
+const BOTTOM: i32 = 250;
+const LEFT: i32 = 62;
+const RIGHT: i32 = 30;
+/// Pixels that a tick's figure needs on the lower axis.
+const TICK: i32 = 48;
+
+/// One curve.
+#[derive(Debug)]
+pub(crate) struct Curve {
+    /// Which of the curves' looks it has.
+    pub(crate) place: usize,
+    /// Points from left to right: a share of the lower axis, 0 to 1, and nanoseconds.
+    pub(crate) points: Vec<(f64, f64)>,
+}
+
+/// A tick of the lower axis: where, as a share of it, and what stands there.
+pub(crate) type Tick = (f64, String);
+
+/// Whether each point of a curve is a measurement, marked, or one of many on a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Points {
+    Marked,
+    LastMarked,
+}
+
+/// The picture as an `<svg>`, so many pixels wide; `None` if no curve has a point.
+pub(crate) fn curves(
+    curves: &[Curve],
+    ticks: &[Tick],
+    points: Points,
+    width: i32,
+    caption: &Caption,
+) -> Option<String> {
+    let values = curves.iter().flat_map(|curve| &curve.points).map(|p| p.1);
+    let low = values.clone().reduce(f64::min)?;
+    let high = values.reduce(f64::max)?;
+    let scale = Scale::over(low, high.max(low * 2.0), (0, BOTTOM - TOP));
+    let y = |nanoseconds: f64| BOTTOM - scale.at(nanoseconds);
+    let x = |share: f64| LEFT + (share * f64::from(width - LEFT - RIGHT)).round() as i32;
+    let size = (width as u32, (BOTTOM + 26) as u32);
+    Some(picture(size, caption, |canvas| {
+        for tick in scale.ticks() {
+            canvas.line((LEFT, y(tick)), (width - RIGHT, y(tick)), Pen::Grid, 1);
+            canvas.text(
+                (LEFT - 8, y(tick)),
+                &figure(tick, Unit::Nanoseconds),
+                Pen::Muted,
+                Anchor::End,
+            );
+        }
+        let mut free = i32::MIN;
+        for (share, text) in ticks {
+            let at = x(*share);
+            canvas.line((at, TOP), (at, BOTTOM), Pen::Grid, 1);
+            if at >= free {
+                canvas.text((at, BOTTOM + 14), text, Pen::Muted, Anchor::Middle);
+                free = at + TICK;
+            }
+        }
+        for curve in curves {
+            let path = curve.points.iter().map(|(at, ns)| (x(*at), y(*ns)));
+            canvas.path(path.collect(), Pen::Curve(curve.place), 2);
+        }
+        for curve in curves {
+            let from = match points {
+                Points::Marked => 0,
+                Points::LastMarked => curve.points.len().saturating_sub(1),
+            };
+            for (at, ns) in &curve.points[from..] {
+                mark::curve(canvas, (x(*at), y(*ns)), curve.place);
+            }
+        }
+    }))
+}

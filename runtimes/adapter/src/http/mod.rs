@@ -1,0 +1,278 @@
+//! The HTTP front of an engine that runs inside its adapter: a listener, a thread a connection,
+//! and a guest behind each.
+//!
+//! The guest speaks HTTP itself, on its standard streams. With [`Instances::Kept`] a connection
+//! has one instance, whose streams are the connection, and the front looks at nothing. With
+//! [`Instances::Fresh`] the front cuts the connection into requests ([`framing`]) and makes an
+//! instance for each; the bytes of request and response pass through as they are. One piece of
+//! code for all engines, and the same number of threads that the native server has.
+//!
+//! The server is a process of its own: this adapter's executable, started by `bench` with the
+//! command line that [`launch`] makes.
+
+mod framing;
+
+use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread;
+
+use plimsoll_record::TargetId;
+use rustix::process::{Signal, set_parent_process_death_signal};
+
+use self::framing::{Framed, Then, framed};
+use crate::guest::{Guest, Stdio};
+use crate::protocol::{Instances, Launch, Serve};
+use crate::timed::Engine;
+use crate::{Error, artefact};
+
+/// What the fairness ledger says of a target that serves this way.
+pub const LEDGER: &str = "the kit's front in the engine's process, the adapter's executable: a thread \
+     a connection; kept: an instance a connection, its streams the socket; fresh: an instance a \
+     request, its streams in memory";
+
+/// The word that a server's command line begins with.
+const SERVE: &str = "serve-http";
+/// The stack of a connection's thread, bytes: a main thread's, on which guests otherwise run.
+const STACK: usize = 8 << 20;
+
+/// What a server is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Code<'a> {
+    /// The artefact that `prepare` left.
+    Artefact(&'a Path),
+    /// The `.wasm`, compiled at the start.
+    Wasm(&'a Path),
+}
+
+/// What a server process was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// The target.
+    pub target: TargetId,
+    code: String,
+    path: PathBuf,
+    instances: Instances,
+    /// The guest's name, its only argument.
+    name: String,
+    address: String,
+}
+
+impl Asked {
+    /// What this process's command line asks for, if it asks for a server.
+    pub fn of_this_process() -> Option<Asked> {
+        let mut args = std::env::args().skip(1);
+        if args.next()? != SERVE {
+            return None;
+        }
+        let mut arg = || args.next().unwrap_or_default();
+        Some(Asked {
+            target: TargetId(arg()),
+            code: arg(),
+            path: arg().into(),
+            instances: match arg().as_str() {
+                "kept" => Instances::Kept,
+                _ => Instances::Fresh,
+            },
+            name: arg(),
+            address: arg(),
+        })
+    }
+}
+
+/// The command line that serves `request` on a free port of loopback.
+///
+/// # Errors
+///
+/// When this executable has no path, or one that is not text.
+pub fn launch(request: &Serve, code: Code<'_>) -> Result<Launch, Error> {
+    let program = std::env::current_exe()
+        .map_err(|error| Error::failed("finding this adapter's executable", error))?;
+    let (kind, path) = match code {
+        Code::Artefact(path) => ("artefact", path),
+        Code::Wasm(path) => ("wasm", path),
+    };
+    let text = path.to_str().ok_or_else(|| {
+        Error::Failed(format!(
+            "{} is not UTF-8, which the protocol's arguments are",
+            path.display()
+        ))
+    })?;
+    let instances = match request.instances {
+        Instances::Kept => "kept",
+        Instances::Fresh => "fresh",
+    };
+    Ok(Launch {
+        program,
+        args: [
+            SERVE,
+            request.target.as_str(),
+            kind,
+            text,
+            instances,
+            request.workload.id.as_str(),
+            "127.0.0.1:0",
+        ]
+        .map(str::to_owned)
+        .into(),
+        env: BTreeMap::new(),
+        directory: request.scratch.clone(),
+        artefact: path.to_owned(),
+    })
+}
+
+/// The whole life of a server process: makes the engine, loads or compiles, listens, serves until
+/// it is ended.
+pub fn main<E>(asked: Asked, engine: impl FnOnce(&Asked) -> Result<E, Error>) -> ExitCode
+where
+    E: Engine + Send + Sync + 'static,
+    E::Module: Send + Sync,
+{
+    // Whoever started it may be killed before it can clean up.
+    if let Err(error) = set_parent_process_death_signal(Some(Signal::TERM)) {
+        eprintln!("asking to end with the parent: {error}");
+    }
+    let served = engine(&asked).and_then(|engine| {
+        let module = match asked.code.as_str() {
+            "artefact" => {
+                artefact::require(&asked.path)?;
+                engine.load(&asked.path)?
+            }
+            _ => engine.compile(&artefact::read_wasm(&asked.path)?)?,
+        };
+        let address = &asked.address;
+        let listener = TcpListener::bind(address).map_err(|error| {
+            Error::failed(
+                format!("listening on {address}"),
+                format!("{error}; give another address"),
+            )
+        })?;
+        accept(
+            &listener,
+            Service {
+                engine,
+                module,
+                name: asked.name,
+                instances: asked.instances,
+            },
+        )
+        .map_err(|error| Error::failed("accepting connections", error))
+    });
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What every connection shares.
+struct Service<E: Engine> {
+    engine: E,
+    module: E::Module,
+    name: String,
+    instances: Instances,
+}
+
+fn accept<E>(listener: &TcpListener, service: Service<E>) -> io::Result<()>
+where
+    E: Engine + Send + Sync + 'static,
+    E::Module: Send + Sync,
+{
+    println!("listening on {}", listener.local_addr()?);
+    io::stdout().flush()?;
+    let service = Arc::new(service);
+    loop {
+        let connection = match listener.accept() {
+            Ok((connection, _)) => connection,
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
+            Err(error) => return Err(error),
+        };
+        connection.set_nodelay(true)?;
+        let service = Arc::clone(&service);
+        let serving = move || {
+            let _held = service.engine.enter();
+            if let Err(error) = service.connection(connection) {
+                eprintln!("{error}");
+            }
+        };
+        thread::Builder::new().stack_size(STACK).spawn(serving)?;
+    }
+}
+
+impl<E: Engine> Service<E> {
+    fn connection(&self, connection: TcpStream) -> Result<(), Error> {
+        match self.instances {
+            Instances::Kept => {
+                let connection = Stdio::Connection(Arc::new(connection));
+                self.guest(connection).map(|_| ())
+            }
+            Instances::Fresh => self
+                .each_request(connection)
+                // Whoever hangs up in the middle of a response has his reasons.
+                .unwrap_or(Ok(())),
+        }
+    }
+
+    /// An instance, run to its end. Gives what it wrote, if it wrote into memory.
+    fn guest(&self, stdio: Stdio) -> Result<Vec<u8>, Error> {
+        let guest = Guest {
+            args: vec![self.name.clone()],
+            directory: None,
+            stdio,
+        };
+        let mut instance = self.engine.instantiate(&self.module, &guest)?;
+        let ended = self.engine.start(&mut instance);
+        let written = self.engine.finish(instance);
+        match ended? {
+            0 => Ok(written),
+            code => Err(Error::Failed(format!("the guest exited with code {code}"))),
+        }
+    }
+
+    fn each_request(&self, mut connection: TcpStream) -> io::Result<Result<(), Error>> {
+        let mut buffer = vec![0; 16 << 10];
+        let mut filled = 0;
+        loop {
+            let (length, then) = match framed(&buffer[..filled]) {
+                Framed::Whole { length, then } => (length, then),
+                Framed::Unclear => (filled, Then::Closes),
+                Framed::Partial => {
+                    if filled == buffer.len() {
+                        buffer.resize(buffer.len() * 2, 0);
+                    }
+                    match connection.read(&mut buffer[filled..])? {
+                        // A request that is cut short is for the guest to refuse.
+                        0 if filled > 0 => (filled, Then::Closes),
+                        0 => return Ok(Ok(())),
+                        read => {
+                            filled += read;
+                            continue;
+                        }
+                    }
+                }
+            };
+            let response = match self.guest(Stdio::Memory(buffer[..length].into())) {
+                Ok(response) => response,
+                Err(error) => {
+                    connection.write_all(FAILED)?;
+                    return Ok(Err(error));
+                }
+            };
+            connection.write_all(&response)?;
+            if then == Then::Closes {
+                return Ok(Ok(()));
+            }
+            buffer.copy_within(length..filled, 0);
+            filled -= length;
+        }
+    }
+}
+
+/// What a client is told when its request's instance failed.
+const FAILED: &[u8] =
+    b"HTTP/1.1 500 Internal Server Error\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
