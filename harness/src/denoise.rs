@@ -215,8 +215,8 @@ impl Drop for Denoised {
         for before in self.before.drain(..).rev() {
             let undone = match &before {
                 Before::File { path, held } => fs::write(path, held),
-                // SAFETY: no pointer is passed.
                 Before::Priority(nice) => {
+                    // SAFETY: no pointer is passed.
                     checked(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, *nice) })
                 }
                 // SAFETY: no pointer is passed.

@@ -45,10 +45,10 @@ fn names(workloads: &[WorkloadId]) -> Vec<String> {
 }
 
 /// The target of the least mean wall time among those that `wanted` takes.
-fn quickest<'t>(
-    throughput: &'t Throughput,
+fn quickest(
+    throughput: &Throughput,
     wanted: impl Fn(&Standing) -> bool,
-) -> Option<(&'t Standing, &'t Mean)> {
+) -> Option<(&Standing, &Mean)> {
     throughput
         .standings
         .iter()
