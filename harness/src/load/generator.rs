@@ -163,12 +163,13 @@ impl<'a> Generator<'a> {
                 look = now + LOOK;
             }
             // Looking at sockets between two sends keeps a backlog from starving responses.
-            if self.next < self.total && self.due(self.next) <= now {
-                if let Some(index) = self.idle.pop_front() {
-                    self.send(index, now);
-                    if self.next % 16 != 0 {
-                        continue;
-                    }
+            if self.next < self.total
+                && self.due(self.next) <= now
+                && let Some(index) = self.idle.pop_front()
+            {
+                self.send(index, now);
+                if !self.next.is_multiple_of(16) {
+                    continue;
                 }
             }
             self.wait(&mut events, now, look)?;

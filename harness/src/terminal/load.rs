@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn a_line_fits_into_eighty_columns() {
-        assert!(NAME + RATES * COLUMN + COLUMN + 2 + COLUMN <= LINE);
+        const { assert!(NAME + RATES * COLUMN + COLUMN + 2 + COLUMN <= LINE) };
         assert_eq!(compact(64_000), "64k");
         assert_eq!(compact(12_540), "12.5k");
     }

@@ -294,8 +294,18 @@ mod tests {
         let grandchild: u32 = line.trim().parse().expect("the shell printed a pid");
 
         let family = with_descendants(&[shell.id()])?;
-        let sum = Footprint::sum(family.iter().copied())?;
-        let parts = [Footprint::of(shell.id())?, Footprint::of(grandchild)?];
+        // Both may still be starting: the sum holds for parts that are the same before and after it.
+        let look =
+            || -> io::Result<_> { Ok([Footprint::of(shell.id())?, Footprint::of(grandchild)?]) };
+        let mut parts = look()?;
+        let sum = loop {
+            let taken = Footprint::sum(family.iter().copied())?;
+            let after = look()?;
+            if after == parts {
+                break taken;
+            }
+            parts = after;
+        };
         rustix::process::kill_process(
             rustix::process::Pid::from_raw(grandchild as i32).expect("a pid is not 0"),
             rustix::process::Signal::KILL,
