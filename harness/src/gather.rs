@@ -199,7 +199,10 @@ pub fn set_up(
     interrupt: &Interrupt,
 ) -> Result<(), ToolError> {
     let time = match row.build_minutes {
-        Some(minutes) => format!(" (about {minutes} minutes)"),
+        Some(minutes) => format!(
+            " (about {})",
+            crate::format::count(minutes as usize, "minute")
+        ),
         None => String::new(),
     };
     say(&format!("building {}: {}{time}", row.id, row.title));

@@ -80,7 +80,10 @@ pub fn ability(row: &AdapterRow, presence: &Presence, target: &TargetId) -> Abil
     match presence {
         Presence::NotBuilt => {
             let time = match row.build_minutes {
-                Some(minutes) => format!("not set up; building it takes about {minutes} minutes"),
+                Some(minutes) => format!(
+                    "not set up; building it takes about {}",
+                    crate::format::count(minutes as usize, "minute")
+                ),
                 None => "not set up".to_owned(),
             };
             absent(time, Some(row.setup_command()))
