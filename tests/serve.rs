@@ -150,7 +150,7 @@ fn under_load(bench: &Bench) -> (Running, PathBuf, u32) {
     let child = bench
         .command(&[
             "run", "--suite", "serve", "--quick", "--trials", "1", "--target", "native", "--out",
-            "run",
+            "run", "--wait",
         ])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
