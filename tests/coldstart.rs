@@ -166,5 +166,5 @@ fn a_report_is_one_offline_file_in_each_format() {
             .any(|line| line.starts_with('|') && line.contains("native"))
     );
     let csv = bench.exits(0, &["report", out, "--csv"]);
-    assert!(csv.starts_with("run,suite,workload,target,boundary,metric,unit,median"));
+    assert!(csv.starts_with("run,suite,workload,target,boundary,metric,at,unit,median"));
 }
