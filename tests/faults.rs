@@ -4,25 +4,13 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use e2e::{Bench, both_streams, built, container_engine_answers, processes_with, root, skip};
+use e2e::{
+    Bench, both_streams, built, container_engine_answers, eventually, processes_with, root, skip,
+};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-
-/// Long enough for anything here to happen on a loaded machine; reached only when it does not.
-const PATIENCE: Duration = Duration::from_secs(120);
-
-fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let begun = Instant::now();
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(begun.elapsed() < PATIENCE, "waited in vain for {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
 
 /// The lines of `samples.ndjson` that close a trial.
 fn outcomes(run: &Path) -> Vec<Value> {

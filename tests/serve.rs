@@ -5,25 +5,11 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use e2e::{Bench, both_streams, built, root, row};
+use e2e::{Bench, PATIENCE, both_streams, built, eventually, root, row};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-
-/// Long enough for anything here to happen on a loaded machine; reached only when it does not.
-const PATIENCE: Duration = Duration::from_secs(120);
-
-fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let begun = Instant::now();
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(begun.elapsed() < PATIENCE, "waited in vain for {what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
 
 fn lines(run: &Path) -> Vec<Value> {
     fs::read_to_string(run.join("samples.ndjson"))

@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -190,3 +191,21 @@ pub fn processes_with(marker: &str) -> Vec<(u32, String)> {
     }
     found
 }
+
+/// Waits until `look` finds something, and gives it.
+///
+/// # Panics
+/// When it takes longer than anything here does on a loaded machine.
+pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(begun.elapsed() < PATIENCE, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Reached only by what does not happen.
+pub const PATIENCE: Duration = Duration::from_secs(120);

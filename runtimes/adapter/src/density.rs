@@ -35,12 +35,7 @@ pub(crate) fn measure<E: Engine>(
     artefact: &Path,
     samples: &mut dyn FnMut(Sample),
 ) -> Result<Done, Error> {
-    let levels = request.levels.as_ref().ok_or_else(|| {
-        let step = request.step;
-        Error::Failed(format!(
-            "the step {step} needs `levels`: how many are to be alive"
-        ))
-    })?;
+    let levels = request.required_levels()?;
     artefact::require(artefact)?;
     let guest = Guest::from(&request.workload);
     let module = engine.load(artefact)?;

@@ -68,6 +68,22 @@ pub struct Measure {
     pub levels: Option<Levels>,
 }
 
+impl Measure {
+    /// How many are to be alive.
+    ///
+    /// # Errors
+    ///
+    /// When the request does not say.
+    pub fn required_levels(&self) -> Result<&Levels, crate::Error> {
+        self.levels.as_ref().ok_or_else(|| {
+            let step = self.step;
+            crate::Error::Failed(format!(
+                "the step {step} needs `levels`: how many are to be alive"
+            ))
+        })
+    }
+}
+
 /// How many instances, processes or containers are to be alive at once, and what they may take.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Levels {

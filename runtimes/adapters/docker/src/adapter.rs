@@ -1,5 +1,7 @@
 //! The protocol's requests, and the signals that end this process.
 
+mod steps;
+
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,12 +13,12 @@ use std::time::{Duration, Instant};
 
 use plimsoll_adapter::guest::Outputs;
 use plimsoll_adapter::protocol::{
-    Artefact, Availability, Done, Hello, Instances, Measure, PROTOCOL, Prepare, Prepared, Sample,
-    Serve, Target, Workload,
+    Artefact, Availability, Done, Hello, Measure, PROTOCOL, Prepare, Prepared, Sample, Serve,
+    Target, Workload,
 };
 use plimsoll_adapter::record::run::TargetKind;
 use plimsoll_adapter::record::{Boundary, Metric, Nanoseconds, Step, TargetId};
-use plimsoll_adapter::{Adapter, Error, Served, native, watched};
+use plimsoll_adapter::{Adapter, Error, Served, native};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -24,14 +26,10 @@ use tokio::sync::watch;
 use crate::container::{self, Plan, Ran};
 use crate::engine::{self, Engine, Unusable};
 use crate::failure::Failure;
-use crate::image::{self, Image, Weights};
+use crate::image::{self, Image};
 use crate::ledger;
 use crate::owner::{self, Owner};
-use crate::peak::Follower;
-use crate::serving;
-use crate::stopwatch::Stopwatch;
 use crate::targets::{self, Configuration};
-use crate::waiting;
 
 /// How often an iteration that measured nothing ([`Failure::WaitMissed`]) is tried again.
 const RETRIES: u32 = 2;
@@ -269,8 +267,8 @@ impl Session {
             if iteration > 0 && began.elapsed() >= budget {
                 break;
             }
+            // What is weighed is run, too: it must be what works.
             let (clock_started, ran) =
-                // What is weighed is run once: it must be what works.
                 match self.iteration(engine, &image, &configuration, request.step) {
                     Ok(measured) => measured,
                     Err(failure) => {
@@ -286,7 +284,9 @@ impl Session {
                 let weights = image.weigh().map_err(|error| {
                     Error::failed(format!("weighing {}", image.archive.display()), error)
                 })?;
-                sizes(bytes, weights).into_iter().for_each(&mut *samples);
+                steps::sizes(bytes, weights)
+                    .into_iter()
+                    .for_each(&mut *samples);
             }
             for (boundary, elapsed) in readings(request.step, clock_started, &ran) {
                 samples(Sample {
@@ -311,172 +311,12 @@ impl Session {
         })
     }
 
-    fn serve(&mut self, request: &Serve) -> Result<Served, Error> {
-        if request.instances == Instances::Fresh {
-            return Err(Error::Unsupported(
-                "a container is not made for a request here: its start is the step zero".to_owned(),
-            ));
-        }
-        self.stop()?;
-        let configuration = self.configuration(&request.target)?;
-        let image = self.image(&request.workload, &request.scratch)?;
-        let engine = usable(&self.engine)?;
-        let sequence = self.next_name();
-        let plan = Plan {
-            image: &image,
-            configuration: &configuration,
-            owner: &self.owner,
-            sequence,
-            inside: None,
-        };
-        let name = format!("plimsoll-{}-{sequence}", self.owner.name());
-        let started = self
-            .runtime
-            .block_on(serving::start(&engine.docker, plan, &name));
-        self.serving = Some(name);
-        match started {
-            Ok(address) => Ok(Served::At(address)),
-            Err(failure) => {
-                self.stop()?;
-                Err(failure.into())
-            }
-        }
-    }
-
-    fn stop(&mut self) -> Result<(), Error> {
-        let Some(name) = self.serving.take() else {
-            return Ok(());
-        };
-        let engine = usable(&self.engine)?;
-        let removing = owner::remove_container(&engine.docker, &name);
-        Ok(self.runtime.block_on(removing)?)
-    }
-
     fn configuration(&self, target: &TargetId) -> Result<Configuration, Error> {
         self.configurations
             .iter()
             .copied()
             .find(|configuration| configuration.id == target.as_str())
             .ok_or_else(|| Error::Failed(format!("no target {target} here")))
-    }
-
-    /// One container in which the stopwatch runs the program again and again.
-    fn iterate(
-        &self,
-        engine: &Engine,
-        image: &Image,
-        configuration: &Configuration,
-        request: &Measure,
-        samples: &mut dyn FnMut(Sample),
-    ) -> Result<Done, Error> {
-        let stopwatch = Stopwatch::read(request)?;
-        let plan = Plan {
-            image,
-            configuration,
-            owner: &self.owner,
-            sequence: self.next_name(),
-            inside: Some(&stopwatch),
-        };
-        let mut ending = self.ending.clone();
-        let ran = self
-            .runtime
-            .block_on(container::run(&engine.docker, plan, &mut ending))?;
-        if ran.exit_code != 0 {
-            let stderr = String::from_utf8_lossy(&ran.stderr);
-            return Err(Error::failed(
-                "timing the program in its container",
-                stderr.trim(),
-            ));
-        }
-        let watched = serde_json::from_slice(&ran.stdout)
-            .map_err(|error| Error::failed("reading what the stopwatch printed", error))?;
-        Ok(watched::told(watched, samples))
-    }
-
-    /// Containers that wait, and are looked at.
-    fn waiting(
-        &self,
-        engine: &Engine,
-        image: &Image,
-        configuration: &Configuration,
-        request: &Measure,
-        samples: &mut dyn FnMut(Sample),
-    ) -> Result<Done, Error> {
-        let levels = request.levels.as_ref().ok_or_else(|| {
-            let step = request.step;
-            Error::Failed(format!(
-                "the step {step} needs `levels`: how many are to be alive"
-            ))
-        })?;
-        let most = levels.alive.iter().copied().max().unwrap_or(0);
-        let first = self.names.get().saturating_add(1);
-        self.names
-            .set(first.saturating_add(u32::try_from(most).unwrap_or(u32::MAX)));
-        let asked = waiting::Asked {
-            plan: Plan {
-                image,
-                configuration,
-                owner: &self.owner,
-                sequence: first,
-                inside: None,
-            },
-            levels,
-            boundary: match request.step {
-                Step::Idle => Boundary::Idle,
-                _ => Boundary::Processes,
-            },
-        };
-        let mut ending = self.ending.clone();
-        self.runtime.block_on(waiting::measure(
-            &engine.docker,
-            asked,
-            &mut ending,
-            samples,
-        ))
-    }
-
-    /// One container whose guest is followed to its end.
-    fn peak(
-        &self,
-        engine: &Engine,
-        image: &Image,
-        configuration: &Configuration,
-        program: &str,
-        samples: &mut dyn FnMut(Sample),
-    ) -> Result<Done, Error> {
-        for _ in 0..=RETRIES {
-            let plan = Plan {
-                image,
-                configuration,
-                owner: &self.owner,
-                sequence: self.next_name(),
-                inside: None,
-            };
-            let mut ending = self.ending.clone();
-            let mut follower = None;
-            let ran = self.runtime.block_on(container::run_watched(
-                &engine.docker,
-                plan,
-                &mut ending,
-                |container| follower = Some(Follower::of(container, program.to_owned())),
-            ));
-            let seen = follower.and_then(Follower::seen);
-            let ran = match ran {
-                Err(Failure::WaitMissed) => continue,
-                ran => ran?,
-            };
-            if let Some(seen) = seen {
-                seen.into_iter().for_each(&mut *samples);
-                let mut outputs = Outputs::default();
-                outputs.add(ran.exit_code, &ran.stdout);
-                return Ok(Done {
-                    outputs: outputs.into_vec(),
-                    stopped: None,
-                });
-            }
-            eprintln!("the guest had ended before it was followed; trying again");
-        }
-        Err(Failure::Unseen.into())
     }
 
     /// One container that measured something; gives when the clock started too.
@@ -507,13 +347,7 @@ impl Session {
         step: Step,
     ) -> Result<(Instant, Ran), Failure> {
         let docker = &engine.docker;
-        let plan = Plan {
-            image,
-            configuration,
-            owner: &self.owner,
-            sequence: self.next_name(),
-            inside: None,
-        };
+        let plan = self.plan(image, configuration, self.next_name());
         let mut ending = self.ending.clone();
         self.runtime.block_on(async {
             if step == Step::Fresh {
@@ -526,6 +360,21 @@ impl Session {
             let ran = container::run(docker, plan, &mut ending).await?;
             Ok((clock_started, ran))
         })
+    }
+
+    fn plan<'a>(
+        &'a self,
+        image: &'a Image,
+        configuration: &'a Configuration,
+        sequence: u32,
+    ) -> Plan<'a> {
+        Plan {
+            image,
+            configuration,
+            owner: &self.owner,
+            sequence,
+            inside: None,
+        }
     }
 
     /// The pair's image, in the engine.
@@ -582,29 +431,6 @@ fn usable(engine: &Result<Engine, Unusable>) -> Result<&Engine, Error> {
     engine
         .as_ref()
         .map_err(|unusable| Error::Failed(format!("{unusable}; {}", unusable.remedy())))
-}
-
-/// What an image weighs: its layers unpacked in the engine, and what is sent.
-fn sizes(unpacked_bytes: u64, weights: Weights) -> [Sample; 4] {
-    [
-        (Metric::ArtefactBytes, unpacked_bytes),
-        (
-            Metric::ArtefactCompressedBytes,
-            weights.layers.compressed_bytes,
-        ),
-        (Metric::TravelBytes, weights.archive.bytes),
-        (
-            Metric::TravelCompressedBytes,
-            weights.archive.compressed_bytes,
-        ),
-    ]
-    .map(|(metric, value)| Sample {
-        boundary: Boundary::Rest,
-        metric,
-        iteration: 0,
-        at: None,
-        value,
-    })
 }
 
 /// The boundaries that one container gives.
