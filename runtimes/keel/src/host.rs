@@ -11,6 +11,7 @@ use crate::externs::Extern;
 use crate::func::check_values;
 use crate::instance::Instance;
 use crate::store::{AsContext, AsContextMut, StoreInner, StorePointer};
+use crate::trap::{Trap, TrapKind};
 use crate::types::{FuncType, type_id, type_id_of};
 use crate::value::{RawValue, Val, WasmTy, WasmTypes};
 use crate::vm::context::{Context, FunctionImport, HostCall, Value};
@@ -170,7 +171,8 @@ unsafe fn run<T: 'static>(
     // SAFETY: the store is alive, and the function's references to it are gone.
     let store = unsafe { &mut (*store).context };
     match result {
-        Ok(Ok(())) => return 0,
+        Ok(Ok(())) if !store.is_overdue() => return 0,
+        Ok(Ok(())) => store.error = Some(Trap::new(TrapKind::Interrupted).into()),
         Ok(Err(error)) => store.error = Some(error),
         Err(panic) => store.panic = Some(panic),
     }

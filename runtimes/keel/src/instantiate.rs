@@ -39,7 +39,7 @@ pub(crate) unsafe fn instantiate(
     let data = create(owner, module, imports)?;
     let data = NonNull::from(Box::leak(data));
     // From here on the instance stays: others may have got hold of it before it fails.
-    owner.instances.push(data);
+    owner.add_instance(data);
     // SAFETY: just made; the store keeps it alive.
     let instance = unsafe { &mut *data.as_ptr() };
     // SAFETY: the context is this instance's, made a moment ago.

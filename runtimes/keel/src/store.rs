@@ -4,7 +4,7 @@ use std::any::Any;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, compiler_fence};
 use std::time::{Duration, Instant};
 
 use crate::artifact::Admission;
@@ -84,6 +84,11 @@ pub(crate) struct StoreContext {
     timeout: Option<Duration>,
     deadline: Option<Instant>,
     interrupt: Option<Arc<Interrupt>>,
+    /// Whether code should have stopped and the thread was found in the host: whoever returns to code
+    /// next stops it. The handler of a signal writes it, in this thread.
+    overdue: AtomicBool,
+    /// Whether `instances` is being changed, and must not be read by a signal's handler.
+    changes: AtomicBool,
 }
 
 /// Asks a store from anywhere to stop what it runs. See [`Store::interrupt_handle`].
@@ -93,7 +98,7 @@ pub struct InterruptHandle(Arc<Interrupt>);
 impl InterruptHandle {
     /// Ends the call that the store is in, or the next one, with
     /// [`TrapKind::Interrupted`](crate::TrapKind::Interrupted). A host function is not interrupted,
-    /// but code is as soon as it is back.
+    /// but code does not go on when it is back.
     pub fn interrupt(&self) {
         self.0.request();
     }
@@ -120,6 +125,8 @@ impl<T: 'static> Store<T> {
             timeout: None,
             deadline: None,
             interrupt: None,
+            overdue: AtomicBool::new(false),
+            changes: AtomicBool::new(false),
         };
         let inner = NonNull::from(Box::leak(Box::new(StoreInner { context, data })));
         Store {
@@ -234,6 +241,32 @@ impl StoreContext {
             .unwrap_or(Admission::NotConcerned)
     }
 
+    /// Adds an instance, which may happen while a timer runs: a host function instantiates.
+    pub(crate) fn add_instance(&mut self, instance: NonNull<InstanceData>) {
+        self.changes.store(true, Ordering::Relaxed);
+        compiler_fence(Ordering::SeqCst);
+        self.instances.push(instance);
+        compiler_fence(Ordering::SeqCst);
+        self.changes.store(false, Ordering::Relaxed);
+    }
+
+    /// Called by the handler of the timer's signal, which interrupted the thread at `place`: whether
+    /// the call ends there. Where it should but `place` is in the host, it is overdue from now on.
+    pub(crate) fn interrupt_at(&self, place: usize) -> bool {
+        if !self.is_interrupted() {
+            return false;
+        }
+        let in_code = !self.changes.load(Ordering::Relaxed) && self.is_code(place);
+        self.overdue.store(!in_code, Ordering::Relaxed);
+        in_code
+    }
+
+    /// Whether code must not go on when the host returns to it.
+    #[inline]
+    pub(crate) fn is_overdue(&self) -> bool {
+        self.overdue.load(Ordering::Relaxed)
+    }
+
     /// Whether an address is in compiled code of this store.
     pub(crate) fn is_code(&self, address: usize) -> bool {
         // SAFETY: as in `trap_at`.
@@ -244,7 +277,7 @@ impl StoreContext {
     }
 
     /// Whether code of this store should stop.
-    pub(crate) fn is_interrupted(&self) -> bool {
+    fn is_interrupted(&self) -> bool {
         self.interrupt
             .as_ref()
             .is_some_and(|interrupt| interrupt.is_requested())
@@ -317,6 +350,7 @@ impl StoreContext {
         if let Some(interrupt) = &self.interrupt {
             interrupt.unwatch();
             self.deadline = None;
+            self.overdue.store(false, Ordering::Relaxed);
         }
     }
 
@@ -335,15 +369,8 @@ impl StoreContext {
                 })
             });
         let frames: Vec<_> = frames.collect();
-        match activation.stop {
-            Stop::Trap(kind) => {
-                if kind == TrapKind::Interrupted
-                    && let Some(interrupt) = &self.interrupt
-                {
-                    interrupt.take();
-                }
-                Trap { kind, frames }.into()
-            }
+        let error = match activation.stop {
+            Stop::Trap(kind) => Trap { kind, frames }.into(),
             Stop::Raised => match self.error.take() {
                 Some(Error::Trap(mut trap)) => {
                     trap.frames.extend(frames);
@@ -357,7 +384,14 @@ impl StoreContext {
                 }
                 .into(),
             },
+        };
+        if let (Error::Trap(trap), Some(interrupt)) = (&error, &self.interrupt)
+            && trap.kind == TrapKind::Interrupted
+        {
+            interrupt.take();
+            self.overdue.store(false, Ordering::Relaxed);
         }
+        error
     }
 
     /// Refuses a handle of another store.

@@ -1,9 +1,13 @@
 //! What a guest must not get past: each attempt ends with an error of its own, and the process runs
 //! the next module as if nothing had been.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use keel::{Config, Engine, Error, Fuel, Instance, Limits, Linker, Module, Store, TrapKind, Val};
+use keel::{
+    Caller, Config, Engine, Error, Fuel, Instance, Limits, Linker, Module, Store, TrapKind, Val,
+};
 
 fn instance(engine: &Engine, store: &mut Store<()>, wat: &str) -> Result<Instance, Error> {
     let module = Module::new(engine, wat.as_bytes())?;
@@ -133,6 +137,69 @@ fn every_kind_of_endless_loop_is_stopped_by_fuel_and_by_time() {
         assert_eq!(kind(stopped), Some(TrapKind::Interrupted), "{wat}");
         goes_on(&plain);
     }
+}
+
+#[test]
+fn a_deadline_holds_when_a_guest_spends_its_time_in_the_host() {
+    let engine = Engine::default();
+    let wat = r#"(module (import "host" "rest" (func $rest))
+        (func (export "run") (loop $l (call $rest) (br $l))))"#;
+    let module = Module::new(&engine, wat.as_bytes()).expect("a module");
+    let rests = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&rests);
+    let mut linker = Linker::new(&engine);
+    linker
+        .func_wrap("host", "rest", move |_: Caller<'_, ()>| {
+            count.fetch_add(1, Ordering::Relaxed);
+            std::thread::sleep(Duration::from_millis(20));
+        })
+        .expect("a function");
+    let mut store = Store::new(&engine, ());
+    store.set_timeout(Some(Duration::from_millis(30)));
+    let stopped = linker
+        .instantiate(&mut store, &module)
+        .and_then(|instance| instance.get_func(&mut store, "run")?.call(&mut store, &[]));
+    assert_eq!(kind(stopped), Some(TrapKind::Interrupted));
+    // The second rest ends after the deadline; one more is for a timer that is late.
+    assert!(rests.load(Ordering::Relaxed) <= 3, "{rests:?}");
+    goes_on(&engine);
+}
+
+#[test]
+fn a_storm_of_timer_signals_changes_nothing() {
+    // More of them wait at any time than a thread's alternative stack has room for.
+    let (tell, hear) = std::sync::mpsc::channel();
+    let guest = std::thread::spawn(move || {
+        let engine = Engine::default();
+        let mut store = Store::new(&engine, ());
+        let instance = instance(
+            &engine,
+            &mut store,
+            r#"(module (memory 16) (func (export "run") (param $n i32) (result i32)
+                (loop $l
+                    (memory.fill (i32.const 0) (local.get $n) (i32.const 0x10000))
+                    (br_if $l (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+                (i32.load8_u (i32.const 9))))"#,
+        )
+        .expect("an instance");
+        // Only now is there a handler.
+        store.set_timeout(Some(Duration::from_secs(60)));
+        let run = instance.get_func(&mut store, "run").expect("it is there");
+        run.call(&mut store, &[Val::I32(1)]).expect("it runs");
+        // SAFETY: asks who this thread is.
+        tell.send(unsafe { libc::pthread_self() }).expect("heard");
+        run.call(&mut store, &[Val::I32(20_000)])
+    });
+    let thread = hear.recv().expect("the guest starts");
+    for _ in 0..200 {
+        for _ in 0..64 {
+            // SAFETY: the thread was not joined yet.
+            unsafe { libc::pthread_kill(thread, libc::SIGRTMIN() + 6) };
+        }
+        std::thread::sleep(Duration::from_micros(100));
+    }
+    let results = guest.join().expect("it does not panic");
+    assert_eq!(results.expect("it runs")[0].i32(), Some(1));
 }
 
 #[test]

@@ -57,12 +57,21 @@ pub(crate) static LIBCALLS: Libcalls = Libcalls {
 };
 
 const DONE: u32 = 0;
-const OUT_OF_BOUNDS: u32 = 1;
+/// The code that called traps: the range was out of bounds, or the call is overdue.
+const STOP: u32 = 1;
 /// What `memory.grow` and `table.grow` yield when they cannot.
 const CANNOT_GROW: u32 = u32::MAX;
 
-fn done_if(done: Option<()>) -> u32 {
-    if done.is_some() { DONE } else { OUT_OF_BOUNDS }
+/// # Safety
+/// Called for compiled code with its context.
+unsafe fn done_if(context: Context, done: Option<()>) -> u32 {
+    // SAFETY: the store of code that runs is alive.
+    let overdue = unsafe { (*context.store()).is_overdue() };
+    if done.is_some() && !overdue {
+        DONE
+    } else {
+        STOP
+    }
 }
 
 /// # Safety
@@ -89,15 +98,15 @@ unsafe extern "C" fn memory_fill(
     value: u32,
     length: u32,
 ) -> u32 {
-    // SAFETY: called by compiled code; the range was checked.
+    // SAFETY: called by compiled code; the range is checked.
     unsafe {
         let memory = &*instance(context).memory(memory);
-        let Some(to) = memory.range(to.into(), length.into()) else {
-            return OUT_OF_BOUNDS;
-        };
-        to.write_bytes(value as u8, length as usize);
+        let to = memory.range(to.into(), length.into());
+        done_if(
+            context,
+            to.map(|to| to.write_bytes(value as u8, length as usize)),
+        )
     }
-    DONE
 }
 
 unsafe extern "C" fn memory_copy(
@@ -108,20 +117,17 @@ unsafe extern "C" fn memory_copy(
     from: u32,
     length: u32,
 ) -> u32 {
-    // SAFETY: called by compiled code; the ranges were checked, and may overlap.
+    // SAFETY: called by compiled code; the ranges are checked, and may overlap.
     unsafe {
         let instance = instance(context);
-        let (to_memory, from_memory) =
-            (&*instance.memory(to_memory), &*instance.memory(from_memory));
-        let Some(to) = to_memory.range(to.into(), length.into()) else {
-            return OUT_OF_BOUNDS;
-        };
-        let Some(from) = from_memory.range(from.into(), length.into()) else {
-            return OUT_OF_BOUNDS;
-        };
-        to.copy_from(from, length as usize);
+        let to = (*instance.memory(to_memory)).range(to.into(), length.into());
+        let from = (*instance.memory(from_memory)).range(from.into(), length.into());
+        let ranges = to.zip(from);
+        done_if(
+            context,
+            ranges.map(|(to, from)| to.copy_from(from, length as usize)),
+        )
     }
-    DONE
 }
 
 unsafe extern "C" fn memory_init(
@@ -133,7 +139,12 @@ unsafe extern "C" fn memory_init(
     length: u32,
 ) -> u32 {
     // SAFETY: called by compiled code; see `instance`.
-    unsafe { done_if(instance(context).init_memory(memory, segment, to.into(), from, length)) }
+    unsafe {
+        done_if(
+            context,
+            instance(context).init_memory(memory, segment, to.into(), from, length),
+        )
+    }
 }
 
 unsafe extern "C" fn table_grow(context: Context, table: u32, value: usize, count: u32) -> u32 {
@@ -153,8 +164,10 @@ unsafe extern "C" fn table_fill(
     length: u32,
 ) -> u32 {
     // SAFETY: called by compiled code; see `instance`.
-    let table = unsafe { &mut *instance(context).table(table) };
-    done_if(table.range(to, length).map(|elements| elements.fill(value)))
+    unsafe {
+        let range = (*instance(context).table(table)).range(to, length);
+        done_if(context, range.map(|elements| elements.fill(value)))
+    }
 }
 
 unsafe extern "C" fn table_copy(
@@ -165,22 +178,20 @@ unsafe extern "C" fn table_copy(
     from: u32,
     length: u32,
 ) -> u32 {
-    // SAFETY: called by compiled code; the ranges were checked, and may overlap.
+    // SAFETY: called by compiled code; the ranges are checked, and may overlap, so that only one of
+    // them is ever a reference.
     unsafe {
         let instance = instance(context);
-        let from = (*instance.table(from_table))
-            .range(from, length)
-            .map(|from| from.as_ptr());
-        let Some(from) = from else {
-            return OUT_OF_BOUNDS;
-        };
-        let to = (*instance.table(to_table))
-            .range(to, length)
-            .map(|to| to.as_mut_ptr());
-        let Some(to) = to else { return OUT_OF_BOUNDS };
-        to.copy_from(from, length as usize);
+        let from = (*instance.table(from_table)).range(from, length);
+        let from = from.map(|from| from.as_ptr());
+        let to = (*instance.table(to_table)).range(to, length);
+        let to = to.map(|to| to.as_mut_ptr());
+        let ranges = to.zip(from);
+        done_if(
+            context,
+            ranges.map(|(to, from)| to.copy_from(from, length as usize)),
+        )
     }
-    DONE
 }
 
 unsafe extern "C" fn table_init(
@@ -192,7 +203,12 @@ unsafe extern "C" fn table_init(
     length: u32,
 ) -> u32 {
     // SAFETY: called by compiled code; see `instance`.
-    unsafe { done_if(instance(context).init_table(table, segment, to, from, length)) }
+    unsafe {
+        done_if(
+            context,
+            instance(context).init_table(table, segment, to, from, length),
+        )
+    }
 }
 
 /// Hands on its caller's frame pointer, for the backtrace.

@@ -31,7 +31,8 @@ pub(crate) fn install() {
             // it before the action that needs this entry is in place.
             unsafe {
                 let previous = (&raw mut PREVIOUS[i]).cast::<libc::sigaction>();
-                set_action(signal, on_fault, libc::SA_RESTART, previous);
+                let flags = libc::SA_RESTART | libc::SA_NODEFER;
+                set_action(signal, on_fault, flags, previous);
             }
         }
         // Without SA_RESTART: a host function that waits in the kernel is woken, too.
@@ -54,11 +55,13 @@ unsafe fn set_action(
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
     action.sa_sigaction = handler as *const () as usize;
     // The stack has room: code checks it on every call. So the alternative one, if the thread has
-    // one, is only for faults of the host's own. A fault in the handler must not be blocked.
-    action.sa_flags = libc::SA_SIGINFO | libc::SA_NODEFER | libc::SA_ONSTACK | flags;
+    // one, is only for faults of the host's own. A fault in a handler is handled as any other, but the
+    // timer waits until a handler is done: the alternative stack has no room for one on another.
+    action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | flags;
     // SAFETY: the action is complete, and `previous` as the caller promises.
     unsafe {
         libc::sigemptyset(&mut action.sa_mask);
+        libc::sigaddset(&mut action.sa_mask, interrupt_signal());
         libc::sigaction(signal, &action, previous);
     }
 }
@@ -134,6 +137,9 @@ extern "C" fn on_fault(
                 None => None,
             };
             if let Some(kind) = kind {
+                // A function of the runtime that finds the call overdue has code trap.
+                let overdue = (*activation.store).is_overdue();
+                let kind = if overdue { TrapKind::Interrupted } else { kind };
                 stop(context, activation, kind);
                 return;
             }
@@ -156,7 +162,7 @@ extern "C" fn on_interrupt(
     unsafe {
         let activation = &mut *current;
         let at = registers(context);
-        if (*activation.store).is_interrupted() && (*activation.store).is_code(at.place) {
+        if (*activation.store).interrupt_at(at.place) {
             stop(context, activation, TrapKind::Interrupted);
         }
     }

@@ -1,7 +1,9 @@
 //! Stopping code that runs too long: a timer that signals the thread that runs it.
 //!
 //! Compiled code is not instrumented for it. The signal's handler looks where the thread is: in
-//! compiled code the call ends there and then; in the host it goes on, and the timer tries again.
+//! compiled code the call ends there and then; in the host it notes that the call is overdue, which ends
+//! it when the host is about to return to code. For those few places that do not look, the timer tries
+//! again.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
