@@ -85,6 +85,17 @@ pub struct Row {
     pub note: Option<String>,
 }
 
+impl Row {
+    /// What one more costs at most, where chance has put the slope below nothing: the upper end of
+    /// its interval, or nothing. Tables show this instead of a negative cost; the row keeps what
+    /// was fitted.
+    pub fn at_most(&self) -> Option<f64> {
+        let sloped = matches!(self.boundary, Boundary::Instance | Boundary::Process);
+        let below = self.median.is_some_and(|median| median < 0.0);
+        (sloped && below).then(|| self.ci95.map_or(0.0, |[_, high]| high.max(0.0)))
+    }
+}
+
 /// Whether a row holds a number, and if not why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -74,6 +74,9 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
     let environment = environment::look(&checkout);
     let mut notes = preflight::look(&environment);
     notes.append(&mut gathered.notes);
+    if row.steps.contains(&Step::Iterate) {
+        notes.push(preflight::counting());
+    }
     eprint_part(&terminal::preflight(&notes, Notes::Noisy));
     // Until the run is over, however it ends: dropping it puts everything back.
     let denoised = args.denoise.then(|| Denoised::set(&row.steps));

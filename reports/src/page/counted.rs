@@ -126,6 +126,9 @@ pub(super) fn numbers(facts: &Facts<'_>, place: &Place) -> Option<Section> {
     }
     let body = html! {
         @if let Some(rule) = rule(suite) { p { b { "The rule. " } (rule) } }
+        @if facts.rows.iter().any(|row| row.at_most().is_some()) {
+            p { b { "At most: " } "chance has put the slope below nothing; given is the upper end of its interval. Every row has the slope as it was fitted." }
+        }
         @for (workload, table) in &shown {
             h3 { (workload.workload) ": " (table.title) " " span.dim { (workload.title) } }
             (matrix(facts, workload, table))
@@ -179,6 +182,7 @@ fn cell(
             None => td.n.dim { span aria-hidden="true" { "·" } span.unseen { "does not apply" } },
             Some(row) => td.n {
                 @match row.median {
+                    Some(_) if row.at_most().is_some() => (quantity::at_most(row)),
                     Some(median) => {
                         (quantity::value(median, row.unit))
                         @if let Some([low, high]) = row.ci95
