@@ -10,6 +10,9 @@ use e2e::census::{Census, containers};
 use e2e::{Bench, both_streams, container_engine_answers, eventually, outcomes, signal, skip};
 use rustix::process::Signal;
 
+/// Looking takes time from the run that is looked at.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(150);
+
 /// How a run ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
@@ -47,7 +50,7 @@ fn count(suite: &str, more: &str, end: End) {
             signal(child.id(), signalled);
             return Some(child.wait().expect("bench ends"));
         }
-        std::thread::sleep(Duration::from_millis(20));
+        std::thread::sleep(BETWEEN_LOOKS);
         child.try_wait().expect("bench can be waited for")
     });
     assert_eq!(status.success(), end == End::Complete, "{suite} {end:?}");
@@ -143,6 +146,7 @@ fn a_container_that_is_too_large_for_the_budget_is_recorded_and_removed() {
     );
     let status = eventually("the end of the run", || {
         census.look();
+        std::thread::sleep(BETWEEN_LOOKS);
         child.try_wait().expect("bench can be waited for")
     });
     let outcomes = outcomes(&bench.folder().join("run"));

@@ -76,6 +76,7 @@ impl Throughput {
         let held = |metric| cells().any(|cell| cell.ratio(metric).is_some());
         METRICS
             .into_iter()
+            .filter(|_| self.reference.is_some())
             .filter(|&metric| metric != Metric::Instructions || held(metric))
             .collect()
     }

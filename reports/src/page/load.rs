@@ -146,7 +146,7 @@ fn glance(facts: &Facts<'_>) -> Markup {
                 Best::Least,
             ))
             (card(
-                "Most that was carried",
+                "Most that was answered",
                 "Requests answered right, a second, at whatever rate was offered. Load generator and server share the machine.",
                 line(Metric::AchievedRate, None),
                 Best::Most,
