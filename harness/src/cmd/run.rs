@@ -46,6 +46,8 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
         false => Extent::Full,
     };
     let amount = row.amount(extent);
+    // What is asked wrongly is said before an hour of setting up, not after.
+    let density = density(amount, args.memory_budget)?;
 
     let started = OffsetDateTime::now_utc();
     let id = name(suite, started)?;
@@ -89,7 +91,6 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
         .seed
         .unwrap_or_else(|| u64::from(rand::random::<u32>()));
     let cells = cells(&gathered, &row.steps, amount, args.trials);
-    let density = density(amount, args.memory_budget)?;
     let record = RunRecord {
         schema: SCHEMA.to_owned(),
         id: id.clone(),
