@@ -7,7 +7,7 @@ use super::order::Sorted;
 
 /// Share of trials trimmed at each end. Yuen (Biometrika 61, 1974) and Wilcox recommend a fifth:
 /// a spike of the machine in one trial of five then moves nothing.
-const TRIM: f64 = 0.2;
+pub(super) const TRIM: f64 = 0.2;
 
 /// Relative spread below which trials count as constant: a thousandth, about what the clock and
 /// the rounding of durations contribute to the shortest boundaries.
@@ -15,17 +15,17 @@ const RESOLUTION: f64 = 1e-3;
 
 /// The location of one set of logarithms, and how well it is known.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Located {
+pub(super) struct Located {
     /// Trimmed mean.
-    mean: f64,
+    pub(super) mean: f64,
     /// Squared standard error of `mean`, from the winsorised variance.
-    variance: f64,
+    pub(super) variance: f64,
     /// Degrees of freedom.
-    freedom: f64,
+    pub(super) freedom: f64,
 }
 
 impl Located {
-    fn of(logs: &Sorted) -> Option<Self> {
+    pub(super) fn of(logs: &Sorted) -> Option<Self> {
         let n = logs.len();
         let trimmed = (TRIM * n as f64).floor() as usize;
         let kept = n - 2 * trimmed;

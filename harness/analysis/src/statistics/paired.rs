@@ -1,0 +1,168 @@
+//! Two things measured side by side, block by block: by how much one differs from the other, how
+//! well that is known, and how often the same method would have seen a difference where there is
+//! none.
+//!
+//! What the machine does within a block it does to both, so everything here is computed from one
+//! logarithm of a ratio a block. Its location is the trimmed mean: it uses more of the blocks than
+//! their median does, and a spike of the machine in one block of five still moves nothing.
+
+use rand::{Rng, RngExt};
+use statrs::distribution::{ContinuousCDF, StudentsT};
+
+use super::bootstrap::{Interval, RESAMPLES, percentile_interval};
+use super::order::Sorted;
+use super::shift::{Located, TRIM};
+
+/// Fewest blocks on which anything is decided: with fewer the trimmed mean rests on three values.
+pub const BLOCKS: usize = 8;
+
+/// The share of the cases in which a minimum detectable effect is found, twice in a row.
+pub const POWER: f64 = 0.8;
+
+/// Logarithms of head over base, one a block.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Paired {
+    log_ratios: Vec<f64>,
+}
+
+impl Paired {
+    /// Pairs `base` with `head`, block by block; `None` for fewer than [`BLOCKS`] pairs, or if a
+    /// value has no logarithm.
+    pub fn new(pairs: &[(f64, f64)]) -> Option<Self> {
+        if pairs.len() < BLOCKS || pairs.iter().any(|(b, h)| *b <= 0.0 || *h <= 0.0) {
+            return None;
+        }
+        let log_ratios: Vec<f64> = pairs.iter().map(|(b, h)| (h / b).ln()).collect();
+        log_ratios
+            .iter()
+            .all(|log| log.is_finite())
+            .then_some(Self { log_ratios })
+    }
+
+    /// How many blocks there are.
+    pub fn blocks(&self) -> usize {
+        self.log_ratios.len()
+    }
+
+    /// Head over base.
+    pub fn ratio(&self) -> f64 {
+        trimmed_mean(&mut self.log_ratios.clone()).exp()
+    }
+
+    /// The 95 % interval of [`Paired::ratio`]: whole blocks are drawn again.
+    pub fn interval(&self, rng: &mut impl Rng) -> Interval {
+        let logs = resampled(&self.log_ratios, RESAMPLES, rng);
+        Interval {
+            low: logs.low.exp(),
+            high: logs.high.exp(),
+        }
+    }
+
+    /// The smallest slowdown, as a logarithm, that is found beyond `floor` (a logarithm) by two
+    /// measurements of this precision, one after the other, in [`POWER`] of all cases.
+    pub fn minimum_detectable(&self, floor: f64) -> f64 {
+        let Some((error, student)) = self.precision() else {
+            return f64::INFINITY;
+        };
+        let once = POWER.sqrt();
+        floor + (student.inverse_cdf(0.975) + student.inverse_cdf(once)) * error
+    }
+
+    /// The blocks with the two sides of each swapped or not, by a fair coin: what the same blocks
+    /// would have been where base and head are the same thing.
+    pub fn relabelled(&self, rng: &mut impl Rng) -> Self {
+        let sign = |log: &f64| match rng.random::<bool>() {
+            true => *log,
+            false => -*log,
+        };
+        Self {
+            log_ratios: self.log_ratios.iter().map(sign).collect(),
+        }
+    }
+
+    /// Whether the interval, from so many resamples, lies above `floor` (a logarithm).
+    pub fn lies_beyond(&self, floor: f64, resamples: usize, rng: &mut impl Rng) -> bool {
+        // Most lie nowhere near: the location alone says so.
+        trimmed_mean(&mut self.log_ratios.clone()) > floor
+            && resampled(&self.log_ratios, resamples, rng).low > floor
+    }
+
+    /// p-value of "head is not slower than base by more than `floor`" (a logarithm): the share of
+    /// relabellings of what exceeds the floor whose location is at least as large.
+    pub fn p_value(&self, floor: f64, rng: &mut impl Rng) -> f64 {
+        let beyond = Self {
+            log_ratios: self.log_ratios.iter().map(|log| log - floor).collect(),
+        };
+        let found = trimmed_mean(&mut beyond.log_ratios.clone());
+        let as_large = (0..RESAMPLES)
+            .filter(|_| trimmed_mean(&mut beyond.relabelled(rng).log_ratios) >= found)
+            .count();
+        // The labelling that was measured is one of them (Phipson and Smyth 2010).
+        (as_large + 1) as f64 / (RESAMPLES + 1) as f64
+    }
+
+    fn precision(&self) -> Option<(f64, StudentsT)> {
+        let located = Located::of(&Sorted::new(self.log_ratios.clone())?)?;
+        let student = StudentsT::new(0.0, 1.0, located.freedom).ok()?;
+        Some((located.variance.sqrt(), student))
+    }
+}
+
+/// The interval of the location of `logs`, on the logarithmic scale.
+fn resampled(logs: &[f64], resamples: usize, rng: &mut impl Rng) -> Interval {
+    let mut drawn = vec![0.0; logs.len()];
+    let replicates = (0..resamples)
+        .map(|_| {
+            for value in &mut drawn {
+                *value = logs[rng.random_range(0..logs.len())];
+            }
+            trimmed_mean(&mut drawn)
+        })
+        .collect();
+    percentile_interval(replicates, logs.len()).unwrap_or(Interval {
+        low: f64::NEG_INFINITY,
+        high: f64::INFINITY,
+    })
+}
+
+/// The mean of what is left when a fifth is cut off at each end. Reorders `values`.
+fn trimmed_mean(values: &mut [f64]) -> f64 {
+    let cut = (TRIM * values.len() as f64).floor() as usize;
+    let end = values.len() - cut;
+    if cut > 0 {
+        values.select_nth_unstable_by(cut - 1, f64::total_cmp);
+        values[cut..].select_nth_unstable_by(end - cut - 1, f64::total_cmp);
+    }
+    values[cut..end].iter().sum::<f64>() / (end - cut) as f64
+}
+
+/// The highest rate that is compatible, at 95 %, with `seen` events in `tried` tries (Clopper and
+/// Pearson, one-sided).
+pub fn rate_at_most(seen: usize, tried: usize) -> f64 {
+    if seen >= tried {
+        return 1.0;
+    }
+    match statrs::distribution::Beta::new(seen as f64 + 1.0, (tried - seen) as f64) {
+        Ok(beta) => beta.inverse_cdf(0.95),
+        Err(_) => 1.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_trimmed_mean_forgets_a_fifth_at_each_end() {
+        let mut values = [5.0, -900.0, 1.0, 2.0, 3.0, 4.0, 900.0, 3.0, -900.0, 900.0];
+        assert_eq!(trimmed_mean(&mut values), 3.0);
+        assert_eq!(trimmed_mean(&mut [4.0, 2.0]), 3.0);
+    }
+
+    #[test]
+    fn no_event_in_n_tries_leaves_room_for_three_in_n() {
+        assert!((rate_at_most(0, 200) - 0.01487).abs() < 1e-4);
+        assert!(rate_at_most(2, 40) > 0.1 && rate_at_most(2, 40) < 0.16);
+        assert_eq!(rate_at_most(5, 5), 1.0);
+    }
+}
