@@ -216,7 +216,7 @@ Exit codes: 0 held (or inconclusive, with a warning), 1 regression, 2 usage, 3 i
 #[command(after_help = GATING)]
 pub struct Gate {
     /// What head is held against: a checkout, a build directory (as target/), an adapter's program,
-    /// or a .wasm of the one workload; without it and --base-ref, head itself
+    /// or a .wasm of the one workload; without it and --base-ref, this checkout
     #[arg(long, value_name = "PATH", conflicts_with = "base_ref")]
     pub base: Option<PathBuf>,
     /// What head is held against: a commit of this repository, built in a work tree of its own

@@ -1,6 +1,7 @@
 //! A gate raises no false alarm on a machine that drifts, finds what is there, and says so where
 //! it cannot tell. Simulated, seeded, never timed.
 
+#[expect(dead_code, reason = "other tests use the rest of it")]
 mod support;
 
 use plimsoll_analysis::gate::{
@@ -19,11 +20,11 @@ const SETTINGS: Settings = Settings {
 
 /// Two shared cores of a virtual machine on an ordinary day, without what the arms share.
 const SHARED: Machine = Machine {
-    trial: 0.035,
-    iteration: 0.02,
+    trial: 0.025,
+    iteration: 0.01,
     weather: 0.0,
     per_row: 0.0,
-    spikes: 0.08,
+    spikes: 0.06,
 };
 
 /// The same on a bad day.
@@ -173,7 +174,7 @@ fn the_minimum_detectable_effect_is_found_in_four_of_five_gates() {
     let middle = plimsoll_analysis::statistics::median(&effects).expect("there are some");
     assert!((0.02..0.06).contains(&middle), "{middle}");
     let found = ended(60, 60, 1.0 + middle, SHARED, Overall::Regression);
-    assert!((36..=57).contains(&found), "{found} of 60 at {middle}");
+    assert!((38..=58).contains(&found), "{found} of 60 at {middle}");
 }
 
 #[test]
@@ -199,7 +200,7 @@ fn peaks(bytes: impl Fn(usize, u32) -> u64) -> [Recorded; 3] {
     for (arm, run) in runs.iter_mut().enumerate() {
         for plan in &mut run.run.plan {
             plan.step = Step::Peak;
-            for trial in run.trials.get_mut(&plan.index) {
+            if let Some(trial) = run.trials.get_mut(&plan.index) {
                 for sample in &mut trial.samples {
                     (sample.boundary, sample.metric) = (Boundary::Peak, Metric::PeakRss);
                     (sample.unit, sample.value) = (Unit::Bytes, bytes(arm, plan.block));

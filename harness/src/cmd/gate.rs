@@ -103,7 +103,7 @@ fn measured(args: &Gate, settings: Settings, pinned: Option<&Recorded>) -> anyho
     let base_product = match (&args.base, &args.base_ref) {
         (Some(path), _) => Product::at(path)?,
         (None, Some(name)) => Product::of_commit(&here, name, &interrupt)?,
-        (None, None) => head_product.clone(),
+        (None, None) => Product::Here,
     };
     let started = OffsetDateTime::now_utc();
     let stamp = format_description!("[year][month][day]T[hour][minute][second]Z");

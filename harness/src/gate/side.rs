@@ -1,13 +1,14 @@
 //! One side of a gate: what was built, and how it is got ready to be measured.
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Context;
 use plimsoll_record::run::LeftOut;
 
-use crate::adapter::survey::{Ability, ability, look};
+use crate::adapter::survey::{Ability, Presence, ability, look};
 use crate::checkout::Checkout;
 use crate::exit::Usage;
 use crate::gather::{Chosen, Gathered};
@@ -45,21 +46,20 @@ impl Product {
             .canonicalize()
             .map_err(|error| Usage(format!("cannot gate {shown}: {error}")))?;
         if path.is_dir() {
-            return match () {
-                () if path.join("workloads/workloads.toml").is_file() => Ok(Self::Checkout(path)),
-                () if path.join("release").is_dir() => Ok(Self::Built(path)),
-                () => Err(Usage(format!(
-                    "{shown} is neither a checkout (it has no workloads/workloads.toml) nor a \
-                     build directory (it has no release/)"
-                ))
-                .into()),
-            };
+            if path.join("workloads/workloads.toml").is_file() {
+                return Ok(Self::Checkout(path));
+            }
+            if path.join("release").is_dir() {
+                return Ok(Self::Built(path));
+            }
+            return Err(Usage(format!(
+                "{shown} is neither a checkout (it has no workloads/workloads.toml) nor a \
+                 build directory (it has no release/)"
+            ))
+            .into());
         }
         let mut head = [0; 4];
-        let read = fs::File::open(&path).and_then(|mut file| {
-            use std::io::Read;
-            file.read_exact(&mut head)
-        });
+        let read = fs::File::open(&path).and_then(|mut file| file.read_exact(&mut head));
         match read {
             Ok(()) if head == *b"\0asm" => Ok(Self::Module(path)),
             _ if is_executable(&path) => Ok(Self::Adapter(path)),
@@ -265,7 +265,7 @@ fn as_it_is(
         for target in meant {
             match ability(row, &presence, target) {
                 Ability::Ready(target) => {
-                    if let crate::adapter::survey::Presence::Speaks(hello) = &presence {
+                    if let Presence::Speaks(hello) = &presence {
                         let hello = hello.clone();
                         gathered.targets.push(Chosen { target, hello });
                     }

@@ -117,7 +117,7 @@ fn judged(first: Measurement<'_>, row: Row, second: Option<&Row>, settings: &Set
         return deterministic(judged, row.reading);
     }
     if let (Some(changed), Some(reading)) = (&row.changed, row.reading) {
-        let effect = changed.minimum_detectable(reading.floor.ln_1p());
+        let effect = changed.minimum_detectable(reading.ci95, reading.floor.ln_1p());
         judged.minimum_detectable = Some(effect.exp_m1());
     }
     (judged.verdict, judged.reason) = timed(row.reading, judged.second, settings);

@@ -6,7 +6,6 @@ use plimsoll_record::{Boundary, Metric, Outcome, Recorded, Step, TargetId, Unit,
 
 use super::pinned;
 use super::report::{Kind, Reading, Settings};
-use crate::reference::pairs;
 use crate::series::{Series, SeriesKey, series};
 use crate::statistics::{Generator, Interval, Paired, generator};
 
@@ -103,8 +102,8 @@ fn row(
                 found.reading = counted(key, &known, &head.trial_medians(), settings.growth);
             }
             Kind::Timed => {
-                found.unchanged = paired(key, base, again);
-                found.changed = paired(key, base, head);
+                found.unchanged = paired(key, &[base], again);
+                found.changed = paired(key, &[base, again], head);
                 let mut rng = generator(seed, &key.name());
                 found.reading = match (&found.unchanged, &found.changed) {
                     (Some(unchanged), Some(changed)) => {
@@ -118,16 +117,29 @@ fn row(
     Some(found)
 }
 
-/// Pairs of the same block, turned round where more is better.
-fn paired(key: &SeriesKey, base: &Series, head: &Series) -> Option<Paired> {
-    let pairs: Vec<(f64, f64)> = pairs(head, base)
+/// Ratios of head to every base of the same block, turned round where more is better.
+fn paired(key: &SeriesKey, bases: &[&Series], head: &Series) -> Option<Paired> {
+    let of = |series: &Series, block: u32| {
+        let mut trials = series.trials.iter();
+        let trial = trials.find(|trial| trial.block == block)?;
+        Some(trial.values.median())
+    };
+    let ratio = |base: f64, head: f64| match key.metric.unit() {
+        Unit::PerSecond => base / head,
+        _ => head / base,
+    };
+    let blocks: Vec<Vec<f64>> = head
+        .trials
         .iter()
-        .map(|pair| match key.metric.unit() {
-            Unit::PerSecond => (pair.numerator, pair.denominator),
-            _ => (pair.denominator, pair.numerator),
+        .filter_map(|trial| {
+            let head = trial.values.median();
+            let ratios = bases
+                .iter()
+                .map(|base| Some(ratio(of(base, trial.block)?, head)));
+            ratios.collect()
         })
         .collect();
-    Paired::new(&pairs)
+    Paired::new(&blocks)
 }
 
 fn timed(unchanged: &Paired, changed: &Paired, threshold: f64, rng: &mut Generator) -> Reading {

@@ -2,16 +2,15 @@
 //! well that is known, and how often the same method would have seen a difference where there is
 //! none.
 //!
-//! What the machine does within a block it does to both, so everything here is computed from one
-//! logarithm of a ratio a block. Its location is the trimmed mean: it uses more of the blocks than
+//! What the machine does within a block it does to both, so everything here is computed from
+//! logarithms of ratios within a block. Their location is the trimmed mean: it uses more of the blocks than
 //! their median does, and a spike of the machine in one block of five still moves nothing.
 
 use rand::{Rng, RngExt};
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
 use super::bootstrap::{Interval, RESAMPLES, percentile_interval};
-use super::order::Sorted;
-use super::shift::{Located, TRIM};
+use super::shift::TRIM;
 
 /// Fewest blocks on which anything is decided: with fewer the trimmed mean rests on three values.
 pub const BLOCKS: usize = 8;
@@ -19,29 +18,33 @@ pub const BLOCKS: usize = 8;
 /// The share of the cases in which a minimum detectable effect is found, twice in a row.
 pub const POWER: f64 = 0.8;
 
-/// Logarithms of head over base, one a block.
+/// Logarithms of ratios, as many for each block.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Paired {
     log_ratios: Vec<f64>,
+    /// How many of them are of one block.
+    each: usize,
 }
 
 impl Paired {
-    /// Pairs `base` with `head`, block by block; `None` for fewer than [`BLOCKS`] pairs, or if a
-    /// value has no logarithm.
-    pub fn new(pairs: &[(f64, f64)]) -> Option<Self> {
-        if pairs.len() < BLOCKS || pairs.iter().any(|(b, h)| *b <= 0.0 || *h <= 0.0) {
-            return None;
-        }
-        let log_ratios: Vec<f64> = pairs.iter().map(|(b, h)| (h / b).ln()).collect();
-        log_ratios
-            .iter()
-            .all(|log| log.is_finite())
-            .then_some(Self { log_ratios })
+    /// Ratios of head over base, block by block: one where base was measured once, two where it was
+    /// measured twice. `None` for fewer than [`BLOCKS`] blocks, for blocks of different lengths, or
+    /// if a ratio has no logarithm.
+    ///
+    /// Both ratios of a block are kept, not that of head over the mean of its bases: a spike of the
+    /// machine, which hits two measurements of base twice as often as one of head, would otherwise
+    /// leave more outliers on one side than on the other, and trimming moves towards the other.
+    pub fn new(blocks: &[Vec<f64>]) -> Option<Self> {
+        let each = blocks.first()?.len();
+        let log_ratios: Vec<f64> = blocks.iter().flatten().map(|ratio| ratio.ln()).collect();
+        let whole = each > 0 && blocks.iter().all(|block| block.len() == each);
+        let finite = log_ratios.iter().all(|log| log.is_finite());
+        (blocks.len() >= BLOCKS && whole && finite).then_some(Self { log_ratios, each })
     }
 
     /// How many blocks there are.
     pub fn blocks(&self) -> usize {
-        self.log_ratios.len()
+        self.log_ratios.len() / self.each
     }
 
     /// Head over base.
@@ -51,7 +54,7 @@ impl Paired {
 
     /// The 95 % interval of [`Paired::ratio`]: whole blocks are drawn again.
     pub fn interval(&self, rng: &mut impl Rng) -> Interval {
-        let logs = resampled(&self.log_ratios, RESAMPLES, rng);
+        let logs = self.resampled(RESAMPLES, rng);
         Interval {
             low: logs.low.exp(),
             high: logs.high.exp(),
@@ -59,24 +62,29 @@ impl Paired {
     }
 
     /// The smallest slowdown, as a logarithm, that is found beyond `floor` (a logarithm) by two
-    /// measurements of this precision, one after the other, in [`POWER`] of all cases.
-    pub fn minimum_detectable(&self, floor: f64) -> f64 {
-        let Some((error, student)) = self.precision() else {
+    /// measurements as precise as the one that gave `interval`, one after the other, in [`POWER`]
+    /// of all cases.
+    pub fn minimum_detectable(&self, interval: Interval, floor: f64) -> f64 {
+        let Ok(student) = StudentsT::new(0.0, 1.0, self.blocks() as f64 - 1.0) else {
             return f64::INFINITY;
         };
-        let once = POWER.sqrt();
-        floor + (student.inverse_cdf(0.975) + student.inverse_cdf(once)) * error
+        let below = (self.ratio() / interval.low).ln();
+        let error = (interval.high / interval.low).ln() / (2.0 * student.inverse_cdf(0.975));
+        floor + below + student.inverse_cdf(POWER.sqrt()) * error
     }
 
     /// The blocks with the two sides of each swapped or not, by a fair coin: what the same blocks
     /// would have been where base and head are the same thing.
     pub fn relabelled(&self, rng: &mut impl Rng) -> Self {
-        let sign = |log: &f64| match rng.random::<bool>() {
-            true => *log,
-            false => -*log,
-        };
+        let mut log_ratios = self.log_ratios.clone();
+        for block in log_ratios.chunks_mut(self.each) {
+            if rng.random() {
+                block.iter_mut().for_each(|log| *log = -*log);
+            }
+        }
         Self {
-            log_ratios: self.log_ratios.iter().map(sign).collect(),
+            log_ratios,
+            ..*self
         }
     }
 
@@ -84,7 +92,7 @@ impl Paired {
     pub fn lies_beyond(&self, floor: f64, resamples: usize, rng: &mut impl Rng) -> bool {
         // Most lie nowhere near: the location alone says so.
         trimmed_mean(&mut self.log_ratios.clone()) > floor
-            && resampled(&self.log_ratios, resamples, rng).low > floor
+            && self.resampled(resamples, rng).low > floor
     }
 
     /// p-value of "head is not slower than base by more than `floor`" (a logarithm): the share of
@@ -92,6 +100,7 @@ impl Paired {
     pub fn p_value(&self, floor: f64, rng: &mut impl Rng) -> f64 {
         let beyond = Self {
             log_ratios: self.log_ratios.iter().map(|log| log - floor).collect(),
+            ..*self
         };
         let found = trimmed_mean(&mut beyond.log_ratios.clone());
         let as_large = (0..RESAMPLES)
@@ -101,28 +110,23 @@ impl Paired {
         (as_large + 1) as f64 / (RESAMPLES + 1) as f64
     }
 
-    fn precision(&self) -> Option<(f64, StudentsT)> {
-        let located = Located::of(&Sorted::new(self.log_ratios.clone())?)?;
-        let student = StudentsT::new(0.0, 1.0, located.freedom).ok()?;
-        Some((located.variance.sqrt(), student))
-    }
-}
-
-/// The interval of the location of `logs`, on the logarithmic scale.
-fn resampled(logs: &[f64], resamples: usize, rng: &mut impl Rng) -> Interval {
-    let mut drawn = vec![0.0; logs.len()];
-    let replicates = (0..resamples)
-        .map(|_| {
-            for value in &mut drawn {
-                *value = logs[rng.random_range(0..logs.len())];
-            }
-            trimmed_mean(&mut drawn)
+    /// The interval of the location, on the logarithmic scale.
+    fn resampled(&self, resamples: usize, rng: &mut impl Rng) -> Interval {
+        let blocks: Vec<&[f64]> = self.log_ratios.chunks(self.each).collect();
+        let mut drawn = vec![0.0; self.log_ratios.len()];
+        let replicates = (0..resamples)
+            .map(|_| {
+                for block in drawn.chunks_mut(self.each) {
+                    block.copy_from_slice(blocks[rng.random_range(0..blocks.len())]);
+                }
+                trimmed_mean(&mut drawn)
+            })
+            .collect();
+        percentile_interval(replicates, blocks.len()).unwrap_or(Interval {
+            low: f64::NEG_INFINITY,
+            high: f64::INFINITY,
         })
-        .collect();
-    percentile_interval(replicates, logs.len()).unwrap_or(Interval {
-        low: f64::NEG_INFINITY,
-        high: f64::INFINITY,
-    })
+    }
 }
 
 /// The mean of what is left when a fifth is cut off at each end. Reorders `values`.

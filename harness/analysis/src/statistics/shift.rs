@@ -15,17 +15,17 @@ const RESOLUTION: f64 = 1e-3;
 
 /// The location of one set of logarithms, and how well it is known.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Located {
+struct Located {
     /// Trimmed mean.
-    pub(super) mean: f64,
+    mean: f64,
     /// Squared standard error of `mean`, from the winsorised variance.
-    pub(super) variance: f64,
+    variance: f64,
     /// Degrees of freedom.
-    pub(super) freedom: f64,
+    freedom: f64,
 }
 
 impl Located {
-    pub(super) fn of(logs: &Sorted) -> Option<Self> {
+    fn of(logs: &Sorted) -> Option<Self> {
         let n = logs.len();
         let trimmed = (TRIM * n as f64).floor() as usize;
         let kept = n - 2 * trimmed;
