@@ -15,6 +15,7 @@ use crate::headline;
 use crate::picture::canvas::Caption;
 use crate::picture::dots::{Dot, dots};
 use crate::picture::ladder::Layout;
+use crate::picture::scale::Axis;
 use crate::quantity;
 
 /// The tables of the run that have something in them: of which workload, and which.
@@ -33,7 +34,7 @@ pub(super) fn summary(facts: &Facts<'_>, place: &Place) -> Markup {
     let question = headline::question(facts.recorded.run.suite);
     html! {
         (heading(facts, place, question.asked, question.subject))
-        section.glance aria-label="In words" { (in_words(&headline::counted(facts))) }
+        section.glance aria-label=(place.label("In words")) { (in_words(&headline::counted(facts))) }
     }
 }
 
@@ -62,19 +63,23 @@ pub(super) fn pictures(facts: &Facts<'_>, place: &Place) -> Option<Section> {
                 })
                 .collect();
             let title = format!("{}: {}", workload.workload, table.title);
-            let draw = |layout, id: String| {
-                let caption = Caption {
-                    id: place.id(&id),
-                    title: title.clone(),
-                    description: spoken(&lines),
+            let draw = |layout, id: &str| {
+                let on = |axis: Axis| {
+                    let caption = Caption {
+                        id: place.id(&format!("counted-{n}-{id}-{}", axis.name())),
+                        title: title.clone(),
+                        description: spoken(&lines),
+                    };
+                    dots(&lines, &caption, axis, layout).map(PreEscaped)
                 };
-                dots(&lines, &caption, layout).map(PreEscaped)
+                on(Axis::Logarithmic)?;
+                Some(html! { @for axis in Axis::ALL { div.(axis.name()) { @if let Some(drawn) = on(axis) { (drawn) } } } })
             };
-            let wide = draw(Layout::Wide, format!("counted-{n}-wide"))?;
-            let narrow = draw(Layout::Narrow, format!("counted-{n}-narrow"))?;
+            let wide = draw(Layout::Wide, "wide")?;
+            let narrow = draw(Layout::Narrow, "narrow")?;
             let body = html! {
-                figure {
-                    figcaption { b { (table.title) } (workload.workload) ": " (table.columns[0].heading) " on a logarithmic axis" @if table.columns[0].boundary != Boundary::Rest { ", the median and its 95 % interval" } }
+                figure data-workload=(workload.workload) {
+                    figcaption { b { (table.title) } (workload.workload) ": " (table.columns[0].heading) @if table.columns[0].boundary != Boundary::Rest { ", the median and its 95 % interval" } }
                     div.wide { (wide) }
                     div.narrow { (narrow) }
                 }
@@ -127,11 +132,13 @@ pub(super) fn numbers(facts: &Facts<'_>, place: &Place) -> Option<Section> {
     let body = html! {
         @if let Some(rule) = rule(suite) { p { b { "The rule. " } (rule) } }
         @for (workload, table) in &shown {
-            h3 { (workload.workload) ": " (table.title) " " span.dim { (workload.title) } }
-            (matrix(facts, workload, table))
+            div data-workload=(workload.workload) {
+                h3 { (workload.workload) ": " (table.title) " " span.dim { (workload.title) } }
+                (matrix(facts, workload, table, place))
+            }
         }
         @for workload in &workloads {
-            details {
+            details data-workload=(workload.workload) {
                 summary { "Every row of " (workload.workload) ": levels, intervals, ratios, counts" }
                 (rows(facts, workload, place))
             }
@@ -145,9 +152,9 @@ pub(super) fn numbers(facts: &Facts<'_>, place: &Place) -> Option<Section> {
 }
 
 /// Target by column.
-fn matrix(facts: &Facts<'_>, workload: &WorkloadRecord, table: &Table) -> Markup {
+fn matrix(facts: &Facts<'_>, workload: &WorkloadRecord, table: &Table, place: &Place) -> Markup {
     html! {
-        div.scroll tabindex="0" role="region" aria-label={ (workload.workload) ", " (table.title) } {
+        div.scroll tabindex="0" role="region" aria-label=(place.label(&format!("{}, {}", workload.workload, table.title))) {
             table.matrix {
                 caption.unseen { (workload.workload) ", " (table.title) }
                 thead { tr {

@@ -8,7 +8,7 @@ use plimsoll_record::{Boundary, Metric, TargetId};
 
 use super::summary::times;
 use super::{Place, Section};
-use crate::facts::Facts;
+use crate::facts::{Difference, Facts};
 use crate::quantity;
 
 pub(super) fn section(facts: &Facts<'_>, place: &Place) -> Option<Section> {
@@ -23,11 +23,13 @@ pub(super) fn section(facts: &Facts<'_>, place: &Place) -> Option<Section> {
             "they are dimmed where no difference is shown after correction for all of them. Tables scroll sideways where they must."
         }
         @for workload in &workloads {
-            h3 { (workload.workload) " " span.dim { (workload.title) } }
-            (matrix(facts, workload))
-            details open[Some(&workload.workload) == lead && workloads.len() == 1] {
-                summary { "Every row of " (workload.workload) ": intervals, ratios, counts" }
-                (rows(facts, workload, place))
+            div data-workload=(workload.workload) {
+                h3 { (workload.workload) " " span.dim { (workload.title) } }
+                (matrix(facts, workload, place))
+                details open[Some(&workload.workload) == lead && workloads.len() == 1] {
+                    summary { "Every row of " (workload.workload) ": intervals, ratios, counts" }
+                    (rows(facts, workload, place))
+                }
             }
         }
     };
@@ -39,7 +41,7 @@ pub(super) fn section(facts: &Facts<'_>, place: &Place) -> Option<Section> {
 }
 
 /// Target by boundary: medians alone, to be taken in at a glance.
-fn matrix(facts: &Facts<'_>, workload: &WorkloadRecord) -> Markup {
+fn matrix(facts: &Facts<'_>, workload: &WorkloadRecord, place: &Place) -> Markup {
     let boundaries = facts.boundaries(&workload.workload);
     let targets: Vec<&TargetId> = facts
         .targets()
@@ -51,7 +53,7 @@ fn matrix(facts: &Facts<'_>, workload: &WorkloadRecord) -> Markup {
         })
         .collect();
     html! {
-        div.scroll tabindex="0" role="region" aria-label={ "Medians of " (workload.workload) } {
+        div.scroll tabindex="0" role="region" aria-label=(place.label(&format!("Medians of {}", workload.workload))) {
             table.matrix {
                 caption.unseen { "Median wall time of " (workload.workload) " by target and boundary" }
                 thead { tr {
@@ -116,6 +118,15 @@ pub(super) fn metric_in_words(metric: Metric) -> &'static str {
     }
 }
 
+/// Whether a row differs from none of the references that it can be held against.
+fn is_same(facts: &Facts<'_>, row: &Row, references: &[&TargetId]) -> bool {
+    let held = references.iter();
+    let mut held = held
+        .filter_map(|reference| facts.against(row, reference))
+        .peekable();
+    held.peek().is_some() && held.all(|against| against.difference == Difference::NotShown)
+}
+
 pub(super) fn rows(facts: &Facts<'_>, workload: &WorkloadRecord, place: &Place) -> Markup {
     let references: Vec<&TargetId> = [facts.native(), facts.container()]
         .into_iter()
@@ -147,7 +158,7 @@ pub(super) fn rows(facts: &Facts<'_>, workload: &WorkloadRecord, place: &Place) 
                 tbody {
                     @for row in rows {
                         @let time = |value: Option<f64>| value.map(|value| quantity::value(value, row.unit));
-                        tr {
+                        tr.same[is_same(facts, row, &references)] {
                             th scope="row" { (row.target) }
                             td { (row.boundary) @if let Some(at) = row.at { " " (quantity::grouped(at)) } }
                             td { (metric_in_words(row.metric)) }
