@@ -57,8 +57,11 @@
         changed();
       });
     });
+    let was = "";
     table.sortBy = () => {
       const [column, way] = state.sort.get(nth) ?? [];
+      if (was === `${column} ${way}` || (!was && !way)) return;
+      was = `${column} ${way}`;
       headings.forEach((heading, n) => {
         if (n === column) heading.setAttribute("aria-sort", way === "up" ? "ascending" : "descending");
         else heading.removeAttribute("aria-sort");
@@ -76,7 +79,7 @@
           return sign * x.textContent.localeCompare(y.textContent);
         });
       }
-      if (rows.some((row, n) => row !== body.rows[n])) body.append(...rows);
+      body.append(...rows);
     };
   });
 
@@ -178,7 +181,7 @@
     const place = state.at && document.getElementById(state.at);
     if (place) {
       for (let up = place; up; up = up.parentElement) if (up.tagName === "DETAILS") up.open = true;
-      place.scrollIntoView();
+      place.scrollIntoView({ behavior: "instant" });
     }
     if (state.at && written() !== `at=${state.at}`) history.replaceState(null, "", `#${written()}`);
   };

@@ -2,13 +2,12 @@
 //! every number, then the rule by which it was counted.
 
 use maud::{Markup, PreEscaped, html};
-use plimsoll_analysis::columns::{Column, Table, rule, tables};
-use plimsoll_analysis::statistics::Interval;
+use plimsoll_analysis::columns::{Table, rule, tables};
 use plimsoll_record::run::WorkloadRecord;
 use plimsoll_record::{Boundary, TargetId};
 
 use super::summary::{heading, in_words};
-use super::tables::{rows, status};
+use super::tables::{MatrixLine, matrix, rows};
 use super::{Place, Section};
 use crate::facts::Facts;
 use crate::headline;
@@ -134,7 +133,7 @@ pub(super) fn numbers(facts: &Facts<'_>, place: &Place) -> Option<Section> {
         @for (workload, table) in &shown {
             div data-workload=(workload.workload) {
                 h3 { (workload.workload) ": " (table.title) " " span.dim { (workload.title) } }
-                (matrix(facts, workload, table, place))
+                (by_column(facts, workload, table, place))
             }
         }
         @for workload in &workloads {
@@ -152,51 +151,17 @@ pub(super) fn numbers(facts: &Facts<'_>, place: &Place) -> Option<Section> {
 }
 
 /// Target by column.
-fn matrix(facts: &Facts<'_>, workload: &WorkloadRecord, table: &Table, place: &Place) -> Markup {
-    html! {
-        div.scroll tabindex="0" role="region" aria-label=(place.label(&format!("{}, {}", workload.workload, table.title))) {
-            table.matrix {
-                caption.unseen { (workload.workload) ", " (table.title) }
-                thead { tr {
-                    th scope="col" { "target" }
-                    @for column in table.columns { th.n scope="col" title=(column.boundary.meaning()) { (column.heading) } }
-                } }
-                tbody {
-                    @for target in targets(facts, workload, table) {
-                        tr {
-                            th scope="row" { (target) }
-                            @for column in table.columns { (cell(facts, workload, target, column)) }
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn cell(
-    facts: &Facts<'_>,
-    workload: &WorkloadRecord,
-    target: &TargetId,
-    column: &Column,
-) -> Markup {
-    let row = facts.of_column(&workload.workload, target, column);
-    html! {
-        @match row {
-            None => td.n.dim { span aria-hidden="true" { "·" } span.unseen { "does not apply" } },
-            Some(row) => td.n {
-                @match row.median {
-                    Some(median) => {
-                        (quantity::value(median, row.unit))
-                        @if let Some([low, high]) = row.ci95
-                            && quantity::value(low, row.unit) != quantity::value(high, row.unit)
-                        {
-                            span.ci { (quantity::interval(Interval { low, high }, row.unit)) }
-                        }
-                    }
-                    None => span.status { (status(row.status)) }
-                }
-            },
-        }
-    }
+fn by_column(facts: &Facts<'_>, workload: &WorkloadRecord, table: &Table, place: &Place) -> Markup {
+    let lines: Vec<MatrixLine<'_>> = targets(facts, workload, table)
+        .into_iter()
+        .map(|target| {
+            let cells = table.columns.iter();
+            let cells = cells.map(|column| facts.of_column(&workload.workload, target, column));
+            (target, cells.collect())
+        })
+        .collect();
+    let columns = table.columns.iter();
+    let headings: Vec<_> = columns.map(|c| (c.heading, c.boundary.meaning())).collect();
+    let label = format!("{}, {}", workload.workload, table.title);
+    matrix(&place.label(&label), &headings, &lines)
 }

@@ -8,7 +8,7 @@ use plimsoll_record::run::{TargetKind, WorkloadRecord};
 use plimsoll_record::{Boundary, Clock, Metric, TargetId, WorkloadId};
 
 use super::ladders::shown;
-use super::summary::heading;
+use super::summary::{heading, kind_class};
 use super::tables::status;
 use super::{Place, Section};
 use crate::facts::Facts;
@@ -212,7 +212,7 @@ fn card(
                             th scope="row" {
                                 (name)
                                 @if let Some(median) = row.median {
-                                    span class={ "bar " (class(*kind)) } style={ "--w:" (format!("{:.1}", 100.0 * median / most.max(1.0))) "%" } {}
+                                    span class={ "bar " (kind_class(*kind)) } style={ "--w:" (format!("{:.1}", 100.0 * median / most.max(1.0))) "%" } {}
                                 }
                             }
                             td.n { (value_cell(Some(row))) }
@@ -221,14 +221,6 @@ fn card(
                 }
             }
         }
-    }
-}
-
-fn class(kind: TargetKind) -> &'static str {
-    match kind {
-        TargetKind::Native => "native",
-        TargetKind::Wasm => "wasm",
-        TargetKind::Container => "container",
     }
 }
 

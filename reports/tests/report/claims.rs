@@ -151,6 +151,17 @@ fn a_single_trial_is_shown_and_does_not_count() {
 }
 
 #[test]
+fn the_tutorials_claim_is_one_that_can_be_judged() {
+    let tutorial = include_str!("../../../docs/TUTORIAL.md");
+    let (_, table) = tutorial.split_once("```toml\n").expect("a table");
+    let table = table.split("```").next().unwrap_or_default();
+    let claims = Claims::parse("TUTORIAL.md", table).expect("a table of claims");
+    let (verdict, words) = verdict(&claims, &synthetic::small());
+    assert_eq!(verdict, Verdict::DoesNotHold, "{words}");
+    assert!(words.contains("above"), "{words}");
+}
+
+#[test]
 fn several_runs_are_judged_together() {
     let claims = takes("wasm", "high = 100");
     let one = judge(&claims, &[synthetic::small()])[0].findings.len();
