@@ -6,6 +6,7 @@
 //! - [`claims`]: published claims, beside what was measured
 //! - [`summary`]: title, rankings and sentences: what a busy reader takes in within a screen
 //! - [`counted`]: the suites whose rows are counted rather than timed
+//! - [`density`]: how memory grows with how many are alive
 //! - [`ladders`]: the cold-start ladder of every workload
 //! - [`throughput`]: how many times as long as native the guest's own code takes
 //! - [`tables`]: every number with its interval
@@ -17,6 +18,7 @@
 
 mod claims;
 mod counted;
+mod density;
 mod ladders;
 mod ledger;
 pub(crate) mod load;

@@ -4,11 +4,11 @@
 use maud::{Markup, PreEscaped, html};
 use plimsoll_analysis::columns::{Table, rule, tables};
 use plimsoll_record::run::WorkloadRecord;
-use plimsoll_record::{Boundary, TargetId};
+use plimsoll_record::{Boundary, Suite, TargetId};
 
 use super::summary::{heading, in_words};
 use super::tables::{MatrixLine, matrix, rows};
-use super::{Place, Section};
+use super::{Place, Section, density};
 use crate::facts::Facts;
 use crate::headline;
 use crate::picture::canvas::Caption;
@@ -96,6 +96,7 @@ pub(super) fn pictures(facts: &Facts<'_>, place: &Place) -> Option<Section> {
             }
         }
         @for (_, picture) in &drawn { (picture) }
+        @if facts.recorded.run.suite == Suite::Density { (density::lines(facts, place)) }
     };
     Some(Section {
         id: "picture",

@@ -79,7 +79,7 @@ fn lines(recorded: &Recorded) -> Vec<u8> {
     };
     for trial in recorded.trials.values() {
         for sample in &trial.samples {
-            put(&Line::Sample(sample.clone()));
+            put(&Line::Sample(*sample));
         }
         for histogram in &trial.histograms {
             put(&Line::Histogram(histogram.clone()));
