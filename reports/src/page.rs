@@ -50,6 +50,7 @@ pub fn html(runs: &[Recorded], claims: &Claims) -> String {
         true => Vec::new(),
         false => judge_by(claims, &evidence),
     };
+    let files = raw::files(&facts);
     let title = match facts.as_slice() {
         [] => "Plimsoll: no run".to_owned(),
         [only] => summary::title(only),
@@ -80,8 +81,8 @@ pub fn html(runs: &[Recorded], claims: &Claims) -> String {
                         (overview::overview(&facts))
                         (claims::glance(&judgements))
                     }
-                    @for (n, facts) in facts.iter().enumerate() {
-                        (run(facts, &Place { number: n + 1, of: runs.len() }, &judgements))
+                    @for (n, (facts, files)) in facts.iter().zip(&files).enumerate() {
+                        (run(facts, &Place { number: n + 1, of: runs.len() }, &judgements, files))
                     }
                     (claims::section(&judgements))
                     (reading::reading())
@@ -116,6 +117,14 @@ impl Place {
         }
     }
 
+    /// The ids of what names a section: its heading, and in a page of several runs its run's.
+    fn named_by(&self, section: &str) -> String {
+        match self.of {
+            1 => format!("{section}-h"),
+            _ => format!("{}-h {}", self.id(section), self.id("title")),
+        }
+    }
+
     /// A label that is this run's alone.
     fn label(&self, name: &str) -> String {
         match self.of {
@@ -132,7 +141,12 @@ struct Section {
     body: Markup,
 }
 
-fn run(facts: &Facts<'_>, place: &Place, judgements: &[Judgement<'_>]) -> Markup {
+fn run(
+    facts: &Facts<'_>,
+    place: &Place,
+    judgements: &[Judgement<'_>],
+    files: &raw::Files,
+) -> Markup {
     let of_the_suite = match facts.recorded.run.suite {
         Suite::Coldstart => vec![
             ladders::section(facts, place),
@@ -155,7 +169,7 @@ fn run(facts: &Facts<'_>, place: &Place, judgements: &[Judgement<'_>]) -> Markup
         ],
     };
     let of_every_suite = [
-        raw::section(facts, raw::room(place.of)),
+        raw::section(facts, files),
         ledger::not_measured(facts, place),
         ledger::machine(facts),
         ledger::fairness(facts, place),
@@ -186,7 +200,7 @@ fn run(facts: &Facts<'_>, place: &Place, judgements: &[Judgement<'_>]) -> Markup
                 }
             }
             @for section in &sections {
-                section #(place.id(section.id)) aria-labelledby={ (place.id(section.id)) "-h" } {
+                section #(place.id(section.id)) aria-labelledby=(place.named_by(section.id)) {
                     h2 #{ (place.id(section.id)) "-h" } { (section.title) }
                     (section.body)
                 }

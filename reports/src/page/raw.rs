@@ -18,16 +18,51 @@ use crate::shell;
 /// carries, and an address that browsers still follow has less than 2 MB.
 const ROOM: usize = 1_500_000;
 
-/// What each of so many runs may take.
-pub(super) fn room(runs: usize) -> usize {
-    ROOM / runs.max(1)
+/// A run's files, as gzip in base64.
+pub(super) struct Files {
+    plan: String,
+    samples: String,
+    /// Whether they are carried in the report.
+    place: Carried,
 }
 
-pub(super) fn section(facts: &Facts<'_>, room: usize) -> Option<Section> {
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Carried {
+    Inside,
+    TooLarge,
+}
+
+impl Files {
+    fn size(&self) -> usize {
+        self.plan.len() + self.samples.len()
+    }
+}
+
+/// The files of every run; the smallest are carried first, as many as have room.
+pub(super) fn files(facts: &[Facts<'_>]) -> Vec<Files> {
+    let mut all: Vec<Files> = facts
+        .iter()
+        .map(|facts| Files {
+            plan: packed(&serde_json::to_vec_pretty(&facts.recorded.run).unwrap_or_default()),
+            samples: packed(&lines(facts.recorded)),
+            place: Carried::TooLarge,
+        })
+        .collect();
+    let mut by_size: Vec<&mut Files> = all.iter_mut().collect();
+    by_size.sort_by_key(|files| files.size());
+    let mut room = ROOM;
+    for files in by_size {
+        if let Some(left) = room.checked_sub(files.size()) {
+            room = left;
+            files.place = Carried::Inside;
+        }
+    }
+    all
+}
+
+pub(super) fn section(facts: &Facts<'_>, files: &Files) -> Option<Section> {
     let recorded = facts.recorded;
-    let plan = serde_json::to_vec_pretty(&recorded.run).map(|text| packed(&text));
-    let (plan, samples) = (plan.ok()?, packed(&lines(recorded)));
-    let fits = plan.len() + samples.len() <= room;
+    let Files { plan, samples, .. } = files;
     let name = |file: &str| format!("{}-{file}.gz", recorded.run.id.replace(['/', ' '], "-"));
     let directory = recorded.directory.file_name();
     let directory = directory.map_or_else(
@@ -35,18 +70,18 @@ pub(super) fn section(facts: &Facts<'_>, room: usize) -> Option<Section> {
         |n| n.to_string_lossy().into_owned(),
     );
     let body = html! {
-        @if fits {
+        @if files.place == Carried::Inside {
             p {
                 "The run as it was recorded, as gzip. Unpacked into one folder these two files are a run directory, which "
                 code { "bench report" } " and " code { "bench compare" } " take."
             }
             ul.plain {
-                (link(&name("run.json"), &plan, "plan, machine and configuration of every target"))
-                (link(&name("samples.ndjson"), &samples, "every sample, histogram and outcome, a JSON object a line"))
+                (link(&name("run.json"), plan, "plan, machine and configuration of every target"))
+                (link(&name("samples.ndjson"), samples, "every sample, histogram and outcome, a JSON object a line"))
             }
         } @else {
             p {
-                "The raw samples of this run are too many to be carried in this file (" (quantity::bytes((plan.len() + samples.len()) as u64))
+                "The raw samples of this run are too many to be carried in this file (" (quantity::bytes(files.size() as u64))
                 " as gzip and text). They are in " code { "samples.ndjson" } " of the run directory " code { (shell::word(&directory)) } "."
             }
         }
