@@ -49,7 +49,7 @@ fn report(bench: &Bench, workloads: &[&str]) -> std::path::PathBuf {
     for target in ["native", "keel*", "wasmtime/*"] {
         run.extend(["--target", target]);
     }
-    run.extend(["--out", "run"]);
+    run.extend(["--wait", "--out", "run"]);
     bench.exits(0, &run);
     bench.exits(0, &["report", "run", "--html", "report.html"]);
     bench.folder().join("report.html")
