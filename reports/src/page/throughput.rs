@@ -166,7 +166,7 @@ fn table(throughput: &Throughput, place: &Place) -> Markup {
 
 fn row(workload: &WorkloadId, standing: &Standing, cell: &Cell, throughput: &Throughput) -> Markup {
     let is_reference = Some(&standing.target) == throughput.reference.as_ref();
-    let shown = cell.ratio(METRICS[0]).and_then(|ratio| ratio.ci95);
+    let shown = cell.ratio(Metric::WallTime).and_then(|ratio| ratio.ci95);
     let same = shown.is_some_and(|ci| ci.low <= 1.0 && ci.high >= 1.0);
     html! {
         tr.same[same] data-workload=(workload) {
