@@ -176,7 +176,11 @@ impl Program {
             "{} ended well on no target that runs it as a process, so nothing says what it must \
              print{}{}",
             self.wasm.display(),
-            if why.is_empty() { "; name one with --target" } else { ": " },
+            if why.is_empty() {
+                "; name one with --target"
+            } else {
+                ": "
+            },
             why.join("; ")
         ))
         .into())
@@ -216,7 +220,13 @@ impl Program {
         let plain: String = stem
             .to_string_lossy()
             .chars()
-            .map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' })
+            .map(|c| {
+                if c.is_ascii_alphanumeric() || "._-".contains(c) {
+                    c
+                } else {
+                    '-'
+                }
+            })
             .collect();
         match workloads.ids().contains(&plain.as_str()) {
             true => WorkloadId(format!("own-{plain}")),
@@ -258,15 +268,16 @@ fn printed(
         scratch,
     };
     let program = row.executable(checkout);
-    let prepared = AdapterChild::start(&program, &checkout.root, interrupt).and_then(|mut child| {
-        let prepared = child
-            .hello(deadlines.1)
-            .and_then(|_| child.prepare(request, deadlines.1));
-        if prepared.is_ok() {
-            child.goodbye();
-        }
-        prepared
-    });
+    let prepared =
+        AdapterChild::start(&program, &checkout.root, interrupt).and_then(|mut child| {
+            let prepared = child
+                .hello(deadlines.1)
+                .and_then(|_| child.prepare(request, deadlines.1));
+            if prepared.is_ok() {
+                child.goodbye();
+            }
+            prepared
+        });
     let launch = match prepared {
         Ok(Preparation::Ready(prepared)) => match prepared.launch {
             Some(launch) => launch,
@@ -284,9 +295,10 @@ fn printed(
         Ended::Interrupted => return Err(ToolError::Interrupted.into()),
         Ended::Deadline => Err(format!("it did not end within {} s", deadlines.0.as_secs())),
         Ended::Exited(Exited::Signal(signal)) => Err(format!("signal {signal} ended it: {last}")),
-        Ended::Exited(Exited::Code(0)) if ran.stdout_bytes > STDOUT_KEPT => {
-            Err(format!("it printed {} bytes, which is too much", ran.stdout_bytes))
-        }
+        Ended::Exited(Exited::Code(0)) if ran.stdout_bytes > STDOUT_KEPT => Err(format!(
+            "it printed {} bytes, which is too much",
+            ran.stdout_bytes
+        )),
         Ended::Exited(Exited::Code(0)) => Ok(Printed {
             stdout: ran.stdout,
             cpu: ran.cpu,

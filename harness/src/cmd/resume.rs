@@ -55,7 +55,14 @@ pub(super) fn run(args: &Run, directory: &Path) -> anyhow::Result<Exit> {
         row.prepare_deadline(),
     );
     if let Some(own) = own(&record.command)? {
-        own.gather(&checkout, &table, &workloads, &mut gathered, deadlines, &interrupt)?;
+        own.gather(
+            &checkout,
+            &table,
+            &workloads,
+            &mut gathered,
+            deadlines,
+            &interrupt,
+        )?;
     }
     eprint_part(&terminal::left_out(&gathered.left_out));
     if gathered.lacks_something_asked_for() {

@@ -72,7 +72,14 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
                     args.asked_deadline().unwrap_or(row.deadline()),
                     row.prepare_deadline(),
                 );
-                own.gather(&checkout, &table, &workloads, &mut gathered, limits, &interrupt)
+                own.gather(
+                    &checkout,
+                    &table,
+                    &workloads,
+                    &mut gathered,
+                    limits,
+                    &interrupt,
+                )
             }
         });
     if let Err(error) = ready {

@@ -11,16 +11,16 @@ use std::path::{Path, PathBuf};
 use plimsoll_record::run::TargetKind;
 use plimsoll_record::{Step, TargetId};
 
+#[cfg(feature = "http")]
+use crate::protocol::Serve;
 use crate::protocol::{
     Availability, Done, Hello, Launch, Measure, PROTOCOL, Prepare, Prepared, Sample, Target,
     Workload,
 };
-#[cfg(feature = "http")]
-use crate::protocol::Serve;
 use crate::timed::{self, Engine};
+use crate::{Adapter, Error, artefact};
 #[cfg(feature = "http")]
 use crate::{Served, http};
-use crate::{Adapter, Error, artefact};
 
 /// What the adapter and its engine are called.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,7 +139,6 @@ impl<C: Configuration> InProcess<C> {
             .find(|configuration| configuration.id() == target.as_str())
             .ok_or_else(|| Error::Failed(format!("no target {target} here")))
     }
-
 }
 
 /// What the target runs of a workload: a file.
@@ -239,7 +238,10 @@ fn available(configuration: &impl Configuration) -> Availability {
         None => Availability::Available,
         Some(process) if process.program.is_file() => Availability::Available,
         Some(process) => Availability::Unavailable {
-            reason: format!("its runner {} has not been built", process.program.display()),
+            reason: format!(
+                "its runner {} has not been built",
+                process.program.display()
+            ),
             remedy: format!("bench setup {}", configuration.id()),
         },
     }

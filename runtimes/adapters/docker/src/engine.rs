@@ -346,7 +346,10 @@ mod tests {
     #[test]
     fn an_engine_without_runc_names_what_it_has() {
         let (version, mut info) = engine("1.41");
-        info.runtimes = Some(HashMap::from([("crun".to_owned(), models::Runtime::default())]));
+        info.runtimes = Some(HashMap::from([(
+            "crun".to_owned(),
+            models::Runtime::default(),
+        )]));
         assert!(check(&version, &info).is_ok() && has(&info, Runtime::Crun).is_ok());
         let Err(unusable) = has(&info, Runtime::Runc) else {
             panic!("an engine without runc passed");

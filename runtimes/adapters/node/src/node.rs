@@ -122,7 +122,10 @@ mod tests {
     fn a_version_is_taken_apart_and_an_old_or_odd_one_refused() {
         let program = PathBuf::from("/usr/bin/node");
         let node = understood(program.clone(), "20.20.2 11.3.244.8-node.38").expect("it will do");
-        assert_eq!((node.version.as_str(), node.v8.as_str()), ("20.20.2", "11.3.244.8-node.38"));
+        assert_eq!(
+            (node.version.as_str(), node.v8.as_str()),
+            ("20.20.2", "11.3.244.8-node.38")
+        );
         let old = understood(program.clone(), "16.1.0 9.4").expect_err("too old");
         assert_eq!(
             old.to_string(),

@@ -93,12 +93,7 @@ impl Configuration for Target {
         WasmEdge::new(self.mode)
     }
 
-    fn serialise(
-        &self,
-        engine: &WasmEdge,
-        wasm: &[u8],
-        scratch: &Path,
-    ) -> Result<Vec<u8>, Error> {
+    fn serialise(&self, engine: &WasmEdge, wasm: &[u8], scratch: &Path) -> Result<Vec<u8>, Error> {
         engine.serialise(wasm, scratch)
     }
 

@@ -57,7 +57,10 @@ impl timed::Engine for Wasmi {
                 context.stdin(descriptor()?).stdout(descriptor()?);
             }
         }
-        let instance = self.0.instantiate(module, context.build()).map_err(failed)?;
+        let instance = self
+            .0
+            .instantiate(module, context.build())
+            .map_err(failed)?;
         Ok(Ready { instance, stdout })
     }
 
@@ -70,7 +73,10 @@ impl timed::Engine for Wasmi {
         drop(instance);
         // The store held the only other handle. Were there one more, the output would come out
         // empty and be refused, not silently right.
-        stdout.try_into_inner().map(Cursor::into_inner).unwrap_or_default()
+        stdout
+            .try_into_inner()
+            .map(Cursor::into_inner)
+            .unwrap_or_default()
     }
 }
 

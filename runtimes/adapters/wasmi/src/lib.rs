@@ -27,14 +27,12 @@ fn failed(tried: &str) -> impl Fn(&dyn Display) -> Failure {
 }
 
 /// An engine of wasmi's defaults, with preview 1 to link.
-#[derive(Debug)]
 pub struct Interpreter {
     engine: Engine,
     linker: Linker<WasiCtx>,
 }
 
 /// A guest in its store, ready for `_start`.
-#[derive(Debug)]
 pub struct Instance {
     store: Store<WasiCtx>,
     start: TypedFunc<(), ()>,

@@ -231,9 +231,7 @@ fn ledger(configuration: &Target) -> BTreeMap<String, String> {
     say(
         "allocator",
         match configuration.setup {
-            Setup::Default | Setup::NoCow | Setup::Smallest => {
-                "on demand (the default)".to_owned()
-            }
+            Setup::Default | Setup::NoCow | Setup::Smallest => "on demand (the default)".to_owned(),
             Setup::Pooling => {
                 "pooling, its defaults: 1000 slots, memory reset by madvise".to_owned()
             }
