@@ -50,7 +50,7 @@ pub enum Command {
     /// List what can be asked for
     List(List),
     /// Measure
-    Run(Run),
+    Run(Box<Run>),
     /// Show a recorded run
     Report(Report),
     /// Hold one run against another: ratios with intervals
