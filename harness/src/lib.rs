@@ -11,6 +11,8 @@
 //! - [`environment`], [`preflight`], [`denoise`], [`lock`]: the machine it is measured on
 //! - [`plan`]: every trial, in seeded random order
 //! - [`session`], [`adapter`], [`trial`]: the plan carried out, each trial recorded as it ends
+//! - [`gate`]: base and head measured side by side
+//! - [`history`]: runs over time
 //! - [`terminal`], [`progress`], [`format`](mod@format), [`exit`]: what a user sees
 //! - [`interrupt`], [`tool`]: signals, and programs run in the foreground
 
@@ -22,7 +24,9 @@ pub mod denoise;
 pub mod environment;
 pub mod exit;
 pub mod format;
+pub mod gate;
 pub mod gather;
+pub mod history;
 pub mod interrupt;
 pub mod load;
 pub mod lock;

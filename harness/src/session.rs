@@ -114,6 +114,22 @@ impl<'a> Session<'a> {
         let all = checkout.scratch();
         let _ = fs::remove_dir_all(&all);
         let path = all.join(id);
+        Self::within(path, checkout, table, workloads, deadlines, interrupt)
+    }
+
+    /// As [`Session::new`], for one of several sessions at once: with the scratch directory `path`,
+    /// and nothing is removed before.
+    ///
+    /// # Errors
+    /// [`Stopped::Scratch`].
+    pub fn within(
+        path: PathBuf,
+        checkout: &'a Checkout,
+        table: &'a Table,
+        workloads: BTreeMap<WorkloadId, Ready>,
+        deadlines: (Duration, Duration),
+        interrupt: &'a Interrupt,
+    ) -> Result<Self, Stopped> {
         fs::create_dir_all(&path).map_err(|source| Stopped::Scratch {
             path: path.clone(),
             source,
@@ -291,7 +307,11 @@ impl<'a> Session<'a> {
         Ok(verdict)
     }
 
-    fn one(&mut self, trial: &TrialPlan) -> Result<Yield, Fault> {
+    /// Does one trial, unless its cell has hung too often to be believed.
+    ///
+    /// # Errors
+    /// [`Fault::Interrupted`] alone; what else goes wrong is the trial's outcome.
+    pub fn one(&mut self, trial: &TrialPlan) -> Result<Yield, Fault> {
         let cell = (trial.target.clone(), trial.workload.clone(), trial.step);
         let hangs = self.hangs.get(&cell).copied().unwrap_or(0);
         if hangs >= HANGS_BELIEVED {
@@ -368,7 +388,8 @@ impl Verdict {
     }
 }
 
-fn lines(
+/// What is recorded of a trial, in the order of the file.
+pub fn lines(
     trial: &TrialPlan,
     attempt: u32,
     started: Duration,

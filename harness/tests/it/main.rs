@@ -4,5 +4,6 @@
 mod checkout;
 mod commands;
 mod faults;
+mod gate;
 mod load;
 mod processes;
