@@ -10,9 +10,11 @@
 //! - [`words`]: boundaries, metrics, units, target and workload ids
 //! - [`run`]: the types of `run.json`
 //! - [`line`]: the types of a line of `samples.ndjson`
+//! - [`glob`]: names that stand for several
 //! - [`writer`]: appends to a run directory
 //! - [`reader`]: reads one back, truncated or not
 
+pub mod glob;
 pub mod line;
 pub mod reader;
 pub mod run;
