@@ -7,7 +7,7 @@
 //!
 //! - [`cli`], [`cmd`]: what can be asked, one file a command
 //! - [`checkout`], [`table`], [`workloads`], [`suite`], [`select`],
-//!   [`gather`]: what there is to measure
+//!   [`gather`], [`own`]: what there is to measure
 //! - [`environment`], [`preflight`], [`denoise`], [`lock`]: the machine it is measured on
 //! - [`plan`]: every trial, in seeded random order
 //! - [`session`], [`adapter`], [`trial`]: the plan carried out, each trial recorded as it ends
@@ -30,6 +30,7 @@ pub mod history;
 pub mod interrupt;
 pub mod load;
 pub mod lock;
+pub mod own;
 pub mod plan;
 pub mod preflight;
 pub mod progress;

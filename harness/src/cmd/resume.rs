@@ -2,22 +2,24 @@
 
 use std::path::Path;
 
+use clap::Parser;
 use plimsoll_record::run::{PreflightNote, Severity};
 use plimsoll_record::{Recorded, RunWriter};
 
 use super::run::{by_id, carry_out, eprint_part, when_held};
 use crate::checkout::Checkout;
-use crate::cli::Run;
+use crate::cli::{Cli, Command, Run};
 use crate::denoise::Denoised;
 use crate::environment;
 use crate::exit::{Exit, Usage};
 use crate::gather::Gathered;
 use crate::interrupt::Interrupt;
 use crate::lock::MachineLock;
+use crate::own::Program;
 use crate::preflight;
 use crate::progress::say;
 use crate::session::Session;
-use crate::suite;
+use crate::suite::{self, Extent};
 use crate::table::Table;
 use crate::terminal::{self, Notes};
 use crate::workloads::Workloads;
@@ -40,13 +42,28 @@ pub(super) fn run(args: &Run, directory: &Path) -> anyhow::Result<Exit> {
         .iter()
         .map(|t| t.target.to_string())
         .collect();
-    gathered.targets(&checkout, &table, &targets, &interrupt)?;
+    gathered.targets(&checkout, &table, &targets, Extent::Full, &interrupt)?;
     let rows: Vec<_> = workloads
         .rows
         .iter()
         .filter(|row| record.workloads.iter().any(|w| w.workload == row.id))
         .collect();
     gathered.workloads(&checkout, &workloads, &rows, &interrupt)?;
+    let row = suite::row(record.suite);
+    let deadlines = (
+        args.asked_deadline().unwrap_or(row.deadline()),
+        row.prepare_deadline(),
+    );
+    if let Some(own) = own(&record.command)? {
+        own.gather(
+            &checkout,
+            &table,
+            &workloads,
+            &mut gathered,
+            deadlines,
+            &interrupt,
+        )?;
+    }
     eprint_part(&terminal::left_out(&gathered.left_out));
     if gathered.lacks_something_asked_for() {
         return Err(Usage(format!(
@@ -80,7 +97,6 @@ pub(super) fn run(args: &Run, directory: &Path) -> anyhow::Result<Exit> {
     eprint_part(&terminal::preflight(&notes, Notes::Noisy));
     record.preflight.extend(notes);
 
-    let row = suite::row(record.suite);
     let denoised = record.is_denoised().then(|| Denoised::set(&row.steps));
     if let Some(denoised) = &denoised {
         eprint_part(&terminal::preflight(&denoised.notes, Notes::All));
@@ -89,10 +105,7 @@ pub(super) fn run(args: &Run, directory: &Path) -> anyhow::Result<Exit> {
         &checkout,
         &table,
         by_id(gathered.workloads),
-        (
-            args.asked_deadline().unwrap_or(row.deadline()),
-            row.prepare_deadline(),
-        ),
+        deadlines,
         &interrupt,
         &record.id,
     )?;
@@ -103,6 +116,14 @@ pub(super) fn run(args: &Run, directory: &Path) -> anyhow::Result<Exit> {
             false => Some(recorded.attempts.get(&index).map_or(0, |last| last + 1)),
         }
     })
+}
+
+/// The program of the user's own that a run's command line names.
+fn own(command: &[String]) -> Result<Option<Program>, Usage> {
+    match Cli::try_parse_from(command).map(|cli| cli.command) {
+        Ok(Command::Run(args)) => Program::of(&args),
+        _ => Ok(None),
+    }
 }
 
 /// Makes sure that the trials to come measure what the trials before measured.
