@@ -67,31 +67,6 @@ fn every_published_claim_has_a_verdict_or_says_why_not() {
     assert!(measured > 20, "{measured} verdicts");
 }
 
-/// Runs that were recorded: with `PLIMSOLL_RECORDED_RUNS` naming a folder, every run below it.
-#[test]
-fn recorded_runs_give_every_claim_a_verdict_too() {
-    let Some(folder) = std::env::var_os("PLIMSOLL_RECORDED_RUNS") else {
-        return;
-    };
-    let claims = Claims::published();
-    let mut folders = vec![std::path::PathBuf::from(folder)];
-    let mut runs = Vec::new();
-    while let Some(folder) = folders.pop() {
-        if let Ok(run) = Recorded::read(&folder) {
-            runs.push(run);
-        }
-        let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
-        folders.extend(entries.map(|e| e.path()).filter(|path| path.is_dir()));
-    }
-    assert!(!runs.is_empty(), "no run was found");
-    let judged = judge(&claims, &runs);
-    assert_eq!(judged.len(), claims.len());
-    for judgement in judged {
-        println!("{:28} {:?}", judgement.claim.id, judgement.verdict);
-        println!("    {}", judgement.summary());
-    }
-}
-
 #[test]
 fn a_range_around_every_figure_holds_and_one_beside_them_does_not() {
     let run = synthetic::small();
