@@ -360,7 +360,7 @@ pub(crate) fn not_started(error: EngineError) -> Failure {
 async fn killed(docker: &Docker, name: &str, status: i32, stderr: &[u8]) -> Failure {
     if status == SIGNALLED + SIGKILL {
         // The engine hears of the kill and of the exit on two ways; the exit can be first.
-        for _ in 0..5 {
+        for _ in 0..30 {
             match inspect(docker, name).await {
                 Ok(state) if state.oom_killed == Some(true) => return Failure::OutOfMemory,
                 Ok(_) => tokio::time::sleep(Duration::from_millis(100)).await,
