@@ -12,6 +12,7 @@ use bollard::query_parameters::{
     WaitContainerOptionsBuilder,
 };
 use futures_util::StreamExt;
+use plimsoll_adapter::cgroup::killed_for_memory;
 use tokio::sync::watch;
 
 use crate::failure::{CREATE, Failure, REMOVE, RUN, SAY, bounded};
@@ -157,7 +158,7 @@ pub(crate) async fn exit_code(docker: &Docker, name: &str) -> Result<i32, Failur
     let exit = docker.wait_container(name, Some(options)).next().await;
     let code = exit_status(exit)?;
     if code > SIGNALLED {
-        return Err(killed(docker, name, code, b"").await);
+        return Err(killed(docker, name, code, b"", None).await);
     }
     Ok(code)
 }
@@ -172,6 +173,7 @@ async fn start_to_end(
     let options = CreateContainerOptionsBuilder::new().name(name).build();
     let body = body(&plan);
 
+    let kills = killed_for_memory();
     let create_requested = Instant::now();
     // Creation is never abandoned half way: the engine would finish it after we had gone.
     let creating = docker.create_container(Some(options), body);
@@ -248,7 +250,7 @@ async fn start_to_end(
     // The loop ends with an exit seen.
     let (exited, exit_code) = exit.ok_or(Failure::WaitMissed)?;
     if exit_code > SIGNALLED {
-        return Err(killed(docker, name, exit_code, &stderr).await);
+        return Err(killed(docker, name, exit_code, &stderr, kills).await);
     }
     Ok(Ended {
         create_requested,
@@ -356,16 +358,27 @@ pub(crate) fn not_started(error: EngineError) -> Failure {
     }
 }
 
-/// Why a guest that a signal ended was killed.
-async fn killed(docker: &Docker, name: &str, status: i32, stderr: &[u8]) -> Failure {
+/// Why a guest that a signal ended was killed. `kills` is what [`killed_for_memory`] said before.
+async fn killed(
+    docker: &Docker,
+    name: &str,
+    status: i32,
+    stderr: &[u8],
+    kills: Option<u64>,
+) -> Failure {
     if status == SIGNALLED + SIGKILL {
         // The engine hears of the kill and of the exit on two ways; the exit can be first.
-        for _ in 0..30 {
+        for _ in 0..5 {
             match inspect(docker, name).await {
                 Ok(state) if state.oom_killed == Some(true) => return Failure::OutOfMemory,
                 Ok(_) => tokio::time::sleep(Duration::from_millis(100)).await,
                 Err(failure) => return failure,
             }
+        }
+        // Of a container that is killed as soon as it runs the engine never hears why. Where it runs
+        // on this machine the kernel has counted.
+        if kills.is_some() && killed_for_memory() > kills {
+            return Failure::OutOfMemory;
         }
     }
     let tail = &stderr[stderr.len().saturating_sub(QUOTED)..];
