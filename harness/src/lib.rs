@@ -10,6 +10,7 @@
 //!   [`gather`]: what there is to measure
 //! - [`environment`], [`preflight`], [`denoise`], [`lock`]: the machine it is measured on
 //! - [`plan`]: every trial, in seeded random order
+//! - [`conformance`]: the specification's own tests, and how they are put to an engine
 //! - [`session`], [`adapter`], [`trial`]: the plan carried out, each trial recorded as it ends
 //! - [`terminal`], [`progress`], [`format`](mod@format), [`exit`]: what a user sees
 //! - [`interrupt`], [`tool`]: signals, and programs run in the foreground
@@ -18,6 +19,7 @@ pub mod adapter;
 pub mod checkout;
 pub mod cli;
 pub mod cmd;
+pub mod conformance;
 pub mod denoise;
 pub mod environment;
 pub mod exit;

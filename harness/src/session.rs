@@ -2,6 +2,7 @@
 //! the next begins.
 
 mod attempt;
+mod specification;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use plimsoll_adapter::protocol::{Launch, Prepare};
+use plimsoll_record::conformance::ScriptLine;
 use plimsoll_record::run::{ArtefactRecord, Density, Load, TargetKind, TrialPlan};
 use plimsoll_record::{
     FailureKind, HistogramLine, Line, Nanoseconds, Outcome, OutcomeLine, RunWriter, SampleLine,
@@ -20,6 +22,7 @@ use thiserror::Error;
 
 use crate::adapter::child::{AdapterChild, Fault, Preparation};
 use crate::checkout::Checkout;
+use crate::conformance::groups::Tests;
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::table::{AdapterRow, Table};
@@ -72,6 +75,8 @@ pub struct Session<'a> {
     pub interrupt: &'a Interrupt,
     /// How many are to be alive at once, where that is the question.
     pub density: Option<Density>,
+    /// The specification's tests, where they are the question.
+    pub tests: Option<Tests>,
     scales: RefCell<Scales>,
     scratch: Scratch,
     pairs: BTreeMap<(TargetId, WorkloadId), Pair>,
@@ -128,6 +133,7 @@ impl<'a> Session<'a> {
             kinds: BTreeMap::new(),
             interrupt,
             density: None,
+            tests: None,
             scales: RefCell::default(),
             scratch: Scratch(path),
             pairs: BTreeMap::new(),
@@ -142,7 +148,8 @@ impl<'a> Session<'a> {
     /// [`Stopped`].
     pub fn prepare(&mut self, plan: &[TrialPlan]) -> Result<Vec<ArtefactRecord>, Stopped> {
         let mut wanted: Vec<(TargetId, WorkloadId)> = Vec::new();
-        for trial in plan {
+        // A test brings its own module: there is nothing to prepare.
+        for trial in plan.iter().filter(|one| one.step != Step::Conformance) {
             let pair = (trial.target.clone(), trial.workload.clone());
             if !wanted.contains(&pair) {
                 wanted.push(pair);
@@ -254,8 +261,9 @@ impl<'a> Session<'a> {
             }
             progress.next(|| format!("{} {} {}", trial.target, trial.workload, trial.step));
             let started = begun.elapsed();
-            let yielded = match self.one(trial) {
-                Ok(yielded) => yielded,
+            let number = attempt(trial.index);
+            let (yielded, scripts) = match self.one(trial, number) {
+                Ok(done) => done,
                 Err(_) => {
                     progress.finish();
                     return Err(Stopped::Interrupted);
@@ -281,7 +289,7 @@ impl<'a> Session<'a> {
                     &yielded.outcome,
                 ));
             }
-            let lines = lines(trial, attempt(trial.index), started, took, yielded);
+            let lines = lines(trial, number, started, took, (yielded, scripts));
             if let Err(error) = writer.append(&lines) {
                 progress.finish();
                 return Err(error.into());
@@ -291,15 +299,19 @@ impl<'a> Session<'a> {
         Ok(verdict)
     }
 
-    fn one(&mut self, trial: &TrialPlan) -> Result<Yield, Fault> {
+    fn one(&mut self, trial: &TrialPlan, number: u32) -> Result<(Yield, Vec<ScriptLine>), Fault> {
+        if trial.step == Step::Conformance {
+            return self.specification(trial, number);
+        }
         let cell = (trial.target.clone(), trial.workload.clone(), trial.step);
         let hangs = self.hangs.get(&cell).copied().unwrap_or(0);
         if hangs >= HANGS_BELIEVED {
-            return Ok(Yield::nothing(Outcome::Failed {
+            let outcome = Outcome::Failed {
                 kind: FailureKind::Deadline,
                 message: format!("not tried: it missed its deadline {hangs} times in a row"),
                 stderr: String::new(),
-            }));
+            };
+            return Ok((Yield::nothing(outcome), Vec::new()));
         }
         let yielded = self.attempt(trial)?;
         let hung = matches!(
@@ -310,7 +322,7 @@ impl<'a> Session<'a> {
             }
         );
         self.hangs.insert(cell, if hung { hangs + 1 } else { 0 });
-        Ok(yielded)
+        Ok((yielded, Vec::new()))
     }
 
     fn find(
@@ -373,7 +385,7 @@ fn lines(
     attempt: u32,
     started: Duration,
     took: Duration,
-    yielded: Yield,
+    (yielded, scripts): (Yield, Vec<ScriptLine>),
 ) -> Vec<Line> {
     let mut lines: Vec<Line> = yielded
         .samples
@@ -401,6 +413,7 @@ fn lines(
             v2: histogram.v2,
         })
     }));
+    lines.extend(scripts.into_iter().map(Line::Script));
     lines.push(Line::Outcome(OutcomeLine {
         trial: trial.index,
         attempt,

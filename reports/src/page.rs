@@ -4,6 +4,7 @@
 //!
 //! - [`summary`]: title, rankings and sentences: what a busy reader takes in within a screen
 //! - [`counted`]: the suites whose rows are counted rather than timed
+//! - [`conformance`]: what passes of the specification's tests
 //! - [`ladders`]: the cold-start ladder of every workload
 //! - [`throughput`]: how many times as long as native the guest's own code takes
 //! - [`tables`]: every number with its interval
@@ -12,6 +13,7 @@
 //! - [`ledger`]: what was not measured, the machine, every target's configuration, the workloads
 //! - [`reading`]: the boundaries, the method, who made this
 
+pub(crate) mod conformance;
 mod counted;
 mod ladders;
 mod ledger;
@@ -119,6 +121,10 @@ fn run(facts: &Facts<'_>, place: &Place) -> Markup {
             counted::pictures(facts, place),
             counted::numbers(facts, place),
         ],
+        Suite::Conformance => vec![
+            conformance::shares(facts, place),
+            conformance::failures(facts, place),
+        ],
         Suite::Serve => vec![
             load::by_rate(facts, place),
             load::by_percentile(facts, place),
@@ -141,6 +147,7 @@ fn run(facts: &Facts<'_>, place: &Place) -> Markup {
         article aria-labelledby=(place.id("title")) {
             @match facts.recorded.run.suite {
                 Suite::Serve => (load::summary(facts, place)),
+                Suite::Conformance => (conformance::summary(facts, place)),
                 Suite::Coldstart | Suite::Throughput => (summary::summary(facts, place)),
                 Suite::Density | Suite::Memory | Suite::Size => (counted::summary(facts, place)),
             }

@@ -72,6 +72,8 @@ pub enum Suite {
     Memory,
     /// How many bytes there are at rest, and how many must travel.
     Size,
+    /// How many of the specification's own tests an engine passes.
+    Conformance,
 }
 
 impl Suite {
@@ -83,6 +85,7 @@ impl Suite {
         Suite::Memory,
         Suite::Size,
         Suite::Serve,
+        Suite::Conformance,
     ];
 
     /// The suite's name as the command line spells it.
@@ -94,6 +97,7 @@ impl Suite {
             Suite::Density => "density",
             Suite::Memory => "memory",
             Suite::Size => "size",
+            Suite::Conformance => "conformance",
         }
     }
 }
@@ -329,6 +333,8 @@ pub enum Step {
     Peak,
     /// Files and images weighed.
     Size,
+    /// The specification's tests, a group of scripts.
+    Conformance,
 }
 
 impl Step {
@@ -348,6 +354,7 @@ impl Step {
         Step::Idle,
         Step::Peak,
         Step::Size,
+        Step::Conformance,
     ];
 
     /// Whether the workload is a server in it.
@@ -372,6 +379,7 @@ impl Step {
             Step::Idle => "idle",
             Step::Peak => "peak",
             Step::Size => "size",
+            Step::Conformance => "conformance",
         }
     }
 }

@@ -357,6 +357,7 @@ fn simulate_suite(
                             outcome,
                             samples,
                             histograms,
+                            scripts: Vec::new(),
                         },
                     );
                 }
@@ -384,6 +385,7 @@ fn simulate_suite(
             artefacts: artefacts(workloads, targets),
             left_out: Vec::new(),
             load: None,
+            specification: None,
             density: None,
             plan,
         },

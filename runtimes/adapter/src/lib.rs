@@ -21,6 +21,7 @@
 //! - `watched`: what the stopwatch saw of a program (feature `stopwatch`)
 //! - [`artefact`]: files that `prepare` leaves for `measure`
 //! - [`schema`]: the protocol as JSON Schema
+//! - [`wast`]: the specification's test scripts on any engine (feature `wast`)
 //! - [`conformance`]: does this adapter keep the protocol? For tests
 
 pub mod artefact;
@@ -43,6 +44,8 @@ pub mod timed;
 pub mod trace;
 #[cfg(feature = "stopwatch")]
 pub mod watched;
+#[cfg(feature = "wast")]
+pub mod wast;
 #[cfg(feature = "outside")]
 pub mod weigh;
 

@@ -5,19 +5,23 @@
 //! - `targets`: which configurations are measured, and what the ledger says of each
 //! - `engine`: keel as a [`plimsoll_adapter::timed::Engine`]
 //! - `launch`: keel as a process of its own
+//! - `specification`: keel as the specification's test scripts need it
 
 mod engine;
 mod launch;
+mod specification;
 mod targets;
 
 use plimsoll_adapter::protocol::{
-    Availability, Done, Hello, Measure, PROTOCOL, Prepare, Prepared, Sample, Serve, Target,
+    Availability, Directive, Done, Hello, Measure, PROTOCOL, Prepare, Prepared, Sample, Script,
+    Serve, Target,
 };
-use plimsoll_adapter::record::TargetId;
+use plimsoll_adapter::record::{Proposal, TargetId};
 use plimsoll_adapter::record::run::TargetKind;
-use plimsoll_adapter::{Adapter, Error, Served, adapter_main, artefact, http, timed};
+use plimsoll_adapter::{Adapter, Error, Served, adapter_main, artefact, http, timed, wast};
 
 use engine::Keel;
+use specification::Specification;
 use targets::Configuration;
 
 struct AdapterKeel;
@@ -76,6 +80,19 @@ impl Adapter for AdapterKeel {
             false => http::Code::Wasm(&request.workload.wasm),
         };
         http::launch(request, code).map(Served::By)
+    }
+
+    fn claims(&mut self, _: &TargetId) -> Vec<Proposal> {
+        specification::CLAIMS.to_vec()
+    }
+
+    fn script(
+        &mut self,
+        request: &Script,
+        went: &mut dyn FnMut(Directive),
+    ) -> Result<u32, Error> {
+        find(&request.target)?;
+        wast::run(&mut Specification::new(&request.features)?, request, went)
     }
 }
 

@@ -56,6 +56,7 @@ pub(crate) const ALL: &[Configuration] = &[
             Step::Zero,
             Step::Iterate,
             Step::Instances,
+            Step::Conformance,
         ],
         code: Code::Loaded,
         runner: Runner::Command,

@@ -5,20 +5,24 @@
 //! - `targets`: which configurations are measured, and what the ledger says of each
 //! - `engine`: one configuration as a [`plimsoll_adapter::timed::Engine`]
 //! - `launch`: one configuration as a process of its own
+//! - `specification`: Wasmtime as the specification's test scripts need it
 
 mod engine;
 mod launch;
+mod specification;
 mod targets;
 
 use plimsoll_adapter::protocol::{
-    Availability, Done, Hello, Measure, PROTOCOL, Prepare, Prepared, Sample, Serve, Target,
+    Availability, Directive, Done, Hello, Measure, PROTOCOL, Prepare, Prepared, Sample, Script,
+    Serve, Target,
 };
-use plimsoll_adapter::record::TargetId;
+use plimsoll_adapter::record::{Proposal, TargetId};
 use plimsoll_adapter::record::run::TargetKind;
 use plimsoll_adapter::timed::Engine as _;
-use plimsoll_adapter::{Adapter, Error, Served, adapter_main, artefact, http, timed};
+use plimsoll_adapter::{Adapter, Error, Served, adapter_main, artefact, http, timed, wast};
 
 use engine::Wasmtime;
+use specification::Specification;
 use targets::{Configuration, ENGINE_VERSION};
 
 struct AdapterWasmtime;
@@ -75,6 +79,23 @@ impl Adapter for AdapterWasmtime {
             false => http::Code::Wasm(&request.workload.wasm),
         };
         http::launch(request, code).map(Served::By)
+    }
+
+    fn claims(&mut self, target: &TargetId) -> Vec<Proposal> {
+        find(target).map_or_else(
+            |_| Vec::new(),
+            |found| specification::claims(found.compiler),
+        )
+    }
+
+    fn script(
+        &mut self,
+        request: &Script,
+        went: &mut dyn FnMut(Directive),
+    ) -> Result<u32, Error> {
+        let target = find(&request.target)?;
+        let mut engine = Specification::new(target.compiler, target.setup, &request.features)?;
+        wast::run(&mut engine, request, went)
     }
 }
 

@@ -61,6 +61,7 @@ const WHOLE: &[Step] = &[
     Step::Serve,
     Step::ServeFresh,
     Step::Zero,
+    Step::Conformance,
 ];
 /// An allocator shows where instances are made.
 const IN_PROCESS: &[Step] = &[
