@@ -36,10 +36,19 @@ pub(crate) fn markdown(recorded: &Recorded, inline: impl Fn(&str) -> String) -> 
         text.push('\n');
     }
     text.push('\n');
-    heading(&mut text, "target", &mut COUNTS.iter().map(ToString::to_string));
+    heading(
+        &mut text,
+        "target",
+        &mut COUNTS.iter().map(ToString::to_string),
+    );
     for target in &matrix.targets {
         let counts = counts(&matrix.total(target)).map(|count| count.to_string());
-        let _ = writeln!(text, "| {} | {} |", inline(target.as_str()), counts.join(" | "));
+        let _ = writeln!(
+            text,
+            "| {} | {} |",
+            inline(target.as_str()),
+            counts.join(" | ")
+        );
     }
     for target in &matrix.targets {
         let mut lines = Vec::new();
@@ -52,7 +61,11 @@ pub(crate) fn markdown(recorded: &Recorded, inline: impl Fn(&str) -> String) -> 
                         Some(address) => format!("[{}]({address})", inline(&at)),
                         None => inline(&at),
                     };
-                    format!("- {at} {}: {}\n", how(finding.how), inline(&finding.message))
+                    format!(
+                        "- {at} {}: {}\n",
+                        how(finding.how),
+                        inline(&finding.message)
+                    )
                 }));
             }
         }

@@ -1,7 +1,7 @@
 //! The rows for programs: JSON (`plimsoll.report/1`) and CSV.
 
-use plimsoll_analysis::rows::SCHEMA;
 use plimsoll_analysis::conformance::{self, ConformanceRow};
+use plimsoll_analysis::rows::SCHEMA;
 use plimsoll_analysis::{Report, Row, Status, analyse};
 use plimsoll_record::Recorded;
 use plimsoll_record::conformance::Tally;

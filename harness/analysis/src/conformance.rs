@@ -61,14 +61,20 @@ pub fn matrix(recorded: &Recorded) -> Option<Matrix<'_>> {
     for record in &run.targets {
         for group in &specification.groups {
             let mut plan = run.plan.iter();
-            let Some(plan) = plan
-                .find(|plan| plan.target == record.target && plan.workload == group.id)
+            let Some(plan) =
+                plan.find(|plan| plan.target == record.target && plan.workload == group.id)
             else {
                 continue;
             };
             let (counted, scripts) = match recorded.trials.get(&plan.index) {
-                None => (Err("not reached before the run ended".to_owned()), [].as_slice()),
-                Some(trial) => (counted(&trial.outcome.outcome, &trial.scripts), trial.scripts.as_slice()),
+                None => (
+                    Err("not reached before the run ended".to_owned()),
+                    [].as_slice(),
+                ),
+                Some(trial) => (
+                    counted(&trial.outcome.outcome, &trial.scripts),
+                    trial.scripts.as_slice(),
+                ),
             };
             cells.push(Cell {
                 target: &record.target,
@@ -130,7 +136,11 @@ impl<'r> Matrix<'r> {
     pub fn permalink(&self, group: &Group, script: &str, line: u32) -> Option<String> {
         let address = self.specification.permalink.as_ref()?;
         let address = address.replace("{folder}", &group.folder);
-        Some(address.replace("{script}", script).replace("{line}", &line.to_string()))
+        Some(
+            address
+                .replace("{script}", script)
+                .replace("{line}", &line.to_string()),
+        )
     }
 }
 

@@ -109,10 +109,7 @@ pub(super) fn run(args: &Run, directory: &Path) -> anyhow::Result<Exit> {
 }
 
 /// The tests that a run is about, which must be the same still.
-fn tests(
-    checkout: &Checkout,
-    run: &plimsoll_record::Run,
-) -> anyhow::Result<Option<Tests>> {
+fn tests(checkout: &Checkout, run: &plimsoll_record::Run) -> anyhow::Result<Option<Tests>> {
     let Some(before) = &run.specification else {
         return Ok(None);
     };

@@ -146,7 +146,7 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
         if args.quick { " --quick" } else { "" },
         format::count(record.plan.len(), "trial"),
         match &record.specification {
-            Some(tests) => format::count(tests.groups.len(), "group of tests"),
+            Some(tests) => format::count(tests.groups.len(), "test group"),
             None => format::count(record.workloads.len(), "workload"),
         },
         format::count(record.targets.len(), "target"),

@@ -73,17 +73,33 @@ pub fn run(asked: &Asked<'_>, interrupt: &Interrupt) -> Result<Vec<ScriptLine>, 
     let mut lines = Vec::with_capacity(asked.scripts.len());
     for script in asked.scripts {
         let forms = forms(&script.text);
-        let verdicts = match unclaimed {
-            Some(proposal) => forms.iter().map(|form| unsupported(form, proposal)).collect(),
+        let mut verdicts: Vec<Verdict> = match unclaimed {
+            Some(proposal) => forms
+                .iter()
+                .map(|form| unsupported(form, proposal))
+                .collect(),
             None => {
                 let mut verdicts = driver.script(script, &forms)?;
-                judge(&forms, &mut verdicts, &asked.group.features, asked.claims);
+                judge(&forms, &mut verdicts, asked.claims);
                 verdicts
             }
         };
+        for (form, verdict) in forms.iter().zip(&mut verdicts) {
+            let mut superseded = script.superseded.iter();
+            if let Some(by) = superseded.find(|one| one.lines.contains(&form.line)) {
+                *verdict = Verdict::Skipped {
+                    reason: by.why.clone(),
+                };
+            }
+        }
         let (trial, attempt) = asked.trial;
         let at = forms.iter().map(|form| form.line);
-        lines.push(ScriptLine::of(trial, attempt, &script.name, at.zip(verdicts)));
+        lines.push(ScriptLine::of(
+            trial,
+            attempt,
+            &script.name,
+            at.zip(verdicts),
+        ));
     }
     if let Some(adapter) = driver.adapter {
         adapter.goodbye();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use plimsoll_adapter::wast::forms::{Legible, forms};
+use plimsoll_adapter::wast::forms::forms;
 use plimsoll_record::conformance::{Group, Proposal, SpecVersion, Specification};
 use plimsoll_record::{Step, TargetId, WorkloadId};
 use serde::Deserialize;
@@ -35,6 +35,19 @@ struct File {
     #[serde(rename = "schema")]
     _schema: String,
     group: Vec<Row>,
+    superseded: Vec<Superseded>,
+}
+
+/// Directives that every later version of the specification contradicts.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Superseded {
+    group: WorkloadId,
+    script: String,
+    /// Their lines, from 1.
+    pub lines: Vec<u32>,
+    /// What came instead.
+    pub why: String,
 }
 
 #[derive(Deserialize)]
@@ -47,6 +60,8 @@ struct Row {
     base: SpecVersion,
     #[serde(default)]
     also: Vec<Proposal>,
+    #[serde(default)]
+    without: Vec<Proposal>,
     /// Whether a checkout's scripts that are of no proposal belong to it.
     #[serde(default)]
     core: bool,
@@ -60,18 +75,18 @@ impl Row {
     fn features(&self) -> Vec<Proposal> {
         let mut features = self.base.proposals().to_vec();
         features.extend(&self.also);
+        features.retain(|one| !self.without.contains(one));
         features
     }
 }
 
-fn table() -> Vec<Row> {
-    let file: File = toml::from_str(TABLE).expect("the built-in conformance.toml is well formed");
-    file.group
+fn table() -> File {
+    toml::from_str(TABLE).expect("the built-in conformance.toml is well formed")
 }
 
 /// The ids of every group.
 pub fn ids() -> Vec<WorkloadId> {
-    table().into_iter().map(|row| row.id).collect()
+    table().group.into_iter().map(|row| row.id).collect()
 }
 
 /// One script of a group.
@@ -81,6 +96,8 @@ pub struct ScriptFile {
     pub name: String,
     /// What is in it.
     pub text: String,
+    /// What in it no engine is asked any more.
+    pub superseded: Vec<Superseded>,
 }
 
 /// The tests of a run, with their scripts.
@@ -121,7 +138,8 @@ impl Tests {
             },
             scripts: Vec::new(),
         };
-        for row in table() {
+        let table = table();
+        for row in table.group {
             if !globs.is_empty() && !select::matches_any(globs, row.id.as_str()) {
                 continue;
             }
@@ -133,6 +151,10 @@ impl Tests {
                 continue;
             }
             scripts.sort_by(|a, b| a.name.cmp(&b.name));
+            for script in scripts.iter_mut().filter(|_| directory.is_none()) {
+                let of = |one: &&Superseded| one.group == row.id && one.script == script.name;
+                script.superseded = table.superseded.iter().filter(of).cloned().collect();
+            }
             tests.record.groups.push(group(&row, &scripts));
             tests.scripts.push(scripts);
         }
@@ -187,10 +209,7 @@ impl Tests {
 
     /// What `target` claims to have.
     pub fn claims(&self, target: &TargetId) -> &[Proposal] {
-        self.record
-            .claims
-            .get(target)
-            .map_or(&[], Vec::as_slice)
+        self.record.claims.get(target).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -223,6 +242,7 @@ fn brought_along(row: &Row) -> Vec<ScriptFile> {
     let file = |file: data::TestFile<'static>| ScriptFile {
         name: file.name().to_owned(),
         text: file.raw().to_owned(),
+        superseded: Vec::new(),
     };
     match row.folder() {
         "wasm-v1" => data::spec(data::SpecVersion::V1).map(file).collect(),
@@ -246,7 +266,10 @@ fn found(directory: &Path, row: &Row) -> io::Result<Vec<ScriptFile>> {
     if row.core {
         below(&root, &root, &mut scripts)?;
     } else {
-        for folder in [format!("proposals/{}", row.folder()), row.folder().to_owned()] {
+        for folder in [
+            format!("proposals/{}", row.folder()),
+            row.folder().to_owned(),
+        ] {
             let folder = root.join(folder);
             if folder.is_dir() && scripts.is_empty() {
                 below(&folder, &folder, &mut scripts)?;
@@ -258,7 +281,14 @@ fn found(directory: &Path, row: &Row) -> io::Result<Vec<ScriptFile>> {
 
 /// Every script below `folder`; those of proposals and of versions that are kept apart are others'.
 fn below(root: &Path, folder: &Path, scripts: &mut Vec<ScriptFile>) -> io::Result<()> {
-    let apart = ["proposals", "legacy", "wasm-v1", "wasm-v2", "wasm-v3", "wasm-latest"];
+    let apart = [
+        "proposals",
+        "legacy",
+        "wasm-v1",
+        "wasm-v2",
+        "wasm-v3",
+        "wasm-latest",
+    ];
     for entry in fs::read_dir(folder)? {
         let path: PathBuf = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -272,28 +302,17 @@ fn below(root: &Path, folder: &Path, scripts: &mut Vec<ScriptFile>) -> io::Resul
             scripts.push(ScriptFile {
                 name: name.to_string_lossy().into_owned(),
                 text: String::from_utf8_lossy(&bytes).into_owned(),
+                superseded: Vec::new(),
             });
         }
     }
     Ok(())
 }
 
-/// The directives of a script: each one's line, and why it cannot be read, if it cannot.
-pub fn directives(text: &str) -> Vec<(u32, Option<String>)> {
-    forms(text)
-        .into_iter()
-        .map(|form| {
-            let illegible = match form.legible {
-                Legible::Yes => None,
-                Legible::No(why) => Some(why),
-            };
-            (form.line, illegible)
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
+    use plimsoll_adapter::wast::forms::Legible;
+
     use super::*;
 
     fn here() -> Checkout {
@@ -307,15 +326,23 @@ mod tests {
     #[test]
     fn every_group_has_its_scripts_and_every_directive_can_be_read() {
         let tests = Tests::gather(&here(), None, &[]).unwrap();
-        let ids: Vec<_> = tests.record.groups.iter().map(|one| one.id.clone()).collect();
+        let ids: Vec<_> = tests
+            .record
+            .groups
+            .iter()
+            .map(|one| one.id.clone())
+            .collect();
         let wasi = [WorkloadId::from(wasi::ID)];
         assert_eq!(ids, [super::ids().as_slice(), &wasi].concat());
         for (group, scripts) in tests.record.groups.iter().zip(&tests.scripts) {
             assert!(group.directives > 0, "{}", group.id);
             for script in scripts.iter().filter(|one| one.name.ends_with(".wast")) {
-                for (line, illegible) in directives(&script.text) {
-                    assert_eq!(illegible, None, "{} {}:{line}", group.id, script.name);
+                let forms = forms(&script.text);
+                for form in &forms {
+                    assert_eq!(form.legible, Legible::Yes, "{} {}", script.name, form.line);
                 }
+                let mut lines = script.superseded.iter().flat_map(|one| &one.lines);
+                assert!(lines.all(|line| forms.iter().any(|form| form.line == *line)));
             }
         }
     }
@@ -328,7 +355,12 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, "(module)\n").unwrap();
         };
-        for name in ["a.wast", "simd/b.wast", "proposals/threads/c.wast", "readme.md"] {
+        for name in [
+            "a.wast",
+            "simd/b.wast",
+            "proposals/threads/c.wast",
+            "readme.md",
+        ] {
             write(name);
         }
         let tests = Tests::gather(&here(), Some(folder.path()), &[]).unwrap();

@@ -12,10 +12,10 @@ use plimsoll_adapter::wast::module::{About, about};
 use plimsoll_record::conformance::{How, Proposal, Verdict};
 use wasmparser::{Parser, Payload, Validator, WasmFeatures};
 
-/// Makes those failures among `verdicts` unsupported that are about what is on in `features` but
-/// not in `claims`; and those skipped that follow from a module that was.
-pub fn judge(forms: &[Form<'_>], verdicts: &mut [Verdict], features: &[Proposal], claims: &[Proposal]) {
-    let missing: Vec<Proposal> = features
+/// Makes those failures among `verdicts` unsupported that are about what is not in `claims`; and
+/// those skipped that follow from a module that was.
+pub fn judge(forms: &[Form<'_>], verdicts: &mut [Verdict], claims: &[Proposal]) {
+    let missing: Vec<Proposal> = Proposal::ALL
         .iter()
         .copied()
         .filter(|one| !claims.contains(one))
@@ -37,7 +37,13 @@ pub fn judge(forms: &[Form<'_>], verdicts: &mut [Verdict], features: &[Proposal]
             continue;
         };
         let excuse = judge.excuse(about, verdict);
-        let failed = matches!(verdict, Verdict::Found { how: How::Failed, .. });
+        let failed = matches!(
+            verdict,
+            Verdict::Found {
+                how: How::Failed,
+                ..
+            }
+        );
         if let (Some(excuse), true) = (excuse, failed) {
             *verdict = excuse.verdict();
         }
@@ -185,7 +191,9 @@ fn switched(proposals: &[Proposal]) -> WasmFeatures {
             Proposal::ExtendedConst => WasmFeatures::EXTENDED_CONST,
             Proposal::MultiMemory => WasmFeatures::MULTI_MEMORY,
             Proposal::Memory64 => WasmFeatures::MEMORY64,
-            Proposal::FunctionReferences => WasmFeatures::FUNCTION_REFERENCES | WasmFeatures::GC_TYPES,
+            Proposal::FunctionReferences => {
+                WasmFeatures::FUNCTION_REFERENCES | WasmFeatures::GC_TYPES
+            }
             Proposal::Exceptions => WasmFeatures::EXCEPTIONS | WasmFeatures::GC_TYPES,
             Proposal::Gc => WasmFeatures::GC | WasmFeatures::GC_TYPES,
             Proposal::Annotations => WasmFeatures::empty(),
@@ -215,8 +223,7 @@ mod tests {
     fn judged(script: &str, verdicts: &[Verdict]) -> Vec<String> {
         let forms = forms(script);
         let mut verdicts = verdicts.to_vec();
-        let (features, claims) = (SpecVersion::V3.proposals(), SpecVersion::V2.proposals());
-        judge(&forms, &mut verdicts, features, claims);
+        judge(&forms, &mut verdicts, SpecVersion::V2.proposals());
         let name = |verdict: &Verdict| match verdict {
             Verdict::Passed { .. } => "passed".to_owned(),
             Verdict::Found { .. } => "failed".to_owned(),

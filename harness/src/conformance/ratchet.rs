@@ -51,7 +51,8 @@ impl Ratchet {
                 _ => None,
             };
             let Some((target, script, passed)) = parsed else {
-                let message = format!("line {number} is not `TARGET GROUP/SCRIPT PASSED`: {line:?}");
+                let message =
+                    format!("line {number} is not `TARGET GROUP/SCRIPT PASSED`: {line:?}");
                 return Err(io::Error::new(io::ErrorKind::InvalidData, message));
             };
             let at = (target.to_owned(), script.to_owned());

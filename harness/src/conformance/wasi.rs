@@ -38,6 +38,7 @@ pub fn group(checkout: &Checkout) -> io::Result<(Group, ScriptFile)> {
     let script = ScriptFile {
         name: "cases.json".to_owned(),
         text,
+        superseded: Vec::new(),
     };
     let group = Group {
         id: WorkloadId::from(ID),
@@ -142,7 +143,8 @@ fn verdicts(printed: &str) -> BTreeMap<String, Verdict> {
             },
             _ => {
                 let lost = last.as_ref().and_then(|name| verdicts.get_mut(name));
-                if let (true, Some(Verdict::Found { message, .. })) = (line.starts_with("  "), lost) {
+                if let (true, Some(Verdict::Found { message, .. })) = (line.starts_with("  "), lost)
+                {
                     message.push_str("; ");
                     message.push_str(line.trim());
                 }

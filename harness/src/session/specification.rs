@@ -25,7 +25,10 @@ impl Session<'_> {
             Ok((Yield::nothing(outcome), Vec::new()))
         };
         let Some(row) = self.table.adapter_of(&trial.target) else {
-            return refused(format!("runtimes/targets.toml has no target {}", trial.target));
+            return refused(format!(
+                "runtimes/targets.toml has no target {}",
+                trial.target
+            ));
         };
         let tests = self.tests.as_ref();
         let Some((group, scripts)) = tests.and_then(|tests| tests.group(&trial.workload)) else {

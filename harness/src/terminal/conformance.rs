@@ -28,7 +28,11 @@ fn shares(text: &mut String, matrix: &Matrix<'_>) {
     let groups = &matrix.specification.groups;
     let width = groups.iter().map(|group| group.id.as_str().len()).max();
     let width = width.unwrap_or(0);
-    let _ = writeln!(text, "\n{}", styled(BOLD, "passed, of what is a question to an engine"));
+    let _ = writeln!(
+        text,
+        "\n{}",
+        styled(BOLD, "passed, of what is a question to an engine")
+    );
     let _ = write!(text, "{:width$} {:>7}", "", "asked");
     for target in &matrix.targets {
         let _ = write!(text, "  {:>7}", target.as_str());
@@ -40,7 +44,10 @@ fn shares(text: &mut String, matrix: &Matrix<'_>) {
             .iter()
             .map(|target| matrix.cell(target, &group.id))
             .collect();
-        let mut counted = cells.iter().flatten().filter_map(|cell| cell.counted.as_ref().ok());
+        let mut counted = cells
+            .iter()
+            .flatten()
+            .filter_map(|cell| cell.counted.as_ref().ok());
         let asked = counted.next().map_or(0, Tally::asked);
         let _ = write!(text, "{:width$} {asked:>7}", group.id.as_str());
         for (cell, target) in cells.into_iter().zip(&matrix.targets) {
@@ -70,8 +77,16 @@ fn share(cell: Option<&Cell<'_>>) -> (anstyle::Style, String) {
 }
 
 fn totals(text: &mut String, matrix: &Matrix<'_>) {
-    let _ = writeln!(text, "\n{}", styled(BOLD, "directives by what became of them"));
-    let width = matrix.targets.iter().map(|target| target.as_str().len()).max();
+    let _ = writeln!(
+        text,
+        "\n{}",
+        styled(BOLD, "directives by what became of them")
+    );
+    let width = matrix
+        .targets
+        .iter()
+        .map(|target| target.as_str().len())
+        .max();
     let width = width.unwrap_or(0);
     let _ = writeln!(
         text,
@@ -115,12 +130,20 @@ fn failures(text: &mut String, matrix: &Matrix<'_>) {
         if lines.is_empty() {
             continue;
         }
-        let _ = writeln!(text, "\n{}", styled(BOLD, &format!("{target} does not pass")));
+        let _ = writeln!(
+            text,
+            "\n{}",
+            styled(BOLD, &format!("{target} does not pass"))
+        );
         for line in lines.iter().take(SHOWN) {
             let _ = writeln!(text, "  {line}");
         }
         if lines.len() > SHOWN {
-            let _ = writeln!(text, "  and {} more, all in the report", lines.len() - SHOWN);
+            let _ = writeln!(
+                text,
+                "  and {} more, all in the report",
+                lines.len() - SHOWN
+            );
         }
     }
 }

@@ -59,7 +59,15 @@ done"#
 
 /// The rows of a run, and the exit code it ended with.
 fn rows(checkout: &Checkout, more: &[&str]) -> (i32, Vec<Value>) {
-    let run = ["run", "--suite", "conformance", "--spec-dir", "spec", "--out", "run"];
+    let run = [
+        "run",
+        "--suite",
+        "conformance",
+        "--spec-dir",
+        "spec",
+        "--out",
+        "run",
+    ];
     let (code, _, stderr) = checkout.run(&[&run, more].concat());
     let (_, json, _) = checkout.run(&["report", "run", "--json"]);
     let report: Value = serde_json::from_str(&json).unwrap_or_else(|_| panic!("{stderr}"));
@@ -67,10 +75,21 @@ fn rows(checkout: &Checkout, more: &[&str]) -> (i32, Vec<Value>) {
 }
 
 fn counts(row: &Value) -> Value {
-    let names = ["passed", "failed", "skipped", "crashed", "timeout", "unsupported"];
+    let names = [
+        "passed",
+        "failed",
+        "skipped",
+        "crashed",
+        "timeout",
+        "unsupported",
+    ];
     let counts: Vec<u64> = names
         .iter()
-        .map(|name| row[name].as_u64().unwrap_or_else(|| panic!("{name} in {row}")))
+        .map(|name| {
+            row[name]
+                .as_u64()
+                .unwrap_or_else(|| panic!("{name} in {row}"))
+        })
         .collect();
     assert_eq!(
         counts.iter().sum::<u64>(),
@@ -96,7 +115,11 @@ fn every_directive_is_counted_whatever_an_adapter_does() {
         ("skips", skipping, [0, 4, 3, 0, 0, 0]),
         ("dies", "kill -SEGV $$".to_owned(), [0, 0, 3, 4, 0, 0]),
         ("hangs", "sleep 60".to_owned(), [0, 0, 3, 0, 4, 0]),
-        ("garbage", "echo Illegal instruction".to_owned(), [0, 4, 3, 0, 0, 0]),
+        (
+            "garbage",
+            "echo Illegal instruction".to_owned(),
+            [0, 4, 3, 0, 0, 0],
+        ),
         ("ends early", ":".to_owned(), [0, 4, 3, 0, 0, 0]),
     ] {
         let checkout = with_adapter(&script);
@@ -124,7 +147,10 @@ say $i passed; i=$((i + 1)); done"#;
     assert_eq!(code, 0);
     assert_eq!(counts(&rows[0]), json!([3, 0, 3, 1, 0, 0]));
     let finding = &rows[0]["findings"][0];
-    assert_eq!((&finding["script"], &finding["line"]), (&json!("a.wast"), &json!(2)));
+    assert_eq!(
+        (&finding["script"], &finding["line"]),
+        (&json!("a.wast"), &json!(2))
+    );
     let message = finding["message"].as_str().expect("a message");
     assert!(message.contains("SIGABRT"), "{message}");
 }
@@ -149,10 +175,17 @@ fn an_interrupted_run_goes_on_where_it_stopped_and_a_report_shows_the_matrix() {
     let (_, terminal, _) = checkout.run(&["report", "run"]);
     assert!(terminal.contains("core-3.0       4      all"), "{terminal}");
     let (_, markdown, _) = checkout.run(&["report", "run", "--markdown"]);
-    assert!(markdown.contains("| core-3.0 | 100 % (4/4) |"), "{markdown}");
+    assert!(
+        markdown.contains("| core-3.0 | 100 % (4/4) |"),
+        "{markdown}"
+    );
     let (_, csv, _) = checkout.run(&["report", "run", "--csv"]);
-    assert!(csv.contains(",conformance,threads,double,0,0,3,0,0,4,0,7,unsupported,"), "{csv}");
+    assert!(
+        csv.contains(",conformance,threads,double,0,0,3,0,0,4,0,7,unsupported,"),
+        "{csv}"
+    );
     let (_, _, stderr) = checkout.run(&["report", "run", "--html", "page.html"]);
-    let page = fs::read_to_string(checkout.path("page.html")).unwrap_or_else(|_| panic!("{stderr}"));
+    let page =
+        fs::read_to_string(checkout.path("page.html")).unwrap_or_else(|_| panic!("{stderr}"));
     assert!(page.contains("hide what passes everywhere"));
 }

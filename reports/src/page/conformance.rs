@@ -236,6 +236,12 @@ pub(crate) fn how(how: plimsoll_record::conformance::How) -> &'static str {
 }
 
 fn plain(name: &str) -> String {
-    let keep = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
+    let keep = |c: char| {
+        if c.is_ascii_alphanumeric() || c == '.' {
+            c
+        } else {
+            '-'
+        }
+    };
     name.chars().map(keep).collect()
 }

@@ -42,10 +42,10 @@ pub mod serve;
 pub mod timed;
 #[cfg(feature = "outside")]
 pub mod trace;
-#[cfg(feature = "stopwatch")]
-pub mod watched;
 #[cfg(feature = "wast")]
 pub mod wast;
+#[cfg(feature = "stopwatch")]
+pub mod watched;
 #[cfg(feature = "outside")]
 pub mod weigh;
 

@@ -72,11 +72,7 @@ pub trait Adapter {
     /// # Errors
     ///
     /// When the engine cannot be made, or the script cannot be read.
-    fn script(
-        &mut self,
-        request: &Script,
-        _went: &mut dyn FnMut(Directive),
-    ) -> Result<u32, Error> {
+    fn script(&mut self, request: &Script, _went: &mut dyn FnMut(Directive)) -> Result<u32, Error> {
         Err(Error::Unsupported(format!(
             "{} does not carry out the specification's scripts",
             request.target

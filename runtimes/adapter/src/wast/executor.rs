@@ -28,9 +28,8 @@ pub fn run<E: Engine>(
     request: &Script,
     went: &mut dyn FnMut(Directive),
 ) -> Result<u32, Error> {
-    let bytes = fs::read(&request.script).map_err(|error| {
-        Error::failed(format!("reading {}", request.script.display()), error)
-    })?;
+    let bytes = fs::read(&request.script)
+        .map_err(|error| Error::failed(format!("reading {}", request.script.display()), error))?;
     let text = String::from_utf8_lossy(&bytes);
     let forms = forms(&text);
     let mut runner = Runner {
@@ -205,20 +204,14 @@ impl<E: Engine> Runner<'_, E> {
                 }
             }
             WastDirective::AssertInvalidCustom { .. }
-            | WastDirective::AssertMalformedCustom { .. } => {
-                Err(skipped(CUSTOM))
-            }
+            | WastDirective::AssertMalformedCustom { .. } => Err(skipped(CUSTOM)),
             WastDirective::AssertSuspension { .. } => Err(skipped(SUSPENSION)),
-            WastDirective::Thread(_) | WastDirective::Wait { .. } => {
-                Err(skipped(THREAD))
-            }
+            WastDirective::Thread(_) | WastDirective::Wait { .. } => Err(skipped(THREAD)),
         }
     }
 
     fn module(&mut self, mut module: QuoteWat<'_>) -> Result<E::Module, Went> {
-        let wasm = module
-            .encode()
-            .map_err(|_| skipped(TEXT))?;
+        let wasm = module.encode().map_err(|_| skipped(TEXT))?;
         self.engine
             .compile(&wasm)
             .map_err(|error| failed(format!("the module is refused: {error}")))
@@ -265,7 +258,10 @@ impl<E: Engine> Runner<'_, E> {
             }
             WastExecute::Get { module, global, .. } => {
                 let instance = self.instance(module)?;
-                Ok(self.engine.global(&instance, global).map(|value| vec![value]))
+                Ok(self
+                    .engine
+                    .global(&instance, global)
+                    .map(|value| vec![value]))
             }
         }
     }
@@ -302,4 +298,121 @@ fn trapped(found: Result<Vec<Value>, Fault>, message: &str) -> Verdict {
 
 fn owned(id: Option<Id<'_>>) -> Option<String> {
     id.map(|id| id.name().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use plimsoll_record::TargetId;
+
+    /// Has one module, whatever it is given: its function `one` gives 1, `trap` traps.
+    #[derive(Default)]
+    struct Double {
+        registered: Vec<String>,
+    }
+
+    impl Engine for Double {
+        type Module = ();
+        type Instance = ();
+
+        fn compile(&mut self, wasm: &[u8]) -> Result<(), String> {
+            match wasm.len() {
+                8 => Err("it is empty".to_owned()),
+                _ => Ok(()),
+            }
+        }
+        fn instantiate(&mut self, (): &()) -> Result<(), Fault> {
+            Ok(())
+        }
+        fn register(&mut self, name: &str, (): &()) -> Result<(), Fault> {
+            self.registered.push(name.to_owned());
+            Ok(())
+        }
+        fn invoke(&mut self, (): &(), function: &str, _: &[Value]) -> Result<Vec<Value>, Fault> {
+            match function {
+                "one" => Ok(vec![Value::I32(1)]),
+                "nan" => Ok(vec![Value::F32(0x7fc0_0000)]),
+                "panic" => panic!("a bug"),
+                _ => Err(Fault::Trap("unreachable executed".to_owned())),
+            }
+        }
+        fn global(&mut self, (): &(), _: &str) -> Result<Value, Fault> {
+            Ok(Value::I64(7))
+        }
+    }
+
+    fn carried_out(script: &str, from: u32, without: &[u32]) -> Vec<String> {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let path = folder.path().join("a.wast");
+        fs::write(&path, script).expect("a script");
+        let request = Script {
+            target: TargetId::from("double"),
+            features: Vec::new(),
+            script: path,
+            from,
+            without: without.to_vec(),
+        };
+        let mut said = Vec::new();
+        let count = run(&mut Double::default(), &request, &mut |one| {
+            said.push(match one.went {
+                Went::Passed { differs: None } => format!("{} passed", one.index),
+                Went::Passed { differs: Some(how) } => format!("{} differs {how}", one.index),
+                Went::Failed { message } => format!("{} failed {message}", one.index),
+                Went::Skipped { .. } => format!("{} skipped", one.index),
+            });
+        });
+        assert_eq!(count.map(|n| n as usize), Ok(said.len() + from as usize));
+        said
+    }
+
+    #[test]
+    fn each_directive_has_a_verdict_of_its_own() {
+        let script = r#"
+            (module $m (memory 1))
+            (register "m" $m)
+            (assert_return (invoke "one") (i32.const 1))
+            (assert_return (invoke "one") (i32.const 2))
+            (assert_return (invoke "nan") (f32.const nan:canonical))
+            (assert_return (get "g") (i64.const 7))
+            (assert_trap (invoke "else") "unreachable")
+            (assert_trap (invoke "else") "out of bounds")
+            (assert_trap (invoke "one") "unreachable")
+            (invoke "panic")
+            (assert_invalid (module) "whatever")
+            (assert_invalid (module (memory 2)) "whatever")
+            (assert_malformed (module quote "(fnuc)") "unexpected token")
+            (dance)
+            (module)
+            (invoke "one")
+            (invoke $m "one")
+        "#;
+        assert_eq!(
+            carried_out(script, 0, &[]),
+            [
+                "0 passed",
+                "1 passed",
+                "2 passed",
+                "3 failed gave i32 1; expected [Core(I32(2))]",
+                "4 passed",
+                "5 passed",
+                "6 passed",
+                "7 differs `unreachable executed`, the script says `out of bounds`",
+                "8 failed gave i32 1; expected the trap `unreachable`",
+                "9 failed the engine panicked: a bug",
+                "10 differs `it is empty`, the script says `whatever`",
+                "11 failed the module is accepted; expected `whatever`",
+                "12 skipped",
+                "13 skipped",
+                "14 failed the module is refused: it is empty",
+                "15 failed its module did not come to an instance",
+                "16 passed",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_script_goes_on_without_what_the_engine_died_of() {
+        let script = "(module (memory 1)) (invoke \"panic\") (invoke \"one\")";
+        assert_eq!(carried_out(script, 2, &[1]), ["2 passed"]);
+    }
 }

@@ -36,7 +36,11 @@ pub(super) fn lexer(text: &str) -> Lexer<'_> {
 /// The directives of a script, in order. A script of bare module fields is one module.
 pub fn forms(text: &str) -> Vec<Form<'_>> {
     let lexer = lexer(text);
-    let mut lines = Lines { text, at: 0, line: 1 };
+    let mut lines = Lines {
+        text,
+        at: 0,
+        line: 1,
+    };
     let mut forms = Vec::new();
     let mut position = 0;
     let mut open: Option<(usize, u32)> = None;
@@ -105,8 +109,8 @@ pub fn forms(text: &str) -> Vec<Form<'_>> {
 
 /// What a script begins with that is a module without saying so.
 const FIELDS: &[&str] = &[
-    "type", "rec", "import", "func", "table", "memory", "global", "export", "start", "elem", "data",
-    "tag",
+    "type", "rec", "import", "func", "table", "memory", "global", "export", "start", "elem",
+    "data", "tag",
 ];
 
 /// Counts lines while positions only grow.
@@ -146,7 +150,10 @@ mod tests {
     #[test]
     fn what_cannot_be_read_costs_itself_and_what_follows_only_if_its_end_is_unknown() {
         assert_eq!(cut("(module)\n(invoke \"a"), [(1, true), (2, false)]);
-        assert_eq!(cut("(module) x (module)"), [(1, true), (1, false), (1, true)]);
+        assert_eq!(
+            cut("(module) x (module)"),
+            [(1, true), (1, false), (1, true)]
+        );
         assert_eq!(cut("(module (func)"), [(1, false)]);
         assert!(cut("").is_empty());
     }

@@ -9,10 +9,7 @@ use super::forms::{Form, Legible, lexer};
 ///
 /// # Errors
 /// What the parser says of a text that it cannot read.
-pub fn parsed<T>(
-    text: &str,
-    with: impl FnOnce(WastDirective<'_>) -> T,
-) -> Result<T, String> {
+pub fn parsed<T>(text: &str, with: impl FnOnce(WastDirective<'_>) -> T) -> Result<T, String> {
     let message = |error: wast::Error| error.message();
     let buffer = ParseBuffer::new_with_lexer(lexer(text)).map_err(message)?;
     let script = parser::parse::<Wast<'_>>(&buffer).map_err(message)?;

@@ -97,10 +97,13 @@ fn null(ty: &HeapType<'_>) -> Null {
 /// Whether results are what a script expects.
 pub(super) fn all_match(results: &[Value], expected: &[WastRet<'_>]) -> bool {
     results.len() == expected.len()
-        && results.iter().zip(expected).all(|(result, expected)| match expected {
-            WastRet::Core(expected) => matches(result, expected),
-            _ => false,
-        })
+        && results
+            .iter()
+            .zip(expected)
+            .all(|(result, expected)| match expected {
+                WastRet::Core(expected) => matches(result, expected),
+                _ => false,
+            })
 }
 
 fn matches(result: &Value, expected: &WastRetCore<'_>) -> bool {
@@ -131,10 +134,9 @@ fn reference_matches(result: Ref, expected: &WastRetCore<'_>) -> bool {
         | (Ref::Array, WastRetCore::RefArray)
         | (Ref::I31, WastRetCore::RefI31) => true,
         (Ref::Struct | Ref::Array | Ref::I31, WastRetCore::RefEq) => true,
-        (
-            Ref::Struct | Ref::Array | Ref::I31 | Ref::Host(_) | Ref::Any,
-            WastRetCore::RefAny,
-        ) => true,
+        (Ref::Struct | Ref::Array | Ref::I31 | Ref::Host(_) | Ref::Any, WastRetCore::RefAny) => {
+            true
+        }
         _ => false,
     }
 }

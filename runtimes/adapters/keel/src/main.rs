@@ -16,8 +16,8 @@ use plimsoll_adapter::protocol::{
     Availability, Directive, Done, Hello, Measure, PROTOCOL, Prepare, Prepared, Sample, Script,
     Serve, Target,
 };
-use plimsoll_adapter::record::{Proposal, TargetId};
 use plimsoll_adapter::record::run::TargetKind;
+use plimsoll_adapter::record::{Proposal, TargetId};
 use plimsoll_adapter::{Adapter, Error, Served, adapter_main, artefact, http, timed, wast};
 
 use engine::Keel;
@@ -86,11 +86,7 @@ impl Adapter for AdapterKeel {
         specification::CLAIMS.to_vec()
     }
 
-    fn script(
-        &mut self,
-        request: &Script,
-        went: &mut dyn FnMut(Directive),
-    ) -> Result<u32, Error> {
+    fn script(&mut self, request: &Script, went: &mut dyn FnMut(Directive)) -> Result<u32, Error> {
         find(&request.target)?;
         wast::run(&mut Specification::new(&request.features)?, request, went)
     }
