@@ -7,10 +7,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 const READING: &str = "\
-How to read the ladder: each column is a boundary, a place where a clock starts and stops.
-L0 to L2 are a platform that is already running; L3 to L6 start from nothing. Compare targets
-within a column, never across. Exit codes: 0 held, 1 regression, 2 usage, 3 something could not
-be measured or the run was interrupted.";
+How to read the ladder: each column is a boundary, a place where a clock starts and stops. \
+L0 to L2 are a platform that is already running; L3 to L6 start from nothing. Compare targets \
+within a column, never across.
+
+Exit codes: 0 held, 1 regression, 2 usage, 3 something could not be measured or the run was \
+interrupted.";
 
 /// Measures what WebAssembly on the server costs beside containers and native code.
 #[derive(Debug, Parser)]

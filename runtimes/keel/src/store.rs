@@ -165,8 +165,9 @@ impl<T: 'static> Store<T> {
         self.context().limits = limits;
     }
 
-    /// Sets how many operators code may execute, where the engine meters fuel. Code that has used
-    /// it up traps with [`TrapKind::OutOfFuel`].
+    /// Sets how many operators code may execute, where the engine meters fuel. One that fills, copies
+    /// or initialises a range counts once more for every 64 bytes. Code that has used it up traps with
+    /// [`TrapKind::OutOfFuel`].
     pub fn set_fuel(&mut self, fuel: u64) {
         self.context().fuel = i64::try_from(fuel).unwrap_or(i64::MAX);
     }

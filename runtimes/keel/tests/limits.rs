@@ -123,9 +123,8 @@ fn every_kind_of_endless_loop_is_stopped_by_fuel_and_by_time() {
     let metered = Engine::new(Config::new().fuel(Fuel::Metered));
     let plain = Engine::default();
     for wat in loops {
-        // Little fuel: a bulk operation costs one unit, however much it moves.
         let mut store = Store::new(&metered, ());
-        store.set_fuel(500);
+        store.set_fuel(1_000_000);
         let stopped = instance(&metered, &mut store, wat)
             .and_then(|instance| instance.get_func(&mut store, "run")?.call(&mut store, &[]));
         assert_eq!(kind(stopped), Some(TrapKind::OutOfFuel), "{wat}");
@@ -136,6 +135,66 @@ fn every_kind_of_endless_loop_is_stopped_by_fuel_and_by_time() {
             .and_then(|instance| instance.get_func(&mut store, "run")?.call(&mut store, &[]));
         assert_eq!(kind(stopped), Some(TrapKind::Interrupted), "{wat}");
         goes_on(&plain);
+    }
+}
+
+#[test]
+fn what_works_on_a_range_costs_fuel_by_its_length() {
+    let engine = Engine::new(Config::new().fuel(Fuel::Metered));
+    let filled = "(i32.load8_u (i32.const 0))";
+    // 64 KiB, at a unit for 64 bytes, and 8,192 elements of 8 bytes.
+    for (operation, done) in [
+        (
+            "(memory.fill (i32.const 0) (i32.const 7) (i32.const 0x10000))",
+            filled,
+        ),
+        (
+            "(memory.copy (i32.const 0) (i32.const 0x10000) (i32.const 0x10000))",
+            filled,
+        ),
+        (
+            "(memory.init $d (i32.const 0) (i32.const 0) (i32.const 0x10000))",
+            filled,
+        ),
+        (
+            "(table.fill (i32.const 0) (ref.func $f) (i32.const 8192))",
+            "(call $set)",
+        ),
+        (
+            "(table.copy (i32.const 0) (i32.const 8192) (i32.const 8192))",
+            "(call $set)",
+        ),
+    ] {
+        let wat = format!(
+            r#"(module (memory 2) (data (i32.const 0x10000) "\07") (data $d "{data}")
+                (table 16384 funcref) (elem (i32.const 8192) $f) (func $f) (elem declare func $f)
+                (func $set (result i32) (i32.eqz (ref.is_null (table.get (i32.const 0)))))
+                (func (export "run") {operation}) (func (export "done") (result i32) {done}))"#,
+            data = "\\07".repeat(0x10000),
+        );
+        let mut store = Store::new(&engine, ());
+        store.set_fuel(100_000);
+        let instance = instance(&engine, &mut store, &wat).expect("an instance");
+        let mut call = |fuel: u64, name: &str| {
+            store.set_fuel(fuel);
+            let func = instance.get_func(&mut store, name).expect("it is there");
+            let result = func.call(&mut store, &[]);
+            (result, fuel - store.fuel())
+        };
+        assert_eq!(
+            kind(call(1000, "run").0),
+            Some(TrapKind::OutOfFuel),
+            "{operation}"
+        );
+        let untouched = call(100, "done").0.expect("it runs");
+        assert_eq!(untouched[0].i32(), Some(0), "{operation}");
+        let (ran, cost) = call(2000, "run");
+        assert!(
+            ran.is_ok() && (1024..1040).contains(&cost),
+            "{operation}: {cost}"
+        );
+        let done = call(100, "done").0.expect("it runs");
+        assert_ne!(done[0].i32(), Some(0), "{operation}");
     }
 }
 

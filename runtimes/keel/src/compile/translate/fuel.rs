@@ -1,16 +1,25 @@
 //! Counting what is executed, where that was asked for.
 //!
-//! Every operator costs one unit. The cost of a straight line is charged at its end, before control
+//! Every operator costs one unit, and one that works on a range one more for every 64 bytes. The cost of a straight line is charged at its end, before control
 //! can go elsewhere, and what is left is compared on entry to a function and to each pass of a loop:
-//! code overruns its fuel by no more than a straight line.
+//! code overruns its fuel by no more than a straight line. What a range costs is charged and compared
+//! before anything is done to it.
 
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{InstBuilder, types};
+use cranelift_codegen::ir::{InstBuilder, Value, types};
 use wasmparser::Operator;
 
 use super::{FuncTranslator, Metering};
 use crate::module::layout;
 use crate::trap::TrapKind;
+
+/// What a length counts.
+#[derive(Clone, Copy)]
+pub(super) enum Unit {
+    Bytes,
+    /// Of a table: eight bytes each.
+    Elements,
+}
 
 impl FuncTranslator<'_, '_> {
     /// Notes the cost of an operator.
@@ -39,6 +48,26 @@ impl FuncTranslator<'_, '_> {
     /// Forgets a cost that was charged on the way out already, or never came to be.
     pub(super) fn discard_fuel(&mut self) {
         self.pending_fuel = 0;
+    }
+
+    /// Charges what an operator costs for the length of its range, an `i32` that only the running code
+    /// knows, and stops before it where that is too much.
+    pub(super) fn charge_length(&mut self, length: Value, unit: Unit) {
+        if self.env.metering == Metering::Off {
+            return;
+        }
+        let shift = match unit {
+            Unit::Bytes => 6,
+            Unit::Elements => 3,
+        };
+        let length = self.builder.ins().uextend(types::I64, length);
+        let cost = self.builder.ins().ushr_imm_u(length, shift);
+        let address = self.load_pointer(layout::FUEL);
+        let flags = self.context_field();
+        let fuel = self.builder.ins().load(types::I64, flags, address, 0);
+        let fuel = self.builder.ins().isub(fuel, cost);
+        self.builder.ins().store(flags, fuel, address, 0);
+        self.check_fuel();
     }
 
     /// Stops a function from starting without fuel.

@@ -10,6 +10,7 @@ use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value, types};
 use wasmparser::{MemArg, MemArgTarget, Operator};
 
 use super::FuncTranslator;
+use super::fuel::Unit;
 use crate::compile::{Libcall, trap_code};
 use crate::error::{Error, Result};
 use crate::trap::TrapKind;
@@ -82,18 +83,21 @@ impl FuncTranslator<'_, '_> {
             }
             Operator::MemoryFill { mem } => {
                 let (to, value, length) = self.pop3();
+                self.charge_length(length, Unit::Bytes);
                 let memory = self.index_constant(*mem);
                 let out = self.libcall(Libcall::MemoryFill, &[memory, to, value, length]);
                 self.trap_if(out, TrapKind::MemoryOutOfBounds);
             }
             Operator::MemoryCopy { dst_mem, src_mem } => {
                 let (to, from, length) = self.pop3();
+                self.charge_length(length, Unit::Bytes);
                 let (dst, src) = (self.index_constant(*dst_mem), self.index_constant(*src_mem));
                 let out = self.libcall(Libcall::MemoryCopy, &[dst, src, to, from, length]);
                 self.trap_if(out, TrapKind::MemoryOutOfBounds);
             }
             Operator::MemoryInit { data_index, mem } => {
                 let (to, from, length) = self.pop3();
+                self.charge_length(length, Unit::Bytes);
                 let (memory, data) = (self.index_constant(*mem), self.index_constant(*data_index));
                 let out = self.libcall(Libcall::MemoryInit, &[memory, data, to, from, length]);
                 self.trap_if(out, TrapKind::MemoryOutOfBounds);

@@ -5,6 +5,7 @@ use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
 use wasmparser::Operator;
 
 use super::FuncTranslator;
+use super::fuel::Unit;
 use crate::compile::{Libcall, trap_code};
 use crate::error::Result;
 use crate::module::info::TableUsage;
@@ -60,6 +61,7 @@ impl FuncTranslator<'_, '_> {
             }
             Operator::TableFill { table } => {
                 let (to, value, length) = self.pop3();
+                self.charge_length(length, Unit::Elements);
                 let table = self.index_constant(*table);
                 let out = self.libcall(Libcall::TableFill, &[table, to, value, length]);
                 self.trap_if(out, TrapKind::TableOutOfBounds);
@@ -69,6 +71,7 @@ impl FuncTranslator<'_, '_> {
                 src_table,
             } => {
                 let (to, from, length) = self.pop3();
+                self.charge_length(length, Unit::Elements);
                 let (dst, src) = (
                     self.index_constant(*dst_table),
                     self.index_constant(*src_table),
@@ -78,6 +81,7 @@ impl FuncTranslator<'_, '_> {
             }
             Operator::TableInit { elem_index, table } => {
                 let (to, from, length) = self.pop3();
+                self.charge_length(length, Unit::Elements);
                 let (table, segment) = (
                     self.index_constant(*table),
                     self.index_constant(*elem_index),
