@@ -397,6 +397,7 @@ fn simulate_suite(
 
 fn steps(target: &MadeUp, suite: Suite) -> &'static [Step] {
     match (suite, target.kind) {
+        (Suite::Conformance, _) => &[Step::Conformance],
         (Suite::Throughput, _) => &[Step::Iterate],
         (Suite::Density | Suite::Memory | Suite::Size | Suite::Serve, _) => &[],
         (Suite::Coldstart, TargetKind::Wasm) if target.in_process[1] == 0.0 => {
