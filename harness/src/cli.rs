@@ -52,6 +52,10 @@ pub enum Command {
     Report(Report),
     /// Hold one run against another: ratios with intervals
     Compare(Compare),
+    /// Measure base and head side by side, and fail if head is worse
+    Gate(Gate),
+    /// Show how rows went from run to run, and export them
+    History(History),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -212,9 +216,148 @@ pub struct Compare {
     pub json: bool,
 }
 
+const GATING: &str = "\
+How to read it: a timed row fails only if the 95 % interval of head over base lies beyond both the
+threshold and the noise that base against base showed in the same job, and a second, independent
+measurement shows the same. What no chance enters into fails at once. `detects` is the smallest
+slowdown that the row would have shown in 80 % of all cases. A row that is too noisy is inconclusive.
+
+Exit codes: 0 held (or inconclusive, with a warning), 1 regression, 2 usage, 3 inconclusive under
+--strict, or something could not be measured.";
+
+/// Arguments of `bench gate`.
+#[derive(Debug, Args)]
+#[command(after_help = GATING)]
+pub struct Gate {
+    /// What head is held against: a checkout, a build directory (as target/), an adapter's program,
+    /// or a .wasm of the one workload; without it and --base-ref, this checkout
+    #[arg(long, value_name = "PATH", conflicts_with = "base_ref")]
+    pub base: Option<PathBuf>,
+    /// What head is held against: a commit of this repository, built in a work tree of its own
+    #[arg(long, value_name = "GITREF")]
+    pub base_ref: Option<String>,
+    /// What is looked at, as --base; without it, this checkout
+    #[arg(long, value_name = "PATH")]
+    pub head: Option<PathBuf>,
+    /// Targets, as globs (repeatable)
+    #[arg(
+        long = "target",
+        value_name = "GLOB",
+        required_unless_present = "candidate"
+    )]
+    pub targets: Vec<String>,
+    /// Workloads, as globs (repeatable); without any, what the suites say
+    #[arg(long = "workload", value_name = "GLOB")]
+    pub workloads: Vec<String>,
+    /// Suites (repeatable); without any coldstart, memory and size
+    #[arg(long = "suite", value_name = "SUITE")]
+    pub suites: Vec<String>,
+    /// A recorded run that head is held against as well: what no chance enters into always, what
+    /// was timed only if it was timed on this machine
+    #[arg(long, value_name = "RUN")]
+    pub baseline: Option<PathBuf>,
+    /// Measure nothing: hold this recorded run against the baseline
+    #[arg(long, value_name = "RUN", requires = "baseline", conflicts_with_all = ["base", "base_ref", "head", "targets", "workloads", "suites", "blocks"])]
+    pub candidate: Option<PathBuf>,
+    /// Slowdowns below it never fail
+    #[arg(long, value_name = "PERCENT", value_parser = percent, default_value = "2%")]
+    pub threshold: f64,
+    /// A slowdown of this size must be ruled out for a row to hold
+    #[arg(long, value_name = "PERCENT", value_parser = percent, default_value = "5%")]
+    pub detect: f64,
+    /// What files and peak memory may grow by
+    #[arg(long, value_name = "PERCENT", value_parser = percent, default_value = "1%")]
+    pub growth: f64,
+    /// Blocks of a measurement, instead of what the suites say; fewer than 8 decide nothing
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub blocks: Option<u32>,
+    /// Seconds after which a measurement of a suite begins no further block
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub budget: u64,
+    /// Exit 3 if a row is inconclusive
+    #[arg(long)]
+    pub strict: bool,
+    /// Hold noise down, as `bench run --denoise` does
+    #[arg(long)]
+    pub denoise: bool,
+    /// Seed of the order of trials and of the bootstrap; drawn and recorded if not given
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Where to record it, instead of results/<utc time>-gate
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Print the report for programs, schema plimsoll.gate/1, instead of the summary
+    #[arg(long, group = "printed")]
+    pub json: bool,
+    /// Print the report in Markdown instead of the summary
+    #[arg(long, group = "printed")]
+    pub markdown: bool,
+    /// Also write the report as JUnit XML
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// If another run is measuring on this machine, wait for it instead of giving up
+    #[arg(long)]
+    pub wait: bool,
+}
+
+/// A share of 1: `5%`, `0.5%`, or `5` for the same as `5%`.
+fn percent(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix('%').unwrap_or(text).trim();
+    let share = number.parse::<f64>().ok().map(|percent| percent / 100.0);
+    share
+        .filter(|share| (0.0..=10.0).contains(share))
+        .ok_or_else(|| "give a percentage from 0% to 1000%, as 5% or 0.5%".to_owned())
+}
+
+/// Arguments of `bench history`.
+#[derive(Debug, Args)]
+pub struct History {
+    /// The folder that holds run directories; without it, results/
+    #[arg(value_name = "DIR")]
+    pub folder: Option<PathBuf>,
+    /// Targets, as globs (repeatable)
+    #[arg(long = "target", value_name = "GLOB")]
+    pub targets: Vec<String>,
+    /// Workloads, as globs (repeatable)
+    #[arg(long = "workload", value_name = "GLOB")]
+    pub workloads: Vec<String>,
+    /// Suites (repeatable)
+    #[arg(long = "suite", value_name = "SUITE")]
+    pub suites: Vec<String>,
+    /// A table of every run, row by row, instead of a line a row
+    #[arg(long, conflicts_with = "export")]
+    pub runs: bool,
+    /// Print the newest run's rows for a dashboard
+    #[arg(long, value_name = "FORMAT")]
+    pub export: Option<Export>,
+    /// Forget the index and read every run again
+    #[arg(long)]
+    pub rebuild: bool,
+}
+
+/// What `bench history --export` writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Export {
+    /// Bencher Metric Format, for Bencher's adapter `json`.
+    Bmf,
+    /// The array that github-action-benchmark reads as customSmallerIsBetter.
+    GithubActionBenchmark,
+    /// The same of what is better the more there is of it, for customBiggerIsBetter.
+    GithubActionBenchmarkBigger,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_share_is_a_percentage() {
+        assert_eq!(percent("5%"), Ok(0.05));
+        assert_eq!(percent("0.5"), Ok(0.005));
+        for wrong in ["", "%", "-1%", "x", "nan", "1001%"] {
+            assert!(percent(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn a_size_is_bytes_or_has_a_binary_suffix() {

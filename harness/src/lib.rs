@@ -12,6 +12,8 @@
 //! - [`plan`]: every trial, in seeded random order
 //! - [`conformance`]: the specification's own tests, and how they are put to an engine
 //! - [`session`], [`adapter`], [`trial`]: the plan carried out, each trial recorded as it ends
+//! - [`gate`]: base and head measured side by side
+//! - [`history`]: runs over time
 //! - [`terminal`], [`progress`], [`format`](mod@format), [`exit`]: what a user sees
 //! - [`interrupt`], [`tool`]: signals, and programs run in the foreground
 
@@ -24,7 +26,9 @@ pub mod denoise;
 pub mod environment;
 pub mod exit;
 pub mod format;
+pub mod gate;
 pub mod gather;
+pub mod history;
 pub mod interrupt;
 pub mod load;
 pub mod lock;

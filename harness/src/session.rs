@@ -12,7 +12,6 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use plimsoll_adapter::protocol::{Launch, Prepare};
-use plimsoll_record::conformance::ScriptLine;
 use plimsoll_record::run::{ArtefactRecord, Density, Load, TargetKind, TrialPlan};
 use plimsoll_record::{
     FailureKind, HistogramLine, Line, Nanoseconds, Outcome, OutcomeLine, RunWriter, SampleLine,
@@ -119,6 +118,22 @@ impl<'a> Session<'a> {
         let all = checkout.scratch();
         let _ = fs::remove_dir_all(&all);
         let path = all.join(id);
+        Self::within(path, checkout, table, workloads, deadlines, interrupt)
+    }
+
+    /// As [`Session::new`], for one of several sessions at once: with the scratch directory `path`,
+    /// and nothing is removed before.
+    ///
+    /// # Errors
+    /// [`Stopped::Scratch`].
+    pub fn within(
+        path: PathBuf,
+        checkout: &'a Checkout,
+        table: &'a Table,
+        workloads: BTreeMap<WorkloadId, Ready>,
+        deadlines: (Duration, Duration),
+        interrupt: &'a Interrupt,
+    ) -> Result<Self, Stopped> {
         fs::create_dir_all(&path).map_err(|source| Stopped::Scratch {
             path: path.clone(),
             source,
@@ -262,7 +277,11 @@ impl<'a> Session<'a> {
             progress.next(|| format!("{} {} {}", trial.target, trial.workload, trial.step));
             let started = begun.elapsed();
             let number = attempt(trial.index);
-            let (yielded, scripts) = match self.one(trial, number) {
+            let done = match trial.step {
+                Step::Conformance => self.specification(trial, number),
+                _ => self.one(trial).map(|yielded| (yielded, Vec::new())),
+            };
+            let (yielded, scripts) = match done {
                 Ok(done) => done,
                 Err(_) => {
                     progress.finish();
@@ -289,7 +308,10 @@ impl<'a> Session<'a> {
                     &yielded.outcome,
                 ));
             }
-            let lines = lines(trial, number, started, took, (yielded, scripts));
+            let mut lines = lines(trial, number, started, took, yielded);
+            // The outcome closes a trial.
+            let outcome = lines.len().saturating_sub(1);
+            lines.splice(outcome..outcome, scripts.into_iter().map(Line::Script));
             if let Err(error) = writer.append(&lines) {
                 progress.finish();
                 return Err(error.into());
@@ -299,10 +321,11 @@ impl<'a> Session<'a> {
         Ok(verdict)
     }
 
-    fn one(&mut self, trial: &TrialPlan, number: u32) -> Result<(Yield, Vec<ScriptLine>), Fault> {
-        if trial.step == Step::Conformance {
-            return self.specification(trial, number);
-        }
+    /// Does one trial, unless its cell has hung too often to be believed.
+    ///
+    /// # Errors
+    /// [`Fault::Interrupted`] alone; what else goes wrong is the trial's outcome.
+    pub fn one(&mut self, trial: &TrialPlan) -> Result<Yield, Fault> {
         let cell = (trial.target.clone(), trial.workload.clone(), trial.step);
         let hangs = self.hangs.get(&cell).copied().unwrap_or(0);
         if hangs >= HANGS_BELIEVED {
@@ -311,7 +334,7 @@ impl<'a> Session<'a> {
                 message: format!("not tried: it missed its deadline {hangs} times in a row"),
                 stderr: String::new(),
             };
-            return Ok((Yield::nothing(outcome), Vec::new()));
+            return Ok(Yield::nothing(outcome));
         }
         let yielded = self.attempt(trial)?;
         let hung = matches!(
@@ -322,7 +345,7 @@ impl<'a> Session<'a> {
             }
         );
         self.hangs.insert(cell, if hung { hangs + 1 } else { 0 });
-        Ok((yielded, Vec::new()))
+        Ok(yielded)
     }
 
     fn find(
@@ -380,12 +403,13 @@ impl Verdict {
     }
 }
 
-fn lines(
+/// What is recorded of a trial, in the order of the file.
+pub fn lines(
     trial: &TrialPlan,
     attempt: u32,
     started: Duration,
     took: Duration,
-    (yielded, scripts): (Yield, Vec<ScriptLine>),
+    yielded: Yield,
 ) -> Vec<Line> {
     let mut lines: Vec<Line> = yielded
         .samples
@@ -413,7 +437,6 @@ fn lines(
             v2: histogram.v2,
         })
     }));
-    lines.extend(scripts.into_iter().map(Line::Script));
     lines.push(Line::Outcome(OutcomeLine {
         trial: trial.index,
         attempt,

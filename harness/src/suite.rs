@@ -31,6 +31,8 @@ pub struct SuiteRow {
     prepare_deadline_seconds: u64,
     full: Amount,
     quick: Amount,
+    /// How much of it `bench gate` measures; absent where it cannot be gated.
+    pub gate: Option<Amount>,
 }
 
 /// How much is measured.

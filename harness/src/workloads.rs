@@ -91,6 +91,8 @@ pub enum Weight {
     Light,
     /// Computes for tens of milliseconds or more: fewer trials.
     Heavy,
+    /// Computes for as long as a gate's check wants it to: measured only where it is named.
+    Yardstick,
     /// Says that it is ready and waits for the end of its input: for what is alive at once.
     Waiting,
 }

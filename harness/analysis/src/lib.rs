@@ -14,11 +14,13 @@
 //!   workload and as a geometric mean
 //! - [`noise`]: by how much two runs of the same thing differ here
 //! - [`compare()`]: two runs in, a verdict a row out
+//! - [`gate`]: base and head measured side by side, in, a verdict out
 
 mod analyse;
 pub mod columns;
 mod compare;
 pub mod conformance;
+pub mod gate;
 pub mod load;
 pub mod noise;
 pub mod reference;

@@ -10,17 +10,23 @@
 //! - [`bootstrap`]: intervals of medians and of ratios of medians
 //! - [`warmup`]: whether a process's iterations have settled
 //! - [`line`]: a straight line through a few points
+//! - [`paired`]: two things measured side by side, block by block
+//! - [`change`]: where a series of medians changed its level
 //! - [`shift`]: tests of "they differ", corrected for many of them, and what they could find
 
 pub mod bootstrap;
+pub mod change;
 pub mod line;
 pub mod order;
+pub mod paired;
 pub mod shift;
 pub mod warmup;
 
 pub use bootstrap::Interval;
+pub use change::{Change, changes};
 pub use line::Line;
 pub use order::{Sorted, median};
+pub use paired::Paired;
 pub use shift::{Shift, holm};
 pub use warmup::{WarmUp, warm_up};
 

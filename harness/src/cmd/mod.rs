@@ -2,6 +2,8 @@
 
 mod compare;
 mod doctor;
+mod gate;
+mod history;
 mod list;
 mod man;
 mod overhead;
@@ -9,6 +11,8 @@ mod report;
 mod resume;
 mod run;
 mod setup;
+
+pub(crate) use run::chosen_workloads;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -34,6 +38,8 @@ pub fn dispatch(command: Command) -> anyhow::Result<Exit> {
         },
         Command::Report(args) => report::run(&args),
         Command::Compare(args) => compare::run(&args),
+        Command::Gate(args) => gate::run(&args),
+        Command::History(args) => history::run(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "bench", &mut script);

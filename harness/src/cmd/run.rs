@@ -62,7 +62,7 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
     let mut gathered = Gathered::default();
     let chosen = match &tests {
         Some(_) => Vec::new(),
-        None => chosen_workloads(args, amount, &workloads),
+        None => chosen_workloads(&args.workloads, amount, &workloads),
     };
     let ready = gathered
         .targets(&checkout, &table, &args.targets, &interrupt)
@@ -337,7 +337,7 @@ fn show(directory: &Path) -> anyhow::Result<Exit> {
 }
 
 /// The suite called `name`.
-fn suite_named(name: &str) -> Result<Suite, Usage> {
+pub(super) fn suite_named(name: &str) -> Result<Suite, Usage> {
     Suite::ALL
         .iter()
         .copied()
@@ -348,20 +348,20 @@ fn suite_named(name: &str) -> Result<Suite, Usage> {
         })
 }
 
-fn chosen_workloads<'a>(
-    args: &Run,
+pub(crate) fn chosen_workloads<'a>(
+    asked: &[String],
     amount: &Amount,
     workloads: &'a Workloads,
 ) -> Vec<&'a WorkloadRow> {
-    let globs = match args.workloads.as_slice() {
+    let globs = match asked {
         [] => &amount.workloads,
         asked => asked,
     };
-    // What waits for its input would be measured by mistake where it is not the question: a suite
-    // must name it.
+    // What waits for its input, or is a yardstick, would be measured by mistake where it is not the
+    // question: a suite must name it.
     let meant = |row: &&WorkloadRow| {
-        row.weight != Weight::Waiting
-            || !args.workloads.is_empty()
+        !matches!(row.weight, Weight::Waiting | Weight::Yardstick)
+            || !asked.is_empty()
             || globs.iter().any(|glob| glob == row.id.as_str())
     };
     workloads
@@ -373,7 +373,7 @@ fn chosen_workloads<'a>(
 }
 
 /// Whether a step is for workloads of that weight.
-fn is_for(step: Step, weight: Weight) -> bool {
+pub(super) fn is_for(step: Step, weight: Weight) -> bool {
     match step {
         Step::Processes | Step::Idle => weight == Weight::Waiting,
         Step::Instances | Step::Peak => weight != Weight::Waiting,
@@ -382,7 +382,7 @@ fn is_for(step: Step, weight: Weight) -> bool {
 }
 
 /// Whether a target does a step, by itself or because `bench` does it with the target's launch.
-fn does(target: &Target, step: Step) -> bool {
+pub(super) fn does(target: &Target, step: Step) -> bool {
     let launched = target.kind != TargetKind::Container && target.steps.contains(&Step::Process);
     let by_bench = matches!(step, Step::Processes | Step::Idle | Step::Peak | Step::Size);
     target.steps.contains(&step) || (by_bench && launched)
@@ -422,7 +422,7 @@ fn cells(gathered: &Gathered, steps: &[Step], amount: &Amount, trials: Option<u3
                     step,
                     trials: trials.unwrap_or(match ready.weight {
                         Weight::Light => amount.trials.light,
-                        Weight::Heavy => amount.trials.heavy,
+                        Weight::Heavy | Weight::Yardstick => amount.trials.heavy,
                         Weight::Waiting => amount.trials.waiting,
                     }),
                     iterations: amount.iterations,
@@ -502,7 +502,7 @@ fn command(args: &Run, seed: u64) -> Vec<String> {
     words
 }
 
-fn shell_word(path: &Path) -> String {
+pub(super) fn shell_word(path: &Path) -> String {
     let text = path.to_string_lossy();
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
     match text.chars().all(plain) {

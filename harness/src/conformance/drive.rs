@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use plimsoll_adapter::protocol::{Reply, Request, Script, Went};
-use plimsoll_adapter::wast::forms::{Form, forms};
+use plimsoll_adapter::wast::forms::{Form, Legible, forms};
 use plimsoll_adapter::wast::module::skip;
 use plimsoll_record::conformance::{Group, How, Proposal, ScriptLine, Verdict};
 use plimsoll_record::{FailureKind, TargetId};
@@ -314,15 +314,26 @@ fn owed(form: &Form<'_>) -> Option<Verdict> {
     skip(form).map(|reason| Verdict::Skipped { reason })
 }
 
+/// How directives begin that are all but always a question to an engine, so that what an adapter says of
+/// them need not be looked into.
+const ASKED: &[&str] = &[
+    "(assert_return",
+    "(assert_trap",
+    "(assert_exhaustion",
+    "(assert_exception",
+    "(assert_unlinkable",
+    "(invoke",
+    "(register",
+    "(module",
+];
+
 /// What an adapter said, if it may say so: what is skipped is decided here, so that the denominators
 /// are the same for all.
 fn verdict(form: &Form<'_>, went: Went) -> Verdict {
-    let mostly_text = ["(assert_malformed", "(assert_invalid"];
-    let said_skipped = matches!(went, Went::Skipped { .. });
-    if said_skipped || mostly_text.iter().any(|start| form.text.starts_with(start)) {
-        if let Some(verdict) = owed(form) {
-            return verdict;
-        }
+    let asked = ASKED.iter().any(|start| form.text.starts_with(start));
+    let believed = asked && form.legible == Legible::Yes && !matches!(went, Went::Skipped { .. });
+    if let (false, Some(verdict)) = (believed, owed(form)) {
+        return verdict;
     }
     match went {
         Went::Passed { differs } => Verdict::Passed { differs },

@@ -5,5 +5,6 @@ mod checkout;
 mod commands;
 mod conformance;
 mod faults;
+mod gate;
 mod load;
 mod processes;

@@ -199,7 +199,7 @@ fn median_in_place(values: &mut [f64]) -> f64 {
 }
 
 /// The middle of resampled values that carries 95 % when they rest on `trials` trials.
-fn percentile_interval(replicates: Vec<f64>, trials: usize) -> Option<Interval> {
+pub(super) fn percentile_interval(replicates: Vec<f64>, trials: usize) -> Option<Interval> {
     expanded_interval(replicates, trials, trials as f64 - 1.0)
 }
 

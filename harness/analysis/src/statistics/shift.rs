@@ -7,7 +7,7 @@ use super::order::Sorted;
 
 /// Share of trials trimmed at each end. Yuen (Biometrika 61, 1974) and Wilcox recommend a fifth:
 /// a spike of the machine in one trial of five then moves nothing.
-const TRIM: f64 = 0.2;
+pub(super) const TRIM: f64 = 0.2;
 
 /// Relative spread below which trials count as constant: a thousandth, about what the clock and
 /// the rounding of durations contribute to the shortest boundaries.

@@ -1,0 +1,180 @@
+//! One measurement of a gate: three sessions that share a plan. A trial of the plan is done by all
+//! three, one right after the other, in random order, before the next trial of the plan begins.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use plimsoll_record::run::{PreflightNote, Run, SCHEMA, TrialPlan};
+use plimsoll_record::{Recorded, RunWriter, Suite, WorkloadId};
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use time::OffsetDateTime;
+
+use super::side::Side;
+use crate::checkout::Checkout;
+use crate::environment;
+use crate::interrupt::Interrupt;
+use crate::plan::{Cell, plan};
+use crate::progress::Progress;
+use crate::session::{Session, Stopped, lines};
+use crate::workloads::Ready;
+
+/// The runs of a measurement, in this order.
+pub const ARMS: [&str; 3] = ["base", "again", "head"];
+
+/// What a measurement is of.
+#[derive(Debug)]
+pub struct Asked<'a> {
+    /// The question.
+    pub suite: Suite,
+    /// What is tried, and how often.
+    pub cells: &'a [Cell],
+    /// Seed of the order.
+    pub seed: u64,
+    /// Time after which no further block is begun.
+    pub budget: Duration,
+    /// Time after which a trial is killed, and after which preparing a pair is given up.
+    pub deadlines: (Duration, Duration),
+    /// Where the three runs are recorded, in a directory each.
+    pub directory: PathBuf,
+    /// The gate's name.
+    pub gate: &'a str,
+    /// What makes this machine noisy.
+    pub preflight: &'a [PreflightNote],
+    /// The command that makes this gate again.
+    pub command: &'a [String],
+}
+
+/// One arm: a side with the workloads of the suite.
+#[derive(Debug, Clone, Copy)]
+pub struct Arm<'a> {
+    /// What is measured.
+    pub side: &'a Side,
+    /// Its workloads.
+    pub workloads: &'a [Ready],
+}
+
+/// Measures base, base again and head, and reads the three runs back.
+///
+/// # Errors
+/// [`Stopped`]; what was measured is recorded, without an end.
+pub fn measure(
+    arms: [Arm<'_>; 3],
+    here: &Checkout,
+    asked: &Asked<'_>,
+    interrupt: &Interrupt,
+) -> anyhow::Result<[Recorded; 3]> {
+    let planned = plan(asked.cells, asked.seed);
+    let mut runs: Vec<Run> = Vec::new();
+    let mut sessions: Vec<Session<'_>> = Vec::new();
+    for (name, arm) in ARMS.iter().zip(&arms) {
+        runs.push(record(name, arm, asked, &planned));
+        // Of one length: what a path's length moves in memory is then the same for all three.
+        let scratch = here
+            .scratch()
+            .join(format!("{}-{}", asked.gate, asked.suite))
+            .join(format!("arm-{}", sessions.len()));
+        let workloads: BTreeMap<WorkloadId, Ready> = arm
+            .workloads
+            .iter()
+            .map(|ready| (ready.workload.id.clone(), ready.clone()))
+            .collect();
+        let side = arm.side;
+        let mut session = Session::within(
+            scratch,
+            &side.checkout,
+            &side.table,
+            workloads,
+            asked.deadlines,
+            interrupt,
+        )?;
+        let targets = side.targets.iter();
+        session.kinds = targets
+            .map(|chosen| (chosen.target.id.clone(), chosen.target.kind))
+            .collect();
+        sessions.push(session);
+    }
+    let directories: Vec<PathBuf> = ARMS.iter().map(|arm| asked.directory.join(arm)).collect();
+    let mut writers = Vec::new();
+    for ((run, session), directory) in runs.iter_mut().zip(&mut sessions).zip(&directories) {
+        run.artefacts = session.prepare(&planned)?;
+        writers.push(RunWriter::create(directory, run)?);
+    }
+
+    let mut order = ChaCha8Rng::seed_from_u64(asked.seed.rotate_left(17));
+    let progress = Progress::begin("measuring", 3 * planned.len());
+    let begun = Instant::now();
+    let mut measured = planned.len();
+    for (at, trial) in planned.iter().enumerate() {
+        let block_begins = at == 0 || planned[at - 1].block != trial.block;
+        if block_begins && at > 0 && begun.elapsed() > asked.budget {
+            measured = at;
+            break;
+        }
+        let mut turns = [0, 1, 2];
+        turns.shuffle(&mut order);
+        for turn in turns {
+            progress.next(|| format!("{} {} {}", trial.target, trial.workload, trial.step));
+            let started = begun.elapsed();
+            if interrupt.asked() {
+                progress.finish();
+                return Err(Stopped::Interrupted.into());
+            }
+            let Ok(yielded) = sessions[turn].one(trial) else {
+                progress.finish();
+                return Err(Stopped::Interrupted.into());
+            };
+            let took = begun.elapsed() - started;
+            writers[turn].append(&lines(trial, 0, started, took, yielded))?;
+        }
+    }
+    progress.finish();
+    for (run, writer) in runs.iter_mut().zip(&writers) {
+        // Blocks that the budget did not reach were not planned: nothing is missing.
+        run.plan.truncate(measured);
+        run.ended = Some(OffsetDateTime::now_utc());
+        writer.update_run(run)?;
+        writer.sync()?;
+    }
+    let read = |directory: &Path| Recorded::read(directory);
+    Ok([
+        read(&directories[0])?,
+        read(&directories[1])?,
+        read(&directories[2])?,
+    ])
+}
+
+fn record(name: &str, arm: &Arm<'_>, asked: &Asked<'_>, planned: &[TrialPlan]) -> Run {
+    Run {
+        schema: SCHEMA.to_owned(),
+        id: format!("{}-{}-{name}", asked.gate, asked.suite),
+        suite: asked.suite,
+        bench_version: env!("CARGO_PKG_VERSION").to_owned(),
+        started: OffsetDateTime::now_utc(),
+        ended: None,
+        command: asked.command.to_vec(),
+        seed: asked.seed,
+        quick: false,
+        environment: environment::look(&arm.side.checkout),
+        preflight: asked.preflight.to_vec(),
+        targets: arm
+            .side
+            .targets
+            .iter()
+            .map(|chosen| chosen.record())
+            .collect(),
+        workloads: arm
+            .workloads
+            .iter()
+            .map(|ready| ready.record.clone())
+            .collect(),
+        artefacts: Vec::new(),
+        left_out: Vec::new(),
+        load: None,
+        density: None,
+        specification: None,
+        plan: planned.to_vec(),
+    }
+}

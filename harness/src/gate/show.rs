@@ -1,0 +1,235 @@
+//! The report of a gate on a terminal and in Markdown.
+
+use std::fmt::Write;
+
+use plimsoll_analysis::gate::report::RULE;
+use plimsoll_analysis::gate::{GateReport, GateRow, Kind, Overall, RowVerdict};
+
+use crate::format;
+use crate::terminal::{BAD, BOLD, DIM, GOOD, WARN, styled};
+
+// Writing to a String cannot fail, so the results of write! are dropped throughout.
+
+/// The report within 100 columns: what stands out first, then every row.
+pub fn terminal(report: &GateReport) -> String {
+    let mut text = String::new();
+    let style = match report.verdict {
+        Overall::Held => GOOD,
+        Overall::Inconclusive => WARN,
+        Overall::Regression => BAD,
+    };
+    let _ = writeln!(
+        text,
+        "\n{}: {} held against {}",
+        styled(style.bold(), report.verdict.name()),
+        report.head,
+        report.base
+    );
+    for warning in &report.warnings {
+        let _ = writeln!(text, "{}: {warning}", styled(WARN, "beware"));
+    }
+    let width = report.rows.iter().map(|row| name(row).chars().count());
+    let width = width.max().unwrap_or(0);
+    let _ = writeln!(
+        text,
+        "{}",
+        styled(
+            BOLD,
+            &format!(
+                "{:width$} {:>8} {:>8} {:>6}  {:14} {:>6} {:>7}  verdict",
+                "", "base", "head", "ratio", "95 % interval", "noise", "detects"
+            )
+        )
+    );
+    for row in &report.rows {
+        let style = match row.verdict {
+            RowVerdict::Regression | RowVerdict::Lost => BAD,
+            RowVerdict::Inconclusive => WARN,
+            RowVerdict::Improved => GOOD,
+            RowVerdict::Held | RowVerdict::New | RowVerdict::NotJudged => DIM,
+        };
+        let line = format!(
+            "{:width$} {:>8} {:>8} {:>6}  {:14} {:>6} {:>7}  {}",
+            name(row),
+            value(row, row.base),
+            value(row, row.head),
+            ratio(row),
+            interval(row),
+            noise(row),
+            detects(row),
+            row.verdict.name(),
+        );
+        let _ = writeln!(text, "{}", styled(style, &line));
+        if is_told(row) {
+            let _ = writeln!(text, "  {}", row.reason);
+        }
+    }
+    let _ = writeln!(text, "{}", totals(report));
+    if let Some(sentence) = false_alarms(report) {
+        let _ = writeln!(text, "{sentence}");
+    }
+    text
+}
+
+/// The report as Markdown: for a pull request, or a job's summary.
+pub fn markdown(report: &GateReport) -> String {
+    let mut text = String::new();
+    let mark = match report.verdict {
+        Overall::Held => "✅",
+        Overall::Inconclusive => "⚠️",
+        Overall::Regression => "❌",
+    };
+    let _ = writeln!(text, "## {mark} bench gate: {}\n", report.verdict.name());
+    let _ = writeln!(
+        text,
+        "{} held against {}. {}\n",
+        escaped(&report.head),
+        escaped(&report.base),
+        totals(report)
+    );
+    for warning in &report.warnings {
+        let _ = writeln!(text, "> **Beware:** {}\n", escaped(warning));
+    }
+    let told: Vec<&GateRow> = report.rows.iter().filter(|row| is_told(row)).collect();
+    if !told.is_empty() {
+        table(&mut text, &told);
+    }
+    let _ = writeln!(
+        text,
+        "<details><summary>Every row ({})</summary>\n",
+        report.rows.len()
+    );
+    table(&mut text, &report.rows.iter().collect::<Vec<_>>());
+    let _ = writeln!(text, "</details>\n");
+    if let Some(sentence) = false_alarms(report) {
+        let _ = writeln!(text, "{sentence}\n");
+    }
+    let _ = writeln!(
+        text,
+        "Threshold {}, to detect {}, growth {}. {RULE}",
+        percent(report.settings.threshold),
+        percent(report.settings.detect),
+        percent(report.settings.growth)
+    );
+    text
+}
+
+fn table(text: &mut String, rows: &[&GateRow]) {
+    let _ = writeln!(
+        text,
+        "| row | against | base | head | ratio | 95 % interval | noise | detects | verdict | why |\n\
+         |---|---|---:|---:|---:|---|---:|---:|---|---|"
+    );
+    for row in rows {
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
+            escaped(&name(row)),
+            escaped(&row.against),
+            value(row, row.base),
+            value(row, row.head),
+            ratio(row),
+            interval(row),
+            noise(row),
+            detects(row),
+            row.verdict.name(),
+            escaped(&row.reason),
+        );
+    }
+    text.push('\n');
+}
+
+/// What a row is called, for people.
+pub fn name(row: &GateRow) -> String {
+    row.key.name()
+}
+
+/// Whether a row needs a reader's attention.
+fn is_told(row: &GateRow) -> bool {
+    !matches!(row.verdict, RowVerdict::Held | RowVerdict::Improved)
+}
+
+/// The numbers of rows, in a sentence.
+pub fn totals(report: &GateReport) -> String {
+    let mut parts = Vec::new();
+    for verdict in [
+        RowVerdict::Regression,
+        RowVerdict::Lost,
+        RowVerdict::Inconclusive,
+        RowVerdict::Improved,
+        RowVerdict::Held,
+        RowVerdict::New,
+        RowVerdict::NotJudged,
+    ] {
+        let count = report.count(verdict);
+        if count > 0 {
+            parts.push(format!("{count} {}", verdict.name()));
+        }
+    }
+    match parts.is_empty() {
+        true => "No row was measured.".to_owned(),
+        false => format!("Rows: {}.", parts.join(", ")),
+    }
+}
+
+fn false_alarms(report: &GateReport) -> Option<String> {
+    let alarms = report.false_alarms?;
+    Some(format!(
+        "False alarms: base against base, labels drawn anew {} times, would have failed {} times: at most {} \
+         of such gates.",
+        alarms.gates,
+        alarms.failed,
+        percent(alarms.rate_at_most)
+    ))
+}
+
+/// A share of 1 as a percentage with one digit.
+fn percent(share: f64) -> String {
+    format!("{:.1} %", 100.0 * share)
+}
+
+fn value(row: &GateRow, value: Option<f64>) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| format::value(value, row.unit))
+}
+
+fn ratio(row: &GateRow) -> String {
+    let of_medians = || Some(row.head? / row.base?);
+    let ratio = row.first.map(|first| first.ratio).or_else(of_medians);
+    ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.3}"))
+}
+
+fn interval(row: &GateRow) -> String {
+    match (row.first, row.kind) {
+        (Some(first), Kind::Timed) => format!("{:.3} to {:.3}", first.ci95.low, first.ci95.high),
+        _ => "-".to_owned(),
+    }
+}
+
+fn noise(row: &GateRow) -> String {
+    row.first
+        .map_or_else(|| "-".to_owned(), |first| percent(first.noise))
+}
+
+fn detects(row: &GateRow) -> String {
+    match (row.minimum_detectable, row.kind, row.first) {
+        (Some(effect), _, _) if effect.is_finite() => percent(effect),
+        (_, Kind::Deterministic, Some(first)) => percent(first.floor),
+        _ => "-".to_owned(),
+    }
+}
+
+/// `text` without what Markdown would take for markup.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '|' | '*' | '_' | '`' | '[' | ']' | '<' | '>' | '\\' => {
+                escaped.push('\\');
+                escaped.push(c);
+            }
+            '\n' | '\r' => escaped.push(' '),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}

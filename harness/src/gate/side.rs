@@ -1,0 +1,288 @@
+//! One side of a gate: what was built, and how it is got ready to be measured.
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Context;
+use plimsoll_record::run::LeftOut;
+
+use crate::adapter::survey::{Ability, Presence, ability, look};
+use crate::checkout::Checkout;
+use crate::exit::Usage;
+use crate::gather::{Chosen, Gathered};
+use crate::interrupt::Interrupt;
+use crate::progress::say;
+use crate::select;
+use crate::suite::Amount;
+use crate::table::{Table, is_executable};
+use crate::tool;
+use crate::workloads::{Ready, WorkloadRow, Workloads, sha256};
+
+/// What a side of a gate can be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Product {
+    /// The checkout that `bench` runs in, built as it stands.
+    Here,
+    /// Another checkout, built into its own `target/`.
+    Checkout(PathBuf),
+    /// A build directory, taken as it is: `release/` with adapters and runners.
+    Built(PathBuf),
+    /// The program of an adapter, taken as it is.
+    Adapter(PathBuf),
+    /// A module of the one workload, in its stead.
+    Module(PathBuf),
+}
+
+impl Product {
+    /// What lies at `path`, by its look.
+    ///
+    /// # Errors
+    /// [`Usage`] if it is nothing that can be measured.
+    pub fn at(path: &Path) -> anyhow::Result<Self> {
+        let shown = path.display();
+        let path = path
+            .canonicalize()
+            .map_err(|error| Usage(format!("cannot gate {shown}: {error}")))?;
+        if path.is_dir() {
+            if path.join("workloads/workloads.toml").is_file() {
+                return Ok(Self::Checkout(path));
+            }
+            if path.join("release").is_dir() {
+                return Ok(Self::Built(path));
+            }
+            return Err(Usage(format!(
+                "{shown} is neither a checkout (it has no workloads/workloads.toml) nor a \
+                 build directory (it has no release/)"
+            ))
+            .into());
+        }
+        let mut head = [0; 4];
+        let read = fs::File::open(&path).and_then(|mut file| file.read_exact(&mut head));
+        match read {
+            Ok(()) if head == *b"\0asm" => Ok(Self::Module(path)),
+            _ if is_executable(&path) => Ok(Self::Adapter(path)),
+            _ => Err(Usage(format!(
+                "{shown} is neither a directory, nor a .wasm, nor a program that can be executed"
+            ))
+            .into()),
+        }
+    }
+
+    /// A commit of `here`'s repository, in a work tree of its own below the build directory.
+    ///
+    /// # Errors
+    /// [`Usage`] if git does not know it; otherwise what git said.
+    pub fn of_commit(here: &Checkout, name: &str, interrupt: &Interrupt) -> anyhow::Result<Self> {
+        let root = here.root.to_string_lossy();
+        let commit = format!("{name}^{{commit}}");
+        let resolve = [
+            "-C",
+            &root,
+            "rev-parse",
+            "--verify",
+            "--end-of-options",
+            &commit,
+        ];
+        let sha = tool::first_line("git", &resolve).ok_or_else(|| {
+            Usage(format!(
+                "git knows no commit {name:?} in {root}; fetch it, or name another --base-ref"
+            ))
+        })?;
+        let tree = here.target.join("gate").join(sha.get(..12).unwrap_or(&sha));
+        if !tree.join(".git").exists() {
+            // What a killed git has left is in the way.
+            let _ = fs::remove_dir_all(&tree);
+            let mut prune = Command::new("git");
+            tool::run(prune.args(["-C", &root, "worktree", "prune"]), interrupt)?;
+            let mut add = Command::new("git");
+            add.args(["-C", &root, "worktree", "add", "--detach", "--quiet"])
+                .arg(&tree)
+                .arg(&sha);
+            tool::run(&mut add, interrupt)
+                .with_context(|| format!("cannot check out {name} beside this checkout"))?;
+        }
+        Ok(Self::Checkout(tree))
+    }
+
+    /// What it is, in words.
+    pub fn words(&self, here: &Checkout) -> String {
+        match self {
+            Product::Here => "this checkout".to_owned(),
+            Product::Checkout(path) => format!("the checkout {}", here.shown(path)),
+            Product::Built(path) => format!("what is built in {}", here.shown(path)),
+            Product::Adapter(path) => format!("the adapter {}", here.shown(path)),
+            Product::Module(path) => format!("the module {}", here.shown(path)),
+        }
+    }
+}
+
+/// One side, ready to be measured.
+#[derive(Debug)]
+pub struct Side {
+    /// What it is, in words.
+    pub words: String,
+    /// Where its things are.
+    pub checkout: Checkout,
+    /// Its adapters.
+    pub table: Table,
+    /// Its workloads as their table has them.
+    pub workloads: Workloads,
+    /// Its targets.
+    pub targets: Vec<Chosen>,
+    /// What of the asked-for it does not have.
+    pub left_out: Vec<LeftOut>,
+    module: Option<PathBuf>,
+}
+
+impl Side {
+    /// Gets the targets `globs` of `product` ready; what is a checkout is built.
+    ///
+    /// # Errors
+    /// [`Usage`] if it does not have what is asked for, otherwise what went wrong in building.
+    pub fn ready(
+        product: &Product,
+        here: &Checkout,
+        globs: &[String],
+        interrupt: &Interrupt,
+    ) -> anyhow::Result<Self> {
+        let checkout = match product {
+            Product::Here | Product::Adapter(_) | Product::Module(_) => here.clone(),
+            Product::Checkout(root) => Checkout {
+                root: root.clone(),
+                target: root.join("target"),
+            },
+            Product::Built(target) => Checkout {
+                root: here.root.clone(),
+                target: target.clone(),
+            },
+        };
+        let mut table = Table::read(&checkout)?;
+        select::check("target", globs, &table.targets())?;
+        let mut gathered = Gathered::default();
+        match product {
+            Product::Built(_) => as_it_is(&mut gathered, &checkout, &table, globs, interrupt),
+            Product::Adapter(program) => {
+                let meant = |row: &&mut crate::table::AdapterRow| {
+                    let mut targets = row.targets.iter();
+                    targets.any(|target| select::matches_any(globs, target.as_str()))
+                };
+                let mut rows: Vec<_> = table.adapters.iter_mut().filter(meant).collect();
+                let [row] = rows.as_mut_slice() else {
+                    return Err(Usage(format!(
+                        "{} drives the targets of one adapter, and {} are asked for; \
+                         narrow --target",
+                        program.display(),
+                        rows.len()
+                    ))
+                    .into());
+                };
+                row.program = Some(program.clone());
+                (row.manifest, row.binary) = (None, None);
+                as_it_is(&mut gathered, &checkout, &table, globs, interrupt);
+            }
+            _ => gathered.targets(&checkout, &table, globs, interrupt)?,
+        }
+        // A build directory without native programs is measured with those of this checkout.
+        let natives = match product {
+            Product::Built(target) if !target.join("workloads/native").is_dir() => here.clone(),
+            _ => checkout.clone(),
+        };
+        let workloads = Workloads::read(&natives)?;
+        Ok(Self {
+            words: product.words(here),
+            checkout,
+            table,
+            workloads,
+            targets: gathered.targets,
+            left_out: gathered.left_out,
+            module: match product {
+                Product::Module(path) => Some(path.clone()),
+                _ => None,
+            },
+        })
+    }
+
+    /// The workloads that `asked`, or without any `amount`, names.
+    ///
+    /// # Errors
+    /// [`Usage`] if this side does not have them, or its module stands for more than one.
+    pub fn ready_workloads(
+        &self,
+        here: &Checkout,
+        asked: &[String],
+        amount: &Amount,
+        interrupt: &Interrupt,
+    ) -> anyhow::Result<Vec<Ready>> {
+        select::check("workload", asked, &self.workloads.ids())?;
+        let rows: Vec<&WorkloadRow> = crate::cmd::chosen_workloads(asked, amount, &self.workloads);
+        let natives = match self.checkout.native_binaries().is_dir() {
+            true => &self.checkout,
+            false => here,
+        };
+        let mut gathered = Gathered::default();
+        gathered.workloads(natives, &self.workloads, &rows, interrupt)?;
+        if let Some(lost) = gathered.left_out.first() {
+            return Err(Usage(format!("{}: {}: {}", self.words, lost.what, lost.why)).into());
+        }
+        let Some(module) = &self.module else {
+            return Ok(gathered.workloads);
+        };
+        let [ready] = gathered.workloads.as_mut_slice() else {
+            return Err(Usage(format!(
+                "{} is a module of one workload, and {} are asked for; say which with --workload",
+                module.display(),
+                gathered.workloads.len()
+            ))
+            .into());
+        };
+        let bytes =
+            fs::read(module).with_context(|| format!("cannot read {}", module.display()))?;
+        ready.workload.wasm.clone_from(module);
+        ready.record.wasm_sha256 = sha256(&bytes);
+        ready.record.wasm_bytes = bytes.len() as u64;
+        Ok(gathered.workloads)
+    }
+}
+
+/// Gathers targets without building anything: what is measured is what lies there.
+fn as_it_is(
+    gathered: &mut Gathered,
+    checkout: &Checkout,
+    table: &Table,
+    globs: &[String],
+    interrupt: &Interrupt,
+) {
+    for row in &table.adapters {
+        let meant =
+            |target: &&plimsoll_record::TargetId| select::matches_any(globs, target.as_str());
+        let meant: Vec<_> = row.targets.iter().filter(meant).collect();
+        if meant.is_empty() {
+            continue;
+        }
+        let presence = look(checkout, row, interrupt);
+        for target in meant {
+            match ability(row, &presence, target) {
+                Ability::Ready(target) => {
+                    if let Presence::Speaks(hello) = &presence {
+                        let hello = hello.clone();
+                        gathered.targets.push(Chosen { target, hello });
+                    }
+                }
+                Ability::Absent { why, .. } => gathered.left_out.push(LeftOut {
+                    what: target.to_string(),
+                    why,
+                    remedy: None,
+                    asked_for: true,
+                }),
+            }
+        }
+    }
+}
+
+/// Says what `side` is.
+pub fn introduce(name: &str, side: &Side) {
+    let targets: Vec<&str> = side.targets.iter().map(|c| c.target.id.as_str()).collect();
+    say(&format!("{name}: {} ({})", side.words, targets.join(", ")));
+}

@@ -1,0 +1,203 @@
+//! A row's medians over time, and where their level changed.
+
+use std::fmt::Write;
+
+use plimsoll_analysis::Row;
+use plimsoll_analysis::statistics::{Change, changes};
+use plimsoll_record::{Boundary, Metric, Suite, TargetId, Unit, WorkloadId};
+use time::OffsetDateTime;
+use time::macros::format_description;
+
+use super::index::IndexedRun;
+use crate::format;
+use crate::terminal::{BAD, BOLD, DIM, GOOD, styled};
+
+/// Runs in a sparkline, the newest ones.
+const SPARKS: usize = 30;
+
+const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+
+/// What makes rows of different runs one series.
+type Key = (Suite, WorkloadId, TargetId, Boundary, Metric, Option<u64>);
+
+/// One row over time, on one machine.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trend<'a> {
+    /// What it is called.
+    pub name: String,
+    /// The unit of its medians.
+    pub unit: Unit,
+    /// The runs that have it, the oldest first.
+    pub points: Vec<(&'a IndexedRun, &'a Row)>,
+    /// Where its level changed.
+    pub changes: Vec<Change>,
+}
+
+/// The rows that `wanted` wants, in the order of the newest run that has each.
+pub fn trends<'a>(runs: &[&'a IndexedRun], wanted: impl Fn(&Row) -> bool) -> Vec<Trend<'a>> {
+    let mut keys: Vec<Key> = Vec::new();
+    for run in runs.iter().rev() {
+        for row in run.rows.iter().filter(|row| wanted(row)) {
+            let key = key(row);
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+    }
+    keys.into_iter()
+        .map(|of| {
+            let points: Vec<_> = runs
+                .iter()
+                .filter_map(|run| Some((*run, run.rows.iter().find(|row| key(row) == of)?)))
+                .collect();
+            let medians: Vec<f64> = points.iter().filter_map(|(_, row)| row.median).collect();
+            Trend {
+                name: name(points[0].1),
+                unit: points[0].1.unit,
+                changes: changes(&medians),
+                points,
+            }
+        })
+        .collect()
+}
+
+fn key(row: &Row) -> Key {
+    (
+        row.suite,
+        row.workload.clone(),
+        row.target.clone(),
+        row.boundary,
+        row.metric,
+        row.at,
+    )
+}
+
+/// What a row is called in a history.
+pub fn name(row: &Row) -> String {
+    let name = format!(
+        "{} {} {} {}",
+        row.workload, row.target, row.boundary, row.metric
+    );
+    match row.at {
+        Some(at) => format!("{name} at {at}"),
+        None => name,
+    }
+}
+
+/// A line a row: its sparkline, its newest median, and its newest change of level.
+pub fn table(trends: &[Trend<'_>]) -> String {
+    let mut text = String::new();
+    let width = trends.iter().map(|trend| trend.name.chars().count());
+    let width = width.max().unwrap_or(0);
+    let sparks = trends.iter().map(|trend| trend.points.len().min(SPARKS));
+    let sparks = sparks.max().unwrap_or(0).max(5);
+    let heading = format!(
+        "{:width$} {:>5} {:sparks$} {:>8}  level",
+        "", "runs", "trend", "newest"
+    );
+    let _ = writeln!(text, "{}", styled(BOLD, &heading));
+    for trend in trends {
+        let newest = trend.points.last().and_then(|(_, row)| row.median);
+        let _ = writeln!(
+            text,
+            "{:width$} {:>5} {:sparks$} {:>8}  {}",
+            trend.name,
+            trend.points.len(),
+            sparkline(trend),
+            newest.map_or_else(String::new, |median| format::value(median, trend.unit)),
+            level(trend),
+        );
+    }
+    text
+}
+
+/// The newest change of level, in words.
+fn level(trend: &Trend<'_>) -> String {
+    let Some(change) = trend.changes.last() else {
+        return styled(DIM, "no change shown");
+    };
+    let (run, _) = trend.points[change.at];
+    let step = match change.before > 0.0 {
+        true => format!("{:+.1} %", 100.0 * (change.after / change.before - 1.0)),
+        false => "from nothing".to_owned(),
+    };
+    let rises = change.after > change.before;
+    let better = rises == (trend.unit == Unit::PerSecond);
+    let said = format!("{step} since {}", run.id);
+    let more = match trend.changes.len() {
+        1 => String::new(),
+        n => format!(", {} before", format::count(n - 1, "change")),
+    };
+    styled(if better { GOOD } else { BAD }, &said) + &more
+}
+
+/// Medians from the lowest to the highest of those shown.
+fn sparkline(trend: &Trend<'_>) -> String {
+    let medians: Vec<f64> = trend
+        .points
+        .iter()
+        .filter_map(|(_, row)| row.median)
+        .collect();
+    let shown = &medians[medians.len().saturating_sub(SPARKS)..];
+    let low = shown.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = shown.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    // Steps smaller than what runs of the same thing differ by must not look like cliffs.
+    let least = low.abs() * 8.0 * plimsoll_analysis::noise::LEAST_FLOOR;
+    let span = (high - low).max(least);
+    shown
+        .iter()
+        .map(|median| match span > 0.0 {
+            true => {
+                let step = (7.0 * (median - low) / span).round();
+                BLOCKS[(step as usize).min(7)]
+            }
+            false => BLOCKS[0],
+        })
+        .collect()
+}
+
+/// Every run of every row, with its interval.
+pub fn runs(trends: &[Trend<'_>]) -> String {
+    let mut text = String::new();
+    for trend in trends {
+        let _ = writeln!(text, "\n{}", styled(BOLD, &trend.name));
+        for (position, (run, row)) in trend.points.iter().enumerate() {
+            let median = row.median.unwrap_or_default();
+            let interval = match row.ci95 {
+                Some([low, high]) => format!(
+                    "{} to {}",
+                    format::value(low, row.unit),
+                    format::value(high, row.unit)
+                ),
+                None => "no interval".to_owned(),
+            };
+            let changed = trend.changes.iter().find(|change| change.at == position);
+            let mark = match changed {
+                Some(change) => format!(
+                    "  new level: {} to {} (p = {:.3})",
+                    format::value(change.before, row.unit),
+                    format::value(change.after, row.unit),
+                    change.p_value
+                ),
+                None => String::new(),
+            };
+            let _ = writeln!(
+                text,
+                "{} {:>8}  {interval:18} {:>3} trials  {:14}{mark}",
+                when(run.started),
+                format::value(median, row.unit),
+                row.trials,
+                run.revision
+            );
+        }
+    }
+    text
+}
+
+fn when(started: i64) -> String {
+    let format = format_description!("[year]-[month]-[day] [hour]:[minute]");
+    OffsetDateTime::from_unix_timestamp(started)
+        .ok()
+        .and_then(|started| started.format(format).ok())
+        .unwrap_or_else(|| started.to_string())
+}

@@ -1,0 +1,248 @@
+//! `bench gate` and `bench history` on adapters that are shell scripts: their figures are constant.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::checkout::{Checkout, FAKE};
+
+const ARGS: [&str; 7] = [
+    "gate",
+    "--target",
+    "fake/engine",
+    "--blocks",
+    "8",
+    "--seed",
+    "1",
+];
+
+fn gate(checkout: &Checkout, args: &[&str]) -> (i32, String, String) {
+    checkout.run(&[&ARGS[..], args].concat())
+}
+
+/// The fake adapter with one figure replaced by another.
+fn altered(checkout: &Checkout, name: &str, from: &str, to: &str) -> String {
+    let script = fs::read_to_string(FAKE).expect("the adapter can be read");
+    let script = script.replace(from, to);
+    let path = checkout.program(name, script.trim_start_matches("#!/bin/sh\n"));
+    path.to_string_lossy().into_owned()
+}
+
+fn report(checkout: &Checkout, directory: &str) -> Value {
+    let text = fs::read_to_string(checkout.path(directory).join("gate.json")).expect("written");
+    serde_json::from_str(&text).expect("JSON")
+}
+
+#[test]
+fn the_same_adapter_twice_holds_and_leaves_every_form_of_its_report() {
+    let checkout = Checkout::new();
+    let args = [
+        &ARGS[..],
+        &[
+            "--suite",
+            "coldstart",
+            "--out",
+            "gated",
+            "--junit",
+            "results.xml",
+        ],
+    ];
+    let mut command = checkout.bench(&args.concat());
+    let output = command
+        .env("GITHUB_STEP_SUMMARY", checkout.path("summary.md"))
+        .output()
+        .expect("bench starts");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    let report = report(&checkout, "gated");
+    assert_eq!(report["schema"], "plimsoll.gate/1");
+    assert_eq!(report["verdict"], "held");
+    assert_eq!(report["false_alarms"]["failed"], 0);
+    let rows = report["rows"].as_array().expect("rows");
+    assert!(
+        rows.iter().all(|row| row["first"]["blocks"] == 8),
+        "{rows:#?}"
+    );
+    let xml = fs::read_to_string(checkout.path("results.xml")).expect("written");
+    let xml = roxmltree::Document::parse(&xml).expect("XML");
+    assert_eq!(
+        xml.root_element().attribute("tests"),
+        Some(&*rows.len().to_string())
+    );
+    assert_eq!(xml.root_element().attribute("failures"), Some("0"));
+    let summary = fs::read_to_string(checkout.path("summary.md")).expect("appended");
+    assert!(
+        summary.starts_with("## ") && summary.contains("bench gate: held"),
+        "{summary}"
+    );
+    for arm in ["base", "again", "head"] {
+        let (code, _, stderr) = checkout.run(&["report", &format!("gated/coldstart-1/{arm}")]);
+        assert_eq!(code, 0, "{stderr}");
+    }
+}
+
+#[test]
+fn a_slower_head_is_measured_again_and_fails() {
+    let checkout = Checkout::new();
+    let slower = altered(
+        &checkout,
+        "slower",
+        "sample L1 0 20000 && sample L1 1 21000",
+        "sample L1 0 23000 && sample L1 1 24000",
+    );
+    let (code, stdout, stderr) = gate(
+        &checkout,
+        &[
+            "--suite",
+            "coldstart",
+            "--head",
+            &slower,
+            "--out",
+            "gated",
+            "--markdown",
+        ],
+    );
+    assert_eq!(code, 1, "{stderr}");
+    assert!(
+        stderr.contains("measuring again what looks worse: fake/engine hello load"),
+        "{stderr}"
+    );
+    assert!(stdout.contains("bench gate: regression"), "{stdout}");
+    let report = report(&checkout, "gated");
+    let verdict = |boundary: &str| {
+        let rows = report["rows"].as_array().expect("rows");
+        let row = rows.iter().find(|row| row["boundary"] == boundary);
+        row.map(|row| row["verdict"].clone()).expect("a row")
+    };
+    assert_eq!(
+        (verdict("L0"), verdict("L1")),
+        ("held".into(), "regression".into())
+    );
+    assert!(checkout.path("gated/coldstart-2/head/run.json").exists());
+    let (code, _, _) = gate(&checkout, &["--suite", "coldstart", "--base", &slower]);
+    assert_eq!(code, 0, "the other way round it is an improvement");
+}
+
+#[test]
+fn what_cannot_be_told_fails_only_where_that_was_asked_for() {
+    let checkout = Checkout::new();
+    let few = ["--suite", "coldstart", "--blocks", "3"];
+    let args = |more: &[&str]| {
+        let all = ["gate", "--target", "fake/engine"];
+        checkout.run(&[&all[..], &few, more].concat())
+    };
+    let (code, stdout, stderr) = args(&["--out", "a"]);
+    assert_eq!(code, 0, "{stderr}");
+    assert!(
+        stdout.contains("too few blocks") && stderr.contains("warning"),
+        "{stderr}"
+    );
+    assert_eq!(args(&["--out", "b", "--strict"]).0, 3);
+}
+
+#[test]
+fn what_makes_no_sense_is_exit_code_2_and_what_cannot_be_measured_3() {
+    let checkout = Checkout::new();
+    checkout.write("plain", "text");
+    let silent = checkout.program("silent", "exit 0");
+    let silent = silent.to_string_lossy();
+    for (code, args, said) in [
+        (2, &["--base", "nowhere"][..], "cannot gate nowhere"),
+        (2, &["--base", "plain"], "neither a directory, nor a .wasm"),
+        (2, &["--base", "workloads"], "neither a checkout"),
+        (2, &["--base-ref", "nothing"], "git knows no commit"),
+        (2, &["--suite", "serve"], "cannot be gated"),
+        (2, &["--workload", "nope"], "no workload is called"),
+        (2, &["--baseline", "nowhere"], "is not a run directory"),
+        (2, &["--threshold", "lots"], "give a percentage"),
+        (3, &["--head", &silent], "nothing was measured"),
+    ] {
+        let (found, _, stderr) = gate(&checkout, args);
+        assert_eq!(found, code, "{args:?}: {stderr}");
+        assert!(stderr.contains(said), "{args:?}: {stderr}");
+    }
+}
+
+#[test]
+fn a_pinned_run_is_held_against_even_if_it_was_cut_short() {
+    let checkout = Checkout::new();
+    let (code, _, stderr) = checkout.measure(&["--target", "fake/engine", "--trials", "8"], &[]);
+    assert_eq!(code, 0, "{stderr}");
+    let (code, _, stderr) = checkout.run(&["gate", "--baseline", "run", "--candidate", "run"]);
+    assert_eq!(code, 0, "{stderr}");
+    let samples = checkout.path("run/samples.ndjson");
+    let text = fs::read_to_string(&samples).expect("read");
+    fs::write(&samples, &text[..text.len() / 2]).expect("cut");
+    let (code, stdout, stderr) = gate(&checkout, &["--suite", "coldstart", "--baseline", "run"]);
+    assert_eq!(code, 0, "{stderr}");
+    assert!(
+        stdout.contains("ended early") && stdout.contains("damaged"),
+        "{stdout}"
+    );
+    let (code, _, stderr) = gate(&checkout, &["--suite", "size", "--baseline", "run"]);
+    assert_eq!(
+        (code, stderr.contains("add --suite coldstart")),
+        (2, true),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn a_history_is_kept_beside_the_runs_and_made_again_when_it_is_gone() {
+    let checkout = Checkout::new();
+    for run in ["runs/a", "runs/b"] {
+        let args = [
+            "run",
+            "--suite",
+            "coldstart",
+            "--target",
+            "fake/engine",
+            "--trials",
+            "2",
+            "--out",
+            run,
+        ];
+        assert_eq!(checkout.run(&args).0, 0);
+    }
+    let (code, table, stderr) = checkout.run(&["history", "runs"]);
+    assert_eq!(code, 0, "{stderr}");
+    assert!(
+        table.contains("hello fake/engine L1 wall_time") && table.contains("no change shown"),
+        "{table}"
+    );
+    assert!(checkout.path("runs/history.sqlite").exists());
+    checkout.write(
+        "runs/history.sqlite",
+        "no database at all, and long enough to be looked at as one",
+    );
+    assert_eq!(
+        checkout.run(&["history", "runs"]),
+        (0, table.clone(), String::new())
+    );
+    assert_eq!(
+        checkout.run(&["history", "runs", "--rebuild"]),
+        (0, table, String::new())
+    );
+
+    let (_, bmf, _) = checkout.run(&["history", "runs", "--export", "bmf"]);
+    let bmf: Value = serde_json::from_str(&bmf).expect("JSON");
+    let metric = &bmf["hello fake/engine L1"]["wall-time-ns"];
+    assert_eq!(metric["value"], 20500.0);
+    assert!(metric["lower_value"].as_f64() <= metric["upper_value"].as_f64());
+    let (_, rows, _) = checkout.run(&["history", "runs", "--export", "github-action-benchmark"]);
+    let rows: Vec<Value> = serde_json::from_str(&rows).expect("an array");
+    assert!(
+        rows.iter()
+            .all(|row| row["name"].is_string() && row["unit"] == "ns" && row["value"].is_number())
+    );
+
+    checkout.write("runs/c/run.json", "{");
+    let (code, _, stderr) = checkout.run(&["history", "runs"]);
+    assert_eq!(code, 0);
+    assert!(
+        stderr.contains("left out") && stderr.contains("damaged"),
+        "{stderr}"
+    );
+    assert_eq!(checkout.run(&["history", "nowhere"]).0, 2);
+    assert_eq!(checkout.run(&["history", "workloads"]).0, 2);
+}
