@@ -9,6 +9,10 @@ use serde_json::Value;
 
 /// Runs Chromium on `page` with `extra` flags; `None` if there is no Chromium.
 fn chromium(page: &Path, profile: &Path, extra: &[&str]) -> Option<Output> {
+    chromium_at(&format!("file://{}", page.display()), profile, extra)
+}
+
+fn chromium_at(address: &str, profile: &Path, extra: &[&str]) -> Option<Output> {
     let output = Command::new("chromium")
         .args([
             "--headless",
@@ -25,7 +29,7 @@ fn chromium(page: &Path, profile: &Path, extra: &[&str]) -> Option<Output> {
         ])
         .arg(format!("--user-data-dir={}", profile.display()))
         .args(extra)
-        .arg(format!("file://{}", page.display()))
+        .arg(address)
         .output();
     match output {
         Ok(output) => Some(output),
@@ -38,26 +42,14 @@ fn chromium(page: &Path, profile: &Path, extra: &[&str]) -> Option<Output> {
     }
 }
 
-/// A report of a small real run.
-fn report(bench: &Bench) -> std::path::PathBuf {
-    let mut run = vec![
-        "run",
-        "--suite",
-        "coldstart",
-        "--workload",
-        "hello",
-        "--trials",
-        "3",
-    ];
-    run.extend([
-        "--target",
-        "native",
-        "--target",
-        "keel*",
-        "--target",
-        "wasmtime/*",
-    ]);
-    run.extend(["--out", "run"]);
+/// A report of a small real run of these workloads.
+fn report(bench: &Bench, workloads: &[&str]) -> std::path::PathBuf {
+    let mut run = vec!["run", "--suite", "coldstart", "--trials", "3"];
+    run.extend(workloads.iter().flat_map(|id| ["--workload", id]));
+    for target in ["native", "keel*", "wasmtime/*"] {
+        run.extend(["--target", target]);
+    }
+    run.extend(["--wait", "--out", "run"]);
     bench.exits(0, &run);
     bench.exits(0, &["report", "run", "--html", "report.html"]);
     bench.folder().join("report.html")
@@ -66,7 +58,7 @@ fn report(bench: &Bench) -> std::path::PathBuf {
 #[test]
 fn the_report_is_quiet_on_the_console_and_asks_nothing_of_the_network() {
     let bench = Bench::new();
-    let page = report(&bench);
+    let page = report(&bench, &["hello"]);
     let log = bench.folder().join("net.json");
     let log_flag = format!("--log-net-log={}", log.display());
     let profile = bench.folder().join("profile");
@@ -131,7 +123,7 @@ fn asked_by_the_page(log: &Path) -> Vec<String> {
 #[test]
 fn the_report_is_photographed_in_both_schemes_wide_and_narrow() {
     let bench = Bench::new();
-    let page = report(&bench);
+    let page = report(&bench, &["hello"]);
     let album = built("bench")
         .parent()
         .expect("bench lies in a folder")
@@ -175,5 +167,76 @@ fn the_report_is_photographed_in_both_schemes_wide_and_narrow() {
             of("light"),
             "both schemes look the same at {width} width"
         );
+    }
+}
+
+/// What `script` answers in a copy of `page` opened with `hash` and `flags`: its faults; `None` if
+/// there is no Chromium.
+fn answers(page: &Path, script: &str, hash: &str, flags: &[&str]) -> Option<Vec<String>> {
+    let html = std::fs::read_to_string(page).expect("the report can be read");
+    let copy = page.with_extension("driven.html");
+    let driven = html.replace("</body>", &format!("<script>{script}</script></body>"));
+    std::fs::write(&copy, driven).expect("a page can be written");
+    let profile = page.with_extension("profile");
+    let mut all = vec!["--dump-dom", "--virtual-time-budget=20000"];
+    all.extend(flags);
+    let address = format!("file://{}{hash}", copy.display());
+    let output = chromium_at(&address, &profile, &all)?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    let console: Vec<&str> = said.lines().filter(|l| l.contains(":CONSOLE")).collect();
+    assert!(console.is_empty(), "{console:?}");
+    let dom = String::from_utf8_lossy(&output.stdout);
+    let answer = dom
+        .split_once("<pre id=\"answer\">ANSWER ")
+        .and_then(|(_, rest)| rest.split_once(" END</pre>"))
+        .unwrap_or_else(|| panic!("no answer\n{}", both_streams(&output)))
+        .0;
+    let answer = answer
+        .replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&amp;", "&");
+    let answer: Value = serde_json::from_str(&answer).expect("the answer is JSON");
+    let faults = answer["faults"].as_array().expect("faults").iter();
+    Some(
+        faults
+            .map(|fault| fault.as_str().unwrap_or_default().to_owned())
+            .collect(),
+    )
+}
+
+#[test]
+fn a_reader_can_sort_filter_and_keep_a_view_and_the_report_is_there_for_everyone() {
+    let bench = Bench::new();
+    let page = report(&bench, &["hello", "empty"]);
+    let drive = include_str!("browser/drive.js");
+    let Some(faults) = answers(&page, drive, "", &[]) else {
+        return;
+    };
+    assert_eq!(faults, Vec::<String>::new());
+    let kept = "#without=keel&linear=1&sort=0.1.down";
+    let faults = answers(&page, drive, kept, &[]).expect("chromium is there");
+    assert_eq!(faults, Vec::<String>::new());
+
+    let audit = include_str!("browser/audit.js");
+    for (scheme, window) in [("0", "1280,1000"), ("1", "420,900")] {
+        let setting = format!("--blink-settings=preferredColorScheme={scheme}");
+        let window = format!("--window-size={window}");
+        let faults = answers(&page, audit, "", &[&setting, &window]).expect("chromium is there");
+        assert_eq!(faults, Vec::<String>::new(), "{setting} {window}");
+    }
+    // The same look at a page with faults finds them: else the check above could not fail.
+    let broken = bench.folder().join("broken.html");
+    let faulty = "<!doctype html><html><body><h1>a</h1>\
+                  <h3 style='color:#999;background:#fff'>b</h3><input></body></html>";
+    std::fs::write(&broken, faulty).expect("a page can be written");
+    let faults = answers(&broken, audit, "", &[]).expect("chromium is there");
+    let faults = faults.join("\n");
+    for found in [
+        "no language",
+        "h3 after h1",
+        "contrast 2.",
+        "without a name",
+    ] {
+        assert!(faults.contains(found), "{found} in {faults}");
     }
 }

@@ -48,7 +48,7 @@ pub enum Command {
     List(List),
     /// Measure
     Run(Run),
-    /// Show a recorded run
+    /// Show recorded runs, and hold published claims against them
     Report(Report),
     /// Hold one run against another: ratios with intervals
     Compare(Compare),
@@ -183,7 +183,7 @@ impl Run {
 /// Arguments of `bench report`.
 #[derive(Debug, Args)]
 pub struct Report {
-    /// Run directories; without any, results/latest
+    /// Run directories, of one suite or of several; without any, results/latest
     #[arg(value_name = "RUN")]
     pub runs: Vec<PathBuf>,
     /// One self-contained offline file (default: report.html in the run's directory)
@@ -202,6 +202,10 @@ pub struct Report {
     /// the suite `conformance`
     #[arg(long, value_name = "TARGET", group = "format")]
     pub badge: Option<String>,
+    /// Published claims to hold the runs against (TOML, as reports/claims.toml), instead of those
+    /// that come with this version
+    #[arg(long, value_name = "FILE")]
+    pub claims: Option<PathBuf>,
 }
 
 /// Arguments of `bench compare`.

@@ -1,6 +1,7 @@
 //! What a run says on a terminal: the ladder, a table of target by boundary for each workload,
 //! within 80 columns.
 
+pub mod claims;
 pub mod conformance;
 pub mod counted;
 pub mod load;

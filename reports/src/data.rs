@@ -3,11 +3,110 @@
 use plimsoll_analysis::conformance::{self, ConformanceRow};
 use plimsoll_analysis::rows::SCHEMA;
 use plimsoll_analysis::{Report, Row, Status, analyse};
-use plimsoll_record::Recorded;
 use plimsoll_record::conformance::Tally;
+use plimsoll_record::{Boundary, Recorded, TargetId};
+use serde::Serialize;
 
-/// The rows of `runs` as one JSON document of schema `plimsoll.report/1`, ending in a newline.
-pub fn json(runs: &[Recorded]) -> String {
+use crate::claims::{ClaimUnit, Claims, Finding, Judgement, Standing, Verdict, judge};
+
+/// A report with the verdicts on published claims.
+#[derive(Serialize)]
+struct Document<'c> {
+    #[serde(flatten)]
+    report: Report,
+    claims: Vec<Judged<'c>>,
+}
+
+/// A claim and its verdict.
+#[derive(Serialize)]
+struct Judged<'c> {
+    id: &'c str,
+    says: &'c str,
+    source: &'c str,
+    year: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<&'c str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    read_as: Option<&'c str>,
+    unit: Option<ClaimUnit>,
+    low: Option<f64>,
+    high: Option<f64>,
+    verdict: Verdict,
+    summary: String,
+    figures: Vec<Figure>,
+}
+
+/// What a verdict rests on.
+#[derive(Serialize)]
+struct Figure {
+    run: String,
+    view: String,
+    workloads: Vec<String>,
+    target: TargetId,
+    boundary: Boundary,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    over: Option<Over>,
+    value: f64,
+    ci95: Option<[f64; 2]>,
+    standing: Standing,
+    /// Times the nearer end of the range, of a figure outside of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    beyond: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    beyond_ci95: Option<[f64; 2]>,
+}
+
+#[derive(Serialize)]
+struct Over {
+    target: TargetId,
+    boundary: Boundary,
+}
+
+fn judged<'c>(judgement: &Judgement<'c>) -> Judged<'c> {
+    let (claim, source) = (judgement.claim, judgement.source);
+    Judged {
+        id: &claim.id,
+        says: &claim.says,
+        source: &source.title,
+        year: source.year,
+        place: claim.place.as_deref(),
+        read_as: claim.read_as.as_deref(),
+        unit: claim.unit,
+        low: claim.low,
+        high: claim.high,
+        verdict: judgement.verdict,
+        summary: judgement.summary().replace('\u{a0}', " "),
+        figures: judgement
+            .findings
+            .iter()
+            .map(|f| figure(f, judgement))
+            .collect(),
+    }
+}
+
+fn figure(finding: &Finding, judgement: &Judgement<'_>) -> Figure {
+    let beyond = finding.beyond(judgement.claim);
+    Figure {
+        run: finding.run.clone(),
+        view: finding.view.clone(),
+        workloads: finding.workloads.iter().map(ToString::to_string).collect(),
+        target: finding.target.clone(),
+        boundary: finding.boundary,
+        over: finding
+            .over
+            .clone()
+            .map(|(target, boundary)| Over { target, boundary }),
+        value: finding.value,
+        ci95: finding.ci95.map(|ci| [ci.low, ci.high]),
+        standing: finding.standing,
+        beyond: beyond.map(|(times, _)| times),
+        beyond_ci95: beyond.and_then(|(_, ci)| ci).map(|ci| [ci.low, ci.high]),
+    }
+}
+
+/// The rows of `runs` as one JSON document of schema `plimsoll.report/1`, ending in a newline, with
+/// a verdict on each of `claims`.
+pub fn json(runs: &[Recorded], claims: &Claims) -> String {
     let mut report = Report {
         schema: SCHEMA.to_owned(),
         rows: Vec::new(),
@@ -17,8 +116,12 @@ pub fn json(runs: &[Recorded]) -> String {
         report.rows.append(&mut one.rows);
         report.ratios.append(&mut one.ratios);
     }
+    let document = Document {
+        report,
+        claims: judge(claims, runs).iter().map(judged).collect(),
+    };
     let rows: Vec<_> = runs.iter().flat_map(conformance::rows).collect();
-    let whole = serde_json::to_value(&report).and_then(|mut whole| {
+    let whole = serde_json::to_value(&document).and_then(|mut whole| {
         if let Some(all) = whole["rows"].as_array_mut() {
             for row in &rows {
                 all.push(serde_json::to_value(row)?);

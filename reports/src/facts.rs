@@ -11,6 +11,8 @@ use plimsoll_analysis::{LEVEL, Row, analyse, lost_trials};
 use plimsoll_record::run::{TargetKind, TargetRecord, WorkloadRecord};
 use plimsoll_record::{Boundary, Metric, Outcome, Recorded, TargetId, WorkloadId};
 
+use crate::claims::Evidence;
+
 /// A run with everything that was worked out of it.
 #[derive(Debug)]
 pub(crate) struct Facts<'a> {
@@ -94,6 +96,16 @@ impl<'a> Facts<'a> {
             let difference = difference(&ratio, p);
             self.against
                 .insert((ratio.of.clone(), reference), Against { ratio, difference });
+        }
+    }
+
+    /// What published claims are held against.
+    pub(crate) fn evidence(&self) -> Evidence<'_> {
+        Evidence {
+            run: &self.recorded.run,
+            rows: &self.rows,
+            series: self.series.values().collect(),
+            common: self.throughput.as_ref().map_or(&[], |t| &t.common),
         }
     }
 

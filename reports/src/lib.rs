@@ -6,6 +6,7 @@
 //!
 //! # Layout
 //!
+//! - [`claims`]: what has been published, held against it
 //! - [`facts`]: what a run says, worked out once for every kind of report
 //! - [`headline`]: the sentences and rankings of the summary
 //! - [`page`]: the HTML report
@@ -16,6 +17,7 @@
 //! - [`quantity`]: how a duration, a size, a ratio is written
 //! - [`shell`]: how a command line is written
 
+pub mod claims;
 mod conformance;
 mod data;
 mod facts;

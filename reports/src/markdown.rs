@@ -8,6 +8,8 @@ use plimsoll_analysis::throughput::Throughput;
 use plimsoll_analysis::{Row, Status};
 use plimsoll_record::{Boundary, Metric, Recorded, Suite};
 
+use crate::claims::words::RULE;
+use crate::claims::{Claims, Judgement, Verdict, judge_by};
 use crate::conformance;
 use crate::facts::Facts;
 use crate::headline;
@@ -16,19 +18,53 @@ use crate::quantity;
 use crate::shell;
 
 /// The report of `runs` as Markdown: the summary, a table per workload, what was not measured, and
-/// the command that makes it again. Everything that comes from a run is escaped.
-pub fn markdown(runs: &[Recorded]) -> String {
+/// the command that makes it again; then a verdict on each of `claims`. Everything that comes from a
+/// run is escaped.
+pub fn markdown(runs: &[Recorded], claims: &Claims) -> String {
     let mut text = String::new();
     if runs.is_empty() {
         text.push_str("# No run to report\n");
     }
-    for (n, recorded) in runs.iter().enumerate() {
+    let facts: Vec<Facts<'_>> = runs.iter().map(Facts::of).collect();
+    for (n, facts) in facts.iter().enumerate() {
         if n > 0 {
             text.push('\n');
         }
-        run(&mut text, &Facts::of(recorded));
+        run(&mut text, facts);
+    }
+    if !runs.is_empty() && !claims.is_empty() {
+        let evidence: Vec<_> = facts.iter().map(Facts::evidence).collect();
+        published(&mut text, &judge_by(claims, &evidence));
     }
     text
+}
+
+/// The verdicts on published claims.
+fn published(text: &mut String, judgements: &[Judgement<'_>]) {
+    let (missing, judged): (Vec<_>, Vec<_>) = judgements
+        .iter()
+        .partition(|j| j.verdict == Verdict::NotMeasured);
+    text.push_str("\n# Published claims\n");
+    if !judged.is_empty() {
+        text.push_str("\n| claim | claimed | verdict | found |\n|---|---|---|---|\n");
+    }
+    for judgement in judged {
+        let claim = judgement.claim;
+        let _ = writeln!(
+            text,
+            "| {} ({}) | {} | **{}** | {} |",
+            inline(&claim.says),
+            inline(&judgement.source.words()),
+            inline(&claim.range()),
+            judgement.verdict.words(),
+            inline(&judgement.summary()),
+        );
+    }
+    if !missing.is_empty() {
+        let ids: Vec<&str> = missing.iter().map(|j| j.claim.id.as_str()).collect();
+        let _ = writeln!(text, "\nNot measured here: {}.", ids.join(", "));
+    }
+    let _ = writeln!(text, "\n{RULE}");
 }
 
 // Writing to a String cannot fail, so the results of write! are dropped throughout.

@@ -1,23 +1,31 @@
-//! The HTML report: one file, no request, no script.
+//! The HTML report: one file, no request; whole without its script.
 //!
 //! # Layout
 //!
+//! - [`overview`]: what several runs say together
+//! - [`claims`]: published claims, beside what was measured
 //! - [`summary`]: title, rankings and sentences: what a busy reader takes in within a screen
 //! - [`counted`]: the suites whose rows are counted rather than timed
 //! - [`conformance`]: what passes of the specification's tests
+//! - [`density`]: how memory grows with how many are alive
 //! - [`ladders`]: the cold-start ladder of every workload
 //! - [`throughput`]: how many times as long as native the guest's own code takes
 //! - [`tables`]: every number with its interval
 //! - [`spread`]: boxes, dots and cumulative shares
 //! - [`load`]: servers under load
 //! - [`ledger`]: what was not measured, the machine, every target's configuration, the workloads
+//! - [`raw`]: everything that was recorded, to be taken away
 //! - [`reading`]: the boundaries, the method, who made this
 
+mod claims;
 pub(crate) mod conformance;
 mod counted;
+mod density;
 mod ladders;
 mod ledger;
 pub(crate) mod load;
+mod overview;
+mod raw;
 mod reading;
 mod spread;
 mod summary;
@@ -27,16 +35,24 @@ mod throughput;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use plimsoll_record::{Recorded, Suite};
 
+use crate::claims::{Claims, Judgement, judge_by};
 use crate::facts::Facts;
 
 const STYLE: &str = include_str!("style.css");
+const SCRIPT: &str = include_str!("report.js");
 
-/// The report of `runs` as one self-contained HTML document.
+/// The report of `runs` as one self-contained HTML document, with a verdict on each of `claims`.
 ///
-/// It holds no script and makes no request: styles and pictures are inside. Everything that comes
-/// from a run is escaped.
-pub fn html(runs: &[Recorded]) -> String {
+/// It makes no request: styles, pictures and raw data are inside, and so is the script that filters
+/// and sorts, without which nothing is missing. Everything that comes from a run is escaped.
+pub fn html(runs: &[Recorded], claims: &Claims) -> String {
     let facts: Vec<Facts<'_>> = runs.iter().map(Facts::of).collect();
+    let evidence: Vec<_> = facts.iter().map(Facts::evidence).collect();
+    let judgements = match facts.is_empty() {
+        true => Vec::new(),
+        false => judge_by(claims, &evidence),
+    };
+    let files = raw::files(&facts);
     let title = match facts.as_slice() {
         [] => "Plimsoll: no run".to_owned(),
         [only] => summary::title(only),
@@ -63,9 +79,14 @@ pub fn html(runs: &[Recorded]) -> String {
                         header { h1 { "No run to report" } }
                         p { "Nothing was given. " code { "bench run --suite coldstart" } " makes a run." }
                     }
-                    @for (n, facts) in facts.iter().enumerate() {
-                        (run(facts, &Place { number: n + 1, of: runs.len() }))
+                    @if facts.len() > 1 {
+                        (overview::overview(&facts))
+                        (claims::glance(&judgements))
                     }
+                    @for (n, (facts, files)) in facts.iter().zip(&files).enumerate() {
+                        (run(facts, &Place { number: n + 1, of: runs.len() }, &judgements, files))
+                    }
+                    (claims::section(&judgements))
                     (reading::reading())
                 }
                 footer {
@@ -74,6 +95,7 @@ pub fn html(runs: &[Recorded]) -> String {
                         "This file holds everything it shows and asks no server for anything."
                     }
                 }
+                script { (PreEscaped(SCRIPT)) }
             }
         }
     }
@@ -96,6 +118,22 @@ impl Place {
             _ => format!("run{}-{name}", self.number),
         }
     }
+
+    /// The ids of what names a section: its heading, and in a page of several runs its run's.
+    fn named_by(&self, section: &str) -> String {
+        match self.of {
+            1 => format!("{section}-h"),
+            _ => format!("{}-h {}", self.id(section), self.id("title")),
+        }
+    }
+
+    /// A label that is this run's alone.
+    fn label(&self, name: &str) -> String {
+        match self.of {
+            1 => name.to_owned(),
+            _ => format!("{name}, run {}", self.number),
+        }
+    }
 }
 
 /// One section's place in a run's contents.
@@ -105,7 +143,12 @@ struct Section {
     body: Markup,
 }
 
-fn run(facts: &Facts<'_>, place: &Place) -> Markup {
+fn run(
+    facts: &Facts<'_>,
+    place: &Place,
+    judgements: &[Judgement<'_>],
+    files: &raw::Files,
+) -> Markup {
     let of_the_suite = match facts.recorded.run.suite {
         Suite::Coldstart => vec![
             ladders::section(facts, place),
@@ -132,10 +175,11 @@ fn run(facts: &Facts<'_>, place: &Place) -> Markup {
         ],
     };
     let of_every_suite = [
-        ledger::not_measured(facts),
+        raw::section(facts, files),
+        ledger::not_measured(facts, place),
         ledger::machine(facts),
-        ledger::fairness(facts),
-        ledger::workloads(facts),
+        ledger::fairness(facts, place),
+        ledger::workloads(facts, place),
         ledger::again(facts),
     ];
     let sections: Vec<Section> = of_the_suite
@@ -151,17 +195,19 @@ fn run(facts: &Facts<'_>, place: &Place) -> Markup {
                 Suite::Coldstart | Suite::Throughput => (summary::summary(facts, place)),
                 Suite::Density | Suite::Memory | Suite::Size => (counted::summary(facts, place)),
             }
-            nav aria-label="Contents" {
+            @if place.of == 1 { (claims::glance(judgements)) }
+            nav aria-label=(place.label("Contents")) {
                 ul {
                     @for section in &sections {
                         li { a href={ "#" (place.id(section.id)) } { (section.title) } }
                     }
+                    @if !judgements.is_empty() { li { a href="#claims" { "Published claims" } } }
                     li { a href="#reading" { "How to read this" } }
                     li { a href="#bias" { "Who made this" } }
                 }
             }
             @for section in &sections {
-                section #(place.id(section.id)) aria-labelledby={ (place.id(section.id)) "-h" } {
+                section #(place.id(section.id)) aria-labelledby=(place.named_by(section.id)) {
                     h2 #{ (place.id(section.id)) "-h" } { (section.title) }
                     (section.body)
                 }

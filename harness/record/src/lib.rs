@@ -11,10 +11,12 @@
 //! - [`run`]: the types of `run.json`
 //! - [`line`]: the types of a line of `samples.ndjson`
 //! - [`conformance`]: proposals, verdicts, and what is recorded of the specification's tests
+//! - [`glob`]: names that stand for several
 //! - [`writer`]: appends to a run directory
 //! - [`reader`]: reads one back, truncated or not
 
 pub mod conformance;
+pub mod glob;
 pub mod line;
 pub mod reader;
 pub mod run;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use plimsoll_record::{Recorded, TargetId};
+use reports::claims::{self, Claims};
 
 use crate::checkout::Checkout;
 use crate::cli::Report;
@@ -13,6 +14,10 @@ use crate::progress::say;
 use crate::terminal;
 
 pub(super) fn run(args: &Report) -> anyhow::Result<Exit> {
+    let claims = match &args.claims {
+        None => Claims::published(),
+        Some(path) => Claims::read(path).map_err(|error| Usage(error.to_string()))?,
+    };
     let directories: Vec<PathBuf> = match args.runs.as_slice() {
         [] => vec![super::latest(&Checkout::find()?)?],
         named => named.to_vec(),
@@ -42,7 +47,7 @@ pub(super) fn run(args: &Report) -> anyhow::Result<Exit> {
             Some(path) => path.clone(),
             None => directories[0].join("report.html"),
         };
-        fs::write(&path, reports::html(&runs))
+        fs::write(&path, reports::html(&runs, &claims))
             .with_context(|| format!("cannot write the report to {}", path.display()))?;
         say(&format!("wrote {}", path.display()));
     } else if let Some(target) = &args.badge {
@@ -56,9 +61,9 @@ pub(super) fn run(args: &Report) -> anyhow::Result<Exit> {
         })?;
         super::print(&badge)?;
     } else if args.markdown {
-        super::print(&reports::markdown(&runs))?;
+        super::print(&reports::markdown(&runs, &claims))?;
     } else if args.json {
-        super::print(&reports::json(&runs))?;
+        super::print(&reports::json(&runs, &claims))?;
     } else if args.csv {
         super::print(&reports::csv(&runs))?;
     } else {
@@ -66,6 +71,7 @@ pub(super) fn run(args: &Report) -> anyhow::Result<Exit> {
             let report = plimsoll_analysis::analyse(recorded);
             super::print(&terminal::tables(recorded, &report))?;
         }
+        super::print(&terminal::claims::verdicts(&claims::judge(&claims, &runs)))?;
     }
     Ok(Exit::Held)
 }

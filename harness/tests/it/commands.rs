@@ -101,6 +101,7 @@ fn an_unknown_name_is_answered_with_the_nearest_and_exit_code_2() {
         &["setup", "latr"],
         &["report", "nowhere"],
         &["report"],
+        &["report", "--claims", "nowhere.toml"],
         &["compare", "nowhere", "nowhere"],
     ] {
         let (code, stdout, stderr) = checkout.run(args);
@@ -108,6 +109,40 @@ fn an_unknown_name_is_answered_with_the_nearest_and_exit_code_2() {
         told += &checkout.settled(&stderr);
     }
     insta::assert_snapshot!("unknown_names", told);
+}
+
+#[test]
+fn a_report_holds_the_users_own_claims_against_the_run() {
+    let checkout = Checkout::new();
+    let (code, _, stderr) = checkout.measure(&["--trials", "3"], &[]);
+    assert_eq!(code, 0, "{stderr}");
+    let mut table =
+        "schema = \"plimsoll.claims/1\"\n[[source]]\nid = \"us\"\ntitle = \"us\"\n".to_owned();
+    for (id, range) in [("soon", "high = 1000000"), ("late", "low = 1000000")] {
+        table += &format!(
+            "[[claim]]\nid = \"{id}\"\ntitle = \"t\"\nsays = \"It starts {id}.\"\nsource = \"us\"\n{range}\nunit = \"s\"\n\
+             [[claim.measured]]\nview = \"v\"\nsuite = \"coldstart\"\nof = {{ kind = \"wasm\", boundary = \"L0\" }}\n"
+        );
+    }
+    let file = checkout.path("mine.toml");
+    std::fs::write(&file, &table).expect("written");
+    let file = file.to_str().expect("UTF-8");
+    let (code, stdout, stderr) = checkout.run(&["report", "run", "--claims", file]);
+    assert_eq!(code, 0, "{stderr}");
+    assert!(
+        stdout.contains("holds          It starts soon."),
+        "{stdout}"
+    );
+    assert!(
+        stdout.contains("does not hold  It starts late."),
+        "{stdout}"
+    );
+    std::fs::write(file, table.replace("unit", "unity")).expect("written");
+    let (code, _, stderr) = checkout.run(&["report", "run", "--claims", file]);
+    assert!(
+        code == 2 && stderr.contains("unknown field `unity`"),
+        "{code} {stderr}"
+    );
 }
 
 #[test]

@@ -9,6 +9,8 @@ use plimsoll_record::{Boundary, WorkloadId};
 use crate::facts::{Difference, Facts};
 use crate::quantity;
 
+use super::median;
+
 /// The sentences of the summary, most important first.
 pub(crate) fn sentences(facts: &Facts<'_>) -> Vec<String> {
     let mut said = Vec::new();
@@ -35,10 +37,6 @@ fn ranked<'f>(facts: &'f Facts<'_>, workload: &WorkloadId, column: &Column) -> V
         .collect();
     rows.sort_by(|a, b| median(a).total_cmp(&median(b)));
     rows
-}
-
-fn median(row: &Row) -> f64 {
-    row.median.unwrap_or(f64::INFINITY)
 }
 
 fn figure(row: &Row) -> String {

@@ -27,6 +27,11 @@ pub(super) fn summary(facts: &Facts<'_>, place: &Place) -> Markup {
     }
 }
 
+/// A sentence a target; none if the run was about something else.
+pub(super) fn said(facts: &Facts<'_>) -> Vec<String> {
+    matrix(facts.recorded).map_or_else(Vec::new, |matrix| sentences(&matrix))
+}
+
 /// A sentence a target.
 pub(crate) fn sentences(matrix: &Matrix<'_>) -> Vec<String> {
     let groups = matrix.specification.groups.len();

@@ -2,19 +2,19 @@
 //! every number, then the rule by which it was counted.
 
 use maud::{Markup, PreEscaped, html};
-use plimsoll_analysis::columns::{Column, Table, rule, tables};
-use plimsoll_analysis::statistics::Interval;
+use plimsoll_analysis::columns::{Table, rule, tables};
 use plimsoll_record::run::WorkloadRecord;
-use plimsoll_record::{Boundary, TargetId};
+use plimsoll_record::{Boundary, Suite, TargetId};
 
 use super::summary::{heading, in_words};
-use super::tables::{rows, status};
-use super::{Place, Section};
+use super::tables::{MatrixLine, matrix, rows};
+use super::{Place, Section, density};
 use crate::facts::Facts;
 use crate::headline;
 use crate::picture::canvas::Caption;
 use crate::picture::dots::{Dot, dots};
 use crate::picture::ladder::Layout;
+use crate::picture::scale::Axis;
 use crate::quantity;
 
 /// The tables of the run that have something in them: of which workload, and which.
@@ -33,7 +33,7 @@ pub(super) fn summary(facts: &Facts<'_>, place: &Place) -> Markup {
     let question = headline::question(facts.recorded.run.suite);
     html! {
         (heading(facts, place, question.asked, question.subject))
-        section.glance aria-label="In words" { (in_words(&headline::counted(facts))) }
+        section.glance aria-label=(place.label("In words")) { (in_words(&headline::counted(facts))) }
     }
 }
 
@@ -62,19 +62,23 @@ pub(super) fn pictures(facts: &Facts<'_>, place: &Place) -> Option<Section> {
                 })
                 .collect();
             let title = format!("{}: {}", workload.workload, table.title);
-            let draw = |layout, id: String| {
-                let caption = Caption {
-                    id: place.id(&id),
-                    title: title.clone(),
-                    description: spoken(&lines),
+            let draw = |layout, id: &str| {
+                let on = |axis: Axis| {
+                    let caption = Caption {
+                        id: place.id(&format!("counted-{n}-{id}-{}", axis.name())),
+                        title: title.clone(),
+                        description: spoken(&lines),
+                    };
+                    dots(&lines, &caption, axis, layout).map(PreEscaped)
                 };
-                dots(&lines, &caption, layout).map(PreEscaped)
+                on(Axis::Logarithmic)?;
+                Some(html! { @for axis in Axis::ALL { div.(axis.name()) { @if let Some(drawn) = on(axis) { (drawn) } } } })
             };
-            let wide = draw(Layout::Wide, format!("counted-{n}-wide"))?;
-            let narrow = draw(Layout::Narrow, format!("counted-{n}-narrow"))?;
+            let wide = draw(Layout::Wide, "wide")?;
+            let narrow = draw(Layout::Narrow, "narrow")?;
             let body = html! {
-                figure {
-                    figcaption { b { (table.title) } (workload.workload) ": " (table.columns[0].heading) " on a logarithmic axis" @if table.columns[0].boundary != Boundary::Rest { ", the median and its 95 % interval" } }
+                figure data-workload=(workload.workload) {
+                    figcaption { b { (table.title) } (workload.workload) ": " (table.columns[0].heading) @if table.columns[0].boundary != Boundary::Rest { ", the median and its 95 % interval" } }
                     div.wide { (wide) }
                     div.narrow { (narrow) }
                 }
@@ -92,6 +96,7 @@ pub(super) fn pictures(facts: &Facts<'_>, place: &Place) -> Option<Section> {
             }
         }
         @for (_, picture) in &drawn { (picture) }
+        @if facts.recorded.run.suite == Suite::Density { (density::lines(facts, place)) }
     };
     Some(Section {
         id: "picture",
@@ -127,11 +132,13 @@ pub(super) fn numbers(facts: &Facts<'_>, place: &Place) -> Option<Section> {
     let body = html! {
         @if let Some(rule) = rule(suite) { p { b { "The rule. " } (rule) } }
         @for (workload, table) in &shown {
-            h3 { (workload.workload) ": " (table.title) " " span.dim { (workload.title) } }
-            (matrix(facts, workload, table))
+            div data-workload=(workload.workload) {
+                h3 { (workload.workload) ": " (table.title) " " span.dim { (workload.title) } }
+                (by_column(facts, workload, table, place))
+            }
         }
         @for workload in &workloads {
-            details {
+            details data-workload=(workload.workload) {
                 summary { "Every row of " (workload.workload) ": levels, intervals, ratios, counts" }
                 (rows(facts, workload, place))
             }
@@ -145,51 +152,17 @@ pub(super) fn numbers(facts: &Facts<'_>, place: &Place) -> Option<Section> {
 }
 
 /// Target by column.
-fn matrix(facts: &Facts<'_>, workload: &WorkloadRecord, table: &Table) -> Markup {
-    html! {
-        div.scroll tabindex="0" role="region" aria-label={ (workload.workload) ", " (table.title) } {
-            table.matrix {
-                caption.unseen { (workload.workload) ", " (table.title) }
-                thead { tr {
-                    th scope="col" { "target" }
-                    @for column in table.columns { th.n scope="col" title=(column.boundary.meaning()) { (column.heading) } }
-                } }
-                tbody {
-                    @for target in targets(facts, workload, table) {
-                        tr {
-                            th scope="row" { (target) }
-                            @for column in table.columns { (cell(facts, workload, target, column)) }
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn cell(
-    facts: &Facts<'_>,
-    workload: &WorkloadRecord,
-    target: &TargetId,
-    column: &Column,
-) -> Markup {
-    let row = facts.of_column(&workload.workload, target, column);
-    html! {
-        @match row {
-            None => td.n.dim { span aria-hidden="true" { "·" } span.unseen { "does not apply" } },
-            Some(row) => td.n {
-                @match row.median {
-                    Some(median) => {
-                        (quantity::value(median, row.unit))
-                        @if let Some([low, high]) = row.ci95
-                            && quantity::value(low, row.unit) != quantity::value(high, row.unit)
-                        {
-                            span.ci { (quantity::interval(Interval { low, high }, row.unit)) }
-                        }
-                    }
-                    None => span.status { (status(row.status)) }
-                }
-            },
-        }
-    }
+fn by_column(facts: &Facts<'_>, workload: &WorkloadRecord, table: &Table, place: &Place) -> Markup {
+    let lines: Vec<MatrixLine<'_>> = targets(facts, workload, table)
+        .into_iter()
+        .map(|target| {
+            let cells = table.columns.iter();
+            let cells = cells.map(|column| facts.of_column(&workload.workload, target, column));
+            (target, cells.collect())
+        })
+        .collect();
+    let columns = table.columns.iter();
+    let headings: Vec<_> = columns.map(|c| (c.heading, c.boundary.meaning())).collect();
+    let label = format!("{}, {}", workload.workload, table.title);
+    matrix(&place.label(&label), &headings, &lines)
 }

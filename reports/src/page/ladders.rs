@@ -8,6 +8,7 @@ use crate::facts::Facts;
 use crate::picture::canvas::{CURVES, Pen, fragment};
 use crate::picture::ladder::{Layout, ladder, span};
 use crate::picture::mark;
+use crate::picture::scale::Axis;
 
 /// The keys of every legend, drawn once and shown by reference.
 pub(super) fn symbols() -> Markup {
@@ -55,8 +56,15 @@ pub(super) fn section(facts: &Facts<'_>, place: &Place) -> Option<Section> {
         return None;
     }
     let span = span(facts)?;
-    let draw = |workload: &plimsoll_record::WorkloadId, layout, id: String| {
-        ladder(facts, workload, span, layout, &place.id(&id)).map(PreEscaped)
+    let draw = |workload: &plimsoll_record::WorkloadId, layout, id: &str| {
+        let on = |axis: Axis| {
+            let id = place.id(&format!("{id}-{}", axis.name()));
+            ladder(facts, workload, span, axis, layout, &id).map(PreEscaped)
+        };
+        on(Axis::Logarithmic)?;
+        Some(
+            html! { @for axis in Axis::ALL { div.(axis.name()) { @if let Some(drawn) = on(axis) { (drawn) } } } },
+        )
     };
     let others = facts.workloads();
     let others = others.iter().filter(|w| w.workload != lead.workload);
@@ -64,24 +72,24 @@ pub(super) fn section(facts: &Facts<'_>, place: &Place) -> Option<Section> {
     let body = html! {
         p {
             "Each line is a target, each mark the median time to reach a boundary; a bar behind a mark is its 95 % interval where that is wider than the mark. "
-            "The axis is logarithmic: equal steps are equal ratios."
+            "On the logarithmic axis equal steps are equal ratios."
         }
         ul.legend {
             @for &boundary in &boundaries {
                 li { (shown(&key(boundary))) span { b { (boundary) } " " (boundary.meaning()) } }
             }
         }
-        figure.lead {
+        figure.lead data-workload=(lead.workload) {
             figcaption { b { (lead.workload) } " " (lead.title) }
-            @if let Some(wide) = draw(&lead.workload, Layout::Wide, "ladder-wide".to_owned()) { div.wide { (wide) } }
-            @if let Some(narrow) = draw(&lead.workload, Layout::Narrow, "ladder-narrow".to_owned()) { div.narrow { (narrow) } }
+            @if let Some(wide) = draw(&lead.workload, Layout::Wide, "ladder-wide") { div.wide { (wide) } }
+            @if let Some(narrow) = draw(&lead.workload, Layout::Narrow, "ladder-narrow") { div.narrow { (narrow) } }
         }
         @if !others.is_empty() {
             p { "The other workloads, on the same axis. From L3 up they include what the program computes, so the containers' and processes' own share shrinks." }
             div.multiples {
                 @for (n, workload) in &others {
-                    @if let Some(picture) = draw(&workload.workload, Layout::Narrow, format!("ladder-{n}")) {
-                        figure {
+                    @if let Some(picture) = draw(&workload.workload, Layout::Narrow, &format!("ladder-{n}")) {
+                        figure data-workload=(workload.workload) {
                             figcaption { b { (workload.workload) } " " (workload.title) }
                             (picture)
                         }

@@ -4,14 +4,14 @@ use maud::{Markup, html};
 use plimsoll_analysis::{Row, Status};
 use plimsoll_record::run::{Severity, TargetRecord, WorkloadRecord};
 
-use super::Section;
 use super::summary::kind_class;
 use super::tables::status;
+use super::{Place, Section};
 use crate::facts::Facts;
 use crate::quantity;
 use crate::shell;
 
-pub(super) fn not_measured(facts: &Facts<'_>) -> Option<Section> {
+pub(super) fn not_measured(facts: &Facts<'_>, place: &Place) -> Option<Section> {
     let of_rows = |wanted: fn(&Row) -> bool| incidents(facts, wanted);
     let missing = of_rows(|row| row.status != Status::Ok);
     let partly = of_rows(|row| row.status == Status::Ok);
@@ -34,11 +34,11 @@ pub(super) fn not_measured(facts: &Facts<'_>) -> Option<Section> {
         }
         @if !missing.is_empty() {
             h3 { "No number" }
-            (what_happened(&missing))
+            (what_happened(&missing, &place.label("No number")))
         }
         @if !partly.is_empty() {
             h3 { "Measured, but not in every trial" }
-            (what_happened(&partly))
+            (what_happened(&partly, &place.label("Not in every trial")))
         }
     };
     Some(Section {
@@ -81,9 +81,9 @@ fn incidents<'f>(facts: &'f Facts<'_>, wanted: fn(&Row) -> bool) -> Vec<Incident
     found
 }
 
-fn what_happened(incidents: &[Incident<'_>]) -> Markup {
+fn what_happened(incidents: &[Incident<'_>], label: &str) -> Markup {
     html! {
-        div.scroll tabindex="0" role="region" aria-label="What happened" {
+        div.scroll tabindex="0" role="region" aria-label=(label) {
             table {
                 thead { tr {
                     th scope="col" { "workload" } th scope="col" { "target" } th scope="col" { "at" }
@@ -202,14 +202,14 @@ fn pairs(entries: &[(&str, String)]) -> Markup {
     }
 }
 
-pub(super) fn fairness(facts: &Facts<'_>) -> Option<Section> {
+pub(super) fn fairness(facts: &Facts<'_>, place: &Place) -> Option<Section> {
     let targets = facts.targets();
     if targets.is_empty() {
         return None;
     }
     let body = html! {
         p { "Every target exactly as it was configured, in its adapter's words." }
-        div.scroll tabindex="0" role="region" aria-label="Targets" {
+        div.scroll tabindex="0" role="region" aria-label=(place.label("Targets")) {
             table {
                 caption.unseen { "Targets and their versions" }
                 thead { tr { th scope="col" { "target" } th scope="col" { "kind" } th scope="col" { "engine" } th scope="col" { "version" } th scope="col" { "steps" } } }
@@ -253,7 +253,7 @@ fn settings(target: &TargetRecord) -> Vec<(&str, String)> {
     entries
 }
 
-pub(super) fn workloads(facts: &Facts<'_>) -> Option<Section> {
+pub(super) fn workloads(facts: &Facts<'_>, place: &Place) -> Option<Section> {
     let run = &facts.recorded.run;
     if run.workloads.is_empty() {
         return None;
@@ -269,7 +269,7 @@ pub(super) fn workloads(facts: &Facts<'_>) -> Option<Section> {
                 (pairs(&hashes(workload)))
                 @let made: Vec<_> = run.artefacts.iter().filter(|a| a.workload == workload.workload).collect();
                 @if !made.is_empty() {
-                    div.scroll tabindex="0" role="region" aria-label={ "Artefacts of " (workload.workload) } {
+                    div.scroll tabindex="0" role="region" aria-label=(place.label(&format!("Artefacts of {}", workload.workload))) {
                         table {
                             caption { "Made of it before the first trial" }
                             thead { tr { th scope="col" { "target" } th scope="col" { "what" } th.n scope="col" { "size" } } }

@@ -8,7 +8,7 @@ use plimsoll_record::run::{TargetKind, WorkloadRecord};
 use plimsoll_record::{Boundary, Clock, Metric, TargetId, WorkloadId};
 
 use super::ladders::shown;
-use super::summary::heading;
+use super::summary::{heading, kind_class};
 use super::tables::status;
 use super::{Place, Section};
 use crate::facts::Facts;
@@ -109,11 +109,11 @@ fn common_rate(facts: &Facts<'_>, workload: &WorkloadId) -> Option<u64> {
 pub(super) fn summary(facts: &Facts<'_>, place: &Place) -> Markup {
     html! {
         (heading(facts, place, "How does it carry a load?", "HTTP service"))
-        (glance(facts))
+        (glance(facts, place))
     }
 }
 
-fn glance(facts: &Facts<'_>) -> Markup {
+fn glance(facts: &Facts<'_>, place: &Place) -> Markup {
     let Some(lead) = facts.lead() else {
         return html! {};
     };
@@ -136,7 +136,7 @@ fn glance(facts: &Facts<'_>) -> Markup {
         Some((record.target.to_string(), record.kind, row))
     });
     html! {
-        section.glance aria-label="At a glance" {
+        section.glance aria-label=(place.label("At a glance")) {
             (card(
                 &format!("{} at {} requests a second", percentile(metric), quantity::grouped(rate)),
                 "From when a request was due to the last byte of its response. The highest rate that all carried.",
@@ -212,7 +212,7 @@ fn card(
                             th scope="row" {
                                 (name)
                                 @if let Some(median) = row.median {
-                                    span class={ "bar " (class(*kind)) } style={ "--w:" (format!("{:.1}", 100.0 * median / most.max(1.0))) "%" } {}
+                                    span class={ "bar " (kind_class(*kind)) } style={ "--w:" (format!("{:.1}", 100.0 * median / most.max(1.0))) "%" } {}
                                 }
                             }
                             td.n { (value_cell(Some(row))) }
@@ -224,19 +224,11 @@ fn card(
     }
 }
 
-fn class(kind: TargetKind) -> &'static str {
-    match kind {
-        TargetKind::Native => "native",
-        TargetKind::Wasm => "wasm",
-        TargetKind::Container => "container",
-    }
-}
-
 /// A median with its interval, or why there is none.
 fn value_cell(row: Option<&Row>) -> Markup {
     html! {
         @match row {
-            None => span.dim aria-label="not measured" { "·" },
+            None => span.dim { span aria-hidden="true" { "·" } span.unseen { "not measured" } },
             Some(row) => @match row.median {
                 Some(median) => {
                     (quantity::value(median, row.unit))

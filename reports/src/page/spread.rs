@@ -21,7 +21,7 @@ pub(super) fn section(facts: &Facts<'_>, place: &Place) -> Option<Section> {
             "Beside it the share of samples that took no longer than a time: the further left and the steeper, the better."
         }
         @for (w, workload) in facts.workloads().iter().enumerate() {
-            details open[workload.workload == lead.workload] {
+            details data-workload=(workload.workload) open[workload.workload == lead.workload] {
                 summary { b { (workload.workload) } " " (workload.title) }
                 @for boundary in facts.boundaries(&workload.workload) {
                     @let lines = lines(facts, &workload.workload, boundary);

@@ -22,7 +22,7 @@ pub(super) fn summary(facts: &Facts<'_>, place: &Place) -> Markup {
     html! {
         (heading(facts, place, question.asked, question.subject))
         @if let Some(lead) = facts.lead() {
-            section.glance aria-label="At a glance" {
+            section.glance aria-label=(place.label("At a glance")) {
                 @if facts.recorded.run.suite == Suite::Coldstart {
                     (card(
                         "Platform already running",

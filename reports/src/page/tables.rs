@@ -4,11 +4,11 @@ use maud::{Markup, html};
 use plimsoll_analysis::statistics::Interval;
 use plimsoll_analysis::{Row, Status};
 use plimsoll_record::run::WorkloadRecord;
-use plimsoll_record::{Boundary, Metric, TargetId};
+use plimsoll_record::{Metric, TargetId};
 
 use super::summary::times;
 use super::{Place, Section};
-use crate::facts::Facts;
+use crate::facts::{Difference, Facts};
 use crate::quantity;
 
 pub(super) fn section(facts: &Facts<'_>, place: &Place) -> Option<Section> {
@@ -23,11 +23,13 @@ pub(super) fn section(facts: &Facts<'_>, place: &Place) -> Option<Section> {
             "they are dimmed where no difference is shown after correction for all of them. Tables scroll sideways where they must."
         }
         @for workload in &workloads {
-            h3 { (workload.workload) " " span.dim { (workload.title) } }
-            (matrix(facts, workload))
-            details open[Some(&workload.workload) == lead && workloads.len() == 1] {
-                summary { "Every row of " (workload.workload) ": intervals, ratios, counts" }
-                (rows(facts, workload, place))
+            div data-workload=(workload.workload) {
+                h3 { (workload.workload) " " span.dim { (workload.title) } }
+                (by_boundary(facts, workload, place))
+                details open[Some(&workload.workload) == lead && workloads.len() == 1] {
+                    summary { "Every row of " (workload.workload) ": intervals, ratios, counts" }
+                    (rows(facts, workload, place))
+                }
             }
         }
     };
@@ -39,9 +41,9 @@ pub(super) fn section(facts: &Facts<'_>, place: &Place) -> Option<Section> {
 }
 
 /// Target by boundary: medians alone, to be taken in at a glance.
-fn matrix(facts: &Facts<'_>, workload: &WorkloadRecord) -> Markup {
+fn by_boundary(facts: &Facts<'_>, workload: &WorkloadRecord, place: &Place) -> Markup {
     let boundaries = facts.boundaries(&workload.workload);
-    let targets: Vec<&TargetId> = facts
+    let lines: Vec<MatrixLine<'_>> = facts
         .targets()
         .iter()
         .map(|target| &target.target)
@@ -49,20 +51,35 @@ fn matrix(facts: &Facts<'_>, workload: &WorkloadRecord) -> Markup {
             let mut rows = facts.rows.iter();
             rows.any(|row| row.target == **target && row.workload == workload.workload)
         })
+        .map(|target| {
+            let cells = boundaries.iter();
+            let cells = cells.map(|&boundary| facts.wall(&workload.workload, target, boundary));
+            (target, cells.collect())
+        })
         .collect();
+    let headings: Vec<_> = boundaries.iter().map(|b| (b.name(), b.meaning())).collect();
+    let label = format!("Medians of {}", workload.workload);
+    matrix(&place.label(&label), &headings, &lines)
+}
+
+/// A target, and the row that each of its cells shows.
+pub(super) type MatrixLine<'f> = (&'f TargetId, Vec<Option<&'f Row>>);
+
+/// Target by what `headings` say (with what they mean): medians with their intervals.
+pub(super) fn matrix(label: &str, headings: &[(&str, &str)], lines: &[MatrixLine<'_>]) -> Markup {
     html! {
-        div.scroll tabindex="0" role="region" aria-label={ "Medians of " (workload.workload) } {
+        div.scroll tabindex="0" role="region" aria-label=(label) {
             table.matrix {
-                caption.unseen { "Median wall time of " (workload.workload) " by target and boundary" }
+                caption.unseen { (label) }
                 thead { tr {
                     th scope="col" { "target" }
-                    @for boundary in &boundaries { th.n scope="col" title=(boundary.meaning()) { (boundary) } }
+                    @for (heading, meaning) in headings { th.n scope="col" title=(meaning) { (heading) } }
                 } }
                 tbody {
-                    @for target in targets {
+                    @for (target, cells) in lines {
                         tr {
                             th scope="row" { (target) }
-                            @for &boundary in &boundaries { (cell(facts, workload, target, boundary)) }
+                            @for row in cells { (cell(*row)) }
                         }
                     }
                 }
@@ -71,22 +88,18 @@ fn matrix(facts: &Facts<'_>, workload: &WorkloadRecord) -> Markup {
     }
 }
 
-fn cell(
-    facts: &Facts<'_>,
-    workload: &WorkloadRecord,
-    target: &TargetId,
-    boundary: Boundary,
-) -> Markup {
-    let row = facts.wall(&workload.workload, target, boundary);
+fn cell(row: Option<&Row>) -> Markup {
     html! {
         @match row {
             None => td.n.dim { span aria-hidden="true" { "·" } span.unseen { "does not apply" } },
             Some(row) => td.n {
                 @match row.median {
                     Some(median) => {
-                        (quantity::duration(median))
-                        @if let Some([low, high]) = row.ci95 {
-                            span.ci { (quantity::duration_interval(Interval { low, high })) }
+                        (quantity::value(median, row.unit))
+                        @if let Some([low, high]) = row.ci95
+                            && quantity::value(low, row.unit) != quantity::value(high, row.unit)
+                        {
+                            span.ci { (quantity::interval(Interval { low, high }, row.unit)) }
                         }
                     }
                     None => span.status { (status(row.status)) }
@@ -114,6 +127,15 @@ pub(super) fn metric_in_words(metric: Metric) -> &'static str {
         Metric::CycleTime => "cycle",
         other => other.name(),
     }
+}
+
+/// Whether a row differs from none of the references that it can be held against.
+fn is_same(facts: &Facts<'_>, row: &Row, references: &[&TargetId]) -> bool {
+    let held = references.iter();
+    let mut held = held
+        .filter_map(|reference| facts.against(row, reference))
+        .peekable();
+    held.peek().is_some() && held.all(|against| against.difference == Difference::NotShown)
 }
 
 pub(super) fn rows(facts: &Facts<'_>, workload: &WorkloadRecord, place: &Place) -> Markup {
@@ -147,7 +169,7 @@ pub(super) fn rows(facts: &Facts<'_>, workload: &WorkloadRecord, place: &Place) 
                 tbody {
                     @for row in rows {
                         @let time = |value: Option<f64>| value.map(|value| quantity::value(value, row.unit));
-                        tr {
+                        tr.same[is_same(facts, row, &references)] {
                             th scope="row" { (row.target) }
                             td { (row.boundary) @if let Some(at) = row.at { " " (quantity::grouped(at)) } }
                             td { (metric_in_words(row.metric)) }

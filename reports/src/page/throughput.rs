@@ -20,7 +20,7 @@ pub(super) fn section(facts: &Facts<'_>, place: &Place) -> Option<Section> {
             Some(reference) => (pictures(facts, throughput, reference, place)),
             None => p { "Native code was not measured in this run, so there is nothing to hold the targets against; their times are below." },
         }
-        (table(throughput))
+        (table(throughput, place))
         p {
             "A run is the guest's own code, from its first instruction to its end: " code { "_start" } " of a fresh instance in an engine that has loaded the module, "
             "or a native process between its exec and its call of exit, in the open or in a container. Making the instance or process and giving it up lies outside; "
@@ -72,7 +72,7 @@ fn pictures(
         }
         div.multiples {
             @for (n, (workload, shown)) in panels.iter().enumerate() {
-                figure {
+                figure data-workload=(workload) {
                     figcaption { b { (workload) } " " (facts.title(workload)) }
                     (draw(shown, &format!("Times {reference} on {workload}"), Layout::Narrow, &format!("bars-{n}")))
                 }
@@ -118,9 +118,9 @@ fn of_workload<'t>(
 }
 
 /// Every ratio: a line a target and workload, the means last.
-fn table(throughput: &Throughput) -> Markup {
+fn table(throughput: &Throughput, place: &Place) -> Markup {
     html! {
-        div.scroll tabindex="0" role="region" aria-label="Times native, every number" {
+        div.scroll tabindex="0" role="region" aria-label=(place.label("Times native, every number")) {
             table.ratios {
                 caption.unseen { "Times native by workload and target, with warm-up" }
                 thead { tr {
@@ -157,8 +157,10 @@ fn table(throughput: &Throughput) -> Markup {
 
 fn row(workload: &WorkloadId, standing: &Standing, cell: &Cell, throughput: &Throughput) -> Markup {
     let is_reference = Some(&standing.target) == throughput.reference.as_ref();
+    let shown = cell.ratio(METRICS[0]).and_then(|ratio| ratio.ci95);
+    let same = shown.is_some_and(|ci| ci.low <= 1.0 && ci.high >= 1.0);
     html! {
-        tr {
+        tr.same[same] data-workload=(workload) {
             td { (workload) }
             th scope="row" { (standing.target) }
             td.n {

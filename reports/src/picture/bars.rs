@@ -67,12 +67,12 @@ pub(crate) fn bars(
                 Layout::Wide => top(n) + row / 2,
                 Layout::Narrow => top(n) + 26,
             };
-            draw(canvas, &axis, bar, middle);
+            canvas.group(bar.target.as_str(), || draw(canvas, &axis, bar, middle));
         }
         let one = axis.at(1.0);
         canvas.line((one, 4), (one, bottom), Pen::Ink, 1);
         for (n, bar) in bars.iter().enumerate() {
-            match layout {
+            canvas.group(bar.target.as_str(), || match layout {
                 Layout::Wide => {
                     let at = (left - 12, top(n) + row / 2);
                     canvas.text(at, &shortened(bar.target, 40), Pen::Ink, Anchor::End);
@@ -85,7 +85,7 @@ pub(crate) fn bars(
                     canvas.filled_box(strip, Pen::Paper);
                     canvas.text((left, top(n) + 8), &name, Pen::Ink, Anchor::Start);
                 }
-            }
+            });
         }
     })
 }

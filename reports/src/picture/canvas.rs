@@ -1,5 +1,6 @@
 //! Lines, dots and text on an SVG.
 
+use std::cell::RefCell;
 use std::fmt::Write;
 
 use plimsoll_record::Boundary;
@@ -100,9 +101,27 @@ pub(crate) enum Anchor {
 /// An SVG being drawn.
 pub(crate) struct Canvas<'a> {
     area: DrawingArea<SVGBackend<'a>, Shift>,
+    groups: RefCell<Vec<String>>,
 }
 
+/// Colour group of what stands for the start of the n-th group, and for the end of one.
+const GROUP: u8 = 9;
+const GROUP_END: u8 = 8;
+
 impl Canvas<'_> {
+    /// What belongs to one target: the page can hide it by its name.
+    pub(crate) fn group(&self, target: &str, draw: impl FnOnce()) {
+        let n = self.groups.borrow().len();
+        self.groups.borrow_mut().push(target.to_owned());
+        let mark = |red, green, blue| {
+            let style = RGBColor(red, green, blue).filled();
+            drawn(self.area.draw(&Rectangle::new([(0, 0), (0, 0)], style)));
+        };
+        mark(GROUP, (n / 256) as u8, (n % 256) as u8);
+        draw();
+        mark(GROUP_END, 0, 0);
+    }
+
     pub(crate) fn line(&self, from: Point, to: Point, pen: Pen, width: u32) {
         self.path(vec![from, to], pen, width);
     }
@@ -192,13 +211,15 @@ pub(crate) fn picture(
 /// nothing said that the page says.
 pub(crate) fn fragment(size: (u32, u32), draw: impl FnOnce(&Canvas<'_>)) -> String {
     let mut raw = String::new();
-    {
+    let groups = {
         let canvas = Canvas {
             area: SVGBackend::with_string(&mut raw, size).into_drawing_area(),
+            groups: RefCell::default(),
         };
         draw(&canvas);
         drawn(canvas.area.present());
-    }
+        canvas.groups.take()
+    };
     let mut svg = String::with_capacity(raw.len() / 2);
     let mut dots = Dots::default();
     // The first line opens plotters' own <svg>, the last one closes it.
@@ -208,6 +229,10 @@ pub(crate) fn fragment(size: (u32, u32), draw: impl FnOnce(&Canvas<'_>)) -> Stri
             continue;
         }
         dots.close(&mut svg);
+        if let Some(tag) = group(line, &groups) {
+            svg.push_str(&tag);
+            continue;
+        }
         if line.starts_with('<') && !line.starts_with("</") {
             svg.push_str(&element(line));
         } else {
@@ -216,6 +241,24 @@ pub(crate) fn fragment(size: (u32, u32), draw: impl FnOnce(&Canvas<'_>)) -> Stri
     }
     dots.close(&mut svg);
     svg
+}
+
+/// The tag that a line stands for which marks where a group starts or ends.
+fn group(line: &str, groups: &[String]) -> Option<String> {
+    let rect = line.strip_prefix("<rect")?;
+    let (_, colour) = attributes(rect).find(|(name, _)| *name == "fill")?;
+    let part = |at: usize| usize::from_str_radix(colour.get(at..at + 2)?, 16).ok();
+    match u8::try_from(part(1)?).ok()? {
+        GROUP => {
+            let name = groups.get(part(3)? * 256 + part(5)?)?;
+            Some(format!(
+                "<g data-t=\"{}\">",
+                escape(name).replace('"', "&quot;")
+            ))
+        }
+        GROUP_END => Some("</g>".to_owned()),
+        _ => None,
+    }
 }
 
 /// One element's line with only the attributes that say something.

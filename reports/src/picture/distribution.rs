@@ -67,7 +67,9 @@ pub(crate) fn boxes(
     picture(size, &caption, |canvas| {
         scale.draw(canvas, 2, bottom);
         for (n, line) in lines.iter().enumerate() {
-            draw(canvas, &scale, line, 4 + ROW * n as i32, seed);
+            canvas.group(line.target.as_str(), || {
+                draw(canvas, &scale, line, 4 + ROW * n as i32, seed);
+            });
         }
     })
 }

@@ -1,11 +1,11 @@
-//! One figure a target with its interval, a line a target, on a logarithmic axis.
+//! One figure a target with its interval, a line a target, on one axis.
 
 use plimsoll_analysis::Row;
 use plimsoll_record::run::TargetKind;
 
 use super::canvas::{Anchor, Canvas, Caption, Pen, picture};
 use super::ladder::{Layout, shortened};
-use super::scale::Scale;
+use super::scale::{Axis, Scale};
 use crate::quantity;
 
 /// One line of the picture.
@@ -15,7 +15,12 @@ pub(crate) struct Dot<'f> {
 }
 
 /// The rows as an `<svg>`; `None` if none of them holds a number that a logarithmic axis can show.
-pub(crate) fn dots(dots: &[Dot<'_>], caption: &Caption, layout: Layout) -> Option<String> {
+pub(crate) fn dots(
+    dots: &[Dot<'_>],
+    caption: &Caption,
+    axis: Axis,
+    layout: Layout,
+) -> Option<String> {
     let unit = dots.first()?.row.unit;
     let ends = dots.iter().filter_map(|dot| {
         let median = dot.row.median.filter(|median| *median > 0.0)?;
@@ -35,29 +40,31 @@ pub(crate) fn dots(dots: &[Dot<'_>], caption: &Caption, layout: Layout) -> Optio
     };
     let bottom = 8 + row_height * dots.len() as i32;
     // Room on the right for the last figure.
-    let scale = Scale::of(unit, low, high, (left + 6, width - 84));
+    let scale = Scale::on(axis, unit, low, high, (left + 6, width - 84));
     let size = (width as u32, (bottom + 24) as u32);
     Some(picture(size, caption, |canvas| {
         scale.draw(canvas, 4, bottom);
         for (n, dot) in dots.iter().enumerate() {
-            let top = 8 + row_height * n as i32;
-            let y = match layout {
-                Layout::Wide => {
-                    let y = top + row_height / 2;
-                    let name = shortened(&dot.row.target, 40);
-                    canvas.text((left - 12, y), &name, Pen::Ink, Anchor::End);
-                    y
-                }
-                Layout::Narrow => {
-                    let name = shortened(&dot.row.target, 50);
-                    let wide = name.chars().count() as i32 * 7 + 4;
-                    let strip = [(left - 4, top), (left + wide, top + 16)];
-                    canvas.filled_box(strip, Pen::Paper);
-                    canvas.text((left, top + 8), &name, Pen::Ink, Anchor::Start);
-                    top + 27
-                }
-            };
-            line(canvas, &scale, dot, y);
+            canvas.group(dot.row.target.as_str(), || {
+                let top = 8 + row_height * n as i32;
+                let y = match layout {
+                    Layout::Wide => {
+                        let y = top + row_height / 2;
+                        let name = shortened(&dot.row.target, 40);
+                        canvas.text((left - 12, y), &name, Pen::Ink, Anchor::End);
+                        y
+                    }
+                    Layout::Narrow => {
+                        let name = shortened(&dot.row.target, 50);
+                        let wide = name.chars().count() as i32 * 7 + 4;
+                        let strip = [(left - 4, top), (left + wide, top + 16)];
+                        canvas.filled_box(strip, Pen::Paper);
+                        canvas.text((left, top + 8), &name, Pen::Ink, Anchor::Start);
+                        top + 27
+                    }
+                };
+                line(canvas, &scale, dot, y);
+            });
         }
     }))
 }

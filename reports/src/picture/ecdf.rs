@@ -39,11 +39,13 @@ pub(crate) fn curves(
             canvas.text((LEFT - 6, y), figure, Pen::Muted, Anchor::End);
         }
         for line in lines {
-            canvas.path(steps(&line.samples, &scale), Pen::Curve(line.place), 2);
+            canvas.group(line.target.as_str(), || {
+                canvas.path(steps(&line.samples, &scale), Pen::Curve(line.place), 2);
+            });
         }
         for line in lines {
             let at = (scale.at(line.samples.median()), height(0.5));
-            mark::curve(canvas, at, line.place);
+            canvas.group(line.target.as_str(), || mark::curve(canvas, at, line.place));
         }
     })
 }

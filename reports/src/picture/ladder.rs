@@ -1,10 +1,10 @@
 //! One workload's boundaries on one time axis, a line a target.
 
-use plimsoll_record::{Boundary, TargetId, WorkloadId};
+use plimsoll_record::{Boundary, TargetId, Unit, WorkloadId};
 
 use super::canvas::{Anchor, Canvas, Caption, Pen, picture};
 use super::mark;
-use super::scale::Scale;
+use super::scale::{Axis, Scale};
 use crate::facts::Facts;
 use crate::quantity;
 
@@ -36,12 +36,13 @@ pub(crate) fn span(facts: &Facts<'_>) -> Option<[f64; 2]> {
     ends.reduce(|span, [low, high]| [span[0].min(low), span[1].max(high)])
 }
 
-/// The ladder of `workload` on an axis over `span` nanoseconds, as an `<svg>`; `None` if it has
+/// The ladder of `workload` on an axis of this kind over `span` nanoseconds, as an `<svg>`; `None` if it has
 /// no number in it.
 pub(crate) fn ladder(
     facts: &Facts<'_>,
     workload: &WorkloadId,
     span: [f64; 2],
+    axis: Axis,
     layout: Layout,
     id: &str,
 ) -> Option<String> {
@@ -61,7 +62,8 @@ pub(crate) fn ladder(
         id: id.to_owned(),
         title: format!("Cold-start ladder of {workload}"),
         description: format!(
-            "Median time at each boundary on a logarithmic axis. {}.",
+            "Median time at each boundary on a {} axis. {}.",
+            axis.name(),
             lines
                 .iter()
                 .map(|(target, rungs)| format!("{target}: {}", spoken(rungs)))
@@ -79,30 +81,33 @@ pub(crate) fn ladder(
         Layout::Narrow => (360, 40, 10),
     };
     let bottom = 8 + row_height * lines.len() as i32;
-    let scale = Scale::over(span[0], span[1], (left + 6, width - 18));
+    let pixels = (left + 6, width - 18);
+    let scale = Scale::on(axis, Unit::Nanoseconds, span[0], span[1], pixels);
     let size = (width as u32, (bottom + 24) as u32);
     Some(picture(size, &caption, |canvas| {
         scale.draw(canvas, 4, bottom);
         for (n, (target, rungs)) in lines.iter().enumerate() {
-            let top = 8 + row_height * n as i32;
-            let y = match layout {
-                Layout::Wide => {
-                    let y = top + row_height / 2;
-                    let name = shortened(target, 40);
-                    canvas.text((left - 12, y), &name, Pen::Ink, Anchor::End);
-                    y
-                }
-                Layout::Narrow => {
-                    let name = shortened(target, 50);
-                    // A strip of background keeps the grid out of the name.
-                    let wide = name.chars().count() as i32 * 7 + 4;
-                    let strip = [(left - 4, top), (left + wide, top + 16)];
-                    canvas.filled_box(strip, Pen::Paper);
-                    canvas.text((left, top + 8), &name, Pen::Ink, Anchor::Start);
-                    top + 27
-                }
-            };
-            line(canvas, &scale, rungs, y, layout);
+            canvas.group(target.as_str(), || {
+                let top = 8 + row_height * n as i32;
+                let y = match layout {
+                    Layout::Wide => {
+                        let y = top + row_height / 2;
+                        let name = shortened(target, 40);
+                        canvas.text((left - 12, y), &name, Pen::Ink, Anchor::End);
+                        y
+                    }
+                    Layout::Narrow => {
+                        let name = shortened(target, 50);
+                        // A strip of background keeps the grid out of the name.
+                        let wide = name.chars().count() as i32 * 7 + 4;
+                        let strip = [(left - 4, top), (left + wide, top + 16)];
+                        canvas.filled_box(strip, Pen::Paper);
+                        canvas.text((left, top + 8), &name, Pen::Ink, Anchor::Start);
+                        top + 27
+                    }
+                };
+                line(canvas, &scale, rungs, y, layout);
+            });
         }
     }))
 }

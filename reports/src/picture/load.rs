@@ -1,4 +1,4 @@
-//! Latency under load: curves over a rate or a percentile, both axes logarithmic.
+//! Curves over a rate, a percentile or a number of instances, both axes logarithmic.
 
 use plimsoll_record::Unit;
 
@@ -18,7 +18,7 @@ const TICK: i32 = 48;
 pub(crate) struct Curve {
     /// Which of the curves' looks it has.
     pub(crate) place: usize,
-    /// Points from left to right: a share of the lower axis, 0 to 1, and nanoseconds.
+    /// Points from left to right: a share of the lower axis, 0 to 1, and a value.
     pub(crate) points: Vec<(f64, f64)>,
 }
 
@@ -32,8 +32,20 @@ pub(crate) enum Points {
     LastMarked,
 }
 
-/// The picture as an `<svg>`, so many pixels wide; `None` if no curve has a point.
+/// Latencies as an `<svg>`, so many pixels wide; `None` if no curve has a point.
 pub(crate) fn curves(
+    curves: &[Curve],
+    ticks: &[Tick],
+    points: Points,
+    width: i32,
+    caption: &Caption,
+) -> Option<String> {
+    curves_in(Unit::Nanoseconds, curves, ticks, points, width, caption)
+}
+
+/// The same of values in another unit.
+pub(crate) fn curves_in(
+    unit: Unit,
     curves: &[Curve],
     ticks: &[Tick],
     points: Points,
@@ -43,8 +55,8 @@ pub(crate) fn curves(
     let values = curves.iter().flat_map(|curve| &curve.points).map(|p| p.1);
     let low = values.clone().reduce(f64::min)?;
     let high = values.reduce(f64::max)?;
-    let scale = Scale::over(low, high.max(low * 2.0), (0, BOTTOM - TOP));
-    let y = |nanoseconds: f64| BOTTOM - scale.at(nanoseconds);
+    let scale = Scale::of(unit, low, high.max(low * 2.0), (0, BOTTOM - TOP));
+    let y = |value: f64| BOTTOM - scale.at(value);
     let x = |share: f64| LEFT + (share * f64::from(width - LEFT - RIGHT)).round() as i32;
     let size = (width as u32, (BOTTOM + 26) as u32);
     Some(picture(size, caption, |canvas| {
@@ -52,7 +64,7 @@ pub(crate) fn curves(
             canvas.line((LEFT, y(tick)), (width - RIGHT, y(tick)), Pen::Grid, 1);
             canvas.text(
                 (LEFT - 8, y(tick)),
-                &figure(tick, Unit::Nanoseconds),
+                &figure(tick, unit),
                 Pen::Muted,
                 Anchor::End,
             );
@@ -67,7 +79,7 @@ pub(crate) fn curves(
             }
         }
         for curve in curves {
-            let path = curve.points.iter().map(|(at, ns)| (x(*at), y(*ns)));
+            let path = curve.points.iter().map(|(at, value)| (x(*at), y(*value)));
             canvas.path(path.collect(), Pen::Curve(curve.place), 2);
         }
         for curve in curves {
@@ -75,8 +87,8 @@ pub(crate) fn curves(
                 Points::Marked => 0,
                 Points::LastMarked => curve.points.len().saturating_sub(1),
             };
-            for (at, ns) in &curve.points[from..] {
-                mark::curve(canvas, (x(*at), y(*ns)), curve.place);
+            for (at, value) in &curve.points[from..] {
+                mark::curve(canvas, (x(*at), y(*value)), curve.place);
             }
         }
     }))

@@ -1,4 +1,4 @@
-//! The logarithmic axis and its ticks.
+//! The axes, logarithmic and linear, and their ticks.
 
 use plotters::coord::ranged1d::Ranged;
 use plotters::prelude::{IntoLogRange, LogCoord};
@@ -11,10 +11,32 @@ use crate::quantity;
 /// Pixels that a tick's figure needs, with the space beside it.
 const FIGURE: i32 = 54;
 
-/// A logarithmic axis.
+/// How values lie on an axis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Axis {
+    /// Equal steps are equal ratios.
+    Logarithmic,
+    /// Equal steps are equal differences, from nothing on.
+    Linear,
+}
+
+impl Axis {
+    /// Both, the one that is shown first in front.
+    pub(crate) const ALL: [Axis; 2] = [Axis::Logarithmic, Axis::Linear];
+
+    /// Its name, which is also the class of what is drawn on it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Axis::Logarithmic => "logarithmic",
+            Axis::Linear => "linear",
+        }
+    }
+}
+
+/// An axis.
 pub(crate) struct Scale {
     unit: Unit,
-    coordinate: LogCoord<f64>,
+    coordinate: Option<LogCoord<f64>>,
     low: f64,
     high: f64,
     pixels: (i32, i32),
@@ -27,6 +49,20 @@ impl Scale {
         Self::of(Unit::Nanoseconds, low, high, pixels)
     }
 
+    /// An axis of this kind for values in `unit`; a linear one begins with nothing.
+    pub(crate) fn on(axis: Axis, unit: Unit, low: f64, high: f64, pixels: (i32, i32)) -> Self {
+        match axis {
+            Axis::Logarithmic => Self::of(unit, low, high, pixels),
+            Axis::Linear => Self {
+                unit,
+                coordinate: None,
+                low: 0.0,
+                high: high.max(1.0) * 1.02,
+                pixels,
+            },
+        }
+    }
+
     /// As [`Scale::over`], of values in another unit.
     pub(crate) fn of(unit: Unit, low: f64, high: f64, pixels: (i32, i32)) -> Self {
         // Nothing has no place on a logarithmic axis: it stands at one nanosecond, at one byte.
@@ -35,7 +71,7 @@ impl Scale {
         let (low, high) = (low / room, high * room);
         Self {
             unit,
-            coordinate: (low..high).log_scale().into(),
+            coordinate: Some((low..high).log_scale().into()),
             low,
             high,
             pixels,
@@ -45,14 +81,21 @@ impl Scale {
     /// The pixel of a value.
     pub(crate) fn at(&self, value: f64) -> i32 {
         let inside = value.clamp(self.low, self.high);
-        self.coordinate.map(&inside, self.pixels)
+        match &self.coordinate {
+            Some(coordinate) => coordinate.map(&inside, self.pixels),
+            None => {
+                let (from, to) = self.pixels;
+                let share = (inside - self.low) / (self.high - self.low);
+                from + (share * f64::from(to - from)).round() as i32
+            }
+        }
     }
 
     /// Round values for ticks, as many as have room.
     pub(crate) fn ticks(&self) -> Vec<f64> {
         let most = ((self.pixels.1 - self.pixels.0) / FIGURE).max(2) as usize;
         let decades = (self.high / self.low).log10();
-        if decades > 1.2 {
+        if self.coordinate.is_some() && decades > 1.2 {
             let every = (1..).find(|every| decades / f64::from(*every) <= most as f64);
             let every = every.unwrap_or(1);
             let fine = self.multiples(&[1.0, 2.0, 5.0], 1);

@@ -1,6 +1,7 @@
 //! The reports of synthetic runs. With `PLIMSOLL_REPORT_EXAMPLES` naming a directory, the
 //! examples are written there to be looked at.
 
+mod claims;
 mod page;
 mod snapshots;
 mod synthetic;

@@ -1,10 +1,35 @@
 //! The report as Markdown, CSV and JSON of a small synthetic run, as users and programs see it.
 
+use reports::claims::Claims;
+
 use crate::synthetic;
+
+/// One claim that the run has figures for and one that it has not.
+fn two_claims() -> Claims {
+    let published = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/claims.toml"));
+    let published = published.expect("claims.toml is there");
+    let sources = published
+        .split("# How long until it runs.")
+        .next()
+        .unwrap_or_default();
+    let wanted = ["faas-100ms", "image-container"];
+    let claims = published.split("\n[[claim]]\n").skip(1).filter(|claim| {
+        wanted
+            .iter()
+            .any(|id| claim.starts_with(&format!("id = \"{id}\"")))
+    });
+    let text = claims.fold(sources.to_owned(), |text, claim| {
+        format!("{text}\n[[claim]]\n{claim}")
+    });
+    Claims::parse("two of them", &text).expect("they are of the published ones")
+}
 
 #[test]
 fn markdown_of_a_small_run() {
-    insta::assert_snapshot!(reports::markdown(&[synthetic::small()]));
+    insta::assert_snapshot!(reports::markdown(
+        &[synthetic::small()],
+        &Claims::published()
+    ));
 }
 
 #[test]
@@ -14,5 +39,5 @@ fn csv_of_a_small_run() {
 
 #[test]
 fn json_of_a_small_run() {
-    insta::assert_snapshot!(reports::json(&[synthetic::small()]));
+    insta::assert_snapshot!(reports::json(&[synthetic::small()], &two_claims()));
 }

@@ -1,0 +1,70 @@
+//! Verdicts on published claims: two lines each, within 80 columns.
+
+use std::fmt::Write;
+
+use anstyle::Style;
+use reports::claims::{Judgement, Standing, Verdict};
+
+use super::{BOLD, DIM, GOOD, WARN, styled};
+
+const WIDTH: usize = 80;
+
+/// The verdict on every claim that the runs can be held against, and how many others there are.
+pub fn verdicts(judgements: &[Judgement<'_>]) -> String {
+    let mut text = String::new();
+    let (missing, judged): (Vec<_>, Vec<_>) = judgements
+        .iter()
+        .partition(|j| j.verdict == Verdict::NotMeasured);
+    if !judged.is_empty() {
+        let _ = writeln!(text, "\n{}", styled(BOLD, "Published claims beside this"));
+    }
+    for judgement in judged {
+        let verdict = judgement.verdict;
+        let says = shortened(&judgement.claim.says, WIDTH - 15);
+        let shown = format!("{:14}", verdict.words());
+        let _ = writeln!(text, "{} {says}", styled(style(verdict), &shown));
+        let all = judgement.counted();
+        let count = |standing| all.iter().filter(|f| f.standing == standing).count();
+        let mut found = format!("found {}", judgement.span());
+        for (standing, what) in [
+            (Standing::Inside, "inside"),
+            (Standing::AtTheEdge, "at an end"),
+            (Standing::Below, "below"),
+            (Standing::Above, "above"),
+        ] {
+            match count(standing) {
+                0 => {}
+                n => found.push_str(&format!(", {n} {what}")),
+            }
+        }
+        let found = shortened(&found.replace('\u{a0}', " "), WIDTH - 15);
+        let _ = writeln!(text, "{:14} {}", "", styled(DIM, &found));
+    }
+    if !missing.is_empty() && !judgements.is_empty() {
+        let _ = writeln!(
+            text,
+            "{}{} of {} published claims: nothing in this to hold them against.",
+            if text.is_empty() { "\n" } else { "" },
+            missing.len(),
+            judgements.len()
+        );
+    }
+    text
+}
+
+fn style(verdict: Verdict) -> Style {
+    match verdict {
+        Verdict::Holds => GOOD,
+        Verdict::HoldsInPart | Verdict::DoesNotHold => WARN,
+        Verdict::NotMeasured => DIM,
+    }
+}
+
+/// A text that has room for `most` characters.
+fn shortened(text: &str, most: usize) -> String {
+    let letters: Vec<char> = text.chars().collect();
+    match letters.len() <= most {
+        true => text.to_owned(),
+        false => letters[..most - 1].iter().collect::<String>() + "…",
+    }
+}

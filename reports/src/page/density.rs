@@ -1,0 +1,123 @@
+//! How memory grows with how many are alive: the lines that the density suite fits, as they were
+//! measured.
+
+use maud::{Markup, PreEscaped, html};
+use plimsoll_record::run::WorkloadRecord;
+use plimsoll_record::{Boundary, Metric, Unit};
+
+use super::Place;
+use super::ladders::shown;
+use crate::facts::Facts;
+use crate::picture::canvas::{CURVES, Caption};
+use crate::picture::load::{Curve, Points, Tick, curves_in};
+use crate::quantity;
+
+const WIDE: i32 = 480;
+const NARROW: i32 = 360;
+
+/// What one target took, level by level.
+struct Grown<'f> {
+    /// Its place in the ledger, which gives its curve its look.
+    place: usize,
+    target: &'f str,
+    /// How many were alive, and bytes.
+    points: Vec<(u64, f64)>,
+}
+
+/// A picture of every workload's levels, where a run has levels.
+pub(super) fn lines(facts: &Facts<'_>, place: &Place) -> Markup {
+    html! {
+        div.pair {
+            @for (n, workload) in facts.workloads().into_iter().enumerate() {
+                @for at in [Boundary::Instances, Boundary::Processes] {
+                    (grown(facts, workload, at, &place.id(&format!("levels-{n}-{at}"))))
+                }
+            }
+        }
+    }
+}
+
+fn grown(facts: &Facts<'_>, workload: &WorkloadRecord, at: Boundary, id: &str) -> Markup {
+    let mut levels: Vec<u64> = Vec::new();
+    let mut measured: Vec<Grown<'_>> = Vec::new();
+    for (place, target) in facts.targets().iter().enumerate() {
+        let rows = facts.rows.iter().filter(|row| {
+            (row.boundary, row.metric) == (at, Metric::Pss)
+                && row.target == target.target
+                && row.workload == workload.workload
+        });
+        let points: Vec<(u64, f64)> = rows
+            .filter_map(|row| Some((row.at?, row.median?)))
+            .collect();
+        levels.extend(points.iter().map(|point| point.0));
+        if !points.is_empty() {
+            measured.push(Grown {
+                place,
+                target: target.target.as_str(),
+                points,
+            });
+        }
+    }
+    levels.sort_unstable();
+    levels.dedup();
+    let (Some(&least), Some(&most)) = (levels.first(), levels.last()) else {
+        return html! {};
+    };
+    if least == most {
+        return html! {};
+    }
+    let whole = (most as f64 / least as f64).ln();
+    let share = |level: u64| (level as f64 / least as f64).ln() / whole;
+    let ticks: Vec<Tick> = levels
+        .iter()
+        .map(|&level| (share(level), quantity::grouped(level)))
+        .collect();
+    let curves: Vec<Curve> = measured
+        .iter()
+        .map(|grown| Curve {
+            place: grown.place,
+            points: grown
+                .points
+                .iter()
+                .map(|(level, value)| (share(*level), *value))
+                .collect(),
+        })
+        .collect();
+    let spoken: Vec<String> = measured
+        .iter()
+        .filter_map(|grown| {
+            let (level, value) = grown.points.last()?;
+            let target = grown.target;
+            let value = quantity::value(*value, Unit::Bytes);
+            Some(format!("{target}: {value} with {level}"))
+        })
+        .collect();
+    let draw = |width: i32, suffix: &str| {
+        let caption = Caption {
+            id: format!("{id}-{suffix}"),
+            title: format!("Memory of so many {at} of {}", workload.workload),
+            description: spoken.join("; "),
+        };
+        curves_in(
+            Unit::Bytes,
+            &curves,
+            &ticks,
+            Points::Marked,
+            width,
+            &caption,
+        )
+        .map(PreEscaped)
+    };
+    html! {
+        figure data-workload=(workload.workload) {
+            figcaption { b { "Memory of so many " (at) } (workload.workload) ": PSS of all that is theirs, by how many are alive" }
+            @if let Some(wide) = draw(WIDE, "w") { div.wide { (wide) } }
+            @if let Some(narrow) = draw(NARROW, "n") { div.narrow { (narrow) } }
+            ul.legend.small {
+                @for grown in &measured {
+                    li { (shown(&format!("k-c{}", grown.place % CURVES))) span { (grown.target) } }
+                }
+            }
+        }
+    }
+}

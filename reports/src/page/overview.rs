@@ -1,0 +1,59 @@
+//! What several runs say together: what a busy reader takes in within a screen.
+
+use maud::{Markup, html};
+use plimsoll_record::Suite;
+
+use super::Place;
+use crate::facts::Facts;
+use crate::headline;
+use crate::quantity;
+
+/// Machine, runs, and the first thing that each of them says.
+pub(super) fn overview(facts: &[Facts<'_>]) -> Markup {
+    let Some(first) = facts.first() else {
+        return html! {};
+    };
+    let machine = &first.recorded.run.environment;
+    let alike = facts.iter().all(|f| {
+        let other = &f.recorded.run.environment;
+        (&other.cpu_model, other.cpus, &other.kernel)
+            == (&machine.cpu_model, machine.cpus, &machine.kernel)
+    });
+    html! {
+        header {
+            p.brand { "Plimsoll" span { " what server-side WebAssembly costs beside containers and native code" } }
+            h1 { "What does it cost here?" }
+            p.lede {
+                strong { (quantity::count(facts.len() as u64, "run")) } " on "
+                (machine.cpus) " × " (machine.cpu_model.trim())
+                @if machine.virtualised { " (virtual machine)" }
+                ", " (quantity::bytes(machine.memory_bytes)) ", " (machine.os) ". "
+                @if !alike { strong { "The runs are not all of one machine: their figures do not compare." } }
+            }
+        }
+        nav.runs aria-label="Runs" {
+            ul {
+                @for (n, facts) in facts.iter().enumerate() {
+                    @let run = &facts.recorded.run;
+                    @let place = Place { number: n + 1, of: 2 };
+                    @let ended = facts.ended();
+                    li {
+                        a href={ "#" (place.id("title")) } { (headline::question(run.suite).asked) }
+                        span.dim { " " (quantity::grouped(ended.verified)) " of " (quantity::count(ended.planned, "trial")) " verified" }
+                        @if let Some(sentence) = said(facts) { p { (sentence) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn said(facts: &Facts<'_>) -> Option<String> {
+    let sentences = match facts.recorded.run.suite {
+        Suite::Serve => Vec::new(),
+        Suite::Conformance => super::conformance::said(facts),
+        Suite::Coldstart | Suite::Throughput => headline::sentences(facts),
+        Suite::Density | Suite::Memory | Suite::Size => headline::counted(facts),
+    };
+    sentences.into_iter().next()
+}

@@ -1,0 +1,135 @@
+//! Everything that was recorded, to be taken away from inside the report.
+
+use std::io::Write;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use maud::{Markup, html};
+use plimsoll_record::{Line, Recorded};
+
+use super::Section;
+use crate::facts::Facts;
+use crate::quantity;
+use crate::shell;
+
+/// What all raw data of a report may take as text in it, bytes: the report stays one that a mail
+/// carries, and an address that browsers still follow has less than 2 MB.
+const ROOM: usize = 1_500_000;
+
+/// A run's files, as gzip in base64.
+pub(super) struct Files {
+    plan: String,
+    samples: String,
+    /// Whether they are carried in the report.
+    place: Carried,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Carried {
+    Inside,
+    TooLarge,
+}
+
+impl Files {
+    fn size(&self) -> usize {
+        self.plan.len() + self.samples.len()
+    }
+}
+
+/// The files of every run; the smallest are carried first, as many as have room.
+pub(super) fn files(facts: &[Facts<'_>]) -> Vec<Files> {
+    let mut all: Vec<Files> = facts
+        .iter()
+        .map(|facts| Files {
+            plan: packed(&serde_json::to_vec_pretty(&facts.recorded.run).unwrap_or_default()),
+            samples: packed(&lines(facts.recorded)),
+            place: Carried::TooLarge,
+        })
+        .collect();
+    let mut by_size: Vec<&mut Files> = all.iter_mut().collect();
+    by_size.sort_by_key(|files| files.size());
+    let mut room = ROOM;
+    for files in by_size {
+        if let Some(left) = room.checked_sub(files.size()) {
+            room = left;
+            files.place = Carried::Inside;
+        }
+    }
+    all
+}
+
+pub(super) fn section(facts: &Facts<'_>, files: &Files) -> Option<Section> {
+    let recorded = facts.recorded;
+    let Files { plan, samples, .. } = files;
+    let name = |file: &str| format!("{}-{file}.gz", recorded.run.id.replace(['/', ' '], "-"));
+    let directory = recorded.directory.file_name();
+    let directory = directory.map_or_else(
+        || recorded.run.id.clone(),
+        |n| n.to_string_lossy().into_owned(),
+    );
+    let body = html! {
+        @if files.place == Carried::Inside {
+            p {
+                "The run as it was recorded, as gzip. Unpacked into one folder these two files are a run directory, which "
+                code { "bench report" } " and " code { "bench compare" } " take."
+            }
+            ul.plain {
+                (link(&name("run.json"), plan, "plan, machine and configuration of every target"))
+                (link(&name("samples.ndjson"), samples, "every sample, histogram and outcome, a JSON object a line"))
+            }
+        } @else {
+            p {
+                "The raw samples of this run are too many to be carried in this file (" (quantity::bytes(files.size() as u64))
+                " as gzip and text). They are in " code { "samples.ndjson" } " of the run directory " code { (shell::word(&directory)) } "."
+            }
+        }
+    };
+    Some(Section {
+        id: "raw",
+        title: "Raw data",
+        body,
+    })
+}
+
+fn link(name: &str, packed: &str, what: &str) -> Markup {
+    html! {
+        li {
+            a download=(name) href={ "data:application/gzip;base64," (packed) } { (name) }
+            " " span.dim { (what) ", " (quantity::bytes((packed.len() / 4 * 3) as u64)) }
+        }
+    }
+}
+
+/// The lines of `samples.ndjson`: of trials that were tried again the last attempt.
+fn lines(recorded: &Recorded) -> Vec<u8> {
+    let mut text = Vec::new();
+    let mut put = |line: &Line| {
+        // Numbers, strings and enums: nothing that JSON cannot hold.
+        if let Ok(json) = serde_json::to_vec(line) {
+            text.extend(json);
+            text.push(b'\n');
+        }
+    };
+    for trial in recorded.trials.values() {
+        for sample in &trial.samples {
+            put(&Line::Sample(*sample));
+        }
+        for histogram in &trial.histograms {
+            put(&Line::Histogram(histogram.clone()));
+        }
+        put(&Line::Outcome(trial.outcome.clone()));
+    }
+    text
+}
+
+/// As gzip, in base64.
+fn packed(bytes: &[u8]) -> String {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    let written = encoder.write_all(bytes).and_then(|()| encoder.finish());
+    match written {
+        Ok(packed) => STANDARD.encode(packed),
+        Err(error) => unreachable!("gzip in memory: {error}"),
+    }
+}

@@ -1,0 +1,236 @@
+//! The verdicts on published claims: one for every row of the table, by the rule, in fair words.
+
+use plimsoll_record::Recorded;
+use reports::claims::{Claims, Standing, Verdict, judge};
+
+use crate::synthetic;
+
+fn table(claims: &str) -> String {
+    format!(
+        "schema = \"plimsoll.claims/1\"\n[[source]]\nid = \"paper\"\ntitle = \"A paper\"\nyear = 2020\n{claims}"
+    )
+}
+
+fn of(claims: &str) -> Claims {
+    Claims::parse("test.toml", &table(claims)).expect("a table of claims")
+}
+
+/// A claim of how many milliseconds targets of a kind take at L3 on `hello`.
+fn takes(kind: &str, range: &str) -> Claims {
+    of(&format!(
+        "[[claim]]\nid = \"it\"\ntitle = \"it\"\nsays = \"It takes so long.\"\nsource = \"paper\"\n{range}\nunit = \"ms\"\n\
+         [[claim.measured]]\nview = \"from nothing\"\nsuite = \"coldstart\"\nof = {{ kind = \"{kind}\", boundary = \"L3\" }}"
+    ))
+}
+
+/// A claim of how many times as long a container takes as Wasm.
+fn ratio(range: &str) -> Claims {
+    of(&format!(
+        "[[claim]]\nid = \"it\"\ntitle = \"it\"\nsays = \"So much longer.\"\nsource = \"paper\"\n{range}\nunit = \"times\"\n\
+         [[claim.measured]]\nview = \"from nothing\"\nsuite = \"coldstart\"\n\
+         of = {{ kind = \"container\", boundary = \"L3\" }}\nover = {{ kind = \"wasm\", boundary = \"L3\" }}"
+    ))
+}
+
+fn verdict(claims: &Claims, run: &Recorded) -> (Verdict, String) {
+    let judged = judge(claims, std::slice::from_ref(run));
+    (
+        judged[0].verdict,
+        judged[0].summary().replace('\u{a0}', " "),
+    )
+}
+
+#[test]
+fn every_published_claim_has_a_verdict_or_says_why_not() {
+    let claims = Claims::published();
+    let runs = [
+        synthetic::full(),
+        synthetic::small(),
+        synthetic::single(),
+        synthetic::interrupted(),
+        synthetic::empty(),
+        synthetic::hostile(),
+        synthetic::throughput(),
+    ];
+    let mut measured = 0;
+    for run in &runs {
+        let judged = judge(&claims, std::slice::from_ref(run));
+        assert_eq!(judged.len(), claims.len());
+        for judgement in judged {
+            let summary = judgement.summary();
+            assert!(summary.ends_with('.'), "{}: {summary}", judgement.claim.id);
+            let counts = judgement.counted().len();
+            assert_eq!(counts == 0, judgement.verdict == Verdict::NotMeasured);
+            measured += usize::from(counts > 0);
+        }
+    }
+    assert!(measured > 20, "{measured} verdicts");
+}
+
+/// Runs that were recorded: with `PLIMSOLL_RECORDED_RUNS` naming a folder, every run below it.
+#[test]
+fn recorded_runs_give_every_claim_a_verdict_too() {
+    let Some(folder) = std::env::var_os("PLIMSOLL_RECORDED_RUNS") else {
+        return;
+    };
+    let claims = Claims::published();
+    let mut folders = vec![std::path::PathBuf::from(folder)];
+    let mut runs = Vec::new();
+    while let Some(folder) = folders.pop() {
+        if let Ok(run) = Recorded::read(&folder) {
+            runs.push(run);
+        }
+        let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+        folders.extend(entries.map(|e| e.path()).filter(|path| path.is_dir()));
+    }
+    assert!(!runs.is_empty(), "no run was found");
+    let judged = judge(&claims, &runs);
+    assert_eq!(judged.len(), claims.len());
+    for judgement in judged {
+        println!("{:28} {:?}", judgement.claim.id, judgement.verdict);
+        println!("    {}", judgement.summary());
+    }
+}
+
+#[test]
+fn a_range_around_every_figure_holds_and_one_beside_them_does_not() {
+    let run = synthetic::small();
+    // Made up to take 172 ms.
+    let (holds, words) = verdict(&takes("container", "low = 100\nhigh = 300"), &run);
+    assert_eq!(holds, Verdict::Holds, "{words}");
+    let (fails, words) = verdict(&takes("container", "low = 5000\nhigh = 10000"), &run);
+    assert_eq!(fails, Verdict::DoesNotHold, "{words}");
+    assert!(words.contains("below") && words.contains("1/2"), "{words}");
+    let (fails, words) = verdict(&takes("container", "high = 1"), &run);
+    assert_eq!(fails, Verdict::DoesNotHold);
+    assert!(words.contains("above the claimed range"), "{words}");
+}
+
+#[test]
+fn a_claim_that_some_engines_meet_holds_in_part() {
+    let run = synthetic::full();
+    let (verdict, words) = verdict(&takes("wasm", "high = 1"), &run);
+    assert_eq!(verdict, Verdict::HoldsInPart, "{words}");
+    assert!(
+        words.contains("figures lie inside") || words.contains("figures lies inside"),
+        "{words}"
+    );
+}
+
+#[test]
+fn where_the_container_is_ahead_the_words_say_so() {
+    let mut run = synthetic::small();
+    // The container's name on what is quicker: it is now the one that starts in half a millisecond.
+    for target in &mut run.run.targets {
+        use plimsoll_record::run::TargetKind::{Container, Wasm};
+        target.kind = match target.kind {
+            Container => Wasm,
+            Wasm => Container,
+            kind => kind,
+        };
+    }
+    let (verdict, words) = verdict(&ratio("low = 100\nhigh = 1000"), &run);
+    assert_eq!(verdict, Verdict::DoesNotHold, "{words}");
+    let ahead = words.to_lowercase().contains("the container takes less") || words.contains("1/");
+    assert!(ahead, "{words}");
+    assert!(words.contains("below"), "{words}");
+}
+
+#[test]
+fn a_single_trial_is_shown_and_does_not_count() {
+    let run = synthetic::single();
+    let claims = takes("native", "high = 1000");
+    let judged = judge(&claims, std::slice::from_ref(&run));
+    assert!(
+        judged[0]
+            .findings
+            .iter()
+            .all(|f| f.standing == Standing::NoInterval)
+    );
+    assert_eq!(judged[0].verdict, Verdict::NotMeasured);
+}
+
+#[test]
+fn the_tutorials_claim_is_one_that_can_be_judged() {
+    let tutorial = include_str!("../../../docs/TUTORIAL.md");
+    let (_, table) = tutorial.split_once("```toml\n").expect("a table");
+    let table = table.split("```").next().unwrap_or_default();
+    let claims = Claims::parse("TUTORIAL.md", table).expect("a table of claims");
+    let (verdict, words) = verdict(&claims, &synthetic::small());
+    assert_eq!(verdict, Verdict::DoesNotHold, "{words}");
+    assert!(words.contains("above"), "{words}");
+}
+
+#[test]
+fn several_runs_are_judged_together() {
+    let claims = takes("wasm", "high = 100");
+    let one = judge(&claims, &[synthetic::small()])[0].findings.len();
+    let both = [synthetic::small(), synthetic::full()];
+    assert!(judge(&claims, &both)[0].findings.len() > one);
+}
+
+#[test]
+fn a_malformed_table_says_what_is_wrong_and_where() {
+    let claim = |rest: &str| {
+        table(&format!(
+            "[[claim]]\nid = \"it\"\ntitle = \"it\"\nsays = \"It.\"\nsource = \"paper\"\n{rest}"
+        ))
+    };
+    let reading = "[[claim.measured]]\nview = \"v\"\nsuite = \"coldstart\"\nof = { kind = \"wasm\", boundary = \"L3\" }";
+    for (text, wanted) in [
+        ("schema = 1".to_owned(), "is no table of claims"),
+        ("schema = \"other/2\"".to_owned(), "has schema \"other/2\""),
+        (claim(""), "neither what it is held against"),
+        (claim(&format!("low = 1\n{reading}")), "has no `unit`"),
+        (
+            claim(&format!("unit = \"ms\"\n{reading}")),
+            "claims no range",
+        ),
+        (
+            claim(&format!("unit = \"ms\"\nlow = 5\nhigh = 1\n{reading}")),
+            "from 5 down to 1",
+        ),
+        (
+            claim(&format!("unit = \"MB\"\nlow = 5\n{reading}")),
+            "a unit that its metric is not measured in",
+        ),
+        (
+            claim(&format!("unit = \"times\"\nlow = 5\n{reading}")),
+            "does not say of what",
+        ),
+        (
+            claim("unit = \"parsecs\"\nbecause = \"x\""),
+            "unknown variant `parsecs`",
+        ),
+        (claim("because = \"x\"\nhigh_ = 1"), "unknown field `high_`"),
+        (
+            claim("because = \"x\"").replace("source = \"paper\"", "source = \"pamphlet\""),
+            "\"pamphlet\", which no [[source]]",
+        ),
+        (
+            claim(
+                "because = \"x\"\n[[claim]]\nid = \"it\"\ntitle = \"i\"\nsays = \"I.\"\nsource = \"paper\"\nbecause = \"y\"",
+            ),
+            "is there twice",
+        ),
+        (
+            claim(&format!("because = \"x\"\n{}", reading.replace("L3", "L9"))),
+            "unknown variant `L9`",
+        ),
+        (
+            claim(&format!("because = \"x\"\n{reading}")),
+            "both `because` and `measured`",
+        ),
+    ] {
+        let error = Claims::parse("mine.toml", &text)
+            .expect_err(wanted)
+            .to_string();
+        assert!(
+            error.contains(wanted) && error.contains("mine.toml"),
+            "{wanted}: {error}"
+        );
+    }
+    let missing = Claims::read(std::path::Path::new("/nowhere/mine.toml"));
+    let missing = missing.expect_err("it is not there").to_string();
+    assert!(missing.contains("/nowhere/mine.toml"), "{missing}");
+}

@@ -1,0 +1,76 @@
+// Uses the report as a reader does; each line of the answer is something that did not work. Put
+// into a copy of the page by the browser tests, which read the answer from the page.
+addEventListener("load", () => {
+  const faults = [];
+  const expect = (what, is) => { if (!is) faults.push(what); };
+  const all = (selector, within = document) => [...within.querySelectorAll(selector)];
+  const words = () => new URLSearchParams(location.hash.slice(1));
+  const shown = (rows) => rows.filter((row) => !row.hidden);
+  const tools = document.querySelector("form.tools");
+  const boxes = all(".picker input", tools);
+  const toggle = (label) => all("label", tools).find((l) => l.textContent.includes(label))?.querySelector("input");
+
+  if (location.hash.includes("=")) {
+    // A view that was kept: everything in its address is so.
+    const without = words().get("without");
+    expect("targets restored", boxes.some((box) => box.value === without && !box.checked));
+    expect("rows of it are gone", all("table.rows tbody tr").filter((row) => row.querySelector("th").textContent === without).every((row) => row.hidden));
+    expect("axes restored", document.documentElement.classList.contains("lin") && toggle("linear").checked);
+    const [nth, column] = words().get("sort").split(".");
+    const table = all("table.matrix, table.rows, table.ratios, table.sortable")[nth];
+    expect("sorting restored", all("thead th", table)[column].getAttribute("aria-sort") === "descending");
+  } else {
+    expect("nothing hidden at first", shown(all("tbody tr")).length === all("tbody tr").length);
+    const table = document.querySelector("table.rows");
+    const body = table.tBodies[0];
+    const before = [...body.rows];
+    const column = all("thead th", table).findIndex((th) => th.textContent.startsWith("median"));
+    const button = all("thead th", table)[column].querySelector("button");
+    const unit = { ns: 1, "µs": 1e3, ms: 1e6, s: 1e9 };
+    const value = (row) => {
+      const found = /^([\d.,]+)\s(ns|µs|ms|s)/.exec(row.cells[column].textContent.trim());
+      return found ? Number(found[1].replace(",", "")) * unit[found[2]] : NaN;
+    };
+    const sorted = (rows, sign) => rows.map(value).filter((v) => !Number.isNaN(v)).every((v, n, list) => n === 0 || sign * (v - list[n - 1]) >= 0);
+    button.click();
+    expect("ascending", sorted([...body.rows], 1) && button.parentElement.getAttribute("aria-sort") === "ascending");
+    button.click();
+    expect("descending", sorted([...body.rows], -1));
+    expect("sorting is in the address", /\.down$/.test(words().get("sort")));
+    button.click();
+    expect("as it was", [...body.rows].every((row, n) => row === before[n]) && !location.hash.includes("sort"));
+
+    const box = boxes[0];
+    box.click();
+    const hit = all("table.rows tbody tr, table.matrix tbody tr").filter((row) => row.querySelector("th").textContent === box.value);
+    expect("rows of a target go", hit.length > 0 && hit.every((row) => row.hidden));
+    expect("other rows stay", shown(body.rows.length ? [...body.rows] : []).length > 0);
+    const lines = all("g[data-t]").filter((g) => g.dataset.t === box.value);
+    expect("its lines in pictures go", lines.length > 0 && lines.every((g) => getComputedStyle(g).visibility === "hidden"));
+    expect("targets are in the address", words().get("without") === box.value);
+
+    const linear = document.querySelector("div.linear");
+    expect("logarithmic at first", getComputedStyle(linear).display === "none");
+    toggle("linear").click();
+    expect("linear", getComputedStyle(linear).display !== "none" && getComputedStyle(document.querySelector("div.logarithmic")).display === "none");
+
+    const hide = toggle("no difference");
+    if (hide) {
+      hide.click();
+      expect("rows without a difference go", all("tr.same").every((row) => row.hidden));
+      hide.click();
+    }
+    const select = tools.querySelector("select");
+    if (select) {
+      select.value = select.options[1].value;
+      select.dispatchEvent(new Event("change"));
+      expect("other workloads go", all("main [data-workload]:not(tr)").every((b) => b.hidden === (b.dataset.workload !== select.value)));
+    }
+    all("button", tools).find((b) => b.textContent === "Reset").click();
+    expect("reset", words().toString() === "" && shown(all("tbody tr")).length === all("tbody tr").length);
+  }
+  const answer = document.createElement("pre");
+  answer.id = "answer";
+  answer.textContent = `ANSWER ${JSON.stringify({ faults })} END`;
+  document.body.append(answer);
+});
