@@ -14,6 +14,9 @@ within a column, never across.
 Exit codes: 0 held, 1 regression, 2 usage, 3 something could not be measured or the run was \
 interrupted.";
 
+/// Heading of what is for a program of the user's own.
+const OWN: &str = "A program of your own";
+
 /// Measures what WebAssembly on the server costs beside containers and native code.
 #[derive(Debug, Parser)]
 #[command(name = "bench", version, after_help = READING, max_term_width = 100)]
@@ -47,7 +50,7 @@ pub enum Command {
     /// List what can be asked for
     List(List),
     /// Measure
-    Run(Run),
+    Run(Box<Run>),
     /// Show recorded runs, and hold published claims against them
     Report(Report),
     /// Hold one run against another: ratios with intervals
@@ -110,7 +113,8 @@ pub enum Listed {
 #[derive(Debug, Args)]
 pub struct Run {
     /// The question: see `bench list suites`
-    #[arg(long, value_name = "SUITE", required_unless_present = "resume")]
+    /// (with --wasm: coldstart, if none is given)
+    #[arg(long, value_name = "SUITE", required_unless_present_any = ["resume", "wasm"])]
     pub suite: Option<String>,
     /// Targets, as globs (repeatable); without any, the default set and what else is set up
     #[arg(long = "target", value_name = "GLOB")]
@@ -156,6 +160,22 @@ pub struct Run {
     /// If another run is measuring on this machine, wait for it instead of giving up
     #[arg(long)]
     pub wait: bool,
+    /// Measure a program of your own instead of the workloads: a WASI command, as .wasm. What it
+    /// prints is compared across targets, and must be the same each time
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["workloads", "resume"], help_heading = OWN)]
+    pub wasm: Option<PathBuf>,
+    /// The same program as a static Linux binary: natively, and in a container
+    #[arg(long, value_name = "FILE", requires = "wasm", help_heading = OWN)]
+    pub native: Option<PathBuf>,
+    /// The same program as an image that the container engine has: only in a container
+    #[arg(long, value_name = "NAME", requires = "wasm", conflicts_with = "native", help_heading = OWN)]
+    pub image: Option<String>,
+    /// The folder that it runs in and may read; without it an empty one
+    #[arg(long, value_name = "DIR", requires = "wasm", help_heading = OWN)]
+    pub input: Option<PathBuf>,
+    /// Its arguments
+    #[arg(last = true, value_name = "ARG", requires = "wasm", help_heading = OWN)]
+    pub args: Vec<String>,
 }
 
 /// A number of bytes: `1048576`, `1024k`, `512M`, `2G`.

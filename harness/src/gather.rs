@@ -11,6 +11,7 @@ use crate::checkout::Checkout;
 use crate::interrupt::Interrupt;
 use crate::progress::say;
 use crate::select;
+use crate::suite::Extent;
 use crate::table::{AdapterRow, Table};
 use crate::tool::{self, ToolError};
 use crate::workloads::{Native, Ready, WorkloadRow, Workloads};
@@ -54,7 +55,7 @@ impl Chosen {
 
 impl Gathered {
     /// Gathers targets: those that match `globs`; or without any the default set, and what else
-    /// is set up already.
+    /// is set up already, less what a quick run leaves to longer ones.
     ///
     /// # Errors
     /// [`crate::exit::Usage`] if a glob matches nothing; [`ToolError::Interrupted`].
@@ -63,6 +64,7 @@ impl Gathered {
         checkout: &Checkout,
         table: &Table,
         globs: &[String],
+        extent: Extent,
         interrupt: &Interrupt,
     ) -> anyhow::Result<()> {
         select::check("target", globs, &table.targets())?;
@@ -114,7 +116,13 @@ impl Gathered {
             // adapter of the default set that does not even speak is.
             let broken = matches!(presence, Presence::Broken { .. });
             for target in meant {
+                let leaves = extent == Extent::Quick && row.not_quick.contains(target);
                 match (ability(row, &presence, target), &presence) {
+                    (Ability::Ready(target), _) if leaves && globs.is_empty() => {
+                        let why = "left to runs without --quick, or that name it with --target";
+                        let left = left(target.id.as_str(), why.to_owned(), None, false);
+                        self.left_out.push(left);
+                    }
                     (Ability::Ready(target), Presence::Speaks(hello)) => {
                         self.targets.push(Chosen {
                             target,

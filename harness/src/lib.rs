@@ -7,7 +7,7 @@
 //!
 //! - [`cli`], [`cmd`]: what can be asked, one file a command
 //! - [`checkout`], [`table`], [`workloads`], [`suite`], [`select`],
-//!   [`gather`]: what there is to measure
+//!   [`gather`], [`own`]: what there is to measure
 //! - [`environment`], [`preflight`], [`denoise`], [`lock`]: the machine it is measured on
 //! - [`plan`]: every trial, in seeded random order
 //! - [`conformance`]: the specification's own tests, and how they are put to an engine
@@ -32,6 +32,7 @@ pub mod history;
 pub mod interrupt;
 pub mod load;
 pub mod lock;
+pub mod own;
 pub mod plan;
 pub mod preflight;
 pub mod progress;

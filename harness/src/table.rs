@@ -72,6 +72,9 @@ pub struct AdapterRow {
     /// program is relative to the build directory.
     #[serde(default)]
     pub wasi_tests: BTreeMap<TargetId, Vec<String>>,
+    /// Those of them that a quick run leaves to longer ones, unless it names them.
+    #[serde(default)]
+    pub not_quick: Vec<TargetId>,
 }
 
 /// One `cargo build` of an adapter's manifest.
@@ -125,6 +128,16 @@ impl Table {
             if built == adapter.program.is_some() {
                 return Err(format!(
                     "adapter {:?} needs either `manifest` and `binary`, or `program`",
+                    adapter.id
+                ));
+            }
+            if let Some(unknown) = adapter
+                .not_quick
+                .iter()
+                .find(|target| !adapter.targets.contains(target))
+            {
+                return Err(format!(
+                    "{unknown} in `not_quick` of {:?} is none of its targets",
                     adapter.id
                 ));
             }
@@ -248,6 +261,14 @@ mod tests {
     fn an_adapter_without_a_program_is_refused() {
         let error = parse("[[adapter]]\nid = 'a'\ntitle = 't'\ndefault = true\ntargets = []\n");
         assert!(error.unwrap_err().contains("needs either"));
+    }
+
+    #[test]
+    fn a_target_that_only_a_quick_run_knows_is_refused() {
+        let row = "[[adapter]]\nid = 'a'\ntitle = 't'\nprogram = 'p'\ndefault = true\n\
+                   targets = ['x']\nnot_quick = ['y']\n";
+        let error = parse(row).unwrap_err();
+        assert_eq!(error, "y in `not_quick` of \"a\" is none of its targets");
     }
 
     #[test]

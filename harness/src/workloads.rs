@@ -309,6 +309,7 @@ impl Workloads {
                 id,
                 wasm,
                 native: native_path,
+                image: None,
                 args: row.args.clone(),
                 input: row.input.as_ref().map(|path| folder.join(path)),
             },

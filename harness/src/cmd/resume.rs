@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
+use clap::Parser;
 use plimsoll_record::run::{PreflightNote, Severity};
 use plimsoll_record::{Recorded, RunWriter};
 
 use super::run::{by_id, carry_out, eprint_part, when_held};
 use crate::checkout::Checkout;
-use crate::cli::Run;
+use crate::cli::{Cli, Command, Run};
 use crate::conformance::groups::Tests;
 use crate::denoise::Denoised;
 use crate::environment;
@@ -15,10 +16,11 @@ use crate::exit::{Exit, Usage};
 use crate::gather::Gathered;
 use crate::interrupt::Interrupt;
 use crate::lock::MachineLock;
+use crate::own::Program;
 use crate::preflight;
 use crate::progress::say;
 use crate::session::Session;
-use crate::suite;
+use crate::suite::{self, Extent};
 use crate::table::Table;
 use crate::terminal::{self, Notes};
 use crate::workloads::Workloads;
@@ -41,7 +43,7 @@ pub(super) fn run(args: &Run, directory: &Path) -> anyhow::Result<Exit> {
         .iter()
         .map(|t| t.target.to_string())
         .collect();
-    gathered.targets(&checkout, &table, &targets, &interrupt)?;
+    gathered.targets(&checkout, &table, &targets, Extent::Full, &interrupt)?;
     let rows: Vec<_> = workloads
         .rows
         .iter()
@@ -49,6 +51,21 @@ pub(super) fn run(args: &Run, directory: &Path) -> anyhow::Result<Exit> {
         .collect();
     let tests = tests(&checkout, &record)?;
     gathered.workloads(&checkout, &workloads, &rows, &interrupt)?;
+    let row = suite::row(record.suite);
+    let deadlines = (
+        args.asked_deadline().unwrap_or(row.deadline()),
+        row.prepare_deadline(),
+    );
+    if let Some(own) = own(&record.command)? {
+        own.gather(
+            &checkout,
+            &table,
+            &workloads,
+            &mut gathered,
+            deadlines,
+            &interrupt,
+        )?;
+    }
     eprint_part(&terminal::left_out(&gathered.left_out));
     if gathered.lacks_something_asked_for() {
         return Err(Usage(format!(
@@ -82,7 +99,6 @@ pub(super) fn run(args: &Run, directory: &Path) -> anyhow::Result<Exit> {
     eprint_part(&terminal::preflight(&notes, Notes::Noisy));
     record.preflight.extend(notes);
 
-    let row = suite::row(record.suite);
     let denoised = record.is_denoised().then(|| Denoised::set(&row.steps));
     if let Some(denoised) = &denoised {
         eprint_part(&terminal::preflight(&denoised.notes, Notes::All));
@@ -91,10 +107,7 @@ pub(super) fn run(args: &Run, directory: &Path) -> anyhow::Result<Exit> {
         &checkout,
         &table,
         by_id(gathered.workloads),
-        (
-            args.asked_deadline().unwrap_or(row.deadline()),
-            row.prepare_deadline(),
-        ),
+        deadlines,
         &interrupt,
         &record.id,
     )?;
@@ -122,6 +135,14 @@ fn tests(checkout: &Checkout, run: &plimsoll_record::Run) -> anyhow::Result<Opti
     }
     tests.record.clone_from(before);
     Ok(Some(tests))
+}
+
+/// The program of the user's own that a run's command line names.
+fn own(command: &[String]) -> Result<Option<Program>, Usage> {
+    match Cli::try_parse_from(command).map(|cli| cli.command) {
+        Ok(Command::Run(args)) => Program::of(&args),
+        _ => Ok(None),
+    }
 }
 
 /// Makes sure that the trials to come measure what the trials before measured.

@@ -25,6 +25,7 @@ use crate::format;
 use crate::gather::Gathered;
 use crate::interrupt::Interrupt;
 use crate::lock::{MachineLock, WhenHeld};
+use crate::own::Program;
 use crate::plan::{Cell, plan};
 use crate::preflight;
 use crate::progress::say;
@@ -37,7 +38,9 @@ use crate::tool::ToolError;
 use crate::workloads::{Ready, Weight, WorkloadRow, Workloads};
 
 pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
-    let suite = suite_named(args.suite.as_deref().unwrap_or_default())?;
+    // Only a program of the user's own needs no suite to be named.
+    let suite = suite_named(args.suite.as_deref().unwrap_or("coldstart"))?;
+    let own = Program::of(args)?;
     let checkout = Checkout::find()?;
     let table = Table::read(&checkout)?;
     let workloads = Workloads::read(&checkout)?;
@@ -52,6 +55,10 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
     if tests.is_none() {
         select::check("workload", &args.workloads, &workloads.ids())?;
     }
+    if own.is_some() && amount.load().is_some() {
+        let why = "--wasm is not for the suite serve: nothing says what its program must answer";
+        return Err(Usage(why.to_owned()).into());
+    }
 
     let started = OffsetDateTime::now_utc();
     let id = name(suite, started)?;
@@ -65,8 +72,25 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
         None => chosen_workloads(&args.workloads, amount, &workloads),
     };
     let ready = gathered
-        .targets(&checkout, &table, &args.targets, &interrupt)
-        .and_then(|()| gathered.workloads(&checkout, &workloads, &chosen, &interrupt));
+        .targets(&checkout, &table, &args.targets, extent, &interrupt)
+        .and_then(|()| match &own {
+            None => gathered.workloads(&checkout, &workloads, &chosen, &interrupt),
+            Some(own) => {
+                own.leave_out(&mut gathered);
+                let limits = (
+                    args.asked_deadline().unwrap_or(row.deadline()),
+                    row.prepare_deadline(),
+                );
+                own.gather(
+                    &checkout,
+                    &table,
+                    &workloads,
+                    &mut gathered,
+                    limits,
+                    &interrupt,
+                )
+            }
+        });
     if let Err(error) = ready {
         if matches!(error.downcast_ref(), Some(ToolError::Interrupted)) {
             say("interrupted while setting up; nothing was measured");
@@ -110,7 +134,7 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
         bench_version: env!("CARGO_PKG_VERSION").to_owned(),
         started,
         ended: None,
-        command: command(args, seed),
+        command: command(args, own.as_ref(), seed),
         seed,
         quick: args.quick,
         environment,
@@ -469,9 +493,11 @@ pub(super) fn by_id(ready: Vec<Ready>) -> BTreeMap<plimsoll_record::WorkloadId, 
 }
 
 /// The command that makes this run again.
-fn command(args: &Run, seed: u64) -> Vec<String> {
+fn command(args: &Run, own: Option<&Program>, seed: u64) -> Vec<String> {
     let mut words: Vec<String> = ["bench", "run", "--suite"].map(str::to_owned).into();
-    words.extend(args.suite.clone());
+    words.push(args.suite.clone().unwrap_or("coldstart".to_owned()));
+    let (named, after) = own.map(Program::words).unwrap_or_default();
+    words.extend(named);
     let mut option = |name: &str, value: Option<String>| {
         if let Some(value) = value {
             words.extend([name.to_owned(), value]);
@@ -499,6 +525,7 @@ fn command(args: &Run, seed: u64) -> Vec<String> {
     if args.denoise {
         words.push("--denoise".to_owned());
     }
+    words.extend(after);
     words
 }
 

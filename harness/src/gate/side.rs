@@ -15,7 +15,7 @@ use crate::gather::{Chosen, Gathered};
 use crate::interrupt::Interrupt;
 use crate::progress::say;
 use crate::select;
-use crate::suite::Amount;
+use crate::suite::{Amount, Extent};
 use crate::table::{Table, is_executable};
 use crate::tool;
 use crate::workloads::{Ready, WorkloadRow, Workloads, sha256};
@@ -182,7 +182,7 @@ impl Side {
                 (row.manifest, row.binary) = (None, None);
                 as_it_is(&mut gathered, &checkout, &table, globs, interrupt);
             }
-            _ => gathered.targets(&checkout, &table, globs, interrupt)?,
+            _ => gathered.targets(&checkout, &table, globs, Extent::Full, interrupt)?,
         }
         // A build directory without native programs is measured with those of this checkout.
         let natives = match product {

@@ -11,6 +11,7 @@
 //! - [`protocol`]: every message, both ways
 //! - [`serve`](mod@serve): stdin to [`Adapter`] to stdout, whatever the engine does in between
 //! - [`http`]: the HTTP front of an in-process engine, with feature `http`
+//! - [`in_process`]: the whole adapter of an engine that runs inside it, over a table of targets
 //! - [`timed`]: the steps of an in-process engine, with the one set of clocks
 //! - `density`: so many instances of it alive at once
 //! - [`footprint`]: what processes take, as /proc tells it; for `bench` and containers too
@@ -35,6 +36,7 @@ pub mod footprint;
 pub mod guest;
 #[cfg(feature = "http")]
 pub mod http;
+pub mod in_process;
 pub mod native;
 pub mod protocol;
 pub mod schema;

@@ -160,6 +160,10 @@ pub struct Workload {
     pub wasm: PathBuf,
     /// The static native binary built from the same source, absolute, if it was built.
     pub native: Option<PathBuf>,
+    /// An image that the container engine has, with the same program as its entry point: what a
+    /// container runs instead of `native`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
     /// Arguments, without the program's name (which is the workload's id).
     pub args: Vec<String>,
     /// Folder of inputs, absolute: preopened as `.`, read-only where the engine can, the working

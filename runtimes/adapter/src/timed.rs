@@ -362,6 +362,7 @@ mod tests {
                 native: None,
                 args: Vec::new(),
                 input: None,
+                image: None,
             },
             scratch: scratch.path().to_owned(),
             step,

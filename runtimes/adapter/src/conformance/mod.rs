@@ -24,7 +24,7 @@ use crate::protocol::{
 };
 use session::Session;
 #[cfg(feature = "workloads")]
-pub use table::workloads;
+pub use table::{assert_every_workload, workloads};
 
 /// How long any one reply or process may take. Wide, because machines that test are busy.
 const DEADLINE: Duration = Duration::from_secs(300);
@@ -94,6 +94,22 @@ pub fn check(program: &Path, cases: &[Case], scratch: &Path) -> Result<Vec<Exerc
         Ok(checking.exercised)
     } else {
         Err(Violations(checking.violations))
+    }
+}
+
+/// Asserts that `table`, the text of runtimes/targets.toml, names `targets` in this order.
+///
+/// # Panics
+///
+/// With the first that it does not.
+pub fn assert_in_order<'t>(table: &str, targets: impl IntoIterator<Item = &'t str>) {
+    let mut rest = table;
+    for target in targets {
+        let quoted = format!("\"{target}\"");
+        match rest.find(&quoted) {
+            Some(at) => rest = &rest[at..],
+            None => panic!("{quoted} is not in targets.toml, or not in this order"),
+        }
     }
 }
 

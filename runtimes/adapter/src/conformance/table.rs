@@ -1,12 +1,13 @@
 //! The project's own workloads as cases, from `workloads/workloads.toml`.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use plimsoll_record::WorkloadId;
 use serde::Deserialize;
 
-use super::Case;
+use super::{Case, Went, check};
 use crate::protocol::Workload;
 
 /// What a case needs of a row; the rest is the harness's business.
@@ -49,10 +50,48 @@ pub fn workloads(folder: &Path) -> Result<Vec<Case>, String> {
                     id: row.id,
                     wasm: folder.join(row.wasm),
                     native: None,
+                    image: None,
                     args: row.args,
                     input: row.input.map(|input| folder.join(input)),
                 },
             })
         })
         .collect()
+}
+
+/// Asserts that the adapter keeps the protocol, drives exactly these targets here, each with so
+/// many steps that are done on a workload, and gives every workload's expected output on each of
+/// them: every workload of this project that `chosen` takes.
+///
+/// # Panics
+///
+/// With everything that is otherwise. A target that is missing is one that has not been set up.
+pub fn assert_every_workload(
+    adapter: &Path,
+    chosen: impl Fn(&str) -> bool,
+    targets: &[(&str, usize)],
+) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../workloads");
+    let mut cases = workloads(&folder).unwrap_or_else(|error| panic!("{error}"));
+    cases.retain(|case| chosen(case.workload.id.as_str()));
+    assert!(!cases.is_empty(), "no workload was chosen");
+    let scratch = tempfile::tempdir().expect("a temporary directory");
+
+    let exercised =
+        check(adapter, &cases, scratch.path()).unwrap_or_else(|violations| panic!("{violations}"));
+
+    let mut counted: BTreeMap<&str, usize> = BTreeMap::new();
+    for one in &exercised {
+        println!("{one:?}");
+        assert!(matches!(one.went, Went::Verified(_)), "{one:?}");
+        *counted.entry(one.target.as_str()).or_default() += 1;
+    }
+    let expected: BTreeMap<&str, usize> = targets
+        .iter()
+        .map(|(target, steps)| (*target, steps * cases.len()))
+        .collect();
+    assert_eq!(
+        counted, expected,
+        "a target that is missing has not been set up: `bench setup TARGET` builds its runner"
+    );
 }

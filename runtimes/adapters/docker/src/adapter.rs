@@ -26,7 +26,7 @@ use tokio::sync::watch;
 use crate::container::{self, Plan, Ran};
 use crate::engine::{self, Engine, Unusable};
 use crate::failure::Failure;
-use crate::image::{self, Image};
+use crate::image::{self, Image, Source};
 use crate::ledger;
 use crate::owner::{self, Owner};
 use crate::targets::{self, Configuration};
@@ -187,12 +187,9 @@ impl Adapter for Containers {
 
 impl Session {
     fn hello(&self) -> Hello {
-        let (availability, version) = match &self.engine {
-            Ok(engine) => (
-                Availability::Available,
-                engine.version.version.clone().unwrap_or_default(),
-            ),
-            Err(unusable) => (unusable.availability(), format!("not known: {unusable}")),
+        let version = match &self.engine {
+            Ok(engine) => engine.version.version.clone().unwrap_or_default(),
+            Err(unusable) => format!("not known: {unusable}"),
         };
         Hello {
             protocol: PROTOCOL,
@@ -205,11 +202,21 @@ impl Session {
                 .map(|configuration| Target {
                     id: configuration.id.into(),
                     kind: TargetKind::Container,
-                    availability: availability.clone(),
+                    availability: self.availability(configuration),
                     steps: configuration.steps.to_vec(),
                     configuration: ledger::of(configuration, self.engine.as_ref().ok()),
                 })
                 .collect(),
+        }
+    }
+
+    fn availability(&self, configuration: &Configuration) -> Availability {
+        match &self.engine {
+            Ok(engine) => match engine.has(configuration.runtime) {
+                Ok(()) => Availability::Available,
+                Err(unusable) => unusable.availability(),
+            },
+            Err(unusable) => unusable.availability(),
         }
     }
 
@@ -222,19 +229,20 @@ impl Session {
         let image = self.image(&request.workload, &request.scratch)?;
         let engine = usable(&self.engine)?;
         let bytes = self.runtime.block_on(image.size(&engine.docker))?;
-        let archive = fs::metadata(&image.archive).map_err(|error| {
-            Error::failed(format!("looking at {}", image.archive.display()), error)
-        })?;
         let artefact = |role: &str, bytes| Artefact {
             role: role.to_owned(),
             bytes,
         };
+        let mut artefacts = vec![artefact("image", bytes)];
+        if let Source::Written(archive) = &image.source {
+            let archive = fs::metadata(archive).map_err(|error| {
+                Error::failed(format!("looking at {}", archive.display()), error)
+            })?;
+            artefacts.push(artefact("image archive", archive.len()));
+        }
         Ok(Prepared {
             launch: None,
-            artefacts: vec![
-                artefact("image", bytes),
-                artefact("image archive", archive.len()),
-            ],
+            artefacts,
         })
     }
 
@@ -248,6 +256,12 @@ impl Session {
         let image = self.image(&request.workload, &request.scratch)?;
         let engine = usable(&self.engine)?;
         match request.step {
+            Step::Fresh | Step::Size | Step::Peak | Step::Iterate if image.is_given() => {
+                return Err(Error::Unsupported(format!(
+                    "the step {} is for images that are made here, and {} is the user's own",
+                    request.step, image.name
+                )));
+            }
             Step::Processes | Step::Idle => {
                 return self.waiting(engine, &image, &configuration, request, samples);
             }
@@ -282,7 +296,7 @@ impl Session {
             if request.step == Step::Size {
                 let bytes = self.runtime.block_on(image.size(&engine.docker))?;
                 let weights = image.weigh().map_err(|error| {
-                    Error::failed(format!("weighing {}", image.archive.display()), error)
+                    Error::failed(format!("weighing the archive of {}", image.name), error)
                 })?;
                 steps::sizes(bytes, weights)
                     .into_iter()
@@ -386,10 +400,16 @@ impl Session {
                 return Ok(image.clone());
             }
         }
-        let program = native::require(workload)?;
-        let name = self.next_name();
-        let image = Image::write(workload, program, &self.owner, name, scratch)?;
-        self.runtime.block_on(image.load(&engine.docker))?;
+        let image = match &workload.image {
+            Some(name) => Image::given(name, &workload.args),
+            None => {
+                let program = native::require(workload)?;
+                let name = self.next_name();
+                let image = Image::write(workload, program, &self.owner, name, scratch)?;
+                self.runtime.block_on(image.load(&engine.docker))?;
+                image
+            }
+        };
         self.images.insert(scratch.to_owned(), image.clone());
         Ok(image)
     }
@@ -416,8 +436,10 @@ impl Session {
     /// Removes everything that this process has made.
     fn remove_all(&mut self) {
         for image in std::mem::take(&mut self.images).into_values() {
-            // The folder may be gone with the run; then so is the archive.
-            let _ = fs::remove_file(&image.archive);
+            if let Source::Written(archive) = image.source {
+                // The folder may be gone with the run; then so is the archive.
+                let _ = fs::remove_file(archive);
+            }
         }
         let Ok(engine) = &self.engine else { return };
         let removing = owner::remove_all_of(&engine.docker, &self.owner);

@@ -143,6 +143,7 @@ pub(crate) fn body(plan: &Plan<'_>) -> ContainerCreateBody {
         attach_stderr: Some(true),
         labels: Some(plan.owner.labels()),
         host_config: Some(plan.configuration.host_config()),
+        cmd: plan.image.command(),
         entrypoint: plan.inside.map(|stopwatch| stopwatch.entrypoint.clone()),
         ..ContainerCreateBody::default()
     }

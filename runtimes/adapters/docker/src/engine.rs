@@ -5,12 +5,14 @@ use std::ffi::OsString;
 use std::io::{self, ErrorKind};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use bollard::models::{SystemInfo, SystemVersion};
 use bollard::{API_DEFAULT_VERSION, Docker};
 use plimsoll_adapter::protocol::Availability;
 
 use crate::failure::{Failure, SAY, bounded};
+use crate::targets::Runtime;
 
 /// The oldest API with what is used here: waiting for a container's *next* exit came with 1.30
 /// (Docker 17.06; version history of the Engine API).
@@ -85,9 +87,11 @@ pub enum Unusable {
     /// It has no runtime of the name that the targets name.
     #[error(
         "the Docker engine has no runtime {}; it has {has}",
-        crate::targets::RUNTIME
+        runtime.name()
     )]
     NoRuntime {
+        /// What it lacks.
+        runtime: Runtime,
         /// The runtimes that it has.
         has: String,
     },
@@ -109,7 +113,7 @@ impl Unusable {
             }
             Unusable::TooOld { .. } => "install Docker 20.10 or newer",
             Unusable::NotLinux(_) => "switch Docker to Linux containers",
-            Unusable::NoRuntime { .. } => "sudo apt-get install runc, then restart the engine",
+            Unusable::NoRuntime { runtime, .. } => runtime.remedy(),
             Unusable::Client(_) => "try again; if it stays, report it with this message",
         }
         .to_owned()
@@ -147,6 +151,27 @@ pub fn sockets(
 }
 
 impl Engine {
+    /// Whether it has an OCI runtime.
+    ///
+    /// # Errors
+    ///
+    /// Says which it has, where it has not this one.
+    pub fn has(&self, runtime: Runtime) -> Result<(), Unusable> {
+        has(&self.info, runtime)
+    }
+
+    /// What an OCI runtime says of its version, where the engine says which program it is.
+    pub(crate) fn runtime_version(&self, runtime: Runtime) -> Option<String> {
+        let registered = self.info.runtimes.as_ref()?.get(runtime.name())?;
+        let asked = Command::new(registered.path.as_ref()?)
+            .arg("--version")
+            .stdin(Stdio::null())
+            .output()
+            .ok()?;
+        let said = String::from_utf8_lossy(&asked.stdout);
+        said.lines().next().map(str::to_owned)
+    }
+
     /// Connects to the engine that the environment names.
     ///
     /// # Errors
@@ -237,16 +262,22 @@ fn check(version: &SystemVersion, info: &SystemInfo) -> Result<(), Unusable> {
         None | Some("linux") => {}
         Some(other) => return Err(Unusable::NotLinux(other.to_owned())),
     }
-    if let Some(runtimes) = &info.runtimes
-        && !runtimes.contains_key(crate::targets::RUNTIME)
-    {
-        let mut names: Vec<_> = runtimes.keys().map(String::as_str).collect();
-        names.sort_unstable();
-        return Err(Unusable::NoRuntime {
-            has: names.join(", "),
-        });
-    }
     Ok(())
+}
+
+/// Whether an engine that says this of itself has an OCI runtime.
+fn has(info: &SystemInfo, runtime: Runtime) -> Result<(), Unusable> {
+    match &info.runtimes {
+        Some(runtimes) if !runtimes.contains_key(runtime.name()) => {
+            let mut names: Vec<_> = runtimes.keys().map(String::as_str).collect();
+            names.sort_unstable();
+            Err(Unusable::NoRuntime {
+                runtime,
+                has: names.join(", "),
+            })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Whether the engine has forgotten an image that it had.
@@ -258,7 +289,7 @@ pub(crate) fn is_missing(failure: &Failure) -> bool {
 mod tests {
     use std::collections::HashMap;
 
-    use bollard::models::Runtime;
+    use bollard::models;
 
     use super::*;
 
@@ -315,8 +346,12 @@ mod tests {
     #[test]
     fn an_engine_without_runc_names_what_it_has() {
         let (version, mut info) = engine("1.41");
-        info.runtimes = Some(HashMap::from([("crun".to_owned(), Runtime::default())]));
-        let Err(unusable) = check(&version, &info) else {
+        info.runtimes = Some(HashMap::from([(
+            "crun".to_owned(),
+            models::Runtime::default(),
+        )]));
+        assert!(check(&version, &info).is_ok() && has(&info, Runtime::Crun).is_ok());
+        let Err(unusable) = has(&info, Runtime::Runc) else {
             panic!("an engine without runc passed");
         };
         assert!(unusable.to_string().ends_with("it has crun"), "{unusable}");

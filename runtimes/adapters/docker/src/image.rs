@@ -27,16 +27,54 @@ const INPUT: &str = "input";
 /// How much of the archive is read at a time; the socket's buffer is smaller.
 const CHUNK: usize = 256 << 10;
 
-/// An image, and the archive it is loaded from.
+/// An image, and where it is from.
 #[derive(Debug, Clone)]
 pub struct Image {
-    /// Its name on the engine, unique to the owner and the pair.
+    /// Its name on the engine; unique to the owner and the pair if it was made here.
     pub name: String,
-    /// The archive.
-    pub archive: PathBuf,
+    /// Where it is from.
+    pub source: Source,
+}
+
+/// Where an image is from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// It was made here: loaded from this archive, removed at the end.
+    Written(PathBuf),
+    /// It is the user's own: neither loaded nor removed, only run, with these arguments.
+    Given(Vec<String>),
 }
 
 impl Image {
+    /// The user's own image of this name. Whether the engine has it shows when it is asked for.
+    pub fn given(name: &str, args: &[String]) -> Self {
+        Image {
+            name: name.to_owned(),
+            source: Source::Given(args.to_vec()),
+        }
+    }
+
+    /// Whether it is the user's own.
+    pub(crate) fn is_given(&self) -> bool {
+        matches!(self.source, Source::Given(_))
+    }
+
+    /// What is given to its entry point, where the image itself does not say.
+    pub(crate) fn command(&self) -> Option<Vec<String>> {
+        match &self.source {
+            Source::Given(args) if !args.is_empty() => Some(args.clone()),
+            _ => None,
+        }
+    }
+
+    /// The archive that it is loaded from.
+    fn archive(&self) -> io::Result<&Path> {
+        match &self.source {
+            Source::Written(archive) => Ok(archive),
+            Source::Given(_) => Err(io::Error::other("the user's own image has no archive here")),
+        }
+    }
+
     /// Writes the archive of a workload's image into a folder.
     ///
     /// # Errors
@@ -59,7 +97,10 @@ impl Image {
             _ => Ok(()),
         };
         match written.and(cleaned) {
-            Ok(()) => Ok(Image { name, archive }),
+            Ok(()) => Ok(Image {
+                name,
+                source: Source::Written(archive),
+            }),
             Err(source) => Err(Failure::Archive {
                 doing: "writing the image's archive",
                 path: archive,
@@ -74,9 +115,10 @@ impl Image {
     ///
     /// When the archive cannot be read, or the engine refuses it.
     pub async fn load(&self, docker: &Docker) -> Result<(), Failure> {
-        let file = File::open(&self.archive).map_err(|source| Failure::Archive {
+        let opened = self.archive().and_then(File::open);
+        let file = opened.map_err(|source| Failure::Archive {
             doing: "opening the image's archive",
-            path: self.archive.clone(),
+            path: self.archive().map(Path::to_owned).unwrap_or_default(),
             source,
         })?;
         let chunks = stream::unfold(file, |mut file| async move {
@@ -108,6 +150,9 @@ impl Image {
     ///
     /// When the engine does not answer or refuses.
     pub async fn remove(&self, docker: &Docker) -> Result<(), Failure> {
+        if self.is_given() {
+            return Ok(());
+        }
         owner::remove_image(docker, &self.name).await
     }
 
@@ -143,10 +188,10 @@ impl Image {
     /// Weighs the archive, and the layers in it.
     pub(crate) fn weigh(&self) -> io::Result<Weights> {
         let mut weights = Weights {
-            archive: weigh_file(&self.archive)?,
+            archive: weigh_file(self.archive()?)?,
             ..Weights::default()
         };
-        let mut archive = tar::Archive::new(File::open(&self.archive)?);
+        let mut archive = tar::Archive::new(File::open(self.archive()?)?);
         for entry in archive.entries()? {
             let entry = entry?;
             if entry.path()?.ends_with("layer.tar") {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::engine::Engine;
-use crate::targets::{Configuration, RUNTIME};
+use crate::targets::Configuration;
 
 /// Every setting that matters of one target, by name.
 pub(crate) fn of(
@@ -14,7 +14,14 @@ pub(crate) fn of(
     let mut say = |name: &str, value: String| ledger.insert(name.to_owned(), value);
 
     say("network", configuration.network.meaning().to_owned());
-    say("oci runtime", RUNTIME.to_owned());
+    let runtime = configuration.runtime;
+    say(
+        "oci runtime",
+        match engine.and_then(|engine| engine.runtime_version(runtime)) {
+            Some(version) => format!("{}: {version}", runtime.name()),
+            None => runtime.name().to_owned(),
+        },
+    );
     say(
         "image",
         "FROM scratch: the static native binary, the input folder, one layer; its size is \

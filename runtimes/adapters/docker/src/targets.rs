@@ -10,6 +10,8 @@ use plimsoll_adapter::record::Step;
 pub struct Configuration {
     /// The target's id.
     pub id: &'static str,
+    /// Which OCI runtime makes the container.
+    pub runtime: Runtime,
     /// What a container is connected to.
     pub network: Network,
     /// How much memory a container may have.
@@ -74,14 +76,52 @@ pub enum MemoryLimit {
     Bytes(i64),
 }
 
-/// The OCI runtime that every target here names, whatever the engine's default is.
-pub const RUNTIME: &str = "runc";
+/// An OCI runtime. Every target names its own, whatever the engine's default is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Runtime {
+    /// Docker's own.
+    Runc,
+    /// The one in C.
+    Crun,
+}
+
+impl Runtime {
+    /// The name that it is registered under with the engine.
+    pub fn name(self) -> &'static str {
+        match self {
+            Runtime::Runc => "runc",
+            Runtime::Crun => "crun",
+        }
+    }
+
+    /// The command that gives it to an engine that has it not.
+    pub(crate) fn remedy(self) -> &'static str {
+        match self {
+            Runtime::Runc => "sudo apt-get install runc, then restart the engine",
+            Runtime::Crun => "scripts/docker-engine crun",
+        }
+    }
+}
 
 /// Every target: Docker's defaults first, then what departs from them.
-pub const ALL: [Configuration; 3] = [
+pub const ALL: [Configuration; 4] = [
     Configuration::new("docker/runc", Network::Default),
     Configuration::new("docker/runc+host-net", Network::Host),
     Configuration::new("docker/runc+no-net", Network::None),
+    Configuration {
+        runtime: Runtime::Crun,
+        steps: RUNTIMES_SHARE,
+        ..Configuration::new("docker/crun", Network::Default)
+    },
+];
+
+/// The runtime's part: it makes the container, and is gone or waits while the program runs.
+const RUNTIMES_SHARE: &[Step] = &[
+    Step::Process,
+    Step::Fresh,
+    Step::Processes,
+    Step::Idle,
+    Step::Peak,
 ];
 
 impl Configuration {
@@ -89,6 +129,7 @@ impl Configuration {
     pub const fn new(id: &'static str, network: Network) -> Self {
         Configuration {
             id,
+            runtime: Runtime::Runc,
             network,
             memory: MemoryLimit::Unlimited,
             steps: match network {
@@ -112,7 +153,7 @@ impl Configuration {
         };
         HostConfig {
             network_mode: Some(self.network.mode().to_owned()),
-            runtime: Some(RUNTIME.to_owned()),
+            runtime: Some(self.runtime.name().to_owned()),
             memory,
             memory_swap: memory,
             cpuset_cpus: own_processors(),

@@ -5,21 +5,35 @@
 
 use std::collections::BTreeMap;
 
+use plimsoll_adapter::protocol::{Directive, Script};
+use plimsoll_adapter::record::Proposal;
+use plimsoll_adapter::wast;
+use std::path::Path;
+
+use plimsoll_adapter::Error;
 use plimsoll_adapter::http::LEDGER as HTTP_LEDGER;
+use plimsoll_adapter::in_process::{self, Configuration, GuestName, Process};
 use plimsoll_adapter::record::Step;
+
+use crate::engine::Keel;
+
+use crate::specification::{self, Specification};
+
+/// The triple that the loader is built for, because a static one needs it said.
+const TRIPLE: &str = "x86_64-unknown-linux-gnu";
 
 /// One configuration: one target.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Configuration {
-    pub(crate) id: &'static str,
-    pub(crate) steps: &'static [Step],
-    pub(crate) code: Code,
-    pub(crate) runner: Runner,
+pub(crate) struct Target {
+    id: &'static str,
+    steps: &'static [Step],
+    code: Code,
+    runner: Runner,
 }
 
 /// Where the code that a process runs comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Code {
+enum Code {
     /// An artefact.
     Loaded,
     /// The `.wasm`, compiled at every start.
@@ -28,23 +42,71 @@ pub(crate) enum Code {
 
 /// Which program a process is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Runner {
+enum Runner {
     /// The `keel` command.
     Command,
     /// The static loader.
     Loader,
 }
 
-impl Configuration {
-    /// Whether it runs artefacts that `prepare` leaves.
-    pub(crate) fn loads(&self) -> bool {
-        self.code == Code::Loaded
+impl Configuration for Target {
+    type Engine = Keel;
+
+    fn claims(&self) -> Vec<Proposal> {
+        specification::CLAIMS.to_vec()
+    }
+
+    fn script(&self, request: &Script, went: &mut dyn FnMut(Directive)) -> Result<u32, Error> {
+        wast::run(&mut Specification::new(&request.features)?, request, went)
+    }
+
+    fn id(&self) -> &'static str {
+        self.id
+    }
+
+    fn steps(&self) -> &[Step] {
+        self.steps
+    }
+
+    fn ledger(&self) -> BTreeMap<String, String> {
+        ledger(self)
+    }
+
+    fn code(&self) -> in_process::Code {
+        match self.code {
+            Code::Loaded => in_process::Code::Artefact {
+                file: "module.keel",
+                role: "aot",
+            },
+            Code::Compiled => in_process::Code::Wasm,
+        }
+    }
+
+    fn process(&self) -> Option<Process> {
+        let (program, options) = match self.runner {
+            Runner::Command => (in_process::beside("keel"), vec!["run".to_owned()]),
+            Runner::Loader => (in_process::built_for(TRIPLE, "keel-run"), Vec::new()),
+        };
+        Some(Process {
+            program,
+            options,
+            grant: &["--dir", ".::.::ro"],
+            name: GuestName::OfTheFile,
+        })
+    }
+
+    fn engine(&self) -> Result<Keel, Error> {
+        Keel::new()
+    }
+
+    fn serialise(&self, engine: &Keel, wasm: &[u8], _: &Path) -> Result<Vec<u8>, Error> {
+        engine.serialise(wasm)
     }
 }
 
 /// Every target, in the order of runtimes/targets.toml.
-pub(crate) const ALL: &[Configuration] = &[
-    Configuration {
+pub(crate) const ALL: &[Target] = &[
+    Target {
         id: "keel",
         steps: &[
             Step::Instantiate,
@@ -61,13 +123,13 @@ pub(crate) const ALL: &[Configuration] = &[
         code: Code::Loaded,
         runner: Runner::Command,
     },
-    Configuration {
+    Target {
         id: "keel+jit",
         steps: &[Step::Compile, Step::Process, Step::Fresh, Step::Zero],
         code: Code::Compiled,
         runner: Runner::Command,
     },
-    Configuration {
+    Target {
         id: "keel+static",
         steps: &[Step::Process, Step::Fresh],
         code: Code::Loaded,
@@ -76,7 +138,7 @@ pub(crate) const ALL: &[Configuration] = &[
 ];
 
 /// The fairness ledger of one target: every setting that a sceptical reader would ask about.
-pub(crate) fn ledger(configuration: &Configuration) -> BTreeMap<String, String> {
+fn ledger(configuration: &Target) -> BTreeMap<String, String> {
     let code = match configuration.code {
         Code::Loaded => {
             "ahead of time: a .keel artefact, mapped; its description is checked at the load, its code \
@@ -130,16 +192,13 @@ pub(crate) fn ledger(configuration: &Configuration) -> BTreeMap<String, String> 
 
 #[cfg(test)]
 mod tests {
+    use plimsoll_adapter::conformance;
+
     use super::*;
 
     #[test]
     fn the_targets_are_those_of_the_table_in_its_order() {
         let table = include_str!("../../../targets.toml");
-        let mut from = 0;
-        for configuration in ALL {
-            let quoted = format!("\"{}\"", configuration.id);
-            let at = table[from..].find(&quoted);
-            from += at.unwrap_or_else(|| panic!("{quoted} is not in targets.toml in this order"));
-        }
+        conformance::assert_in_order(table, ALL.iter().map(|target| target.id));
     }
 }

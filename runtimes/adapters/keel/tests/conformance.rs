@@ -2,30 +2,15 @@
 //!
 //! The loader is found where `bench setup keel-static` leaves it (runtimes/targets.toml says how).
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
-use plimsoll_adapter::conformance::{self, Went};
+use plimsoll_adapter::conformance;
 
 #[test]
 fn every_workload_is_verified_on_every_step_of_every_target() {
-    let adapter = Path::new(env!("CARGO_BIN_EXE_adapter-keel"));
-    let workloads = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../workloads");
-    let cases = conformance::workloads(&workloads).unwrap_or_else(|error| panic!("{error}"));
-    let scratch = tempfile::tempdir().expect("a temporary directory");
-
-    let exercised = conformance::check(adapter, &cases, scratch.path())
-        .unwrap_or_else(|violations| panic!("{violations}"));
-
-    for one in &exercised {
-        println!("{one:?}");
-        assert!(matches!(one.went, Went::Verified(_)), "{one:?}");
-    }
-    let targets: BTreeSet<_> = exercised.iter().map(|one| one.target.as_str()).collect();
-    let all = BTreeSet::from(["keel", "keel+jit", "keel+static"]);
-    assert_eq!(
-        targets, all,
-        "`bench setup keel keel-static` builds what is missing"
+    conformance::assert_every_workload(
+        Path::new(env!("CARGO_BIN_EXE_adapter-keel")),
+        |_| true,
+        &[("keel", 6), ("keel+jit", 3), ("keel+static", 2)],
     );
-    assert_eq!(exercised.len(), cases.len() * (6 + 3 + 2));
 }

@@ -15,7 +15,7 @@ use wasmtime_wasi::cli::{InputFile, OutputFile};
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p2::pipe::{MemoryInputPipe, MemoryOutputPipe};
 
-use crate::targets::Configuration;
+use crate::targets::Target;
 
 /// Most that a guest may print, bytes; no workload comes near.
 const STDOUT_CAPACITY: usize = 64 << 20;
@@ -35,7 +35,7 @@ pub(crate) struct Ready {
 }
 
 impl Wasmtime {
-    pub(crate) fn new(target: &Configuration) -> Result<Self, Error> {
+    pub(crate) fn new(target: &Target) -> Result<Self, Error> {
         let engine = Engine::new(&configuration(target.compiler, target.setup))
             .map_err(|error| failed("making the engine", &error))?;
         let linker = linker(&engine).map_err(|error| failed("linking preview 1", &error))?;

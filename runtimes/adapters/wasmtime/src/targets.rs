@@ -6,9 +6,19 @@
 
 use std::collections::BTreeMap;
 
-use plimsoll_adapter::http;
+use plimsoll_adapter::protocol::{Directive, Script};
+use plimsoll_adapter::record::Proposal;
+use plimsoll_adapter::wast;
+use std::path::Path;
+
+use plimsoll_adapter::in_process::{self, Code, Configuration, GuestName};
 use plimsoll_adapter::record::Step;
+use plimsoll_adapter::{Error, http};
 use wasmtime_runner::{Compiler, MEMORY_KEEP_RESIDENT_BYTES, Setup, TABLE_KEEP_RESIDENT_BYTES};
+
+use crate::engine::Wasmtime;
+
+use crate::specification::{self, Specification};
 
 /// The version of the wasmtime crate; Cargo.toml pins exactly this one, and a test holds them
 /// equal.
@@ -16,17 +26,17 @@ pub(crate) const ENGINE_VERSION: &str = "48.0.8";
 
 /// One configuration: one target.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Configuration {
-    pub(crate) id: &'static str,
+pub(crate) struct Target {
+    id: &'static str,
     pub(crate) compiler: Compiler,
     pub(crate) setup: Setup,
-    pub(crate) steps: &'static [Step],
-    pub(crate) process: Process,
+    steps: &'static [Step],
+    process: Process,
 }
 
 /// What the target is as a process from nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Process {
+enum Process {
     /// Nothing: its configuration is one of a host that already runs.
     None,
     /// The runner loads an artefact.
@@ -37,17 +47,85 @@ pub(crate) enum Process {
 
 /// Which build of the runner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Runner {
+enum Runner {
     /// Default features of the crate and Winch, dynamically linked.
     Default,
     /// No optional features, statically linked, optimised as a whole.
     Smallest,
 }
 
-impl Configuration {
+impl Target {
     /// Whether it runs artefacts that `prepare` leaves.
-    pub(crate) fn loads(&self) -> bool {
+    fn loads(&self) -> bool {
         !matches!(self.process, Process::Compiles(_))
+    }
+}
+
+impl Configuration for Target {
+    type Engine = Wasmtime;
+
+    fn claims(&self) -> Vec<Proposal> {
+        specification::claims(self.compiler)
+    }
+
+    fn script(&self, request: &Script, went: &mut dyn FnMut(Directive)) -> Result<u32, Error> {
+        let mut engine = Specification::new(self.compiler, self.setup, &request.features)?;
+        wast::run(&mut engine, request, went)
+    }
+
+    fn id(&self) -> &'static str {
+        self.id
+    }
+
+    fn steps(&self) -> &[Step] {
+        self.steps
+    }
+
+    fn ledger(&self) -> BTreeMap<String, String> {
+        ledger(self)
+    }
+
+    fn code(&self) -> Code {
+        match self.loads() {
+            true => Code::Artefact {
+                file: "module.cwasm",
+                role: "aot",
+            },
+            false => Code::Wasm,
+        }
+    }
+
+    fn process(&self) -> Option<in_process::Process> {
+        let (runner, compiles) = match self.process {
+            Process::None => return None,
+            Process::Loads(runner) => (runner, false),
+            Process::Compiles(runner) => (runner, true),
+        };
+        let options = [
+            (compiles, "--compile"),
+            (self.compiler == Compiler::Winch, "--winch"),
+        ];
+        Some(in_process::Process {
+            program: match runner {
+                Runner::Default => in_process::beside("wasmtime-runner"),
+                Runner::Smallest => in_process::built_for(env!("TARGET_TRIPLE"), "wasmtime-runner"),
+            },
+            options: options
+                .into_iter()
+                .filter(|(given, _)| *given)
+                .map(|(_, option)| option.to_owned())
+                .collect(),
+            grant: &["--dir"],
+            name: GuestName::Argument,
+        })
+    }
+
+    fn engine(&self) -> Result<Wasmtime, Error> {
+        Wasmtime::new(self)
+    }
+
+    fn serialise(&self, engine: &Wasmtime, wasm: &[u8], _: &Path) -> Result<Vec<u8>, Error> {
+        engine.serialise(wasm)
     }
 }
 
@@ -82,50 +160,57 @@ const AT_START: &[Step] = &[Step::Compile, Step::Process, Step::Fresh, Step::Zer
 const PROCESS_ONLY: &[Step] = &[Step::Process, Step::Fresh];
 
 /// Every target, in the order of runtimes/targets.toml.
-pub(crate) const ALL: &[Configuration] = &[
-    Configuration {
+pub(crate) const ALL: &[Target] = &[
+    Target {
         id: "wasmtime/cranelift",
         compiler: Compiler::Cranelift,
         setup: Setup::Default,
         steps: WHOLE,
         process: Process::Loads(Runner::Default),
     },
-    Configuration {
+    Target {
         id: "wasmtime/cranelift+pooling",
         compiler: Compiler::Cranelift,
         setup: Setup::Pooling,
         steps: IN_PROCESS,
         process: Process::None,
     },
-    Configuration {
+    Target {
         id: "wasmtime/cranelift+pooling+keep-resident",
         compiler: Compiler::Cranelift,
         setup: Setup::PoolingKeepResident,
         steps: IN_PROCESS_AND_RUN,
         process: Process::None,
     },
-    Configuration {
+    Target {
+        id: "wasmtime/cranelift+no-cow",
+        compiler: Compiler::Cranelift,
+        setup: Setup::NoCow,
+        steps: IN_PROCESS,
+        process: Process::None,
+    },
+    Target {
         id: "wasmtime/cranelift+jit",
         compiler: Compiler::Cranelift,
         setup: Setup::Default,
         steps: AT_START,
         process: Process::Compiles(Runner::Default),
     },
-    Configuration {
+    Target {
         id: "wasmtime/winch",
         compiler: Compiler::Winch,
         setup: Setup::Default,
         steps: WHOLE,
         process: Process::Loads(Runner::Default),
     },
-    Configuration {
+    Target {
         id: "wasmtime/winch+jit",
         compiler: Compiler::Winch,
         setup: Setup::Default,
         steps: AT_START,
         process: Process::Compiles(Runner::Default),
     },
-    Configuration {
+    Target {
         id: "wasmtime/cranelift+static",
         compiler: Compiler::Cranelift,
         setup: Setup::Smallest,
@@ -135,7 +220,7 @@ pub(crate) const ALL: &[Configuration] = &[
 ];
 
 /// The fairness ledger of one target: every setting that a sceptical reader would ask about.
-pub(crate) fn ledger(configuration: &Configuration) -> BTreeMap<String, String> {
+fn ledger(configuration: &Target) -> BTreeMap<String, String> {
     let mut ledger = BTreeMap::new();
     let mut say = |name: &str, text: String| {
         ledger.insert(name.to_owned(), text);
@@ -162,7 +247,7 @@ pub(crate) fn ledger(configuration: &Configuration) -> BTreeMap<String, String> 
     say(
         "allocator",
         match configuration.setup {
-            Setup::Default | Setup::Smallest => "on demand (the default)".to_owned(),
+            Setup::Default | Setup::NoCow | Setup::Smallest => "on demand (the default)".to_owned(),
             Setup::Pooling => {
                 "pooling, its defaults: 1000 slots, memory reset by madvise".to_owned()
             }
@@ -176,7 +261,11 @@ pub(crate) fn ledger(configuration: &Configuration) -> BTreeMap<String, String> 
     );
     say(
         "memory initialisation",
-        "copy-on-write image of the data segments (the default)".to_owned(),
+        match configuration.setup {
+            Setup::NoCow => "data segments copied into every instance: memory_init_cow off",
+            _ => "copy-on-write image of the data segments (the default)",
+        }
+        .to_owned(),
     );
     say(
         "memory protection",
@@ -241,6 +330,8 @@ fn process(runner: Runner) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use plimsoll_adapter::conformance;
+
     use super::*;
 
     #[test]
@@ -253,13 +344,6 @@ mod tests {
     #[test]
     fn the_targets_are_those_of_the_table_in_its_order() {
         let table = include_str!("../../../targets.toml");
-        let mut rest = table;
-        for configuration in ALL {
-            let row = format!("\"{}\",", configuration.id);
-            let at = rest
-                .find(&row)
-                .unwrap_or_else(|| panic!("{row} in its place"));
-            rest = &rest[at..];
-        }
+        conformance::assert_in_order(table, ALL.iter().map(|target| target.id));
     }
 }

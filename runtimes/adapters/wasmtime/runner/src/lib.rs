@@ -19,6 +19,9 @@ pub enum Compiler {
 pub enum Setup {
     /// The crate's defaults, untouched.
     Default,
+    /// The defaults, without copy-on-write images of memory.
+    #[cfg(feature = "compilers")]
+    NoCow,
     /// The pooling allocator, with its defaults.
     #[cfg(feature = "compilers")]
     Pooling,
@@ -41,6 +44,10 @@ pub fn configuration(compiler: Compiler, setup: Setup) -> Config {
     choose(&mut config, compiler);
     match setup {
         Setup::Default => {}
+        #[cfg(feature = "compilers")]
+        Setup::NoCow => {
+            config.memory_init_cow(false);
+        }
         #[cfg(feature = "compilers")]
         Setup::Pooling => {
             config.allocation_strategy(wasmtime::PoolingAllocationConfig::new());
@@ -88,7 +95,7 @@ pub fn runtime(setup: Setup) -> std::io::Result<Option<&'static tokio::runtime::
     match setup {
         Setup::Default => Ok(None),
         #[cfg(feature = "compilers")]
-        Setup::Pooling => Ok(None),
+        Setup::NoCow | Setup::Pooling => Ok(None),
         #[cfg(feature = "compilers")]
         Setup::PoolingKeepResident => one_worker().map(Some),
         Setup::Smallest => one_worker().map(Some),

@@ -1,0 +1,143 @@
+//! One configuration of WasmEdge as a [`timed::Engine`].
+
+use std::fs::{self, File};
+use std::io::{Read, Seek, Write};
+use std::os::fd::AsFd;
+use std::path::Path;
+
+use adapter_wasmedge::{Engine, Failure, Instance, Mode, Module};
+use plimsoll_adapter::guest::{Guest, Stdio};
+use plimsoll_adapter::{Error, timed};
+use rustix::fs::{MemfdFlags, memfd_create};
+
+/// An engine that is running.
+pub(crate) struct WasmEdge {
+    engine: Engine,
+    mode: Mode,
+    nowhere: File,
+}
+
+/// A guest ready for `_start`, and what it writes to.
+pub(crate) struct Ready {
+    instance: Instance,
+    /// Its streams, which must outlive it; the second is read at the end.
+    stdin: Option<File>,
+    stdout: Option<File>,
+}
+
+impl WasmEdge {
+    pub(crate) fn new(mode: Mode) -> Result<Self, Error> {
+        Ok(WasmEdge {
+            engine: Engine::new(mode).map_err(failed)?,
+            mode,
+            nowhere: File::options()
+                .read(true)
+                .write(true)
+                .open("/dev/null")
+                .map_err(|error| Error::failed("opening /dev/null", error))?,
+        })
+    }
+
+    /// What of a `.wasm` is run: compiled ahead of time, or itself.
+    pub(crate) fn serialise(&self, wasm: &[u8], scratch: &Path) -> Result<Vec<u8>, Error> {
+        if self.mode == Mode::Interpreter {
+            self.engine.parse(wasm).map_err(failed)?;
+            return Ok(wasm.to_vec());
+        }
+        // The compiler writes a file, and nothing else.
+        let library = scratch.join("compiling.so");
+        self.engine.compile(wasm, &library).map_err(failed)?;
+        let bytes = fs::read(&library).and_then(|bytes| {
+            fs::remove_file(&library)?;
+            Ok(bytes)
+        });
+        bytes.map_err(|error| Error::failed(format!("reading {}", library.display()), error))
+    }
+}
+
+impl timed::Engine for WasmEdge {
+    type Module = Module;
+    type Instance = Ready;
+
+    fn compile(&self, wasm: &[u8]) -> Result<Module, Error> {
+        self.engine.parse(wasm).map_err(failed)
+    }
+
+    fn load(&self, artefact: &Path) -> Result<Module, Error> {
+        self.engine.load(artefact).map_err(failed)
+    }
+
+    fn instantiate(&self, module: &Module, guest: &Guest) -> Result<Ready, Error> {
+        let (stdin, stdout) = match &guest.stdio {
+            Stdio::Memory(input) => (given(input)?, Some(in_memory()?)),
+            Stdio::Connection(connection) => {
+                let both = connection.try_clone().and_then(|first| {
+                    let second = connection.try_clone()?;
+                    Ok((std::os::fd::OwnedFd::from(first), second.into()))
+                });
+                let (first, second): (_, std::os::fd::OwnedFd) =
+                    both.map_err(|error| Error::failed("duplicating a connection", error))?;
+                (Some(first.into()), Some(second.into()))
+            }
+        };
+        let nowhere = &self.nowhere;
+        let streams = [
+            stdin.as_ref().unwrap_or(nowhere).as_fd(),
+            stdout.as_ref().unwrap_or(nowhere).as_fd(),
+            nowhere.as_fd(),
+        ];
+        let instance = self
+            .engine
+            .instantiate(module, &guest.args, guest.directory.as_deref(), streams)
+            .map_err(failed)?;
+        Ok(Ready {
+            instance,
+            stdin,
+            stdout: stdout.filter(|_| matches!(guest.stdio, Stdio::Memory(_))),
+        })
+    }
+
+    fn start(&self, instance: &mut Ready) -> Result<i32, Error> {
+        instance.instance.start().map_err(failed)
+    }
+
+    fn finish(&self, instance: Ready) -> Vec<u8> {
+        let Ready {
+            instance,
+            stdin,
+            stdout,
+        } = instance;
+        drop(instance);
+        drop(stdin);
+        let mut written = Vec::new();
+        if let Some(mut stdout) = stdout {
+            // What cannot be read is missing, and so refused, not silently right.
+            let _ = stdout
+                .rewind()
+                .and_then(|()| stdout.read_to_end(&mut written));
+        }
+        written
+    }
+}
+
+/// A descriptor for what a guest reads; none for nothing.
+fn given(input: &[u8]) -> Result<Option<File>, Error> {
+    if input.is_empty() {
+        return Ok(None);
+    }
+    let mut file = in_memory()?;
+    let filled = file.write_all(input).and_then(|()| file.rewind());
+    filled.map_err(|error| Error::failed("giving the guest its input", error))?;
+    Ok(Some(file))
+}
+
+/// WasmEdge's WASI reads and writes descriptors, and only those.
+fn in_memory() -> Result<File, Error> {
+    memfd_create("guest", MemfdFlags::CLOEXEC)
+        .map(File::from)
+        .map_err(|error| Error::failed("making a file in memory", error))
+}
+
+fn failed(failure: Failure) -> Error {
+    Error::Failed(failure.to_string())
+}

@@ -1,0 +1,306 @@
+//! WasmEdge as far as it is measured, by its C API; for the adapter and for the runner.
+//!
+//! Through `wasmedge-sys`, not the SDK above it: the SDK's executor blocks and unblocks a signal
+//! around every host call, two system calls that WasmEdge itself does not make, and all of WASI is
+//! host calls. Configuration and compiler are the crate's own types; the rest is owned here, because
+//! the crate keeps its pointers to itself.
+//!
+//! After a call into compiled code SIGSEGV, SIGBUS and SIGFPE have no handlers any more, whoever's
+//! they were: a process that uses this does nothing else that needs them.
+
+use std::ffi::{CStr, CString};
+use std::fmt;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::path::Path;
+use std::ptr;
+
+use wasmedge_sys::{Compiler, Config, ffi, utils};
+use wasmedge_types::RunMode;
+
+/// Who executes code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// The interpreter, WasmEdge's default.
+    Interpreter,
+    /// The processor: code that was compiled ahead of time. Without this mode WasmEdge interprets
+    /// the module that such a file carries, and says nothing.
+    Aot,
+}
+
+/// What WasmEdge said, and what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure(String);
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+fn check(tried: &str, result: ffi::WasmEdge_Result) -> Result<(), Failure> {
+    // SAFETY: a result is a plain value; its message is a static string.
+    let (ok, said) = unsafe {
+        let said = CStr::from_ptr(ffi::WasmEdge_ResultGetMessage(result));
+        (ffi::WasmEdge_ResultOK(result), said.to_string_lossy())
+    };
+    match ok {
+        true => Ok(()),
+        false => Err(Failure(format!("{tried}: {said}"))),
+    }
+}
+
+fn made<T>(what: &str, pointer: *mut T) -> Result<*mut T, Failure> {
+    match pointer.is_null() {
+        true => Err(Failure(format!("making {what}: WasmEdge gave nothing"))),
+        false => Ok(pointer),
+    }
+}
+
+fn c_string(text: &str) -> Result<CString, Failure> {
+    CString::new(text).map_err(|_| Failure(format!("{text:?} has a zero byte in it")))
+}
+
+fn text(path: &Path) -> Result<&str, Failure> {
+    let unfit = || Failure(format!("{} is not UTF-8", path.display()));
+    path.to_str().ok_or_else(unfit)
+}
+
+/// A configured engine.
+#[derive(Debug)]
+pub struct Engine {
+    config: Config,
+}
+
+impl Engine {
+    /// The defaults of WasmEdge, in this mode, with its log off: that goes to stdout.
+    ///
+    /// # Errors
+    ///
+    /// When WasmEdge has no memory for it.
+    pub fn new(mode: Mode) -> Result<Self, Failure> {
+        utils::log_off();
+        let mut config =
+            Config::create().map_err(|error| Failure(format!("configuring: {error}")))?;
+        config.set_run_mode(match mode {
+            Mode::Interpreter => RunMode::Interpreter,
+            Mode::Aot => RunMode::Aot,
+        });
+        Ok(Engine { config })
+    }
+
+    /// Compiles a `.wasm` ahead of time into a shared library.
+    ///
+    /// # Errors
+    ///
+    /// When the module is refused or the file cannot be written.
+    pub fn compile(&self, wasm: &[u8], library: &Path) -> Result<(), Failure> {
+        Compiler::create(Some(&self.config))
+            .and_then(|compiler| compiler.compile_from_bytes(wasm, library))
+            .map_err(|error| Failure(format!("compiling: {error}")))
+    }
+
+    /// Parses and validates a `.wasm`.
+    ///
+    /// # Errors
+    ///
+    /// When the module is refused.
+    pub fn parse(&self, wasm: &[u8]) -> Result<Module, Failure> {
+        let length = u32::try_from(wasm.len())
+            .map_err(|_| Failure("a module of 4 GiB or more".to_owned()))?;
+        self.module("parsing the module", |loader, module| {
+            // SAFETY: loader and bytes outlive the call, which copies what it keeps.
+            unsafe {
+                let bytes = ffi::WasmEdge_BytesWrap(wasm.as_ptr(), length);
+                ffi::WasmEdge_LoaderParseFromBytes(loader, module, bytes)
+            }
+        })
+    }
+
+    /// Loads and validates a file: a `.wasm`, or what [`Engine::compile`] made.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read or is refused.
+    pub fn load(&self, file: &Path) -> Result<Module, Failure> {
+        let path = c_string(text(file)?)?;
+        self.module(&format!("loading {}", file.display()), |loader, module| {
+            // SAFETY: loader and path outlive the call.
+            unsafe { ffi::WasmEdge_LoaderParseFromFile(loader, module, path.as_ptr()) }
+        })
+    }
+
+    fn module(
+        &self,
+        tried: &str,
+        parse: impl FnOnce(
+            *mut ffi::WasmEdge_LoaderContext,
+            *mut *mut ffi::WasmEdge_ASTModuleContext,
+        ) -> ffi::WasmEdge_Result,
+    ) -> Result<Module, Failure> {
+        let config = self.config.as_ptr();
+        let mut module = ptr::null_mut();
+        // SAFETY: the configuration outlives both; each is deleted once.
+        unsafe {
+            let loader = made("a loader", ffi::WasmEdge_LoaderCreate(config))?;
+            let parsed = parse(loader, &mut module);
+            ffi::WasmEdge_LoaderDelete(loader);
+            check(tried, parsed)?;
+            let module = Module(module);
+            let validator = made("a validator", ffi::WasmEdge_ValidatorCreate(config))?;
+            let valid = ffi::WasmEdge_ValidatorValidate(validator, module.0);
+            ffi::WasmEdge_ValidatorDelete(validator);
+            check("validating the module", valid)?;
+            Ok(module)
+        }
+    }
+
+    /// Makes an instance with a WASI of its own: its arguments, nothing in its environment, the
+    /// directory, if any, as `.` for reading, and these descriptors as its streams.
+    ///
+    /// # Errors
+    ///
+    /// When the module cannot be linked.
+    pub fn instantiate(
+        &self,
+        module: &Module,
+        args: &[String],
+        directory: Option<&Path>,
+        streams: [BorrowedFd<'_>; 3],
+    ) -> Result<Instance, Failure> {
+        let args = args
+            .iter()
+            .map(|arg| c_string(arg))
+            .collect::<Result<Vec<_>, _>>()?;
+        let args: Vec<_> = args.iter().map(|arg| arg.as_ptr()).collect();
+        let granted = match directory {
+            Some(path) => Some(c_string(&format!(".:{}:readonly", text(path)?))?),
+            None => None,
+        };
+        let granted: Vec<_> = granted.iter().map(|path| path.as_ptr()).collect();
+        let [stdin, stdout, stderr] = streams.map(|stream| stream.as_raw_fd());
+        // SAFETY: all strings outlive the call, which copies them. What is made is owned by the
+        // instance at once, field by field, and deleted with it, also when a later one fails.
+        unsafe {
+            let mut instance = Instance {
+                wasi: made(
+                    "WASI",
+                    ffi::WasmEdge_ModuleInstanceCreateWASIWithFds(
+                        args.as_ptr(),
+                        args.len() as u32,
+                        ptr::null(),
+                        0,
+                        granted.as_ptr(),
+                        granted.len() as u32,
+                        stdin,
+                        stdout,
+                        stderr,
+                    ),
+                )?,
+                store: ptr::null_mut(),
+                executor: ptr::null_mut(),
+                module: ptr::null_mut(),
+                start: ptr::null(),
+            };
+            instance.store = made("a store", ffi::WasmEdge_StoreCreate())?;
+            let config = self.config.as_ptr();
+            let executor = ffi::WasmEdge_ExecutorCreate(config, ptr::null_mut());
+            instance.executor = made("an executor", executor)?;
+            check(
+                "linking WASI",
+                ffi::WasmEdge_ExecutorRegisterImport(
+                    instance.executor,
+                    instance.store,
+                    instance.wasi,
+                ),
+            )?;
+            check(
+                "instantiating the module",
+                ffi::WasmEdge_ExecutorInstantiate(
+                    instance.executor,
+                    &mut instance.module,
+                    instance.store,
+                    module.0,
+                ),
+            )?;
+            let name = ffi::WasmEdge_StringWrap(c"_start".as_ptr(), 6);
+            instance.start = ffi::WasmEdge_ModuleInstanceFindFunction(instance.module, name);
+            match instance.start.is_null() {
+                true => Err(Failure("the module exports no _start".to_owned())),
+                false => Ok(instance),
+            }
+        }
+    }
+}
+
+/// A module, valid.
+#[derive(Debug)]
+pub struct Module(*mut ffi::WasmEdge_ASTModuleContext);
+
+// SAFETY: after validation it is only read, by instantiation, which takes it as const.
+unsafe impl Send for Module {}
+// SAFETY: as above.
+unsafe impl Sync for Module {}
+
+impl Drop for Module {
+    fn drop(&mut self) {
+        // SAFETY: it was made by the loader and is deleted nowhere else.
+        unsafe { ffi::WasmEdge_ASTModuleDelete(self.0) }
+    }
+}
+
+/// An instance with its own store, executor and WASI, as the SDK's `Vm` has them.
+#[derive(Debug)]
+pub struct Instance {
+    wasi: *mut ffi::WasmEdge_ModuleInstanceContext,
+    store: *mut ffi::WasmEdge_StoreContext,
+    executor: *mut ffi::WasmEdge_ExecutorContext,
+    module: *mut ffi::WasmEdge_ModuleInstanceContext,
+    start: *const ffi::WasmEdge_FunctionInstanceContext,
+}
+
+impl Instance {
+    /// Runs `_start` and gives the exit code; 0 if it merely returns.
+    ///
+    /// # Errors
+    ///
+    /// When the guest traps.
+    pub fn start(&mut self) -> Result<i32, Failure> {
+        // SAFETY: executor, function and WASI are this instance's and alive; `_start` takes
+        // nothing and gives nothing. A guest that exits ends the call with a result that is ok.
+        unsafe {
+            let ended = ffi::WasmEdge_ExecutorInvoke(
+                self.executor,
+                self.start,
+                ptr::null(),
+                0,
+                ptr::null_mut(),
+                0,
+            );
+            check("running _start", ended)?;
+            Ok(ffi::WasmEdge_ModuleInstanceWASIGetExitCode(self.wasi) as i32)
+        }
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        // SAFETY: each was made for this instance and is deleted nowhere else; deleting nothing
+        // is allowed. The importing instance goes before what it imports.
+        unsafe {
+            ffi::WasmEdge_ModuleInstanceDelete(self.module);
+            ffi::WasmEdge_ExecutorDelete(self.executor);
+            ffi::WasmEdge_StoreDelete(self.store);
+            ffi::WasmEdge_ModuleInstanceDelete(self.wasi);
+        }
+    }
+}
+
+/// The version of the library that is loaded.
+pub fn version() -> String {
+    // SAFETY: it gives a static string.
+    unsafe { CStr::from_ptr(ffi::WasmEdge_VersionGet()) }
+        .to_string_lossy()
+        .into_owned()
+}

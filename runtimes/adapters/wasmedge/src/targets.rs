@@ -1,0 +1,173 @@
+//! Which configurations of WasmEdge are measured, and what the ledger says of each.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use adapter_wasmedge::Mode;
+use plimsoll_adapter::in_process::{self, Code, Configuration, GuestName, Process};
+use plimsoll_adapter::record::Step;
+use plimsoll_adapter::{Error, http};
+
+use crate::engine::WasmEdge;
+
+/// One configuration: one target.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Target {
+    id: &'static str,
+    mode: Mode,
+    steps: &'static [Step],
+}
+
+/// Every target, in the order of runtimes/targets.toml.
+pub(crate) const ALL: &[Target] = &[
+    Target {
+        id: "wasmedge/aot",
+        mode: Mode::Aot,
+        steps: &[
+            Step::Instantiate,
+            Step::Load,
+            Step::Process,
+            Step::Fresh,
+            Step::Instances,
+            Step::Iterate,
+            Step::Serve,
+            Step::ServeFresh,
+            Step::Zero,
+        ],
+    },
+    // What it loads is the .wasm: L1 would be L2 under another name.
+    Target {
+        id: "wasmedge/interpreter",
+        mode: Mode::Interpreter,
+        steps: &[
+            Step::Instantiate,
+            Step::Compile,
+            Step::Process,
+            Step::Fresh,
+            Step::Instances,
+            Step::Iterate,
+            Step::Serve,
+            Step::ServeFresh,
+            Step::Zero,
+        ],
+    },
+];
+
+impl Configuration for Target {
+    type Engine = WasmEdge;
+
+    fn id(&self) -> &'static str {
+        self.id
+    }
+
+    fn steps(&self) -> &[Step] {
+        self.steps
+    }
+
+    fn code(&self) -> Code {
+        match self.mode {
+            Mode::Aot => Code::Artefact {
+                file: "module.so",
+                role: "aot",
+            },
+            Mode::Interpreter => Code::Artefact {
+                file: "module.wasm",
+                role: "wasm",
+            },
+        }
+    }
+
+    fn process(&self) -> Option<Process> {
+        Some(Process {
+            program: in_process::beside("wasmedge-runner"),
+            options: match self.mode {
+                Mode::Aot => Vec::new(),
+                Mode::Interpreter => vec!["--interpret".to_owned()],
+            },
+            grant: &["--dir"],
+            name: GuestName::Argument,
+        })
+    }
+
+    fn engine(&self) -> Result<WasmEdge, Error> {
+        WasmEdge::new(self.mode)
+    }
+
+    fn serialise(&self, engine: &WasmEdge, wasm: &[u8], scratch: &Path) -> Result<Vec<u8>, Error> {
+        engine.serialise(wasm, scratch)
+    }
+
+    fn ledger(&self) -> BTreeMap<String, String> {
+        let aot = self.mode == Mode::Aot;
+        [
+            (
+                "compiler",
+                if aot {
+                    "LLVM, optimisation level 3 (WasmEdge's default)"
+                } else {
+                    "none: the interpreter, WasmEdge's default run mode"
+                },
+            ),
+            (
+                "code",
+                if aot {
+                    "ahead of time: a shared library, opened by dlopen; run mode AOT, without which \
+                     WasmEdge would interpret the module inside it"
+                } else {
+                    "the .wasm, parsed and validated at every load"
+                },
+            ),
+            (
+                "allocator",
+                "a memory of its own for every instance (the default; there is no other)",
+            ),
+            (
+                "memory protection",
+                "12 GiB of address space a memory with guard regions, bounds by signal handler in \
+                 compiled code, checked by the interpreter (the defaults); no gas, no statistics, not \
+                 interruptible",
+            ),
+            (
+                "interface",
+                "the C API by crate wasmedge-sys: the SDK above it blocks and unblocks a signal around \
+                 every host call, two system calls that WasmEdge does not make; a store, an executor \
+                 and a WASI module for every instance, as the SDK's Vm has them",
+            ),
+            (
+                "wasi",
+                "WasmEdge's own preview 1, calls on the guest's thread; input folder preopened \
+                 read-only; imports linked inside the clock, because a WASI module belongs to one \
+                 instance",
+            ),
+            (
+                "guest stdout",
+                "a file in memory (memfd) in L0 to L2 and run, because WasmEdge writes to descriptors \
+                 only; inherited in the process",
+            ),
+            (
+                "process",
+                "a minimal host program, dynamically linked to libwasmedge, which brings libLLVM: \
+                 nearly all of its start is the loader relocating that, as with the wasmedge command. \
+                 Where scripts/wasmedge-prefix brought the library, the C library is Debian's newest, \
+                 not the machine's",
+            ),
+            ("http", http::LEDGER),
+        ]
+        .into_iter()
+        .map(|(name, text)| (name.to_owned(), text.to_owned()))
+        .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use plimsoll_adapter::conformance;
+
+    use super::*;
+
+    #[test]
+    fn the_targets_are_those_of_the_table_in_its_order() {
+        let table = include_str!("../../../targets.toml");
+        conformance::assert_in_order(table, ALL.iter().map(|target| target.id));
+    }
+}

@@ -1,0 +1,124 @@
+//! The one configuration of wasmi that is measured, and what the ledger says of it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use plimsoll_adapter::in_process::{self, Code, Configuration, GuestName, Process};
+use plimsoll_adapter::record::Step;
+use plimsoll_adapter::timed::Engine as _;
+use plimsoll_adapter::{Error, http};
+
+use crate::engine::Wasmi;
+
+/// The version of the wasmi crate; Cargo.toml pins exactly this one, and a test holds them equal.
+pub(crate) const ENGINE_VERSION: &str = "2.0.0";
+
+/// wasmi with its defaults.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Target;
+
+/// Every target, in the order of runtimes/targets.toml.
+pub(crate) const ALL: &[Target] = &[Target];
+
+impl Configuration for Target {
+    type Engine = Wasmi;
+
+    fn id(&self) -> &'static str {
+        "wasmi"
+    }
+
+    fn steps(&self) -> &[Step] {
+        // What it loads is the .wasm: L1 would be L2 under another name.
+        &[
+            Step::Instantiate,
+            Step::Compile,
+            Step::Process,
+            Step::Fresh,
+            Step::Instances,
+            Step::Iterate,
+            Step::Serve,
+            Step::ServeFresh,
+            Step::Zero,
+        ]
+    }
+
+    fn code(&self) -> Code {
+        Code::Artefact {
+            file: "module.wasm",
+            role: "wasm",
+        }
+    }
+
+    fn process(&self) -> Option<Process> {
+        Some(Process {
+            program: in_process::beside("wasmi-runner"),
+            options: Vec::new(),
+            grant: &["--dir"],
+            name: GuestName::Argument,
+        })
+    }
+
+    fn engine(&self) -> Result<Wasmi, Error> {
+        Wasmi::new()
+    }
+
+    fn serialise(&self, engine: &Wasmi, wasm: &[u8], _: &Path) -> Result<Vec<u8>, Error> {
+        engine.compile(wasm)?;
+        Ok(wasm.to_vec())
+    }
+
+    fn ledger(&self) -> BTreeMap<String, String> {
+        [
+            (
+                "compiler",
+                "none: an interpreter. A module is validated when it is read, and each function \
+                 translated to wasmi's own code when it is first called (the default)",
+            ),
+            ("code", "the .wasm, validated at every load"),
+            ("allocator", "a memory of its own for every instance (the default)"),
+            (
+                "memory protection",
+                "bounds checked by the interpreter; no fuel (the defaults)",
+            ),
+            (
+                "wasi",
+                "wasmi_wasi, which is wasi-common: preview 1, calls on the guest's thread; the input \
+                 folder preopened and writable, because it has no other way; imports linked inside \
+                 the clock (wasmi has no prepared linking)",
+            ),
+            (
+                "guest stdout",
+                "collected by wasi-common's WritePipe in L0, L2 and run; inherited in the process",
+            ),
+            (
+                "process",
+                "a minimal host program on the crate's default features, release profile, dynamically \
+                 linked to glibc",
+            ),
+            ("http", http::LEDGER),
+        ]
+        .into_iter()
+        .map(|(name, text)| (name.to_owned(), text.to_owned()))
+        .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use plimsoll_adapter::conformance;
+
+    use super::*;
+
+    #[test]
+    fn the_stated_version_is_the_locked_one() {
+        let lock = include_str!("../Cargo.lock");
+        let locked = format!("name = \"wasmi\"\nversion = \"{ENGINE_VERSION}\"");
+        assert!(lock.contains(&locked), "Cargo.lock has another wasmi");
+    }
+
+    #[test]
+    fn the_targets_are_those_of_the_table_in_its_order() {
+        let table = include_str!("../../../targets.toml");
+        conformance::assert_in_order(table, ALL.iter().map(Configuration::id));
+    }
+}
