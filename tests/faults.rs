@@ -7,20 +7,11 @@ use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use e2e::{
-    Bench, both_streams, built, container_engine_answers, eventually, processes_with, root, skip,
+    Bench, both_streams, built, container_engine_answers, eventually, outcomes, processes_with,
+    root, signal, skip,
 };
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-
-/// The lines of `samples.ndjson` that close a trial.
-fn outcomes(run: &Path) -> Vec<Value> {
-    std::fs::read_to_string(run.join("samples.ndjson"))
-        .unwrap_or_default()
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|line| line["type"] == "outcome")
-        .collect()
-}
 
 fn planned(run: &Path) -> usize {
     let text = std::fs::read_to_string(run.join("run.json")).expect("a run has a run.json");
@@ -59,11 +50,6 @@ fn under_way(bench: &Bench, targets: &[&str], trials: &str, after: usize) -> (Ch
 
 fn marker(bench: &Bench) -> String {
     bench.folder().to_string_lossy().into_owned()
-}
-
-fn signal(pid: u32, signal: Signal) {
-    let pid = Pid::from_raw(pid.try_into().expect("a pid fits")).expect("a pid is not 0");
-    kill_process(pid, signal).expect("the process can be signalled");
 }
 
 fn nothing_is_left(bench: &Bench) {

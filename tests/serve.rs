@@ -3,21 +3,13 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-use e2e::{Bench, PATIENCE, both_streams, built, eventually, root, row};
-use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
-
-fn lines(run: &Path) -> Vec<Value> {
-    fs::read_to_string(run.join("samples.ndjson"))
-        .unwrap_or_default()
-        .lines()
-        .filter_map(|line| serde_json::from_str(line).ok())
-        .collect()
-}
+use e2e::census::Census;
+use e2e::{Bench, PATIENCE, both_streams, built, eventually, lines, root, row, row_at, signal};
+use rustix::process::Signal;
 
 #[test]
 fn native_code_and_keel_carry_a_load_with_every_response_verified() {
@@ -38,13 +30,8 @@ fn native_code_and_keel_carry_a_load_with_every_response_verified() {
     );
     let rows = bench.rows(&out);
     let at = |target: &str, boundary: &str, metric: &str, at: Option<u64>| {
-        let found = rows.iter().find(|row| {
-            row["target"] == target
-                && row["boundary"] == boundary
-                && row["metric"] == metric
-                && row["at"].as_u64() == at
-        });
-        let row = found.unwrap_or_else(|| panic!("no {metric} of {target} at {boundary} {at:?}"));
+        let row = row_at(&rows, target, (boundary, metric), at)
+            .unwrap_or_else(|| panic!("no {metric} of {target} at {boundary} {at:?}"));
         assert_eq!(
             (row["status"].as_str(), row["trials"].as_u64()),
             (Some("ok"), Some(2)),
@@ -157,15 +144,12 @@ fn under_load(bench: &Bench) -> (Running, PathBuf, u32) {
     (child, bench.folder().join("run"), server)
 }
 
-fn signal(pid: u32, signal: Signal) {
-    let pid = Pid::from_raw(pid.try_into().expect("a pid fits")).expect("a pid is not 0");
-    kill_process(pid, signal).expect("the process can be signalled");
-}
-
 #[test]
 fn a_server_that_is_killed_under_load_is_recorded_with_what_was_measured_until_then() {
     let bench = Bench::new();
+    let mut census = Census::begin();
     let (mut child, run, server) = under_load(&bench);
+    census.look();
     signal(server, Signal::KILL);
     let output = child.output();
     assert_eq!(output.status.code(), Some(3), "{}", both_streams(&output));
@@ -184,22 +168,7 @@ fn a_server_that_is_killed_under_load_is_recorded_with_what_was_measured_until_t
         lines.iter().any(|line| line["status"] == "ok"),
         "the other trial was lost"
     );
-}
-
-#[test]
-fn an_interrupt_under_load_leaves_no_server() {
-    for how in [Signal::INT, Signal::KILL] {
-        let bench = Bench::new();
-        let (mut child, _, server) = under_load(&bench);
-        signal(child.0.id(), how);
-        child.output();
-        eventually("the server's end", || {
-            let alive = fs::read_to_string(format!("/proc/{server}/cmdline"));
-            alive
-                .map_or(true, |command| !command.contains("--listen"))
-                .then_some(())
-        });
-    }
+    census.nothing_is_left();
 }
 
 /// A server started by the test, with where it listens; it is ended with the test.

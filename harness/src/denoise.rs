@@ -11,7 +11,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use plimsoll_record::Step;
 use plimsoll_record::run::{DENOISE, PreflightNote, Severity};
@@ -23,6 +23,10 @@ const NICE: libc::c_int = -10;
 
 /// The sets of processors, once they are set.
 static PROCESSORS: OnceLock<Processors> = OnceLock::new();
+
+/// Files of the machine that are changed, with what they held. They alone outlive this process, so
+/// they alone are put back by whoever ends it at once.
+static FILES: Mutex<Vec<(PathBuf, String)>> = Mutex::new(Vec::new());
 
 /// Who runs where.
 struct Processors {
@@ -41,7 +45,6 @@ pub struct Denoised {
 /// How something was.
 #[derive(Debug)]
 enum Before {
-    File { path: PathBuf, held: String },
     Priority(libc::c_int),
     Personality(libc::c_ulong),
     Affinity(Box<libc::cpu_set_t>),
@@ -203,18 +206,32 @@ impl Denoised {
                 let found = format!("{held}, not changed: {}: {error}", path.display());
                 return self.note(what, found, Severity::Noisy);
             }
-            let path = path.clone();
-            self.before.push(Before::File { path, held });
+            changed_files().push((path.clone(), held));
         }
         self.note(what, format!("{value} for the run"), Severity::Good);
     }
 }
 
+fn changed_files() -> std::sync::MutexGuard<'static, Vec<(PathBuf, String)>> {
+    FILES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Puts back every file of the machine that was changed, the last first. Called when the run is
+/// over, and before a second Ctrl-C ends the process.
+pub fn put_files_back() {
+    for (path, held) in changed_files().drain(..).rev() {
+        if let Err(error) = fs::write(&path, &held) {
+            let path = path.display();
+            eprintln!("cannot undo what --denoise has set: writing {held} to {path}: {error}");
+        }
+    }
+}
+
 impl Drop for Denoised {
     fn drop(&mut self) {
+        put_files_back();
         for before in self.before.drain(..).rev() {
             let undone = match &before {
-                Before::File { path, held } => fs::write(path, held),
                 Before::Priority(nice) => {
                     // SAFETY: no pointer is passed.
                     checked(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, *nice) })
@@ -353,6 +370,36 @@ mod tests {
         }
         drop(denoised);
         assert_eq!(status("Cpus_allowed_list"), before);
+    }
+
+    /// Set for the process that the next test starts of itself, to the file that it is to change.
+    const CHANGES: &str = "PLIMSOLL_TEST_CHANGES";
+
+    #[test]
+    fn a_second_interrupt_ends_the_process_and_still_puts_the_machine_back() {
+        if let Some(file) = std::env::var_os(CHANGES) {
+            let interrupt = crate::interrupt::Interrupt::install().unwrap();
+            let mut denoised = Denoised::default();
+            denoised.write("turbo", &[file.into()], "1");
+            for asked in [false, true] {
+                assert_eq!(interrupt.asked(), asked);
+                signal_hook::low_level::raise(signal_hook::consts::SIGINT).unwrap();
+            }
+            std::thread::sleep(std::time::Duration::from_secs(60));
+            unreachable!("a second interrupt ends the process");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("no_turbo");
+        fs::write(&file, "0").unwrap();
+        let name =
+            "denoise::tests::a_second_interrupt_ends_the_process_and_still_puts_the_machine_back";
+        let output = Command::new(std::env::current_exe().unwrap())
+            .args([name, "--exact", "--nocapture"])
+            .env(CHANGES, &file)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(130), "{output:?}");
+        assert_eq!(fs::read_to_string(&file).unwrap(), "0");
     }
 
     #[test]

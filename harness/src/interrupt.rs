@@ -1,12 +1,18 @@
 //! Ctrl-C and SIGTERM: a flag that every wait in the program looks at.
 
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+use crate::denoise;
+
+/// Exit code after a second signal: 128 and SIGINT, as shells have it.
+const AT_ONCE: i32 = 130;
 
 /// Whether the run was asked to end. Every wait polls its descriptor beside its own.
 #[derive(Debug, Clone)]
@@ -18,17 +24,26 @@ pub struct Interrupt {
 
 impl Interrupt {
     /// From now on SIGINT, SIGTERM and SIGHUP set the flag; a second one ends the process at
-    /// once.
+    /// once, with exit code 130, but not before the machine's own settings are put back.
     ///
     /// # Errors
     /// If the system refuses the handlers.
     pub fn install() -> io::Result<Self> {
         let asked = Arc::new(AtomicBool::new(false));
         let (readable, writable) = UnixStream::pair()?;
+        // A handler may not write files; a thread that waits for the second signal may.
+        let (mut signals, every_signal) = UnixStream::pair()?;
+        thread::Builder::new()
+            .name("second interrupt".to_owned())
+            .spawn(move || {
+                if signals.read_exact(&mut [0; 2]).is_ok() {
+                    denoise::put_files_back();
+                    std::process::exit(AT_ONCE);
+                }
+            })?;
         for signal in [SIGINT, SIGTERM, SIGHUP] {
-            // Order matters: the second signal must find the flag set by the first.
-            signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&asked))?;
             signal_hook::flag::register(signal, Arc::clone(&asked))?;
+            signal_hook::low_level::pipe::register(signal, every_signal.try_clone()?)?;
             signal_hook::low_level::pipe::register(signal, writable.try_clone()?)?;
         }
         Ok(Self {

@@ -6,7 +6,8 @@ use std::fs;
 use std::thread;
 use std::time::Duration;
 
-use plimsoll_record::run::{Environment, PreflightNote, Severity};
+use plimsoll_record::run::{Environment, INSTRUCTIONS, PreflightNote, Severity};
+use plimsoll_stopwatch::instructions;
 
 use crate::environment::setting;
 
@@ -54,6 +55,18 @@ pub fn look(environment: &Environment) -> Vec<PreflightNote> {
         notes.push(note("transparent huge pages", setting, Severity::Note));
     }
     notes
+}
+
+/// Whether the instructions of guests will be counted, for a run that would have them.
+pub fn counting() -> PreflightNote {
+    match instructions::supported() {
+        Ok(()) => note(INSTRUCTIONS, "counted, in user mode", Severity::Good),
+        Err(reason) => note(
+            INSTRUCTIONS,
+            &format!("not supported on this machine ({reason})"),
+            Severity::Note,
+        ),
+    }
 }
 
 fn note(subject: &str, found: &str, severity: Severity) -> PreflightNote {
@@ -215,6 +228,18 @@ mod tests {
             }
         );
         assert_eq!(Jiffies::parse("nonsense"), None);
+    }
+
+    #[test]
+    fn whether_instructions_are_counted_is_said_either_way() {
+        let note = counting();
+        assert_eq!(note.subject, INSTRUCTIONS);
+        match instructions::supported() {
+            Ok(()) => assert_eq!(note.found, "counted, in user mode"),
+            Err(why) => {
+                assert!(note.found.starts_with("not supported") && note.found.contains(&why))
+            }
+        }
     }
 
     #[test]

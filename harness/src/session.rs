@@ -11,6 +11,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use plimsoll_adapter::cgroup::killed_for_memory;
 use plimsoll_adapter::protocol::{Launch, Prepare};
 use plimsoll_record::run::{ArtefactRecord, Density, Load, TargetKind, TrialPlan};
 use plimsoll_record::{
@@ -336,7 +337,12 @@ impl<'a> Session<'a> {
             };
             return Ok(Yield::nothing(outcome));
         }
-        let yielded = self.attempt(trial)?;
+        let killed_before = killed_for_memory();
+        let mut yielded = self.attempt(trial)?;
+        let killed = killed_for_memory().zip(killed_before);
+        if killed.is_some_and(|(after, before)| after > before) {
+            blame_memory(&mut yielded.outcome);
+        }
         let hung = matches!(
             yielded.outcome,
             Outcome::Failed {
@@ -368,6 +374,17 @@ impl<'a> Session<'a> {
     fn pair_scratch(&self, target: &TargetId, workload: &WorkloadId) -> PathBuf {
         let folder = format!("{target}--{workload}").replace('/', "-");
         self.scratch.0.join(folder)
+    }
+}
+
+/// The kernel killed something for want of memory during a trial: if the trial lost a process, it
+/// was that one.
+fn blame_memory(outcome: &mut Outcome) {
+    if let Outcome::Failed { kind, message, .. } = outcome
+        && *kind == FailureKind::Crashed
+    {
+        *kind = FailureKind::OutOfMemory;
+        message.push_str("; meanwhile the kernel killed a process for want of memory");
     }
 }
 

@@ -96,6 +96,7 @@ fn run(text: &mut String, facts: &Facts<'_>) {
     text.push_str(&conformance::markdown(facts.recorded, inline));
     if let Some(throughput) = facts.throughput() {
         ratios(text, throughput);
+        instructions(text, facts);
     }
     for workload in facts.workloads() {
         let _ = writeln!(
@@ -193,6 +194,16 @@ fn ratios(text: &mut String, throughput: &Throughput) {
     }
 }
 
+/// Whether instructions stand beside times, and if not why.
+fn instructions(text: &mut String, facts: &Facts<'_>) {
+    let said = facts
+        .recorded
+        .run
+        .instructions()
+        .unwrap_or("not looked for");
+    let _ = writeln!(text, "\nInstructions: {}.", inline(said));
+}
+
 fn table(text: &mut String, facts: &Facts<'_>, workload: &plimsoll_record::WorkloadId) {
     let boundaries = facts.boundaries(workload);
     text.push_str("| target |");
@@ -283,6 +294,7 @@ fn counted(text: &mut String, facts: &Facts<'_>, workload: &plimsoll_record::Wor
 
 fn cell(row: &Row) -> String {
     match (row.status, row.median) {
+        (Status::Ok, Some(_)) if row.at_most().is_some() => quantity::at_most(row),
         (Status::Ok, Some(median)) => {
             let interval = row.ci95.map(|[low, high]| {
                 format!(

@@ -1,6 +1,7 @@
 //! How quantities are written for a reader: three significant digits, a unit, and a no-break
 //! space between them so that no table or phone tears them apart.
 
+use plimsoll_analysis::Row;
 use plimsoll_analysis::statistics::Interval;
 use plimsoll_record::Unit;
 
@@ -34,6 +35,14 @@ pub fn value(value: f64, unit: Unit) -> String {
         Unit::Count => significant(value.abs()),
     };
     format!("{sign}{text}")
+}
+
+/// What one more costs where chance has put that below nothing: `at most 1.23 µs`.
+pub fn at_most(row: &Row) -> String {
+    match row.at_most() {
+        Some(most) if most > 0.0 => format!("at most {}", value(most, row.unit)),
+        _ => "none shown".to_owned(),
+    }
 }
 
 /// An interval of such values, `19.8 to 20.6 µs`; the unit is said once where both ends share it.

@@ -1,10 +1,13 @@
 //! What the end-to-end tests share: the real `bench`, a scratch folder, and loud skipping.
 
+pub mod census;
+
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -135,6 +138,46 @@ pub fn row<'a>(
             && row["boundary"] == boundary
             && row["metric"] == metric
     })
+}
+
+/// The row of a target at one level, or without one of the line through all.
+pub fn row_at<'a>(
+    rows: &'a [Value],
+    target: &str,
+    place: (&str, &str),
+    level: Option<u64>,
+) -> Option<&'a Value> {
+    rows.iter().find(|row| {
+        row["target"] == target
+            && row["boundary"] == place.0
+            && row["metric"] == place.1
+            && row["at"].as_u64() == level
+    })
+}
+
+/// Every whole line that a run has recorded so far.
+pub fn lines(run: &Path) -> Vec<Value> {
+    std::fs::read_to_string(run.join("samples.ndjson"))
+        .unwrap_or_default()
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect()
+}
+
+/// Of these, the lines that close a trial.
+pub fn outcomes(run: &Path) -> Vec<Value> {
+    let mut lines = lines(run);
+    lines.retain(|line| line["type"] == "outcome");
+    lines
+}
+
+/// Sends a signal to a process that is there.
+///
+/// # Panics
+/// If it cannot be sent.
+pub fn signal(pid: u32, signal: Signal) {
+    let pid = Pid::from_raw(pid.try_into().expect("a pid fits")).expect("a pid is not 0");
+    kill_process(pid, signal).expect("the process can be signalled");
 }
 
 /// Says that a test cannot do its work here. Under `CI` that is a failure: CI brings everything

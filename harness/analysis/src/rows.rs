@@ -85,6 +85,17 @@ pub struct Row {
     pub note: Option<String>,
 }
 
+impl Row {
+    /// What one more costs at most, where chance has put the slope below nothing: the upper end of
+    /// its interval, or nothing. Tables show this instead of a negative cost; the row keeps what
+    /// was fitted.
+    pub fn at_most(&self) -> Option<f64> {
+        let sloped = matches!(self.boundary, Boundary::Instance | Boundary::Process);
+        let below = self.median.is_some_and(|median| median < 0.0);
+        (sloped && below).then(|| self.ci95.map_or(0.0, |[_, high]| high.max(0.0)))
+    }
+}
+
 /// Whether a row holds a number, and if not why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -97,4 +108,42 @@ pub enum Status {
     Failed,
     /// The guest's output was wrong: no number counts.
     WrongOutput,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slope(boundary: Boundary, median: f64, ci95: Option<[f64; 2]>) -> Row {
+        Row {
+            run: String::new(),
+            suite: Suite::Density,
+            workload: WorkloadId::from("idle"),
+            target: TargetId::from("engine"),
+            boundary,
+            metric: Metric::IdleCpu,
+            at: None,
+            unit: Unit::Nanoseconds,
+            median: Some(median),
+            ci95,
+            p99: None,
+            min: None,
+            max: None,
+            trials: 6,
+            samples: 6,
+            outliers: 0,
+            status: Status::Ok,
+            note: None,
+        }
+    }
+
+    #[test]
+    fn a_slope_below_nothing_is_shown_as_what_it_is_at_most() {
+        let at_most = |median, ci95| slope(Boundary::Instance, median, ci95).at_most();
+        assert_eq!(at_most(-3.0, Some([-7.0, 2.0])), Some(2.0));
+        assert_eq!(at_most(-3.0, Some([-7.0, -1.0])), Some(0.0));
+        assert_eq!(at_most(-3.0, None), Some(0.0));
+        assert_eq!(at_most(3.0, Some([-7.0, 9.0])), None);
+        assert_eq!(slope(Boundary::Base, -3.0, None).at_most(), None);
+    }
 }

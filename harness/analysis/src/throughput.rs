@@ -11,7 +11,12 @@ use crate::statistics::bootstrap::geometric_mean_interval;
 use crate::statistics::{Interval, WarmUp, generator};
 
 /// The metrics that are held against native code, in the order of tables.
-pub const METRICS: [Metric; 3] = [Metric::WallTime, Metric::CpuTime, Metric::CycleTime];
+pub const METRICS: [Metric; 4] = [
+    Metric::WallTime,
+    Metric::CpuTime,
+    Metric::CycleTime,
+    Metric::Instructions,
+];
 
 /// What a run says of throughput.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,6 +66,20 @@ pub struct Mean {
     pub ratio: f64,
     /// Its 95 % interval, over trials; the workloads are taken as given.
     pub ci95: Option<Interval>,
+}
+
+impl Throughput {
+    /// Those of [`METRICS`] by which anything could be held against native code: instructions are
+    /// counted on some machines only.
+    pub fn metrics(&self) -> Vec<Metric> {
+        let cells = || self.standings.iter().flat_map(|standing| &standing.cells);
+        let held = |metric| cells().any(|cell| cell.ratio(metric).is_some());
+        METRICS
+            .into_iter()
+            .filter(|_| self.reference.is_some())
+            .filter(|&metric| metric != Metric::Instructions || held(metric))
+            .collect()
+    }
 }
 
 impl Standing {

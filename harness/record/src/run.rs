@@ -14,6 +14,9 @@ pub const SCHEMA: &str = "plimsoll.run/1";
 /// What the subject of every preflight note begins with that says what a denoised run has set.
 pub const DENOISE: &str = "denoise:";
 
+/// The subject of the preflight note that says whether this machine counts instructions.
+pub const INSTRUCTIONS: &str = "instructions";
+
 /// One recorded `bench run`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Run {
@@ -84,6 +87,14 @@ impl Run {
     pub fn is_denoised(&self) -> bool {
         let mut notes = self.preflight.iter();
         notes.any(|note| note.subject.starts_with(DENOISE))
+    }
+
+    /// Whether instructions were counted, in the words of the preflight; `None` where it did not
+    /// look.
+    pub fn instructions(&self) -> Option<&str> {
+        let mut notes = self.preflight.iter();
+        let note = notes.find(|note| note.subject == INSTRUCTIONS)?;
+        Some(&note.found)
     }
 }
 

@@ -55,6 +55,8 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
     if tests.is_none() {
         select::check("workload", &args.workloads, &workloads.ids())?;
     }
+    // What is asked wrongly is said before an hour of setting up, not after.
+    let density = density(amount, args.memory_budget)?;
     if own.is_some() && amount.load().is_some() {
         let why = "--wasm is not for the suite serve: nothing says what its program must answer";
         return Err(Usage(why.to_owned()).into());
@@ -111,6 +113,9 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
     let environment = environment::look(&checkout);
     let mut notes = preflight::look(&environment);
     notes.append(&mut gathered.notes);
+    if row.steps.contains(&Step::Iterate) {
+        notes.push(preflight::counting());
+    }
     eprint_part(&terminal::preflight(&notes, Notes::Noisy));
     // Until the run is over, however it ends: dropping it puts everything back.
     let denoised = args.denoise.then(|| Denoised::set(&row.steps));
@@ -126,7 +131,6 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
         Some(tests) => groups(&gathered, tests, &table),
         None => cells(&gathered, &row.steps, amount, args.trials),
     };
-    let density = density(amount, args.memory_budget)?;
     let record = RunRecord {
         schema: SCHEMA.to_owned(),
         id: id.clone(),

@@ -140,8 +140,11 @@ fn table(text: &mut String, rows: &[&GateRow]) {
 }
 
 /// What a row is called, for people.
-pub fn name(row: &GateRow) -> String {
-    row.key.name()
+fn name(row: &GateRow) -> String {
+    match row.against.as_str() {
+        "base" => row.key.name(),
+        _ => format!("{}, pinned", row.key.name()),
+    }
 }
 
 /// Whether a row needs a reader's attention.
@@ -150,7 +153,7 @@ fn is_told(row: &GateRow) -> bool {
 }
 
 /// The numbers of rows, in a sentence.
-pub fn totals(report: &GateReport) -> String {
+fn totals(report: &GateReport) -> String {
     let mut parts = Vec::new();
     for verdict in [
         RowVerdict::Regression,

@@ -92,19 +92,23 @@ pub fn table(trends: &[Trend<'_>]) -> String {
     let sparks = trends.iter().map(|trend| trend.points.len().min(SPARKS));
     let sparks = sparks.max().unwrap_or(0).max(5);
     let heading = format!(
-        "{:width$} {:>5} {:sparks$} {:>8}  level",
-        "", "runs", "trend", "newest"
+        "{:width$} {:>5} {:sparks$} {:>8}  {:18} level",
+        "", "runs", "trend", "newest", "95 % interval"
     );
     let _ = writeln!(text, "{}", styled(BOLD, &heading));
     for trend in trends {
         let newest = trend.points.last().and_then(|(_, row)| row.median);
         let _ = writeln!(
             text,
-            "{:width$} {:>5} {:sparks$} {:>8}  {}",
+            "{:width$} {:>5} {:sparks$} {:>8}  {:18} {}",
             trend.name,
             trend.points.len(),
             sparkline(trend),
             newest.map_or_else(String::new, |median| format::value(median, trend.unit)),
+            trend
+                .points
+                .last()
+                .map_or_else(String::new, |(_, row)| interval(row)),
             level(trend),
         );
     }
@@ -163,14 +167,6 @@ pub fn runs(trends: &[Trend<'_>]) -> String {
         let _ = writeln!(text, "\n{}", styled(BOLD, &trend.name));
         for (position, (run, row)) in trend.points.iter().enumerate() {
             let median = row.median.unwrap_or_default();
-            let interval = match row.ci95 {
-                Some([low, high]) => format!(
-                    "{} to {}",
-                    format::value(low, row.unit),
-                    format::value(high, row.unit)
-                ),
-                None => "no interval".to_owned(),
-            };
             let changed = trend.changes.iter().find(|change| change.at == position);
             let mark = match changed {
                 Some(change) => format!(
@@ -183,15 +179,27 @@ pub fn runs(trends: &[Trend<'_>]) -> String {
             };
             let _ = writeln!(
                 text,
-                "{} {:>8}  {interval:18} {:>3} trials  {:14}{mark}",
+                "{} {:>8}  {:18} {:>3} trials  {:14}{mark}",
                 when(run.started),
                 format::value(median, row.unit),
+                interval(row),
                 row.trials,
                 run.revision
             );
         }
     }
     text
+}
+
+fn interval(row: &Row) -> String {
+    match row.ci95 {
+        Some([low, high]) => format!(
+            "{} to {}",
+            format::value(low, row.unit),
+            format::value(high, row.unit)
+        ),
+        None => "no interval".to_owned(),
+    }
 }
 
 fn when(started: i64) -> String {

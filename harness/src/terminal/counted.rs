@@ -10,6 +10,9 @@ use plimsoll_record::{Recorded, TargetId};
 use super::{BAD, BOLD, DIM, NAME_WIDTH, is_wide, styled};
 use crate::format;
 
+/// What stands for a cost that chance has put below nothing.
+const NONE: &str = "~0";
+
 /// Every table of the run's suite.
 pub fn tables(recorded: &Recorded, report: &Report) -> String {
     let mut text = String::new();
@@ -39,7 +42,11 @@ pub fn tables(recorded: &Recorded, report: &Report) -> String {
             0 => "",
             _ => " Dimmed: the 95 % interval reaches further than 10 %, or there is none.",
         };
-        let _ = writeln!(text, "\n{}", wrapped(&format!("{rule}{dimmed}")));
+        let below = match shown.iter().any(|row| row.at_most().is_some()) {
+            false => String::new(),
+            true => format!(" {NONE}: less than chance; the report says how much at most."),
+        };
+        let _ = writeln!(text, "\n{}", wrapped(&format!("{rule}{below}{dimmed}")));
     }
     text
 }
@@ -89,6 +96,7 @@ fn cell(row: Option<&Row>) -> String {
         return format!("{:>8}", "-");
     };
     match (row.status, row.median) {
+        (Status::Ok, Some(_)) if row.at_most().is_some() => styled(DIM, &format!("{NONE:>8}")),
         (Status::Ok, Some(median)) => {
             let shown = format!("{:>8}", format::value(median, row.unit));
             match is_wide(row) {
@@ -103,7 +111,7 @@ fn cell(row: Option<&Row>) -> String {
 }
 
 /// Text in lines of at most 80 characters.
-fn wrapped(text: &str) -> String {
+pub(super) fn wrapped(text: &str) -> String {
     let mut lines = String::new();
     let mut width = 0;
     for word in text.split(' ') {

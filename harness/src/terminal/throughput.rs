@@ -9,6 +9,7 @@ use plimsoll_analysis::statistics::{Interval, WarmUp};
 use plimsoll_analysis::throughput::{Cell, Standing, Throughput};
 use plimsoll_record::{Metric, Recorded, TargetId};
 
+use super::counted::wrapped;
 use super::{BAD, BOLD, DIM, styled};
 use crate::format;
 
@@ -41,6 +42,16 @@ pub fn throughput(recorded: &Recorded) -> String {
     }
     means(&mut text, &throughput);
     legend(&mut text, &throughput);
+    let said = recorded.run.instructions().unwrap_or("not looked for");
+    let counted = match throughput.metrics().contains(&Metric::Instructions) {
+        true => "; their ratios are in the report",
+        false => "",
+    };
+    let _ = writeln!(
+        text,
+        "{}",
+        wrapped(&format!("Instructions: {said}{counted}."))
+    );
     text
 }
 

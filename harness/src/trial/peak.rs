@@ -158,9 +158,8 @@ pub fn run(asked: &Asked<'_>, interrupt: &Interrupt) -> Result<Yield, Fault> {
 /// Starts the command in a control group of its own where one can be made, tells its process id,
 /// and follows it to its end.
 fn follow(mut command: Command, tell: &mpsc::Sender<u32>) -> io::Result<Followed> {
-    let name = format!("plimsoll-peak-{}", std::process::id());
     // None where this user may not: the other figure needs no privilege.
-    let group = MemoryGroup::make(&name).ok();
+    let group = MemoryGroup::make().ok();
     let entrance = match &group {
         Some(group) => Some(File::options().write(true).open(group.processes())?),
         None => None,

@@ -95,6 +95,12 @@ fn a_stall_of_a_second_shows_in_the_latency_of_every_request_that_was_due_in_it(
         seen >= 1 && seen * 4 <= late,
         "{seen} of {late} without the schedule"
     );
+    // What a closed loop would report: the same percentile, from when each request was sent.
+    let hidden = measured.service.value_at_quantile(0.99);
+    assert!(
+        hidden < p99 / 2,
+        "p99 from sending is {hidden} ns, from due {p99} ns"
+    );
 }
 
 #[test]

@@ -131,6 +131,9 @@ pub(super) fn numbers(facts: &Facts<'_>, place: &Place) -> Option<Section> {
     }
     let body = html! {
         @if let Some(rule) = rule(suite) { p { b { "The rule. " } (rule) } }
+        @if facts.rows.iter().any(|row| row.at_most().is_some()) {
+            p { b { "At most: " } "chance has put the slope below nothing; given is the upper end of its interval. Every row has the slope as it was fitted." }
+        }
         @for (workload, table) in &shown {
             div data-workload=(workload.workload) {
                 h3 { (workload.workload) ": " (table.title) " " span.dim { (workload.title) } }

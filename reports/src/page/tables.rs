@@ -94,6 +94,7 @@ fn cell(row: Option<&Row>) -> Markup {
             None => td.n.dim { span aria-hidden="true" { "·" } span.unseen { "does not apply" } },
             Some(row) => td.n {
                 @match row.median {
+                    Some(_) if row.at_most().is_some() => (quantity::at_most(row)),
                     Some(median) => {
                         (quantity::value(median, row.unit))
                         @if let Some([low, high]) = row.ci95

@@ -2,7 +2,7 @@
 
 use maud::{Markup, PreEscaped, html};
 use plimsoll_analysis::statistics::Interval;
-use plimsoll_analysis::throughput::{Cell, METRICS, Standing, Throughput};
+use plimsoll_analysis::throughput::{Cell, Standing, Throughput};
 use plimsoll_record::{Metric, TargetId, WorkloadId};
 
 use super::tables::metric_in_words;
@@ -25,7 +25,16 @@ pub(super) fn section(facts: &Facts<'_>, place: &Place) -> Option<Section> {
             "A run is the guest's own code, from its first instruction to its end: " code { "_start" } " of a fresh instance in an engine that has loaded the module, "
             "or a native process between its exec and its call of exit, in the open or in a container. Making the instance or process and giving it up lies outside; "
             "the cycle has both inside. Processor time is that of the whole process that holds the guest. "
-            "Instructions are not counted: no column stands for what was not measured."
+            b { "Instructions: " }
+            @match facts.recorded.run.instructions() {
+                Some(said) => { (said) ". " },
+                None => { "not looked for. " },
+            }
+            @if throughput.metrics().contains(&Metric::Instructions) {
+                "A target without a figure was refused the counter, as a container's filter does."
+            } @else {
+                "No column stands for what was not measured."
+            }
         }
     };
     Some(Section {
@@ -127,7 +136,7 @@ fn table(throughput: &Throughput, place: &Place) -> Markup {
                     th scope="col" { "workload" }
                     th scope="col" { "target" }
                     th.n scope="col" { "a run" }
-                    @for metric in METRICS { th.n scope="col" { "times native, " (metric_in_words(metric)) } }
+                    @for metric in throughput.metrics() { th.n scope="col" { "times native, " (metric_in_words(metric)) } }
                     th scope="col" { "runs of a process" }
                 } }
                 tbody {
@@ -142,7 +151,7 @@ fn table(throughput: &Throughput, place: &Place) -> Markup {
                                 td { b { "geometric mean" } " of " (throughput.common.len()) }
                                 th scope="row" { (standing.target) }
                                 td.n {}
-                                @for metric in METRICS {
+                                @for metric in throughput.metrics() {
                                     td.n { @if let Some(mean) = standing.mean(metric) { (times(mean.ratio, mean.ci95)) } }
                                 }
                                 td {}
@@ -157,7 +166,7 @@ fn table(throughput: &Throughput, place: &Place) -> Markup {
 
 fn row(workload: &WorkloadId, standing: &Standing, cell: &Cell, throughput: &Throughput) -> Markup {
     let is_reference = Some(&standing.target) == throughput.reference.as_ref();
-    let shown = cell.ratio(METRICS[0]).and_then(|ratio| ratio.ci95);
+    let shown = cell.ratio(Metric::WallTime).and_then(|ratio| ratio.ci95);
     let same = shown.is_some_and(|ci| ci.low <= 1.0 && ci.high >= 1.0);
     html! {
         tr.same[same] data-workload=(workload) {
@@ -169,7 +178,7 @@ fn row(workload: &WorkloadId, standing: &Standing, cell: &Cell, throughput: &Thr
                     None => span.status { "no number" },
                 }
             }
-            @for metric in METRICS {
+            @for metric in throughput.metrics() {
                 td.n {
                     @if is_reference { span.dim { "1" } }
                     @else if let Some(ratio) = cell.ratio(metric) { (times(ratio.ratio, ratio.ci95)) }

@@ -6,6 +6,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// What the name of every group begins with that is made here; its maker's number follows.
+const PREFIX: &str = "plimsoll-";
+
 /// Which interface a control group has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Version {
@@ -40,23 +43,40 @@ impl MemoryGroup {
         })
     }
 
-    /// A new group below that of this process, to be removed by [`MemoryGroup::remove`].
+    /// A new group near that of this process, to be removed by [`MemoryGroup::remove`]; a process
+    /// has one at a time. What processes that were killed left there is removed first.
     ///
     /// # Errors
     ///
     /// When this user may not, or the controller is not handed on to it.
-    pub fn make(name: &str) -> io::Result<Self> {
+    pub fn make() -> io::Result<Self> {
         let own = Self::of(std::process::id())?;
-        let group = MemoryGroup {
-            path: own.path.join(name),
-            ..own
-        };
-        fs::create_dir(&group.path)?;
-        if let Err(error) = group.peak() {
-            group.remove();
-            return Err(error);
+        let mut refused = io::Error::other("there is no place for a control group");
+        for parent in own.places() {
+            remove_strays(&parent);
+            let group = MemoryGroup {
+                path: parent.join(format!("{PREFIX}{}", std::process::id())),
+                version: own.version,
+            };
+            match fs::create_dir(&group.path).and_then(|()| group.peak()) {
+                Ok(_) => return Ok(group),
+                Err(error) => {
+                    group.remove();
+                    refused = error;
+                }
+            }
         }
-        Ok(group)
+        Err(refused)
+    }
+
+    /// Where a group with a memory controller may be made. A group of version 2 that processes are
+    /// in hands no controller on, but the group above it does: there, beside it.
+    fn places(&self) -> Vec<PathBuf> {
+        let mut places = vec![self.path.clone()];
+        if self.version == Version::V2 {
+            places.extend(self.path.parent().map(Path::to_owned));
+        }
+        places
     }
 
     /// Most bytes that were ever charged to it.
@@ -91,6 +111,33 @@ impl MemoryGroup {
                 }
                 _ => return,
             }
+        }
+    }
+}
+
+/// How often the kernel has killed a process of this machine for want of memory, since it was
+/// booted: of the machine's memory or of a control group's. `None` where it does not say.
+pub fn killed_for_memory() -> Option<u64> {
+    let counters = fs::read_to_string("/proc/vmstat").ok()?;
+    let mut counters = counters.lines().filter_map(|line| line.split_once(' '));
+    counters
+        .find(|(name, _)| *name == "oom_kill")?
+        .1
+        .trim()
+        .parse()
+        .ok()
+}
+
+/// Removes the groups of processes that are not there any more. One with somebody in it stays: the
+/// kernel sees to that.
+fn remove_strays(parent: &Path) {
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let owner = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
+        if let Some(owner) = owner.and_then(|pid| pid.parse::<u32>().ok())
+            && !Path::new(&format!("/proc/{owner}")).exists()
+        {
+            let _ = fs::remove_dir(entry.path());
         }
     }
 }
@@ -169,6 +216,66 @@ mod tests {
     fn without_a_mount_there_is_none() {
         assert_eq!(locate("4:memory:/\n", "tmpfs /tmp tmpfs rw 0 0\n"), None);
         assert_eq!(locate("", MOUNTS_V2), None);
+    }
+
+    #[test]
+    fn a_group_of_version_2_can_be_made_beside_the_one_that_processes_are_in() {
+        let group = |version| MemoryGroup {
+            path: "/sys/fs/cgroup/user.slice/session-1.scope".into(),
+            version,
+        };
+        assert_eq!(group(Version::V1).places().len(), 1);
+        let beside = group(Version::V2).places();
+        assert_eq!(beside[1], Path::new("/sys/fs/cgroup/user.slice"));
+    }
+
+    #[test]
+    fn what_a_process_of_the_past_left_is_removed_and_what_one_of_now_has_is_not() -> io::Result<()>
+    {
+        let folder = tempfile::tempdir()?;
+        // No process has a number as large as that: PID_MAX_LIMIT is 2^22.
+        let stray = folder.path().join(format!("{PREFIX}{}", 1 << 23));
+        let own = folder
+            .path()
+            .join(format!("{PREFIX}{}", std::process::id()));
+        let other = folder.path().join("session-1.scope");
+        for path in [&stray, &own, &other] {
+            fs::create_dir(path)?;
+        }
+        remove_strays(folder.path());
+        assert!(!stray.exists() && own.exists() && other.exists());
+        Ok(())
+    }
+
+    /// The real thing, in the version that this machine has.
+    #[test]
+    fn what_a_process_in_a_group_touches_is_charged_to_it() -> io::Result<()> {
+        const TOUCHED: u64 = 64 << 20;
+        let group = match MemoryGroup::make() {
+            Ok(group) => group,
+            Err(error) => {
+                eprintln!("SKIPPED: no memory control group can be made here: {error}");
+                return Ok(());
+            }
+        };
+        match group.version {
+            Version::V1 => eprintln!(
+                "SKIPPED for version 2: this machine has its memory controller in version 1"
+            ),
+            Version::V2 => eprintln!("SKIPPED for version 1: this machine has version 2"),
+        }
+        let entered = format!(
+            "echo 0 > {} && exec dd if=/dev/zero of=/dev/null bs={TOUCHED} count=1",
+            group.processes().display()
+        );
+        let output = std::process::Command::new("sh")
+            .args(["-c", &entered])
+            .output()?;
+        let peak = group.peak()?;
+        group.remove();
+        assert!(output.status.success(), "{output:?}");
+        assert!((TOUCHED..TOUCHED + TOUCHED / 20).contains(&peak), "{peak}");
+        Ok(())
     }
 
     #[test]

@@ -19,6 +19,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use plimsoll_record::{Boundary, Metric, Nanoseconds, Step};
+use plimsoll_stopwatch::Instructions;
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::guest::{Guest, Outputs};
@@ -235,8 +236,11 @@ impl<'t, E: Engine> Trial<'t, E> {
     /// Runs the guest again and again, a fresh instance each time, with `_start` alone inside the
     /// clock. Every run is charged to the budget, recorded and verified, the first one too.
     fn iterate(&self, module: &E::Module) -> Result<Taken, Error> {
-        let mut samples = Vec::with_capacity(self.iterations.min(100_000) as usize * 3);
+        let mut samples = Vec::with_capacity(self.iterations.min(100_000) as usize * 4);
         let mut outputs = Outputs::default();
+        // Of this thread, on which every engine runs its guest. Many machines have no counter.
+        let instructions = Instructions::of_this_thread().ok();
+        let counted = || instructions.as_ref().and_then(Instructions::so_far);
         let begun = Instant::now();
         for iteration in 0..self.iterations {
             if iteration > 0 && begun.elapsed() >= self.budget {
@@ -245,27 +249,33 @@ impl<'t, E: Engine> Trial<'t, E> {
 
             let requested = Instant::now();
             let mut instance = self.engine.instantiate(module, self.guest)?;
+            let counted_before = counted();
             // Of the whole process: an engine's other threads work for the guest, too.
             let busy = processor_time(ClockId::ProcessCPUTime);
             let started = Instant::now();
             let exit_code = self.engine.start(&mut instance)?;
             let ended = Instant::now();
             let busy = processor_time(ClockId::ProcessCPUTime) - busy;
+            let counted_after = counted();
             let stdout = self.engine.finish(instance);
             let gone = Instant::now();
 
             outputs.add(exit_code, &stdout);
-            for (metric, took) in [
+            let timed = [
                 (Metric::WallTime, ended - started),
                 (Metric::CpuTime, busy),
                 (Metric::CycleTime, gone - requested),
-            ] {
+            ];
+            let timed = timed.map(|(metric, took)| (metric, Nanoseconds::from(took).0));
+            let counted = counted_before.zip(counted_after);
+            let counted = counted.map(|(from, to)| (Metric::Instructions, to.saturating_sub(from)));
+            for (metric, value) in timed.into_iter().chain(counted) {
                 samples.push(Sample {
                     boundary: Boundary::Run,
                     metric,
                     iteration,
                     at: None,
-                    value: Nanoseconds::from(took).0,
+                    value,
                 });
             }
         }

@@ -64,7 +64,8 @@ enum Forks {
 }
 
 fn options(forks: Forks) -> *mut c_void {
-    let mut options = libc::PTRACE_O_TRACEEXIT;
+    // Whoever follows it may be killed; it must not go on unseen.
+    let mut options = libc::PTRACE_O_TRACEEXIT | libc::PTRACE_O_EXITKILL;
     if forks == Forks::Followed {
         options |= libc::PTRACE_O_TRACEFORK
             | libc::PTRACE_O_TRACEVFORK

@@ -8,11 +8,14 @@ use crate::protocol::{Done, Output, Sample};
 /// Hands every reading on as samples at `run`, and gives what the program produced.
 pub fn told(watched: Watched, samples: &mut dyn FnMut(Sample)) -> Done {
     for (iteration, reading) in (0..).zip(&watched.readings) {
-        for (metric, value) in [
+        let timed = [
             (Metric::WallTime, reading.run_ns),
             (Metric::CpuTime, reading.cpu_ns),
             (Metric::CycleTime, reading.cycle_ns),
-        ] {
+        ];
+        let counted = reading.instructions;
+        let counted = counted.map(|counted| (Metric::Instructions, counted));
+        for (metric, value) in timed.into_iter().chain(counted) {
             samples(Sample {
                 boundary: Boundary::Run,
                 metric,

@@ -10,8 +10,11 @@
 //!
 //! - [`watch`](mod@watch): the loop, and what it yields
 //! - `traced`: one process between its two stops
+//! - [`instructions`]: the counter of instructions, where the machine has one; for the kit too
 
+pub mod instructions;
 mod traced;
 pub mod watch;
 
+pub use instructions::Instructions;
 pub use watch::{Amount, Output, Program, Reading, WatchError, Watched, watch};

@@ -7,12 +7,13 @@ use std::process::{Child, Command};
 use std::ptr;
 use std::time::Duration;
 
-use crate::WatchError;
+use crate::{Instructions, WatchError};
 
 /// A child that this process traces. Dropping it kills it.
 pub(crate) struct Traced {
     child: Child,
     clock: libc::clockid_t,
+    instructions: Option<Instructions>,
 }
 
 /// What a wait saw.
@@ -44,7 +45,11 @@ pub(crate) fn asks_to_be_traced(command: &mut Command) {
 impl Traced {
     /// Waits for the stop that follows the exec.
     pub(crate) fn stopped_at_exec(child: Child) -> Result<Self, WatchError> {
-        let mut traced = Self { child, clock: 0 };
+        let mut traced = Self {
+            child,
+            clock: 0,
+            instructions: None,
+        };
         let doing = "waiting for the program's exec";
         match traced.wait(doing)? {
             Seen::Signal(libc::SIGTRAP) => {}
@@ -88,6 +93,16 @@ impl Traced {
         let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
         Ok(Duration::from_secs(seconds)
             + Duration::from_nanos(u64::try_from(time.tv_nsec).unwrap_or(0)))
+    }
+
+    /// Counts its instructions from now on, where the machine can.
+    pub(crate) fn count_instructions(&mut self) {
+        self.instructions = Instructions::of_process(self.pid()).ok();
+    }
+
+    /// Instructions so far, if they are counted.
+    pub(crate) fn instructions(&self) -> Option<u64> {
+        self.instructions.as_ref()?.so_far()
     }
 
     /// Lets it run.

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use crate::instructions;
 use crate::traced::{self, Traced};
 
 /// What is run, and where.
@@ -49,6 +50,9 @@ pub struct Reading {
     pub cpu_ns: u64,
     /// Spawn to exit observed, by CLOCK_MONOTONIC.
     pub cycle_ns: u64,
+    /// Instructions finished in user mode over the same span as `run_ns`, where they are counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instructions: Option<u64>,
 }
 
 /// What the program produced.
@@ -101,17 +105,29 @@ pub enum WatchError {
 /// [`WatchError`]; an exit code other than 0 is no error but an output.
 pub fn watch(program: Program<'_>, amount: Amount) -> Result<Watched, WatchError> {
     let mut watched = Watched::default();
+    // Asked once: where there is no counter, no iteration's cycle pays for trying.
+    let counts = match instructions::supported() {
+        Ok(()) => Counts::Instructions,
+        Err(_) => Counts::Nothing,
+    };
     let begun = Instant::now();
     for iteration in 0..amount.iterations.max(1) {
         if iteration > 0 && begun.elapsed() >= amount.budget {
             break;
         }
-        once(program, &mut watched)?;
+        once(program, counts, &mut watched)?;
     }
     Ok(watched)
 }
 
-fn once(program: Program<'_>, watched: &mut Watched) -> Result<(), WatchError> {
+/// What is counted beside what is timed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Counts {
+    Instructions,
+    Nothing,
+}
+
+fn once(program: Program<'_>, counts: Counts, watched: &mut Watched) -> Result<(), WatchError> {
     let mut stdout = memory_file().map_err(WatchError::Output)?;
     let mut command = Command::new(program.program);
     command
@@ -129,13 +145,17 @@ fn once(program: Program<'_>, watched: &mut Watched) -> Result<(), WatchError> {
         program: program.program.to_owned(),
         source,
     })?;
-    let traced = Traced::stopped_at_exec(child)?;
+    let mut traced = Traced::stopped_at_exec(child)?;
+    if counts == Counts::Instructions {
+        traced.count_instructions();
+    }
     let busy_before = traced.processor_time()?;
     let started = Instant::now();
     traced.resume()?;
     traced.wait_for_exit_call()?;
     let ended = Instant::now();
     let busy_after = traced.processor_time()?;
+    let instructions = traced.instructions();
     let exit_code = traced.finish()?;
     let gone = Instant::now();
 
@@ -143,6 +163,7 @@ fn once(program: Program<'_>, watched: &mut Watched) -> Result<(), WatchError> {
         run_ns: nanoseconds(ended - started),
         cpu_ns: nanoseconds(busy_after.saturating_sub(busy_before)),
         cycle_ns: nanoseconds(gone - requested),
+        instructions,
     });
     let mut bytes = Vec::new();
     stdout

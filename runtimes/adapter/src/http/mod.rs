@@ -53,7 +53,7 @@ pub enum Code<'a> {
 pub struct Asked {
     /// The target.
     pub target: TargetId,
-    code: String,
+    kind: Kind,
     path: PathBuf,
     instances: Instances,
     /// The guest's name, its only argument.
@@ -61,24 +61,46 @@ pub struct Asked {
     address: String,
 }
 
+/// What kind of file a server is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Artefact,
+    Wasm,
+}
+
+const USAGE: &str = "usage: ADAPTER serve-http TARGET artefact|wasm FILE kept|fresh NAME ADDRESS";
+
 impl Asked {
-    /// What this process's command line asks for, if it asks for a server.
-    pub fn of_this_process() -> Option<Asked> {
-        let mut args = std::env::args().skip(1);
-        if args.next()? != SERVE {
-            return None;
-        }
-        let mut arg = || args.next().unwrap_or_default();
-        Some(Asked {
-            target: TargetId(arg()),
-            code: arg(),
-            path: arg().into(),
-            instances: match arg().as_str() {
-                "kept" => Instances::Kept,
-                _ => Instances::Fresh,
+    /// What this process's command line asks for, if it asks for a server; or what is wrong with
+    /// it, with what would be right.
+    pub fn of_this_process() -> Option<Result<Asked, String>> {
+        let args: Vec<String> = std::env::args().skip(1).collect();
+        let (first, rest) = args.split_first()?;
+        (first == SERVE).then(|| Asked::of(rest))
+    }
+
+    fn of(words: &[String]) -> Result<Asked, String> {
+        let [target, kind, path, instances, name, address] = words else {
+            let found = words.len();
+            return Err(format!(
+                "{SERVE} takes 6 words and was given {found}; {USAGE}"
+            ));
+        };
+        Ok(Asked {
+            target: TargetId(target.clone()),
+            kind: match kind.as_str() {
+                "artefact" => Kind::Artefact,
+                "wasm" => Kind::Wasm,
+                other => return Err(format!("{other:?} is neither artefact nor wasm; {USAGE}")),
             },
-            name: arg(),
-            address: arg(),
+            path: path.into(),
+            instances: match instances.as_str() {
+                "kept" => Instances::Kept,
+                "fresh" => Instances::Fresh,
+                other => return Err(format!("{other:?} is neither kept nor fresh; {USAGE}")),
+            },
+            name: name.clone(),
+            address: address.clone(),
         })
     }
 }
@@ -126,22 +148,32 @@ pub fn launch(request: &Serve, code: Code<'_>) -> Result<Launch, Error> {
 
 /// The whole life of a server process: makes the engine, loads or compiles, listens, serves until
 /// it is ended.
-pub fn main<E>(asked: Asked, engine: impl FnOnce(&Asked) -> Result<E, Error>) -> ExitCode
+pub fn main<E>(
+    asked: Result<Asked, String>,
+    engine: impl FnOnce(&Asked) -> Result<E, Error>,
+) -> ExitCode
 where
     E: Engine + Send + Sync + 'static,
     E::Module: Send + Sync,
 {
+    let asked = match asked {
+        Ok(asked) => asked,
+        Err(wrong) => {
+            eprintln!("{wrong}");
+            return ExitCode::from(2);
+        }
+    };
     // Whoever started it may be killed before it can clean up.
     if let Err(error) = set_parent_process_death_signal(Some(Signal::TERM)) {
         eprintln!("asking to end with the parent: {error}");
     }
     let served = engine(&asked).and_then(|engine| {
-        let module = match asked.code.as_str() {
-            "artefact" => {
+        let module = match asked.kind {
+            Kind::Artefact => {
                 artefact::require(&asked.path)?;
                 engine.load(&asked.path)?
             }
-            _ => engine.compile(&artefact::read_wasm(&asked.path)?)?,
+            Kind::Wasm => engine.compile(&artefact::read_wasm(&asked.path)?)?,
         };
         let address = &asked.address;
         let listener = TcpListener::bind(address).map_err(|error| {
@@ -276,3 +308,47 @@ impl<E: Engine> Service<E> {
 /// What a client is told when its request's instance failed.
 const FAILED: &[u8] =
     b"HTTP/1.1 500 Internal Server Error\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(line: &str) -> Result<Asked, String> {
+        let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        Asked::of(&words)
+    }
+
+    #[test]
+    fn a_command_line_is_read_as_it_is_written() {
+        let asked = asked("engine wasm /m.wasm fresh handler 127.0.0.1:0").expect("it is right");
+        assert_eq!(
+            (asked.kind, asked.instances),
+            (Kind::Wasm, Instances::Fresh)
+        );
+        assert_eq!(
+            (asked.name.as_str(), asked.path),
+            ("handler", "/m.wasm".into())
+        );
+    }
+
+    #[test]
+    fn an_unknown_word_or_one_too_few_is_refused_with_what_would_be_right() {
+        for (line, said) in [
+            (
+                "engine wasn /m fresh handler 127.0.0.1:0",
+                "\"wasn\" is neither",
+            ),
+            (
+                "engine wasm /m frehs handler 127.0.0.1:0",
+                "\"frehs\" is neither",
+            ),
+            ("engine wasm /m fresh handler", "was given 5"),
+        ] {
+            let refused = asked(line).expect_err(line);
+            assert!(
+                refused.contains(said) && refused.contains(USAGE),
+                "{refused}"
+            );
+        }
+    }
+}

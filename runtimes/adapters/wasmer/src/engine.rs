@@ -1,21 +1,25 @@
 //! One configuration of Wasmer as a [`timed::Engine`].
 
+use std::any::Any;
 use std::path::Path;
+use std::sync::Arc;
 
-use plimsoll_adapter::guest::Guest;
+use plimsoll_adapter::guest::{Guest, Stdio};
 use plimsoll_adapter::{Error, timed};
-use tokio::runtime::EnterGuard;
 use wasmer::{Engine, Module};
 use wasmer_runner::{Host, Ready, engine};
 use wasmer_wasix::Pipe;
-use wasmer_wasix::virtual_fs::NullFile;
+use wasmer_wasix::virtual_fs::{NullFile, StaticFile};
 
+use crate::connection::Connection;
 use crate::targets::Configuration;
 
 /// An engine that is running, with WASIX's threads.
 pub(crate) struct Wasmer {
     engine: Engine,
-    host: Host,
+    /// For the rest of the process: what a thread holds of it while it runs guests has no other
+    /// owner.
+    host: &'static Host,
 }
 
 /// A guest ready for `_start`, and the other end of its stdout.
@@ -28,12 +32,8 @@ impl Wasmer {
     pub(crate) fn new(target: &Configuration) -> Result<Self, Error> {
         let engine = engine(target.compiler, target.artefact);
         let host = Host::new(&engine).map_err(|error| Error::failed("starting WASIX", error))?;
+        let host = Box::leak(Box::new(host));
         Ok(Wasmer { engine, host })
-    }
-
-    /// WASIX expects to be called with Tokio's runtime entered.
-    pub(crate) fn enter(&self) -> EnterGuard<'_> {
-        self.host.enter()
     }
 
     /// The artefact of a `.wasm`.
@@ -69,8 +69,19 @@ impl timed::Engine for Wasmer {
             .host
             .guest(&guest.args, guest.directory.as_deref())
             .map(|mut builder| {
-                builder.set_stdin(Box::<NullFile>::default());
-                builder.set_stdout(Box::new(theirs));
+                match &guest.stdio {
+                    Stdio::Memory(input) => {
+                        match input.is_empty() {
+                            true => builder.set_stdin(Box::<NullFile>::default()),
+                            false => builder.set_stdin(Box::new(StaticFile::new(input.to_vec()))),
+                        }
+                        builder.set_stdout(Box::new(theirs));
+                    }
+                    Stdio::Connection(connection) => {
+                        builder.set_stdin(Box::new(Connection(Arc::clone(connection))));
+                        builder.set_stdout(Box::new(Connection(Arc::clone(connection))));
+                    }
+                }
                 builder.set_stderr(Box::<NullFile>::default());
                 builder
             })
@@ -84,6 +95,11 @@ impl timed::Engine for Wasmer {
             .ready
             .start()
             .map_err(|error| Error::failed("running _start", error))
+    }
+
+    /// WASIX expects to be called with Tokio's runtime entered.
+    fn enter(&self) -> Box<dyn Any> {
+        Box::new(self.host.enter())
     }
 
     fn finish(&self, instance: Instance) -> Vec<u8> {

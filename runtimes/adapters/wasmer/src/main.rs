@@ -4,18 +4,21 @@
 //!
 //! - `targets`: which configurations are measured, and what the ledger says of each
 //! - `engine`: one configuration as a [`plimsoll_adapter::timed::Engine`]
+//! - `connection`: a connection as a guest's standard stream
 //! - `launch`: one configuration as a process of its own
 
+mod connection;
 mod engine;
 mod launch;
 mod targets;
 
 use plimsoll_adapter::protocol::{
-    Availability, Done, Hello, Measure, PROTOCOL, Prepare, Prepared, Sample, Target,
+    Availability, Done, Hello, Measure, PROTOCOL, Prepare, Prepared, Sample, Serve, Target,
 };
 use plimsoll_adapter::record::TargetId;
 use plimsoll_adapter::record::run::TargetKind;
-use plimsoll_adapter::{Adapter, Error, adapter_main, artefact, timed};
+use plimsoll_adapter::timed::Engine as _;
+use plimsoll_adapter::{Adapter, Error, Served, adapter_main, artefact, http, timed};
 
 use engine::Wasmer;
 use targets::{Code, Configuration, ENGINE_VERSION};
@@ -70,6 +73,15 @@ impl Adapter for AdapterWasmer {
         let artefact = launch::artefact(&request.scratch);
         timed::measure(&engine, request, &artefact, samples)
     }
+
+    fn serve(&mut self, request: &Serve) -> Result<Served, Error> {
+        let artefact = launch::artefact(&request.scratch);
+        let code = match find(&request.target)?.code {
+            Code::AheadOfTime => http::Code::Artefact(&artefact),
+            Code::AtStart => http::Code::Wasm(&request.workload.wasm),
+        };
+        http::launch(request, code).map(Served::By)
+    }
 }
 
 fn available() -> Availability {
@@ -90,4 +102,6 @@ fn find(target: &TargetId) -> Result<&'static Configuration, Error> {
         .ok_or_else(|| Error::Failed(format!("no target {target} here")))
 }
 
-adapter_main!(AdapterWasmer);
+adapter_main!(AdapterWasmer, http: |asked| {
+    Wasmer::new(find(&asked.target)?)
+});

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use plimsoll_adapter::http;
 use plimsoll_adapter::record::Step;
 use wasmer_runner::{Artefact, Compiler};
 
@@ -43,11 +44,14 @@ impl Configuration {
                 Step::Fresh,
                 Step::Instances,
                 Step::Iterate,
+                Step::Serve,
+                Step::ServeFresh,
+                Step::Zero,
             ],
             (Code::AheadOfTime, Artefact::Experimental) => {
-                &[Step::Load, Step::Process, Step::Fresh]
+                &[Step::Load, Step::Process, Step::Fresh, Step::Zero]
             }
-            (Code::AtStart, _) => &[Step::Compile, Step::Process, Step::Fresh],
+            (Code::AtStart, _) => &[Step::Compile, Step::Process, Step::Fresh, Step::Zero],
         }
     }
 }
@@ -147,6 +151,7 @@ pub(crate) fn ledger(configuration: &Configuration) -> BTreeMap<String, String> 
             "a WASIX pipe, drained after the instance is gone",
         );
     }
+    say("http", http::LEDGER);
     say(
         "process",
         if ahead {
