@@ -84,12 +84,12 @@ pub(crate) fn markdown(recorded: &Recorded, inline: impl Fn(&str) -> String) -> 
 /// specification that the run has; nothing if the run has none or did not count it.
 pub fn badge(recorded: &Recorded, target: &TargetId) -> Option<String> {
     let matrix = matrix(recorded)?;
-    let cells = matrix.cells.iter().filter(|cell| cell.target == target);
+    let mut cells = matrix.cells.iter().filter(|cell| cell.target == target);
     let of_a_version = |cell: &&Cell<'_>| {
         let group = cell.group;
         group.proposal.is_none() && !group.features.is_empty()
     };
-    let cell = cells.filter(of_a_version).last()?;
+    let cell = cells.rfind(of_a_version)?;
     let share = cell.share()?;
     let label = format!("{target}: {}", cell.group.title);
     let value = match cell.passes_all() {

@@ -293,7 +293,8 @@ fn below(root: &Path, folder: &Path, scripts: &mut Vec<ScriptFile>) -> io::Resul
         let path: PathBuf = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         if path.is_dir() {
-            if !(folder == root && apart.contains(&&*name)) && !name.starts_with('.') {
+            let others = folder == root && apart.contains(&&*name);
+            if !others && !name.starts_with('.') {
                 below(root, &path, scripts)?;
             }
         } else if name.ends_with(".wast") {
