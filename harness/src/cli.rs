@@ -119,7 +119,8 @@ pub struct Run {
     /// Targets, as globs (repeatable); without any, the default set and what else is set up
     #[arg(long = "target", value_name = "GLOB")]
     pub targets: Vec<String>,
-    /// Workloads, as globs (repeatable); without any, what the suite says
+    /// Workloads, as globs (repeatable); without any, what the suite says. In the suite `conformance`
+    /// they are groups of tests
     #[arg(long = "workload", value_name = "GLOB")]
     pub workloads: Vec<String>,
     /// Fresh processes for each target, workload and step, instead of what the suite says
@@ -149,6 +150,13 @@ pub struct Run {
     /// with k, M or G (1024); without it a quarter of what the machine has to give
     #[arg(long, value_name = "BYTES", value_parser = bytes, conflicts_with = "resume")]
     pub memory_budget: Option<u64>,
+    /// Where the specification's tests are, for the suite `conformance`: a checkout of the specification
+    /// or of its testsuite, instead of the tests that bench brings along
+    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    pub spec_dir: Option<PathBuf>,
+    /// Record what the suite `conformance` finds passing as what must pass from now on
+    #[arg(long, conflicts_with = "spec_dir")]
+    pub record_passes: bool,
     /// If another run is measuring on this machine, wait for it instead of giving up
     #[arg(long)]
     pub wait: bool,
@@ -210,6 +218,10 @@ pub struct Report {
     /// The same rows as CSV, on standard output
     #[arg(long, group = "format")]
     pub csv: bool,
+    /// A badge (SVG) with what a target passes of the specification, on standard output: of a run of
+    /// the suite `conformance`
+    #[arg(long, value_name = "TARGET", group = "format")]
+    pub badge: Option<String>,
     /// Published claims to hold the runs against (TOML, as reports/claims.toml), instead of those
     /// that come with this version
     #[arg(long, value_name = "FILE")]

@@ -33,6 +33,15 @@ pub fn count(number: usize, noun: &str) -> String {
     quantity::count(number as u64, noun).replace(NO_BREAK, " ")
 }
 
+/// The first `kept` characters of a text, in one line.
+pub fn clipped(text: &str, kept: usize) -> String {
+    let line = text.replace(|c: char| c.is_control(), " ");
+    match line.char_indices().nth(kept) {
+        Some((at, _)) => format!("{}…", &line[..at]),
+        None => line,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,6 +10,7 @@
 //!   [`gather`], [`own`]: what there is to measure
 //! - [`environment`], [`preflight`], [`denoise`], [`lock`]: the machine it is measured on
 //! - [`plan`]: every trial, in seeded random order
+//! - [`conformance`]: the specification's own tests, and how they are put to an engine
 //! - [`session`], [`adapter`], [`trial`]: the plan carried out, each trial recorded as it ends
 //! - [`gate`]: base and head measured side by side
 //! - [`history`]: runs over time
@@ -20,6 +21,7 @@ pub mod adapter;
 pub mod checkout;
 pub mod cli;
 pub mod cmd;
+pub mod conformance;
 pub mod denoise;
 pub mod environment;
 pub mod exit;

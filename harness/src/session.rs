@@ -2,6 +2,7 @@
 //! the next begins.
 
 mod attempt;
+mod specification;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,7 @@ use thiserror::Error;
 
 use crate::adapter::child::{AdapterChild, Fault, Preparation};
 use crate::checkout::Checkout;
+use crate::conformance::groups::Tests;
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::table::{AdapterRow, Table};
@@ -73,6 +75,8 @@ pub struct Session<'a> {
     pub interrupt: &'a Interrupt,
     /// How many are to be alive at once, where that is the question.
     pub density: Option<Density>,
+    /// The specification's tests, where they are the question.
+    pub tests: Option<Tests>,
     scales: RefCell<Scales>,
     scratch: Scratch,
     pairs: BTreeMap<(TargetId, WorkloadId), Pair>,
@@ -145,6 +149,7 @@ impl<'a> Session<'a> {
             kinds: BTreeMap::new(),
             interrupt,
             density: None,
+            tests: None,
             scales: RefCell::default(),
             scratch: Scratch(path),
             pairs: BTreeMap::new(),
@@ -159,7 +164,8 @@ impl<'a> Session<'a> {
     /// [`Stopped`].
     pub fn prepare(&mut self, plan: &[TrialPlan]) -> Result<Vec<ArtefactRecord>, Stopped> {
         let mut wanted: Vec<(TargetId, WorkloadId)> = Vec::new();
-        for trial in plan {
+        // A test brings its own module: there is nothing to prepare.
+        for trial in plan.iter().filter(|one| one.step != Step::Conformance) {
             let pair = (trial.target.clone(), trial.workload.clone());
             if !wanted.contains(&pair) {
                 wanted.push(pair);
@@ -271,8 +277,13 @@ impl<'a> Session<'a> {
             }
             progress.next(|| format!("{} {} {}", trial.target, trial.workload, trial.step));
             let started = begun.elapsed();
-            let yielded = match self.one(trial) {
-                Ok(yielded) => yielded,
+            let number = attempt(trial.index);
+            let done = match trial.step {
+                Step::Conformance => self.specification(trial, number),
+                _ => self.one(trial).map(|yielded| (yielded, Vec::new())),
+            };
+            let (yielded, scripts) = match done {
+                Ok(done) => done,
                 Err(_) => {
                     progress.finish();
                     return Err(Stopped::Interrupted);
@@ -298,7 +309,10 @@ impl<'a> Session<'a> {
                     &yielded.outcome,
                 ));
             }
-            let lines = lines(trial, attempt(trial.index), started, took, yielded);
+            let mut lines = lines(trial, number, started, took, yielded);
+            // The outcome closes a trial.
+            let outcome = lines.len().saturating_sub(1);
+            lines.splice(outcome..outcome, scripts.into_iter().map(Line::Script));
             if let Err(error) = writer.append(&lines) {
                 progress.finish();
                 return Err(error.into());
@@ -316,11 +330,12 @@ impl<'a> Session<'a> {
         let cell = (trial.target.clone(), trial.workload.clone(), trial.step);
         let hangs = self.hangs.get(&cell).copied().unwrap_or(0);
         if hangs >= HANGS_BELIEVED {
-            return Ok(Yield::nothing(Outcome::Failed {
+            let outcome = Outcome::Failed {
                 kind: FailureKind::Deadline,
                 message: format!("not tried: it missed its deadline {hangs} times in a row"),
                 stderr: String::new(),
-            }));
+            };
+            return Ok(Yield::nothing(outcome));
         }
         let killed_before = killed_for_memory();
         let mut yielded = self.attempt(trial)?;

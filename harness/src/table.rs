@@ -68,6 +68,10 @@ pub struct AdapterRow {
     pub build: Vec<BuildRow>,
     /// The targets it drives.
     pub targets: Vec<TargetId>,
+    /// How scripts/run-wasi-tests runs a target: form, needs, `--` and the engine's command, whose
+    /// program is relative to the build directory.
+    #[serde(default)]
+    pub wasi_tests: BTreeMap<TargetId, Vec<String>>,
     /// Those of them that a quick run leaves to longer ones, unless it names them.
     #[serde(default)]
     pub not_quick: Vec<TargetId>,

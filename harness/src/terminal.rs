@@ -2,6 +2,7 @@
 //! within 80 columns.
 
 pub mod claims;
+pub mod conformance;
 pub mod counted;
 pub mod load;
 mod throughput;
@@ -40,6 +41,7 @@ pub fn tables(recorded: &Recorded, report: &Report) -> String {
         Suite::Throughput => throughput(recorded),
         Suite::Density | Suite::Memory | Suite::Size => counted::tables(recorded, report),
         Suite::Serve => load::tables(recorded, report),
+        Suite::Conformance => conformance::tables(recorded),
     }
 }
 

@@ -1,7 +1,9 @@
 //! The rows for programs: JSON (`plimsoll.report/1`) and CSV.
 
+use plimsoll_analysis::conformance::{self, ConformanceRow};
 use plimsoll_analysis::rows::SCHEMA;
 use plimsoll_analysis::{Report, Row, Status, analyse};
+use plimsoll_record::conformance::Tally;
 use plimsoll_record::{Boundary, Recorded, TargetId};
 use serde::Serialize;
 
@@ -118,7 +120,16 @@ pub fn json(runs: &[Recorded], claims: &Claims) -> String {
         report,
         claims: judge(claims, runs).iter().map(judged).collect(),
     };
-    match serde_json::to_string_pretty(&document) {
+    let rows: Vec<_> = runs.iter().flat_map(conformance::rows).collect();
+    let whole = serde_json::to_value(&document).and_then(|mut whole| {
+        if let Some(all) = whole["rows"].as_array_mut() {
+            for row in &rows {
+                all.push(serde_json::to_value(row)?);
+            }
+        }
+        serde_json::to_string_pretty(&whole)
+    });
+    match whole {
         Ok(text) => text + "\n",
         // Strings, numbers, lists and maps with string keys: nothing that JSON cannot hold.
         Err(error) => unreachable!("rows are plain data: {error}"),
@@ -126,10 +137,14 @@ pub fn json(runs: &[Recorded], claims: &Claims) -> String {
 }
 
 /// The rows of `runs` as CSV (RFC 4180) with a header line. Times are in the row's unit; a field
-/// that a row has no value for is empty.
+/// that a row has no value for is empty. Runs of the suite `conformance` are a table of counts.
 pub fn csv(runs: &[Recorded]) -> String {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    let written = write_csv(&mut writer, &rows(runs));
+    let counted: Vec<ConformanceRow> = runs.iter().flat_map(conformance::rows).collect();
+    let written = match counted.as_slice() {
+        [] => write_csv(&mut writer, &rows(runs)),
+        counted => write_counts(&mut writer, counted),
+    };
     match written.and_then(|()| writer.into_inner().map_err(|e| e.into_error().into())) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
         // Writing to memory does not fail, and every record has the header's length.
@@ -183,6 +198,50 @@ fn write_csv(writer: &mut csv::Writer<Vec<u8>>, rows: &[Row]) -> Result<(), csv:
             row.trials.to_string(),
             row.samples.to_string(),
             row.outliers.to_string(),
+            status(row.status).to_owned(),
+            row.note.clone().unwrap_or_default(),
+        ])?;
+    }
+    Ok(())
+}
+
+/// What became of directives has columns of its own, so a run of that suite is a table of its own.
+fn write_counts(
+    writer: &mut csv::Writer<Vec<u8>>,
+    rows: &[ConformanceRow],
+) -> Result<(), csv::Error> {
+    writer.write_record([
+        "run",
+        "suite",
+        "workload",
+        "target",
+        "passed",
+        "failed",
+        "skipped",
+        "crashed",
+        "timeout",
+        "unsupported",
+        "differing",
+        "total",
+        "status",
+        "note",
+    ])?;
+    for row in rows {
+        let count = |of: fn(&Tally) -> u32| row.tally.as_ref().map(|t| of(t).to_string());
+        let count = |of| count(of).unwrap_or_default();
+        writer.write_record([
+            row.run.clone(),
+            row.suite.to_string(),
+            row.workload.to_string(),
+            row.target.to_string(),
+            count(|tally| tally.passed),
+            count(|tally| tally.failed),
+            count(|tally| tally.skipped),
+            count(|tally| tally.crashed),
+            count(|tally| tally.timeout),
+            count(|tally| tally.unsupported),
+            count(|tally| tally.differing),
+            row.total.to_string(),
             status(row.status).to_owned(),
             row.note.clone().unwrap_or_default(),
         ])?;

@@ -139,6 +139,10 @@ pub(crate) fn question(suite: Suite) -> Question {
             asked: "What does one more cost?",
             subject: "Density",
         },
+        Suite::Conformance => Question {
+            asked: "What does it get right?",
+            subject: "Conformance",
+        },
         Suite::Size => Question {
             asked: "How much must travel?",
             subject: "Size",

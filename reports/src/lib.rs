@@ -12,11 +12,13 @@
 //! - [`page`]: the HTML report
 //! - [`picture`]: its pictures, drawn by plotters
 //! - [`markdown`]: the report as Markdown
+//! - [`conformance`]: what passes of the specification's tests, as Markdown and as badges
 //! - [`data`]: JSON and CSV, for programs
 //! - [`quantity`]: how a duration, a size, a ratio is written
 //! - [`shell`]: how a command line is written
 
 pub mod claims;
+mod conformance;
 mod data;
 mod facts;
 mod headline;
@@ -26,6 +28,7 @@ mod picture;
 pub mod quantity;
 mod shell;
 
+pub use conformance::badge;
 pub use data::{csv, json};
 pub use markdown::markdown;
 pub use page::html;

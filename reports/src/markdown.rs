@@ -10,6 +10,7 @@ use plimsoll_record::{Boundary, Metric, Recorded, Suite};
 
 use crate::claims::words::RULE;
 use crate::claims::{Claims, Judgement, Verdict, judge_by};
+use crate::conformance;
 use crate::facts::Facts;
 use crate::headline;
 use crate::page::load;
@@ -85,13 +86,14 @@ fn run(text: &mut String, facts: &Facts<'_>) {
         quantity::count(ended.planned, "trial"),
     );
     let sentences = match run.suite {
-        Suite::Serve => Vec::new(),
+        Suite::Serve | Suite::Conformance => Vec::new(),
         Suite::Coldstart | Suite::Throughput => headline::sentences(facts),
         Suite::Density | Suite::Memory | Suite::Size => headline::counted(facts),
     };
     for sentence in sentences {
         let _ = writeln!(text, "- {}", inline(&sentence));
     }
+    text.push_str(&conformance::markdown(facts.recorded, inline));
     if let Some(throughput) = facts.throughput() {
         ratios(text, throughput);
         instructions(text, facts);
@@ -105,6 +107,7 @@ fn run(text: &mut String, facts: &Facts<'_>) {
         );
         match run.suite {
             Suite::Serve => under_load(text, facts, &workload.workload),
+            Suite::Conformance => {}
             Suite::Coldstart | Suite::Throughput => table(text, facts, &workload.workload),
             Suite::Density | Suite::Memory | Suite::Size => {
                 counted(text, facts, &workload.workload)

@@ -6,6 +6,7 @@
 //! - [`claims`]: published claims, beside what was measured
 //! - [`summary`]: title, rankings and sentences: what a busy reader takes in within a screen
 //! - [`counted`]: the suites whose rows are counted rather than timed
+//! - [`conformance`]: what passes of the specification's tests
 //! - [`density`]: how memory grows with how many are alive
 //! - [`ladders`]: the cold-start ladder of every workload
 //! - [`throughput`]: how many times as long as native the guest's own code takes
@@ -17,6 +18,7 @@
 //! - [`reading`]: the boundaries, the method, who made this
 
 mod claims;
+pub(crate) mod conformance;
 mod counted;
 mod density;
 mod ladders;
@@ -162,6 +164,10 @@ fn run(
             counted::pictures(facts, place),
             counted::numbers(facts, place),
         ],
+        Suite::Conformance => vec![
+            conformance::shares(facts, place),
+            conformance::failures(facts, place),
+        ],
         Suite::Serve => vec![
             load::by_rate(facts, place),
             load::by_percentile(facts, place),
@@ -185,6 +191,7 @@ fn run(
         article aria-labelledby=(place.id("title")) {
             @match facts.recorded.run.suite {
                 Suite::Serve => (load::summary(facts, place)),
+                Suite::Conformance => (conformance::summary(facts, place)),
                 Suite::Coldstart | Suite::Throughput => (summary::summary(facts, place)),
                 Suite::Density | Suite::Memory | Suite::Size => (counted::summary(facts, place)),
             }

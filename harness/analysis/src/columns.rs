@@ -71,7 +71,7 @@ const REST: &[Column] = &[
 /// The tables of a suite.
 pub fn tables(suite: Suite) -> &'static [Table] {
     match suite {
-        Suite::Coldstart | Suite::Throughput | Suite::Serve => &[],
+        Suite::Coldstart | Suite::Throughput | Suite::Serve | Suite::Conformance => &[],
         Suite::Density => &[
             Table {
                 title: "one more instance in a host that runs",
@@ -109,6 +109,10 @@ pub fn rule(suite: Suite) -> Option<&'static str> {
              rate was offered. zero: nothing running to the last byte of the first response.",
         ),
         Suite::Coldstart | Suite::Throughput => None,
+        Suite::Conformance => Some(
+            "Share of the directives that are a question to an engine: all but those that only a reader of the text \
+             format decides, which no engine is given. What a target does not claim counts and does not pass.",
+        ),
         Suite::Density => Some(
             "Each figure is the slope of a line through what so many alive took, fitted in each trial by least \
              squares; the median over trials. memory: PSS, private pages and a fair share of what is shared, \

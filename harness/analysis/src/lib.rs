@@ -7,6 +7,7 @@
 //! - [`load`]: latencies under load: histograms read back, percentiles, the rate that was carried
 //! - [`columns`]: which rows stand side by side in a table, and the rule they were counted by
 //! - [`rows`]: the rows of `plimsoll.report/1`
+//! - [`conformance`]: the specification's own tests, counted by target and group
 //! - [`analyse()`]: a run in, its rows out
 //! - [`reference`]: how many times as long one series takes as another of the same run
 //! - [`throughput`](mod@throughput): the guest's own code held against native, workload by
@@ -18,6 +19,7 @@
 mod analyse;
 pub mod columns;
 mod compare;
+pub mod conformance;
 pub mod gate;
 pub mod load;
 pub mod noise;

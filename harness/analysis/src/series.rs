@@ -306,6 +306,8 @@ fn due(step: Step, kind: Option<TargetKind>) -> impl Iterator<Item = (Boundary, 
         (Step::Idle, _) => &[Boundary::Idle],
         (Step::Peak, _) => &[Boundary::Peak],
         (Step::Size, _) => &[Boundary::Rest],
+        // Counted, not measured: `conformance` has it.
+        (Step::Conformance, _) => &[],
     };
     list.iter().map(move |&boundary| (boundary, metric))
 }

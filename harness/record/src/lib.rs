@@ -10,10 +10,12 @@
 //! - [`words`]: boundaries, metrics, units, target and workload ids
 //! - [`run`]: the types of `run.json`
 //! - [`line`]: the types of a line of `samples.ndjson`
+//! - [`conformance`]: proposals, verdicts, and what is recorded of the specification's tests
 //! - [`glob`]: names that stand for several
 //! - [`writer`]: appends to a run directory
 //! - [`reader`]: reads one back, truncated or not
 
+pub mod conformance;
 pub mod glob;
 pub mod line;
 pub mod reader;
@@ -21,6 +23,7 @@ pub mod run;
 pub mod words;
 pub mod writer;
 
+pub use conformance::{Proposal, ScriptLine, Tally};
 pub use line::{Clock, FailureKind, HistogramLine, Line, Outcome, OutcomeLine, SampleLine};
 pub use reader::{ReadError, Recorded};
 pub use run::Run;

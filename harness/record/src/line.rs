@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::conformance::ScriptLine;
 use crate::words::{Boundary, Metric, Unit};
 
 /// One line of `samples.ndjson`.
@@ -15,6 +16,8 @@ pub enum Line {
     Sample(SampleLine),
     /// The latencies of every request that was offered at one rate.
     Histogram(HistogramLine),
+    /// What became of one script of the specification's tests.
+    Script(ScriptLine),
     /// How one trial ended.
     Outcome(OutcomeLine),
 }

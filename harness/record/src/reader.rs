@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use crate::conformance::ScriptLine;
 use crate::line::{HistogramLine, Line, Outcome, OutcomeLine, SampleLine};
 use crate::run::{Run, SCHEMA};
 
@@ -73,6 +74,8 @@ pub struct Trial {
     pub samples: Vec<SampleLine>,
     /// Its histograms, in the order they were taken.
     pub histograms: Vec<HistogramLine>,
+    /// What became of the specification's scripts, in the order they were run.
+    pub scripts: Vec<ScriptLine>,
 }
 
 /// What was read of a trial whose outcome was not yet.
@@ -80,6 +83,7 @@ pub struct Trial {
 struct Open {
     samples: Vec<SampleLine>,
     histograms: Vec<HistogramLine>,
+    scripts: Vec<ScriptLine>,
 }
 
 impl Recorded {
@@ -124,6 +128,13 @@ impl Recorded {
                         .histograms
                         .push(histogram);
                 }
+                Ok(Line::Script(script)) => {
+                    recorded.saw(script.trial, script.attempt);
+                    open.entry((script.trial, script.attempt))
+                        .or_default()
+                        .scripts
+                        .push(script);
+                }
                 Ok(Line::Outcome(outcome)) => {
                     recorded.saw(outcome.trial, outcome.attempt);
                     let taken = open
@@ -135,6 +146,7 @@ impl Recorded {
                             outcome,
                             samples: taken.samples,
                             histograms: taken.histograms,
+                            scripts: taken.scripts,
                         },
                     );
                 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+use crate::conformance::Specification;
 use crate::words::{Step, Suite, TargetId, WorkloadId};
 
 /// The schema that this version writes.
@@ -58,6 +59,9 @@ pub struct Run {
     /// How many are alive at once, where that is the question.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub density: Option<Density>,
+    /// The specification's tests, where they are the question.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub specification: Option<Specification>,
     /// Every trial, in the order of execution.
     pub plan: Vec<TrialPlan>,
 }

@@ -75,6 +75,8 @@ pub enum Suite {
     Memory,
     /// How many bytes there are at rest, and how many must travel.
     Size,
+    /// How many of the specification's own tests an engine passes.
+    Conformance,
 }
 
 impl Suite {
@@ -86,6 +88,7 @@ impl Suite {
         Suite::Memory,
         Suite::Size,
         Suite::Serve,
+        Suite::Conformance,
     ];
 
     /// The suite's name as the command line spells it.
@@ -97,6 +100,7 @@ impl Suite {
             Suite::Density => "density",
             Suite::Memory => "memory",
             Suite::Size => "size",
+            Suite::Conformance => "conformance",
         }
     }
 }
@@ -332,6 +336,8 @@ pub enum Step {
     Peak,
     /// Files and images weighed.
     Size,
+    /// The specification's tests, a group of scripts.
+    Conformance,
 }
 
 impl Step {
@@ -351,6 +357,7 @@ impl Step {
         Step::Idle,
         Step::Peak,
         Step::Size,
+        Step::Conformance,
     ];
 
     /// Whether the workload is a server in it.
@@ -375,6 +382,7 @@ impl Step {
             Step::Idle => "idle",
             Step::Peak => "peak",
             Step::Size => "size",
+            Step::Conformance => "conformance",
         }
     }
 }

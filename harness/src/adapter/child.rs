@@ -11,8 +11,9 @@ use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use plimsoll_adapter::footprint;
 use plimsoll_adapter::protocol::{Hello, PROTOCOL, Prepare, Prepared, Reply, Request};
-use plimsoll_record::FailureKind;
+use plimsoll_record::{FailureKind, Proposal, TargetId};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use thiserror::Error;
 
@@ -55,6 +56,14 @@ pub enum Fault {
         /// How long it had.
         limit: Duration,
     },
+    /// It took more memory than it may and was killed.
+    #[error("the adapter took more than {limit_bytes} bytes of memory in {during} and was killed")]
+    Memory {
+        /// What it was asked.
+        during: &'static str,
+        /// What it may take.
+        limit_bytes: u64,
+    },
     /// What it sent is not the protocol.
     #[error("the adapter sent what is not the protocol: {0}")]
     Protocol(String),
@@ -71,6 +80,7 @@ impl Fault {
             Fault::Start { .. } => Some(FailureKind::Start),
             Fault::Crashed { .. } => Some(FailureKind::Crashed),
             Fault::Deadline { .. } => Some(FailureKind::Deadline),
+            Fault::Memory { .. } => Some(FailureKind::OutOfMemory),
             Fault::Protocol(_) => Some(FailureKind::Protocol),
             Fault::Interrupted => None,
         }
@@ -106,6 +116,17 @@ pub struct AdapterChild {
     pending: Vec<u8>,
     stderr_tail: Vec<u8>,
     interrupt: Interrupt,
+    memory: Option<MemoryWatch>,
+}
+
+/// How often the memory of an adapter is looked at that may only take so much.
+const LOOK: Duration = Duration::from_millis(40);
+
+/// Minds what an adapter's process holds in memory while it is waited for.
+#[derive(Debug)]
+struct MemoryWatch {
+    limit_bytes: u64,
+    looked: Instant,
 }
 
 impl AdapterChild {
@@ -156,6 +177,36 @@ impl AdapterChild {
             pending: Vec::new(),
             stderr_tail: Vec::new(),
             interrupt: interrupt.clone(),
+            memory: None,
+        })
+    }
+
+    /// Kills it, from now on, when more than so many bytes of it are in memory. That is looked at
+    /// while its replies are waited for, every 40 ms.
+    pub fn limit_memory(&mut self, limit_bytes: u64) {
+        self.memory = Some(MemoryWatch {
+            limit_bytes,
+            looked: Instant::now(),
+        });
+    }
+
+    /// The fault of an adapter that is over its limit.
+    fn over_memory(&mut self, during: &'static str) -> Option<Fault> {
+        let watch = self.memory.as_mut()?;
+        if watch.looked.elapsed() < LOOK {
+            return None;
+        }
+        watch.looked = Instant::now();
+        let limit_bytes = watch.limit_bytes;
+        let resident = footprint::resident_bytes(self.child.id())?;
+        if resident <= limit_bytes {
+            return None;
+        }
+        // At once: what eats memory does not wait to be asked.
+        let _ = kill_process_group(self.group, Signal::KILL);
+        Some(Fault::Memory {
+            during,
+            limit_bytes,
         })
     }
 
@@ -197,6 +248,22 @@ impl AdapterChild {
                 out_of_memory,
             }),
             other => Err(unexpected(&other, "prepare")),
+        }
+    }
+
+    /// Asks which proposals a target has.
+    ///
+    /// # Errors
+    /// [`Fault`]; an adapter that refuses to say claims nothing.
+    pub fn claims(&mut self, target: &TargetId, limit: Duration) -> Result<Vec<Proposal>, Fault> {
+        let request = Request::Claims {
+            target: target.clone(),
+        };
+        let mut exchange = self.ask(&request, "claims", limit)?;
+        match exchange.reply()? {
+            Reply::Claims { proposals } => Ok(proposals),
+            Reply::Unsupported { .. } | Reply::Failed { .. } => Ok(Vec::new()),
+            other => Err(unexpected(&other, "claims")),
         }
     }
 
@@ -260,9 +327,16 @@ impl AdapterChild {
                 self.stderr_or_none(),
                 readable(&self.interrupt.descriptor()),
             ];
-            poll(&mut waiting, left).map_err(|error| Fault::Protocol(error.to_string()))?;
+            let wait = match self.memory {
+                Some(_) => left.min(LOOK),
+                None => left,
+            };
+            poll(&mut waiting, wait).map_err(|error| Fault::Protocol(error.to_string()))?;
             if waiting[2].revents != 0 {
                 return Err(Fault::Interrupted);
+            }
+            if let Some(fault) = self.over_memory(during) {
+                return Err(fault);
             }
             if waiting[1].revents != 0 {
                 self.read_stderr();
@@ -349,6 +423,15 @@ pub struct Exchange<'a> {
 }
 
 impl Exchange<'_> {
+    /// The next reply, which has the whole time again, whatever the replies before it took.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    pub fn next_reply(&mut self) -> Result<Reply, Fault> {
+        self.until = Instant::now() + self.limit;
+        self.reply()
+    }
+
     /// The next reply.
     ///
     /// # Errors

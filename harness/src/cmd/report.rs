@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::Context;
-use plimsoll_record::Recorded;
+use plimsoll_record::{Recorded, TargetId};
 use reports::claims::{self, Claims};
 
 use crate::checkout::Checkout;
@@ -50,6 +50,16 @@ pub(super) fn run(args: &Report) -> anyhow::Result<Exit> {
         fs::write(&path, reports::html(&runs, &claims))
             .with_context(|| format!("cannot write the report to {}", path.display()))?;
         say(&format!("wrote {}", path.display()));
+    } else if let Some(target) = &args.badge {
+        let target = TargetId::from(target.as_str());
+        let badge = runs.iter().find_map(|run| reports::badge(run, &target));
+        let badge = badge.ok_or_else(|| {
+            Usage(format!(
+                "no run here counts what {target} passes of the specification; `bench run --suite \
+                 conformance --target {target}` makes one"
+            ))
+        })?;
+        super::print(&badge)?;
     } else if args.markdown {
         super::print(&reports::markdown(&runs, &claims))?;
     } else if args.json {

@@ -9,6 +9,7 @@ use plimsoll_record::{Recorded, RunWriter};
 use super::run::{by_id, carry_out, eprint_part, when_held};
 use crate::checkout::Checkout;
 use crate::cli::{Cli, Command, Run};
+use crate::conformance::groups::Tests;
 use crate::denoise::Denoised;
 use crate::environment;
 use crate::exit::{Exit, Usage};
@@ -48,6 +49,7 @@ pub(super) fn run(args: &Run, directory: &Path) -> anyhow::Result<Exit> {
         .iter()
         .filter(|row| record.workloads.iter().any(|w| w.workload == row.id))
         .collect();
+    let tests = tests(&checkout, &record)?;
     gathered.workloads(&checkout, &workloads, &rows, &interrupt)?;
     let row = suite::row(record.suite);
     let deadlines = (
@@ -101,7 +103,7 @@ pub(super) fn run(args: &Run, directory: &Path) -> anyhow::Result<Exit> {
     if let Some(denoised) = &denoised {
         eprint_part(&terminal::preflight(&denoised.notes, Notes::All));
     }
-    let session = Session::new(
+    let mut session = Session::new(
         &checkout,
         &table,
         by_id(gathered.workloads),
@@ -109,6 +111,7 @@ pub(super) fn run(args: &Run, directory: &Path) -> anyhow::Result<Exit> {
         &interrupt,
         &record.id,
     )?;
+    session.tests = tests;
     let writer = RunWriter::open(directory)?;
     carry_out(record, writer, session, |index| {
         match recorded.trials.contains_key(&index) {
@@ -116,6 +119,22 @@ pub(super) fn run(args: &Run, directory: &Path) -> anyhow::Result<Exit> {
             false => Some(recorded.attempts.get(&index).map_or(0, |last| last + 1)),
         }
     })
+}
+
+/// The tests that a run is about, which must be the same still.
+fn tests(checkout: &Checkout, run: &plimsoll_record::Run) -> anyhow::Result<Option<Tests>> {
+    let Some(before) = &run.specification else {
+        return Ok(None);
+    };
+    let ids: Vec<String> = before.groups.iter().map(|one| one.id.to_string()).collect();
+    let mut tests = Tests::gather(checkout, before.directory.as_deref(), &ids)?;
+    if tests.record.groups != before.groups {
+        let id = &run.id;
+        let why = "the specification's tests have changed; start a new run";
+        return Err(Usage(format!("{id} cannot be continued: {why}")).into());
+    }
+    tests.record.clone_from(before);
+    Ok(Some(tests))
 }
 
 /// The program of the user's own that a run's command line names.

@@ -15,6 +15,9 @@ use time::macros::format_description;
 
 use crate::checkout::Checkout;
 use crate::cli::Run;
+use crate::conformance::groups::Tests;
+use crate::conformance::ratchet::{self, Ratchet};
+use crate::conformance::wasi;
 use crate::denoise::Denoised;
 use crate::environment;
 use crate::exit::{Exit, Usage};
@@ -42,13 +45,16 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
     let table = Table::read(&checkout)?;
     let workloads = Workloads::read(&checkout)?;
     select::check("target", &args.targets, &table.targets())?;
-    select::check("workload", &args.workloads, &workloads.ids())?;
     let row = suite::row(suite);
     let extent = match args.quick {
         true => Extent::Quick,
         false => Extent::Full,
     };
     let amount = row.amount(extent);
+    let mut tests = tests(&checkout, suite, args, amount)?;
+    if tests.is_none() {
+        select::check("workload", &args.workloads, &workloads.ids())?;
+    }
     // What is asked wrongly is said before an hour of setting up, not after.
     let density = density(amount, args.memory_budget)?;
     if own.is_some() && amount.load().is_some() {
@@ -63,7 +69,10 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
     let _machine = MachineLock::take(&id, when_held(args), &interrupt)?;
 
     let mut gathered = Gathered::default();
-    let chosen = chosen_workloads(&args.workloads, amount, &workloads);
+    let chosen = match &tests {
+        Some(_) => Vec::new(),
+        None => chosen_workloads(&args.workloads, amount, &workloads),
+    };
     let ready = gathered
         .targets(&checkout, &table, &args.targets, extent, &interrupt)
         .and_then(|()| match &own {
@@ -92,7 +101,11 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
         return Err(error);
     }
     eprint_part(&terminal::left_out(&gathered.left_out));
-    if gathered.targets.is_empty() || gathered.workloads.is_empty() {
+    if let Some(tests) = &mut tests {
+        tests.ask(&mut gathered, &checkout, &table, &interrupt);
+    }
+    let nothing = tests.is_none() && gathered.workloads.is_empty();
+    if gathered.targets.is_empty() || nothing {
         say("nothing is left to measure");
         return Ok(Exit::Incomplete);
     }
@@ -114,7 +127,10 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
     let seed = args
         .seed
         .unwrap_or_else(|| u64::from(rand::random::<u32>()));
-    let cells = cells(&gathered, &row.steps, amount, args.trials);
+    let cells = match &tests {
+        Some(tests) => groups(&gathered, tests, &table),
+        None => cells(&gathered, &row.steps, amount, args.trials),
+    };
     let record = RunRecord {
         schema: SCHEMA.to_owned(),
         id: id.clone(),
@@ -142,6 +158,7 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
         plan: plan(&cells, seed),
         left_out: gathered.left_out.clone(),
         load: amount.load(),
+        specification: tests.as_ref().map(|tests| tests.record.clone()),
     };
     let writer = RunWriter::create(&directory, &record)?;
     if args.out.is_none() {
@@ -156,11 +173,14 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
         "{suite}{}: {} of {} on {}, seed {seed}, recorded in {}",
         if args.quick { " --quick" } else { "" },
         format::count(record.plan.len(), "trial"),
-        format::count(record.workloads.len(), "workload"),
+        match &record.specification {
+            Some(tests) => format::count(tests.groups.len(), "test group"),
+            None => format::count(record.workloads.len(), "workload"),
+        },
         format::count(record.targets.len(), "target"),
         checkout.shown(&directory),
     ));
-    let session = Session::new(
+    let mut session = Session::new(
         &checkout,
         &table,
         by_id(gathered.workloads),
@@ -171,7 +191,89 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
         &interrupt,
         &id,
     )?;
-    carry_out(record, writer, session, |_| Some(0))
+    session.tests = tests;
+    let held = carry_out(record, writer, session, |_| Some(0))?;
+    match (suite, held) {
+        (Suite::Conformance, Exit::Held) => ratcheted(&checkout, &directory, args),
+        _ => Ok(held),
+    }
+}
+
+/// The tests that are asked for, if that is the suite.
+fn tests(
+    checkout: &Checkout,
+    suite: Suite,
+    args: &Run,
+    amount: &Amount,
+) -> anyhow::Result<Option<Tests>> {
+    if suite != Suite::Conformance {
+        if args.spec_dir.is_some() || args.record_passes {
+            let why = "--spec-dir and --record-passes are for the suite conformance";
+            return Err(Usage(why.to_owned()).into());
+        }
+        return Ok(None);
+    }
+    let globs = match args.workloads.as_slice() {
+        [] => &amount.workloads,
+        asked => asked,
+    };
+    Tests::gather(checkout, args.spec_dir.as_deref(), globs).map(Some)
+}
+
+/// A cell for each group of tests on each target that does them.
+fn groups(gathered: &Gathered, tests: &Tests, table: &Table) -> Vec<Cell> {
+    let runs_wasi = |target: &plimsoll_record::TargetId| {
+        let row = table.adapter_of(target);
+        row.is_some_and(|row| row.wasi_tests.contains_key(target))
+    };
+    let of = |target: &plimsoll_record::TargetId, group: &plimsoll_record::WorkloadId| {
+        group.as_str() != wasi::ID || runs_wasi(target)
+    };
+    let targets = gathered.targets.iter();
+    targets
+        .flat_map(|chosen| {
+            let groups = tests.record.groups.iter();
+            let groups = groups.filter(|group| of(&chosen.target.id, &group.id));
+            groups.map(|group| Cell {
+                target: chosen.target.id.clone(),
+                workload: group.id.clone(),
+                step: Step::Conformance,
+                trials: 1,
+                iterations: 1,
+                budget: Duration::ZERO,
+            })
+        })
+        .collect()
+}
+
+/// Holds a run to what passed before, or records it as that.
+fn ratcheted(checkout: &Checkout, directory: &Path, args: &Run) -> anyhow::Result<Exit> {
+    let path = ratchet::path(checkout);
+    let shown = checkout.shown(&path);
+    let recorded = Recorded::read(directory)?;
+    let before = Ratchet::read(&path).with_context(|| format!("cannot read {shown}"))?;
+    if args.record_passes {
+        before
+            .record(&recorded, &path)
+            .with_context(|| format!("cannot write {shown}"))?;
+        say(&format!("recorded in {shown}"));
+        return Ok(Exit::Held);
+    }
+    let losses = before.losses(&recorded);
+    for loss in &losses {
+        say(loss);
+    }
+    if !losses.is_empty() {
+        let scripts = format::count(losses.len(), "script");
+        say(&format!("fewer pass than {shown} says, in {scripts}"));
+        return Ok(Exit::Regression);
+    }
+    if before.is_behind(&recorded) {
+        say(&format!(
+            "more pass than {shown} says: --record-passes keeps it"
+        ));
+    }
+    Ok(Exit::Held)
 }
 
 /// Does the trials to which `attempt` gives a number, and shows the whole run.
@@ -411,6 +513,8 @@ fn command(args: &Run, own: Option<&Program>, seed: u64) -> Vec<String> {
     for workload in &args.workloads {
         option("--workload", Some(workload.clone()));
     }
+    let spec_dir = args.spec_dir.as_ref();
+    option("--spec-dir", spec_dir.map(|dir| dir.display().to_string()));
     option("--trials", args.trials.map(|n| n.to_string()));
     option("--memory-budget", args.memory_budget.map(|n| n.to_string()));
     option(

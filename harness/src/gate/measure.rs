@@ -174,6 +174,7 @@ fn record(name: &str, arm: &Arm<'_>, asked: &Asked<'_>, planned: &[TrialPlan]) -
         left_out: Vec::new(),
         load: None,
         density: None,
+        specification: None,
         plan: planned.to_vec(),
     }
 }

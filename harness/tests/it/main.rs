@@ -3,6 +3,7 @@
 
 mod checkout;
 mod commands;
+mod conformance;
 mod faults;
 mod gate;
 mod load;

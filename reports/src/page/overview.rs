@@ -51,6 +51,7 @@ pub(super) fn overview(facts: &[Facts<'_>]) -> Markup {
 fn said(facts: &Facts<'_>) -> Option<String> {
     let sentences = match facts.recorded.run.suite {
         Suite::Serve => Vec::new(),
+        Suite::Conformance => super::conformance::said(facts),
         Suite::Coldstart | Suite::Throughput => headline::sentences(facts),
         Suite::Density | Suite::Memory | Suite::Size => headline::counted(facts),
     };

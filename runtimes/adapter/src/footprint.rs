@@ -124,6 +124,11 @@ pub fn peak(pid: u32) -> io::Result<u64> {
         .ok_or_else(|| io::Error::other(format!("process {pid} has no memory any more")))
 }
 
+/// Bytes of a process in memory at this moment (VmRSS); none if it has no memory any more.
+pub fn resident_bytes(pid: u32) -> Option<u64> {
+    kilobytes(&read(&format!("/proc/{pid}/status")).ok()?, "VmRSS")
+}
+
 /// Bytes of this process in memory at this moment: quick, for minding a budget between readings.
 ///
 /// # Errors

@@ -9,13 +9,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use plimsoll_record::run::TargetKind;
-use plimsoll_record::{Step, TargetId};
+use plimsoll_record::{Proposal, Step, TargetId};
 
 #[cfg(feature = "http")]
 use crate::protocol::Serve;
 use crate::protocol::{
-    Availability, Done, Hello, Launch, Measure, PROTOCOL, Prepare, Prepared, Sample, Target,
-    Workload,
+    Availability, Directive, Done, Hello, Launch, Measure, PROTOCOL, Prepare, Prepared, Sample,
+    Script, Target, Workload,
 };
 use crate::timed::{self, Engine};
 use crate::{Adapter, Error, artefact};
@@ -109,6 +109,23 @@ pub trait Configuration: 'static {
         wasm: &[u8],
         scratch: &Path,
     ) -> Result<Vec<u8>, Error>;
+
+    /// The proposals that it has, by its own account; for targets of the step `conformance`.
+    fn claims(&self) -> Vec<Proposal> {
+        Vec::new()
+    }
+
+    /// Carries out one of the specification's scripts: `wast::run` does it (feature `wast`).
+    ///
+    /// # Errors
+    ///
+    /// When the engine cannot be made, or the script cannot be read.
+    fn script(&self, request: &Script, _: &mut dyn FnMut(Directive)) -> Result<u32, Error> {
+        Err(Error::Unsupported(format!(
+            "{} does not carry out the specification's scripts",
+            request.target
+        )))
+    }
 }
 
 /// The adapter of these targets.
@@ -193,6 +210,14 @@ impl<C: Configuration> Adapter for InProcess<C> {
             engine_version: self.about.engine_version.clone(),
             targets: self.targets.iter().map(target).collect(),
         }
+    }
+
+    fn claims(&mut self, target: &TargetId) -> Vec<Proposal> {
+        self.find(target).map_or_else(|_| Vec::new(), C::claims)
+    }
+
+    fn script(&mut self, request: &Script, went: &mut dyn FnMut(Directive)) -> Result<u32, Error> {
+        self.find(&request.target)?.script(request, went)
     }
 
     fn prepare(&mut self, request: &Prepare) -> Result<Prepared, Error> {

@@ -22,6 +22,7 @@
 //! - `watched`: what the stopwatch saw of a program (feature `stopwatch`)
 //! - [`artefact`]: files that `prepare` leaves for `measure`
 //! - [`schema`]: the protocol as JSON Schema
+//! - [`wast`]: the specification's test scripts on any engine (feature `wast`)
 //! - [`conformance`]: does this adapter keep the protocol? For tests
 
 pub mod artefact;
@@ -43,6 +44,8 @@ pub mod serve;
 pub mod timed;
 #[cfg(feature = "outside")]
 pub mod trace;
+#[cfg(feature = "wast")]
+pub mod wast;
 #[cfg(feature = "stopwatch")]
 pub mod watched;
 #[cfg(feature = "outside")]

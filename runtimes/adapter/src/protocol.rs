@@ -3,13 +3,14 @@
 //! `bench` writes a [`Request`] to the adapter's stdin and reads [`Reply`]s from its stdout
 //! until one of them closes the request: [`Reply::Hello`], [`Reply::Prepared`],
 //! [`Reply::Done`], [`Reply::Server`], [`Reply::Serving`], [`Reply::Stopped`],
-//! [`Reply::Unsupported`] or [`Reply::Failed`]. One request is under way at a
+//! [`Reply::Claims`], [`Reply::Scripted`], [`Reply::Unsupported`] or [`Reply::Failed`]. One request is under way at a
 //! time. End of file on stdin means: stop, and leave nothing running. What a guest prints must
 //! never reach the adapter's own stdout.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use plimsoll_record::conformance::Proposal;
 use plimsoll_record::run::TargetKind;
 use plimsoll_record::{Boundary, Metric, Nanoseconds, Step, TargetId, WorkloadId};
 use schemars::JsonSchema;
@@ -33,6 +34,13 @@ pub enum Request {
     Serve(Serve),
     /// End what [`Reply::Serving`] began.
     Stop,
+    /// Say which proposals a target has, by its own account.
+    Claims {
+        /// The target.
+        target: TargetId,
+    },
+    /// Carry out one of the specification's test scripts.
+    Script(Script),
 }
 
 /// Asks to make a (target, workload) pair ready.
@@ -111,6 +119,27 @@ pub struct Serve {
     pub instances: Instances,
 }
 
+/// Asks for one of the specification's test scripts (`.wast`), directive by directive, in order.
+///
+/// Directives are numbered from 0 as they stand in the script. A script that was under way when
+/// the adapter ended is asked for again in a new process, without what it ended at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Script {
+    /// The target.
+    pub target: TargetId,
+    /// What to switch on in the engine, as far as it can be switched; the rest off.
+    pub features: Vec<Proposal>,
+    /// The script, absolute.
+    pub script: PathBuf,
+    /// The first directive whose verdict is wanted: those before are carried out for what they
+    /// leave behind.
+    #[serde(default)]
+    pub from: u32,
+    /// Directives that are not to be carried out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub without: Vec<u32>,
+}
+
 /// What answers a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -165,6 +194,18 @@ pub enum Reply {
     },
     /// Closes [`Request::Stop`]: nothing is being served any more.
     Stopped,
+    /// Closes [`Request::Claims`].
+    Claims {
+        /// What the target has.
+        proposals: Vec<Proposal>,
+    },
+    /// What became of one directive, sent before the next is begun.
+    Directive(Directive),
+    /// Closes [`Request::Script`]: every directive was carried out.
+    Scripted {
+        /// How many the script has.
+        directives: u32,
+    },
     /// Closes a request: the target cannot do this.
     Unsupported {
         /// Why.
@@ -274,6 +315,38 @@ pub struct Sample {
     pub at: Option<u64>,
     /// The value.
     pub value: u64,
+}
+
+/// What became of one directive of a script.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Directive {
+    /// Its number.
+    pub index: u32,
+    /// What became of it.
+    #[serde(flatten)]
+    pub went: Went,
+}
+
+/// What became of a directive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "went", rename_all = "lowercase")]
+pub enum Went {
+    /// It did what it should.
+    Passed {
+        /// Where a refusal or trap is worded otherwise than in the script: both wordings.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        differs: Option<String>,
+    },
+    /// It did not.
+    Failed {
+        /// What happened instead.
+        message: String,
+    },
+    /// It is not a question to an engine, whichever: said by the kit alone.
+    Skipped {
+        /// Why.
+        reason: String,
+    },
 }
 
 /// The end of a measurement.

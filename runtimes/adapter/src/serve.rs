@@ -12,12 +12,12 @@ use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
-use plimsoll_record::{Step, TargetId};
+use plimsoll_record::{Proposal, Step, TargetId};
 
 use crate::Error;
 use crate::protocol::{
-    Availability, Done, Hello, Instances, Launch, Measure, PROTOCOL, Prepare, Prepared, Reply,
-    Request, Sample, Serve, Target,
+    Availability, Directive, Done, Hello, Instances, Launch, Measure, PROTOCOL, Prepare, Prepared,
+    Reply, Request, Sample, Script, Serve, Target,
 };
 
 /// A program that drives one engine, as `bench` sees it.
@@ -54,6 +54,27 @@ pub trait Adapter {
     fn serve(&mut self, request: &Serve) -> Result<Served, Error> {
         Err(Error::Unsupported(format!(
             "{} does not serve over HTTP",
+            request.target
+        )))
+    }
+
+    /// Which proposals a target has, by its own account; asked of targets that claim the step
+    /// `conformance`.
+    fn claims(&mut self, _target: &TargetId) -> Vec<Proposal> {
+        Vec::new()
+    }
+
+    /// Carries out one of the specification's scripts, giving what became of each directive before
+    /// the next is begun, and how many there are. The target is one of [`Adapter::hello`]'s,
+    /// available, and claims the step `conformance`. The kit's `wast::run` does it (feature
+    /// `wast`).
+    ///
+    /// # Errors
+    ///
+    /// When the engine cannot be made, or the script cannot be read.
+    fn script(&mut self, request: &Script, _went: &mut dyn FnMut(Directive)) -> Result<u32, Error> {
+        Err(Error::Unsupported(format!(
+            "{} does not carry out the specification's scripts",
             request.target
         )))
     }
@@ -184,6 +205,17 @@ fn answer<A: Adapter>(
                     address: address.to_string(),
                 },
             }),
+        Request::Claims { target } => available(hello, target)
+            .and_then(|found| claimed(found, Step::Conformance))
+            .map(|()| Reply::Claims {
+                proposals: adapter.claims(target),
+            }),
+        Request::Script(script) => available(hello, &script.target)
+            .and_then(|target| claimed(target, Step::Conformance))
+            .and_then(|()| {
+                adapter.script(script, &mut |went| replies.write(&Reply::Directive(went)))
+            })
+            .map(|directives| Reply::Scripted { directives }),
         Request::Stop => adapter.stop().map(|()| Reply::Stopped),
     };
     outcome.unwrap_or_else(Reply::from)

@@ -130,7 +130,8 @@ pub fn measure<E: Engine>(
         | Step::Zero
         | Step::Idle
         | Step::Peak
-        | Step::Size => {
+        | Step::Size
+        | Step::Conformance => {
             return Err(Error::Unsupported(format!(
                 "the step {} is done by bench, with the launch that prepare gave",
                 request.step

@@ -191,6 +191,7 @@ impl World<'_> {
             artefacts: Vec::new(),
             left_out: Vec::new(),
             load: None,
+            specification: None,
             density: None,
             plan: Vec::new(),
         }
@@ -229,6 +230,7 @@ pub(crate) fn finished(trial: u32, outcome: Outcome, samples: Vec<SampleLine>) -
         },
         samples,
         histograms: Vec::new(),
+        scripts: Vec::new(),
     }
 }
 

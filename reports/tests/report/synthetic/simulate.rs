@@ -70,6 +70,7 @@ pub(super) fn simulate_suite(
                             outcome,
                             samples,
                             histograms,
+                            scripts: Vec::new(),
                         },
                     );
                 }
@@ -97,6 +98,7 @@ pub(super) fn simulate_suite(
             artefacts: artefacts(workloads, targets),
             left_out: Vec::new(),
             load: None,
+            specification: None,
             density: None,
             plan,
         },
@@ -108,6 +110,7 @@ pub(super) fn simulate_suite(
 
 fn steps(target: &MadeUp, suite: Suite) -> &'static [Step] {
     match (suite, target.kind) {
+        (Suite::Conformance, _) => &[],
         (Suite::Throughput, _) => &[Step::Iterate],
         (Suite::Density | Suite::Memory | Suite::Size | Suite::Serve, _) => &[],
         (Suite::Coldstart, TargetKind::Wasm) if target.in_process[1] == 0.0 => {

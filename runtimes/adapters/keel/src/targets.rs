@@ -4,6 +4,10 @@
 //! on the target that loads artefacts, compiling (L2) on the one that compiles at start.
 
 use std::collections::BTreeMap;
+
+use plimsoll_adapter::protocol::{Directive, Script};
+use plimsoll_adapter::record::Proposal;
+use plimsoll_adapter::wast;
 use std::path::Path;
 
 use plimsoll_adapter::Error;
@@ -12,6 +16,8 @@ use plimsoll_adapter::in_process::{self, Configuration, GuestName, Process};
 use plimsoll_adapter::record::Step;
 
 use crate::engine::Keel;
+
+use crate::specification::{self, Specification};
 
 /// The triple that the loader is built for, because a static one needs it said.
 const TRIPLE: &str = "x86_64-unknown-linux-gnu";
@@ -45,6 +51,14 @@ enum Runner {
 
 impl Configuration for Target {
     type Engine = Keel;
+
+    fn claims(&self) -> Vec<Proposal> {
+        specification::CLAIMS.to_vec()
+    }
+
+    fn script(&self, request: &Script, went: &mut dyn FnMut(Directive)) -> Result<u32, Error> {
+        wast::run(&mut Specification::new(&request.features)?, request, went)
+    }
 
     fn id(&self) -> &'static str {
         self.id
@@ -104,6 +118,7 @@ pub(crate) const ALL: &[Target] = &[
             Step::Zero,
             Step::Iterate,
             Step::Instances,
+            Step::Conformance,
         ],
         code: Code::Loaded,
         runner: Runner::Command,

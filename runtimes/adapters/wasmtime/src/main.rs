@@ -6,6 +6,7 @@
 //! - `engine`: one configuration as a [`plimsoll_adapter::timed::Engine`]
 
 mod engine;
+mod specification;
 mod targets;
 
 use plimsoll_adapter::in_process::About;

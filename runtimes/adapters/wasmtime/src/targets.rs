@@ -5,6 +5,10 @@
 //! nothing on every target that has one of its own.
 
 use std::collections::BTreeMap;
+
+use plimsoll_adapter::protocol::{Directive, Script};
+use plimsoll_adapter::record::Proposal;
+use plimsoll_adapter::wast;
 use std::path::Path;
 
 use plimsoll_adapter::in_process::{self, Code, Configuration, GuestName};
@@ -13,6 +17,8 @@ use plimsoll_adapter::{Error, http};
 use wasmtime_runner::{Compiler, MEMORY_KEEP_RESIDENT_BYTES, Setup, TABLE_KEEP_RESIDENT_BYTES};
 
 use crate::engine::Wasmtime;
+
+use crate::specification::{self, Specification};
 
 /// The version of the wasmtime crate; Cargo.toml pins exactly this one, and a test holds them
 /// equal.
@@ -57,6 +63,15 @@ impl Target {
 
 impl Configuration for Target {
     type Engine = Wasmtime;
+
+    fn claims(&self) -> Vec<Proposal> {
+        specification::claims(self.compiler)
+    }
+
+    fn script(&self, request: &Script, went: &mut dyn FnMut(Directive)) -> Result<u32, Error> {
+        let mut engine = Specification::new(self.compiler, self.setup, &request.features)?;
+        wast::run(&mut engine, request, went)
+    }
 
     fn id(&self) -> &'static str {
         self.id
@@ -124,6 +139,7 @@ const WHOLE: &[Step] = &[
     Step::Serve,
     Step::ServeFresh,
     Step::Zero,
+    Step::Conformance,
 ];
 /// An allocator shows where instances are made.
 const IN_PROCESS: &[Step] = &[

@@ -1,0 +1,400 @@
+//! What engines do with the specification's own tests: the words, and what is recorded.
+//!
+//! A test is a *directive* of a script (`.wast`); scripts come in *groups*: a version of the
+//! specification, or a proposal. Every directive has exactly one [`Verdict`], so that the counts of
+//! a [`Tally`] add up to the same total for every engine.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::words::{TargetId, WorkloadId};
+
+macro_rules! proposals {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
+        /// A proposal to WebAssembly, standardised since or not, by the name of its tests' folder.
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+        )]
+        pub enum Proposal {
+            $($(#[$doc])* #[serde(rename = $name)] $variant,)*
+        }
+
+        impl Proposal {
+            /// Every proposal, the oldest first.
+            pub const ALL: &'static [Proposal] = &[$(Proposal::$variant,)*];
+
+            /// Its name.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Proposal::$variant => $name,)*
+                }
+            }
+        }
+    };
+}
+
+proposals! {
+    /// Globals that are imported or exported may be mutable.
+    MutableGlobal = "mutable-global",
+    /// Conversions from floats that saturate.
+    SaturatingFloatToInt = "nontrapping-float-to-int-conversions",
+    /// Sign extension of a part of an integer.
+    SignExtension = "sign-extension-ops",
+    /// Several results of functions and blocks.
+    MultiValue = "multi-value",
+    /// References as values, several tables.
+    ReferenceTypes = "reference-types",
+    /// Copying, filling, passive segments.
+    BulkMemory = "bulk-memory",
+    /// Vectors of 128 bits.
+    Simd = "simd",
+    /// Vector operators whose results may differ from machine to machine.
+    RelaxedSimd = "relaxed-simd",
+    /// Calls that replace their caller.
+    TailCall = "tail-call",
+    /// Arithmetic in constant expressions.
+    ExtendedConst = "extended-const",
+    /// Several memories.
+    MultiMemory = "multi-memory",
+    /// Memories and tables with 64-bit addresses.
+    Memory64 = "memory64",
+    /// References to functions of a type.
+    FunctionReferences = "function-references",
+    /// Exceptions with references to them.
+    Exceptions = "exceptions",
+    /// Structures and arrays that are collected.
+    Gc = "gc",
+    /// Annotations in the text format.
+    Annotations = "annotations",
+    /// Shared memories and atomic access.
+    Threads = "threads",
+    /// Memories whose pages have another size.
+    CustomPageSizes = "custom-page-sizes",
+    /// Arithmetic on 128 bits.
+    WideArithmetic = "wide-arithmetic",
+}
+
+impl fmt::Display for Proposal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A version of the specification.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+pub enum SpecVersion {
+    /// 1.0, of 2019.
+    #[serde(rename = "1.0")]
+    V1,
+    /// 2.0, of 2022.
+    #[serde(rename = "2.0")]
+    V2,
+    /// 3.0, of 2025.
+    #[serde(rename = "3.0")]
+    V3,
+}
+
+impl SpecVersion {
+    /// The proposals that it and the versions before it have taken in.
+    pub fn proposals(self) -> &'static [Proposal] {
+        // The order of `Proposal::ALL` is that of standardisation.
+        let taken = match self {
+            SpecVersion::V1 => Proposal::MutableGlobal,
+            SpecVersion::V2 => Proposal::Simd,
+            SpecVersion::V3 => Proposal::Annotations,
+        };
+        &Proposal::ALL[..=taken as usize]
+    }
+}
+
+/// The tests of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Specification {
+    /// Where they come from, in words.
+    pub source: String,
+    /// The directory they were read from, if they are not those that `bench` brings along.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directory: Option<std::path::PathBuf>,
+    /// Where a script can be looked at: an address with `{folder}`, `{script}` and `{line}` in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permalink: Option<String>,
+    /// The groups, in the order of tables.
+    pub groups: Vec<Group>,
+    /// What each target claims to have.
+    #[serde(default)]
+    pub claims: BTreeMap<TargetId, Vec<Proposal>>,
+}
+
+/// Tests that are counted together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Group {
+    /// Its name; a trial's workload.
+    pub id: WorkloadId,
+    /// What it is, in one line.
+    pub title: String,
+    /// Where its scripts are in their collection.
+    pub folder: String,
+    /// The proposal whose tests they are, if of one: an engine that does not claim it is not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proposal: Option<Proposal>,
+    /// What is switched on in engines where it can be.
+    pub features: Vec<Proposal>,
+    /// Scripts in it.
+    pub scripts: u32,
+    /// Directives in them: the denominator, whatever the engine.
+    pub directives: u32,
+    /// SHA-256 over names and contents of the scripts, hexadecimal.
+    pub sha256: String,
+}
+
+/// A line of `samples.ndjson`: what became of one script on one target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScriptLine {
+    /// Index of the trial in the plan.
+    pub trial: u32,
+    /// Which try at that trial this is.
+    pub attempt: u32,
+    /// The script's file name.
+    pub script: String,
+    /// How many directives passed.
+    pub passed: u32,
+    /// Of these, how many were refused or trapped rightly but in other words than the script's.
+    #[serde(default)]
+    pub differing: u32,
+    /// Some of those words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub words: Vec<String>,
+    /// Directives that failed, crashed or took too long, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
+    /// Directives that no engine is asked, by reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<Reason>,
+    /// Directives about what the target does not claim to have, by reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unsupported: Vec<Reason>,
+}
+
+/// A directive that did not pass.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// Its line in the script, from 1.
+    pub line: u32,
+    /// How it did not pass.
+    pub how: How,
+    /// What happened instead of what should have.
+    pub message: String,
+}
+
+/// How a directive did not pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum How {
+    /// Something else happened.
+    Failed,
+    /// The engine's process died, or was killed for the memory it took.
+    Crashed,
+    /// It did not end in time.
+    Timeout,
+}
+
+/// Directives that share a reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reason {
+    /// The reason.
+    pub reason: String,
+    /// Their lines, from 1.
+    pub lines: Vec<u32>,
+}
+
+/// What became of one directive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It passed, perhaps in other words than the script's.
+    Passed {
+        /// Those words.
+        differs: Option<String>,
+    },
+    /// It did not.
+    Found {
+        /// How.
+        how: How,
+        /// What happened instead.
+        message: String,
+    },
+    /// No engine is asked.
+    Skipped {
+        /// Why.
+        reason: String,
+    },
+    /// It is about what the target does not claim to have.
+    Unsupported {
+        /// What that is.
+        reason: String,
+    },
+}
+
+/// Most words kept of one script: a reader needs to see that they differ, not each time how.
+const WORDS_KEPT: usize = 3;
+
+impl ScriptLine {
+    /// What became of a script, from its directives' lines and verdicts.
+    pub fn of(
+        trial: u32,
+        attempt: u32,
+        script: &str,
+        verdicts: impl IntoIterator<Item = (u32, Verdict)>,
+    ) -> Self {
+        let mut line = ScriptLine {
+            trial,
+            attempt,
+            script: script.to_owned(),
+            passed: 0,
+            differing: 0,
+            words: Vec::new(),
+            findings: Vec::new(),
+            skipped: Vec::new(),
+            unsupported: Vec::new(),
+        };
+        for (at, verdict) in verdicts {
+            match verdict {
+                Verdict::Passed { differs } => {
+                    line.passed += 1;
+                    if let Some(words) = differs {
+                        line.differing += 1;
+                        if line.words.len() < WORDS_KEPT && !line.words.contains(&words) {
+                            line.words.push(words);
+                        }
+                    }
+                }
+                Verdict::Found { how, message } => line.findings.push(Finding {
+                    line: at,
+                    how,
+                    message,
+                }),
+                Verdict::Skipped { reason } => add(&mut line.skipped, reason, at),
+                Verdict::Unsupported { reason } => add(&mut line.unsupported, reason, at),
+            }
+        }
+        line
+    }
+
+    /// The script's counts.
+    pub fn tally(&self) -> Tally {
+        let found = |how| self.findings.iter().filter(|f| f.how == how).count() as u32;
+        let lines = |reasons: &[Reason]| reasons.iter().map(|r| r.lines.len() as u32).sum();
+        Tally {
+            passed: self.passed,
+            failed: found(How::Failed),
+            skipped: lines(&self.skipped),
+            crashed: found(How::Crashed),
+            timeout: found(How::Timeout),
+            unsupported: lines(&self.unsupported),
+            differing: self.differing,
+        }
+    }
+}
+
+fn add(reasons: &mut Vec<Reason>, reason: String, line: u32) {
+    match reasons.iter_mut().find(|one| one.reason == reason) {
+        Some(one) => one.lines.push(line),
+        None => reasons.push(Reason {
+            reason,
+            lines: vec![line],
+        }),
+    }
+}
+
+/// Directives counted by what became of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Tally {
+    /// Did what they should.
+    pub passed: u32,
+    /// Did something else.
+    pub failed: u32,
+    /// No engine is asked.
+    pub skipped: u32,
+    /// The engine's process died.
+    pub crashed: u32,
+    /// Did not end in time.
+    pub timeout: u32,
+    /// About what the target does not claim to have.
+    pub unsupported: u32,
+    /// Of those that passed: in other words than the script's.
+    pub differing: u32,
+}
+
+impl Tally {
+    /// All of them.
+    pub fn total(&self) -> u32 {
+        self.asked() + self.skipped
+    }
+
+    /// Those that are a question to an engine: all but the skipped, the same for every engine.
+    pub fn asked(&self) -> u32 {
+        self.passed + self.unpassed() + self.unsupported
+    }
+
+    /// Those that failed, crashed or took too long.
+    pub fn unpassed(&self) -> u32 {
+        self.failed + self.crashed + self.timeout
+    }
+}
+
+impl std::ops::AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.skipped += other.skipped;
+        self.crashed += other.crashed;
+        self.timeout += other.timeout;
+        self.unsupported += other.unsupported;
+        self.differing += other.differing;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_verdict_is_counted_once() {
+        let found = |how| Verdict::Found {
+            how,
+            message: "no".to_owned(),
+        };
+        let reason = || "why".to_owned();
+        let verdicts = [
+            Verdict::Passed { differs: None },
+            Verdict::Passed {
+                differs: Some("other".to_owned()),
+            },
+            found(How::Failed),
+            found(How::Crashed),
+            found(How::Timeout),
+            Verdict::Skipped { reason: reason() },
+            Verdict::Skipped { reason: reason() },
+            Verdict::Unsupported { reason: reason() },
+        ];
+        let total = verdicts.len() as u32;
+        let line = ScriptLine::of(0, 0, "a.wast", (1..).zip(verdicts));
+        let tally = line.tally();
+        assert_eq!(tally.total(), total);
+        assert_eq!(tally.asked(), 6);
+        assert_eq!((tally.passed, tally.differing, tally.unpassed()), (2, 1, 3));
+        assert_eq!(line.skipped[0].lines, [6, 7]);
+    }
+
+    #[test]
+    fn each_version_takes_in_what_the_one_before_had() {
+        assert_eq!(SpecVersion::V1.proposals(), [Proposal::MutableGlobal]);
+        assert!(SpecVersion::V2.proposals().ends_with(&[Proposal::Simd]));
+        assert!(SpecVersion::V3.proposals().contains(&Proposal::Gc));
+        assert!(!SpecVersion::V3.proposals().contains(&Proposal::Threads));
+    }
+}
