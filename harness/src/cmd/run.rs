@@ -100,10 +100,10 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
         }
         return Err(error);
     }
-    eprint_part(&terminal::left_out(&gathered.left_out));
     if let Some(tests) = &mut tests {
         tests.ask(&mut gathered, &checkout, &table, &interrupt);
     }
+    eprint_part(&terminal::left_out(&gathered.left_out));
     let nothing = tests.is_none() && gathered.workloads.is_empty();
     if gathered.targets.is_empty() || nothing {
         say("nothing is left to measure");

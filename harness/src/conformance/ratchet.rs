@@ -1,6 +1,6 @@
 //! What passed before must pass: `runtimes/conformance.ratchet`, a line a target and script.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::io;
@@ -61,11 +61,28 @@ impl Ratchet {
         Ok(ratchet)
     }
 
-    /// What a run lost, a line each; empty if nothing. Only what the run was asked counts, and only
-    /// of the collection that is brought along.
+    /// What a run lost, a line each; empty if nothing. Only groups that the run was asked count, and only
+    /// of the collection that is brought along: of such a group a script that is there no more is lost.
     pub fn losses(&self, recorded: &Recorded) -> Vec<String> {
         let mut losses = Vec::new();
-        for (target, script, line) in found(recorded) {
+        let found = found(recorded);
+        let asked: BTreeSet<(&str, &str)> = found
+            .iter()
+            .map(|(target, script, _)| (target.as_str(), group(script)))
+            .collect();
+        let there: BTreeSet<(&str, &str)> = found
+            .iter()
+            .map(|(target, script, _)| (target.as_str(), script.as_str()))
+            .collect();
+        for ((target, script), before) in &self.0 {
+            let of_the_run = asked.contains(&(target.as_str(), group(script)));
+            if of_the_run && !there.contains(&(target.as_str(), script.as_str())) {
+                losses.push(format!(
+                    "{target} was not asked {script}, of which {before} passed"
+                ));
+            }
+        }
+        for (target, script, line) in &found {
             let Some(before) = self.0.get(&(target.clone(), script.clone())) else {
                 continue;
             };
@@ -111,6 +128,11 @@ impl Ratchet {
         }
         fs::write(path, text)
     }
+}
+
+/// The group of a `group/script`.
+fn group(script: &str) -> &str {
+    script.split_once('/').map_or(script, |(group, _)| group)
 }
 
 /// Every script line of a run with its target and `group/script`.

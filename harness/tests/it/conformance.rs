@@ -156,6 +156,51 @@ say $i passed; i=$((i + 1)); done"#;
 }
 
 #[test]
+fn fewer_passes_than_before_are_a_regression_and_so_is_a_script_that_is_gone() {
+    let checkout = with_adapter(r#"echo '{"reply":"failed","message":"no"}'; continue"#);
+    let ran = |name: &str, ratchet: &str| {
+        checkout.write("runtimes/conformance.ratchet", ratchet);
+        let (code, _, stderr) = checkout.run(&[
+            "run",
+            "--suite",
+            "conformance",
+            "--workload",
+            "mutable-global",
+            "--out",
+            name,
+        ]);
+        (code, stderr)
+    };
+    let (code, said) = ran("none", "double mutable-global/globals.wast 0\n");
+    assert_eq!(code, 0, "{said}");
+    let (code, said) = ran("fewer", "double mutable-global/globals.wast 3\n");
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("globals.wast, 3 did"), "{said}");
+    let (code, said) = ran("gone", "double mutable-global/gone.wast 1\n");
+    assert_eq!(code, 1, "{said}");
+    assert!(
+        said.contains("was not asked mutable-global/gone.wast"),
+        "{said}"
+    );
+    // Of other groups and targets this run says nothing.
+    let other = "double simd/gone.wast 1\nanother mutable-global/globals.wast 36\n";
+    let (code, said) = ran("other", other);
+    assert_eq!(code, 0, "{said}");
+}
+
+#[test]
+fn a_target_that_does_not_say_what_it_claims_is_missing_not_without_claims() {
+    let checkout = with_adapter(&all("passed"));
+    let adapter = fs::read_to_string(checkout.path("double")).expect("the double");
+    let mute = adapter.replace(r#"*'"claims"'*) echo"#, r#"*'"claims"'*) exit 1; echo"#);
+    assert_ne!(adapter, mute);
+    checkout.program("double", mute.trim_start_matches("#!/bin/sh\n"));
+    let (code, _, stderr) = checkout.run(&["run", "--suite", "conformance", "--spec-dir", "spec"]);
+    assert_eq!(code, 3, "{stderr}");
+    assert!(stderr.contains("does not say which proposals"), "{stderr}");
+}
+
+#[test]
 fn an_interrupted_run_goes_on_where_it_stopped_and_a_report_shows_the_matrix() {
     let checkout = with_adapter(&all("passed"));
     let (code, whole) = rows(&checkout, &[]);
