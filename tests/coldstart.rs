@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use e2e::{Bench, container_engine_answers, row};
+use e2e::{Bench, container_engine_answers, row, target_is_ready};
 use serde_json::Value;
 
 /// Runs the suite over the default targets, few trials, into `out`.
@@ -105,6 +105,69 @@ fn every_workload_gives_the_expected_output_on_every_kind_of_target() {
         }
     }
     assert!(rows.iter().all(|row| row["status"] != "wrong-output"));
+}
+
+/// A container that an OCI runtime makes without a daemon is a process like any other: `bench` has the
+/// clock.
+#[test]
+fn containers_without_a_daemon_are_verified_at_every_boundary_of_a_process() {
+    let bench = Bench::new();
+    if !["oci/runc", "oci/crun"]
+        .iter()
+        .all(|target| target_is_ready(&bench, target))
+    {
+        return;
+    }
+    let out = bench.folder().join("run");
+    let named = ["--workload", "hello", "--workload", "json", "--trials", "2"];
+    let targets = ["--target", "oci/runc*", "--target", "oci/crun*"];
+    run(&bench, &out, &[named.as_slice(), &targets].concat());
+    let rows = bench.rows(&out);
+    for target in ["oci/runc", "oci/runc+host-net", "oci/crun", "oci/crun+host-net"] {
+        for workload in ["hello", "json"] {
+            for boundary in ["L3", "L4", "L6"] {
+                let row = row(&rows, workload, target, boundary, "wall_time")
+                    .unwrap_or_else(|| panic!("no row for {target} at {boundary}"));
+                assert_eq!(row["status"], "ok", "{row}");
+            }
+        }
+    }
+}
+
+/// What cannot be measured says why, and the one thing that changes it.
+#[test]
+fn every_target_is_ready_or_says_why_not_and_what_would_change_that() {
+    let bench = Bench::new();
+    // As a user who has nothing installed but what lies in the checkout.
+    let output = bench
+        .command(&["list", "targets", "--json"])
+        .env("PATH", bench.folder())
+        .env("HOME", bench.folder())
+        .env_remove("XDG_CACHE_HOME")
+        .env("DOCKER_HOST", "unix:///nowhere/docker.sock")
+        .output()
+        .expect("bench can be started");
+    let listed: Value = serde_json::from_slice(&output.stdout).expect("a list is JSON");
+    let rows = listed.as_array().expect("a list");
+    for row in rows {
+        let text = |name: &str| row[name].as_str().unwrap_or_default();
+        match text("status") {
+            "ready" => {}
+            "absent" => assert!(!text("why").is_empty() && !text("remedy").is_empty(), "{row}"),
+            _ => panic!("{row}"),
+        }
+    }
+    for (target, remedy) in [
+        ("docker/runc", "scripts/docker-engine start"),
+        ("docker/runc+debian", "scripts/docker-engine start"),
+        ("oci/crun", "scripts/install-tools crun"),
+        ("oci/youki+wasm", "bench setup youki"),
+        ("node/v8", "scripts/install-tools node"),
+    ] {
+        let row = rows.iter().find(|row| row["id"] == target).expect(target);
+        assert_eq!((&row["status"], &row["remedy"]), (&"absent".into(), &remedy.into()));
+    }
+    assert!(rows.iter().any(|row| row["id"] == "native" && row["status"] == "ready"));
 }
 
 #[test]

@@ -7,7 +7,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use e2e::census::{Census, containers};
-use e2e::{Bench, both_streams, container_engine_answers, eventually, outcomes, signal, skip};
+use e2e::{
+    Bench, both_streams, container_engine_answers, eventually, outcomes, root, signal, skip,
+    target_is_ready,
+};
 use rustix::process::Signal;
 
 /// Looking takes time from the run that is looked at.
@@ -129,6 +132,122 @@ fn what_a_killed_run_and_its_killed_adapter_leave_is_removed_by_the_next_start()
     let status = begun(&next, "memory", more).wait().expect("bench ends");
     assert!(status.success());
     census.nothing_is_left();
+}
+
+/// A run of containers without a daemon, and its processes that make them.
+fn begun_without_a_daemon(bench: &Bench) -> Child {
+    begun(bench, "density", "--target oci/crun --target oci/runc --workload idle")
+}
+
+#[test]
+fn nothing_is_left_of_containers_without_a_daemon_after_any_end() {
+    let bench = Bench::new();
+    if !["oci/crun", "oci/runc"].iter().all(|target| target_is_ready(&bench, target)) {
+        return;
+    }
+    for end in ENDS {
+        let bench = Bench::new();
+        let mut census = Census::begin();
+        let mut child = begun_without_a_daemon(&bench);
+        let status = eventually("the end of the run", || {
+            census.look();
+            if let End::By(signalled) = end
+                && census.namespaces.len() > 1
+            {
+                signal(child.id(), signalled);
+                return Some(child.wait().expect("bench ends"));
+            }
+            std::thread::sleep(BETWEEN_LOOKS);
+            child.try_wait().expect("bench can be waited for")
+        });
+        assert_eq!(status.success(), end == End::Complete, "{end:?}");
+        assert!(census.namespaces.len() > 1, "{end:?}: {census:?}");
+        assert!(!census.groups.is_empty(), "{end:?}");
+        census.nothing_is_left();
+    }
+}
+
+#[test]
+fn containers_whose_runtimes_were_killed_with_bench_are_removed_by_the_next_start() {
+    let bench = Bench::new();
+    if !["oci/crun", "oci/runc"].iter().all(|target| target_is_ready(&bench, target)) {
+        return;
+    }
+    let mut census = Census::begin();
+    let mut child = begun_without_a_daemon(&bench);
+    eventually("containers that wait", || {
+        census.look();
+        (census.namespaces.len() > 1).then_some(())
+    });
+    // All at once, as when the machine is short of memory: nobody can tidy up.
+    signal(child.id(), Signal::STOP);
+    census.look();
+    for &(pid, _) in &census.processes {
+        let program = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
+        if program.ends_with("crun") || program.ends_with("runc") {
+            let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+            let _ = rustix::process::kill_process(pid.expect("a pid"), Signal::KILL);
+        }
+    }
+    child.kill().expect("bench can be killed");
+    child.wait().expect("bench ends");
+    // That the adapter is started is enough.
+    bench.exits(0, &["list", "targets"]);
+    census.nothing_is_left();
+}
+
+/// A guest that does not end is killed at its deadline, and its container with it.
+#[test]
+fn a_container_without_a_daemon_that_hangs_is_recorded_and_removed() {
+    let bench = Bench::new();
+    if !["oci/crun", "oci/runc"].iter().all(|target| target_is_ready(&bench, target)) {
+        return;
+    }
+    let source = bench.folder().join("hangs.c");
+    fs::write(
+        &source,
+        "#include <stdio.h>\n#include <unistd.h>\nint main(int argc, char **argv) {\n\
+         puts(\"hello, world\"); fflush(stdout); for (;access(\"/bin/own-hello\", F_OK) == 0;) sleep(60); }",
+    )
+    .expect("a writable folder");
+    let program = bench.folder().join("hangs");
+    let compiled = Command::new("cc")
+        .args(["-O1", "-static", "-o"])
+        .args([&program, &source])
+        .status()
+        .expect("a C compiler (sudo apt-get install gcc libc6-dev)");
+    assert!(compiled.success());
+    let module = root().join("workloads/wasm/hello.wasm");
+    let mut census = Census::begin();
+    // It ends outside a container, where it says what it prints.
+    let output = bench.run(&[
+        OsStr::new("run"),
+        "--wasm".as_ref(),
+        module.as_os_str(),
+        "--native".as_ref(),
+        program.as_os_str(),
+        "--trials".as_ref(),
+        "1".as_ref(),
+        "--deadline".as_ref(),
+        "2".as_ref(),
+        "--wait".as_ref(),
+        "--target".as_ref(),
+        "native".as_ref(),
+        "--target".as_ref(),
+        "oci/crun".as_ref(),
+        "--target".as_ref(),
+        "oci/runc".as_ref(),
+        "--out".as_ref(),
+        "run".as_ref(),
+    ]);
+    assert_eq!(output.status.code(), Some(3), "{}", both_streams(&output));
+    let outcomes = outcomes(&bench.folder().join("run"));
+    let late = outcomes.iter().filter(|line| line["kind"] == "deadline");
+    // From nothing, and from a copied bundle.
+    assert_eq!(late.count(), 2 * 2, "{outcomes:?}");
+    census.look();
+    assert!(census.processes.is_empty() && census.groups.is_empty(), "{census:?}");
+    assert_eq!(e2e::processes_with("/bin/own-hello"), Vec::new());
 }
 
 #[test]

@@ -5,9 +5,14 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use e2e::{Bench, built, root, row, skip};
+use e2e::{
+    Bench, both_streams, built, container_engine_answers, eventually, outcomes, root, row, signal,
+    skip,
+};
 use plimsoll_adapter::conformance::{self, Went};
+use rustix::process::Signal;
 
 /// An adapter in Python, under 150 lines, is an adapter like any other.
 #[test]
@@ -93,4 +98,116 @@ fn a_program_of_the_users_own_is_measured_and_its_outputs_compared() {
     let rows = bench.rows(&bench.folder().join("other"));
     let row = row(&rows, "own-hello", "keel", "L4", "wall_time").expect("a row");
     assert_eq!(row["status"], "wrong-output", "{row}");
+}
+
+/// An image of the user's own is started as it is: no trial asks for what cannot be done with it.
+#[test]
+fn a_program_in_an_image_of_the_users_own_is_measured_where_its_target_takes_one() {
+    if !container_engine_answers() {
+        return;
+    }
+    let bench = Bench::new();
+    let image = Image::of(&bench, "int main(void) { return puts(\"hello, world\") < 0; }");
+    let module = root().join("workloads/wasm/hello.wasm");
+    let words = [
+        "run",
+        "--wasm",
+        module.to_str().expect("UTF-8"),
+        "--image",
+        &image.0,
+        "--trials",
+        "1",
+        "--wait",
+        "--target",
+        "keel",
+        "--target",
+        "docker/runc+host-net",
+        "--target",
+        "oci/runc",
+        "--out",
+        "run",
+    ];
+    bench.exits(0, &words);
+    let folder = bench.folder().join("run");
+    let rows = bench.rows(&folder);
+    for boundary in ["L3", "L4", "L5"] {
+        let of = "docker/runc+host-net";
+        let row = row(&rows, "own-hello", of, boundary, "wall_time").expect("a row");
+        assert_eq!(row["status"], "ok", "{row}");
+    }
+    // Nobody has loaded it, and a runtime without an engine has no images.
+    assert!(rows.iter().all(|row| row["target"] != "docker/runc+host-net" || row["boundary"] != "L6"));
+    assert!(rows.iter().all(|row| row["target"] != "oci/runc"), "{rows:?}");
+
+    // An image that prints something else is told of, not measured.
+    let other = Image::of(&bench, "int main(void) { return puts(\"hello, sailor\") < 0; }");
+    let mut words = words;
+    (words[4], words[15]) = (&other.0, "other");
+    bench.exits(3, &words);
+    let rows = bench.rows(&bench.folder().join("other"));
+    let row = row(&rows, "own-hello", "docker/runc+host-net", "L4", "wall_time").expect("a row");
+    assert_eq!(row["status"], "wrong-output", "{row}");
+}
+
+/// A run of a program of the user's own goes on where it stopped, with the same program.
+#[test]
+fn an_interrupted_run_of_a_program_of_the_users_own_is_continued() {
+    let bench = Bench::new();
+    let module = bench.folder().join("mine.wasm");
+    fs::copy(root().join("workloads/wasm/hello.wasm"), &module).expect("a writable folder");
+    let mut child = bench
+        .command(&[
+            "run", "--wasm", "mine.wasm", "--trials", "40", "--wait", "--target", "keel", "--out",
+            "run", "--", "unused",
+        ])
+        .spawn()
+        .expect("bench can be started");
+    let run = bench.folder().join("run");
+    eventually("two trials", || (outcomes(&run).len() >= 2).then_some(()));
+    signal(child.id(), Signal::INT);
+    let ended = child.wait().expect("bench ends");
+    assert_eq!(ended.code(), Some(3), "{ended}");
+    let before = outcomes(&run).len();
+
+    // From another folder: what the command line named has not moved.
+    let elsewhere = Bench::new();
+    elsewhere.exits(0, &["run", "--resume", run.to_str().expect("UTF-8"), "--wait"]);
+    let all = outcomes(&run);
+    assert!(before < all.len(), "{before} of {}", all.len());
+    assert!(all.iter().all(|line| line["status"] == "ok"), "{all:?}");
+    let text = fs::read_to_string(run.join("run.json")).expect("a run has a run.json");
+    let record: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(Some(all.len()), record["plan"].as_array().map(Vec::len));
+}
+
+/// An image on the engine that is gone with this value.
+struct Image(String);
+
+impl Image {
+    /// A static program of this C source as the entry point, and nothing else.
+    fn of(bench: &Bench, source: &str) -> Self {
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let made = MADE.fetch_add(1, Ordering::Relaxed);
+        let name = format!("own-test-{}:{made}", std::process::id());
+        let (file, program) = (bench.folder().join("mine.c"), bench.folder().join("mine"));
+        fs::write(&file, format!("#include <stdio.h>\n{source}")).expect("a writable folder");
+        let sh = |script: &str| {
+            let output = Command::new("sh")
+                .args(["-ec", script])
+                .current_dir(bench.folder())
+                .output()
+                .expect("sh can be started");
+            assert!(output.status.success(), "{script}: {}", both_streams(&output));
+        };
+        sh(&format!("cc -O1 -static -o {} {}", program.display(), file.display()));
+        let entry = "ENTRYPOINT [\"/mine\"]";
+        sh(&format!("tar -c mine | docker import --change '{entry}' - {name}"));
+        Self(name)
+    }
+}
+
+impl Drop for Image {
+    fn drop(&mut self) {
+        let _ = Command::new("docker").args(["rmi", "--force", &self.0]).output();
+    }
 }

@@ -22,6 +22,7 @@ fn spawning(criterion: &mut Criterion) {
         env: BTreeMap::new(),
         directory: PathBuf::from("/"),
         artefact: program,
+        container: None,
     };
     let interrupt = Interrupt::never().expect("a socket pair");
     let deadline = Duration::from_secs(10);

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use plimsoll_adapter::protocol::{self, Prepare};
+use plimsoll_adapter::protocol::{self, Prepare, Prepared};
 use plimsoll_record::run::{LeftOut, PreflightNote, Severity, TargetKind, WorkloadRecord};
 use plimsoll_record::{Step, TargetId, WorkloadId};
 
@@ -29,6 +29,9 @@ use crate::workloads::{Ready, Weight, Workloads, sha256};
 const STDOUT_KEPT: usize = 64 << 20;
 /// Processor time beyond which it is one that computes, and is given fewer trials.
 const HEAVY: Duration = Duration::from_millis(20);
+
+/// The steps that are about an image itself, or about what is put into it.
+const ABOUT_IMAGES: [Step; 4] = [Step::Fresh, Step::Size, Step::Peak, Step::Iterate];
 
 /// A program as the command line names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,6 +147,7 @@ impl Program {
             args: self.args.clone(),
             input: self.input.clone(),
         };
+        self.fit_image(checkout, table, &workload, gathered, deadlines.1, interrupt)?;
         let mut why = Vec::new();
         for chosen in &gathered.targets {
             let id = &chosen.target.id;
@@ -184,6 +188,57 @@ impl Program {
             why.join("; ")
         ))
         .into())
+    }
+
+    /// Leaves out what cannot be done with an image of the user's own: targets that make what they
+    /// run themselves, and on the others the steps that are about the image.
+    fn fit_image(
+        &self,
+        checkout: &Checkout,
+        table: &Table,
+        workload: &protocol::Workload,
+        gathered: &mut Gathered,
+        deadline: Duration,
+        interrupt: &Interrupt,
+    ) -> anyhow::Result<()> {
+        let Some(image) = &self.image else {
+            return Ok(());
+        };
+        let mut started_as_it_is = false;
+        for mut chosen in std::mem::take(&mut gathered.targets) {
+            let id = chosen.target.id.clone();
+            if chosen.target.kind == TargetKind::Container {
+                match prepared(checkout, table, &id, workload, deadline, interrupt)? {
+                    Ok(Preparation::Ready(Prepared { launch: None, .. })) => {
+                        started_as_it_is = true;
+                        chosen.target.steps.retain(|step| !ABOUT_IMAGES.contains(step));
+                    }
+                    Ok(Preparation::Unsupported(why)) => {
+                        gathered.left_out.push(LeftOut {
+                            what: id.to_string(),
+                            why,
+                            remedy: None,
+                            asked_for: false,
+                        });
+                        continue;
+                    }
+                    // What else went wrong, the trials will tell.
+                    Ok(_) | Err(_) => {}
+                }
+            }
+            gathered.targets.push(chosen);
+        }
+        if started_as_it_is {
+            gathered.notes.push(PreflightNote {
+                subject: "image".to_owned(),
+                found: format!(
+                    "{image} is the user's own: it is started as it is; it is not loaded (L6) or \
+                     weighed, and its program is not followed or timed inside"
+                ),
+                severity: Severity::Note,
+            });
+        }
+        Ok(())
     }
 
     fn workload(&self, workload: protocol::Workload, printed: Printed) -> anyhow::Result<Ready> {
@@ -255,29 +310,7 @@ fn printed(
     deadlines: (Duration, Duration),
     interrupt: &Interrupt,
 ) -> anyhow::Result<Result<Printed, String>> {
-    let Some(row) = table.adapter_of(target) else {
-        return Ok(Err("it is in no table".to_owned()));
-    };
-    // The machine's lock is held: nobody else is in there, and the run empties it.
-    let scratch = checkout.scratch().join("expected");
-    let _ = fs::remove_dir_all(&scratch);
-    fs::create_dir_all(&scratch)?;
-    let request = Prepare {
-        target: target.clone(),
-        workload: workload.clone(),
-        scratch,
-    };
-    let program = row.executable(checkout);
-    let prepared =
-        AdapterChild::start(&program, &checkout.root, interrupt).and_then(|mut child| {
-            let prepared = child
-                .hello(deadlines.1)
-                .and_then(|_| child.prepare(request, deadlines.1));
-            if prepared.is_ok() {
-                child.goodbye();
-            }
-            prepared
-        });
+    let prepared = prepared(checkout, table, target, workload, deadlines.1, interrupt)?;
     let launch = match prepared {
         Ok(Preparation::Ready(prepared)) => match prepared.launch {
             Some(launch) => launch,
@@ -285,8 +318,7 @@ fn printed(
         },
         Ok(Preparation::Unsupported(reason)) => return Ok(Err(reason)),
         Ok(Preparation::Failed { message, .. }) => return Ok(Err(message)),
-        Err(Fault::Interrupted) => return Err(ToolError::Interrupted.into()),
-        Err(fault) => return Ok(Err(fault.to_string())),
+        Err(why) => return Ok(Err(why)),
     };
     let ran = process::run(&launch, None, STDOUT_KEPT, deadlines.0, interrupt)?;
     let stderr = String::from_utf8_lossy(&ran.stderr);
@@ -305,4 +337,44 @@ fn printed(
         }),
         Ended::Exited(Exited::Code(code)) => Err(format!("it exited with code {code}: {last}")),
     })
+}
+
+/// What a target's adapter answers when it is to make the program ready; in words, why it does not
+/// answer.
+fn prepared(
+    checkout: &Checkout,
+    table: &Table,
+    target: &TargetId,
+    workload: &protocol::Workload,
+    deadline: Duration,
+    interrupt: &Interrupt,
+) -> anyhow::Result<Result<Preparation, String>> {
+    let Some(row) = table.adapter_of(target) else {
+        return Ok(Err("it is in no table".to_owned()));
+    };
+    // The machine's lock is held: nobody else is in there, and the run empties it.
+    let scratch = checkout.scratch().join("expected");
+    let _ = fs::remove_dir_all(&scratch);
+    fs::create_dir_all(&scratch)?;
+    let request = Prepare {
+        target: target.clone(),
+        workload: workload.clone(),
+        scratch,
+    };
+    let program = row.executable(checkout);
+    let prepared =
+        AdapterChild::start(&program, &checkout.root, interrupt).and_then(|mut child| {
+            let prepared = child
+                .hello(deadline)
+                .and_then(|_| child.prepare(request, deadline));
+            if prepared.is_ok() {
+                child.goodbye();
+            }
+            prepared
+        });
+    match prepared {
+        Err(Fault::Interrupted) => Err(ToolError::Interrupted.into()),
+        Err(fault) => Ok(Err(fault.to_string())),
+        Ok(prepared) => Ok(Ok(prepared)),
+    }
 }

@@ -205,6 +205,24 @@ pub fn container_engine_answers() -> bool {
     answers
 }
 
+/// Whether a target can be measured here; otherwise says so by [`skip`].
+///
+/// # Panics
+/// If `bench` does not know it.
+pub fn target_is_ready(bench: &Bench, target: &str) -> bool {
+    let listed: Value = serde_json::from_str(&bench.exits(0, &["list", "targets", "--json"]))
+        .expect("a list is JSON");
+    let row = listed
+        .as_array()
+        .and_then(|rows| rows.iter().find(|row| row["id"] == target))
+        .unwrap_or_else(|| panic!("no target {target}: {listed}"));
+    let ready = row["status"] == "ready";
+    if !ready {
+        skip(&format!("{target}: {}; {}", row["why"], row["remedy"]));
+    }
+    ready
+}
+
 /// Every process whose environment or command line holds `marker`, by /proc: what a run left
 /// running.
 pub fn processes_with(marker: &str) -> Vec<(u32, String)> {

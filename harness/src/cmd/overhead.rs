@@ -94,6 +94,7 @@ fn start(
         env: BTreeMap::new(),
         directory: checkout.root.clone(),
         artefact: program.to_owned(),
+        container: None,
     };
     let trial = process::run(&launch, None, 64, Duration::from_secs(10), interrupt)
         .with_context(|| format!("cannot start {}", program.display()))?;

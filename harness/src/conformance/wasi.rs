@@ -103,6 +103,7 @@ pub fn run(
         args,
         env,
         directory: checkout.root.clone(),
+        container: None,
     };
     let ran = process::run(&launch, None, PRINTED, DEADLINE, interrupt).map_err(|error| {
         Fault::Start {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use plimsoll_adapter::protocol::{Instances, Launch, Levels, Measure, Prepare, Sample, Serve};
 use plimsoll_record::run::{Density, TargetKind, TrialPlan};
-use plimsoll_record::{Boundary, FailureKind, Metric, Nanoseconds, Outcome, Step};
+use plimsoll_record::{Boundary, FailureKind, Metric, Nanoseconds, Outcome, Step, TargetId};
 
 use super::{Pair, Session};
 use crate::adapter::child::{Fault, signal_name};
@@ -40,7 +40,7 @@ impl Session<'_> {
             (_, Step::Serve | Step::ServeFresh | Step::Zero) => {
                 self.serving(row, ready, trial, scratch)
             }
-            (Some(launch), Step::Processes) => self.alive(launch, &ready.expected),
+            (Some(launch), Step::Processes) => self.alive(launch, &trial.target, &ready.expected),
             (Some(launch), Step::Idle) => {
                 let asked = alive::Asked {
                     launch,
@@ -147,22 +147,31 @@ impl Session<'_> {
         let density = self.density.as_ref()?;
         match step {
             Step::Instances => Some(within(density, &density.instances)),
-            // What is a process is started by `bench`: an adapter does this with containers alone.
+            // What has a command line is started by `bench`: an adapter does this with containers alone.
             Step::Processes => Some(within(density, &density.containers)),
             _ => None,
         }
     }
 
     /// Processes that `bench` itself starts and has wait.
-    fn alive(&self, launch: &Launch, expected: &[u8]) -> Result<Yield, Fault> {
+    fn alive(
+        &self,
+        launch: &Launch,
+        target: &TargetId,
+        expected: &[u8],
+    ) -> Result<Yield, Fault> {
         let Some(density) = &self.density else {
             return Ok(Yield::nothing(Outcome::Unsupported {
                 reason: "the run does not say how many are to be alive".to_owned(),
             }));
         };
+        let alive = match self.kinds.get(target) {
+            Some(TargetKind::Container) => &density.containers,
+            _ => &density.processes,
+        };
         let asked = alive::Asked {
             launch,
-            levels: &within(density, &density.processes),
+            levels: &within(density, alive),
             boundary: Boundary::Processes,
             expected,
             deadline: self.deadline,
@@ -182,14 +191,17 @@ impl Session<'_> {
         let result = match step {
             Step::Fresh => {
                 let to = process::copy_path(scratch, &launch.artefact);
-                let moved = process::relocated(launch, &to);
+                let moved = launch.relocated(&to);
                 let copy = Copy {
                     from: &launch.artefact,
                     to: &to,
                 };
                 let result = process::run(&moved, Some(copy), keep, self.deadline, self.interrupt);
                 // Outside the clock: whoever deploys an artefact does not remove it at once.
-                let _ = fs::remove_file(&to);
+                let _ = match launch.artefact.is_dir() {
+                    true => fs::remove_dir_all(&to),
+                    false => fs::remove_file(&to),
+                };
                 result
             }
             _ => process::run(launch, None, keep, self.deadline, self.interrupt),

@@ -22,7 +22,7 @@ use rustix::process::{Pid, Resource, Signal, getrlimit, kill_process_group, setr
 
 use super::process::{STDERR_KEPT, read_once};
 use super::spawn::{poll, readable};
-use super::{Yield, verify};
+use super::{Yield, contained, verify};
 use crate::adapter::child::{Fault, describe};
 use crate::interrupt::Interrupt;
 
@@ -168,6 +168,8 @@ struct Waiting {
     child: Child,
     stdout: ChildStdout,
     printed: Vec<u8>,
+    /// As it was started.
+    launch: Launch,
 }
 
 impl<'a> Crowd<'a> {
@@ -222,7 +224,7 @@ impl<'a> Crowd<'a> {
 
     /// Starts one process and waits until it waits.
     fn start(&mut self) -> Result<(), Trouble> {
-        let launch = self.asked.launch;
+        let launch = self.asked.launch.named().map_err(odd)?.into_owned();
         let spawned = self.input.try_clone().and_then(|input| {
             let errors = self.errors.try_clone()?;
             Command::new(&launch.program)
@@ -250,6 +252,7 @@ impl<'a> Crowd<'a> {
             child,
             stdout,
             printed: Vec::new(),
+            launch,
         });
         let last = self.alive.len() - 1;
         while !self.alive[last].printed.starts_with(READY) {
@@ -385,7 +388,9 @@ impl Drop for Crowd<'_> {
             }
         }
         for waiting in &mut self.alive {
-            let _ = waiting.child.wait();
+            if !waiting.child.wait().is_ok_and(|ended| ended.success()) {
+                contained::clear(&waiting.launch);
+            }
         }
     }
 }

@@ -5,6 +5,7 @@
 //! - [`size`]: files weighed
 //! - [`spawn`]: a process started the cheap way
 //! - [`process`]: boundaries L3, L4 and L6 of a target that is a process
+//! - [`contained`]: what is left of a container whose start was killed
 //! - [`alive`]: processes that are left waiting and looked at
 //! - [`peak`]: the most memory that a process had
 //! - [`conversation`]: a step that an adapter does
@@ -12,6 +13,7 @@
 //! - [`verify`]: whether the guest's output is the expected one
 
 pub mod alive;
+pub mod contained;
 pub mod conversation;
 pub mod peak;
 pub mod process;

@@ -5,7 +5,7 @@
 //! charged to that, which leaves out file pages that were in memory before and includes the
 //! kernel's own memory. See [`plimsoll_adapter::trace`] for why it is not taken from wait4.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::fd::AsRawFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 
 use plimsoll_adapter::cgroup::MemoryGroup;
 use plimsoll_adapter::footprint;
-use plimsoll_adapter::protocol::{Launch, Sample};
-use plimsoll_adapter::trace::{self, Stop};
+use plimsoll_adapter::protocol::{Container, Launch, Sample};
+use plimsoll_adapter::trace::{self, Forks, Stop};
 use plimsoll_record::{Boundary, FailureKind, Metric, Outcome};
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -25,7 +25,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::process::{STDERR_KEPT, read_once};
 use super::spawn::{poll, readable};
-use super::{Yield, verify};
+use super::{Yield, contained, verify};
 use crate::adapter::child::{Fault, describe};
 use crate::interrupt::Interrupt;
 
@@ -74,7 +74,11 @@ pub fn run(asked: &Asked<'_>, interrupt: &Interrupt) -> Result<Yield, Fault> {
         Ok(pipes) => pipes,
         Err(error) => return failed(FailureKind::Start, error.to_string(), String::new()),
     };
-    let launch = asked.launch;
+    let launch = match asked.launch.named() {
+        Ok(launch) => launch,
+        Err(error) => return failed(FailureKind::Start, error.to_string(), String::new()),
+    };
+    let launch = &*launch;
     let child_errors = errors.try_clone();
     let (tell, told) = mpsc::channel();
     let (printed, followed) = thread::scope(|scope| {
@@ -90,7 +94,10 @@ pub fn run(asked: &Asked<'_>, interrupt: &Interrupt) -> Result<Yield, Fault> {
                 .stdout(child_output)
                 .stderr(child_errors?)
                 .process_group(0);
-            follow(command, &tell)
+            match &launch.container {
+                None => follow(command, &tell),
+                Some(container) => follow_inside(command, container, &tell),
+            }
         });
         let printed = match told.recv() {
             Ok(pid) => read_all(&output, pid, asked.deadline, interrupt),
@@ -103,6 +110,10 @@ pub fn run(asked: &Asked<'_>, interrupt: &Interrupt) -> Result<Yield, Fault> {
         (printed, followed)
     });
     let stderr = tail(&mut errors);
+    let by_itself = |ended: &Followed| ended.ended.is_some_and(|status| status.success());
+    if !followed.as_ref().is_ok_and(by_itself) {
+        contained::clear(launch);
+    }
     let followed = match followed {
         Ok(followed) => followed,
         Err(error) => {
@@ -184,7 +195,7 @@ fn follow(mut command: Command, tell: &mpsc::Sender<u32>) -> io::Result<Followed
         let root = child.id();
         // Nobody is there to be told only if the trial is over already.
         let _ = tell.send(root);
-        let ended = trace::follow(root, |stop| {
+        let ended = trace::follow(root, Forks::Ignored, |stop| {
             if stop == Stop::Exit(root) {
                 followed.peak_rss = footprint::peak(root).ok();
                 followed.cgroup_peak = group.as_ref().and_then(|group| group.peak().ok());
@@ -199,6 +210,57 @@ fn follow(mut command: Command, tell: &mpsc::Sender<u32>) -> io::Result<Followed
     }
     followed.ended = ended?.map(|trace::Ended(status)| ExitStatus::from_raw(status));
     Ok(followed)
+}
+
+/// Starts a command that makes a container, tells its process id, and follows it and all that it
+/// forks to their ends: what is read is the guest's.
+///
+/// The control group is the one that the container was put into, where the program that makes it was
+/// before it became the guest; VmHWM begins anew with each program.
+fn follow_inside(
+    mut command: Command,
+    container: &Container,
+    tell: &mpsc::Sender<u32>,
+) -> io::Result<Followed> {
+    let child = trace::spawn(&mut command)?;
+    // Its copy of the pipe would keep the output from ever ending.
+    drop(command);
+    let root = child.id();
+    // Nobody is there to be told only if the trial is over already.
+    let _ = tell.send(root);
+    let mut followed = Followed::default();
+    let mut guest = None;
+    let ended = trace::follow(root, Forks::Followed, |stop| match (stop, &container.guest) {
+        (Stop::Exec(pid), Some(program)) => {
+            if fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == *program) {
+                guest = Some(pid);
+            }
+        }
+        (Stop::Exit(pid), Some(_)) if guest == Some(pid) => followed.look(pid),
+        // The guest is one of the processes inside, whichever: the one that had most.
+        (Stop::Exit(pid), None) if is_inside(pid) => followed.look(pid),
+        _ => {}
+    });
+    kill(root);
+    followed.ended = ended?.map(|trace::Ended(status)| ExitStatus::from_raw(status));
+    Ok(followed)
+}
+
+/// Whether a process sees other processes than this one does.
+fn is_inside(pid: u32) -> bool {
+    let namespace = |process: &str| fs::read_link(format!("/proc/{process}/ns/pid")).ok();
+    namespace(&pid.to_string()) != namespace("self")
+}
+
+impl Followed {
+    /// Takes what a process that is about to end has had, if it is more than that of one before.
+    fn look(&mut self, pid: u32) {
+        let peak_rss = footprint::peak(pid).ok();
+        if peak_rss >= self.peak_rss {
+            self.peak_rss = peak_rss;
+            self.cgroup_peak = MemoryGroup::of(pid).and_then(|group| group.peak()).ok();
+        }
+    }
 }
 
 /// Reads a process's output to its end, or kills it.

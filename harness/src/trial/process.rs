@@ -6,8 +6,10 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use plimsoll_adapter::launch::copy_folder;
 use plimsoll_adapter::protocol::Launch;
 
+use super::contained;
 use super::spawn::{Exited, Spawn, Spawned, poll, readable};
 use crate::denoise;
 use crate::interrupt::Interrupt;
@@ -56,22 +58,6 @@ pub struct Copy<'a> {
     pub to: &'a Path,
 }
 
-/// `launch` with its artefact, be it the program or an argument, replaced by `copy`.
-pub fn relocated(launch: &Launch, copy: &Path) -> Launch {
-    let mut launch = launch.clone();
-    let artefact = launch.artefact.clone();
-    if launch.program == artefact {
-        launch.program = copy.to_owned();
-    }
-    for arg in &mut launch.args {
-        if Path::new(arg) == artefact {
-            *arg = copy.to_string_lossy().into_owned();
-        }
-    }
-    launch.artefact = copy.to_owned();
-    launch
-}
-
 /// A path for a copy of `artefact` in `scratch`.
 pub fn copy_path(scratch: &Path, artefact: &Path) -> PathBuf {
     let name = artefact.file_name().unwrap_or_default();
@@ -91,6 +77,22 @@ pub fn run(
     deadline: Duration,
     interrupt: &Interrupt,
 ) -> io::Result<ProcessTrial> {
+    let launch = launch.named()?;
+    let trial = started(&launch, copy, keep, deadline, interrupt);
+    let by_itself = |trial: &ProcessTrial| trial.ended == Ended::Exited(Exited::Code(0));
+    if !trial.as_ref().is_ok_and(by_itself) {
+        contained::clear(&launch);
+    }
+    trial
+}
+
+fn started(
+    launch: &Launch,
+    copy: Option<Copy<'_>>,
+    keep: usize,
+    deadline: Duration,
+    interrupt: &Interrupt,
+) -> io::Result<ProcessTrial> {
     let mut output = Collected::with_room_for(keep);
     let mut errors = Collected::with_room_for(STDERR_KEPT);
     let spawn = Spawn::prepare(
@@ -100,10 +102,15 @@ pub fn run(
         &launch.directory,
     )?;
 
+    let is_folder = copy.is_some_and(|copy| copy.from.is_dir());
+
     let starting = denoise::starting();
     let start = Instant::now();
     if let Some(copy) = copy {
-        fs::copy(copy.from, copy.to)?;
+        match is_folder {
+            true => copy_folder(copy.from, copy.to)?,
+            false => fs::copy(copy.from, copy.to).map(drop)?,
+        }
     }
     let process = spawn.spawn()?;
     drop(starting);

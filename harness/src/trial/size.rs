@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use plimsoll_adapter::protocol::{Launch, Sample};
-use plimsoll_adapter::weigh::{Weight, weigh_file};
+use plimsoll_adapter::weigh::{Weight, weigh_all};
 use plimsoll_record::{Boundary, Metric};
 
 /// Files that were weighed before: an engine's runner is the same for every workload.
@@ -45,7 +45,7 @@ impl Scales {
         if let Some(&weight) = self.0.get(path) {
             return Ok(weight);
         }
-        let weight = weigh_file(path)?;
+        let weight = weigh_all(path)?;
         self.0.insert(path.to_owned(), weight);
         Ok(weight)
     }

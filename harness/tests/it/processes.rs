@@ -17,6 +17,7 @@ fn sh(script: &str, directory: &Path) -> Launch {
         env: BTreeMap::from([("GIVEN".to_owned(), "value".to_owned())]),
         directory: directory.to_owned(),
         artefact: "/bin/sh".into(),
+        container: None,
     }
 }
 
@@ -94,7 +95,7 @@ fn a_fresh_copy_replaces_the_artefact_wherever_it_stands() {
     launch.args.push(artefact.to_string_lossy().into_owned());
     launch.artefact = artefact.clone();
     let to = process::copy_path(folder.path(), &artefact);
-    let moved = process::relocated(&launch, &to);
+    let moved = launch.relocated(&to);
     let interrupt = Interrupt::never().expect("a socket pair");
     let copy = Copy {
         from: &artefact,

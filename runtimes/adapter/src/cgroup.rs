@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 /// What the name of every group begins with that is made here; its maker's number follows.
 const PREFIX: &str = "plimsoll-";
 
+/// Where control groups are mounted.
+const MOUNTED: &str = "/sys/fs/cgroup";
+
 /// Which interface a control group has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Version {
@@ -126,6 +129,47 @@ pub fn killed_for_memory() -> Option<u64> {
         .trim()
         .parse()
         .ok()
+}
+
+/// Removes every control group of this machine whose name is condemned, in every hierarchy, and ends
+/// what is still in it. What cannot be removed stays: a stray is no part of what is measured.
+pub fn remove_condemned(condemned: &impl Fn(&str) -> bool) {
+    remove_below(Path::new(MOUNTED), condemned);
+}
+
+fn remove_below(folder: &Path, condemned: &impl Fn(&str) -> bool) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        // The hierarchies' aliases (cpu -> cpu,cpuacct) are links.
+        if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            continue;
+        }
+        let path = entry.path();
+        let named = entry.file_name().to_str().is_some_and(condemned);
+        match named {
+            true => {
+                remove_below(&path, &|_| true);
+                end_all_in(&path);
+                let _ = fs::remove_dir(&path);
+            }
+            false => remove_below(&path, condemned),
+        }
+    }
+}
+
+fn end_all_in(group: &Path) {
+    let processes = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
+    for pid in processes.lines().filter_map(|line| line.parse::<i32>().ok()) {
+        // SAFETY: of plain numbers only. One that is gone by now is gone; 0 and below are refused.
+        if 0 < pid && unsafe { libc::kill(pid, libc::SIGKILL) } == 0 {
+            // The group cannot go before its last process has.
+            for _ in 0..100 {
+                if !Path::new(&format!("/proc/{pid}")).exists() {
+                    break;
+                }
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+        }
+    }
 }
 
 /// Removes the groups of processes that are not there any more. One with somebody in it stays: the

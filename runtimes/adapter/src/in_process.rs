@@ -191,6 +191,7 @@ fn launch(
         env: BTreeMap::new(),
         directory: workload.input.clone().unwrap_or(scratch.to_owned()),
         artefact: file,
+        container: None,
     }))
 }
 

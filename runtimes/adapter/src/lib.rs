@@ -18,6 +18,7 @@
 //! - `cgroup`, `trace`, `weigh` (feature `outside`): what is read of a process from outside it
 //! - [`budget`]: no more memory than what may be taken
 //! - [`guest`]: what a guest is given and what it leaves
+//! - [`launch`]: a command line as it is started; [`owner`]: names that say who made a thing
 //! - [`native`]: the native binary of a workload, there and static
 //! - `watched`: what the stopwatch saw of a program (feature `stopwatch`)
 //! - [`artefact`]: files that `prepare` leaves for `measure`
@@ -37,7 +38,9 @@ pub mod guest;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod in_process;
+pub mod launch;
 pub mod native;
+pub mod owner;
 pub mod protocol;
 pub mod schema;
 pub mod serve;

@@ -245,8 +245,8 @@ pub struct Target {
     pub kind: TargetKind,
     /// Whether it can run here and now.
     pub availability: Availability,
-    /// The steps it can do. `process` and `fresh` of a target that gives a [`Launch`] are done
-    /// by `bench` itself, with one clock for all.
+    /// The steps it can do. `process`, `fresh`, `processes`, `idle` and `peak` of a target that gives
+    /// a [`Launch`] are done by `bench` itself, with one clock for all.
     pub steps: Vec<Step>,
     /// Every setting that matters, by name: the fairness ledger.
     pub configuration: BTreeMap<String, String>,
@@ -287,8 +287,28 @@ pub struct Launch {
     pub env: BTreeMap<String, String>,
     /// Its working directory.
     pub directory: PathBuf,
-    /// The artefact file that is copied first at boundary L6: `program`, or one of `args`.
+    /// The artefact, a file or a folder, that is copied first at boundary L6: `program`, or one of
+    /// `args`.
     pub artefact: PathBuf,
+    /// The container that the program makes, if it does: the guest then is not the program itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<Container>,
+}
+
+/// A container that a [`Launch`] makes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Container {
+    /// The argument that stands for the container's name: at every start `bench` puts a name there
+    /// that no other start has.
+    pub name: String,
+    /// Arguments of the same program that end the container of that name, whatever it is doing, and
+    /// remove it; the name stands in them likewise. For what was killed: a start that ends by itself
+    /// leaves nothing.
+    pub remove: Vec<String>,
+    /// The guest's program as it is called inside; absent if the launched program's own process is
+    /// the guest's, inside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guest: Option<PathBuf>,
 }
 
 /// Something that [`Request::Prepare`] made.

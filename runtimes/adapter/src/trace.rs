@@ -6,6 +6,7 @@
 //! gone with it; the stop at the exit (ptrace, `PTRACE_O_TRACEEXIT`) is the last moment to read it.
 //! Nothing is timed under ptrace.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
@@ -57,9 +58,12 @@ pub fn seize(pid: u32) -> io::Result<()> {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Forks {
+/// What becomes of the processes that a traced one forks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forks {
+    /// They are traced, too.
     Followed,
+    /// They go their way unseen.
     Ignored,
 }
 
@@ -76,14 +80,20 @@ fn options(forks: Forks) -> *mut c_void {
 }
 
 /// Lets what this thread traces run to its end, and says at which stops it came by. Gives how
-/// `root` ended; `None` if that was not seen, because something else waited for it.
+/// `root` ended; `None` if that was not seen, because something else waited for it. `forks` is for
+/// what [`spawn`] started; what was seized is followed with all that it forks.
 ///
 /// # Errors
 ///
 /// When waiting fails, which would be a mistake in this program.
-pub fn follow(root: u32, mut stopped: impl FnMut(Stop)) -> io::Result<Option<Ended>> {
+pub fn follow(
+    root: u32,
+    forks: Forks,
+    mut stopped: impl FnMut(Stop),
+) -> io::Result<Option<Ended>> {
     let mut of_root = None;
     let mut begun = false;
+    let mut seen = BTreeSet::new();
     loop {
         let mut status = 0;
         // SAFETY: the pointer is to a live, writable value.
@@ -103,6 +113,7 @@ pub fn follow(root: u32, mut stopped: impl FnMut(Stop)) -> io::Result<Option<End
             continue;
         }
         let signal = libc::WSTOPSIG(status);
+        let new = seen.insert(pid);
         let mut deliver = 0;
         let mut request = libc::PTRACE_CONT;
         match status >> 16 {
@@ -114,9 +125,11 @@ pub fn follow(root: u32, mut stopped: impl FnMut(Stop)) -> io::Result<Option<End
                 // The exec of a child that asked to be traced.
                 begun = true;
                 // SAFETY: of plain numbers only.
-                unsafe { libc::ptrace(libc::PTRACE_SETOPTIONS, pid, 0, options(Forks::Ignored)) };
+                unsafe { libc::ptrace(libc::PTRACE_SETOPTIONS, pid, 0, options(forks)) };
                 stopped(Stop::Exec(pid as u32));
             }
+            // How a forked one begins to be traced; nobody has sent it.
+            0 if signal == libc::SIGSTOP && new && pid as u32 != root => {}
             0 => deliver = signal,
             _ => {}
         }
@@ -139,7 +152,7 @@ mod tests {
         let ballast = std::hint::black_box(vec![1_u8; 96 << 20]);
         let mut child = spawn(Command::new("true").stdout(Stdio::null())).expect("true starts");
         let mut peaks = Vec::new();
-        let ended = follow(child.id(), |stop| {
+        let ended = follow(child.id(), Forks::Ignored, |stop| {
             if let Stop::Exit(pid) = stop {
                 peaks.push(footprint::peak(pid).expect("its memory is still there"));
             }
@@ -154,11 +167,26 @@ mod tests {
     }
 
     #[test]
+    fn what_a_traced_process_forks_and_runs_is_seen_to_its_end() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "(exec /bin/true); :"]);
+        let mut child = spawn(&mut command).expect("sh starts");
+        let (mut begun, mut ended) = (0, 0);
+        let followed = follow(child.id(), Forks::Followed, |stop| match stop {
+            Stop::Exec(_) => begun += 1,
+            Stop::Exit(_) => ended += 1,
+        });
+        let _ = child.wait();
+        assert_eq!(followed.expect("it was followed"), Some(Ended(0)));
+        assert_eq!((begun, ended), (2, 2), "sh and true");
+    }
+
+    #[test]
     fn signals_reach_what_is_traced() {
         let mut command = Command::new("sh");
         command.args(["-c", "trap 'exit 7' USR1; kill -USR1 $$; sleep 60"]);
         let mut child = spawn(&mut command).expect("sh starts");
-        let ended = follow(child.id(), |_| {}).expect("it was followed");
+        let ended = follow(child.id(), Forks::Ignored, |_| {}).expect("it was followed");
         let _ = child.wait();
         let Ended(status) = ended.expect("it was waited for");
         assert_eq!(libc::WEXITSTATUS(status), 7);

@@ -27,6 +27,24 @@ pub fn weigh_file(path: &Path) -> io::Result<Weight> {
         .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
 }
 
+/// Weighs a file, or all the files in a folder, each compressed by itself.
+///
+/// # Errors
+///
+/// When one of them cannot be read.
+pub fn weigh_all(path: &Path) -> io::Result<Weight> {
+    if !path.is_dir() {
+        return weigh_file(path);
+    }
+    let mut sum = Weight::default();
+    for entry in std::fs::read_dir(path)? {
+        let one = weigh_all(&entry?.path())?;
+        sum.bytes += one.bytes;
+        sum.compressed_bytes += one.compressed_bytes;
+    }
+    Ok(sum)
+}
+
 /// Weighs what there is to be read.
 ///
 /// # Errors

@@ -8,6 +8,7 @@ use plimsoll_record::{Boundary, Metric, Nanoseconds, Step};
 
 use super::session::Exchange;
 use super::{Case, Checking, Exercised, ITERATIONS, Went, measure, prepare};
+use crate::launch::copy_folder;
 use crate::protocol::{Launch, Reply, Target};
 
 impl Checking<'_> {
@@ -148,6 +149,9 @@ fn run(launch: &Launch, case: &Case) -> Result<(), String> {
             ));
         }
     }
+    let launch = launch
+        .named()
+        .map_err(|error| format!("naming a container: {error}"))?;
     let output = Command::new(&launch.program)
         .args(&launch.args)
         .env_clear()
@@ -166,17 +170,16 @@ fn run(launch: &Launch, case: &Case) -> Result<(), String> {
 /// The launch with its artefact copied elsewhere, as boundary L6 does it.
 fn run_copy(launch: &Launch, case: &Case, scratch: &Path) -> Result<(), String> {
     let copy = scratch.join("copied-for-fresh");
-    fs::copy(&launch.artefact, &copy)
-        .map_err(|error| format!("copying {}: {error}", launch.artefact.display()))?;
-    let artefact = launch.artefact.to_string_lossy();
-    let mut copied = launch.clone();
-    if copied.program == launch.artefact {
-        copied.program.clone_from(&copy);
-    } else if let Some(arg) = copied.args.iter_mut().find(|arg| **arg == artefact) {
-        *arg = copy.to_string_lossy().into_owned();
-    } else {
+    let copying = match launch.artefact.is_dir() {
+        true => copy_folder(&launch.artefact, &copy),
+        false => fs::copy(&launch.artefact, &copy).map(drop),
+    };
+    copying.map_err(|error| format!("copying {}: {error}", launch.artefact.display()))?;
+    let copied = launch.relocated(&copy);
+    if copied.program == launch.program && copied.args == launch.args {
         return Err(format!(
-            "the launch's artefact {artefact} is neither its program nor one of its arguments"
+            "the launch's artefact {} is neither its program nor one of its arguments",
+            launch.artefact.display()
         ));
     }
     run(&copied, case)

@@ -143,6 +143,7 @@ pub fn launch(request: &Serve, code: Code<'_>) -> Result<Launch, Error> {
         env: BTreeMap::new(),
         directory: request.scratch.clone(),
         artefact: path.to_owned(),
+        container: None,
     })
 }
 

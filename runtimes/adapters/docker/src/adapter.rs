@@ -23,13 +23,14 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use crate::base::Base;
 use crate::container::{self, Plan, Ran};
 use crate::engine::{self, Engine, Unusable};
 use crate::failure::Failure;
-use crate::image::{self, Image, Source};
+use crate::image::{Image, Source};
 use crate::ledger;
 use crate::owner::{self, Owner};
-use crate::targets::{self, Configuration};
+use crate::targets::{self, Configuration, Under};
 
 /// How often an iteration that measured nothing ([`Failure::WaitMissed`]) is tried again.
 const RETRIES: u32 = 2;
@@ -48,6 +49,8 @@ pub struct Containers {
 struct Session {
     runtime: Runtime,
     engine: Result<Engine, Unusable>,
+    /// The distribution that some images have, if the engine has it.
+    base: Result<Base, Unusable>,
     owner: Owner,
     configurations: Vec<Configuration>,
     /// By the pair's directory.
@@ -95,9 +98,14 @@ impl Containers {
         configurations: Vec<Configuration>,
         ending: watch::Receiver<bool>,
     ) -> Self {
+        let base = match &engine {
+            Ok(engine) => runtime.block_on(Base::find(&engine.docker)),
+            Err(_) => Err(Unusable::NoBase),
+        };
         let session = Session {
             runtime,
             engine,
+            base,
             owner: Owner::this_process().expect("/proc is mounted"),
             configurations,
             images: BTreeMap::new(),
@@ -212,9 +220,12 @@ impl Session {
 
     fn availability(&self, configuration: &Configuration) -> Availability {
         match &self.engine {
-            Ok(engine) => match engine.has(configuration.runtime) {
-                Ok(()) => Availability::Available,
-                Err(unusable) => unusable.availability(),
+            Ok(engine) => match (engine.has(configuration.runtime), &self.base) {
+                (Err(unusable), _) => unusable.availability(),
+                (Ok(()), Err(unusable)) if configuration.under == Under::Debian => {
+                    unusable.availability()
+                }
+                (Ok(()), _) => Availability::Available,
             },
             Err(unusable) => unusable.availability(),
         }
@@ -226,7 +237,8 @@ impl Session {
             // Asked again, perhaps for another binary.
             self.runtime.block_on(image.remove(&engine.docker))?;
         }
-        let image = self.image(&request.workload, &request.scratch)?;
+        let under = self.configuration(&request.target)?.under;
+        let image = self.image(under, &request.workload, &request.scratch)?;
         let engine = usable(&self.engine)?;
         let bytes = self.runtime.block_on(image.size(&engine.docker))?;
         let artefact = |role: &str, bytes| Artefact {
@@ -234,7 +246,7 @@ impl Session {
             bytes,
         };
         let mut artefacts = vec![artefact("image", bytes)];
-        if let Source::Written(archive) = &image.source {
+        if let Source::Written { archive, .. } = &image.source {
             let archive = fs::metadata(archive).map_err(|error| {
                 Error::failed(format!("looking at {}", archive.display()), error)
             })?;
@@ -253,7 +265,7 @@ impl Session {
     ) -> Result<Done, Error> {
         let configuration = self.configuration(&request.target)?;
         // Untimed: an earlier process's image went with that process.
-        let image = self.image(&request.workload, &request.scratch)?;
+        let image = self.image(configuration.under, &request.workload, &request.scratch)?;
         let engine = usable(&self.engine)?;
         match request.step {
             Step::Fresh | Step::Size | Step::Peak | Step::Iterate if image.is_given() => {
@@ -266,7 +278,7 @@ impl Session {
                 return self.waiting(engine, &image, &configuration, request, samples);
             }
             Step::Peak => {
-                let program = image::program(&request.workload);
+                let program = image.program(&request.workload);
                 return self.peak(engine, &image, &configuration, &program, samples);
             }
             Step::Iterate => {
@@ -283,7 +295,7 @@ impl Session {
             }
             // What is weighed is run, too: it must be what works.
             let (clock_started, ran) =
-                match self.iteration(engine, &image, &configuration, request.step) {
+                match self.iteration(engine, &image, &configuration, request) {
                     Ok(measured) => measured,
                     Err(failure) => {
                         if engine::is_missing(&failure) {
@@ -339,11 +351,11 @@ impl Session {
         engine: &Engine,
         image: &Image,
         configuration: &Configuration,
-        step: Step,
+        request: &Measure,
     ) -> Result<(Instant, Ran), Failure> {
         let mut tries = 0;
         loop {
-            match self.container(engine, image, configuration, step) {
+            match self.container(engine, image, configuration, request) {
                 Err(Failure::WaitMissed) if tries < RETRIES => {
                     tries += 1;
                     eprintln!("{}; trying again", Failure::WaitMissed);
@@ -358,12 +370,18 @@ impl Session {
         engine: &Engine,
         image: &Image,
         configuration: &Configuration,
-        step: Step,
+        request: &Measure,
     ) -> Result<(Instant, Ran), Failure> {
         let docker = &engine.docker;
+        let step = request.step;
+        let anew = match (step, image.base()) {
+            (Step::Fresh, Some(base)) => Some(self.anew(base, request)?),
+            _ => None,
+        };
+        let image = anew.as_ref().unwrap_or(image);
         let plan = self.plan(image, configuration, self.next_name());
         let mut ending = self.ending.clone();
-        self.runtime.block_on(async {
+        let ran = self.runtime.block_on(async {
             if step == Step::Fresh {
                 image.remove(docker).await?;
             }
@@ -373,7 +391,35 @@ impl Session {
             }
             let ran = container::run(docker, plan, &mut ending).await?;
             Ok((clock_started, ran))
-        })
+        });
+        if let Some(Source::Written { archive, .. }) = anew.as_ref().map(|image| &image.source) {
+            // Each is as large as its distribution: none waits for this process to end.
+            let _ = fs::remove_file(archive);
+            self.runtime.block_on(image.remove(docker))?;
+        }
+        ran
+    }
+
+    /// The image again, with a base that the engine does not have.
+    fn anew(&self, base: &Base, request: &Measure) -> Result<Image, Failure> {
+        let workload = &request.workload;
+        let sequence = self.next_name();
+        let written = |source| Failure::Archive {
+            doing: "reading the distribution's archive",
+            path: base.archive.clone(),
+            source,
+        };
+        let name = format!("{}-{sequence}", self.owner.word());
+        let base = base.anew(&name).map_err(written)?;
+        let program = workload.native.as_deref().unwrap_or(&workload.wasm);
+        Image::write(
+            workload,
+            program,
+            Some(base),
+            &self.owner,
+            sequence,
+            &request.scratch,
+        )
     }
 
     fn plan<'a>(
@@ -392,7 +438,12 @@ impl Session {
     }
 
     /// The pair's image, in the engine.
-    fn image(&mut self, workload: &Workload, scratch: &std::path::Path) -> Result<Image, Error> {
+    fn image(
+        &mut self,
+        under: Under,
+        workload: &Workload,
+        scratch: &std::path::Path,
+    ) -> Result<Image, Error> {
         let engine = usable(&self.engine)?;
         if let Some(image) = self.images.get(scratch) {
             // Known, but a failed trial at L6 may have left it unloaded.
@@ -405,7 +456,17 @@ impl Session {
             None => {
                 let program = native::require(workload)?;
                 let name = self.next_name();
-                let image = Image::write(workload, program, &self.owner, name, scratch)?;
+                let base = match (under, &self.base) {
+                    (Under::Nothing, _) => None,
+                    (Under::Debian, Ok(base)) => Some(base.clone()),
+                    (Under::Debian, Err(unusable)) => {
+                        return Err(Error::Failed(format!(
+                            "{unusable}; {}",
+                            unusable.remedy()
+                        )));
+                    }
+                };
+                let image = Image::write(workload, program, base, &self.owner, name, scratch)?;
                 self.runtime.block_on(image.load(&engine.docker))?;
                 image
             }
@@ -436,7 +497,7 @@ impl Session {
     /// Removes everything that this process has made.
     fn remove_all(&mut self) {
         for image in std::mem::take(&mut self.images).into_values() {
-            if let Source::Written(archive) = image.source {
+            if let Source::Written { archive, .. } = image.source {
                 // The folder may be gone with the run; then so is the archive.
                 let _ = fs::remove_file(archive);
             }

@@ -133,7 +133,7 @@ pub async fn run_watched(
 
 /// The name of a plan's container on the engine.
 pub(crate) fn name(plan: &Plan<'_>) -> String {
-    format!("plimsoll-{}-{}", plan.owner.name(), plan.sequence)
+    format!("plimsoll-{}-{}", plan.owner.word(), plan.sequence)
 }
 
 /// What the engine is asked to create.
@@ -142,7 +142,7 @@ pub(crate) fn body(plan: &Plan<'_>) -> ContainerCreateBody {
         image: Some(plan.image.name.clone()),
         attach_stdout: Some(true),
         attach_stderr: Some(true),
-        labels: Some(plan.owner.labels()),
+        labels: Some(owner::labels(plan.owner)),
         host_config: Some(plan.configuration.host_config()),
         cmd: plan.image.command(),
         entrypoint: plan.inside.map(|stopwatch| stopwatch.entrypoint.clone()),

@@ -95,6 +95,12 @@ pub enum Unusable {
         /// The runtimes that it has.
         has: String,
     },
+    /// It has no image of a distribution.
+    #[error("the Docker engine has no Debian image with its archive")]
+    NoBase,
+    /// It does not say whether it has one.
+    #[error("{0}")]
+    BaseUnknown(Failure),
     /// The client could not be set up.
     #[error("setting up the Docker client: {0}")]
     Client(String),
@@ -107,7 +113,9 @@ impl Unusable {
             Unusable::NotLocal(_) => "unset DOCKER_HOST, or set it to unix:///path/to/docker.sock",
             Unusable::NoSocket(_) | Unusable::NobodyListens(_) => "scripts/docker-engine start",
             Unusable::NotPermitted(_) => "sudo usermod -aG docker $USER, then log in again",
-            Unusable::Socket(..) | Unusable::Silent { .. } | Unusable::Error { .. } => {
+            Unusable::NoBase => "bench setup docker-debian",
+            Unusable::BaseUnknown(_)
+            | Unusable::Socket(..) | Unusable::Silent { .. } | Unusable::Error { .. } => {
                 "scripts/docker-engine status, then restart the engine (sudo systemctl restart \
                  docker)"
             }

@@ -6,7 +6,7 @@
 //! exactly the bytes that are on disk.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Cursor, Read, Write};
 use std::path::{Path, PathBuf};
 
 use bollard::Docker;
@@ -18,6 +18,7 @@ use plimsoll_adapter::weigh::{Weight, weigh, weigh_file};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use crate::base::Base;
 use crate::failure::{Failure, LOAD, SAY, bounded};
 use crate::owner::{self, Owner};
 
@@ -40,7 +41,12 @@ pub struct Image {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// It was made here: loaded from this archive, removed at the end.
-    Written(PathBuf),
+    Written {
+        /// All of the image but its base.
+        archive: PathBuf,
+        /// What lies under the program, if anything does.
+        base: Option<Base>,
+    },
     /// It is the user's own: neither loaded nor removed, only run, with these arguments.
     Given(Vec<String>),
 }
@@ -67,10 +73,23 @@ impl Image {
         }
     }
 
+    /// What lies under the program.
+    pub(crate) fn base(&self) -> Option<&Base> {
+        match &self.source {
+            Source::Written { base, .. } => base.as_ref(),
+            Source::Given(_) => None,
+        }
+    }
+
+    /// The program's path as a container sees it.
+    pub(crate) fn program(&self, workload: &Workload) -> String {
+        format!("/{}", binary_path(workload, self.base()))
+    }
+
     /// The archive that it is loaded from.
     fn archive(&self) -> io::Result<&Path> {
         match &self.source {
-            Source::Written(archive) => Ok(archive),
+            Source::Written { archive, .. } => Ok(archive),
             Source::Given(_) => Err(io::Error::other("the user's own image has no archive here")),
         }
     }
@@ -83,15 +102,22 @@ impl Image {
     pub fn write(
         workload: &Workload,
         program: &Path,
+        base: Option<Base>,
         owner: &Owner,
         sequence: u32,
         folder: &Path,
     ) -> Result<Self, Failure> {
-        let name = format!("plimsoll/{}:{}-{sequence}", workload.id, owner.name());
-        let archive = folder.join(format!("image-{}.tar", owner.name()));
-        let layer = folder.join(format!("layer-{}.tar", owner.name()));
-        let written = write_layer(&layer, workload, program, &name)
-            .and_then(|digest| write_archive(&archive, &layer, &digest, workload, owner, &name));
+        let name = format!("plimsoll/{}:{}-{sequence}", workload.id, owner.word());
+        let archive = folder.join(format!("image-{}-{sequence}.tar", owner.word()));
+        let layer = folder.join(format!("layer-{}-{sequence}.tar", owner.word()));
+        let content = Content {
+            workload,
+            base: base.as_ref(),
+            owner,
+            name: &name,
+        };
+        let written = write_layer(&layer, &content, program)
+            .and_then(|digest| write_archive(&archive, &layer, &digest, &content));
         let cleaned = match fs::remove_file(&layer) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
@@ -99,7 +125,7 @@ impl Image {
         match written.and(cleaned) {
             Ok(()) => Ok(Image {
                 name,
-                source: Source::Written(archive),
+                source: Source::Written { archive, base },
             }),
             Err(source) => Err(Failure::Archive {
                 doing: "writing the image's archive",
@@ -115,21 +141,34 @@ impl Image {
     ///
     /// When the archive cannot be read, or the engine refuses it.
     pub async fn load(&self, docker: &Docker) -> Result<(), Failure> {
-        let opened = self.archive().and_then(File::open);
-        let file = opened.map_err(|source| Failure::Archive {
+        let Some(base) = self.base() else {
+            return self.send(docker, None).await;
+        };
+        if base.before.is_empty() {
+            // The engine has this layer. One that wants to be sent it all the same says so.
+            match self.send(docker, None).await {
+                Err(Failure::Refused { .. }) => {}
+                done => return done,
+            }
+        }
+        self.send(docker, Some(base)).await
+    }
+
+    async fn send(&self, docker: &Docker, base: Option<&Base>) -> Result<(), Failure> {
+        let content = self.content(base).map_err(|source| Failure::Archive {
             doing: "opening the image's archive",
             path: self.archive().map(Path::to_owned).unwrap_or_default(),
             source,
         })?;
-        let chunks = stream::unfold(file, |mut file| async move {
+        let chunks = stream::unfold(content, |mut content| async move {
             let mut chunk = vec![0; CHUNK];
-            match file.read(&mut chunk) {
+            match content.read(&mut chunk) {
                 Ok(0) => None,
                 Ok(length) => {
                     chunk.truncate(length);
-                    Some((Ok(Bytes::from(chunk)), file))
+                    Some((Ok(Bytes::from(chunk)), content))
                 }
-                Err(error) => Some((Err(error), file)),
+                Err(error) => Some((Err(error), content)),
             }
         });
         let options = ImportImageOptionsBuilder::new().quiet(true).build();
@@ -142,6 +181,20 @@ impl Image {
             Ok(())
         };
         bounded(doing, LOAD, answered).await
+    }
+
+    /// What is sent: the archive, with the base before it if it is given.
+    fn content(&self, base: Option<&Base>) -> io::Result<Box<dyn Read + Send>> {
+        let archive = File::open(self.archive()?)?;
+        Ok(match base {
+            None => Box::new(archive),
+            Some(base) => {
+                let (before, after) = base.around()?;
+                let root = File::open(&base.archive)?;
+                let layer = Cursor::new(before).chain(root).chain(Cursor::new(after));
+                Box::new(layer.chain(archive))
+            }
+        })
     }
 
     /// Removes it from the engine; it may be gone already.
@@ -191,6 +244,13 @@ impl Image {
             archive: weigh_file(self.archive()?)?,
             ..Weights::default()
         };
+        if let Some(base) = self.base() {
+            let layer = weigh_file(&base.archive)?;
+            for sum in [&mut weights.layers, &mut weights.archive] {
+                sum.bytes += layer.bytes;
+                sum.compressed_bytes += layer.compressed_bytes;
+            }
+        }
         let mut archive = tar::Archive::new(File::open(self.archive()?)?);
         for entry in archive.entries()? {
             let entry = entry?;
@@ -204,15 +264,24 @@ impl Image {
     }
 }
 
-/// Writes the only layer; gives its SHA-256.
-fn write_layer(path: &Path, workload: &Workload, program: &Path, name: &str) -> io::Result<String> {
+/// What an image is made of, beside the program.
+struct Content<'a> {
+    workload: &'a Workload,
+    base: Option<&'a Base>,
+    owner: &'a Owner,
+    name: &'a str,
+}
+
+/// Writes the program's layer; gives its SHA-256.
+fn write_layer(path: &Path, content: &Content<'_>, program: &Path) -> io::Result<String> {
+    let workload = content.workload;
     let mut layer = tar::Builder::new(Hashing {
         inner: io::BufWriter::new(File::create(path)?),
         hash: Sha256::new(),
     });
     layer.mode(tar::HeaderMode::Deterministic);
     layer.follow_symlinks(true);
-    layer.append_path_with_name(program, binary_path(workload))?;
+    layer.append_path_with_name(program, binary_path(workload, content.base))?;
     match &workload.input {
         Some(input) => append_folder(&mut layer, input, Path::new(INPUT))?,
         None => append_entry(&mut layer, tar::EntryType::Directory, INPUT, 0o755, b"")?,
@@ -224,21 +293,26 @@ fn write_layer(path: &Path, workload: &Workload, program: &Path, name: &str) -> 
         tar::EntryType::Regular,
         ".plimsoll",
         0o644,
-        name.as_bytes(),
+        content.name.as_bytes(),
     )?;
     let mut written = layer.into_inner()?;
     written.flush()?;
     Ok(hex(&written.hash.finalize()))
 }
 
-/// The program's path as a container sees it.
+/// The program's path as a container of an image without a base sees it.
 pub(crate) fn program(workload: &Workload) -> String {
-    format!("/{}", binary_path(workload))
+    format!("/{}", binary_path(workload, None))
 }
 
-/// Where a container finds its program: `argv[0]` ends in the workload's id.
-fn binary_path(workload: &Workload) -> String {
-    format!("bin/{}", workload.id)
+/// Where a container finds its program: `argv[0]` ends in the workload's id. In a distribution's
+/// root, /bin is a link, which a folder in a layer above would replace.
+fn binary_path(workload: &Workload, base: Option<&Base>) -> String {
+    let folder = match base {
+        None => "bin",
+        Some(_) => "usr/local/bin",
+    };
+    format!("{folder}/{}", workload.id)
 }
 
 /// Appends a folder, its entries in the order of their names so that equal folders make equal
@@ -267,31 +341,44 @@ fn write_archive(
     path: &Path,
     layer: &Path,
     layer_sha256: &str,
-    workload: &Workload,
-    owner: &Owner,
-    name: &str,
+    content: &Content<'_>,
 ) -> io::Result<()> {
     const CREATED: &str = "1970-01-01T00:00:00Z";
+    let Content {
+        workload,
+        base,
+        owner,
+        name,
+    } = content;
+    let mut digests: Vec<String> = base.iter().map(|base| base.digest.clone()).collect();
+    digests.push(layer_sha256.to_owned());
+    let diff_ids: Vec<String> = digests.iter().map(|one| format!("sha256:{one}")).collect();
+    let step = |by: &str| json!({ "created": CREATED, "created_by": by });
+    let mut history: Vec<_> = base.iter().map(|_| step("plimsoll, a distribution")).collect();
+    history.push(step("plimsoll, the program"));
     let configuration = json!({
         "architecture": architecture(),
         "os": "linux",
         "created": CREATED,
         "config": {
-            "Entrypoint": [format!("/{}", binary_path(workload))],
+            "Entrypoint": [format!("/{}", binary_path(workload, *base))],
             "Cmd": workload.args,
             "WorkingDir": format!("/{INPUT}"),
-            "Labels": owner.labels(),
+            "Labels": owner::labels(owner),
         },
-        "rootfs": { "type": "layers", "diff_ids": [format!("sha256:{layer_sha256}")] },
-        "history": [{ "created": CREATED, "created_by": "plimsoll, from scratch" }],
+        "rootfs": { "type": "layers", "diff_ids": diff_ids },
+        "history": history,
     })
     .to_string();
     let configuration_name = format!("{}.json", hex(&Sha256::digest(&configuration)));
-    let layer_name = format!("{layer_sha256}/layer.tar");
+    let layer_names: Vec<String> = digests
+        .iter()
+        .map(|digest| format!("{digest}/layer.tar"))
+        .collect();
     let manifest = json!([{
         "Config": configuration_name,
         "RepoTags": [name],
-        "Layers": [layer_name],
+        "Layers": layer_names,
     }])
     .to_string();
 
@@ -312,7 +399,7 @@ fn write_archive(
         0o644,
         configuration.as_bytes(),
     )?;
-    archive.append_path_with_name(layer, layer_name)?;
+    archive.append_path_with_name(layer, format!("{layer_sha256}/layer.tar"))?;
     archive.into_inner()?.flush()
 }
 
@@ -339,7 +426,7 @@ fn architecture() -> &'static str {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::new(), |mut text, byte| {
         // Writing to a String cannot fail.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::engine::Engine;
-use crate::targets::Configuration;
+use crate::targets::{Configuration, Under};
 
 /// Every setting that matters of one target, by name.
 pub(crate) fn of(
@@ -24,9 +24,18 @@ pub(crate) fn of(
     );
     say(
         "image",
-        "FROM scratch: the static native binary, the input folder, one layer; its size is \
-         recorded when it is prepared"
-            .to_owned(),
+        match configuration.under {
+            Under::Nothing => {
+                "FROM scratch: the static native binary, the input folder, one layer; its size is \
+                 recorded when it is prepared"
+            }
+            Under::Debian => {
+                "Debian's smallest installation (debootstrap, variant minbase, without package lists \
+                 and caches) under the static native binary and the input folder; at L6 both layers \
+                 are loaded, at the other boundaries the engine has the first"
+            }
+        }
+        .to_owned(),
     );
     say(
         "working directory",

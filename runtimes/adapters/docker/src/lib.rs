@@ -1,5 +1,5 @@
-//! The adapter of the `docker/...` targets: the workload's static binary in a `FROM scratch`
-//! image, a container a trial, driven over the engine's own API.
+//! The adapter of the `docker/...` targets: the workload's static binary in an image, `FROM scratch`
+//! unless said otherwise, a container a trial, driven over the engine's own API.
 //!
 //! # Layout
 //!
@@ -8,6 +8,7 @@
 //! - [`engine`]: where the engine's socket is, and why it cannot be used
 //! - [`ledger`]: what the engine says of itself
 //! - [`image`]: the image's archive, loaded and removed
+//! - [`base`]: a distribution's root file system under it, where a target says so
 //! - [`container`]: one container from create to remove, with the clock's readings
 //! - `serving`: one container that serves
 //! - [`peak`]: the most memory that a guest had
@@ -17,6 +18,7 @@
 //! - [`failure`]: everything that can go wrong
 
 pub mod adapter;
+pub mod base;
 pub mod container;
 pub mod engine;
 pub mod failure;

@@ -17,7 +17,7 @@ use plimsoll_adapter::cgroup::MemoryGroup;
 use plimsoll_adapter::footprint;
 use plimsoll_adapter::protocol::Sample;
 use plimsoll_adapter::record::{Boundary, Metric};
-use plimsoll_adapter::trace::{self, Stop};
+use plimsoll_adapter::trace::{self, Forks, Stop};
 
 /// How often new processes are looked for. The runtime works for tens of milliseconds between
 /// entering the control group and becoming the guest.
@@ -87,7 +87,7 @@ fn follow(container: &str, program: &Path, over: &AtomicBool) -> Peak {
     }
     let mut peak = Peak::default();
     let mut guest = None;
-    let followed = trace::follow(0, |stop| match stop {
+    let followed = trace::follow(0, Forks::Followed, |stop| match stop {
         Stop::Exec(pid) => {
             if fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == program) {
                 guest = Some(pid);

@@ -15,6 +15,7 @@ use futures_util::StreamExt;
 
 use crate::container::{Plan, not_started};
 use crate::failure::{CREATE, Failure, SAY, bounded};
+use crate::owner;
 use crate::targets::Network;
 
 /// The port inside a namespace of its own.
@@ -52,7 +53,7 @@ pub(crate) async fn start(
         cmd: Some(vec!["--listen".to_owned(), format!("{host}:{port}")]),
         attach_stdout: Some(true),
         attach_stderr: Some(true),
-        labels: Some(plan.owner.labels()),
+        labels: Some(owner::labels(plan.owner)),
         exposed_ports: published.then(|| vec![key.clone()]),
         host_config: Some(HostConfig {
             port_bindings: published.then(|| HashMap::from([(key.clone(), Some(vec![binding]))])),

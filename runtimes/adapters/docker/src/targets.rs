@@ -14,6 +14,8 @@ pub struct Configuration {
     pub runtime: Runtime,
     /// What a container is connected to.
     pub network: Network,
+    /// What the image holds beside the program and its input.
+    pub under: Under,
     /// How much memory a container may have.
     pub memory: MemoryLimit,
     /// The steps that it is measured by.
@@ -66,6 +68,15 @@ pub enum Network {
     None,
 }
 
+/// What lies under the program in its image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Under {
+    /// Nothing: `FROM scratch`.
+    Nothing,
+    /// Debian's smallest installation, as most images have a distribution.
+    Debian,
+}
+
 /// How much memory a container may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MemoryLimit {
@@ -83,6 +94,8 @@ pub enum Runtime {
     Runc,
     /// The one in C.
     Crun,
+    /// The one in Rust.
+    Youki,
 }
 
 impl Runtime {
@@ -91,6 +104,7 @@ impl Runtime {
         match self {
             Runtime::Runc => "runc",
             Runtime::Crun => "crun",
+            Runtime::Youki => "youki",
         }
     }
 
@@ -99,12 +113,13 @@ impl Runtime {
         match self {
             Runtime::Runc => "sudo apt-get install runc, then restart the engine",
             Runtime::Crun => "scripts/docker-engine crun",
+            Runtime::Youki => "bench setup youki",
         }
     }
 }
 
 /// Every target: Docker's defaults first, then what departs from them.
-pub const ALL: [Configuration; 4] = [
+pub const ALL: [Configuration; 8] = [
     Configuration::new("docker/runc", Network::Default),
     Configuration::new("docker/runc+host-net", Network::Host),
     Configuration::new("docker/runc+no-net", Network::None),
@@ -113,6 +128,35 @@ pub const ALL: [Configuration; 4] = [
         steps: RUNTIMES_SHARE,
         ..Configuration::new("docker/crun", Network::Default)
     },
+    Configuration {
+        runtime: Runtime::Crun,
+        steps: RUNTIMES_SHARE,
+        ..Configuration::new("docker/crun+host-net", Network::Host)
+    },
+    Configuration {
+        runtime: Runtime::Crun,
+        steps: RUNTIMES_SHARE,
+        ..Configuration::new("docker/crun+no-net", Network::None)
+    },
+    Configuration {
+        under: Under::Debian,
+        steps: IMAGES_SHARE,
+        ..Configuration::new("docker/runc+debian", Network::Default)
+    },
+    Configuration {
+        runtime: Runtime::Youki,
+        steps: RUNTIMES_SHARE,
+        ..Configuration::new("docker/youki", Network::Default)
+    },
+];
+
+/// The image's part: what is loaded, kept and sent, and what a start makes of it.
+const IMAGES_SHARE: &[Step] = &[
+    Step::Process,
+    Step::Fresh,
+    Step::Idle,
+    Step::Peak,
+    Step::Size,
 ];
 
 /// The runtime's part: it makes the container, and is gone or waits while the program runs.
@@ -131,6 +175,7 @@ impl Configuration {
             id,
             runtime: Runtime::Runc,
             network,
+            under: Under::Nothing,
             memory: MemoryLimit::Unlimited,
             steps: match network {
                 Network::Default => WHOLE,

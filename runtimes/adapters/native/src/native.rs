@@ -54,6 +54,7 @@ impl Adapter for Native {
                     .clone()
                     .unwrap_or_else(|| request.scratch.clone()),
                 artefact: program.to_owned(),
+                container: None,
             }),
             artefacts: vec![Artefact {
                 role: "binary".to_owned(),
@@ -102,6 +103,7 @@ impl Adapter for Native {
             env: BTreeMap::new(),
             directory: request.scratch.clone(),
             artefact: program.to_owned(),
+            container: None,
         }))
     }
 }

@@ -73,6 +73,7 @@ impl Adapter for AdapterNode {
                 env: BTreeMap::new(),
                 directory: workload.input.clone().unwrap_or(request.scratch.clone()),
                 artefact: workload.wasm.clone(),
+                container: None,
             }),
             artefacts: Vec::new(),
         })

@@ -47,6 +47,7 @@ pub(crate) fn of(
         env: BTreeMap::new(),
         directory: workload.input.clone().unwrap_or(scratch.to_owned()),
         artefact: file,
+        container: None,
     })
 }
 

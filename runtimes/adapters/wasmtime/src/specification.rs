@@ -39,10 +39,13 @@ const CRANELIFT_ONLY: &[Proposal] = &[
 /// What a target with that compiler has.
 pub(crate) fn claims(compiler: Compiler) -> Vec<Proposal> {
     let more = match compiler {
-        Compiler::Cranelift => CRANELIFT_ONLY,
+        Compiler::Cranelift | Compiler::Pulley => CRANELIFT_ONLY,
         Compiler::Winch => &[],
     };
-    [CLAIMS, more].concat()
+    let mut claims = [CLAIMS, more].concat();
+    // Its interpreter is safe Rust, which has no memory that others write to.
+    claims.retain(|claim| (compiler, *claim) != (Compiler::Pulley, Proposal::Threads));
+    claims
 }
 
 /// One store, for one script.

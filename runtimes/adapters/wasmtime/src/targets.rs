@@ -104,6 +104,7 @@ impl Configuration for Target {
         let options = [
             (compiles, "--compile"),
             (self.compiler == Compiler::Winch, "--winch"),
+            (self.compiler == Compiler::Pulley, "--pulley"),
         ];
         Some(in_process::Process {
             program: match runner {
@@ -157,6 +158,15 @@ const IN_PROCESS_AND_RUN: &[Step] = &[
     Step::ServeFresh,
 ];
 const AT_START: &[Step] = &[Step::Compile, Step::Process, Step::Fresh, Step::Zero];
+/// What runs is not machine code; all else is as with the optimising compiler.
+const INTERPRETED: &[Step] = &[
+    Step::Instantiate,
+    Step::Load,
+    Step::Process,
+    Step::Fresh,
+    Step::Iterate,
+    Step::Conformance,
+];
 const PROCESS_ONLY: &[Step] = &[Step::Process, Step::Fresh];
 
 /// Every target, in the order of runtimes/targets.toml.
@@ -211,6 +221,13 @@ pub(crate) const ALL: &[Target] = &[
         process: Process::Compiles(Runner::Default),
     },
     Target {
+        id: "wasmtime/pulley",
+        compiler: Compiler::Pulley,
+        setup: Setup::Default,
+        steps: INTERPRETED,
+        process: Process::Loads(Runner::Default),
+    },
+    Target {
         id: "wasmtime/cranelift+static",
         compiler: Compiler::Cranelift,
         setup: Setup::Smallest,
@@ -225,13 +242,15 @@ fn ledger(configuration: &Target) -> BTreeMap<String, String> {
     let mut say = |name: &str, text: String| {
         ledger.insert(name.to_owned(), text);
     };
-    let winch = configuration.compiler == Compiler::Winch;
     say(
         "compiler",
-        if winch {
-            "winch, the baseline compiler"
-        } else {
-            "cranelift, optimising for speed (the crate's default)"
+        match configuration.compiler {
+            Compiler::Cranelift => "cranelift, optimising for speed (the crate's default)",
+            Compiler::Winch => "winch, the baseline compiler",
+            Compiler::Pulley => {
+                "cranelift, optimising for speed, to the bytecode of Wasmtime's own interpreter \
+                 (target pulley64)"
+            }
         }
         .to_owned(),
     );
@@ -269,9 +288,17 @@ fn ledger(configuration: &Target) -> BTreeMap<String, String> {
     );
     say(
         "memory protection",
-        "4 GiB reservation with guard pages, bounds by signal handler, stack limit checked (the \
-         defaults); no fuel, no epochs"
-            .to_owned(),
+        match configuration.compiler {
+            Compiler::Cranelift | Compiler::Winch => {
+                "4 GiB reservation with guard pages, bounds by signal handler, stack limit checked \
+                 (the defaults); no fuel, no epochs"
+            }
+            Compiler::Pulley => {
+                "4 GiB reservation without guard pages, bounds checked in bytecode, no signal \
+                 handler (the defaults for this target); no fuel, no epochs"
+            }
+        }
+        .to_owned(),
     );
     say(
         "wasi",

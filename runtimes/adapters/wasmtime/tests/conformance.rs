@@ -20,6 +20,7 @@ fn every_workload_is_verified_on_every_step_of_every_target() {
             ("wasmtime/cranelift+jit", 3),
             ("wasmtime/winch", 6),
             ("wasmtime/winch+jit", 3),
+            ("wasmtime/pulley", 5),
             ("wasmtime/cranelift+static", 2),
         ],
     );

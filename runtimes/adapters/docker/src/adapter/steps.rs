@@ -27,11 +27,11 @@ impl Session {
         }
         self.stop()?;
         let configuration = self.configuration(&request.target)?;
-        let image = self.image(&request.workload, &request.scratch)?;
+        let image = self.image(configuration.under, &request.workload, &request.scratch)?;
         let engine = usable(&self.engine)?;
         let sequence = self.next_name();
         let plan = self.plan(&image, &configuration, sequence);
-        let name = format!("plimsoll-{}-{sequence}", self.owner.name());
+        let name = format!("plimsoll-{}-{sequence}", self.owner.word());
         let started = self
             .runtime
             .block_on(serving::start(&engine.docker, plan, &name));

@@ -12,6 +12,8 @@ pub enum Compiler {
     Cranelift,
     /// The baseline one: one pass, fast to compile, slower code.
     Winch,
+    /// The optimising one to portable bytecode, and an interpreter of that.
+    Pulley,
 }
 
 /// How the rest of an engine is set up.
@@ -75,9 +77,14 @@ pub fn configuration(compiler: Compiler, setup: Setup) -> Config {
 #[cfg(feature = "compilers")]
 fn choose(config: &mut Config, compiler: Compiler) {
     config.strategy(match compiler {
-        Compiler::Cranelift => wasmtime::Strategy::Cranelift,
+        Compiler::Cranelift | Compiler::Pulley => wasmtime::Strategy::Cranelift,
         Compiler::Winch => wasmtime::Strategy::Winch,
     });
+    if compiler == Compiler::Pulley {
+        config
+            .target("pulley64")
+            .expect("the crate knows its own interpreter's name");
+    }
 }
 
 /// Without the compilers, only what Cranelift made can be loaded, and that needs no saying.

@@ -1,7 +1,7 @@
 //! One process, one WASI command, on Wasmtime: the process that `bench` starts at L3 and above.
 //!
-//! `wasmtime-runner [--compile] [--winch] [--dir] [--grant HOST::GUEST].. [--env NAME=VALUE]..
-//! FILE NAME [ARG..]`: FILE is an artefact, or with `--compile` a `.wasm`; `--dir` preopens the
+//! `wasmtime-runner [--compile] [--winch | --pulley] [--dir] [--grant HOST::GUEST].. \
+//! [--env NAME=VALUE].. FILE NAME [ARG..]`: FILE is an artefact, or with `--compile` a `.wasm`; `--dir` preopens the
 //! working directory for reading, `--grant` any directory for reading and writing. The guest has
 //! the process's stdio and its exit code; a trap ends the process with 134, as `wasmtime run` does.
 //! Built without its default feature it is the smallest Wasmtime process: no compiler, and the
@@ -28,7 +28,7 @@ struct Task {
 fn main() {
     let Some(task) = task() else {
         eprintln!(
-            "usage: wasmtime-runner [--compile] [--winch] [--dir] [--grant HOST::GUEST].. \
+            "usage: wasmtime-runner [--compile] [--winch | --pulley] [--dir] [--grant HOST::GUEST].. \
              [--env NAME=VALUE].. FILE NAME [ARG..]"
         );
         std::process::exit(2);
@@ -54,6 +54,7 @@ fn task() -> Option<Task> {
         match arg.as_str() {
             "--compile" => task.compile = true,
             "--winch" => task.compiler = Compiler::Winch,
+            "--pulley" => task.compiler = Compiler::Pulley,
             "--dir" => task.directory = Some(Path::new(".")),
             "--grant" => task.grants.push(pair(&args.next()?, "::")?),
             "--env" => task.env.push(pair(&args.next()?, "=")?),

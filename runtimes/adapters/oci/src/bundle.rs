@@ -1,0 +1,211 @@
+//! The folder that a runtime is given (OCI Runtime Specification 1.0.2, "Filesystem Bundle"): a root
+//! file system as small as the docker targets' image, and a configuration that asks for what Docker
+//! asks for, as far as the ledger does not say otherwise.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use plimsoll_adapter::launch::copy_folder;
+use plimsoll_adapter::protocol::Workload;
+use plimsoll_adapter::{Error, native};
+use serde_json::{Value, json};
+
+use crate::targets::{Configuration, Guest, Network};
+
+/// What a guest finds in its environment, and the runtime in its own.
+pub(crate) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Where a guest finds the input folder, its working directory.
+const INPUT: &str = "input";
+
+/// What Docker lets a container's root do (documentation of `docker run`, "Runtime privilege and
+/// Linux capabilities").
+const CAPABILITIES: [&str; 14] = [
+    "CAP_AUDIT_WRITE",
+    "CAP_CHOWN",
+    "CAP_DAC_OVERRIDE",
+    "CAP_FOWNER",
+    "CAP_FSETID",
+    "CAP_KILL",
+    "CAP_MKNOD",
+    "CAP_NET_BIND_SERVICE",
+    "CAP_NET_RAW",
+    "CAP_SETFCAP",
+    "CAP_SETGID",
+    "CAP_SETPCAP",
+    "CAP_SETUID",
+    "CAP_SYS_CHROOT",
+];
+
+/// What of /proc and /sys Docker hides, and what it makes read-only: `docker inspect` shows both.
+const MASKED: [&str; 9] = [
+    "/proc/asound",
+    "/proc/acpi",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/proc/sched_debug",
+    "/sys/firmware",
+];
+const READ_ONLY: [&str; 5] = [
+    "/proc/bus",
+    "/proc/fs",
+    "/proc/irq",
+    "/proc/sys",
+    "/proc/sysrq-trigger",
+];
+
+/// The guest's program as it is called inside.
+pub(crate) fn program(workload: &Workload) -> String {
+    format!("/bin/{}", workload.id)
+}
+
+/// Writes the bundle of a pair; one that is there is replaced.
+///
+/// # Errors
+///
+/// Unsupported if the workload cannot be run in it; failed if something cannot be read or written.
+pub(crate) fn write(
+    folder: &Path,
+    configuration: &Configuration,
+    workload: &Workload,
+) -> Result<(), Error> {
+    let guest = match configuration.guest {
+        Guest::Native => native::require(workload)?,
+        Guest::Wasm if workload.input.is_some() => {
+            return Err(Error::Unsupported(format!(
+                "{} reads its input folder, and the engine in {} grants a guest none",
+                workload.id,
+                configuration.runtime.name()
+            )));
+        }
+        Guest::Wasm => &workload.wasm,
+    };
+    let failed = |error: io::Error| Error::failed(format!("writing {}", folder.display()), error);
+    if folder.exists() {
+        fs::remove_dir_all(folder).map_err(failed)?;
+    }
+    let root = folder.join("rootfs");
+    let made = ["bin", "dev", "proc", "sys"]
+        .iter()
+        .try_for_each(|name| fs::create_dir_all(root.join(name)))
+        .and_then(|()| fs::copy(guest, root.join(program(workload).trim_start_matches('/'))))
+        .and_then(|_| match &workload.input {
+            Some(input) => copy_folder(input, &root.join(INPUT)),
+            None => fs::create_dir(root.join(INPUT)),
+        })
+        .and_then(|()| {
+            let text = of(configuration, workload).to_string();
+            fs::write(folder.join("config.json"), text)
+        });
+    made.map_err(failed)
+}
+
+/// The configuration.
+fn of(configuration: &Configuration, workload: &Workload) -> Value {
+    let mut args = vec![program(workload)];
+    args.extend(workload.args.iter().cloned());
+    let mut namespaces = vec!["mount", "pid", "ipc", "uts"];
+    if configuration.network == Network::None {
+        namespaces.push("network");
+    }
+    let namespaces: Vec<Value> = namespaces.iter().map(|kind| json!({ "type": kind })).collect();
+    let annotations = match configuration.guest {
+        Guest::Native => json!({}),
+        Guest::Wasm => json!({ "run.oci.handler": "wasm" }),
+    };
+    json!({
+        "ociVersion": "1.0.2",
+        "process": {
+            "terminal": false,
+            "user": { "uid": 0, "gid": 0 },
+            "args": args,
+            "env": [format!("PATH={PATH}")],
+            "cwd": format!("/{INPUT}"),
+            "capabilities": {
+                "bounding": CAPABILITIES,
+                "effective": CAPABILITIES,
+                "permitted": CAPABILITIES,
+            },
+            "noNewPrivileges": false,
+        },
+        "root": { "path": "rootfs", "readonly": false },
+        "hostname": "plimsoll",
+        "mounts": [
+            mount("proc", "/proc", "proc", &["nosuid", "noexec", "nodev"]),
+            mount("tmpfs", "/dev", "tmpfs", &["nosuid", "strictatime", "mode=755", "size=65536k"]),
+            mount("devpts", "/dev/pts", "devpts",
+                &["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]),
+            // In the host's network namespace sysfs cannot be mounted anew by everybody.
+            mount("sysfs", "/sys", "sysfs", &["nosuid", "noexec", "nodev", "ro"]),
+            mount("mqueue", "/dev/mqueue", "mqueue", &["nosuid", "noexec", "nodev"]),
+            mount("shm", "/dev/shm", "tmpfs",
+                &["nosuid", "noexec", "nodev", "mode=1777", "size=65536k"]),
+        ],
+        "annotations": annotations,
+        "linux": {
+            "namespaces": namespaces,
+            "resources": { "devices": [{ "allow": false, "access": "rwm" }] },
+            "maskedPaths": MASKED,
+            "readonlyPaths": READ_ONLY,
+        },
+    })
+}
+
+fn mount(source: &str, at: &str, kind: &str, options: &[&str]) -> Value {
+    json!({ "destination": at, "type": kind, "source": source, "options": options })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::targets::ALL;
+
+    fn workload(input: Option<&Path>) -> Workload {
+        Workload {
+            id: "reader".into(),
+            wasm: "/nowhere/reader.wasm".into(),
+            native: None,
+            args: vec!["a b\"c".to_owned()],
+            input: input.map(Path::to_owned),
+            image: None,
+        }
+    }
+
+    fn kinds(configuration: &Configuration) -> Vec<String> {
+        let namespaces = of(configuration, &workload(None))["linux"]["namespaces"].clone();
+        let namespaces = namespaces.as_array().expect("a list").clone();
+        namespaces
+            .iter()
+            .map(|one| one["type"].as_str().expect("a word").to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn only_the_network_is_shared_with_the_host_and_only_where_it_is_said() {
+        for configuration in &ALL {
+            let own = kinds(configuration).contains(&"network".to_owned());
+            assert_eq!(own, configuration.network == Network::None, "{}", configuration.id);
+            assert!(kinds(configuration).contains(&"pid".to_owned()));
+        }
+    }
+
+    #[test]
+    fn arguments_reach_the_guest_as_they_are() {
+        let config = of(&ALL[0], &workload(None));
+        assert_eq!(config["process"]["args"], json!(["/bin/reader", "a b\"c"]));
+    }
+
+    #[test]
+    fn a_workload_without_a_native_binary_is_unsupported_and_says_what_builds_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let refused = write(folder.path(), &ALL[0], &workload(None));
+        assert!(
+            matches!(&refused, Err(Error::Unsupported(why)) if why.contains("scripts/build-workloads")),
+            "{refused:?}"
+        );
+    }
+}

@@ -1,0 +1,145 @@
+//! Drives OCI runtimes without a daemon for `bench`: a container is a process that `bench` starts,
+//! `runc run` of a bundle, so that the container engine's share of a start can be seen beside it.
+//!
+//! # Layout
+//!
+//! - `runtime`: which runtimes there are, where they are, and whether they will do
+//! - `targets`: a runtime and a network each, and what the ledger says of it
+//! - `bundle`: the folder that a runtime is given: root file system and configuration
+//! - `strays`: what killed runs have left
+
+mod bundle;
+mod runtime;
+mod strays;
+mod targets;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use plimsoll_adapter::protocol::{
+    Artefact, Availability, Container, Done, Hello, Launch, Measure, PROTOCOL, Prepare, Prepared,
+    Sample, Target,
+};
+use plimsoll_adapter::weigh::weigh_all;
+use plimsoll_adapter::{Adapter, Error, adapter_main};
+
+use runtime::{Found, Runtime};
+use targets::{ALL, Configuration};
+
+/// The word that stands for a container's name in command lines.
+const NAME: &str = "{name}";
+
+/// The adapter, with every runtime as it was found.
+struct Runtimes(BTreeMap<Runtime, Found>);
+
+impl Runtimes {
+    /// Looks for the runtimes, and removes what dead owners left.
+    fn look() -> Self {
+        let found: BTreeMap<_, _> = Runtime::ALL
+            .into_iter()
+            .map(|runtime| (runtime, runtime.find()))
+            .collect();
+        strays::reap(&found);
+        Runtimes(found)
+    }
+
+    fn of(&self, configuration: &Configuration) -> &Found {
+        &self.0[&configuration.runtime]
+    }
+}
+
+impl Adapter for Runtimes {
+    fn hello(&mut self) -> Hello {
+        let versions: Vec<String> = self
+            .0
+            .iter()
+            .filter_map(|(runtime, found)| {
+                let version = &found.as_ref().ok()?.version;
+                Some(format!("{} {version}", runtime.name()))
+            })
+            .collect();
+        Hello {
+            protocol: PROTOCOL,
+            adapter: concat!("adapter-oci ", env!("CARGO_PKG_VERSION")).to_owned(),
+            engine: "oci".to_owned(),
+            engine_version: match versions.is_empty() {
+                true => "not known: no OCI runtime is here".to_owned(),
+                false => versions.join(", "),
+            },
+            targets: ALL
+                .iter()
+                .map(|configuration| Target {
+                    id: configuration.id.into(),
+                    kind: configuration.guest.kind(),
+                    availability: match self.of(configuration) {
+                        Ok(_) => Availability::Available,
+                        Err(absent) => absent.availability(),
+                    },
+                    steps: configuration.guest.steps().to_vec(),
+                    configuration: configuration.ledger(self.of(configuration).as_ref().ok()),
+                })
+                .collect(),
+        }
+    }
+
+    fn prepare(&mut self, request: &Prepare) -> Result<Prepared, Error> {
+        let configuration = ALL
+            .iter()
+            .find(|configuration| configuration.id == request.target.as_str())
+            .ok_or_else(|| Error::Failed(format!("no target {} here", request.target)))?;
+        let program = match self.of(configuration) {
+            Ok(program) => program.path.clone(),
+            Err(absent) => return Err(Error::Failed(absent.to_string())),
+        };
+        let workload = &request.workload;
+        let folder = request.scratch.join("bundle");
+        bundle::write(&folder, configuration, workload)?;
+        let weight = weigh_all(&folder)
+            .map_err(|error| Error::failed(format!("weighing {}", folder.display()), error))?;
+        let text = |path: PathBuf| {
+            path.into_os_string().into_string().map_err(|path| {
+                Error::Failed(format!(
+                    "{} is not UTF-8, which the protocol's arguments are",
+                    path.display()
+                ))
+            })
+        };
+        let state = text(configuration.runtime.state())?;
+        let options = |words: &[&str]| -> Vec<String> {
+            let own = configuration.runtime.options();
+            let all = ["--root", &state].into_iter().chain(own.iter().copied());
+            all.chain(words.iter().copied())
+                .map(str::to_owned)
+                .collect()
+        };
+        let bundle = text(folder.clone())?;
+        Ok(Prepared {
+            launch: Some(Launch {
+                program,
+                args: options(&["run", "--bundle", &bundle, NAME]),
+                // youki and runsc put files of their own where these say.
+                env: BTreeMap::from([("PATH".to_owned(), bundle::PATH.to_owned())]),
+                directory: request.scratch.clone(),
+                artefact: folder,
+                container: Some(Container {
+                    name: NAME.to_owned(),
+                    remove: options(&["delete", "--force", NAME]),
+                    guest: configuration.guest.program(workload),
+                }),
+            }),
+            artefacts: vec![Artefact {
+                role: "bundle".to_owned(),
+                bytes: weight.bytes,
+            }],
+        })
+    }
+
+    fn measure(&mut self, request: &Measure, _: &mut dyn FnMut(Sample)) -> Result<Done, Error> {
+        Err(Error::Unsupported(format!(
+            "the step {} of {} is a process: bench starts it from the launch that prepare gave",
+            request.step, request.target
+        )))
+    }
+}
+
+adapter_main!(Runtimes::look());

@@ -1,0 +1,175 @@
+//! The targets: a runtime, a network and a kind of guest each, and what the ledger says of it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use plimsoll_adapter::protocol::Workload;
+use plimsoll_adapter::record::Step;
+use plimsoll_adapter::record::run::TargetKind;
+
+use crate::bundle;
+use crate::runtime::{Program, Runtime};
+
+/// One target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Configuration {
+    pub(crate) id: &'static str,
+    pub(crate) runtime: Runtime,
+    pub(crate) network: Network,
+    pub(crate) guest: Guest,
+}
+
+/// What a container is connected to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Network {
+    /// A namespace of its own with a loopback interface alone: what `runc spec` writes, and Docker's
+    /// network none.
+    None,
+    /// The host's network namespace: nothing is made.
+    Host,
+}
+
+/// What runs in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Guest {
+    /// The static native binary.
+    Native,
+    /// The `.wasm`, by an engine that is part of the runtime: annotation `run.oci.handler`.
+    Wasm,
+}
+
+const NONE: Network = Network::None;
+
+/// Every target, in the order of runtimes/targets.toml.
+pub(crate) const ALL: [Configuration; 6] = [
+    Configuration::native("oci/runc", Runtime::Runc, NONE),
+    Configuration::native("oci/runc+host-net", Runtime::Runc, Network::Host),
+    Configuration::native("oci/crun", Runtime::Crun, NONE),
+    Configuration::native("oci/crun+host-net", Runtime::Crun, Network::Host),
+    Configuration::native("oci/youki", Runtime::Youki, NONE),
+    Configuration {
+        guest: Guest::Wasm,
+        ..Configuration::native("oci/youki+wasm", Runtime::Youki, NONE)
+    },
+];
+
+impl Guest {
+    pub(crate) fn kind(self) -> TargetKind {
+        match self {
+            Guest::Native => TargetKind::Container,
+            Guest::Wasm => TargetKind::Wasm,
+        }
+    }
+
+    /// What `bench` does with the command line. What lies in an image is weighed with the containers
+    /// of an engine.
+    pub(crate) fn steps(self) -> &'static [Step] {
+        match self {
+            Guest::Native => &[
+                Step::Process,
+                Step::Fresh,
+                Step::Processes,
+                Step::Idle,
+                Step::Peak,
+            ],
+            Guest::Wasm => &[Step::Process, Step::Fresh],
+        }
+    }
+
+    /// The guest's program inside the container, unless it is run by the runtime's own process.
+    pub(crate) fn program(self, workload: &Workload) -> Option<PathBuf> {
+        match self {
+            Guest::Native => Some(bundle::program(workload).into()),
+            Guest::Wasm => None,
+        }
+    }
+}
+
+impl Configuration {
+    const fn native(id: &'static str, runtime: Runtime, network: Network) -> Self {
+        Configuration {
+            id,
+            runtime,
+            network,
+            guest: Guest::Native,
+        }
+    }
+
+    /// The fairness ledger.
+    pub(crate) fn ledger(&self, program: Option<&Program>) -> BTreeMap<String, String> {
+        let name = self.runtime.name();
+        let mut ledger: BTreeMap<String, String> = [
+            (
+                "bundle",
+                match self.guest {
+                    Guest::Native => {
+                        "the static native binary and the input folder, nothing else, as in the \
+                         docker targets' image; a folder that all starts of a pair share, where an \
+                         engine makes a layer for each"
+                    }
+                    Guest::Wasm => "the .wasm, nothing else; a folder that all starts of a pair share",
+                },
+            ),
+            (
+                "network",
+                match self.network {
+                    Network::None => "none: a namespace with a loopback interface alone",
+                    Network::Host => "host: the container shares the host's network namespace",
+                },
+            ),
+            (
+                "namespaces",
+                "mount, pid, ipc, uts, and network as said; no user namespace, as Docker's default",
+            ),
+            (
+                "security",
+                "Docker's default capabilities, masked and read-only paths; no seccomp filter and no \
+                 AppArmor profile, which Docker sets and pays for: in this runtime's favour",
+            ),
+            (
+                "mounts",
+                "proc, tmpfs on /dev, devpts, mqueue, shm, sysfs read-only; no control groups, no \
+                 resolv.conf, hostname and hosts, which Docker mounts, too: in this runtime's favour",
+            ),
+            ("working directory", "a copy of the input folder, in the bundle, writable"),
+            ("environment", "PATH"),
+            ("memory and cpu limits", "none; a control group of its own in every hierarchy"),
+            (
+                "supervision",
+                "in the foreground: the runtime's process passes the output on and waits for the \
+                 guest, and is counted in memory; an engine has a shim in its place",
+            ),
+            (
+                "clock",
+                "L3, L4: a process like any other, from spawning the runtime to the first byte and to \
+                 its exit, by when the container is removed; L6: the bundle is copied first",
+            ),
+        ]
+        .map(|(name, text)| (name.to_owned(), text.to_owned()))
+        .into();
+        if self.guest == Guest::Wasm {
+            let text = "Wasmtime as linked into youki, compiling the .wasm at every start; chosen by \
+                        the annotation run.oci.handler=wasm";
+            ledger.insert("engine".to_owned(), text.to_owned());
+        }
+        if let Some(program) = program {
+            let version = format!("{name} {}", program.version);
+            ledger.insert("oci runtime".to_owned(), version);
+            ledger.insert("program".to_owned(), program.path.display().to_string());
+        }
+        ledger
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use plimsoll_adapter::conformance;
+
+    use super::*;
+
+    #[test]
+    fn the_targets_are_those_of_the_table_in_its_order() {
+        let table = include_str!("../../../targets.toml");
+        conformance::assert_in_order(table, ALL.iter().map(|target| target.id));
+    }
+}

@@ -1,0 +1,38 @@
+//! The adapter keeps the protocol, and workloads give their expected output on every target that can
+//! run here.
+
+use std::path::Path;
+
+use plimsoll_adapter::conformance::{self, Went};
+use plimsoll_adapter::record::Step;
+
+#[test]
+fn workloads_are_verified_from_nothing_and_from_a_copied_bundle_on_every_runtime_that_is_here() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../workloads");
+    let mut cases = conformance::workloads(&root).expect("the workloads");
+    cases.retain(|case| ["hello", "json"].contains(&case.workload.id.as_str()));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+
+    let adapter = Path::new(env!("CARGO_BIN_EXE_adapter-oci"));
+    let exercised = conformance::check(adapter, &cases, folder.path())
+        .unwrap_or_else(|violations| panic!("{violations}"));
+
+    let verified = |target: &str| {
+        let of = exercised.iter().filter(|one| one.target.as_str() == target);
+        of.filter(|one| matches!(one.went, Went::Verified(_))).count()
+    };
+    for (target, program) in [("oci/runc", "runc"), ("oci/crun+host-net", "crun")] {
+        if exercised.iter().any(|one| one.target.as_str() == target) {
+            assert_eq!(verified(target), 2 * 2, "{target}: {exercised:?}");
+        } else {
+            // CI brings everything that tests need, so a skip there hides something.
+            let why = format!("{target} cannot run here; scripts/install-tools {program}, as root");
+            assert!(std::env::var_os("CI").is_none(), "{why}");
+            eprintln!("SKIPPED: {why}");
+        }
+    }
+    // bench does these with the launch, and says so when it is asked of the adapter.
+    assert!(exercised.iter().all(|one| {
+        !matches!(one.step, Some(Step::Peak)) || matches!(one.went, Went::Unsupported(_))
+    }));
+}
