@@ -123,9 +123,14 @@ fn containers_without_a_daemon_are_verified_at_every_boundary_of_a_process() {
     let targets = ["--target", "oci/runc*", "--target", "oci/crun*"];
     run(&bench, &out, &[named.as_slice(), &targets].concat());
     let rows = bench.rows(&out);
-    for target in ["oci/runc", "oci/runc+host-net", "oci/crun", "oci/crun+host-net"] {
+    for target in [
+        "oci/runc",
+        "oci/runc+host-net",
+        "oci/crun",
+        "oci/crun+host-net",
+    ] {
         for workload in ["hello", "json"] {
-            for boundary in ["L3", "L4", "L6"] {
+            for boundary in ["L3", "L4", "L5", "L6"] {
                 let row = row(&rows, workload, target, boundary, "wall_time")
                     .unwrap_or_else(|| panic!("no row for {target} at {boundary}"));
                 assert_eq!(row["status"], "ok", "{row}");
@@ -153,7 +158,10 @@ fn every_target_is_ready_or_says_why_not_and_what_would_change_that() {
         let text = |name: &str| row[name].as_str().unwrap_or_default();
         match text("status") {
             "ready" => {}
-            "absent" => assert!(!text("why").is_empty() && !text("remedy").is_empty(), "{row}"),
+            "absent" => assert!(
+                !text("why").is_empty() && !text("remedy").is_empty(),
+                "{row}"
+            ),
             _ => panic!("{row}"),
         }
     }
@@ -165,9 +173,15 @@ fn every_target_is_ready_or_says_why_not_and_what_would_change_that() {
         ("node/v8", "scripts/install-tools node"),
     ] {
         let row = rows.iter().find(|row| row["id"] == target).expect(target);
-        assert_eq!((&row["status"], &row["remedy"]), (&"absent".into(), &remedy.into()));
+        assert_eq!(
+            (&row["status"], &row["remedy"]),
+            (&"absent".into(), &remedy.into())
+        );
     }
-    assert!(rows.iter().any(|row| row["id"] == "native" && row["status"] == "ready"));
+    assert!(
+        rows.iter()
+            .any(|row| row["id"] == "native" && row["status"] == "ready")
+    );
 }
 
 #[test]

@@ -136,13 +136,20 @@ fn what_a_killed_run_and_its_killed_adapter_leave_is_removed_by_the_next_start()
 
 /// A run of containers without a daemon, and its processes that make them.
 fn begun_without_a_daemon(bench: &Bench) -> Child {
-    begun(bench, "density", "--target oci/crun --target oci/runc --workload idle")
+    begun(
+        bench,
+        "density",
+        "--target oci/crun --target oci/runc --workload idle",
+    )
 }
 
 #[test]
 fn nothing_is_left_of_containers_without_a_daemon_after_any_end() {
     let bench = Bench::new();
-    if !["oci/crun", "oci/runc"].iter().all(|target| target_is_ready(&bench, target)) {
+    if !["oci/crun", "oci/runc"]
+        .iter()
+        .all(|target| target_is_ready(&bench, target))
+    {
         return;
     }
     for end in ENDS {
@@ -170,7 +177,10 @@ fn nothing_is_left_of_containers_without_a_daemon_after_any_end() {
 #[test]
 fn containers_whose_runtimes_were_killed_with_bench_are_removed_by_the_next_start() {
     let bench = Bench::new();
-    if !["oci/crun", "oci/runc"].iter().all(|target| target_is_ready(&bench, target)) {
+    if !["oci/crun", "oci/runc"]
+        .iter()
+        .all(|target| target_is_ready(&bench, target))
+    {
         return;
     }
     let mut census = Census::begin();
@@ -185,7 +195,9 @@ fn containers_whose_runtimes_were_killed_with_bench_are_removed_by_the_next_star
     for &(pid, _) in &census.processes {
         let program = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
         if program.ends_with("crun") || program.ends_with("runc") {
-            let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+            let pid = i32::try_from(pid)
+                .ok()
+                .and_then(rustix::process::Pid::from_raw);
             let _ = rustix::process::kill_process(pid.expect("a pid"), Signal::KILL);
         }
     }
@@ -200,7 +212,10 @@ fn containers_whose_runtimes_were_killed_with_bench_are_removed_by_the_next_star
 #[test]
 fn a_container_without_a_daemon_that_hangs_is_recorded_and_removed() {
     let bench = Bench::new();
-    if !["oci/crun", "oci/runc"].iter().all(|target| target_is_ready(&bench, target)) {
+    if !["oci/crun", "oci/runc"]
+        .iter()
+        .all(|target| target_is_ready(&bench, target))
+    {
         return;
     }
     let source = bench.folder().join("hangs.c");
@@ -246,7 +261,10 @@ fn a_container_without_a_daemon_that_hangs_is_recorded_and_removed() {
     // From nothing, and from a copied bundle.
     assert_eq!(late.count(), 2 * 2, "{outcomes:?}");
     census.look();
-    assert!(census.processes.is_empty() && census.groups.is_empty(), "{census:?}");
+    assert!(
+        census.processes.is_empty() && census.groups.is_empty(),
+        "{census:?}"
+    );
     assert_eq!(e2e::processes_with("/bin/own-hello"), Vec::new());
 }
 

@@ -107,7 +107,10 @@ fn a_program_in_an_image_of_the_users_own_is_measured_where_its_target_takes_one
         return;
     }
     let bench = Bench::new();
-    let image = Image::of(&bench, "int main(void) { return puts(\"hello, world\") < 0; }");
+    let image = Image::of(
+        &bench,
+        "int main(void) { return puts(\"hello, world\") < 0; }",
+    );
     let module = root().join("workloads/wasm/hello.wasm");
     let words = [
         "run",
@@ -136,16 +139,32 @@ fn a_program_in_an_image_of_the_users_own_is_measured_where_its_target_takes_one
         assert_eq!(row["status"], "ok", "{row}");
     }
     // Nobody has loaded it, and a runtime without an engine has no images.
-    assert!(rows.iter().all(|row| row["target"] != "docker/runc+host-net" || row["boundary"] != "L6"));
-    assert!(rows.iter().all(|row| row["target"] != "oci/runc"), "{rows:?}");
+    assert!(
+        rows.iter()
+            .all(|row| row["target"] != "docker/runc+host-net" || row["boundary"] != "L6")
+    );
+    assert!(
+        rows.iter().all(|row| row["target"] != "oci/runc"),
+        "{rows:?}"
+    );
 
     // An image that prints something else is told of, not measured.
-    let other = Image::of(&bench, "int main(void) { return puts(\"hello, sailor\") < 0; }");
+    let other = Image::of(
+        &bench,
+        "int main(void) { return puts(\"hello, sailor\") < 0; }",
+    );
     let mut words = words;
     (words[4], words[15]) = (&other.0, "other");
     bench.exits(3, &words);
     let rows = bench.rows(&bench.folder().join("other"));
-    let row = row(&rows, "own-hello", "docker/runc+host-net", "L4", "wall_time").expect("a row");
+    let row = row(
+        &rows,
+        "own-hello",
+        "docker/runc+host-net",
+        "L4",
+        "wall_time",
+    )
+    .expect("a row");
     assert_eq!(row["status"], "wrong-output", "{row}");
 }
 
@@ -157,8 +176,18 @@ fn an_interrupted_run_of_a_program_of_the_users_own_is_continued() {
     fs::copy(root().join("workloads/wasm/hello.wasm"), &module).expect("a writable folder");
     let mut child = bench
         .command(&[
-            "run", "--wasm", "mine.wasm", "--trials", "40", "--wait", "--target", "keel", "--out",
-            "run", "--", "unused",
+            "run",
+            "--wasm",
+            "mine.wasm",
+            "--trials",
+            "40",
+            "--wait",
+            "--target",
+            "keel",
+            "--out",
+            "run",
+            "--",
+            "unused",
         ])
         .spawn()
         .expect("bench can be started");
@@ -171,7 +200,10 @@ fn an_interrupted_run_of_a_program_of_the_users_own_is_continued() {
 
     // From another folder: what the command line named has not moved.
     let elsewhere = Bench::new();
-    elsewhere.exits(0, &["run", "--resume", run.to_str().expect("UTF-8"), "--wait"]);
+    elsewhere.exits(
+        0,
+        &["run", "--resume", run.to_str().expect("UTF-8"), "--wait"],
+    );
     let all = outcomes(&run);
     assert!(before < all.len(), "{before} of {}", all.len());
     assert!(all.iter().all(|line| line["status"] == "ok"), "{all:?}");
@@ -197,17 +229,29 @@ impl Image {
                 .current_dir(bench.folder())
                 .output()
                 .expect("sh can be started");
-            assert!(output.status.success(), "{script}: {}", both_streams(&output));
+            assert!(
+                output.status.success(),
+                "{script}: {}",
+                both_streams(&output)
+            );
         };
-        sh(&format!("cc -O1 -static -o {} {}", program.display(), file.display()));
+        sh(&format!(
+            "cc -O1 -static -o {} {}",
+            program.display(),
+            file.display()
+        ));
         let entry = "ENTRYPOINT [\"/mine\"]";
-        sh(&format!("tar -c mine | docker import --change '{entry}' - {name}"));
+        sh(&format!(
+            "tar -c mine | docker import --change '{entry}' - {name}"
+        ));
         Self(name)
     }
 }
 
 impl Drop for Image {
     fn drop(&mut self) {
-        let _ = Command::new("docker").args(["rmi", "--force", &self.0]).output();
+        let _ = Command::new("docker")
+            .args(["rmi", "--force", &self.0])
+            .output();
     }
 }

@@ -211,7 +211,10 @@ impl Program {
                 match prepared(checkout, table, &id, workload, deadline, interrupt)? {
                     Ok(Preparation::Ready(Prepared { launch: None, .. })) => {
                         started_as_it_is = true;
-                        chosen.target.steps.retain(|step| !ABOUT_IMAGES.contains(step));
+                        chosen
+                            .target
+                            .steps
+                            .retain(|step| !ABOUT_IMAGES.contains(step));
                     }
                     Ok(Preparation::Unsupported(why)) => {
                         gathered.left_out.push(LeftOut {

@@ -154,12 +154,7 @@ impl Session<'_> {
     }
 
     /// Processes that `bench` itself starts and has wait.
-    fn alive(
-        &self,
-        launch: &Launch,
-        target: &TargetId,
-        expected: &[u8],
-    ) -> Result<Yield, Fault> {
+    fn alive(&self, launch: &Launch, target: &TargetId, expected: &[u8]) -> Result<Yield, Fault> {
         let Some(density) = &self.density else {
             return Ok(Yield::nothing(Outcome::Unsupported {
                 reason: "the run does not say how many are to be alive".to_owned(),
@@ -214,7 +209,7 @@ impl Session<'_> {
             })),
             Ok(trial) if trial.ended == Ended::Interrupted => Err(Fault::Interrupted),
             Ok(trial) => Ok(Yield {
-                samples: samples(step, &trial),
+                samples: samples(step, launch, &trial),
                 histograms: Vec::new(),
                 outcome: judge(&trial, expected, self.deadline),
                 note: None,
@@ -240,8 +235,9 @@ fn within(density: &Density, alive: &[u64]) -> Levels {
     }
 }
 
-/// The samples of a process: L3 and L4, or L6.
-fn samples(step: Step, trial: &ProcessTrial) -> Vec<Sample> {
+/// The samples of a process: L3 and L4, or L6. One that makes a container has removed it when it ends:
+/// that is L5, too.
+fn samples(step: Step, launch: &Launch, trial: &ProcessTrial) -> Vec<Sample> {
     let sample = |boundary, metric, value: Duration| Sample {
         boundary,
         metric,
@@ -260,6 +256,12 @@ fn samples(step: Step, trial: &ProcessTrial) -> Vec<Sample> {
             sample(Boundary::L4, Metric::WallTime, trial.exit),
             sample(Boundary::L4, Metric::CpuTime, trial.cpu),
         ])
+        .chain(
+            launch
+                .container
+                .iter()
+                .map(|_| sample(Boundary::L5, Metric::WallTime, trial.exit)),
+        )
         .collect()
 }
 

@@ -24,7 +24,10 @@ pub fn clear(launch: &Launch) {
     };
     if let Err(error) = remove(launch, container) {
         let program = launch.program.display();
-        say(&format!("removing {} by {program}: {error}", container.name));
+        say(&format!(
+            "removing {} by {program}: {error}",
+            container.name
+        ));
     }
     cgroup::remove_condemned(&|group| group.ends_with(&container.name));
 }

@@ -230,16 +230,18 @@ fn follow_inside(
     let _ = tell.send(root);
     let mut followed = Followed::default();
     let mut guest = None;
-    let ended = trace::follow(root, Forks::Followed, |stop| match (stop, &container.guest) {
-        (Stop::Exec(pid), Some(program)) => {
-            if fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == *program) {
-                guest = Some(pid);
+    let ended = trace::follow(root, Forks::Followed, |stop| {
+        match (stop, &container.guest) {
+            (Stop::Exec(pid), Some(program)) => {
+                if fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == *program) {
+                    guest = Some(pid);
+                }
             }
+            (Stop::Exit(pid), Some(_)) if guest == Some(pid) => followed.look(pid),
+            // The guest is one of the processes inside, whichever: the one that had most.
+            (Stop::Exit(pid), None) if is_inside(pid) => followed.look(pid),
+            _ => {}
         }
-        (Stop::Exit(pid), Some(_)) if guest == Some(pid) => followed.look(pid),
-        // The guest is one of the processes inside, whichever: the one that had most.
-        (Stop::Exit(pid), None) if is_inside(pid) => followed.look(pid),
-        _ => {}
     });
     kill(root);
     followed.ended = ended?.map(|trace::Ended(status)| ExitStatus::from_raw(status));

@@ -158,7 +158,10 @@ fn remove_below(folder: &Path, condemned: &impl Fn(&str) -> bool) {
 
 fn end_all_in(group: &Path) {
     let processes = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
-    for pid in processes.lines().filter_map(|line| line.parse::<i32>().ok()) {
+    for pid in processes
+        .lines()
+        .filter_map(|line| line.parse::<i32>().ok())
+    {
         // SAFETY: of plain numbers only. One that is gone by now is gone; 0 and below are refused.
         if 0 < pid && unsafe { libc::kill(pid, libc::SIGKILL) } == 0 {
             // The group cannot go before its last process has.

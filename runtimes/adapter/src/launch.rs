@@ -87,7 +87,9 @@ mod tests {
     fn launch(container: Option<Container>) -> Launch {
         Launch {
             program: "/usr/bin/maker".into(),
-            args: ["run", "--bundle", "/bundle", "{name}"].map(str::to_owned).into(),
+            args: ["run", "--bundle", "/bundle", "{name}"]
+                .map(str::to_owned)
+                .into(),
             env: BTreeMap::new(),
             directory: "/".into(),
             artefact: "/bundle".into(),

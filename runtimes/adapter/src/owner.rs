@@ -180,7 +180,12 @@ mod tests {
     fn a_name_says_whose_it_is_and_another_name_nobodys() -> io::Result<()> {
         let owner = Owner::this_process()?;
         assert_eq!(Owner::of_name(&owner.name(7)), Some(owner));
-        for other in ["plimsoll-1", "plimsoll-1-2-3-x", "other-1-2-3-4", "plimsoll-1-2-3-4-5"] {
+        for other in [
+            "plimsoll-1",
+            "plimsoll-1-2-3-x",
+            "other-1-2-3-4",
+            "plimsoll-1-2-3-4-5",
+        ] {
             assert_eq!(Owner::of_name(other), None, "{other}");
         }
         Ok(())

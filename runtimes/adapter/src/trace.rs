@@ -86,11 +86,7 @@ fn options(forks: Forks) -> *mut c_void {
 /// # Errors
 ///
 /// When waiting fails, which would be a mistake in this program.
-pub fn follow(
-    root: u32,
-    forks: Forks,
-    mut stopped: impl FnMut(Stop),
-) -> io::Result<Option<Ended>> {
+pub fn follow(root: u32, forks: Forks, mut stopped: impl FnMut(Stop)) -> io::Result<Option<Ended>> {
     let mut of_root = None;
     let mut begun = false;
     let mut seen = BTreeSet::new();

@@ -294,17 +294,17 @@ impl Session {
                 break;
             }
             // What is weighed is run, too: it must be what works.
-            let (clock_started, ran) =
-                match self.iteration(engine, &image, &configuration, request) {
-                    Ok(measured) => measured,
-                    Err(failure) => {
-                        if engine::is_missing(&failure) {
-                            // Somebody has removed the image: the next trial loads it again.
-                            self.images.remove(&request.scratch);
-                        }
-                        return Err(failure.into());
+            let (clock_started, ran) = match self.iteration(engine, &image, &configuration, request)
+            {
+                Ok(measured) => measured,
+                Err(failure) => {
+                    if engine::is_missing(&failure) {
+                        // Somebody has removed the image: the next trial loads it again.
+                        self.images.remove(&request.scratch);
                     }
-                };
+                    return Err(failure.into());
+                }
+            };
             if request.step == Step::Size {
                 let bytes = self.runtime.block_on(image.size(&engine.docker))?;
                 let weights = image.weigh().map_err(|error| {
@@ -460,10 +460,7 @@ impl Session {
                     (Under::Nothing, _) => None,
                     (Under::Debian, Ok(base)) => Some(base.clone()),
                     (Under::Debian, Err(unusable)) => {
-                        return Err(Error::Failed(format!(
-                            "{unusable}; {}",
-                            unusable.remedy()
-                        )));
+                        return Err(Error::Failed(format!("{unusable}; {}", unusable.remedy())));
                     }
                 };
                 let image = Image::write(workload, program, base, &self.owner, name, scratch)?;

@@ -69,7 +69,13 @@ impl Base {
     pub(crate) fn anew(&self, name: &str) -> io::Result<Self> {
         let mut before = tar::Builder::new(Vec::new());
         let regular = tar::EntryType::Regular;
-        append_entry(&mut before, regular, ".plimsoll-base", 0o644, name.as_bytes())?;
+        append_entry(
+            &mut before,
+            regular,
+            ".plimsoll-base",
+            0o644,
+            name.as_bytes(),
+        )?;
         // Without what would end the archive here.
         let before = before.get_ref().clone();
         let mut hash = Sha256::new();
@@ -134,7 +140,13 @@ mod tests {
         let folder = tempfile::tempdir()?;
         let archive = folder.path().join("rootfs.tar");
         let mut root = tar::Builder::new(File::create(&archive)?);
-        append_entry(&mut root, tar::EntryType::Regular, "etc/issue", 0o644, b"here\n")?;
+        append_entry(
+            &mut root,
+            tar::EntryType::Regular,
+            "etc/issue",
+            0o644,
+            b"here\n",
+        )?;
         root.into_inner()?;
         let base = Base {
             archive: archive.clone(),

@@ -115,7 +115,9 @@ impl Unusable {
             Unusable::NotPermitted(_) => "sudo usermod -aG docker $USER, then log in again",
             Unusable::NoBase => "bench setup docker-debian",
             Unusable::BaseUnknown(_)
-            | Unusable::Socket(..) | Unusable::Silent { .. } | Unusable::Error { .. } => {
+            | Unusable::Socket(..)
+            | Unusable::Silent { .. }
+            | Unusable::Error { .. } => {
                 "scripts/docker-engine status, then restart the engine (sudo systemctl restart \
                  docker)"
             }

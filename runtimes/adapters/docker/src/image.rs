@@ -354,7 +354,10 @@ fn write_archive(
     digests.push(layer_sha256.to_owned());
     let diff_ids: Vec<String> = digests.iter().map(|one| format!("sha256:{one}")).collect();
     let step = |by: &str| json!({ "created": CREATED, "created_by": by });
-    let mut history: Vec<_> = base.iter().map(|_| step("plimsoll, a distribution")).collect();
+    let mut history: Vec<_> = base
+        .iter()
+        .map(|_| step("plimsoll, a distribution"))
+        .collect();
     history.push(step("plimsoll, the program"));
     let configuration = json!({
         "architecture": architecture(),

@@ -58,9 +58,13 @@ const READ_ONLY: [&str; 5] = [
     "/proc/sysrq-trigger",
 ];
 
-/// The guest's program as it is called inside.
-pub(crate) fn program(workload: &Workload) -> String {
-    format!("/bin/{}", workload.id)
+/// The guest's program as it is called inside. The engine in youki knows a module by the end of its
+/// name, and looks for it from the working directory.
+pub(crate) fn program(guest: Guest, workload: &Workload) -> String {
+    match guest {
+        Guest::Native => format!("/bin/{}", workload.id),
+        Guest::Wasm => format!("/{}.wasm", workload.id),
+    }
 }
 
 /// Writes the bundle of a pair; one that is there is replaced.
@@ -73,7 +77,7 @@ pub(crate) fn write(
     configuration: &Configuration,
     workload: &Workload,
 ) -> Result<(), Error> {
-    let guest = match configuration.guest {
+    let file = match configuration.guest {
         Guest::Native => native::require(workload)?,
         Guest::Wasm if workload.input.is_some() => {
             return Err(Error::Unsupported(format!(
@@ -89,10 +93,11 @@ pub(crate) fn write(
         fs::remove_dir_all(folder).map_err(failed)?;
     }
     let root = folder.join("rootfs");
+    let inside = program(configuration.guest, workload);
     let made = ["bin", "dev", "proc", "sys"]
         .iter()
         .try_for_each(|name| fs::create_dir_all(root.join(name)))
-        .and_then(|()| fs::copy(guest, root.join(program(workload).trim_start_matches('/'))))
+        .and_then(|()| fs::copy(file, root.join(inside.trim_start_matches('/'))))
         .and_then(|_| match &workload.input {
             Some(input) => copy_folder(input, &root.join(INPUT)),
             None => fs::create_dir(root.join(INPUT)),
@@ -106,16 +111,19 @@ pub(crate) fn write(
 
 /// The configuration.
 fn of(configuration: &Configuration, workload: &Workload) -> Value {
-    let mut args = vec![program(workload)];
+    let mut args = vec![program(configuration.guest, workload)];
     args.extend(workload.args.iter().cloned());
     let mut namespaces = vec!["mount", "pid", "ipc", "uts"];
     if configuration.network == Network::None {
         namespaces.push("network");
     }
-    let namespaces: Vec<Value> = namespaces.iter().map(|kind| json!({ "type": kind })).collect();
-    let annotations = match configuration.guest {
-        Guest::Native => json!({}),
-        Guest::Wasm => json!({ "run.oci.handler": "wasm" }),
+    let namespaces: Vec<Value> = namespaces
+        .iter()
+        .map(|kind| json!({ "type": kind }))
+        .collect();
+    let (directory, annotations) = match configuration.guest {
+        Guest::Native => (format!("/{INPUT}"), json!({})),
+        Guest::Wasm => ("/".to_owned(), json!({ "run.oci.handler": "wasm" })),
     };
     json!({
         "ociVersion": "1.0.2",
@@ -124,7 +132,7 @@ fn of(configuration: &Configuration, workload: &Workload) -> Value {
             "user": { "uid": 0, "gid": 0 },
             "args": args,
             "env": [format!("PATH={PATH}")],
-            "cwd": format!("/{INPUT}"),
+            "cwd": directory,
             "capabilities": {
                 "bounding": CAPABILITIES,
                 "effective": CAPABILITIES,
@@ -188,7 +196,12 @@ mod tests {
     fn only_the_network_is_shared_with_the_host_and_only_where_it_is_said() {
         for configuration in &ALL {
             let own = kinds(configuration).contains(&"network".to_owned());
-            assert_eq!(own, configuration.network == Network::None, "{}", configuration.id);
+            assert_eq!(
+                own,
+                configuration.network == Network::None,
+                "{}",
+                configuration.id
+            );
             assert!(kinds(configuration).contains(&"pid".to_owned()));
         }
     }

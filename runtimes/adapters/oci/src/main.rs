@@ -75,7 +75,7 @@ impl Adapter for Runtimes {
                         Ok(_) => Availability::Available,
                         Err(absent) => absent.availability(),
                     },
-                    steps: configuration.guest.steps().to_vec(),
+                    steps: configuration.steps().to_vec(),
                     configuration: configuration.ledger(self.of(configuration).as_ref().ok()),
                 })
                 .collect(),

@@ -20,6 +20,8 @@ pub(crate) enum Runtime {
     Crun,
     /// In Rust; with an engine for WebAssembly inside.
     Youki,
+    /// gVisor: a kernel of its own, in user space, under the guest.
+    Runsc,
 }
 
 /// A runtime that will do.
@@ -84,7 +86,8 @@ impl Absent {
 
 impl Runtime {
     /// Every one.
-    pub(crate) const ALL: [Runtime; 3] = [Runtime::Runc, Runtime::Crun, Runtime::Youki];
+    pub(crate) const ALL: [Runtime; 4] =
+        [Runtime::Runc, Runtime::Crun, Runtime::Youki, Runtime::Runsc];
 
     /// What its program is called.
     pub(crate) fn name(self) -> &'static str {
@@ -92,6 +95,7 @@ impl Runtime {
             Runtime::Runc => "runc",
             Runtime::Crun => "crun",
             Runtime::Youki => "youki",
+            Runtime::Runsc => "runsc",
         }
     }
 
@@ -101,6 +105,7 @@ impl Runtime {
             Runtime::Runc => "scripts/install-tools runc",
             Runtime::Crun => "scripts/install-tools crun",
             Runtime::Youki => "bench setup youki",
+            Runtime::Runsc => "bench setup gvisor",
         }
     }
 
@@ -109,10 +114,12 @@ impl Runtime {
         Path::new(STATE).join(self.name())
     }
 
-    /// Options before its verb: nothing but errors on stderr.
+    /// Options before its verb. gVisor: the way of stopping system calls that every machine has, and no
+    /// network but loopback, as in all of these.
     pub(crate) fn options(self) -> &'static [&'static str] {
         match self {
             Runtime::Runc | Runtime::Crun => &[],
+            Runtime::Runsc => &["--platform=ptrace", "--network=none"],
             Runtime::Youki => &["--log-level", "error"],
         }
     }
@@ -168,9 +175,11 @@ fn version(program: &Path) -> Result<String, String> {
     }
 }
 
-/// The first word that begins with a digit: `runc version 1.1.5`, `youki 0.7.0`.
+/// The first word that begins with a digit: `runc version 1.1.5`, `youki version 0.7.0`; gVisor's
+/// releases are dates.
 fn first_number(text: &str) -> Option<String> {
     text.split_whitespace()
+        .map(|word| word.trim_start_matches("release-"))
         .find(|word| word.starts_with(|c: char| c.is_ascii_digit()))
         .map(str::to_owned)
 }
@@ -179,7 +188,11 @@ fn first_number(text: &str) -> Option<String> {
 fn lacks_hugetlb() -> bool {
     let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
     let controllers = fs::read_to_string("/proc/cgroups").unwrap_or_default();
-    let mounted = |path: &str| mounts.lines().any(|line| line.split(' ').nth(1) == Some(path));
+    let mounted = |path: &str| {
+        mounts
+            .lines()
+            .any(|line| line.split(' ').nth(1) == Some(path))
+    };
     mounted("/sys/fs/cgroup/unified")
         && controllers.lines().any(|line| line.starts_with("hugetlb"))
         && !mounted("/sys/fs/cgroup/hugetlb")
@@ -192,7 +205,10 @@ mod tests {
     #[test]
     fn a_version_is_found_whoever_says_it() {
         for (said, version) in [
-            ("runc version 1.1.5+ds1\ncommit: 1.1.5\nspec: 1.0.2\n", "1.1.5+ds1"),
+            (
+                "runc version 1.1.5+ds1\ncommit: 1.1.5\nspec: 1.0.2\n",
+                "1.1.5+ds1",
+            ),
             ("crun version 1.8.1\ncommit: f8a0\n", "1.8.1"),
             ("youki version 0.7.0\ncommit: 0.7.0-0\n", "0.7.0"),
         ] {

@@ -24,13 +24,23 @@ pub(crate) fn reap(found: &BTreeMap<Runtime, Found>) {
     let mut removed = 0;
     for (runtime, found) in found {
         let Ok(program) = found else { continue };
-        for entry in fs::read_dir(runtime.state()).into_iter().flatten().flatten() {
+        for entry in fs::read_dir(runtime.state())
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
             let Some(name) = entry.file_name().to_str().map(str::to_owned) else {
                 continue;
             };
-            if is_of_the_dead(&name) {
+            // gVisor has locks beside its folders: `NAME_sandbox:NAME.lock`.
+            if !is_of_the_dead(name.split('_').next().unwrap_or_default()) {
+                continue;
+            }
+            if entry.path().is_dir() {
                 remove(*runtime, program, &name);
                 removed += 1;
+            } else {
+                let _ = fs::remove_file(entry.path());
             }
         }
     }

@@ -41,7 +41,7 @@ pub(crate) enum Guest {
 const NONE: Network = Network::None;
 
 /// Every target, in the order of runtimes/targets.toml.
-pub(crate) const ALL: [Configuration; 6] = [
+pub(crate) const ALL: [Configuration; 7] = [
     Configuration::native("oci/runc", Runtime::Runc, NONE),
     Configuration::native("oci/runc+host-net", Runtime::Runc, Network::Host),
     Configuration::native("oci/crun", Runtime::Crun, NONE),
@@ -51,6 +51,7 @@ pub(crate) const ALL: [Configuration; 6] = [
         guest: Guest::Wasm,
         ..Configuration::native("oci/youki+wasm", Runtime::Youki, NONE)
     },
+    Configuration::native("oci/runsc", Runtime::Runsc, NONE),
 ];
 
 impl Guest {
@@ -61,31 +62,35 @@ impl Guest {
         }
     }
 
-    /// What `bench` does with the command line. What lies in an image is weighed with the containers
-    /// of an engine.
-    pub(crate) fn steps(self) -> &'static [Step] {
-        match self {
-            Guest::Native => &[
-                Step::Process,
-                Step::Fresh,
-                Step::Processes,
-                Step::Idle,
-                Step::Peak,
-            ],
-            Guest::Wasm => &[Step::Process, Step::Fresh],
-        }
-    }
-
     /// The guest's program inside the container, unless it is run by the runtime's own process.
     pub(crate) fn program(self, workload: &Workload) -> Option<PathBuf> {
         match self {
-            Guest::Native => Some(bundle::program(workload).into()),
+            Guest::Native => Some(bundle::program(self, workload).into()),
             Guest::Wasm => None,
         }
     }
 }
 
 impl Configuration {
+    /// What `bench` does with the command line. What lies in an image is weighed with the containers
+    /// of an engine.
+    pub(crate) fn steps(&self) -> &'static [Step] {
+        match (self.guest, self.runtime) {
+            (Guest::Wasm, _) => &[Step::Process, Step::Fresh],
+            // It follows its guest by ptrace itself, which nobody else can then: no peak.
+            (Guest::Native, Runtime::Runsc) => {
+                &[Step::Process, Step::Fresh, Step::Processes, Step::Idle]
+            }
+            (Guest::Native, _) => &[
+                Step::Process,
+                Step::Fresh,
+                Step::Processes,
+                Step::Idle,
+                Step::Peak,
+            ],
+        }
+    }
+
     const fn native(id: &'static str, runtime: Runtime, network: Network) -> Self {
         Configuration {
             id,
@@ -131,7 +136,13 @@ impl Configuration {
                 "proc, tmpfs on /dev, devpts, mqueue, shm, sysfs read-only; no control groups, no \
                  resolv.conf, hostname and hosts, which Docker mounts, too: in this runtime's favour",
             ),
-            ("working directory", "a copy of the input folder, in the bundle, writable"),
+            (
+                "working directory",
+                match self.guest {
+                    Guest::Native => "a copy of the input folder, in the bundle, writable",
+                    Guest::Wasm => "none is granted",
+                },
+            ),
             ("environment", "PATH"),
             ("memory and cpu limits", "none; a control group of its own in every hierarchy"),
             (
@@ -142,7 +153,7 @@ impl Configuration {
             (
                 "clock",
                 "L3, L4: a process like any other, from spawning the runtime to the first byte and to \
-                 its exit, by when the container is removed; L6: the bundle is copied first",
+                 its exit, by when the container is removed, which is L5, too; L6: the bundle is copied first",
             ),
         ]
         .map(|(name, text)| (name.to_owned(), text.to_owned()))
@@ -151,6 +162,12 @@ impl Configuration {
             let text = "Wasmtime as linked into youki, compiling the .wasm at every start; chosen by \
                         the annotation run.oci.handler=wasm";
             ledger.insert("engine".to_owned(), text.to_owned());
+        }
+        if self.runtime == Runtime::Runsc {
+            let text = "gVisor's own, in user space: the guest's system calls are stopped by ptrace, the \
+                        platform that every machine has, and answered there; another platform is faster \
+                        at them. It mounts and filters by rules of its own";
+            ledger.insert("kernel".to_owned(), text.to_owned());
         }
         if let Some(program) = program {
             let version = format!("{name} {}", program.version);

@@ -19,7 +19,8 @@ fn workloads_are_verified_from_nothing_and_from_a_copied_bundle_on_every_runtime
 
     let verified = |target: &str| {
         let of = exercised.iter().filter(|one| one.target.as_str() == target);
-        of.filter(|one| matches!(one.went, Went::Verified(_))).count()
+        of.filter(|one| matches!(one.went, Went::Verified(_)))
+            .count()
     };
     for (target, program) in [("oci/runc", "runc"), ("oci/crun+host-net", "crun")] {
         if exercised.iter().any(|one| one.target.as_str() == target) {

@@ -50,7 +50,12 @@ fn the_adapter_keeps_the_protocol_and_verifies_hello_on_every_target() {
         .map(|exercised| exercised.target.as_str())
         .collect();
     // Another runtime has the same image, so the same size; where the engine has none, it is unavailable.
-    let others = |name: &str| verified.iter().filter(|target| target.starts_with(name)).count();
+    let others = |name: &str| {
+        verified
+            .iter()
+            .filter(|target| target.starts_with(name))
+            .count()
+    };
     let (crun, youki, debian) = (
         others("docker/crun"),
         others("docker/youki"),
