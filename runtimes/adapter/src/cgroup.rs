@@ -133,18 +133,21 @@ pub fn killed_for_memory() -> Option<u64> {
 
 /// Removes every control group of this machine whose name is condemned, in every hierarchy, and ends
 /// what is still in it. What cannot be removed stays: a stray is no part of what is measured.
-pub fn remove_condemned(condemned: &impl Fn(&str) -> bool) {
+pub fn remove_condemned(condemned: &dyn Fn(&str) -> bool) {
     remove_below(Path::new(MOUNTED), condemned);
 }
 
-fn remove_below(folder: &Path, condemned: &impl Fn(&str) -> bool) {
+fn remove_below(folder: &Path, condemned: &dyn Fn(&str) -> bool) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         // The hierarchies' aliases (cpu -> cpu,cpuacct) are links.
         if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             continue;
         }
         let path = entry.path();
-        let named = entry.file_name().to_str().is_some_and(condemned);
+        let named = entry
+            .file_name()
+            .to_str()
+            .is_some_and(|name| condemned(name));
         match named {
             true => {
                 remove_below(&path, &|_| true);

@@ -14,6 +14,18 @@ fn workloads_are_verified_from_nothing_and_from_a_copied_bundle_on_every_runtime
     let folder = tempfile::tempdir().expect("a temporary folder");
 
     let adapter = Path::new(env!("CARGO_BIN_EXE_adapter-oci"));
+    let target = adapter.ancestors().nth(2).expect("TARGET/release/NAME");
+    for case in &mut cases {
+        let native = target
+            .join("workloads/native")
+            .join(case.workload.id.as_str());
+        assert!(
+            native.is_file(),
+            "{}: scripts/build-workloads --native",
+            native.display()
+        );
+        case.workload.native = Some(native);
+    }
     let exercised = conformance::check(adapter, &cases, folder.path())
         .unwrap_or_else(|violations| panic!("{violations}"));
 
