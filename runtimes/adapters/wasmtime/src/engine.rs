@@ -83,7 +83,13 @@ impl timed::Engine for Wasmtime {
     fn instantiate(&self, module: &Self::Module, what: &Guest) -> Result<Ready, Error> {
         let instantiated = || {
             let stdout = MemoryOutputPipe::new(STDOUT_CAPACITY);
-            let mut context = guest(&what.args, what.directory.as_deref())?;
+            let mut context = guest(&what.args, what.readable())?;
+            if let Some(directory) = what.writable() {
+                context.preopened_dir(directory, ".", FsPerms::ReadWrite)?;
+            }
+            for (name, value) in &what.grants.env {
+                context.env(name, value);
+            }
             match &what.stdio {
                 Stdio::Memory(input) => {
                     if !input.is_empty() {
