@@ -1,10 +1,11 @@
 //! Inference: a small convolutional network says which digits it is shown.
 //!
 //! ```text
-//! inference WEIGHTS DIGITS
+//! inference WEIGHTS DIGITS ROUNDS
 //! ```
 //!
-//! The weights were trained by ../train, on other digits than those shown. Products are added up in
+//! It is shown all of them so many times, as a device would see one after the other. The weights were
+//! trained by ../train, on other digits than those shown. Products are added up in
 //! one fixed order, so that every score is the same to the last bit, with SIMD and without.
 
 mod model;
@@ -17,11 +18,11 @@ use model::{CLASSES, Model, PIXELS};
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let [weights, digits] = &args[..] else {
-        eprintln!("usage: inference WEIGHTS DIGITS");
+    let [weights, digits, rounds] = &args[..] else {
+        eprintln!("usage: inference WEIGHTS DIGITS ROUNDS");
         return ExitCode::from(2);
     };
-    match run(weights, digits) {
+    match run(weights, digits, rounds) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("inference: {error}");
@@ -30,19 +31,23 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(weights: &str, digits: &str) -> Result<(), String> {
+fn run(weights: &str, digits: &str, rounds: &str) -> Result<(), String> {
     let mut out = io::stdout().lock();
     let read = |path: &str| fs::read(path).map_err(|error| format!("reading {path}: {error}"));
     let model = Model::read(&read(weights)?).ok_or("the weights are of another network")?;
     let digits = read(digits)?;
+    let rounds: usize = rounds
+        .parse()
+        .map_err(|_| format!("{rounds:?} is no number of rounds"))?;
     let samples = digits.chunks_exact(1 + PIXELS);
-    print(&mut out, format_args!("{} digits", samples.len()))?;
+    let count = samples.len();
+    print(&mut out, format_args!("{count} digits, {rounds} times"))?;
 
     let mut right = [0_u32; CLASSES];
     let mut shown = [0_u32; CLASSES];
     let mut digest = 0xcbf2_9ce4_8422_2325_u64;
     let mut said = String::new();
-    for sample in samples {
+    for sample in std::iter::repeat_n(samples, rounds).flatten() {
         let (label, pixels) = (usize::from(sample[0]), &sample[1..]);
         let scores = model.scores(pixels);
         let mut class = 0;
@@ -58,7 +63,8 @@ fn run(weights: &str, digits: &str) -> Result<(), String> {
         right[label] += u32::from(class == label);
         said.push(char::from(b'0' + class as u8));
     }
-    for line in said.as_bytes().chunks(72) {
+    // The first round; were another one otherwise, the counts would show it.
+    for line in said.as_bytes()[..count.min(said.len())].chunks(72) {
         print(&mut out, format_args!("{}", String::from_utf8_lossy(line)))?;
     }
     for (digit, (right, shown)) in right.iter().zip(shown).enumerate() {
