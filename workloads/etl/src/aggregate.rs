@@ -30,7 +30,13 @@ struct Group {
 }
 
 impl Group {
-    const EMPTY: Group = Group { rows: 0, cents: 0, least: 0, most: 0, sizes: [0; CLASSES] };
+    const EMPTY: Group = Group {
+        rows: 0,
+        cents: 0,
+        least: 0,
+        most: 0,
+        sizes: [0; CLASSES],
+    };
 }
 
 /// All that is kept.
@@ -93,7 +99,9 @@ impl Aggregates {
             groups: vec![Group::EMPTY; COUNTRIES.len() * KINDS.len()],
             tiers: [0; 4],
             devices: HashMap::default(),
-            known: known.map(|device| (device, (device % 7 % 3) as u8)).collect(),
+            known: known
+                .map(|device| (device, (device % 7 % 3) as u8))
+                .collect(),
             open: HashMap::default(),
             latest_ms: i64::MIN,
             closed: 0,
@@ -170,7 +178,11 @@ impl Aggregates {
 
     /// Prints what was found.
     pub fn print(&self, out: &mut impl Write) -> io::Result<()> {
-        writeln!(out, "{} rows, {} tests, {} late, {} bytes of notes", self.rows, self.tests, self.late, self.note_bytes)?;
+        writeln!(
+            out,
+            "{} rows, {} tests, {} late, {} bytes of notes",
+            self.rows, self.tests, self.late, self.note_bytes
+        )?;
         for (name, count) in Wrong::NAMES.iter().zip(self.wrong) {
             writeln!(out, "wrong {name}: {count}")?;
         }
@@ -178,19 +190,42 @@ impl Aggregates {
             write!(out, "{country}")?;
             for (kind, group) in KINDS.iter().zip(groups).filter(|(_, group)| group.rows > 0) {
                 let median = percentile(group, 50);
-                write!(out, " {kind} {} {} {}..{} ~{median}", group.rows, group.cents, group.least, group.most)?;
+                write!(
+                    out,
+                    " {kind} {} {} {}..{} ~{median}",
+                    group.rows, group.cents, group.least, group.most
+                )?;
             }
             writeln!(out)?;
         }
-        let mut best: Vec<(i64, u32)> = self.devices.iter().map(|(&device, &cents)| (cents, device)).collect();
+        let mut best: Vec<(i64, u32)> = self
+            .devices
+            .iter()
+            .map(|(&device, &cents)| (cents, device))
+            .collect();
         best.sort_unstable_by(|a, b| b.cmp(a));
         for (cents, device) in best.iter().take(5) {
             writeln!(out, "dev-{device} {cents}")?;
         }
-        let ends = best.iter().fold(self.digest, |digest, &(cents, device)| mix(mix(digest ^ cents as u64) ^ u64::from(device)));
-        let zero = self.registers.iter().filter(|&&register| register == 0).count();
-        let powers: u64 = self.registers.iter().map(|&register| 1 << (32 - u32::from(register.min(32)))).sum();
-        writeln!(out, "tiers {:?}, {} devices, {zero} registers empty, powers {powers}", self.tiers, best.len())?;
+        let ends = best.iter().fold(self.digest, |digest, &(cents, device)| {
+            mix(mix(digest ^ cents as u64) ^ u64::from(device))
+        });
+        let zero = self
+            .registers
+            .iter()
+            .filter(|&&register| register == 0)
+            .count();
+        let powers: u64 = self
+            .registers
+            .iter()
+            .map(|&register| 1 << (32 - u32::from(register.min(32))))
+            .sum();
+        writeln!(
+            out,
+            "tiers {:?}, {} devices, {zero} registers empty, powers {powers}",
+            self.tiers,
+            best.len()
+        )?;
         writeln!(out, "{} windows, digest {ends:016x}", self.closed)
     }
 }

@@ -47,7 +47,12 @@ impl Fields<'_> {
 impl Rows {
     /// For chunks of this many bytes.
     pub fn new(chunk: usize) -> Self {
-        Rows { buffer: vec![0; chunk * 2], begin: 0, end: 0, undone: Vec::new() }
+        Rows {
+            buffer: vec![0; chunk * 2],
+            begin: 0,
+            end: 0,
+            undone: Vec::new(),
+        }
     }
 
     /// Where the next chunk goes, this many bytes.
@@ -71,7 +76,12 @@ impl Rows {
         let (length, fields, count) = self.scan()?;
         let from = self.begin;
         self.begin += length;
-        Some(Fields { bytes: &self.buffer[from..], undone: &self.undone, fields, count })
+        Some(Fields {
+            bytes: &self.buffer[from..],
+            undone: &self.undone,
+            fields,
+            count,
+        })
     }
 
     /// What is left, as a row.
@@ -97,7 +107,9 @@ impl Rows {
                 at = after;
                 field
             } else {
-                let length = bytes[at..].iter().position(|&byte| byte == b',' || byte == b'\n')?;
+                let length = bytes[at..]
+                    .iter()
+                    .position(|&byte| byte == b',' || byte == b'\n')?;
                 let from = at;
                 at += length;
                 let carriage_return = length > 0 && bytes[at] == b'\n' && bytes[at - 1] == b'\r';

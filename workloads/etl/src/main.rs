@@ -24,7 +24,9 @@ use source::Source;
 const CHUNK: usize = 64 << 10;
 
 fn main() -> ExitCode {
-    let mebibytes = std::env::args().nth(1).and_then(|text| text.parse::<usize>().ok());
+    let mebibytes = std::env::args()
+        .nth(1)
+        .and_then(|text| text.parse::<usize>().ok());
     let Some(mebibytes) = mebibytes else {
         eprintln!("usage: etl MEBIBYTES");
         return ExitCode::from(2);

@@ -14,12 +14,19 @@ pub struct Sale {
     pub note_bytes: usize,
 }
 
-pub const COUNTRIES: [&str; 12] =
-    ["AT", "BE", "CH", "DE", "ES", "FR", "GB", "IT", "NL", "PL", "SE", "US"];
+pub const COUNTRIES: [&str; 12] = [
+    "AT", "BE", "CH", "DE", "ES", "FR", "GB", "IT", "NL", "PL", "SE", "US",
+];
 pub const KINDS: [&str; 5] = ["sale", "refund", "rental", "subscription", "test"];
 /// Code, and what a hundred of it are in hundredths of a euro.
-pub const CURRENCIES: [(&str, i64); 6] =
-    [("EUR", 100), ("USD", 86), ("GBP", 115), ("CHF", 107), ("SEK", 9), ("PLN", 23)];
+pub const CURRENCIES: [(&str, i64); 6] = [
+    ("EUR", 100),
+    ("USD", 86),
+    ("GBP", 115),
+    ("CHF", 107),
+    ("SEK", 9),
+    ("PLN", 23),
+];
 
 /// What is wrong with a row, by its place in [`Wrong::NAMES`].
 #[derive(Clone, Copy)]
@@ -34,8 +41,9 @@ pub enum Wrong {
 }
 
 impl Wrong {
-    pub const NAMES: [&str; 7] =
-        ["fields", "time", "device", "country", "kind", "amount", "currency"];
+    pub const NAMES: [&str; 7] = [
+        "fields", "time", "device", "country", "kind", "amount", "currency",
+    ];
 }
 
 /// Reads `time,device,country,kind,amount,currency,note`.
@@ -44,10 +52,16 @@ pub fn sale(fields: &crate::csv::Fields<'_>) -> Result<Sale, Wrong> {
         return Err(Wrong::Fields);
     }
     let place = |list: &[&str], field: &[u8]| list.iter().position(|name| name.as_bytes() == field);
-    let device = fields.get(1).strip_prefix(b"dev-").and_then(digits).ok_or(Wrong::Device)?;
+    let device = fields
+        .get(1)
+        .strip_prefix(b"dev-")
+        .and_then(digits)
+        .ok_or(Wrong::Device)?;
     let hundredths = amount(fields.get(4)).ok_or(Wrong::Amount)?;
     let currency = fields.get(5);
-    let rate = CURRENCIES.iter().find(|(code, _)| code.as_bytes() == currency);
+    let rate = CURRENCIES
+        .iter()
+        .find(|(code, _)| code.as_bytes() == currency);
     let (_, rate) = rate.ok_or(Wrong::Currency)?;
     Ok(Sale {
         at_ms: time(fields.get(0)).ok_or(Wrong::Time)?,
@@ -75,14 +89,27 @@ fn amount(field: &[u8]) -> Option<i64> {
 
 /// `2026-01-05T12:34:56.789Z` in milliseconds since 1970.
 fn time(field: &[u8]) -> Option<i64> {
-    let marks = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':'), (19, b'.'), (23, b'Z')];
+    let marks = [
+        (4, b'-'),
+        (7, b'-'),
+        (10, b'T'),
+        (13, b':'),
+        (16, b':'),
+        (19, b'.'),
+        (23, b'Z'),
+    ];
     if field.len() != 24 || marks.iter().any(|&(at, mark)| field[at] != mark) {
         return None;
     }
     let part = |from: usize, to: usize| digits(&field[from..to]);
     let (month, day) = (part(5, 7)?, part(8, 10)?);
     let (hour, minute, second) = (part(11, 13)?, part(14, 16)?, part(17, 19)?);
-    if !(1..=12).contains(&month) || !(1..=31).contains(&day) || hour > 23 || minute > 59 || second > 59 {
+    if !(1..=12).contains(&month)
+        || !(1..=31).contains(&day)
+        || hour > 23
+        || minute > 59
+        || second > 59
+    {
         return None;
     }
     let seconds = ((days(part(0, 4)?, month, day) * 24 + hour) * 60 + minute) * 60 + second;
@@ -102,6 +129,7 @@ fn digits(field: &[u8]) -> Option<i64> {
         return None;
     }
     field.iter().try_fold(0, |number, byte| {
-        byte.is_ascii_digit().then(|| number * 10 + i64::from(byte - b'0'))
+        byte.is_ascii_digit()
+            .then(|| number * 10 + i64::from(byte - b'0'))
     })
 }

@@ -72,7 +72,11 @@ impl Source {
         let pick = |bits: u64, length: usize| (bits % length as u64) as usize;
         self.at_ms += (one & 0xff) as i64;
         // One row in sixteen comes late, up to a minute and a half.
-        let late = if one >> 8 & 15 == 0 { (one >> 12 & 0xffff) as i64 * 90_000 >> 16 } else { 0 };
+        let late = if one >> 8 & 15 == 0 {
+            (one >> 12 & 0xffff) as i64 * 90_000 >> 16
+        } else {
+            0
+        };
         self.row.clear();
         self.handed = 0;
         self.time(self.at_ms - late);
@@ -94,7 +98,11 @@ impl Source {
         row.push(b'.');
         number(row, (two >> 22 & 0xff) % 100, 2);
         row.push(b',');
-        row.extend_from_slice(CURRENCIES[pick(two >> 30 & 0xff, CURRENCIES.len())].0.as_bytes());
+        row.extend_from_slice(
+            CURRENCIES[pick(two >> 30 & 0xff, CURRENCIES.len())]
+                .0
+                .as_bytes(),
+        );
         row.push(b',');
         row.extend_from_slice(NOTES[(two >> 38 & 7) as usize].as_bytes());
         // One row in sixty-four is wrong in one of eight ways.
@@ -108,7 +116,10 @@ impl Source {
                 5 => row[38] = b'?',
                 wrong => {
                     // The amount's point, or the currency's first letter.
-                    let point = row.iter().rposition(|&byte| byte == b'.').unwrap_or_default();
+                    let point = row
+                        .iter()
+                        .rposition(|&byte| byte == b'.')
+                        .unwrap_or_default();
                     row[point + if wrong == 6 { 0 } else { 4 }] = b'?';
                 }
             }

@@ -58,7 +58,10 @@ impl Upstream {
             let hash = hash.finish();
             (hash ^ (hash >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
         };
-        self.servers.iter().max_by_key(hashed).map_or("", String::as_str)
+        self.servers
+            .iter()
+            .max_by_key(hashed)
+            .map_or("", String::as_str)
     }
 }
 
@@ -109,7 +112,10 @@ impl Config {
         template: &str,
         options: &[&str],
     ) -> Result<(), String> {
-        let known = self.upstreams.iter().position(|known| known.name == upstream);
+        let known = self
+            .upstreams
+            .iter()
+            .position(|known| known.name == upstream);
         let names: Vec<&str> = pattern.split('/').filter_map(parameter).collect();
         let mut route = Route {
             number: self.routes.len(),

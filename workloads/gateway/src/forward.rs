@@ -61,7 +61,11 @@ pub fn write(
         }
     }
     listed(out, "X-Forwarded-For", forwarded_for, request.client);
-    header(out, "X-Forwarded-Host", request.header("host").unwrap_or_default());
+    header(
+        out,
+        "X-Forwarded-Host",
+        request.header("host").unwrap_or_default(),
+    );
     listed(out, "Via", via, "1.1 gateway");
     if let Some(claims) = token {
         header(out, "X-Auth-Subject", &claims.subject);

@@ -32,7 +32,10 @@ impl Limiter {
         let bucket = self
             .buckets
             .entry((route, client.into()))
-            .or_insert(Bucket { left: limit.burst * 1000, filled_ms: now_ms });
+            .or_insert(Bucket {
+                left: limit.burst * 1000,
+                filled_ms: now_ms,
+            });
         // `rate` a second are as many thousandths a millisecond.
         let gained = now_ms.saturating_sub(bucket.filled_ms) * limit.rate;
         bucket.left = (bucket.left + gained).min(limit.burst * 1000);

@@ -101,7 +101,13 @@ fn run(config: &str, requests: &str, passes: &str) -> Result<(), String> {
         offset_ms += last_ms + PAUSE_MS;
     }
 
-    print(&mut out, format_args!("{sequence} requests, {} bytes in, {} bytes out", counts.bytes_in, counts.bytes_out))?;
+    print(
+        &mut out,
+        format_args!(
+            "{sequence} requests, {} bytes in, {} bytes out",
+            counts.bytes_in, counts.bytes_out
+        ),
+    )?;
     for (upstream, count) in config.upstreams.iter().zip(&counts.forwarded) {
         print(&mut out, format_args!("to {}: {count}", upstream.name))?;
     }
@@ -156,6 +162,14 @@ fn handle(
     }
     let upstream = &config.upstreams[route.upstream];
     let server = upstream.server(client);
-    forward::write(sent, request, route, &parameters, server, subject.as_ref(), sequence);
+    forward::write(
+        sent,
+        request,
+        route,
+        &parameters,
+        server,
+        subject.as_ref(),
+        sequence,
+    );
     Ok(route.upstream)
 }

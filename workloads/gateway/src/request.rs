@@ -67,14 +67,18 @@ impl<'a> Request<'a> {
         }
         let begin = head_length + 4;
         let end = begin + body_length;
-        request.body = bytes.get(begin..end).ok_or("a request's body is cut short")?;
+        request.body = bytes
+            .get(begin..end)
+            .ok_or("a request's body is cut short")?;
         Ok((request, end))
     }
 
     /// The value of the first header of this name, which is in lower case.
     pub fn header(&self, name: &str) -> Option<&'a str> {
         let mut headers = self.headers.iter();
-        headers.find(|(held, _)| held.eq_ignore_ascii_case(name)).map(|&(_, value)| value)
+        headers
+            .find(|(held, _)| held.eq_ignore_ascii_case(name))
+            .map(|&(_, value)| value)
     }
 }
 
@@ -90,7 +94,11 @@ pub fn normalise(path: &str) -> Option<String> {
             at += 1;
             continue;
         }
-        let digit = |at: usize| bytes.get(at).and_then(|&byte| char::from(byte).to_digit(16));
+        let digit = |at: usize| {
+            bytes
+                .get(at)
+                .and_then(|&byte| char::from(byte).to_digit(16))
+        };
         let byte = (digit(at + 1)? * 16 + digit(at + 2)?) as u8;
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             plain.push(byte);

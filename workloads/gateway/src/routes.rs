@@ -46,7 +46,10 @@ impl Table {
             at = if segment.starts_with(':') {
                 *node.one.get_or_insert(new)
             } else {
-                match node.exact.binary_search_by(|(held, _)| held.as_str().cmp(segment)) {
+                match node
+                    .exact
+                    .binary_search_by(|(held, _)| held.as_str().cmp(segment))
+                {
                     Ok(known) => node.exact[known].1,
                     Err(place) => {
                         node.exact.insert(place, (segment.to_owned(), new));
@@ -82,7 +85,9 @@ impl Table {
         };
         let (segment, left) = path.split_at(path.find('/').unwrap_or(path.len()));
         let mut found = Found::Nothing;
-        let exact = node.exact.binary_search_by(|(held, _)| held.as_str().cmp(segment));
+        let exact = node
+            .exact
+            .binary_search_by(|(held, _)| held.as_str().cmp(segment));
         if let Ok(known) = exact {
             found = self.below(node.exact[known].1, method, left, parameters);
         }

@@ -70,7 +70,10 @@ pub fn verify(header: &str, keys: &[Key], now: u64) -> Option<Claims> {
     let expected = key.sign(signed.as_bytes());
     let given = base64url(signature)?;
     // Every byte is looked at, however early they differ.
-    let differ = expected.iter().zip(&given).fold(0, |differ, (a, b)| differ | (a ^ b));
+    let differ = expected
+        .iter()
+        .zip(&given)
+        .fold(0, |differ, (a, b)| differ | (a ^ b));
     if given.len() != expected.len() || differ != 0 {
         return None;
     }
@@ -114,7 +117,11 @@ fn base64url(text: &str) -> Option<Vec<u8>> {
 fn json_object(bytes: &[u8]) -> Option<Vec<(String, String)>> {
     let text = std::str::from_utf8(bytes).ok()?;
     let mut members = Vec::with_capacity(4);
-    let mut rest = text.trim().strip_prefix('{')?.strip_suffix('}')?.trim_start();
+    let mut rest = text
+        .trim()
+        .strip_prefix('{')?
+        .strip_suffix('}')?
+        .trim_start();
     while !rest.is_empty() {
         let (name, left) = json_string(rest)?;
         let left = left.trim_start().strip_prefix(':')?.trim_start();
@@ -155,5 +162,7 @@ fn json_string(text: &str) -> Option<(String, &str)> {
 
 fn member<'m>(members: &'m [(String, String)], name: &str) -> Option<&'m str> {
     let mut members = members.iter();
-    members.find(|(held, _)| held == name).map(|(_, value)| value.as_str())
+    members
+        .find(|(held, _)| held == name)
+        .map(|(_, value)| value.as_str())
 }

@@ -71,7 +71,10 @@ fn run(weights: &str, digits: &str, rounds: &str) -> Result<(), String> {
         print(&mut out, format_args!("{digit}: {right} of {shown}"))?;
     }
     let (right, shown): (u32, u32) = (right.iter().sum(), shown.iter().sum());
-    print(&mut out, format_args!("{right} of {shown} right, digest {digest:016x}"))
+    print(
+        &mut out,
+        format_args!("{right} of {shown} right, digest {digest:016x}"),
+    )
 }
 
 fn print(out: &mut impl Write, line: std::fmt::Arguments<'_>) -> Result<(), String> {

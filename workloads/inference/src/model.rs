@@ -19,8 +19,7 @@ const SECOND: usize = 32;
 const ROW: usize = 12;
 const POOLED: usize = PIXELS / 4 * SECOND;
 /// Weights in all: as the file holds them, little-endian `f32`, in the order of [`Model`]'s fields.
-const WEIGHTS: usize =
-    9 * FIRST + FIRST + 9 * FIRST * SECOND + SECOND + POOLED * ROW + ROW;
+const WEIGHTS: usize = 9 * FIRST + FIRST + 9 * FIRST * SECOND + SECOND + POOLED * ROW + ROW;
 
 /// The trained weights.
 pub struct Model {
@@ -40,7 +39,11 @@ impl Model {
         if bytes.len() != WEIGHTS * 4 {
             return None;
         }
-        let mut numbers = bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
+        let mut numbers = bytes
+            .as_chunks::<4>()
+            .0
+            .iter()
+            .map(|bytes| f32::from_le_bytes(*bytes));
         let mut take = |count: usize| numbers.by_ref().take(count).collect::<Vec<f32>>();
         Some(Model {
             first: take(9 * FIRST),
@@ -73,7 +76,10 @@ impl Model {
 }
 
 /// A layer of convolutions, zeros around the picture, negative results cut off.
-#[cfg_attr(all(feature = "simd", target_arch = "wasm32"), target_feature(enable = "simd128"))]
+#[cfg_attr(
+    all(feature = "simd", target_arch = "wasm32"),
+    target_feature(enable = "simd128")
+)]
 fn convolve<const IN: usize, const OUT: usize>(
     from: &[f32],
     weights: &[f32],
@@ -107,7 +113,10 @@ fn convolve<const IN: usize, const OUT: usize>(
 }
 
 /// The largest of every two by two.
-#[cfg_attr(all(feature = "simd", target_arch = "wasm32"), target_feature(enable = "simd128"))]
+#[cfg_attr(
+    all(feature = "simd", target_arch = "wasm32"),
+    target_feature(enable = "simd128")
+)]
 fn pool(from: &[f32], to: &mut [f32]) {
     for (place, to) in to.as_chunks_mut::<SECOND>().0.iter_mut().enumerate() {
         let (y, x) = (place / (SIDE / 2) * 2, place % (SIDE / 2) * 2);
@@ -121,7 +130,10 @@ fn pool(from: &[f32], to: &mut [f32]) {
 }
 
 /// Weighted sums of everything.
-#[cfg_attr(all(feature = "simd", target_arch = "wasm32"), target_feature(enable = "simd128"))]
+#[cfg_attr(
+    all(feature = "simd", target_arch = "wasm32"),
+    target_feature(enable = "simd128")
+)]
 fn weigh(from: &[f32], weights: &[f32], bias: &[f32], to: &mut [f32; ROW]) {
     to.copy_from_slice(bias);
     for (&factor, row) in from.iter().zip(weights.as_chunks::<ROW>().0) {

@@ -49,11 +49,17 @@ pub struct Arena {
 
 impl Vector {
     fn to(self, other: Vector) -> Vector {
-        Vector { x: other.x - self.x, y: other.y - self.y }
+        Vector {
+            x: other.x - self.x,
+            y: other.y - self.y,
+        }
     }
 
     fn plus(self, other: Vector, times: f32) -> Vector {
-        Vector { x: self.x + other.x * times, y: self.y + other.y * times }
+        Vector {
+            x: self.x + other.x * times,
+            y: self.y + other.y * times,
+        }
     }
 
     fn square(self) -> f32 {
@@ -67,7 +73,10 @@ impl Vector {
             return self;
         }
         let times = length / own;
-        Vector { x: self.x * times, y: self.y * times }
+        Vector {
+            x: self.x * times,
+            y: self.y * times,
+        }
     }
 }
 
@@ -85,7 +94,13 @@ impl Arena {
             let (at, goal) = (arena.somewhere(), arena.somewhere());
             let reload = (arena.next() % u64::from(RELOAD_STEPS)) as u8;
             let speed = Vector { x: 0.0, y: 0.0 };
-            arena.players.push(Player { at, speed, goal, health: 100, reload });
+            arena.players.push(Player {
+                at,
+                speed,
+                goal,
+                health: 100,
+                reload,
+            });
         }
         arena
     }
@@ -102,7 +117,10 @@ impl Arena {
     fn somewhere(&mut self) -> Vector {
         let bits = self.next();
         let part = |bits: u64| (bits & 0xffff) as f32 / 65536.0 * SIDE;
-        Vector { x: part(bits), y: part(bits >> 16) }
+        Vector {
+            x: part(bits),
+            y: part(bits >> 16),
+        }
     }
 
     /// One tick.
@@ -143,7 +161,9 @@ impl Arena {
                 let other = &self.players[other as usize];
                 // Where it will be by then.
                 let ahead = distance.sqrt() / SHOT_SPEED;
-                let aim = at.to(other.at.plus(other.speed, ahead)).of_length(SHOT_SPEED);
+                let aim = at
+                    .to(other.at.plus(other.speed, ahead))
+                    .of_length(SHOT_SPEED);
                 let shot = Shot {
                     at: at.plus(aim, 1.2 * RADIUS / SHOT_SPEED),
                     speed: aim,

@@ -15,7 +15,11 @@ pub struct Grid {
 
 impl Grid {
     pub fn new() -> Self {
-        Grid { begins: vec![0; CELLS * CELLS + 1], members: Vec::new(), cells: Vec::new() }
+        Grid {
+            begins: vec![0; CELLS * CELLS + 1],
+            members: Vec::new(),
+            cells: Vec::new(),
+        }
     }
 
     /// Sorts players, given by their places, into cells.

@@ -47,10 +47,19 @@ fn run(ticks: u32) -> io::Result<()> {
         snapshots.take(&arena);
         took.push(begun.elapsed().as_nanos());
         if tick % (ticks / 4).max(1) == 0 {
-            writeln!(out, "tick {tick}: {} shots, digest {:016x}", arena.shots.len(), snapshots.digest)?;
+            writeln!(
+                out,
+                "tick {tick}: {} shots, digest {:016x}",
+                arena.shots.len(),
+                snapshots.digest
+            )?;
         }
     }
-    writeln!(out, "{} hits, {} collisions, {} bytes sent", arena.hits, arena.collisions, snapshots.bytes)?;
+    writeln!(
+        out,
+        "{} hits, {} collisions, {} bytes sent",
+        arena.hits, arena.collisions, snapshots.bytes
+    )?;
     out.flush()?;
 
     took.sort_unstable();

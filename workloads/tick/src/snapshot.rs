@@ -28,9 +28,17 @@ impl Snapshots {
 
     /// Writes what each player is told, one after the other.
     pub fn take(&mut self, arena: &Arena) {
-        for (player, (sent, changed)) in arena.players.iter().zip(self.sent.iter_mut().zip(&mut self.changed)) {
+        for (player, (sent, changed)) in arena
+            .players
+            .iter()
+            .zip(self.sent.iter_mut().zip(&mut self.changed))
+        {
             let quantised = |at: f32| (at * (65535.0 / SIDE)) as u16;
-            let now = [quantised(player.at.x), quantised(player.at.y), player.health as u16];
+            let now = [
+                quantised(player.at.x),
+                quantised(player.at.y),
+                player.health as u16,
+            ];
             *changed = now != *sent;
             *sent = now;
         }

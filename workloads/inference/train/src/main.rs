@@ -70,13 +70,18 @@ fn main() -> ExitCode {
 }
 
 fn train(table: &Path, folder: &Path) -> Result<(), String> {
-    let text = fs::read_to_string(table).map_err(|error| format!("reading {}: {error}", table.display()))?;
+    let text = fs::read_to_string(table)
+        .map_err(|error| format!("reading {}: {error}", table.display()))?;
     let mut samples = text.lines().map(sample).collect::<Result<Vec<_>, _>>()?;
     let mut random = Random(1);
     random.shuffle(&mut samples);
     let (mut held_out, mut seen) = (Vec::new(), Vec::new());
     for (number, sample) in samples.into_iter().enumerate() {
-        if number % 5 == 0 { held_out.push(sample) } else { seen.push(sample) }
+        if number % 5 == 0 {
+            held_out.push(sample)
+        } else {
+            seen.push(sample)
+        }
     }
 
     let mut network = Network::new(&mut random);
@@ -96,15 +101,25 @@ fn train(table: &Path, folder: &Path) -> Result<(), String> {
                 loss += network.learn(&sample.pixels, sample.label, &mut gradient);
             }
             let each = 1.0 / batch.len() as f32;
-            for ((weight, moving), gradient) in
-                network.weights.iter_mut().zip(&mut momentum.0).zip(&gradient.0)
+            for ((weight, moving), gradient) in network
+                .weights
+                .iter_mut()
+                .zip(&mut momentum.0)
+                .zip(&gradient.0)
             {
                 *moving = MOMENTUM * *moving - rate * (gradient * each + DECAY * *weight);
                 *weight += *moving;
             }
         }
-        let right = held_out.iter().filter(|sample| network.class(&sample.pixels) == sample.label);
-        println!("epoch {epoch}: loss {:.4}, {} of {} held out right", loss / seen.len() as f32, right.count(), held_out.len());
+        let right = held_out
+            .iter()
+            .filter(|sample| network.class(&sample.pixels) == sample.label);
+        println!(
+            "epoch {epoch}: loss {:.4}, {} of {} held out right",
+            loss / seen.len() as f32,
+            right.count(),
+            held_out.len()
+        );
     }
 
     let weights: Vec<u8> = network.written().flat_map(f32::to_le_bytes).collect();
@@ -122,9 +137,14 @@ fn train(table: &Path, folder: &Path) -> Result<(), String> {
 
 fn sample(line: &str) -> Result<Sample, String> {
     let numbers = line.split(',').map(|number| number.trim().parse::<f32>());
-    let numbers = numbers.collect::<Result<Vec<f32>, _>>().map_err(|error| format!("{line:?}: {error}"))?;
+    let numbers = numbers
+        .collect::<Result<Vec<f32>, _>>()
+        .map_err(|error| format!("{line:?}: {error}"))?;
     let (&label, pixels) = numbers.split_last().ok_or("an empty line")?;
-    let mut sample = Sample { label: label as usize, pixels: [0; PIXELS] };
+    let mut sample = Sample {
+        label: label as usize,
+        pixels: [0; PIXELS],
+    };
     if pixels.len() != PIXELS || label > 9.0 {
         return Err(format!("{line:?} is no digit"));
     }

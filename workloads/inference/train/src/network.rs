@@ -71,15 +71,34 @@ impl Network {
     /// The digit that a picture looks like.
     pub fn class(&self, pixels: &[u8; PIXELS]) -> usize {
         let scores = self.forward(pixels).scores;
-        let better = |best: usize, class: usize| if scores[class] > scores[best] { class } else { best };
+        let better = |best: usize, class: usize| {
+            if scores[class] > scores[best] {
+                class
+            } else {
+                best
+            }
+        };
         (0..CLASSES).fold(0, better)
     }
 
     fn forward(&self, pixels: &[u8; PIXELS]) -> Layers {
-        let picture: Vec<f32> = pixels.iter().map(|&pixel| f32::from(pixel) / 16.0).collect();
+        let picture: Vec<f32> = pixels
+            .iter()
+            .map(|&pixel| f32::from(pixel) / 16.0)
+            .collect();
         let weights = &self.weights;
-        let once = convolve(&picture, 1, &weights[FIRST_AT..FIRST_BIAS], &weights[FIRST_BIAS..SECOND_AT]);
-        let twice = convolve(&once, FIRST, &weights[SECOND_AT..SECOND_BIAS], &weights[SECOND_BIAS..LAST_AT]);
+        let once = convolve(
+            &picture,
+            1,
+            &weights[FIRST_AT..FIRST_BIAS],
+            &weights[FIRST_BIAS..SECOND_AT],
+        );
+        let twice = convolve(
+            &once,
+            FIRST,
+            &weights[SECOND_AT..SECOND_BIAS],
+            &weights[SECOND_BIAS..LAST_AT],
+        );
         let mut pooled = vec![0.0_f32; POOLED];
         for (at, pooled) in pooled.iter_mut().enumerate() {
             for from in four(at) {
@@ -90,19 +109,31 @@ impl Network {
         }
         let mut scores = [0.0; CLASSES];
         scores.copy_from_slice(&weights[LAST_BIAS..]);
-        for (factor, row) in pooled.iter().zip(weights[LAST_AT..LAST_BIAS].chunks(CLASSES)) {
+        for (factor, row) in pooled
+            .iter()
+            .zip(weights[LAST_AT..LAST_BIAS].chunks(CLASSES))
+        {
             for (score, weight) in scores.iter_mut().zip(row) {
                 *score += factor * weight;
             }
         }
-        Layers { picture, once, twice, pooled, scores }
+        Layers {
+            picture,
+            once,
+            twice,
+            pooled,
+            scores,
+        }
     }
 
     /// Adds the derivatives (of the cross entropy) at one picture to `gradient`; gives how much of its
     /// certainty went to other digits.
     pub fn learn(&self, pixels: &[u8; PIXELS], label: usize, gradient: &mut Gradient) -> f32 {
         let layers = self.forward(pixels);
-        let most = layers.scores.iter().fold(f32::MIN, |most, &score| if score > most { score } else { most });
+        let most = layers.scores.iter().fold(
+            f32::MIN,
+            |most, &score| if score > most { score } else { most },
+        );
         let powers = layers.scores.map(|score| exp(score - most));
         let sum: f32 = powers.iter().sum();
         let mut wrong = powers.map(|power| power / sum);
@@ -125,14 +156,24 @@ impl Network {
         let mut twice = vec![0.0; PIXELS * SECOND];
         for (at, wrong) in pooled.into_iter().enumerate() {
             // To the first that was the largest, and to none that was cut off.
-            let largest = four(at).into_iter().find(|&from| layers.twice[from] == layers.pooled[at]);
+            let largest = four(at)
+                .into_iter()
+                .find(|&from| layers.twice[from] == layers.pooled[at]);
             if let (Some(from), true) = (largest, layers.pooled[at] > 0.0) {
                 twice[from] += wrong;
             }
         }
         let mut once = vec![0.0; PIXELS * FIRST];
         let (weights, bias) = gradient[SECOND_AT..LAST_AT].split_at_mut(SECOND_BIAS - SECOND_AT);
-        convolved(&layers.once, FIRST, &self.weights[SECOND_AT..SECOND_BIAS], &twice, &mut once, weights, bias);
+        convolved(
+            &layers.once,
+            FIRST,
+            &self.weights[SECOND_AT..SECOND_BIAS],
+            &twice,
+            &mut once,
+            weights,
+            bias,
+        );
         for (wrong, value) in once.iter_mut().zip(&layers.once) {
             if *value <= 0.0 {
                 *wrong = 0.0;
@@ -140,7 +181,15 @@ impl Network {
         }
         let mut picture = vec![0.0; PIXELS];
         let (weights, bias) = gradient[FIRST_AT..SECOND_AT].split_at_mut(FIRST_BIAS - FIRST_AT);
-        convolved(&layers.picture, 1, &self.weights[FIRST_AT..FIRST_BIAS], &once, &mut picture, weights, bias);
+        convolved(
+            &layers.picture,
+            1,
+            &self.weights[FIRST_AT..FIRST_BIAS],
+            &once,
+            &mut picture,
+            weights,
+            bias,
+        );
         loss
     }
 }
