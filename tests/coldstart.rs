@@ -124,7 +124,14 @@ fn every_use_case_gives_the_expected_output_on_every_kind_of_target() {
         .filter(|workload| workload["weight"] == "case")
         .map(|workload| workload["id"].as_str().expect("a workload has an id"))
         .collect();
-    for needed in ["gateway", "etl", "tick", "inference-simd", "wasi", "directories"] {
+    for needed in [
+        "gateway",
+        "etl",
+        "tick",
+        "inference-simd",
+        "wasi",
+        "directories",
+    ] {
         assert!(cases.contains(&needed), "{needed} is not among {cases:?}");
     }
     let targets = ["native", "keel", "wasmtime/cranelift", "docker/runc"];
@@ -156,10 +163,17 @@ fn a_program_that_times_itself_has_rows_for_its_ticks() {
         let medians = ["p50", "p90", "p99", "worst"].map(|metric| {
             let row = row(&rows, "tick", target, "tick", metric)
                 .unwrap_or_else(|| panic!("no {metric} for {target}"));
-            assert_eq!((&row["status"], &row["unit"]), (&"ok".into(), &"ns".into()), "{row}");
+            assert_eq!(
+                (&row["status"], &row["unit"]),
+                (&"ok".into(), &"ns".into()),
+                "{row}"
+            );
             row["median"].as_f64().expect("an ok row has a median")
         });
-        assert!(medians.is_sorted() && medians[0] > 0.0, "{target}: {medians:?}");
+        assert!(
+            medians.is_sorted() && medians[0] > 0.0,
+            "{target}: {medians:?}"
+        );
     }
 }
 

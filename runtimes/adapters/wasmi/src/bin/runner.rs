@@ -52,7 +52,8 @@ fn task() -> Option<Task> {
 
 /// Comes back only if something failed.
 fn run(task: &Task) -> Result<Infallible, Failure> {
-    let wasm = std::fs::read(&task.file).map_err(|error| Failure(format!("reading it: {error}")))?;
+    let wasm =
+        std::fs::read(&task.file).map_err(|error| Failure(format!("reading it: {error}")))?;
     let interpreter = Interpreter::new()?;
     let module = interpreter.module(&wasm)?;
     let env = task.env.iter().map(|(name, value)| (name, value));
