@@ -11,6 +11,7 @@ use tokio::runtime::Runtime;
 use wasmtime::error::OutOfMemory;
 use wasmtime::{Engine, InstancePre, Linker, Module, Store, TypedFunc};
 use wasmtime_runner::{configuration, exit_code, guest, linker, runtime};
+use wasmtime_wasi::FsPerms;
 use wasmtime_wasi::cli::{InputFile, OutputFile};
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p2::pipe::{MemoryInputPipe, MemoryOutputPipe};
