@@ -146,6 +146,7 @@ impl Program {
             image: self.image.clone(),
             args: self.args.clone(),
             input: self.input.clone(),
+            grants: protocol::Grants::default(),
         };
         self.fit_image(checkout, table, &workload, gathered, deadlines.1, interrupt)?;
         let mut why = Vec::new();

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use plimsoll_adapter::protocol::{Instances, Launch, Levels, Measure, Prepare, Sample, Serve};
+use plimsoll_adapter::ticks;
 use plimsoll_record::run::{Density, TargetKind, TrialPlan};
 use plimsoll_record::{Boundary, FailureKind, Metric, Nanoseconds, Outcome, Step, TargetId};
 
@@ -32,6 +33,19 @@ impl Session<'_> {
             Some(Pair::Refused(outcome)) => return Ok(Yield::nothing(outcome.clone())),
             None => None,
         };
+        // Outside every clock: what an earlier trial left, killed or not, is gone.
+        if let Some(folder) = self.folders.get(&trial.workload)
+            && let Err(error) = folder.renew()
+        {
+            return Ok(Yield::nothing(Outcome::Failed {
+                kind: FailureKind::Start,
+                message: format!(
+                    "emptying the folder that {} writes: {error}",
+                    trial.workload
+                ),
+                stderr: String::new(),
+            }));
+        }
         let scratch = self.pair_scratch(&trial.target, &trial.workload);
         match (launch, trial.step) {
             (Some(launch), Step::Process | Step::Fresh) => {
@@ -235,8 +249,8 @@ fn within(density: &Density, alive: &[u64]) -> Levels {
     }
 }
 
-/// The samples of a process: L3 and L4, or L6. One that makes a container has removed it when it ends:
-/// that is L5, too.
+/// The samples of a process: L3, L4 and what it says of its own steps, or L6. One that makes a container
+/// has removed it when it ends: that is L5, too.
 fn samples(step: Step, launch: &Launch, trial: &ProcessTrial) -> Vec<Sample> {
     let sample = |boundary, metric, value: Duration| Sample {
         boundary,
@@ -262,6 +276,7 @@ fn samples(step: Step, launch: &Launch, trial: &ProcessTrial) -> Vec<Sample> {
                 .iter()
                 .map(|_| sample(Boundary::L5, Metric::WallTime, trial.exit)),
         )
+        .chain(ticks::samples(&trial.stderr))
         .collect()
 }
 

@@ -19,6 +19,7 @@
 //! - [`budget`]: no more memory than what may be taken
 //! - [`guest`]: what a guest is given and what it leaves
 //! - [`launch`]: a command line as it is started; [`owner`]: names that say who made a thing
+//! - [`ticks`]: what a program says of the steps of its own loop
 //! - [`native`]: the native binary of a workload, there and static
 //! - `watched`: what the stopwatch saw of a program (feature `stopwatch`)
 //! - [`artefact`]: files that `prepare` leaves for `measure`
@@ -44,6 +45,7 @@ pub mod owner;
 pub mod protocol;
 pub mod schema;
 pub mod serve;
+pub mod ticks;
 pub mod timed;
 #[cfg(feature = "outside")]
 pub mod trace;

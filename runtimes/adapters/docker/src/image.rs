@@ -366,6 +366,7 @@ fn write_archive(
         "config": {
             "Entrypoint": [format!("/{}", binary_path(workload, *base))],
             "Cmd": workload.args,
+            "Env": workload.grants.env.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>(),
             "WorkingDir": format!("/{INPUT}"),
             "Labels": owner::labels(owner),
         },

@@ -7,7 +7,7 @@ use std::io;
 use std::path::Path;
 
 use plimsoll_adapter::launch::copy_folder;
-use plimsoll_adapter::protocol::Workload;
+use plimsoll_adapter::protocol::{Access, Workload};
 use plimsoll_adapter::{Error, native};
 use serde_json::{Value, json};
 
@@ -99,8 +99,10 @@ pub(crate) fn write(
         .try_for_each(|name| fs::create_dir_all(root.join(name)))
         .and_then(|()| fs::copy(file, root.join(inside.trim_start_matches('/'))))
         .and_then(|_| match &workload.input {
-            Some(input) => copy_folder(input, &root.join(INPUT)),
-            None => fs::create_dir(root.join(INPUT)),
+            Some(input) if workload.grants.folder == Access::Read => {
+                copy_folder(input, &root.join(INPUT))
+            }
+            _ => fs::create_dir(root.join(INPUT)),
         })
         .and_then(|()| {
             let text = of(configuration, workload).to_string();
@@ -125,13 +127,23 @@ fn of(configuration: &Configuration, workload: &Workload) -> Value {
         Guest::Native => (format!("/{INPUT}"), json!({})),
         Guest::Wasm => ("/".to_owned(), json!({ "run.oci.handler": "wasm" })),
     };
+    let mut env = vec![format!("PATH={PATH}")];
+    let granted = workload.grants.env.iter();
+    env.extend(granted.map(|(name, value)| format!("{name}={value}")));
+    let mut mounts = mounts();
+    // The folder itself, which is as new for every trial: the bundle is not.
+    if let (Some(input), Access::Write) = (&workload.input, workload.grants.folder) {
+        let source = input.to_string_lossy();
+        let at = format!("/{INPUT}");
+        mounts.push(mount(&source, &at, "bind", &["rbind", "rw"]));
+    }
     json!({
         "ociVersion": "1.0.2",
         "process": {
             "terminal": false,
             "user": { "uid": 0, "gid": 0 },
             "args": args,
-            "env": [format!("PATH={PATH}")],
+            "env": env,
             "cwd": directory,
             "capabilities": {
                 "bounding": CAPABILITIES,
@@ -142,17 +154,7 @@ fn of(configuration: &Configuration, workload: &Workload) -> Value {
         },
         "root": { "path": "rootfs", "readonly": false },
         "hostname": "plimsoll",
-        "mounts": [
-            mount("proc", "/proc", "proc", &["nosuid", "noexec", "nodev"]),
-            mount("tmpfs", "/dev", "tmpfs", &["nosuid", "strictatime", "mode=755", "size=65536k"]),
-            mount("devpts", "/dev/pts", "devpts",
-                &["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]),
-            // In the host's network namespace sysfs cannot be mounted anew by everybody.
-            mount("sysfs", "/sys", "sysfs", &["nosuid", "noexec", "nodev", "ro"]),
-            mount("mqueue", "/dev/mqueue", "mqueue", &["nosuid", "noexec", "nodev"]),
-            mount("shm", "/dev/shm", "tmpfs",
-                &["nosuid", "noexec", "nodev", "mode=1777", "size=65536k"]),
-        ],
+        "mounts": mounts,
         "annotations": annotations,
         "linux": {
             "namespaces": namespaces,
@@ -163,12 +165,58 @@ fn of(configuration: &Configuration, workload: &Workload) -> Value {
     })
 }
 
+fn mounts() -> Vec<Value> {
+    vec![
+        mount("proc", "/proc", "proc", &["nosuid", "noexec", "nodev"]),
+        mount(
+            "tmpfs",
+            "/dev",
+            "tmpfs",
+            &["nosuid", "strictatime", "mode=755", "size=65536k"],
+        ),
+        mount(
+            "devpts",
+            "/dev/pts",
+            "devpts",
+            &[
+                "nosuid",
+                "noexec",
+                "newinstance",
+                "ptmxmode=0666",
+                "mode=0620",
+                "gid=5",
+            ],
+        ),
+        // In the host's network namespace sysfs cannot be mounted anew by everybody.
+        mount(
+            "sysfs",
+            "/sys",
+            "sysfs",
+            &["nosuid", "noexec", "nodev", "ro"],
+        ),
+        mount(
+            "mqueue",
+            "/dev/mqueue",
+            "mqueue",
+            &["nosuid", "noexec", "nodev"],
+        ),
+        mount(
+            "shm",
+            "/dev/shm",
+            "tmpfs",
+            &["nosuid", "noexec", "nodev", "mode=1777", "size=65536k"],
+        ),
+    ]
+}
+
 fn mount(source: &str, at: &str, kind: &str, options: &[&str]) -> Value {
     json!({ "destination": at, "type": kind, "source": source, "options": options })
 }
 
 #[cfg(test)]
 mod tests {
+    use plimsoll_adapter::protocol::Grants;
+
     use super::*;
     use crate::targets::ALL;
 
@@ -180,6 +228,7 @@ mod tests {
             args: vec!["a b\"c".to_owned()],
             input: input.map(Path::to_owned),
             image: None,
+            grants: Grants::default(),
         }
     }
 
@@ -210,6 +259,17 @@ mod tests {
     fn arguments_reach_the_guest_as_they_are() {
         let config = of(&ALL[0], &workload(None));
         assert_eq!(config["process"]["args"], json!(["/bin/reader", "a b\"c"]));
+    }
+
+    #[test]
+    fn a_folder_that_may_be_written_is_itself_inside_and_an_environment_what_was_granted() {
+        let mut writes = workload(Some(Path::new("/scratch/folder")));
+        writes.grants = Grants::of(Access::Write, &["A=b".to_owned()]);
+        let config = of(&ALL[0], &writes);
+        let mounts = config["mounts"].as_array().expect("a list");
+        let own = mounts.iter().find(|one| one["destination"] == "/input");
+        assert_eq!(own.expect("its folder")["source"], "/scratch/folder");
+        assert_eq!(config["process"]["env"][1], "A=b");
     }
 
     #[test]

@@ -139,11 +139,14 @@ impl Configuration {
             (
                 "working directory",
                 match self.guest {
-                    Guest::Native => "a copy of the input folder, in the bundle, writable",
+                    Guest::Native => {
+                        "a copy of the input folder, in the bundle, writable; a workload's own folder \
+                         to write, mounted"
+                    }
                     Guest::Wasm => "none is granted",
                 },
             ),
-            ("environment", "PATH"),
+            ("environment", "PATH, and what the workload is granted"),
             ("memory and cpu limits", "none; a control group of its own in every hierarchy"),
             (
                 "supervision",
