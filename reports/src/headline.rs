@@ -3,15 +3,14 @@
 //! Every sentence is worked out from the run. Two things are never mixed: a platform that is
 //! already running, and a start from nothing.
 
+mod conformance;
+mod counted;
+mod serve;
 mod throughput;
 
 use plimsoll_analysis::Row;
 use plimsoll_record::run::TargetKind;
 use plimsoll_record::{Boundary, Suite, TargetId, WorkloadId};
-
-mod counted;
-
-pub(crate) use counted::sentences as counted;
 
 use crate::facts::{Against, Difference, Facts};
 use crate::quantity;
@@ -164,6 +163,15 @@ pub(crate) fn question(suite: Suite) -> Question {
 
 /// The sentences of the summary, most important first.
 pub(crate) fn sentences(facts: &Facts<'_>) -> Vec<String> {
+    match facts.recorded.run.suite {
+        Suite::Conformance => conformance::sentences(facts),
+        Suite::Serve => serve::sentences(facts),
+        Suite::Density | Suite::Memory | Suite::Size => counted::sentences(facts),
+        Suite::Coldstart | Suite::Throughput => timed(facts),
+    }
+}
+
+fn timed(facts: &Facts<'_>) -> Vec<String> {
     if let Some(throughput) = facts.throughput() {
         return throughput::sentences(facts, throughput);
     }

@@ -17,7 +17,7 @@ pub(crate) fn title(facts: &Facts<'_>) -> String {
     format!("{what}, measured: {}", facts.recorded.run.id)
 }
 
-pub(super) fn summary(facts: &Facts<'_>, place: &Place) -> Markup {
+pub(super) fn summary(facts: &Facts<'_>, place: &Place<'_>) -> Markup {
     let question = headline::question(facts.recorded.run.suite);
     html! {
         (heading(facts, place, question.asked, question.subject))
@@ -60,7 +60,7 @@ pub(super) fn in_words(sentences: &[String]) -> Markup {
 }
 
 /// The question, and what it was asked of.
-pub(super) fn heading(facts: &Facts<'_>, place: &Place, question: &str, what: &str) -> Markup {
+pub(super) fn heading(facts: &Facts<'_>, place: &Place<'_>, question: &str, what: &str) -> Markup {
     let run = &facts.recorded.run;
     let machine = &run.environment;
     let day = run.started.format(format_description!(
@@ -211,12 +211,12 @@ pub(super) fn times(against: &Against) -> Markup {
         @match against.difference {
             Difference::Shown => {
                 (quantity::ratio(against.ratio.ratio))
-                @if let Some(ci) = interval { span.ci { (range(ci)) } }
+                @if let Some(ci) = interval { i { (range(ci)) } }
             }
             Difference::NotShown => {
                 span.dim { (quantity::ratio(against.ratio.ratio)) }
-                @if let Some(ci) = interval { span.ci { (range(ci)) } }
-                span.ci { "no difference shown" }
+                @if let Some(ci) = interval { i { (range(ci)) } }
+                i { "no difference shown" }
             }
         }
     }
