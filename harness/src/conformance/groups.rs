@@ -186,9 +186,11 @@ impl Tests {
         table: &Table,
         interrupt: &Interrupt,
     ) {
+        let wasi_asked = self.record.groups.iter().any(|one| one.id.as_str() == wasi::ID);
+        let of_wasi = |target: &TargetId| wasi_asked && wasi::runs(table, target);
         let (able, unable): (Vec<_>, Vec<_>) = std::mem::take(&mut gathered.targets)
             .into_iter()
-            .partition(|chosen| carries_out(chosen) || wasi::runs(table, &chosen.target.id));
+            .partition(|chosen| carries_out(chosen) || of_wasi(&chosen.target.id));
         let adapter = |target: &TargetId| table.adapter_of(target).map(|row| row.id.as_str());
         // Of an adapter one configuration answers for those that share its compiler.
         let unasked = |chosen: &&Chosen| {
