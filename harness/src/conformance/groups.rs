@@ -186,7 +186,11 @@ impl Tests {
         table: &Table,
         interrupt: &Interrupt,
     ) {
-        let wasi_asked = self.record.groups.iter().any(|one| one.id.as_str() == wasi::ID);
+        let wasi_asked = self
+            .record
+            .groups
+            .iter()
+            .any(|one| one.id.as_str() == wasi::ID);
         let of_wasi = |target: &TargetId| wasi_asked && wasi::runs(table, target);
         let (able, unable): (Vec<_>, Vec<_>) = std::mem::take(&mut gathered.targets)
             .into_iter()
