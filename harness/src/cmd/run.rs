@@ -15,14 +15,14 @@ use time::macros::format_description;
 
 use crate::checkout::Checkout;
 use crate::cli::Run;
-use crate::conformance::groups::Tests;
+use crate::conformance::groups::{Tests, carries_out};
 use crate::conformance::ratchet::{self, Ratchet};
 use crate::conformance::wasi;
 use crate::denoise::Denoised;
 use crate::environment;
 use crate::exit::{Exit, Usage};
 use crate::format;
-use crate::gather::Gathered;
+use crate::gather::{Chosen, Gathered};
 use crate::interrupt::Interrupt;
 use crate::lock::{MachineLock, WhenHeld};
 use crate::own::Program;
@@ -222,18 +222,15 @@ fn tests(
 
 /// A cell for each group of tests on each target that does them.
 fn groups(gathered: &Gathered, tests: &Tests, table: &Table) -> Vec<Cell> {
-    let runs_wasi = |target: &plimsoll_record::TargetId| {
-        let row = table.adapter_of(target);
-        row.is_some_and(|row| row.wasi_tests.contains_key(target))
-    };
-    let of = |target: &plimsoll_record::TargetId, group: &plimsoll_record::WorkloadId| {
-        group.as_str() != wasi::ID || runs_wasi(target)
+    let of = |chosen: &Chosen, group: &plimsoll_record::WorkloadId| match group.as_str() {
+        wasi::ID => wasi::runs(table, &chosen.target.id),
+        _ => carries_out(chosen),
     };
     let targets = gathered.targets.iter();
     targets
         .flat_map(|chosen| {
             let groups = tests.record.groups.iter();
-            let groups = groups.filter(|group| of(&chosen.target.id, &group.id));
+            let groups = groups.filter(|group| of(chosen, &group.id));
             groups.map(|group| Cell {
                 target: chosen.target.id.clone(),
                 workload: group.id.clone(),

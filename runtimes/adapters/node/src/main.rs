@@ -61,9 +61,10 @@ impl Adapter for AdapterNode {
         let text = |path: &PathBuf| path.to_string_lossy().into_owned();
         let mut args: Vec<_> = target.options().map(str::to_owned).collect();
         args.push(text(&run));
+        if let Some(directory) = &workload.input {
+            args.extend(["--grant".to_owned(), format!("{}::.", text(directory))]);
+        }
         args.push(text(&workload.wasm));
-        // The directory that is granted as `.`; nothing stands for none.
-        args.push(workload.input.as_ref().map(text).unwrap_or_default());
         args.push(workload.id.to_string());
         args.extend(workload.args.iter().cloned());
         Ok(Prepared {
