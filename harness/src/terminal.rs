@@ -1,6 +1,7 @@
 //! What a run says on a terminal: the ladder, a table of target by boundary for each workload,
 //! within 80 columns.
 
+pub mod capability;
 pub mod claims;
 pub mod conformance;
 pub mod counted;
@@ -42,6 +43,7 @@ pub fn tables(recorded: &Recorded, report: &Report) -> String {
         Suite::Density | Suite::Memory | Suite::Size => counted::tables(recorded, report),
         Suite::Serve => load::tables(recorded, report),
         Suite::Conformance => conformance::tables(recorded),
+        Suite::Capabilities => capability::tables(recorded),
     }
 }
 

@@ -143,6 +143,10 @@ pub(crate) fn question(suite: Suite) -> Question {
             asked: "What does it get right?",
             subject: "Conformance",
         },
+        Suite::Capabilities => Question {
+            asked: "What can a guest do?",
+            subject: "Capabilities",
+        },
         Suite::Size => Question {
             asked: "How much must travel?",
             subject: "Size",

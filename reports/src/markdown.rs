@@ -8,6 +8,7 @@ use plimsoll_analysis::throughput::Throughput;
 use plimsoll_analysis::{Row, Status};
 use plimsoll_record::{Boundary, Metric, Recorded, Suite};
 
+use crate::capability;
 use crate::claims::words::RULE;
 use crate::claims::{Claims, Judgement, Verdict, judge_by};
 use crate::conformance;
@@ -86,7 +87,7 @@ fn run(text: &mut String, facts: &Facts<'_>) {
         quantity::count(ended.planned, "trial"),
     );
     let sentences = match run.suite {
-        Suite::Serve | Suite::Conformance => Vec::new(),
+        Suite::Serve | Suite::Conformance | Suite::Capabilities => Vec::new(),
         Suite::Coldstart | Suite::Throughput => headline::sentences(facts),
         Suite::Density | Suite::Memory | Suite::Size => headline::counted(facts),
     };
@@ -94,6 +95,7 @@ fn run(text: &mut String, facts: &Facts<'_>) {
         let _ = writeln!(text, "- {}", inline(&sentence));
     }
     text.push_str(&conformance::markdown(facts.recorded, inline));
+    text.push_str(&capability::markdown(facts.recorded, inline));
     if let Some(throughput) = facts.throughput() {
         ratios(text, throughput);
         instructions(text, facts);
@@ -107,7 +109,7 @@ fn run(text: &mut String, facts: &Facts<'_>) {
         );
         match run.suite {
             Suite::Serve => under_load(text, facts, &workload.workload),
-            Suite::Conformance => {}
+            Suite::Conformance | Suite::Capabilities => {}
             Suite::Coldstart | Suite::Throughput => table(text, facts, &workload.workload),
             Suite::Density | Suite::Memory | Suite::Size => {
                 counted(text, facts, &workload.workload)

@@ -6,6 +6,7 @@
 //! - [`claims`]: published claims, beside what was measured
 //! - [`summary`]: title, rankings and sentences: what a busy reader takes in within a screen
 //! - [`counted`]: the suites whose rows are counted rather than timed
+//! - [`capability`]: what a guest can and cannot do
 //! - [`conformance`]: what passes of the specification's tests
 //! - [`density`]: how memory grows with how many are alive
 //! - [`ladders`]: the cold-start ladder of every workload
@@ -17,6 +18,7 @@
 //! - [`raw`]: everything that was recorded, to be taken away
 //! - [`reading`]: the boundaries, the method, who made this
 
+mod capability;
 mod claims;
 pub(crate) mod conformance;
 mod counted;
@@ -168,6 +170,10 @@ fn run(
             conformance::shares(facts, place),
             conformance::failures(facts, place),
         ],
+        Suite::Capabilities => vec![
+            capability::answers(facts, place),
+            capability::evidence(facts, place),
+        ],
         Suite::Serve => vec![
             load::by_rate(facts, place),
             load::by_percentile(facts, place),
@@ -192,6 +198,7 @@ fn run(
             @match facts.recorded.run.suite {
                 Suite::Serve => (load::summary(facts, place)),
                 Suite::Conformance => (conformance::summary(facts, place)),
+                Suite::Capabilities => (capability::summary(facts, place)),
                 Suite::Coldstart | Suite::Throughput => (summary::summary(facts, place)),
                 Suite::Density | Suite::Memory | Suite::Size => (counted::summary(facts, place)),
             }

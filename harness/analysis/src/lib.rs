@@ -7,6 +7,7 @@
 //! - [`load`]: latencies under load: histograms read back, percentiles, the rate that was carried
 //! - [`columns`]: which rows stand side by side in a table, and the rule they were counted by
 //! - [`rows`]: the rows of `plimsoll.report/1`
+//! - [`capability`]: what guests could and could not do, by question and target
 //! - [`conformance`]: the specification's own tests, counted by target and group
 //! - [`analyse()`]: a run in, its rows out
 //! - [`reference`]: how many times as long one series takes as another of the same run
@@ -17,6 +18,7 @@
 //! - [`gate`]: base and head measured side by side, in, a verdict out
 
 mod analyse;
+pub mod capability;
 pub mod columns;
 mod compare;
 pub mod conformance;

@@ -240,7 +240,8 @@ pub(crate) fn how(how: plimsoll_record::conformance::How) -> &'static str {
     }
 }
 
-fn plain(name: &str) -> String {
+/// A name as an id may have it.
+pub(super) fn plain(name: &str) -> String {
     let keep = |c: char| {
         if c.is_ascii_alphanumeric() || c == '.' {
             c

@@ -52,6 +52,9 @@ fn said(facts: &Facts<'_>) -> Option<String> {
     let sentences = match facts.recorded.run.suite {
         Suite::Serve => Vec::new(),
         Suite::Conformance => super::conformance::said(facts),
+        Suite::Capabilities => crate::capability::said(facts.recorded)
+            .into_iter()
+            .collect(),
         Suite::Coldstart | Suite::Throughput => headline::sentences(facts),
         Suite::Density | Suite::Memory | Suite::Size => headline::counted(facts),
     };
