@@ -2,6 +2,7 @@
 
 use plimsoll_analysis::capability::{self, FactRow};
 use plimsoll_analysis::conformance::{self, ConformanceRow};
+use plimsoll_analysis::marks::Marks;
 use plimsoll_analysis::rows::SCHEMA;
 use plimsoll_analysis::{Report, Row, Status, analyse};
 use plimsoll_record::conformance::Tally;
@@ -113,7 +114,10 @@ pub fn json(runs: &[Recorded], claims: &Claims) -> String {
         rows: Vec::new(),
         ratios: Vec::new(),
     };
-    for mut one in runs.iter().map(analyse) {
+    let marks = Marks::of(runs);
+    for run in runs {
+        let mut one = analyse(run);
+        marks.note(&run.run, &mut one.rows);
         report.rows.append(&mut one.rows);
         report.ratios.append(&mut one.ratios);
     }
@@ -161,7 +165,13 @@ pub fn csv(runs: &[Recorded]) -> String {
 }
 
 fn rows(runs: &[Recorded]) -> Vec<Row> {
-    runs.iter().flat_map(|run| analyse(run).rows).collect()
+    let marks = Marks::of(runs);
+    let of = |run: &Recorded| {
+        let mut rows = analyse(run).rows;
+        marks.note(&run.run, &mut rows);
+        rows
+    };
+    runs.iter().flat_map(of).collect()
 }
 
 fn write_csv(writer: &mut csv::Writer<Vec<u8>>, rows: &[Row]) -> Result<(), csv::Error> {

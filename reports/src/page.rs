@@ -11,6 +11,7 @@
 //! - [`density`]: how memory grows with how many are alive
 //! - [`ladders`]: the cold-start ladder of every workload
 //! - [`throughput`]: how many times as long as native the guest's own code takes
+//! - [`marks`]: which figures are marked, because a target fails what a workload uses
 //! - [`tables`]: every number with its interval
 //! - [`spread`]: boxes, dots and cumulative shares
 //! - [`load`]: servers under load
@@ -26,6 +27,7 @@ mod density;
 mod ladders;
 mod ledger;
 pub(crate) mod load;
+mod marks;
 mod overview;
 mod raw;
 mod reading;
@@ -48,7 +50,7 @@ const SCRIPT: &str = include_str!("report.js");
 /// It makes no request: styles, pictures and raw data are inside, and so is the script that filters
 /// and sorts, without which nothing is missing. Everything that comes from a run is escaped.
 pub fn html(runs: &[Recorded], claims: &Claims) -> String {
-    let facts: Vec<Facts<'_>> = runs.iter().map(Facts::of).collect();
+    let facts = Facts::all(runs);
     let evidence: Vec<_> = facts.iter().map(Facts::evidence).collect();
     let judgements = match facts.is_empty() {
         true => Vec::new(),
@@ -181,6 +183,7 @@ fn run(
         ],
     };
     let of_every_suite = [
+        marks::section(facts, place),
         raw::section(facts, files),
         ledger::not_measured(facts, place),
         ledger::machine(facts),

@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use plimsoll_adapter::protocol::{End, Launch, Probe, Probed, Reply, Request, Workload};
+use plimsoll_adapter::protocol::{
+    End, Launch, Prepare, Prepared, Probe, Probed, Reply, Request, Workload,
+};
 use plimsoll_record::run::TargetKind;
 use plimsoll_record::{Answer, FailureKind, TargetId};
 
@@ -129,27 +131,39 @@ pub fn put(put: &Put<'_>, interrupt: &Interrupt) -> Result<Result<(Answer, Strin
 }
 
 /// What the adapter answers; with a fault, what it wrote to stderr.
+///
+/// A process without limits is started as every other: an adapter that knows nothing of probes has said
+/// how in its answer to `prepare`.
 fn asked(
     put: &Put<'_>,
     args: Vec<String>,
     interrupt: &Interrupt,
 ) -> Result<Reply, (Fault, String)> {
     let question = put.question;
-    let request = Request::Probe(Probe {
-        target: put.target.clone(),
-        workload: Workload {
-            id: question.record.id.clone(),
-            wasm: question.wasm.clone(),
-            native: question.native.clone(),
-            image: None,
-            args,
-            input: None,
-        },
-        scratch: put.scratch.to_owned(),
-        limits: question.row.limits.clone(),
-        patience: question.row.patience().into(),
-        memory_bytes: MEMORY_BYTES,
-    });
+    let workload = Workload {
+        id: question.record.id.clone(),
+        wasm: question.wasm.clone(),
+        native: question.native.clone(),
+        image: None,
+        args,
+        input: None,
+    };
+    let plain = put.kind != TargetKind::Container && question.row.limits.is_empty();
+    let request = match plain {
+        true => Request::Prepare(Prepare {
+            target: put.target.clone(),
+            workload,
+            scratch: put.scratch.to_owned(),
+        }),
+        false => Request::Probe(Probe {
+            target: put.target.clone(),
+            workload,
+            scratch: put.scratch.to_owned(),
+            limits: question.row.limits.clone(),
+            patience: question.row.patience().into(),
+            memory_bytes: MEMORY_BYTES,
+        }),
+    };
     let bare = |fault| (fault, String::new());
     let mut adapter = AdapterChild::start(put.program, put.directory, interrupt).map_err(bare)?;
     let limit = put.deadline + question.row.patience();
@@ -158,6 +172,13 @@ fn asked(
         exchange.reply()
     });
     match said {
+        Ok(Reply::Prepared(Prepared {
+            launch: Some(launch),
+            ..
+        })) if plain => {
+            adapter.goodbye();
+            Ok(Reply::Probe(launch))
+        }
         Ok(reply) => {
             adapter.goodbye();
             Ok(reply)

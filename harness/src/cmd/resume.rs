@@ -130,7 +130,12 @@ fn tests(checkout: &Checkout, run: &plimsoll_record::Run) -> anyhow::Result<Opti
         return Ok(None);
     };
     let ids: Vec<String> = before.groups.iter().map(|one| one.id.to_string()).collect();
-    let mut tests = Tests::gather(checkout, before.directory.as_deref(), &ids)?;
+    let mut tests = Tests::gather(
+        checkout,
+        before.directory.as_deref(),
+        before.wasi_testsuite.as_deref(),
+        &ids,
+    )?;
     if tests.record.groups != before.groups {
         let id = &run.id;
         let why = "the specification's tests have changed; start a new run";

@@ -18,7 +18,7 @@ use crate::checkout::Checkout;
 use crate::cli::Run;
 use crate::conformance::groups::Tests;
 use crate::conformance::ratchet::{self, Ratchet};
-use crate::conformance::wasi;
+use crate::conformance::{testsuite, wasi};
 use crate::denoise::Denoised;
 use crate::environment;
 use crate::exit::{Exit, Usage};
@@ -219,8 +219,9 @@ fn tests(
     amount: &Amount,
 ) -> anyhow::Result<Option<Tests>> {
     if suite != Suite::Conformance {
-        if args.spec_dir.is_some() || args.record_passes {
-            let why = "--spec-dir and --record-passes are for the suite conformance";
+        if args.spec_dir.is_some() || args.wasi_testsuite.is_some() || args.record_passes {
+            let why =
+                "--spec-dir, --wasi-testsuite and --record-passes are for the suite conformance";
             return Err(Usage(why.to_owned()).into());
         }
         return Ok(None);
@@ -229,7 +230,15 @@ fn tests(
         [] => &amount.workloads,
         asked => asked,
     };
-    Tests::gather(checkout, args.spec_dir.as_deref(), globs).map(Some)
+    let absolute = |path: &PathBuf| std::path::absolute(path);
+    let testsuite = args.wasi_testsuite.as_ref().map(absolute).transpose()?;
+    Tests::gather(
+        checkout,
+        args.spec_dir.as_deref(),
+        testsuite.as_deref(),
+        globs,
+    )
+    .map(Some)
 }
 
 /// The questions that are asked, with the targets that they can be put to; none if interrupted.
@@ -279,13 +288,13 @@ fn put(gathered: &Gathered, questions: &Questions) -> Vec<Cell> {
 }
 
 /// A cell for each group of tests on each target that does them.
-fn groups(gathered: &Gathered, tests: &Tests, table: &Table) -> Vec<Cell> {
+pub(crate) fn groups(gathered: &Gathered, tests: &Tests, table: &Table) -> Vec<Cell> {
     let runs_wasi = |target: &plimsoll_record::TargetId| {
         let row = table.adapter_of(target);
         row.is_some_and(|row| row.wasi_tests.contains_key(target))
     };
     let of = |target: &plimsoll_record::TargetId, group: &plimsoll_record::WorkloadId| {
-        group.as_str() != wasi::ID || runs_wasi(target)
+        !matches!(group.as_str(), wasi::ID | testsuite::ID) || runs_wasi(target)
     };
     let targets = gathered.targets.iter();
     targets
@@ -573,6 +582,11 @@ fn command(args: &Run, own: Option<&Program>, seed: u64) -> Vec<String> {
     }
     let spec_dir = args.spec_dir.as_ref();
     option("--spec-dir", spec_dir.map(|dir| dir.display().to_string()));
+    let testsuite = args.wasi_testsuite.as_ref();
+    option(
+        "--wasi-testsuite",
+        testsuite.map(|dir| dir.display().to_string()),
+    );
     option("--trials", args.trials.map(|n| n.to_string()));
     option("--memory-budget", args.memory_budget.map(|n| n.to_string()));
     option(

@@ -50,8 +50,7 @@ pub(super) fn answers(of: &Facts<'_>, place: &Place) -> Option<Section> {
         }
         dl {
             @for answer in Answer::ALL {
-                dt { (answer.word()) }
-                dd { (answer.meaning()) }
+                div { dt { (answer.word()) } dd { (answer.meaning()) } }
             }
         }
     };

@@ -83,17 +83,18 @@ pub(super) fn shares(facts: &Facts<'_>, place: &Place) -> Option<Section> {
         div.conformance {
             p { input type="checkbox" id=(hide); " " label for=(hide) { "hide what passes everywhere" } }
             div.scroll tabindex="0" role="region" aria-label="Share passed by group and target" {
-                table {
+                table.sortable {
                     thead { tr {
                         th scope="col" { "group" }
                         @for target in &matrix.targets { th scope="col" { (target) } }
                     } }
                     tbody {
                         @for group in &matrix.specification.groups {
-                            tr class=[matrix.passes_everywhere(&group.id).then_some("everywhere")] {
+                            // A row is no target's: nothing to filter it by.
+                            tr data-target="" class=[matrix.passes_everywhere(&group.id).then_some("everywhere")] {
                                 th scope="row" title=(group.title) { (group.id) }
                                 @for target in &matrix.targets {
-                                    td { (matrix.cell(target, &group.id).map_or_else(String::new, shown)) }
+                                    td { @if let Some(cell) = matrix.cell(target, &group.id) { (linked(cell, place)) } }
                                 }
                             }
                         }
@@ -103,7 +104,7 @@ pub(super) fn shares(facts: &Facts<'_>, place: &Place) -> Option<Section> {
         }
         h3 { "Directives by what became of them" }
         div.scroll tabindex="0" role="region" aria-label="Totals" {
-            table {
+            table.sortable {
                 thead { tr {
                     th scope="col" { "target" }
                     @for name in COUNTS { th scope="col" { (name) } }
@@ -192,13 +193,15 @@ pub(super) fn failures(facts: &Facts<'_>, place: &Place) -> Option<Section> {
                 h3 { (target) }
                 @for cell in cells {
                     @let count = cell.scripts.iter().map(|script| script.findings.len()).sum::<usize>();
-                    details {
+                    details #(place.id(&plain(&anchor(cell)))) {
                         summary { (cell.group.id) ": " (count) }
                         @for script in cell.scripts.iter().filter(|script| !script.findings.is_empty()) {
                             ul.plain {
                                 @for finding in script.findings.iter().take(SHOWN) {
-                                    @let name = format!("{}-{}-{}-{}", target, cell.group.id, script.script, finding.line);
-                                    li #(place.id(&plain(&name))) {
+                                    @let name = format!("{}-{}-{}", anchor(cell), script.script, finding.line);
+                                    @let id = place.id(&plain(&name));
+                                    li #(id) {
+                                        a.here href={ "#" (id) } aria-label={ "Link to " (script.script) ":" (finding.line) " on " (target) } { "#" } " "
                                         (located(&matrix, cell, &script.script, finding.line)) " "
                                         (how(finding.how)) ": " (finding.message)
                                     }
@@ -218,6 +221,26 @@ pub(super) fn failures(facts: &Facts<'_>, place: &Place) -> Option<Section> {
         title: "What does not",
         body,
     })
+}
+
+/// A share, as a link to what fails where something does.
+fn linked(cell: &Cell<'_>, place: &Place) -> Markup {
+    let fails = cell
+        .scripts
+        .iter()
+        .any(|script| !script.findings.is_empty());
+    html! {
+        @if fails {
+            a href={ "#" (place.id(&plain(&anchor(cell)))) } { (shown(cell)) }
+        } @else {
+            (shown(cell))
+        }
+    }
+}
+
+/// Where the failures of a cell are.
+fn anchor(cell: &Cell<'_>) -> String {
+    format!("{}-{}", cell.target, cell.group.id)
 }
 
 fn located(matrix: &Matrix<'_>, cell: &Cell<'_>, script: &str, line: u32) -> Markup {

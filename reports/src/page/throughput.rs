@@ -5,6 +5,7 @@ use plimsoll_analysis::statistics::Interval;
 use plimsoll_analysis::throughput::{Cell, Standing, Throughput};
 use plimsoll_record::{Metric, TargetId, WorkloadId};
 
+use super::marks::mark;
 use super::tables::metric_in_words;
 use super::{Place, Section};
 use crate::facts::Facts;
@@ -20,7 +21,7 @@ pub(super) fn section(facts: &Facts<'_>, place: &Place) -> Option<Section> {
             Some(reference) => (pictures(facts, throughput, reference, place)),
             None => p { "Native code was not measured in this run, so there is nothing to hold the targets against; their times are below." },
         }
-        (table(throughput, place))
+        (table(facts, throughput, place))
         p {
             "A run is the guest's own code, from its first instruction to its end: " code { "_start" } " of a fresh instance in an engine that has loaded the module, "
             "or a native process between its exec and its call of exit, in the open or in a container. Making the instance or process and giving it up lies outside; "
@@ -127,7 +128,7 @@ fn of_workload<'t>(
 }
 
 /// Every ratio: a line a target and workload, the means last.
-fn table(throughput: &Throughput, place: &Place) -> Markup {
+fn table(facts: &Facts<'_>, throughput: &Throughput, place: &Place) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label=(place.label("Times native, every number")) {
             table.ratios {
@@ -142,7 +143,7 @@ fn table(throughput: &Throughput, place: &Place) -> Markup {
                 tbody {
                     @for workload in &throughput.workloads {
                         @for standing in &throughput.standings {
-                            @if let Some(cell) = standing.cell(workload) { (row(workload, standing, cell, throughput)) }
+                            @if let Some(cell) = standing.cell(workload) { (row(facts, workload, standing, cell, throughput)) }
                         }
                     }
                     @if throughput.common.len() > 1 {
@@ -164,14 +165,20 @@ fn table(throughput: &Throughput, place: &Place) -> Markup {
     }
 }
 
-fn row(workload: &WorkloadId, standing: &Standing, cell: &Cell, throughput: &Throughput) -> Markup {
+fn row(
+    facts: &Facts<'_>,
+    workload: &WorkloadId,
+    standing: &Standing,
+    cell: &Cell,
+    throughput: &Throughput,
+) -> Markup {
     let is_reference = Some(&standing.target) == throughput.reference.as_ref();
     let shown = cell.ratio(Metric::WallTime).and_then(|ratio| ratio.ci95);
     let same = shown.is_some_and(|ci| ci.low <= 1.0 && ci.high >= 1.0);
     html! {
         tr.same[same] data-workload=(workload) {
             td { (workload) }
-            th scope="row" { (standing.target) }
+            th scope="row" { (standing.target) (mark(facts, &standing.target, workload)) }
             td.n {
                 @match cell.median {
                     Some(median) => (quantity::duration(median)),
