@@ -183,7 +183,7 @@ mod tests {
                 Suite::Coldstart | Suite::Throughput => 10,
                 Suite::Density | Suite::Memory => 6,
                 // A file that is weighed twice weighs the same.
-                Suite::Size | Suite::Conformance => 1,
+                Suite::Size | Suite::Conformance | Suite::Capabilities => 1,
             };
             assert!(
                 row.quick.trials.light >= least && row.quick.trials.light <= row.full.trials.light

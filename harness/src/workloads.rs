@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::checkout::Checkout;
+use crate::conformance::uses::uses;
 use crate::load::exchange::{Exchange, ExchangeError, pair};
 
 const SCHEMA: &str = "plimsoll.workloads/1";
@@ -304,6 +305,7 @@ impl Workloads {
                     .map(|record| record.toolchain),
                 native_sha256,
                 expected_sha256: sha256(&expected),
+                uses: uses(&bytes),
             },
             workload: protocol::Workload {
                 id,
@@ -322,7 +324,7 @@ impl Workloads {
 
 /// SHA-256 over `path NUL length NUL bytes` of each file, in order: as `scripts/build-workloads`
 /// computes it.
-fn source_sha256(folder: &Path, sources: &[PathBuf]) -> Result<String, WorkloadError> {
+pub(crate) fn source_sha256(folder: &Path, sources: &[PathBuf]) -> Result<String, WorkloadError> {
     let mut hash = Sha256::new();
     for source in sources {
         let bytes = read(&folder.join(source), || {

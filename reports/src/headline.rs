@@ -142,6 +142,10 @@ pub(crate) fn question(suite: Suite) -> Question {
             asked: "What does it get right?",
             subject: "Conformance",
         },
+        Suite::Capabilities => Question {
+            asked: "What can a guest do?",
+            subject: "Capabilities",
+        },
         Suite::Size => Question {
             asked: "How much must travel?",
             subject: "Size",
@@ -165,6 +169,9 @@ pub(crate) fn question(suite: Suite) -> Question {
 pub(crate) fn sentences(facts: &Facts<'_>) -> Vec<String> {
     match facts.recorded.run.suite {
         Suite::Conformance => conformance::sentences(facts),
+        Suite::Capabilities => crate::capability::said(facts.recorded)
+            .into_iter()
+            .collect(),
         Suite::Serve => serve::sentences(facts),
         Suite::Density | Suite::Memory | Suite::Size => counted::sentences(facts),
         Suite::Coldstart | Suite::Throughput => timed(facts),

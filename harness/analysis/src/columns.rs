@@ -71,7 +71,11 @@ const REST: &[Column] = &[
 /// The tables of a suite.
 pub fn tables(suite: Suite) -> &'static [Table] {
     match suite {
-        Suite::Coldstart | Suite::Throughput | Suite::Serve | Suite::Conformance => &[],
+        Suite::Coldstart
+        | Suite::Throughput
+        | Suite::Serve
+        | Suite::Conformance
+        | Suite::Capabilities => &[],
         Suite::Density => &[
             Table {
                 title: "one more instance in a host that runs",
@@ -112,6 +116,9 @@ pub fn rule(suite: Suite) -> Option<&'static str> {
         Suite::Conformance => Some(
             "Share of the directives that are a question to an engine: all but those that only a reader of the text \
              format decides, which no engine is given. What a target does not claim counts and does not pass.",
+        ),
+        Suite::Capabilities => Some(
+            "Each answer was found by trying it; none is better than another, and nothing is added up.",
         ),
         Suite::Density => Some(
             "Each figure is the slope of a line through what so many alive took, fitted in each trial by least \

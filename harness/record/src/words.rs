@@ -77,6 +77,8 @@ pub enum Suite {
     Size,
     /// How many of the specification's own tests an engine passes.
     Conformance,
+    /// What a guest that was granted nothing can and cannot do.
+    Capabilities,
 }
 
 impl Suite {
@@ -89,6 +91,7 @@ impl Suite {
         Suite::Size,
         Suite::Serve,
         Suite::Conformance,
+        Suite::Capabilities,
     ];
 
     /// The suite's name as the command line spells it.
@@ -101,6 +104,7 @@ impl Suite {
             Suite::Memory => "memory",
             Suite::Size => "size",
             Suite::Conformance => "conformance",
+            Suite::Capabilities => "capabilities",
         }
     }
 }
@@ -338,6 +342,8 @@ pub enum Step {
     Size,
     /// The specification's tests, a group of scripts.
     Conformance,
+    /// One thing that a guest may or may not be able to do, tried.
+    Capability,
 }
 
 impl Step {
@@ -358,6 +364,7 @@ impl Step {
         Step::Peak,
         Step::Size,
         Step::Conformance,
+        Step::Capability,
     ];
 
     /// Whether the workload is a server in it.
@@ -383,6 +390,7 @@ impl Step {
             Step::Peak => "peak",
             Step::Size => "size",
             Step::Conformance => "conformance",
+            Step::Capability => "capability",
         }
     }
 }

@@ -141,7 +141,7 @@ fn belongs(step: Step, sample: &Sample) -> bool {
             matches!(sample.boundary, Boundary::L3 | Boundary::L4 | Boundary::L5)
         }
         Step::Fresh => sample.boundary == Boundary::L6,
-        Step::Serve | Step::ServeFresh | Step::Zero | Step::Conformance => false,
+        Step::Serve | Step::ServeFresh | Step::Zero | Step::Conformance | Step::Capability => false,
         Step::Iterate => sample.boundary == Boundary::Run,
         Step::Instances => sample.boundary == Boundary::Instances,
         Step::Processes => {
