@@ -7,7 +7,7 @@ use plimsoll_record::Answer;
 use plimsoll_record::run::TargetKind;
 
 use super::bounded::{Ending, Ran};
-use super::questions::Row;
+use super::questions::{Import, Row};
 use crate::adapter::child::signal_name;
 use crate::format::clipped;
 
@@ -67,14 +67,21 @@ fn spoken(stdout: &str) -> Option<(Answer, String)> {
 
 fn unbegun(row: &Row, ran: &Ran, said: Option<&str>) -> Result<(Answer, String), String> {
     let stderr = ran.stderr.to_lowercase();
-    // Some engines say that an import is unknown, and not which: there is one that is no part of WASI.
-    let about = |import: &String| {
-        stderr.contains(&import.to_lowercase()) || stderr.contains("unknown import")
+    // Some engines say which import is unknown, some which module it is of, and some only that one is:
+    // there is one that is no part of WASI.
+    let about = |import: &&Import| {
+        let of = format!("\"{}\"", import.module);
+        stderr.contains(&import.name)
+            || stderr.contains("unknown import")
+            || (stderr.contains("import #") && stderr.contains(&of))
     };
     let refused = matches!(ran.end, Ending::Exited(code) if code != 0);
-    if let (Some(import), true) = (row.import.as_ref().filter(|one| about(one)), refused) {
+    if let (Some(import), true) = (row.import.as_ref().filter(about), refused) {
         let words = said.unwrap_or_default();
-        let evidence = format!("the module, which imports {import}, is not accepted: {words}");
+        let evidence = format!(
+            "the module, which imports {} from {}, is not accepted: {words}",
+            import.name, import.module
+        );
         return Ok((Answer::Refused, evidence));
     }
     let how = match ran.end {
@@ -110,7 +117,7 @@ fn telling(stderr: &str) -> Option<String> {
     };
     let about = |word: &&str| {
         let holds = |line: &&str| line.to_lowercase().contains(*word);
-        lines().filter(holds).last()
+        lines().find(holds)
     };
     let line = TELLING
         .iter()
@@ -126,7 +133,9 @@ mod tests {
     use super::*;
 
     fn row(import: Option<&str>) -> Row {
-        let import = import.map_or_else(String::new, |name| format!("import = '{name}'\n"));
+        let import = import.map_or_else(String::new, |name| {
+            format!("import = {{ module = 'wasi', name = '{name}' }}\n")
+        });
         toml::from_str(&format!(
             "id = 'it'\ntitle = 'do it'\nprobe = 'it'\npatience_seconds = 1\n{import}"
         ))
@@ -185,6 +194,10 @@ mod tests {
         let stderr = "keel: unknown import: `wasi_snapshot_preview1` `sock_open` is not defined\n";
         let found = judged(Some("sock_open"), Ending::Exited(1), "", stderr).unwrap();
         assert_eq!(found.0, Answer::Refused);
+        let stderr = "run.mjs:20\nTypeError: Instance(): Import #1 \"wasi\": no object\n  at async import (x)\n";
+        let (answer, evidence) = judged(Some("other"), Ending::Exited(1), "", stderr).unwrap();
+        assert_eq!(answer, Answer::Refused);
+        assert!(evidence.contains("Import #1"), "{evidence}");
         // What is broken otherwise is no answer, whatever the question.
         for (import, stderr) in [
             (Some("sock_open"), "cannot open the module"),

@@ -33,11 +33,21 @@ pub struct Row {
     #[serde(default)]
     pub args: Vec<String>,
     /// What the probe imports that is no part of WASI preview 1.
-    pub import: Option<String>,
+    pub import: Option<Import>,
     /// The limits that the target is asked to set.
     #[serde(default)]
     pub limits: Vec<Limit>,
     patience_seconds: u64,
+}
+
+/// An import that is no part of WASI preview 1.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Import {
+    /// Its module.
+    pub module: String,
+    /// Its name.
+    pub name: String,
 }
 
 impl Row {
@@ -309,8 +319,9 @@ mod tests {
         for row in rows {
             let imports = fs::read(folder.join(format!("wasm/{}.wasm", row.probe))).unwrap();
             if let Some(import) = &row.import {
-                let named = |window: &[u8]| window == import.as_bytes();
-                assert!(imports.windows(import.len()).any(named), "{import}");
+                let named = |window: &[u8]| window == import.name.as_bytes();
+                let mut all = imports.windows(import.name.len());
+                assert!(all.any(named), "{import:?}");
             }
             asked(&checkout, &folder, &lock, row).unwrap();
         }
