@@ -4,6 +4,7 @@
 pub mod claims;
 pub mod conformance;
 pub mod counted;
+mod languages;
 pub mod load;
 mod throughput;
 
@@ -14,6 +15,7 @@ use plimsoll_analysis::{Comparison, Report, Row, Status, Verdict};
 use plimsoll_record::run::{LeftOut, PreflightNote, Severity};
 use plimsoll_record::{Boundary, Metric, Recorded, Suite, TargetId};
 
+pub use languages::languages;
 pub use throughput::throughput;
 
 use crate::format;
@@ -42,6 +44,7 @@ pub fn tables(recorded: &Recorded, report: &Report) -> String {
         Suite::Density | Suite::Memory | Suite::Size => counted::tables(recorded, report),
         Suite::Serve => load::tables(recorded, report),
         Suite::Conformance => conformance::tables(recorded),
+        Suite::Languages => languages(recorded, report),
     }
 }
 

@@ -10,6 +10,7 @@ use plimsoll_record::run::TargetKind;
 use plimsoll_record::{Boundary, Suite, TargetId, WorkloadId};
 
 mod counted;
+mod languages;
 
 pub(crate) use counted::sentences as counted;
 
@@ -146,6 +147,10 @@ pub(crate) fn question(suite: Suite) -> Question {
         Suite::Size => Question {
             asked: "How much must travel?",
             subject: "Size",
+        },
+        Suite::Languages => Question {
+            asked: "What does a language cost?",
+            subject: "Languages",
         },
         Suite::Memory => Question {
             asked: "How much memory does it hold?",

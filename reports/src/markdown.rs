@@ -88,7 +88,7 @@ fn run(text: &mut String, facts: &Facts<'_>) {
     let sentences = match run.suite {
         Suite::Serve | Suite::Conformance => Vec::new(),
         Suite::Coldstart | Suite::Throughput => headline::sentences(facts),
-        Suite::Density | Suite::Memory | Suite::Size => headline::counted(facts),
+        Suite::Density | Suite::Memory | Suite::Size | Suite::Languages => headline::counted(facts),
     };
     for sentence in sentences {
         let _ = writeln!(text, "- {}", inline(&sentence));
@@ -109,7 +109,7 @@ fn run(text: &mut String, facts: &Facts<'_>) {
             Suite::Serve => under_load(text, facts, &workload.workload),
             Suite::Conformance => {}
             Suite::Coldstart | Suite::Throughput => table(text, facts, &workload.workload),
-            Suite::Density | Suite::Memory | Suite::Size => {
+            Suite::Density | Suite::Memory | Suite::Size | Suite::Languages => {
                 counted(text, facts, &workload.workload)
             }
         }

@@ -160,7 +160,7 @@ fn run(
             tables::section(facts, place),
             spread::section(facts, place),
         ],
-        Suite::Density | Suite::Memory | Suite::Size => vec![
+        Suite::Density | Suite::Memory | Suite::Size | Suite::Languages => vec![
             counted::pictures(facts, place),
             counted::numbers(facts, place),
         ],
@@ -193,7 +193,7 @@ fn run(
                 Suite::Serve => (load::summary(facts, place)),
                 Suite::Conformance => (conformance::summary(facts, place)),
                 Suite::Coldstart | Suite::Throughput => (summary::summary(facts, place)),
-                Suite::Density | Suite::Memory | Suite::Size => (counted::summary(facts, place)),
+                Suite::Density | Suite::Memory | Suite::Size | Suite::Languages => (counted::summary(facts, place)),
             }
             @if place.of == 1 { (claims::glance(judgements)) }
             nav aria-label=(place.label("Contents")) {

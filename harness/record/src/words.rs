@@ -77,6 +77,8 @@ pub enum Suite {
     Size,
     /// How many of the specification's own tests an engine passes.
     Conformance,
+    /// What a language costs to start and to send: one small task, written in each.
+    Languages,
 }
 
 impl Suite {
@@ -89,6 +91,7 @@ impl Suite {
         Suite::Size,
         Suite::Serve,
         Suite::Conformance,
+        Suite::Languages,
     ];
 
     /// The suite's name as the command line spells it.
@@ -101,6 +104,7 @@ impl Suite {
             Suite::Memory => "memory",
             Suite::Size => "size",
             Suite::Conformance => "conformance",
+            Suite::Languages => "languages",
         }
     }
 }

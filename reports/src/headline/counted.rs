@@ -4,7 +4,7 @@
 use plimsoll_analysis::Row;
 use plimsoll_analysis::columns::{Column, Table, tables};
 use plimsoll_record::run::TargetKind;
-use plimsoll_record::{Boundary, WorkloadId};
+use plimsoll_record::{Boundary, Suite, WorkloadId};
 
 use crate::facts::{Difference, Facts};
 use crate::quantity;
@@ -13,6 +13,9 @@ use super::median;
 
 /// The sentences of the summary, most important first.
 pub(crate) fn sentences(facts: &Facts<'_>) -> Vec<String> {
+    if facts.recorded.run.suite == Suite::Languages {
+        return super::languages::sentences(facts);
+    }
     let mut said = Vec::new();
     for table in tables(facts.recorded.run.suite) {
         for workload in facts.workloads() {

@@ -53,7 +53,7 @@ fn said(facts: &Facts<'_>) -> Option<String> {
         Suite::Serve => Vec::new(),
         Suite::Conformance => super::conformance::said(facts),
         Suite::Coldstart | Suite::Throughput => headline::sentences(facts),
-        Suite::Density | Suite::Memory | Suite::Size => headline::counted(facts),
+        Suite::Density | Suite::Memory | Suite::Size | Suite::Languages => headline::counted(facts),
     };
     sentences.into_iter().next()
 }
