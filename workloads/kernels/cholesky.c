@@ -4,7 +4,7 @@
 
 #include "kernel.h"
 
-enum { N = 400 };
+enum { N = 600 };
 
 static double a[N][N];
 

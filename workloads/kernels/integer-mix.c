@@ -3,7 +3,7 @@
 // text; and a check sum over all that these come to, which decides what is done next.
 #include "kernel.h"
 
-enum { NODES = 400, SIDE = 24, TEXT = 4096, ROUNDS = 160 };
+enum { NODES = 400, SIDE = 24, TEXT = 4096, ROUNDS = 360 };
 
 // CRC-16 with the polynomial x^16 + x^15 + x^2 + 1, a bit at a time.
 static uint16_t crc_u8(uint16_t crc, uint8_t byte) {

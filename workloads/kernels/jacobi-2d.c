@@ -2,7 +2,7 @@
 // out of one plane into another, so that no point waits for the one before it.
 #include "kernel.h"
 
-enum { N = 500, STEPS = 60 };
+enum { N = 500, STEPS = 200 };
 
 static double planes[2][N][N];
 

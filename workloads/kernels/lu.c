@@ -2,7 +2,7 @@
 // none is needed. The triangles are multiplied back at some places and held against the matrix.
 #include "kernel.h"
 
-enum { N = 360, CHECKED = 500 };
+enum { N = 600, CHECKED = 500 };
 
 static double original[N][N], a[N][N];
 

@@ -2,7 +2,7 @@
 // that end when nobody can foresee it.
 #include "kernel.h"
 
-enum { WIDTH = 360, HEIGHT = 240, MOST = 200 };
+enum { WIDTH = 480, HEIGHT = 320, MOST = 200 };
 
 static uint64_t escape(double cx, double cy) {
     double x = 0.0, y = 0.0;

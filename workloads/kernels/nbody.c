@@ -4,7 +4,7 @@
 
 #include "kernel.h"
 
-enum { BODIES = 8, STEPS = 40000 };
+enum { BODIES = 8, STEPS = 150000 };
 
 static const double STEP = 1e-4, SOFTENING = 0.05;
 
