@@ -34,15 +34,15 @@ function open(path: string): i32 {
 function readAll(fd: i32): string {
   let bytes = new ArrayBuffer(0);
   const vector = memory.data(8), read = memory.data(4);
-  for (;;) {
+  do {
     const grown = new ArrayBuffer(bytes.byteLength + CHUNK);
     memory.copy(changetype<usize>(grown), changetype<usize>(bytes), bytes.byteLength);
     store<usize>(vector, changetype<usize>(grown) + bytes.byteLength);
     store<u32>(vector, CHUNK, 4);
     if (fd_read(fd, vector, 1, read) != 0) throw new Error("cannot read the text");
     bytes = grown.slice(0, bytes.byteLength + load<u32>(read));
-    if (load<u32>(read) == 0) return String.UTF8.decode(bytes);
-  }
+  } while (load<u32>(read) > 0);
+  return String.UTF8.decode(bytes);
 }
 
 function digested(digest: u32, text: string): u32 {
