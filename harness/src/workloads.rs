@@ -94,8 +94,31 @@ pub enum Weight {
     Heavy,
     /// Computes for as long as a gate's check wants it to: measured only where it is named.
     Yardstick,
+    /// A compute kernel, one of many: measured only where it is named.
+    Kernel,
+    /// The one task that is there in every language: measured only where it is named.
+    Language,
     /// Says that it is ready and waits for the end of its input: for what is alive at once.
     Waiting,
+}
+
+impl Weight {
+    /// The word for it in `workloads.toml`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Weight::Light => "light",
+            Weight::Heavy => "heavy",
+            Weight::Yardstick => "yardstick",
+            Weight::Kernel => "kernel",
+            Weight::Language => "language",
+            Weight::Waiting => "waiting",
+        }
+    }
+
+    /// Whether a glob that matches it means it: a suite must name the others.
+    pub fn is_for_every_suite(self) -> bool {
+        matches!(self, Weight::Light | Weight::Heavy)
+    }
 }
 
 /// One workload, as `workloads.toml` describes it. Paths are relative to the folder.
@@ -178,6 +201,8 @@ pub struct Ready {
     pub exchanges: Vec<Exchange>,
     /// How long it runs.
     pub weight: Weight,
+    /// Whether there is a native side of it.
+    pub native: Native,
 }
 
 /// Whether a workload has a native binary of the same source.
@@ -280,7 +305,8 @@ impl Workloads {
                 })?
             }
         };
-        let native = match (self.native(checkout, row), &row.native) {
+        let side = self.native(checkout, row);
+        let native = match (side, &row.native) {
             (Native::Ready, Some(name)) => Some(name),
             _ => None,
         };
@@ -318,6 +344,7 @@ impl Workloads {
             expected,
             exchanges,
             weight: row.weight,
+            native: side,
         })
     }
 }

@@ -5,6 +5,7 @@
 
 mod conformance;
 mod counted;
+mod languages;
 mod serve;
 mod throughput;
 
@@ -150,6 +151,10 @@ pub(crate) fn question(suite: Suite) -> Question {
             asked: "How much must travel?",
             subject: "Size",
         },
+        Suite::Languages => Question {
+            asked: "What does a language cost?",
+            subject: "Languages",
+        },
         Suite::Memory => Question {
             asked: "How much memory does it hold?",
             subject: "Memory",
@@ -169,6 +174,7 @@ pub(crate) fn question(suite: Suite) -> Question {
 pub(crate) fn sentences(facts: &Facts<'_>) -> Vec<String> {
     match facts.recorded.run.suite {
         Suite::Conformance => conformance::sentences(facts),
+        Suite::Languages => languages::sentences(facts),
         Suite::Capabilities => crate::capability::said(facts.recorded)
             .into_iter()
             .collect(),

@@ -124,7 +124,7 @@ fn run(text: &mut String, facts: &Facts<'_>) {
             Suite::Serve => under_load(text, facts, &workload.workload),
             Suite::Conformance | Suite::Capabilities => {}
             Suite::Coldstart | Suite::Throughput => table(text, facts, &workload.workload),
-            Suite::Density | Suite::Memory | Suite::Size => {
+            Suite::Density | Suite::Memory | Suite::Size | Suite::Languages => {
                 counted(text, facts, &workload.workload)
             }
         }

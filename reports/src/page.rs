@@ -244,7 +244,7 @@ fn run(
             tables::section(facts, place),
             spread::section(facts, place),
         ],
-        Suite::Density | Suite::Memory | Suite::Size => vec![
+        Suite::Density | Suite::Memory | Suite::Size | Suite::Languages => vec![
             counted::pictures(facts, place),
             counted::numbers(facts, place),
         ],
@@ -284,7 +284,7 @@ fn run(
                 Suite::Conformance => (conformance::summary(facts, place)),
                 Suite::Capabilities => (capability::summary(facts, place)),
                 Suite::Coldstart | Suite::Throughput => (summary::summary(facts, place)),
-                Suite::Density | Suite::Memory | Suite::Size => (counted::summary(facts, place)),
+                Suite::Density | Suite::Memory | Suite::Size | Suite::Languages => (counted::summary(facts, place)),
             }
             @if place.of == 1 { (claims::glance(judgements)) }
             nav aria-label=(place.label("Contents")) {

@@ -36,7 +36,7 @@ use crate::suite::{self, Amount, Extent};
 use crate::table::Table;
 use crate::terminal::{self, Notes};
 use crate::tool::ToolError;
-use crate::workloads::{Ready, Weight, WorkloadRow, Workloads};
+use crate::workloads::{Native, Ready, Weight, WorkloadRow, Workloads};
 
 pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
     // Only a program of the user's own needs no suite to be named.
@@ -449,10 +449,10 @@ pub(crate) fn chosen_workloads<'a>(
         [] => &amount.workloads,
         asked => asked,
     };
-    // What waits for its input, or is a yardstick, would be measured by mistake where it is not the
-    // question: a suite must name it.
+    // What waits for its input, is a yardstick, or one of many kernels or languages, would be measured
+    // by mistake where it is not the question: a suite must name it.
     let meant = |row: &&WorkloadRow| {
-        !matches!(row.weight, Weight::Waiting | Weight::Yardstick)
+        row.weight.is_for_every_suite()
             || !asked.is_empty()
             || globs.iter().any(|glob| glob == row.id.as_str())
     };
@@ -462,6 +462,12 @@ pub(crate) fn chosen_workloads<'a>(
         .filter(|row| select::matches_any(globs, row.id.as_str()))
         .filter(meant)
         .collect()
+}
+
+/// Whether targets of that kind have something to run of a workload: in containers, as natively, is
+/// the native binary.
+fn can_run(kind: TargetKind, ready: &Ready) -> bool {
+    kind == TargetKind::Wasm || ready.native != Native::NotPlanned
 }
 
 /// Whether a step is for workloads of that weight.
@@ -506,17 +512,14 @@ fn cells(gathered: &Gathered, steps: &[Step], amount: &Amount, trials: Option<u3
             for &step in steps
                 .iter()
                 .filter(|&&step| does(&chosen.target, step) && is_for(step, ready.weight))
+                .filter(|_| can_run(chosen.target.kind, ready))
                 .filter(|step| !step.serves() || !ready.exchanges.is_empty())
             {
                 cells.push(Cell {
                     target: chosen.target.id.clone(),
                     workload: ready.workload.id.clone(),
                     step,
-                    trials: trials.unwrap_or(match ready.weight {
-                        Weight::Light => amount.trials.light,
-                        Weight::Heavy | Weight::Yardstick => amount.trials.heavy,
-                        Weight::Waiting => amount.trials.waiting,
-                    }),
+                    trials: trials.unwrap_or(amount.trials.of(ready.weight)),
                     iterations: amount.iterations,
                     budget: amount.budget(),
                 });

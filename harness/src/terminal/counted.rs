@@ -51,7 +51,7 @@ pub fn tables(recorded: &Recorded, report: &Report) -> String {
     text
 }
 
-fn is_of(row: &Row, column: &Column) -> bool {
+pub(super) fn is_of(row: &Row, column: &Column) -> bool {
     row.boundary == column.boundary && row.metric == column.metric
 }
 
@@ -91,7 +91,7 @@ fn lines(text: &mut String, recorded: &Recorded, table: &Table, rows: &[&Row]) {
     }
 }
 
-fn cell(row: Option<&Row>) -> String {
+pub(super) fn cell(row: Option<&Row>) -> String {
     let Some(row) = row else {
         return format!("{:>8}", "-");
     };
