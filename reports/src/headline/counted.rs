@@ -4,7 +4,7 @@
 use plimsoll_analysis::Row;
 use plimsoll_analysis::columns::{Column, Table, tables};
 use plimsoll_record::run::TargetKind;
-use plimsoll_record::{Boundary, Suite, WorkloadId};
+use plimsoll_record::{Boundary, WorkloadId};
 
 use crate::facts::{Difference, Facts};
 use crate::quantity;
