@@ -8,6 +8,8 @@ mod counted;
 mod serve;
 mod throughput;
 
+pub(crate) use throughput::programs;
+
 use plimsoll_analysis::Row;
 use plimsoll_record::run::TargetKind;
 use plimsoll_record::{Boundary, Suite, TargetId, WorkloadId};
