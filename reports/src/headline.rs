@@ -9,6 +9,8 @@ mod languages;
 mod serve;
 mod throughput;
 
+pub(crate) use throughput::programs;
+
 use plimsoll_analysis::Row;
 use plimsoll_record::run::TargetKind;
 use plimsoll_record::{Boundary, Suite, TargetId, WorkloadId};

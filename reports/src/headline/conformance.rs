@@ -72,6 +72,9 @@ fn faultless(totals: &[(&TargetId, Tally)]) -> Option<String> {
     match (names.len(), totals.len()) {
         (_, 0 | 1) => None,
         (0, _) => Some("No target passes all that it claims.".to_owned()),
+        (some, all) if some > EACH => Some(format!(
+            "All that they claim passes on {some} of {all} targets."
+        )),
         _ => Some(format!("All that they claim passes on {}.", list(&names))),
     }
 }

@@ -192,6 +192,14 @@ fn card(
     });
     // Without a number last, whichever way they are sorted.
     lines.sort_by_key(|line| line.2.median.is_none());
+    // Each engine by its best configuration, with a fresh instance and without: the rest is below.
+    let mut known = Vec::new();
+    lines.retain(|(_, _, row)| {
+        let way = (row.target.engine().to_owned(), row.boundary);
+        let first = !known.contains(&way);
+        known.push(way);
+        first
+    });
     let most = lines
         .iter()
         .filter_map(|line| line.2.median)
@@ -229,7 +237,9 @@ fn value_cell(row: Option<&Row>) -> Markup {
             Some(row) => @match row.median {
                 Some(median) => {
                     (quantity::value(median, row.unit))
-                    @if let Some([low, high]) = row.ci95 {
+                    @if let Some([low, high]) = row.ci95
+                        && quantity::value(low, row.unit) != quantity::value(high, row.unit)
+                    {
                         i { (quantity::interval(Interval { low, high }, row.unit)) }
                     }
                 }

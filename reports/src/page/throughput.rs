@@ -9,7 +9,7 @@ use super::marks::mark;
 use super::tables::metric_in_words;
 use super::{Place, Section, without};
 use crate::facts::Facts;
-use crate::headline::list;
+use crate::headline::programs;
 use crate::picture::bars::{Bar, bars};
 use crate::picture::ladder::Layout;
 use crate::quantity;
@@ -95,9 +95,9 @@ fn pictures(
             "Whiskers are 95 % intervals over trials."
         }
         @if throughput.common.len() > 1 && !means.is_empty() {
-            @let title = format!("Geometric mean over {}", listed(&throughput.common));
+            @let title = format!("Geometric mean over {}", programs(&throughput.common));
             figure.lead {
-                figcaption { b { "Geometric mean" } " over " (listed(&throughput.common)) ": what every compared target completed" }
+                figcaption { b { "Geometric mean" } " over " (programs(&throughput.common)) ": what every compared target completed" }
                 div.wide { (draw(&means, &title, Layout::Wide, "bars-mean-wide")) }
                 div.narrow { (draw(&means, &title, Layout::Narrow, "bars-mean-narrow")) }
             }
@@ -242,10 +242,4 @@ fn times(ratio: f64, ci95: Option<Interval>) -> Markup {
         (quantity::ratio(ratio))
         @if let Some(ci) = ci95 { i { (quantity::ratio_interval(ci)) } }
     }
-}
-
-/// `json, regex and sqlite`.
-fn listed(workloads: &[WorkloadId]) -> String {
-    let names: Vec<String> = workloads.iter().map(WorkloadId::to_string).collect();
-    list(&names)
 }

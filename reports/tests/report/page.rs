@@ -33,7 +33,7 @@ fn parsed(page: &str) -> String {
         if n > 0 {
             xml.push('<');
         }
-        match ["meta ", "link ", "wbr>"]
+        match ["meta ", "link ", "wbr>", "input "]
             .iter()
             .any(|void| part.starts_with(void))
         {
