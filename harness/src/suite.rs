@@ -107,7 +107,7 @@ impl Trials {
     pub fn of(&self, weight: Weight) -> u32 {
         match weight {
             Weight::Light | Weight::Language => self.light,
-            Weight::Heavy | Weight::Yardstick => self.heavy,
+            Weight::Heavy | Weight::Yardstick | Weight::Case => self.heavy,
             Weight::Kernel => self.kernel.unwrap_or(self.heavy),
             Weight::Waiting => self.waiting,
         }

@@ -98,6 +98,8 @@ pub enum Weight {
     Kernel,
     /// The one task that is there in every language: measured only where it is named.
     Language,
+    /// A use case: computes as what is heavy does; measured only where it is named.
+    Case,
     /// Says that it is ready and waits for the end of its input: for what is alive at once.
     Waiting,
 }
@@ -110,6 +112,7 @@ impl Weight {
             Weight::Heavy => "heavy",
             Weight::Yardstick => "yardstick",
             Weight::Kernel => "kernel",
+            Weight::Case => "case",
             Weight::Language => "language",
             Weight::Waiting => "waiting",
         }
@@ -139,6 +142,12 @@ pub struct WorkloadRow {
     #[serde(default)]
     args: Vec<String>,
     input: Option<PathBuf>,
+    /// What it may do in its folder.
+    #[serde(default)]
+    access: protocol::Access,
+    /// Its environment, as `NAME=VALUE`.
+    #[serde(default)]
+    env: Vec<String>,
     expected: PathBuf,
     /// Requests, one after the other, for a program that answers such on its standard streams;
     /// `expected` holds the responses then.
@@ -340,6 +349,7 @@ impl Workloads {
                 image: None,
                 args: row.args.clone(),
                 input: row.input.as_ref().map(|path| folder.join(path)),
+                grants: protocol::Grants::of(row.access, &row.env),
             },
             expected,
             exchanges,

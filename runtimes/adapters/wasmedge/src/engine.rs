@@ -119,11 +119,17 @@ impl timed::Engine for WasmEdge {
     }
 }
 
-/// Its arguments, and its directory, if any, as `.` for reading.
+/// Its arguments, its environment, and its directory, if any, as `.`.
 fn given(guest: &Guest) -> Result<Given, Failure> {
     let mut given = Given::args(&guest.args)?;
-    if let Some(directory) = &guest.directory {
+    if let Some(directory) = guest.readable() {
         given.directory(directory, ".", Access::Read)?;
+    }
+    if let Some(directory) = guest.writable() {
+        given.directory(directory, ".", Access::Write)?;
+    }
+    for (name, value) in &guest.grants.env {
+        given.variable(&format!("{name}={value}"))?;
     }
     Ok(given)
 }

@@ -44,6 +44,11 @@ impl timed::Engine for Wasmi {
         if let Some(directory) = &guest.directory {
             grant(&mut context, directory, ".").map_err(failed)?;
         }
+        for (name, value) in &guest.grants.env {
+            context
+                .env(name, value)
+                .map_err(|error| Error::failed("giving the guest its environment", error))?;
+        }
         match &guest.stdio {
             Stdio::Memory(input) => {
                 if !input.is_empty() {
