@@ -13,12 +13,12 @@ use std::time::{Duration, Instant};
 
 use plimsoll_adapter::guest::Outputs;
 use plimsoll_adapter::protocol::{
-    Artefact, Availability, Done, Hello, Measure, PROTOCOL, Prepare, Prepared, Sample, Serve,
-    Target, Workload,
+    Artefact, Availability, Done, Hello, Measure, PROTOCOL, Prepare, Prepared, Probe, Sample,
+    Serve, Target, Workload,
 };
 use plimsoll_adapter::record::run::TargetKind;
 use plimsoll_adapter::record::{Boundary, Metric, Nanoseconds, Step, TargetId};
-use plimsoll_adapter::{Adapter, Error, Served, native, ticks};
+use plimsoll_adapter::{Adapter, Error, Probing, Served, native, ticks};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -46,9 +46,9 @@ pub struct Containers {
 
 /// What is done on the engine, one thing at a time.
 #[derive(Debug)]
-struct Session {
-    runtime: Runtime,
-    engine: Result<Engine, Unusable>,
+pub(crate) struct Session {
+    pub(crate) runtime: Runtime,
+    pub(crate) engine: Result<Engine, Unusable>,
     /// The distribution that some images have, if the engine has it.
     base: Result<Base, Unusable>,
     owner: Owner,
@@ -59,7 +59,7 @@ struct Session {
     serving: Option<String>,
     /// How many names have been given out.
     names: Cell<u32>,
-    ending: watch::Receiver<bool>,
+    pub(crate) ending: watch::Receiver<bool>,
 }
 
 impl Containers {
@@ -186,6 +186,10 @@ impl Adapter for Containers {
 
     fn serve(&mut self, request: &Serve) -> Result<Served, Error> {
         lock(&self.session).serve(request)
+    }
+
+    fn probe(&mut self, request: &Probe) -> Result<Probing, Error> {
+        lock(&self.session).probe(request)
     }
 
     fn stop(&mut self) -> Result<(), Error> {
@@ -345,7 +349,7 @@ impl Session {
         })
     }
 
-    fn configuration(&self, target: &TargetId) -> Result<Configuration, Error> {
+    pub(crate) fn configuration(&self, target: &TargetId) -> Result<Configuration, Error> {
         self.configurations
             .iter()
             .copied()
@@ -430,7 +434,7 @@ impl Session {
         )
     }
 
-    fn plan<'a>(
+    pub(crate) fn plan<'a>(
         &'a self,
         image: &'a Image,
         configuration: &'a Configuration,
@@ -442,11 +446,12 @@ impl Session {
             owner: &self.owner,
             sequence,
             inside: None,
+            bounds: None,
         }
     }
 
     /// The pair's image, in the engine.
-    fn image(
+    pub(crate) fn image(
         &mut self,
         under: Under,
         workload: &Workload,
@@ -480,14 +485,14 @@ impl Session {
         Ok(image)
     }
 
-    fn next_name(&self) -> u32 {
+    pub(crate) fn next_name(&self) -> u32 {
         self.names.set(self.names.get() + 1);
         self.names.get()
     }
 
     /// Removes what dead owners left. That it fails stops nothing: a stray is no part of what
     /// is measured.
-    fn reap(&self) {
+    pub(crate) fn reap(&self) {
         let Ok(engine) = &self.engine else { return };
         match self.runtime.block_on(owner::reap(&engine.docker)) {
             Ok(removed) if removed == owner::Removed::default() => {}
@@ -515,7 +520,7 @@ impl Session {
     }
 }
 
-fn usable(engine: &Result<Engine, Unusable>) -> Result<&Engine, Error> {
+pub(crate) fn usable(engine: &Result<Engine, Unusable>) -> Result<&Engine, Error> {
     engine
         .as_ref()
         .map_err(|unusable| Error::Failed(format!("{unusable}; {}", unusable.remedy())))
