@@ -15,7 +15,12 @@ fn of_weight(bench: &Bench, weight: &str, native: &str) -> Vec<String> {
         .iter()
         .filter(|workload| workload["weight"] == weight)
         .filter(|workload| native.is_empty() || workload["native"] == native)
-        .map(|workload| workload["id"].as_str().expect("a workload has an id").to_owned())
+        .map(|workload| {
+            workload["id"]
+                .as_str()
+                .expect("a workload has an id")
+                .to_owned()
+        })
         .collect()
 }
 
@@ -23,7 +28,9 @@ fn of_weight(bench: &Bench, weight: &str, native: &str) -> Vec<String> {
 fn all_verified(suite: &str, boundary: &str, targets: &[&str], workloads: &[String]) {
     let bench = Bench::new();
     let out = bench.folder().join("run");
-    let mut words = vec!["run", "--suite", suite, "--quick", "--trials", "1", "--seed", "7"];
+    let mut words = vec![
+        "run", "--suite", suite, "--quick", "--trials", "1", "--seed", "7",
+    ];
     words.extend(["--out", out.to_str().expect("temporary paths are UTF-8")]);
     words.extend(targets.iter().flat_map(|target| ["--target", target]));
     words.extend(workloads.iter().flat_map(|id| ["--workload", id.as_str()]));
@@ -64,7 +71,12 @@ fn one_task_in_every_language_prints_the_same_on_every_engine() {
         let id = format!("words-{needed}");
         assert!(languages.contains(&id), "{id} is not among {languages:?}");
     }
-    all_verified("languages", "L4", &["keel", "wasmtime/cranelift"], &languages);
+    all_verified(
+        "languages",
+        "L4",
+        &["keel", "wasmtime/cranelift"],
+        &languages,
+    );
 
     let native = of_weight(&bench, "language", "ready");
     for id in of_weight(&bench, "language", "missing") {

@@ -15,6 +15,7 @@ use plimsoll_record::{Step, TargetId, WorkloadId};
 use crate::adapter::child::{AdapterChild, Fault, Preparation};
 use crate::checkout::Checkout;
 use crate::cli::Run;
+use crate::conformance::uses::uses;
 use crate::exit::Usage;
 use crate::gather::Gathered;
 use crate::interrupt::Interrupt;
@@ -143,6 +144,7 @@ impl Program {
             image: self.image.clone(),
             args: self.args.clone(),
             input: self.input.clone(),
+            grants: protocol::Grants::default(),
         };
         let mut why = Vec::new();
         for chosen in &gathered.targets {
@@ -203,6 +205,7 @@ impl Program {
                 native_toolchain: native.as_ref().map(|_| unknown),
                 native_sha256: native.as_deref().map(sha256),
                 expected_sha256: sha256(&printed.stdout),
+                uses: uses(&bytes),
             },
             workload,
             expected: printed.stdout,

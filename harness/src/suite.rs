@@ -107,7 +107,7 @@ impl Trials {
     pub fn of(&self, weight: Weight) -> u32 {
         match weight {
             Weight::Light | Weight::Language => self.light,
-            Weight::Heavy | Weight::Yardstick => self.heavy,
+            Weight::Heavy | Weight::Yardstick | Weight::Case => self.heavy,
             Weight::Kernel => self.kernel.unwrap_or(self.heavy),
             Weight::Waiting => self.waiting,
         }
@@ -199,7 +199,7 @@ mod tests {
                 Suite::Coldstart | Suite::Throughput | Suite::Languages => 10,
                 Suite::Density | Suite::Memory => 6,
                 // A file that is weighed twice weighs the same.
-                Suite::Size | Suite::Conformance => 1,
+                Suite::Size | Suite::Conformance | Suite::Capabilities => 1,
             };
             assert!(
                 row.quick.trials.light >= least && row.quick.trials.light <= row.full.trials.light

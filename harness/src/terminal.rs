@@ -1,6 +1,7 @@
 //! What a run says on a terminal: the ladder, a table of target by boundary for each workload,
 //! within 80 columns.
 
+pub mod capability;
 pub mod claims;
 pub mod conformance;
 pub mod counted;
@@ -11,6 +12,7 @@ mod throughput;
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
+use plimsoll_analysis::marks::{MARK, Marked};
 use plimsoll_analysis::{Comparison, Report, Row, Status, Verdict};
 use plimsoll_record::run::{LeftOut, PreflightNote, Severity};
 use plimsoll_record::{Boundary, Metric, Recorded, Suite, TargetId};
@@ -39,13 +41,29 @@ pub fn styled(style: Style, text: &str) -> String {
 /// The tables of a run, as its suite has them.
 pub fn tables(recorded: &Recorded, report: &Report) -> String {
     match recorded.run.suite {
-        Suite::Coldstart => ladder(recorded, report),
+        Suite::Coldstart => ladder(recorded, report) + &counted::ticks(recorded, report),
         Suite::Throughput => throughput(recorded),
         Suite::Density | Suite::Memory | Suite::Size => counted::tables(recorded, report),
         Suite::Serve => load::tables(recorded, report),
         Suite::Conformance => conformance::tables(recorded),
+        Suite::Capabilities => capability::tables(recorded),
         Suite::Languages => languages(recorded, report),
     }
+}
+
+/// Which figures of speed are of targets that fail tests of what a workload uses.
+pub fn marked(marked: &[Marked]) -> String {
+    let mut text = String::new();
+    for one in marked {
+        let target = styled(WARN, one.target.as_str());
+        let _ = writeln!(text, "{MARK} {target} on {}: {}", one.workload, one.why);
+    }
+    if !text.is_empty() {
+        text.push_str(
+            "Their speed there is of an engine that does not pass all tests of what runs on it.\n",
+        );
+    }
+    text
 }
 
 /// The ladder of every workload of `report`.

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::checkout::Checkout;
+use crate::conformance::uses::uses;
 use crate::load::exchange::{Exchange, ExchangeError, pair};
 
 const SCHEMA: &str = "plimsoll.workloads/1";
@@ -97,6 +98,8 @@ pub enum Weight {
     Kernel,
     /// The one task that is there in every language: measured only where it is named.
     Language,
+    /// A use case: computes as what is heavy does; measured only where it is named.
+    Case,
     /// Says that it is ready and waits for the end of its input: for what is alive at once.
     Waiting,
 }
@@ -109,6 +112,7 @@ impl Weight {
             Weight::Heavy => "heavy",
             Weight::Yardstick => "yardstick",
             Weight::Kernel => "kernel",
+            Weight::Case => "case",
             Weight::Language => "language",
             Weight::Waiting => "waiting",
         }
@@ -138,6 +142,12 @@ pub struct WorkloadRow {
     #[serde(default)]
     args: Vec<String>,
     input: Option<PathBuf>,
+    /// What it may do in its folder.
+    #[serde(default)]
+    access: protocol::Access,
+    /// Its environment, as `NAME=VALUE`.
+    #[serde(default)]
+    env: Vec<String>,
     expected: PathBuf,
     /// Requests, one after the other, for a program that answers such on its standard streams;
     /// `expected` holds the responses then.
@@ -330,6 +340,7 @@ impl Workloads {
                     .map(|record| record.toolchain),
                 native_sha256,
                 expected_sha256: sha256(&expected),
+                uses: uses(&bytes),
             },
             workload: protocol::Workload {
                 id,
@@ -338,6 +349,7 @@ impl Workloads {
                 image: None,
                 args: row.args.clone(),
                 input: row.input.as_ref().map(|path| folder.join(path)),
+                grants: protocol::Grants::of(row.access, &row.env),
             },
             expected,
             exchanges,
@@ -349,7 +361,7 @@ impl Workloads {
 
 /// SHA-256 over `path NUL length NUL bytes` of each file, in order: as `scripts/build-workloads`
 /// computes it.
-fn source_sha256(folder: &Path, sources: &[PathBuf]) -> Result<String, WorkloadError> {
+pub(crate) fn source_sha256(folder: &Path, sources: &[PathBuf]) -> Result<String, WorkloadError> {
     let mut hash = Sha256::new();
     for source in sources {
         let bytes = read(&folder.join(source), || {

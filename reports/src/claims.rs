@@ -56,6 +56,14 @@ pub enum ClaimsError {
         /// What it says it is.
         found: String,
     },
+    /// The address of one of its sources is none.
+    #[error("{name}: source {id:?} has an url that does not begin with https://")]
+    Source {
+        /// The file.
+        name: String,
+        /// Which source.
+        id: String,
+    },
     /// One of its claims makes no sense.
     #[error("{name}: claim {claim:?} {what}")]
     Claim {
@@ -83,6 +91,8 @@ pub struct Source {
     pub title: String,
     /// Year of publication; absent for pages that change.
     pub year: Option<u16>,
+    /// Where it can be read: an address that was looked up, absent where none is known for sure.
+    pub url: Option<String>,
 }
 
 /// One published claim.
@@ -266,6 +276,19 @@ impl Claims {
                 name: name.to_owned(),
                 found: table.schema,
             });
+        }
+        for source in &table.source {
+            // It becomes a link of the report.
+            if source
+                .url
+                .as_ref()
+                .is_some_and(|url| !url.starts_with("https://"))
+            {
+                return Err(ClaimsError::Source {
+                    name: name.to_owned(),
+                    id: source.id.clone(),
+                });
+            }
         }
         let mut seen = BTreeSet::new();
         let mut claims = Vec::new();

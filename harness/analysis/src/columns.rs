@@ -76,11 +76,29 @@ const TASK: &[Column] = &[
     column("runs", Boundary::Rest, Metric::ArtefactBytes),
     column("as gzip", Boundary::Rest, Metric::ArtefactCompressedBytes),
 ];
+/// What a program says of the steps of its own loop: of any suite that runs it from nothing to its end.
+pub const TICKS: Table = Table {
+    title: "steps of its own loop",
+    columns: &[
+        column("p50", Boundary::Tick, Metric::P50),
+        column("p90", Boundary::Tick, Metric::P90),
+        column("p99", Boundary::Tick, Metric::P99),
+        column("worst", Boundary::Tick, Metric::Worst),
+    ],
+};
+
+/// How those are counted, for people to read.
+pub const TICKS_RULE: &str = "Steps of its own loop: the program's, by its own clock, in the run whose L4 stands \
+     above, the first step too. Percentiles of one run's steps; the median over trials.";
 
 /// The tables of a suite.
 pub fn tables(suite: Suite) -> &'static [Table] {
     match suite {
-        Suite::Coldstart | Suite::Throughput | Suite::Serve | Suite::Conformance => &[],
+        Suite::Coldstart
+        | Suite::Throughput
+        | Suite::Serve
+        | Suite::Conformance
+        | Suite::Capabilities => &[],
         Suite::Density => &[
             Table {
                 title: "one more instance in a host that runs",
@@ -125,6 +143,9 @@ pub fn rule(suite: Suite) -> Option<&'static str> {
         Suite::Conformance => Some(
             "Share of the directives that are a question to an engine: all but those that only a reader of the text \
              format decides, which no engine is given. What a target does not claim counts and does not pass.",
+        ),
+        Suite::Capabilities => Some(
+            "Each answer was found by trying it; none is better than another, and nothing is added up.",
         ),
         Suite::Density => Some(
             "Each figure is the slope of a line through what so many alive took, fitted in each trial by least \

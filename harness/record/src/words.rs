@@ -77,6 +77,8 @@ pub enum Suite {
     Size,
     /// How many of the specification's own tests an engine passes.
     Conformance,
+    /// What a guest that was granted nothing can and cannot do.
+    Capabilities,
     /// What a language costs to start and to send: one small task, written in each.
     Languages,
 }
@@ -91,6 +93,7 @@ impl Suite {
         Suite::Size,
         Suite::Serve,
         Suite::Conformance,
+        Suite::Capabilities,
         Suite::Languages,
     ];
 
@@ -104,6 +107,7 @@ impl Suite {
             Suite::Memory => "memory",
             Suite::Size => "size",
             Suite::Conformance => "conformance",
+            Suite::Capabilities => "capabilities",
             Suite::Languages => "languages",
         }
     }
@@ -150,6 +154,9 @@ pub enum Boundary {
     /// is ready, or a program from the exec of its file to its call of exit.
     #[serde(rename = "run")]
     Run,
+    /// One step of a program's own loop, by its own clock, in a run from nothing to its end.
+    #[serde(rename = "tick")]
+    Tick,
     /// Files and images at rest, nothing running.
     #[serde(rename = "rest")]
     Rest,
@@ -183,6 +190,9 @@ impl Boundary {
     /// The boundaries of serving requests.
     pub const SERVE: &'static [Boundary] =
         &[Boundary::Request, Boundary::FreshRequest, Boundary::Zero];
+
+    /// What the guest's own code takes.
+    pub const GUEST: &'static [Boundary] = &[Boundary::Run, Boundary::Tick];
 
     /// What is no rung of the ladder: where something is counted.
     pub const COUNTED: &'static [Boundary] = &[
@@ -222,6 +232,7 @@ impl Boundary {
             Boundary::FreshRequest => "fresh-request",
             Boundary::Zero => "zero",
             Boundary::Run => "run",
+            Boundary::Tick => "tick",
             Boundary::Rest => "rest",
             Boundary::Idle => "idle",
             Boundary::Peak => "peak",
@@ -254,6 +265,7 @@ impl Boundary {
             }
             Boundary::Zero => "nothing running to last byte of the first response",
             Boundary::Run => "the guest's own code from its first instruction to its end",
+            Boundary::Tick => "one step of a program's own loop, by its own clock",
             Boundary::Rest => "files and images at rest, nothing running",
             Boundary::Idle => "a process or container that waits, with all that is its own",
             Boundary::Peak => "the most at any moment of one run of the workload",
@@ -291,13 +303,13 @@ impl FromStr for Boundary {
         Boundary::ALL
             .iter()
             .chain(others())
-            .chain(&[Boundary::Run])
+            .chain(Boundary::GUEST)
             .copied()
             .find(|b| b.name() == text)
             .ok_or_else(|| {
                 let counted: Vec<&str> = others().map(|b| b.name()).collect();
                 format!(
-                    "{text:?} is no boundary; they are L0 to L6, run and {}",
+                    "{text:?} is no boundary; they are L0 to L6, run, tick and {}",
                     counted.join(", ")
                 )
             })
@@ -342,6 +354,8 @@ pub enum Step {
     Size,
     /// The specification's tests, a group of scripts.
     Conformance,
+    /// One thing that a guest may or may not be able to do, tried.
+    Capability,
 }
 
 impl Step {
@@ -362,6 +376,7 @@ impl Step {
         Step::Peak,
         Step::Size,
         Step::Conformance,
+        Step::Capability,
     ];
 
     /// Whether the workload is a server in it.
@@ -387,6 +402,7 @@ impl Step {
             Step::Peak => "peak",
             Step::Size => "size",
             Step::Conformance => "conformance",
+            Step::Capability => "capability",
         }
     }
 }

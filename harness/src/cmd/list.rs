@@ -74,7 +74,7 @@ fn suites() -> Listing {
     let (mut rows, mut text) = (Vec::new(), String::new());
     for &suite in Suite::ALL {
         let row = suite::row(suite);
-        let _ = writeln!(text, "{suite:10}  {}", row.title);
+        let _ = writeln!(text, "{suite:12}  {}", row.title);
         rows.push(json!({ "id": suite.name(), "title": row.title, "steps": row.steps }));
     }
     (rows, text)

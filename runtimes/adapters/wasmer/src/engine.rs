@@ -12,7 +12,7 @@ use wasmer_wasix::Pipe;
 use wasmer_wasix::virtual_fs::{NullFile, StaticFile};
 
 use crate::connection::Connection;
-use crate::targets::Configuration;
+use crate::targets::Target;
 
 /// An engine that is running, with WASIX's threads.
 pub(crate) struct Wasmer {
@@ -29,7 +29,7 @@ pub(crate) struct Instance {
 }
 
 impl Wasmer {
-    pub(crate) fn new(target: &Configuration) -> Result<Self, Error> {
+    pub(crate) fn new(target: &Target) -> Result<Self, Error> {
         let engine = engine(target.compiler, target.artefact);
         let host = Host::new(&engine).map_err(|error| Error::failed("starting WASIX", error))?;
         let host = Box::leak(Box::new(host));
@@ -67,8 +67,14 @@ impl timed::Engine for Wasmer {
         let (theirs, stdout) = Pipe::channel();
         let ready = self
             .host
-            .guest(&guest.args, guest.directory.as_deref())
-            .map(|mut builder| {
+            .guest(&guest.args, guest.readable())
+            .and_then(|mut builder| {
+                if let Some(directory) = guest.writable() {
+                    self.host.grant(&mut builder, directory, ".")?;
+                }
+                for (name, value) in &guest.grants.env {
+                    builder.add_env(name, value);
+                }
                 match &guest.stdio {
                     Stdio::Memory(input) => {
                         match input.is_empty() {
@@ -83,7 +89,7 @@ impl timed::Engine for Wasmer {
                     }
                 }
                 builder.set_stderr(Box::<NullFile>::default());
-                builder
+                Ok(builder)
             })
             .and_then(|builder| Ready::new(&self.engine, module, builder))
             .map_err(|error| Error::failed("instantiating the module", error))?;
