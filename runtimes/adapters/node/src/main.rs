@@ -64,6 +64,9 @@ impl Adapter for AdapterNode {
         if let Some(directory) = &workload.input {
             args.extend(["--grant".to_owned(), format!("{}::.", text(directory))]);
         }
+        for (name, value) in &workload.grants.env {
+            args.extend(["--env".to_owned(), format!("{name}={value}")]);
+        }
         args.push(text(&workload.wasm));
         args.push(workload.id.to_string());
         args.extend(workload.args.iter().cloned());

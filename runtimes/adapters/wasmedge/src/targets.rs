@@ -68,6 +68,7 @@ impl Configuration for Target {
                 Mode::Interpreter => vec!["--interpret".to_owned()],
             },
             grant: &["--dir"],
+            grant_writable: &["--grant", ".::."],
             name: GuestName::Argument,
         })
     }

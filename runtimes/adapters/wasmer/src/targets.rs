@@ -82,6 +82,7 @@ impl Configuration for Target {
             program: in_process::beside("wasmer-runner"),
             options: options.iter().map(|&word| word.to_owned()).collect(),
             grant: &["--dir"],
+            grant_writable: &["--grant", ".::."],
             name: GuestName::Argument,
         })
     }

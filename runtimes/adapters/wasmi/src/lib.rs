@@ -1,5 +1,6 @@
 //! A WASI command on wasmi: what the adapter and the runner share.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::path::Path;
 
@@ -94,16 +95,21 @@ impl Instance {
     }
 }
 
-/// A WASI with what every guest gets: these arguments and an empty environment.
+/// A WASI with what every guest gets: these arguments and this environment.
 ///
 /// # Errors
 ///
-/// When an argument has a zero byte in it.
-pub fn wasi(args: &[String]) -> Result<WasiCtxBuilder, Failure> {
+/// When one of them has a zero byte in it.
+pub fn wasi(args: &[String], env: &BTreeMap<String, String>) -> Result<WasiCtxBuilder, Failure> {
     let mut builder = WasiCtxBuilder::new();
     builder
         .args(args)
         .map_err(|error| failed("giving the guest its arguments")(&error))?;
+    for (name, value) in env {
+        builder
+            .env(name, value)
+            .map_err(|error| failed("giving the guest its environment")(&error))?;
+    }
     Ok(builder)
 }
 

@@ -11,7 +11,8 @@ use std::fs;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
-use adapter_wasmedge::{Access, Engine, Failure, Given, Mode, Module};
+use adapter_wasmedge::{Engine, Failure, Given, Mode, Module};
+use plimsoll_adapter::protocol::Access;
 
 /// What is to be run.
 struct Task {
