@@ -5,9 +5,8 @@ use std::io::{Read, Seek, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
 
-use adapter_wasmedge::{Engine, Failure, Given, Instance, Mode, Module};
+use adapter_wasmedge::{Access, Engine, Failure, Given, Instance, Mode, Module};
 use plimsoll_adapter::guest::{Guest, Stdio};
-use plimsoll_adapter::protocol::Access;
 use plimsoll_adapter::{Error, timed};
 use rustix::fs::{MemfdFlags, memfd_create};
 
@@ -123,14 +122,14 @@ impl timed::Engine for WasmEdge {
 /// Its arguments, its environment, and its directory, if any, as `.`.
 fn given(guest: &Guest) -> Result<Given, Failure> {
     let mut given = Given::args(&guest.args)?;
-    for (name, value) in &guest.grants.env {
-        given.variable(&format!("{name}={value}"))?;
-    }
     if let Some(directory) = guest.readable() {
         given.directory(directory, ".", Access::Read)?;
     }
     if let Some(directory) = guest.writable() {
         given.directory(directory, ".", Access::Write)?;
+    }
+    for (name, value) in &guest.grants.env {
+        given.variable(&format!("{name}={value}"))?;
     }
     Ok(given)
 }

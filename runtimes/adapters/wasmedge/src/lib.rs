@@ -16,7 +16,6 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::path::Path;
 use std::ptr;
 
-use plimsoll_adapter::protocol::Access;
 use wasmedge_sys::{Compiler, Config, ffi, utils};
 use wasmedge_types::RunMode;
 
@@ -254,6 +253,15 @@ pub struct Given {
     args: Vec<CString>,
     variables: Vec<CString>,
     preopens: Vec<CString>,
+}
+
+/// What a guest may do in a directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Read it.
+    Read,
+    /// Read and change it.
+    Write,
 }
 
 impl Given {

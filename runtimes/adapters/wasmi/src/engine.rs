@@ -40,9 +40,14 @@ impl timed::Engine for Wasmi {
 
     fn instantiate(&self, module: &Module, guest: &Guest) -> Result<Ready, Error> {
         let stdout = WritePipe::new_in_memory();
-        let mut context = wasi(&guest.args, &guest.grants.env).map_err(failed)?;
+        let mut context = wasi(&guest.args).map_err(failed)?;
         if let Some(directory) = &guest.directory {
             grant(&mut context, directory, ".").map_err(failed)?;
+        }
+        for (name, value) in &guest.grants.env {
+            context
+                .env(name, value)
+                .map_err(|error| Error::failed("giving the guest its environment", error))?;
         }
         match &guest.stdio {
             Stdio::Memory(input) => {

@@ -1,6 +1,5 @@
 //! A WASI command on wasmi: what the adapter and the runner share.
 
-use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::path::Path;
 
@@ -95,21 +94,16 @@ impl Instance {
     }
 }
 
-/// A WASI with what every guest gets: these arguments and this environment.
+/// A WASI with what every guest gets: these arguments and an empty environment.
 ///
 /// # Errors
 ///
-/// When one of them has a zero byte in it.
-pub fn wasi(args: &[String], env: &BTreeMap<String, String>) -> Result<WasiCtxBuilder, Failure> {
+/// When an argument has a zero byte in it.
+pub fn wasi(args: &[String]) -> Result<WasiCtxBuilder, Failure> {
     let mut builder = WasiCtxBuilder::new();
     builder
         .args(args)
         .map_err(|error| failed("giving the guest its arguments")(&error))?;
-    for (name, value) in env {
-        builder
-            .env(name, value)
-            .map_err(|error| failed("giving the guest its environment")(&error))?;
-    }
     Ok(builder)
 }
 

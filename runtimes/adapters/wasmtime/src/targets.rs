@@ -12,11 +12,13 @@ use plimsoll_adapter::wast;
 use std::path::Path;
 
 use plimsoll_adapter::in_process::{
-    self, COMPILES_AT_START, Code, Configuration, GuestName, LOADS,
+    self, COMPILES_AT_START, Code, Configuration, GuestName, Held, LOADS, unlimited,
 };
-use plimsoll_adapter::record::Step;
+use plimsoll_adapter::record::{Limit, Step};
 use plimsoll_adapter::{Error, http};
-use wasmtime_runner::{Compiler, MEMORY_KEEP_RESIDENT_BYTES, Setup, TABLE_KEEP_RESIDENT_BYTES};
+use wasmtime_runner::{
+    Compiler, Interruption, MEMORY_KEEP_RESIDENT_BYTES, Setup, TABLE_KEEP_RESIDENT_BYTES,
+};
 
 use crate::engine::Wasmtime;
 
@@ -123,8 +125,32 @@ impl Configuration for Target {
         })
     }
 
+    fn held(&self, limits: &[Limit]) -> Result<Held<Wasmtime>, Error> {
+        let mut options = Vec::new();
+        let mut interruption = Interruption::None;
+        for limit in limits {
+            let (option, value) = match *limit {
+                Limit::Memory { bytes } => ("--max-memory", bytes),
+                Limit::Time { .. } if self.compiler == Compiler::Winch => {
+                    let why = "Winch's code does not look at epochs";
+                    return Err(Error::Unsupported(why.to_owned()));
+                }
+                Limit::Time { nanoseconds } => {
+                    interruption = Interruption::Epochs;
+                    ("--timeout", nanoseconds / 1_000_000)
+                }
+                _ => return Err(Error::Unsupported(unlimited(&[*limit]))),
+            };
+            options.extend([option.to_owned(), value.to_string()]);
+        }
+        Ok(Held {
+            engine: Wasmtime::interrupted(self, interruption)?,
+            options,
+        })
+    }
+
     fn engine(&self) -> Result<Wasmtime, Error> {
-        Wasmtime::new(self)
+        Wasmtime::interrupted(self, Interruption::None)
     }
 
     fn serialise(&self, engine: &Wasmtime, wasm: &[u8], _: &Path) -> Result<Vec<u8>, Error> {

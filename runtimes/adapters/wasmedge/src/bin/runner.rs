@@ -11,8 +11,7 @@ use std::fs;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
-use adapter_wasmedge::{Engine, Failure, Given, Mode, Module};
-use plimsoll_adapter::protocol::Access;
+use adapter_wasmedge::{Access, Engine, Failure, Given, Mode, Module};
 
 /// What is to be run.
 struct Task {

@@ -4,7 +4,6 @@
 //! preopens the working directory, `--grant` any directory. The guest has the process's streams and
 //! its exit code; a trap ends the process with 134.
 
-use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::path::PathBuf;
 
@@ -15,7 +14,7 @@ use adapter_wasmi::{Failure, Interpreter, grant, wasi};
 struct Task {
     /// Directories, and what the guest calls them.
     grants: Vec<(PathBuf, String)>,
-    env: BTreeMap<String, String>,
+    env: Vec<(String, String)>,
     file: String,
     args: Vec<String>,
 }
@@ -43,7 +42,7 @@ fn task() -> Option<Task> {
                 let (directory, name) = pair(&args.next()?, "::")?;
                 task.grants.push((directory.into(), name));
             }
-            "--env" => task.env.extend([pair(&args.next()?, "=")?]),
+            "--env" => task.env.push(pair(&args.next()?, "=")?),
             _ => {
                 task.file = arg;
                 break;
@@ -61,13 +60,18 @@ fn pair(text: &str, between: &str) -> Option<(String, String)> {
 
 /// Comes back only if something failed.
 fn run(task: &Task) -> Result<Infallible, Failure> {
-    let wasm =
-        std::fs::read(&task.file).map_err(|error| Failure(format!("reading it: {error}")))?;
+    let failed = |tried: &str, said: &dyn std::fmt::Display| Failure(format!("{tried}: {said}"));
+    let wasm = std::fs::read(&task.file).map_err(|error| failed("reading it", &error))?;
     let interpreter = Interpreter::new()?;
     let module = interpreter.module(&wasm)?;
-    let mut context = wasi(&task.args, &task.env)?;
+    let mut context = wasi(&task.args)?;
     for (directory, name) in &task.grants {
         grant(&mut context, directory, name)?;
+    }
+    for (name, value) in &task.env {
+        context
+            .env(name, value)
+            .map_err(|error| failed("setting a variable", &error))?;
     }
     let context = context.inherit_stdio().build();
     let code = interpreter.instantiate(&module, context)?.start()?;
