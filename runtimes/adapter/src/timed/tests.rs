@@ -10,7 +10,7 @@ use rustix::time::ClockId;
 
 use super::loops::processor_time;
 use super::*;
-use crate::protocol::Workload;
+use crate::protocol::{Grants, Workload};
 
 /// What its guest spends its time on.
 #[derive(Default)]
@@ -84,6 +84,7 @@ fn measured(
             args: Vec::new(),
             input: None,
             image: None,
+            grants: Grants::default(),
         },
         scratch: scratch.path().to_owned(),
         step,
