@@ -187,6 +187,10 @@ pub struct Reading {
     pub over: Option<Side>,
     /// Whether ratios are averaged over workloads.
     pub mean: Option<Mean>,
+    /// The figure is how many of these programs a target ran to a verified output, and a run that
+    /// lacks one of them has no figure.
+    #[serde(default)]
+    pub share_of: Vec<String>,
 }
 
 /// How ratios are averaged.
@@ -380,6 +384,12 @@ fn check_reading(reading: &Reading, unit: ClaimUnit) -> Result<(), &'static str>
         if side.kind.is_none() && side.target.is_none() {
             return Err("has a side without `kind` and `target`: it would take every row");
         }
+    }
+    if !reading.share_of.is_empty() {
+        return match (unit, &reading.over, reading.mean) {
+            (ClaimUnit::Percent, None, None) => Ok(()),
+            _ => Err("has a share (`share_of`) in a unit other than %, or a ratio besides"),
+        };
     }
     match (unit.of_rows(), &reading.over) {
         (Some(_), Some(_)) => Err("has a ratio (`over`) in a unit that is none: times or %"),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use plimsoll_analysis::columns::Column;
+use plimsoll_analysis::marks::{Marked, Marks};
 use plimsoll_analysis::reference::{Ratio, ratio};
 use plimsoll_analysis::series::{Series, SeriesKey, series};
 use plimsoll_analysis::statistics::holm;
@@ -23,6 +24,8 @@ pub(crate) struct Facts<'a> {
     series: BTreeMap<SeriesKey, Series>,
     against: BTreeMap<(SeriesKey, TargetId), Against>,
     throughput: Option<Throughput>,
+    /// What targets fail that workloads use, by the conformance runs beside this one.
+    pub(crate) marked: Vec<Marked>,
 }
 
 /// A ratio, and whether it shows a difference once corrected for all ratios of the report.
@@ -51,6 +54,24 @@ pub(crate) struct Ended {
 }
 
 impl<'a> Facts<'a> {
+    /// The facts of each of `runs`, with what they say of each other: marks.
+    pub(crate) fn all(runs: &'a [Recorded]) -> Vec<Self> {
+        let marks = Marks::of(runs);
+        let of = |run| {
+            let mut facts = Facts::of(run);
+            marks.note(&run.run, &mut facts.rows);
+            facts.marked = marks.marked(&run.run);
+            facts
+        };
+        runs.iter().map(of).collect()
+    }
+
+    /// The mark of a target's figures on a workload, if they have one.
+    pub(crate) fn mark(&self, target: &TargetId, workload: &WorkloadId) -> Option<&Marked> {
+        let mut marked = self.marked.iter();
+        marked.find(|one| one.target == *target && one.workload == *workload)
+    }
+
     pub(crate) fn of(recorded: &'a Recorded) -> Self {
         let series = series(recorded);
         let throughput = throughput(recorded, &series);
@@ -68,6 +89,7 @@ impl<'a> Facts<'a> {
             series,
             against: BTreeMap::new(),
             throughput,
+            marked: Vec::new(),
         };
         facts.hold_against_references();
         facts

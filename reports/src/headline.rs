@@ -5,6 +5,7 @@
 
 mod conformance;
 mod counted;
+mod languages;
 mod serve;
 mod throughput;
 
@@ -144,9 +145,17 @@ pub(crate) fn question(suite: Suite) -> Question {
             asked: "What does it get right?",
             subject: "Conformance",
         },
+        Suite::Capabilities => Question {
+            asked: "What can a guest do?",
+            subject: "Capabilities",
+        },
         Suite::Size => Question {
             asked: "How much must travel?",
             subject: "Size",
+        },
+        Suite::Languages => Question {
+            asked: "What does a language cost?",
+            subject: "Languages",
         },
         Suite::Memory => Question {
             asked: "How much memory does it hold?",
@@ -167,6 +176,10 @@ pub(crate) fn question(suite: Suite) -> Question {
 pub(crate) fn sentences(facts: &Facts<'_>) -> Vec<String> {
     match facts.recorded.run.suite {
         Suite::Conformance => conformance::sentences(facts),
+        Suite::Languages => languages::sentences(facts),
+        Suite::Capabilities => crate::capability::said(facts.recorded)
+            .into_iter()
+            .collect(),
         Suite::Serve => serve::sentences(facts),
         Suite::Density | Suite::Memory | Suite::Size => counted::sentences(facts),
         Suite::Coldstart | Suite::Throughput => timed(facts),

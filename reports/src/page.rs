@@ -6,10 +6,12 @@
 //! - [`claims`]: published claims, beside what was measured
 //! - [`summary`]: title, rankings and sentences: what a busy reader takes in within a screen
 //! - [`counted`]: the suites whose rows are counted rather than timed
+//! - [`capability`]: what a guest can and cannot do
 //! - [`conformance`]: what passes of the specification's tests
 //! - [`density`]: how memory grows with how many are alive
 //! - [`ladders`]: the cold-start ladder of every workload
 //! - [`throughput`]: how many times as long as native the guest's own code takes
+//! - [`marks`]: which figures are marked, because a target fails what a workload uses
 //! - [`tables`]: every number with its interval
 //! - [`spread`]: boxes, dots and cumulative shares
 //! - [`load`]: servers under load
@@ -18,6 +20,7 @@
 //! - [`room`]: what a page may weigh
 //! - [`reading`]: the boundaries, the method, who made this
 
+mod capability;
 mod claims;
 pub(crate) mod conformance;
 mod counted;
@@ -25,6 +28,7 @@ mod density;
 mod ladders;
 mod ledger;
 pub(crate) mod load;
+mod marks;
 mod overview;
 mod raw;
 mod reading;
@@ -51,7 +55,7 @@ const SCRIPT: &str = include_str!("report.js");
 /// It makes no request: styles, pictures and raw data are inside, and so is the script that filters
 /// and sorts, without which nothing is missing. Everything that comes from a run is escaped.
 pub fn html(runs: &[Recorded], claims: &Claims) -> String {
-    let facts: Vec<Facts<'_>> = runs.iter().map(Facts::of).collect();
+    let facts = Facts::all(runs);
     let evidence: Vec<_> = facts.iter().map(Facts::evidence).collect();
     let judgements = match facts.is_empty() {
         true => Vec::new(),
@@ -240,7 +244,7 @@ fn run(
             tables::section(facts, place),
             spread::section(facts, place),
         ],
-        Suite::Density | Suite::Memory | Suite::Size => vec![
+        Suite::Density | Suite::Memory | Suite::Size | Suite::Languages => vec![
             counted::pictures(facts, place),
             counted::numbers(facts, place),
         ],
@@ -249,6 +253,10 @@ fn run(
             conformance::shares(facts, place),
             conformance::failures(facts, place),
         ],
+        Suite::Capabilities => vec![
+            capability::answers(facts, place),
+            capability::evidence(facts, place),
+        ],
         Suite::Serve => vec![
             load::by_rate(facts, place),
             load::by_percentile(facts, place),
@@ -256,6 +264,7 @@ fn run(
         ],
     };
     let of_every_suite = [
+        marks::section(facts, place),
         files.and_then(|files| raw::section(facts, files)),
         ledger::not_measured(facts, place),
         ledger::machine(facts),
@@ -273,8 +282,9 @@ fn run(
             @match facts.recorded.run.suite {
                 Suite::Serve => (load::summary(facts, place)),
                 Suite::Conformance => (conformance::summary(facts, place)),
+                Suite::Capabilities => (capability::summary(facts, place)),
                 Suite::Coldstart | Suite::Throughput => (summary::summary(facts, place)),
-                Suite::Density | Suite::Memory | Suite::Size => (counted::summary(facts, place)),
+                Suite::Density | Suite::Memory | Suite::Size | Suite::Languages => (counted::summary(facts, place)),
             }
             @if place.of == 1 { (claims::glance(judgements)) }
             nav aria-label=(place.label("Contents")) {

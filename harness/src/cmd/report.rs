@@ -5,6 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::Context;
+use plimsoll_analysis::marks::Marks;
 use plimsoll_record::{Recorded, TargetId, WorkloadId};
 use reports::claims::{self, Claims};
 
@@ -70,9 +71,11 @@ pub(super) fn run(args: &Report) -> anyhow::Result<Exit> {
     } else if args.csv {
         super::print(&reports::csv(&runs))?;
     } else {
+        let marks = Marks::of(&runs);
         for recorded in &runs {
             let report = plimsoll_analysis::analyse(recorded);
             super::print(&terminal::tables(recorded, &report))?;
+            super::print(&terminal::marked(&marks.marked(&recorded.run)))?;
         }
         super::print(&terminal::claims::verdicts(&claims::judge(&claims, &runs)))?;
     }

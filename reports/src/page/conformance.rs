@@ -139,17 +139,18 @@ pub(super) fn shares(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
         div.conformance {
             p { input type="checkbox" id=(hide); " " label for=(hide) { "hide what passes everywhere" } }
             div.scroll tabindex="0" role="region" aria-label=(place.label("Share passed by group and target")) {
-                table.groups {
+                table.groups.sortable {
                     thead { tr {
                         th scope="col" { "group" }
                         @for target in &matrix.targets { th scope="col" data-t=(target) { (target) } }
                     } }
                     tbody {
                         @for group in &matrix.specification.groups {
-                            tr class=[matrix.passes_everywhere(&group.id).then_some("everywhere")] {
+                            // A row is no target's: nothing to filter it by.
+                            tr data-target="" class=[matrix.passes_everywhere(&group.id).then_some("everywhere")] {
                                 th scope="row" title=(group.title) { (group.id) }
                                 @for target in &matrix.targets {
-                                    td { (matrix.cell(target, &group.id).map_or_else(String::new, shown)) }
+                                    td { @if let Some(cell) = matrix.cell(target, &group.id) { (linked(cell, place)) } }
                                 }
                             }
                         }
@@ -159,7 +160,7 @@ pub(super) fn shares(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
         }
         h3 { "Directives by what became of them" }
         div.scroll tabindex="0" role="region" aria-label=(place.label("Totals")) {
-            table.matrix {
+            table.matrix.sortable {
                 thead { tr {
                     th scope="col" { "target" }
                     @for name in COUNTS { th scope="col" { (name) } }
@@ -282,7 +283,7 @@ fn told(matrix: &Matrix<'_>, cell: &Cell<'_>, most: usize, place: &Place<'_>) ->
     let count = scripts().map(|script| script.findings.len()).sum::<usize>();
     let names: Vec<&str> = scripts().map(|script| script.script.as_str()).collect();
     html! {
-        details {
+        details #(place.id(&plain(&anchor(cell)))) {
             summary { (cell.group.id) ": " (count) }
             @if most == 0 {
                 p { "In " (names.join(", ")) "; all of them are in " code { "bench report --json" } "." }
@@ -290,8 +291,10 @@ fn told(matrix: &Matrix<'_>, cell: &Cell<'_>, most: usize, place: &Place<'_>) ->
                 @for script in scripts() {
                     ul.plain {
                         @for finding in script.findings.iter().take(most) {
-                            @let name = format!("{}-{}-{}-{}", cell.target, cell.group.id, script.script, finding.line);
-                            li #(place.id(&plain(&name))) {
+                            @let name = format!("{}-{}-{}", anchor(cell), script.script, finding.line);
+                            @let id = place.id(&plain(&name));
+                            li #(id) {
+                                a.here href={ "#" (id) } aria-label={ "Link to " (script.script) ":" (finding.line) " on " (cell.target) } { "#" } " "
                                 (located(matrix, cell, &script.script, finding.line)) " "
                                 (how(finding.how)) ": " (finding.message)
                             }
@@ -304,6 +307,26 @@ fn told(matrix: &Matrix<'_>, cell: &Cell<'_>, most: usize, place: &Place<'_>) ->
             }
         }
     }
+}
+
+/// A share, as a link to what fails where something does.
+fn linked(cell: &Cell<'_>, place: &Place<'_>) -> Markup {
+    let fails = cell
+        .scripts
+        .iter()
+        .any(|script| !script.findings.is_empty());
+    html! {
+        @if fails {
+            a href={ "#" (place.id(&plain(&anchor(cell)))) } { (shown(cell)) }
+        } @else {
+            (shown(cell))
+        }
+    }
+}
+
+/// Where the failures of a cell are.
+fn anchor(cell: &Cell<'_>) -> String {
+    format!("{}-{}", cell.target, cell.group.id)
 }
 
 fn located(matrix: &Matrix<'_>, cell: &Cell<'_>, script: &str, line: u32) -> Markup {
@@ -326,7 +349,8 @@ pub(crate) fn how(how: plimsoll_record::conformance::How) -> &'static str {
     }
 }
 
-fn plain(name: &str) -> String {
+/// A name as an id may have it.
+pub(super) fn plain(name: &str) -> String {
     let keep = |c: char| {
         if c.is_ascii_alphanumeric() || c == '.' {
             c

@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 use plimsoll_analysis::columns::{TICKS, TICKS_RULE};
+use plimsoll_analysis::marks::MARK;
 use plimsoll_analysis::statistics::Interval;
 use plimsoll_analysis::{Row, Status};
 use plimsoll_record::run::WorkloadRecord;
@@ -148,7 +149,7 @@ fn cell(row: Option<&Row>) -> Markup {
                 @match row.median {
                     Some(_) if row.at_most().is_some() => (quantity::at_most(row)),
                     Some(median) => {
-                        (quantity::value(median, row.unit))
+                        (quantity::value(median, row.unit)) (mark(row))
                         @if let Some([low, high]) = row.ci95
                             && quantity::value(low, row.unit) != quantity::value(high, row.unit)
                         {
@@ -160,6 +161,12 @@ fn cell(row: Option<&Row>) -> Markup {
             },
         }
     }
+}
+
+/// The mark of a row that carries one in its note.
+fn mark(row: &Row) -> Markup {
+    let note = row.note.as_deref().filter(|note| note.starts_with(MARK));
+    html! { @if let Some(note) = note { sup title=(note) { (MARK) } } }
 }
 
 /// A status in words.
@@ -229,7 +236,7 @@ fn rows(facts: &Facts<'_>, workload: &WorkloadRecord, place: &Place<'_>) -> Mark
                             td.n {
                                 @match time(row.median) {
                                     Some(median) => {
-                                        (median)
+                                        (median) (mark(row))
                                         @if let Some([low, high]) = row.ci95 {
                                             i { (quantity::interval(Interval { low, high }, row.unit)) }
                                         }

@@ -5,6 +5,7 @@ use plimsoll_analysis::statistics::Interval;
 use plimsoll_analysis::throughput::{Cell, Standing, Throughput};
 use plimsoll_record::{Metric, TargetId, WorkloadId};
 
+use super::marks::mark;
 use super::tables::metric_in_words;
 use super::{Place, Section, without};
 use crate::facts::Facts;
@@ -20,7 +21,7 @@ pub(super) fn section(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
             Some(reference) => (pictures(facts, throughput, reference, place)),
             None => p { "Native code was not measured in this run, so there is nothing to hold the targets against; their times are below." },
         }
-        @match place.room.part(2).draw(|| table(throughput, place)) {
+        @match place.room.part(2).draw(|| table(facts, throughput, place)) {
             Some(table) => (table),
             None => {
                 (matrix(throughput, place))
@@ -168,7 +169,7 @@ fn matrix(throughput: &Throughput, place: &Place<'_>) -> Markup {
 }
 
 /// Every ratio: a line a target and workload, the means last.
-fn table(throughput: &Throughput, place: &Place<'_>) -> Markup {
+fn table(facts: &Facts<'_>, throughput: &Throughput, place: &Place<'_>) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label=(place.label("Times native, every number")) {
             table.ratios {
@@ -183,7 +184,7 @@ fn table(throughput: &Throughput, place: &Place<'_>) -> Markup {
                 tbody {
                     @for workload in &throughput.workloads {
                         @for standing in &throughput.standings {
-                            @if let Some(cell) = standing.cell(workload) { (row(workload, standing, cell, throughput)) }
+                            @if let Some(cell) = standing.cell(workload) { (row(facts, workload, standing, cell, throughput)) }
                         }
                     }
                     @if throughput.common.len() > 1 {
@@ -205,14 +206,20 @@ fn table(throughput: &Throughput, place: &Place<'_>) -> Markup {
     }
 }
 
-fn row(workload: &WorkloadId, standing: &Standing, cell: &Cell, throughput: &Throughput) -> Markup {
+fn row(
+    facts: &Facts<'_>,
+    workload: &WorkloadId,
+    standing: &Standing,
+    cell: &Cell,
+    throughput: &Throughput,
+) -> Markup {
     let is_reference = Some(&standing.target) == throughput.reference.as_ref();
     let shown = cell.ratio(Metric::WallTime).and_then(|ratio| ratio.ci95);
     let same = shown.is_some_and(|ci| ci.low <= 1.0 && ci.high >= 1.0);
     html! {
         tr.same[same] data-workload=(workload) {
             td { (workload) }
-            th scope="row" { (standing.target) }
+            th scope="row" { (standing.target) (mark(facts, &standing.target, workload)) }
             td.n {
                 @match cell.median {
                     Some(median) => (quantity::duration(median)),

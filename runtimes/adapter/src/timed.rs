@@ -140,7 +140,8 @@ pub fn measure<E: Engine>(
         | Step::Idle
         | Step::Peak
         | Step::Size
-        | Step::Conformance => {
+        | Step::Conformance
+        | Step::Capability => {
             return Err(Error::Unsupported(format!(
                 "the step {} is done by bench, with the launch that prepare gave",
                 request.step

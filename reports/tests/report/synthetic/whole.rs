@@ -184,6 +184,7 @@ fn closed(trial: u32) -> Trial {
         samples: Vec::new(),
         histograms: Vec::new(),
         scripts: Vec::new(),
+        fact: None,
     }
 }
 
@@ -340,6 +341,7 @@ fn conformance(targets: &[MadeUp]) -> Recorded {
     recorded.run.specification = Some(Specification {
         source: "tests made up".to_owned(),
         directory: None,
+        wasi_testsuite: None,
         permalink: Some("https://example.org/{folder}/{script}#L{line}".to_owned()),
         groups,
         claims: BTreeMap::<TargetId, _>::new(),
