@@ -144,10 +144,7 @@ fn remove_below(folder: &Path, condemned: &dyn Fn(&str) -> bool) {
             continue;
         }
         let path = entry.path();
-        let named = entry
-            .file_name()
-            .to_str()
-            .is_some_and(|name| condemned(name));
+        let named = entry.file_name().to_str().is_some_and(condemned);
         match named {
             true => {
                 remove_below(&path, &|_| true);
