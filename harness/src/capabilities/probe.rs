@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use plimsoll_adapter::protocol::{
-    End, Launch, Prepare, Prepared, Probe, Probed, Reply, Request, Workload,
+    End, Grants, Launch, Prepare, Prepared, Probe, Probed, Reply, Request, Workload,
 };
 use plimsoll_record::run::TargetKind;
 use plimsoll_record::{Answer, FailureKind, TargetId};
@@ -147,6 +147,8 @@ fn asked(
         image: None,
         args,
         input: None,
+        // It is granted nothing: that is the question.
+        grants: Grants::default(),
     };
     let plain = put.kind != TargetKind::Container && question.row.limits.is_empty();
     let request = match plain {

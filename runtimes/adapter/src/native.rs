@@ -94,6 +94,7 @@ fn short(bytes: &[u8], at: usize) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::Grants;
 
     fn workload(native: Option<&Path>) -> Workload {
         Workload {
@@ -103,6 +104,7 @@ mod tests {
             args: Vec::new(),
             input: None,
             image: None,
+            grants: Grants::default(),
         }
     }
 
