@@ -230,6 +230,13 @@ pub struct Report {
     /// that come with this version
     #[arg(long, value_name = "FILE")]
     pub claims: Option<PathBuf>,
+    /// Only these targets of the runs, as globs (repeatable)
+    #[arg(long = "target", value_name = "GLOB")]
+    pub targets: Vec<String>,
+    /// Only these workloads of the runs, as globs (repeatable): a page of one workload has every picture
+    /// and row of it, however large the run is
+    #[arg(long = "workload", value_name = "GLOB")]
+    pub workloads: Vec<String>,
 }
 
 /// Arguments of `bench compare`.

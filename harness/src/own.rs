@@ -24,7 +24,7 @@ use crate::table::Table;
 use crate::tool::ToolError;
 use crate::trial::process::{self, Ended};
 use crate::trial::spawn::Exited;
-use crate::workloads::{Ready, Weight, Workloads, sha256};
+use crate::workloads::{Native, Ready, Weight, Workloads, sha256};
 
 /// Most that it may print, bytes.
 const STDOUT_KEPT: usize = 64 << 20;
@@ -214,6 +214,7 @@ impl Program {
                 true => Weight::Heavy,
                 false => Weight::Light,
             },
+            native: Native::Ready,
         })
     }
 

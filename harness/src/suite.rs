@@ -6,6 +6,8 @@ use plimsoll_record::run::{Density, Load};
 use plimsoll_record::{Step, Suite};
 use serde::Deserialize;
 
+use crate::workloads::Weight;
+
 const TABLE: &str = include_str!("../suites.toml");
 
 /// How much of a suite is asked for.
@@ -96,6 +98,21 @@ pub struct Trials {
     /// Trials of a workload that waits to be told to end.
     #[serde(default)]
     pub waiting: u32,
+    /// Trials of a compute kernel or use case, of which there are many; absent: as of any that
+    /// computes.
+    pub kernel: Option<u32>,
+}
+
+impl Trials {
+    /// Trials of a workload of that weight.
+    pub fn of(&self, weight: Weight) -> u32 {
+        match weight {
+            Weight::Light | Weight::Language => self.light,
+            Weight::Heavy | Weight::Yardstick => self.heavy,
+            Weight::Kernel | Weight::Case => self.kernel.unwrap_or(self.heavy),
+            Weight::Waiting => self.waiting,
+        }
+    }
 }
 
 impl Amount {
@@ -180,7 +197,7 @@ mod tests {
             let least = match suite {
                 // A trial gives a histogram, not one value.
                 Suite::Serve => 5,
-                Suite::Coldstart | Suite::Throughput => 10,
+                Suite::Coldstart | Suite::Throughput | Suite::Languages => 10,
                 Suite::Density | Suite::Memory => 6,
                 // A file that is weighed twice weighs the same.
                 Suite::Size | Suite::Conformance | Suite::Capabilities => 1,

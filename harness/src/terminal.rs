@@ -5,6 +5,7 @@ pub mod capability;
 pub mod claims;
 pub mod conformance;
 pub mod counted;
+mod languages;
 pub mod load;
 mod throughput;
 
@@ -16,6 +17,7 @@ use plimsoll_analysis::{Comparison, Report, Row, Status, Verdict};
 use plimsoll_record::run::{LeftOut, PreflightNote, Severity};
 use plimsoll_record::{Boundary, Metric, Recorded, Suite, TargetId};
 
+pub use languages::languages;
 pub use throughput::throughput;
 
 use crate::format;
@@ -45,6 +47,7 @@ pub fn tables(recorded: &Recorded, report: &Report) -> String {
         Suite::Serve => load::tables(recorded, report),
         Suite::Conformance => conformance::tables(recorded),
         Suite::Capabilities => capability::tables(recorded),
+        Suite::Languages => languages(recorded, report),
     }
 }
 

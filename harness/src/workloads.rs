@@ -94,10 +94,34 @@ pub enum Weight {
     Heavy,
     /// Computes for as long as a gate's check wants it to: measured only where it is named.
     Yardstick,
+    /// A compute kernel, one of many: measured only where it is named.
+    Kernel,
+    /// The one task that is there in every language: measured only where it is named.
+    Language,
     /// A use case: computes as what is heavy does; measured only where it is named.
     Case,
     /// Says that it is ready and waits for the end of its input: for what is alive at once.
     Waiting,
+}
+
+impl Weight {
+    /// The word for it in `workloads.toml`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Weight::Light => "light",
+            Weight::Heavy => "heavy",
+            Weight::Yardstick => "yardstick",
+            Weight::Kernel => "kernel",
+            Weight::Case => "case",
+            Weight::Language => "language",
+            Weight::Waiting => "waiting",
+        }
+    }
+
+    /// Whether a glob that matches it means it: a suite must name the others.
+    pub fn is_for_every_suite(self) -> bool {
+        matches!(self, Weight::Light | Weight::Heavy)
+    }
 }
 
 /// One workload, as `workloads.toml` describes it. Paths are relative to the folder.
@@ -120,7 +144,7 @@ pub struct WorkloadRow {
     input: Option<PathBuf>,
     /// What it may do in its folder.
     #[serde(default)]
-    folder: protocol::Access,
+    access: protocol::Access,
     /// Its environment, as `NAME=VALUE`.
     #[serde(default)]
     env: Vec<String>,
@@ -186,6 +210,8 @@ pub struct Ready {
     pub exchanges: Vec<Exchange>,
     /// How long it runs.
     pub weight: Weight,
+    /// Whether there is a native side of it.
+    pub native: Native,
 }
 
 /// Whether a workload has a native binary of the same source.
@@ -288,7 +314,8 @@ impl Workloads {
                 })?
             }
         };
-        let native = match (self.native(checkout, row), &row.native) {
+        let side = self.native(checkout, row);
+        let native = match (side, &row.native) {
             (Native::Ready, Some(name)) => Some(name),
             _ => None,
         };
@@ -322,11 +349,12 @@ impl Workloads {
                 image: None,
                 args: row.args.clone(),
                 input: row.input.as_ref().map(|path| folder.join(path)),
-                grants: protocol::Grants::of(row.folder, &row.env),
+                grants: protocol::Grants::of(row.access, &row.env),
             },
             expected,
             exchanges,
             weight: row.weight,
+            native: side,
         })
     }
 }

@@ -27,6 +27,8 @@ struct Judged<'c> {
     source: &'c str,
     year: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<&'c str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     place: Option<&'c str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     read_as: Option<&'c str>,
@@ -71,6 +73,7 @@ fn judged<'c>(judgement: &Judgement<'c>) -> Judged<'c> {
         says: &claim.says,
         source: &source.title,
         year: source.year,
+        url: source.url.as_deref(),
         place: claim.place.as_deref(),
         read_as: claim.read_as.as_deref(),
         unit: claim.unit,

@@ -19,6 +19,8 @@ use crate::claims::Evidence;
 pub(crate) struct Facts<'a> {
     pub(crate) recorded: &'a Recorded,
     pub(crate) rows: Vec<Row>,
+    /// Where in `rows` a row is.
+    places: BTreeMap<SeriesKey, usize>,
     series: BTreeMap<SeriesKey, Series>,
     against: BTreeMap<(SeriesKey, TargetId), Against>,
     throughput: Option<Throughput>,
@@ -77,9 +79,13 @@ impl<'a> Facts<'a> {
             .into_iter()
             .map(|series| (series.key.clone(), series))
             .collect();
+        let rows = analyse(recorded).rows;
+        let places = rows.iter().enumerate();
+        let places = places.map(|(n, row)| (key_of(row), n)).collect();
         let mut facts = Self {
             recorded,
-            rows: analyse(recorded).rows,
+            rows,
+            places,
             series,
             against: BTreeMap::new(),
             throughput,
@@ -173,6 +179,24 @@ impl<'a> Facts<'a> {
         found.map_or(TargetKind::Wasm, |record| record.kind)
     }
 
+    /// The row of a workload and target that was counted at a boundary, in a metric, under a load.
+    pub(crate) fn row(
+        &self,
+        workload: &WorkloadId,
+        target: &TargetId,
+        (boundary, metric): (Boundary, Metric),
+        at: Option<u64>,
+    ) -> Option<&Row> {
+        let key = SeriesKey {
+            workload: workload.clone(),
+            target: target.clone(),
+            boundary,
+            metric,
+            at,
+        };
+        self.rows.get(*self.places.get(&key)?)
+    }
+
     /// The wall time row at a boundary.
     pub(crate) fn wall(
         &self,
@@ -180,13 +204,7 @@ impl<'a> Facts<'a> {
         target: &TargetId,
         boundary: Boundary,
     ) -> Option<&Row> {
-        self.rows.iter().find(|row| {
-            row.metric == Metric::WallTime
-                && row.at.is_none()
-                && row.boundary == boundary
-                && row.target == *target
-                && row.workload == *workload
-        })
+        self.row(workload, target, (boundary, Metric::WallTime), None)
     }
 
     /// The row of a column.
@@ -196,11 +214,7 @@ impl<'a> Facts<'a> {
         target: &TargetId,
         column: &Column,
     ) -> Option<&Row> {
-        self.rows.iter().find(|row| {
-            (row.boundary, row.metric, row.at) == (column.boundary, column.metric, None)
-                && row.target == *target
-                && row.workload == *workload
-        })
+        self.row(workload, target, (column.boundary, column.metric), None)
     }
 
     pub(crate) fn series(&self, key: &SeriesKey) -> Option<&Series> {

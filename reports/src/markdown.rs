@@ -11,7 +11,7 @@ use plimsoll_record::{Boundary, Metric, Recorded, Suite};
 
 use crate::capability;
 use crate::claims::words::RULE;
-use crate::claims::{Claims, Judgement, Verdict, judge_by};
+use crate::claims::{Claims, Judgement, Source, Verdict, judge_by};
 use crate::conformance;
 use crate::facts::Facts;
 use crate::headline;
@@ -56,7 +56,7 @@ fn published(text: &mut String, judgements: &[Judgement<'_>]) {
             text,
             "| {} ({}) | {} | **{}** | {} |",
             inline(&claim.says),
-            inline(&judgement.source.words()),
+            origin(judgement.source),
             inline(&claim.range()),
             judgement.verdict.words(),
             inline(&judgement.summary()),
@@ -67,6 +67,18 @@ fn published(text: &mut String, judgements: &[Judgement<'_>]) {
         let _ = writeln!(text, "\nNot measured here: {}.", ids.join(", "));
     }
     let _ = writeln!(text, "\n{RULE}");
+}
+
+/// Title and year of a source, as a link where it can be read.
+fn origin(source: &Source) -> String {
+    let words = inline(&source.words());
+    match &source.url {
+        // Of a table that anybody may have written: nothing in it may end the link.
+        Some(url) if !url.contains(['(', ')', '<', '>', ' ', '|', '\n']) => {
+            format!("[{words}]({url})")
+        }
+        _ => words,
+    }
 }
 
 // Writing to a String cannot fail, so the results of write! are dropped throughout.
@@ -88,9 +100,9 @@ fn run(text: &mut String, facts: &Facts<'_>) {
         quantity::count(ended.planned, "trial"),
     );
     let sentences = match run.suite {
-        Suite::Serve | Suite::Conformance | Suite::Capabilities => Vec::new(),
-        Suite::Coldstart | Suite::Throughput => headline::sentences(facts),
-        Suite::Density | Suite::Memory | Suite::Size => headline::counted(facts),
+        // It has a sentence a target of its own.
+        Suite::Conformance | Suite::Capabilities => Vec::new(),
+        _ => headline::sentences(facts),
     };
     for sentence in sentences {
         let _ = writeln!(text, "- {}", inline(&sentence));
@@ -118,7 +130,7 @@ fn run(text: &mut String, facts: &Facts<'_>) {
                     counted(text, facts, &workload.workload, &[TICKS]);
                 }
             }
-            Suite::Density | Suite::Memory | Suite::Size => {
+            Suite::Density | Suite::Memory | Suite::Size | Suite::Languages => {
                 counted(text, facts, &workload.workload, tables(run.suite));
             }
         }

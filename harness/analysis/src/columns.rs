@@ -68,6 +68,14 @@ const REST: &[Column] = &[
     column("module", Boundary::Rest, Metric::ModuleBytes),
 ];
 
+const TASK: &[Column] = &[
+    column("exit", Boundary::L4, Metric::WallTime),
+    column("output", Boundary::L3, Metric::WallTime),
+    column("cpu", Boundary::L4, Metric::CpuTime),
+    column("module", Boundary::Rest, Metric::ModuleBytes),
+    column("runs", Boundary::Rest, Metric::ArtefactBytes),
+    column("as gzip", Boundary::Rest, Metric::ArtefactCompressedBytes),
+];
 /// What a program says of the steps of its own loop: of any suite that runs it from nothing to its end.
 pub const TICKS: Table = Table {
     title: "steps of its own loop",
@@ -115,6 +123,10 @@ pub fn tables(suite: Suite) -> &'static [Table] {
             title: "bytes at rest",
             columns: REST,
         }],
+        Suite::Languages => &[Table {
+            title: "one small task, from nothing to its end",
+            columns: TASK,
+        }],
     }
 }
 
@@ -150,6 +162,12 @@ pub fn rule(suite: Suite) -> Option<&'static str> {
              VmHWM of the guest's process as it ends, shared pages and mapped files in full; a shim is not in it. \
              cgroup: the most charged to a control group of its own, with the kernel's memory, without file pages that \
              were in memory before; of a container with what its start took.",
+        ),
+        Suite::Languages => Some(
+            "The same task, the same text, the same output: its words counted. exit: spawn of a process, or create of a \
+             container, to its exit observed (L4). output: to its first byte of output (L3), which every program writes \
+             before it reads the text: what the language itself takes to start. cpu: processor time of the process up to \
+             its exit. module: the .wasm. runs: what the target runs, as in suite size; a script is an input beside it.",
         ),
         Suite::Size => Some(
             "travels: what a host that has nothing must be sent before it can start, what runs and its runner. runs: what \

@@ -79,6 +79,8 @@ pub enum Suite {
     Conformance,
     /// What a guest that was granted nothing can and cannot do.
     Capabilities,
+    /// What a language costs to start and to send: one small task, written in each.
+    Languages,
 }
 
 impl Suite {
@@ -92,6 +94,7 @@ impl Suite {
         Suite::Serve,
         Suite::Conformance,
         Suite::Capabilities,
+        Suite::Languages,
     ];
 
     /// The suite's name as the command line spells it.
@@ -105,6 +108,7 @@ impl Suite {
             Suite::Size => "size",
             Suite::Conformance => "conformance",
             Suite::Capabilities => "capabilities",
+            Suite::Languages => "languages",
         }
     }
 }

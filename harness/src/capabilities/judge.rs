@@ -121,8 +121,8 @@ fn telling(stderr: &str) -> Option<String> {
     };
     let line = TELLING
         .iter()
-        .find_map(|word| about(word))
-        .or_else(|| lines().last())?;
+        .find_map(about)
+        .or_else(|| lines().next_back())?;
     Some(clipped(line, QUOTED))
 }
 

@@ -147,7 +147,6 @@ fn asked(
         image: None,
         args,
         input: None,
-        // It is granted nothing: that is the question.
         grants: Grants::default(),
     };
     let plain = put.kind != TargetKind::Container && question.row.limits.is_empty();

@@ -378,11 +378,7 @@ fn cells(
 
 /// What is weighed or peaks does not scatter: more blocks would say nothing more of it.
 fn trials(step: Step, weight: Weight, amount: &Amount, blocks: Option<u32>) -> u32 {
-    let planned = match weight {
-        Weight::Light => amount.trials.light,
-        Weight::Heavy | Weight::Yardstick | Weight::Case => amount.trials.heavy,
-        Weight::Waiting => amount.trials.waiting,
-    };
+    let planned = amount.trials.of(weight);
     match (blocks, step) {
         (Some(blocks), Step::Size | Step::Peak) => planned.min(blocks),
         (Some(blocks), _) => blocks,

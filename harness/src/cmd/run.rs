@@ -16,14 +16,14 @@ use time::macros::format_description;
 use crate::capabilities::questions::{Questions, without_native};
 use crate::checkout::Checkout;
 use crate::cli::Run;
-use crate::conformance::groups::Tests;
+use crate::conformance::groups::{Tests, carries_out};
 use crate::conformance::ratchet::{self, Ratchet};
 use crate::conformance::{testsuite, wasi};
 use crate::denoise::Denoised;
 use crate::environment;
 use crate::exit::{Exit, Usage};
 use crate::format;
-use crate::gather::Gathered;
+use crate::gather::{Chosen, Gathered};
 use crate::interrupt::Interrupt;
 use crate::lock::{MachineLock, WhenHeld};
 use crate::own::Program;
@@ -36,7 +36,7 @@ use crate::suite::{self, Amount, Extent};
 use crate::table::Table;
 use crate::terminal::{self, Notes};
 use crate::tool::ToolError;
-use crate::workloads::{Ready, Weight, WorkloadRow, Workloads};
+use crate::workloads::{Native, Ready, Weight, WorkloadRow, Workloads};
 
 pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
     // Only a program of the user's own needs no suite to be named.
@@ -289,18 +289,15 @@ fn put(gathered: &Gathered, questions: &Questions) -> Vec<Cell> {
 
 /// A cell for each group of tests on each target that does them.
 pub(crate) fn groups(gathered: &Gathered, tests: &Tests, table: &Table) -> Vec<Cell> {
-    let runs_wasi = |target: &plimsoll_record::TargetId| {
-        let row = table.adapter_of(target);
-        row.is_some_and(|row| row.wasi_tests.contains_key(target))
-    };
-    let of = |target: &plimsoll_record::TargetId, group: &plimsoll_record::WorkloadId| {
-        !matches!(group.as_str(), wasi::ID | testsuite::ID) || runs_wasi(target)
+    let of = |chosen: &Chosen, group: &plimsoll_record::WorkloadId| match group.as_str() {
+        wasi::ID | testsuite::ID => wasi::runs(table, &chosen.target.id),
+        _ => carries_out(chosen),
     };
     let targets = gathered.targets.iter();
     targets
         .flat_map(|chosen| {
             let groups = tests.record.groups.iter();
-            let groups = groups.filter(|group| of(&chosen.target.id, &group.id));
+            let groups = groups.filter(|group| of(chosen, &group.id));
             groups.map(|group| Cell {
                 target: chosen.target.id.clone(),
                 workload: group.id.clone(),
@@ -452,13 +449,11 @@ pub(crate) fn chosen_workloads<'a>(
         [] => &amount.workloads,
         asked => asked,
     };
-    // What waits for its input, or is a yardstick, would be measured by mistake where it is not the
-    // question: a suite must name it.
+    // What waits for its input, is a yardstick, or one of many kernels or languages, would be measured
+    // by mistake where it is not the question: a suite must name it.
     let meant = |row: &&WorkloadRow| {
-        !matches!(
-            row.weight,
-            Weight::Waiting | Weight::Yardstick | Weight::Case
-        ) || !asked.is_empty()
+        row.weight.is_for_every_suite()
+            || !asked.is_empty()
             || globs.iter().any(|glob| glob == row.id.as_str())
     };
     workloads
@@ -467,6 +462,12 @@ pub(crate) fn chosen_workloads<'a>(
         .filter(|row| select::matches_any(globs, row.id.as_str()))
         .filter(meant)
         .collect()
+}
+
+/// Whether targets of that kind have something to run of a workload: in containers, as natively, is
+/// the native binary.
+fn can_run(kind: TargetKind, ready: &Ready) -> bool {
+    kind == TargetKind::Wasm || ready.native != Native::NotPlanned
 }
 
 /// Whether a step is for workloads of that weight.
@@ -511,17 +512,14 @@ fn cells(gathered: &Gathered, steps: &[Step], amount: &Amount, trials: Option<u3
             for &step in steps
                 .iter()
                 .filter(|&&step| does(&chosen.target, step) && is_for(step, ready.weight))
+                .filter(|_| can_run(chosen.target.kind, ready))
                 .filter(|step| !step.serves() || !ready.exchanges.is_empty())
             {
                 cells.push(Cell {
                     target: chosen.target.id.clone(),
                     workload: ready.workload.id.clone(),
                     step,
-                    trials: trials.unwrap_or(match ready.weight {
-                        Weight::Light => amount.trials.light,
-                        Weight::Heavy | Weight::Yardstick | Weight::Case => amount.trials.heavy,
-                        Weight::Waiting => amount.trials.waiting,
-                    }),
+                    trials: trials.unwrap_or(amount.trials.of(ready.weight)),
                     iterations: amount.iterations,
                     budget: amount.budget(),
                 });

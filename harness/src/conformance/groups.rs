@@ -188,8 +188,8 @@ impl Tests {
         }
     }
 
-    /// Asks every gathered target that does the tests what it claims to have. A target whose adapter
-    /// does not say claims nothing.
+    /// Asks every gathered target that does the tests what it claims to have, and leaves those out
+    /// that do none. A target that does those of WASI alone is not asked.
     pub fn ask(
         &mut self,
         gathered: &mut Gathered,
@@ -197,9 +197,15 @@ impl Tests {
         table: &Table,
         interrupt: &Interrupt,
     ) {
+        let wasi_asked = self
+            .record
+            .groups
+            .iter()
+            .any(|one| one.id.as_str() == wasi::ID);
+        let of_wasi = |target: &TargetId| wasi_asked && wasi::runs(table, target);
         let (able, unable): (Vec<_>, Vec<_>) = std::mem::take(&mut gathered.targets)
             .into_iter()
-            .partition(|chosen| chosen.target.steps.contains(&Step::Conformance));
+            .partition(|chosen| carries_out(chosen) || of_wasi(&chosen.target.id));
         let adapter = |target: &TargetId| table.adapter_of(target).map(|row| row.id.as_str());
         // Of an adapter one configuration answers for those that share its compiler.
         let unasked = |chosen: &&Chosen| {
@@ -219,6 +225,10 @@ impl Tests {
         });
         gathered.left_out.extend(unasked);
         for chosen in able {
+            if !carries_out(&chosen) {
+                gathered.targets.push(chosen);
+                continue;
+            }
             let id = &chosen.target.id;
             let Some(row) = table.adapter_of(id) else {
                 continue;
@@ -247,6 +257,11 @@ impl Tests {
     pub fn claims(&self, target: &TargetId) -> &[Proposal] {
         self.record.claims.get(target).map_or(&[], Vec::as_slice)
     }
+}
+
+/// Whether a target's adapter carries out the specification's scripts.
+pub fn carries_out(chosen: &Chosen) -> bool {
+    chosen.target.steps.contains(&Step::Conformance)
 }
 
 fn group(row: &Row, scripts: &[ScriptFile]) -> Group {

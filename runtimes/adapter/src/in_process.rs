@@ -34,6 +34,46 @@ pub struct About {
     pub engine_version: String,
 }
 
+/// Every step that a target can do which loads artefacts compiled ahead of time.
+pub const LOADS: &[Step] = &[
+    Step::Instantiate,
+    Step::Load,
+    Step::Process,
+    Step::Fresh,
+    Step::Instances,
+    Step::Iterate,
+    Step::Serve,
+    Step::ServeFresh,
+    Step::Zero,
+    Step::Conformance,
+];
+
+/// Every step that a target can do which runs the `.wasm` itself: what it loads is that, so that L1
+/// would be L2 under another name.
+pub const RUNS_WASM: &[Step] = &[
+    Step::Instantiate,
+    Step::Compile,
+    Step::Process,
+    Step::Fresh,
+    Step::Instances,
+    Step::Iterate,
+    Step::Serve,
+    Step::ServeFresh,
+    Step::Zero,
+    Step::Conformance,
+];
+
+/// Every step of a target that differs from another only in that it compiles at every start.
+pub const COMPILES_AT_START: &[Step] = &[Step::Compile, Step::Process, Step::Fresh, Step::Zero];
+
+/// A fairness ledger of these entries.
+pub fn ledger<'e>(
+    entries: impl IntoIterator<Item = (&'e str, &'e str)>,
+) -> BTreeMap<String, String> {
+    let owned = |(name, text): (&str, &str)| (name.to_owned(), text.to_owned());
+    entries.into_iter().map(owned).collect()
+}
+
 /// What of a workload a target runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Code {

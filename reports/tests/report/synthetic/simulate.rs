@@ -114,7 +114,7 @@ fn steps(target: &MadeUp, suite: Suite) -> &'static [Step] {
     match (suite, target.kind) {
         (Suite::Conformance | Suite::Capabilities, _) => &[],
         (Suite::Throughput, _) => &[Step::Iterate],
-        (Suite::Density | Suite::Memory | Suite::Size | Suite::Serve, _) => &[],
+        (Suite::Density | Suite::Memory | Suite::Size | Suite::Serve | Suite::Languages, _) => &[],
         (Suite::Coldstart, TargetKind::Wasm) if target.in_process[1] == 0.0 => {
             &[Step::Compile, Step::Process]
         }

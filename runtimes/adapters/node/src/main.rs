@@ -9,6 +9,7 @@
 mod node;
 mod targets;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use plimsoll_adapter::in_process::unlimited;
@@ -61,16 +62,20 @@ impl Adapter for AdapterNode {
         let text = |path: &PathBuf| path.to_string_lossy().into_owned();
         let mut args: Vec<_> = target.options().map(str::to_owned).collect();
         args.push(text(&run));
+        if let Some(directory) = &workload.input {
+            args.extend(["--grant".to_owned(), format!("{}::.", text(directory))]);
+        }
+        for (name, value) in &workload.grants.env {
+            args.extend(["--env".to_owned(), format!("{name}={value}")]);
+        }
         args.push(text(&workload.wasm));
-        // The directory that is granted as `.`; nothing stands for none.
-        args.push(workload.input.as_ref().map(text).unwrap_or_default());
         args.push(workload.id.to_string());
         args.extend(workload.args.iter().cloned());
         Ok(Prepared {
             launch: Some(Launch {
                 program: node.program.clone(),
                 args,
-                env: workload.grants.env.clone(),
+                env: BTreeMap::new(),
                 directory: workload.input.clone().unwrap_or(request.scratch.clone()),
                 artefact: workload.wasm.clone(),
             }),

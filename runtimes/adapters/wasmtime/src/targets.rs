@@ -11,7 +11,9 @@ use plimsoll_adapter::record::Proposal;
 use plimsoll_adapter::wast;
 use std::path::Path;
 
-use plimsoll_adapter::in_process::{self, Code, Configuration, GuestName, Held, unlimited};
+use plimsoll_adapter::in_process::{
+    self, COMPILES_AT_START, Code, Configuration, GuestName, Held, LOADS, unlimited,
+};
 use plimsoll_adapter::record::{Limit, Step};
 use plimsoll_adapter::{Error, http};
 use wasmtime_runner::{
@@ -156,18 +158,6 @@ impl Configuration for Target {
     }
 }
 
-const WHOLE: &[Step] = &[
-    Step::Instantiate,
-    Step::Load,
-    Step::Process,
-    Step::Fresh,
-    Step::Instances,
-    Step::Iterate,
-    Step::Serve,
-    Step::ServeFresh,
-    Step::Zero,
-    Step::Conformance,
-];
 /// An allocator shows where instances are made.
 const IN_PROCESS: &[Step] = &[
     Step::Instantiate,
@@ -183,7 +173,6 @@ const IN_PROCESS_AND_RUN: &[Step] = &[
     Step::Iterate,
     Step::ServeFresh,
 ];
-const AT_START: &[Step] = &[Step::Compile, Step::Process, Step::Fresh, Step::Zero];
 const PROCESS_ONLY: &[Step] = &[Step::Process, Step::Fresh];
 
 /// Every target, in the order of runtimes/targets.toml.
@@ -192,7 +181,7 @@ pub(crate) const ALL: &[Target] = &[
         id: "wasmtime/cranelift",
         compiler: Compiler::Cranelift,
         setup: Setup::Default,
-        steps: WHOLE,
+        steps: LOADS,
         process: Process::Loads(Runner::Default),
     },
     Target {
@@ -220,21 +209,21 @@ pub(crate) const ALL: &[Target] = &[
         id: "wasmtime/cranelift+jit",
         compiler: Compiler::Cranelift,
         setup: Setup::Default,
-        steps: AT_START,
+        steps: COMPILES_AT_START,
         process: Process::Compiles(Runner::Default),
     },
     Target {
         id: "wasmtime/winch",
         compiler: Compiler::Winch,
         setup: Setup::Default,
-        steps: WHOLE,
+        steps: LOADS,
         process: Process::Loads(Runner::Default),
     },
     Target {
         id: "wasmtime/winch+jit",
         compiler: Compiler::Winch,
         setup: Setup::Default,
-        steps: AT_START,
+        steps: COMPILES_AT_START,
         process: Process::Compiles(Runner::Default),
     },
     Target {
@@ -363,9 +352,7 @@ mod tests {
 
     #[test]
     fn the_stated_version_is_the_locked_one() {
-        let lock = include_str!("../Cargo.lock");
-        let locked = format!("name = \"wasmtime\"\nversion = \"{ENGINE_VERSION}\"");
-        assert!(lock.contains(&locked), "Cargo.lock has another wasmtime");
+        conformance::assert_locked(include_str!("../Cargo.lock"), "wasmtime", ENGINE_VERSION);
     }
 
     #[test]
