@@ -9,6 +9,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::fd::AsRawFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -232,11 +233,7 @@ fn follow_inside(
     let mut guest = None;
     let ended = trace::follow(root, Forks::Followed, |stop| {
         match (stop, &container.guest) {
-            (Stop::Exec(pid), Some(program)) => {
-                if fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == *program) {
-                    guest = Some(pid);
-                }
-            }
+            (Stop::Exec(pid), Some(program)) if runs(pid, program) => guest = Some(pid),
             (Stop::Exit(pid), Some(_)) if guest == Some(pid) => followed.look(pid),
             // The guest is one of the processes inside, whichever: the one that had most.
             (Stop::Exit(pid), None) if is_inside(pid) => followed.look(pid),
@@ -246,6 +243,11 @@ fn follow_inside(
     kill(root);
     followed.ended = ended?.map(|trace::Ended(status)| ExitStatus::from_raw(status));
     Ok(followed)
+}
+
+/// Whether that is the program of a process, as it is called where the process is.
+fn runs(pid: u32, program: &Path) -> bool {
+    fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == program)
 }
 
 /// Whether a process sees other processes than this one does.
