@@ -102,6 +102,7 @@ mod tests {
             native: native.map(Path::to_owned),
             args: Vec::new(),
             input: None,
+            component: None,
             image: None,
         }
     }

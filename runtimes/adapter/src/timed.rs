@@ -372,6 +372,7 @@ mod tests {
                 native: None,
                 args: Vec::new(),
                 input: None,
+                component: None,
                 image: None,
             },
             scratch: scratch.path().to_owned(),

@@ -20,9 +20,18 @@ struct Row {
     expected: PathBuf,
 }
 
+/// Another form of a workload.
+#[derive(Deserialize)]
+struct Component {
+    of: WorkloadId,
+    wasm: PathBuf,
+}
+
 #[derive(Deserialize)]
 struct Table {
     workload: Vec<Row>,
+    #[serde(default)]
+    component: Vec<Component>,
 }
 
 /// Every workload of the folder `workloads`, with its expected output; exit code 0.
@@ -39,6 +48,13 @@ pub fn workloads(folder: &Path) -> Result<Vec<Case>, String> {
     let path = folder.join("workloads.toml");
     let table: Table = toml::from_str(&read(&path)?)
         .map_err(|error| format!("understanding {}: {error}", path.display()))?;
+    let component = |id: &WorkloadId| {
+        let found = table
+            .component
+            .iter()
+            .find(|component| component.of == *id)?;
+        Some(folder.join(&found.wasm))
+    };
     table
         .workload
         .into_iter()
@@ -47,6 +63,7 @@ pub fn workloads(folder: &Path) -> Result<Vec<Case>, String> {
                 exit_code: 0,
                 stdout: read(&folder.join(row.expected))?,
                 workload: Workload {
+                    component: component(&row.id),
                     id: row.id,
                     wasm: folder.join(row.wasm),
                     native: None,
