@@ -107,6 +107,76 @@ fn every_workload_gives_the_expected_output_on_every_kind_of_target() {
     assert!(rows.iter().all(|row| row["status"] != "wrong-output"));
 }
 
+/// Use cases and system access: run once by suite `size`, which is the quickest that verifies.
+#[test]
+fn every_use_case_gives_the_expected_output_on_every_kind_of_target() {
+    if !container_engine_answers() {
+        return;
+    }
+    let bench = Bench::new();
+    let listed: Value = serde_json::from_str(&bench.exits(0, &["list", "workloads", "--json"]))
+        .expect("a list is JSON");
+    let cases: Vec<&str> = listed
+        .as_array()
+        .or_else(|| listed["workloads"].as_array())
+        .expect("workloads are a list")
+        .iter()
+        .filter(|workload| workload["weight"] == "case")
+        .map(|workload| workload["id"].as_str().expect("a workload has an id"))
+        .collect();
+    for needed in [
+        "gateway",
+        "etl",
+        "tick",
+        "inference-simd",
+        "wasi",
+        "directories",
+    ] {
+        assert!(cases.contains(&needed), "{needed} is not among {cases:?}");
+    }
+    let targets = ["native", "keel", "wasmtime/cranelift", "docker/runc"];
+    let out = bench.folder().join("run");
+    let mut asked = vec!["run", "--suite", "size", "--out"];
+    asked.push(out.to_str().expect("temporary paths are UTF-8"));
+    asked.extend(targets.iter().flat_map(|target| ["--target", target]));
+    asked.extend(cases.iter().flat_map(|case| ["--workload", case]));
+    bench.exits(0, &asked);
+    let rows = bench.rows(&out);
+    for case in cases {
+        for target in targets {
+            let row = row(&rows, case, target, "rest", "artefact_bytes")
+                .unwrap_or_else(|| panic!("no row for {case} on {target}"));
+            assert_eq!(row["status"], "ok", "{row}");
+        }
+    }
+}
+
+#[test]
+fn a_program_that_times_itself_has_rows_for_its_ticks() {
+    let bench = Bench::new();
+    let out = bench.folder().join("run");
+    let targets = ["--target", "native", "--target", "keel"];
+    let extra = [&["--workload", "tick", "--trials", "2"], &targets[..]].concat();
+    run(&bench, &out, &extra);
+    let rows = bench.rows(&out);
+    for target in ["native", "keel"] {
+        let medians = ["p50", "p90", "p99", "worst"].map(|metric| {
+            let row = row(&rows, "tick", target, "tick", metric)
+                .unwrap_or_else(|| panic!("no {metric} for {target}"));
+            assert_eq!(
+                (&row["status"], &row["unit"]),
+                (&"ok".into(), &"ns".into()),
+                "{row}"
+            );
+            row["median"].as_f64().expect("an ok row has a median")
+        });
+        assert!(
+            medians.is_sorted() && medians[0] > 0.0,
+            "{target}: {medians:?}"
+        );
+    }
+}
+
 #[test]
 fn one_seed_gives_one_order_and_another_seed_another() {
     let bench = Bench::new();

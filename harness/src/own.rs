@@ -144,6 +144,7 @@ impl Program {
             image: self.image.clone(),
             args: self.args.clone(),
             input: self.input.clone(),
+            grants: protocol::Grants::default(),
         };
         let mut why = Vec::new();
         for chosen in &gathered.targets {

@@ -2,6 +2,7 @@
 //! the next begins.
 
 mod attempt;
+mod folder;
 mod specification;
 
 use std::cell::RefCell;
@@ -29,6 +30,7 @@ use crate::table::{AdapterRow, Table};
 use crate::trial::Yield;
 use crate::trial::size::Scales;
 use crate::workloads::Ready;
+use folder::Folder;
 
 /// A cell that missed its deadline this often in a row is not tried again: every further trial
 /// would cost a whole deadline and tell nothing new.
@@ -81,6 +83,8 @@ pub struct Session<'a> {
     scratch: Scratch,
     pairs: BTreeMap<(TargetId, WorkloadId), Pair>,
     hangs: BTreeMap<(TargetId, WorkloadId, Step), u32>,
+    /// The folders of workloads that write.
+    folders: BTreeMap<WorkloadId, Folder>,
 }
 
 /// What preparing a (target, workload) pair came to.
@@ -131,14 +135,16 @@ impl<'a> Session<'a> {
         path: PathBuf,
         checkout: &'a Checkout,
         table: &'a Table,
-        workloads: BTreeMap<WorkloadId, Ready>,
+        mut workloads: BTreeMap<WorkloadId, Ready>,
         deadlines: (Duration, Duration),
         interrupt: &'a Interrupt,
     ) -> Result<Self, Stopped> {
-        fs::create_dir_all(&path).map_err(|source| Stopped::Scratch {
+        let unmade = |source| Stopped::Scratch {
             path: path.clone(),
             source,
-        })?;
+        };
+        fs::create_dir_all(&path).map_err(unmade)?;
+        let folders = folder::give(&mut workloads, &path).map_err(unmade)?;
         Ok(Self {
             checkout,
             table,
@@ -154,6 +160,7 @@ impl<'a> Session<'a> {
             scratch: Scratch(path),
             pairs: BTreeMap::new(),
             hangs: BTreeMap::new(),
+            folders,
         })
     }
 

@@ -37,7 +37,7 @@ pub fn styled(style: Style, text: &str) -> String {
 /// The tables of a run, as its suite has them.
 pub fn tables(recorded: &Recorded, report: &Report) -> String {
     match recorded.run.suite {
-        Suite::Coldstart => ladder(recorded, report),
+        Suite::Coldstart => ladder(recorded, report) + &counted::ticks(recorded, report),
         Suite::Throughput => throughput(recorded),
         Suite::Density | Suite::Memory | Suite::Size => counted::tables(recorded, report),
         Suite::Serve => load::tables(recorded, report),

@@ -93,6 +93,8 @@ pub enum Weight {
     Heavy,
     /// Computes for as long as a gate's check wants it to: measured only where it is named.
     Yardstick,
+    /// A use case: computes as what is heavy does; measured only where it is named.
+    Case,
     /// Says that it is ready and waits for the end of its input: for what is alive at once.
     Waiting,
 }
@@ -115,6 +117,12 @@ pub struct WorkloadRow {
     #[serde(default)]
     args: Vec<String>,
     input: Option<PathBuf>,
+    /// What it may do in its folder.
+    #[serde(default)]
+    folder: protocol::Access,
+    /// Its environment, as `NAME=VALUE`.
+    #[serde(default)]
+    env: Vec<String>,
     expected: PathBuf,
     /// Requests, one after the other, for a program that answers such on its standard streams;
     /// `expected` holds the responses then.
@@ -312,6 +320,7 @@ impl Workloads {
                 image: None,
                 args: row.args.clone(),
                 input: row.input.as_ref().map(|path| folder.join(path)),
+                grants: protocol::Grants::of(row.folder, &row.env),
             },
             expected,
             exchanges,

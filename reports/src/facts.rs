@@ -221,6 +221,12 @@ impl<'a> Facts<'a> {
             .collect()
     }
 
+    /// Whether a program says of the steps of its own loop how long they took.
+    pub(crate) fn has_ticks(&self, workload: &WorkloadId) -> bool {
+        let mut rows = self.rows.iter();
+        rows.any(|row| row.workload == *workload && row.boundary == Boundary::Tick)
+    }
+
     /// What the run says of throughput, if it was asked.
     pub(crate) fn throughput(&self) -> Option<&Throughput> {
         self.throughput.as_ref()

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use plimsoll_analysis::columns::{rule, tables};
+use plimsoll_analysis::columns::{TICKS, Table, rule, tables};
 use plimsoll_analysis::statistics::Interval;
 use plimsoll_analysis::throughput::Throughput;
 use plimsoll_analysis::{Row, Status};
@@ -108,9 +108,15 @@ fn run(text: &mut String, facts: &Facts<'_>) {
         match run.suite {
             Suite::Serve => under_load(text, facts, &workload.workload),
             Suite::Conformance => {}
-            Suite::Coldstart | Suite::Throughput => table(text, facts, &workload.workload),
+            Suite::Coldstart | Suite::Throughput => {
+                table(text, facts, &workload.workload);
+                if facts.has_ticks(&workload.workload) {
+                    text.push('\n');
+                    counted(text, facts, &workload.workload, &[TICKS]);
+                }
+            }
             Suite::Density | Suite::Memory | Suite::Size => {
-                counted(text, facts, &workload.workload)
+                counted(text, facts, &workload.workload, tables(run.suite));
             }
         }
     }
@@ -145,7 +151,7 @@ fn run(text: &mut String, facts: &Facts<'_>) {
         match rule(run.suite) {
             Some(rule) => rule.to_owned(),
             None => {
-                let all = Boundary::ALL.iter().chain(&[Boundary::Run]);
+                let all = Boundary::ALL.iter().chain(Boundary::GUEST);
                 let has = |b: &&Boundary| facts.rows.iter().any(|row| row.boundary == **b);
                 let all = all.filter(has);
                 let all = all.map(|boundary| format!("{boundary} {}", boundary.meaning()));
@@ -258,9 +264,14 @@ fn under_load(text: &mut String, facts: &Facts<'_>, workload: &plimsoll_record::
     }
 }
 
-/// The tables of a suite whose rows are counted.
-fn counted(text: &mut String, facts: &Facts<'_>, workload: &plimsoll_record::WorkloadId) {
-    for table in tables(facts.recorded.run.suite) {
+/// Tables whose rows are counted, of those that have something in them.
+fn counted(
+    text: &mut String,
+    facts: &Facts<'_>,
+    workload: &plimsoll_record::WorkloadId,
+    tables: &[Table],
+) {
+    for table in tables {
         let lines: Vec<(&str, Vec<Option<&Row>>)> = facts
             .targets()
             .iter()

@@ -68,6 +68,21 @@ const REST: &[Column] = &[
     column("module", Boundary::Rest, Metric::ModuleBytes),
 ];
 
+/// What a program says of the steps of its own loop: of any suite that runs it from nothing to its end.
+pub const TICKS: Table = Table {
+    title: "steps of its own loop",
+    columns: &[
+        column("p50", Boundary::Tick, Metric::P50),
+        column("p90", Boundary::Tick, Metric::P90),
+        column("p99", Boundary::Tick, Metric::P99),
+        column("worst", Boundary::Tick, Metric::Worst),
+    ],
+};
+
+/// How those are counted, for people to read.
+pub const TICKS_RULE: &str = "Steps of its own loop: the program's, by its own clock, in the run whose L4 stands \
+     above, the first step too. Percentiles of one run's steps; the median over trials.";
+
 /// The tables of a suite.
 pub fn tables(suite: Suite) -> &'static [Table] {
     match suite {

@@ -35,7 +35,7 @@ const MEDIAN_OF_CHI_SQUARED: f64 = 0.4549;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Place {
-    /// Inside a process that is running (L0 to L2, `run`).
+    /// Inside a process that is running (L0 to L2, `run`, `tick`).
     InProcess,
     /// A process or container from its start (L3 to L6).
     FromNothing,
@@ -49,8 +49,9 @@ impl Place {
     /// Where a boundary's clock runs.
     pub fn of(boundary: Boundary) -> Self {
         match boundary {
-            Boundary::L0 | Boundary::L1 | Boundary::L2 | Boundary::Run => Place::InProcess,
+            Boundary::L0 | Boundary::L1 | Boundary::L2 => Place::InProcess,
             Boundary::L3 | Boundary::L4 | Boundary::L5 | Boundary::L6 => Place::FromNothing,
+            Boundary::Run | Boundary::Tick => Place::InProcess,
             Boundary::Request | Boundary::FreshRequest => Place::InProcess,
             Boundary::Zero => Place::FromNothing,
             Boundary::Rest => Place::AtRest,

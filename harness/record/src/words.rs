@@ -146,6 +146,9 @@ pub enum Boundary {
     /// is ready, or a program from the exec of its file to its call of exit.
     #[serde(rename = "run")]
     Run,
+    /// One step of a program's own loop, by its own clock, in a run from nothing to its end.
+    #[serde(rename = "tick")]
+    Tick,
     /// Files and images at rest, nothing running.
     #[serde(rename = "rest")]
     Rest,
@@ -179,6 +182,9 @@ impl Boundary {
     /// The boundaries of serving requests.
     pub const SERVE: &'static [Boundary] =
         &[Boundary::Request, Boundary::FreshRequest, Boundary::Zero];
+
+    /// What the guest's own code takes.
+    pub const GUEST: &'static [Boundary] = &[Boundary::Run, Boundary::Tick];
 
     /// What is no rung of the ladder: where something is counted.
     pub const COUNTED: &'static [Boundary] = &[
@@ -218,6 +224,7 @@ impl Boundary {
             Boundary::FreshRequest => "fresh-request",
             Boundary::Zero => "zero",
             Boundary::Run => "run",
+            Boundary::Tick => "tick",
             Boundary::Rest => "rest",
             Boundary::Idle => "idle",
             Boundary::Peak => "peak",
@@ -250,6 +257,7 @@ impl Boundary {
             }
             Boundary::Zero => "nothing running to last byte of the first response",
             Boundary::Run => "the guest's own code from its first instruction to its end",
+            Boundary::Tick => "one step of a program's own loop, by its own clock",
             Boundary::Rest => "files and images at rest, nothing running",
             Boundary::Idle => "a process or container that waits, with all that is its own",
             Boundary::Peak => "the most at any moment of one run of the workload",
@@ -287,13 +295,13 @@ impl FromStr for Boundary {
         Boundary::ALL
             .iter()
             .chain(others())
-            .chain(&[Boundary::Run])
+            .chain(Boundary::GUEST)
             .copied()
             .find(|b| b.name() == text)
             .ok_or_else(|| {
                 let counted: Vec<&str> = others().map(|b| b.name()).collect();
                 format!(
-                    "{text:?} is no boundary; they are L0 to L6, run and {}",
+                    "{text:?} is no boundary; they are L0 to L6, run, tick and {}",
                     counted.join(", ")
                 )
             })

@@ -345,7 +345,7 @@ fn cells(
 fn trials(step: Step, weight: Weight, amount: &Amount, blocks: Option<u32>) -> u32 {
     let planned = match weight {
         Weight::Light => amount.trials.light,
-        Weight::Heavy | Weight::Yardstick => amount.trials.heavy,
+        Weight::Heavy | Weight::Yardstick | Weight::Case => amount.trials.heavy,
         Weight::Waiting => amount.trials.waiting,
     };
     match (blocks, step) {

@@ -61,7 +61,7 @@ fn workloads(checkout: &Checkout) -> anyhow::Result<Listing> {
         rows.push(json!({
             "id": row.id, "title": row.title, "why": row.why, "language": row.language,
             "weight": match row.weight {
-                Weight::Light => "light", Weight::Heavy => "heavy", Weight::Waiting => "waiting", Weight::Yardstick => "yardstick",
+                Weight::Light => "light", Weight::Heavy => "heavy", Weight::Waiting => "waiting", Weight::Case => "case", Weight::Yardstick => "yardstick",
             },
             "native": match workloads.native(checkout, row) {
                 Native::Ready => "ready", Native::Missing => "missing", Native::NotPlanned => "none",

@@ -388,8 +388,10 @@ pub(crate) fn chosen_workloads<'a>(
     // What waits for its input, or is a yardstick, would be measured by mistake where it is not the
     // question: a suite must name it.
     let meant = |row: &&WorkloadRow| {
-        !matches!(row.weight, Weight::Waiting | Weight::Yardstick)
-            || !asked.is_empty()
+        !matches!(
+            row.weight,
+            Weight::Waiting | Weight::Yardstick | Weight::Case
+        ) || !asked.is_empty()
             || globs.iter().any(|glob| glob == row.id.as_str())
     };
     workloads
@@ -450,7 +452,7 @@ fn cells(gathered: &Gathered, steps: &[Step], amount: &Amount, trials: Option<u3
                     step,
                     trials: trials.unwrap_or(match ready.weight {
                         Weight::Light => amount.trials.light,
-                        Weight::Heavy | Weight::Yardstick => amount.trials.heavy,
+                        Weight::Heavy | Weight::Yardstick | Weight::Case => amount.trials.heavy,
                         Weight::Waiting => amount.trials.waiting,
                     }),
                     iterations: amount.iterations,

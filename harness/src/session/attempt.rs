@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use plimsoll_adapter::protocol::{Instances, Launch, Levels, Measure, Prepare, Sample, Serve};
+use plimsoll_adapter::ticks;
 use plimsoll_record::run::{Density, TargetKind, TrialPlan};
 use plimsoll_record::{Boundary, FailureKind, Metric, Nanoseconds, Outcome, Step};
 
@@ -32,6 +33,19 @@ impl Session<'_> {
             Some(Pair::Refused(outcome)) => return Ok(Yield::nothing(outcome.clone())),
             None => None,
         };
+        // Outside every clock: what an earlier trial left, killed or not, is gone.
+        if let Some(folder) = self.folders.get(&trial.workload)
+            && let Err(error) = folder.renew()
+        {
+            return Ok(Yield::nothing(Outcome::Failed {
+                kind: FailureKind::Start,
+                message: format!(
+                    "emptying the folder that {} writes: {error}",
+                    trial.workload
+                ),
+                stderr: String::new(),
+            }));
+        }
         let scratch = self.pair_scratch(&trial.target, &trial.workload);
         match (launch, trial.step) {
             (Some(launch), Step::Process | Step::Fresh) => {
@@ -228,7 +242,7 @@ fn within(density: &Density, alive: &[u64]) -> Levels {
     }
 }
 
-/// The samples of a process: L3 and L4, or L6.
+/// The samples of a process: L3, L4 and what it says of its own steps, or L6.
 fn samples(step: Step, trial: &ProcessTrial) -> Vec<Sample> {
     let sample = |boundary, metric, value: Duration| Sample {
         boundary,
@@ -248,6 +262,7 @@ fn samples(step: Step, trial: &ProcessTrial) -> Vec<Sample> {
             sample(Boundary::L4, Metric::WallTime, trial.exit),
             sample(Boundary::L4, Metric::CpuTime, trial.cpu),
         ])
+        .chain(ticks::samples(&trial.stderr))
         .collect()
 }
 

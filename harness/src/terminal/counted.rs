@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use plimsoll_analysis::columns::{Column, Table, rule, tables as tables_of};
+use plimsoll_analysis::columns::{Column, TICKS, TICKS_RULE, Table, rule, tables as tables_of};
 use plimsoll_analysis::{Report, Row, Status};
 use plimsoll_record::{Recorded, TargetId};
 
@@ -15,9 +15,20 @@ const NONE: &str = "~0";
 
 /// Every table of the run's suite.
 pub fn tables(recorded: &Recorded, report: &Report) -> String {
+    let suite = recorded.run.suite;
+    under(recorded, report, tables_of(suite), rule(suite))
+}
+
+/// What programs say of the steps of their own loops; empty if none does.
+pub fn ticks(recorded: &Recorded, report: &Report) -> String {
+    under(recorded, report, &[TICKS], Some(TICKS_RULE))
+}
+
+/// Tables with the rule that they are counted by.
+fn under(recorded: &Recorded, report: &Report, tables: &[Table], rule: Option<&str>) -> String {
     let mut text = String::new();
     let mut shown = Vec::new();
-    for table in tables_of(recorded.run.suite) {
+    for table in tables {
         for workload in &recorded.run.workloads {
             let rows: Vec<&Row> = report
                 .rows
@@ -34,7 +45,7 @@ pub fn tables(recorded: &Recorded, report: &Report) -> String {
             shown.extend(rows);
         }
     }
-    if let (false, Some(rule)) = (text.is_empty(), rule(recorded.run.suite)) {
+    if let (false, Some(rule)) = (text.is_empty(), rule) {
         let wide = shown
             .iter()
             .filter(|row| row.status == Status::Ok && is_wide(row));

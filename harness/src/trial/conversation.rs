@@ -138,7 +138,10 @@ fn belongs(step: Step, sample: &Sample) -> bool {
         Step::Load => sample.boundary == Boundary::L1,
         Step::Compile => sample.boundary == Boundary::L2,
         Step::Process => {
-            matches!(sample.boundary, Boundary::L3 | Boundary::L4 | Boundary::L5)
+            matches!(
+                sample.boundary,
+                Boundary::L3 | Boundary::L4 | Boundary::L5 | Boundary::Tick
+            )
         }
         Step::Fresh => sample.boundary == Boundary::L6,
         Step::Serve | Step::ServeFresh | Step::Zero | Step::Conformance => false,

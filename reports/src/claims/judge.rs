@@ -307,11 +307,19 @@ fn of_side<'a>(side: &Side, evidence: &Evidence<'a>) -> Vec<&'a Series> {
 /// Every pair of the two sides: of the same workload, unless the sides name different ones.
 fn pairs<'a>(of: &Side, over: &Side, evidence: &Evidence<'a>) -> Vec<(&'a Series, &'a Series)> {
     let (tops, bottoms) = (of_side(of, evidence), of_side(over, evidence));
+    // Of two sides that differ in the metric alone every target is held against itself.
+    let by_metric = of.metric != over.metric
+        && *of
+            == Side {
+                metric: of.metric,
+                ..over.clone()
+            };
     let mut pairs = Vec::new();
     for bottom in bottoms {
         for &top in &tops {
             let alike = of.workload != over.workload || top.key.workload == bottom.key.workload;
-            if alike && top.key != bottom.key {
+            let itself = !by_metric || top.key.target == bottom.key.target;
+            if alike && itself && top.key != bottom.key {
                 pairs.push((top, bottom));
             }
         }

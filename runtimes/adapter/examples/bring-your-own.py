@@ -81,6 +81,8 @@ def prepare(request):
     known(request)
     workload = request["workload"]
     module, folder = workload["wasm"], workload["input"]
+    if "grants" in workload:
+        raise Refused("a folder to write, or an environment, is not granted here", "unsupported")
     if not os.path.isfile(module):
         raise Refused(f"reading the workload {module}: there is no such file")
     # An engine that compiles ahead of time would do so here, into request["scratch"].

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use plimsoll_adapter::conformance::{self, Case, Went};
-use plimsoll_adapter::protocol::Workload;
+use plimsoll_adapter::protocol::{Grants, Workload};
 use plimsoll_adapter::record::{Nanoseconds, WorkloadId};
 
 fn main() -> ExitCode {
@@ -51,6 +51,7 @@ fn check(
             image: None,
             args: rest.iter().skip(1).cloned().collect(),
             input,
+            grants: Grants::default(),
         },
         exit_code: 0,
         stdout: fs::read_to_string(expected)?,

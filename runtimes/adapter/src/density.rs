@@ -146,7 +146,7 @@ mod tests {
     use plimsoll_record::{Step, TargetId, WorkloadId};
 
     use super::*;
-    use crate::protocol::{Levels, Workload};
+    use crate::protocol::{Grants, Levels, Workload};
 
     /// Its instances hold this many bytes each; it refuses more than so many.
     struct Holder {
@@ -208,6 +208,7 @@ mod tests {
                 input: None,
                 component: None,
                 image: None,
+                grants: Grants::default(),
             },
             scratch: scratch.path().to_owned(),
             step: Step::Instances,

@@ -1,19 +1,21 @@
 //! What a guest is given, and what it leaves: the same on every engine.
 
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::protocol::{Output, Workload};
+use crate::protocol::{Access, Grants, Output, Workload};
 
-/// What a guest is given. Its environment is empty, its stderr goes nowhere.
+/// What a guest is given. Its stderr goes nowhere.
 #[derive(Debug, Clone)]
 pub struct Guest {
     /// Its arguments, the program's name (the workload's id) first.
     pub args: Vec<String>,
-    /// The folder preopened as `.`, read-only where the engine can; none if the workload has no
-    /// input.
+    /// The folder preopened as `.`; none if the workload has none.
     pub directory: Option<PathBuf>,
+    /// What it may do there (where it may only read, read-only where the engine can), and its
+    /// environment.
+    pub grants: Grants,
     /// Where its standard streams lead.
     pub stdio: Stdio,
 }
@@ -34,6 +36,20 @@ impl Default for Stdio {
     }
 }
 
+impl Guest {
+    /// The folder, if it may be written.
+    pub fn writable(&self) -> Option<&Path> {
+        let directory = self.directory.as_deref();
+        directory.filter(|_| self.grants.folder == Access::Write)
+    }
+
+    /// The folder, if it may only be read.
+    pub fn readable(&self) -> Option<&Path> {
+        let directory = self.directory.as_deref();
+        directory.filter(|_| self.grants.folder == Access::Read)
+    }
+}
+
 impl From<&Workload> for Guest {
     fn from(workload: &Workload) -> Self {
         let mut args = Vec::with_capacity(workload.args.len() + 1);
@@ -42,6 +58,7 @@ impl From<&Workload> for Guest {
         Guest {
             args,
             directory: workload.input.clone(),
+            grants: workload.grants.clone(),
             stdio: Stdio::default(),
         }
     }

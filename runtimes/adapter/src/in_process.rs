@@ -14,8 +14,8 @@ use plimsoll_record::{Proposal, Step, TargetId};
 #[cfg(feature = "http")]
 use crate::protocol::Serve;
 use crate::protocol::{
-    Availability, Directive, Done, Hello, Launch, Measure, PROTOCOL, Prepare, Prepared, Sample,
-    Script, Target, Workload,
+    Access, Availability, Directive, Done, Hello, Launch, Measure, PROTOCOL, Prepare, Prepared,
+    Sample, Script, Target, Workload,
 };
 use crate::timed::{self, Engine};
 use crate::{Adapter, Error, artefact};
@@ -47,7 +47,8 @@ pub enum Code {
     Wasm,
 }
 
-/// A target as a process from nothing: which program, and how it is told what to run.
+/// A target as a process from nothing: which program, and how it is told what to run. A variable of
+/// the guest's environment it is given as `--env NAME=VALUE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Process {
     /// The program, built or not.
@@ -56,6 +57,8 @@ pub struct Process {
     pub options: Vec<String>,
     /// Options that give the guest the working directory as `.`, for reading.
     pub grant: &'static [&'static str],
+    /// Options that give it to the guest for reading and writing.
+    pub grant_writable: &'static [&'static str],
     /// Whether the guest's name is an argument of its own, after the file.
     pub name: GuestName,
 }
@@ -178,7 +181,14 @@ fn launch(
     let file = file(configuration, workload, scratch);
     let mut args = process.options;
     if workload.input.is_some() {
-        args.extend(process.grant.iter().map(|&word| word.to_owned()));
+        let grant = match workload.grants.folder {
+            Access::Read => process.grant,
+            Access::Write => process.grant_writable,
+        };
+        args.extend(grant.iter().map(|&word| word.to_owned()));
+    }
+    for (name, value) in &workload.grants.env {
+        args.extend(["--env".to_owned(), format!("{name}={value}")]);
     }
     args.push(text(&file)?);
     if process.name == GuestName::Argument {

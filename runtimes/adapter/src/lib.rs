@@ -18,6 +18,7 @@
 //! - `cgroup`, `trace`, `weigh` (feature `outside`): what is read of a process from outside it
 //! - [`budget`]: no more memory than what may be taken
 //! - [`guest`]: what a guest is given and what it leaves
+//! - [`ticks`]: what a program says of the steps of its own loop
 //! - [`native`]: the native binary of a workload, there and static
 //! - `watched`: what the stopwatch saw of a program (feature `stopwatch`)
 //! - [`artefact`]: files that `prepare` leaves for `measure`
@@ -41,6 +42,7 @@ pub mod native;
 pub mod protocol;
 pub mod schema;
 pub mod serve;
+pub mod ticks;
 pub mod timed;
 #[cfg(feature = "outside")]
 pub mod trace;

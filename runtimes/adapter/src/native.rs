@@ -94,6 +94,7 @@ fn short(bytes: &[u8], at: usize) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::Grants;
 
     fn workload(native: Option<&Path>) -> Workload {
         Workload {
@@ -104,6 +105,7 @@ mod tests {
             input: None,
             component: None,
             image: None,
+            grants: Grants::default(),
         }
     }
 

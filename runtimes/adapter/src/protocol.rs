@@ -173,6 +173,49 @@ pub struct Workload {
     /// Folder of inputs, absolute: preopened as `.`, read-only where the engine can, the working
     /// directory of a process or container.
     pub input: Option<PathBuf>,
+    /// What it is given beyond that.
+    #[serde(default, skip_serializing_if = "Grants::are_none")]
+    pub grants: Grants,
+}
+
+/// What a workload is given beyond its arguments and a folder to read.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Grants {
+    /// What it may do in its folder. One that may be written is the workload's alone, and as new
+    /// for every trial.
+    #[serde(default)]
+    pub folder: Access,
+    /// Its environment, all of it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
+}
+
+impl Grants {
+    /// A folder, and an environment of `NAME=VALUE`; what has no `=` is no variable.
+    pub fn of(folder: Access, env: &[String]) -> Self {
+        let pairs = env.iter().filter_map(|variable| variable.split_once('='));
+        let pairs = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Grants {
+            folder,
+            env: pairs.collect(),
+        }
+    }
+
+    /// Whether there is nothing beyond.
+    pub fn are_none(&self) -> bool {
+        *self == Grants::default()
+    }
+}
+
+/// What may be done in a folder.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Access {
+    /// Read, as far as the engine can see to that.
+    #[default]
+    Read,
+    /// Read and write: files made, changed and removed.
+    Write,
 }
 
 /// What an adapter answers.

@@ -299,7 +299,7 @@ mod tests {
     use plimsoll_record::{TargetId, WorkloadId};
 
     use super::*;
-    use crate::protocol::Workload;
+    use crate::protocol::{Grants, Workload};
 
     /// What its guest spends its time on.
     #[derive(Default)]
@@ -374,6 +374,7 @@ mod tests {
                 input: None,
                 component: None,
                 image: None,
+                grants: Grants::default(),
             },
             scratch: scratch.path().to_owned(),
             step,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use plimsoll_adapter::conformance::{self, Case, Went};
-use plimsoll_adapter::protocol::{Reply, Request, Workload};
+use plimsoll_adapter::protocol::{Grants, Reply, Request, Workload};
 use plimsoll_adapter::record::{Step, WorkloadId};
 use serde_json::{Value, json};
 
@@ -31,6 +31,7 @@ fn workload(folder: &Path, source: &str, args: &[&str]) -> Workload {
         input: None,
         component: None,
         image: None,
+        grants: Grants::default(),
     }
 }
 

@@ -38,10 +38,15 @@ fn run(words: &[String]) -> Result<String, String> {
             .map_err(|_| format!("{iterations} iterations are too many"))?,
         budget: Duration::from_nanos(number(budget)?),
     };
+    // Whoever starts a container says what is in the environment, not the stopwatch.
+    let env = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
     let program = Program {
         program: Path::new(program),
         args,
         directory: None,
+        env: &env,
     };
     let watched = watch(program, amount).map_err(|error| error.to_string())?;
     serde_json::to_string(&watched).map_err(|error| error.to_string())

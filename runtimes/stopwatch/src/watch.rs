@@ -1,5 +1,6 @@
 //! The loop, and what it yields.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::os::fd::FromRawFd;
@@ -21,6 +22,8 @@ pub struct Program<'a> {
     pub args: &'a [String],
     /// Its working directory; this process's own if none is given.
     pub directory: Option<&'a Path>,
+    /// Its environment, all of it.
+    pub env: &'a BTreeMap<String, String>,
 }
 
 /// How often it is run.
@@ -97,8 +100,7 @@ pub enum WatchError {
     Output(#[source] io::Error),
 }
 
-/// Runs `program` again and again and times its own code. Its environment is empty, its stdin is
-/// /dev/null, its stdout goes to memory, its stderr is this process's.
+/// Runs `program` again and again and times its own code. Its stdin is /dev/null, its stdout goes to memory, its stderr is this process's.
 ///
 /// # Errors
 ///
@@ -133,6 +135,7 @@ fn once(program: Program<'_>, counts: Counts, watched: &mut Watched) -> Result<(
     command
         .args(program.args)
         .env_clear()
+        .envs(program.env)
         .stdin(Stdio::null())
         .stdout(stdout.try_clone().map_err(WatchError::Output)?);
     if let Some(directory) = program.directory {

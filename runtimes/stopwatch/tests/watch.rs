@@ -1,5 +1,6 @@
 //! What the stopwatch sees of real programs.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ fn sh(script: &str, iterations: u32, budget: Duration) -> Result<Watched, WatchE
         program: Path::new("/bin/sh"),
         args: &args,
         directory: Some(Path::new("/")),
+        env: &BTreeMap::new(),
     };
     watch(program, Amount { iterations, budget })
 }
@@ -100,6 +102,7 @@ fn a_program_that_is_not_there_is_an_error_with_its_name() {
         program: Path::new("/nowhere/program"),
         args: &[],
         directory: None,
+        env: &BTreeMap::new(),
     };
     let once = Amount {
         iterations: 1,

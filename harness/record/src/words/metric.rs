@@ -24,7 +24,8 @@ pub enum Metric {
     /// counter of them: of a program's process, or of the thread that runs the instance and what
     /// that starts meanwhile.
     Instructions,
-    /// Median latency of the requests offered at one rate.
+    /// Median latency of the requests offered at one rate; at `tick` of one run's steps, as the
+    /// other percentiles.
     P50,
     /// 90th percentile of their latency.
     P90,
@@ -36,6 +37,8 @@ pub enum Metric {
     /// 99.99th percentile of their latency.
     #[serde(rename = "p99.99")]
     P9999,
+    /// The longest of them all.
+    Worst,
     /// Requests answered, and answered right, a second.
     AchievedRate,
     /// Requests that were answered wrong, or whose connection failed.
@@ -95,6 +98,7 @@ impl Metric {
             Metric::P99 => "p99",
             Metric::P999 => "p99.9",
             Metric::P9999 => "p99.99",
+            Metric::Worst => "worst",
             Metric::AchievedRate => "achieved_rate",
             Metric::Errors => "errors",
             Metric::Timeouts => "timeouts",
@@ -118,9 +122,12 @@ impl Metric {
     /// The unit its values are in.
     pub fn unit(self) -> Unit {
         match self {
-            Metric::P50 | Metric::P90 | Metric::P99 | Metric::P999 | Metric::P9999 => {
-                Unit::Nanoseconds
-            }
+            Metric::P50
+            | Metric::P90
+            | Metric::P99
+            | Metric::P999
+            | Metric::P9999
+            | Metric::Worst => Unit::Nanoseconds,
             Metric::AchievedRate => Unit::PerSecond,
             Metric::WallTime | Metric::CpuTime | Metric::CycleTime | Metric::IdleCpu => {
                 Unit::Nanoseconds

@@ -8,7 +8,7 @@ use plimsoll_record::WorkloadId;
 use serde::Deserialize;
 
 use super::{Case, Went, check};
-use crate::protocol::Workload;
+use crate::protocol::{Grants, Workload};
 
 /// What a case needs of a row; the rest is the harness's business.
 #[derive(Deserialize)]
@@ -18,6 +18,7 @@ struct Row {
     args: Vec<String>,
     input: Option<PathBuf>,
     expected: PathBuf,
+    weight: String,
 }
 
 /// Another form of a workload.
@@ -34,7 +35,10 @@ struct Table {
     component: Vec<Component>,
 }
 
-/// Every workload of the folder `workloads`, with its expected output; exit code 0.
+/// Use cases: a test from end to end verifies them, once on every kind of target.
+const NAMED_ONLY: &str = "case";
+
+/// Every workload of the folder `workloads` but the use cases, with its expected output; exit code 0.
 ///
 /// # Errors
 ///
@@ -58,6 +62,7 @@ pub fn workloads(folder: &Path) -> Result<Vec<Case>, String> {
     table
         .workload
         .into_iter()
+        .filter(|row| row.weight != NAMED_ONLY)
         .map(|row| {
             Ok(Case {
                 exit_code: 0,
@@ -70,6 +75,7 @@ pub fn workloads(folder: &Path) -> Result<Vec<Case>, String> {
                     image: None,
                     args: row.args,
                     input: row.input.map(|input| folder.join(input)),
+                    grants: Grants::default(),
                 },
             })
         })

@@ -25,7 +25,7 @@ use rustix::process::{Signal, set_parent_process_death_signal};
 
 use self::framing::{Framed, Then, framed};
 use crate::guest::{Guest, Stdio};
-use crate::protocol::{Instances, Launch, Serve};
+use crate::protocol::{Grants, Instances, Launch, Serve};
 use crate::timed::Engine;
 use crate::{Error, artefact};
 
@@ -255,6 +255,7 @@ impl<E: Engine> Service<E> {
         let guest = Guest {
             args: vec![self.name.clone()],
             directory: None,
+            grants: Grants::default(),
             stdio,
         };
         let mut instance = self.engine.instantiate(&self.module, &guest)?;

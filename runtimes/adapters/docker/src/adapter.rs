@@ -18,7 +18,7 @@ use plimsoll_adapter::protocol::{
 };
 use plimsoll_adapter::record::run::TargetKind;
 use plimsoll_adapter::record::{Boundary, Metric, Nanoseconds, Step, TargetId};
-use plimsoll_adapter::{Adapter, Error, Served, native};
+use plimsoll_adapter::{Adapter, Error, Served, native, ticks};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -310,6 +310,14 @@ impl Session {
                     at: None,
                     value: Nanoseconds::from(elapsed).0,
                 });
+            }
+            if request.step == Step::Process {
+                let said = ticks::samples(&ran.stderr).into_iter();
+                said.map(|sample| Sample {
+                    iteration,
+                    ..sample
+                })
+                .for_each(&mut *samples);
             }
             if ran.exit_code != 0 && !ran.stderr.is_empty() {
                 eprintln!(

@@ -279,6 +279,7 @@ fn write_archive(
         "config": {
             "Entrypoint": [format!("/{}", binary_path(workload))],
             "Cmd": workload.args,
+            "Env": workload.grants.env.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>(),
             "WorkingDir": format!("/{INPUT}"),
             "Labels": owner.labels(),
         },

@@ -87,8 +87,14 @@ impl timed::Engine for Keel {
                     .stdout(Stdout::File(descriptor()?))
             }
         };
-        if let Some(directory) = &guest.directory {
+        if let Some(directory) = guest.readable() {
             context = context.directory(directory, ".", Access::ReadOnly);
+        }
+        if let Some(directory) = guest.writable() {
+            context = context.directory(directory, ".", Access::ReadWrite);
+        }
+        for (name, value) in &guest.grants.env {
+            context = context.env(name, value);
         }
         let context = context
             .build()

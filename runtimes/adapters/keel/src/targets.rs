@@ -91,6 +91,7 @@ impl Configuration for Target {
             program,
             options,
             grant: &["--dir", ".::.::ro"],
+            grant_writable: &["--dir", ".::."],
             name: GuestName::OfTheFile,
         })
     }

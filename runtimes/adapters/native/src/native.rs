@@ -46,7 +46,7 @@ impl Adapter for Native {
             launch: Some(Launch {
                 program: program.to_owned(),
                 args: request.workload.args.clone(),
-                env: BTreeMap::new(),
+                env: request.workload.grants.env.clone(),
                 // A workload without input still gets a folder of its own: this pair's.
                 directory: request
                     .workload
@@ -79,6 +79,7 @@ impl Adapter for Native {
                 program,
                 args: &request.workload.args,
                 directory: Some(request.workload.input.as_ref().unwrap_or(&request.scratch)),
+                env: &request.workload.grants.env,
             },
             Amount {
                 iterations: request.iterations,
@@ -116,7 +117,7 @@ fn configuration() -> BTreeMap<String, String> {
             "toolchain",
             "recorded with each workload, from the .json beside its binary",
         ),
-        ("environment", "empty"),
+        ("environment", "empty, or what the workload asks for"),
         (
             "run",
             "a fresh process each time, stopped by the kernel (ptrace) at its exec and at its call \

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use plimsoll_adapter::conformance::{self, Case, Went};
-use plimsoll_adapter::protocol::Workload;
+use plimsoll_adapter::protocol::{Grants, Workload};
 
 #[test]
 fn the_adapter_keeps_the_protocol_and_its_launch_runs_in_the_input_folder() {
@@ -41,6 +41,7 @@ fn the_adapter_keeps_the_protocol_and_its_launch_runs_in_the_input_folder() {
             image: None,
             args: vec!["file.txt".to_owned()],
             input: Some(path("input")),
+            grants: Grants::default(),
         },
         exit_code: 3,
         stdout: "2 found\n".to_owned(),

@@ -9,7 +9,6 @@
 mod node;
 mod targets;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use plimsoll_adapter::protocol::{
@@ -70,7 +69,7 @@ impl Adapter for AdapterNode {
             launch: Some(Launch {
                 program: node.program.clone(),
                 args,
-                env: BTreeMap::new(),
+                env: workload.grants.env.clone(),
                 directory: workload.input.clone().unwrap_or(request.scratch.clone()),
                 artefact: workload.wasm.clone(),
             }),

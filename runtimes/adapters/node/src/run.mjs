@@ -1,4 +1,5 @@
-// One WASI command: run.mjs FILE DIRECTORY NAME [ARG..]. DIRECTORY, unless it is empty, is granted as `.`.
+// One WASI command: run.mjs FILE DIRECTORY NAME [ARG..]. DIRECTORY, unless it is empty, is granted as `.`; the
+// environment of the process is handed on.
 import { readFileSync } from 'node:fs';
 import { WASI } from 'node:wasi';
 
@@ -6,7 +7,7 @@ const [file, directory, ...args] = process.argv.slice(2);
 const wasi = new WASI({
   version: 'preview1',
   args,
-  env: {},
+  env: process.env,
   preopens: directory === '' ? {} : { '.': directory },
   returnOnExit: true,
 });

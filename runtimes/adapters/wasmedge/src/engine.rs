@@ -5,7 +5,7 @@ use std::io::{Read, Seek, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
 
-use adapter_wasmedge::{Engine, Failure, Instance, Mode, Module};
+use adapter_wasmedge::{Engine, Failure, Granted, Instance, Mode, Module};
 use plimsoll_adapter::guest::{Guest, Stdio};
 use plimsoll_adapter::{Error, timed};
 use rustix::fs::{MemfdFlags, memfd_create};
@@ -86,9 +86,13 @@ impl timed::Engine for WasmEdge {
             stdout.as_ref().unwrap_or(nowhere).as_fd(),
             nowhere.as_fd(),
         ];
+        let granted = guest.readable().map(Granted::Read);
+        let granted = granted.or(guest.writable().map(Granted::Write));
+        let env = guest.grants.env.iter();
+        let env: Vec<_> = env.map(|(name, value)| format!("{name}={value}")).collect();
         let instance = self
             .engine
-            .instantiate(module, &guest.args, guest.directory.as_deref(), streams)
+            .instantiate(module, &guest.args, &env, granted, streams)
             .map_err(failed)?;
         Ok(Ready {
             instance,

@@ -27,6 +27,15 @@ pub enum Mode {
     Aot,
 }
 
+/// A folder that a guest is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Granted<'p> {
+    /// For reading.
+    Read(&'p Path),
+    /// For reading and writing.
+    Write(&'p Path),
+}
+
 /// What WasmEdge said, and what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure(String);
@@ -156,8 +165,8 @@ impl Engine {
         }
     }
 
-    /// Makes an instance with a WASI of its own: its arguments, nothing in its environment, the
-    /// directory, if any, as `.` for reading, and these descriptors as its streams.
+    /// Makes an instance with a WASI of its own: its arguments, its environment (`NAME=VALUE`), what
+    /// it is granted, if anything, as `.`, and these descriptors as its streams.
     ///
     /// # Errors
     ///
@@ -166,7 +175,8 @@ impl Engine {
         &self,
         module: &Module,
         args: &[String],
-        directory: Option<&Path>,
+        env: &[String],
+        granted: Option<Granted<'_>>,
         streams: [BorrowedFd<'_>; 3],
     ) -> Result<Instance, Failure> {
         let args = args
@@ -174,10 +184,17 @@ impl Engine {
             .map(|arg| c_string(arg))
             .collect::<Result<Vec<_>, _>>()?;
         let args: Vec<_> = args.iter().map(|arg| arg.as_ptr()).collect();
-        let granted = match directory {
-            Some(path) => Some(c_string(&format!(".:{}:readonly", text(path)?))?),
+        let env = env
+            .iter()
+            .map(|variable| c_string(variable))
+            .collect::<Result<Vec<_>, _>>()?;
+        let env: Vec<_> = env.iter().map(|variable| variable.as_ptr()).collect();
+        let granted = match granted {
+            Some(Granted::Read(path)) => Some(format!(".:{}:readonly", text(path)?)),
+            Some(Granted::Write(path)) => Some(format!(".:{}", text(path)?)),
             None => None,
         };
+        let granted = granted.map(|granted| c_string(&granted)).transpose()?;
         let granted: Vec<_> = granted.iter().map(|path| path.as_ptr()).collect();
         let [stdin, stdout, stderr] = streams.map(|stream| stream.as_raw_fd());
         // SAFETY: all strings outlive the call, which copies them. What is made is owned by the
@@ -189,8 +206,8 @@ impl Engine {
                     ffi::WasmEdge_ModuleInstanceCreateWASIWithFds(
                         args.as_ptr(),
                         args.len() as u32,
-                        ptr::null(),
-                        0,
+                        env.as_ptr(),
+                        env.len() as u32,
                         granted.as_ptr(),
                         granted.len() as u32,
                         stdin,

@@ -85,6 +85,7 @@ impl Configuration for Target {
                 Mode::Interpreter => vec!["--interpret".to_owned()],
             },
             grant: &["--dir"],
+            grant_writable: &["--writable-dir"],
             name: GuestName::Argument,
         })
     }

@@ -67,8 +67,14 @@ impl timed::Engine for Wasmer {
         let (theirs, stdout) = Pipe::channel();
         let ready = self
             .host
-            .guest(&guest.args, guest.directory.as_deref())
-            .map(|mut builder| {
+            .guest(&guest.args, guest.readable())
+            .and_then(|mut builder| {
+                if let Some(directory) = guest.writable() {
+                    self.host.grant(&mut builder, directory, ".")?;
+                }
+                for (name, value) in &guest.grants.env {
+                    builder.add_env(name, value);
+                }
                 match &guest.stdio {
                     Stdio::Memory(input) => {
                         match input.is_empty() {
@@ -83,7 +89,7 @@ impl timed::Engine for Wasmer {
                     }
                 }
                 builder.set_stderr(Box::<NullFile>::default());
-                builder
+                Ok(builder)
             })
             .and_then(|builder| Ready::new(&self.engine, module, builder))
             .map_err(|error| Error::failed("instantiating the module", error))?;

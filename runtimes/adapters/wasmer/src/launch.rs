@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use plimsoll_adapter::Error;
-use plimsoll_adapter::protocol::{Launch, Workload};
+use plimsoll_adapter::protocol::{Access, Launch, Workload};
 use wasmer_runner::Compiler;
 
 use crate::targets::{Code, Configuration};
@@ -35,8 +35,13 @@ pub(crate) fn of(
             workload.wasm.clone()
         }
     };
-    if workload.input.is_some() {
-        args.push("--dir".to_owned());
+    match (&workload.input, workload.grants.folder) {
+        (None, _) => {}
+        (Some(_), Access::Read) => args.push("--dir".to_owned()),
+        (Some(_), Access::Write) => args.extend(["--grant", ".::."].map(str::to_owned)),
+    }
+    for (name, value) in &workload.grants.env {
+        args.extend(["--env".to_owned(), format!("{name}={value}")]);
     }
     args.push(text(&file)?);
     args.push(workload.id.to_string());

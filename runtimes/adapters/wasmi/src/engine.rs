@@ -40,7 +40,8 @@ impl timed::Engine for Wasmi {
 
     fn instantiate(&self, module: &Module, guest: &Guest) -> Result<Ready, Error> {
         let stdout = WritePipe::new_in_memory();
-        let mut context = wasi(&guest.args, guest.directory.as_deref()).map_err(failed)?;
+        let mut context =
+            wasi(&guest.args, &guest.grants.env, guest.directory.as_deref()).map_err(failed)?;
         match &guest.stdio {
             Stdio::Memory(input) => {
                 if !input.is_empty() {

@@ -94,17 +94,26 @@ impl Instance {
     }
 }
 
-/// A WASI with what every guest gets: these arguments, an empty environment, and the directory,
-/// if any, preopened as `.`.
+/// A WASI with what every guest gets: these arguments, this environment, and the directory, if any,
+/// preopened as `.`.
 ///
 /// # Errors
 ///
 /// When the directory cannot be opened.
-pub fn wasi(args: &[String], directory: Option<&Path>) -> Result<WasiCtxBuilder, Failure> {
+pub fn wasi<'e>(
+    args: &[String],
+    env: impl IntoIterator<Item = (&'e String, &'e String)>,
+    directory: Option<&Path>,
+) -> Result<WasiCtxBuilder, Failure> {
     let mut builder = WasiCtxBuilder::new();
     builder
         .args(args)
         .map_err(|error| failed("giving the guest its arguments")(&error))?;
+    for (name, value) in env {
+        builder
+            .env(name, value)
+            .map_err(|error| failed("giving the guest its environment")(&error))?;
+    }
     if let Some(directory) = directory {
         let tried = format!("preopening {}", directory.display());
         let opened = Dir::open_ambient_dir(directory, ambient_authority())

@@ -54,6 +54,7 @@ impl Configuration for Target {
             program: in_process::beside("wasmi-runner"),
             options: Vec::new(),
             grant: &["--dir"],
+            grant_writable: &["--dir"],
             name: GuestName::Argument,
         })
     }

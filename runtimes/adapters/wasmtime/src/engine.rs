@@ -11,6 +11,7 @@ use tokio::runtime::Runtime;
 use wasmtime::error::OutOfMemory;
 use wasmtime::{Engine, InstancePre, Linker, Module, Store, TypedFunc};
 use wasmtime_runner::{configuration, exit_code, guest, linker, runtime};
+use wasmtime_wasi::FsPerms;
 use wasmtime_wasi::cli::{InputFile, OutputFile};
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p2::pipe::{MemoryInputPipe, MemoryOutputPipe};
@@ -83,7 +84,13 @@ impl timed::Engine for Wasmtime {
     fn instantiate(&self, module: &Self::Module, what: &Guest) -> Result<Ready, Error> {
         let instantiated = || {
             let stdout = MemoryOutputPipe::new(STDOUT_CAPACITY);
-            let mut context = guest(&what.args, what.directory.as_deref())?;
+            let mut context = guest(&what.args, what.readable())?;
+            if let Some(directory) = what.writable() {
+                context.preopened_dir(directory, ".", FsPerms::ReadWrite)?;
+            }
+            for (name, value) in &what.grants.env {
+                context.env(name, value);
+            }
             match &what.stdio {
                 Stdio::Memory(input) => {
                     if !input.is_empty() {

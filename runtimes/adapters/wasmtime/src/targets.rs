@@ -116,6 +116,7 @@ impl Configuration for Target {
                 .map(|(_, option)| option.to_owned())
                 .collect(),
             grant: &["--dir"],
+            grant_writable: &["--grant", ".::."],
             name: GuestName::Argument,
         })
     }

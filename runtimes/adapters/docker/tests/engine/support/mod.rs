@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use adapter_docker::engine::{Engine, Unusable};
 use adapter_docker::owner::OWNER;
 use bollard::query_parameters::{ListContainersOptionsBuilder, ListImagesOptionsBuilder};
-use plimsoll_adapter::protocol::{Measure, Prepare, Workload};
+use plimsoll_adapter::protocol::{Grants, Measure, Prepare, Workload};
 use plimsoll_adapter::record::{Nanoseconds, Step};
 use tempfile::TempDir;
 
@@ -79,6 +79,7 @@ impl Ground {
             input: None,
             component: None,
             image: None,
+            grants: Grants::default(),
         }
     }
 

@@ -1,0 +1,174 @@
+//! SHA-256 (FIPS 180-4), portable: the same instructions on both sides.
+
+const BLOCK: usize = 64;
+
+/// The hash so far.
+#[derive(Clone)]
+pub struct Sha256 {
+    state: [u32; 8],
+    /// What does not fill a block yet.
+    held: [u8; BLOCK],
+    length: u64,
+}
+
+impl Default for Sha256 {
+    fn default() -> Self {
+        Sha256 {
+            state: [
+                0x6a09_e667,
+                0xbb67_ae85,
+                0x3c6e_f372,
+                0xa54f_f53a,
+                0x510e_527f,
+                0x9b05_688c,
+                0x1f83_d9ab,
+                0x5be0_cd19,
+            ],
+            held: [0; BLOCK],
+            length: 0,
+        }
+    }
+}
+
+/// The hash of some bytes.
+pub fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut hash = Sha256::default();
+    hash.update(bytes);
+    hash.finish()
+}
+
+impl Sha256 {
+    /// Adds bytes.
+    pub fn update(&mut self, mut bytes: &[u8]) {
+        let held = (self.length % BLOCK as u64) as usize;
+        self.length += bytes.len() as u64;
+        if held > 0 {
+            let taken = bytes.len().min(BLOCK - held);
+            self.held[held..held + taken].copy_from_slice(&bytes[..taken]);
+            bytes = &bytes[taken..];
+            if held + taken < BLOCK {
+                return;
+            }
+            compress(&mut self.state, &self.held);
+        }
+        let (blocks, rest) = bytes.as_chunks::<BLOCK>();
+        for block in blocks {
+            compress(&mut self.state, block);
+        }
+        self.held[..rest.len()].copy_from_slice(rest);
+    }
+
+    /// The hash of all that was added.
+    pub fn finish(mut self) -> [u8; 32] {
+        let bits = self.length * 8;
+        self.update(&[0x80]);
+        while self.length % BLOCK as u64 != BLOCK as u64 - 8 {
+            self.update(&[0]);
+        }
+        self.update(&bits.to_be_bytes());
+        let mut hash = [0; 32];
+        for (bytes, word) in hash.chunks_exact_mut(4).zip(self.state) {
+            bytes.copy_from_slice(&word.to_be_bytes());
+        }
+        hash
+    }
+}
+
+fn compress(state: &mut [u32; 8], block: &[u8; BLOCK]) {
+    let mut schedule = [0_u32; 64];
+    for (word, bytes) in schedule.iter_mut().zip(block.as_chunks::<4>().0) {
+        *word = u32::from_be_bytes(*bytes);
+    }
+    for at in 16..64 {
+        let (early, late) = (schedule[at - 15], schedule[at - 2]);
+        let first = early.rotate_right(7) ^ early.rotate_right(18) ^ (early >> 3);
+        let second = late.rotate_right(17) ^ late.rotate_right(19) ^ (late >> 10);
+        schedule[at] = schedule[at - 16]
+            .wrapping_add(first)
+            .wrapping_add(schedule[at - 7])
+            .wrapping_add(second);
+    }
+    let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = *state;
+    for (constant, word) in CONSTANTS.iter().zip(schedule) {
+        let turned = e.rotate_right(6) ^ e.rotate_right(11) ^ e.rotate_right(25);
+        let first = h
+            .wrapping_add(turned)
+            .wrapping_add((e & f) ^ (!e & g))
+            .wrapping_add(*constant)
+            .wrapping_add(word);
+        let turned = a.rotate_right(2) ^ a.rotate_right(13) ^ a.rotate_right(22);
+        let second = turned.wrapping_add((a & b) ^ (a & c) ^ (b & c));
+        (h, g, f, e) = (g, f, e, d.wrapping_add(first));
+        (d, c, b, a) = (c, b, a, first.wrapping_add(second));
+    }
+    for (word, add) in state.iter_mut().zip([a, b, c, d, e, f, g, h]) {
+        *word = word.wrapping_add(add);
+    }
+}
+
+const CONSTANTS: [u32; 64] = [
+    0x428a_2f98,
+    0x7137_4491,
+    0xb5c0_fbcf,
+    0xe9b5_dba5,
+    0x3956_c25b,
+    0x59f1_11f1,
+    0x923f_82a4,
+    0xab1c_5ed5,
+    0xd807_aa98,
+    0x1283_5b01,
+    0x2431_85be,
+    0x550c_7dc3,
+    0x72be_5d74,
+    0x80de_b1fe,
+    0x9bdc_06a7,
+    0xc19b_f174,
+    0xe49b_69c1,
+    0xefbe_4786,
+    0x0fc1_9dc6,
+    0x240c_a1cc,
+    0x2de9_2c6f,
+    0x4a74_84aa,
+    0x5cb0_a9dc,
+    0x76f9_88da,
+    0x983e_5152,
+    0xa831_c66d,
+    0xb003_27c8,
+    0xbf59_7fc7,
+    0xc6e0_0bf3,
+    0xd5a7_9147,
+    0x06ca_6351,
+    0x1429_2967,
+    0x27b7_0a85,
+    0x2e1b_2138,
+    0x4d2c_6dfc,
+    0x5338_0d13,
+    0x650a_7354,
+    0x766a_0abb,
+    0x81c2_c92e,
+    0x9272_2c85,
+    0xa2bf_e8a1,
+    0xa81a_664b,
+    0xc24b_8b70,
+    0xc76c_51a3,
+    0xd192_e819,
+    0xd699_0624,
+    0xf40e_3585,
+    0x106a_a070,
+    0x19a4_c116,
+    0x1e37_6c08,
+    0x2748_774c,
+    0x34b0_bcb5,
+    0x391c_0cb3,
+    0x4ed8_aa4a,
+    0x5b9c_ca4f,
+    0x682e_6ff3,
+    0x748f_82ee,
+    0x78a5_636f,
+    0x84c8_7814,
+    0x8cc7_0208,
+    0x90be_fffa,
+    0xa450_6ceb,
+    0xbef9_a3f7,
+    0xc671_78f2,
+];
