@@ -55,6 +55,39 @@ fn report(bench: &Bench, workloads: &[&str]) -> std::path::PathBuf {
     bench.folder().join("report.html")
 }
 
+/// A report of one small real run of each suite that has pictures of its own.
+fn report_of_suites(bench: &Bench) -> std::path::PathBuf {
+    report(bench, &["hello", "empty"]);
+    let mut runs = vec!["report", "run"];
+    for (suite, more) in [
+        ("size", "--workload hello --workload json"),
+        (
+            "density",
+            "--workload hello --target keel --target wasmtime/cranelift",
+        ),
+        ("serve", "--target native --target keel"),
+        ("conformance", "--workload sign-extension --target keel"),
+        (
+            "throughput",
+            "--workload empty --target native --target keel",
+        ),
+    ] {
+        let target = if more.contains("--target") {
+            ""
+        } else {
+            " --target native --target keel"
+        };
+        let line =
+            format!("run --suite {suite} --quick --trials 2 {more}{target} --wait --out {suite}");
+        let words: Vec<&str> = line.split(' ').filter(|word| !word.is_empty()).collect();
+        bench.exits(0, &words);
+        runs.push(suite);
+    }
+    runs.extend(["--html", "suites.html"]);
+    bench.exits(0, &runs);
+    bench.folder().join("suites.html")
+}
+
 #[test]
 fn the_report_is_quiet_on_the_console_and_asks_nothing_of_the_network() {
     let bench = Bench::new();
@@ -123,7 +156,7 @@ fn asked_by_the_page(log: &Path) -> Vec<String> {
 #[test]
 fn the_report_is_photographed_in_both_schemes_wide_and_narrow() {
     let bench = Bench::new();
-    let page = report(&bench, &["hello"]);
+    let page = report_of_suites(&bench);
     let album = built("bench")
         .parent()
         .expect("bench lies in a folder")
@@ -131,7 +164,7 @@ fn the_report_is_photographed_in_both_schemes_wide_and_narrow() {
     std::fs::create_dir_all(&album).expect("a folder for the photographs");
     let mut sizes = Vec::new();
     for (scheme, setting) in [("dark", "0"), ("light", "1")] {
-        for (width, size) in [("wide", "1400,2400"), ("narrow", "390,2400")] {
+        for (width, size) in [("wide", "1400,9000"), ("narrow", "390,9000")] {
             let picture = album.join(format!("report-{scheme}-{width}.png"));
             let _ = std::fs::remove_file(&picture);
             let flags = [
@@ -155,6 +188,26 @@ fn the_report_is_photographed_in_both_schemes_wide_and_narrow() {
             sizes.push((scheme, width, bytes));
         }
     }
+    // On paper what is folded is unfolded: the same page without that rule has fewer sheets.
+    let html = std::fs::read_to_string(&page).expect("the report can be read");
+    let unfolds = "details::details-content { content-visibility: visible; block-size: auto; }";
+    assert!(html.contains(unfolds), "the rule is another");
+    let folded = bench.folder().join("folded.html");
+    std::fs::write(&folded, html.replace(unfolds, "")).expect("a page can be written");
+    let sheets = |page: &Path, name: &str| {
+        let paper = album.join(name);
+        let flag = format!("--print-to-pdf={}", paper.display());
+        let output = chromium(page, &bench.folder().join("profile"), &[&flag]);
+        let bytes = std::fs::read(&paper).unwrap_or_else(|error| panic!("{error}: {output:?}"));
+        assert!(bytes.starts_with(b"%PDF"));
+        let text = String::from_utf8_lossy(&bytes);
+        text.matches("/Type /Page\n").count()
+    };
+    let (all, few) = (sheets(&page, "report.pdf"), sheets(&folded, "folded.pdf"));
+    assert!(
+        few > 0 && all > few,
+        "{all} sheets, {few} of them without what is folded"
+    );
     for width in ["wide", "narrow"] {
         let of = |scheme| {
             sizes
@@ -207,7 +260,7 @@ fn answers(page: &Path, script: &str, hash: &str, flags: &[&str]) -> Option<Vec<
 #[test]
 fn a_reader_can_sort_filter_and_keep_a_view_and_the_report_is_there_for_everyone() {
     let bench = Bench::new();
-    let page = report(&bench, &["hello", "empty"]);
+    let page = report_of_suites(&bench);
     let drive = include_str!("browser/drive.js");
     let Some(faults) = answers(&page, drive, "", &[]) else {
         return;
@@ -224,6 +277,20 @@ fn a_reader_can_sort_filter_and_keep_a_view_and_the_report_is_there_for_everyone
         let faults = answers(&page, audit, "", &[&setting, &window]).expect("chromium is there");
         assert_eq!(faults, Vec::<String>::new(), "{setting} {window}");
     }
+    // Without its script the page has everything but the tools that the script makes.
+    let flags = ["--blink-settings=scriptEnabled=false", "--dump-dom"];
+    let output = chromium(&page, &bench.folder().join("profile"), &flags).expect("it is there");
+    let dom = String::from_utf8_lossy(&output.stdout);
+    let html = std::fs::read_to_string(&page).expect("the report can be read");
+    assert!(!dom.contains("class=\"tools\""), "the script has run");
+    for part in ["<table", "<svg", "<details", "<section"] {
+        assert_eq!(
+            dom.matches(part).count(),
+            html.matches(part).count(),
+            "{part}"
+        );
+    }
+    assert!(!html.contains(" hidden>"), "something waits for the script");
     // The same look at a page with faults finds them: else the check above could not fail.
     let broken = bench.folder().join("broken.html");
     let faulty = "<!doctype html><html><body><h1>a</h1>\

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use e2e::{
     Bench, both_streams, built, container_engine_answers, eventually, outcomes, processes_with,
-    root, signal, skip,
+    root, row, signal, skip,
 };
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -193,6 +193,94 @@ fn a_full_disk_is_said_and_what_was_recorded_stays() {
         "{said}"
     );
     assert!(rows.status.success(), "{}", both_streams(&rows));
+}
+
+/// A small disk, unmounted with this value.
+struct Disk(PathBuf);
+
+impl Disk {
+    /// `None`, said loudly, if none can be mounted.
+    fn at(folder: PathBuf, size: &str) -> Option<Self> {
+        std::fs::create_dir_all(&folder).expect("a folder can be made");
+        let mounted = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", size, "tmpfs"])
+            .arg(&folder)
+            .output()
+            .expect("mount can be started");
+        if !mounted.status.success() {
+            skip(&format!(
+                "no tmpfs can be mounted: {}",
+                both_streams(&mounted)
+            ));
+            return None;
+        }
+        Some(Self(folder))
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount")
+            .arg("--lazy")
+            .arg(&self.0)
+            .status();
+    }
+}
+
+#[test]
+fn an_artefact_that_is_too_large_for_the_disk_fails_its_own_trials_alone() {
+    let bench = Bench::new();
+    let target = bench.folder().join("target");
+    std::fs::create_dir(&target).expect("a folder can be made");
+    let real = built("bench");
+    let real = real.ancestors().nth(2).expect("target/release/bench");
+    for part in ["release", "workloads"] {
+        std::os::unix::fs::symlink(real.join(part), target.join(part)).expect("linked");
+    }
+    // What lives only as long as a run lies here: also the copies that L6 starts from.
+    let Some(_disk) = Disk::at(target.join("bench-scratch"), "size=200k") else {
+        return;
+    };
+    let output = bench
+        .command(&[
+            "run",
+            "--suite",
+            "coldstart",
+            "--target",
+            "native",
+            "--workload",
+            "hello",
+            "--trials",
+            "3",
+            "--out",
+            "run",
+            "--wait",
+        ])
+        .env("CARGO_TARGET_DIR", &target)
+        .output()
+        .expect("bench can be started");
+    let said = both_streams(&output);
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    let outcomes = outcomes(&bench.folder().join("run"));
+    let failed: Vec<&Value> = outcomes
+        .iter()
+        .filter(|line| line["status"] == "failed")
+        .collect();
+    assert_eq!((outcomes.len(), failed.len()), (6, 3), "{said}");
+    for line in failed {
+        let message = line["message"].as_str().expect("a failure has a message");
+        assert!(message.contains("No space left"), "{line}");
+    }
+    let rows = bench.rows(&bench.folder().join("run"));
+    let at = |boundary: &str| row(&rows, "hello", "native", boundary, "wall_time");
+    assert!(
+        at("L3").is_some_and(|row| row["median"].is_number()),
+        "{rows:?}"
+    );
+    assert!(
+        at("L6").is_none_or(|row| row["median"].is_null()),
+        "{rows:?}"
+    );
 }
 
 #[test]

@@ -98,6 +98,19 @@ fn nothing_is_left_of_servers_after_any_end() {
 }
 
 #[test]
+fn nothing_is_left_of_hostile_guests_after_any_end() {
+    if container_engine_answers() {
+        for end in ENDS {
+            count(
+                "capabilities",
+                "--target keel --target docker/runc --workload loop",
+                end,
+            );
+        }
+    }
+}
+
+#[test]
 fn what_a_killed_run_and_its_killed_adapter_leave_is_removed_by_the_next_start() {
     if !container_engine_answers() {
         return;

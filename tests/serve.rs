@@ -7,8 +7,11 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-use e2e::census::Census;
-use e2e::{Bench, PATIENCE, both_streams, built, eventually, lines, root, row, row_at, signal};
+use e2e::census::{Census, containers};
+use e2e::{
+    Bench, PATIENCE, both_streams, built, container_engine_answers, eventually, lines, root, row,
+    row_at, signal,
+};
 use rustix::process::Signal;
 
 #[test]
@@ -163,6 +166,73 @@ fn a_server_that_is_killed_under_load_is_recorded_with_what_was_measured_until_t
         lines
             .iter()
             .any(|line| line["trial"] == failed["trial"] && line["type"] == "sample")
+    );
+    assert!(
+        lines.iter().any(|line| line["status"] == "ok"),
+        "the other trial was lost"
+    );
+    census.nothing_is_left();
+}
+
+#[test]
+fn a_container_that_is_killed_under_load_is_recorded_with_what_was_measured_until_then() {
+    if !container_engine_answers() {
+        return;
+    }
+    let bench = Bench::new();
+    let run = bench.folder().join("run");
+    let mut census = Census::begin();
+    let child = bench
+        .command(&[
+            "run",
+            "--suite",
+            "serve",
+            "--trials",
+            "1",
+            "--target",
+            "docker/runc",
+            "--out",
+            "run",
+            "--wait",
+        ])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("bench can be started");
+    let mut child = Running(child);
+    let alive = |child: &mut Running| {
+        let running = child.0.try_wait().is_ok_and(|ended| ended.is_none());
+        assert!(running, "bench ended: {}", both_streams(&child.output()));
+    };
+    // Before there is a plan, containers are somebody else's.
+    eventually("the run to begin", || {
+        alive(&mut child);
+        run.join("run.json").exists().then_some(())
+    });
+    // The container of the step `zero` is gone after one request; in so many seconds of a sweep the
+    // first rate has been offered.
+    let server = eventually("a container under load", || {
+        alive(&mut child);
+        let before = containers();
+        std::thread::sleep(Duration::from_secs(5));
+        before.intersection(&containers()).next().cloned()
+    });
+    census.look();
+    let killed = Command::new("docker").args(["kill", &server]).output();
+    let killed = killed.expect("the docker client can be started");
+    assert!(killed.status.success(), "{}", both_streams(&killed));
+    let output = child.output();
+    assert_eq!(output.status.code(), Some(3), "{}", both_streams(&output));
+    let lines = lines(&run);
+    let failed = lines.iter().find(|line| line["status"] == "failed");
+    let failed = failed.unwrap_or_else(|| panic!("no trial failed: {}", both_streams(&output)));
+    let message = failed["message"].as_str().expect("a failure has a message");
+    assert!(message.contains("went away under"), "{message}");
+    let of_it = lines.iter().filter(|line| line["trial"] == failed["trial"]);
+    let kinds: Vec<_> = of_it.filter_map(|line| line["type"].as_str()).collect();
+    assert!(
+        kinds.contains(&"sample") && kinds.contains(&"histogram"),
+        "{kinds:?}"
     );
     assert!(
         lines.iter().any(|line| line["status"] == "ok"),

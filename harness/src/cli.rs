@@ -154,6 +154,10 @@ pub struct Run {
     /// or of its testsuite, instead of the tests that bench brings along
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     pub spec_dir: Option<PathBuf>,
+    /// A checkout of WebAssembly/wasi-testsuite, whose tests of WASI preview 1 the suite `conformance` is to
+    /// run too; nothing is downloaded
+    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    pub wasi_testsuite: Option<PathBuf>,
     /// Record what the suite `conformance` finds passing as what must pass from now on
     #[arg(long, conflicts_with = "spec_dir")]
     pub record_passes: bool,
@@ -226,6 +230,13 @@ pub struct Report {
     /// that come with this version
     #[arg(long, value_name = "FILE")]
     pub claims: Option<PathBuf>,
+    /// Only these targets of the runs, as globs (repeatable)
+    #[arg(long = "target", value_name = "GLOB")]
+    pub targets: Vec<String>,
+    /// Only these workloads of the runs, as globs (repeatable): a page of one workload has every picture
+    /// and row of it, however large the run is
+    #[arg(long = "workload", value_name = "GLOB")]
+    pub workloads: Vec<String>,
 }
 
 /// Arguments of `bench compare`.

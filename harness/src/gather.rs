@@ -2,7 +2,7 @@
 //! left out is said, with why and with the command that adds it.
 
 use plimsoll_adapter::protocol::{Hello, Target};
-use plimsoll_record::run::{LeftOut, PreflightNote, Severity, TargetRecord};
+use plimsoll_record::run::{LeftOut, PreflightNote, Severity, TargetKind, TargetRecord};
 use std::process::Command;
 
 use crate::adapter::build::{Built, build, state};
@@ -181,7 +181,14 @@ impl Gathered {
         }
         for row in rows {
             match workloads.ready(checkout, row) {
-                Ok(ready) => self.workloads.push(ready),
+                Ok(ready) => {
+                    if ready.native == Native::NotPlanned && self.has_other_than_wasm() {
+                        let what = format!("{} natively and in containers", row.id);
+                        let why = format!("there is no native program in {}", row.language);
+                        self.left_out.push(left(&what, why, None, false));
+                    }
+                    self.workloads.push(ready);
+                }
                 Err(error) => {
                     self.left_out
                         .push(left(row.id.as_str(), error.to_string(), None, true))
@@ -189,6 +196,11 @@ impl Gathered {
             }
         }
         Ok(())
+    }
+
+    fn has_other_than_wasm(&self) -> bool {
+        let mut targets = self.targets.iter();
+        targets.any(|chosen| chosen.target.kind != TargetKind::Wasm)
     }
 
     /// Whether something that was asked for is left out.

@@ -11,6 +11,7 @@
 //! - [`environment`], [`preflight`], [`denoise`], [`lock`]: the machine it is measured on
 //! - [`plan`]: every trial, in seeded random order
 //! - [`conformance`]: the specification's own tests, and how they are put to an engine
+//! - [`capabilities`]: what guests try, and which answer an end is
 //! - [`session`], [`adapter`], [`trial`]: the plan carried out, each trial recorded as it ends
 //! - [`gate`]: base and head measured side by side
 //! - [`history`]: runs over time
@@ -18,6 +19,7 @@
 //! - [`interrupt`], [`tool`]: signals, and programs run in the foreground
 
 pub mod adapter;
+pub mod capabilities;
 pub mod checkout;
 pub mod cli;
 pub mod cmd;

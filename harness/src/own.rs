@@ -15,6 +15,7 @@ use plimsoll_record::{Step, TargetId, WorkloadId};
 use crate::adapter::child::{AdapterChild, Fault, Preparation};
 use crate::checkout::Checkout;
 use crate::cli::Run;
+use crate::conformance::uses::uses;
 use crate::exit::Usage;
 use crate::gather::Gathered;
 use crate::interrupt::Interrupt;
@@ -23,7 +24,7 @@ use crate::table::Table;
 use crate::tool::ToolError;
 use crate::trial::process::{self, Ended};
 use crate::trial::spawn::Exited;
-use crate::workloads::{Ready, Weight, Workloads, sha256};
+use crate::workloads::{Native, Ready, Weight, Workloads, sha256};
 
 /// Most that it may print, bytes.
 const STDOUT_KEPT: usize = 64 << 20;
@@ -206,6 +207,7 @@ impl Program {
                 native_toolchain: native.as_ref().map(|_| unknown),
                 native_sha256: native.as_deref().map(sha256),
                 expected_sha256: sha256(&printed.stdout),
+                uses: uses(&bytes),
             },
             workload,
             expected: printed.stdout,
@@ -214,6 +216,7 @@ impl Program {
                 true => Weight::Heavy,
                 false => Weight::Light,
             },
+            native: Native::Ready,
         })
     }
 

@@ -2,6 +2,7 @@
 //! the next begins.
 
 mod attempt;
+mod capability;
 mod folder;
 mod specification;
 
@@ -22,6 +23,7 @@ use plimsoll_record::{
 use thiserror::Error;
 
 use crate::adapter::child::{AdapterChild, Fault, Preparation};
+use crate::capabilities::questions::Questions;
 use crate::checkout::Checkout;
 use crate::conformance::groups::Tests;
 use crate::interrupt::Interrupt;
@@ -79,6 +81,8 @@ pub struct Session<'a> {
     pub density: Option<Density>,
     /// The specification's tests, where they are the question.
     pub tests: Option<Tests>,
+    /// What guests try, where that is the question.
+    pub questions: Option<Questions>,
     scales: RefCell<Scales>,
     scratch: Scratch,
     pairs: BTreeMap<(TargetId, WorkloadId), Pair>,
@@ -156,6 +160,7 @@ impl<'a> Session<'a> {
             interrupt,
             density: None,
             tests: None,
+            questions: None,
             scales: RefCell::default(),
             scratch: Scratch(path),
             pairs: BTreeMap::new(),
@@ -171,8 +176,9 @@ impl<'a> Session<'a> {
     /// [`Stopped`].
     pub fn prepare(&mut self, plan: &[TrialPlan]) -> Result<Vec<ArtefactRecord>, Stopped> {
         let mut wanted: Vec<(TargetId, WorkloadId)> = Vec::new();
-        // A test brings its own module: there is nothing to prepare.
-        for trial in plan.iter().filter(|one| one.step != Step::Conformance) {
+        // A test brings its own module, and a probe is prepared for its limits.
+        let own = |step| matches!(step, Step::Conformance | Step::Capability);
+        for trial in plan.iter().filter(|one| !own(one.step)) {
             let pair = (trial.target.clone(), trial.workload.clone());
             if !wanted.contains(&pair) {
                 wanted.push(pair);
@@ -286,10 +292,15 @@ impl<'a> Session<'a> {
             let started = begun.elapsed();
             let number = attempt(trial.index);
             let done = match trial.step {
-                Step::Conformance => self.specification(trial, number),
+                Step::Conformance => self.specification(trial, number).map(|(yielded, scripts)| {
+                    (yielded, scripts.into_iter().map(Line::Script).collect())
+                }),
+                Step::Capability => self
+                    .capability(trial, number)
+                    .map(|(yielded, fact)| (yielded, fact.into_iter().map(Line::Fact).collect())),
                 _ => self.one(trial).map(|yielded| (yielded, Vec::new())),
             };
-            let (yielded, scripts) = match done {
+            let (yielded, more): (_, Vec<Line>) = match done {
                 Ok(done) => done,
                 Err(_) => {
                     progress.finish();
@@ -319,7 +330,7 @@ impl<'a> Session<'a> {
             let mut lines = lines(trial, number, started, took, yielded);
             // The outcome closes a trial.
             let outcome = lines.len().saturating_sub(1);
-            lines.splice(outcome..outcome, scripts.into_iter().map(Line::Script));
+            lines.splice(outcome..outcome, more);
             if let Err(error) = writer.append(&lines) {
                 progress.finish();
                 return Err(error.into());

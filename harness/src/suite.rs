@@ -6,6 +6,8 @@ use plimsoll_record::run::{Density, Load};
 use plimsoll_record::{Step, Suite};
 use serde::Deserialize;
 
+use crate::workloads::Weight;
+
 const TABLE: &str = include_str!("../suites.toml");
 
 /// How much of a suite is asked for.
@@ -96,6 +98,20 @@ pub struct Trials {
     /// Trials of a workload that waits to be told to end.
     #[serde(default)]
     pub waiting: u32,
+    /// Trials of a compute kernel, of which there are many; absent: as of any that computes.
+    pub kernel: Option<u32>,
+}
+
+impl Trials {
+    /// Trials of a workload of that weight.
+    pub fn of(&self, weight: Weight) -> u32 {
+        match weight {
+            Weight::Light | Weight::Language => self.light,
+            Weight::Heavy | Weight::Yardstick | Weight::Case => self.heavy,
+            Weight::Kernel => self.kernel.unwrap_or(self.heavy),
+            Weight::Waiting => self.waiting,
+        }
+    }
 }
 
 impl Amount {
@@ -180,10 +196,10 @@ mod tests {
             let least = match suite {
                 // A trial gives a histogram, not one value.
                 Suite::Serve => 5,
-                Suite::Coldstart | Suite::Throughput => 10,
+                Suite::Coldstart | Suite::Throughput | Suite::Languages => 10,
                 Suite::Density | Suite::Memory => 6,
                 // A file that is weighed twice weighs the same.
-                Suite::Size | Suite::Conformance => 1,
+                Suite::Size | Suite::Conformance | Suite::Capabilities => 1,
             };
             assert!(
                 row.quick.trials.light >= least && row.quick.trials.light <= row.full.trials.light

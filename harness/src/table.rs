@@ -69,7 +69,7 @@ pub struct AdapterRow {
     /// The targets it drives.
     pub targets: Vec<TargetId>,
     /// How scripts/run-wasi-tests runs a target: form, needs, `--` and the engine's command, whose
-    /// program is relative to the build directory.
+    /// program is relative to the build directory if there is a slash in it, else on PATH.
     #[serde(default)]
     pub wasi_tests: BTreeMap<TargetId, Vec<String>>,
     /// Those of them that a quick run leaves to longer ones, unless it names them.

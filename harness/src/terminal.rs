@@ -1,19 +1,23 @@
 //! What a run says on a terminal: the ladder, a table of target by boundary for each workload,
 //! within 80 columns.
 
+pub mod capability;
 pub mod claims;
 pub mod conformance;
 pub mod counted;
+mod languages;
 pub mod load;
 mod throughput;
 
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
+use plimsoll_analysis::marks::{MARK, Marked};
 use plimsoll_analysis::{Comparison, Report, Row, Status, Verdict};
 use plimsoll_record::run::{LeftOut, PreflightNote, Severity};
 use plimsoll_record::{Boundary, Metric, Recorded, Suite, TargetId};
 
+pub use languages::languages;
 pub use throughput::throughput;
 
 use crate::format;
@@ -42,7 +46,24 @@ pub fn tables(recorded: &Recorded, report: &Report) -> String {
         Suite::Density | Suite::Memory | Suite::Size => counted::tables(recorded, report),
         Suite::Serve => load::tables(recorded, report),
         Suite::Conformance => conformance::tables(recorded),
+        Suite::Capabilities => capability::tables(recorded),
+        Suite::Languages => languages(recorded, report),
     }
+}
+
+/// Which figures of speed are of targets that fail tests of what a workload uses.
+pub fn marked(marked: &[Marked]) -> String {
+    let mut text = String::new();
+    for one in marked {
+        let target = styled(WARN, one.target.as_str());
+        let _ = writeln!(text, "{MARK} {target} on {}: {}", one.workload, one.why);
+    }
+    if !text.is_empty() {
+        text.push_str(
+            "Their speed there is of an engine that does not pass all tests of what runs on it.\n",
+        );
+    }
+    text
 }
 
 /// The ladder of every workload of `report`.

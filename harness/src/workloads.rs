@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::checkout::Checkout;
+use crate::conformance::uses::uses;
 use crate::load::exchange::{Exchange, ExchangeError, pair};
 
 const SCHEMA: &str = "plimsoll.workloads/1";
@@ -93,10 +94,34 @@ pub enum Weight {
     Heavy,
     /// Computes for as long as a gate's check wants it to: measured only where it is named.
     Yardstick,
+    /// A compute kernel, one of many: measured only where it is named.
+    Kernel,
+    /// The one task that is there in every language: measured only where it is named.
+    Language,
     /// A use case: computes as what is heavy does; measured only where it is named.
     Case,
     /// Says that it is ready and waits for the end of its input: for what is alive at once.
     Waiting,
+}
+
+impl Weight {
+    /// The word for it in `workloads.toml`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Weight::Light => "light",
+            Weight::Heavy => "heavy",
+            Weight::Yardstick => "yardstick",
+            Weight::Kernel => "kernel",
+            Weight::Case => "case",
+            Weight::Language => "language",
+            Weight::Waiting => "waiting",
+        }
+    }
+
+    /// Whether a glob that matches it means it: a suite must name the others.
+    pub fn is_for_every_suite(self) -> bool {
+        matches!(self, Weight::Light | Weight::Heavy)
+    }
 }
 
 /// One workload, as `workloads.toml` describes it. Paths are relative to the folder.
@@ -119,7 +144,7 @@ pub struct WorkloadRow {
     input: Option<PathBuf>,
     /// What it may do in its folder.
     #[serde(default)]
-    folder: protocol::Access,
+    access: protocol::Access,
     /// Its environment, as `NAME=VALUE`.
     #[serde(default)]
     env: Vec<String>,
@@ -198,6 +223,8 @@ pub struct Ready {
     pub exchanges: Vec<Exchange>,
     /// How long it runs.
     pub weight: Weight,
+    /// Whether there is a native side of it.
+    pub native: Native,
 }
 
 /// Whether a workload has a native binary of the same source.
@@ -265,7 +292,7 @@ impl Workloads {
     pub fn ready(&self, checkout: &Checkout, row: &WorkloadRow) -> Result<Ready, WorkloadError> {
         let folder = checkout.workloads();
         let id = row.id.clone();
-        let (wasm, lock) = self.locked(&folder, &id, &row.wasm, &row.sources)?;
+        let Locked { path, bytes, lock } = self.locked(&folder, &id, &row.wasm, &row.sources)?;
         let component = self.components.iter().find(|other| other.of == id);
         let component = component
             .map(|other| self.locked(&folder, &other.id, &other.wasm, &other.sources))
@@ -285,7 +312,8 @@ impl Workloads {
                 })?
             }
         };
-        let native = match (self.native(checkout, row), &row.native) {
+        let side = self.native(checkout, row);
+        let native = match (side, &row.native) {
             (Native::Ready, Some(name)) => Some(name),
             _ => None,
         };
@@ -304,29 +332,38 @@ impl Workloads {
                 source_sha256: lock.source_sha256.clone(),
                 wasm_sha256: lock.wasm_sha256.clone(),
                 wasm_bytes: lock.wasm_bytes,
-                component_sha256: component.as_ref().map(|(_, lock)| lock.wasm_sha256.clone()),
+                component_sha256: component.as_ref().map(|of| of.lock.wasm_sha256.clone()),
                 wasm_toolchain: lock.toolchain.clone(),
                 native_toolchain: native
                     .and_then(|name| native_record(checkout, name))
                     .map(|record| record.toolchain),
                 native_sha256,
                 expected_sha256: sha256(&expected),
+                uses: uses(&bytes),
             },
             workload: protocol::Workload {
                 id,
-                wasm,
+                wasm: path,
                 native: native_path,
-                component: component.map(|(path, _)| path),
+                component: component.map(|of| of.path),
                 image: None,
                 args: row.args.clone(),
                 input: row.input.as_ref().map(|path| folder.join(path)),
-                grants: protocol::Grants::of(row.folder, &row.env),
+                grants: protocol::Grants::of(row.access, &row.env),
             },
             expected,
             exchanges,
             weight: row.weight,
+            native: side,
         })
     }
+}
+
+/// A committed `.wasm` that is the one that the lock names.
+struct Locked<'l> {
+    path: PathBuf,
+    bytes: Vec<u8>,
+    lock: &'l LockRow,
 }
 
 impl Workloads {
@@ -338,7 +375,7 @@ impl Workloads {
         id: &WorkloadId,
         wasm: &Path,
         sources: &[PathBuf],
-    ) -> Result<(PathBuf, &LockRow), WorkloadError> {
+    ) -> Result<Locked<'_>, WorkloadError> {
         let lock = self.lock.iter().find(|lock| lock.id == *id);
         let lock = lock.ok_or_else(|| WorkloadError::NotLocked { id: id.clone() })?;
         let path = folder.join(wasm);
@@ -357,13 +394,13 @@ impl Workloads {
         if source_sha256(folder, sources)? != lock.source_sha256 {
             return Err(WorkloadError::SourceChanged { id: id.clone() });
         }
-        Ok((path, lock))
+        Ok(Locked { path, bytes, lock })
     }
 }
 
 /// SHA-256 over `path NUL length NUL bytes` of each file, in order: as `scripts/build-workloads`
 /// computes it.
-fn source_sha256(folder: &Path, sources: &[PathBuf]) -> Result<String, WorkloadError> {
+pub(crate) fn source_sha256(folder: &Path, sources: &[PathBuf]) -> Result<String, WorkloadError> {
     let mut hash = Sha256::new();
     for source in sources {
         let bytes = read(&folder.join(source), || {

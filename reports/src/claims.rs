@@ -56,6 +56,14 @@ pub enum ClaimsError {
         /// What it says it is.
         found: String,
     },
+    /// The address of one of its sources is none.
+    #[error("{name}: source {id:?} has an url that does not begin with https://")]
+    Source {
+        /// The file.
+        name: String,
+        /// Which source.
+        id: String,
+    },
     /// One of its claims makes no sense.
     #[error("{name}: claim {claim:?} {what}")]
     Claim {
@@ -83,6 +91,8 @@ pub struct Source {
     pub title: String,
     /// Year of publication; absent for pages that change.
     pub year: Option<u16>,
+    /// Where it can be read: an address that was looked up, absent where none is known for sure.
+    pub url: Option<String>,
 }
 
 /// One published claim.
@@ -177,6 +187,10 @@ pub struct Reading {
     pub over: Option<Side>,
     /// Whether ratios are averaged over workloads.
     pub mean: Option<Mean>,
+    /// The figure is how many of these programs a target ran to a verified output, and a run that
+    /// lacks one of them has no figure.
+    #[serde(default)]
+    pub share_of: Vec<String>,
 }
 
 /// How ratios are averaged.
@@ -262,6 +276,19 @@ impl Claims {
                 name: name.to_owned(),
                 found: table.schema,
             });
+        }
+        for source in &table.source {
+            // It becomes a link of the report.
+            if source
+                .url
+                .as_ref()
+                .is_some_and(|url| !url.starts_with("https://"))
+            {
+                return Err(ClaimsError::Source {
+                    name: name.to_owned(),
+                    id: source.id.clone(),
+                });
+            }
         }
         let mut seen = BTreeSet::new();
         let mut claims = Vec::new();
@@ -357,6 +384,12 @@ fn check_reading(reading: &Reading, unit: ClaimUnit) -> Result<(), &'static str>
         if side.kind.is_none() && side.target.is_none() {
             return Err("has a side without `kind` and `target`: it would take every row");
         }
+    }
+    if !reading.share_of.is_empty() {
+        return match (unit, &reading.over, reading.mean) {
+            (ClaimUnit::Percent, None, None) => Ok(()),
+            _ => Err("has a share (`share_of`) in a unit other than %, or a ratio besides"),
+        };
     }
     match (unit.of_rows(), &reading.over) {
         (Some(_), Some(_)) => Err("has a ratio (`over`) in a unit that is none: times or %"),

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use plimsoll_analysis::conformance::{Cell, matrix};
 use plimsoll_record::{Recorded, TargetId};
 
-use crate::page::conformance::{COUNTS, counts, how, sentences, shown};
+use crate::page::conformance::{COUNTS, counts, each, how, shown};
 
 /// Most failures listed of one target in Markdown.
 const LISTED: usize = 200;
@@ -16,7 +16,7 @@ pub(crate) fn markdown(recorded: &Recorded, inline: impl Fn(&str) -> String) -> 
         return String::new();
     };
     let mut text = String::new();
-    for sentence in sentences(&matrix) {
+    for sentence in each(&matrix) {
         let _ = writeln!(text, "- {}", inline(&sentence));
     }
     let heading = |text: &mut String, first: &str, columns: &mut dyn Iterator<Item = String>| {

@@ -1,6 +1,8 @@
 //! The rows for programs: JSON (`plimsoll.report/1`) and CSV.
 
+use plimsoll_analysis::capability::{self, FactRow};
 use plimsoll_analysis::conformance::{self, ConformanceRow};
+use plimsoll_analysis::marks::Marks;
 use plimsoll_analysis::rows::SCHEMA;
 use plimsoll_analysis::{Report, Row, Status, analyse};
 use plimsoll_record::conformance::Tally;
@@ -24,6 +26,8 @@ struct Judged<'c> {
     says: &'c str,
     source: &'c str,
     year: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<&'c str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     place: Option<&'c str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -69,6 +73,7 @@ fn judged<'c>(judgement: &Judgement<'c>) -> Judged<'c> {
         says: &claim.says,
         source: &source.title,
         year: source.year,
+        url: source.url.as_deref(),
         place: claim.place.as_deref(),
         read_as: claim.read_as.as_deref(),
         unit: claim.unit,
@@ -112,7 +117,10 @@ pub fn json(runs: &[Recorded], claims: &Claims) -> String {
         rows: Vec::new(),
         ratios: Vec::new(),
     };
-    for mut one in runs.iter().map(analyse) {
+    let marks = Marks::of(runs);
+    for run in runs {
+        let mut one = analyse(run);
+        marks.note(&run.run, &mut one.rows);
         report.rows.append(&mut one.rows);
         report.ratios.append(&mut one.ratios);
     }
@@ -121,9 +129,13 @@ pub fn json(runs: &[Recorded], claims: &Claims) -> String {
         claims: judge(claims, runs).iter().map(judged).collect(),
     };
     let rows: Vec<_> = runs.iter().flat_map(conformance::rows).collect();
+    let answers: Vec<_> = runs.iter().flat_map(capability::rows).collect();
     let whole = serde_json::to_value(&document).and_then(|mut whole| {
         if let Some(all) = whole["rows"].as_array_mut() {
             for row in &rows {
+                all.push(serde_json::to_value(row)?);
+            }
+            for row in &answers {
                 all.push(serde_json::to_value(row)?);
             }
         }
@@ -137,13 +149,16 @@ pub fn json(runs: &[Recorded], claims: &Claims) -> String {
 }
 
 /// The rows of `runs` as CSV (RFC 4180) with a header line. Times are in the row's unit; a field
-/// that a row has no value for is empty. Runs of the suite `conformance` are a table of counts.
+/// that a row has no value for is empty. Runs of the suite `conformance` are a table of counts, those of `capabilities` one of
+/// answers.
 pub fn csv(runs: &[Recorded]) -> String {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let counted: Vec<ConformanceRow> = runs.iter().flat_map(conformance::rows).collect();
-    let written = match counted.as_slice() {
-        [] => write_csv(&mut writer, &rows(runs)),
-        counted => write_counts(&mut writer, counted),
+    let answers: Vec<FactRow> = runs.iter().flat_map(capability::rows).collect();
+    let written = match (counted.as_slice(), answers.as_slice()) {
+        ([], []) => write_csv(&mut writer, &rows(runs)),
+        ([], answers) => write_answers(&mut writer, answers),
+        (counted, _) => write_counts(&mut writer, counted),
     };
     match written.and_then(|()| writer.into_inner().map_err(|e| e.into_error().into())) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
@@ -153,7 +168,13 @@ pub fn csv(runs: &[Recorded]) -> String {
 }
 
 fn rows(runs: &[Recorded]) -> Vec<Row> {
-    runs.iter().flat_map(|run| analyse(run).rows).collect()
+    let marks = Marks::of(runs);
+    let of = |run: &Recorded| {
+        let mut rows = analyse(run).rows;
+        marks.note(&run.run, &mut rows);
+        rows
+    };
+    runs.iter().flat_map(of).collect()
 }
 
 fn write_csv(writer: &mut csv::Writer<Vec<u8>>, rows: &[Row]) -> Result<(), csv::Error> {
@@ -242,6 +263,29 @@ fn write_counts(
             count(|tally| tally.unsupported),
             count(|tally| tally.differing),
             row.total.to_string(),
+            status(row.status).to_owned(),
+            row.note.clone().unwrap_or_default(),
+        ])?;
+    }
+    Ok(())
+}
+
+/// Answers are words: a run of that suite is a table of its own.
+fn write_answers(writer: &mut csv::Writer<Vec<u8>>, rows: &[FactRow]) -> Result<(), csv::Error> {
+    writer.write_record([
+        "run", "suite", "workload", "title", "target", "answer", "evidence", "status", "note",
+    ])?;
+    for row in rows {
+        writer.write_record([
+            row.run.clone(),
+            row.suite.to_string(),
+            row.workload.to_string(),
+            row.title.clone(),
+            row.target.to_string(),
+            row.answer
+                .map(|one| one.word().to_owned())
+                .unwrap_or_default(),
+            row.evidence.clone().unwrap_or_default(),
             status(row.status).to_owned(),
             row.note.clone().unwrap_or_default(),
         ])?;

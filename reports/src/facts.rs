@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use plimsoll_analysis::columns::Column;
+use plimsoll_analysis::marks::{Marked, Marks};
 use plimsoll_analysis::reference::{Ratio, ratio};
 use plimsoll_analysis::series::{Series, SeriesKey, series};
 use plimsoll_analysis::statistics::holm;
@@ -18,9 +19,13 @@ use crate::claims::Evidence;
 pub(crate) struct Facts<'a> {
     pub(crate) recorded: &'a Recorded,
     pub(crate) rows: Vec<Row>,
+    /// Where in `rows` a row is.
+    places: BTreeMap<SeriesKey, usize>,
     series: BTreeMap<SeriesKey, Series>,
     against: BTreeMap<(SeriesKey, TargetId), Against>,
     throughput: Option<Throughput>,
+    /// What targets fail that workloads use, by the conformance runs beside this one.
+    pub(crate) marked: Vec<Marked>,
 }
 
 /// A ratio, and whether it shows a difference once corrected for all ratios of the report.
@@ -49,6 +54,24 @@ pub(crate) struct Ended {
 }
 
 impl<'a> Facts<'a> {
+    /// The facts of each of `runs`, with what they say of each other: marks.
+    pub(crate) fn all(runs: &'a [Recorded]) -> Vec<Self> {
+        let marks = Marks::of(runs);
+        let of = |run| {
+            let mut facts = Facts::of(run);
+            marks.note(&run.run, &mut facts.rows);
+            facts.marked = marks.marked(&run.run);
+            facts
+        };
+        runs.iter().map(of).collect()
+    }
+
+    /// The mark of a target's figures on a workload, if they have one.
+    pub(crate) fn mark(&self, target: &TargetId, workload: &WorkloadId) -> Option<&Marked> {
+        let mut marked = self.marked.iter();
+        marked.find(|one| one.target == *target && one.workload == *workload)
+    }
+
     pub(crate) fn of(recorded: &'a Recorded) -> Self {
         let series = series(recorded);
         let throughput = throughput(recorded, &series);
@@ -56,12 +79,17 @@ impl<'a> Facts<'a> {
             .into_iter()
             .map(|series| (series.key.clone(), series))
             .collect();
+        let rows = analyse(recorded).rows;
+        let places = rows.iter().enumerate();
+        let places = places.map(|(n, row)| (key_of(row), n)).collect();
         let mut facts = Self {
             recorded,
-            rows: analyse(recorded).rows,
+            rows,
+            places,
             series,
             against: BTreeMap::new(),
             throughput,
+            marked: Vec::new(),
         };
         facts.hold_against_references();
         facts
@@ -151,6 +179,24 @@ impl<'a> Facts<'a> {
         found.map_or(TargetKind::Wasm, |record| record.kind)
     }
 
+    /// The row of a workload and target that was counted at a boundary, in a metric, under a load.
+    pub(crate) fn row(
+        &self,
+        workload: &WorkloadId,
+        target: &TargetId,
+        (boundary, metric): (Boundary, Metric),
+        at: Option<u64>,
+    ) -> Option<&Row> {
+        let key = SeriesKey {
+            workload: workload.clone(),
+            target: target.clone(),
+            boundary,
+            metric,
+            at,
+        };
+        self.rows.get(*self.places.get(&key)?)
+    }
+
     /// The wall time row at a boundary.
     pub(crate) fn wall(
         &self,
@@ -158,13 +204,7 @@ impl<'a> Facts<'a> {
         target: &TargetId,
         boundary: Boundary,
     ) -> Option<&Row> {
-        self.rows.iter().find(|row| {
-            row.metric == Metric::WallTime
-                && row.at.is_none()
-                && row.boundary == boundary
-                && row.target == *target
-                && row.workload == *workload
-        })
+        self.row(workload, target, (boundary, Metric::WallTime), None)
     }
 
     /// The row of a column.
@@ -174,11 +214,7 @@ impl<'a> Facts<'a> {
         target: &TargetId,
         column: &Column,
     ) -> Option<&Row> {
-        self.rows.iter().find(|row| {
-            (row.boundary, row.metric, row.at) == (column.boundary, column.metric, None)
-                && row.target == *target
-                && row.workload == *workload
-        })
+        self.row(workload, target, (column.boundary, column.metric), None)
     }
 
     pub(crate) fn series(&self, key: &SeriesKey) -> Option<&Series> {

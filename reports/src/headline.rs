@@ -3,15 +3,17 @@
 //! Every sentence is worked out from the run. Two things are never mixed: a platform that is
 //! already running, and a start from nothing.
 
+mod conformance;
+mod counted;
+mod languages;
+mod serve;
 mod throughput;
+
+pub(crate) use throughput::programs;
 
 use plimsoll_analysis::Row;
 use plimsoll_record::run::TargetKind;
 use plimsoll_record::{Boundary, Suite, TargetId, WorkloadId};
-
-mod counted;
-
-pub(crate) use counted::sentences as counted;
 
 use crate::facts::{Against, Difference, Facts};
 use crate::quantity;
@@ -143,9 +145,17 @@ pub(crate) fn question(suite: Suite) -> Question {
             asked: "What does it get right?",
             subject: "Conformance",
         },
+        Suite::Capabilities => Question {
+            asked: "What can a guest do?",
+            subject: "Capabilities",
+        },
         Suite::Size => Question {
             asked: "How much must travel?",
             subject: "Size",
+        },
+        Suite::Languages => Question {
+            asked: "What does a language cost?",
+            subject: "Languages",
         },
         Suite::Memory => Question {
             asked: "How much memory does it hold?",
@@ -164,6 +174,19 @@ pub(crate) fn question(suite: Suite) -> Question {
 
 /// The sentences of the summary, most important first.
 pub(crate) fn sentences(facts: &Facts<'_>) -> Vec<String> {
+    match facts.recorded.run.suite {
+        Suite::Conformance => conformance::sentences(facts),
+        Suite::Languages => languages::sentences(facts),
+        Suite::Capabilities => crate::capability::said(facts.recorded)
+            .into_iter()
+            .collect(),
+        Suite::Serve => serve::sentences(facts),
+        Suite::Density | Suite::Memory | Suite::Size => counted::sentences(facts),
+        Suite::Coldstart | Suite::Throughput => timed(facts),
+    }
+}
+
+fn timed(facts: &Facts<'_>) -> Vec<String> {
     if let Some(throughput) = facts.throughput() {
         return throughput::sentences(facts, throughput);
     }

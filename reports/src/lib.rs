@@ -12,11 +12,13 @@
 //! - [`page`]: the HTML report
 //! - [`picture`]: its pictures, drawn by plotters
 //! - [`markdown`]: the report as Markdown
+//! - [`capability`]: what a guest can and cannot do, as Markdown
 //! - [`conformance`]: what passes of the specification's tests, as Markdown and as badges
 //! - [`data`]: JSON and CSV, for programs
 //! - [`quantity`]: how a duration, a size, a ratio is written
 //! - [`shell`]: how a command line is written
 
+mod capability;
 pub mod claims;
 mod conformance;
 mod data;

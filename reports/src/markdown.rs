@@ -3,13 +3,15 @@
 use std::fmt::Write;
 
 use plimsoll_analysis::columns::{TICKS, Table, rule, tables};
+use plimsoll_analysis::marks::MARK;
 use plimsoll_analysis::statistics::Interval;
 use plimsoll_analysis::throughput::Throughput;
 use plimsoll_analysis::{Row, Status};
 use plimsoll_record::{Boundary, Metric, Recorded, Suite};
 
+use crate::capability;
 use crate::claims::words::RULE;
-use crate::claims::{Claims, Judgement, Verdict, judge_by};
+use crate::claims::{Claims, Judgement, Source, Verdict, judge_by};
 use crate::conformance;
 use crate::facts::Facts;
 use crate::headline;
@@ -25,7 +27,7 @@ pub fn markdown(runs: &[Recorded], claims: &Claims) -> String {
     if runs.is_empty() {
         text.push_str("# No run to report\n");
     }
-    let facts: Vec<Facts<'_>> = runs.iter().map(Facts::of).collect();
+    let facts = Facts::all(runs);
     for (n, facts) in facts.iter().enumerate() {
         if n > 0 {
             text.push('\n');
@@ -54,7 +56,7 @@ fn published(text: &mut String, judgements: &[Judgement<'_>]) {
             text,
             "| {} ({}) | {} | **{}** | {} |",
             inline(&claim.says),
-            inline(&judgement.source.words()),
+            origin(judgement.source),
             inline(&claim.range()),
             judgement.verdict.words(),
             inline(&judgement.summary()),
@@ -65,6 +67,18 @@ fn published(text: &mut String, judgements: &[Judgement<'_>]) {
         let _ = writeln!(text, "\nNot measured here: {}.", ids.join(", "));
     }
     let _ = writeln!(text, "\n{RULE}");
+}
+
+/// Title and year of a source, as a link where it can be read.
+fn origin(source: &Source) -> String {
+    let words = inline(&source.words());
+    match &source.url {
+        // Of a table that anybody may have written: nothing in it may end the link.
+        Some(url) if !url.contains(['(', ')', '<', '>', ' ', '|', '\n']) => {
+            format!("[{words}]({url})")
+        }
+        _ => words,
+    }
 }
 
 // Writing to a String cannot fail, so the results of write! are dropped throughout.
@@ -86,16 +100,17 @@ fn run(text: &mut String, facts: &Facts<'_>) {
         quantity::count(ended.planned, "trial"),
     );
     let sentences = match run.suite {
-        Suite::Serve | Suite::Conformance => Vec::new(),
-        Suite::Coldstart | Suite::Throughput => headline::sentences(facts),
-        Suite::Density | Suite::Memory | Suite::Size => headline::counted(facts),
+        // It has a sentence a target of its own.
+        Suite::Conformance | Suite::Capabilities => Vec::new(),
+        _ => headline::sentences(facts),
     };
     for sentence in sentences {
         let _ = writeln!(text, "- {}", inline(&sentence));
     }
     text.push_str(&conformance::markdown(facts.recorded, inline));
+    text.push_str(&capability::markdown(facts.recorded, inline));
     if let Some(throughput) = facts.throughput() {
-        ratios(text, throughput);
+        ratios(text, facts, throughput);
         instructions(text, facts);
     }
     for workload in facts.workloads() {
@@ -107,7 +122,7 @@ fn run(text: &mut String, facts: &Facts<'_>) {
         );
         match run.suite {
             Suite::Serve => under_load(text, facts, &workload.workload),
-            Suite::Conformance => {}
+            Suite::Conformance | Suite::Capabilities => {}
             Suite::Coldstart | Suite::Throughput => {
                 table(text, facts, &workload.workload);
                 if facts.has_ticks(&workload.workload) {
@@ -115,10 +130,17 @@ fn run(text: &mut String, facts: &Facts<'_>) {
                     counted(text, facts, &workload.workload, &[TICKS]);
                 }
             }
-            Suite::Density | Suite::Memory | Suite::Size => {
+            Suite::Density | Suite::Memory | Suite::Size | Suite::Languages => {
                 counted(text, facts, &workload.workload, tables(run.suite));
             }
         }
+    }
+    if !facts.marked.is_empty() {
+        text.push_str("\n## Marked figures\n\n");
+    }
+    for one in &facts.marked {
+        let on = format!("{} on {}: {}", one.target, one.workload, one.why);
+        let _ = writeln!(text, "- {MARK} {}", inline(&on));
     }
     let missing: Vec<&Row> = facts
         .rows
@@ -163,7 +185,7 @@ fn run(text: &mut String, facts: &Facts<'_>) {
 }
 
 /// Times native: a line a target, a column a workload, the mean last.
-fn ratios(text: &mut String, throughput: &Throughput) {
+fn ratios(text: &mut String, facts: &Facts<'_>, throughput: &Throughput) {
     let Some(reference) = &throughput.reference else {
         return;
     };
@@ -192,7 +214,8 @@ fn ratios(text: &mut String, throughput: &Throughput) {
                 .cell(workload)
                 .and_then(|cell| cell.ratio(Metric::WallTime));
             let cell = ratio.map_or_else(|| "·".to_owned(), |r| shown(r.ratio, r.ci95));
-            let _ = write!(text, " {cell} |");
+            let mark = facts.mark(&standing.target, workload).map_or("", |_| MARK);
+            let _ = write!(text, " {cell}{mark} |");
         }
         let mean = standing.mean(Metric::WallTime);
         let cell = mean.map_or_else(|| "·".to_owned(), |m| shown(m.ratio, m.ci95));
@@ -313,7 +336,10 @@ fn cell(row: &Row) -> String {
                     quantity::interval(Interval { low, high }, row.unit)
                 )
             });
-            quantity::value(median, row.unit) + &interval.unwrap_or_default()
+            let mark = row.note.as_deref().filter(|note| note.starts_with(MARK));
+            quantity::value(median, row.unit)
+                + mark.map_or("", |_| MARK)
+                + &interval.unwrap_or_default()
         }
         (Status::Ok, None) | (Status::Failed, _) => "failed".to_owned(),
         (Status::Unsupported, _) => "unsupported".to_owned(),

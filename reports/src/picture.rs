@@ -13,6 +13,7 @@
 //! - [`ecdf`]: cumulative shares, a curve a target
 //! - [`load`]: latency over rate or percentile, a curve a target and way of serving
 //! - [`bars`]: ratios, a bar a target
+//! - [`shares`]: what became of so many questions, a bar a target
 
 pub(crate) mod bars;
 pub(crate) mod canvas;
@@ -23,3 +24,4 @@ pub(crate) mod ladder;
 pub(crate) mod load;
 pub(crate) mod mark;
 pub(crate) mod scale;
+pub(crate) mod shares;

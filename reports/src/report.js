@@ -37,6 +37,11 @@
       if (name) targets.set(name, 1 + (targets.get(name) ?? 0));
     }
   }
+  // Columns that are targets: the matrix of conformance.
+  const columns = all("th[scope=col][data-t]").map((heading) => ({ heading, cells: [heading, ...all("tbody > tr", heading.closest("table")).map((row) => row.cells[heading.cellIndex])].filter(Boolean) }));
+  for (const { heading } of columns) targets.set(heading.dataset.t, 1 + (targets.get(heading.dataset.t) ?? 0));
+  const parts = all("g[data-t]");
+  const named = all("[data-t]:not(g):not(th)");
   const blocks = all("main [data-workload]:not(tr)");
   const workloads = [...new Set(blocks.map((block) => block.dataset.workload))];
 
@@ -121,7 +126,7 @@
   tools.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && picker.open) { picker.open = false; picker.firstElementChild.focus(); }
   });
-  if (lines.length) document.querySelector("main").prepend(tools);
+  if (lines.length || columns.length) document.querySelector("main").prepend(tools);
 
   const show = () => {
     let hidden = 0;
@@ -133,7 +138,9 @@
       hidden += out ? 1 : 0;
     }
     for (const block of blocks) block.hidden = Boolean(state.workload && block.dataset.workload !== state.workload);
-    for (const part of all("g[data-t]")) part.classList.toggle("off", state.targets.has(part.dataset.t));
+    for (const part of parts) part.classList.toggle("off", state.targets.has(part.dataset.t));
+    for (const part of named) part.hidden = state.targets.has(part.dataset.t);
+    for (const { heading, cells } of columns) for (const cell of cells) cell.hidden = state.targets.has(heading.dataset.t);
     document.documentElement.classList.toggle("lin", state.linear);
     for (const table of tables) table.sortBy();
     for (const box of boxes) box.checked = !state.targets.has(box.value);

@@ -47,6 +47,8 @@ addEventListener("load", () => {
     expect("other rows stay", shown(body.rows.length ? [...body.rows] : []).length > 0);
     const lines = all("g[data-t]").filter((g) => g.dataset.t === box.value);
     expect("its lines in pictures go", lines.length > 0 && lines.every((g) => getComputedStyle(g).visibility === "hidden"));
+    const keys = all("li[data-t]").filter((li) => li.dataset.t === box.value);
+    expect("its keys in legends go", keys.length > 0 && keys.every((li) => li.hidden));
     expect("targets are in the address", words().get("without") === box.value);
 
     const linear = document.querySelector("div.linear");
@@ -59,6 +61,20 @@ addEventListener("load", () => {
       hide.click();
       expect("rows without a difference go", all("tr.same").every((row) => row.hidden));
       hide.click();
+    }
+    for (const other of boxes.filter((one) => one !== box)) {
+      const heading = all("th[scope=col][data-t]").find((th) => th.dataset.t === other.value);
+      if (!heading) continue;
+      other.click();
+      const cells = [...heading.closest("table").rows].map((row) => row.cells[heading.cellIndex]);
+      expect("its column goes", cells.length > 1 && cells.every((cell) => cell.hidden));
+      other.click();
+      expect("its column comes back", cells.every((cell) => !cell.hidden));
+    }
+    for (const curves of [".curves svg[role]", "figure[data-workload] svg[role]"]) {
+      const picture = document.querySelector(curves);
+      expect(`${curves} is there`, picture);
+      expect(`${curves} is of targets`, picture?.querySelector("g[data-t]"));
     }
     const select = tools.querySelector("select");
     if (select) {

@@ -68,6 +68,14 @@ const REST: &[Column] = &[
     column("module", Boundary::Rest, Metric::ModuleBytes),
 ];
 
+const TASK: &[Column] = &[
+    column("exit", Boundary::L4, Metric::WallTime),
+    column("output", Boundary::L3, Metric::WallTime),
+    column("cpu", Boundary::L4, Metric::CpuTime),
+    column("module", Boundary::Rest, Metric::ModuleBytes),
+    column("runs", Boundary::Rest, Metric::ArtefactBytes),
+    column("as gzip", Boundary::Rest, Metric::ArtefactCompressedBytes),
+];
 /// What a program says of the steps of its own loop: of any suite that runs it from nothing to its end.
 pub const TICKS: Table = Table {
     title: "steps of its own loop",
@@ -86,7 +94,11 @@ pub const TICKS_RULE: &str = "Steps of its own loop: the program's, by its own c
 /// The tables of a suite.
 pub fn tables(suite: Suite) -> &'static [Table] {
     match suite {
-        Suite::Coldstart | Suite::Throughput | Suite::Serve | Suite::Conformance => &[],
+        Suite::Coldstart
+        | Suite::Throughput
+        | Suite::Serve
+        | Suite::Conformance
+        | Suite::Capabilities => &[],
         Suite::Density => &[
             Table {
                 title: "one more instance in a host that runs",
@@ -111,6 +123,10 @@ pub fn tables(suite: Suite) -> &'static [Table] {
             title: "bytes at rest",
             columns: REST,
         }],
+        Suite::Languages => &[Table {
+            title: "one small task, from nothing to its end",
+            columns: TASK,
+        }],
     }
 }
 
@@ -128,6 +144,9 @@ pub fn rule(suite: Suite) -> Option<&'static str> {
             "Share of the directives that are a question to an engine: all but those that only a reader of the text \
              format decides, which no engine is given. What a target does not claim counts and does not pass.",
         ),
+        Suite::Capabilities => Some(
+            "Each answer was found by trying it; none is better than another, and nothing is added up.",
+        ),
         Suite::Density => Some(
             "Each figure is the slope of a line through what so many alive took, fitted in each trial by least \
              squares; the median over trials. memory: PSS, private pages and a fair share of what is shared, \
@@ -143,6 +162,12 @@ pub fn rule(suite: Suite) -> Option<&'static str> {
              VmHWM of the guest's process as it ends, shared pages and mapped files in full; a shim is not in it. \
              cgroup: the most charged to a control group of its own, with the kernel's memory, without file pages that \
              were in memory before; of a container with what its start took.",
+        ),
+        Suite::Languages => Some(
+            "The same task, the same text, the same output: its words counted. exit: spawn of a process, or create of a \
+             container, to its exit observed (L4). output: to its first byte of output (L3), which every program writes \
+             before it reads the text: what the language itself takes to start. cpu: processor time of the process up to \
+             its exit. module: the .wasm. runs: what the target runs, as in suite size; a script is an input beside it.",
         ),
         Suite::Size => Some(
             "travels: what a host that has nothing must be sent before it can start, what runs and its runner. runs: what \

@@ -8,14 +8,17 @@
 //! - [`report`]: what `plimsoll.gate/1` holds
 //! - [`rows`]: the rows of one measurement
 //! - [`pinned`]: a recorded run that head is held against
+//! - [`passes`]: tests of the specification, which must pass as before
 //! - [`judge`]: measurements in, the report out
 
 pub mod judge;
+pub mod passes;
 pub mod pinned;
 pub mod report;
 pub mod rows;
 
 pub use judge::{Job, judge};
+pub use passes::{Known, PassRow};
 pub use report::{
     FalseAlarms, GateReport, GateRow, Kind, Overall, Reading, RowVerdict, SCHEMA, Settings,
 };

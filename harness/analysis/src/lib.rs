@@ -7,7 +7,9 @@
 //! - [`load`]: latencies under load: histograms read back, percentiles, the rate that was carried
 //! - [`columns`]: which rows stand side by side in a table, and the rule they were counted by
 //! - [`rows`]: the rows of `plimsoll.report/1`
+//! - [`capability`]: what guests could and could not do, by question and target
 //! - [`conformance`]: the specification's own tests, counted by target and group
+//! - [`marks`]: speed on workloads that use what a target fails
 //! - [`analyse()`]: a run in, its rows out
 //! - [`reference`]: how many times as long one series takes as another of the same run
 //! - [`throughput`](mod@throughput): the guest's own code held against native, workload by
@@ -17,11 +19,13 @@
 //! - [`gate`]: base and head measured side by side, in, a verdict out
 
 mod analyse;
+pub mod capability;
 pub mod columns;
 mod compare;
 pub mod conformance;
 pub mod gate;
 pub mod load;
+pub mod marks;
 pub mod noise;
 pub mod reference;
 pub mod rows;

@@ -307,7 +307,7 @@ fn due(step: Step, kind: Option<TargetKind>) -> impl Iterator<Item = (Boundary, 
         (Step::Peak, _) => &[Boundary::Peak],
         (Step::Size, _) => &[Boundary::Rest],
         // Counted, not measured: `conformance` has it.
-        (Step::Conformance, _) => &[],
+        (Step::Conformance | Step::Capability, _) => &[],
     };
     list.iter().map(move |&boundary| (boundary, metric))
 }

@@ -88,6 +88,7 @@ fn report(
     judge(&Job {
         measured: vec![(measurement(first), second.map(measurement))],
         recorded: None,
+        passes: None,
         pinned,
         settings: SETTINGS,
         base: "base".to_owned(),

@@ -120,6 +120,9 @@ pub struct Specification {
     /// The directory they were read from, if they are not those that `bench` brings along.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub directory: Option<std::path::PathBuf>,
+    /// The checkout of WebAssembly/wasi-testsuite that was given, if one was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wasi_testsuite: Option<std::path::PathBuf>,
     /// Where a script can be looked at: an address with `{folder}`, `{script}` and `{line}` in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub permalink: Option<String>,

@@ -10,11 +10,13 @@
 //! - [`words`]: boundaries, metrics, units, target and workload ids
 //! - [`run`]: the types of `run.json`
 //! - [`line`]: the types of a line of `samples.ndjson`
+//! - [`capability`]: what a guest can and cannot do, and what is recorded of it
 //! - [`conformance`]: proposals, verdicts, and what is recorded of the specification's tests
 //! - [`glob`]: names that stand for several
 //! - [`writer`]: appends to a run directory
 //! - [`reader`]: reads one back, truncated or not
 
+pub mod capability;
 pub mod conformance;
 pub mod glob;
 pub mod line;
@@ -23,6 +25,7 @@ pub mod run;
 pub mod words;
 pub mod writer;
 
+pub use capability::{Answer, FactLine, Limit};
 pub use conformance::{Proposal, ScriptLine, Tally};
 pub use line::{Clock, FailureKind, HistogramLine, Line, Outcome, OutcomeLine, SampleLine};
 pub use reader::{ReadError, Recorded};

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::capability::FactLine;
 use crate::conformance::ScriptLine;
 use crate::words::{Boundary, Metric, Unit};
 
@@ -18,6 +19,8 @@ pub enum Line {
     Histogram(HistogramLine),
     /// What became of one script of the specification's tests.
     Script(ScriptLine),
+    /// What a guest could or could not do.
+    Fact(FactLine),
     /// How one trial ended.
     Outcome(OutcomeLine),
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use crate::capability::FactLine;
 use crate::conformance::ScriptLine;
 use crate::line::{HistogramLine, Line, Outcome, OutcomeLine, SampleLine};
 use crate::run::{Run, SCHEMA};
@@ -76,6 +77,8 @@ pub struct Trial {
     pub histograms: Vec<HistogramLine>,
     /// What became of the specification's scripts, in the order they were run.
     pub scripts: Vec<ScriptLine>,
+    /// What its guest could or could not do.
+    pub fact: Option<FactLine>,
 }
 
 /// What was read of a trial whose outcome was not yet.
@@ -84,6 +87,7 @@ struct Open {
     samples: Vec<SampleLine>,
     histograms: Vec<HistogramLine>,
     scripts: Vec<ScriptLine>,
+    fact: Option<FactLine>,
 }
 
 impl Recorded {
@@ -135,6 +139,11 @@ impl Recorded {
                         .scripts
                         .push(script);
                 }
+                Ok(Line::Fact(fact)) => {
+                    recorded.saw(fact.trial, fact.attempt);
+                    let trial = open.entry((fact.trial, fact.attempt)).or_default();
+                    trial.fact = Some(fact);
+                }
                 Ok(Line::Outcome(outcome)) => {
                     recorded.saw(outcome.trial, outcome.attempt);
                     let taken = open
@@ -147,6 +156,7 @@ impl Recorded {
                             samples: taken.samples,
                             histograms: taken.histograms,
                             scripts: taken.scripts,
+                            fact: taken.fact,
                         },
                     );
                 }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use crate::conformance::Specification;
+use crate::capability::Capabilities;
+use crate::conformance::{Proposal, Specification};
 use crate::words::{Step, Suite, TargetId, WorkloadId};
 
 /// The schema that this version writes.
@@ -62,6 +63,9 @@ pub struct Run {
     /// The specification's tests, where they are the question.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub specification: Option<Specification>,
+    /// What guests try, where that is the question.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capabilities: Option<Capabilities>,
     /// Every trial, in the order of execution.
     pub plan: Vec<TrialPlan>,
 }
@@ -251,6 +255,9 @@ pub struct WorkloadRecord {
     pub native_sha256: Option<String>,
     /// SHA-256 of the expected output, hexadecimal.
     pub expected_sha256: String,
+    /// The proposals that its `.wasm` uses: what an engine must have to run it rightly.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub uses: Vec<Proposal>,
 }
 
 /// Something that was made for a (target, workload) pair before the first trial.

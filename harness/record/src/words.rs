@@ -77,6 +77,10 @@ pub enum Suite {
     Size,
     /// How many of the specification's own tests an engine passes.
     Conformance,
+    /// What a guest that was granted nothing can and cannot do.
+    Capabilities,
+    /// What a language costs to start and to send: one small task, written in each.
+    Languages,
 }
 
 impl Suite {
@@ -89,6 +93,8 @@ impl Suite {
         Suite::Size,
         Suite::Serve,
         Suite::Conformance,
+        Suite::Capabilities,
+        Suite::Languages,
     ];
 
     /// The suite's name as the command line spells it.
@@ -101,6 +107,8 @@ impl Suite {
             Suite::Memory => "memory",
             Suite::Size => "size",
             Suite::Conformance => "conformance",
+            Suite::Capabilities => "capabilities",
+            Suite::Languages => "languages",
         }
     }
 }
@@ -346,6 +354,8 @@ pub enum Step {
     Size,
     /// The specification's tests, a group of scripts.
     Conformance,
+    /// One thing that a guest may or may not be able to do, tried.
+    Capability,
 }
 
 impl Step {
@@ -366,6 +376,7 @@ impl Step {
         Step::Peak,
         Step::Size,
         Step::Conformance,
+        Step::Capability,
     ];
 
     /// Whether the workload is a server in it.
@@ -391,6 +402,7 @@ impl Step {
             Step::Peak => "peak",
             Step::Size => "size",
             Step::Conformance => "conformance",
+            Step::Capability => "capability",
         }
     }
 }

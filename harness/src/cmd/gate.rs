@@ -20,7 +20,7 @@ use crate::exit::{Exit, Usage};
 use crate::format;
 use crate::gate::measure::{Arm, Asked, measure};
 use crate::gate::side::{Product, Side, introduce};
-use crate::gate::{junit, show};
+use crate::gate::{junit, passes, show};
 use crate::interrupt::Interrupt;
 use crate::lock::{MachineLock, WhenHeld};
 use crate::plan::Cell;
@@ -71,6 +71,7 @@ pub(super) fn run(args: &Gate) -> anyhow::Result<Exit> {
         let report = judge(&Job {
             measured: Vec::new(),
             recorded: Some(&candidate),
+            passes: None,
             pinned,
             settings,
             base: "the pinned run".to_owned(),
@@ -93,13 +94,13 @@ fn is_interruption(error: &anyhow::Error) -> bool {
 }
 
 fn measured(args: &Gate, settings: Settings, pinned: Option<&Recorded>) -> anyhow::Result<Exit> {
-    let suites = suites(args, pinned)?;
     let here = Checkout::find()?;
     let interrupt = Interrupt::install()?;
     let head_product = match &args.head {
         Some(path) => Product::at(path)?,
         None => Product::Here,
     };
+    let suites = suites(args, &head_product, pinned)?;
     let base_product = match (&args.base, &args.base_ref) {
         (Some(path), _) => Product::at(path)?,
         (None, Some(name)) => Product::of_commit(&here, name, &interrupt)?,
@@ -149,11 +150,34 @@ fn measured(args: &Gate, settings: Settings, pinned: Option<&Recorded>) -> anyho
     let command: Vec<String> = std::env::args().collect();
 
     let mut all = Vec::new();
+    let mut asked = None;
     let mut nothing_to_do = true;
     for row in &suites {
         let Some(amount) = &row.gate else {
             continue;
         };
+        if row.id == Suite::Conformance {
+            let groups = match args.workloads.as_slice() {
+                [] => &amount.workloads,
+                named => named,
+            };
+            say(&format!("{}: head is asked {}", row.id, groups.join(", ")));
+            let question = passes::Asked {
+                groups,
+                seed,
+                deadlines: (row.deadline(), row.prepare_deadline()),
+                directory: &directory.join(format!("{}-1/head", row.id)),
+                gate: &id,
+                preflight: &notes,
+                command: &command,
+            };
+            asked = passes::measure(&head, &question, &interrupt)?;
+            match asked {
+                None => say(&format!("{}: no target here does its tests", row.id)),
+                Some(_) => nothing_to_do = false,
+            }
+            continue;
+        }
         let workloads =
             |side: &Side| side.ready_workloads(&here, &args.workloads, amount, &interrupt);
         let (base_workloads, head_workloads) = (workloads(&base)?, workloads(&head)?);
@@ -217,6 +241,13 @@ fn measured(args: &Gate, settings: Settings, pinned: Option<&Recorded>) -> anyho
         return Err(Usage("nothing is left to measure".to_owned()).into());
     }
     drop(denoised);
+    let passes = match &asked {
+        None => None,
+        Some(head) => {
+            let known = passes::known(&base).context("cannot read what is recorded as passing")?;
+            Some((head, known))
+        }
+    };
     let report = judge(&Job {
         measured: all
             .iter()
@@ -228,6 +259,7 @@ fn measured(args: &Gate, settings: Settings, pinned: Option<&Recorded>) -> anyho
             })
             .collect(),
         recorded: None,
+        passes,
         pinned,
         settings,
         base: base.words.clone(),
@@ -237,8 +269,11 @@ fn measured(args: &Gate, settings: Settings, pinned: Option<&Recorded>) -> anyho
 }
 
 /// The suites that are asked for, each of which must be one that can be gated.
-fn suites(args: &Gate, pinned: Option<&Recorded>) -> anyhow::Result<Vec<SuiteRow>> {
+fn suites(args: &Gate, head: &Product, pinned: Option<&Recorded>) -> anyhow::Result<Vec<SuiteRow>> {
+    // A module of one workload passes no tests of its own, and whoever names workloads means others.
+    let whole = args.workloads.is_empty() && !matches!(head, Product::Module(_));
     let named: Vec<Suite> = match args.suites.as_slice() {
+        [] if whole => [SUITES.as_slice(), &[Suite::Conformance]].concat(),
         [] => SUITES.to_vec(),
         names => {
             let names = names.iter().map(|name| suite_named(name));
@@ -343,11 +378,7 @@ fn cells(
 
 /// What is weighed or peaks does not scatter: more blocks would say nothing more of it.
 fn trials(step: Step, weight: Weight, amount: &Amount, blocks: Option<u32>) -> u32 {
-    let planned = match weight {
-        Weight::Light => amount.trials.light,
-        Weight::Heavy | Weight::Yardstick | Weight::Case => amount.trials.heavy,
-        Weight::Waiting => amount.trials.waiting,
-    };
+    let planned = amount.trials.of(weight);
     match (blocks, step) {
         (Some(blocks), Step::Size | Step::Peak) => planned.min(blocks),
         (Some(blocks), _) => blocks,

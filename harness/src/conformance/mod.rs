@@ -9,10 +9,14 @@
 //! - [`drive`]: scripts put to one adapter, whatever it does
 //! - [`judge`]: which failures are about what a target does not claim
 //! - [`wasi`]: the tests of WASI preview 1
+//! - [`testsuite`]: a checkout of WebAssembly/wasi-testsuite
+//! - [`uses`]: which proposals a workload's module uses
 //! - [`ratchet`]: what passed before must pass
 
 pub mod drive;
 pub mod groups;
 pub mod judge;
 pub mod ratchet;
+pub mod testsuite;
+pub mod uses;
 pub mod wasi;

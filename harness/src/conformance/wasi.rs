@@ -11,13 +11,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use plimsoll_adapter::protocol::Launch;
-use plimsoll_record::WorkloadId;
 use plimsoll_record::conformance::{Group, How, ScriptLine, Verdict};
+use plimsoll_record::{TargetId, WorkloadId};
 
 use super::groups::ScriptFile;
 use crate::adapter::child::{Fault, signal_name};
 use crate::checkout::Checkout;
 use crate::interrupt::Interrupt;
+use crate::table::Table;
 use crate::trial::process::{self, Ended};
 use crate::trial::spawn::Exited;
 
@@ -28,6 +29,12 @@ pub const ID: &str = "wasi-preview1";
 const DEADLINE: Duration = Duration::from_secs(600);
 /// What the script prints, at most.
 const PRINTED: usize = 1 << 20;
+
+/// Whether the set can be run on a target: whether it says how.
+pub fn runs(table: &Table, target: &TargetId) -> bool {
+    let row = table.adapter_of(target);
+    row.is_some_and(|row| row.wasi_tests.contains_key(target))
+}
 
 /// The group and its list of cases.
 ///
@@ -73,8 +80,9 @@ fn cases(list: &str) -> Vec<(u32, String)> {
         .collect()
 }
 
-/// Runs the set on an engine whose form, needs and command are `words`, the command relative to the
-/// build directory; and says what became of each case.
+/// Runs the set on an engine whose form, needs and command are `words`, as
+/// [`AdapterRow::wasi_tests`](crate::table::AdapterRow::wasi_tests) has them; and says what became of
+/// each case.
 ///
 /// # Errors
 /// [`Fault::Interrupted`], or [`Fault::Start`] and [`Fault::Crashed`] if the script itself fails.
@@ -88,6 +96,7 @@ pub fn run(
     let mut args = words.to_vec();
     if let Some(at) = args.iter().position(|word| word == "--")
         && let Some(program) = args.get_mut(at + 1)
+        && program.contains('/')
     {
         *program = checkout.target.join(&*program).display().to_string();
     }

@@ -1,26 +1,41 @@
 //! The report of a gate as JUnit XML: a test case a row, for what shows test results.
 //!
-//! Written by hand: it is two elements and five characters that must be escaped, and a test reads
-//! it back with an XML parser.
+//! Written by hand: it is three elements and five characters that must be escaped, and a test reads
+//! it back with an XML parser. The crate for it, `quick-junit`, would bring a calendar, UUIDs and an XML
+//! writer into every build of `bench`.
 
 use std::fmt::Write;
 
-use plimsoll_analysis::gate::{GateReport, GateRow, RowVerdict};
+use plimsoll_analysis::gate::{GateReport, GateRow, PassRow, RowVerdict};
 
 /// The report as one `testsuite` for each suite. A regression is a failure; what is inconclusive
 /// or not judged is skipped.
 pub fn xml(report: &GateReport) -> String {
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     let all: Vec<&GateRow> = report.rows.iter().collect();
-    let _ = writeln!(text, "<testsuites name=\"bench gate\" {}>", numbers(&all));
+    let scripts: Vec<RowVerdict> = report.passes.iter().map(|row| row.verdict).collect();
+    let every: Vec<RowVerdict> = verdicts(&all).chain(scripts.iter().copied()).collect();
+    let _ = writeln!(text, "<testsuites name=\"bench gate\" {}>", numbers(&every));
     let mut suites: Vec<_> = report.rows.iter().map(|row| row.suite).collect();
     suites.sort_unstable();
     suites.dedup();
     for suite in suites {
         let rows: Vec<&GateRow> = all.iter().copied().filter(|r| r.suite == suite).collect();
-        let _ = writeln!(text, "  <testsuite name=\"{suite}\" {}>", numbers(&rows));
+        let counted: Vec<RowVerdict> = verdicts(&rows).collect();
+        let _ = writeln!(text, "  <testsuite name=\"{suite}\" {}>", numbers(&counted));
         for row in rows {
             case(&mut text, row);
+        }
+        text.push_str("  </testsuite>\n");
+    }
+    if !report.passes.is_empty() {
+        let _ = writeln!(
+            text,
+            "  <testsuite name=\"conformance\" {}>",
+            numbers(&scripts)
+        );
+        for row in &report.passes {
+            script(&mut text, row);
         }
         text.push_str("  </testsuite>\n");
     }
@@ -28,19 +43,23 @@ pub fn xml(report: &GateReport) -> String {
     text
 }
 
-fn is_skipped(row: &GateRow) -> bool {
+fn verdicts(rows: &[&GateRow]) -> impl Iterator<Item = RowVerdict> {
+    rows.iter().map(|row| row.verdict)
+}
+
+fn is_skipped(verdict: RowVerdict) -> bool {
     matches!(
-        row.verdict,
+        verdict,
         RowVerdict::Inconclusive | RowVerdict::New | RowVerdict::NotJudged
     )
 }
 
-fn numbers(rows: &[&GateRow]) -> String {
+fn numbers(rows: &[RowVerdict]) -> String {
     format!(
         "tests=\"{}\" failures=\"{}\" errors=\"0\" skipped=\"{}\"",
         rows.len(),
-        rows.iter().filter(|row| row.verdict.fails()).count(),
-        rows.iter().filter(|row| is_skipped(row)).count(),
+        rows.iter().filter(|verdict| verdict.fails()).count(),
+        rows.iter().filter(|verdict| is_skipped(**verdict)).count(),
     )
 }
 
@@ -50,17 +69,29 @@ fn case(text: &mut String, row: &GateRow) {
     if row.against != "base" {
         name = format!("{name} against {}", row.against);
     }
+    let message = format!("{}: {}", row.verdict.name(), row.reason);
+    told(text, (&class, &name), row.verdict, &message);
+}
+
+fn script(text: &mut String, row: &PassRow) {
+    let class = escaped(&format!("conformance.{}", row.target));
+    let name = format!("{} against {}", row.script, row.against);
+    let message = format!("{}: {}", row.verdict.name(), row.reason);
+    told(text, (&class, &name), row.verdict, &message);
+}
+
+fn told(text: &mut String, (class, name): (&str, &str), verdict: RowVerdict, message: &str) {
     let _ = write!(
         text,
         "    <testcase classname=\"{class}\" name=\"{}\"",
-        escaped(&name)
+        escaped(name)
     );
-    let message = escaped(&format!("{}: {}", row.verdict.name(), row.reason));
-    let _ = match (row.verdict.fails(), is_skipped(row)) {
+    let message = escaped(message);
+    let _ = match (verdict.fails(), is_skipped(verdict)) {
         (true, _) => writeln!(
             text,
             ">\n      <failure type=\"{}\" message=\"{message}\"/>\n    </testcase>",
-            row.verdict.name()
+            verdict.name()
         ),
         (_, true) => writeln!(
             text,

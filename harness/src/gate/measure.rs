@@ -175,6 +175,7 @@ fn record(name: &str, arm: &Arm<'_>, asked: &Asked<'_>, planned: &[TrialPlan]) -
         load: None,
         density: None,
         specification: None,
+        capabilities: None,
         plan: planned.to_vec(),
     }
 }

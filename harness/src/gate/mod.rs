@@ -11,5 +11,6 @@
 
 pub mod junit;
 pub mod measure;
+pub mod passes;
 pub mod show;
 pub mod side;

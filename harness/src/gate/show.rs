@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use plimsoll_analysis::gate::report::RULE;
-use plimsoll_analysis::gate::{GateReport, GateRow, Kind, Overall, RowVerdict};
+use plimsoll_analysis::gate::{GateReport, GateRow, Kind, Overall, PassRow, RowVerdict};
 
 use crate::format;
 use crate::terminal::{BAD, BOLD, DIM, GOOD, WARN, styled};
@@ -64,6 +64,10 @@ pub fn terminal(report: &GateReport) -> String {
             let _ = writeln!(text, "  {}", row.reason);
         }
     }
+    for row in report.passes.iter().filter(|row| row.verdict.fails()) {
+        let line = format!("{} {}: {}", row.target, row.script, passed(row));
+        let _ = writeln!(text, "{}\n  {}", styled(BAD, &line), row.reason);
+    }
     let _ = writeln!(text, "{}", totals(report));
     if let Some(sentence) = false_alarms(report) {
         let _ = writeln!(text, "{sentence}");
@@ -93,6 +97,23 @@ pub fn markdown(report: &GateReport) -> String {
     let told: Vec<&GateRow> = report.rows.iter().filter(|row| is_told(row)).collect();
     if !told.is_empty() {
         table(&mut text, &told);
+    }
+    let fewer: Vec<&PassRow> = (report.passes.iter())
+        .filter(|row| row.verdict.fails())
+        .collect();
+    if !fewer.is_empty() {
+        text.push_str("| target | script | passes | why |\n|---|---|---|---|\n");
+        for row in fewer {
+            let _ = writeln!(
+                text,
+                "| {} | {} | {} | {} |",
+                escaped(row.target.as_str()),
+                escaped(&row.script),
+                passed(row),
+                escaped(&row.reason)
+            );
+        }
+        text.push('\n');
     }
     let _ = writeln!(
         text,
@@ -154,6 +175,28 @@ fn is_told(row: &GateRow) -> bool {
 
 /// The numbers of rows, in a sentence.
 fn totals(report: &GateReport) -> String {
+    let rows = counted(|verdict| report.count(verdict));
+    let scripts = counted(|verdict| report.scripts(verdict));
+    match (rows.is_empty(), scripts.is_empty()) {
+        (true, true) => "No row was measured.".to_owned(),
+        (false, true) => format!("Rows: {rows}."),
+        (true, false) => format!("Scripts of the specification's tests: {scripts}."),
+        (false, false) => {
+            format!("Rows: {rows}. Scripts of the specification's tests: {scripts}.")
+        }
+    }
+}
+
+/// How many passed before and pass now.
+fn passed(row: &PassRow) -> String {
+    let before = row.before.unwrap_or(0);
+    match row.now {
+        Some(now) => format!("{now} pass, {before} did"),
+        None => format!("none were asked, {before} passed"),
+    }
+}
+
+fn counted(of: impl Fn(RowVerdict) -> usize) -> String {
     let mut parts = Vec::new();
     for verdict in [
         RowVerdict::Regression,
@@ -164,15 +207,12 @@ fn totals(report: &GateReport) -> String {
         RowVerdict::New,
         RowVerdict::NotJudged,
     ] {
-        let count = report.count(verdict);
+        let count = of(verdict);
         if count > 0 {
             parts.push(format!("{count} {}", verdict.name()));
         }
     }
-    match parts.is_empty() {
-        true => "No row was measured.".to_owned(),
-        false => format!("Rows: {}.", parts.join(", ")),
-    }
+    parts.join(", ")
 }
 
 fn false_alarms(report: &GateReport) -> Option<String> {

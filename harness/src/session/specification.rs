@@ -9,7 +9,7 @@ use plimsoll_record::{FailureKind, Outcome};
 use super::Session;
 use crate::adapter::child::Fault;
 use crate::conformance::drive::{self, Asked, MEMORY_BYTES};
-use crate::conformance::wasi;
+use crate::conformance::{testsuite, wasi};
 use crate::trial::Yield;
 
 impl Session<'_> {
@@ -42,6 +42,20 @@ impl Session<'_> {
             return recorded(line.map(|line| vec![line]));
         }
         let scratch = self.pair_scratch(&trial.target, &trial.workload);
+        let folder = tests.and_then(|tests| tests.record.wasi_testsuite.as_deref());
+        if let (testsuite::ID, Some(folder)) = (group.id.as_str(), folder) {
+            let words = row.wasi_tests.get(&trial.target);
+            let words = words.map_or(&[][..], Vec::as_slice);
+            let number = (trial.index, attempt);
+            return recorded(testsuite::run(
+                self.checkout,
+                folder,
+                words,
+                &scratch,
+                number,
+                self.interrupt,
+            ));
+        }
         let asked = Asked {
             program: &row.executable(self.checkout),
             directory: &self.checkout.root,

@@ -62,7 +62,7 @@ fn under(recorded: &Recorded, report: &Report, tables: &[Table], rule: Option<&s
     text
 }
 
-fn is_of(row: &Row, column: &Column) -> bool {
+pub(super) fn is_of(row: &Row, column: &Column) -> bool {
     row.boundary == column.boundary && row.metric == column.metric
 }
 
@@ -102,7 +102,7 @@ fn lines(text: &mut String, recorded: &Recorded, table: &Table, rows: &[&Row]) {
     }
 }
 
-fn cell(row: Option<&Row>) -> String {
+pub(super) fn cell(row: Option<&Row>) -> String {
     let Some(row) = row else {
         return format!("{:>8}", "-");
     };

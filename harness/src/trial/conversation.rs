@@ -144,7 +144,7 @@ fn belongs(step: Step, sample: &Sample) -> bool {
             )
         }
         Step::Fresh => sample.boundary == Boundary::L6,
-        Step::Serve | Step::ServeFresh | Step::Zero | Step::Conformance => false,
+        Step::Serve | Step::ServeFresh | Step::Zero | Step::Conformance | Step::Capability => false,
         Step::Iterate => sample.boundary == Boundary::Run,
         Step::Instances => sample.boundary == Boundary::Instances,
         Step::Processes => {

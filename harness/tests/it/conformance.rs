@@ -2,7 +2,13 @@
 //! counts add up, and the suite goes on.
 
 use std::fs;
+use std::time::Duration;
 
+use plimsoll::conformance::drive::{self, Asked};
+use plimsoll::conformance::groups::ScriptFile;
+use plimsoll::interrupt::Interrupt;
+use plimsoll_record::conformance::Group;
+use plimsoll_record::{TargetId, WorkloadId};
 use serde_json::{Value, json};
 
 use crate::checkout::Checkout;
@@ -233,4 +239,150 @@ fn an_interrupted_run_goes_on_where_it_stopped_and_a_report_shows_the_matrix() {
     let page =
         fs::read_to_string(checkout.path("page.html")).unwrap_or_else(|_| panic!("{stderr}"));
     assert!(page.contains("hide what passes everywhere"));
+}
+
+/// A checkout whose one target runs a `.wasm` of the form `runner`: a script that does what the first
+/// line of the file says, so that a test is a line of shell.
+fn with_runner() -> Checkout {
+    let checkout = with_adapter(&all("passed"));
+    let runner = r#"env=
+while :; do case $1 in
+--grant) grant=$2; shift 2 ;;
+--env) env=$2; shift 2 ;;
+*) break ;;
+esac; done
+file=$1; shift
+. "$file""#;
+    checkout.program("target/release/fake-runner", runner);
+    let table = fs::read_to_string(checkout.path("runtimes/targets.toml")).expect("the table");
+    let words = "\n[adapter.wasi_tests]\ndouble = [\"--form\", \"runner\", \"--\", \"release/fake-runner\"]\n";
+    checkout.write("runtimes/targets.toml", &(table + words));
+    checkout
+}
+
+#[test]
+fn a_checkout_of_the_wasi_testsuite_is_run_and_what_is_malformed_in_it_is_skipped() {
+    let checkout = with_runner();
+    let tests = "suite/tests/c/testsuite/wasm32-wasip1";
+    for (name, script, manifest) in [
+        ("bare", "exit 0", None),
+        (
+            "given",
+            "[ \"$2 $env\" = \"one a=b\" ] && echo yes",
+            Some(r#"{"args": ["one"], "env": {"a": "b"}, "stdout": "yes\n"}"#),
+        ),
+        ("exits", "exit 33", Some(r#"{"exit_code": 33}"#)),
+        // What one test leaves in its folder, another does not find.
+        (
+            "granted",
+            "d=${grant%::/}; ls $d/left 2>/dev/null && exit 1; echo > $d/left; cat $d/in",
+            Some(r#"{"root": "fs.dir", "stdout": "in\n"}"#),
+        ),
+        (
+            "granted-again",
+            "d=${grant%::fs.dir}; ls $d/left 2>/dev/null && exit 1; cat $d/in",
+            Some(r#"{"dirs": ["fs.dir"], "stdout": "in\n"}"#),
+        ),
+        (
+            "newest",
+            "echo no",
+            Some(r#"{"operations": [{"type": "run"}, {"type": "read", "payload": "yes\n"}]}"#),
+        ),
+        ("code", "echo why >&2; exit 1", None),
+        ("dies", "kill -SEGV $$", None),
+        ("malformed", "exit 0", Some("{")),
+        (
+            "unknown",
+            "exit 0",
+            Some(r#"{"operations": [{"type": "connect"}]}"#),
+        ),
+    ] {
+        checkout.write(&format!("{tests}/{name}.wasm"), &format!("{script}\n"));
+        if let Some(manifest) = manifest {
+            checkout.write(&format!("{tests}/{name}.json"), manifest);
+        }
+    }
+    checkout.write(&format!("{tests}/fs.dir/in"), "in\n");
+    checkout.write(
+        &format!("{tests}/manifest.json"),
+        r#"{"name": "C", "version": "wasm32-wasip1"}"#,
+    );
+    checkout.write(
+        "suite/tests/rust/testsuite/wasm32-wasip3/new.wasm",
+        "exit 0\n",
+    );
+    let run = [
+        "run",
+        "--suite",
+        "conformance",
+        "--wasi-testsuite",
+        "suite",
+        "--workload",
+        "wasi-testsuite",
+        "--out",
+        "run",
+    ];
+    let (code, _, stderr) = checkout.run(&run);
+    assert_eq!(code, 0, "{stderr}");
+    let (_, json, _) = checkout.run(&["report", "run", "--json"]);
+    let report: Value = serde_json::from_str(&json).unwrap_or_else(|_| panic!("{stderr}"));
+    let row = &report["rows"][0];
+    // Passed, failed, skipped, crashed; the folder of another version is not looked into.
+    assert_eq!(counts(row), json!([5, 2, 2, 1, 0, 0]), "{row}");
+    let findings = row["findings"].to_string();
+    for said in ["exit code 1, not 0 (why)", "stdout is", "SIGSEGV"] {
+        assert!(findings.contains(said), "{said} in {findings}");
+    }
+    // The folder is the user's: nothing in it has changed.
+    assert!(!checkout.path(&format!("{tests}/fs.dir/left")).exists());
+    let (code, _, stderr) =
+        checkout.run(&["run", "--suite", "conformance", "--wasi-testsuite", "spec"]);
+    assert_eq!(code, 2, "{stderr}");
+    assert!(stderr.contains("has no tests"), "{stderr}");
+}
+
+#[test]
+fn an_adapter_that_eats_memory_is_killed_and_the_script_goes_on_without_that_directive() {
+    // It would wait for ever with what it has taken.
+    let script = r#"case $line in
+*'"without"'*) ;;
+*) x=$(head -c 200000000 /dev/zero | tr '\0' x); sleep 300 ;;
+esac
+i=$from; while [ $i -lt $count ]; do say $i passed; i=$((i + 1)); done"#;
+    let checkout = with_adapter(script);
+    let (name, text) = SCRIPTS[0];
+    let group = Group {
+        id: WorkloadId::from("g"),
+        title: "a group".to_owned(),
+        folder: "g".to_owned(),
+        proposal: None,
+        features: Vec::new(),
+        scripts: 1,
+        directives: 5,
+        sha256: String::new(),
+    };
+    let script = ScriptFile {
+        name: name.to_owned(),
+        text: text.to_owned(),
+        superseded: Vec::new(),
+    };
+    let asked = Asked {
+        program: &checkout.path("double"),
+        directory: &checkout.path(""),
+        target: &TargetId::from("double"),
+        claims: &[],
+        group: &group,
+        scripts: &[script],
+        scratch: &checkout.path("scratch"),
+        deadline: Duration::from_secs(60),
+        memory_bytes: 64 << 20,
+        trial: (0, 0),
+    };
+    fs::create_dir_all(asked.scratch).expect("a folder");
+    let never = Interrupt::never().expect("a pipe");
+    let lines = drive::run(&asked, &never).expect("it goes on");
+    let tally = lines[0].tally();
+    assert_eq!((tally.passed, tally.crashed, tally.skipped), (2, 1, 2));
+    let finding = &lines[0].findings[0];
+    assert!(finding.message.contains("bytes of memory"), "{finding:?}");
 }

@@ -1,6 +1,7 @@
 //! `bench gate` and `bench history` on adapters that are shell scripts: their figures are constant.
 
 use std::fs;
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -121,6 +122,59 @@ fn a_slower_head_is_measured_again_and_fails() {
     assert!(checkout.path("gated/coldstart-2/head/run.json").exists());
     let (code, _, _) = gate(&checkout, &["--suite", "coldstart", "--base", &slower]);
     assert_eq!(code, 0, "the other way round it is an improvement");
+}
+
+/// Runs git in a checkout, as nobody in particular.
+fn git(checkout: &Checkout, args: &[&str]) -> String {
+    let output = Command::new("git")
+        .args(["-c", "user.name=a test", "-c", "user.email=test@localhost"])
+        .args(args)
+        .current_dir(checkout.path(""))
+        .output()
+        .expect("git can be started");
+    assert!(output.status.success(), "git {args:?}: {output:?}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn a_commit_is_checked_out_beside_and_held_against_the_checkout_as_it_stands() {
+    let checkout = Checkout::new();
+    // The adapter is part of what is committed, so that base and head have one each.
+    let own = altered(&checkout, "adapter", "", "");
+    let table = fs::read_to_string(checkout.path("runtimes/targets.toml")).expect("there");
+    checkout.write("runtimes/targets.toml", &table.replace(FAKE, "adapter"));
+    git(&checkout, &["init", "--quiet"]);
+    git(&checkout, &["add", "adapter", "runtimes", "workloads"]);
+    git(&checkout, &["commit", "--quiet", "--message", "base"]);
+    let against_base = |out: &str| {
+        let args = ["--suite", "coldstart", "--base-ref", "HEAD", "--out", out];
+        gate(&checkout, &args)
+    };
+    let (code, _, stderr) = against_base("same");
+    assert_eq!(code, 0, "{stderr}");
+    let sha = git(&checkout, &["rev-parse", "HEAD"]);
+    let tree = format!("target/gate/{}", &sha[..12]);
+    assert!(
+        stderr.contains(&format!("base: the checkout {tree}")),
+        "{stderr}"
+    );
+    assert!(stderr.contains("head: this checkout"), "{stderr}");
+
+    // Head becomes slower, uncommitted: the commit is still what it was.
+    let script = fs::read_to_string(&own).expect("there");
+    let slower = script.replace(
+        "sample L1 0 20000 && sample L1 1 21000",
+        "sample L1 0 26000 && sample L1 1 27000",
+    );
+    assert_ne!(script, slower);
+    fs::write(&own, slower).expect("written");
+    let (code, _, stderr) = against_base("slower");
+    assert_eq!(code, 1, "{stderr}");
+    assert_eq!(report(&checkout, "slower")["verdict"], "regression");
+    let base = fs::read_to_string(checkout.path(&tree).join("adapter")).expect("there");
+    assert_eq!(base, script);
+    // One work tree serves every gate against the same commit.
+    assert_eq!(git(&checkout, &["worktree", "list"]).lines().count(), 2);
 }
 
 #[test]

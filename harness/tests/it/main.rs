@@ -4,6 +4,7 @@
 mod checkout;
 mod commands;
 mod conformance;
+mod documents;
 mod faults;
 mod gate;
 mod load;

@@ -4,7 +4,7 @@ use plimsoll_analysis::reference::ratio;
 use plimsoll_analysis::series::{Series, series};
 use plimsoll_analysis::statistics::Interval;
 use plimsoll_analysis::throughput::{geometric_mean, throughput};
-use plimsoll_analysis::{Row, analyse};
+use plimsoll_analysis::{Row, Status, analyse};
 use plimsoll_record::glob::matches;
 use plimsoll_record::run::TargetKind;
 use plimsoll_record::{Boundary, Recorded, Run, TargetId, WorkloadId};
@@ -192,6 +192,7 @@ fn findings(claim: &Claim, evidence: &[Evidence<'_>]) -> Vec<Finding> {
     for reading in &claim.measured {
         for evidence in evidence.iter().filter(|e| e.run.suite == reading.suite) {
             let figures = match (&reading.over, reading.mean) {
+                _ if !reading.share_of.is_empty() => shares(reading, evidence),
                 (None, _) => values(&reading.of, evidence),
                 (Some(over), None) => ratios(&reading.of, over, evidence),
                 (Some(over), Some(Mean::Geometric)) => means(&reading.of, over, evidence),
@@ -283,6 +284,47 @@ fn values(side: &Side, evidence: &Evidence<'_>) -> Vec<Figure> {
         })
     })
     .collect()
+}
+
+/// How many of the named programs each target ran to a verified output.
+fn shares(reading: &Reading, evidence: &Evidence<'_>) -> Vec<Figure> {
+    let programs: Vec<WorkloadId> = reading
+        .share_of
+        .iter()
+        .map(|id| WorkloadId::from(id.as_str()))
+        .collect();
+    let side = &reading.of;
+    let asked = |target: &TargetId, program: &WorkloadId| {
+        evidence.rows.iter().find(|row| {
+            (row.boundary, row.metric, row.at) == (side.boundary, side.metric, None)
+                && row.target == *target
+                && row.workload == *program
+        })
+    };
+    let targets = evidence.run.targets.iter();
+    targets
+        .filter(|record| takes(side, evidence.run, &record.target, &programs[0]))
+        .filter_map(|record| {
+            let rows: Option<Vec<&Row>> = programs
+                .iter()
+                .map(|program| asked(&record.target, program))
+                .collect();
+            let ran = rows?.iter().filter(|row| row.status == Status::Ok).count();
+            let share = ran as f64 / programs.len() as f64;
+            Some(Figure {
+                workloads: programs.clone(),
+                target: record.target.clone(),
+                boundary: side.boundary,
+                over: None,
+                value: share,
+                // A program runs or it does not.
+                ci95: Some(Interval {
+                    low: share,
+                    high: share,
+                }),
+            })
+        })
+        .collect()
 }
 
 /// What is weighed twice weighs the same: it needs no second trial for an interval.

@@ -11,21 +11,59 @@ use crate::quantity;
 
 use super::median;
 
-/// The sentences of the summary, most important first.
-pub(crate) fn sentences(facts: &Facts<'_>) -> Vec<String> {
+/// The sentences of the summary, most important first: of each table's first workload, and how the
+/// others differ from it.
+pub(super) fn sentences(facts: &Facts<'_>) -> Vec<String> {
     let mut said = Vec::new();
     for table in tables(facts.recorded.run.suite) {
-        for workload in facts.workloads() {
-            let rows = ranked(facts, &workload.workload, &table.columns[0]);
-            said.extend(ends(facts, &workload.workload, table, &rows));
-            said.extend(kinds(facts, &workload.workload, table, &rows));
-            said.extend(ours(facts, &workload.workload, table, &rows));
-        }
+        let all: Vec<(&WorkloadId, Vec<&Row>)> = facts
+            .workloads()
+            .into_iter()
+            .map(|w| (&w.workload, ranked(facts, &w.workload, &table.columns[0])))
+            .filter(|(_, rows)| !rows.is_empty())
+            .collect();
+        let Some((workload, rows)) = all.first() else {
+            continue;
+        };
+        said.extend(ends(facts, workload, table, rows));
+        said.extend(kinds(facts, workload, table, rows));
+        said.extend(over_workloads(facts, table, &all));
+        said.extend(ours(facts, workload, table, rows));
     }
     if said.is_empty() {
         said.push("Nothing was measured that could be held against anything.".to_owned());
     }
     said
+}
+
+/// How the least container's ratio to the least Wasm target runs over the workloads.
+fn over_workloads(
+    facts: &Facts<'_>,
+    table: &Table,
+    all: &[(&WorkloadId, Vec<&Row>)],
+) -> Option<String> {
+    let mut ratios: Vec<(f64, &WorkloadId)> = all
+        .iter()
+        .filter_map(|(workload, rows)| {
+            let best = |kind| rows.iter().find(|row| facts.kind(&row.target) == kind);
+            let (wasm, container) = (best(TargetKind::Wasm)?, best(TargetKind::Container)?);
+            let ratio = median(container) / median(wasm);
+            ratio.is_finite().then_some((ratio, *workload))
+        })
+        .collect();
+    ratios.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let (least, most) = (ratios.first()?, ratios.last()?);
+    (ratios.len() > 1).then(|| {
+        format!(
+            "Over {} workloads ({}) the least container takes from {} ({}) to {} ({}) as much as the least Wasm target.",
+            ratios.len(),
+            table.title,
+            quantity::ratio(least.0),
+            least.1,
+            quantity::ratio(most.0),
+            most.1
+        )
+    })
 }
 
 /// The rows of a column that hold a number, the least first.

@@ -21,7 +21,7 @@ pub(super) fn sentences(facts: &Facts<'_>, throughput: &Throughput) -> Vec<Strin
             };
             said.push(format!(
                 "Over {} ({mean}, wall time of a run) the quickest Wasm target, {}, {}.",
-                list(&names(&throughput.common)),
+                programs(&throughput.common),
                 standing.target,
                 takes(held.ratio, held.ci95, reference),
             ));
@@ -40,8 +40,20 @@ pub(super) fn sentences(facts: &Facts<'_>, throughput: &Throughput) -> Vec<Strin
     said
 }
 
-fn names(workloads: &[WorkloadId]) -> Vec<String> {
-    workloads.iter().map(WorkloadId::to_string).collect()
+/// Most programs that a sentence names.
+const NAMED: usize = 5;
+
+/// `json, regex and sqlite`; of many, how many there are.
+pub(crate) fn programs(workloads: &[WorkloadId]) -> String {
+    match workloads.len() {
+        0..=NAMED => list(
+            &workloads
+                .iter()
+                .map(WorkloadId::to_string)
+                .collect::<Vec<_>>(),
+        ),
+        many => format!("{many} programs"),
+    }
 }
 
 /// The target of the least mean wall time among those that `wanted` takes.
@@ -127,7 +139,7 @@ fn ours(facts: &Facts<'_>, throughput: &Throughput) -> Option<String> {
     Some(format!(
         "{} is this project's own engine. Over {} it {}, the quickest other Wasm target.",
         mine.engine(),
-        list(&names(&throughput.common)),
+        programs(&throughput.common),
         takes(mean.ratio, mean.ci95, other)
     ))
 }

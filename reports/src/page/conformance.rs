@@ -1,39 +1,95 @@
 //! The suite `conformance`: a matrix of groups by targets, every failure below it.
 
-use maud::{Markup, html};
+use maud::{Markup, PreEscaped, html};
 use plimsoll_analysis::conformance::{Cell, Matrix, matrix};
 use plimsoll_record::conformance::Tally;
 
+use super::summary::{heading, in_words};
 use super::{Place, Section};
 use crate::facts::Facts;
+use crate::headline;
+use crate::picture::canvas::Caption;
+use crate::picture::ladder::Layout;
+use crate::picture::shares::{PARTS, Shares, shares as bars};
 use crate::quantity;
 
 /// Most failures shown of one script: a script that does not compile fails hundreds of times.
 const SHOWN: usize = 40;
+/// Most failures shown of one script where all of them have no room.
+const FEW: usize = 2;
 
-/// Title and totals.
-pub(super) fn summary(facts: &Facts<'_>, place: &Place) -> Markup {
-    let Some(matrix) = matrix(facts.recorded) else {
-        return html! {};
-    };
+/// Title and what the run says in words.
+pub(super) fn summary(facts: &Facts<'_>, place: &Place<'_>) -> Markup {
+    let question = headline::question(facts.recorded.run.suite);
     html! {
-        header {
-            h1 #(place.id("title")) { "Conformance: " (facts.recorded.run.id) }
+        (heading(facts, place, question.asked, question.subject))
+        @if let Some(matrix) = matrix(facts.recorded) {
             p { "What each target does with the specification's own tests, from " (matrix.specification.source) "." }
         }
-        ul.sentences {
-            @for sentence in sentences(&matrix) { li { (sentence) } }
+        section.glance aria-label=(place.label("In words")) { (in_words(&headline::sentences(facts))) }
+    }
+}
+
+/// What became of all directives, target by target.
+pub(super) fn picture(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
+    let matrix = matrix(facts.recorded)?;
+    let lines: Vec<Shares<'_>> = matrix
+        .targets
+        .iter()
+        .map(|&target| {
+            let tally = matrix.total(target);
+            Shares {
+                target,
+                passed: tally.passed,
+                unclaimed: tally.unsupported,
+                failed: tally.unpassed(),
+                figure: percent(&tally),
+            }
+        })
+        .collect();
+    let spoken: Vec<String> = lines
+        .iter()
+        .map(|line| format!("{}: {}", line.target, line.figure))
+        .collect();
+    let draw = |layout, id: &str| {
+        let caption = Caption {
+            id: place.id(&format!("shares-{id}")),
+            title: "Share of directives passed".to_owned(),
+            description: spoken.join("; "),
+        };
+        PreEscaped(bars(&lines, &caption, layout))
+    };
+    let body = html! {
+        ul.legend.small {
+            @for (pen, name) in PARTS { li { span.swatch.(pen.class()) {} span { (name) } } }
+        }
+        figure {
+            figcaption { b { "All groups together" } " directives that are a question to an engine" }
+            div.wide { (draw(Layout::Wide, "wide")) }
+            div.narrow { (draw(Layout::Narrow, "narrow")) }
+        }
+    };
+    (!lines.is_empty()).then_some(Section {
+        id: "picture",
+        title: "At a glance",
+        body,
+    })
+}
+
+/// `99.9 %`, of what was asked; never rounded up to all.
+pub(crate) fn percent(tally: &Tally) -> String {
+    match (tally.passed, tally.asked()) {
+        (_, 0) => "none".to_owned(),
+        (passed, asked) if passed == asked => "100 %".to_owned(),
+        (passed, asked) => {
+            let share = f64::from(passed) / f64::from(asked);
+            format!("{:.1} %", (share * 1000.0).floor() / 10.0)
         }
     }
 }
 
-/// A sentence a target; none if the run was about something else.
-pub(super) fn said(facts: &Facts<'_>) -> Vec<String> {
-    matrix(facts.recorded).map_or_else(Vec::new, |matrix| sentences(&matrix))
-}
-
 /// A sentence a target.
-pub(crate) fn sentences(matrix: &Matrix<'_>) -> Vec<String> {
+pub(crate) fn each(matrix: &Matrix<'_>) -> Vec<String> {
     let groups = matrix.specification.groups.len();
     let sentence = |target: &&plimsoll_record::TargetId| {
         let tally = matrix.total(target);
@@ -71,7 +127,7 @@ fn unpassed(tally: &Tally) -> String {
 }
 
 /// The matrix.
-pub(super) fn shares(facts: &Facts<'_>, place: &Place) -> Option<Section> {
+pub(super) fn shares(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
     let matrix = matrix(facts.recorded)?;
     let hide = place.id("hide");
     let body = html! {
@@ -82,18 +138,19 @@ pub(super) fn shares(facts: &Facts<'_>, place: &Place) -> Option<Section> {
         }
         div.conformance {
             p { input type="checkbox" id=(hide); " " label for=(hide) { "hide what passes everywhere" } }
-            div.scroll tabindex="0" role="region" aria-label="Share passed by group and target" {
-                table {
+            div.scroll tabindex="0" role="region" aria-label=(place.label("Share passed by group and target")) {
+                table.groups.sortable {
                     thead { tr {
                         th scope="col" { "group" }
-                        @for target in &matrix.targets { th scope="col" { (target) } }
+                        @for target in &matrix.targets { th scope="col" data-t=(target) { (target) } }
                     } }
                     tbody {
                         @for group in &matrix.specification.groups {
-                            tr class=[matrix.passes_everywhere(&group.id).then_some("everywhere")] {
+                            // A row is no target's: nothing to filter it by.
+                            tr data-target="" class=[matrix.passes_everywhere(&group.id).then_some("everywhere")] {
                                 th scope="row" title=(group.title) { (group.id) }
                                 @for target in &matrix.targets {
-                                    td { (matrix.cell(target, &group.id).map_or_else(String::new, shown)) }
+                                    td { @if let Some(cell) = matrix.cell(target, &group.id) { (linked(cell, place)) } }
                                 }
                             }
                         }
@@ -102,8 +159,8 @@ pub(super) fn shares(facts: &Facts<'_>, place: &Place) -> Option<Section> {
             }
         }
         h3 { "Directives by what became of them" }
-        div.scroll tabindex="0" role="region" aria-label="Totals" {
-            table {
+        div.scroll tabindex="0" role="region" aria-label=(place.label("Totals")) {
+            table.matrix.sortable {
                 thead { tr {
                     th scope="col" { "target" }
                     @for name in COUNTS { th scope="col" { (name) } }
@@ -176,38 +233,34 @@ pub(crate) fn shown(cell: &Cell<'_>) -> String {
 }
 
 /// Every failure, by target, group and script.
-pub(super) fn failures(facts: &Facts<'_>, place: &Place) -> Option<Section> {
+pub(super) fn failures(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
     let matrix = matrix(facts.recorded)?;
     let failing = |cell: &&Cell<'_>| {
         let mut scripts = cell.scripts.iter();
         scripts.any(|script| !script.findings.is_empty())
     };
+    let part = place.room.part(1);
+    let failing: Vec<(&plimsoll_record::TargetId, Vec<&Cell<'_>>)> = matrix
+        .targets
+        .iter()
+        .map(|&target| {
+            let cells = matrix.cells.iter().filter(|cell| cell.target == target);
+            (target, cells.filter(failing).collect())
+        })
+        .filter(|(_, cells): &(_, Vec<_>)| !cells.is_empty())
+        .collect();
     let body = html! {
-        @if !matrix.cells.iter().any(|cell| failing(&cell)) {
+        @if failing.is_empty() {
             p { "Nothing failed." }
         }
-        @for target in &matrix.targets {
-            @let cells: Vec<_> = matrix.cells.iter().filter(|cell| cell.target == *target).filter(failing).collect();
-            @if !cells.is_empty() {
+        @for (target, cells) in &failing {
+            div data-t=(target) {
                 h3 { (target) }
                 @for cell in cells {
-                    @let count = cell.scripts.iter().map(|script| script.findings.len()).sum::<usize>();
-                    details {
-                        summary { (cell.group.id) ": " (count) }
-                        @for script in cell.scripts.iter().filter(|script| !script.findings.is_empty()) {
-                            ul.plain {
-                                @for finding in script.findings.iter().take(SHOWN) {
-                                    @let name = format!("{}-{}-{}-{}", target, cell.group.id, script.script, finding.line);
-                                    li #(place.id(&plain(&name))) {
-                                        (located(&matrix, cell, &script.script, finding.line)) " "
-                                        (how(finding.how)) ": " (finding.message)
-                                    }
-                                }
-                                @if script.findings.len() > SHOWN {
-                                    li { "and " (script.findings.len() - SHOWN) " more of " (script.script) ", all in " code { "bench report --json" } }
-                                }
-                            }
-                        }
+                    @let told = |most| told(&matrix, cell, most, place);
+                    @match part.draw(|| told(SHOWN)).or_else(|| part.draw(|| told(FEW))) {
+                        Some(told) => (told),
+                        None => (told(0)),
                     }
                 }
             }
@@ -218,6 +271,62 @@ pub(super) fn failures(facts: &Facts<'_>, place: &Place) -> Option<Section> {
         title: "What does not",
         body,
     })
+}
+
+/// The failures of a target in a group, at most so many of each script.
+fn told(matrix: &Matrix<'_>, cell: &Cell<'_>, most: usize, place: &Place<'_>) -> Markup {
+    let scripts = || {
+        cell.scripts
+            .iter()
+            .filter(|script| !script.findings.is_empty())
+    };
+    let count = scripts().map(|script| script.findings.len()).sum::<usize>();
+    let names: Vec<&str> = scripts().map(|script| script.script.as_str()).collect();
+    html! {
+        details #(place.id(&plain(&anchor(cell)))) {
+            summary { (cell.group.id) ": " (count) }
+            @if most == 0 {
+                p { "In " (names.join(", ")) "; all of them are in " code { "bench report --json" } "." }
+            } @else {
+                @for script in scripts() {
+                    ul.plain {
+                        @for finding in script.findings.iter().take(most) {
+                            @let name = format!("{}-{}-{}", anchor(cell), script.script, finding.line);
+                            @let id = place.id(&plain(&name));
+                            li #(id) {
+                                a.here href={ "#" (id) } aria-label={ "Link to " (script.script) ":" (finding.line) " on " (cell.target) } { "#" } " "
+                                (located(matrix, cell, &script.script, finding.line)) " "
+                                (how(finding.how)) ": " (finding.message)
+                            }
+                        }
+                        @if script.findings.len() > most {
+                            li { "and " (script.findings.len() - most) " more of " (script.script) ", all in " code { "bench report --json" } }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A share, as a link to what fails where something does.
+fn linked(cell: &Cell<'_>, place: &Place<'_>) -> Markup {
+    let fails = cell
+        .scripts
+        .iter()
+        .any(|script| !script.findings.is_empty());
+    html! {
+        @if fails {
+            a href={ "#" (place.id(&plain(&anchor(cell)))) } { (shown(cell)) }
+        } @else {
+            (shown(cell))
+        }
+    }
+}
+
+/// Where the failures of a cell are.
+fn anchor(cell: &Cell<'_>) -> String {
+    format!("{}-{}", cell.target, cell.group.id)
 }
 
 fn located(matrix: &Matrix<'_>, cell: &Cell<'_>, script: &str, line: u32) -> Markup {
@@ -240,7 +349,8 @@ pub(crate) fn how(how: plimsoll_record::conformance::How) -> &'static str {
     }
 }
 
-fn plain(name: &str) -> String {
+/// A name as an id may have it.
+pub(super) fn plain(name: &str) -> String {
     let keep = |c: char| {
         if c.is_ascii_alphanumeric() || c == '.' {
             c

@@ -7,8 +7,8 @@ use plimsoll_record::run::WorkloadRecord;
 use plimsoll_record::{Boundary, Suite, TargetId};
 
 use super::summary::{heading, in_words};
-use super::tables::{MatrixLine, matrix, rows};
-use super::{Place, Section, density};
+use super::tables::{MatrixLine, every_row, matrix};
+use super::{Place, Section, density, without};
 use crate::facts::Facts;
 use crate::headline;
 use crate::picture::canvas::Caption;
@@ -29,11 +29,11 @@ fn shown<'f>(facts: &Facts<'f>) -> Vec<(&'f WorkloadRecord, &'static Table)> {
 }
 
 /// The question, and what the run says to it in words.
-pub(super) fn summary(facts: &Facts<'_>, place: &Place) -> Markup {
+pub(super) fn summary(facts: &Facts<'_>, place: &Place<'_>) -> Markup {
     let question = headline::question(facts.recorded.run.suite);
     html! {
         (heading(facts, place, question.asked, question.subject))
-        section.glance aria-label=(place.label("In words")) { (in_words(&headline::counted(facts))) }
+        section.glance aria-label=(place.label("In words")) { (in_words(&headline::sentences(facts))) }
     }
 }
 
@@ -47,45 +47,27 @@ fn targets<'f>(facts: &Facts<'f>, workload: &WorkloadRecord, table: &Table) -> V
     .collect()
 }
 
-/// A picture of each table's first column.
-pub(super) fn pictures(facts: &Facts<'_>, place: &Place) -> Option<Section> {
-    let drawn: Vec<(String, Markup)> = shown(facts)
-        .into_iter()
-        .enumerate()
-        .filter_map(|(n, (workload, table))| {
-            let lines: Vec<Dot<'_>> = targets(facts, workload, table)
-                .into_iter()
-                .filter_map(|target| {
-                    let row = facts.of_column(&workload.workload, target, &table.columns[0])?;
-                    let kind = facts.kind(target);
-                    Some(Dot { row, kind })
-                })
-                .collect();
-            let title = format!("{}: {}", workload.workload, table.title);
-            let draw = |layout, id: &str| {
-                let on = |axis: Axis| {
-                    let caption = Caption {
-                        id: place.id(&format!("counted-{n}-{id}-{}", axis.name())),
-                        title: title.clone(),
-                        description: spoken(&lines),
-                    };
-                    dots(&lines, &caption, axis, layout).map(PreEscaped)
-                };
-                on(Axis::Logarithmic)?;
-                Some(html! { @for axis in Axis::ALL { div.(axis.name()) { @if let Some(drawn) = on(axis) { (drawn) } } } })
-            };
-            let wide = draw(Layout::Wide, "wide")?;
-            let narrow = draw(Layout::Narrow, "narrow")?;
-            let body = html! {
-                figure data-workload=(workload.workload) {
-                    figcaption { b { (table.title) } (workload.workload) ": " (table.columns[0].heading) @if table.columns[0].boundary != Boundary::Rest { ", the median and its 95 % interval" } }
-                    div.wide { (wide) }
-                    div.narrow { (narrow) }
-                }
-            };
-            Some((title, body))
-        })
-        .collect();
+/// A picture of each table's first column: of its first workload at full width, of the others side
+/// by side.
+pub(super) fn pictures(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
+    let part = place.room.part(3);
+    let mut undrawn = Vec::new();
+    let mut drawn: Vec<(Markup, Vec<Markup>)> = Vec::new();
+    let mut last: Option<&Table> = None;
+    for (n, (workload, table)) in shown(facts).into_iter().enumerate() {
+        let picture = Picture::of(facts, workload, table, n);
+        if last == Some(table)
+            && let Some((_, others)) = drawn.last_mut()
+        {
+            match part.draw(|| picture.beside(place)) {
+                Some(picture) => others.push(picture),
+                None => undrawn.push(&workload.workload),
+            }
+        } else if let Some(lead) = picture.lead(place) {
+            drawn.push((lead, Vec::new()));
+            last = Some(table);
+        }
+    }
     if drawn.is_empty() {
         return None;
     }
@@ -95,7 +77,11 @@ pub(super) fn pictures(facts: &Facts<'_>, place: &Place) -> Option<Section> {
                 li { span.swatch.(kind) {} span { (name) } }
             }
         }
-        @for (_, picture) in &drawn { (picture) }
+        @for (lead, others) in &drawn {
+            (lead)
+            @if !others.is_empty() { div.multiples { @for picture in others { (picture) } } }
+        }
+        (without(facts, "Not drawn", &undrawn))
         @if facts.recorded.run.suite == Suite::Density { (density::lines(facts, place)) }
     };
     Some(Section {
@@ -103,6 +89,90 @@ pub(super) fn pictures(facts: &Facts<'_>, place: &Place) -> Option<Section> {
         title: "At a glance",
         body,
     })
+}
+
+/// The picture of a workload's first column.
+struct Picture<'f> {
+    lines: Vec<Dot<'f>>,
+    workload: &'f WorkloadRecord,
+    table: &'static Table,
+    /// Keeps ids apart.
+    number: usize,
+}
+
+impl<'f> Picture<'f> {
+    fn of(
+        facts: &'f Facts<'_>,
+        workload: &'f WorkloadRecord,
+        table: &'static Table,
+        number: usize,
+    ) -> Self {
+        let lines = targets(facts, workload, table)
+            .into_iter()
+            .filter_map(|target| {
+                let row = facts.of_column(&workload.workload, target, &table.columns[0])?;
+                let kind = facts.kind(target);
+                Some(Dot { row, kind })
+            })
+            .collect();
+        Self {
+            lines,
+            workload,
+            table,
+            number,
+        }
+    }
+
+    /// On both axes; `None` if no number can be shown.
+    fn draw(&self, place: &Place<'_>, layout: Layout, id: &str) -> Option<Markup> {
+        let on = |axis: Axis| {
+            let caption = Caption {
+                id: place.id(&format!("counted-{}-{id}-{}", self.number, axis.name())),
+                title: format!("{}: {}", self.workload.workload, self.table.title),
+                description: match axis {
+                    Axis::Logarithmic => spoken(&self.lines),
+                    Axis::Linear => "The same on a linear axis.".to_owned(),
+                },
+            };
+            dots(&self.lines, &caption, axis, layout).map(PreEscaped)
+        };
+        on(Axis::Logarithmic)?;
+        Some(
+            html! { @for axis in Axis::ALL { div.(axis.name()) { @if let Some(drawn) = on(axis) { (drawn) } } } },
+        )
+    }
+
+    fn caption(&self) -> Markup {
+        let column = &self.table.columns[0];
+        html! {
+            figcaption {
+                b { (self.table.title) } " " (self.workload.workload) ": " (column.heading)
+                @if column.boundary != Boundary::Rest { ", the median and its 95 % interval" }
+            }
+        }
+    }
+
+    /// At full width.
+    fn lead(&self, place: &Place<'_>) -> Option<Markup> {
+        let wide = self.draw(place, Layout::Wide, "wide")?;
+        let narrow = self.draw(place, Layout::Narrow, "narrow")?;
+        Some(html! {
+            figure data-workload=(self.workload.workload) {
+                (self.caption())
+                div.wide { (wide) }
+                div.narrow { (narrow) }
+            }
+        })
+    }
+
+    /// As one of several.
+    fn beside(&self, place: &Place<'_>) -> Markup {
+        html! {
+            @if let Some(drawn) = self.draw(place, Layout::Narrow, "beside") {
+                figure data-workload=(self.workload.workload) { (self.caption()) (drawn) }
+            }
+        }
+    }
 }
 
 fn spoken(lines: &[Dot<'_>]) -> String {
@@ -117,7 +187,7 @@ fn spoken(lines: &[Dot<'_>]) -> String {
 }
 
 /// Every table, and the rule.
-pub(super) fn numbers(facts: &Facts<'_>, place: &Place) -> Option<Section> {
+pub(super) fn numbers(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
     let suite = facts.recorded.run.suite;
     let shown = shown(facts);
     if shown.is_empty() {
@@ -127,6 +197,15 @@ pub(super) fn numbers(facts: &Facts<'_>, place: &Place) -> Option<Section> {
     for (workload, _) in &shown {
         if !workloads.iter().any(|w| w.workload == workload.workload) {
             workloads.push(workload);
+        }
+    }
+    let part = place.room.part(2);
+    let (mut every, mut undrawn) = (Vec::new(), Vec::new());
+    for workload in workloads {
+        let what = "levels, intervals, ratios, counts";
+        match part.draw(|| every_row(facts, workload, what, false, place)) {
+            Some(table) => every.push(table),
+            None => undrawn.push(&workload.workload),
         }
     }
     let body = html! {
@@ -140,12 +219,8 @@ pub(super) fn numbers(facts: &Facts<'_>, place: &Place) -> Option<Section> {
                 (by_column(facts, workload, table, place))
             }
         }
-        @for workload in &workloads {
-            details data-workload=(workload.workload) {
-                summary { "Every row of " (workload.workload) ": levels, intervals, ratios, counts" }
-                (rows(facts, workload, place))
-            }
-        }
+        @for every in &every { (every) }
+        (without(facts, "Levels, ratios, extremes and notes row by row are not", &undrawn))
     };
     Some(Section {
         id: "numbers",
@@ -155,7 +230,12 @@ pub(super) fn numbers(facts: &Facts<'_>, place: &Place) -> Option<Section> {
 }
 
 /// Target by column.
-fn by_column(facts: &Facts<'_>, workload: &WorkloadRecord, table: &Table, place: &Place) -> Markup {
+fn by_column(
+    facts: &Facts<'_>,
+    workload: &WorkloadRecord,
+    table: &Table,
+    place: &Place<'_>,
+) -> Markup {
     let lines: Vec<MatrixLine<'_>> = targets(facts, workload, table)
         .into_iter()
         .map(|target| {

@@ -6,14 +6,11 @@ use plimsoll_record::run::WorkloadRecord;
 use plimsoll_record::{Boundary, Metric, Unit};
 
 use super::Place;
-use super::ladders::shown;
+use super::ladders::curve_key;
 use crate::facts::Facts;
-use crate::picture::canvas::{CURVES, Caption};
-use crate::picture::load::{Curve, Points, Tick, curves_in};
+use crate::picture::canvas::Caption;
+use crate::picture::load::{Curve, Points, Tick, WIDTH, curves_in};
 use crate::quantity;
-
-const WIDE: i32 = 480;
-const NARROW: i32 = 360;
 
 /// What one target took, level by level.
 struct Grown<'f> {
@@ -25,7 +22,7 @@ struct Grown<'f> {
 }
 
 /// A picture of every workload's levels, where a run has levels.
-pub(super) fn lines(facts: &Facts<'_>, place: &Place) -> Markup {
+pub(super) fn lines(facts: &Facts<'_>, place: &Place<'_>) -> Markup {
     html! {
         div.pair {
             @for (n, workload) in facts.workloads().into_iter().enumerate() {
@@ -72,9 +69,10 @@ fn grown(facts: &Facts<'_>, workload: &WorkloadRecord, at: Boundary, id: &str) -
         .iter()
         .map(|&level| (share(level), quantity::grouped(level)))
         .collect();
-    let curves: Vec<Curve> = measured
+    let curves: Vec<Curve<'_>> = measured
         .iter()
         .map(|grown| Curve {
+            target: grown.target,
             place: grown.place,
             points: grown
                 .points
@@ -92,31 +90,19 @@ fn grown(facts: &Facts<'_>, workload: &WorkloadRecord, at: Boundary, id: &str) -
             Some(format!("{target}: {value} with {level}"))
         })
         .collect();
-    let draw = |width: i32, suffix: &str| {
-        let caption = Caption {
-            id: format!("{id}-{suffix}"),
-            title: format!("Memory of so many {at} of {}", workload.workload),
-            description: spoken.join("; "),
-        };
-        curves_in(
-            Unit::Bytes,
-            &curves,
-            &ticks,
-            Points::Marked,
-            width,
-            &caption,
-        )
-        .map(PreEscaped)
+    let caption = Caption {
+        id: id.to_owned(),
+        title: format!("Memory of so many {at} of {}", workload.workload),
+        description: spoken.join("; "),
     };
+    let unit = Unit::Bytes;
+    let drawn = curves_in(unit, &curves, &ticks, Points::Marked, WIDTH, &caption);
     html! {
         figure data-workload=(workload.workload) {
             figcaption { b { "Memory of so many " (at) } (workload.workload) ": PSS of all that is theirs, by how many are alive" }
-            @if let Some(wide) = draw(WIDE, "w") { div.wide { (wide) } }
-            @if let Some(narrow) = draw(NARROW, "n") { div.narrow { (narrow) } }
+            @if let Some(drawn) = drawn { (PreEscaped(drawn)) }
             ul.legend.small {
-                @for grown in &measured {
-                    li { (shown(&format!("k-c{}", grown.place % CURVES))) span { (grown.target) } }
-                }
+                @for grown in &measured { (curve_key(grown.place, grown.target, grown.target)) }
             }
         }
     }

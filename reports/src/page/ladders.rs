@@ -1,30 +1,37 @@
 //! The cold-start ladder of every workload.
 
 use maud::{Markup, PreEscaped, html};
-use plimsoll_record::Boundary;
+use plimsoll_record::{Boundary, WorkloadId};
 
-use super::{Place, Section};
+use super::{Place, Section, without};
 use crate::facts::Facts;
-use crate::picture::canvas::{CURVES, Pen, fragment};
+use crate::picture::canvas::{Mark, Pen, fragment};
 use crate::picture::ladder::{Layout, ladder, span};
-use crate::picture::mark;
+use crate::picture::mark::{LOOKS, draw_mark};
 use crate::picture::scale::Axis;
 
-/// The keys of every legend, drawn once and shown by reference.
-pub(super) fn symbols() -> Markup {
+/// The marks that pictures refer to and the keys of every legend, each drawn once; of so many
+/// curves.
+pub(super) fn symbols(curves: usize) -> Markup {
     let size = (26, 16);
     let symbol = |id: String, drawn: String| {
         html! { symbol id=(id) viewBox="0 0 26 16" { (PreEscaped(drawn)) } }
     };
+    let mark = |mark: Mark| {
+        let drawn = fragment(size, |canvas| draw_mark(canvas, (0, 0), mark));
+        html! { g id=(mark.id()) { (PreEscaped(drawn)) } }
+    };
     html! {
         svg.unseen aria-hidden="true" width="0" height="0" {
             @for &boundary in Boundary::ALL {
-                (symbol(key(boundary), fragment(size, |canvas| mark::boundary(canvas, (13, 8), boundary))))
+                (mark(Mark::Boundary(boundary)))
+                (symbol(key(boundary), fragment(size, |canvas| draw_mark(canvas, (13, 8), Mark::Boundary(boundary)))))
             }
-            @for n in 0..CURVES {
+            @for n in 0..curves.min(LOOKS) {
+                (mark(Mark::Curve(n)))
                 (symbol(format!("k-c{n}"), fragment(size, |canvas| {
                     canvas.line((1, 8), (25, 8), Pen::Curve(n), 2);
-                    mark::curve(canvas, (13, 8), n);
+                    draw_mark(canvas, (13, 8), Mark::Curve(n));
                 })))
             }
         }
@@ -36,11 +43,16 @@ fn key(boundary: Boundary) -> String {
 }
 
 /// A key of a legend, by the id of its symbol.
-pub(super) fn shown(id: &str) -> Markup {
+fn shown(id: &str) -> Markup {
     html! { svg.key aria-hidden="true" width="26" height="16" { use href={ "#" (id) } {} } }
 }
 
-pub(super) fn section(facts: &Facts<'_>, place: &Place) -> Option<Section> {
+/// The line of a legend that says whose the n-th curve is.
+pub(super) fn curve_key(n: usize, target: &str, name: &str) -> Markup {
+    html! { li data-t=(target) { (shown(&format!("k-c{}", n % LOOKS))) span { (name) } } }
+}
+
+pub(super) fn section(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
     let lead = facts.lead()?;
     let boundaries: Vec<Boundary> = Boundary::ALL
         .iter()
@@ -56,7 +68,7 @@ pub(super) fn section(facts: &Facts<'_>, place: &Place) -> Option<Section> {
         return None;
     }
     let span = span(facts)?;
-    let draw = |workload: &plimsoll_record::WorkloadId, layout, id: &str| {
+    let draw = |workload: &WorkloadId, layout, id: &str| {
         let on = |axis: Axis| {
             let id = place.id(&format!("{id}-{}", axis.name()));
             ladder(facts, workload, span, axis, layout, &id).map(PreEscaped)
@@ -66,9 +78,27 @@ pub(super) fn section(facts: &Facts<'_>, place: &Place) -> Option<Section> {
             html! { @for axis in Axis::ALL { div.(axis.name()) { @if let Some(drawn) = on(axis) { (drawn) } } } },
         )
     };
+    let part = place.room.part(3);
     let others = facts.workloads();
     let others = others.iter().filter(|w| w.workload != lead.workload);
-    let others: Vec<(usize, _)> = others.enumerate().collect();
+    let (mut drawn, mut undrawn) = (Vec::new(), Vec::new());
+    for (n, workload) in others.enumerate() {
+        let id = &workload.workload;
+        let picture = part.draw(|| {
+            html! {
+                @if let Some(picture) = draw(id, Layout::Narrow, &format!("ladder-{n}")) {
+                    figure data-workload=(id) {
+                        figcaption { b { (id) } " " (workload.title) }
+                        (picture)
+                    }
+                }
+            }
+        });
+        match picture {
+            Some(picture) => drawn.push(picture),
+            None => undrawn.push(id),
+        }
+    }
     let body = html! {
         p {
             "Each line is a target, each mark the median time to reach a boundary; a bar behind a mark is its 95 % interval where that is wider than the mark. "
@@ -84,19 +114,11 @@ pub(super) fn section(facts: &Facts<'_>, place: &Place) -> Option<Section> {
             @if let Some(wide) = draw(&lead.workload, Layout::Wide, "ladder-wide") { div.wide { (wide) } }
             @if let Some(narrow) = draw(&lead.workload, Layout::Narrow, "ladder-narrow") { div.narrow { (narrow) } }
         }
-        @if !others.is_empty() {
+        @if !drawn.is_empty() {
             p { "The other workloads, on the same axis. From L3 up they include what the program computes, so the containers' and processes' own share shrinks." }
-            div.multiples {
-                @for (n, workload) in &others {
-                    @if let Some(picture) = draw(&workload.workload, Layout::Narrow, &format!("ladder-{n}")) {
-                        figure data-workload=(workload.workload) {
-                            figcaption { b { (workload.workload) } " " (workload.title) }
-                            (picture)
-                        }
-                    }
-                }
-            }
+            div.multiples { @for picture in &drawn { (picture) } }
         }
+        (without(facts, "Not drawn", &undrawn))
     };
     Some(Section {
         id: "ladder",

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 use plimsoll_analysis::{Row, Status};
-use plimsoll_record::run::{Severity, TargetRecord, WorkloadRecord};
+use plimsoll_record::run::{ArtefactRecord, Severity, TargetRecord, WorkloadRecord};
 
 use super::summary::kind_class;
 use super::tables::status;
@@ -11,7 +11,7 @@ use crate::facts::Facts;
 use crate::quantity;
 use crate::shell;
 
-pub(super) fn not_measured(facts: &Facts<'_>, place: &Place) -> Option<Section> {
+pub(super) fn not_measured(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
     let of_rows = |wanted: fn(&Row) -> bool| incidents(facts, wanted);
     let missing = of_rows(|row| row.status != Status::Ok);
     let partly = of_rows(|row| row.status == Status::Ok);
@@ -48,10 +48,11 @@ pub(super) fn not_measured(facts: &Facts<'_>, place: &Place) -> Option<Section> 
     })
 }
 
-/// What became of trials that do not count: rows of one target and workload that tell the same
-/// story, told once.
+/// What became of trials that do not count: rows of one target that tell the same story, told
+/// once.
 struct Incident<'f> {
     row: &'f Row,
+    workloads: Vec<String>,
     boundaries: Vec<String>,
     story: String,
 }
@@ -73,26 +74,47 @@ fn incidents<'f>(facts: &'f Facts<'_>, wanted: fn(&Row) -> bool) -> Vec<Incident
             Some(incident) => incident.boundaries.push(boundary),
             None => found.push(Incident {
                 row,
+                workloads: vec![row.workload.to_string()],
                 boundaries: vec![boundary],
                 story,
             }),
         }
     }
-    found
+    let mut merged: Vec<Incident<'f>> = Vec::new();
+    for incident in found {
+        let alike = merged.iter_mut().find(|other| {
+            (
+                &other.row.target,
+                other.row.status,
+                &other.boundaries,
+                &other.story,
+            ) == (
+                &incident.row.target,
+                incident.row.status,
+                &incident.boundaries,
+                &incident.story,
+            )
+        });
+        match alike {
+            Some(other) => other.workloads.extend(incident.workloads),
+            None => merged.push(incident),
+        }
+    }
+    merged
 }
 
 fn what_happened(incidents: &[Incident<'_>], label: &str) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label=(label) {
-            table {
+            table.sortable {
                 thead { tr {
                     th scope="col" { "workload" } th scope="col" { "target" } th scope="col" { "at" }
                     th scope="col" { "status" } th scope="col" { "what happened" }
                 } }
                 tbody {
-                    @for Incident { row, boundaries, story } in incidents {
-                        tr {
-                            td { (row.workload) }
+                    @for Incident { row, workloads, boundaries, story } in incidents {
+                        tr data-workload=(workloads.join(" ")) {
+                            td.names { (workloads.join(", ")) }
                             th scope="row" { (row.target) }
                             td { (boundaries.join(", ")) }
                             td { (status(row.status)) }
@@ -202,11 +224,18 @@ fn pairs(entries: &[(&str, String)]) -> Markup {
     }
 }
 
-pub(super) fn fairness(facts: &Facts<'_>, place: &Place) -> Option<Section> {
+pub(super) fn fairness(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
     let targets = facts.targets();
     if targets.is_empty() {
         return None;
     }
+    let known: Vec<String> = targets
+        .iter()
+        .filter_map(|target| {
+            let (number, _) = earlier(target, place)?;
+            Some(format!("{} (run {number})", target.target))
+        })
+        .collect();
     let body = html! {
         p { "Every target exactly as it was configured, in its adapter's words." }
         div.scroll tabindex="0" role="region" aria-label=(place.label("Targets")) {
@@ -226,12 +255,15 @@ pub(super) fn fairness(facts: &Facts<'_>, place: &Place) -> Option<Section> {
                 }
             }
         }
-        @for target in targets {
-            details {
+        @for target in targets.iter().filter(|target| earlier(target, place).is_none()) {
+            details data-t=(target.target) {
                 summary { b { (target.target) } " " (quantity::count(target.configuration.len() as u64, "setting")) }
                 @let entries = settings(target);
                 (pairs(&entries))
             }
+        }
+        @if !known.is_empty() {
+            p { "Configured as in another run of this page, which has their settings: " (known.join(", ")) "." }
         }
     };
     Some(Section {
@@ -239,6 +271,37 @@ pub(super) fn fairness(facts: &Facts<'_>, place: &Place) -> Option<Section> {
         title: "The fairness ledger",
         body,
     })
+}
+
+/// The first run of the page before this one in which a target was configured the same, and where.
+fn earlier<'p>(target: &TargetRecord, place: &Place<'p>) -> Option<(usize, &'p TargetRecord)> {
+    let runs = place.earlier.iter().enumerate();
+    let mut same = runs.filter_map(|(n, facts)| {
+        let mut targets = facts.targets().iter();
+        let found = targets.find(|other| {
+            (
+                &other.target,
+                &other.engine_version,
+                &other.adapter,
+                &other.configuration,
+            ) == (
+                &target.target,
+                &target.engine_version,
+                &target.adapter,
+                &target.configuration,
+            )
+        });
+        Some((n + 1, found?))
+    });
+    same.next()
+}
+
+/// The same of a workload.
+fn described(workload: &WorkloadRecord, place: &Place<'_>) -> Option<usize> {
+    let runs = place.earlier.iter();
+    let has = |facts: &Facts<'_>| facts.recorded.run.workloads.contains(workload);
+    runs.enumerate()
+        .find_map(|(n, facts)| has(facts).then_some(n + 1))
 }
 
 fn steps(target: &TargetRecord) -> String {
@@ -253,32 +316,29 @@ fn settings(target: &TargetRecord) -> Vec<(&str, String)> {
     entries
 }
 
-pub(super) fn workloads(facts: &Facts<'_>, place: &Place) -> Option<Section> {
+pub(super) fn workloads(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
     let run = &facts.recorded.run;
     if run.workloads.is_empty() {
         return None;
     }
+    let part = place.room.part(4);
     let body = html! {
         p { "One source each, built once for every target; the output of every trial is checked against the expected one." }
         @for workload in &run.workloads {
-            details {
+            @let made: Vec<_> = run.artefacts.iter().filter(|a| a.workload == workload.workload).collect();
+            details data-workload=(workload.workload) {
                 summary {
                     b { (workload.workload) } " " (workload.title) ", "
                     (workload.language) ", .wasm " (quantity::bytes(workload.wasm_bytes))
                 }
-                (pairs(&hashes(workload)))
-                @let made: Vec<_> = run.artefacts.iter().filter(|a| a.workload == workload.workload).collect();
+                @match described(workload, place) {
+                    Some(number) => p { "Hashes and toolchains: as in run " (number) " of this page." },
+                    None => (pairs(&hashes(workload))),
+                }
                 @if !made.is_empty() {
-                    div.scroll tabindex="0" role="region" aria-label=(place.label(&format!("Artefacts of {}", workload.workload))) {
-                        table {
-                            caption { "Made of it before the first trial" }
-                            thead { tr { th scope="col" { "target" } th scope="col" { "what" } th.n scope="col" { "size" } } }
-                            tbody {
-                                @for artefact in made {
-                                    tr { th scope="row" { (artefact.target) } td { (artefact.role) } td.n { (quantity::bytes(artefact.bytes)) } }
-                                }
-                            }
-                        }
+                    @match part.draw(|| artefacts(workload, &made, place)) {
+                        Some(table) => (table),
+                        None => p.without { "What was made of it before the first trial is in " code { "run.json" } " of the run directory." },
                     }
                 }
             }
@@ -289,6 +349,22 @@ pub(super) fn workloads(facts: &Facts<'_>, place: &Place) -> Option<Section> {
         title: "The workloads",
         body,
     })
+}
+
+fn artefacts(workload: &WorkloadRecord, made: &[&ArtefactRecord], place: &Place<'_>) -> Markup {
+    html! {
+        div.scroll tabindex="0" role="region" aria-label=(place.label(&format!("Artefacts of {}", workload.workload))) {
+            table.sortable {
+                caption { "Made of it before the first trial" }
+                thead { tr { th scope="col" { "target" } th scope="col" { "what" } th.n scope="col" { "size" } } }
+                tbody {
+                    @for artefact in made {
+                        tr { th scope="row" { (artefact.target) } td { (artefact.role) } td.n { (quantity::bytes(artefact.bytes)) } }
+                    }
+                }
+            }
+        }
+    }
 }
 
 fn hashes(workload: &WorkloadRecord) -> Vec<(&'static str, String)> {

@@ -7,27 +7,26 @@ use plimsoll_analysis::load::merged;
 use plimsoll_analysis::statistics::Interval;
 use plimsoll_analysis::{Row, Status};
 use plimsoll_record::run::{TargetKind, WorkloadRecord};
-use plimsoll_record::{Boundary, Clock, Metric, TargetId, WorkloadId};
+use plimsoll_record::{Boundary, Clock, Metric, Suite, TargetId, WorkloadId};
 
-use super::ladders::shown;
-use super::summary::{heading, kind_class};
+use super::ladders::curve_key;
+use super::summary::{heading, in_words, kind_class};
 use super::tables::status;
 use super::{Place, Section};
 use crate::facts::Facts;
-use crate::picture::canvas::{CURVES, Caption};
-use crate::picture::load::{Curve, Points, Tick, curves};
+use crate::headline;
+use crate::picture::canvas::Caption;
+use crate::picture::load::{Curve, Points, Tick, WIDTH, curves};
 use crate::quantity;
 
-const WIDE: i32 = 480;
-const NARROW: i32 = 360;
 /// Part of an offered rate that must be achieved for it to count as carried.
 const CARRIED: f64 = 0.95;
 
 /// A target in one way of serving.
 pub(crate) struct Way<'f> {
     target: &'f TargetId,
-    kind: TargetKind,
-    boundary: Boundary,
+    pub(crate) kind: TargetKind,
+    pub(crate) boundary: Boundary,
     /// Which of the curves' looks it has.
     place: usize,
 }
@@ -75,11 +74,7 @@ pub(crate) fn row<'f>(
     metric: Metric,
     at: Option<u64>,
 ) -> Option<&'f Row> {
-    facts.rows.iter().find(|row| {
-        row.workload == *workload
-            && row.target == *way.target
-            && (row.boundary, row.metric, row.at) == (way.boundary, metric, at)
-    })
+    facts.row(workload, way.target, (way.boundary, metric), at)
 }
 
 /// The rates that were planned.
@@ -89,14 +84,14 @@ pub(crate) fn rates(facts: &Facts<'_>) -> Vec<u64> {
 }
 
 /// Whether nearly all of a rate was answered in the median trial.
-fn carries(facts: &Facts<'_>, workload: &WorkloadId, way: &Way<'_>, rate: u64) -> bool {
+pub(crate) fn carries(facts: &Facts<'_>, workload: &WorkloadId, way: &Way<'_>, rate: u64) -> bool {
     row(facts, workload, way, Metric::AchievedRate, Some(rate))
         .and_then(|row| row.median)
         .is_some_and(|achieved| achieved >= CARRIED * rate as f64)
 }
 
 /// The highest rate that every way with a number carried; the lowest of all if there is none.
-fn common_rate(facts: &Facts<'_>, workload: &WorkloadId) -> Option<u64> {
+pub(crate) fn common_rate(facts: &Facts<'_>, workload: &WorkloadId) -> Option<u64> {
     let rates = rates(facts);
     let mut ways = ways(facts, workload);
     ways.retain(|way| {
@@ -108,14 +103,14 @@ fn common_rate(facts: &Facts<'_>, workload: &WorkloadId) -> Option<u64> {
 }
 
 /// What a busy reader takes in within a screen.
-pub(super) fn summary(facts: &Facts<'_>, place: &Place) -> Markup {
+pub(super) fn summary(facts: &Facts<'_>, place: &Place<'_>) -> Markup {
     html! {
-        (heading(facts, place, "How does it carry a load?", "HTTP service"))
+        (heading(facts, place, headline::question(Suite::Serve).asked, "HTTP service"))
         (glance(facts, place))
     }
 }
 
-fn glance(facts: &Facts<'_>, place: &Place) -> Markup {
+fn glance(facts: &Facts<'_>, place: &Place<'_>) -> Markup {
     let Some(lead) = facts.lead() else {
         return html! {};
     };
@@ -170,9 +165,9 @@ fn glance(facts: &Facts<'_>, place: &Place) -> Markup {
                 }
                 p.meaning {
                     b { "fresh" } " makes an instance for every request and gives it up after it; otherwise a connection keeps its instance, or the program serves by itself. "
-                    a href="#bias" { "One of the engines is ours." }
                 }
             }
+            (in_words(&headline::sentences(facts)))
         }
     }
 }
@@ -197,6 +192,14 @@ fn card(
     });
     // Without a number last, whichever way they are sorted.
     lines.sort_by_key(|line| line.2.median.is_none());
+    // Each engine by its best configuration, with a fresh instance and without: the rest is below.
+    let mut known = Vec::new();
+    lines.retain(|(_, _, row)| {
+        let way = (row.target.engine().to_owned(), row.boundary);
+        let first = !known.contains(&way);
+        known.push(way);
+        first
+    });
     let most = lines
         .iter()
         .filter_map(|line| line.2.median)
@@ -230,12 +233,14 @@ fn card(
 fn value_cell(row: Option<&Row>) -> Markup {
     html! {
         @match row {
-            None => span.dim { span aria-hidden="true" { "·" } span.unseen { "not measured" } },
+            None => {},
             Some(row) => @match row.median {
                 Some(median) => {
                     (quantity::value(median, row.unit))
-                    @if let Some([low, high]) = row.ci95 {
-                        span.ci { (quantity::interval(Interval { low, high }, row.unit)) }
+                    @if let Some([low, high]) = row.ci95
+                        && quantity::value(low, row.unit) != quantity::value(high, row.unit)
+                    {
+                        i { (quantity::interval(Interval { low, high }, row.unit)) }
                     }
                 }
                 None => span.status { (status(row.status)) },
@@ -252,7 +257,7 @@ fn percentile(metric: Metric) -> String {
 }
 
 /// Latency by rate.
-pub(super) fn by_rate(facts: &Facts<'_>, place: &Place) -> Option<Section> {
+pub(super) fn by_rate(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
     let rates = rates(facts);
     let (first, last) = (*rates.first()? as f64, *rates.last()? as f64);
     let share = |rate: u64| match last > first {
@@ -270,10 +275,12 @@ pub(super) fn by_rate(facts: &Facts<'_>, place: &Place) -> Option<Section> {
         }
         @for (w, workload) in facts.workloads().iter().enumerate() {
             @let ways = ways(facts, &workload.workload);
+            div.curves data-workload=(workload.workload) {
             (legend(&ways))
             div.pair {
                 @for metric in [Metric::P50, Metric::P99] {
                     @let lines = ways.iter().map(|way| Curve {
+                        target: way.target.as_str(),
                         place: way.place,
                         points: rates.iter().filter_map(|&rate| {
                             let row = row(facts, &workload.workload, way, metric, Some(rate))?;
@@ -282,6 +289,7 @@ pub(super) fn by_rate(facts: &Facts<'_>, place: &Place) -> Option<Section> {
                     }).collect::<Vec<_>>();
                     (figure(&lines, &ticks, Points::Marked, workload, &percentile(metric), &place.id(&format!("rate-{w}-{}", metric.name()))))
                 }
+            }
             }
         }
     };
@@ -293,27 +301,23 @@ pub(super) fn by_rate(facts: &Facts<'_>, place: &Place) -> Option<Section> {
 }
 
 fn figure(
-    lines: &[Curve],
+    lines: &[Curve<'_>],
     ticks: &[Tick],
     points: Points,
     workload: &WorkloadRecord,
     title: &str,
     id: &str,
 ) -> Markup {
-    let draw = |width: i32, suffix: &str| {
-        let caption = Caption {
-            id: format!("{id}-{suffix}"),
-            title: format!("{title} of {}", workload.workload),
-            description: "A curve for each target and way of serving; the tables have the numbers."
-                .to_owned(),
-        };
-        curves(lines, ticks, points, width, &caption).map(PreEscaped)
+    let caption = Caption {
+        id: id.to_owned(),
+        title: format!("{title} of {}", workload.workload),
+        description: "A curve for each target and way of serving; the tables have the numbers."
+            .to_owned(),
     };
     html! {
         figure {
             figcaption { b { (title) } " " (workload.workload) }
-            @if let Some(wide) = draw(WIDE, "w") { div.wide { (wide) } }
-            @if let Some(narrow) = draw(NARROW, "n") { div.narrow { (narrow) } }
+            @if let Some(drawn) = curves(lines, ticks, points, WIDTH, &caption) { (PreEscaped(drawn)) }
         }
     }
 }
@@ -321,15 +325,13 @@ fn figure(
 fn legend(ways: &[Way<'_>]) -> Markup {
     html! {
         ul.legend.small {
-            @for way in ways {
-                li { (shown(&format!("k-c{}", way.place % CURVES))) span { (way.name()) } }
-            }
+            @for way in ways { (curve_key(way.place, way.target.as_str(), &way.name())) }
         }
     }
 }
 
 /// Latency by percentile, at a rate that all carried.
-pub(super) fn by_percentile(facts: &Facts<'_>, place: &Place) -> Option<Section> {
+pub(super) fn by_percentile(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
     /// Tenths of a decade from the median to the 99.99th percentile and a little beyond.
     const TENTHS: std::ops::RangeInclusive<u32> = 0..=42;
     let lead = facts.lead()?;
@@ -359,14 +361,16 @@ pub(super) fn by_percentile(facts: &Facts<'_>, place: &Place) -> Option<Section>
                     let beyond = 10_f64.powf(-decades);
                     (all.len() as f64 * beyond >= 1.0).then(|| (decades / end, all.value_at_quantile(1.0 - beyond) as f64))
                 }).collect());
-                Curve { place: way.place, points: points.unwrap_or_default() }
+                Curve { target: way.target.as_str(), place: way.place, points: points.unwrap_or_default() }
             }).collect::<Vec<_>>();
+            div.curves data-workload=(workload.workload) {
             (legend(&ways))
             div.pair {
                 (figure(&lines(Clock::Due), &ticks, Points::LastMarked, workload, "From when it was due", &place.id(&format!("due-{w}"))))
                 (figure(&lines(Clock::Sent), &ticks, Points::LastMarked, workload, "From when it was sent", &place.id(&format!("sent-{w}"))))
             }
-            (histograms::downloads(facts, workload, &ways))
+            (histograms::downloads(facts, workload, &ways, place))
+            }
         }
     };
     Some(Section {
@@ -377,10 +381,11 @@ pub(super) fn by_percentile(facts: &Facts<'_>, place: &Place) -> Option<Section>
 }
 
 /// Every number with its interval.
-pub(super) fn numbers(facts: &Facts<'_>, place: &Place) -> Option<Section> {
+pub(super) fn numbers(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
     let rates = rates(facts);
     let metrics = Metric::PERCENTILES.iter().map(|(metric, _)| *metric);
     let metrics = metrics.chain([Metric::AchievedRate, Metric::Errors, Metric::Timeouts]);
+    let part = place.room.part(2);
     let body = html! {
         p {
             "Medians over trials, with 95 % intervals over trials. A percentile is given where at least five requests of a trial lie beyond it; "
@@ -389,35 +394,19 @@ pub(super) fn numbers(facts: &Facts<'_>, place: &Place) -> Option<Section> {
         @for workload in facts.workloads() {
             @let id = &workload.workload;
             @let ways = ways(facts, id);
-            @for metric in metrics.clone() {
-                details open[matches!(metric, Metric::P50 | Metric::P99)] {
-                    summary { b { (what(metric)) } " " (id) }
-                    div.scroll tabindex="0" role="region" aria-label={ (what(metric)) " of " (id) ", " (place.id("load")) } {
-                        table.matrix {
-                            caption.unseen { (what(metric)) " of " (id) " by target and rate" }
-                            thead { tr {
-                                th scope="col" { "target" }
-                                @for rate in &rates { th.n scope="col" { (quantity::grouped(*rate)) "/s" } }
-                                @if metric == Metric::AchievedRate { th.n scope="col" { "most" } }
-                            } }
-                            tbody {
-                                @for way in &ways {
-                                    tr {
-                                        th scope="row" { (way.name()) }
-                                        @for rate in &rates {
-                                            td.n { (value_cell(row(facts, id, way, metric, Some(*rate)))) }
-                                        }
-                                        @if metric == Metric::AchievedRate {
-                                            td.n { (value_cell(row(facts, id, way, metric, None))) }
-                                        }
-                                    }
-                                }
-                            }
-                        }
+            div data-workload=(id) {
+                @for metric in metrics.clone() {
+                    @let table = by_rate_in_numbers(facts, id, &ways, metric, &rates, place);
+                    @match metric {
+                        Metric::P50 | Metric::P99 | Metric::AchievedRate => (table),
+                        _ => @match part.take(table) {
+                            Some(table) => (table),
+                            None => p.without { (what(metric)) ": no room here, the numbers are in " code { "bench report --csv" } "." },
+                        },
                     }
                 }
+                (notes(facts, id))
             }
-            (notes(facts, id))
         }
     };
     Some(Section {
@@ -425,6 +414,45 @@ pub(super) fn numbers(facts: &Facts<'_>, place: &Place) -> Option<Section> {
         title: "The numbers",
         body,
     })
+}
+
+/// A metric of every way at every rate.
+fn by_rate_in_numbers(
+    facts: &Facts<'_>,
+    id: &WorkloadId,
+    ways: &[Way<'_>],
+    metric: Metric,
+    rates: &[u64],
+    place: &Place<'_>,
+) -> Markup {
+    html! {
+        details open[matches!(metric, Metric::P50 | Metric::P99)] {
+            summary { b { (what(metric)) } " " (id) }
+            div.scroll tabindex="0" role="region" aria-label={ (what(metric)) " of " (id) ", " (place.id("load")) } {
+                table.matrix {
+                    caption.unseen { (what(metric)) " of " (id) " by target and rate" }
+                    thead { tr {
+                        th scope="col" { "target" }
+                        @for rate in rates { th scope="col" { (quantity::grouped(*rate)) "/s" } }
+                        @if metric == Metric::AchievedRate { th scope="col" { "most" } }
+                    } }
+                    tbody {
+                        @for way in ways {
+                            tr {
+                                th scope="row" { (way.name()) }
+                                @for rate in rates {
+                                    td { (value_cell(row(facts, id, way, metric, Some(*rate)))) }
+                                }
+                                @if metric == Metric::AchievedRate {
+                                    td { (value_cell(row(facts, id, way, metric, None))) }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// What a metric is, for a heading.

@@ -1,9 +1,9 @@
 //! What several runs say together: what a busy reader takes in within a screen.
 
 use maud::{Markup, html};
-use plimsoll_record::Suite;
 
 use super::Place;
+use super::room::Room;
 use crate::facts::Facts;
 use crate::headline;
 use crate::quantity;
@@ -35,7 +35,7 @@ pub(super) fn overview(facts: &[Facts<'_>]) -> Markup {
             ul {
                 @for (n, facts) in facts.iter().enumerate() {
                     @let run = &facts.recorded.run;
-                    @let place = Place { number: n + 1, of: 2 };
+                    @let place = Place { number: n + 1, of: 2, earlier: &[], room: &Room::of(0) };
                     @let ended = facts.ended();
                     li {
                         a href={ "#" (place.id("title")) } { (headline::question(run.suite).asked) }
@@ -49,11 +49,5 @@ pub(super) fn overview(facts: &[Facts<'_>]) -> Markup {
 }
 
 fn said(facts: &Facts<'_>) -> Option<String> {
-    let sentences = match facts.recorded.run.suite {
-        Suite::Serve => Vec::new(),
-        Suite::Conformance => super::conformance::said(facts),
-        Suite::Coldstart | Suite::Throughput => headline::sentences(facts),
-        Suite::Density | Suite::Memory | Suite::Size => headline::counted(facts),
-    };
-    sentences.into_iter().next()
+    headline::sentences(facts).into_iter().next()
 }

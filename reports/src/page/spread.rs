@@ -1,55 +1,79 @@
 //! Boxes, dots and cumulative shares.
 
-use maud::{PreEscaped, html};
+use maud::{Markup, PreEscaped, html};
 use plimsoll_analysis::series::SeriesKey;
 use plimsoll_record::{Boundary, Metric, WorkloadId};
 
-use super::ladders::shown;
-use super::{Place, Section};
+use super::ladders::curve_key;
+use super::{Place, Section, without};
 use crate::facts::Facts;
-use crate::picture::canvas::CURVES;
 use crate::picture::distribution::{DOTS, Line, boxes};
 use crate::picture::ecdf::curves;
 
-pub(super) fn section(facts: &Facts<'_>, place: &Place) -> Option<Section> {
+pub(super) fn section(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
     let lead = facts.lead()?;
-    let seed = facts.recorded.run.seed;
-    let body = html! {
-        p {
-            "Every sample counts the same here. A box holds the middle half, its line the median, the thin line reaches to the extremes; "
-            "of more than " (DOTS) " samples " (DOTS) " drawn at random are shown as dots. Outliers are flagged in the tables and never dropped. "
-            "Beside it the share of samples that took no longer than a time: the further left and the steeper, the better."
-        }
-        @for (w, workload) in facts.workloads().iter().enumerate() {
-            details data-workload=(workload.workload) open[workload.workload == lead.workload] {
-                summary { b { (workload.workload) } " " (workload.title) }
-                @for boundary in facts.boundaries(&workload.workload) {
-                    @let lines = lines(facts, &workload.workload, boundary);
-                    @if !lines.is_empty() {
-                        figure.spread {
-                            figcaption { b { (workload.workload) " at " (boundary) } " " (boundary.meaning()) }
-                            div.pair {
-                                (PreEscaped(boxes(&lines, &workload.workload, boundary, seed, &place.id(&format!("box-{w}-{boundary}")))))
-                                div {
-                                    (PreEscaped(curves(&lines, &workload.workload, boundary, &place.id(&format!("ecdf-{w}-{boundary}")))))
-                                    ul.legend.small {
-                                        @for line in &lines {
-                                            li { (shown(&format!("k-c{}", line.place % CURVES))) span { (line.target) } }
-                                        }
-                                    }
-                                }
-                            }
-                        }
-                    }
+    let part = place.room.part(1);
+    let (mut drawn, mut undrawn) = (Vec::new(), Vec::new());
+    for (w, workload) in facts.workloads().iter().enumerate() {
+        let id = &workload.workload;
+        let pictures = part.draw(|| {
+            html! {
+                details data-workload=(id) open[*id == lead.workload] {
+                    summary { b { (id) } " " (workload.title) }
+                    @for boundary in facts.boundaries(id) { (at_boundary(facts, id, boundary, w, place)) }
                 }
             }
+        });
+        match pictures {
+            Some(pictures) => drawn.push(pictures),
+            None => undrawn.push(id),
         }
+    }
+    let body = html! {
+        @if !drawn.is_empty() {
+            p {
+                "Every sample counts the same here. A box holds the middle half, its line the median, the thin line reaches to the extremes; "
+                "of more than " (DOTS) " samples, or fewer where many targets share a picture, some drawn at random are shown as dots. "
+                "Outliers are flagged in the tables and never dropped. "
+                "Beside it the share of samples that took no longer than a time: the further left and the steeper, the better."
+            }
+        }
+        @for pictures in &drawn { (pictures) }
+        (without(facts, "Not drawn", &undrawn))
     };
     Some(Section {
         id: "spread",
         title: "How the samples are spread",
         body,
     })
+}
+
+/// Boxes and shares of a workload at one boundary.
+fn at_boundary(
+    facts: &Facts<'_>,
+    workload: &WorkloadId,
+    boundary: Boundary,
+    nth: usize,
+    place: &Place<'_>,
+) -> Markup {
+    let lines = lines(facts, workload, boundary);
+    let seed = facts.recorded.run.seed;
+    html! {
+        @if !lines.is_empty() {
+            figure.spread {
+                figcaption { b { (workload) " at " (boundary) } " " (boundary.meaning()) }
+                div.pair {
+                    (PreEscaped(boxes(&lines, workload, boundary, seed, &place.id(&format!("box-{nth}-{boundary}")))))
+                    div {
+                        (PreEscaped(curves(&lines, workload, boundary, &place.id(&format!("ecdf-{nth}-{boundary}")))))
+                        ul.legend.small {
+                            @for line in &lines { (curve_key(line.place, line.target.as_str(), line.target.as_str())) }
+                        }
+                    }
+                }
+            }
+        }
+    }
 }
 
 fn lines<'f>(facts: &'f Facts<'_>, workload: &WorkloadId, boundary: Boundary) -> Vec<Line<'f>> {

@@ -1,6 +1,7 @@
 //! Title, rankings and sentences: what a busy reader takes in within a screen.
 
 use maud::{Markup, html};
+use plimsoll_analysis::conformance::matrix;
 use plimsoll_analysis::statistics::Interval;
 use plimsoll_record::run::{Severity, TargetKind};
 use plimsoll_record::{Suite, WorkloadId};
@@ -17,7 +18,7 @@ pub(crate) fn title(facts: &Facts<'_>) -> String {
     format!("{what}, measured: {}", facts.recorded.run.id)
 }
 
-pub(super) fn summary(facts: &Facts<'_>, place: &Place) -> Markup {
+pub(super) fn summary(facts: &Facts<'_>, place: &Place<'_>) -> Markup {
     let question = headline::question(facts.recorded.run.suite);
     html! {
         (heading(facts, place, question.asked, question.subject))
@@ -60,24 +61,29 @@ pub(super) fn in_words(sentences: &[String]) -> Markup {
 }
 
 /// The question, and what it was asked of.
-pub(super) fn heading(facts: &Facts<'_>, place: &Place, question: &str, what: &str) -> Markup {
+pub(super) fn heading(facts: &Facts<'_>, place: &Place<'_>, question: &str, what: &str) -> Markup {
     let run = &facts.recorded.run;
     let machine = &run.environment;
     let day = run.started.format(format_description!(
         "[day padding:none] [month repr:long] [year], [hour]:[minute] UTC"
     ));
-    let tested: Vec<&str> = facts
-        .workloads()
-        .iter()
-        .map(|w| w.workload.as_str())
-        .collect();
     html! {
         header {
             p.brand { "Plimsoll" span { " what server-side WebAssembly costs beside containers and native code" } }
             h1 #(place.id("title")) { (question) }
             p.lede {
-                (what) " of " strong { (quantity::count(measured_targets(facts), "target")) }
-                " on " strong { (quantity::count(tested.len() as u64, "workload")) } ", "
+                @let (targets, tested) = match matrix(facts.recorded) {
+                    Some(matrix) => (
+                        matrix.targets.len() as u64,
+                        quantity::count(matrix.specification.groups.len() as u64, "group") + " of tests",
+                    ),
+                    None => (
+                        measured_targets(facts),
+                        quantity::count(facts.workloads().len() as u64, "workload"),
+                    ),
+                };
+                (what) " of " strong { (quantity::count(targets, "target")) }
+                " on " strong { (tested) } ", "
                 (machine.cpus) " × " (machine.cpu_model.trim())
                 @if machine.virtualised { " (virtual machine)" }
                 ", " (quantity::bytes(machine.memory_bytes)) ", " (machine.os) ". "
@@ -112,7 +118,7 @@ fn state(facts: &Facts<'_>) -> Markup {
             } @else {
                 li.warn { (quantity::grouped(ended.verified)) " of " (quantity::count(ended.planned, "trial")) " measured and verified" (lost(&ended)) }
             }
-            li { (quantity::count(facts.samples(), "sample")) }
+            @if facts.samples() > 0 { li { (quantity::count(facts.samples(), "sample")) } }
             @if noisy > 0 { li.warn { (quantity::count(noisy, "reason")) " to doubt small differences" } }
             @if left_out > 0 { li.warn { (quantity::grouped(left_out)) " left out" } }
             @if facts.recorded.unreadable_lines > 0 {
@@ -211,12 +217,12 @@ pub(super) fn times(against: &Against) -> Markup {
         @match against.difference {
             Difference::Shown => {
                 (quantity::ratio(against.ratio.ratio))
-                @if let Some(ci) = interval { span.ci { (range(ci)) } }
+                @if let Some(ci) = interval { i { (range(ci)) } }
             }
             Difference::NotShown => {
                 span.dim { (quantity::ratio(against.ratio.ratio)) }
-                @if let Some(ci) = interval { span.ci { (range(ci)) } }
-                span.ci { "no difference shown" }
+                @if let Some(ci) = interval { i { (range(ci)) } }
+                i { "no difference shown" }
             }
         }
     }

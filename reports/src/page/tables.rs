@@ -1,37 +1,51 @@
 //! Every number with its interval.
 
 use maud::{Markup, html};
+use plimsoll_analysis::marks::MARK;
 use plimsoll_analysis::statistics::Interval;
 use plimsoll_analysis::{Row, Status};
 use plimsoll_record::run::WorkloadRecord;
 use plimsoll_record::{Metric, TargetId};
 
 use super::summary::times;
-use super::{Place, Section};
+use super::{Place, Section, without};
 use crate::facts::{Difference, Facts};
 use crate::quantity;
 
-pub(super) fn section(facts: &Facts<'_>, place: &Place) -> Option<Section> {
+pub(super) fn section(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
     let workloads = facts.workloads();
     if workloads.is_empty() {
         return None;
     }
     let lead = facts.lead().map(|lead| &lead.workload);
+    let part = place.room.part(2);
+    let mut undrawn = Vec::new();
+    let tables: Vec<(&WorkloadRecord, Option<Markup>)> = workloads
+        .iter()
+        .map(|&workload| {
+            let open = Some(&workload.workload) == lead && workloads.len() == 1;
+            let every =
+                part.draw(|| every_row(facts, workload, "intervals, ratios, counts", open, place));
+            if every.is_none() {
+                undrawn.push(&workload.workload);
+            }
+            (workload, every)
+        })
+        .collect();
     let body = html! {
         p {
             "Medians over trials of each trial's median, with 95 % bootstrap intervals. Ratios are taken within the run, at the same boundary; "
-            "they are dimmed where no difference is shown after correction for all of them. Tables scroll sideways where they must."
+            "they are dimmed where no difference is shown after correction for all of them (Holm): how large one could still be is what the interval says. "
+            "Tables scroll sideways where they must."
         }
-        @for workload in &workloads {
+        @for (workload, every) in &tables {
             div data-workload=(workload.workload) {
                 h3 { (workload.workload) " " span.dim { (workload.title) } }
                 (by_boundary(facts, workload, place))
-                details open[Some(&workload.workload) == lead && workloads.len() == 1] {
-                    summary { "Every row of " (workload.workload) ": intervals, ratios, counts" }
-                    (rows(facts, workload, place))
-                }
+                @if let Some(every) = every { (every) }
             }
         }
+        (without(facts, "Ratios, extremes and notes row by row are not", &undrawn))
     };
     Some(Section {
         id: "numbers",
@@ -40,22 +54,35 @@ pub(super) fn section(facts: &Facts<'_>, place: &Place) -> Option<Section> {
     })
 }
 
+/// Every row of a workload, to be opened.
+pub(super) fn every_row(
+    facts: &Facts<'_>,
+    workload: &WorkloadRecord,
+    what: &str,
+    open: bool,
+    place: &Place<'_>,
+) -> Markup {
+    html! {
+        details data-workload=(workload.workload) open[open] {
+            summary { "Every row of " (workload.workload) ": " (what) }
+            (rows(facts, workload, place))
+        }
+    }
+}
+
 /// Target by boundary: medians alone, to be taken in at a glance.
-fn by_boundary(facts: &Facts<'_>, workload: &WorkloadRecord, place: &Place) -> Markup {
+fn by_boundary(facts: &Facts<'_>, workload: &WorkloadRecord, place: &Place<'_>) -> Markup {
     let boundaries = facts.boundaries(&workload.workload);
     let lines: Vec<MatrixLine<'_>> = facts
         .targets()
         .iter()
         .map(|target| &target.target)
-        .filter(|target| {
-            let mut rows = facts.rows.iter();
-            rows.any(|row| row.target == **target && row.workload == workload.workload)
-        })
-        .map(|target| {
+        .map(|target| -> MatrixLine<'_> {
             let cells = boundaries.iter();
             let cells = cells.map(|&boundary| facts.wall(&workload.workload, target, boundary));
             (target, cells.collect())
         })
+        .filter(|(_, cells)| cells.iter().any(Option::is_some))
         .collect();
     let headings: Vec<_> = boundaries.iter().map(|b| (b.name(), b.meaning())).collect();
     let label = format!("Medians of {}", workload.workload);
@@ -73,7 +100,7 @@ pub(super) fn matrix(label: &str, headings: &[(&str, &str)], lines: &[MatrixLine
                 caption.unseen { (label) }
                 thead { tr {
                     th scope="col" { "target" }
-                    @for (heading, meaning) in headings { th.n scope="col" title=(meaning) { (heading) } }
+                    @for (heading, meaning) in headings { th scope="col" title=(meaning) { (heading) } }
                 } }
                 tbody {
                     @for (target, cells) in lines {
@@ -91,16 +118,17 @@ pub(super) fn matrix(label: &str, headings: &[(&str, &str)], lines: &[MatrixLine
 fn cell(row: Option<&Row>) -> Markup {
     html! {
         @match row {
-            None => td.n.dim { span aria-hidden="true" { "·" } span.unseen { "does not apply" } },
-            Some(row) => td.n {
+            // What does not apply is an empty cell, in which the style sheet puts a dot.
+            None => td {},
+            Some(row) => td {
                 @match row.median {
                     Some(_) if row.at_most().is_some() => (quantity::at_most(row)),
                     Some(median) => {
-                        (quantity::value(median, row.unit))
+                        (quantity::value(median, row.unit)) (mark(row))
                         @if let Some([low, high]) = row.ci95
                             && quantity::value(low, row.unit) != quantity::value(high, row.unit)
                         {
-                            span.ci { (quantity::interval(Interval { low, high }, row.unit)) }
+                            i { (quantity::interval(Interval { low, high }, row.unit)) }
                         }
                     }
                     None => span.status { (status(row.status)) }
@@ -108,6 +136,12 @@ fn cell(row: Option<&Row>) -> Markup {
             },
         }
     }
+}
+
+/// The mark of a row that carries one in its note.
+fn mark(row: &Row) -> Markup {
+    let note = row.note.as_deref().filter(|note| note.starts_with(MARK));
+    html! { @if let Some(note) = note { sup title=(note) { (MARK) } } }
 }
 
 /// A status in words.
@@ -139,7 +173,7 @@ fn is_same(facts: &Facts<'_>, row: &Row, references: &[&TargetId]) -> bool {
     held.peek().is_some() && held.all(|against| against.difference == Difference::NotShown)
 }
 
-pub(super) fn rows(facts: &Facts<'_>, workload: &WorkloadRecord, place: &Place) -> Markup {
+fn rows(facts: &Facts<'_>, workload: &WorkloadRecord, place: &Place<'_>) -> Markup {
     let references: Vec<&TargetId> = [facts.native(), facts.container()]
         .into_iter()
         .flatten()
@@ -177,9 +211,9 @@ pub(super) fn rows(facts: &Facts<'_>, workload: &WorkloadRecord, place: &Place) 
                             td.n {
                                 @match time(row.median) {
                                     Some(median) => {
-                                        (median)
+                                        (median) (mark(row))
                                         @if let Some([low, high]) = row.ci95 {
-                                            span.ci { (quantity::interval(Interval { low, high }, row.unit)) }
+                                            i { (quantity::interval(Interval { low, high }, row.unit)) }
                                         }
                                     }
                                     None => span.status { (status(row.status)) }

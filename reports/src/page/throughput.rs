@@ -5,22 +5,29 @@ use plimsoll_analysis::statistics::Interval;
 use plimsoll_analysis::throughput::{Cell, Standing, Throughput};
 use plimsoll_record::{Metric, TargetId, WorkloadId};
 
+use super::marks::mark;
 use super::tables::metric_in_words;
-use super::{Place, Section};
+use super::{Place, Section, without};
 use crate::facts::Facts;
-use crate::headline::list;
+use crate::headline::programs;
 use crate::picture::bars::{Bar, bars};
 use crate::picture::ladder::Layout;
 use crate::quantity;
 
-pub(super) fn section(facts: &Facts<'_>, place: &Place) -> Option<Section> {
+pub(super) fn section(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
     let throughput = facts.throughput()?;
     let body = html! {
         @match &throughput.reference {
             Some(reference) => (pictures(facts, throughput, reference, place)),
             None => p { "Native code was not measured in this run, so there is nothing to hold the targets against; their times are below." },
         }
-        (table(throughput, place))
+        @match place.room.part(2).draw(|| table(facts, throughput, place)) {
+            Some(table) => (table),
+            None => {
+                (matrix(throughput, place))
+                (without(facts, "Processor time, cycles, instructions and warm-up of each pair are not", &throughput.workloads.iter().collect::<Vec<_>>()))
+            }
+        }
         p {
             "A run is the guest's own code, from its first instruction to its end: " code { "_start" } " of a fresh instance in an engine that has loaded the module, "
             "or a native process between its exec and its call of exit, in the open or in a container. Making the instance or process and giving it up lies outside; "
@@ -48,7 +55,7 @@ fn pictures(
     facts: &Facts<'_>,
     throughput: &Throughput,
     reference: &TargetId,
-    place: &Place,
+    place: &Place<'_>,
 ) -> Markup {
     let means = means(throughput, reference);
     let panels: Vec<(&WorkloadId, Vec<Bar<'_>>)> = throughput
@@ -66,27 +73,37 @@ fn pictures(
     let draw = |shown: &[Bar<'_>], title: &str, layout, id: &str| {
         PreEscaped(bars(shown, most, reference, title, layout, &place.id(id)))
     };
+    let part = place.room.part(3);
+    let (mut drawn, mut undrawn) = (Vec::new(), Vec::new());
+    for (n, (workload, shown)) in panels.iter().enumerate() {
+        let picture = part.draw(|| {
+            html! {
+                figure data-workload=(workload) {
+                    figcaption { b { (workload) } " " (facts.title(workload)) }
+                    (draw(shown, &format!("Times {reference} on {workload}"), Layout::Narrow, &format!("bars-{n}")))
+                }
+            }
+        });
+        match picture {
+            Some(picture) => drawn.push(picture),
+            None => undrawn.push(*workload),
+        }
+    }
     html! {
         p {
             "Wall time of a run as a multiple of " b { (reference) } ": a bar that ends at the line at 1 is as fast, a shorter one is faster. "
             "Whiskers are 95 % intervals over trials."
         }
         @if throughput.common.len() > 1 && !means.is_empty() {
-            @let title = format!("Geometric mean over {}", listed(&throughput.common));
+            @let title = format!("Geometric mean over {}", programs(&throughput.common));
             figure.lead {
-                figcaption { b { "Geometric mean" } " over " (listed(&throughput.common)) ": what every compared target completed" }
+                figcaption { b { "Geometric mean" } " over " (programs(&throughput.common)) ": what every compared target completed" }
                 div.wide { (draw(&means, &title, Layout::Wide, "bars-mean-wide")) }
                 div.narrow { (draw(&means, &title, Layout::Narrow, "bars-mean-narrow")) }
             }
         }
-        div.multiples {
-            @for (n, (workload, shown)) in panels.iter().enumerate() {
-                figure data-workload=(workload) {
-                    figcaption { b { (workload) } " " (facts.title(workload)) }
-                    (draw(shown, &format!("Times {reference} on {workload}"), Layout::Narrow, &format!("bars-{n}")))
-                }
-            }
-        }
+        div.multiples { @for picture in &drawn { (picture) } }
+        (without(facts, "Not drawn", &undrawn))
     }
 }
 
@@ -126,8 +143,33 @@ fn of_workload<'t>(
         .collect()
 }
 
+/// Ratios of wall time alone: target by workload.
+fn matrix(throughput: &Throughput, place: &Place<'_>) -> Markup {
+    html! {
+        div.scroll tabindex="0" role="region" aria-label=(place.label("Times native, wall time")) {
+            table.matrix {
+                caption.unseen { "Times native in wall time, by target and workload" }
+                thead { tr {
+                    th scope="col" { "target" }
+                    @for workload in &throughput.workloads { th scope="col" { (workload) } }
+                } }
+                tbody {
+                    @for standing in &throughput.standings {
+                        tr {
+                            th scope="row" { (standing.target) }
+                            @for workload in &throughput.workloads {
+                                td { @if let Some(ratio) = standing.cell(workload).and_then(|cell| cell.ratio(Metric::WallTime)) { (times(ratio.ratio, ratio.ci95)) } }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// Every ratio: a line a target and workload, the means last.
-fn table(throughput: &Throughput, place: &Place) -> Markup {
+fn table(facts: &Facts<'_>, throughput: &Throughput, place: &Place<'_>) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label=(place.label("Times native, every number")) {
             table.ratios {
@@ -142,7 +184,7 @@ fn table(throughput: &Throughput, place: &Place) -> Markup {
                 tbody {
                     @for workload in &throughput.workloads {
                         @for standing in &throughput.standings {
-                            @if let Some(cell) = standing.cell(workload) { (row(workload, standing, cell, throughput)) }
+                            @if let Some(cell) = standing.cell(workload) { (row(facts, workload, standing, cell, throughput)) }
                         }
                     }
                     @if throughput.common.len() > 1 {
@@ -164,14 +206,20 @@ fn table(throughput: &Throughput, place: &Place) -> Markup {
     }
 }
 
-fn row(workload: &WorkloadId, standing: &Standing, cell: &Cell, throughput: &Throughput) -> Markup {
+fn row(
+    facts: &Facts<'_>,
+    workload: &WorkloadId,
+    standing: &Standing,
+    cell: &Cell,
+    throughput: &Throughput,
+) -> Markup {
     let is_reference = Some(&standing.target) == throughput.reference.as_ref();
     let shown = cell.ratio(Metric::WallTime).and_then(|ratio| ratio.ci95);
     let same = shown.is_some_and(|ci| ci.low <= 1.0 && ci.high >= 1.0);
     html! {
         tr.same[same] data-workload=(workload) {
             td { (workload) }
-            th scope="row" { (standing.target) }
+            th scope="row" { (standing.target) (mark(facts, &standing.target, workload)) }
             td.n {
                 @match cell.median {
                     Some(median) => (quantity::duration(median)),
@@ -192,12 +240,6 @@ fn row(workload: &WorkloadId, standing: &Standing, cell: &Cell, throughput: &Thr
 fn times(ratio: f64, ci95: Option<Interval>) -> Markup {
     html! {
         (quantity::ratio(ratio))
-        @if let Some(ci) = ci95 { span.ci { (quantity::ratio_interval(ci)) } }
+        @if let Some(ci) = ci95 { i { (quantity::ratio_interval(ci)) } }
     }
-}
-
-/// `json, regex and sqlite`.
-fn listed(workloads: &[WorkloadId]) -> String {
-    let names: Vec<String> = workloads.iter().map(WorkloadId::to_string).collect();
-    list(&names)
 }

@@ -37,7 +37,7 @@ pub(crate) enum Pen {
     Curve(usize),
 }
 
-/// How many curves have a look of their own.
+/// How many curves are drawn differently; their marks tell more of them apart.
 pub(crate) const CURVES: usize = 14;
 
 impl Pen {
@@ -107,6 +107,43 @@ pub(crate) struct Canvas<'a> {
 /// Colour group of what stands for the start of the n-th group, and for the end of one.
 const GROUP: u8 = 9;
 const GROUP_END: u8 = 8;
+/// Colour group of what stands for a mark.
+const MARK: u8 = 10;
+
+/// A mark that the page defines once and every picture refers to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mark {
+    /// Of a boundary.
+    Boundary(Boundary),
+    /// Of the n-th curve; from [`mark::LOOKS`](super::mark::LOOKS) on they come round again.
+    Curve(usize),
+}
+
+impl Mark {
+    /// The id of its definition.
+    pub(crate) fn id(self) -> String {
+        match self {
+            Mark::Boundary(boundary) => format!("m-{}", boundary.name().to_lowercase()),
+            Mark::Curve(n) => format!("m-c{}", n % super::mark::LOOKS),
+        }
+    }
+
+    fn stand_in(self) -> RGBColor {
+        match self {
+            Mark::Boundary(boundary) => RGBColor(MARK, 0, boundary as u8),
+            Mark::Curve(n) => RGBColor(MARK, 1, (n % super::mark::LOOKS) as u8),
+        }
+    }
+
+    fn standing_in(colour: &str) -> Option<Self> {
+        let part = |at: usize| u8::from_str_radix(colour.get(at..at + 2)?, 16).ok();
+        match (part(1)?, part(3)?, usize::from(part(5)?)) {
+            (MARK, 0, n) => Some(Mark::Boundary(*Boundary::ALL.get(n)?)),
+            (MARK, 1, n) => Some(Mark::Curve(n)),
+            _ => None,
+        }
+    }
+}
 
 impl Canvas<'_> {
     /// What belongs to one target: the page can hide it by its name.
@@ -120,6 +157,12 @@ impl Canvas<'_> {
         mark(GROUP, (n / 256) as u8, (n % 256) as u8);
         draw();
         mark(GROUP_END, 0, 0);
+    }
+
+    /// A mark with its middle at a point.
+    pub(crate) fn mark(&self, at: Point, mark: Mark) {
+        let style = mark.stand_in().filled();
+        drawn(self.area.draw(&Rectangle::new([at, at], style)));
     }
 
     pub(crate) fn line(&self, from: Point, to: Point, pen: Pen, width: u32) {
@@ -229,7 +272,7 @@ pub(crate) fn fragment(size: (u32, u32), draw: impl FnOnce(&Canvas<'_>)) -> Stri
             continue;
         }
         dots.close(&mut svg);
-        if let Some(tag) = group(line, &groups) {
+        if let Some(tag) = group(line, &groups).or_else(|| placed(line)) {
             svg.push_str(&tag);
             continue;
         }
@@ -261,12 +304,55 @@ fn group(line: &str, groups: &[String]) -> Option<String> {
     }
 }
 
+/// The reference that a line stands for which says where a mark is.
+fn placed(line: &str) -> Option<String> {
+    let rect = line.strip_prefix("<rect")?;
+    let get = |wanted: &str| attributes(rect).find(|(n, _)| *n == wanted).map(|(_, v)| v);
+    let mark = Mark::standing_in(get("fill")?)?;
+    let (x, y) = (get("x")?, get("y")?);
+    Some(format!(
+        "<use href=\"#{}\" x=\"{x}\" y=\"{y}\"/>",
+        mark.id()
+    ))
+}
+
+/// The points of a long line as a path of steps from one to the next: half the size.
+fn steps(points: &str) -> Option<String> {
+    let points: Vec<(i32, i32)> = points
+        .split_ascii_whitespace()
+        .map(|point| {
+            let (x, y) = point.split_once(',')?;
+            Some((x.parse().ok()?, y.parse().ok()?))
+        })
+        .collect::<Option<_>>()?;
+    let (first, _) = points.split_first().filter(|_| points.len() > 3)?;
+    let mut path = format!("M{} {}", first.0, first.1);
+    for pair in points.windows(2) {
+        let (x, y) = (pair[1].0 - pair[0].0, pair[1].1 - pair[0].1);
+        let _ = match (x, y) {
+            (0, 0) => Ok(()),
+            (0, y) => write!(path, "v{y}"),
+            (x, 0) => write!(path, "h{x}"),
+            (x, y) if y < 0 => write!(path, "l{x}{y}"),
+            (x, y) => write!(path, "l{x} {y}"),
+        };
+    }
+    Some(path)
+}
+
 /// One element's line with only the attributes that say something.
 fn element(line: &str) -> String {
     let Some(at) = line.find([' ', '>']) else {
         return line.to_owned();
     };
-    let mut text = line[..at].to_owned();
+    let line_of_points = attributes(&line[at..]).find(|(name, _)| *name == "points");
+    let path = line_of_points
+        .filter(|_| line.starts_with("<polyline"))
+        .and_then(|(_, points)| steps(points));
+    let mut text = match &path {
+        Some(path) => format!("<path d=\"{path}\""),
+        None => line[..at].to_owned(),
+    };
     let empty = line.trim_end().ends_with("/>");
     let mut classes = Vec::new();
     for (name, value) in attributes(&line[at..]) {
@@ -281,6 +367,7 @@ fn element(line: &str) -> String {
             }
             ("dy", "0.5ex") => text.push_str(" dy=\".36em\""),
             ("text-anchor", "start") => {}
+            ("points", _) if path.is_some() => {}
             ("points", points) => {
                 let _ = write!(text, " points=\"{}\"", points.trim_end());
             }
@@ -372,4 +459,28 @@ fn escape(text: &str) -> String {
         }
     }
     escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_line_is_a_path_through_the_same_points() {
+        assert_eq!(steps("1,2 3,4 5,6"), None, "a short one stays as it is");
+        let path = steps("10,20 10,15 18,15 20,9 22,12 22,12 ");
+        assert_eq!(path.as_deref(), Some("M10 20v-5h8l2-6l2 3"));
+    }
+
+    #[test]
+    fn a_mark_is_a_reference_to_its_definition() {
+        let drawn = fragment((10, 10), |canvas| {
+            canvas.mark((3, 4), Mark::Boundary(Boundary::L3));
+            canvas.mark((5, 6), Mark::Curve(super::super::mark::LOOKS + 2));
+        });
+        assert_eq!(
+            drawn,
+            "<use href=\"#m-l3\" x=\"3\" y=\"4\"/><use href=\"#m-c2\" x=\"5\" y=\"6\"/>"
+        );
+    }
 }

@@ -12,6 +12,15 @@ use crate::quantity;
 
 /// Most dots drawn for one target: more are thinned by a seeded draw, and the page says so.
 pub(crate) const DOTS: usize = 120;
+/// About how many dots a picture has where many targets share it.
+const DOTS_IN_ALL: usize = 1200;
+/// Fewest dots drawn for a target that has as many samples.
+const FEWEST_DOTS: usize = 30;
+
+/// Most dots for each of so many targets.
+pub(crate) fn dots_each(targets: usize) -> usize {
+    (DOTS_IN_ALL / targets.max(1)).clamp(FEWEST_DOTS, DOTS)
+}
 
 const WIDTH: i32 = 360;
 const ROW: i32 = 46;
@@ -64,17 +73,18 @@ pub(crate) fn boxes(
     let [low, high] = span(lines);
     let scale = Scale::over(low, high, (12, WIDTH - 16));
     let size = (WIDTH as u32, (bottom + 24) as u32);
+    let most = dots_each(lines.len());
     picture(size, &caption, |canvas| {
         scale.draw(canvas, 2, bottom);
         for (n, line) in lines.iter().enumerate() {
             canvas.group(line.target.as_str(), || {
-                draw(canvas, &scale, line, 4 + ROW * n as i32, seed);
+                draw(canvas, &scale, line, 4 + ROW * n as i32, (seed, most));
             });
         }
     })
 }
 
-fn draw(canvas: &Canvas<'_>, scale: &Scale, line: &Line<'_>, top: i32, seed: u64) {
+fn draw(canvas: &Canvas<'_>, scale: &Scale, line: &Line<'_>, top: i32, (seed, most): (u64, usize)) {
     let name = shortened(line.target, 46);
     let wide = name.chars().count() as i32 * 7 + 4;
     canvas.filled_box([(4, top), (8 + wide, top + 16)], Pen::Paper);
@@ -86,9 +96,9 @@ fn draw(canvas: &Canvas<'_>, scale: &Scale, line: &Line<'_>, top: i32, seed: u64
     canvas.filled_box([(left, y - 9), (right, y + 9)], Pen::Box);
     let mut rng = generator(seed, line.target.as_str());
     let mut chosen: Vec<f64> = line.samples.values().to_vec();
-    if chosen.len() > DOTS {
+    if chosen.len() > most {
         chosen.shuffle(&mut rng);
-        chosen.truncate(DOTS);
+        chosen.truncate(most);
     }
     for (n, value) in chosen.iter().enumerate() {
         // Spread over the line's height by the golden ratio: even, and the same every time.

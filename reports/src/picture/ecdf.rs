@@ -3,9 +3,8 @@
 use plimsoll_analysis::statistics::Sorted;
 use plimsoll_record::{Boundary, WorkloadId};
 
-use super::canvas::{Anchor, Caption, Pen, Point, picture};
+use super::canvas::{Anchor, Caption, Mark, Pen, Point, picture};
 use super::distribution::{Line, span};
-use super::mark;
 use super::scale::Scale;
 
 const WIDTH: i32 = 360;
@@ -45,7 +44,9 @@ pub(crate) fn curves(
         }
         for line in lines {
             let at = (scale.at(line.samples.median()), height(0.5));
-            canvas.group(line.target.as_str(), || mark::curve(canvas, at, line.place));
+            canvas.group(line.target.as_str(), || {
+                canvas.mark(at, Mark::Curve(line.place))
+            });
         }
     })
 }
@@ -54,7 +55,11 @@ fn height(share: f64) -> i32 {
     BOTTOM - (share * f64::from(BOTTOM - TOP)).round() as i32
 }
 
-/// The curve as steps, with the points that share a pixel said once.
+/// Most steps of a curve: as many as its height has room for.
+const STEPS: usize = 80;
+
+/// The curve as steps, with the points that share a pixel said once; of many samples every so
+/// many-th, and the last.
 fn steps(samples: &Sorted, scale: &Scale) -> Vec<Point> {
     let n = samples.len() as f64;
     let mut points: Vec<Point> = Vec::new();
@@ -69,8 +74,13 @@ fn steps(samples: &Sorted, scale: &Scale) -> Vec<Point> {
             points.push(point);
         }
     };
+    let every = samples.len().div_ceil(STEPS);
+    let last = samples.len() - 1;
     let mut share = 0.0;
     for (nth, value) in samples.values().iter().enumerate() {
+        if nth % every != 0 && nth != last {
+            continue;
+        }
         let x = scale.at(*value);
         put((x, height(share)));
         share = (nth + 1) as f64 / n;

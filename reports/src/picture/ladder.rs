@@ -2,8 +2,7 @@
 
 use plimsoll_record::{Boundary, TargetId, Unit, WorkloadId};
 
-use super::canvas::{Anchor, Canvas, Caption, Pen, picture};
-use super::mark;
+use super::canvas::{Anchor, Canvas, Caption, Mark, Pen, picture};
 use super::scale::{Axis, Scale};
 use crate::facts::Facts;
 use crate::quantity;
@@ -16,6 +15,9 @@ pub(crate) enum Layout {
     /// Names above their lines: for a phone, or for several side by side.
     Narrow,
 }
+
+/// Pixels that a mark covers: an interval that is narrower is not seen.
+const MARK: i32 = 8;
 
 struct Rung {
     boundary: Boundary,
@@ -61,15 +63,17 @@ pub(crate) fn ladder(
     let caption = Caption {
         id: id.to_owned(),
         title: format!("Cold-start ladder of {workload}"),
-        description: format!(
-            "Median time at each boundary on a {} axis. {}.",
-            axis.name(),
-            lines
-                .iter()
-                .map(|(target, rungs)| format!("{target}: {}", spoken(rungs)))
-                .collect::<Vec<_>>()
-                .join("; ")
-        ),
+        description: match axis {
+            Axis::Linear => "The same on a linear axis.".to_owned(),
+            Axis::Logarithmic => format!(
+                "Median time at each boundary on a logarithmic axis. {}.",
+                lines
+                    .iter()
+                    .map(|(target, rungs)| format!("{target}: {}", spoken(rungs)))
+                    .collect::<Vec<_>>()
+                    .join("; ")
+            ),
+        },
     };
     let (width, row_height, left) = match layout {
         Layout::Wide => {
@@ -123,13 +127,14 @@ fn line(canvas: &Canvas<'_>, scale: &Scale, rungs: &[Rung], y: i32, layout: Layo
     let most = rungs.iter().map(|r| r.median).fold(0.0, f64::max);
     canvas.line((scale.at(least), y), (scale.at(most), y), Pen::Muted, 1);
     for rung in rungs {
-        if let Some([low, high]) = rung.ci95 {
-            let pen = Pen::Boundary(rung.boundary);
-            canvas.line((scale.at(low), y), (scale.at(high), y), pen, 4);
+        if let Some((low, high)) = rung.ci95.map(|[low, high]| (scale.at(low), scale.at(high)))
+            && high - low > MARK
+        {
+            canvas.line((low, y), (high, y), Pen::Boundary(rung.boundary), 4);
         }
     }
     for rung in rungs {
-        mark::boundary(canvas, (scale.at(rung.median), y), rung.boundary);
+        canvas.mark((scale.at(rung.median), y), Mark::Boundary(rung.boundary));
     }
     if layout == Layout::Wide {
         figures(canvas, scale, rungs, y);

@@ -2,9 +2,12 @@
 
 use plimsoll_record::Unit;
 
-use super::canvas::{Anchor, Caption, Pen, picture};
-use super::mark;
+use super::canvas::{Anchor, Caption, Mark, Pen, picture};
 use super::scale::{Scale, figure};
+
+/// Pixels that a picture is wide where it is not asked to be of another width: it is read on a
+/// phone and beside another one.
+pub(crate) const WIDTH: i32 = 420;
 
 const TOP: i32 = 12;
 const BOTTOM: i32 = 250;
@@ -15,7 +18,9 @@ const TICK: i32 = 48;
 
 /// One curve.
 #[derive(Debug)]
-pub(crate) struct Curve {
+pub(crate) struct Curve<'f> {
+    /// Whose it is: the page can hide it by this name.
+    pub(crate) target: &'f str,
     /// Which of the curves' looks it has.
     pub(crate) place: usize,
     /// Points from left to right: a share of the lower axis, 0 to 1, and a value.
@@ -34,7 +39,7 @@ pub(crate) enum Points {
 
 /// Latencies as an `<svg>`, so many pixels wide; `None` if no curve has a point.
 pub(crate) fn curves(
-    curves: &[Curve],
+    curves: &[Curve<'_>],
     ticks: &[Tick],
     points: Points,
     width: i32,
@@ -46,7 +51,7 @@ pub(crate) fn curves(
 /// The same of values in another unit.
 pub(crate) fn curves_in(
     unit: Unit,
-    curves: &[Curve],
+    curves: &[Curve<'_>],
     ticks: &[Tick],
     points: Points,
     width: i32,
@@ -80,16 +85,20 @@ pub(crate) fn curves_in(
         }
         for curve in curves {
             let path = curve.points.iter().map(|(at, value)| (x(*at), y(*value)));
-            canvas.path(path.collect(), Pen::Curve(curve.place), 2);
+            canvas.group(curve.target, || {
+                canvas.path(path.collect(), Pen::Curve(curve.place), 2);
+            });
         }
         for curve in curves {
             let from = match points {
                 Points::Marked => 0,
                 Points::LastMarked => curve.points.len().saturating_sub(1),
             };
-            for (at, value) in &curve.points[from..] {
-                mark::curve(canvas, (x(*at), y(*value)), curve.place);
-            }
+            canvas.group(curve.target, || {
+                for (at, value) in &curve.points[from..] {
+                    canvas.mark((x(*at), y(*value)), Mark::Curve(curve.place));
+                }
+            });
         }
     }))
 }

@@ -1,8 +1,6 @@
 //! The shapes that tell boundaries and targets apart without colour.
 
-use plimsoll_record::Boundary;
-
-use super::canvas::{Canvas, Pen, Point};
+use super::canvas::{Canvas, Mark, Pen, Point};
 
 /// Outlines in units of a mark's half width, clockwise.
 const SHAPES: [&[(f64, f64)]; 6] = [
@@ -54,15 +52,43 @@ fn draw(canvas: &Canvas<'_>, at: Point, half: i32, n: usize, pen: Pen) {
     }
 }
 
-/// The mark of a boundary.
-pub(crate) fn boundary(canvas: &Canvas<'_>, at: Point, boundary: Boundary) {
-    draw(canvas, at, 6, boundary as usize, Pen::Paper);
-    draw(canvas, at, 5, boundary as usize, Pen::Boundary(boundary));
+/// How many marks of curves there are: every pair of a colour and a shape.
+pub(crate) const LOOKS: usize = COLOURS * (SHAPES.len() + 1);
+/// Colours of curves.
+const COLOURS: usize = 7;
+
+/// Draws what [`Mark`] refers to.
+pub(crate) fn draw_mark(canvas: &Canvas<'_>, at: Point, mark: Mark) {
+    let (shape, pen) = match mark {
+        Mark::Boundary(boundary) => (boundary as usize, Pen::Boundary(boundary)),
+        Mark::Curve(n) => {
+            let n = n % LOOKS;
+            // Where colours come round again, shapes are others.
+            (n % COLOURS + 3 * (n / COLOURS), Pen::Curve(n))
+        }
+    };
+    draw(canvas, at, 6, shape, Pen::Paper);
+    draw(canvas, at, 5, shape, pen);
 }
 
-/// The mark of the n-th target's curve: where colours come round again, shapes are others.
-pub(crate) fn curve(canvas: &Canvas<'_>, at: Point, n: usize) {
-    let shape = n + 3 * (n / (SHAPES.len() + 1));
-    draw(canvas, at, 6, shape, Pen::Paper);
-    draw(canvas, at, 5, shape, Pen::Curve(n));
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::canvas::fragment;
+    use super::*;
+
+    #[test]
+    fn no_two_curves_have_the_same_mark() {
+        let looks = |n| {
+            let drawn = fragment((20, 20), |canvas| {
+                draw_mark(canvas, (10, 10), Mark::Curve(n));
+            });
+            // Dashes are of lines: a mark has one of the seven colours.
+            let colour = format!("c{}\"", n % super::super::canvas::CURVES);
+            drawn.replace(&colour, &format!("c{}\"", n % COLOURS))
+        };
+        let all: BTreeSet<String> = (0..LOOKS).map(looks).collect();
+        assert_eq!(all.len(), LOOKS);
+    }
 }

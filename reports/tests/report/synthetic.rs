@@ -1,6 +1,7 @@
 //! Synthetic runs with believable magnitudes. Nothing here was measured: it is data to draw.
 
 mod simulate;
+pub(crate) mod whole;
 
 use std::collections::BTreeMap;
 

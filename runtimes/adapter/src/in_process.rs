@@ -8,17 +8,18 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use plimsoll_record::capability::Limit;
 use plimsoll_record::run::TargetKind;
 use plimsoll_record::{Proposal, Step, TargetId};
 
 #[cfg(feature = "http")]
 use crate::protocol::Serve;
 use crate::protocol::{
-    Access, Availability, Directive, Done, Hello, Launch, Measure, PROTOCOL, Prepare, Prepared,
-    Sample, Script, Target, Workload,
+    Access, Artefact, Availability, Directive, Done, Hello, Launch, Measure, PROTOCOL, Prepare,
+    Prepared, Probe, Sample, Script, Target, Workload,
 };
 use crate::timed::{self, Engine};
-use crate::{Adapter, Error, artefact};
+use crate::{Adapter, Error, Probing, artefact};
 #[cfg(feature = "http")]
 use crate::{Served, http};
 
@@ -31,6 +32,46 @@ pub struct About {
     pub engine: &'static str,
     /// Exact version of the engine.
     pub engine_version: String,
+}
+
+/// Every step that a target can do which loads artefacts compiled ahead of time.
+pub const LOADS: &[Step] = &[
+    Step::Instantiate,
+    Step::Load,
+    Step::Process,
+    Step::Fresh,
+    Step::Instances,
+    Step::Iterate,
+    Step::Serve,
+    Step::ServeFresh,
+    Step::Zero,
+    Step::Conformance,
+];
+
+/// Every step that a target can do which runs the `.wasm` itself: what it loads is that, so that L1
+/// would be L2 under another name.
+pub const RUNS_WASM: &[Step] = &[
+    Step::Instantiate,
+    Step::Compile,
+    Step::Process,
+    Step::Fresh,
+    Step::Instances,
+    Step::Iterate,
+    Step::Serve,
+    Step::ServeFresh,
+    Step::Zero,
+    Step::Conformance,
+];
+
+/// Every step of a target that differs from another only in that it compiles at every start.
+pub const COMPILES_AT_START: &[Step] = &[Step::Compile, Step::Process, Step::Fresh, Step::Zero];
+
+/// A fairness ledger of these entries.
+pub fn ledger<'e>(
+    entries: impl IntoIterator<Item = (&'e str, &'e str)>,
+) -> BTreeMap<String, String> {
+    let owned = |(name, text): (&str, &str)| (name.to_owned(), text.to_owned());
+    entries.into_iter().map(owned).collect()
 }
 
 /// What of a workload a target runs.
@@ -113,6 +154,16 @@ pub trait Configuration: 'static {
         scratch: &Path,
     ) -> Result<Vec<u8>, Error>;
 
+    /// What holds a guest to `limits` (there is at least one): an engine whose artefacts can be so
+    /// held, and options of the process.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] for a limit that the engine does not have, or that is not set here.
+    fn held(&self, limits: &[Limit]) -> Result<Held<Self::Engine>, Error> {
+        Err(Error::Unsupported(unlimited(limits)))
+    }
+
     /// The proposals that it has, by its own account; for targets of the step `conformance`.
     fn claims(&self) -> Vec<Proposal> {
         Vec::new()
@@ -129,6 +180,21 @@ pub trait Configuration: 'static {
             request.target
         )))
     }
+}
+
+/// What holds a guest to limits.
+#[derive(Debug)]
+pub struct Held<E> {
+    /// An engine whose artefacts can be held to them.
+    pub engine: E,
+    /// Options of the process, which stand before everything else but its own.
+    pub options: Vec<String>,
+}
+
+/// Why a target does not hold a guest to `limits`, where its adapter sets none of the kind.
+pub fn unlimited(limits: &[Limit]) -> String {
+    let words: Vec<String> = limits.iter().map(ToString::to_string).collect();
+    format!("its adapter cannot hold it to {}", words.join(" and "))
 }
 
 /// The adapter of these targets.
@@ -174,12 +240,14 @@ fn launch(
     configuration: &impl Configuration,
     workload: &Workload,
     scratch: &Path,
+    options: Vec<String>,
 ) -> Result<Option<Launch>, Error> {
     let Some(process) = configuration.process() else {
         return Ok(None);
     };
     let file = file(configuration, workload, scratch);
     let mut args = process.options;
+    args.extend(options);
     if workload.input.is_some() {
         let grant = match workload.grants.folder {
             Access::Read => process.grant,
@@ -234,14 +302,27 @@ impl<C: Configuration> Adapter for InProcess<C> {
         let configuration = self.find(&request.target)?;
         let wasm = artefact::read_wasm(&request.workload.wasm)?;
         let engine = configuration.engine()?;
-        let serialised = configuration.serialise(&engine, &wasm, &request.scratch)?;
-        let mut artefacts = Vec::new();
-        if let Code::Artefact { file, role } = configuration.code() {
-            let path = request.scratch.join(file);
-            artefacts.push(artefact::write(&path, role, &serialised)?);
-        }
-        let launch = launch(configuration, &request.workload, &request.scratch)?;
+        let (workload, scratch) = (&request.workload, &request.scratch);
+        let artefacts = serialised(configuration, &engine, &wasm, scratch)?;
+        let launch = launch(configuration, workload, scratch, Vec::new())?;
         Ok(Prepared { launch, artefacts })
+    }
+
+    fn probe(&mut self, request: &Probe) -> Result<Probing, Error> {
+        let configuration = self.find(&request.target)?;
+        let wasm = artefact::read_wasm(&request.workload.wasm)?;
+        let held = match request.limits.as_slice() {
+            [] => Held {
+                engine: configuration.engine()?,
+                options: Vec::new(),
+            },
+            limits => configuration.held(limits)?,
+        };
+        let (workload, scratch) = (&request.workload, &request.scratch);
+        serialised(configuration, &held.engine, &wasm, scratch)?;
+        let launch = launch(configuration, workload, scratch, held.options)?;
+        let launch = launch.map(Probing::By);
+        launch.ok_or_else(|| Error::Unsupported(format!("{} is no process", request.target)))
     }
 
     fn measure(
@@ -265,6 +346,22 @@ impl<C: Configuration> Adapter for InProcess<C> {
             Code::Wasm => http::Code::Wasm(&file),
         };
         http::launch(request, code).map(Served::By)
+    }
+}
+
+/// Makes what the target runs of a module, if it runs an artefact.
+fn serialised<C: Configuration>(
+    configuration: &C,
+    engine: &C::Engine,
+    wasm: &[u8],
+    scratch: &Path,
+) -> Result<Vec<Artefact>, Error> {
+    let made = configuration.serialise(engine, wasm, scratch)?;
+    match configuration.code() {
+        Code::Artefact { file, role } => {
+            Ok(vec![artefact::write(&scratch.join(file), role, &made)?])
+        }
+        Code::Wasm => Ok(Vec::new()),
     }
 }
 

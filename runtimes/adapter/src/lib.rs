@@ -55,7 +55,7 @@ pub mod weigh;
 
 pub use error::Error;
 pub use plimsoll_record as record;
-pub use serve::{Adapter, Served};
+pub use serve::{Adapter, Probing, Served};
 
 /// The `main` of an adapter: serves `bench` with the adapter that the expression makes.
 ///

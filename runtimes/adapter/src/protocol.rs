@@ -3,13 +3,14 @@
 //! `bench` writes a [`Request`] to the adapter's stdin and reads [`Reply`]s from its stdout
 //! until one of them closes the request: [`Reply::Hello`], [`Reply::Prepared`],
 //! [`Reply::Done`], [`Reply::Server`], [`Reply::Serving`], [`Reply::Stopped`],
-//! [`Reply::Claims`], [`Reply::Scripted`], [`Reply::Unsupported`] or [`Reply::Failed`]. One request is under way at a
+//! [`Reply::Claims`], [`Reply::Scripted`], [`Reply::Probe`], [`Reply::Probed`], [`Reply::Unsupported`] or [`Reply::Failed`]. One request is under way at a
 //! time. End of file on stdin means: stop, and leave nothing running. What a guest prints must
 //! never reach the adapter's own stdout.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use plimsoll_record::capability::Limit;
 use plimsoll_record::conformance::Proposal;
 use plimsoll_record::run::TargetKind;
 use plimsoll_record::{Boundary, Metric, Nanoseconds, Step, TargetId, WorkloadId};
@@ -41,6 +42,8 @@ pub enum Request {
     },
     /// Carry out one of the specification's test scripts.
     Script(Script),
+    /// Run a hostile guest under limits, or say how that is done.
+    Probe(Probe),
 }
 
 /// Asks to make a (target, workload) pair ready.
@@ -138,6 +141,26 @@ pub struct Script {
     /// Directives that are not to be carried out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub without: Vec<u32>,
+}
+
+/// Asks for one run of a guest that tries what it may not, alone, with nothing granted. Nothing of
+/// the pair was prepared before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Probe {
+    /// The target.
+    pub target: TargetId,
+    /// The guest.
+    pub workload: Workload,
+    /// A directory for this request alone, already made.
+    pub scratch: PathBuf,
+    /// The limits that it is to be run under. A target that has none of one of these kinds, or
+    /// whose adapter sets none, answers [`Reply::Unsupported`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<Limit>,
+    /// How long it is let go on, where the adapter itself runs it: a container.
+    pub patience: Nanoseconds,
+    /// Most memory that it may take in any case, bytes, where the adapter itself runs it.
+    pub memory_bytes: u64,
 }
 
 /// What answers a request.
@@ -253,6 +276,11 @@ pub enum Reply {
         /// How many the script has.
         directives: u32,
     },
+    /// Closes [`Request::Probe`]: a command line that runs the guest under the limits asked for,
+    /// which `bench` starts, watches and ends.
+    Probe(Launch),
+    /// Closes [`Request::Probe`]: it was run, and nothing of it is left.
+    Probed(Probed),
     /// Closes a request: the target cannot do this.
     Unsupported {
         /// Why.
@@ -394,6 +422,37 @@ pub enum Went {
         /// Why.
         reason: String,
     },
+}
+
+/// What became of a guest that was run by its adapter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Probed {
+    /// How it ended.
+    pub end: End,
+    /// What it wrote to standard output, as far as that is known.
+    pub stdout: String,
+    /// The last of what it wrote to standard error, as far as that is known.
+    pub stderr: String,
+}
+
+/// How a guest ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "end", rename_all = "kebab-case")]
+pub enum End {
+    /// By itself, or by the engine's doing, with this code.
+    Exited {
+        /// The code.
+        code: i32,
+    },
+    /// By this signal.
+    Killed {
+        /// The signal's number.
+        signal: i32,
+    },
+    /// The kernel killed it for want of memory.
+    OutOfMemory,
+    /// Not by itself: it was killed when patience was at its end.
+    StillRunning,
 }
 
 /// The end of a measurement.

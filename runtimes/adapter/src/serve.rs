@@ -17,7 +17,7 @@ use plimsoll_record::{Proposal, Step, TargetId};
 use crate::Error;
 use crate::protocol::{
     Availability, Directive, Done, Hello, Instances, Launch, Measure, PROTOCOL, Prepare, Prepared,
-    Reply, Request, Sample, Script, Serve, Target,
+    Probe, Probed, Reply, Request, Sample, Script, Serve, Target,
 };
 
 /// A program that drives one engine, as `bench` sees it.
@@ -79,6 +79,27 @@ pub trait Adapter {
         )))
     }
 
+    /// Runs a hostile guest under limits, or says how: asked of targets that are processes or
+    /// containers. As given here it is the launch of [`Adapter::prepare`], and there are no limits.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] for a limit that is not set here.
+    fn probe(&mut self, request: &Probe) -> Result<Probing, Error> {
+        if let Some(limit) = request.limits.first() {
+            return Err(Error::Unsupported(format!(
+                "its adapter cannot hold it to {limit}"
+            )));
+        }
+        let prepared = self.prepare(&Prepare {
+            target: request.target.clone(),
+            workload: request.workload.clone(),
+            scratch: request.scratch.clone(),
+        })?;
+        let launch = prepared.launch.map(Probing::By);
+        launch.ok_or_else(|| Error::Unsupported(format!("{} is no process", request.target)))
+    }
+
     /// Ends what [`Adapter::serve`] began, if anything.
     ///
     /// # Errors
@@ -96,6 +117,15 @@ pub enum Served {
     By(Launch),
     /// It is being served at this address.
     At(SocketAddr),
+}
+
+/// What [`Adapter::probe`] came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Probing {
+    /// This command line runs the guest.
+    By(Launch),
+    /// It has been run.
+    Ran(Probed),
 }
 
 /// The whole life of an adapter's process: takes stdin and stdout, makes the adapter, serves
@@ -216,6 +246,13 @@ fn answer<A: Adapter>(
                 adapter.script(script, &mut |went| replies.write(&Reply::Directive(went)))
             })
             .map(|directives| Reply::Scripted { directives }),
+        Request::Probe(probe) => available(hello, &probe.target)
+            .and_then(|target| claimed(target, Step::Process))
+            .and_then(|()| adapter.probe(probe))
+            .map(|probing| match probing {
+                Probing::By(launch) => Reply::Probe(launch),
+                Probing::Ran(probed) => Reply::Probed(probed),
+            }),
         Request::Stop => adapter.stop().map(|()| Reply::Stopped),
     };
     outcome.unwrap_or_else(Reply::from)

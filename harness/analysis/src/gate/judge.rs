@@ -1,7 +1,8 @@
 //! Measurements in, the report out. Pure: the seed of the first run is the seed of everything.
 
-use plimsoll_record::Recorded;
+use plimsoll_record::{Recorded, Suite};
 
+use super::passes::{self, Known};
 use super::pinned;
 use super::report::{
     FalseAlarms, GateReport, GateRow, Kind, Overall, Reading, RowVerdict, SCHEMA, Settings,
@@ -24,6 +25,8 @@ pub struct Job<'a> {
     pub measured: Vec<(Measurement<'a>, Option<Measurement<'a>>)>,
     /// A recorded head without a base of its own: held against the pinned run alone.
     pub recorded: Option<&'a Recorded>,
+    /// What head passes of the specification's tests, and what is recorded as passing.
+    pub passes: Option<(&'a Recorded, Known)>,
     /// The run that is pinned.
     pub pinned: Option<&'a Recorded>,
     /// What is allowed.
@@ -64,12 +67,23 @@ pub fn judge(job: &Job<'_>) -> GateReport {
             }
         }
     }
-    let verdict = if all.iter().any(|row| row.verdict.fails()) {
+    let mut scripts = Vec::new();
+    if let Some((head, known)) = &job.passes {
+        scripts.extend(passes::rows(known, head));
+    }
+    if let Some(run) = job.pinned.filter(|run| run.run.suite == Suite::Conformance) {
+        let asked = job.passes.as_ref().map(|(head, _)| *head);
+        let heads = asked.into_iter().chain(job.recorded);
+        let known = Known::of(run);
+        scripts.extend(heads.flat_map(|head| passes::rows(&known, head)));
+    }
+    let fails = scripts.iter().any(|row| row.verdict.fails());
+    let verdict = if fails || all.iter().any(|row| row.verdict.fails()) {
         Overall::Regression
     } else if all
         .iter()
         .any(|row| row.verdict == RowVerdict::Inconclusive)
-        || all.is_empty()
+        || (all.is_empty() && scripts.is_empty())
     {
         Overall::Inconclusive
     } else {
@@ -85,6 +99,7 @@ pub fn judge(job: &Job<'_>) -> GateReport {
         false_alarms: false_alarms(&idle, seed),
         warnings: warnings(job),
         rows: all,
+        passes: scripts,
     }
 }
 

@@ -3,6 +3,7 @@
 use plimsoll_record::{Suite, Unit};
 use serde::{Deserialize, Serialize};
 
+use super::passes::PassRow;
 use crate::series::SeriesKey;
 use crate::statistics::Interval;
 
@@ -15,7 +16,8 @@ block by block, lies beyond the larger of the threshold and the noise that base 
 in the same job, and a second, independent measurement shows the same. It holds if the interval rules \
 out a slowdown of the size that must be detected; anything else is inconclusive. What no chance enters \
 into (files, passes) or little (peak memory) fails as soon as every trial of head is worse than every \
-trial of base by more than the growth allowed.";
+trial of base by more than the growth allowed. A script of the specification's tests fails as soon \
+as fewer of its directives pass than are recorded.";
 
 /// What a gate allows, as shares of 1.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -72,12 +74,21 @@ pub struct GateReport {
     pub warnings: Vec<String>,
     /// Every row.
     pub rows: Vec<GateRow>,
+    /// Every script of the specification's tests, where those were asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passes: Vec<PassRow>,
 }
 
 impl GateReport {
     /// How many rows have this verdict.
     pub fn count(&self, verdict: RowVerdict) -> usize {
         self.rows.iter().filter(|r| r.verdict == verdict).count()
+    }
+
+    /// How many scripts of the specification's tests have this verdict.
+    pub fn scripts(&self, verdict: RowVerdict) -> usize {
+        let passes = self.passes.iter();
+        passes.filter(|row| row.verdict == verdict).count()
     }
 }
 

@@ -153,6 +153,7 @@ impl World<'_> {
             native_toolchain: None,
             native_sha256: Some("00".to_owned()),
             expected_sha256: "00".to_owned(),
+            uses: Vec::new(),
         };
         let target = |made_up: &&MadeUp| TargetRecord {
             target: made_up.target.into(),
@@ -193,6 +194,7 @@ impl World<'_> {
             left_out: Vec::new(),
             load: None,
             specification: None,
+            capabilities: None,
             density: None,
             plan: Vec::new(),
         }
@@ -232,6 +234,7 @@ pub(crate) fn finished(trial: u32, outcome: Outcome, samples: Vec<SampleLine>) -
         samples,
         histograms: Vec::new(),
         scripts: Vec::new(),
+        fact: None,
     }
 }
 

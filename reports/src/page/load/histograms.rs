@@ -4,25 +4,42 @@ use maud::{Markup, html};
 use plimsoll_record::run::WorkloadRecord;
 use plimsoll_record::{Clock, WorkloadId};
 
+use super::super::Place;
 use super::Way;
 use crate::facts::Facts;
 
-/// Every histogram, as other tools read them.
-pub(super) fn downloads(facts: &Facts<'_>, workload: &WorkloadRecord, ways: &[Way<'_>]) -> Markup {
+/// Every histogram, as other tools read them: of as many ways as have room.
+pub(super) fn downloads(
+    facts: &Facts<'_>,
+    workload: &WorkloadRecord,
+    ways: &[Way<'_>],
+    place: &Place<'_>,
+) -> Markup {
+    let part = place.room.part(2);
+    let (mut carried, mut left_out) = (Vec::new(), 0);
+    for way in ways {
+        let log = log(facts, &workload.workload, way);
+        if log.is_empty() {
+            continue;
+        }
+        let link = html! {
+            li {
+                a download={ (workload.workload) "-" (way.target.as_str().replace('/', "-")) "-" (way.boundary) ".hlog" }
+                  href={ "data:text/plain;charset=utf-8," (encoded(&log)) } { (way.name()) }
+            }
+        };
+        match part.take(link) {
+            Some(link) => carried.push(link),
+            None => left_out += 1,
+        }
+    }
     html! {
         details {
             summary { "The histograms, for tools that read HdrHistogram logs" }
             p { "One file a target, a line for each trial and rate (tagged), nanoseconds, three significant digits." }
-            ul.plain {
-                @for way in ways {
-                    @let log = log(facts, &workload.workload, way);
-                    @if !log.is_empty() {
-                        li {
-                            a download={ (workload.workload) "-" (way.target.as_str().replace('/', "-")) "-" (way.boundary) ".hlog" }
-                              href={ "data:text/plain;charset=utf-8," (encoded(&log)) } { (way.name()) }
-                        }
-                    }
-                }
+            ul.plain { @for link in &carried { (link) } }
+            @if left_out > 0 {
+                p.without { "Of " (left_out) " more there is no room here; their histograms are lines of " code { "samples.ndjson" } " in the run directory." }
             }
         }
     }

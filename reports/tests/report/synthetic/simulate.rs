@@ -71,6 +71,7 @@ pub(super) fn simulate_suite(
                             samples,
                             histograms,
                             scripts: Vec::new(),
+                            fact: None,
                         },
                     );
                 }
@@ -99,6 +100,7 @@ pub(super) fn simulate_suite(
             left_out: Vec::new(),
             load: None,
             specification: None,
+            capabilities: None,
             density: None,
             plan,
         },
@@ -110,9 +112,9 @@ pub(super) fn simulate_suite(
 
 fn steps(target: &MadeUp, suite: Suite) -> &'static [Step] {
     match (suite, target.kind) {
-        (Suite::Conformance, _) => &[],
+        (Suite::Conformance | Suite::Capabilities, _) => &[],
         (Suite::Throughput, _) => &[Step::Iterate],
-        (Suite::Density | Suite::Memory | Suite::Size | Suite::Serve, _) => &[],
+        (Suite::Density | Suite::Memory | Suite::Size | Suite::Serve | Suite::Languages, _) => &[],
         (Suite::Coldstart, TargetKind::Wasm) if target.in_process[1] == 0.0 => {
             &[Step::Compile, Step::Process]
         }
@@ -286,6 +288,7 @@ fn workload(
         native_toolchain: Some("rustc 1.96.0, LLVM 22".to_owned()),
         native_sha256: Some(hash("native")),
         expected_sha256: hash("expected"),
+        uses: Vec::new(),
     }
 }
 

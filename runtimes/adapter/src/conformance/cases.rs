@@ -45,7 +45,14 @@ impl Checking<'_> {
                     run_copy(launch, case, &scratch).map(|()| Went::Verified(None))
                 }
                 // A case is a program that ends; what serves is another one.
-                (Step::Serve | Step::ServeFresh | Step::Zero | Step::Conformance, _) => continue,
+                (
+                    Step::Serve
+                    | Step::ServeFresh
+                    | Step::Zero
+                    | Step::Conformance
+                    | Step::Capability,
+                    _,
+                ) => continue,
                 _ => self.measured(target, case, &scratch, step),
             };
             match went {
@@ -125,7 +132,7 @@ fn boundaries(step: Step) -> &'static [Boundary] {
         Step::Compile => &[Boundary::L2],
         Step::Process => &[Boundary::L3, Boundary::L4, Boundary::L5],
         Step::Fresh => &[Boundary::L6],
-        Step::Serve | Step::ServeFresh | Step::Zero | Step::Conformance => &[],
+        Step::Serve | Step::ServeFresh | Step::Zero | Step::Conformance | Step::Capability => &[],
         Step::Iterate => &[Boundary::Run],
         Step::Instances => &[Boundary::Instances],
         Step::Processes => &[Boundary::Processes, Boundary::Daemon],

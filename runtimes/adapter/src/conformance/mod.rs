@@ -113,6 +113,19 @@ pub fn assert_in_order<'t>(table: &str, targets: impl IntoIterator<Item = &'t st
     }
 }
 
+/// Asserts that `lock`, the text of a Cargo.lock, has this package at this version.
+///
+/// # Panics
+///
+/// When it has another one.
+pub fn assert_locked(lock: &str, package: &str, version: &str) {
+    let locked = format!("name = \"{package}\"\nversion = \"{version}\"");
+    assert!(
+        lock.contains(&locked),
+        "Cargo.lock has no {package} {version}"
+    );
+}
+
 struct Checking<'c> {
     program: &'c Path,
     scratch: &'c Path,

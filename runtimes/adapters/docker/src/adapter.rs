@@ -13,12 +13,12 @@ use std::time::{Duration, Instant};
 
 use plimsoll_adapter::guest::Outputs;
 use plimsoll_adapter::protocol::{
-    Artefact, Availability, Done, Hello, Measure, PROTOCOL, Prepare, Prepared, Sample, Serve,
-    Target, Workload,
+    Artefact, Availability, Done, Hello, Measure, PROTOCOL, Prepare, Prepared, Probe, Sample,
+    Serve, Target, Workload,
 };
 use plimsoll_adapter::record::run::TargetKind;
 use plimsoll_adapter::record::{Boundary, Metric, Nanoseconds, Step, TargetId};
-use plimsoll_adapter::{Adapter, Error, Served, native, ticks};
+use plimsoll_adapter::{Adapter, Error, Probing, Served, native, ticks};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -45,9 +45,9 @@ pub struct Containers {
 
 /// What is done on the engine, one thing at a time.
 #[derive(Debug)]
-struct Session {
-    runtime: Runtime,
-    engine: Result<Engine, Unusable>,
+pub(crate) struct Session {
+    pub(crate) runtime: Runtime,
+    pub(crate) engine: Result<Engine, Unusable>,
     owner: Owner,
     configurations: Vec<Configuration>,
     /// By the pair's directory.
@@ -56,7 +56,7 @@ struct Session {
     serving: Option<String>,
     /// How many names have been given out.
     names: Cell<u32>,
-    ending: watch::Receiver<bool>,
+    pub(crate) ending: watch::Receiver<bool>,
 }
 
 impl Containers {
@@ -178,6 +178,10 @@ impl Adapter for Containers {
 
     fn serve(&mut self, request: &Serve) -> Result<Served, Error> {
         lock(&self.session).serve(request)
+    }
+
+    fn probe(&mut self, request: &Probe) -> Result<Probing, Error> {
+        lock(&self.session).probe(request)
     }
 
     fn stop(&mut self) -> Result<(), Error> {
@@ -333,7 +337,7 @@ impl Session {
         })
     }
 
-    fn configuration(&self, target: &TargetId) -> Result<Configuration, Error> {
+    pub(crate) fn configuration(&self, target: &TargetId) -> Result<Configuration, Error> {
         self.configurations
             .iter()
             .copied()
@@ -384,7 +388,7 @@ impl Session {
         })
     }
 
-    fn plan<'a>(
+    pub(crate) fn plan<'a>(
         &'a self,
         image: &'a Image,
         configuration: &'a Configuration,
@@ -396,11 +400,16 @@ impl Session {
             owner: &self.owner,
             sequence,
             inside: None,
+            bounds: None,
         }
     }
 
     /// The pair's image, in the engine.
-    fn image(&mut self, workload: &Workload, scratch: &std::path::Path) -> Result<Image, Error> {
+    pub(crate) fn image(
+        &mut self,
+        workload: &Workload,
+        scratch: &std::path::Path,
+    ) -> Result<Image, Error> {
         let engine = usable(&self.engine)?;
         if let Some(image) = self.images.get(scratch) {
             // Known, but a failed trial at L6 may have left it unloaded.
@@ -422,14 +431,14 @@ impl Session {
         Ok(image)
     }
 
-    fn next_name(&self) -> u32 {
+    pub(crate) fn next_name(&self) -> u32 {
         self.names.set(self.names.get() + 1);
         self.names.get()
     }
 
     /// Removes what dead owners left. That it fails stops nothing: a stray is no part of what
     /// is measured.
-    fn reap(&self) {
+    pub(crate) fn reap(&self) {
         let Ok(engine) = &self.engine else { return };
         match self.runtime.block_on(owner::reap(&engine.docker)) {
             Ok(removed) if removed == owner::Removed::default() => {}
@@ -457,7 +466,7 @@ impl Session {
     }
 }
 
-fn usable(engine: &Result<Engine, Unusable>) -> Result<&Engine, Error> {
+pub(crate) fn usable(engine: &Result<Engine, Unusable>) -> Result<&Engine, Error> {
     engine
         .as_ref()
         .map_err(|unusable| Error::Failed(format!("{unusable}; {}", unusable.remedy())))

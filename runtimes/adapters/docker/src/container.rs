@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use crate::failure::{CREATE, Failure, REMOVE, RUN, SAY, bounded};
 use crate::image::Image;
 use crate::owner::{self, Owner};
+use crate::probing::Bounds;
 use crate::stopwatch::Stopwatch;
 use crate::targets::Configuration;
 
@@ -55,6 +56,8 @@ pub struct Plan<'a> {
     pub sequence: u32,
     /// What runs the program inside, if the container does not do so itself.
     pub inside: Option<&'a Stopwatch>,
+    /// What it is held to, if it is hostile.
+    pub bounds: Option<&'a Bounds<'a>>,
 }
 
 /// How the guest ended, with the container still there.
@@ -143,7 +146,10 @@ pub(crate) fn body(plan: &Plan<'_>) -> ContainerCreateBody {
         attach_stdout: Some(true),
         attach_stderr: Some(true),
         labels: Some(plan.owner.labels()),
-        host_config: Some(plan.configuration.host_config()),
+        host_config: Some(match plan.bounds {
+            None => plan.configuration.host_config(),
+            Some(bounds) => bounds.set(plan.configuration.host_config()),
+        }),
         cmd: plan.image.command(),
         entrypoint: plan.inside.map(|stopwatch| stopwatch.entrypoint.clone()),
         ..ContainerCreateBody::default()
@@ -199,7 +205,8 @@ async fn start_to_end(
         .build();
     let mut exits = pin!(docker.wait_container(name, Some(options)));
     let mut starting = pin!(docker.start_container(name, None));
-    let mut deadline = pin!(tokio::time::sleep(RUN));
+    let patience = plan.bounds.map_or(RUN, |bounds| bounds.patience);
+    let mut deadline = pin!(tokio::time::sleep(patience));
     let mut watch = Watch::default();
 
     let start_requested = Instant::now();
@@ -236,7 +243,7 @@ async fn start_to_end(
             // Nobody left who could tell it to end is no reason to.
             Ok(_) = ending.wait_for(|ending| *ending) => return Err(Failure::Ending),
             () = &mut deadline => {
-                return Err(Failure::Late { doing: "running the container", after: RUN });
+                return Err(Failure::Late { doing: RUNNING, after: patience });
             }
         }
     }
@@ -262,6 +269,9 @@ async fn start_to_end(
         stderr,
     })
 }
+
+/// What was being done when a container did not end.
+pub(crate) const RUNNING: &str = "running the container";
 
 /// With its output at its end, how long a container's exit is waited for before it is looked
 /// at; some hundred times what the engine needs on an idle machine.

@@ -11,6 +11,7 @@
 //! - [`container`]: one container from create to remove, with the clock's readings
 //! - `serving`: one container that serves
 //! - [`peak`]: the most memory that a guest had
+//! - [`probing`]: one container whose guest tries what it may not
 //! - [`stopwatch`]: what times the program inside a container, put in beside it
 //! - [`waiting`]: containers that are left waiting and looked at
 //! - [`owner`]: whose container is this, and does its owner live? Removes strays
@@ -24,6 +25,7 @@ pub mod image;
 mod ledger;
 pub mod owner;
 pub mod peak;
+pub mod probing;
 mod serving;
 pub mod stopwatch;
 pub mod targets;

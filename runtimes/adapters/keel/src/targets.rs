@@ -12,8 +12,10 @@ use std::path::Path;
 
 use plimsoll_adapter::Error;
 use plimsoll_adapter::http::LEDGER as HTTP_LEDGER;
-use plimsoll_adapter::in_process::{self, Configuration, GuestName, Process};
-use plimsoll_adapter::record::Step;
+use plimsoll_adapter::in_process::{
+    self, COMPILES_AT_START, Configuration, GuestName, Held, LOADS, Process, unlimited,
+};
+use plimsoll_adapter::record::{Limit, Step};
 
 use crate::engine::Keel;
 
@@ -96,6 +98,26 @@ impl Configuration for Target {
         })
     }
 
+    fn held(&self, limits: &[Limit]) -> Result<Held<Keel>, Error> {
+        let mut options = Vec::new();
+        for limit in limits {
+            let (option, value) = match *limit {
+                Limit::Memory { bytes } => ("--max-memory", bytes.to_string()),
+                Limit::Time { nanoseconds } => {
+                    let seconds = std::time::Duration::from_nanos(nanoseconds).as_secs_f64();
+                    ("--timeout", seconds.to_string())
+                }
+                // Nothing of preview 1 writes, connects or starts anything without a grant.
+                _ => return Err(Error::Unsupported(unlimited(&[*limit]))),
+            };
+            options.extend([option.to_owned(), value]);
+        }
+        Ok(Held {
+            engine: Keel::new()?,
+            options,
+        })
+    }
+
     fn engine(&self) -> Result<Keel, Error> {
         Keel::new()
     }
@@ -109,24 +131,13 @@ impl Configuration for Target {
 pub(crate) const ALL: &[Target] = &[
     Target {
         id: "keel",
-        steps: &[
-            Step::Instantiate,
-            Step::Load,
-            Step::Process,
-            Step::Fresh,
-            Step::Serve,
-            Step::ServeFresh,
-            Step::Zero,
-            Step::Iterate,
-            Step::Instances,
-            Step::Conformance,
-        ],
+        steps: LOADS,
         code: Code::Loaded,
         runner: Runner::Command,
     },
     Target {
         id: "keel+jit",
-        steps: &[Step::Compile, Step::Process, Step::Fresh, Step::Zero],
+        steps: COMPILES_AT_START,
         code: Code::Compiled,
         runner: Runner::Command,
     },
@@ -157,10 +168,13 @@ fn ledger(configuration: &Target) -> BTreeMap<String, String> {
              which the other engines' runners here have, and ends without destructors"
         }
     };
-    [
+    in_process::ledger([
         // Reports read this entry to say where the engine of those who measure is behind.
         ("made by", "this project"),
-        ("compiler", "cranelift, optimising for speed (keel's default)"),
+        (
+            "compiler",
+            "cranelift, optimising for speed (keel's default)",
+        ),
         ("code", code),
         (
             "allocator",
@@ -185,10 +199,7 @@ fn ledger(configuration: &Target) -> BTreeMap<String, String> {
         ),
         ("process", process),
         ("http", HTTP_LEDGER),
-    ]
-    .into_iter()
-    .map(|(name, text)| (name.to_owned(), text.to_owned()))
-    .collect()
+    ])
 }
 
 #[cfg(test)]

@@ -9,14 +9,16 @@
 mod node;
 mod targets;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use plimsoll_adapter::in_process::unlimited;
 use plimsoll_adapter::protocol::{
-    Done, Hello, Launch, Measure, PROTOCOL, Prepare, Prepared, Sample, Target,
+    Done, Hello, Launch, Measure, PROTOCOL, Prepare, Prepared, Probe, Sample, Target,
 };
-use plimsoll_adapter::record::Step;
 use plimsoll_adapter::record::run::TargetKind;
-use plimsoll_adapter::{Adapter, Error, adapter_main, artefact};
+use plimsoll_adapter::record::{Limit, Step};
+use plimsoll_adapter::{Adapter, Error, Probing, adapter_main, artefact};
 
 use node::Node;
 
@@ -60,21 +62,43 @@ impl Adapter for AdapterNode {
         let text = |path: &PathBuf| path.to_string_lossy().into_owned();
         let mut args: Vec<_> = target.options().map(str::to_owned).collect();
         args.push(text(&run));
+        if let Some(directory) = &workload.input {
+            args.extend(["--grant".to_owned(), format!("{}::.", text(directory))]);
+        }
+        for (name, value) in &workload.grants.env {
+            args.extend(["--env".to_owned(), format!("{name}={value}")]);
+        }
         args.push(text(&workload.wasm));
-        // The directory that is granted as `.`; nothing stands for none.
-        args.push(workload.input.as_ref().map(text).unwrap_or_default());
         args.push(workload.id.to_string());
         args.extend(workload.args.iter().cloned());
         Ok(Prepared {
             launch: Some(Launch {
                 program: node.program.clone(),
                 args,
-                env: workload.grants.env.clone(),
+                env: BTreeMap::new(),
                 directory: workload.input.clone().unwrap_or(request.scratch.clone()),
                 artefact: workload.wasm.clone(),
             }),
             artefacts: Vec::new(),
         })
+    }
+
+    fn probe(&mut self, request: &Probe) -> Result<Probing, Error> {
+        let options = request.limits.iter().map(|limit| match limit {
+            Limit::Memory { bytes } => Ok(format!("--wasm-max-mem-pages={}", bytes >> 16)),
+            _ => Err(Error::Unsupported(unlimited(&[*limit]))),
+        });
+        let options: Vec<String> = options.collect::<Result<_, _>>()?;
+        let prepared = self.prepare(&Prepare {
+            target: request.target.clone(),
+            workload: request.workload.clone(),
+            scratch: request.scratch.clone(),
+        })?;
+        let launch = prepared.launch.map(|mut launch| {
+            launch.args.splice(0..0, options);
+            Probing::By(launch)
+        });
+        launch.ok_or_else(|| Error::Unsupported(format!("{} is no process", request.target)))
     }
 
     fn measure(&mut self, request: &Measure, _: &mut dyn FnMut(Sample)) -> Result<Done, Error> {

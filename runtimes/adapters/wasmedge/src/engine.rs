@@ -5,7 +5,7 @@ use std::io::{Read, Seek, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
 
-use adapter_wasmedge::{Engine, Failure, Granted, Instance, Mode, Module};
+use adapter_wasmedge::{Access, Engine, Failure, Given, Instance, Mode, Module};
 use plimsoll_adapter::guest::{Guest, Stdio};
 use plimsoll_adapter::{Error, timed};
 use rustix::fs::{MemfdFlags, memfd_create};
@@ -69,7 +69,7 @@ impl timed::Engine for WasmEdge {
 
     fn instantiate(&self, module: &Module, guest: &Guest) -> Result<Ready, Error> {
         let (stdin, stdout) = match &guest.stdio {
-            Stdio::Memory(input) => (given(input)?, Some(in_memory()?)),
+            Stdio::Memory(input) => (readable(input)?, Some(in_memory()?)),
             Stdio::Connection(connection) => {
                 let both = connection.try_clone().and_then(|first| {
                     let second = connection.try_clone()?;
@@ -86,13 +86,8 @@ impl timed::Engine for WasmEdge {
             stdout.as_ref().unwrap_or(nowhere).as_fd(),
             nowhere.as_fd(),
         ];
-        let granted = guest.readable().map(Granted::Read);
-        let granted = granted.or(guest.writable().map(Granted::Write));
-        let env = guest.grants.env.iter();
-        let env: Vec<_> = env.map(|(name, value)| format!("{name}={value}")).collect();
-        let instance = self
-            .engine
-            .instantiate(module, &guest.args, &env, granted, streams)
+        let instance = given(guest)
+            .and_then(|given| self.engine.instantiate(module, &given, streams))
             .map_err(failed)?;
         Ok(Ready {
             instance,
@@ -124,8 +119,23 @@ impl timed::Engine for WasmEdge {
     }
 }
 
+/// Its arguments, its environment, and its directory, if any, as `.`.
+fn given(guest: &Guest) -> Result<Given, Failure> {
+    let mut given = Given::args(&guest.args)?;
+    if let Some(directory) = guest.readable() {
+        given.directory(directory, ".", Access::Read)?;
+    }
+    if let Some(directory) = guest.writable() {
+        given.directory(directory, ".", Access::Write)?;
+    }
+    for (name, value) in &guest.grants.env {
+        given.variable(&format!("{name}={value}"))?;
+    }
+    Ok(given)
+}
+
 /// A descriptor for what a guest reads; none for nothing.
-fn given(input: &[u8]) -> Result<Option<File>, Error> {
+fn readable(input: &[u8]) -> Result<Option<File>, Error> {
     if input.is_empty() {
         return Ok(None);
     }

@@ -8,6 +8,8 @@
 //! After a call into compiled code SIGSEGV, SIGBUS and SIGFPE have no handlers any more, whoever's
 //! they were: a process that uses this does nothing else that needs them.
 
+pub mod specification;
+
 use std::ffi::{CStr, CString};
 use std::fmt;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -27,15 +29,6 @@ pub enum Mode {
     Aot,
 }
 
-/// A folder that a guest is given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Granted<'p> {
-    /// For reading.
-    Read(&'p Path),
-    /// For reading and writing.
-    Write(&'p Path),
-}
-
 /// What WasmEdge said, and what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure(String);
@@ -48,15 +41,26 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-fn check(tried: &str, result: ffi::WasmEdge_Result) -> Result<(), Failure> {
+impl Failure {
+    /// Something that was tried beside WasmEdge, and what came of it.
+    pub fn new(tried: &str, said: &dyn fmt::Display) -> Self {
+        Failure(format!("{tried}: {said}"))
+    }
+}
+
+/// What WasmEdge says of a result that is a failure.
+fn complaint(result: ffi::WasmEdge_Result) -> Option<String> {
     // SAFETY: a result is a plain value; its message is a static string.
-    let (ok, said) = unsafe {
+    unsafe {
         let said = CStr::from_ptr(ffi::WasmEdge_ResultGetMessage(result));
-        (ffi::WasmEdge_ResultOK(result), said.to_string_lossy())
-    };
-    match ok {
-        true => Ok(()),
-        false => Err(Failure(format!("{tried}: {said}"))),
+        (!ffi::WasmEdge_ResultOK(result)).then(|| said.to_string_lossy().into_owned())
+    }
+}
+
+fn check(tried: &str, result: ffi::WasmEdge_Result) -> Result<(), Failure> {
+    match complaint(result) {
+        None => Ok(()),
+        Some(said) => Err(Failure(format!("{tried}: {said}"))),
     }
 }
 
@@ -89,9 +93,15 @@ impl Engine {
     ///
     /// When WasmEdge has no memory for it.
     pub fn new(mode: Mode) -> Result<Self, Failure> {
+        Self::with(mode, |_| ())
+    }
+
+    /// The same, with the configuration changed.
+    fn with(mode: Mode, change: impl FnOnce(&mut Config)) -> Result<Self, Failure> {
         utils::log_off();
         let mut config =
             Config::create().map_err(|error| Failure(format!("configuring: {error}")))?;
+        change(&mut config);
         config.set_run_mode(match mode {
             Mode::Interpreter => RunMode::Interpreter,
             Mode::Aot => RunMode::Aot,
@@ -165,8 +175,8 @@ impl Engine {
         }
     }
 
-    /// Makes an instance with a WASI of its own: its arguments, its environment (`NAME=VALUE`), what
-    /// it is granted, if anything, as `.`, and these descriptors as its streams.
+    /// Makes an instance with a WASI of its own: what a guest is given, and these descriptors as
+    /// its streams.
     ///
     /// # Errors
     ///
@@ -174,28 +184,13 @@ impl Engine {
     pub fn instantiate(
         &self,
         module: &Module,
-        args: &[String],
-        env: &[String],
-        granted: Option<Granted<'_>>,
+        given: &Given,
         streams: [BorrowedFd<'_>; 3],
     ) -> Result<Instance, Failure> {
-        let args = args
-            .iter()
-            .map(|arg| c_string(arg))
-            .collect::<Result<Vec<_>, _>>()?;
-        let args: Vec<_> = args.iter().map(|arg| arg.as_ptr()).collect();
-        let env = env
-            .iter()
-            .map(|variable| c_string(variable))
-            .collect::<Result<Vec<_>, _>>()?;
-        let env: Vec<_> = env.iter().map(|variable| variable.as_ptr()).collect();
-        let granted = match granted {
-            Some(Granted::Read(path)) => Some(format!(".:{}:readonly", text(path)?)),
-            Some(Granted::Write(path)) => Some(format!(".:{}", text(path)?)),
-            None => None,
-        };
-        let granted = granted.map(|granted| c_string(&granted)).transpose()?;
-        let granted: Vec<_> = granted.iter().map(|path| path.as_ptr()).collect();
+        let (args, variables, granted) = (&given.args, &given.variables, &given.preopens);
+        let pointers =
+            |texts: &[CString]| -> Vec<_> { texts.iter().map(|one| one.as_ptr()).collect() };
+        let (args, variables, granted) = (pointers(args), pointers(variables), pointers(granted));
         let [stdin, stdout, stderr] = streams.map(|stream| stream.as_raw_fd());
         // SAFETY: all strings outlive the call, which copies them. What is made is owned by the
         // instance at once, field by field, and deleted with it, also when a later one fails.
@@ -206,8 +201,8 @@ impl Engine {
                     ffi::WasmEdge_ModuleInstanceCreateWASIWithFds(
                         args.as_ptr(),
                         args.len() as u32,
-                        env.as_ptr(),
-                        env.len() as u32,
+                        variables.as_ptr(),
+                        variables.len() as u32,
                         granted.as_ptr(),
                         granted.len() as u32,
                         stdin,
@@ -248,6 +243,64 @@ impl Engine {
                 false => Ok(instance),
             }
         }
+    }
+}
+
+/// What a guest is given: its arguments, the program's name first, its environment, and directories,
+/// as WasmEdge wants them said.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Given {
+    args: Vec<CString>,
+    variables: Vec<CString>,
+    preopens: Vec<CString>,
+}
+
+/// What a guest may do in a directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Read it.
+    Read,
+    /// Read and change it.
+    Write,
+}
+
+impl Given {
+    /// Arguments alone.
+    ///
+    /// # Errors
+    ///
+    /// When one has a zero byte in it; so with the rest.
+    pub fn args(args: &[String]) -> Result<Self, Failure> {
+        let args = args.iter().map(|arg| c_string(arg));
+        Ok(Given {
+            args: args.collect::<Result<_, _>>()?,
+            ..Given::default()
+        })
+    }
+
+    /// A variable, as `NAME=VALUE`.
+    ///
+    /// # Errors
+    ///
+    /// When it has a zero byte in it.
+    pub fn variable(&mut self, variable: &str) -> Result<(), Failure> {
+        self.variables.push(c_string(variable)?);
+        Ok(())
+    }
+
+    /// A directory under this name.
+    ///
+    /// # Errors
+    ///
+    /// When its path is not UTF-8 or has a zero byte in it.
+    pub fn directory(&mut self, path: &Path, name: &str, access: Access) -> Result<(), Failure> {
+        let access = match access {
+            Access::Read => ":readonly",
+            Access::Write => "",
+        };
+        let said = format!("{name}:{}{access}", text(path)?);
+        self.preopens.push(c_string(&said)?);
+        Ok(())
     }
 }
 

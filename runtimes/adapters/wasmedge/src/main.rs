@@ -2,7 +2,7 @@
 //!
 //! # Layout
 //!
-//! - the library beside this: WasmEdge's C API, owned
+//! - the library beside this: WasmEdge's C API, owned, and as scripts of the specification need it
 //! - `targets`: which configurations are measured, and what the ledger says of each
 //! - `engine`: one configuration as a [`plimsoll_adapter::timed::Engine`]
 //! - `bin/runner.rs`: one configuration as a process of its own

@@ -4,9 +4,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use adapter_wasmedge::Mode;
-use plimsoll_adapter::in_process::{self, Code, Configuration, GuestName, Process};
-use plimsoll_adapter::record::Step;
-use plimsoll_adapter::{Error, http};
+use adapter_wasmedge::specification::{self, Specification};
+use plimsoll_adapter::in_process::{
+    self, Code, Configuration, GuestName, LOADS, Process, RUNS_WASM,
+};
+use plimsoll_adapter::protocol::{Directive, Script};
+use plimsoll_adapter::record::{Proposal, Step};
+use plimsoll_adapter::{Error, http, wast};
 
 use crate::engine::WasmEdge;
 
@@ -23,33 +27,12 @@ pub(crate) const ALL: &[Target] = &[
     Target {
         id: "wasmedge/aot",
         mode: Mode::Aot,
-        steps: &[
-            Step::Instantiate,
-            Step::Load,
-            Step::Process,
-            Step::Fresh,
-            Step::Instances,
-            Step::Iterate,
-            Step::Serve,
-            Step::ServeFresh,
-            Step::Zero,
-        ],
+        steps: LOADS,
     },
-    // What it loads is the .wasm: L1 would be L2 under another name.
     Target {
         id: "wasmedge/interpreter",
         mode: Mode::Interpreter,
-        steps: &[
-            Step::Instantiate,
-            Step::Compile,
-            Step::Process,
-            Step::Fresh,
-            Step::Instances,
-            Step::Iterate,
-            Step::Serve,
-            Step::ServeFresh,
-            Step::Zero,
-        ],
+        steps: RUNS_WASM,
     },
 ];
 
@@ -85,7 +68,7 @@ impl Configuration for Target {
                 Mode::Interpreter => vec!["--interpret".to_owned()],
             },
             grant: &["--dir"],
-            grant_writable: &["--writable-dir"],
+            grant_writable: &["--grant", ".::."],
             name: GuestName::Argument,
         })
     }
@@ -100,7 +83,7 @@ impl Configuration for Target {
 
     fn ledger(&self) -> BTreeMap<String, String> {
         let aot = self.mode == Mode::Aot;
-        [
+        in_process::ledger([
             (
                 "compiler",
                 if aot {
@@ -153,10 +136,16 @@ impl Configuration for Target {
                  not the machine's",
             ),
             ("http", http::LEDGER),
-        ]
-        .into_iter()
-        .map(|(name, text)| (name.to_owned(), text.to_owned()))
-        .collect()
+        ])
+    }
+
+    fn claims(&self) -> Vec<Proposal> {
+        specification::claims(self.mode)
+    }
+
+    fn script(&self, request: &Script, went: &mut dyn FnMut(Directive)) -> Result<u32, Error> {
+        let mut engine = Specification::new(self.mode, &request.features, &request.script)?;
+        wast::run(&mut engine, request, went)
     }
 }
 

@@ -6,8 +6,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use adapter_wasmedge::specification::Specification;
 use adapter_wasmedge::{Engine, Mode};
-use plimsoll_adapter::conformance;
+use plimsoll_adapter::protocol::{Script, Went};
+use plimsoll_adapter::{conformance, wast};
 
 /// Those that compute for seconds when they are interpreted are left to `bench`.
 const LIGHT: [&str; 4] = ["empty", "hello", "hello-rust", "handler"];
@@ -44,6 +46,56 @@ fn what_is_compiled_ahead_of_time_is_executed_by_the_processor() {
         compiled * 5 < wrong,
         "compiled: {compiled:?}, the same file in the interpreter's mode: {wrong:?}"
     );
+}
+
+/// The same of the specification's scripts, on a loop of five million turns.
+#[test]
+fn scripts_for_the_compiled_target_are_carried_out_by_the_processor() {
+    let scratch = tempfile::tempdir().expect("a temporary directory");
+    let script = scratch.path().join("count.wast");
+    let count = r#"
+        (module (func (export "count") (param i32) (result i32) (local i32)
+            (loop $again
+                (local.set 1 (i32.mul (i32.add (local.get 1) (local.get 0)) (i32.const 3)))
+                (br_if $again (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
+            (local.get 1)))
+        (assert_trap (invoke "count" (i32.const 5000000)) "it does not trap")
+    "#;
+    fs::write(&script, count).expect("a script");
+    // What the loop gives is told by the verdict on a directive that cannot pass.
+    let carried_out = |mode| {
+        let mut engine = Specification::new(mode, &[], &script).expect("an engine");
+        let request = Script {
+            target: "a target".into(),
+            features: Vec::new(),
+            script: script.clone(),
+            from: 0,
+            without: Vec::new(),
+        };
+        let mut said = Vec::new();
+        wast::run(&mut engine, &request, &mut |one| {
+            said.push((Instant::now(), one.went));
+        })
+        .expect("it was carried out");
+        let [
+            (begun, Went::Passed { .. }),
+            (ended, Went::Failed { message }),
+        ] = said.as_slice()
+        else {
+            panic!("{said:?}");
+        };
+        (ended.duration_since(*begun), message.clone())
+    };
+    let (compiled, given) = carried_out(Mode::Aot);
+    let (interpreted, same) = carried_out(Mode::Interpreter);
+    assert_eq!(given, same);
+    assert!(given.starts_with("gave i32"), "{given}");
+    assert!(
+        compiled * 5 < interpreted,
+        "compiled: {compiled:?}, interpreted: {interpreted:?}"
+    );
+    let left = fs::read_dir(scratch.path()).expect("the directory").count();
+    assert_eq!(left, 1, "a library was left beside the script");
 }
 
 /// The runner's time on a quarter of the workload, its start included; the shorter of two.

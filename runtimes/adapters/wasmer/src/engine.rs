@@ -12,7 +12,7 @@ use wasmer_wasix::Pipe;
 use wasmer_wasix::virtual_fs::{NullFile, StaticFile};
 
 use crate::connection::Connection;
-use crate::targets::Configuration;
+use crate::targets::Target;
 
 /// An engine that is running, with WASIX's threads.
 pub(crate) struct Wasmer {
@@ -29,7 +29,7 @@ pub(crate) struct Instance {
 }
 
 impl Wasmer {
-    pub(crate) fn new(target: &Configuration) -> Result<Self, Error> {
+    pub(crate) fn new(target: &Target) -> Result<Self, Error> {
         let engine = engine(target.compiler, target.artefact);
         let host = Host::new(&engine).map_err(|error| Error::failed("starting WASIX", error))?;
         let host = Box::leak(Box::new(host));

@@ -5,10 +5,18 @@
 //! nothing on all.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
-use plimsoll_adapter::http;
-use plimsoll_adapter::record::Step;
+use plimsoll_adapter::in_process::{
+    self, COMPILES_AT_START, Configuration, GuestName, LOADS, Process,
+};
+use plimsoll_adapter::protocol::{Directive, Script};
+use plimsoll_adapter::record::{Proposal, Step};
+use plimsoll_adapter::{Error, http, wast};
 use wasmer_runner::{Artefact, Compiler};
+
+use crate::engine::Wasmer;
+use crate::specification::{self, Specification};
 
 /// The version of the wasmer crate; Cargo.toml pins exactly this one, and a test holds them
 /// equal.
@@ -16,73 +24,114 @@ pub(crate) const ENGINE_VERSION: &str = "7.4.2";
 
 /// One configuration: one target.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Configuration {
-    pub(crate) id: &'static str,
+pub(crate) struct Target {
+    id: &'static str,
     pub(crate) compiler: Compiler,
     pub(crate) artefact: Artefact,
-    pub(crate) code: Code,
+    code: Code,
 }
 
 /// When a `.wasm` becomes machine code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Code {
+enum Code {
     /// Before: an artefact is loaded.
     AheadOfTime,
     /// At every start.
     AtStart,
 }
 
-impl Configuration {
-    /// The steps that the target can do. Once it is loaded, code from one kind of artefact is
-    /// code from the other.
-    pub(crate) fn steps(&self) -> &'static [Step] {
+impl Configuration for Target {
+    type Engine = Wasmer;
+
+    fn id(&self) -> &'static str {
+        self.id
+    }
+
+    /// Once it is loaded, code from one kind of artefact is code from the other.
+    fn steps(&self) -> &[Step] {
         match (self.code, self.artefact) {
-            (Code::AheadOfTime, Artefact::Default) => &[
-                Step::Instantiate,
-                Step::Load,
-                Step::Process,
-                Step::Fresh,
-                Step::Instances,
-                Step::Iterate,
-                Step::Serve,
-                Step::ServeFresh,
-                Step::Zero,
-            ],
+            (Code::AheadOfTime, Artefact::Default) => LOADS,
             (Code::AheadOfTime, Artefact::Experimental) => {
                 &[Step::Load, Step::Process, Step::Fresh, Step::Zero]
             }
-            (Code::AtStart, _) => &[Step::Compile, Step::Process, Step::Fresh, Step::Zero],
+            (Code::AtStart, _) => COMPILES_AT_START,
         }
+    }
+
+    fn ledger(&self) -> BTreeMap<String, String> {
+        ledger(self)
+    }
+
+    fn code(&self) -> in_process::Code {
+        match self.code {
+            Code::AheadOfTime => in_process::Code::Artefact {
+                file: "module.wasmu",
+                role: "aot",
+            },
+            Code::AtStart => in_process::Code::Wasm,
+        }
+    }
+
+    fn process(&self) -> Option<Process> {
+        let options: &[&str] = match (self.code, self.compiler) {
+            (Code::AheadOfTime, _) => &[],
+            (Code::AtStart, Compiler::Cranelift) => &["--compile", "cranelift"],
+            (Code::AtStart, Compiler::Singlepass) => &["--compile", "singlepass"],
+        };
+        Some(Process {
+            program: in_process::beside("wasmer-runner"),
+            options: options.iter().map(|&word| word.to_owned()).collect(),
+            grant: &["--dir"],
+            grant_writable: &["--grant", ".::."],
+            name: GuestName::Argument,
+        })
+    }
+
+    fn engine(&self) -> Result<Wasmer, Error> {
+        Wasmer::new(self)
+    }
+
+    fn serialise(&self, engine: &Wasmer, wasm: &[u8], _: &Path) -> Result<Vec<u8>, Error> {
+        engine.serialise(wasm)
+    }
+
+    fn claims(&self) -> Vec<Proposal> {
+        specification::claims(self.compiler)
+    }
+
+    fn script(&self, request: &Script, went: &mut dyn FnMut(Directive)) -> Result<u32, Error> {
+        let mut engine = Specification::new(self.compiler, &request.features);
+        wast::run(&mut engine, request, went)
     }
 }
 
 /// Every target, in the order of runtimes/targets.toml.
-pub(crate) const ALL: &[Configuration] = &[
-    Configuration {
+pub(crate) const ALL: &[Target] = &[
+    Target {
         id: "wasmer/cranelift",
         compiler: Compiler::Cranelift,
         artefact: Artefact::Default,
         code: Code::AheadOfTime,
     },
-    Configuration {
+    Target {
         id: "wasmer/cranelift+mapped",
         compiler: Compiler::Cranelift,
         artefact: Artefact::Experimental,
         code: Code::AheadOfTime,
     },
-    Configuration {
+    Target {
         id: "wasmer/cranelift+jit",
         compiler: Compiler::Cranelift,
         artefact: Artefact::Default,
         code: Code::AtStart,
     },
-    Configuration {
+    Target {
         id: "wasmer/singlepass",
         compiler: Compiler::Singlepass,
         artefact: Artefact::Default,
         code: Code::AheadOfTime,
     },
-    Configuration {
+    Target {
         id: "wasmer/singlepass+jit",
         compiler: Compiler::Singlepass,
         artefact: Artefact::Default,
@@ -91,7 +140,7 @@ pub(crate) const ALL: &[Configuration] = &[
 ];
 
 /// The fairness ledger of one target: every setting that a sceptical reader would ask about.
-pub(crate) fn ledger(configuration: &Configuration) -> BTreeMap<String, String> {
+fn ledger(configuration: &Target) -> BTreeMap<String, String> {
     let ahead = configuration.code == Code::AheadOfTime;
     let mut ledger = BTreeMap::new();
     let mut say = |name: &str, text: &str| {
@@ -168,25 +217,18 @@ pub(crate) fn ledger(configuration: &Configuration) -> BTreeMap<String, String> 
 
 #[cfg(test)]
 mod tests {
+    use plimsoll_adapter::conformance;
+
     use super::*;
 
     #[test]
     fn the_stated_version_is_the_locked_one() {
-        let lock = include_str!("../Cargo.lock");
-        let locked = format!("name = \"wasmer\"\nversion = \"{ENGINE_VERSION}\"");
-        assert!(lock.contains(&locked), "Cargo.lock has another wasmer");
+        conformance::assert_locked(include_str!("../Cargo.lock"), "wasmer", ENGINE_VERSION);
     }
 
     #[test]
     fn the_targets_are_those_of_the_table_in_its_order() {
         let table = include_str!("../../../targets.toml");
-        let mut rest = table;
-        for configuration in ALL {
-            let row = format!("\"{}\",", configuration.id);
-            let at = rest
-                .find(&row)
-                .unwrap_or_else(|| panic!("{row} in its place"));
-            rest = &rest[at..];
-        }
+        conformance::assert_in_order(table, ALL.iter().map(|target| target.id));
     }
 }

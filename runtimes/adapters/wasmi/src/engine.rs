@@ -5,7 +5,7 @@ use std::io::Cursor;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use adapter_wasmi::{Failure, Instance, Interpreter, stream, wasi};
+use adapter_wasmi::{Failure, Instance, Interpreter, grant, stream, wasi};
 use plimsoll_adapter::guest::{Guest, Stdio};
 use plimsoll_adapter::{Error, artefact, timed};
 use wasmi::Module;
@@ -40,8 +40,15 @@ impl timed::Engine for Wasmi {
 
     fn instantiate(&self, module: &Module, guest: &Guest) -> Result<Ready, Error> {
         let stdout = WritePipe::new_in_memory();
-        let mut context =
-            wasi(&guest.args, &guest.grants.env, guest.directory.as_deref()).map_err(failed)?;
+        let mut context = wasi(&guest.args).map_err(failed)?;
+        if let Some(directory) = &guest.directory {
+            grant(&mut context, directory, ".").map_err(failed)?;
+        }
+        for (name, value) in &guest.grants.env {
+            context
+                .env(name, value)
+                .map_err(|error| Error::failed("giving the guest its environment", error))?;
+        }
         match &guest.stdio {
             Stdio::Memory(input) => {
                 if !input.is_empty() {

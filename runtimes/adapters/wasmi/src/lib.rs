@@ -94,35 +94,32 @@ impl Instance {
     }
 }
 
-/// A WASI with what every guest gets: these arguments, this environment, and the directory, if any,
-/// preopened as `.`.
+/// A WASI with what every guest gets: these arguments and an empty environment.
 ///
 /// # Errors
 ///
-/// When the directory cannot be opened.
-pub fn wasi<'e>(
-    args: &[String],
-    env: impl IntoIterator<Item = (&'e String, &'e String)>,
-    directory: Option<&Path>,
-) -> Result<WasiCtxBuilder, Failure> {
+/// When an argument has a zero byte in it.
+pub fn wasi(args: &[String]) -> Result<WasiCtxBuilder, Failure> {
     let mut builder = WasiCtxBuilder::new();
     builder
         .args(args)
         .map_err(|error| failed("giving the guest its arguments")(&error))?;
-    for (name, value) in env {
-        builder
-            .env(name, value)
-            .map_err(|error| failed("giving the guest its environment")(&error))?;
-    }
-    if let Some(directory) = directory {
-        let tried = format!("preopening {}", directory.display());
-        let opened = Dir::open_ambient_dir(directory, ambient_authority())
-            .map_err(|error| failed(&tried)(&error))?;
-        builder
-            .preopened_dir(opened, ".")
-            .map_err(|error| failed(&tried)(&error))?;
-    }
     Ok(builder)
+}
+
+/// Preopens a directory under this name.
+///
+/// # Errors
+///
+/// When it cannot be opened.
+pub fn grant(builder: &mut WasiCtxBuilder, directory: &Path, name: &str) -> Result<(), Failure> {
+    let tried = format!("preopening {}", directory.display());
+    let opened = Dir::open_ambient_dir(directory, ambient_authority())
+        .map_err(|error| failed(&tried)(&error))?;
+    builder
+        .preopened_dir(opened, name)
+        .map_err(|error| failed(&tried)(&error))?;
+    Ok(())
 }
 
 /// A descriptor as one of a guest's streams.

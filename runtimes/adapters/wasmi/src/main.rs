@@ -5,9 +5,11 @@
 //! - the library beside this: a WASI command on wasmi
 //! - `targets`: what is measured, and what the ledger says of it
 //! - `engine`: wasmi as a [`plimsoll_adapter::timed::Engine`]
+//! - `specification`: wasmi as a [`plimsoll_adapter::wast::Engine`]
 //! - `bin/runner.rs`: wasmi as a process of its own
 
 mod engine;
+mod specification;
 mod targets;
 
 use plimsoll_adapter::in_process::About;

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use plimsoll_adapter::in_process::{self, Code, Configuration, GuestName, Process};
-use plimsoll_adapter::record::Step;
+use plimsoll_adapter::in_process::{self, Code, Configuration, GuestName, Process, RUNS_WASM};
+use plimsoll_adapter::protocol::{Directive, Script};
+use plimsoll_adapter::record::{Proposal, Step};
 use plimsoll_adapter::timed::Engine as _;
-use plimsoll_adapter::{Error, http};
+use plimsoll_adapter::{Error, http, wast};
 
 use crate::engine::Wasmi;
+use crate::specification::{CLAIMS, Specification};
 
 /// The version of the wasmi crate; Cargo.toml pins exactly this one, and a test holds them equal.
 pub(crate) const ENGINE_VERSION: &str = "2.0.0";
@@ -28,18 +30,7 @@ impl Configuration for Target {
     }
 
     fn steps(&self) -> &[Step] {
-        // What it loads is the .wasm: L1 would be L2 under another name.
-        &[
-            Step::Instantiate,
-            Step::Compile,
-            Step::Process,
-            Step::Fresh,
-            Step::Instances,
-            Step::Iterate,
-            Step::Serve,
-            Step::ServeFresh,
-            Step::Zero,
-        ]
+        RUNS_WASM
     }
 
     fn code(&self) -> Code {
@@ -69,14 +60,17 @@ impl Configuration for Target {
     }
 
     fn ledger(&self) -> BTreeMap<String, String> {
-        [
+        in_process::ledger([
             (
                 "compiler",
                 "none: an interpreter. A module is validated when it is read, and each function \
                  translated to wasmi's own code when it is first called (the default)",
             ),
             ("code", "the .wasm, validated at every load"),
-            ("allocator", "a memory of its own for every instance (the default)"),
+            (
+                "allocator",
+                "a memory of its own for every instance (the default)",
+            ),
             (
                 "memory protection",
                 "bounds checked by the interpreter; no fuel (the defaults)",
@@ -97,10 +91,15 @@ impl Configuration for Target {
                  linked to glibc",
             ),
             ("http", http::LEDGER),
-        ]
-        .into_iter()
-        .map(|(name, text)| (name.to_owned(), text.to_owned()))
-        .collect()
+        ])
+    }
+
+    fn claims(&self) -> Vec<Proposal> {
+        CLAIMS.to_vec()
+    }
+
+    fn script(&self, request: &Script, went: &mut dyn FnMut(Directive)) -> Result<u32, Error> {
+        wast::run(&mut Specification::new(&request.features)?, request, went)
     }
 }
 
@@ -112,9 +111,7 @@ mod tests {
 
     #[test]
     fn the_stated_version_is_the_locked_one() {
-        let lock = include_str!("../Cargo.lock");
-        let locked = format!("name = \"wasmi\"\nversion = \"{ENGINE_VERSION}\"");
-        assert!(lock.contains(&locked), "Cargo.lock has another wasmi");
+        conformance::assert_locked(include_str!("../Cargo.lock"), "wasmi", ENGINE_VERSION);
     }
 
     #[test]

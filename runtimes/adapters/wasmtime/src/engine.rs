@@ -10,7 +10,7 @@ use plimsoll_adapter::{Error, timed};
 use tokio::runtime::Runtime;
 use wasmtime::error::OutOfMemory;
 use wasmtime::{Engine, InstancePre, Linker, Module, Store, TypedFunc};
-use wasmtime_runner::{configuration, exit_code, guest, linker, runtime};
+use wasmtime_runner::{Interruption, configuration, exit_code, guest, linker, runtime};
 use wasmtime_wasi::FsPerms;
 use wasmtime_wasi::cli::{InputFile, OutputFile};
 use wasmtime_wasi::p1::WasiP1Ctx;
@@ -36,8 +36,9 @@ pub(crate) struct Ready {
 }
 
 impl Wasmtime {
-    pub(crate) fn new(target: &Target) -> Result<Self, Error> {
-        let engine = Engine::new(&configuration(target.compiler, target.setup))
+    /// The target's engine, whose code can be interrupted in this way.
+    pub(crate) fn interrupted(target: &Target, by: Interruption) -> Result<Self, Error> {
+        let engine = Engine::new(by.set(&mut configuration(target.compiler, target.setup)))
             .map_err(|error| failed("making the engine", &error))?;
         let linker = linker(&engine).map_err(|error| failed("linking preview 1", &error))?;
         let runtime = runtime(target.setup)

@@ -11,10 +11,14 @@ use plimsoll_adapter::record::Proposal;
 use plimsoll_adapter::wast;
 use std::path::Path;
 
-use plimsoll_adapter::in_process::{self, Code, Configuration, GuestName};
-use plimsoll_adapter::record::Step;
+use plimsoll_adapter::in_process::{
+    self, COMPILES_AT_START, Code, Configuration, GuestName, Held, LOADS, unlimited,
+};
+use plimsoll_adapter::record::{Limit, Step};
 use plimsoll_adapter::{Error, http};
-use wasmtime_runner::{Compiler, MEMORY_KEEP_RESIDENT_BYTES, Setup, TABLE_KEEP_RESIDENT_BYTES};
+use wasmtime_runner::{
+    Compiler, Interruption, MEMORY_KEEP_RESIDENT_BYTES, Setup, TABLE_KEEP_RESIDENT_BYTES,
+};
 
 use crate::engine::Wasmtime;
 
@@ -121,8 +125,32 @@ impl Configuration for Target {
         })
     }
 
+    fn held(&self, limits: &[Limit]) -> Result<Held<Wasmtime>, Error> {
+        let mut options = Vec::new();
+        let mut interruption = Interruption::None;
+        for limit in limits {
+            let (option, value) = match *limit {
+                Limit::Memory { bytes } => ("--max-memory", bytes),
+                Limit::Time { .. } if self.compiler == Compiler::Winch => {
+                    let why = "Winch's code does not look at epochs";
+                    return Err(Error::Unsupported(why.to_owned()));
+                }
+                Limit::Time { nanoseconds } => {
+                    interruption = Interruption::Epochs;
+                    ("--timeout", nanoseconds / 1_000_000)
+                }
+                _ => return Err(Error::Unsupported(unlimited(&[*limit]))),
+            };
+            options.extend([option.to_owned(), value.to_string()]);
+        }
+        Ok(Held {
+            engine: Wasmtime::interrupted(self, interruption)?,
+            options,
+        })
+    }
+
     fn engine(&self) -> Result<Wasmtime, Error> {
-        Wasmtime::new(self)
+        Wasmtime::interrupted(self, Interruption::None)
     }
 
     fn serialise(&self, engine: &Wasmtime, wasm: &[u8], _: &Path) -> Result<Vec<u8>, Error> {
@@ -130,18 +158,6 @@ impl Configuration for Target {
     }
 }
 
-const WHOLE: &[Step] = &[
-    Step::Instantiate,
-    Step::Load,
-    Step::Process,
-    Step::Fresh,
-    Step::Instances,
-    Step::Iterate,
-    Step::Serve,
-    Step::ServeFresh,
-    Step::Zero,
-    Step::Conformance,
-];
 /// An allocator shows where instances are made.
 const IN_PROCESS: &[Step] = &[
     Step::Instantiate,
@@ -157,7 +173,6 @@ const IN_PROCESS_AND_RUN: &[Step] = &[
     Step::Iterate,
     Step::ServeFresh,
 ];
-const AT_START: &[Step] = &[Step::Compile, Step::Process, Step::Fresh, Step::Zero];
 const PROCESS_ONLY: &[Step] = &[Step::Process, Step::Fresh];
 
 /// Every target, in the order of runtimes/targets.toml.
@@ -166,7 +181,7 @@ pub(crate) const ALL: &[Target] = &[
         id: "wasmtime/cranelift",
         compiler: Compiler::Cranelift,
         setup: Setup::Default,
-        steps: WHOLE,
+        steps: LOADS,
         process: Process::Loads(Runner::Default),
     },
     Target {
@@ -194,21 +209,21 @@ pub(crate) const ALL: &[Target] = &[
         id: "wasmtime/cranelift+jit",
         compiler: Compiler::Cranelift,
         setup: Setup::Default,
-        steps: AT_START,
+        steps: COMPILES_AT_START,
         process: Process::Compiles(Runner::Default),
     },
     Target {
         id: "wasmtime/winch",
         compiler: Compiler::Winch,
         setup: Setup::Default,
-        steps: WHOLE,
+        steps: LOADS,
         process: Process::Loads(Runner::Default),
     },
     Target {
         id: "wasmtime/winch+jit",
         compiler: Compiler::Winch,
         setup: Setup::Default,
-        steps: AT_START,
+        steps: COMPILES_AT_START,
         process: Process::Compiles(Runner::Default),
     },
     Target {
@@ -337,9 +352,7 @@ mod tests {
 
     #[test]
     fn the_stated_version_is_the_locked_one() {
-        let lock = include_str!("../Cargo.lock");
-        let locked = format!("name = \"wasmtime\"\nversion = \"{ENGINE_VERSION}\"");
-        assert!(lock.contains(&locked), "Cargo.lock has another wasmtime");
+        conformance::assert_locked(include_str!("../Cargo.lock"), "wasmtime", ENGINE_VERSION);
     }
 
     #[test]

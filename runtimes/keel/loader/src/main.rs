@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use keel::command::{self, Allowance};
 use keel::wasi::{Access, WasiCtx};
-use keel::{Config, Engine, Error, Fuel, Module};
+use keel::{Config, Engine, Error, Fuel, Limits, Module};
 
 const USAGE: &str = "usage: keel-run [--dir HOST[::GUEST[::ro]]].. [--env NAME[=VALUE]].. [--fuel N] \
-[--timeout SECONDS] PROGRAM.keel [ARGUMENT]..";
+[--timeout SECONDS] [--max-memory BYTES] PROGRAM.keel [ARGUMENT]..";
 
 /// What the command line asks for.
 #[derive(Default)]
@@ -24,6 +24,7 @@ struct Args {
     environment: Vec<(String, String)>,
     fuel: Option<u64>,
     timeout: Option<Duration>,
+    limits: Limits,
     program: String,
     arguments: Vec<String>,
 }
@@ -98,6 +99,9 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Args, String> {
                 let timeout = Duration::try_from_secs_f64(seconds);
                 args.timeout = Some(timeout.map_err(|error| number(&error))?);
             }
+            "--max-memory" => {
+                args.limits.memory_bytes = value.parse().map_err(|error| number(&error))?;
+            }
             _ => return Err(format!("unknown option {name}")),
         }
     }
@@ -124,7 +128,7 @@ fn run(args: Args) -> Result<i32, Box<dyn std::error::Error>> {
     let allowance = Allowance {
         timeout: args.timeout,
         fuel: args.fuel,
-        ..Allowance::default()
+        limits: args.limits,
     };
     // Nor is the module taken apart.
     let module = std::mem::ManuallyDrop::new(module);

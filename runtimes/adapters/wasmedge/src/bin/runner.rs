@@ -1,30 +1,45 @@
 //! One process, one WASI command, on WasmEdge: the process that `bench` starts at L3 and above.
 //!
-//! `wasmedge-runner [--interpret] [--dir | --writable-dir] [--env NAME=VALUE].. FILE NAME [ARG..]`:
-//! FILE is what was compiled ahead of time, or with `--interpret` a `.wasm`; `--dir` preopens the
-//! working directory for reading, `--writable-dir` for writing too. The guest has the process's streams
-//! and its exit code; a trap ends the process with 134.
+//! `wasmedge-runner [--interpret | --compile] [--dir] [--grant HOST::GUEST].. [--env NAME=VALUE]..
+//! FILE NAME [ARG..]`: FILE is what was compiled ahead of time, or with `--interpret` or `--compile` a
+//! `.wasm`, which `--compile` compiles first; `--dir` preopens the working directory for reading,
+//! `--grant` any directory for reading and writing. The guest has the process's streams and its exit
+//! code; a trap ends the process with 134.
 
 use std::convert::Infallible;
+use std::fs;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
-use adapter_wasmedge::{Engine, Failure, Granted, Mode};
+use adapter_wasmedge::{Access, Engine, Failure, Given, Mode, Module};
 
 /// What is to be run.
 struct Task {
-    mode: Mode,
-    granted: Option<Granted<'static>>,
-    env: Vec<String>,
+    code: Code,
+    /// The working directory, for reading.
+    own: bool,
+    grants: Vec<(PathBuf, String)>,
+    variables: Vec<String>,
     file: PathBuf,
     args: Vec<String>,
+}
+
+/// What the file is, and what becomes of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Code {
+    /// Compiled ahead of time.
+    Compiled,
+    /// A `.wasm` that is interpreted.
+    Interpreted,
+    /// A `.wasm` that is compiled and then loaded.
+    CompiledNow,
 }
 
 fn main() {
     let Some(task) = task() else {
         eprintln!(
-            "usage: wasmedge-runner [--interpret] [--dir | --writable-dir] [--env NAME=VALUE].. FILE \
-             NAME [ARG..]"
+            "usage: wasmedge-runner [--interpret | --compile] [--dir] [--grant HOST::GUEST].. \
+             [--env NAME=VALUE].. FILE NAME [ARG..]"
         );
         std::process::exit(2);
     };
@@ -35,35 +50,71 @@ fn main() {
 
 fn task() -> Option<Task> {
     let mut args = std::env::args().skip(1);
-    let (mut mode, mut granted, mut env) = (Mode::Aot, None, Vec::new());
-    let file = loop {
+    let mut task = Task {
+        code: Code::Compiled,
+        own: false,
+        grants: Vec::new(),
+        variables: Vec::new(),
+        file: PathBuf::new(),
+        args: Vec::new(),
+    };
+    loop {
         let arg = args.next()?;
         match arg.as_str() {
-            "--interpret" => mode = Mode::Interpreter,
-            "--dir" => granted = Some(Granted::Read(Path::new("."))),
-            "--writable-dir" => granted = Some(Granted::Write(Path::new("."))),
-            "--env" => env.push(args.next()?),
-            _ => break arg.into(),
+            "--interpret" => task.code = Code::Interpreted,
+            "--compile" => task.code = Code::CompiledNow,
+            "--dir" => task.own = true,
+            "--grant" => {
+                let grant = args.next()?;
+                let (directory, name) = grant.split_once("::")?;
+                task.grants.push((directory.into(), name.to_owned()));
+            }
+            "--env" => task.variables.push(args.next()?),
+            _ => {
+                task.file = arg.into();
+                break;
+            }
         }
-    };
-    let args: Vec<_> = args.collect();
-    (!args.is_empty()).then_some(Task {
-        mode,
-        granted,
-        env,
-        file,
-        args,
-    })
+    }
+    task.args = args.collect();
+    (!task.args.is_empty()).then_some(task)
 }
 
 /// Comes back only if something failed.
 fn run(task: &Task) -> Result<Infallible, Failure> {
-    let engine = Engine::new(task.mode)?;
-    let module = engine.load(&task.file)?;
+    let engine = Engine::new(match task.code {
+        Code::Compiled | Code::CompiledNow => Mode::Aot,
+        Code::Interpreted => Mode::Interpreter,
+    })?;
+    let module = match task.code {
+        Code::Compiled | Code::Interpreted => engine.load(&task.file)?,
+        Code::CompiledNow => compiled_now(&engine, &task.file)?,
+    };
+    let mut given = Given::args(&task.args)?;
+    if task.own {
+        given.directory(Path::new("."), ".", Access::Read)?;
+    }
+    for (directory, name) in &task.grants {
+        given.directory(directory, name, Access::Write)?;
+    }
+    for variable in &task.variables {
+        given.variable(variable)?;
+    }
     let (stdin, stdout, stderr) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
     let streams = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()];
-    let mut instance = engine.instantiate(&module, &task.args, &task.env, task.granted, streams)?;
+    let mut instance = engine.instantiate(&module, &given, streams)?;
     let code = instance.start()?;
     // Not by returning: the kernel takes an address space apart faster than destructors do.
     std::process::exit(code)
+}
+
+/// By way of a file that is gone again: the compiler writes files, and nothing else.
+fn compiled_now(engine: &Engine, wasm: &Path) -> Result<Module, Failure> {
+    let bytes = fs::read(wasm).map_err(|error| Failure::new("reading it", &error))?;
+    let library = std::env::temp_dir().join(format!("wasmedge-runner-{}.so", std::process::id()));
+    let module = engine
+        .compile(&bytes, &library)
+        .and_then(|()| engine.load(&library));
+    let _ = fs::remove_file(&library);
+    module
 }

@@ -1,16 +1,19 @@
 //! One process, one WASI command, on wasmi: the process that `bench` starts at L3 and above.
 //!
-//! `wasmi-runner [--dir] [--env NAME=VALUE].. FILE NAME [ARG..]`: `--dir` preopens the working
-//! directory. The guest has the process's streams and its exit code; a trap ends the process with 134.
+//! `wasmi-runner [--dir] [--grant HOST::GUEST].. [--env NAME=VALUE].. FILE NAME [ARG..]`: `--dir`
+//! preopens the working directory, `--grant` any directory. The guest has the process's streams and
+//! its exit code; a trap ends the process with 134.
 
 use std::convert::Infallible;
-use std::path::Path;
+use std::path::PathBuf;
 
-use adapter_wasmi::{Failure, Interpreter, wasi};
+use adapter_wasmi::{Failure, Interpreter, grant, wasi};
 
 /// What is to be run.
+#[derive(Default)]
 struct Task {
-    directory: Option<&'static Path>,
+    /// Directories, and what the guest calls them.
+    grants: Vec<(PathBuf, String)>,
     env: Vec<(String, String)>,
     file: String,
     args: Vec<String>,
@@ -18,7 +21,9 @@ struct Task {
 
 fn main() {
     let Some(task) = task() else {
-        eprintln!("usage: wasmi-runner [--dir] [--env NAME=VALUE].. FILE NAME [ARG..]");
+        eprintln!(
+            "usage: wasmi-runner [--dir] [--grant HOST::GUEST].. [--env NAME=VALUE].. FILE NAME [ARG..]"
+        );
         std::process::exit(2);
     };
     let Err(error) = run(&task);
@@ -28,38 +33,47 @@ fn main() {
 
 fn task() -> Option<Task> {
     let mut args = std::env::args().skip(1);
-    let (mut directory, mut env) = (None, Vec::new());
-    let file = loop {
+    let mut task = Task::default();
+    loop {
         let arg = args.next()?;
         match arg.as_str() {
-            "--dir" => directory = Some(Path::new(".")),
-            "--env" => {
-                let variable = args.next()?;
-                let (name, value) = variable.split_once('=')?;
-                env.push((name.to_owned(), value.to_owned()));
+            "--dir" => task.grants.push((".".into(), ".".to_owned())),
+            "--grant" => {
+                let (directory, name) = pair(&args.next()?, "::")?;
+                task.grants.push((directory.into(), name));
             }
-            _ => break arg,
+            "--env" => task.env.push(pair(&args.next()?, "=")?),
+            _ => {
+                task.file = arg;
+                break;
+            }
         }
-    };
-    let args: Vec<_> = args.collect();
-    (!args.is_empty()).then_some(Task {
-        directory,
-        env,
-        file,
-        args,
-    })
+    }
+    task.args = args.collect();
+    (!task.args.is_empty()).then_some(task)
+}
+
+fn pair(text: &str, between: &str) -> Option<(String, String)> {
+    let (first, second) = text.split_once(between)?;
+    Some((first.to_owned(), second.to_owned()))
 }
 
 /// Comes back only if something failed.
 fn run(task: &Task) -> Result<Infallible, Failure> {
-    let wasm =
-        std::fs::read(&task.file).map_err(|error| Failure(format!("reading it: {error}")))?;
+    let failed = |tried: &str, said: &dyn std::fmt::Display| Failure(format!("{tried}: {said}"));
+    let wasm = std::fs::read(&task.file).map_err(|error| failed("reading it", &error))?;
     let interpreter = Interpreter::new()?;
     let module = interpreter.module(&wasm)?;
-    let env = task.env.iter().map(|(name, value)| (name, value));
-    let context = wasi(&task.args, env, task.directory)?
-        .inherit_stdio()
-        .build();
+    let mut context = wasi(&task.args)?;
+    for (directory, name) in &task.grants {
+        grant(&mut context, directory, name)?;
+    }
+    for (name, value) in &task.env {
+        context
+            .env(name, value)
+            .map_err(|error| failed("setting a variable", &error))?;
+    }
+    let context = context.inherit_stdio().build();
     let code = interpreter.instantiate(&module, context)?.start()?;
     // Not by returning: the kernel takes an address space apart faster than destructors do.
     std::process::exit(code)

@@ -32,6 +32,25 @@ pub enum Setup {
     Smallest,
 }
 
+/// How code can be interrupted: an artefact of one kind does not load as the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interruption {
+    /// Not at all, the crate's default and what is measured.
+    None,
+    /// When an epoch ends, which code looks at in every loop and function.
+    Epochs,
+}
+
+impl Interruption {
+    /// `config` with it.
+    pub fn set(self, config: &mut Config) -> &mut Config {
+        match self {
+            Interruption::None => config,
+            Interruption::Epochs => config.epoch_interruption(true),
+        }
+    }
+}
+
 /// Linear memory that [`Setup::PoolingKeepResident`] resets by copying, bytes: more than any
 /// workload's instance dirties, so that no reset falls back to madvise.
 pub const MEMORY_KEEP_RESIDENT_BYTES: usize = 16 << 20;

@@ -1,18 +1,21 @@
 //! One process, one WASI command, on Wasmtime: the process that `bench` starts at L3 and above.
 //!
 //! `wasmtime-runner [--compile] [--winch] [--dir] [--grant HOST::GUEST].. [--env NAME=VALUE]..
-//! FILE NAME [ARG..]`: FILE is an artefact, or with `--compile` a `.wasm`; `--dir` preopens the
-//! working directory for reading, `--grant` any directory for reading and writing. The guest has
+//! [--max-memory BYTES] [--timeout MILLISECONDS] FILE NAME [ARG..]`: FILE is an artefact, or with `--compile` a `.wasm`; `--dir` preopens the
+//! working directory for reading, `--grant` any directory for reading and writing. With a timeout, an
+//! artefact must be one whose code looks at epochs. The guest has
 //! the process's stdio and its exit code; a trap ends the process with 134, as `wasmtime run` does.
 //! Built without its default feature it is the smallest Wasmtime process: no compiler, and the
 //! artefact is one of `Setup::Smallest`.
 
 use std::convert::Infallible;
 use std::path::Path;
+use std::time::Duration;
 
-use wasmtime::{Engine, Module, Result, Store};
-use wasmtime_runner::{Compiler, Setup, configuration, exit_code, guest, linker, runtime};
+use wasmtime::{Engine, Linker, Module, Result, Store, StoreLimits, StoreLimitsBuilder};
+use wasmtime_runner::{Compiler, Interruption, Setup, configuration, exit_code, guest, runtime};
 use wasmtime_wasi::FsPerms;
+use wasmtime_wasi::p1::{self, WasiP1Ctx};
 
 /// What is to be run.
 struct Task {
@@ -21,6 +24,8 @@ struct Task {
     directory: Option<&'static Path>,
     grants: Vec<(String, String)>,
     env: Vec<(String, String)>,
+    max_memory: Option<usize>,
+    timeout: Option<Duration>,
     file: String,
     args: Vec<String>,
 }
@@ -29,7 +34,7 @@ fn main() {
     let Some(task) = task() else {
         eprintln!(
             "usage: wasmtime-runner [--compile] [--winch] [--dir] [--grant HOST::GUEST].. \
-             [--env NAME=VALUE].. FILE NAME [ARG..]"
+             [--env NAME=VALUE].. [--max-memory BYTES] [--timeout MILLISECONDS] FILE NAME [ARG..]"
         );
         std::process::exit(2);
     };
@@ -46,6 +51,8 @@ fn task() -> Option<Task> {
         directory: None,
         grants: Vec::new(),
         env: Vec::new(),
+        max_memory: None,
+        timeout: None,
         file: String::new(),
         args: Vec::new(),
     };
@@ -57,6 +64,10 @@ fn task() -> Option<Task> {
             "--dir" => task.directory = Some(Path::new(".")),
             "--grant" => task.grants.push(pair(&args.next()?, "::")?),
             "--env" => task.env.push(pair(&args.next()?, "=")?),
+            "--max-memory" => task.max_memory = Some(args.next()?.parse().ok()?),
+            "--timeout" => {
+                task.timeout = Some(Duration::from_millis(args.next()?.parse().ok()?));
+            }
             _ => {
                 task.file = arg;
                 break;
@@ -72,6 +83,12 @@ fn pair(text: &str, between: &str) -> Option<(String, String)> {
     Some((first.to_owned(), second.to_owned()))
 }
 
+/// What a guest's store holds.
+struct Host {
+    wasi: WasiP1Ctx,
+    limits: StoreLimits,
+}
+
 /// Comes back only if something failed.
 fn run(task: &Task) -> Result<Infallible> {
     let setup = if cfg!(feature = "compilers") {
@@ -80,9 +97,14 @@ fn run(task: &Task) -> Result<Infallible> {
         Setup::Smallest
     };
     let _entered = runtime(setup)?.map(|runtime| runtime.enter());
-    let engine = Engine::new(&configuration(task.compiler, setup))?;
+    let interruption = match task.timeout {
+        None => Interruption::None,
+        Some(_) => Interruption::Epochs,
+    };
+    let engine = Engine::new(interruption.set(&mut configuration(task.compiler, setup)))?;
     let module = module(&engine, task)?;
-    let linker = linker(&engine)?;
+    let mut linker = Linker::new(&engine);
+    p1::add_to_linker_sync(&mut linker, |host: &mut Host| &mut host.wasi)?;
     let mut context = guest(&task.args, task.directory)?;
     for (host, name) in &task.grants {
         context.preopened_dir(host, name, FsPerms::ReadWrite)?;
@@ -90,8 +112,27 @@ fn run(task: &Task) -> Result<Infallible> {
     for (name, value) in &task.env {
         context.env(name, value);
     }
-    let context = context.inherit_stdio().build_p1();
-    let mut store = Store::new(&engine, context);
+    let limits = StoreLimitsBuilder::new();
+    let limits = match task.max_memory {
+        None => limits,
+        Some(bytes) => limits.memory_size(bytes),
+    };
+    let host = Host {
+        wasi: context.inherit_stdio().build_p1(),
+        limits: limits.build(),
+    };
+    let mut store = Store::new(&engine, host);
+    if task.max_memory.is_some() {
+        store.limiter(|host| &mut host.limits);
+    }
+    if let Some(timeout) = task.timeout {
+        store.set_epoch_deadline(1);
+        let engine = engine.clone();
+        std::thread::spawn(move || {
+            std::thread::sleep(timeout);
+            engine.increment_epoch();
+        });
+    }
     let instance = linker.instantiate(&mut store, &module)?;
     let start = instance.get_typed_func::<(), ()>(&mut store, "_start")?;
     let code = exit_code(start.call(&mut store, ()))?;

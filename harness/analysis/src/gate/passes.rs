@@ -1,0 +1,138 @@
+//! Tests of the specification that passed before and must pass: the hardest of what must never fall.
+//!
+//! No chance enters: a script of which fewer directives pass than are recorded is a regression, and
+//! one that is there no more is lost.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use plimsoll_record::{Recorded, ScriptLine, TargetId};
+use serde::{Deserialize, Serialize};
+
+use super::report::RowVerdict;
+
+/// Most directives named of one script that lost some.
+const NAMED: usize = 5;
+
+/// What passed before: by target and `group/script`, and where that is recorded.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Known {
+    /// A file, or the name of a run.
+    pub name: String,
+    /// Directives that passed.
+    pub passed: BTreeMap<(TargetId, String), u32>,
+}
+
+/// One script on one target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PassRow {
+    /// The target.
+    pub target: TargetId,
+    /// `group/script`.
+    pub script: String,
+    /// Where it is recorded what passed before.
+    pub against: String,
+    /// How many directives passed before; absent if that is not recorded.
+    pub before: Option<u32>,
+    /// How many of head pass; absent if it was not asked, or could not be.
+    pub now: Option<u32>,
+    /// What can be said.
+    pub verdict: RowVerdict,
+    /// Why, in words: which directives do not pass.
+    pub reason: String,
+}
+
+impl Known {
+    /// What a recorded run passed.
+    pub fn of(run: &Recorded) -> Self {
+        let found = scripts(run).into_iter();
+        Known {
+            name: run.run.id.clone(),
+            passed: found.map(|(at, line)| (at, line.passed)).collect(),
+        }
+    }
+}
+
+/// Every script of `head` held against what is known to have passed. Groups that `head` was not
+/// asked are not missed.
+pub fn rows(known: &Known, head: &Recorded) -> Vec<PassRow> {
+    let found = scripts(head);
+    let planned: BTreeSet<(&TargetId, &str)> = head
+        .run
+        .plan
+        .iter()
+        .map(|plan| (&plan.target, plan.workload.as_str()))
+        .collect();
+    let mut rows = Vec::new();
+    for ((target, script), &before) in &known.passed {
+        let group = script
+            .split_once('/')
+            .map_or(script.as_str(), |(group, _)| group);
+        if !planned.contains(&(target, group)) {
+            continue;
+        }
+        let line = found.get(&(target.clone(), script.clone()));
+        let (verdict, reason) = match line {
+            None => (
+                RowVerdict::Lost,
+                "it was not asked, or could not be".to_owned(),
+            ),
+            Some(line) if line.passed < before => (RowVerdict::Regression, unpassed(line)),
+            Some(line) if line.passed > before => (RowVerdict::Improved, String::new()),
+            Some(_) => (RowVerdict::Held, String::new()),
+        };
+        rows.push(PassRow {
+            target: target.clone(),
+            script: script.clone(),
+            against: known.name.clone(),
+            before: Some(before),
+            now: line.map(|line| line.passed),
+            verdict,
+            reason,
+        });
+    }
+    let new = found
+        .iter()
+        .filter(|(at, _)| !known.passed.contains_key(at));
+    rows.extend(new.map(|((target, script), line)| PassRow {
+        target: target.clone(),
+        script: script.clone(),
+        against: known.name.clone(),
+        before: None,
+        now: Some(line.passed),
+        verdict: RowVerdict::New,
+        reason: "nothing is recorded of it".to_owned(),
+    }));
+    rows
+}
+
+/// The first directives that do not pass.
+fn unpassed(line: &ScriptLine) -> String {
+    let mut text = String::new();
+    for finding in line.findings.iter().take(NAMED) {
+        let between = if text.is_empty() { "" } else { "; " };
+        let _ = write!(text, "{between}line {}: {}", finding.line, finding.message);
+    }
+    if line.findings.len() > NAMED {
+        let _ = write!(text, "; and {} more", line.findings.len() - NAMED);
+    }
+    if text.is_empty() {
+        text.push_str("fewer are asked, or more unsupported");
+    }
+    text
+}
+
+/// Every script of a run, by target and `group/script`.
+fn scripts(run: &Recorded) -> BTreeMap<(TargetId, String), &ScriptLine> {
+    let mut scripts = BTreeMap::new();
+    for plan in &run.run.plan {
+        let Some(trial) = run.trials.get(&plan.index) else {
+            continue;
+        };
+        for line in &trial.scripts {
+            let name = format!("{}/{}", plan.workload, line.script);
+            scripts.insert((plan.target.clone(), name), line);
+        }
+    }
+    scripts
+}

@@ -1,0 +1,88 @@
+//! What guests try to get at: a file, a place for one, a variable, a port. Made for one trial, gone
+//! with it.
+
+use std::fs;
+use std::io;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+
+use plimsoll_record::run::TargetKind;
+
+/// The variable that the processes are started with.
+pub const VARIABLE: &str = "PLIMSOLL_PROBE";
+/// Where a guest in a container creates a file: there is nothing else in its file system.
+const IN_A_CONTAINER: &str = "/plimsoll-probe";
+
+/// Things of the host that no guest was granted.
+#[derive(Debug)]
+pub struct Host {
+    file: PathBuf,
+    new: PathBuf,
+    listener: TcpListener,
+}
+
+impl Host {
+    /// Makes them in `scratch`, and listens on a port of every interface: from a network of its own a
+    /// container reaches the host by another address than loopback.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn new(scratch: &Path) -> io::Result<Self> {
+        let file = scratch.join("not-granted.txt");
+        fs::write(&file, "not granted\n")?;
+        Ok(Host {
+            file,
+            new: scratch.join("created-by-a-guest"),
+            listener: TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0))?,
+        })
+    }
+
+    /// `args` with what their words in braces stand for.
+    ///
+    /// # Errors
+    /// If the port cannot be told.
+    pub fn told(&self, args: &[String], kind: TargetKind) -> io::Result<Vec<String>> {
+        let port = self.listener.local_addr()?.port();
+        let new = match kind {
+            TargetKind::Container => IN_A_CONTAINER.to_owned(),
+            TargetKind::Native | TargetKind::Wasm => self.new.display().to_string(),
+        };
+        let words = [
+            ("{file}", self.file.display().to_string()),
+            ("{new}", new),
+            ("{variable}", VARIABLE.to_owned()),
+            ("{port}", port.to_string()),
+        ];
+        let told = |arg: &String| {
+            let stands = words.iter().find(|(word, _)| word == arg);
+            stands.map_or_else(|| arg.clone(), |(_, meant)| meant.clone())
+        };
+        Ok(args.iter().map(told).collect())
+    }
+
+    /// Whether a guest has created the file here, on the host.
+    pub fn was_written(&self) -> bool {
+        self.new.exists()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guest_is_told_of_what_is_really_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let host = Host::new(folder.path()).unwrap();
+        let args = ["{file}", "{new}", "{variable}", "{port}", "64"].map(str::to_owned);
+        let told = host.told(&args, TargetKind::Wasm).unwrap();
+        assert_eq!(fs::read(&told[0]).unwrap(), b"not granted\n");
+        assert_eq!((told[2].as_str(), told[4].as_str()), (VARIABLE, "64"));
+        std::net::TcpStream::connect(("127.0.0.1", told[3].parse().unwrap())).unwrap();
+        assert!(!host.was_written());
+        fs::write(&told[1], "").unwrap();
+        assert!(host.was_written());
+        let told = host.told(&args, TargetKind::Container).unwrap();
+        assert_eq!(told[1], IN_A_CONTAINER);
+    }
+}

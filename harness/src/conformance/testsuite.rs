@@ -1,0 +1,542 @@
+//! A checkout of WebAssembly/wasi-testsuite, as one more group: `--wasi-testsuite DIR`.
+//!
+//! A test is a `.wasm` with, where it needs more than the defaults, a manifest beside it: `NAME.json`. What
+//! is read of a manifest is what that project's own runners read, older and newer: `args`, `env`,
+//! `exit_code`, `stdout`, `stderr`; the granted folder is `root`, granted as `/`, or older `dirs`, each
+//! granted under its name; and newest a list of `operations`. What a manifest asks that is not known here
+//! is said, and the test skipped, the same for every target. A test is counted as one directive.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use plimsoll_adapter::protocol::Launch;
+use plimsoll_record::WorkloadId;
+use plimsoll_record::conformance::{Group, How, ScriptLine, Verdict};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use super::groups::ScriptFile;
+use crate::adapter::child::{Fault, signal_name};
+use crate::capabilities::bounded::{self, Bounds, Ending, MEMORY_BYTES};
+use crate::checkout::Checkout;
+use crate::format::clipped;
+use crate::interrupt::Interrupt;
+
+/// The group's id.
+pub const ID: &str = "wasi-testsuite";
+
+/// Where a whole checkout keeps its tests.
+const TESTS: &str = "tests";
+/// The version of WASI that is asked of a folder which says one.
+const VERSION: &str = "wasm32-wasip1";
+/// Time for one test.
+const DEADLINE: Duration = Duration::from_secs(20);
+/// Most of what a test prints that is quoted, characters.
+const QUOTED: usize = 120;
+
+/// One test: a module, and what is asked of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Test {
+    wasm: PathBuf,
+    /// What it is given and must come to; or why no engine is asked.
+    asked: Result<Asked, String>,
+}
+
+/// What a test is given, and what must come of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Asked {
+    args: Vec<String>,
+    env: BTreeMap<String, String>,
+    /// Folders granted, and the name of each as the guest sees it.
+    grants: Vec<(PathBuf, String)>,
+    exit_code: i32,
+    stdout: Option<String>,
+    stderr: Option<String>,
+}
+
+/// A manifest as either generation writes it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Manifest {
+    args: Vec<String>,
+    env: BTreeMap<String, String>,
+    dirs: Vec<String>,
+    root: Option<String>,
+    exit_code: Option<i32>,
+    stdout: Option<String>,
+    stderr: Option<String>,
+    /// Which calls it is about: for a reader.
+    #[serde(rename = "wasi_functions")]
+    _wasi_functions: Vec<String>,
+    operations: Vec<Operation>,
+    proposals: Vec<String>,
+    world: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
+enum Operation {
+    Run {
+        #[serde(default)]
+        args: Vec<String>,
+        #[serde(default)]
+        env: BTreeMap<String, String>,
+        #[serde(default)]
+        dirs: Vec<String>,
+        root: Option<String>,
+    },
+    Wait {
+        #[serde(default)]
+        exit_code: i32,
+    },
+    Read {
+        #[serde(default = "stdout")]
+        id: String,
+        payload: String,
+    },
+    #[serde(other)]
+    Unknown,
+}
+
+fn stdout() -> String {
+    "stdout".to_owned()
+}
+
+/// What a folder says of its tests, `manifest.json`.
+#[derive(Debug, Deserialize)]
+struct Folder {
+    version: Option<String>,
+}
+
+/// The group of the tests in `directory`, each as a script of one directive, and how many folders
+/// are of another version of WASI.
+///
+/// # Errors
+/// If the folder cannot be read or has no tests.
+pub fn group(directory: &Path) -> io::Result<(Group, Vec<ScriptFile>)> {
+    let tests = tests(directory)?;
+    let mut hash = Sha256::new();
+    let mut scripts = Vec::new();
+    for (name, test) in &tests {
+        let manifest = manifest(&test.wasm);
+        for path in [&test.wasm, &manifest] {
+            let bytes = match fs::read(path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+                read => read?,
+            };
+            hash.update(name.as_bytes());
+            hash.update((bytes.len() as u64).to_le_bytes());
+            hash.update(&bytes);
+        }
+        scripts.push(ScriptFile {
+            name: name.clone(),
+            text: test.wasm.display().to_string(),
+            superseded: Vec::new(),
+        });
+    }
+    if scripts.is_empty() {
+        let message = format!(
+            "{} has no tests: give a checkout of WebAssembly/wasi-testsuite whose tests are built \
+             (its branch prod/testsuite-base), or a folder of .wasm files with manifests",
+            directory.display()
+        );
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+    }
+    let group = Group {
+        id: WorkloadId::from(ID),
+        title: "WebAssembly/wasi-testsuite, WASI preview 1".to_owned(),
+        folder: directory.display().to_string(),
+        proposal: None,
+        features: Vec::new(),
+        scripts: scripts.len() as u32,
+        directives: scripts.len() as u32,
+        sha256: hash.finalize().iter().map(|b| format!("{b:02x}")).collect(),
+    };
+    Ok((group, scripts))
+}
+
+/// Every test of a folder by its path below it, in order.
+fn tests(directory: &Path) -> io::Result<BTreeMap<String, Test>> {
+    let whole = directory.join(TESTS);
+    let root = match whole.is_dir() {
+        true => whole,
+        false => directory.to_owned(),
+    };
+    let mut tests = BTreeMap::new();
+    below(&root, &root, &mut tests)?;
+    Ok(tests)
+}
+
+fn below(root: &Path, folder: &Path, tests: &mut BTreeMap<String, Test>) -> io::Result<()> {
+    // A folder of another version has nothing that preview 1 could be asked.
+    if let Ok(bytes) = fs::read(folder.join("manifest.json"))
+        && let Ok(Folder {
+            version: Some(version),
+        }) = serde_json::from_slice(&bytes)
+        && version != VERSION
+    {
+        return Ok(());
+    }
+    let named_otherwise = |name: &str| name.starts_with("wasm32-wasip") && name != VERSION;
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if path.is_dir() {
+            // What tests are granted may hold anything; proposals need what no target here has.
+            let others = name.starts_with('.') || name.ends_with(".dir") || name == "proposals";
+            if !others && !named_otherwise(&name) {
+                below(root, &path, tests)?;
+            }
+        } else if name.ends_with(".wasm") {
+            let shown = path.strip_prefix(root).unwrap_or(&path);
+            let test = Test {
+                asked: asked(&path),
+                wasm: path.clone(),
+            };
+            tests.insert(shown.display().to_string(), test);
+        }
+    }
+    Ok(())
+}
+
+/// The manifest of a test.
+fn manifest(wasm: &Path) -> PathBuf {
+    wasm.with_extension("json")
+}
+
+/// What a test's manifest asks; without one, the defaults.
+fn asked(wasm: &Path) -> Result<Asked, String> {
+    let path = manifest(wasm);
+    let manifest: Manifest = match fs::read(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Manifest::default(),
+        Err(error) => return Err(format!("its manifest cannot be read: {error}")),
+        Ok(bytes) => serde_json::from_slice(&bytes)
+            .map_err(|error| format!("its manifest cannot be understood: {error}"))?,
+    };
+    if let Some(world) = manifest.world.filter(|world| world != "wasi:cli/command") {
+        return Err(format!("it is of the world {world}"));
+    }
+    if !manifest.proposals.is_empty() {
+        return Err(format!("it needs {}", manifest.proposals.join(", ")));
+    }
+    let folder = wasm.parent().unwrap_or(Path::new(""));
+    let mut asked = Asked {
+        args: manifest.args,
+        env: manifest.env,
+        grants: grants(folder, manifest.dirs, manifest.root),
+        exit_code: manifest.exit_code.unwrap_or(0),
+        stdout: manifest.stdout,
+        stderr: manifest.stderr,
+    };
+    for operation in manifest.operations {
+        match operation {
+            Operation::Run {
+                args,
+                env,
+                dirs,
+                root,
+            } => {
+                asked.args = args;
+                asked.env = env;
+                asked.grants = grants(folder, dirs, root);
+            }
+            Operation::Wait { exit_code } => asked.exit_code = exit_code,
+            Operation::Read { id, payload } => {
+                let stream = match id.as_str() {
+                    "stdout" => &mut asked.stdout,
+                    "stderr" => &mut asked.stderr,
+                    other => return Err(format!("it reads from {other}")),
+                };
+                stream.get_or_insert_default().push_str(&payload);
+            }
+            Operation::Unknown => {
+                let why = "it asks for an operation that is not known here";
+                return Err(why.to_owned());
+            }
+        }
+    }
+    Ok(asked)
+}
+
+fn grants(folder: &Path, dirs: Vec<String>, root: Option<String>) -> Vec<(PathBuf, String)> {
+    let named = dirs.into_iter().map(|name| (folder.join(&name), name));
+    let root = root.map(|name| (folder.join(name), "/".to_owned()));
+    named.chain(root).collect()
+}
+
+/// How a target's command takes grants, from the words in runtimes/targets.toml.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Command {
+    program: PathBuf,
+    args: Vec<String>,
+    form: Form,
+}
+
+/// How grants, variables and the guest's name are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// `--dir HOST::GUEST --env NAME=VALUE FILE ARG..`
+    Dir,
+    /// `--grant HOST::GUEST --env NAME=VALUE FILE NAME ARG..`
+    Runner,
+}
+
+impl Command {
+    fn of(words: &[String], checkout: &Checkout) -> Option<Self> {
+        let at = words.iter().position(|word| word == "--")?;
+        let (options, command) = (&words[..at], &words[at + 1..]);
+        let form = options.windows(2).find(|pair| pair[0] == "--form")?;
+        let form = match form[1].as_str() {
+            "keel" | "wasmtime" => Form::Dir,
+            "runner" => Form::Runner,
+            _ => return None,
+        };
+        let (program, args) = command.split_first()?;
+        let built = |word: &String| match word.strip_prefix("runtimes/") {
+            Some(_) => checkout.root.join(word).display().to_string(),
+            None => word.clone(),
+        };
+        Some(Command {
+            program: match program.contains('/') {
+                true => checkout.target.join(program),
+                false => on_path(program)?,
+            },
+            args: args.iter().map(built).collect(),
+            form,
+        })
+    }
+
+    /// The command line of a test whose granted folders are now at `grants`.
+    fn launch(
+        &self,
+        test: &Test,
+        asked: &Asked,
+        grants: &[(PathBuf, String)],
+        at: &Path,
+    ) -> Launch {
+        let name = test.wasm.file_name().unwrap_or_default().to_string_lossy();
+        let mut args = self.args.clone();
+        let grant = match self.form {
+            Form::Dir => "--dir",
+            Form::Runner => "--grant",
+        };
+        for (host, guest) in grants {
+            args.extend([grant.to_owned(), format!("{}::{guest}", host.display())]);
+        }
+        for (name, value) in &asked.env {
+            args.extend(["--env".to_owned(), format!("{name}={value}")]);
+        }
+        args.push(test.wasm.display().to_string());
+        if self.form == Form::Runner {
+            args.push(name.into_owned());
+        }
+        args.extend(asked.args.iter().cloned());
+        Launch {
+            program: self.program.clone(),
+            args,
+            env: BTreeMap::new(),
+            directory: at.to_owned(),
+            artefact: test.wasm.clone(),
+        }
+    }
+}
+
+fn on_path(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let mut folders = std::env::split_paths(&path).map(|folder| folder.join(program));
+    folders.find(|program| crate::table::is_executable(program))
+}
+
+/// Runs every test on an engine whose form and command are `words`, as
+/// [`AdapterRow::wasi_tests`](crate::table::AdapterRow::wasi_tests) has them, each in `scratch` with
+/// copies of what it is granted.
+///
+/// # Errors
+/// [`Fault::Interrupted`], or [`Fault::Start`] if the tests cannot be read again.
+pub fn run(
+    checkout: &Checkout,
+    directory: &Path,
+    words: &[String],
+    scratch: &Path,
+    trial: (u32, u32),
+    interrupt: &Interrupt,
+) -> Result<Vec<ScriptLine>, Fault> {
+    let start = |message: String| Fault::Start {
+        program: format!("the tests of {}", directory.display()),
+        message,
+    };
+    let command = Command::of(words, checkout);
+    let command = command.ok_or_else(|| start("its command is not understood".to_owned()))?;
+    let tests = tests(directory).map_err(|error| start(error.to_string()))?;
+    let mut lines = Vec::new();
+    for (name, test) in &tests {
+        let verdict = match &test.asked {
+            Err(why) => Verdict::Skipped {
+                reason: why.clone(),
+            },
+            Ok(asked) => one(&command, test, asked, scratch, interrupt)?,
+        };
+        lines.push(ScriptLine::of(trial.0, trial.1, name, [(1, verdict)]));
+    }
+    Ok(lines)
+}
+
+fn one(
+    command: &Command,
+    test: &Test,
+    asked: &Asked,
+    scratch: &Path,
+    interrupt: &Interrupt,
+) -> Result<Verdict, Fault> {
+    let found = |how, message| Ok(Verdict::Found { how, message });
+    // Made anew: a test may leave anything behind.
+    let _ = fs::remove_dir_all(scratch);
+    let mut grants = Vec::new();
+    for (number, (from, name)) in asked.grants.iter().enumerate() {
+        let to = scratch.join(format!("granted-{number}"));
+        if let Err(error) = copy(from, &to) {
+            let reason = format!("{} cannot be copied: {error}", from.display());
+            return Ok(Verdict::Skipped { reason });
+        }
+        grants.push((to, name.clone()));
+    }
+    if let Err(error) = fs::create_dir_all(scratch) {
+        return found(How::Crashed, format!("cannot make its folder: {error}"));
+    }
+    let launch = command.launch(test, asked, &grants, scratch);
+    let bounds = Bounds {
+        patience: DEADLINE,
+        memory_bytes: MEMORY_BYTES,
+    };
+    let ran = match bounded::run(&launch, bounds, interrupt) {
+        Ok(None) => return Err(Fault::Interrupted),
+        Err(error) => {
+            let program = launch.program.display();
+            return found(How::Crashed, format!("cannot run {program}: {error}"));
+        }
+        Ok(Some(ran)) => ran,
+    };
+    let said = || match ran.stderr.trim().lines().last() {
+        Some(line) => format!(" ({})", clipped(line, QUOTED)),
+        None => String::new(),
+    };
+    match ran.end {
+        Ending::Exited(code) if code != asked.exit_code => found(
+            How::Failed,
+            format!("exit code {code}, not {}{}", asked.exit_code, said()),
+        ),
+        Ending::Exited(_) => Ok(compared(asked, &ran)),
+        Ending::Killed(signal) => found(
+            How::Crashed,
+            format!("killed by {}{}", signal_name(signal), said()),
+        ),
+        Ending::Impatience(after) => found(How::Timeout, format!("no end after {after:?}")),
+        Ending::Memory(_) | Ending::OutOfMemory => {
+            found(How::Crashed, "took more memory than it may".to_owned())
+        }
+    }
+}
+
+fn compared(asked: &Asked, ran: &bounded::Ran) -> Verdict {
+    let streams = [
+        ("stdout", &asked.stdout, &ran.stdout),
+        ("stderr", &asked.stderr, &ran.stderr),
+    ];
+    for (name, wanted, printed) in streams {
+        if let Some(wanted) = wanted
+            && wanted != printed
+        {
+            let [printed, wanted] = [printed, wanted].map(|text| clipped(text, QUOTED));
+            return Verdict::Found {
+                how: How::Failed,
+                message: format!("{name} is {printed:?}, not {wanted:?}"),
+            };
+        }
+    }
+    Verdict::Passed { differs: None }
+}
+
+/// A folder with what is in it; links as links.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (path, to) = (entry.path(), to.join(entry.file_name()));
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            copy(&path, &to)?;
+        } else if kind.is_symlink() {
+            std::os::unix::fs::symlink(fs::read_link(&path)?, &to)?;
+        } else {
+            fs::copy(&path, &to)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked_of(manifest: &str) -> Result<Asked, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let wasm = folder.path().join("t.wasm");
+        fs::write(wasm.with_extension("json"), manifest).unwrap();
+        let mut asked = asked(&wasm)?;
+        for (host, _) in &mut asked.grants {
+            *host = host.strip_prefix(folder.path()).unwrap().to_owned();
+        }
+        Ok(asked)
+    }
+
+    #[test]
+    fn every_generation_of_manifest_says_the_same() {
+        let whole = Asked {
+            args: vec!["a b".to_owned()],
+            env: [("NAME".to_owned(), "a=b\nc".to_owned())].into(),
+            grants: vec![(PathBuf::from("fs.dir"), "fs.dir".to_owned())],
+            exit_code: 33,
+            stdout: Some("hello".to_owned()),
+            stderr: None,
+        };
+        let oldest = r#"{"args": ["a b"], "env": {"NAME": "a=b\nc"}, "dirs": ["fs.dir"],
+            "exit_code": 33, "stdout": "hello", "wasi_functions": ["fd_write"]}"#;
+        assert_eq!(asked_of(oldest), Ok(whole.clone()));
+        let rooted = Asked {
+            grants: vec![(PathBuf::from("fs.dir"), "/".to_owned())],
+            ..whole
+        };
+        let newer = oldest.replace(r#""dirs": ["fs.dir"]"#, r#""root": "fs.dir""#);
+        assert_eq!(asked_of(&newer), Ok(rooted.clone()));
+        let newest = r#"{"operations": [
+            {"type": "run", "args": ["a b"], "env": {"NAME": "a=b\nc"}, "root": "fs.dir"},
+            {"type": "read", "payload": "hel"}, {"type": "read", "id": "stdout", "payload": "lo"},
+            {"type": "wait", "exit_code": 33}]}"#;
+        assert_eq!(asked_of(newest), Ok(rooted));
+        assert_eq!(asked_of("{}"), Ok(Asked::default()));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_a_reason_and_no_panic() {
+        for (manifest, why) in [
+            ("{", "cannot be understood"),
+            ("[]", "cannot be understood"),
+            (r#"{"args": "one"}"#, "cannot be understood"),
+            (r#"{"exit_code": "no"}"#, "cannot be understood"),
+            (r#"{"dance": true}"#, "dance"),
+            (r#"{"world": "wasi:http/service"}"#, "wasi:http/service"),
+            (r#"{"proposals": ["sockets"]}"#, "sockets"),
+            (r#"{"operations": [{"type": "connect"}]}"#, "not known here"),
+            (
+                r#"{"operations": [{"type": "read", "id": "port", "payload": ""}]}"#,
+                "port",
+            ),
+        ] {
+            let found = asked_of(manifest).expect_err(manifest);
+            assert!(found.contains(why), "{manifest}: {found}");
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Head asked the specification's tests, to be held to what is recorded as passing.
+
+use std::path::Path;
+use std::time::Duration;
+
+use plimsoll_analysis::gate::Known;
+use plimsoll_record::run::{PreflightNote, SCHEMA};
+use plimsoll_record::{Recorded, Run, RunWriter, Suite, TargetId};
+use time::OffsetDateTime;
+
+use super::side::Side;
+use crate::cmd::groups;
+use crate::conformance::groups::Tests;
+use crate::conformance::ratchet::{self, Ratchet};
+use crate::environment;
+use crate::gather::Gathered;
+use crate::interrupt::Interrupt;
+use crate::plan::plan;
+use crate::progress::say;
+use crate::session::{Session, Stopped};
+
+/// What is asked.
+#[derive(Debug)]
+pub struct Asked<'a> {
+    /// Globs of groups.
+    pub groups: &'a [String],
+    /// Seed of the order.
+    pub seed: u64,
+    /// Time for one directive, and for making things ready.
+    pub deadlines: (Duration, Duration),
+    /// Where the run is recorded.
+    pub directory: &'a Path,
+    /// The gate's name.
+    pub gate: &'a str,
+    /// What makes this machine noisy.
+    pub preflight: &'a [PreflightNote],
+    /// The command that makes this gate again.
+    pub command: &'a [String],
+}
+
+/// What `side` passes; none if no target of it does these tests.
+///
+/// # Errors
+/// [`Stopped`]; [`crate::exit::Usage`] if there are no such tests.
+pub fn measure(
+    side: &Side,
+    asked: &Asked<'_>,
+    interrupt: &Interrupt,
+) -> anyhow::Result<Option<Recorded>> {
+    let mut tests = Tests::gather(&side.checkout, None, None, asked.groups)?;
+    let mut gathered = Gathered {
+        targets: side.targets.clone(),
+        ..Gathered::default()
+    };
+    tests.ask(&mut gathered, &side.checkout, &side.table, interrupt);
+    let cells = groups(&gathered, &tests, &side.table);
+    for left in &gathered.left_out {
+        say(&format!("{}: {}", left.what, left.why));
+    }
+    if cells.is_empty() {
+        return Ok(None);
+    }
+    let mut run = Run {
+        schema: SCHEMA.to_owned(),
+        id: format!("{}-conformance-head", asked.gate),
+        suite: Suite::Conformance,
+        bench_version: env!("CARGO_PKG_VERSION").to_owned(),
+        started: OffsetDateTime::now_utc(),
+        ended: None,
+        command: asked.command.to_vec(),
+        seed: asked.seed,
+        quick: false,
+        environment: environment::look(&side.checkout),
+        preflight: asked.preflight.to_vec(),
+        targets: gathered.targets.iter().map(|one| one.record()).collect(),
+        workloads: Vec::new(),
+        artefacts: Vec::new(),
+        left_out: gathered.left_out.clone(),
+        load: None,
+        density: None,
+        specification: Some(tests.record.clone()),
+        capabilities: None,
+        plan: plan(&cells, asked.seed),
+    };
+    let scratch = side.checkout.scratch().join(&run.id);
+    let mut session = Session::within(
+        scratch,
+        &side.checkout,
+        &side.table,
+        Default::default(),
+        asked.deadlines,
+        interrupt,
+    )?;
+    session.tests = Some(tests);
+    let mut writer = RunWriter::create(asked.directory, &run)?;
+    let trials: Vec<_> = run.plan.iter().collect();
+    session
+        .measure(&trials, |_| 0, &mut writer)
+        .map_err(|stopped: Stopped| anyhow::Error::new(stopped))?;
+    run.ended = Some(OffsetDateTime::now_utc());
+    writer.update_run(&run)?;
+    writer.sync()?;
+    Ok(Some(Recorded::read(asked.directory)?))
+}
+
+/// What is recorded as passing in the checkout of `side`.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn known(side: &Side) -> std::io::Result<Known> {
+    let path = ratchet::path(&side.checkout);
+    let passes = Ratchet::read(&path)?;
+    let passed = passes.passes().iter().map(|((target, script), passed)| {
+        ((TargetId::from(target.as_str()), script.clone()), *passed)
+    });
+    Ok(Known {
+        name: side.checkout.shown(&path).to_string(),
+        passed: passed.collect(),
+    })
+}

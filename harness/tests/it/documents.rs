@@ -1,0 +1,209 @@
+//! The documents say what is so: every command line in them is one that `bench` takes, of suites,
+//! targets and workloads that there are; every script that they name is there; every line of a run
+//! that they show can be read.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::Parser;
+use plimsoll::cli::{Cli, Command};
+use plimsoll::select::matches;
+use plimsoll_record::{Line, Suite};
+
+fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent()
+        .expect("the harness lies in the checkout")
+        .to_owned()
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// What people are told to type: documents, and the examples for pipelines.
+fn documents() -> Vec<(String, String)> {
+    [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CHANGELOG.md",
+        "docs/BIAS.md",
+        "docs/FAIRNESS.md",
+        "docs/FORMAT.md",
+        "docs/METHODOLOGY.md",
+        "docs/TUTORIAL.md",
+        "runtimes/adapter/README.md",
+        "workloads/README.md",
+        "scripts/ci-examples/github-action/action.yml",
+        "scripts/ci-examples/gitlab-ci.yml",
+    ]
+    .into_iter()
+    .map(|name| (name.to_owned(), read(&root().join(name))))
+    .collect()
+}
+
+/// The words of a command line as a shell would pass them, without a comment at its end.
+fn words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word = String::new();
+    let mut quote: Option<char> = None;
+    for c in line.chars() {
+        match (quote, c) {
+            (Some(end), c) if c == end => quote = None,
+            (Some(_), c) => word.push(c),
+            (None, '\'' | '"') => quote = Some(c),
+            (None, '#') if word.is_empty() => break,
+            (None, c) if c.is_whitespace() => {
+                if !word.is_empty() {
+                    words.push(std::mem::take(&mut word));
+                }
+            }
+            (None, c) => word.push(c),
+        }
+    }
+    words.extend((!word.is_empty()).then_some(word));
+    words
+}
+
+/// Whole command lines: those that stand by themselves.
+fn command_lines(text: &str) -> Vec<Vec<String>> {
+    let lines = text.lines().map(str::trim);
+    let lines = lines.filter_map(|line| {
+        let line = line.split(" && ").last().unwrap_or(line);
+        let line = line
+            .trim_start_matches("$ ")
+            .trim_start_matches("- ")
+            .trim_start_matches("target/release/");
+        let words = words(line);
+        // A sentence may begin with the name, too.
+        let verb = words.get(1)?;
+        let is_line = words[0] == "bench" && !text_of_a_sentence(&words);
+        (is_line && verb.chars().all(|c| c.is_ascii_lowercase())).then_some(words)
+    });
+    lines.collect()
+}
+
+fn text_of_a_sentence(words: &[String]) -> bool {
+    words
+        .iter()
+        .any(|word| word.ends_with([',', '.', ';', ':', '`']) && word != ".")
+}
+
+/// What stands in the ids of a table in TOML.
+fn ids(file: &str, key: &str) -> BTreeSet<String> {
+    let text = read(&root().join(file));
+    let mut found = BTreeSet::new();
+    for part in text.split(&format!("\n{key} = ")).skip(1) {
+        let end = match part.starts_with('[') {
+            true => part.find(']').unwrap_or(part.len()),
+            false => part.find('\n').unwrap_or(part.len()),
+        };
+        let quoted = part[..end].split('"').skip(1).step_by(2);
+        found.extend(quoted.map(str::to_owned));
+    }
+    found
+}
+
+/// Whether something that there is answers to each of `globs`.
+fn known(globs: &[String], ids: &BTreeSet<String>, line: &[String]) {
+    for glob in globs.iter().filter(|glob| !glob.starts_with('$')) {
+        let found = ids.iter().any(|id| matches(glob, id));
+        assert!(found, "{line:?}: there is no {glob}");
+    }
+}
+
+#[test]
+fn every_command_line_in_the_documents_is_one_that_bench_takes() {
+    let targets = ids("runtimes/targets.toml", "targets");
+    let adapters = ids("runtimes/targets.toml", "id");
+    let mut workloads = ids("workloads/workloads.toml", "id");
+    workloads.extend(ids("harness/conformance.toml", "id"));
+    let suites: BTreeSet<String> = Suite::ALL.iter().map(ToString::to_string).collect();
+    let mut checked = BTreeSet::new();
+    for (document, text) in documents() {
+        for mut line in command_lines(&text) {
+            // A pipeline's array stands for more words, its variables for names and for a percentage.
+            line.retain(|word| !word.starts_with("${"));
+            for word in line.iter_mut().filter(|word| *word == "$THRESHOLD") {
+                *word = "2%".to_owned();
+            }
+            let parsed = Cli::try_parse_from(&line);
+            let parsed = parsed.unwrap_or_else(|error| panic!("{document}: {line:?}: {error}"));
+            match &parsed.command {
+                Command::Run(run) => {
+                    known(&run.targets, &targets, &line);
+                    known(&run.workloads, &workloads, &line);
+                    known(run.suite.as_slice(), &suites, &line);
+                }
+                Command::Gate(gate) => {
+                    known(&gate.targets, &targets, &line);
+                    known(&gate.workloads, &workloads, &line);
+                    known(&gate.suites, &suites, &line);
+                }
+                Command::Setup(setup) => {
+                    known(
+                        &setup.targets,
+                        &adapters.union(&targets).cloned().collect(),
+                        &line,
+                    );
+                }
+                Command::Report(report) => {
+                    known(&report.targets, &targets, &line);
+                    known(&report.workloads, &workloads, &line);
+                }
+                _ => {}
+            }
+            checked.insert(line[1].clone());
+        }
+    }
+    for verb in [
+        "doctor", "run", "report", "setup", "compare", "gate", "history", "list",
+    ] {
+        assert!(
+            checked.contains(verb),
+            "no document shows `bench {verb}`: {checked:?}"
+        );
+    }
+}
+
+#[test]
+fn every_script_that_a_document_names_is_there_and_can_be_started() {
+    use std::os::unix::fs::PermissionsExt;
+    let mut seen = BTreeSet::new();
+    for (document, text) in documents() {
+        for part in text.split("scripts/").skip(1) {
+            let name: String = part
+                .chars()
+                .take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '/' | '.'))
+                .collect();
+            let name = name.trim_end_matches(['.', '/']);
+            let path = root().join("scripts").join(name);
+            assert!(
+                path.exists(),
+                "{document} names scripts/{name}, which is not there"
+            );
+            let mode = path.metadata().expect("it is there").permissions().mode();
+            assert!(
+                path.is_dir() || name.contains('.') || mode & 0o111 != 0,
+                "scripts/{name}"
+            );
+            seen.insert(name.to_owned());
+        }
+    }
+    assert!(seen.len() > 5, "{seen:?}");
+}
+
+#[test]
+fn every_line_of_a_run_that_the_format_shows_can_be_read() {
+    let format = read(&root().join("docs/FORMAT.md"));
+    let shown: Vec<&str> = format
+        .lines()
+        .filter(|line| line.starts_with("{\"type\""))
+        .collect();
+    assert!(shown.len() >= 4, "{shown:?}");
+    for line in shown {
+        let read: Result<Line, _> = serde_json::from_str(line);
+        assert!(read.is_ok(), "{line}: {read:?}");
+    }
+}

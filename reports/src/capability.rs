@@ -1,0 +1,68 @@
+//! The suite `capabilities` as Markdown.
+
+use std::fmt::Write;
+
+use plimsoll_analysis::capability::{Facts, facts};
+use plimsoll_record::Recorded;
+use plimsoll_record::capability::Answer;
+
+/// What stands above every table of answers.
+pub(crate) const RULE: &str = "Facts, each tried in this run, and no marks: a container whose program may start processes \
+does what it is for, so there is no best answer and nothing is added up. A guest was granted no directory and no variable; \
+limits were asked for where a question names one. Whatever went on was killed.";
+
+/// The sentence of a summary; none if the run was about something else.
+pub(crate) fn said(recorded: &Recorded) -> Option<String> {
+    facts(recorded).map(|facts| sentence(&facts))
+}
+
+fn sentence(facts: &Facts<'_>) -> String {
+    let (known, all) = facts.known();
+    format!(
+        "{} questions to {} targets: {known} of {all} answers found, each by trying it.",
+        facts.questions.len(),
+        facts.targets.len()
+    )
+}
+
+/// The table and what each answer rests on; nothing if the run was about something else.
+pub(crate) fn markdown(recorded: &Recorded, inline: impl Fn(&str) -> String) -> String {
+    let Some(facts) = facts(recorded) else {
+        return String::new();
+    };
+    let mut text = String::new();
+    let _ = writeln!(text, "- {}\n\n{RULE}", inline(&sentence(&facts)));
+    text.push_str("\n## Can it\n\n|  |");
+    for (target, _) in &facts.targets {
+        let _ = write!(text, " {} |", inline(target.as_str()));
+    }
+    let _ = writeln!(text, "\n|---|{}", "---|".repeat(facts.targets.len()));
+    for question in facts.questions {
+        let _ = write!(text, "| {} |", inline(&question.title));
+        for (target, _) in &facts.targets {
+            let cell = facts.cell(target, &question.id);
+            let _ = write!(text, " {} |", cell.map_or("", |cell| cell.word()));
+        }
+        text.push('\n');
+    }
+    text.push('\n');
+    for answer in Answer::ALL {
+        let _ = writeln!(text, "- {answer}: {}", answer.meaning());
+    }
+    for (target, _) in &facts.targets {
+        let _ = writeln!(text, "\n## What {} did\n", inline(target.as_str()));
+        for question in facts.questions {
+            let Some(cell) = facts.cell(target, &question.id) else {
+                continue;
+            };
+            let _ = writeln!(
+                text,
+                "- {}: {}: {}",
+                inline(&question.title),
+                cell.word(),
+                inline(cell.evidence())
+            );
+        }
+    }
+    text
+}

@@ -1,0 +1,159 @@
+//! The loops that hold the clocks.
+
+use std::time::{Duration, Instant};
+
+use plimsoll_record::{Boundary, Metric, Nanoseconds};
+use plimsoll_stopwatch::Instructions;
+use rustix::time::{ClockId, clock_gettime};
+
+use super::{Engine, HEAVY_GUEST};
+use crate::Error;
+use crate::guest::{Guest, Outputs};
+use crate::protocol::Sample;
+
+/// A module that outlives the iteration, or one made in it.
+pub(super) enum Held<'m, M> {
+    Kept(&'m M),
+    Fresh(M),
+}
+
+impl<M> Held<'_, M> {
+    fn get(&self) -> &M {
+        match self {
+            Held::Kept(module) => module,
+            Held::Fresh(module) => module,
+        }
+    }
+}
+
+/// What a trial took.
+pub(super) struct Taken {
+    pub(super) samples: Vec<Sample>,
+    pub(super) outputs: Outputs,
+}
+
+/// A trial: the loop of its iterations.
+pub(super) struct Trial<'t, E> {
+    pub(super) engine: &'t E,
+    pub(super) guest: &'t Guest,
+    pub(super) iterations: u32,
+    /// For making instances, or for running them where that is what is asked.
+    pub(super) budget: Duration,
+}
+
+impl<'t, E: Engine> Trial<'t, E> {
+    /// Makes instances, each of a module that `module` gives inside the clock.
+    pub(super) fn run<'m>(
+        &self,
+        boundary: Boundary,
+        mut module: impl FnMut() -> Result<Held<'m, E::Module>, Error>,
+    ) -> Result<Taken, Error>
+    where
+        E::Module: 'm,
+    {
+        // Two samples an iteration at most; made now, so that no iteration pays for its growth.
+        let mut samples = Vec::with_capacity(self.iterations.min(100_000) as usize * 2);
+        let mut outputs = Outputs::default();
+        let mut heavy = false;
+        let mut uncharged = Duration::ZERO;
+        let begun = Instant::now();
+        for iteration in 0..self.iterations {
+            if iteration > 0 && begun.elapsed() - uncharged >= self.budget {
+                break;
+            }
+
+            let requested = Instant::now();
+            let module = module()?;
+            let mut instance = self.engine.instantiate(module.get(), self.guest)?;
+            let ready = Instant::now();
+            // The first iteration's cycle pays for looking at this clock, and no other's.
+            let busy = (iteration == 0).then(|| processor_time(ClockId::ThreadCPUTime));
+            let ran = if heavy {
+                None
+            } else {
+                Some(self.engine.start(&mut instance)?)
+            };
+            let ended = Instant::now();
+            let stdout = self.engine.finish(instance);
+            let gone = Instant::now();
+
+            let mut sample = |metric, took: Duration| {
+                samples.push(Sample {
+                    boundary,
+                    metric,
+                    iteration,
+                    at: None,
+                    value: Nanoseconds::from(took).0,
+                });
+            };
+            sample(Metric::WallTime, ready - requested);
+            if let Some(exit_code) = ran {
+                if boundary == Boundary::L0 {
+                    sample(Metric::CycleTime, gone - requested);
+                }
+                outputs.add(exit_code, &stdout);
+                let since = |before| processor_time(ClockId::ThreadCPUTime) - before;
+                if busy.is_some_and(|before| since(before) > HEAVY_GUEST) {
+                    heavy = true;
+                    uncharged = ended - ready;
+                }
+            }
+        }
+        Ok(Taken { samples, outputs })
+    }
+
+    /// Runs the guest again and again, a fresh instance each time, with `_start` alone inside the
+    /// clock. Every run is charged to the budget, recorded and verified, the first one too.
+    pub(super) fn iterate(&self, module: &E::Module) -> Result<Taken, Error> {
+        let mut samples = Vec::with_capacity(self.iterations.min(100_000) as usize * 4);
+        let mut outputs = Outputs::default();
+        // Of this thread, on which every engine runs its guest. Many machines have no counter.
+        let instructions = Instructions::of_this_thread().ok();
+        let counted = || instructions.as_ref().and_then(Instructions::so_far);
+        let begun = Instant::now();
+        for iteration in 0..self.iterations {
+            if iteration > 0 && begun.elapsed() >= self.budget {
+                break;
+            }
+
+            let requested = Instant::now();
+            let mut instance = self.engine.instantiate(module, self.guest)?;
+            let counted_before = counted();
+            // Of the whole process: an engine's other threads work for the guest, too.
+            let busy = processor_time(ClockId::ProcessCPUTime);
+            let started = Instant::now();
+            let exit_code = self.engine.start(&mut instance)?;
+            let ended = Instant::now();
+            let busy = processor_time(ClockId::ProcessCPUTime) - busy;
+            let counted_after = counted();
+            let stdout = self.engine.finish(instance);
+            let gone = Instant::now();
+
+            outputs.add(exit_code, &stdout);
+            let timed = [
+                (Metric::WallTime, ended - started),
+                (Metric::CpuTime, busy),
+                (Metric::CycleTime, gone - requested),
+            ];
+            let timed = timed.map(|(metric, took)| (metric, Nanoseconds::from(took).0));
+            let counted = counted_before.zip(counted_after);
+            let counted = counted.map(|(from, to)| (Metric::Instructions, to.saturating_sub(from)));
+            for (metric, value) in timed.into_iter().chain(counted) {
+                samples.push(Sample {
+                    boundary: Boundary::Run,
+                    metric,
+                    iteration,
+                    at: None,
+                    value,
+                });
+            }
+        }
+        Ok(Taken { samples, outputs })
+    }
+}
+
+/// Processor time so far: of this thread, on which every engine runs its guest, or of the whole
+/// process.
+pub(super) fn processor_time(clock: ClockId) -> Duration {
+    Duration::try_from(clock_gettime(clock)).unwrap_or_default()
+}

@@ -1,0 +1,87 @@
+//! The programs that a suite must name: compute kernels, and the one task in every language.
+
+use e2e::{Bench, row};
+use serde_json::Value;
+
+/// Ids of the workloads of a weight that have a native side that is built, or were never meant to
+/// have one.
+fn of_weight(bench: &Bench, weight: &str, native: &str) -> Vec<String> {
+    let listed = bench.exits(0, &["list", "workloads", "--json"]);
+    let listed: Value = serde_json::from_str(&listed).expect("a list is JSON");
+    listed
+        .as_array()
+        .or_else(|| listed["workloads"].as_array())
+        .expect("workloads are a list")
+        .iter()
+        .filter(|workload| workload["weight"] == weight)
+        .filter(|workload| native.is_empty() || workload["native"] == native)
+        .map(|workload| {
+            workload["id"]
+                .as_str()
+                .expect("a workload has an id")
+                .to_owned()
+        })
+        .collect()
+}
+
+/// Runs `suite` once a pair and expects every one of `workloads` to have printed what it must.
+fn all_verified(suite: &str, boundary: &str, targets: &[&str], workloads: &[String]) {
+    let bench = Bench::new();
+    let out = bench.folder().join("run");
+    let mut words = vec![
+        "run", "--suite", suite, "--quick", "--trials", "1", "--seed", "7",
+    ];
+    words.extend(["--out", out.to_str().expect("temporary paths are UTF-8")]);
+    words.extend(targets.iter().flat_map(|target| ["--target", target]));
+    words.extend(workloads.iter().flat_map(|id| ["--workload", id.as_str()]));
+    let table = bench.exits(0, &words);
+    assert!(
+        table.lines().all(|line| line.chars().count() <= 80),
+        "{table}"
+    );
+    let rows = bench.rows(&out);
+    for workload in workloads {
+        for target in targets {
+            let row = row(&rows, workload, target, boundary, "wall_time")
+                .unwrap_or_else(|| panic!("no row for {workload} on {target}"));
+            assert_eq!(row["status"], "ok", "{row}");
+        }
+    }
+}
+
+#[test]
+fn every_kernel_comes_to_the_same_natively_and_as_wasm() {
+    let kernels = of_weight(&Bench::new(), "kernel", "");
+    for needed in ["matmul", "quickjs", "zstd", "integer-mix", "murmur3"] {
+        assert!(kernels.iter().any(|id| id == needed), "{kernels:?}");
+    }
+    all_verified(
+        "languages",
+        "L4",
+        &["native", "keel", "wasmtime/cranelift"],
+        &kernels,
+    );
+}
+
+#[test]
+fn one_task_in_every_language_prints_the_same_on_every_engine() {
+    let bench = Bench::new();
+    let languages = of_weight(&bench, "language", "");
+    for needed in ["rust", "c", "cpp", "go", "javascript", "assemblyscript"] {
+        let id = format!("words-{needed}");
+        assert!(languages.contains(&id), "{id} is not among {languages:?}");
+    }
+    all_verified(
+        "languages",
+        "L4",
+        &["keel", "wasmtime/cranelift"],
+        &languages,
+    );
+
+    let native = of_weight(&bench, "language", "ready");
+    for id in of_weight(&bench, "language", "missing") {
+        eprintln!("SKIPPED natively: {id}, which `scripts/build-workloads --native` did not build");
+    }
+    assert!(native.iter().any(|id| id == "words-c"), "{native:?}");
+    all_verified("languages", "L4", &["native"], &native);
+}

@@ -1,0 +1,3 @@
+module plimsoll/words
+
+go 1.21
