@@ -32,7 +32,7 @@ impl Adapter for AdapterSpin {
                 Availability::Unavailable {
                     reason: format!("{absent} (this target is {NOT_VERIFIED})"),
                     remedy: "install Fermyon Spin (https://github.com/spinframework/spin) so that \
-                             `spin` is on PATH"
+                             `spin` is on PATH; wasmtime/wasi-http stands for its way of serving"
                         .to_owned(),
                 },
                 format!("not known: {absent}"),
