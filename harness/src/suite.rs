@@ -98,7 +98,8 @@ pub struct Trials {
     /// Trials of a workload that waits to be told to end.
     #[serde(default)]
     pub waiting: u32,
-    /// Trials of a compute kernel, of which there are many; absent: as of any that computes.
+    /// Trials of a compute kernel or use case, of which there are many; absent: as of any that
+    /// computes.
     pub kernel: Option<u32>,
 }
 
@@ -107,8 +108,8 @@ impl Trials {
     pub fn of(&self, weight: Weight) -> u32 {
         match weight {
             Weight::Light | Weight::Language => self.light,
-            Weight::Heavy | Weight::Yardstick | Weight::Case => self.heavy,
-            Weight::Kernel => self.kernel.unwrap_or(self.heavy),
+            Weight::Heavy | Weight::Yardstick => self.heavy,
+            Weight::Kernel | Weight::Case => self.kernel.unwrap_or(self.heavy),
             Weight::Waiting => self.waiting,
         }
     }

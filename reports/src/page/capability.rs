@@ -4,20 +4,19 @@ use maud::{Markup, html};
 use plimsoll_analysis::capability::{Cell, Facts as Answers, facts};
 use plimsoll_record::capability::Answer;
 
+use super::summary::{heading, in_words};
 use super::{Place, Section};
-use crate::capability::{RULE, said};
+use crate::capability::RULE;
 use crate::facts::Facts;
+use crate::headline;
 
 /// Title and what was asked.
 pub(super) fn summary(facts: &Facts<'_>, place: &Place) -> Markup {
+    let question = headline::question(facts.recorded.run.suite);
     html! {
-        header {
-            h1 #(place.id("title")) { "Capabilities: " (facts.recorded.run.id) }
-            p { "What a guest that was granted nothing can and cannot do, on each target." }
-        }
-        @if let Some(sentence) = said(facts.recorded) {
-            ul.sentences { li { (sentence) } }
-        }
+        (heading(facts, place, question.asked, question.subject))
+        p { "What a guest that was granted nothing can and cannot do, on each target." }
+        section.glance aria-label=(place.label("In words")) { (in_words(&headline::sentences(facts))) }
     }
 }
 
@@ -30,7 +29,7 @@ pub(super) fn answers(of: &Facts<'_>, place: &Place) -> Option<Section> {
             table.facts {
                 thead { tr {
                     th scope="col" { "can it" }
-                    @for (target, _) in &answers.targets { th scope="col" { (target) } }
+                    @for (target, _) in &answers.targets { th scope="col" data-t=(target) { (target) } }
                 } }
                 tbody {
                     @for question in answers.questions {
@@ -66,8 +65,10 @@ pub(super) fn evidence(of: &Facts<'_>, place: &Place) -> Option<Section> {
     let answers = facts(of.recorded)?;
     let body = html! {
         @for (target, _) in &answers.targets {
-            h3 { (target) }
-            (of_target(&answers, target, place))
+            div data-t=(target) {
+                h3 { (target) }
+                (of_target(&answers, target, place))
+            }
         }
     };
     Some(Section {

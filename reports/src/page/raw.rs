@@ -130,6 +130,9 @@ fn lines(recorded: &Recorded) -> Vec<u8> {
         for script in &trial.scripts {
             put(&Line::Script(script.clone()));
         }
+        if let Some(fact) = &trial.fact {
+            put(&Line::Fact(fact.clone()));
+        }
         put(&Line::Outcome(trial.outcome.clone()));
     }
     text

@@ -1,6 +1,7 @@
 //! Title, rankings and sentences: what a busy reader takes in within a screen.
 
 use maud::{Markup, html};
+use plimsoll_analysis::capability::facts as answers;
 use plimsoll_analysis::conformance::matrix;
 use plimsoll_analysis::statistics::Interval;
 use plimsoll_record::run::{Severity, TargetKind};
@@ -67,21 +68,12 @@ pub(super) fn heading(facts: &Facts<'_>, place: &Place<'_>, question: &str, what
     let day = run.started.format(format_description!(
         "[day padding:none] [month repr:long] [year], [hour]:[minute] UTC"
     ));
+    let (targets, tested) = asked(facts);
     html! {
         header {
             p.brand { "Plimsoll" span { " what server-side WebAssembly costs beside containers and native code" } }
             h1 #(place.id("title")) { (question) }
             p.lede {
-                @let (targets, tested) = match matrix(facts.recorded) {
-                    Some(matrix) => (
-                        matrix.targets.len() as u64,
-                        quantity::count(matrix.specification.groups.len() as u64, "group") + " of tests",
-                    ),
-                    None => (
-                        measured_targets(facts),
-                        quantity::count(facts.workloads().len() as u64, "workload"),
-                    ),
-                };
                 (what) " of " strong { (quantity::count(targets, "target")) }
                 " on " strong { (tested) } ", "
                 (machine.cpus) " × " (machine.cpu_model.trim())
@@ -93,6 +85,27 @@ pub(super) fn heading(facts: &Facts<'_>, place: &Place<'_>, question: &str, what
             (state(facts))
         }
     }
+}
+
+/// How many targets were asked, and of what.
+fn asked(facts: &Facts<'_>) -> (u64, String) {
+    if let Some(matrix) = matrix(facts.recorded) {
+        let groups = matrix.specification.groups.len() as u64;
+        let targets = matrix.targets.len() as u64;
+        return (targets, quantity::count(groups, "group") + " of tests");
+    }
+    if let Some(answers) = answers(facts.recorded) {
+        let targets = answers.targets.len() as u64;
+        return (
+            targets,
+            quantity::count(answers.questions.len() as u64, "question"),
+        );
+    }
+    let workloads = facts.workloads().len() as u64;
+    (
+        measured_targets(facts),
+        quantity::count(workloads, "workload"),
+    )
 }
 
 fn measured_targets(facts: &Facts<'_>) -> u64 {

@@ -1,6 +1,7 @@
 //! Every number with its interval.
 
 use maud::{Markup, html};
+use plimsoll_analysis::columns::{TICKS, TICKS_RULE};
 use plimsoll_analysis::marks::MARK;
 use plimsoll_analysis::statistics::Interval;
 use plimsoll_analysis::{Row, Status};
@@ -42,6 +43,7 @@ pub(super) fn section(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
             div data-workload=(workload.workload) {
                 h3 { (workload.workload) " " span.dim { (workload.title) } }
                 (by_boundary(facts, workload, place))
+                @if facts.has_ticks(&workload.workload) { (ticks(facts, workload, place)) }
                 @if let Some(every) = every { (every) }
             }
         }
@@ -87,6 +89,29 @@ fn by_boundary(facts: &Facts<'_>, workload: &WorkloadRecord, place: &Place<'_>) 
     let headings: Vec<_> = boundaries.iter().map(|b| (b.name(), b.meaning())).collect();
     let label = format!("Medians of {}", workload.workload);
     matrix(&place.label(&label), &headings, &lines)
+}
+
+/// What a program says of the steps of its own loop.
+fn ticks(facts: &Facts<'_>, workload: &WorkloadRecord, place: &Place<'_>) -> Markup {
+    let columns = TICKS.columns;
+    let lines: Vec<MatrixLine<'_>> = facts
+        .targets()
+        .iter()
+        .map(|target| -> MatrixLine<'_> {
+            let row = |column| facts.of_column(&workload.workload, &target.target, column);
+            (&target.target, columns.iter().map(row).collect())
+        })
+        .filter(|(_, cells)| cells.iter().any(Option::is_some))
+        .collect();
+    let headings: Vec<_> = columns
+        .iter()
+        .map(|c| (c.heading, c.boundary.meaning()))
+        .collect();
+    let label = format!("{}, {}", workload.workload, TICKS.title);
+    html! {
+        p { b { (TICKS.title) } ". " (TICKS_RULE) }
+        (matrix(&place.label(&label), &headings, &lines))
+    }
 }
 
 /// A target, and the row that each of its cells shows.

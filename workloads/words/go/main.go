@@ -27,7 +27,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "no text is named")
 		os.Exit(1)
 	}
-	bytes, err := os.ReadFile(os.Args[1])
+	bytes, err := readFile(os.Args[1])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "cannot read the text:", err)
 		os.Exit(1)

@@ -26,11 +26,7 @@ fn run() -> Result<(), String> {
         return Err("what was compressed does not come back".to_owned());
     }
     if compressed.len() > text.len() / 2 {
-        return Err(format!(
-            "{} bytes became {}",
-            text.len(),
-            compressed.len()
-        ));
+        return Err(format!("{} bytes became {}", text.len(), compressed.len()));
     }
     // FNV-1a over what came back.
     let digest = back.iter().fold(0xcbf2_9ce4_8422_2325_u64, |digest, byte| {
