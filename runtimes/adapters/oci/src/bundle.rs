@@ -229,6 +229,7 @@ mod tests {
             input: input.map(Path::to_owned),
             image: None,
             grants: Grants::default(),
+            component: None,
         }
     }
 
