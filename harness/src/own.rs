@@ -140,6 +140,7 @@ impl Program {
         let workload = protocol::Workload {
             id: self.id(workloads),
             wasm: self.wasm.clone(),
+            component: None,
             native: self.native.clone(),
             image: self.image.clone(),
             args: self.args.clone(),
@@ -201,6 +202,7 @@ impl Program {
                 source_sha256: sha256(&bytes),
                 wasm_sha256: sha256(&bytes),
                 wasm_bytes: bytes.len() as u64,
+                component_sha256: None,
                 wasm_toolchain: unknown.clone(),
                 native_toolchain: native.as_ref().map(|_| unknown),
                 native_sha256: native.as_deref().map(sha256),

@@ -159,10 +159,22 @@ pub struct WorkloadRow {
     pub notes: Vec<String>,
 }
 
+/// Another form of a workload, as `workloads.toml` describes it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+struct ComponentRow {
+    id: WorkloadId,
+    /// The workload.
+    of: WorkloadId,
+    sources: Vec<PathBuf>,
+    wasm: PathBuf,
+}
+
 #[derive(Deserialize)]
 struct File {
     schema: String,
     workload: Vec<WorkloadRow>,
+    #[serde(default)]
+    component: Vec<ComponentRow>,
 }
 
 #[derive(Deserialize)]
@@ -194,6 +206,7 @@ struct NativeRecord {
 pub struct Workloads {
     /// In the order of tables and pictures.
     pub rows: Vec<WorkloadRow>,
+    components: Vec<ComponentRow>,
     lock: Vec<LockRow>,
 }
 
@@ -244,6 +257,7 @@ impl Workloads {
         };
         Ok(Self {
             rows: table.workload,
+            components: table.component,
             lock,
         })
     }
@@ -278,27 +292,11 @@ impl Workloads {
     pub fn ready(&self, checkout: &Checkout, row: &WorkloadRow) -> Result<Ready, WorkloadError> {
         let folder = checkout.workloads();
         let id = row.id.clone();
-        let lock = self
-            .lock
-            .iter()
-            .find(|lock| lock.id == id)
-            .ok_or(WorkloadError::NotLocked { id: id.clone() })?;
-        let wasm = folder.join(&row.wasm);
-        let bytes = read(&wasm, || {
-            format!("build it with `scripts/build-workloads --wasm {id}`")
-        })?;
-        let found = sha256(&bytes);
-        if found != lock.wasm_sha256 {
-            return Err(WorkloadError::WasmChanged {
-                path: wasm,
-                found: found[..12].to_owned(),
-                locked: lock.wasm_sha256.chars().take(12).collect(),
-                id,
-            });
-        }
-        if source_sha256(&folder, &row.sources)? != lock.source_sha256 {
-            return Err(WorkloadError::SourceChanged { id });
-        }
+        let Locked { path, bytes, lock } = self.locked(&folder, &id, &row.wasm, &row.sources)?;
+        let component = self.components.iter().find(|other| other.of == id);
+        let component = component
+            .map(|other| self.locked(&folder, &other.id, &other.wasm, &other.sources))
+            .transpose()?;
         let expected = read(&folder.join(&row.expected), || {
             "it comes with the checkout".to_owned()
         })?;
@@ -332,8 +330,9 @@ impl Workloads {
                 title: row.title.clone(),
                 language: row.language.clone(),
                 source_sha256: lock.source_sha256.clone(),
-                wasm_sha256: found,
+                wasm_sha256: lock.wasm_sha256.clone(),
                 wasm_bytes: lock.wasm_bytes,
+                component_sha256: component.as_ref().map(|of| of.lock.wasm_sha256.clone()),
                 wasm_toolchain: lock.toolchain.clone(),
                 native_toolchain: native
                     .and_then(|name| native_record(checkout, name))
@@ -344,8 +343,9 @@ impl Workloads {
             },
             workload: protocol::Workload {
                 id,
-                wasm,
+                wasm: path,
                 native: native_path,
+                component: component.map(|of| of.path),
                 image: None,
                 args: row.args.clone(),
                 input: row.input.as_ref().map(|path| folder.join(path)),
@@ -356,6 +356,45 @@ impl Workloads {
             weight: row.weight,
             native: side,
         })
+    }
+}
+
+/// A committed `.wasm` that is the one that the lock names.
+struct Locked<'l> {
+    path: PathBuf,
+    bytes: Vec<u8>,
+    lock: &'l LockRow,
+}
+
+impl Workloads {
+    /// Makes sure that a committed `.wasm` is the one that the lock names, built from the sources
+    /// that are there; gives its path and what the lock says of it.
+    fn locked(
+        &self,
+        folder: &Path,
+        id: &WorkloadId,
+        wasm: &Path,
+        sources: &[PathBuf],
+    ) -> Result<Locked<'_>, WorkloadError> {
+        let lock = self.lock.iter().find(|lock| lock.id == *id);
+        let lock = lock.ok_or_else(|| WorkloadError::NotLocked { id: id.clone() })?;
+        let path = folder.join(wasm);
+        let bytes = read(&path, || {
+            format!("build it with `scripts/build-workloads --wasm {id}`")
+        })?;
+        let found = sha256(&bytes);
+        if found != lock.wasm_sha256 {
+            return Err(WorkloadError::WasmChanged {
+                id: id.clone(),
+                path,
+                found: found[..12].to_owned(),
+                locked: lock.wasm_sha256.chars().take(12).collect(),
+            });
+        }
+        if source_sha256(folder, sources)? != lock.source_sha256 {
+            return Err(WorkloadError::SourceChanged { id: id.clone() });
+        }
+        Ok(Locked { path, bytes, lock })
     }
 }
 

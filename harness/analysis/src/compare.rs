@@ -327,6 +327,12 @@ fn warnings(base: &Recorded, candidate: &Recorded) -> Vec<String> {
                 workload.workload
             ));
         }
+        if other.component_sha256 != workload.component_sha256 {
+            warnings.push(format!(
+                "the component of workload {} is not the same in both runs",
+                workload.workload
+            ));
+        }
         if other.native_sha256 != workload.native_sha256 {
             warnings.push(format!(
                 "the native binary of workload {} is not the same in both runs, so it is no anchor",

@@ -244,6 +244,9 @@ pub struct WorkloadRecord {
     pub wasm_sha256: String,
     /// Bytes of the `.wasm`.
     pub wasm_bytes: u64,
+    /// SHA-256 of the same program as a component, hexadecimal, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub component_sha256: Option<String>,
     /// Toolchain that built the `.wasm`.
     pub wasm_toolchain: String,
     /// Toolchain that built the native binary, if one was built.

@@ -144,6 +144,7 @@ fn asked(
         id: question.record.id.clone(),
         wasm: question.wasm.clone(),
         native: question.native.clone(),
+        component: None,
         image: None,
         args,
         input: None,

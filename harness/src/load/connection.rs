@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use super::exchange::Exchange;
+use super::verdict::{ADDED, Verdict, judge};
 
 /// How long making a connection may take.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -63,8 +64,8 @@ impl Connection {
             under_way: None,
             filled: 0,
             written: 0,
-            // One byte more than expected tells a longer response from an equal one.
-            buffer: vec![0; longest + 1].into_boxed_slice(),
+            // One byte more than may come tells a longer response from an equal one.
+            buffer: vec![0; longest + ADDED + 1].into_boxed_slice(),
         })
     }
 
@@ -125,41 +126,16 @@ impl Connection {
                 expected.len()
             ));
         }
-        let before = self.filled;
         self.filled += read;
-        let so_far = self.filled.min(expected.len());
-        if self.filled > expected.len() || self.buffer[before..so_far] != expected[before..so_far] {
-            return Progress::Wrong(difference(&self.buffer[..self.filled], expected));
-        }
-        match self.filled == expected.len() {
-            true => Progress::Answered,
-            false => Progress::Waiting,
+        match judge(&self.buffer[..self.filled], expected) {
+            Verdict::Right => Progress::Answered,
+            Verdict::Wrong(how) => Progress::Wrong(how),
+            Verdict::Partial if self.filled < self.buffer.len() => Progress::Waiting,
+            Verdict::Partial => Progress::Wrong(format!(
+                "a response of more than {} bytes instead of {}",
+                self.filled,
+                expected.len()
+            )),
         }
     }
-}
-
-/// How a response differs from the expected one, in words.
-fn difference(found: &[u8], expected: &[u8]) -> String {
-    let line = |bytes: &[u8]| {
-        let line = bytes.split(|&b| b == b'\r' || b == b'\n').next();
-        let line: Vec<u8> = line.unwrap_or_default().iter().copied().take(60).collect();
-        String::from_utf8_lossy(&line).into_owned()
-    };
-    if line(found) != line(expected) {
-        return format!("{:?} instead of {:?}", line(found), line(expected));
-    }
-    let at = found
-        .iter()
-        .zip(expected)
-        .position(|(found, expected)| found != expected)
-        .unwrap_or(expected.len());
-    let near = |bytes: &[u8]| {
-        let from = at.saturating_sub(10).min(bytes.len());
-        String::from_utf8_lossy(&bytes[from..(at + 20).min(bytes.len())]).into_owned()
-    };
-    format!(
-        "from byte {at} of the response on, {:?} instead of {:?}",
-        near(found),
-        near(expected)
-    )
 }

@@ -1,16 +1,16 @@
-//! Requests with the responses that are expected, byte for byte.
+//! Requests with the responses that are expected.
 
 use thiserror::Error;
 
 /// Most fields of a request or response.
-const FIELDS: usize = 32;
+pub(super) const FIELDS: usize = 32;
 
 /// A request, and the response that it must get.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exchange {
     /// The whole request, as it goes over the wire.
     pub request: Vec<u8>,
-    /// The whole response, as it must come back.
+    /// The whole response, as it must come back: see [`super::verdict`].
     pub response: Vec<u8>,
 }
 

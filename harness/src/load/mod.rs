@@ -7,7 +7,8 @@
 //!
 //! # Layout
 //!
-//! - [`exchange`]: requests with the responses that are expected, byte for byte
+//! - [`exchange`]: requests with the responses that are expected
+//! - [`verdict`]: what has come of a response, held against the expected one
 //! - [`connection`]: one connection: a request out, a response in, compared
 //! - [`generator`]: the schedule, on one thread over epoll
 //! - [`measured`]: what came of it, as histograms and counts
@@ -18,6 +19,7 @@ pub mod exchange;
 pub mod generator;
 pub mod measured;
 pub mod sweep;
+pub mod verdict;
 
 pub use exchange::Exchange;
 pub use generator::{Offer, Watch, run};

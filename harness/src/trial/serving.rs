@@ -17,6 +17,7 @@ use super::{Histogram, Yield};
 use crate::adapter::child::{AdapterChild, Fault, unexpected};
 use crate::interrupt::Interrupt;
 use crate::load::measured::encoded;
+use crate::load::verdict::{ADDED, Verdict, judge};
 use crate::load::{Ended, Exchange, Measured, Watch, sweep};
 
 /// A trial of a server.
@@ -193,7 +194,7 @@ fn zero(trial: &ServingTrial<'_>, serving: &mut Serving, begun: Instant) -> Yiel
     let answered = once(serving.address(), exchange, trial.deadline);
     let took = begun.elapsed();
     match answered {
-        Ok(response) if response == exchange.response => Yield {
+        Ok(Verdict::Right) => Yield {
             samples: vec![Sample {
                 boundary: Boundary::Zero,
                 metric: Metric::WallTime,
@@ -205,10 +206,12 @@ fn zero(trial: &ServingTrial<'_>, serving: &mut Serving, begun: Instant) -> Yiel
             outcome: Outcome::Ok,
             note: None,
         },
-        Ok(response) => Yield::nothing(Outcome::WrongOutput {
+        Ok(Verdict::Wrong(how)) => Yield::nothing(Outcome::WrongOutput {
+            message: format!("the first response: {how}"),
+        }),
+        Ok(Verdict::Partial) => Yield::nothing(Outcome::WrongOutput {
             message: format!(
-                "the first response has {} bytes that are not the {} expected",
-                response.len(),
+                "the first response ended before the {} bytes that are expected",
                 exchange.response.len()
             ),
         }),
@@ -220,22 +223,22 @@ fn zero(trial: &ServingTrial<'_>, serving: &mut Serving, begun: Instant) -> Yiel
     }
 }
 
-/// Asks once over a connection of its own, and reads no more than is expected.
-fn once(address: SocketAddr, exchange: &Exchange, limit: Duration) -> std::io::Result<Vec<u8>> {
+/// Asks once over a connection of its own, and reads until it is clear what came.
+fn once(address: SocketAddr, exchange: &Exchange, limit: Duration) -> std::io::Result<Verdict> {
     let mut connection = TcpStream::connect_timeout(&address, limit)?;
     connection.set_nodelay(true)?;
     connection.set_read_timeout(Some(limit))?;
     connection.write_all(&exchange.request)?;
-    let mut response = vec![0; exchange.response.len()];
+    let mut response = vec![0; exchange.response.len() + ADDED];
     let mut filled = 0;
-    while filled < response.len() {
-        match connection.read(&mut response[filled..])? {
-            0 => break,
-            read => filled += read,
+    loop {
+        let read = connection.read(&mut response[filled..])?;
+        filled += read;
+        match judge(&response[..filled], &exchange.response) {
+            Verdict::Partial if read > 0 => {}
+            verdict => return Ok(verdict),
         }
     }
-    response.truncate(filled);
-    Ok(response)
 }
 
 /// The sweep over all rates.

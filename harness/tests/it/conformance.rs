@@ -335,8 +335,15 @@ fn a_checkout_of_the_wasi_testsuite_is_run_and_what_is_malformed_in_it_is_skippe
     }
     // The folder is the user's: nothing in it has changed.
     assert!(!checkout.path(&format!("{tests}/fs.dir/left")).exists());
-    let (code, _, stderr) =
-        checkout.run(&["run", "--suite", "conformance", "--wasi-testsuite", "spec"]);
+    let (code, _, stderr) = checkout.run(&[
+        "run",
+        "--suite",
+        "conformance",
+        "--wasi-testsuite",
+        "spec",
+        "--workload",
+        "wasi-testsuite",
+    ]);
     assert_eq!(code, 2, "{stderr}");
     assert!(stderr.contains("has no tests"), "{stderr}");
 }

@@ -369,7 +369,7 @@ fn artefacts(workload: &WorkloadRecord, made: &[&ArtefactRecord], place: &Place<
 
 fn hashes(workload: &WorkloadRecord) -> Vec<(&'static str, String)> {
     let none = || "none was built".to_owned();
-    vec![
+    let mut hashes = vec![
         ("source sha256", workload.source_sha256.clone()),
         (".wasm sha256", workload.wasm_sha256.clone()),
         (".wasm toolchain", workload.wasm_toolchain.clone()),
@@ -382,7 +382,11 @@ fn hashes(workload: &WorkloadRecord) -> Vec<(&'static str, String)> {
             workload.native_sha256.clone().unwrap_or_else(none),
         ),
         ("expected output sha256", workload.expected_sha256.clone()),
-    ]
+    ];
+    if let Some(component) = &workload.component_sha256 {
+        hashes.insert(2, ("component sha256", component.clone()));
+    }
+    hashes
 }
 
 pub(super) fn again(facts: &Facts<'_>) -> Option<Section> {

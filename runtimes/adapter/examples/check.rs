@@ -47,6 +47,7 @@ fn check(
             id: WorkloadId(id.into_owned()),
             wasm: fs::canonicalize(wasm)?,
             native: None,
+            component: None,
             image: None,
             args: rest.iter().skip(1).cloned().collect(),
             input,

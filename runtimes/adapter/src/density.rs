@@ -206,6 +206,7 @@ mod tests {
                 native: None,
                 args: Vec::new(),
                 input: None,
+                component: None,
                 image: None,
                 grants: Grants::default(),
             },

@@ -103,6 +103,7 @@ mod tests {
             native: native.map(Path::to_owned),
             args: Vec::new(),
             input: None,
+            component: None,
             image: None,
             grants: Grants::default(),
         }

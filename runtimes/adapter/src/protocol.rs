@@ -183,6 +183,10 @@ pub struct Workload {
     pub wasm: PathBuf,
     /// The static native binary built from the same source, absolute, if it was built.
     pub native: Option<PathBuf>,
+    /// The same program as a component of the world `wasi:http/proxy`, absolute, if there is one: what
+    /// a target serves whose own server speaks HTTP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub component: Option<PathBuf>,
     /// An image that the container engine has, with the same program as its entry point: what a
     /// container runs instead of `native`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

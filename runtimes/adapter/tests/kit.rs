@@ -29,6 +29,7 @@ fn workload(folder: &Path, source: &str, args: &[&str]) -> Workload {
         native: None,
         args: args.iter().map(|&arg| arg.to_owned()).collect(),
         input: None,
+        component: None,
         image: None,
         grants: Grants::default(),
     }

@@ -3,24 +3,19 @@
 
 use std::io::{self, Read, Write};
 
+use crate::message::{BODY_LIMIT, BODY_TOO_LARGE, Request, Response, Status};
+
 /// Most bytes of a request line and its fields.
 const HEAD_LIMIT: usize = 16 << 10;
-/// Most bytes of a body.
-const BODY_LIMIT: usize = 1 << 20;
 
-/// A request, borrowed from the buffer it was read into.
-pub struct Request<'a> {
-    pub method: &'a str,
-    /// Without its query.
-    pub path: &'a str,
-    /// What stood after `?`, still encoded.
-    pub query: &'a str,
-    pub body: &'a [u8],
+/// A request, and whether another one may follow it.
+pub struct Received<'a> {
+    pub request: Request<'a>,
     connection: &'a str,
     http_1_0: bool,
 }
 
-impl Request<'_> {
+impl Received<'_> {
     /// Whether the connection ends after the response.
     pub fn closes(&self) -> bool {
         match self.http_1_0 {
@@ -37,33 +32,17 @@ pub enum Broken {
     Request(Status, &'static str),
 }
 
-/// The statuses that this service answers with.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Status {
-    Ok,
-    BadRequest,
-    NotFound,
-    MethodNotAllowed,
-    LengthRequired,
-    ContentTooLarge,
-    UnprocessableContent,
-    FieldsTooLarge,
-    VersionNotSupported,
-}
-
-impl Status {
-    fn line(self) -> &'static str {
-        match self {
-            Status::Ok => "HTTP/1.1 200 OK\r\n",
-            Status::BadRequest => "HTTP/1.1 400 Bad Request\r\n",
-            Status::NotFound => "HTTP/1.1 404 Not Found\r\n",
-            Status::MethodNotAllowed => "HTTP/1.1 405 Method Not Allowed\r\n",
-            Status::LengthRequired => "HTTP/1.1 411 Length Required\r\n",
-            Status::ContentTooLarge => "HTTP/1.1 413 Content Too Large\r\n",
-            Status::UnprocessableContent => "HTTP/1.1 422 Unprocessable Content\r\n",
-            Status::FieldsTooLarge => "HTTP/1.1 431 Request Header Fields Too Large\r\n",
-            Status::VersionNotSupported => "HTTP/1.1 505 HTTP Version Not Supported\r\n",
-        }
+fn line(status: Status) -> &'static str {
+    match status {
+        Status::Ok => "HTTP/1.1 200 OK\r\n",
+        Status::BadRequest => "HTTP/1.1 400 Bad Request\r\n",
+        Status::NotFound => "HTTP/1.1 404 Not Found\r\n",
+        Status::MethodNotAllowed => "HTTP/1.1 405 Method Not Allowed\r\n",
+        Status::LengthRequired => "HTTP/1.1 411 Length Required\r\n",
+        Status::ContentTooLarge => "HTTP/1.1 413 Content Too Large\r\n",
+        Status::UnprocessableContent => "HTTP/1.1 422 Unprocessable Content\r\n",
+        Status::FieldsTooLarge => "HTTP/1.1 431 Request Header Fields Too Large\r\n",
+        Status::VersionNotSupported => "HTTP/1.1 505 HTTP Version Not Supported\r\n",
     }
 }
 
@@ -88,7 +67,7 @@ impl<R: Read> Requests<R> {
     }
 
     /// The next request; `None` when the connection ended between two.
-    pub fn next(&mut self) -> Result<Option<Request<'_>>, Broken> {
+    pub fn next(&mut self) -> Result<Option<Received<'_>>, Broken> {
         self.buffer.copy_within(self.used..self.filled, 0);
         self.filled -= self.used;
         self.used = 0;
@@ -121,10 +100,7 @@ impl<R: Read> Requests<R> {
             let text = head_text(&self.buffer[..head])?;
             let parsed = parse(text)?;
             if parsed.length > BODY_LIMIT {
-                return Err(Broken::Request(
-                    Status::ContentTooLarge,
-                    "the body is too large",
-                ));
+                return Err(Broken::Request(Status::ContentTooLarge, BODY_TOO_LARGE));
             }
             parsed.length
         };
@@ -137,11 +113,13 @@ impl<R: Read> Requests<R> {
         let (head, rest) = self.buffer.split_at(head);
         let parsed = parse(head_text(head)?)?;
         let (path, query) = parsed.target.split_once('?').unwrap_or((parsed.target, ""));
-        Ok(Some(Request {
-            method: parsed.method,
-            path,
-            query,
-            body: &rest[..body],
+        Ok(Some(Received {
+            request: Request {
+                method: parsed.method,
+                path,
+                query,
+                body: &rest[..body],
+            },
             connection: parsed.connection,
             http_1_0: parsed.http_1_0,
         }))
@@ -260,59 +238,28 @@ fn parse(head: &str) -> Result<Head<'_>, Broken> {
     })
 }
 
-/// Writes a response with a JSON body.
-pub fn respond(out: &mut Vec<u8>, status: Status, fields: &str, body: &str) {
-    out.extend_from_slice(status.line().as_bytes());
+/// Writes a response; `fields` are further lines, each with its end.
+pub fn respond(out: &mut Vec<u8>, response: &Response, fields: &str) {
+    out.extend_from_slice(line(response.status).as_bytes());
+    out.extend_from_slice(b"content-type: application/json\r\n");
     // Writing to memory does not fail.
+    if let Some(method) = response.allow {
+        let _ = write!(out, "allow: {method}\r\n");
+    }
     let _ = write!(
         out,
-        "content-type: application/json\r\n{fields}content-length: {}\r\n\r\n{body}",
-        body.len()
+        "{fields}content-length: {}\r\n\r\n{}",
+        response.body.len(),
+        response.body
     );
-}
-
-/// Writes an error response.
-pub fn error(out: &mut Vec<u8>, status: Status, fields: &str, why: &str) {
-    let mut body = String::from("{\"error\":");
-    crate::json::write_string(&mut body, why);
-    body.push('}');
-    respond(out, status, fields, &body);
 }
 
 /// Writes the last response of a connection whose request could not be read.
 pub fn refuse(out: &mut Vec<u8>, status: Status, why: &str) {
     out.clear();
-    error(out, status, "connection: close\r\n", why);
-}
-
-/// The value of `name` in a query, decoded; `None` if it is not there.
-///
-/// Errors: an escape that is none, or that decodes to what is no text.
-pub fn parameter(query: &str, name: &str) -> Result<Option<String>, &'static str> {
-    for pair in query.split('&') {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        if key == name {
-            return decode(value).map(Some);
-        }
-    }
-    Ok(None)
-}
-
-fn decode(text: &str) -> Result<String, &'static str> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'+' => b' ',
-            b'%' => {
-                let mut digit = || (rest.next()? as char).to_digit(16);
-                let (Some(high), Some(low)) = (digit(), digit()) else {
-                    return Err("an escape in the query is none");
-                };
-                (high * 16 + low) as u8
-            }
-            other => other,
-        });
-    }
-    String::from_utf8(bytes).map_err(|_| "the query is not text")
+    respond(
+        out,
+        &Response::error(status, None, why),
+        "connection: close\r\n",
+    );
 }

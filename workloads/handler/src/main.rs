@@ -11,6 +11,8 @@
 mod catalogue;
 mod http;
 mod json;
+mod message;
+mod query;
 mod routes;
 #[cfg(not(target_family = "wasm"))]
 mod server;
@@ -51,8 +53,8 @@ fn converse(input: impl Read, mut output: impl Write) -> io::Result<()> {
     let mut requests = http::Requests::new(input);
     let mut response = Vec::with_capacity(4096);
     loop {
-        let request = match requests.next() {
-            Ok(Some(request)) => request,
+        let received = match requests.next() {
+            Ok(Some(received)) => received,
             Ok(None) => return Ok(()),
             Err(http::Broken::Io(error)) => return Err(error),
             Err(http::Broken::Request(status, why)) => {
@@ -63,8 +65,8 @@ fn converse(input: impl Read, mut output: impl Write) -> io::Result<()> {
             }
         };
         response.clear();
-        routes::answer(&request, &mut response);
-        let last = request.closes();
+        http::respond(&mut response, &routes::answer(&received.request), "");
+        let last = received.closes();
         output.write_all(&response)?;
         output.flush()?;
         if last {

@@ -10,15 +10,16 @@
 use std::fmt::Write;
 
 use crate::catalogue::{self, Item};
-use crate::http::{self, Request, Status};
 use crate::json;
+use crate::message::{Request, Response, Status};
+use crate::query;
 
 const PAGE: usize = 20;
 /// Most pieces of one article in an order: no total can overflow.
 const MOST_PIECES: i64 = 1_000_000;
 
-/// Writes the response to a request.
-pub fn answer(request: &Request<'_>, out: &mut Vec<u8>) {
+/// The response to a request.
+pub fn answer(request: &Request<'_>) -> Response {
     let answered = match (request.path, request.method) {
         ("/health", "GET") => health(),
         ("/items", "GET") => search(request.query),
@@ -32,14 +33,18 @@ pub fn answer(request: &Request<'_>, out: &mut Vec<u8>) {
         },
     };
     match answered {
-        Ok(body) => http::respond(out, Status::Ok, "", &body),
+        Ok(body) => Response {
+            status: Status::Ok,
+            allow: None,
+            body,
+        },
         Err((status, why)) => {
-            let allowed = match (status, request.path) {
-                (Status::MethodNotAllowed, "/aggregate") => "allow: POST\r\n",
-                (Status::MethodNotAllowed, _) => "allow: GET\r\n",
-                _ => "",
+            let allow = match (status, request.path) {
+                (Status::MethodNotAllowed, "/aggregate") => Some("POST"),
+                (Status::MethodNotAllowed, _) => Some("GET"),
+                _ => None,
             };
-            http::error(out, status, allowed, why);
+            Response::error(status, allow, why)
         }
     }
 }
@@ -65,12 +70,12 @@ fn one(id: &str) -> Answer {
     Ok(body)
 }
 
-fn search(query: &str) -> Answer {
+fn search(text: &str) -> Answer {
     let bad = |why| (Status::BadRequest, why);
-    let words = http::parameter(query, "q")
+    let words = query::parameter(text, "q")
         .map_err(bad)?
         .unwrap_or_default();
-    let page = match http::parameter(query, "page").map_err(bad)? {
+    let page = match query::parameter(text, "page").map_err(bad)? {
         None => 1,
         Some(page) => match page.parse::<usize>() {
             Ok(page) if page > 0 => page,

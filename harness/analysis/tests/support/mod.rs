@@ -148,6 +148,7 @@ impl World<'_> {
             source_sha256: "00".to_owned(),
             wasm_sha256: "00".to_owned(),
             wasm_bytes: 1,
+            component_sha256: None,
             wasm_toolchain: "none".to_owned(),
             native_toolchain: None,
             native_sha256: Some("00".to_owned()),

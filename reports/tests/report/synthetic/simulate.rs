@@ -283,6 +283,7 @@ fn workload(
         source_sha256: hash("source"),
         wasm_sha256: hash("wasm"),
         wasm_bytes: *bytes,
+        component_sha256: None,
         wasm_toolchain: "rustc 1.96.0, LLVM 22, wasm32-wasip1".to_owned(),
         native_toolchain: Some("rustc 1.96.0, LLVM 22".to_owned()),
         native_sha256: Some(hash("native")),

@@ -286,6 +286,7 @@ impl Checking<'_> {
         let absent = Workload {
             wasm: scratch.join("absent.wasm"),
             native: Some(scratch.join("absent")),
+            component: Some(scratch.join("absent.component")),
             ..case.workload.clone()
         };
         let what = format!("{id}: prepare of a workload that is not there");

@@ -21,9 +21,18 @@ struct Row {
     weight: String,
 }
 
+/// Another form of a workload.
+#[derive(Deserialize)]
+struct Component {
+    of: WorkloadId,
+    wasm: PathBuf,
+}
+
 #[derive(Deserialize)]
 struct Table {
     workload: Vec<Row>,
+    #[serde(default)]
+    component: Vec<Component>,
 }
 
 /// Use cases, kernels and languages: of these there are many, and tests from end to end verify them,
@@ -45,6 +54,13 @@ pub fn workloads(folder: &Path) -> Result<Vec<Case>, String> {
     let path = folder.join("workloads.toml");
     let table: Table = toml::from_str(&read(&path)?)
         .map_err(|error| format!("understanding {}: {error}", path.display()))?;
+    let component = |id: &WorkloadId| {
+        let found = table
+            .component
+            .iter()
+            .find(|component| component.of == *id)?;
+        Some(folder.join(&found.wasm))
+    };
     table
         .workload
         .into_iter()
@@ -54,6 +70,7 @@ pub fn workloads(folder: &Path) -> Result<Vec<Case>, String> {
                 exit_code: 0,
                 stdout: read(&folder.join(row.expected))?,
                 workload: Workload {
+                    component: component(&row.id),
                     id: row.id,
                     wasm: folder.join(row.wasm),
                     native: None,

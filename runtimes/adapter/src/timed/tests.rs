@@ -83,6 +83,7 @@ fn measured(
             native: None,
             args: Vec::new(),
             input: None,
+            component: None,
             image: None,
             grants: Grants::default(),
         },

@@ -37,6 +37,7 @@ fn the_adapter_keeps_the_protocol_and_its_launch_runs_in_the_input_folder() {
             id: "reader".into(),
             wasm: path("none.wasm"),
             native: Some(path("reader")),
+            component: None,
             image: None,
             args: vec!["file.txt".to_owned()],
             input: Some(path("input")),

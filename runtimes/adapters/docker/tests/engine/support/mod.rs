@@ -77,6 +77,7 @@ impl Ground {
             native: Some(program.to_owned()),
             args: Vec::new(),
             input: None,
+            component: None,
             image: None,
             grants: Grants::default(),
         }

@@ -1,0 +1,52 @@
+//! Wasmtime, configured as Spin configures it.
+
+use wasmtime::{Config, Engine, PoolingAllocationConfig, Result};
+
+/// Requests that can be under way at once: what Spin takes unless it is told otherwise.
+const INSTANCES: u32 = 1000;
+/// How often the epoch goes on.
+pub(crate) const EPOCH_MILLISECONDS: u64 = 10;
+/// The epoch that no request lives to see: there is no deadline, as there is none in Spin unless
+/// it is asked for one.
+pub(crate) const NEVER: u64 = u64::MAX / 2;
+/// Linear memory that a slot keeps between two instances, bytes.
+pub(crate) const MEMORY_KEEP_RESIDENT_BYTES: usize = 2 << 20;
+/// Table space that a slot keeps between two instances, bytes.
+pub(crate) const TABLE_KEEP_RESIDENT_BYTES: usize = 512 << 10;
+
+/// An engine for all requests.
+///
+/// # Errors
+///
+/// When Wasmtime refuses the configuration, or the machine the address space.
+pub(crate) fn engine() -> Result<Engine> {
+    Engine::new(&configuration())
+}
+
+// The figures are Spin's own defaults (its crate spin-core).
+fn configuration() -> Config {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(INSTANCES)
+        .total_memories(INSTANCES)
+        .total_tables(2 * INSTANCES)
+        .total_stacks(INSTANCES)
+        .total_core_instances(4 * INSTANCES)
+        .table_elements(100_000)
+        .max_component_instance_size(10 << 20)
+        .max_core_instance_size(10 << 20)
+        .max_core_instances_per_component(200)
+        .max_tables_per_component(64)
+        .max_memories_per_component(32)
+        .max_tables_per_module(2)
+        .max_memories_per_module(2)
+        .max_memory_size(4 << 30)
+        .linear_memory_keep_resident(MEMORY_KEEP_RESIDENT_BYTES)
+        .table_keep_resident(TABLE_KEEP_RESIDENT_BYTES);
+    let mut config = Config::new();
+    config
+        .epoch_interruption(true)
+        .wasm_component_model(true)
+        .wasm_component_model_async(true)
+        .allocation_strategy(pool);
+    config
+}

@@ -1,0 +1,224 @@
+//! A server, from its start to the response: an instance for each request.
+
+use std::convert::Infallible;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use rustix::process::{Signal, set_parent_process_death_signal};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use wasmtime::component::{Component, Linker, ResourceTable};
+use wasmtime::error::Context as _;
+use wasmtime::{Engine, Result, Store, format_err};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::io::TokioIo;
+use wasmtime_wasi_http::p2::bindings::ProxyPre;
+use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
+use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
+use wasmtime_wasi_http::{
+    Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
+};
+
+use crate::command::{Asked, Form};
+use crate::engine::{self, EPOCH_MILLISECONDS, NEVER};
+
+/// Where it listens: any free port of loopback.
+const ADDRESS: &str = "127.0.0.1:0";
+
+/// The whole life of a server process.
+pub(crate) fn main(asked: std::result::Result<Asked, String>) -> ExitCode {
+    let asked = match asked {
+        Ok(asked) => asked,
+        Err(wrong) => {
+            eprintln!("{wrong}");
+            return ExitCode::from(2);
+        }
+    };
+    // Whoever started it may be killed before it can clean up.
+    if let Err(error) = set_parent_process_death_signal(Some(Signal::TERM)) {
+        eprintln!("asking to end with the parent: {error}");
+    }
+    let Err(error) = serve(&asked);
+    eprintln!("serving {}: {error:?}", asked.file.display());
+    ExitCode::FAILURE
+}
+
+/// Comes back only if something failed.
+fn serve(asked: &Asked) -> Result<Infallible> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let engine = engine::engine()?;
+    count_epochs(&engine)?;
+    let mut linker = Linker::new(&engine);
+    wasmtime_wasi_http::p2::add_to_linker_async(&mut linker)?;
+    let component = match asked.form {
+        Form::Component => Component::from_file(&engine, &asked.file)?,
+        // SAFETY: the file is what `prepare` wrote with this engine's own serialisation; nobody
+        // else writes to the pair's directory, and it is replaced by renaming only.
+        Form::Artefact => unsafe { Component::deserialize_file(&engine, &asked.file)? },
+    };
+    let service = Service {
+        component: ProxyPre::new(linker.instantiate_pre(&component)?)?,
+    };
+    runtime.block_on(accept(Arc::new(service)))
+}
+
+/// The engine's clock, on a thread that lasts as long as the process.
+fn count_epochs(engine: &Engine) -> Result<()> {
+    let engine = engine.clone();
+    let count = move || loop {
+        thread::sleep(Duration::from_millis(EPOCH_MILLISECONDS));
+        engine.increment_epoch();
+    };
+    thread::Builder::new()
+        .name("epochs".to_owned())
+        .spawn(count)?;
+    Ok(())
+}
+
+async fn accept(service: Arc<Service>) -> Result<Infallible> {
+    let listener = TcpListener::bind(ADDRESS)
+        .await
+        .with_context(|| format!("listening on {ADDRESS}"))?;
+    println!("listening on {}", listener.local_addr()?);
+    io::stdout().flush()?;
+    loop {
+        let connection = match listener.accept().await {
+            Ok((connection, _)) => connection,
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
+            Err(error) => return Err(error.into()),
+        };
+        connection.set_nodelay(true)?;
+        tokio::spawn(Arc::clone(&service).converse(connection));
+    }
+}
+
+/// What every connection shares.
+struct Service {
+    component: ProxyPre<Host>,
+}
+
+/// What an instance is given.
+struct Host {
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    table: ResourceTable,
+    outgoing: Denied,
+}
+
+/// Requests of the guest's own: it is granted none.
+struct Denied;
+
+/// What tells how sending or receiving a body ended.
+type Ending = Box<dyn Future<Output = std::result::Result<(), Error>> + Send>;
+
+impl WasiHttpHooks for Denied {
+    fn send_request(
+        &mut self,
+        _: Request<WasiBody>,
+        _: Option<RequestOptions>,
+        _: Ending,
+    ) -> Box<dyn Future<Output = std::result::Result<(Response<WasiBody>, Ending), Error>> + Send>
+    {
+        Box::new(async { Err(Error::HttpRequestDenied) })
+    }
+}
+
+impl WasiView for Host {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
+    }
+}
+
+impl WasiHttpView for Host {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView {
+            ctx: &mut self.http,
+            table: &mut self.table,
+            hooks: &mut self.outgoing,
+        }
+    }
+}
+
+impl Service {
+    async fn converse(self: Arc<Self>, connection: TcpStream) {
+        let served = http1::Builder::new()
+            .keep_alive(true)
+            .serve_connection(
+                TokioIo::new(connection),
+                service_fn(move |request| {
+                    let service = Arc::clone(&self);
+                    async move { Ok::<_, Infallible>(service.respond(request).await) }
+                }),
+            )
+            .await;
+        // Whoever hangs up in the middle of a response has his reasons; others are told.
+        if let Err(error) = served
+            && !error.is_incomplete_message()
+        {
+            eprintln!("a connection: {error}");
+        }
+    }
+
+    async fn respond(&self, request: Request<Incoming>) -> Response<HyperOutgoingBody> {
+        self.answer(request).await.unwrap_or_else(|error| {
+            eprintln!("a request: {error:?}");
+            let mut failed = Response::new(nothing());
+            *failed.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+            failed
+        })
+    }
+
+    /// An instance is made, answers, and goes.
+    async fn answer(&self, request: Request<Incoming>) -> Result<Response<HyperOutgoingBody>> {
+        let host = Host {
+            wasi: WasiCtx::builder().build(),
+            http: WasiHttpCtx::new(),
+            table: ResourceTable::new(),
+            outgoing: Denied,
+        };
+        let mut store = Store::new(self.component.engine(), host);
+        store.set_epoch_deadline(NEVER);
+        let (sender, receiver) = oneshot::channel();
+        let incoming = store
+            .data_mut()
+            .http()
+            .new_incoming_request(Scheme::Http, request)?;
+        let outgoing = store.data_mut().http().new_response_outparam(sender)?;
+        let instance = self.component.instantiate_async(&mut store).await?;
+        // The guest goes on after its head is sent: its body is written while it is read.
+        let guest = tokio::spawn(async move {
+            instance
+                .wasi_http_incoming_handler()
+                .call_handle(&mut store, incoming, outgoing)
+                .await
+        });
+        match receiver.await {
+            Ok(response) => Ok(response?),
+            Err(_) => {
+                guest.await??;
+                Err(format_err!("the guest ended without a response"))
+            }
+        }
+    }
+}
+
+/// A body without a byte.
+fn nothing() -> HyperOutgoingBody {
+    Empty::<Bytes>::new()
+        .map_err(|never| match never {})
+        .boxed_unsync()
+}
