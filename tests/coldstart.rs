@@ -301,9 +301,11 @@ fn a_report_is_one_offline_file_in_each_format() {
 
     bench.exits(0, &["report", out, "--html", "report.html"]);
     let html = std::fs::read_to_string(bench.folder().join("report.html")).expect("written");
+    // Sources of claims are linked to: a reader may follow those, the page fetches nothing.
+    let fetched = html.replace("<a href=\"http", "<a ");
     for outside in ["src=\"http", "href=\"http", "url(http", "@import"] {
         assert!(
-            !html.contains(outside),
+            !fetched.contains(outside),
             "the report reaches outside by {outside}"
         );
     }

@@ -213,7 +213,9 @@ fn asked(wasm: &Path) -> Result<Asked, String> {
     let manifest: Manifest = match fs::read(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Manifest::default(),
         Err(error) => return Err(format!("its manifest cannot be read: {error}")),
+        // By way of an object: an array would pass for a manifest, field by field.
         Ok(bytes) => serde_json::from_slice(&bytes)
+            .and_then(|fields| serde_json::from_value(serde_json::Value::Object(fields)))
             .map_err(|error| format!("its manifest cannot be understood: {error}"))?,
     };
     if let Some(world) = manifest.world.filter(|world| world != "wasi:cli/command") {

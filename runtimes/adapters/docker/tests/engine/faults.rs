@@ -277,7 +277,7 @@ fn without_an_engine_the_adapter_says_why_and_what_to_do() {
     let Reply::Hello(hello) = program.ask(&Request::Hello) else {
         panic!("no hello");
     };
-    assert_eq!(hello.targets.len(), 4);
+    assert_eq!(hello.targets.len(), 8);
     for target in &hello.targets {
         let Availability::Unavailable { reason, remedy } = &target.availability else {
             panic!("{} is available without an engine", target.id);
