@@ -142,7 +142,16 @@ fn open(path: &Path) -> io::Result<File> {
             .mode(0o666)
             .open(path)
     };
-    open(false).or_else(|_| open(true))
+    open(false).or_else(|_| {
+        let made = open(true)?;
+        for_every_user(&made);
+        Ok(made)
+    })
+}
+
+/// Whatever the umask of who made it.
+fn for_every_user(file: &File) {
+    let _ = file.set_permissions(fs::Permissions::from_mode(0o666));
 }
 
 /// A place in the queue, given up when dropped or when the process ends.
@@ -170,6 +179,7 @@ impl Ticket {
                 .create_new(true)
                 .mode(0o666)
                 .open(&path)?;
+            for_every_user(&file);
             file.lock()?;
             // Between the two somebody may have taken it for one that nobody holds, and removed it.
             if file.metadata()?.nlink() > 0 {

@@ -298,6 +298,19 @@ impl<'a> Facts<'a> {
         self.rows.iter().map(|row| u64::from(row.samples)).sum()
     }
 
+    /// Whether nothing runs before a target's containers do: its adapter says so in the ledger, as
+    /// `daemon: none`.
+    pub(crate) fn is_without_daemon(&self, target: &TargetId) -> bool {
+        let mut targets = self.targets().iter();
+        let found = targets.find(|record| record.target == *target);
+        found.is_some_and(|record| {
+            record
+                .configuration
+                .get("daemon")
+                .is_some_and(|d| d == "none")
+        })
+    }
+
     /// Whether a target is made by the people who made this harness: its adapter says so in the
     /// ledger, as `made by: this project`.
     pub(crate) fn is_ours(&self, target: &TargetId) -> bool {

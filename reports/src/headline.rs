@@ -48,7 +48,10 @@ fn running_boundary(kind: TargetKind) -> Boundary {
 /// container of a daemon that runs.
 pub(crate) fn running<'f>(facts: &'f Facts<'_>, workload: &WorkloadId) -> Ranking<'f> {
     let mut ranking = rank(facts, workload, running_boundary);
-    ranking.standings.retain(|s| s.kind != TargetKind::Native);
+    // A container of no daemon is made from nothing: its L3 is not that of one that a daemon has made.
+    ranking
+        .standings
+        .retain(|s| s.kind != TargetKind::Native && !facts.is_without_daemon(&s.row.target));
     let quickest = ranking.standings.first().map(|s| s.row);
     ranking.hold(facts, quickest);
     ranking

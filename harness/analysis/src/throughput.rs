@@ -2,7 +2,7 @@
 //! geometric mean over the workloads that every compared target completed.
 
 use plimsoll_record::run::TargetKind;
-use plimsoll_record::{Boundary, Metric, Recorded, TargetId, WorkloadId};
+use plimsoll_record::{Boundary, Metric, Proposal, Recorded, Run, TargetId, WorkloadId};
 use serde::{Deserialize, Serialize};
 
 use crate::reference::{Ratio, pairs, ratio};
@@ -25,7 +25,8 @@ pub struct Throughput {
     pub reference: Option<TargetId>,
     /// Every workload that any target was asked to run, in the order of the run.
     pub workloads: Vec<WorkloadId>,
-    /// Those of them that every compared target completed: what the means are over.
+    /// Those of them that every compared target completed, none of them another's program built with
+    /// SIMD: what the means are over.
     pub common: Vec<WorkloadId>,
     /// Every target that was asked, in the order of the run; the reference is one of them.
     pub standings: Vec<Standing>,
@@ -101,6 +102,19 @@ impl Cell {
     }
 }
 
+/// Whether it is another workload's program built with SIMD: native code is the same for both, and a
+/// mean that had both would count it twice.
+fn is_variant(run: &Run, workload: &WorkloadId, workloads: &[WorkloadId]) -> bool {
+    let record = |id: &WorkloadId| run.workloads.iter().find(|w| w.workload == *id);
+    let Some(own) = record(workload).filter(|own| own.uses.contains(&Proposal::Simd)) else {
+        return false;
+    };
+    workloads.iter().filter_map(record).any(|other| {
+        !other.uses.contains(&Proposal::Simd)
+            && (&other.expected_sha256, &other.language) == (&own.expected_sha256, &own.language)
+    })
+}
+
 /// What `recorded`, sorted into `series`, says of throughput; `None` if it was not asked.
 pub fn throughput(recorded: &Recorded, series: &[Series]) -> Option<Throughput> {
     let asked: Vec<&Series> = series
@@ -139,6 +153,7 @@ pub fn throughput(recorded: &Recorded, series: &[Series]) -> Option<Throughput> 
                 .iter()
                 .all(|(t, _)| !took_part(t) || completed(t, w))
         })
+        .filter(|w| !is_variant(run, w, &workloads))
         .cloned()
         .collect();
     let find = |target: &TargetId, workload: &WorkloadId, metric| {

@@ -179,7 +179,12 @@ fn asked(
             ..
         })) if plain => {
             adapter.goodbye();
-            Ok(Reply::Probe(launch))
+            Ok(match launch.container {
+                None => Reply::Probe(launch),
+                Some(_) => Reply::Unsupported {
+                    reason: plimsoll_adapter::NOT_BOUNDED.to_owned(),
+                },
+            })
         }
         Ok(reply) => {
             adapter.goodbye();

@@ -49,7 +49,11 @@ struct Followed {
     cgroup_peak: Option<u64>,
 }
 
-/// Why reading its output was ended from this side.
+/// How often it is looked whether a process that has closed its output, or was killed, is gone.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// Why it was ended from this side.
+#[derive(Clone, Copy)]
 enum Cut {
     Interrupted,
     Deadline,
@@ -101,7 +105,22 @@ pub fn run(asked: &Asked<'_>, interrupt: &Interrupt) -> Result<Yield, Fault> {
             }
         });
         let printed = match told.recv() {
-            Ok(pid) => read_all(&output, pid, asked.deadline, interrupt),
+            Ok(pid) => {
+                let mut watch = Watch {
+                    pid,
+                    launch,
+                    interrupt,
+                    deadline: asked.deadline,
+                    begun: Instant::now(),
+                    cut: None,
+                };
+                let printed = watch.read_all(&output);
+                // It may have closed its output and gone on.
+                while !tracer.is_finished() {
+                    watch.wait();
+                }
+                printed.map(|printed| (printed, watch.cut))
+            }
             // It did not start: the tracer says why.
             Err(_) => Ok((Vec::new(), None)),
         };
@@ -139,6 +158,10 @@ pub fn run(asked: &Asked<'_>, interrupt: &Interrupt) -> Result<Yield, Fault> {
             let how = ended.map_or_else(|| "ended unseen".to_owned(), describe);
             return failed(FailureKind::Crashed, how, stderr);
         }
+    }
+    if followed.peak_rss.is_none() {
+        let why = "its peak was not read: it was not seen at its end".to_owned();
+        return failed(FailureKind::Engine, why, stderr);
     }
     let outcome = match verify::verify(&printed, printed.len(), asked.expected) {
         Ok(()) => Outcome::Ok,
@@ -267,36 +290,63 @@ impl Followed {
     }
 }
 
-/// Reads a process's output to its end, or kills it.
-fn read_all(
-    output: &impl std::os::fd::AsFd,
+/// What ends a followed process that does not end by itself.
+struct Watch<'w> {
     pid: u32,
+    launch: &'w Launch,
+    interrupt: &'w Interrupt,
     deadline: Duration,
-    interrupt: &Interrupt,
-) -> io::Result<(Vec<u8>, Option<Cut>)> {
-    let begun = Instant::now();
-    let mut printed = Vec::new();
-    let mut piece = vec![0; 64 * 1024];
-    let mut cut = None;
-    loop {
-        let mut waiting = [readable(&output.as_fd()), readable(&interrupt.descriptor())];
-        if cut.is_some() {
-            waiting[1].fd = -1;
-        }
-        poll(&mut waiting, deadline.saturating_sub(begun.elapsed()))?;
-        if waiting[0].revents != 0 {
-            match read_once(output, &mut piece)? {
-                0 => return Ok((printed, cut)),
-                read => printed.extend_from_slice(&piece[..read]),
+    begun: Instant,
+    cut: Option<Cut>,
+}
+
+impl Watch<'_> {
+    /// Reads its output to the end.
+    fn read_all(&mut self, output: &impl std::os::fd::AsFd) -> io::Result<Vec<u8>> {
+        let mut printed = Vec::new();
+        let mut piece = vec![0; 64 * 1024];
+        loop {
+            let mut waiting = [
+                readable(&output.as_fd()),
+                readable(&self.interrupt.descriptor()),
+            ];
+            let patience = match self.cut {
+                None => self.deadline.saturating_sub(self.begun.elapsed()),
+                Some(_) => {
+                    waiting[1].fd = -1;
+                    LOOK
+                }
+            };
+            poll(&mut waiting, patience)?;
+            if waiting[0].revents != 0 {
+                match read_once(output, &mut piece)? {
+                    0 => return Ok(printed),
+                    read => printed.extend_from_slice(&piece[..read]),
+                }
             }
+            self.look(waiting[1].revents != 0);
         }
-        if cut.is_none() && waiting[1].revents != 0 {
-            cut = Some(Cut::Interrupted);
-            kill(pid);
-        } else if cut.is_none() && begun.elapsed() >= deadline {
-            cut = Some(Cut::Deadline);
-            kill(pid);
+    }
+
+    /// Waits a moment for its end.
+    fn wait(&mut self) {
+        thread::sleep(LOOK);
+        self.look(self.interrupt.asked());
+    }
+
+    /// Ends it, once, if the user or the deadline wants it.
+    fn look(&mut self, interrupted: bool) {
+        if self.cut.is_some() {
+            return;
         }
+        self.cut = match (interrupted, self.begun.elapsed() >= self.deadline) {
+            (true, _) => Some(Cut::Interrupted),
+            (false, true) => Some(Cut::Deadline),
+            (false, false) => return,
+        };
+        kill(self.pid);
+        // A container lives on without the program that made it, and holds the output open.
+        contained::clear(self.launch);
     }
 }
 

@@ -309,7 +309,12 @@ fn shares(reading: &Reading, evidence: &Evidence<'_>) -> Vec<Figure> {
                 .iter()
                 .map(|program| asked(&record.target, program))
                 .collect();
-            let ran = rows?.iter().filter(|row| row.status == Status::Ok).count();
+            let rows = rows?;
+            // What a target was never given, because its adapter has no way to, says nothing of it.
+            if rows.iter().all(|row| row.status == Status::Unsupported) {
+                return None;
+            }
+            let ran = rows.iter().filter(|row| row.status == Status::Ok).count();
             let share = ran as f64 / programs.len() as f64;
             Some(Figure {
                 workloads: programs.clone(),

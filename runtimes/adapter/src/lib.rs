@@ -58,7 +58,7 @@ pub mod weigh;
 
 pub use error::Error;
 pub use plimsoll_record as record;
-pub use serve::{Adapter, Probing, Served};
+pub use serve::{Adapter, NOT_BOUNDED, Probing, Served};
 
 /// The `main` of an adapter: serves `bench` with the adapter that the expression makes.
 ///

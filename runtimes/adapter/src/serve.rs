@@ -20,6 +20,10 @@ use crate::protocol::{
     Probe, Probed, Reply, Request, Sample, Script, Serve, Target,
 };
 
+/// Why no hostile guest is put into a container that a launched program makes.
+pub const NOT_BOUNDED: &str =
+    "nothing here bounds a guest in its containers: no hostile one is put there";
+
 /// A program that drives one engine, as `bench` sees it.
 pub trait Adapter {
     /// Who this is and what it can do. Asked once a process, before anything else.
@@ -96,6 +100,14 @@ pub trait Adapter {
             workload: request.workload.clone(),
             scratch: request.scratch.clone(),
         })?;
+        // Whatever bounds the program that makes a container does not bound the guest in it.
+        if prepared
+            .launch
+            .as_ref()
+            .is_some_and(|launch| launch.container.is_some())
+        {
+            return Err(Error::Unsupported(NOT_BOUNDED.to_owned()));
+        }
         let launch = prepared.launch.map(Probing::By);
         launch.ok_or_else(|| Error::Unsupported(format!("{} is no process", request.target)))
     }

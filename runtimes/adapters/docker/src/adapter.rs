@@ -407,7 +407,9 @@ impl Session {
         if let Some(Source::Written { archive, .. }) = anew.as_ref().map(|image| &image.source) {
             // Each is as large as its distribution: none waits for this process to end.
             let _ = fs::remove_file(archive);
-            self.runtime.block_on(image.remove(docker))?;
+            if let Err(failure) = self.runtime.block_on(image.remove(docker)) {
+                eprintln!("{failure}; the adapter's next start removes it");
+            }
         }
         ran
     }

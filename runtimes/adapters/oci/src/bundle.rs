@@ -152,7 +152,7 @@ fn of(configuration: &Configuration, workload: &Workload) -> Value {
             },
             "noNewPrivileges": false,
         },
-        "root": { "path": "rootfs", "readonly": false },
+        "root": { "path": "rootfs", "readonly": true },
         "hostname": "plimsoll",
         "mounts": mounts,
         "annotations": annotations,

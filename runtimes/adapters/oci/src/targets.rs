@@ -140,7 +140,7 @@ impl Configuration {
                 "working directory",
                 match self.guest {
                     Guest::Native => {
-                        "a copy of the input folder, in the bundle, writable; a workload's own folder \
+                        "a copy of the input folder, in the bundle, read-only as the whole root is; a workload's own folder \
                          to write, mounted"
                     }
                     Guest::Wasm => "none is granted",
@@ -153,6 +153,7 @@ impl Configuration {
                 "in the foreground: the runtime's process passes the output on and waits for the \
                  guest, and is counted in memory; an engine has a shim in its place",
             ),
+            ("daemon", "none"),
             (
                 "clock",
                 "L3, L4: a process like any other, from spawning the runtime to the first byte and to \
