@@ -1,14 +1,14 @@
 //! `bench run`: plan, prepare, measure, record, show.
 
+mod cells;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
-use plimsoll_adapter::footprint;
-use plimsoll_adapter::protocol::Target;
-use plimsoll_record::run::{Density, Run as RunRecord, SCHEMA, TargetKind, TrialPlan};
+use plimsoll_record::run::{Run as RunRecord, SCHEMA, TrialPlan};
 use plimsoll_record::{Recorded, RunWriter, Step, Suite};
 use time::OffsetDateTime;
 use time::macros::format_description;
@@ -16,18 +16,17 @@ use time::macros::format_description;
 use crate::capabilities::questions::{Questions, without_native};
 use crate::checkout::Checkout;
 use crate::cli::Run;
-use crate::conformance::groups::{Tests, carries_out};
+use crate::conformance::groups::Tests;
 use crate::conformance::ratchet::{self, Ratchet};
-use crate::conformance::{testsuite, wasi};
 use crate::denoise::Denoised;
 use crate::environment;
 use crate::exit::{Exit, Usage};
 use crate::format;
-use crate::gather::{Chosen, Gathered};
+use crate::gather::Gathered;
 use crate::interrupt::Interrupt;
 use crate::lock::{MachineLock, WhenHeld};
 use crate::own::Program;
-use crate::plan::{Cell, plan};
+use crate::plan::plan;
 use crate::preflight;
 use crate::progress::say;
 use crate::select;
@@ -36,7 +35,10 @@ use crate::suite::{self, Amount, Extent};
 use crate::table::Table;
 use crate::terminal::{self, Notes};
 use crate::tool::ToolError;
-use crate::workloads::{Native, Ready, Weight, WorkloadRow, Workloads};
+use crate::workloads::{Ready, Workloads};
+
+use cells::{cells, density, put};
+pub(crate) use cells::{chosen_workloads, does, groups, is_for};
 
 pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
     // Only a program of the user's own needs no suite to be named.
@@ -271,45 +273,6 @@ fn asked(
     Ok(Some(questions))
 }
 
-/// A cell for each question to each target.
-fn put(gathered: &Gathered, questions: &Questions) -> Vec<Cell> {
-    let targets = gathered.targets.iter();
-    let cells = targets.flat_map(|chosen| {
-        questions.asked.iter().map(|question| Cell {
-            target: chosen.target.id.clone(),
-            workload: question.record.id.clone(),
-            step: Step::Capability,
-            trials: 1,
-            iterations: 1,
-            budget: Duration::ZERO,
-        })
-    });
-    cells.collect()
-}
-
-/// A cell for each group of tests on each target that does them.
-pub(crate) fn groups(gathered: &Gathered, tests: &Tests, table: &Table) -> Vec<Cell> {
-    let of = |chosen: &Chosen, group: &plimsoll_record::WorkloadId| match group.as_str() {
-        wasi::ID | testsuite::ID => wasi::runs(table, &chosen.target.id),
-        _ => carries_out(chosen),
-    };
-    let targets = gathered.targets.iter();
-    targets
-        .flat_map(|chosen| {
-            let groups = tests.record.groups.iter();
-            let groups = groups.filter(|group| of(chosen, &group.id));
-            groups.map(|group| Cell {
-                target: chosen.target.id.clone(),
-                workload: group.id.clone(),
-                step: Step::Conformance,
-                trials: 1,
-                iterations: 1,
-                budget: Duration::ZERO,
-            })
-        })
-        .collect()
-}
-
 /// Holds a run to what passed before, or records it as that.
 fn ratcheted(checkout: &Checkout, directory: &Path, args: &Run) -> anyhow::Result<Exit> {
     let path = ratchet::path(checkout);
@@ -438,95 +401,6 @@ pub(super) fn suite_named(name: &str) -> Result<Suite, Usage> {
             let known: Vec<&str> = Suite::ALL.iter().map(|suite| suite.name()).collect();
             select::unknown("suite", name, &known)
         })
-}
-
-pub(crate) fn chosen_workloads<'a>(
-    asked: &[String],
-    amount: &Amount,
-    workloads: &'a Workloads,
-) -> Vec<&'a WorkloadRow> {
-    let globs = match asked {
-        [] => &amount.workloads,
-        asked => asked,
-    };
-    // What waits for its input, is a yardstick, or one of many kernels or languages, would be measured
-    // by mistake where it is not the question: a suite must name it.
-    let meant = |row: &&WorkloadRow| {
-        row.weight.is_for_every_suite()
-            || !asked.is_empty()
-            || globs.iter().any(|glob| glob == row.id.as_str())
-    };
-    workloads
-        .rows
-        .iter()
-        .filter(|row| select::matches_any(globs, row.id.as_str()))
-        .filter(meant)
-        .collect()
-}
-
-/// Whether targets of that kind have something to run of a workload: in containers, as natively, is
-/// the native binary.
-fn can_run(kind: TargetKind, ready: &Ready) -> bool {
-    kind == TargetKind::Wasm || ready.native != Native::NotPlanned
-}
-
-/// Whether a step is for workloads of that weight.
-pub(super) fn is_for(step: Step, weight: Weight) -> bool {
-    match step {
-        Step::Processes | Step::Idle => weight == Weight::Waiting,
-        Step::Instances | Step::Peak => weight != Weight::Waiting,
-        _ => true,
-    }
-}
-
-/// Whether a target does a step, by itself or because `bench` does it with the target's launch.
-pub(super) fn does(target: &Target, step: Step) -> bool {
-    let launched = target.kind != TargetKind::Container && target.steps.contains(&Step::Process);
-    let by_bench = matches!(step, Step::Processes | Step::Idle | Step::Peak | Step::Size);
-    target.steps.contains(&step) || (by_bench && launched)
-}
-
-/// How many are to be alive at once, if the suite asks for that.
-fn density(amount: &Amount, budget: Option<u64>) -> anyhow::Result<Option<Density>> {
-    let Some(levels) = &amount.density else {
-        return match budget {
-            None => Ok(None),
-            Some(_) => {
-                let why =
-                    "--memory-budget is for the suite density: no other has many alive at once";
-                Err(Usage(why.to_owned()).into())
-            }
-        };
-    };
-    let budget = match budget {
-        Some(bytes) => bytes,
-        None => footprint::available().context("cannot see how much memory is free")? / 4,
-    };
-    Ok(Some(levels.within(budget)))
-}
-
-fn cells(gathered: &Gathered, steps: &[Step], amount: &Amount, trials: Option<u32>) -> Vec<Cell> {
-    let mut cells = Vec::new();
-    for chosen in &gathered.targets {
-        for ready in &gathered.workloads {
-            for &step in steps
-                .iter()
-                .filter(|&&step| does(&chosen.target, step) && is_for(step, ready.weight))
-                .filter(|_| can_run(chosen.target.kind, ready))
-                .filter(|step| !step.serves() || !ready.exchanges.is_empty())
-            {
-                cells.push(Cell {
-                    target: chosen.target.id.clone(),
-                    workload: ready.workload.id.clone(),
-                    step,
-                    trials: trials.unwrap_or(amount.trials.of(ready.weight)),
-                    iterations: amount.iterations,
-                    budget: amount.budget(),
-                });
-            }
-        }
-    }
-    cells
 }
 
 /// `20261122T081500Z-coldstart`: sorts by time and is a plain file name everywhere.
