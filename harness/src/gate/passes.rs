@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use anyhow::bail;
 use plimsoll_analysis::gate::Known;
 use plimsoll_record::run::{PreflightNote, SCHEMA};
 use plimsoll_record::{Recorded, Run, RunWriter, Suite, TargetId};
@@ -56,6 +57,15 @@ pub fn measure(
     let cells = groups(&gathered, &tests, &side.table);
     for left in &gathered.left_out {
         say(&format!("{}: {}", left.what, left.why));
+    }
+    // A gate that could not ask must not hold.
+    let mute = gathered.left_out.iter().find(|left| left.asked_for);
+    if let Some(mute) = mute.filter(|_| !interrupt.asked()) {
+        bail!(
+            "head cannot be asked the specification's tests: {}: {}",
+            mute.what,
+            mute.why
+        );
     }
     if cells.is_empty() {
         return Ok(None);

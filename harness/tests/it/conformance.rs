@@ -195,6 +195,36 @@ fn fewer_passes_than_before_are_a_regression_and_so_is_a_script_that_is_gone() {
 }
 
 #[test]
+fn a_gate_fails_on_fewer_passes_and_does_not_hold_where_nothing_could_be_asked() {
+    let checkout = with_adapter(r#"echo '{"reply":"failed","message":"no"}'; continue"#);
+    let gate = |name: &str, ratchet: &str| {
+        checkout.write("runtimes/conformance.ratchet", ratchet);
+        let asked = [
+            "--target",
+            "double",
+            "--suite",
+            "conformance",
+            "--workload",
+            "mutable-global",
+        ];
+        let (code, _, stderr) =
+            checkout.run(&[["gate", "--out", name].as_slice(), &asked].concat());
+        (code, stderr)
+    };
+    let (code, said) = gate("none", "double mutable-global/globals.wast 0\n");
+    assert_eq!(code, 0, "{said}");
+    let (code, said) = gate("fewer", "double mutable-global/globals.wast 3\n");
+    assert_eq!(code, 1, "{said}");
+    let adapter = fs::read_to_string(checkout.path("double")).expect("the double");
+    let mute = adapter.replace(r#"*'"claims"'*) echo"#, r#"*'"claims"'*) exit 1; echo"#);
+    assert_ne!(adapter, mute);
+    checkout.program("double", mute.trim_start_matches("#!/bin/sh\n"));
+    let (code, said) = gate("mute", "double mutable-global/globals.wast 0\n");
+    assert_eq!(code, 3, "{said}");
+    assert!(said.contains("head cannot be asked"), "{said}");
+}
+
+#[test]
 fn a_target_that_does_not_say_what_it_claims_is_missing_not_without_claims() {
     let checkout = with_adapter(&all("passed"));
     let adapter = fs::read_to_string(checkout.path("double")).expect("the double");
