@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use e2e::{
     Bench, both_streams, built, container_engine_answers, eventually, outcomes, processes_with,
-    root, row, signal, skip,
+    root, row, signal, skip, words,
 };
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -22,19 +22,11 @@ fn planned(run: &Path) -> usize {
 /// A run under way, with at least `after` trials measured.
 fn under_way(bench: &Bench, targets: &[&str], trials: &str, after: usize) -> (Child, PathBuf) {
     let out = bench.folder().join("run");
-    let mut args = vec![
-        "run",
-        "--suite",
-        "coldstart",
-        "--workload",
-        "hello",
-        "--trials",
-        trials,
-    ];
+    let mut args = words("run --suite coldstart --workload hello --out run");
+    args.extend(["--trials", trials]);
     for target in targets {
         args.extend(["--target", target]);
     }
-    args.extend(["--out", "run"]);
     let child = bench
         .command(&args)
         .env("PLIMSOLL_E2E_MARK", marker(bench))
@@ -153,48 +145,6 @@ fn an_interrupted_container_run_leaves_no_container() {
     });
 }
 
-#[test]
-fn a_full_disk_is_said_and_what_was_recorded_stays() {
-    let bench = Bench::new();
-    let disk = bench.folder().join("disk");
-    std::fs::create_dir(&disk).expect("a folder can be made");
-    let mounted = std::process::Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=360k", "tmpfs"])
-        .arg(&disk)
-        .output()
-        .expect("mount can be started");
-    if !mounted.status.success() {
-        skip(&format!(
-            "no tmpfs can be mounted: {}",
-            both_streams(&mounted)
-        ));
-        return;
-    }
-    let output = bench.run(&[
-        "run",
-        "--suite",
-        "coldstart",
-        "--target",
-        "native",
-        "--workload",
-        "hello",
-        "--trials",
-        "400",
-        "--out",
-        "disk/run",
-    ]);
-    let said = both_streams(&output);
-    let rows = bench.run(&["report", "disk/run", "--json"]);
-    let unmounted = std::process::Command::new("umount").arg(&disk).status();
-    assert!(unmounted.is_ok_and(|status| status.success()));
-    assert_eq!(output.status.code(), Some(3), "{said}");
-    assert!(
-        said.contains("No space left") && said.contains("--resume"),
-        "{said}"
-    );
-    assert!(rows.status.success(), "{}", both_streams(&rows));
-}
-
 /// A small disk, unmounted with this value.
 struct Disk(PathBuf);
 
@@ -228,6 +178,26 @@ impl Drop for Disk {
 }
 
 #[test]
+fn a_full_disk_is_said_and_what_was_recorded_stays() {
+    let bench = Bench::new();
+    let Some(disk) = Disk::at(bench.folder().join("disk"), "size=360k") else {
+        return;
+    };
+    let output = bench.run(&words(
+        "run --suite coldstart --target native --workload hello --trials 400 --out disk/run",
+    ));
+    let said = both_streams(&output);
+    let rows = bench.run(&["report", "disk/run", "--json"]);
+    drop(disk);
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(
+        said.contains("No space left") && said.contains("--resume"),
+        "{said}"
+    );
+    assert!(rows.status.success(), "{}", both_streams(&rows));
+}
+
+#[test]
 fn an_artefact_that_is_too_large_for_the_disk_fails_its_own_trials_alone() {
     let bench = Bench::new();
     let target = bench.folder().join("target");
@@ -242,20 +212,9 @@ fn an_artefact_that_is_too_large_for_the_disk_fails_its_own_trials_alone() {
         return;
     };
     let output = bench
-        .command(&[
-            "run",
-            "--suite",
-            "coldstart",
-            "--target",
-            "native",
-            "--workload",
-            "hello",
-            "--trials",
-            "3",
-            "--out",
-            "run",
-            "--wait",
-        ])
+        .command(&words(
+            "run --suite coldstart --target native --workload hello --trials 3 --out run --wait",
+        ))
         .env("CARGO_TARGET_DIR", &target)
         .output()
         .expect("bench can be started");
@@ -287,17 +246,9 @@ fn an_artefact_that_is_too_large_for_the_disk_fails_its_own_trials_alone() {
 fn without_a_container_engine_the_remedy_is_said() {
     let bench = Bench::new();
     let output = bench
-        .command(&[
-            "run",
-            "--suite",
-            "coldstart",
-            "--target",
-            "docker/runc",
-            "--workload",
-            "hello",
-            "--out",
-            "run",
-        ])
+        .command(&words(
+            "run --suite coldstart --target docker/runc --workload hello --out run",
+        ))
         .env("DOCKER_HOST", "unix:///nonexistent/docker.sock")
         .output()
         .expect("bench can be started");
@@ -339,19 +290,7 @@ fn a_damaged_run_is_refused_or_read_as_far_as_it_goes() {
     let bench = Bench::new();
     bench.exits(
         0,
-        &[
-            "run",
-            "--suite",
-            "coldstart",
-            "--target",
-            "native",
-            "--workload",
-            "hello",
-            "--trials",
-            "5",
-            "--out",
-            "run",
-        ],
+        &words("run --suite coldstart --target native --workload hello --trials 5 --out run"),
     );
     let out = bench.folder().join("run");
     let samples = out.join("samples.ndjson");
@@ -394,17 +333,9 @@ fn a_wasm_file_that_is_not_the_locked_one_is_not_measured() {
     bytes.push(0);
     std::fs::write(&wasm, bytes).expect("it can be changed");
     let output = bench
-        .command(&[
-            "run",
-            "--suite",
-            "coldstart",
-            "--target",
-            "wasmtime/cranelift",
-            "--workload",
-            "hello",
-            "--out",
-            "run",
-        ])
+        .command(&words(
+            "run --suite coldstart --target wasmtime/cranelift --workload hello --out run",
+        ))
         .env("PLIMSOLL_ROOT", bench.folder())
         .env(
             "CARGO_TARGET_DIR",

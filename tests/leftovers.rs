@@ -1,17 +1,16 @@
 //! Nothing is left of a run, however it ended: processes, containers, control groups and
 //! namespaces are counted while it goes on and after every kind of end.
 
-use std::ffi::OsStr;
 use std::fs;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use e2e::census::{Census, containers};
 use e2e::{
     Bench, both_streams, container_engine_answers, eventually, outcomes, root, signal, skip,
-    target_is_ready,
+    target_is_ready, words,
 };
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 
 /// Looking takes time from the run that is looked at.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(150);
@@ -31,21 +30,17 @@ const ENDS: [End; 3] = [End::Complete, End::By(Signal::INT), End::By(Signal::KIL
 fn begun(bench: &Bench, suite: &str, more: &str) -> Child {
     let line =
         format!("run --suite {suite} --quick --trials 1 --out run --wait --target native {more}");
-    let words: Vec<&str> = line.split(' ').filter(|word| !word.is_empty()).collect();
     bench
-        .command(&words)
+        .command(&words(&line))
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .expect("bench can be started")
 }
 
-/// Lets the run go on until a container is alive, ends it, and counts.
-fn count(suite: &str, more: &str, end: End) {
-    let bench = Bench::new();
-    let mut census = Census::begin();
-    let mut child = begun(&bench, suite, more);
-    let status = eventually("the end of the run", || {
+/// Lets a run go on until a container is alive, ends it, and says how it ended.
+fn ended(child: &mut Child, census: &mut Census, end: End) -> ExitStatus {
+    eventually("the end of the run", || {
         census.look();
         if let End::By(signalled) = end
             && census.namespaces.len() > 1
@@ -55,7 +50,14 @@ fn count(suite: &str, more: &str, end: End) {
         }
         std::thread::sleep(BETWEEN_LOOKS);
         child.try_wait().expect("bench can be waited for")
-    });
+    })
+}
+
+/// Ends such a run of the container engine's containers, and counts.
+fn count(suite: &str, more: &str, end: End) {
+    let bench = Bench::new();
+    let mut census = Census::begin();
+    let status = ended(&mut begun(&bench, suite, more), &mut census, end);
     assert_eq!(status.success(), end == End::Complete, "{suite} {end:?}");
     // Otherwise there was nothing that could be left.
     assert!(!census.processes.is_empty(), "{suite} {end:?}");
@@ -63,6 +65,27 @@ fn count(suite: &str, more: &str, end: End) {
     assert!(!census.groups.is_empty(), "{suite} {end:?}");
     assert!(census.namespaces.len() > 1, "{suite} {end:?}: {census:?}");
     census.nothing_is_left();
+}
+
+/// Waits for containers, and kills a run and those of its processes that run one of `programs`, all at
+/// once, as when the machine is short of memory: nobody can tidy up.
+fn killed_together(child: &mut Child, census: &mut Census, programs: &[&str]) {
+    eventually("containers that wait", || {
+        census.look();
+        (census.namespaces.len() > 1).then_some(())
+    });
+    signal(child.id(), Signal::STOP);
+    census.look();
+    for &(pid, _) in &census.processes {
+        let program = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
+        if programs.iter().any(|name| program.ends_with(name)) {
+            let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+            // One of a container that is just ending may be gone before it is hit.
+            let _ = kill_process(pid.expect("a pid"), Signal::KILL);
+        }
+    }
+    child.kill().expect("bench can be killed");
+    child.wait().expect("bench ends");
 }
 
 #[test]
@@ -122,21 +145,7 @@ fn what_a_killed_run_and_its_killed_adapter_leave_is_removed_by_the_next_start()
     let mut census = Census::begin();
     let more = "--target docker/runc+no-net --workload idle";
     let mut child = begun(&bench, "density", more);
-    eventually("containers that wait", || {
-        census.look();
-        (census.namespaces.len() > 1).then_some(())
-    });
-    // Both at once, as when the machine is short of memory: nobody can tidy up.
-    signal(child.id(), Signal::STOP);
-    census.look();
-    for &(pid, _) in &census.processes {
-        let program = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
-        if program.ends_with("adapter-docker") {
-            signal(pid, Signal::KILL);
-        }
-    }
-    child.kill().expect("bench can be killed");
-    child.wait().expect("bench ends");
+    killed_together(&mut child, &mut census, &["adapter-docker"]);
     assert!(
         !containers().is_disjoint(&census.containers),
         "something must be left to be removed"
@@ -147,39 +156,24 @@ fn what_a_killed_run_and_its_killed_adapter_leave_is_removed_by_the_next_start()
     census.nothing_is_left();
 }
 
-/// A run of containers without a daemon, and its processes that make them.
-fn begun_without_a_daemon(bench: &Bench) -> Child {
-    begun(
-        bench,
-        "density",
-        "--target oci/crun --target oci/runc --workload idle",
-    )
+/// What measures containers without a daemon.
+const WITHOUT_A_DAEMON: &str = "--target oci/crun --target oci/runc --workload idle";
+
+fn containers_without_a_daemon_are_ready(bench: &Bench) -> bool {
+    let both = ["oci/crun", "oci/runc"];
+    both.iter().all(|target| target_is_ready(bench, target))
 }
 
 #[test]
 fn nothing_is_left_of_containers_without_a_daemon_after_any_end() {
-    let bench = Bench::new();
-    if !["oci/crun", "oci/runc"]
-        .iter()
-        .all(|target| target_is_ready(&bench, target))
-    {
+    if !containers_without_a_daemon_are_ready(&Bench::new()) {
         return;
     }
     for end in ENDS {
         let bench = Bench::new();
         let mut census = Census::begin();
-        let mut child = begun_without_a_daemon(&bench);
-        let status = eventually("the end of the run", || {
-            census.look();
-            if let End::By(signalled) = end
-                && census.namespaces.len() > 1
-            {
-                signal(child.id(), signalled);
-                return Some(child.wait().expect("bench ends"));
-            }
-            std::thread::sleep(BETWEEN_LOOKS);
-            child.try_wait().expect("bench can be waited for")
-        });
+        let mut child = begun(&bench, "density", WITHOUT_A_DAEMON);
+        let status = ended(&mut child, &mut census, end);
         assert_eq!(status.success(), end == End::Complete, "{end:?}");
         assert!(census.namespaces.len() > 1, "{end:?}: {census:?}");
         assert!(!census.groups.is_empty(), "{end:?}");
@@ -190,32 +184,12 @@ fn nothing_is_left_of_containers_without_a_daemon_after_any_end() {
 #[test]
 fn containers_whose_runtimes_were_killed_with_bench_are_removed_by_the_next_start() {
     let bench = Bench::new();
-    if !["oci/crun", "oci/runc"]
-        .iter()
-        .all(|target| target_is_ready(&bench, target))
-    {
+    if !containers_without_a_daemon_are_ready(&bench) {
         return;
     }
     let mut census = Census::begin();
-    let mut child = begun_without_a_daemon(&bench);
-    eventually("containers that wait", || {
-        census.look();
-        (census.namespaces.len() > 1).then_some(())
-    });
-    // All at once, as when the machine is short of memory: nobody can tidy up.
-    signal(child.id(), Signal::STOP);
-    census.look();
-    for &(pid, _) in &census.processes {
-        let program = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
-        if program.ends_with("crun") || program.ends_with("runc") {
-            let pid = i32::try_from(pid)
-                .ok()
-                .and_then(rustix::process::Pid::from_raw);
-            let _ = rustix::process::kill_process(pid.expect("a pid"), Signal::KILL);
-        }
-    }
-    child.kill().expect("bench can be killed");
-    child.wait().expect("bench ends");
+    let mut child = begun(&bench, "density", WITHOUT_A_DAEMON);
+    killed_together(&mut child, &mut census, &["crun", "runc"]);
     // That the adapter is started is enough.
     bench.exits(0, &["list", "targets"]);
     census.nothing_is_left();
@@ -225,10 +199,7 @@ fn containers_whose_runtimes_were_killed_with_bench_are_removed_by_the_next_star
 #[test]
 fn a_container_without_a_daemon_that_hangs_is_recorded_and_removed() {
     let bench = Bench::new();
-    if !["oci/crun", "oci/runc"]
-        .iter()
-        .all(|target| target_is_ready(&bench, target))
-    {
+    if !containers_without_a_daemon_are_ready(&bench) {
         return;
     }
     let source = bench.folder().join("hangs.c");
@@ -248,26 +219,16 @@ fn a_container_without_a_daemon_that_hangs_is_recorded_and_removed() {
     let module = root().join("workloads/wasm/hello.wasm");
     let mut census = Census::begin();
     // It ends outside a container, where it says what it prints.
-    let output = bench.run(&[
-        OsStr::new("run"),
-        "--wasm".as_ref(),
-        module.as_os_str(),
-        "--native".as_ref(),
-        program.as_os_str(),
-        "--trials".as_ref(),
-        "1".as_ref(),
-        "--deadline".as_ref(),
-        "2".as_ref(),
-        "--wait".as_ref(),
-        "--target".as_ref(),
-        "native".as_ref(),
-        "--target".as_ref(),
-        "oci/crun".as_ref(),
-        "--target".as_ref(),
-        "oci/runc".as_ref(),
-        "--out".as_ref(),
-        "run".as_ref(),
-    ]);
+    let mut line = words("run --trials 1 --deadline 2 --wait --out run");
+    line.extend(words("--target native --target oci/crun --target oci/runc"));
+    let output = bench
+        .command(&line)
+        .arg("--wasm")
+        .arg(&module)
+        .arg("--native")
+        .arg(&program)
+        .output()
+        .expect("bench can be started");
     assert_eq!(output.status.code(), Some(3), "{}", both_streams(&output));
     let outcomes = outcomes(&bench.folder().join("run"));
     let late = outcomes.iter().filter(|line| line["kind"] == "deadline");
@@ -359,27 +320,15 @@ fn a_guest_that_is_killed_for_want_of_memory_is_recorded_as_that() {
         "echo 0 > {}/cgroup.procs && exec \"$@\"",
         limited.0.display()
     );
-    let measured = bench.command(&[
-        "run",
-        "--suite",
-        "memory",
-        "--trials",
-        "1",
-        "--out",
-        "run",
-        "--wait",
-        "--target",
-        "native",
-        "--workload",
-        "idle",
-        "--workload",
-        "idle-64mib",
-    ]);
-    let mut words: Vec<&OsStr> = vec!["-c".as_ref(), entered.as_ref(), "sh".as_ref()];
-    words.push(measured.get_program());
-    words.extend(measured.get_args());
+    let mut line = words("run --suite memory --trials 1 --out run --wait --target native");
+    line.extend(words("--workload idle --workload idle-64mib"));
+    let measured = bench.command(&line);
     let mut command = Command::new("sh");
-    command.args(words).current_dir(bench.folder());
+    command.args(["-c", &entered, "sh"]);
+    command
+        .arg(measured.get_program())
+        .args(measured.get_args());
+    command.current_dir(bench.folder());
     for (name, value) in measured.get_envs() {
         command.env(name, value.unwrap_or_default());
     }

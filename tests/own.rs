@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use e2e::{
     Bench, both_streams, built, container_engine_answers, eventually, outcomes, root, row, signal,
-    skip,
+    skip, words,
 };
 use plimsoll_adapter::conformance::{self, Went};
 use rustix::process::Signal;
@@ -175,20 +175,9 @@ fn an_interrupted_run_of_a_program_of_the_users_own_is_continued() {
     let module = bench.folder().join("mine.wasm");
     fs::copy(root().join("workloads/wasm/hello.wasm"), &module).expect("a writable folder");
     let mut child = bench
-        .command(&[
-            "run",
-            "--wasm",
-            "mine.wasm",
-            "--trials",
-            "40",
-            "--wait",
-            "--target",
-            "keel",
-            "--out",
-            "run",
-            "--",
-            "unused",
-        ])
+        .command(&words(
+            "run --wasm mine.wasm --trials 40 --wait --target keel --out run -- unused",
+        ))
         .spawn()
         .expect("bench can be started");
     let run = bench.folder().join("run");

@@ -10,7 +10,7 @@ use std::time::Duration;
 use e2e::census::{Census, containers};
 use e2e::{
     Bench, PATIENCE, both_streams, built, container_engine_answers, eventually, lines, root, row,
-    row_at, signal,
+    row_at, signal, words,
 };
 use rustix::process::Signal;
 
@@ -183,18 +183,9 @@ fn a_container_that_is_killed_under_load_is_recorded_with_what_was_measured_unti
     let run = bench.folder().join("run");
     let mut census = Census::begin();
     let child = bench
-        .command(&[
-            "run",
-            "--suite",
-            "serve",
-            "--trials",
-            "1",
-            "--target",
-            "docker/runc",
-            "--out",
-            "run",
-            "--wait",
-        ])
+        .command(&words(
+            "run --suite serve --trials 1 --target docker/runc --out run --wait",
+        ))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()

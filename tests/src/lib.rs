@@ -114,6 +114,11 @@ impl Bench {
     }
 }
 
+/// The words of a command line in which no word needs a blank.
+pub fn words(line: &str) -> Vec<&str> {
+    line.split_whitespace().collect()
+}
+
 /// Everything a command printed, for a failing test's message.
 pub fn both_streams(output: &Output) -> String {
     format!(
