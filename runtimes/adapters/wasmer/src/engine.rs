@@ -13,7 +13,6 @@ use wasmer_wasix::virtual_fs::{NullFile, StaticFile};
 
 use crate::connection::Connection;
 /// An engine that is running, with WASIX's threads.
-#[derive(Debug)]
 pub struct Wasmer {
     engine: Engine,
     /// For the rest of the process: what a thread holds of it while it runs guests has no other
@@ -22,7 +21,6 @@ pub struct Wasmer {
 }
 
 /// A guest ready for `_start`, and the other end of its stdout.
-#[derive(Debug)]
 pub struct Instance {
     ready: Ready,
     stdout: Pipe,

@@ -203,17 +203,7 @@ fn ledger(configuration: &Target) -> BTreeMap<String, String> {
         );
     }
     say("http", http::LEDGER);
-    say(
-        "process",
-        if ahead {
-            "a minimal host program with a headless engine, the same for every compiler \
-             (Cranelift and Singlepass are linked, LLVM is not, none is used), release profile, \
-             dynamically linked to glibc; ends by exit(), without destructors"
-        } else {
-            "a minimal host program, release profile, dynamically linked to glibc; ends by \
-             exit(), without destructors"
-        },
-    );
+    say("process", process(configuration));
     ledger
 }
 
@@ -229,6 +219,28 @@ fn switches(configuration: &Target) -> &'static str {
         (Compiler::Llvm, _) => "off, as by default",
         #[cfg(feature = "compilers")]
         (Compiler::Cranelift | Compiler::Singlepass, _) => "act on LLVM only",
+    }
+}
+
+/// The program that `bench` starts.
+fn process(configuration: &Target) -> &'static str {
+    match (configuration.code, configuration.compiler) {
+        (Code::AheadOfTime, _) => {
+            "a minimal host program with a headless engine, the same for every compiler \
+             (Cranelift and Singlepass are linked, LLVM is not, none is used), release profile, \
+             dynamically linked to glibc; ends by exit(), without destructors"
+        }
+        #[cfg(feature = "llvm")]
+        (Code::AtStart, Compiler::Llvm) => {
+            "a minimal host program, release profile, dynamically linked to glibc, at a fixed \
+             address, which spares LLVM's tables their relocation; ends by exit(), without \
+             destructors"
+        }
+        #[cfg(feature = "compilers")]
+        (Code::AtStart, Compiler::Cranelift | Compiler::Singlepass) => {
+            "a minimal host program, release profile, dynamically linked to glibc; ends by \
+             exit(), without destructors"
+        }
     }
 }
 
