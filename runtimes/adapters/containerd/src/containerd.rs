@@ -1,17 +1,18 @@
 //! Where containerd's socket is, and why it cannot be used.
 
 use std::env;
-use std::ffi::OsStr;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
+
+use plimsoll_adapter::protocol::Availability;
 
 use crate::ctr::Ctr;
 
 /// How long the daemon has to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Where a daemon's socket may be, besides what `CONTAINERD_ADDRESS` says: Docker's own containerd
-/// first, for one that is started by hand starts it.
+/// first, which a Docker engine that is started by hand starts.
 const SOCKETS: [&str; 2] = [
     "/var/run/docker/containerd/containerd.sock",
     "/run/containerd/containerd.sock",
@@ -25,18 +26,22 @@ pub(crate) struct Daemon {
     pub(crate) version: String,
 }
 
-/// Why there is none.
+/// Why containers cannot be made, and what changes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Absent(pub(crate) String);
-
-impl std::fmt::Display for Absent {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
+pub(crate) struct Absent {
+    pub(crate) reason: String,
+    pub(crate) remedy: &'static str,
 }
 
-/// What brings one.
-pub(crate) const REMEDY: &str = "scripts/docker-engine start, as root";
+impl Absent {
+    /// As the protocol says it.
+    pub(crate) fn availability(&self) -> Availability {
+        Availability::Unavailable {
+            reason: self.reason.clone(),
+            remedy: self.remedy.to_owned(),
+        }
+    }
+}
 
 impl Daemon {
     /// The one that answers first.
@@ -45,7 +50,16 @@ impl Daemon {
     ///
     /// Why none does.
     pub(crate) fn find() -> Result<Self, Absent> {
-        let program = on_path("ctr").ok_or_else(|| Absent("no ctr is on PATH".to_owned()))?;
+        if !rustix::process::geteuid().is_root() {
+            return Err(Absent {
+                reason: "containerd's socket is root's".to_owned(),
+                remedy: "run bench as root, for example by sudo",
+            });
+        }
+        let program = on_path("ctr").ok_or_else(|| Absent {
+            reason: "no ctr is on PATH".to_owned(),
+            remedy: "bench setup containerd",
+        })?;
         let named = env::var_os("CONTAINERD_ADDRESS").map(PathBuf::from);
         let sockets = named.into_iter().chain(SOCKETS.map(PathBuf::from));
         let mut why = Vec::new();
@@ -59,7 +73,10 @@ impl Daemon {
                 Err(reason) => why.push(reason),
             }
         }
-        Err(Absent(why.join("; ")))
+        Err(Absent {
+            reason: why.join("; "),
+            remedy: "scripts/docker-engine start",
+        })
     }
 }
 
@@ -69,7 +86,7 @@ fn answers(ctr: &Ctr) -> Result<String, String> {
         return Err(format!("there is no socket {socket}"));
     }
     let told = ctr
-        .output(None, &["version"], PATIENCE)
+        .output(&["version"], PATIENCE)
         .map_err(|error| format!("nobody answers on {socket}: {error}"))?;
     server_version(&told)
         .ok_or_else(|| format!("who answers on {socket} says no version: {told:?}"))
@@ -84,23 +101,18 @@ fn server_version(told: &str) -> Option<String> {
     Some(line.trim().to_owned())
 }
 
-/// The first program of this name on PATH.
+/// The first program of this name on PATH, or where Debian has runc, which a user's PATH may lack.
 pub(crate) fn on_path(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
-    find(&path, name)
-}
-
-fn find(path: &OsStr, name: &str) -> Option<PathBuf> {
-    env::split_paths(path)
+    env::split_paths(&path)
+        .chain(["/usr/sbin".into()])
         .filter(|folder| folder.is_absolute())
         .map(|folder| folder.join(name))
-        .find(|program| is_executable(program))
-}
-
-fn is_executable(program: &Path) -> bool {
-    program
-        .metadata()
-        .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+        .find(|program| {
+            program
+                .metadata()
+                .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+        })
 }
 
 #[cfg(test)]
@@ -112,11 +124,5 @@ mod tests {
         let told = "Client:\n  Version:  1.6.20~ds1\n  Revision: a\n\nServer:\n  Version:  1.7.0\n  UUID: b\n";
         assert_eq!(server_version(told).as_deref(), Some("1.7.0"));
         assert_eq!(server_version("Client:\n  Version:  1.6.20\n"), None);
-    }
-
-    #[test]
-    fn only_what_can_be_executed_is_found() {
-        assert_eq!(find(OsStr::new("/etc:/dev"), "hosts"), None);
-        assert!(find(OsStr::new("/nowhere:/bin"), "sh").is_some());
     }
 }

@@ -1,6 +1,7 @@
 //! One command of containerd's client, with its clock and its deadline.
 
 use std::io::{self, Read};
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -9,8 +10,12 @@ use plimsoll_adapter::Error;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
+/// The namespace of containerd's that everything here is made in.
+pub(crate) const NAMESPACE: &str = "plimsoll";
 /// Bytes of standard error that are kept.
 const STDERR_KEPT: usize = 4096;
+/// How long the output of a command that has ended is waited for, where somebody else holds it open.
+const LINGER: Duration = Duration::from_millis(500);
 
 /// The client, told where the daemon is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +37,7 @@ pub(crate) struct Ran {
     pub(crate) ended: Instant,
     pub(crate) status: ExitStatus,
     pub(crate) stdout: Vec<u8>,
+    /// Its beginning.
     pub(crate) stderr: Vec<u8>,
 }
 
@@ -41,18 +47,10 @@ impl Ctr {
     /// # Errors
     ///
     /// When it cannot be started or has not ended within `patience`; it is killed then.
-    pub(crate) fn run(
-        &self,
-        namespace: Option<&str>,
-        args: &[&str],
-        patience: Duration,
-    ) -> Result<Ran, Error> {
+    pub(crate) fn run(&self, args: &[&str], patience: Duration) -> Result<Ran, Error> {
         let mut command = Command::new(&self.program);
         command.arg("--address").arg(&self.socket);
-        if let Some(namespace) = namespace {
-            command.args(["--namespace", namespace]);
-        }
-        command.args(args);
+        command.args(["--namespace", NAMESPACE]).args(args);
         run(&mut command, patience).map_err(|error| Error::failed(shown(args), error))
     }
 
@@ -61,13 +59,8 @@ impl Ctr {
     /// # Errors
     ///
     /// As [`Ctr::run`], and when it fails: with what it said.
-    pub(crate) fn output(
-        &self,
-        namespace: Option<&str>,
-        args: &[&str],
-        patience: Duration,
-    ) -> Result<String, Error> {
-        let ran = self.run(namespace, args, patience)?;
+    pub(crate) fn output(&self, args: &[&str], patience: Duration) -> Result<String, Error> {
+        let ran = self.run(args, patience)?;
         match ran.status.success() {
             true => Ok(String::from_utf8_lossy(&ran.stdout).into_owned()),
             false => Err(Error::failed(shown(args), said(&ran))),
@@ -110,74 +103,97 @@ pub(crate) fn run(command: &mut Command, patience: Duration) -> io::Result<Ran> 
     ran
 }
 
+/// A pipe of the command's: what has come of it, and whether it is still open.
+struct Pipe<R> {
+    from: Option<R>,
+    bytes: Vec<u8>,
+    first_byte: Option<Instant>,
+}
+
+impl<R: Read> Pipe<R> {
+    fn new(from: Option<R>) -> Self {
+        Pipe {
+            from,
+            bytes: Vec::new(),
+            first_byte: None,
+        }
+    }
+
+    /// Reads once what there is; `keep` bytes of it all are kept.
+    fn read(&mut self, keep: usize) -> io::Result<()> {
+        let Some(from) = &mut self.from else {
+            return Ok(());
+        };
+        let mut chunk = [0; 16 << 10];
+        let read = from.read(&mut chunk)?;
+        if read == 0 {
+            self.from = None;
+        } else {
+            self.first_byte = self.first_byte.or_else(|| Some(Instant::now()));
+        }
+        let room = keep.saturating_sub(self.bytes.len()).min(read);
+        self.bytes.extend_from_slice(&chunk[..room]);
+        Ok(())
+    }
+}
+
 fn watch(child: &mut Child, began: Instant, patience: Duration) -> io::Result<Ran> {
-    let pid = Pid::from_child(child);
-    let exit = pidfd_open(pid, PidfdFlags::empty())?;
-    let pipes = child.stdout.take().zip(child.stderr.take());
-    let (mut stdout, mut stderr) = pipes.ok_or_else(|| io::Error::other("it has no pipes"))?;
-    let (mut output, mut errors) = (Vec::new(), Vec::new());
-    let mut first_byte = None;
-    let mut chunk = [0; 16 << 10];
-    let (mut reading, mut warning, mut ended) = (true, true, None);
-    while reading || ended.is_none() {
-        let left = patience.saturating_sub(began.elapsed());
+    let exit = pidfd_open(Pid::from_child(child), PidfdFlags::empty())?;
+    let mut stdout = Pipe::new(child.stdout.take());
+    let mut stderr = Pipe::new(child.stderr.take());
+    let mut ended: Option<Instant> = None;
+    loop {
+        let open = stdout.from.is_some() || stderr.from.is_some();
+        let left = match ended {
+            Some(_) if !open => break,
+            Some(ended) => LINGER.saturating_sub(ended.elapsed()),
+            None => patience.saturating_sub(began.elapsed()),
+        };
         if left.is_zero() {
+            if ended.is_some() {
+                break;
+            }
             let why = format!("it had not ended after {patience:?} and was killed");
             return Err(io::Error::new(io::ErrorKind::TimedOut, why));
         }
-        let wanted = |wanted: bool| match wanted {
-            true => PollFlags::IN,
-            false => PollFlags::empty(),
-        };
-        let mut waiting = [
-            PollFd::new(&stdout, wanted(reading)),
-            PollFd::new(&stderr, wanted(warning)),
-            PollFd::new(&exit, wanted(ended.is_none())),
+        // Only what is still open: a pipe that was closed would wake it for ever.
+        let waited = [
+            stdout.from.as_ref().map(AsFd::as_fd),
+            stderr.from.as_ref().map(AsFd::as_fd),
+            ended.is_none().then(|| exit.as_fd()),
         ];
+        let mut polled: Vec<PollFd<'_>> = waited
+            .iter()
+            .flatten()
+            .map(|fd| PollFd::from_borrowed_fd(*fd, PollFlags::IN))
+            .collect();
         let timeout = Timespec {
             tv_sec: left.as_secs() as _,
             tv_nsec: left.subsec_nanos().into(),
         };
-        match poll(&mut waiting, Some(&timeout)) {
+        match poll(&mut polled, Some(&timeout)) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
-        let ready = waiting.map(|one| !one.revents().is_empty());
-        if reading && ready[0] {
-            let read = stdout.read(&mut chunk)?;
-            if read > 0 && first_byte.is_none() {
-                first_byte = Some(Instant::now());
-            }
-            reading = read > 0;
-            output.extend_from_slice(&chunk[..read]);
+        let mut events = polled.iter().map(|one| !one.revents().is_empty());
+        let ready = waited.map(|fd| fd.is_some() && events.next().unwrap_or(false));
+        if ready[0] {
+            stdout.read(usize::MAX)?;
         }
-        if warning && ready[1] {
-            let read = stderr.read(&mut chunk)?;
-            warning = read > 0;
-            errors.extend_from_slice(&chunk[..read]);
-            errors.truncate(STDERR_KEPT);
+        if ready[1] {
+            stderr.read(STDERR_KEPT)?;
         }
-        if ended.is_none() && ready[2] {
+        if ready[2] {
             ended = Some(Instant::now());
-        }
-        // A process that has ended and left its pipes to others is not waited for by them.
-        if let Some(ended) = ended
-            && ended.elapsed() > Duration::from_millis(500)
-        {
-            reading = false;
-        }
-        // Once nothing but a closed pipe could wake it, the loop would spin on it.
-        if !warning && !reading && ended.is_none() {
-            std::thread::sleep(Duration::from_micros(200));
         }
     }
     Ok(Ran {
         began,
-        first_byte,
+        first_byte: stdout.first_byte,
         ended: ended.unwrap_or_else(Instant::now),
         status: child.wait()?,
-        stdout: output,
-        stderr: errors,
+        stdout: stdout.bytes,
+        stderr: stderr.bytes,
     })
 }
 
@@ -201,9 +217,11 @@ mod tests {
     }
 
     #[test]
-    fn a_command_that_does_not_end_is_killed() {
-        let why = shell("exec sleep 60", Duration::from_millis(50)).expect_err("too late");
-        assert_eq!(why.kind(), io::ErrorKind::TimedOut);
+    fn a_command_that_does_not_end_is_killed_even_if_it_has_closed_its_output() {
+        for script in ["exec sleep 60", "exec sleep 60 >&- 2>&-"] {
+            let why = shell(script, Duration::from_millis(50)).expect_err("too late");
+            assert_eq!(why.kind(), io::ErrorKind::TimedOut);
+        }
     }
 
     #[test]

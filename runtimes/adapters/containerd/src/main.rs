@@ -7,17 +7,13 @@
 //! - `adapter`: the protocol's requests, and the signals that end this process
 //! - `containerd`: where its socket is, and why it cannot be used
 //! - `ctr`: one command of its client, with its clock and its deadline
-//! - `image`: the image's archive
-//! - `namespace`: what is made there, and what dead owners left, removed
-//! - `owner`: whose namespace is this, and does its owner live?
+//! - `made`: what is made there, and what dead owners left, removed
 //! - `shim/`: the shim, a program of its own
 
 mod adapter;
 mod containerd;
 mod ctr;
-mod image;
-mod namespace;
-mod owner;
+mod made;
 mod targets;
 
 plimsoll_adapter::adapter_main!(adapter::Containerd::start());

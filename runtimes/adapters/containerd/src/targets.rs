@@ -1,13 +1,14 @@
 //! The configurations, and what the ledger says of each.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use plimsoll_adapter::in_process::beside;
-use plimsoll_adapter::protocol::Availability;
+use plimsoll_adapter::protocol::{Availability, Workload};
 use plimsoll_adapter::record::run::TargetKind;
+use plimsoll_adapter::{Error, native};
 
-use crate::containerd::{Absent, Daemon, REMEDY, on_path};
+use crate::containerd::{Absent, Daemon, on_path};
 
 /// The name of our shim's program.
 const SHIM: &str = "containerd-shim-plimsoll-v1";
@@ -22,7 +23,7 @@ const LIBRARY_VERSION: &str = "1.0.1";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Runs {
     /// runc, by containerd's own shim: the static native program.
-    Runc,
+    Native,
     /// Our shim: an artefact that was compiled before.
     Artefact,
     /// Our shim: the `.wasm`, compiled at every start.
@@ -40,14 +41,14 @@ pub(crate) struct Target {
 pub(crate) const ALL: [Target; 3] = [
     Target {
         id: "containerd/runc",
-        runs: Runs::Runc,
+        runs: Runs::Native,
     },
     Target {
-        id: "containerd/shim-wasmtime",
+        id: "containerd/wasmtime",
         runs: Runs::Artefact,
     },
     Target {
-        id: "containerd/shim-wasmtime+jit",
+        id: "containerd/wasmtime+jit",
         runs: Runs::Wasm,
     },
 ];
@@ -61,7 +62,7 @@ impl Target {
     /// What kind of thing its guest is.
     pub(crate) fn kind(&self) -> TargetKind {
         match self.runs {
-            Runs::Runc => TargetKind::Container,
+            Runs::Native => TargetKind::Container,
             Runs::Artefact | Runs::Wasm => TargetKind::Wasm,
         }
     }
@@ -69,8 +70,21 @@ impl Target {
     /// What containerd is told to make its containers with.
     pub(crate) fn runtime(&self) -> String {
         match self.runs {
-            Runs::Runc => RUNC.to_owned(),
+            Runs::Native => RUNC.to_owned(),
             Runs::Artefact | Runs::Wasm => shim().to_string_lossy().into_owned(),
+        }
+    }
+
+    /// The program in its image: the native one, or what `prepare` leaves in the pair's directory.
+    ///
+    /// # Errors
+    ///
+    /// When the workload has no native program.
+    pub(crate) fn program(&self, workload: &Workload, scratch: &Path) -> Result<PathBuf, Error> {
+        match self.runs {
+            Runs::Native => native::require(workload).map(Path::to_owned),
+            Runs::Artefact => Ok(scratch.join("module.cwasm")),
+            Runs::Wasm => Ok(scratch.join("module.wasm")),
         }
     }
 
@@ -79,22 +93,17 @@ impl Target {
             reason,
             remedy: remedy.to_owned(),
         };
-        let daemon = match daemon {
-            Ok(daemon) => daemon,
-            Err(absent) => return unavailable(absent.to_string(), REMEDY),
-        };
+        if let Err(absent) = daemon {
+            return absent.availability();
+        }
         match self.runs {
-            Runs::Runc if on_path("runc").is_none() => {
-                unavailable("no runc is on PATH".to_owned(), "sudo apt-get install runc")
-            }
+            Runs::Native if on_path("runc").is_none() => unavailable(
+                "no runc is on PATH".to_owned(),
+                "scripts/install-tools runc",
+            ),
             Runs::Artefact | Runs::Wasm if !shim().is_file() => unavailable(
                 format!("its shim {} has not been built", shim().display()),
                 "bench setup containerd",
-            ),
-            // It makes containers, and containerd starts it as whom it runs itself.
-            _ if !rustix::process::geteuid().is_root() => unavailable(
-                format!("{} is root's", daemon.ctr.socket.display()),
-                "run bench as root",
             ),
             _ => Availability::Available,
         }
@@ -113,19 +122,24 @@ impl Target {
                 "clock",
                 "L3: tasks start is spawned, to the first byte of output; L4: containers create is \
                  spawned, to the exit of tasks start, which has removed the task; L5: to the exit of \
-                 containers rm. The adapter's, for the processor time and the memory of a client are \
-                 not the container's",
+                 containers rm; L6: as L5, with images import before it. The adapter's clock, for the \
+                 processor time and the memory of a client are not the container's",
             ),
             (
                 "image",
-                "one layer: the program and the input folder; imported outside the clock. Its file system \
-                 is a snapshot by containerd's default snapshotter",
+                "one layer: the program and the input folder, in a snapshot by containerd's default \
+                 snapshotter; imported outside the clock but at L6",
             ),
             (
                 "network",
-                "a namespace of its own with a loopback interface alone, as ctr gives it",
+                "none: a namespace with a loopback interface alone, as ctr gives it",
             ),
-            ("limits, seccomp, terminal", "none, as ctr gives them"),
+            (
+                "security",
+                "ctr's default capabilities, masked and read-only paths; no seccomp filter and no \
+                 AppArmor profile, which Docker sets and pays for",
+            ),
+            ("memory and cpu limits", "none; a control group of its own in every hierarchy"),
         ]
         .map(|(name, text)| (name.to_owned(), text.to_owned()))
         .into();
@@ -133,7 +147,7 @@ impl Target {
             ledger.insert(name.to_owned(), text);
         };
         match self.runs {
-            Runs::Runc => say(
+            Runs::Native => say(
                 "runtime",
                 format!("{RUNC}: containerd's own shim, and runc"),
             ),
@@ -162,8 +176,9 @@ impl Target {
                 );
                 say(
                     "wasi",
-                    "wasmtime-wasi preview 1, synchronous; the working directory preopened read-only, \
-                     an empty environment"
+                    "wasmtime-wasi preview 1, synchronous; the container's working directory preopened, \
+                     for writing too, and the container's environment: the container is the fence, as \
+                     it is for a native program"
                         .to_owned(),
                 );
             }
@@ -202,10 +217,13 @@ mod tests {
     #[test]
     fn without_a_daemon_every_target_says_why_and_what_brings_one() {
         for target in ALL {
-            let told = target.availability(&Err(Absent("no ctr is on PATH".to_owned())));
+            let told = target.availability(&Err(Absent {
+                reason: "no ctr is on PATH".to_owned(),
+                remedy: "bench setup containerd",
+            }));
             let expected = Availability::Unavailable {
                 reason: "no ctr is on PATH".to_owned(),
-                remedy: REMEDY.to_owned(),
+                remedy: "bench setup containerd".to_owned(),
             };
             assert_eq!(told, expected, "{}", target.id);
         }

@@ -87,7 +87,7 @@ impl Adapter for Runtimes {
             .iter()
             .find(|configuration| configuration.id == request.target.as_str())
             .ok_or_else(|| Error::Failed(format!("no target {} here", request.target)))?;
-        let program = match self.of(configuration) {
+        let runtime = match self.of(configuration) {
             Ok(program) => program.path.clone(),
             Err(absent) => return Err(Error::Failed(absent.to_string())),
         };
@@ -105,17 +105,17 @@ impl Adapter for Runtimes {
             })
         };
         let state = text(configuration.runtime.state())?;
+        let (program, before) = configuration.runtime.command(text(runtime)?);
         let options = |words: &[&str]| -> Vec<String> {
             let own = configuration.runtime.options();
             let all = ["--root", &state].into_iter().chain(own.iter().copied());
-            all.chain(words.iter().copied())
-                .map(str::to_owned)
-                .collect()
+            let all = all.chain(words.iter().copied()).map(str::to_owned);
+            before.iter().cloned().chain(all).collect()
         };
         let bundle = text(folder.clone())?;
         Ok(Prepared {
             launch: Some(Launch {
-                program,
+                program: program.into(),
                 args: options(&["run", "--bundle", &bundle, NAME]),
                 // youki and runsc put files of their own where these say.
                 env: BTreeMap::from([("PATH".to_owned(), bundle::PATH.to_owned())]),

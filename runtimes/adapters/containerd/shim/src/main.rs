@@ -46,9 +46,9 @@ impl Sandbox for Guest {
         let Source::File(path) = context.entrypoint().source else {
             bail!("this shim runs a file of the image, not a layer");
         };
-        let args = context.args().to_vec();
+        let (args, env) = (context.args().to_vec(), context.envs().to_vec());
         // Out of the reach of the library's own event loop, under which nothing may block.
-        thread::spawn(move || run(&path, &args))
+        thread::spawn(move || run(&path, &args, &env))
             .join()
             .map_err(|_| anyhow!("running the guest panicked"))?
     }
@@ -76,9 +76,9 @@ fn compile(module: &Path, artefact: &Path) -> Result<()> {
     std::fs::write(artefact, compiled).with_context(|| format!("writing {}", artefact.display()))
 }
 
-/// Runs `_start` of the module or artefact in this file, with the working directory as `.` for
-/// reading and the process's own streams; gives the exit code.
-fn run(path: &Path, args: &[String]) -> Result<i32> {
+/// Runs `_start` of the module or artefact in this file, with the working directory as `.`, which the
+/// container fences in, and the process's own streams; gives the exit code.
+fn run(path: &Path, args: &[String], env: &[String]) -> Result<i32> {
     let engine = engine()?;
     let module = match Engine::detect_precompiled_file(path)? {
         // SAFETY: the file is what `compile` above wrote, in an image that nothing writes to.
@@ -87,13 +87,16 @@ fn run(path: &Path, args: &[String]) -> Result<i32> {
     };
     let mut linker = Linker::<WasiP1Ctx>::new(&engine);
     wasmtime_wasi::p1::add_to_linker_sync(&mut linker, |context| context)?;
-    let context = WasiCtxBuilder::new()
+    let mut context = WasiCtxBuilder::new();
+    context
         .args(args)
         .allow_blocking_current_thread(true)
-        .preopened_dir(".", ".", FsPerms::ReadOnly)?
-        .inherit_stdio()
-        .build_p1();
-    let mut store = Store::new(&engine, context);
+        .preopened_dir(".", ".", FsPerms::ReadWrite)?
+        .inherit_stdio();
+    for (name, value) in env.iter().filter_map(|one| one.split_once('=')) {
+        context.env(name, value);
+    }
+    let mut store = Store::new(&engine, context.build_p1());
     let instance = linker.instantiate(&mut store, &module)?;
     let start = instance.get_typed_func::<(), ()>(&mut store, "_start")?;
     Ok(match start.call(&mut store, ()) {
