@@ -135,12 +135,7 @@ impl Containerd {
     }
 
     /// One container from create to remove; at L6 the image is imported first.
-    fn iteration(
-        &mut self,
-        target: &Target,
-        image: &Image,
-        step: Step,
-    ) -> Result<Readings, Error> {
+    fn iteration(&mut self, target: &Target, image: &Image, step: Step) -> Result<Readings, Error> {
         let name = self.next_name();
         let ctr = self.ctr()?.clone();
         if step == Step::Fresh {
@@ -165,7 +160,14 @@ impl Containerd {
         fs::create_dir_all(&pipes)
             .map_err(|error| Error::failed(format!("making {}", pipes.display()), error))?;
         let (runtime, pipes_at) = (target.runtime(), pipes.to_string_lossy());
-        let create = ["containers", "create", "--runtime", &runtime, &image.name, name];
+        let create = [
+            "containers",
+            "create",
+            "--runtime",
+            &runtime,
+            &image.name,
+            name,
+        ];
         let start = ["tasks", "start", "--fifo-dir", &pipes_at, name];
         let began = Instant::now();
         if step == Step::Fresh {

@@ -101,7 +101,10 @@ fn remove_where(ctr: &Ctr, condemned: &dyn Fn(&Owner) -> bool) -> Result<usize, 
     }
     cgroup::remove_condemned(&condemned);
     // Empty ones only, which says that they are nobody's.
-    if ctr.output(&["namespaces", "rm", NAMESPACE], PATIENCE).is_ok() {
+    if ctr
+        .output(&["namespaces", "rm", NAMESPACE], PATIENCE)
+        .is_ok()
+    {
         for hierarchy in fs::read_dir(GROUPS).into_iter().flatten().flatten() {
             let _ = fs::remove_dir(hierarchy.path().join(NAMESPACE));
         }

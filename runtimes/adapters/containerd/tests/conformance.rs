@@ -102,7 +102,9 @@ fn workloads_are_verified_on_every_target_and_a_killed_run_is_reaped_by_the_next
 
     // Killed in the middle, on the shim that may hang: what it made stays, until the next one starts.
     let mut child = started();
-    let hello = cases.iter().find(|case| case.workload.id.as_str() == "hello");
+    let hello = cases
+        .iter()
+        .find(|case| case.workload.id.as_str() == "hello");
     let pair = serde_json::json!({
         "target": "containerd/wasmtime",
         "workload": hello.expect("it is a workload").workload,

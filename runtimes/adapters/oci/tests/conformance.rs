@@ -38,7 +38,11 @@ fn workloads_are_verified_from_nothing_and_from_a_copied_bundle_on_every_runtime
     // which one of the two has.
     for (target, count, remedy) in [
         ("oci/runc", 2 * 2, "scripts/install-tools runc, as root"),
-        ("oci/crun+host-net", 2 * 2, "scripts/install-tools crun, as root"),
+        (
+            "oci/crun+host-net",
+            2 * 2,
+            "scripts/install-tools crun, as root",
+        ),
         ("oci/youki", 2 * 2, "bench setup youki, as root"),
         ("oci/youki+wasm", 2, "bench setup youki, as root"),
     ] {
