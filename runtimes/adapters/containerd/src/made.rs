@@ -6,16 +6,21 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
 use plimsoll_adapter::owner::{Life, Owner};
 use plimsoll_adapter::{Error, cgroup};
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::ctr::{Ctr, NAMESPACE};
 
 /// How long one command may take that makes or removes something.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a shim has to answer before it is taken to hang.
+const ANSWER: Duration = Duration::from_secs(10);
 /// Where the shim's library keeps what it knows of containers: of the shim's name, a folder a namespace.
+const SHIM: &str = "/run/containerd/plimsoll";
 const SHIM_STATE: &str = "/run/containerd/plimsoll/plimsoll";
 /// Where the pipes of running containers lie, a folder each.
 const PIPES: &str = "/run/plimsoll/containerd";
@@ -32,17 +37,46 @@ pub(crate) fn pipes(container: &str) -> PathBuf {
     Path::new(PIPES).join(container)
 }
 
-/// Removes a container and what runs in it.
+/// Removes a container and what runs in it. A shim that does not answer is killed, upon which containerd
+/// forgets what it had started.
 ///
 /// # Errors
 ///
 /// When it is there and cannot be removed.
 pub(crate) fn remove_container(ctr: &Ctr, name: &str) -> Result<(), Error> {
     // There may be no task any more, or never was one.
-    let _ = ctr.output(&["tasks", "rm", "--force", name], PATIENCE);
-    let removed = ctr.output(&["containers", "rm", name], PATIENCE).map(drop);
+    let _ = ctr.output(&["tasks", "rm", "--force", name], ANSWER);
+    let remove = || ctr.output(&["containers", "rm", name], ANSWER).map(drop);
+    let mut removed = remove();
+    if removed.is_err() && kill_shims(name) > 0 {
+        for _ in 0..10 {
+            thread::sleep(Duration::from_millis(500));
+            removed = remove();
+            if removed.is_ok() {
+                break;
+            }
+        }
+    }
     let _ = fs::remove_dir_all(pipes(name));
     removed
+}
+
+/// Kills the shims of a container; gives how many there were. A shim's command line says whose it is
+/// (containerd, runtime v2: `-id`).
+fn kill_shims(container: &str) -> usize {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let shims = processes.filter_map(|process| {
+        let pid: i32 = process.file_name().to_str()?.parse().ok()?;
+        let line = fs::read(process.path().join("cmdline")).ok()?;
+        let words: Vec<&[u8]> = line.split(|byte| *byte == 0).collect();
+        let its = words
+            .windows(2)
+            .any(|pair| pair == [&b"-id"[..], container.as_bytes()]);
+        its.then(|| Pid::from_raw(pid)).flatten()
+    });
+    shims
+        .filter(|pid| kill_process(*pid, Signal::KILL).is_ok())
+        .count()
 }
 
 /// Removes an image; its content and snapshots are gone when this returns.
@@ -108,7 +142,7 @@ fn remove_where(ctr: &Ctr, condemned: &dyn Fn(&Owner) -> bool) -> Result<usize, 
         for hierarchy in fs::read_dir(GROUPS).into_iter().flatten().flatten() {
             let _ = fs::remove_dir(hierarchy.path().join(NAMESPACE));
         }
-        for folder in [SHIM_STATE, PIPES] {
+        for folder in [SHIM_STATE, SHIM, PIPES] {
             let _ = fs::remove_dir(folder);
         }
     }

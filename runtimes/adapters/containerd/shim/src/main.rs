@@ -5,6 +5,8 @@
 //! maps; with any other arguments it is what containerd expects of a shim. An artefact is a file
 //! without permission to execute: else the library takes it for a Linux program.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -16,7 +18,7 @@ use wasmtime::{Config, Engine, Linker, Module, Store};
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::{FsPerms, I32Exit, WasiCtxBuilder};
 
-/// What the exit code of a guest that traps is, as `wasmtime run` has it.
+/// The exit code of a guest that traps, or cannot be run at all, as `wasmtime run` has it.
 const TRAPPED: i32 = 134;
 
 struct Wasmtime;
@@ -48,9 +50,16 @@ impl Sandbox for Guest {
         };
         let (args, env) = (context.args().to_vec(), context.envs().to_vec());
         // Out of the reach of the library's own event loop, under which nothing may block.
-        thread::spawn(move || run(&path, &args, &env))
+        let running = thread::spawn(move || {
+            run(&path, &args, &env).unwrap_or_else(|error| {
+                // The library would say it in containerd's log alone.
+                eprintln!("running {}: {error:?}", path.display());
+                TRAPPED
+            })
+        });
+        running
             .join()
-            .map_err(|_| anyhow!("running the guest panicked"))?
+            .map_err(|_| anyhow!("running the guest panicked"))
     }
 }
 
@@ -80,10 +89,13 @@ fn compile(module: &Path, artefact: &Path) -> Result<()> {
 /// container fences in, and the process's own streams; gives the exit code.
 fn run(path: &Path, args: &[String], env: &[String]) -> Result<i32> {
     let engine = engine()?;
-    let module = match Engine::detect_precompiled_file(path)? {
-        // SAFETY: the file is what `compile` above wrote, in an image that nothing writes to.
-        Some(_) => unsafe { Module::deserialize_file(&engine, path)? },
-        None => Module::from_file(&engine, path)?,
+    let mut magic = [0; 4];
+    File::open(path)?.read_exact(&mut magic)?;
+    let module = match &magic {
+        b"\0asm" => Module::from_file(&engine, path)?,
+        // SAFETY: any other file is what `compile` above wrote, in an image that nothing writes to;
+        // what wasmtime did not write it refuses.
+        _ => unsafe { Module::deserialize_file(&engine, path)? },
     };
     let mut linker = Linker::<WasiP1Ctx>::new(&engine);
     wasmtime_wasi::p1::add_to_linker_sync(&mut linker, |context| context)?;
@@ -99,14 +111,11 @@ fn run(path: &Path, args: &[String], env: &[String]) -> Result<i32> {
     let mut store = Store::new(&engine, context.build_p1());
     let instance = linker.instantiate(&mut store, &module)?;
     let start = instance.get_typed_func::<(), ()>(&mut store, "_start")?;
-    Ok(match start.call(&mut store, ()) {
-        Ok(()) => 0,
+    match start.call(&mut store, ()) {
+        Ok(()) => Ok(0),
         Err(error) => match error.downcast_ref::<I32Exit>() {
-            Some(exit) => exit.0,
-            None => {
-                eprintln!("running {}: {error:?}", path.display());
-                TRAPPED
-            }
+            Some(exit) => Ok(exit.0),
+            None => Err(error.into()),
         },
-    })
+    }
 }
