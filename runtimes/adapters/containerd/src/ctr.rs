@@ -149,10 +149,7 @@ fn watch(child: &mut Child, began: Instant, patience: Duration) -> io::Result<Ra
             Some(ended) => LINGER.saturating_sub(ended.elapsed()),
             None => patience.saturating_sub(began.elapsed()),
         };
-        if left.is_zero() {
-            if ended.is_some() {
-                break;
-            }
+        if left.is_zero() && ended.is_none() {
             let why = format!("it had not ended after {patience:?} and was killed");
             return Err(io::Error::new(io::ErrorKind::TimedOut, why));
         }
@@ -185,6 +182,10 @@ fn watch(child: &mut Child, began: Instant, patience: Duration) -> io::Result<Ra
         }
         if ready[2] {
             ended = Some(Instant::now());
+        }
+        // Not before all is read that was there, however late this process was to look.
+        if left.is_zero() && !ready.contains(&true) {
+            break;
         }
     }
     Ok(Ran {

@@ -1,5 +1,5 @@
-//! The adapter keeps the protocol and verifies what it runs; a killed run leaves nothing on the daemon
-//! once the next adapter has started.
+//! The adapter keeps the protocol and verifies what it runs; a killed run, with a shim that hangs, leaves
+//! nothing on the daemon once the next adapter has started.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -36,16 +36,19 @@ fn containers() -> Vec<String> {
 fn left() -> Vec<String> {
     let namespaces = told(&["namespaces", "ls", "-q"]);
     let ours = namespaces.into_iter().filter(|name| name == "plimsoll");
-    let shims = Command::new("pgrep")
-        .args(["-f", "containerd-shim.* -namespace plimsoll "])
-        .output()
-        .expect("pgrep is on PATH");
-    let shims = String::from_utf8_lossy(&shims.stdout).into_owned();
     ours.chain(containers())
         .chain(told(&["images", "ls", "-q"]))
         .chain(told(&["snapshots", "ls"]).into_iter().skip(1))
-        .chain(shims.lines().map(str::to_owned))
+        .chain(processes("containerd-shim.* -namespace plimsoll "))
         .collect()
+}
+
+/// The ids of processes with such a command line.
+fn processes(pattern: &str) -> Vec<String> {
+    let found = Command::new("pgrep").args(["-f", pattern]).output();
+    let found = found.expect("pgrep is on PATH");
+    let text = String::from_utf8_lossy(&found.stdout).into_owned();
+    text.lines().map(str::to_owned).collect()
 }
 
 fn eventually(what: &str, mut done: impl FnMut() -> bool) {
@@ -84,7 +87,7 @@ fn started() -> Child {
 }
 
 #[test]
-fn workloads_are_verified_on_every_target_and_a_killed_run_is_reaped_by_the_next() {
+fn workloads_are_verified_on_every_target_and_a_killed_run_with_a_shim_that_hangs_is_reaped() {
     let scratch = tempfile::tempdir().expect("a temporary directory");
     // One with an input folder, one that prints and no more.
     let cases = cases(&["hello", "handler"]);
@@ -100,7 +103,7 @@ fn workloads_are_verified_on_every_target_and_a_killed_run_is_reaped_by_the_next
     );
     assert_eq!(left(), Vec::<String>::new());
 
-    // Killed in the middle, on the shim that may hang: what it made stays, until the next one starts.
+    // Killed in the middle, with a shim that answers nobody: what it made stays, until the next one starts.
     let mut child = started();
     let hello = cases
         .iter()
@@ -120,6 +123,13 @@ fn workloads_are_verified_on_every_target_and_a_killed_run_is_reaped_by_the_next
     let stdin = child.stdin.as_mut().expect("it is piped");
     writeln!(stdin, "{prepare}\n{measure}").expect("it reads");
     eventually("a container", || !containers().is_empty());
+    let mut shim = Vec::new();
+    eventually("its shim", || {
+        shim = processes("containerd-shim-plimsoll-v1 -namespace plimsoll -id ");
+        !shim.is_empty()
+    });
+    let stopped = Command::new("kill").arg("-STOP").arg(&shim[0]).status();
+    assert!(stopped.expect("kill is on PATH").success());
     child.kill().expect("it can be killed");
     child.wait().expect("it ends");
     assert!(left().len() > 1, "an image at least, and the namespace");
