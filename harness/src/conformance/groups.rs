@@ -202,7 +202,7 @@ impl Tests {
             .record
             .groups
             .iter()
-            .any(|one| one.id.as_str() == wasi::ID);
+            .any(|one| [wasi::ID, testsuite::ID].contains(&one.id.as_str()));
         let of_wasi = |target: &TargetId| wasi_asked && wasi::runs(table, target);
         let (able, unable): (Vec<_>, Vec<_>) = std::mem::take(&mut gathered.targets)
             .into_iter()
