@@ -8,8 +8,8 @@ use std::time::Duration;
 use plimsoll_record::run::TrialPlan;
 use plimsoll_record::{Nanoseconds, Step, TargetId, WorkloadId};
 use rand::SeedableRng;
+use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
-use rand_chacha::ChaCha8Rng;
 
 /// One (target, workload, step) and how often it is tried.
 #[derive(Debug, Clone, PartialEq, Eq)]

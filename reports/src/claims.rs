@@ -205,7 +205,7 @@ pub enum Mean {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Side {
-    /// Targets of this kind.
+    /// Targets of this kind, but for those of `not_by_kind`.
     pub kind: Option<TargetKind>,
     /// Targets of this name, a glob.
     pub target: Option<String>,
@@ -217,6 +217,9 @@ pub struct Side {
     /// The programs, a glob.
     #[serde(default = "hello")]
     pub workload: String,
+    /// Targets that its kind does not take, globs: the table's `not_by_kind`.
+    #[serde(skip)]
+    pub not_by_kind: Vec<String>,
 }
 
 fn wall_time() -> Metric {
@@ -231,6 +234,8 @@ fn hello() -> String {
 #[serde(deny_unknown_fields)]
 struct Table {
     schema: String,
+    #[serde(default)]
+    not_by_kind: Vec<String>,
     #[serde(default)]
     source: Vec<Source>,
     #[serde(default)]
@@ -292,7 +297,11 @@ impl Claims {
         }
         let mut seen = BTreeSet::new();
         let mut claims = Vec::new();
-        for claim in table.claim {
+        for mut claim in table.claim {
+            for reading in &mut claim.measured {
+                let sides = std::iter::once(&mut reading.of).chain(&mut reading.over);
+                sides.for_each(|side| side.not_by_kind.clone_from(&table.not_by_kind));
+            }
             let wrong = |what: String| ClaimsError::Claim {
                 name: name.to_owned(),
                 claim: claim.id.clone(),
@@ -310,7 +319,7 @@ impl Claims {
                     claim.source
                 ))
             })?;
-            claims.push((claim.clone(), source.clone()));
+            claims.push((claim, source.clone()));
         }
         Ok(Self { claims })
     }

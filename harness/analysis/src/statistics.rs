@@ -30,8 +30,8 @@ pub use paired::Paired;
 pub use shift::{Shift, holm};
 pub use warmup::{WarmUp, warm_up};
 
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::SeedableRng;
+use rand::SeedableRng;
+use rand::rngs::ChaCha8Rng;
 
 /// The generator behind every resampling: its stream is fixed by its seed on every platform and
 /// in every later version.

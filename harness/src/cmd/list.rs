@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use plimsoll_adapter::protocol::Target;
 use plimsoll_record::Suite;
 use serde_json::json;
 
@@ -37,19 +38,69 @@ fn targets(checkout: &Checkout) -> anyhow::Result<Listing> {
     let (mut rows, mut text) = (Vec::new(), String::new());
     for adapter in &table.adapters {
         let presence = look(checkout, adapter, &interrupt);
-        for target in &adapter.targets {
-            let (status, why, remedy) = match ability(adapter, &presence, target) {
-                Ability::Ready(_) => ("ready", None, None),
-                Ability::Absent { why, remedy } => ("absent", Some(why), remedy),
+        let mut first: Option<Target> = None;
+        for id in &adapter.targets {
+            let mut row = json!({
+                "id": id, "adapter": adapter.id, "title": adapter.title, "default": adapter.default,
+            });
+            let (more, said) = match ability(adapter, &presence, id) {
+                Ability::Ready(target) => {
+                    let said = match &first {
+                        None => adapter.title.clone(),
+                        Some(first) => differences(first, &target),
+                    };
+                    let more = json!({
+                        "status": "ready", "why": null, "remedy": null, "kind": target.kind,
+                        "steps": target.steps, "configuration": target.configuration,
+                    });
+                    first.get_or_insert(target);
+                    (more, said)
+                }
+                Ability::Absent { why, remedy } => {
+                    let said = match &remedy {
+                        Some(remedy) => format!("{}: {why} -> {remedy}", adapter.title),
+                        None => format!("{}: {why}", adapter.title),
+                    };
+                    let more = json!({ "status": "absent", "why": why, "remedy": remedy });
+                    (more, said)
+                }
             };
-            let _ = writeln!(text, "{target:width$}  {status:6}  {}", adapter.title);
-            rows.push(json!({
-                "id": target, "adapter": adapter.id, "title": adapter.title,
-                "default": adapter.default, "status": status, "why": why, "remedy": remedy,
-            }));
+            let status = more["status"].as_str().unwrap_or_default();
+            let _ = writeln!(text, "{id:width$}  {status:6}  {said}");
+            if let (Some(row), serde_json::Value::Object(more)) = (row.as_object_mut(), more) {
+                row.extend(more);
+            }
+            rows.push(row);
         }
     }
     Ok((rows, text))
+}
+
+/// What is otherwise in the ledger of `target` than in that of `first`, the first of its adapter: the
+/// beginning of each setting. The whole is in the JSON and in every report.
+fn differences(first: &Target, target: &Target) -> String {
+    let others = target.configuration.iter();
+    let others = others.filter(|(name, value)| first.configuration.get(*name) != Some(value));
+    let short = others.map(|(name, value)| format!("{name}: {}", beginning(value)));
+    short.collect::<Vec<_>>().join("; ")
+}
+
+/// The words of `text` that fit into some fifty characters, and whether there are more.
+fn beginning(text: &str) -> String {
+    const FITS: usize = 50;
+    let end = text.find([';', '(']).unwrap_or(text.len());
+    let clause = text[..end].trim_end();
+    let mut kept = String::new();
+    for word in clause.split_whitespace() {
+        if kept.len() + word.len() > FITS {
+            return kept + " …";
+        }
+        if !kept.is_empty() {
+            kept.push(' ');
+        }
+        kept += word;
+    }
+    kept
 }
 
 fn workloads(checkout: &Checkout) -> anyhow::Result<Listing> {
@@ -78,4 +129,18 @@ fn suites() -> Listing {
         rows.push(json!({ "id": suite.name(), "title": row.title, "steps": row.steps }));
     }
     (rows, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_is_cut_where_its_explanation_begins_or_at_a_whole_word() {
+        assert_eq!(beginning("pooling (its defaults); reset"), "pooling");
+        let long = "4 GiB reservation without guard pages, bounds checked by the code itself";
+        let kept = beginning(long);
+        assert_eq!(kept, "4 GiB reservation without guard pages, bounds …");
+        assert_eq!(beginning(""), "");
+    }
 }

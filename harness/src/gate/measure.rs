@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use plimsoll_record::run::{PreflightNote, Run, SCHEMA, TrialPlan};
 use plimsoll_record::{Recorded, RunWriter, Suite, WorkloadId};
 use rand::SeedableRng;
+use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
-use rand_chacha::ChaCha8Rng;
 use time::OffsetDateTime;
 
 use super::side::Side;

@@ -255,7 +255,9 @@ fn finding(claim: &Claim, reading: &Reading, run: &Run, figure: Figure) -> Findi
 fn takes(side: &Side, run: &Run, target: &TargetId, workload: &WorkloadId) -> bool {
     let kind = |wanted: TargetKind| {
         let mut targets = run.targets.iter();
+        let excluded = |glob: &String| matches(glob, target.as_str());
         targets.any(|record| record.target == *target && record.kind == wanted)
+            && !side.not_by_kind.iter().any(excluded)
     };
     side.kind.is_none_or(kind)
         && side

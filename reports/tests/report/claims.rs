@@ -112,6 +112,23 @@ fn where_the_container_is_ahead_the_words_say_so() {
 }
 
 #[test]
+fn a_target_that_no_kind_takes_is_taken_by_its_name_alone() {
+    let run = synthetic::small();
+    let claims = |side: &str| {
+        let claim = format!(
+            "[[claim]]\nid = \"it\"\ntitle = \"it\"\nsays = \"It takes so long.\"\nsource = \"paper\"\nhigh = 1000\nunit = \"ms\"\n\
+             [[claim.measured]]\nview = \"from nothing\"\nsuite = \"coldstart\"\nof = {{ {side}, boundary = \"L3\" }}"
+        );
+        let table = table(&claim).replacen("[[source]]", "not_by_kind = [\"*\"]\n[[source]]", 1);
+        Claims::parse("test.toml", &table).expect("a table of claims")
+    };
+    let (by_kind, _) = verdict(&claims("kind = \"wasm\""), &run);
+    let (by_name, _) = verdict(&claims("target = \"*\""), &run);
+    assert_eq!(by_kind, Verdict::NotMeasured);
+    assert_ne!(by_name, Verdict::NotMeasured);
+}
+
+#[test]
 fn a_single_trial_is_shown_and_does_not_count() {
     let run = synthetic::single();
     let claims = takes("native", "high = 1000");

@@ -11,6 +11,7 @@
 //! - [`protocol`]: every message, both ways
 //! - [`serve`](mod@serve): stdin to [`Adapter`] to stdout, whatever the engine does in between
 //! - [`http`]: the HTTP front of an in-process engine, with feature `http`
+//! - `image`: the archive of a container image (feature `image`)
 //! - [`in_process`]: the whole adapter of an engine that runs inside it, over a table of targets
 //! - [`timed`]: the steps of an in-process engine, with the one set of clocks
 //! - `density`: so many instances of it alive at once
@@ -38,6 +39,8 @@ pub mod footprint;
 pub mod guest;
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(feature = "image")]
+pub mod image;
 pub mod in_process;
 pub mod launch;
 pub mod native;

@@ -10,8 +10,8 @@ use plimsoll_record::run::{
     TrialPlan, WorkloadRecord,
 };
 use plimsoll_record::{Boundary, Metric, Outcome, Recorded, Step, Suite, TargetId, Unit};
+use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, LogNormal};
 use time::macros::datetime;
 

@@ -1,5 +1,6 @@
 //! The protocol's requests, and the signals that end this process.
 
+mod images;
 mod steps;
 
 use std::cell::Cell;
@@ -14,11 +15,11 @@ use std::time::{Duration, Instant};
 use plimsoll_adapter::guest::Outputs;
 use plimsoll_adapter::protocol::{
     Artefact, Availability, Done, Hello, Measure, PROTOCOL, Prepare, Prepared, Probe, Sample,
-    Serve, Target, Workload,
+    Serve, Target,
 };
 use plimsoll_adapter::record::run::TargetKind;
 use plimsoll_adapter::record::{Boundary, Metric, Nanoseconds, Step, TargetId};
-use plimsoll_adapter::{Adapter, Error, Probing, Served, native, ticks};
+use plimsoll_adapter::{Adapter, Error, Probing, Served, ticks};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -29,7 +30,7 @@ use crate::engine::{self, Engine, Unusable};
 use crate::failure::Failure;
 use crate::image::{Image, Source};
 use crate::ledger;
-use crate::owner::{self, Owner};
+use crate::owner::Owner;
 use crate::targets::{self, Configuration, Under};
 
 /// How often an iteration that measured nothing ([`Failure::WaitMissed`]) is tried again.
@@ -414,28 +415,6 @@ impl Session {
         ran
     }
 
-    /// The image again, with a base that the engine does not have.
-    fn anew(&self, base: &Base, request: &Measure) -> Result<Image, Failure> {
-        let workload = &request.workload;
-        let sequence = self.next_name();
-        let written = |source| Failure::Archive {
-            doing: "reading the distribution's archive",
-            path: base.archive.clone(),
-            source,
-        };
-        let name = format!("{}-{sequence}", self.owner.word());
-        let base = base.anew(&name).map_err(written)?;
-        let program = workload.native.as_deref().unwrap_or(&workload.wasm);
-        Image::write(
-            workload,
-            program,
-            Some(base),
-            &self.owner,
-            sequence,
-            &request.scratch,
-        )
-    }
-
     pub(crate) fn plan<'a>(
         &'a self,
         image: &'a Image,
@@ -452,73 +431,9 @@ impl Session {
         }
     }
 
-    /// The pair's image, in the engine.
-    pub(crate) fn image(
-        &mut self,
-        under: Under,
-        workload: &Workload,
-        scratch: &std::path::Path,
-    ) -> Result<Image, Error> {
-        let engine = usable(&self.engine)?;
-        if let Some(image) = self.images.get(scratch) {
-            // Known, but a failed trial at L6 may have left it unloaded.
-            if self.runtime.block_on(image.size(&engine.docker)).is_ok() {
-                return Ok(image.clone());
-            }
-        }
-        let image = match &workload.image {
-            Some(name) => Image::given(name, &workload.args),
-            None => {
-                let program = native::require(workload)?;
-                let name = self.next_name();
-                let base = match (under, &self.base) {
-                    (Under::Nothing, _) => None,
-                    (Under::Debian, Ok(base)) => Some(base.clone()),
-                    (Under::Debian, Err(unusable)) => {
-                        return Err(Error::Failed(format!("{unusable}; {}", unusable.remedy())));
-                    }
-                };
-                let image = Image::write(workload, program, base, &self.owner, name, scratch)?;
-                self.runtime.block_on(image.load(&engine.docker))?;
-                image
-            }
-        };
-        self.images.insert(scratch.to_owned(), image.clone());
-        Ok(image)
-    }
-
     pub(crate) fn next_name(&self) -> u32 {
         self.names.set(self.names.get() + 1);
         self.names.get()
-    }
-
-    /// Removes what dead owners left. That it fails stops nothing: a stray is no part of what
-    /// is measured.
-    pub(crate) fn reap(&self) {
-        let Ok(engine) = &self.engine else { return };
-        match self.runtime.block_on(owner::reap(&engine.docker)) {
-            Ok(removed) if removed == owner::Removed::default() => {}
-            Ok(removed) => eprintln!(
-                "removed what an interrupted run had left: {} containers, {} images",
-                removed.containers, removed.images
-            ),
-            Err(failure) => eprintln!("looking for what interrupted runs have left: {failure}"),
-        }
-    }
-
-    /// Removes everything that this process has made.
-    fn remove_all(&mut self) {
-        for image in std::mem::take(&mut self.images).into_values() {
-            if let Source::Written { archive, .. } = image.source {
-                // The folder may be gone with the run; then so is the archive.
-                let _ = fs::remove_file(archive);
-            }
-        }
-        let Ok(engine) = &self.engine else { return };
-        let removing = owner::remove_all_of(&engine.docker, &self.owner);
-        if let Err(failure) = self.runtime.block_on(removing) {
-            eprintln!("something may be left on the Docker engine until the next start: {failure}");
-        }
     }
 }
 

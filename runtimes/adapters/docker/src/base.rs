@@ -5,21 +5,22 @@
 //! to load all of it (L6) can.
 
 use std::env;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use bollard::Docker;
+use plimsoll_adapter::image::{self, append_entry, hex};
 use sha2::{Digest, Sha256};
 
 use crate::engine::{self, Unusable};
 use crate::failure::{SAY, bounded};
-use crate::image::{append_entry, hex};
 
 /// The image that `scripts/debian-image` gives the engine.
 const NAME: &str = "plimsoll-base/debian:latest";
-/// Its archive, below the cache folder.
+/// Its archive, below the cache folder; beside it, with one more ending, its SHA-256.
 const ARCHIVE: &str = "plimsoll/debian/rootfs.tar";
+const DIGEST: &str = "tar.sha256";
 
 /// The root file system, as the only layer of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +38,8 @@ impl Base {
     ///
     /// # Errors
     ///
-    /// When the engine has none, or its archive is not where the script leaves it.
+    /// When the engine has none, its archive is not where the script leaves it, or the engine's is of
+    /// another archive.
     pub(crate) async fn find(docker: &Docker) -> Result<Self, Unusable> {
         let asking = docker.inspect_image(NAME);
         let found = match bounded("looking for the Debian image", SAY, asking).await {
@@ -51,13 +53,17 @@ impl Base {
             _ => None,
         };
         let archive = archive().filter(|archive| archive.is_file());
-        match (digest, archive) {
-            (Some(digest), Some(archive)) => Ok(Base {
+        let (Some(digest), Some(archive)) = (digest, archive) else {
+            return Err(Unusable::NoBase);
+        };
+        // The script hashes the archive once, when it makes it: that takes as long as a start.
+        match fs::read_to_string(archive.with_extension(DIGEST)) {
+            Ok(hashed) if hashed.split_whitespace().next() == Some(&digest) => Ok(Base {
                 archive,
                 before: Vec::new(),
                 digest,
             }),
-            _ => Err(Unusable::NoBase),
+            _ => Err(Unusable::OtherBase(archive)),
         }
     }
 
@@ -97,7 +103,7 @@ impl Base {
 
     /// Where an image's archive has the layer.
     pub(crate) fn layer_name(&self) -> String {
-        format!("{}/layer.tar", self.digest)
+        image::layer_name(&self.digest)
     }
 
     /// The layer as an entry of an image's archive: what comes before its content, and what after.

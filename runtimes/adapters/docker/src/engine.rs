@@ -98,6 +98,9 @@ pub enum Unusable {
     /// It has no image of a distribution.
     #[error("the Docker engine has no Debian image with its archive")]
     NoBase,
+    /// It has one of another archive than the one that is kept.
+    #[error("the Docker engine's Debian image is not that of the archive {}", .0.display())]
+    OtherBase(PathBuf),
     /// It does not say whether it has one.
     #[error("{0}")]
     BaseUnknown(Failure),
@@ -113,7 +116,7 @@ impl Unusable {
             Unusable::NotLocal(_) => "unset DOCKER_HOST, or set it to unix:///path/to/docker.sock",
             Unusable::NoSocket(_) | Unusable::NobodyListens(_) => "scripts/docker-engine start",
             Unusable::NotPermitted(_) => "sudo usermod -aG docker $USER, then log in again",
-            Unusable::NoBase => "bench setup docker-debian",
+            Unusable::NoBase | Unusable::OtherBase(_) => "bench setup docker-debian",
             Unusable::BaseUnknown(_)
             | Unusable::Socket(..)
             | Unusable::Silent { .. }

@@ -1,29 +1,21 @@
-//! The image of one (target, workload) pair: written as an archive, loaded, removed.
-//!
-//! The archive is what `docker save` writes and `docker load` reads (Docker Image Specification
-//! 1.2): a manifest, a configuration and one layer. It is written here, so that making an image
-//! needs no registry, no build cache and no `docker` command, and so that boundary L6 reads
-//! exactly the bytes that are on disk.
+//! The image of one (target, workload) pair: its archive (`plimsoll_adapter::image`) written, loaded,
+//! removed.
 
-use std::fs::{self, File};
-use std::io::{self, Cursor, Read, Write};
+use std::fs::File;
+use std::io::{self, Cursor, Read};
 use std::path::{Path, PathBuf};
 
 use bollard::Docker;
 use bollard::query_parameters::ImportImageOptionsBuilder;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
+use plimsoll_adapter::image::{self, Content};
 use plimsoll_adapter::protocol::Workload;
 use plimsoll_adapter::weigh::{Weight, weigh, weigh_file};
-use serde_json::json;
-use sha2::{Digest, Sha256};
 
 use crate::base::Base;
 use crate::failure::{Failure, LOAD, SAY, bounded};
 use crate::owner::{self, Owner};
-
-/// Where a container finds the input folder, its working directory.
-const INPUT: &str = "input";
 
 /// How much of the archive is read at a time; the socket's buffer is smaller.
 const CHUNK: usize = 256 << 10;
@@ -83,7 +75,7 @@ impl Image {
 
     /// The program's path as a container sees it.
     pub(crate) fn program(&self, workload: &Workload) -> String {
-        format!("/{}", binary_path(workload, self.base()))
+        image::program(workload, self.base().map(|base| base.digest.as_str()))
     }
 
     /// The archive that it is loaded from.
@@ -109,20 +101,14 @@ impl Image {
     ) -> Result<Self, Failure> {
         let name = format!("plimsoll/{}:{}-{sequence}", workload.id, owner.word());
         let archive = folder.join(format!("image-{}-{sequence}.tar", owner.word()));
-        let layer = folder.join(format!("layer-{}-{sequence}.tar", owner.word()));
         let content = Content {
-            workload,
-            base: base.as_ref(),
-            owner,
             name: &name,
+            workload,
+            program,
+            below: base.as_ref().map(|base| base.digest.as_str()),
+            labels: owner::labels(owner).into_iter().collect(),
         };
-        let written = write_layer(&layer, &content, program)
-            .and_then(|digest| write_archive(&archive, &layer, &digest, &content));
-        let cleaned = match fs::remove_file(&layer) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        };
-        match written.and(cleaned) {
+        match content.write(&archive) {
             Ok(()) => Ok(Image {
                 name,
                 source: Source::Written { archive, base },
@@ -261,198 +247,5 @@ impl Image {
             }
         }
         Ok(weights)
-    }
-}
-
-/// What an image is made of, beside the program.
-struct Content<'a> {
-    workload: &'a Workload,
-    base: Option<&'a Base>,
-    owner: &'a Owner,
-    name: &'a str,
-}
-
-/// Writes the program's layer; gives its SHA-256.
-fn write_layer(path: &Path, content: &Content<'_>, program: &Path) -> io::Result<String> {
-    let workload = content.workload;
-    let mut layer = tar::Builder::new(Hashing {
-        inner: io::BufWriter::new(File::create(path)?),
-        hash: Sha256::new(),
-    });
-    layer.mode(tar::HeaderMode::Deterministic);
-    layer.follow_symlinks(true);
-    layer.append_path_with_name(program, binary_path(workload, content.base))?;
-    match &workload.input {
-        Some(input) => append_folder(&mut layer, input, Path::new(INPUT))?,
-        None => append_entry(&mut layer, tar::EntryType::Directory, INPUT, 0o755, b"")?,
-    }
-    // The engine keeps one copy of layers that are equal, whoever's they are, and a load that
-    // finds its layer there already measures nothing. So no two images here have equal layers.
-    append_entry(
-        &mut layer,
-        tar::EntryType::Regular,
-        ".plimsoll",
-        0o644,
-        content.name.as_bytes(),
-    )?;
-    let mut written = layer.into_inner()?;
-    written.flush()?;
-    Ok(hex(&written.hash.finalize()))
-}
-
-/// The program's path as a container of an image without a base sees it.
-pub(crate) fn program(workload: &Workload) -> String {
-    format!("/{}", binary_path(workload, None))
-}
-
-/// Where a container finds its program: `argv[0]` ends in the workload's id. In a distribution's
-/// root, /bin is a link, which a folder in a layer above would replace.
-fn binary_path(workload: &Workload, base: Option<&Base>) -> String {
-    let folder = match base {
-        None => "bin",
-        Some(_) => "usr/local/bin",
-    };
-    format!("{folder}/{}", workload.id)
-}
-
-/// Appends a folder, its entries in the order of their names so that equal folders make equal
-/// archives.
-fn append_folder<W: Write>(
-    layer: &mut tar::Builder<W>,
-    folder: &Path,
-    name: &Path,
-) -> io::Result<()> {
-    layer.append_path_with_name(folder, name)?;
-    let mut entries = fs::read_dir(folder)?.collect::<Result<Vec<_>, _>>()?;
-    entries.sort_by_key(fs::DirEntry::file_name);
-    for entry in entries {
-        let path = entry.path();
-        let name = name.join(entry.file_name());
-        if fs::metadata(&path)?.is_dir() {
-            append_folder(layer, &path, &name)?;
-        } else {
-            layer.append_path_with_name(&path, &name)?;
-        }
-    }
-    Ok(())
-}
-
-fn write_archive(
-    path: &Path,
-    layer: &Path,
-    layer_sha256: &str,
-    content: &Content<'_>,
-) -> io::Result<()> {
-    const CREATED: &str = "1970-01-01T00:00:00Z";
-    let Content {
-        workload,
-        base,
-        owner,
-        name,
-    } = content;
-    let mut digests: Vec<String> = base.iter().map(|base| base.digest.clone()).collect();
-    digests.push(layer_sha256.to_owned());
-    let diff_ids: Vec<String> = digests.iter().map(|one| format!("sha256:{one}")).collect();
-    let step = |by: &str| json!({ "created": CREATED, "created_by": by });
-    let mut history: Vec<_> = base
-        .iter()
-        .map(|_| step("plimsoll, a distribution"))
-        .collect();
-    history.push(step("plimsoll, the program"));
-    let configuration = json!({
-        "architecture": architecture(),
-        "os": "linux",
-        "created": CREATED,
-        "config": {
-            "Entrypoint": [format!("/{}", binary_path(workload, *base))],
-            "Cmd": workload.args,
-            "Env": workload.grants.env.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>(),
-            "WorkingDir": format!("/{INPUT}"),
-            "Labels": owner::labels(owner),
-        },
-        "rootfs": { "type": "layers", "diff_ids": diff_ids },
-        "history": history,
-    })
-    .to_string();
-    let configuration_name = format!("{}.json", hex(&Sha256::digest(&configuration)));
-    let layer_names: Vec<String> = digests
-        .iter()
-        .map(|digest| format!("{digest}/layer.tar"))
-        .collect();
-    let manifest = json!([{
-        "Config": configuration_name,
-        "RepoTags": [name],
-        "Layers": layer_names,
-    }])
-    .to_string();
-
-    let mut archive = tar::Builder::new(io::BufWriter::new(File::create(path)?));
-    archive.mode(tar::HeaderMode::Deterministic);
-    let regular = tar::EntryType::Regular;
-    append_entry(
-        &mut archive,
-        regular,
-        "manifest.json",
-        0o644,
-        manifest.as_bytes(),
-    )?;
-    append_entry(
-        &mut archive,
-        regular,
-        &configuration_name,
-        0o644,
-        configuration.as_bytes(),
-    )?;
-    archive.append_path_with_name(layer, format!("{layer_sha256}/layer.tar"))?;
-    archive.into_inner()?.flush()
-}
-
-pub(crate) fn append_entry<W: Write>(
-    archive: &mut tar::Builder<W>,
-    kind: tar::EntryType,
-    name: &str,
-    mode: u32,
-    content: &[u8],
-) -> io::Result<()> {
-    let mut header = tar::Header::new_gnu();
-    header.set_entry_type(kind);
-    header.set_mode(mode);
-    header.set_size(content.len() as u64);
-    archive.append_data(&mut header, name, content)
-}
-
-/// This machine's architecture in the words of images (GOARCH).
-fn architecture() -> &'static str {
-    match std::env::consts::ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        other => other,
-    }
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-/// Hashes what passes through.
-struct Hashing<W> {
-    inner: W,
-    hash: Sha256,
-}
-
-impl<W: Write> Write for Hashing<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.inner.write(bytes)?;
-        self.hash.update(&bytes[..written]);
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.inner.flush()
     }
 }

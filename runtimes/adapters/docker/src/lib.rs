@@ -7,7 +7,7 @@
 //! - [`targets`]: the configurations, a row each
 //! - [`engine`]: where the engine's socket is, and why it cannot be used
 //! - [`ledger`]: what the engine says of itself
-//! - [`image`]: the image's archive, loaded and removed
+//! - [`image`]: the image's archive, written by the kit, loaded and removed
 //! - [`base`]: a distribution's root file system under it, where a target says so
 //! - [`container`]: one container from create to remove, with the clock's readings
 //! - `serving`: one container that serves

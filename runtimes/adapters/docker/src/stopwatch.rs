@@ -7,11 +7,11 @@ use std::path::PathBuf;
 use bollard::Docker;
 use bollard::query_parameters::UploadToContainerOptionsBuilder;
 use plimsoll_adapter::Error;
+use plimsoll_adapter::image;
 use plimsoll_adapter::protocol::Measure;
 use plimsoll_adapter::record::Nanoseconds;
 
 use crate::failure::{CREATE, Failure, bounded};
-use crate::image;
 
 /// The triple that it is built for, because a static program needs it said.
 const TRIPLE: &str = "x86_64-unknown-linux-gnu";
@@ -49,7 +49,7 @@ impl Stopwatch {
             format!("/{NAME}"),
             request.iterations.to_string(),
             budget.to_string(),
-            image::program(&request.workload),
+            image::program(&request.workload, None),
         ];
         entrypoint.extend(request.workload.args.iter().cloned());
         Ok(Stopwatch {

@@ -6,6 +6,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use plimsoll_adapter::image::{self, INPUT};
 use plimsoll_adapter::launch::copy_folder;
 use plimsoll_adapter::protocol::{Access, Workload};
 use plimsoll_adapter::{Error, native};
@@ -16,9 +17,6 @@ use crate::targets::{Configuration, Guest, Network};
 
 /// What a guest finds in its environment, and the runtime in its own.
 pub(crate) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
-/// Where a guest finds the input folder, its working directory.
-const INPUT: &str = "input";
 
 /// What Docker lets a container's root do (documentation of `docker run`, "Runtime privilege and
 /// Linux capabilities").
@@ -63,7 +61,7 @@ const READ_ONLY: [&str; 5] = [
 /// name, and looks for it from the working directory.
 pub(crate) fn program(guest: Guest, workload: &Workload) -> String {
     match guest {
-        Guest::Native => format!("/bin/{}", workload.id),
+        Guest::Native => image::program(workload, None),
         Guest::Wasm => format!("/{}.wasm", workload.id),
     }
 }

@@ -58,21 +58,21 @@ impl Runtimes {
         folder: PathBuf,
         scratch: &Path,
     ) -> Result<Launch, Error> {
-        let program = match self.of(configuration) {
+        let runtime = match self.of(configuration) {
             Ok(program) => program.path.clone(),
             Err(absent) => return Err(Error::Failed(absent.to_string())),
         };
         let state = text(configuration.runtime.state())?;
+        let (program, before) = configuration.runtime.command(text(runtime)?);
         let options = |words: &[&str]| -> Vec<String> {
             let own = configuration.runtime.options();
             let all = ["--root", &state].into_iter().chain(own.iter().copied());
-            all.chain(words.iter().copied())
-                .map(str::to_owned)
-                .collect()
+            let all = all.chain(words.iter().copied()).map(str::to_owned);
+            before.iter().cloned().chain(all).collect()
         };
         let bundle = text(folder.clone())?;
         Ok(Launch {
-            program,
+            program: program.into(),
             args: options(&["run", "--bundle", &bundle, NAME]),
             // youki and runsc put files of their own where these say.
             env: BTreeMap::from([("PATH".to_owned(), bundle::PATH.to_owned())]),

@@ -172,6 +172,12 @@ impl Configuration {
                         the annotation run.oci.handler=wasm";
             ledger.insert("engine".to_owned(), text.to_owned());
         }
+        if self.runtime == Runtime::Youki {
+            let text = "by env --block-signal=CHLD, which replaces itself by youki: without it youki misses the \
+                        end of a guest that is quicker than itself, and hangs. The guest has the signal \
+                        blocked, too; env's own start is in the clock, less than a millisecond";
+            ledger.insert("started".to_owned(), text.to_owned());
+        }
         if self.runtime == Runtime::Runsc {
             let text = "gVisor's own, in user space: the guest's system calls are stopped by ptrace, the \
                         platform that every machine has, and answered there; another platform is faster \
