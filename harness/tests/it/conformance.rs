@@ -2,13 +2,14 @@
 //! counts add up, and the suite goes on.
 
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use plimsoll::conformance::drive::{self, Asked};
-use plimsoll::conformance::groups::ScriptFile;
+use plimsoll::conformance::groups::{ScriptFile, Tests};
 use plimsoll::interrupt::Interrupt;
 use plimsoll_record::conformance::Group;
-use plimsoll_record::{TargetId, WorkloadId};
+use plimsoll_record::{Proposal, TargetId, WorkloadId};
 use serde_json::{Value, json};
 
 use crate::checkout::Checkout;
@@ -138,6 +139,28 @@ fn every_directive_is_counted_whatever_an_adapter_does() {
         let row = of("threads").expect("a proposal that is not claimed");
         assert_eq!(counts(row), json!([0, 0, 3, 0, 0, 4]), "{name}: {row}");
         assert_eq!(row["status"], "unsupported");
+    }
+}
+
+#[test]
+fn every_proposal_has_a_group_of_its_own_and_every_version_of_the_specification() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let here = plimsoll::checkout::Checkout {
+        target: root.join("target"),
+        root,
+    };
+    let tests = Tests::gather(&here, None, None, &[]).expect("the tests are brought along");
+    let groups = &tests.record.groups;
+    for proposal in Proposal::ALL {
+        let of: Vec<_> = groups
+            .iter()
+            .filter(|group| group.proposal == Some(*proposal))
+            .collect();
+        assert_eq!(of.len(), 1, "{proposal}: {of:?}");
+        assert!(of[0].directives > 0, "{proposal}");
+    }
+    for version in ["core-1.0", "core-2.0", "core-3.0"] {
+        assert!(groups.iter().any(|group| group.id.as_str() == version));
     }
 }
 

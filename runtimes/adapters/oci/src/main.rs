@@ -154,7 +154,7 @@ impl Adapter for Runtimes {
 
     fn probe(&mut self, request: &Probe) -> Result<Probing, Error> {
         let configuration = configuration(&request.target)?;
-        let limits = probing::Limits::of(request)?;
+        let limits = probing::Limits::of(request, configuration.runtime)?;
         let folder = request.scratch.join("bundle");
         bundle::write(&folder, configuration, &request.workload, Some(&limits))?;
         let launch = self.launch(configuration, &request.workload, folder, &request.scratch)?;

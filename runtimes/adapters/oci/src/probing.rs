@@ -13,6 +13,8 @@ use plimsoll_adapter::protocol::{End, Launch, Probe, Probed};
 use plimsoll_adapter::record::Limit;
 use serde_json::{Value, json};
 
+use crate::runtime::Runtime;
+
 /// Most processes and threads of a container whose guest starts them without end.
 const TASKS: u32 = 512;
 /// Most processor time of it, seconds: if everybody who would end it is gone, the kernel does.
@@ -47,12 +49,12 @@ enum Network {
 }
 
 impl Limits {
-    /// What a request asks for.
+    /// What a request asks of a runtime.
     ///
     /// # Errors
     ///
-    /// Unsupported for a limit that no runtime has.
-    pub(crate) fn of(request: &Probe) -> Result<Self, Error> {
+    /// Unsupported for a limit that it does not have.
+    pub(crate) fn of(request: &Probe, runtime: Runtime) -> Result<Self, Error> {
         let mut limits = Limits {
             memory_bytes: request.memory_bytes,
             tasks: TASKS,
@@ -61,6 +63,11 @@ impl Limits {
         for limit in &request.limits {
             match *limit {
                 Limit::Memory { bytes } => limits.memory_bytes = bytes,
+                Limit::Tasks { .. } if runtime == Runtime::Runsc => {
+                    let why = "a control group counts the threads of gVisor's own kernel, too, which \
+                               need more than a guest may have";
+                    return Err(Error::Unsupported(why.to_owned()));
+                }
                 Limit::Tasks { most } => limits.tasks = most,
                 // The root of every bundle here is read-only.
                 Limit::NoWriting => {}
@@ -246,7 +253,7 @@ mod tests {
             "process": {},
             "linux": { "namespaces": [{ "type": "pid" }], "resources": {} },
         });
-        Limits::of(&request(limits))
+        Limits::of(&request(limits), Runtime::Runc)
             .expect("they are there")
             .set(&mut configuration);
         configuration
@@ -274,9 +281,11 @@ mod tests {
             nanoseconds: 500_000_000,
         };
         assert!(matches!(
-            Limits::of(&request(&[time])),
+            Limits::of(&request(&[time]), Runtime::Runc),
             Err(Error::Unsupported(_))
         ));
+        let tasks = Limit::Tasks { most: 24 };
+        assert!(Limits::of(&request(&[tasks]), Runtime::Runsc).is_err());
     }
 
     #[test]
