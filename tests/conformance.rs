@@ -76,6 +76,7 @@ fn every_engine_that_is_set_up_passes_as_recorded() {
     for target in [
         "wasmer/cranelift",
         "wasmer/singlepass",
+        "wasmer/llvm",
         "wasmedge/aot",
         "wasmedge/interpreter",
         "wasmi",

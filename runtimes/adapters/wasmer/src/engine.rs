@@ -7,15 +7,13 @@ use std::sync::Arc;
 use plimsoll_adapter::guest::{Guest, Stdio};
 use plimsoll_adapter::{Error, timed};
 use wasmer::{Engine, Module};
-use wasmer_runner::{Host, Ready, engine};
+use wasmer_runner::{Host, Ready};
 use wasmer_wasix::Pipe;
 use wasmer_wasix::virtual_fs::{NullFile, StaticFile};
 
 use crate::connection::Connection;
-use crate::targets::Target;
-
 /// An engine that is running, with WASIX's threads.
-pub(crate) struct Wasmer {
+pub struct Wasmer {
     engine: Engine,
     /// For the rest of the process: what a thread holds of it while it runs guests has no other
     /// owner.
@@ -23,28 +21,27 @@ pub(crate) struct Wasmer {
 }
 
 /// A guest ready for `_start`, and the other end of its stdout.
-pub(crate) struct Instance {
+pub struct Instance {
     ready: Ready,
     stdout: Pipe,
 }
 
 impl Wasmer {
-    pub(crate) fn new(target: &Target) -> Result<Self, Error> {
-        let engine = engine(target.compiler, target.artefact);
+    pub(crate) fn new(engine: Engine) -> Result<Self, Error> {
         let host = Host::new(&engine).map_err(|error| Error::failed("starting WASIX", error))?;
         let host = Box::leak(Box::new(host));
         Ok(Wasmer { engine, host })
     }
+}
 
-    /// The artefact of a `.wasm`.
-    pub(crate) fn serialise(&self, wasm: &[u8]) -> Result<Vec<u8>, Error> {
-        let module = Module::from_binary(&self.engine, wasm)
-            .map_err(|error| Error::failed("compiling the module ahead of time", error))?;
-        let serialised = module
-            .serialize()
-            .map_err(|error| Error::failed("serialising the module", error))?;
-        Ok(serialised.to_vec())
-    }
+/// The artefact that an engine makes of a `.wasm`.
+pub(crate) fn serialise(engine: &Engine, wasm: &[u8]) -> Result<Vec<u8>, Error> {
+    let module = Module::from_binary(engine, wasm)
+        .map_err(|error| Error::failed("compiling the module ahead of time", error))?;
+    let serialised = module
+        .serialize()
+        .map_err(|error| Error::failed("serialising the module", error))?;
+    Ok(serialised.to_vec())
 }
 
 impl timed::Engine for Wasmer {

@@ -1,27 +1,57 @@
-//! Drives Wasmer for `bench`.
-//!
-//! # Layout
-//!
-//! - `targets`: which configurations are measured, and what the ledger says of each
-//! - `engine`: one configuration as a [`plimsoll_adapter::timed::Engine`]
-//! - `connection`: a connection as a guest's standard stream
-//! - `specification`: one compiler as a [`plimsoll_adapter::wast::Engine`]
+//! Drives Wasmer with Cranelift and Singlepass for `bench`.
 
-mod connection;
-mod engine;
-mod specification;
-mod targets;
+use adapter_wasmer::{Code, Target, about};
+use wasmer_runner::{Compiler, Settings};
 
-use plimsoll_adapter::in_process::About;
+/// Every target, in the order of runtimes/targets.toml.
+const ALL: &[Target] = &[
+    Target {
+        id: "wasmer/cranelift",
+        compiler: Compiler::Cranelift,
+        settings: Settings::Default,
+        code: Code::AheadOfTime,
+    },
+    Target {
+        id: "wasmer/cranelift+mapped",
+        compiler: Compiler::Cranelift,
+        settings: Settings::Mapped,
+        code: Code::AheadOfTime,
+    },
+    Target {
+        id: "wasmer/cranelift+jit",
+        compiler: Compiler::Cranelift,
+        settings: Settings::Default,
+        code: Code::AtStart,
+    },
+    Target {
+        id: "wasmer/singlepass",
+        compiler: Compiler::Singlepass,
+        settings: Settings::Default,
+        code: Code::AheadOfTime,
+    },
+    Target {
+        id: "wasmer/singlepass+jit",
+        compiler: Compiler::Singlepass,
+        settings: Settings::Default,
+        code: Code::AtStart,
+    },
+];
 
-use targets::ENGINE_VERSION;
+plimsoll_adapter::in_process_main!(
+    about(concat!("adapter-wasmer ", env!("CARGO_PKG_VERSION"))),
+    ALL,
+    http
+);
 
-fn about() -> About {
-    About {
-        adapter: concat!("adapter-wasmer ", env!("CARGO_PKG_VERSION")),
-        engine: "wasmer",
-        engine_version: ENGINE_VERSION.to_owned(),
+#[cfg(test)]
+mod tests {
+    use plimsoll_adapter::conformance;
+
+    use super::*;
+
+    #[test]
+    fn the_targets_are_those_of_the_table_in_its_order() {
+        let table = include_str!("../../../targets.toml");
+        conformance::assert_in_order(table, ALL.iter().map(|target| target.id));
     }
 }
-
-plimsoll_adapter::in_process_main!(about(), targets::ALL, http);

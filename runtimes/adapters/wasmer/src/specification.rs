@@ -2,13 +2,13 @@
 
 use plimsoll_adapter::record::Proposal;
 use plimsoll_adapter::wast::{self, Fault, Null, Ref, Value, spectest};
-use wasmer::sys::{Cranelift, EngineBuilder, Features, Singlepass};
+use wasmer::sys::Features;
 use wasmer::{
-    BackendKind, Engine, Extern, ExternRef, Function, FunctionType, Global, Imports, Instance,
+    Engine, Extern, ExternRef, Function, FunctionType, Global, Imports, Instance,
     InstantiationError, LinkError, Memory, MemoryType, Module, RuntimeError, Store, Table,
     TableType, Type,
 };
-use wasmer_runner::Compiler;
+use wasmer_runner::{Compiler, with_features};
 
 /// What is on in Wasmer whatever is said, and what is of the text format alone.
 const ALWAYS: &[Proposal] = &[
@@ -22,11 +22,8 @@ const ALWAYS: &[Proposal] = &[
 /// the compiler supports. Singlepass answers that it has vectors, as Wasmer's documentation does;
 /// it refuses to compile most functions with them, which counts as failed.
 pub(crate) fn claims(compiler: Compiler) -> Vec<Proposal> {
-    let backend = match compiler {
-        Compiler::Cranelift => BackendKind::Cranelift,
-        Compiler::Singlepass => BackendKind::Singlepass,
-    };
-    let has = Engine::supported_features_for_backend(&backend, &wasmer::sys::Target::default());
+    let machine = wasmer::sys::Target::default();
+    let has = Engine::supported_features_for_backend(&compiler.backend(), &machine);
     let switched = [
         (has.multi_value, Proposal::MultiValue),
         (has.reference_types, Proposal::ReferenceTypes),
@@ -57,11 +54,7 @@ impl Specification {
     pub(crate) fn new(compiler: Compiler, features: &[Proposal]) -> Self {
         let has = claims(compiler);
         let on = |proposal| features.contains(&proposal) && has.contains(&proposal);
-        let builder = match compiler {
-            Compiler::Cranelift => EngineBuilder::new(Cranelift::new()),
-            Compiler::Singlepass => EngineBuilder::new(Singlepass::new()),
-        };
-        let engine: Engine = builder.set_features(Some(switched(on))).engine().into();
+        let engine = with_features(compiler, switched(on));
         let mut store = Store::new(engine.clone());
         let imports = host(&mut store, on(Proposal::Threads));
         Specification {

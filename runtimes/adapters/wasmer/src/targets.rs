@@ -1,4 +1,4 @@
-//! Which configurations of Wasmer are measured, and what the ledger says of each.
+//! What a configuration of Wasmer is, and what the ledger says of it.
 //!
 //! Nothing is measured twice under two names: what lies inside an engine (L0, L1) is measured on
 //! the targets that load artefacts, compiling (L2) on the `+jit` targets, and a process from
@@ -8,32 +8,57 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use plimsoll_adapter::in_process::{
-    self, COMPILES_AT_START, Configuration, GuestName, LOADS, Process,
+    self, About, COMPILES_AT_START, Configuration, GuestName, LOADS, Process,
 };
 use plimsoll_adapter::protocol::{Directive, Script};
 use plimsoll_adapter::record::{Proposal, Step};
 use plimsoll_adapter::{Error, http, wast};
-use wasmer_runner::{Artefact, Compiler};
+use wasmer_runner::{Compiler, Settings, engine, headless};
 
-use crate::engine::Wasmer;
+use crate::engine::{Wasmer, serialise};
 use crate::specification::{self, Specification};
 
 /// The version of the wasmer crate; Cargo.toml pins exactly this one, and a test holds them
 /// equal.
-pub(crate) const ENGINE_VERSION: &str = "7.4.2";
+const ENGINE_VERSION: &str = "7.4.2";
+
+/// What an adapter that calls itself `adapter` says of itself and of its engine.
+pub fn about(adapter: &'static str) -> About {
+    About {
+        adapter,
+        engine: "wasmer",
+        engine_version: ENGINE_VERSION.to_owned(),
+    }
+}
+
+/// The steps in which a guest's own code counts.
+const RUNS: &[Step] = &[
+    Step::Instantiate,
+    Step::Load,
+    Step::Process,
+    Step::Fresh,
+    Step::Iterate,
+    Step::Serve,
+    Step::ServeFresh,
+    Step::Zero,
+];
 
 /// One configuration: one target.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Target {
-    id: &'static str,
-    pub(crate) compiler: Compiler,
-    pub(crate) artefact: Artefact,
-    code: Code,
+pub struct Target {
+    /// Its id in runtimes/targets.toml.
+    pub id: &'static str,
+    /// What makes its machine code.
+    pub compiler: Compiler,
+    /// What of the compiler is not as it is by default.
+    pub settings: Settings,
+    /// When it does.
+    pub code: Code,
 }
 
 /// When a `.wasm` becomes machine code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Code {
+pub enum Code {
     /// Before: an artefact is loaded.
     AheadOfTime,
     /// At every start.
@@ -47,13 +72,15 @@ impl Configuration for Target {
         self.id
     }
 
-    /// Once it is loaded, code from one kind of artefact is code from the other.
+    /// Once it is loaded, code from one kind of artefact is code from the other; and what the
+    /// specification's tests are put to is a compiler as it is by default.
     fn steps(&self) -> &[Step] {
-        match (self.code, self.artefact) {
-            (Code::AheadOfTime, Artefact::Default) => LOADS,
-            (Code::AheadOfTime, Artefact::Experimental) => {
+        match (self.code, self.settings) {
+            (Code::AheadOfTime, Settings::Default) => LOADS,
+            (Code::AheadOfTime, Settings::Mapped) => {
                 &[Step::Load, Step::Process, Step::Fresh, Step::Zero]
             }
+            (Code::AheadOfTime, Settings::NonVolatile) => RUNS,
             (Code::AtStart, _) => COMPILES_AT_START,
         }
     }
@@ -73,13 +100,13 @@ impl Configuration for Target {
     }
 
     fn process(&self) -> Option<Process> {
-        let options: &[&str] = match (self.code, self.compiler) {
-            (Code::AheadOfTime, _) => &[],
-            (Code::AtStart, Compiler::Cranelift) => &["--compile", "cranelift"],
-            (Code::AtStart, Compiler::Singlepass) => &["--compile", "singlepass"],
+        // Artefacts of every compiler run in the same program, which carries no LLVM.
+        let (program, options): (_, &[&str]) = match self.code {
+            Code::AheadOfTime => ("wasmer-runner", &[]),
+            Code::AtStart => (runner(self.compiler), &["--compile", self.compiler.name()]),
         };
         Some(Process {
-            program: in_process::beside("wasmer-runner"),
+            program: in_process::beside(program),
             options: options.iter().map(|&word| word.to_owned()).collect(),
             grant: &["--dir"],
             grant_writable: &["--grant", ".::."],
@@ -88,11 +115,14 @@ impl Configuration for Target {
     }
 
     fn engine(&self) -> Result<Wasmer, Error> {
-        Wasmer::new(self)
+        Wasmer::new(match self.code {
+            Code::AheadOfTime => headless(),
+            Code::AtStart => engine(self.compiler, self.settings),
+        })
     }
 
-    fn serialise(&self, engine: &Wasmer, wasm: &[u8], _: &Path) -> Result<Vec<u8>, Error> {
-        engine.serialise(wasm)
+    fn serialise(&self, _: &Wasmer, wasm: &[u8], _: &Path) -> Result<Vec<u8>, Error> {
+        serialise(&engine(self.compiler, self.settings), wasm)
     }
 
     fn claims(&self) -> Vec<Proposal> {
@@ -105,40 +135,6 @@ impl Configuration for Target {
     }
 }
 
-/// Every target, in the order of runtimes/targets.toml.
-pub(crate) const ALL: &[Target] = &[
-    Target {
-        id: "wasmer/cranelift",
-        compiler: Compiler::Cranelift,
-        artefact: Artefact::Default,
-        code: Code::AheadOfTime,
-    },
-    Target {
-        id: "wasmer/cranelift+mapped",
-        compiler: Compiler::Cranelift,
-        artefact: Artefact::Experimental,
-        code: Code::AheadOfTime,
-    },
-    Target {
-        id: "wasmer/cranelift+jit",
-        compiler: Compiler::Cranelift,
-        artefact: Artefact::Default,
-        code: Code::AtStart,
-    },
-    Target {
-        id: "wasmer/singlepass",
-        compiler: Compiler::Singlepass,
-        artefact: Artefact::Default,
-        code: Code::AheadOfTime,
-    },
-    Target {
-        id: "wasmer/singlepass+jit",
-        compiler: Compiler::Singlepass,
-        artefact: Artefact::Default,
-        code: Code::AtStart,
-    },
-];
-
 /// The fairness ledger of one target: every setting that a sceptical reader would ask about.
 fn ledger(configuration: &Target) -> BTreeMap<String, String> {
     let ahead = configuration.code == Code::AheadOfTime;
@@ -149,18 +145,25 @@ fn ledger(configuration: &Target) -> BTreeMap<String, String> {
     say(
         "compiler",
         match configuration.compiler {
+            #[cfg(feature = "compilers")]
             Compiler::Cranelift => "cranelift, optimising for speed (the crate's default)",
+            #[cfg(feature = "compilers")]
             Compiler::Singlepass => "singlepass, the baseline compiler; no SIMD",
+            #[cfg(feature = "llvm")]
+            Compiler::Llvm => {
+                "LLVM 22, optimising aggressively (the crate's default), for a generic CPU with \
+                 the features of this one; linked statically"
+            }
         },
     );
     say(
         "code",
-        match (configuration.code, configuration.artefact) {
-            (Code::AheadOfTime, Artefact::Default) => {
+        match (configuration.code, configuration.settings) {
+            (Code::AheadOfTime, Settings::Default | Settings::NonVolatile) => {
                 "ahead of time: a serialised module, read and copied by deserialize_from_file (the \
                  default)"
             }
-            (Code::AheadOfTime, Artefact::Experimental) => {
+            (Code::AheadOfTime, Settings::Mapped) => {
                 "ahead of time: an ELF file, mapped by deserialize_from_file: the crate's \
                  experimental_artifact, which is off by default"
             }
@@ -180,9 +183,8 @@ fn ledger(configuration: &Target) -> BTreeMap<String, String> {
          memories; a middleware, a crate of its own, that counts operators), and this adapter sets none",
     );
     say(
-        "switches left alone",
-        "non_volatile_memops and readonly_funcref_table act on the LLVM compiler only, which is \
-         not built here",
+        "non_volatile_memops and readonly_funcref_table",
+        switches(configuration),
     );
     say(
         "wasi",
@@ -206,18 +208,55 @@ fn ledger(configuration: &Target) -> BTreeMap<String, String> {
         );
     }
     say("http", http::LEDGER);
-    say(
-        "process",
-        if ahead {
-            "a minimal host program with a headless engine (both compilers are linked, none is \
-             used), release profile, dynamically linked to glibc; ends by exit(), without \
+    say("process", process(configuration));
+    ledger
+}
+
+/// The two switches that act on LLVM alone.
+fn switches(configuration: &Target) -> &'static str {
+    match (configuration.compiler, configuration.settings) {
+        #[cfg(feature = "llvm")]
+        (Compiler::Llvm, Settings::NonVolatile) => {
+            "on; off by default, for LLVM may then leave out an access to memory that traps \
+             (\"not 100% spec compliant\")"
+        }
+        #[cfg(feature = "llvm")]
+        (Compiler::Llvm, _) => "off, as by default",
+        #[cfg(feature = "compilers")]
+        (Compiler::Cranelift | Compiler::Singlepass, _) => "act on LLVM only",
+    }
+}
+
+/// The program that `bench` starts.
+fn process(configuration: &Target) -> &'static str {
+    match (configuration.code, configuration.compiler) {
+        (Code::AheadOfTime, _) => {
+            "a minimal host program with a headless engine, the same for every compiler \
+             (Cranelift and Singlepass are linked, LLVM is not, none is used), release profile, \
+             dynamically linked to glibc; ends by exit(), without destructors"
+        }
+        #[cfg(feature = "llvm")]
+        (Code::AtStart, Compiler::Llvm) => {
+            "a minimal host program, release profile, dynamically linked to glibc, at a fixed \
+             address, which spares LLVM's tables their relocation; ends by exit(), without \
              destructors"
-        } else {
+        }
+        #[cfg(feature = "compilers")]
+        (Code::AtStart, Compiler::Cranelift | Compiler::Singlepass) => {
             "a minimal host program, release profile, dynamically linked to glibc; ends by \
              exit(), without destructors"
-        },
-    );
-    ledger
+        }
+    }
+}
+
+/// The program that runs a `.wasm` with that compiler.
+fn runner(compiler: Compiler) -> &'static str {
+    match compiler {
+        #[cfg(feature = "compilers")]
+        Compiler::Cranelift | Compiler::Singlepass => "wasmer-runner",
+        #[cfg(feature = "llvm")]
+        Compiler::Llvm => "wasmer-llvm-runner",
+    }
 }
 
 #[cfg(test)]
@@ -229,11 +268,5 @@ mod tests {
     #[test]
     fn the_stated_version_is_the_locked_one() {
         conformance::assert_locked(include_str!("../Cargo.lock"), "wasmer", ENGINE_VERSION);
-    }
-
-    #[test]
-    fn the_targets_are_those_of_the_table_in_its_order() {
-        let table = include_str!("../../../targets.toml");
-        conformance::assert_in_order(table, ALL.iter().map(|target| target.id));
     }
 }

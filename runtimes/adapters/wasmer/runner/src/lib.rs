@@ -1,12 +1,14 @@
-//! How Wasmer and WASIX are set up, said once for the adapter and for the runner that is a
-//! process of its own.
+//! How Wasmer and WASIX are set up, said once for the adapters and for the runners that are a
+//! process of their own.
 
-#[cfg(feature = "compilers")]
+mod command;
+#[cfg(any(feature = "compilers", feature = "llvm"))]
 mod compilers;
 mod wasix;
 
-#[cfg(feature = "compilers")]
-pub use compilers::{Artefact, Compiler, engine};
+pub use command::run_command;
+#[cfg(any(feature = "compilers", feature = "llvm"))]
+pub use compilers::{Compiler, Settings, engine, with_features};
 pub use wasix::{Host, Ready, exit_code};
 
 /// An engine that carries no compiler, for artefacts.
