@@ -420,6 +420,9 @@ fn tell(args: &Gate, report: &GateReport, directory: Option<&Path>) -> anyhow::R
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
     };
     if let Some(directory) = directory {
+        // Where nothing could be measured it is not there yet.
+        fs::create_dir_all(directory)
+            .with_context(|| format!("cannot make {}", directory.display()))?;
         write(directory.join("gate.json"), &json)?;
         write(directory.join("gate.md"), &markdown)?;
         write(directory.join("gate.xml"), &xml)?;
