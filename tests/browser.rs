@@ -66,7 +66,11 @@ fn report_of_suites(bench: &Bench) -> std::path::PathBuf {
             "--workload hello --target keel --target wasmtime/cranelift",
         ),
         ("serve", "--target native --target keel"),
-        ("conformance", "--workload sign-extension --target keel"),
+        // Of the first all pass everything, of the second not.
+        (
+            "conformance",
+            "--workload sign-extension --workload bulk-memory --target keel --target wasmtime/winch",
+        ),
         (
             "throughput",
             "--workload empty --target native --target keel",

@@ -128,3 +128,41 @@ fn what_a_guest_can_do_is_found_out_by_trying_it_and_nothing_of_it_is_left() {
         page.len()
     );
 }
+
+/// Containers without a daemon are run by their adapter, each in control groups of its own.
+#[test]
+fn a_container_without_a_daemon_is_held_to_limits_by_its_control_groups_and_nothing_of_it_is_left()
+{
+    let bench = Bench::new();
+    let listed = bench.exits(0, &["list", "targets", "--json"]);
+    let listed: Vec<Value> = serde_json::from_str(&listed).expect("targets as JSON");
+    let is_ready = |row: &Value| row["id"] == "oci/runc" && row["status"] == "ready";
+    if !listed.iter().any(is_ready) {
+        eprintln!(
+            "SKIPPED: oci/runc, which is not ready here: scripts/install-tools runc, as root"
+        );
+        return;
+    }
+    let mut census = Census::begin();
+    let mut words = vec!["run", "--suite", "capabilities", "--out", "run", "--wait"];
+    words.extend(["--target", "oci/runc"]);
+    let expected = [
+        ("run", "granted"),
+        ("write-sealed", "refused"),
+        ("connect-sealed", "refused"),
+        ("process-limited", "refused"),
+        ("memory-limited", "stopped"),
+        ("loop", "not-stopped"),
+        ("loop-limited", "unsupported"),
+    ];
+    words.extend(expected.iter().flat_map(|(id, _)| ["--workload", id]));
+    bench.exits(0, &words);
+    census.look();
+    census.nothing_is_left();
+    let rows = bench.rows("run".as_ref());
+    for (question, answer) in expected {
+        let row = rows.iter().find(|row| row["workload"] == question);
+        let row = row.unwrap_or_else(|| panic!("{question} in {rows:?}"));
+        assert_eq!(row["answer"], answer, "{row}");
+    }
+}

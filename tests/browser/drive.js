@@ -1,6 +1,6 @@
 // Uses the report as a reader does; each line of the answer is something that did not work. Put
 // into a copy of the page by the browser tests, which read the answer from the page.
-addEventListener("load", () => {
+addEventListener("load", async () => {
   const faults = [];
   const expect = (what, is) => { if (!is) faults.push(what); };
   const all = (selector, within = document) => [...within.querySelectorAll(selector)];
@@ -82,8 +82,38 @@ addEventListener("load", () => {
       select.dispatchEvent(new Event("change"));
       expect("other workloads go", all("main [data-workload]:not(tr)").every((b) => b.hidden === (b.dataset.workload !== select.value)));
     }
+    const groups = document.querySelector(".conformance table.groups");
+    const heading = all("th[data-t]", groups).find((th) => all("tbody td:nth-child(" + (th.cellIndex + 1) + ") a", groups).length);
+    const share = (row) => Number.parseFloat(row.cells[heading.cellIndex].textContent);
+    const order = () => [...groups.tBodies[0].rows].map(share).filter((v) => !Number.isNaN(v));
+    heading.querySelector("button").click();
+    const worst = order();
+    expect("least passed first", worst.length > 1 && worst[0] < 100 && worst.every((v, n) => n === 0 || worst[n - 1] <= v));
+    heading.querySelector("button").click();
+    expect("most passed first", order()[0] === 100);
+    const [whole, rest] = [true, false].map((is) => [...groups.tBodies[0].rows].filter((row) => row.classList.contains("everywhere") === is));
+    const seen = (row) => getComputedStyle(row).display !== "none";
+    const passes = document.querySelector(".conformance input[type=checkbox]");
+    passes.click();
+    expect("what passes everywhere goes, and nothing else", whole.length > 0 && !whole.some(seen) && rest.length > 0 && rest.every(seen));
+    passes.click();
+    expect("what passes everywhere comes back", whole.every(seen));
     all("button", tools).find((b) => b.textContent === "Reset").click();
     expect("reset", words().toString() === "" && shown(all("tbody tr")).length === all("tbody tr").length);
+  }
+  if (!location.hash.includes("=")) {
+    // A failure has an address of its own, which opens what it is folded into.
+    const link = document.querySelector("li[id] > a.here");
+    const failure = link.parentElement;
+    expect("a failure is folded away", !link.closest("details").open);
+    expect("a failure is to be found in the tests' source", all("a", failure).some((a) => /^https:.*\.wast#L\d+$/.test(a.href)));
+    await new Promise((done) => {
+      addEventListener("hashchange", () => setTimeout(done), { once: true });
+      location.hash = link.getAttribute("href");
+    });
+    expect("the address of a failure unfolds it", link.closest("details").open && location.hash === `#${failure.id}`);
+    const { top } = failure.getBoundingClientRect();
+    expect("and shows it", top >= 0 && top < innerHeight);
   }
   const answer = document.createElement("pre");
   answer.id = "answer";

@@ -17,8 +17,8 @@ pub mod pinned;
 pub mod report;
 pub mod rows;
 
-pub use judge::{Job, judge};
-pub use passes::{Known, PassRow};
+pub use judge::{Job, Passes, judge};
+pub use passes::{Known, Meant, PassRow};
 pub use report::{
     FalseAlarms, GateReport, GateRow, Kind, Overall, Reading, RowVerdict, SCHEMA, Settings,
 };

@@ -64,6 +64,17 @@ pub struct Bounds {
     pub patience: Duration,
     /// Most memory that its process may hold, bytes.
     pub memory_bytes: u64,
+    /// What it finds on its standard input.
+    pub stdin: Stdin,
+}
+
+/// What a process finds on its standard input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stdin {
+    /// Its end at once: /dev/null.
+    Empty,
+    /// A pipe on which nothing ever comes.
+    Silent,
 }
 
 /// Runs `launch` within `bounds`; `None` if the run was interrupted meanwhile.
@@ -74,8 +85,9 @@ pub fn run(launch: &Launch, bounds: Bounds, interrupt: &Interrupt) -> io::Result
     let Bounds {
         patience,
         memory_bytes,
+        stdin,
     } = bounds;
-    let mut process = Group(spawn(launch)?);
+    let mut process = Group(spawn(launch, stdin)?);
     let pid = process.0.id();
     let exit = pidfd_open(pid_of(pid)?, PidfdFlags::empty())?;
     let mut pipes = Pipes::of(&mut process.0)?;
@@ -112,14 +124,18 @@ pub fn run(launch: &Launch, bounds: Bounds, interrupt: &Interrupt) -> io::Result
     }))
 }
 
-fn spawn(launch: &Launch) -> io::Result<Child> {
+fn spawn(launch: &Launch, stdin: Stdin) -> io::Result<Child> {
     let mut command = Command::new(&launch.program);
     command
         .args(&launch.args)
         .env_clear()
         .envs(&launch.env)
         .current_dir(&launch.directory)
-        .stdin(Stdio::null())
+        .stdin(match stdin {
+            Stdin::Empty => Stdio::null(),
+            // Held open by the child's handle until it is waited for.
+            Stdin::Silent => Stdio::piped(),
+        })
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0);
@@ -280,6 +296,10 @@ mod tests {
     const LITTLE: u64 = 64 << 20;
 
     fn shell(script: &str, patience: Duration) -> Ran {
+        fed(Stdin::Empty, script, patience)
+    }
+
+    fn fed(stdin: Stdin, script: &str, patience: Duration) -> Ran {
         let launch = Launch {
             program: PathBuf::from("/bin/sh"),
             args: vec!["-c".to_owned(), script.to_owned()],
@@ -292,6 +312,7 @@ mod tests {
         let bounds = Bounds {
             patience,
             memory_bytes: LITTLE,
+            stdin,
         };
         run(&launch, bounds, &never)
             .unwrap()
@@ -312,6 +333,12 @@ mod tests {
         let ran = shell("echo begun; while :; do :; done", short);
         assert_eq!(ran.end, Ending::Impatience(short));
         assert_eq!(ran.stdout, "begun\n");
+        let ended = "read line || echo ended";
+        assert_eq!(shell(ended, ample).stdout, "ended\n");
+        assert_eq!(
+            fed(Stdin::Silent, ended, short).end,
+            Ending::Impatience(short)
+        );
     }
 
     #[test]

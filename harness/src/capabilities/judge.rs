@@ -16,8 +16,10 @@ const QUOTED: usize = 200;
 
 /// The answer and what it rests on; or why there is none.
 pub fn judge(row: &Row, ran: &Ran, kind: TargetKind) -> Result<(Answer, String), String> {
-    // A container that has been started runs its program, or the engine says otherwise.
-    let begun = kind == TargetKind::Container || ran.stdout.lines().any(|line| line == "begun");
+    // What a container printed that was killed may not be known: its adapter answers so only of one that
+    // did run. One that ended by itself has said whether it began.
+    let killed = kind == TargetKind::Container && !matches!(ran.end, Ending::Exited(_));
+    let begun = killed || ran.stdout.lines().any(|line| line == "begun");
     let said = telling(&ran.stderr);
     let because = |how: String| match &said {
         Some(words) => format!("{how}: {words}"),
@@ -117,7 +119,9 @@ fn telling(stderr: &str) -> Option<String> {
     };
     let about = |word: &&str| {
         let holds = |line: &&str| line.to_lowercase().contains(*word);
-        lines().find(holds)
+        // An engine may show the line of its own source first.
+        let says = |line: &&str| holds(line) && line.to_lowercase().contains("error");
+        lines().find(says).or_else(|| lines().find(holds))
     };
     let line = TELLING
         .iter()
@@ -171,6 +175,22 @@ mod tests {
     }
 
     #[test]
+    fn a_container_that_was_not_made_is_no_answer_and_one_that_was_killed_is() {
+        let of = |end, stdout: &str| {
+            let ran = Ran {
+                end,
+                stdout: stdout.to_owned(),
+                stderr: "cannot create sandbox\n".to_owned(),
+            };
+            judge(&row(None), &ran, TargetKind::Container)
+        };
+        let lost = of(Ending::Exited(128), "").unwrap_err();
+        assert!(lost.contains("cannot create sandbox"), "{lost}");
+        assert_eq!(of(Ending::Exited(3), "begun\n").unwrap().0, Answer::Stopped);
+        assert_eq!(of(Ending::OutOfMemory, "").unwrap().0, Answer::Stopped);
+    }
+
+    #[test]
     fn who_stops_a_guest_makes_the_difference() {
         let stderr =
             "running it: error while executing\n  0: f\nCaused by:\n  wasm trap: interrupt\n";
@@ -197,6 +217,9 @@ mod tests {
         let stderr = "run.mjs:20\nTypeError: Instance(): Import #1 \"wasi\": no object\n  at async import (x)\n";
         let (answer, evidence) = judged(Some("other"), Ending::Exited(1), "", stderr).unwrap();
         assert_eq!(answer, Answer::Refused);
+        assert!(evidence.contains("Import #1"), "{evidence}");
+        let shown = format!("const i = new Instance(getImportObject());\n{stderr}");
+        let (_, evidence) = judged(Some("other"), Ending::Exited(1), "", &shown).unwrap();
         assert!(evidence.contains("Import #1"), "{evidence}");
         // What is broken otherwise is no answer, whatever the question.
         for (import, stderr) in [

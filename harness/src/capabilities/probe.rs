@@ -9,7 +9,7 @@ use plimsoll_adapter::protocol::{
 use plimsoll_record::run::TargetKind;
 use plimsoll_record::{Answer, FailureKind, TargetId};
 
-use super::bounded::{self, Bounds, Ending, MEMORY_BYTES, Ran};
+use super::bounded::{self, Bounds, Ending, MEMORY_BYTES, Ran, Stdin};
 use super::host::{Host, VARIABLE};
 use super::judge::judge;
 use super::questions::Asked;
@@ -150,42 +150,41 @@ fn asked(
         input: None,
         grants: Grants::default(),
     };
+    let probe = Request::Probe(Probe {
+        target: put.target.clone(),
+        workload: workload.clone(),
+        scratch: put.scratch.to_owned(),
+        limits: question.row.limits.clone(),
+        patience: question.row.patience().into(),
+        memory_bytes: MEMORY_BYTES,
+    });
     let plain = put.kind != TargetKind::Container && question.row.limits.is_empty();
-    let request = match plain {
-        true => Request::Prepare(Prepare {
-            target: put.target.clone(),
-            workload,
-            scratch: put.scratch.to_owned(),
-        }),
-        false => Request::Probe(Probe {
-            target: put.target.clone(),
-            workload,
-            scratch: put.scratch.to_owned(),
-            limits: question.row.limits.clone(),
-            patience: question.row.patience().into(),
-            memory_bytes: MEMORY_BYTES,
-        }),
-    };
     let bare = |fault| (fault, String::new());
     let mut adapter = AdapterChild::start(put.program, put.directory, interrupt).map_err(bare)?;
     let limit = put.deadline + question.row.patience();
     let said = adapter.hello(put.deadline).and_then(|_| {
-        let mut exchange = adapter.ask(&request, "a probe", limit)?;
-        exchange.reply()
+        let mut ask = |request: &Request| adapter.ask(request, "a probe", limit)?.reply();
+        if !plain {
+            return ask(&probe);
+        }
+        let prepare = Request::Prepare(Prepare {
+            target: put.target.clone(),
+            workload,
+            scratch: put.scratch.to_owned(),
+        });
+        match ask(&prepare)? {
+            Reply::Prepared(Prepared {
+                launch: Some(launch),
+                ..
+            }) if launch.container.is_none() => Ok(Reply::Probe(launch)),
+            // Whatever bounds the program that makes a container does not bound the guest in it.
+            Reply::Prepared(Prepared {
+                launch: Some(_), ..
+            }) => ask(&probe),
+            other => Ok(other),
+        }
     });
     match said {
-        Ok(Reply::Prepared(Prepared {
-            launch: Some(launch),
-            ..
-        })) if plain => {
-            adapter.goodbye();
-            Ok(match launch.container {
-                None => Reply::Probe(launch),
-                Some(_) => Reply::Unsupported {
-                    reason: plimsoll_adapter::NOT_BOUNDED.to_owned(),
-                },
-            })
-        }
         Ok(reply) => {
             adapter.goodbye();
             Ok(reply)
@@ -202,6 +201,7 @@ fn process(
     let bounds = Bounds {
         patience: put.question.row.patience(),
         memory_bytes: MEMORY_BYTES,
+        stdin: Stdin::Empty,
     };
     match bounded::run(launch, bounds, interrupt) {
         Ok(Some(ran)) => Ok(Ok(ran)),

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
-use plimsoll_analysis::gate::{GateReport, Job, Measurement, Overall, Settings, judge, suspects};
+use plimsoll_analysis::gate::{
+    GateReport, Job, Measurement, Overall, Passes, Settings, judge, suspects,
+};
 use plimsoll_record::{Recorded, Step, Suite, TargetId, WorkloadId};
 use time::OffsetDateTime;
 use time::macros::format_description;
@@ -14,6 +16,7 @@ use time::macros::format_description;
 use super::run::{does, eprint_part, is_for, shell_word, suite_named};
 use crate::checkout::Checkout;
 use crate::cli::Gate;
+use crate::conformance::ratchet;
 use crate::denoise::Denoised;
 use crate::environment;
 use crate::exit::{Exit, Usage};
@@ -171,11 +174,25 @@ fn measured(args: &Gate, settings: Settings, pinned: Option<&Recorded>) -> anyho
                 preflight: &notes,
                 command: &command,
             };
-            asked = passes::measure(&head, &question, &interrupt)?;
-            match asked {
-                None => say(&format!("{}: no target here does its tests", row.id)),
-                Some(_) => nothing_to_do = false,
+            let answered = passes::measure(&head, &question, &interrupt)?;
+            let known =
+                ratchet::read(&base.checkout).context("cannot read what is recorded as passing")?;
+            let was_done = known.passed.keys().any(|(target, script)| {
+                let group = script.split_once('/').map_or("", |(group, _)| group);
+                answered.meant.contains(&(target.clone(), group.into()))
+            });
+            match (&answered.head, was_done) {
+                (None, false) => say(&format!("{}: no target here does its tests", row.id)),
+                (None, true) => {
+                    say(&format!(
+                        "{}: no target of head does its tests any more",
+                        row.id
+                    ));
+                    nothing_to_do = false;
+                }
+                (Some(_), _) => nothing_to_do = false,
             }
+            asked = Some((answered, known));
             continue;
         }
         let workloads =
@@ -241,13 +258,11 @@ fn measured(args: &Gate, settings: Settings, pinned: Option<&Recorded>) -> anyho
         return Err(Usage("nothing is left to measure".to_owned()).into());
     }
     drop(denoised);
-    let passes = match &asked {
-        None => None,
-        Some(head) => {
-            let known = passes::known(&base).context("cannot read what is recorded as passing")?;
-            Some((head, known))
-        }
-    };
+    let passes = asked.as_ref().map(|(answered, known)| Passes {
+        head: answered.head.as_ref(),
+        meant: answered.meant.clone(),
+        known: known.clone(),
+    });
     let report = judge(&Job {
         measured: all
             .iter()
@@ -405,6 +420,9 @@ fn tell(args: &Gate, report: &GateReport, directory: Option<&Path>) -> anyhow::R
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
     };
     if let Some(directory) = directory {
+        // Where nothing could be measured it is not there yet.
+        fs::create_dir_all(directory)
+            .with_context(|| format!("cannot make {}", directory.display()))?;
         write(directory.join("gate.json"), &json)?;
         write(directory.join("gate.md"), &markdown)?;
         write(directory.join("gate.xml"), &xml)?;

@@ -1,6 +1,7 @@
 //! `bench run`: plan, prepare, measure, record, show.
 
 mod cells;
+mod ratcheted;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
+use plimsoll_analysis::gate::Meant;
 use plimsoll_record::run::{Run as RunRecord, SCHEMA, TrialPlan};
 use plimsoll_record::{Recorded, RunWriter, Step, Suite};
 use time::OffsetDateTime;
@@ -17,7 +19,6 @@ use crate::capabilities::questions::{Questions, without_native};
 use crate::checkout::Checkout;
 use crate::cli::Run;
 use crate::conformance::groups::Tests;
-use crate::conformance::ratchet::{self, Ratchet};
 use crate::denoise::Denoised;
 use crate::environment;
 use crate::exit::{Exit, Usage};
@@ -39,6 +40,7 @@ use crate::workloads::{Ready, Workloads};
 
 use cells::{cells, density, put};
 pub(crate) use cells::{chosen_workloads, does, groups, is_for};
+use ratcheted::ratcheted;
 
 pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
     // Only a program of the user's own needs no suite to be named.
@@ -104,7 +106,9 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
         }
         return Err(error);
     }
+    let mut meant = Meant::new();
     if let Some(tests) = &mut tests {
+        meant = tests.meant(gathered.targets.iter());
         tests.ask(&mut gathered, &checkout, &table, &interrupt);
     }
     if suite == Suite::Capabilities {
@@ -208,7 +212,7 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
     session.questions = questions;
     let held = carry_out(record, writer, session, |_| Some(0))?;
     match (suite, held) {
-        (Suite::Conformance, Exit::Held) => ratcheted(&checkout, &directory, args),
+        (Suite::Conformance, Exit::Held) => ratcheted(&checkout, &directory, args, &meant),
         _ => Ok(held),
     }
 }
@@ -271,36 +275,6 @@ fn asked(
         }
     }
     Ok(Some(questions))
-}
-
-/// Holds a run to what passed before, or records it as that.
-fn ratcheted(checkout: &Checkout, directory: &Path, args: &Run) -> anyhow::Result<Exit> {
-    let path = ratchet::path(checkout);
-    let shown = checkout.shown(&path);
-    let recorded = Recorded::read(directory)?;
-    let before = Ratchet::read(&path).with_context(|| format!("cannot read {shown}"))?;
-    if args.record_passes {
-        before
-            .record(&recorded, &path)
-            .with_context(|| format!("cannot write {shown}"))?;
-        say(&format!("recorded in {shown}"));
-        return Ok(Exit::Held);
-    }
-    let losses = before.losses(&recorded);
-    for loss in &losses {
-        say(loss);
-    }
-    if !losses.is_empty() {
-        let scripts = format::count(losses.len(), "script");
-        say(&format!("fewer pass than {shown} says, in {scripts}"));
-        return Ok(Exit::Regression);
-    }
-    if before.is_behind(&recorded) {
-        say(&format!(
-            "more pass than {shown} says: --record-passes keeps it"
-        ));
-    }
-    Ok(Exit::Held)
 }
 
 /// Does the trials to which `attempt` gives a number, and shows the whole run.

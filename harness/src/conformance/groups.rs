@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use plimsoll_adapter::wast::forms::forms;
+use plimsoll_analysis::gate::Meant;
 use plimsoll_record::conformance::{Group, Proposal, SpecVersion, Specification};
 use plimsoll_record::run::{LeftOut, TargetKind};
 use plimsoll_record::{Step, TargetId, WorkloadId};
@@ -201,7 +202,7 @@ impl Tests {
             .record
             .groups
             .iter()
-            .any(|one| one.id.as_str() == wasi::ID);
+            .any(|one| [wasi::ID, testsuite::ID].contains(&one.id.as_str()));
         let of_wasi = |target: &TargetId| wasi_asked && wasi::runs(table, target);
         let (able, unable): (Vec<_>, Vec<_>) = std::mem::take(&mut gathered.targets)
             .into_iter()
@@ -245,6 +246,14 @@ impl Tests {
                 }
             }
         }
+    }
+
+    /// Every group with every one of `targets`: what is to be asked, before it is known who does it.
+    pub fn meant<'c>(&self, targets: impl Iterator<Item = &'c Chosen>) -> Meant {
+        let groups = || self.record.groups.iter().map(|group| group.id.clone());
+        targets
+            .flat_map(|chosen| groups().map(|group| (chosen.target.id.clone(), group)))
+            .collect()
     }
 
     /// The group called `id` and its scripts.

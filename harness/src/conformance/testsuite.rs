@@ -5,25 +5,27 @@
 //! `exit_code`, `stdout`, `stderr`; the granted folder is `root`, granted as `/`, or older `dirs`, each
 //! granted under its name; and newest a list of `operations`. What a manifest asks that is not known here
 //! is said, and the test skipped, the same for every target. A test is counted as one directive.
+//!
+//! # Layout
+//!
+//! - here: which tests there are and what they ask
+//! - `run`: the tests carried out on one target
+
+mod run;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use plimsoll_adapter::protocol::Launch;
 use plimsoll_record::WorkloadId;
-use plimsoll_record::conformance::{Group, How, ScriptLine, Verdict};
+use plimsoll_record::conformance::Group;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::groups::ScriptFile;
-use crate::adapter::child::{Fault, signal_name};
-use crate::capabilities::bounded::{self, Bounds, Ending, MEMORY_BYTES};
-use crate::checkout::Checkout;
-use crate::format::clipped;
-use crate::interrupt::Interrupt;
+
+pub use run::run;
 
 /// The group's id.
 pub const ID: &str = "wasi-testsuite";
@@ -32,10 +34,6 @@ pub const ID: &str = "wasi-testsuite";
 const TESTS: &str = "tests";
 /// The version of WASI that is asked of a folder which says one.
 const VERSION: &str = "wasm32-wasip1";
-/// Time for one test.
-const DEADLINE: Duration = Duration::from_secs(20);
-/// Most of what a test prints that is quoted, characters.
-const QUOTED: usize = 120;
 
 /// One test: a module, and what is asked of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -267,217 +265,6 @@ fn grants(folder: &Path, dirs: Vec<String>, root: Option<String>) -> Vec<(PathBu
     let named = dirs.into_iter().map(|name| (folder.join(&name), name));
     let root = root.map(|name| (folder.join(name), "/".to_owned()));
     named.chain(root).collect()
-}
-
-/// How a target's command takes grants, from the words in runtimes/targets.toml.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Command {
-    program: PathBuf,
-    args: Vec<String>,
-    form: Form,
-}
-
-/// How grants, variables and the guest's name are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
-    /// `--dir HOST::GUEST --env NAME=VALUE FILE ARG..`
-    Dir,
-    /// `--grant HOST::GUEST --env NAME=VALUE FILE NAME ARG..`
-    Runner,
-}
-
-impl Command {
-    fn of(words: &[String], checkout: &Checkout) -> Option<Self> {
-        let at = words.iter().position(|word| word == "--")?;
-        let (options, command) = (&words[..at], &words[at + 1..]);
-        let form = options.windows(2).find(|pair| pair[0] == "--form")?;
-        let form = match form[1].as_str() {
-            "keel" | "wasmtime" => Form::Dir,
-            "runner" => Form::Runner,
-            _ => return None,
-        };
-        let (program, args) = command.split_first()?;
-        let built = |word: &String| match word.strip_prefix("runtimes/") {
-            Some(_) => checkout.root.join(word).display().to_string(),
-            None => word.clone(),
-        };
-        Some(Command {
-            program: match program.contains('/') {
-                true => checkout.target.join(program),
-                false => on_path(program)?,
-            },
-            args: args.iter().map(built).collect(),
-            form,
-        })
-    }
-
-    /// The command line of a test whose granted folders are now at `grants`.
-    fn launch(
-        &self,
-        test: &Test,
-        asked: &Asked,
-        grants: &[(PathBuf, String)],
-        at: &Path,
-    ) -> Launch {
-        let name = test.wasm.file_name().unwrap_or_default().to_string_lossy();
-        let mut args = self.args.clone();
-        let grant = match self.form {
-            Form::Dir => "--dir",
-            Form::Runner => "--grant",
-        };
-        for (host, guest) in grants {
-            args.extend([grant.to_owned(), format!("{}::{guest}", host.display())]);
-        }
-        for (name, value) in &asked.env {
-            args.extend(["--env".to_owned(), format!("{name}={value}")]);
-        }
-        args.push(test.wasm.display().to_string());
-        if self.form == Form::Runner {
-            args.push(name.into_owned());
-        }
-        args.extend(asked.args.iter().cloned());
-        Launch {
-            program: self.program.clone(),
-            args,
-            env: BTreeMap::new(),
-            directory: at.to_owned(),
-            artefact: test.wasm.clone(),
-            container: None,
-        }
-    }
-}
-
-fn on_path(program: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    let mut folders = std::env::split_paths(&path).map(|folder| folder.join(program));
-    folders.find(|program| crate::table::is_executable(program))
-}
-
-/// Runs every test on an engine whose form and command are `words`, as
-/// [`AdapterRow::wasi_tests`](crate::table::AdapterRow::wasi_tests) has them, each in `scratch` with
-/// copies of what it is granted.
-///
-/// # Errors
-/// [`Fault::Interrupted`], or [`Fault::Start`] if the tests cannot be read again.
-pub fn run(
-    checkout: &Checkout,
-    directory: &Path,
-    words: &[String],
-    scratch: &Path,
-    trial: (u32, u32),
-    interrupt: &Interrupt,
-) -> Result<Vec<ScriptLine>, Fault> {
-    let start = |message: String| Fault::Start {
-        program: format!("the tests of {}", directory.display()),
-        message,
-    };
-    let command = Command::of(words, checkout);
-    let command = command.ok_or_else(|| start("its command is not understood".to_owned()))?;
-    let tests = tests(directory).map_err(|error| start(error.to_string()))?;
-    let mut lines = Vec::new();
-    for (name, test) in &tests {
-        let verdict = match &test.asked {
-            Err(why) => Verdict::Skipped {
-                reason: why.clone(),
-            },
-            Ok(asked) => one(&command, test, asked, scratch, interrupt)?,
-        };
-        lines.push(ScriptLine::of(trial.0, trial.1, name, [(1, verdict)]));
-    }
-    Ok(lines)
-}
-
-fn one(
-    command: &Command,
-    test: &Test,
-    asked: &Asked,
-    scratch: &Path,
-    interrupt: &Interrupt,
-) -> Result<Verdict, Fault> {
-    let found = |how, message| Ok(Verdict::Found { how, message });
-    // Made anew: a test may leave anything behind.
-    let _ = fs::remove_dir_all(scratch);
-    let mut grants = Vec::new();
-    for (number, (from, name)) in asked.grants.iter().enumerate() {
-        let to = scratch.join(format!("granted-{number}"));
-        if let Err(error) = copy(from, &to) {
-            let reason = format!("{} cannot be copied: {error}", from.display());
-            return Ok(Verdict::Skipped { reason });
-        }
-        grants.push((to, name.clone()));
-    }
-    if let Err(error) = fs::create_dir_all(scratch) {
-        return found(How::Crashed, format!("cannot make its folder: {error}"));
-    }
-    let launch = command.launch(test, asked, &grants, scratch);
-    let bounds = Bounds {
-        patience: DEADLINE,
-        memory_bytes: MEMORY_BYTES,
-    };
-    let ran = match bounded::run(&launch, bounds, interrupt) {
-        Ok(None) => return Err(Fault::Interrupted),
-        Err(error) => {
-            let program = launch.program.display();
-            return found(How::Crashed, format!("cannot run {program}: {error}"));
-        }
-        Ok(Some(ran)) => ran,
-    };
-    let said = || match ran.stderr.trim().lines().last() {
-        Some(line) => format!(" ({})", clipped(line, QUOTED)),
-        None => String::new(),
-    };
-    match ran.end {
-        Ending::Exited(code) if code != asked.exit_code => found(
-            How::Failed,
-            format!("exit code {code}, not {}{}", asked.exit_code, said()),
-        ),
-        Ending::Exited(_) => Ok(compared(asked, &ran)),
-        Ending::Killed(signal) => found(
-            How::Crashed,
-            format!("killed by {}{}", signal_name(signal), said()),
-        ),
-        Ending::Impatience(after) => found(How::Timeout, format!("no end after {after:?}")),
-        Ending::Memory(_) | Ending::OutOfMemory => {
-            found(How::Crashed, "took more memory than it may".to_owned())
-        }
-    }
-}
-
-fn compared(asked: &Asked, ran: &bounded::Ran) -> Verdict {
-    let streams = [
-        ("stdout", &asked.stdout, &ran.stdout),
-        ("stderr", &asked.stderr, &ran.stderr),
-    ];
-    for (name, wanted, printed) in streams {
-        if let Some(wanted) = wanted
-            && wanted != printed
-        {
-            let [printed, wanted] = [printed, wanted].map(|text| clipped(text, QUOTED));
-            return Verdict::Found {
-                how: How::Failed,
-                message: format!("{name} is {printed:?}, not {wanted:?}"),
-            };
-        }
-    }
-    Verdict::Passed { differs: None }
-}
-
-/// A folder with what is in it; links as links.
-fn copy(from: &Path, to: &Path) -> io::Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let (path, to) = (entry.path(), to.join(entry.file_name()));
-        let kind = entry.file_type()?;
-        if kind.is_dir() {
-            copy(&path, &to)?;
-        } else if kind.is_symlink() {
-            std::os::unix::fs::symlink(fs::read_link(&path)?, &to)?;
-        } else {
-            fs::copy(&path, &to)?;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -4,15 +4,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::bail;
-use plimsoll_analysis::gate::Known;
+use plimsoll_analysis::gate::Meant;
 use plimsoll_record::run::{PreflightNote, SCHEMA};
-use plimsoll_record::{Recorded, Run, RunWriter, Suite, TargetId};
+use plimsoll_record::{Recorded, Run, RunWriter, Suite};
 use time::OffsetDateTime;
 
 use super::side::Side;
 use crate::cmd::groups;
 use crate::conformance::groups::Tests;
-use crate::conformance::ratchet::{self, Ratchet};
 use crate::environment;
 use crate::gather::Gathered;
 use crate::interrupt::Interrupt;
@@ -39,16 +38,22 @@ pub struct Asked<'a> {
     pub command: &'a [String],
 }
 
-/// What `side` passes; none if no target of it does these tests.
+/// What came of asking.
+#[derive(Debug, Clone, Default)]
+pub struct Answered {
+    /// What head did; none if no target of it does these tests.
+    pub head: Option<Recorded>,
+    /// What every target of it was to be asked, whether its adapter still does these tests or not.
+    pub meant: Meant,
+}
+
+/// What `side` passes.
 ///
 /// # Errors
 /// [`Stopped`]; [`crate::exit::Usage`] if there are no such tests.
-pub fn measure(
-    side: &Side,
-    asked: &Asked<'_>,
-    interrupt: &Interrupt,
-) -> anyhow::Result<Option<Recorded>> {
+pub fn measure(side: &Side, asked: &Asked<'_>, interrupt: &Interrupt) -> anyhow::Result<Answered> {
     let mut tests = Tests::gather(&side.checkout, None, None, asked.groups)?;
+    let meant = tests.meant(side.targets.iter());
     let mut gathered = Gathered {
         targets: side.targets.clone(),
         ..Gathered::default()
@@ -68,7 +73,7 @@ pub fn measure(
         );
     }
     if cells.is_empty() {
-        return Ok(None);
+        return Ok(Answered { head: None, meant });
     }
     let mut run = Run {
         schema: SCHEMA.to_owned(),
@@ -110,21 +115,8 @@ pub fn measure(
     run.ended = Some(OffsetDateTime::now_utc());
     writer.update_run(&run)?;
     writer.sync()?;
-    Ok(Some(Recorded::read(asked.directory)?))
-}
-
-/// What is recorded as passing in the checkout of `side`.
-///
-/// # Errors
-/// If it cannot be read.
-pub fn known(side: &Side) -> std::io::Result<Known> {
-    let path = ratchet::path(&side.checkout);
-    let passes = Ratchet::read(&path)?;
-    let passed = passes.passes().iter().map(|((target, script), passed)| {
-        ((TargetId::from(target.as_str()), script.clone()), *passed)
-    });
-    Ok(Known {
-        name: side.checkout.shown(&path).to_string(),
-        passed: passed.collect(),
+    Ok(Answered {
+        head: Some(Recorded::read(asked.directory)?),
+        meant,
     })
 }

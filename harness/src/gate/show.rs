@@ -65,7 +65,7 @@ pub fn terminal(report: &GateReport) -> String {
         }
     }
     for row in report.passes.iter().filter(|row| row.verdict.fails()) {
-        let line = format!("{} {}: {}", row.target, row.script, passed(row));
+        let line = format!("{} {}: {}", row.target, row.script, row.counts());
         let _ = writeln!(text, "{}\n  {}", styled(BAD, &line), row.reason);
     }
     let _ = writeln!(text, "{}", totals(report));
@@ -109,7 +109,7 @@ pub fn markdown(report: &GateReport) -> String {
                 "| {} | {} | {} | {} |",
                 escaped(row.target.as_str()),
                 escaped(&row.script),
-                passed(row),
+                row.counts(),
                 escaped(&row.reason)
             );
         }
@@ -184,15 +184,6 @@ fn totals(report: &GateReport) -> String {
         (false, false) => {
             format!("Rows: {rows}. Scripts of the specification's tests: {scripts}.")
         }
-    }
-}
-
-/// How many passed before and pass now.
-fn passed(row: &PassRow) -> String {
-    let before = row.before.unwrap_or(0);
-    match row.now {
-        Some(now) => format!("{now} pass, {before} did"),
-        None => format!("none were asked, {before} passed"),
     }
 }
 

@@ -2,13 +2,14 @@
 //! counts add up, and the suite goes on.
 
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use plimsoll::conformance::drive::{self, Asked};
-use plimsoll::conformance::groups::ScriptFile;
+use plimsoll::conformance::groups::{ScriptFile, Tests};
 use plimsoll::interrupt::Interrupt;
 use plimsoll_record::conformance::Group;
-use plimsoll_record::{TargetId, WorkloadId};
+use plimsoll_record::{Proposal, TargetId, WorkloadId};
 use serde_json::{Value, json};
 
 use crate::checkout::Checkout;
@@ -142,6 +143,28 @@ fn every_directive_is_counted_whatever_an_adapter_does() {
 }
 
 #[test]
+fn every_proposal_has_a_group_of_its_own_and_every_version_of_the_specification() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let here = plimsoll::checkout::Checkout {
+        target: root.join("target"),
+        root,
+    };
+    let tests = Tests::gather(&here, None, None, &[]).expect("the tests are brought along");
+    let groups = &tests.record.groups;
+    for proposal in Proposal::ALL {
+        let of: Vec<_> = groups
+            .iter()
+            .filter(|group| group.proposal == Some(*proposal))
+            .collect();
+        assert_eq!(of.len(), 1, "{proposal}: {of:?}");
+        assert!(of[0].directives > 0, "{proposal}");
+    }
+    for version in ["core-1.0", "core-2.0", "core-3.0"] {
+        assert!(groups.iter().any(|group| group.id.as_str() == version));
+    }
+}
+
+#[test]
 fn one_directive_that_kills_the_engine_costs_one_verdict() {
     let script = r#"i=$from; while [ $i -lt $count ]; do
 case $line in
@@ -181,11 +204,14 @@ fn fewer_passes_than_before_are_a_regression_and_so_is_a_script_that_is_gone() {
     assert_eq!(code, 0, "{said}");
     let (code, said) = ran("fewer", "double mutable-global/globals.wast 3\n");
     assert_eq!(code, 1, "{said}");
-    assert!(said.contains("globals.wast, 3 did"), "{said}");
+    assert!(
+        said.contains("globals.wast: 0 pass, 3 did: line "),
+        "{said}"
+    );
     let (code, said) = ran("gone", "double mutable-global/gone.wast 1\n");
     assert_eq!(code, 1, "{said}");
     assert!(
-        said.contains("was not asked mutable-global/gone.wast"),
+        said.contains("mutable-global/gone.wast: none were asked, 1 passed"),
         "{said}"
     );
     // Of other groups and targets this run says nothing.
@@ -216,9 +242,22 @@ fn a_gate_fails_on_fewer_passes_and_does_not_hold_where_nothing_could_be_asked()
     let (code, said) = gate("fewer", "double mutable-global/globals.wast 3\n");
     assert_eq!(code, 1, "{said}");
     let adapter = fs::read_to_string(checkout.path("double")).expect("the double");
-    let mute = adapter.replace(r#"*'"claims"'*) echo"#, r#"*'"claims"'*) exit 1; echo"#);
-    assert_ne!(adapter, mute);
-    checkout.program("double", mute.trim_start_matches("#!/bin/sh\n"));
+    let become_one_that = |from: &str, to: &str| {
+        let changed = adapter.replace(from, to);
+        assert_ne!(adapter, changed);
+        checkout.program("double", changed.trim_start_matches("#!/bin/sh\n"));
+    };
+    become_one_that(r#""steps":["conformance"]"#, r#""steps":["process"]"#);
+    let (code, said) = gate("gone", "double mutable-global/globals.wast 3\n");
+    assert_eq!(code, 1, "{said}");
+    let report = fs::read_to_string(checkout.path("gone/gate.md")).expect("the report");
+    for words in ["none were asked, 3 passed", "does not carry out the tests"] {
+        assert!(report.contains(words), "{words} in {report}");
+    }
+    // Of a target that never did these tests nothing is lost, and there is nothing to hold.
+    let (code, said) = gate("never", "another mutable-global/globals.wast 3\n");
+    assert_eq!(code, 2, "{said}");
+    become_one_that(r#"*'"claims"'*) echo"#, r#"*'"claims"'*) exit 1; echo"#);
     let (code, said) = gate("mute", "double mutable-global/globals.wast 0\n");
     assert_eq!(code, 3, "{said}");
     assert!(said.contains("head cannot be asked"), "{said}");

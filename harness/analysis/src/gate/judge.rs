@@ -2,7 +2,7 @@
 
 use plimsoll_record::{Recorded, Suite};
 
-use super::passes::{self, Known};
+use super::passes::{self, Known, Meant, planned};
 use super::pinned;
 use super::report::{
     FalseAlarms, GateReport, GateRow, Kind, Overall, Reading, RowVerdict, SCHEMA, Settings,
@@ -25,8 +25,8 @@ pub struct Job<'a> {
     pub measured: Vec<(Measurement<'a>, Option<Measurement<'a>>)>,
     /// A recorded head without a base of its own: held against the pinned run alone.
     pub recorded: Option<&'a Recorded>,
-    /// What head passes of the specification's tests, and what is recorded as passing.
-    pub passes: Option<(&'a Recorded, Known)>,
+    /// What head was to be asked of the specification's tests, and what came of it.
+    pub passes: Option<Passes<'a>>,
     /// The run that is pinned.
     pub pinned: Option<&'a Recorded>,
     /// What is allowed.
@@ -35,6 +35,17 @@ pub struct Job<'a> {
     pub base: String,
     /// What is looked at, in words.
     pub head: String,
+}
+
+/// The specification's tests as a gate puts them.
+#[derive(Debug, Clone)]
+pub struct Passes<'a> {
+    /// What head did; none if it could be asked nothing.
+    pub head: Option<&'a Recorded>,
+    /// What it was to be asked.
+    pub meant: Meant,
+    /// What is recorded as passing.
+    pub known: Known,
 }
 
 /// The verdict on `job`.
@@ -68,14 +79,17 @@ pub fn judge(job: &Job<'_>) -> GateReport {
         }
     }
     let mut scripts = Vec::new();
-    if let Some((head, known)) = &job.passes {
-        scripts.extend(passes::rows(known, head));
+    if let Some(one) = &job.passes {
+        scripts.extend(passes::rows(&one.known, one.head, &one.meant));
     }
     if let Some(run) = job.pinned.filter(|run| run.run.suite == Suite::Conformance) {
-        let asked = job.passes.as_ref().map(|(head, _)| *head);
-        let heads = asked.into_iter().chain(job.recorded);
         let known = Known::of(run);
-        scripts.extend(heads.flat_map(|head| passes::rows(&known, head)));
+        if let Some(one) = &job.passes {
+            scripts.extend(passes::rows(&known, one.head, &one.meant));
+        }
+        if let Some(head) = job.recorded {
+            scripts.extend(passes::rows(&known, Some(head), &planned(&head.run)));
+        }
     }
     let fails = scripts.iter().any(|row| row.verdict.fails());
     let verdict = if fails || all.iter().any(|row| row.verdict.fails()) {

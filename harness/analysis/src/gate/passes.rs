@@ -1,12 +1,12 @@
 //! Tests of the specification that passed before and must pass: the hardest of what must never fall.
 //!
 //! No chance enters: a script of which fewer directives pass than are recorded is a regression, and
-//! one that is there no more is lost.
+//! one that is there no more is lost. `bench gate` and the ratchet of `bench run` both ask here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use plimsoll_record::{Recorded, ScriptLine, TargetId};
+use plimsoll_record::{Recorded, Run, ScriptLine, TargetId, WorkloadId};
 use serde::{Deserialize, Serialize};
 
 use super::report::RowVerdict;
@@ -53,29 +53,40 @@ impl Known {
     }
 }
 
-/// Every script of `head` held against what is known to have passed. Groups that `head` was not
-/// asked are not missed.
-pub fn rows(known: &Known, head: &Recorded) -> Vec<PassRow> {
-    let found = scripts(head);
-    let planned: BTreeSet<(&TargetId, &str)> = head
-        .run
-        .plan
-        .iter()
-        .map(|plan| (&plan.target, plan.workload.as_str()))
-        .collect();
+/// The groups of tests that were to be put to a target: what is recorded of these must be found
+/// again. What is recorded of others is not missed.
+pub type Meant = BTreeSet<(TargetId, WorkloadId)>;
+
+/// What `run` planned.
+pub fn planned(run: &Run) -> Meant {
+    let plans = run.plan.iter();
+    plans
+        .map(|plan| (plan.target.clone(), plan.workload.clone()))
+        .collect()
+}
+
+/// Every script of `head` held against what is known to have passed; `None` is a head that was
+/// asked nothing at all. Of what was `meant`, what `head` does not have is lost.
+pub fn rows(known: &Known, head: Option<&Recorded>, meant: &Meant) -> Vec<PassRow> {
+    let found = head.map(scripts).unwrap_or_default();
+    let put = head.map(|head| planned(&head.run)).unwrap_or_default();
     let mut rows = Vec::new();
     for ((target, script), &before) in &known.passed {
-        let group = script
-            .split_once('/')
-            .map_or(script.as_str(), |(group, _)| group);
-        if !planned.contains(&(target, group)) {
+        let at = (target.clone(), WorkloadId::from(group(script)));
+        if !meant.contains(&at) {
             continue;
         }
         let line = found.get(&(target.clone(), script.clone()));
         let (verdict, reason) = match line {
             None => (
                 RowVerdict::Lost,
-                "it was not asked, or could not be".to_owned(),
+                match put.contains(&at) {
+                    true => "it was not asked, or could not be".to_owned(),
+                    false => format!(
+                        "its adapter does not carry out the tests of {} any more",
+                        at.1
+                    ),
+                },
             ),
             Some(line) if line.passed < before => (RowVerdict::Regression, unpassed(line)),
             Some(line) if line.passed > before => (RowVerdict::Improved, String::new()),
@@ -104,6 +115,22 @@ pub fn rows(known: &Known, head: &Recorded) -> Vec<PassRow> {
         reason: "nothing is recorded of it".to_owned(),
     }));
     rows
+}
+
+impl PassRow {
+    /// How many passed before and pass now, in words.
+    pub fn counts(&self) -> String {
+        match (self.now, self.before) {
+            (Some(now), None) => format!("{now} pass"),
+            (Some(now), Some(before)) => format!("{now} pass, {before} did"),
+            (None, before) => format!("none were asked, {} passed", before.unwrap_or(0)),
+        }
+    }
+}
+
+/// The group of a `group/script`.
+fn group(script: &str) -> &str {
+    script.split_once('/').map_or(script, |(group, _)| group)
 }
 
 /// The first directives that do not pass.

@@ -198,6 +198,11 @@ fn ledger(configuration: &Target) -> BTreeMap<String, String> {
             "collected in memory in L0 to L2 and run; inherited in the process",
         ),
         ("process", process),
+        (
+            "limits",
+            "none while it is measured. Suite capabilities, where it names one: keel's --max-memory and \
+             --timeout",
+        ),
         ("http", HTTP_LEDGER),
     ])
 }

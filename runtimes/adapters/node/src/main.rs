@@ -85,18 +85,31 @@ impl Adapter for AdapterNode {
     }
 
     fn probe(&mut self, request: &Probe) -> Result<Probing, Error> {
-        let options = request.limits.iter().map(|limit| match limit {
-            Limit::Memory { bytes } => Ok(format!("--wasm-max-mem-pages={}", bytes >> 16)),
-            _ => Err(Error::Unsupported(unlimited(&[*limit]))),
-        });
-        let options: Vec<String> = options.collect::<Result<_, _>>()?;
+        let mut of_v8 = Vec::new();
+        let mut of_the_script = Vec::new();
+        for limit in &request.limits {
+            match limit {
+                Limit::Memory { bytes } => {
+                    of_v8.push(format!("--wasm-max-mem-pages={}", bytes >> 16));
+                }
+                Limit::Time { nanoseconds } => {
+                    let milliseconds = nanoseconds / 1_000_000;
+                    of_the_script.extend(["--timeout".to_owned(), milliseconds.to_string()]);
+                }
+                _ => return Err(Error::Unsupported(unlimited(&[*limit]))),
+            }
+        }
         let prepared = self.prepare(&Prepare {
             target: request.target.clone(),
             workload: request.workload.clone(),
             scratch: request.scratch.clone(),
         })?;
         let launch = prepared.launch.map(|mut launch| {
-            launch.args.splice(0..0, options);
+            // The script's own options follow its name, which is the first word that is no option.
+            let script = launch.args.iter().position(|word| !word.starts_with("--"));
+            let after = script.map_or(launch.args.len(), |at| at + 1);
+            launch.args.splice(after..after, of_the_script);
+            launch.args.splice(0..0, of_v8);
             Probing::By(launch)
         });
         launch.ok_or_else(|| Error::Unsupported(format!("{} is no process", request.target)))

@@ -1,12 +1,17 @@
-// One WASI command: run.mjs [--grant HOST::GUEST].. [--env NAME=VALUE].. FILE NAME [ARG..]
+// One WASI command: run.mjs [--grant HOST::GUEST].. [--env NAME=VALUE].. [--timeout MILLISECONDS] FILE NAME [ARG..]
 import { readFileSync } from 'node:fs';
 import { WASI } from 'node:wasi';
 
 const args = process.argv.slice(2);
 const preopens = {};
 const env = {};
+let timeout;
 while (args[0].startsWith('--')) {
   const [option, value] = args.splice(0, 2);
+  if (option === '--timeout') {
+    timeout = Number(value);
+    continue;
+  }
   const granting = option === '--grant';
   const [first, ...rest] = value.split(granting ? '::' : '=');
   if (granting) preopens[rest.join('::')] = first;
@@ -16,4 +21,7 @@ const file = args.shift();
 const wasi = new WASI({ version: 'preview1', args, env, preopens, returnOnExit: true });
 const module = new WebAssembly.Module(readFileSync(file));
 const instance = new WebAssembly.Instance(module, wasi.getImportObject());
-process.exit(wasi.start(instance));
+if (timeout === undefined) process.exit(wasi.start(instance));
+// V8 ends what a watchdog tells it to, WebAssembly too.
+const { runInNewContext } = await import('node:vm');
+process.exit(runInNewContext('start()', { start: () => wasi.start(instance) }, { timeout }));

@@ -71,6 +71,11 @@ impl Configuration {
                  a dozen lines that ends by process.exit",
             ),
             ("guest stdout", "inherited"),
+            (
+                "limits",
+                "none while it is measured. Suite capabilities, where it names one: memory by V8's largest \
+                 number of pages (--wasm-max-mem-pages), time by the watchdog of node:vm",
+            ),
         ]
         .map(|(name, text)| (name.to_owned(), text.to_owned()))
         .into();

@@ -12,6 +12,7 @@ use plimsoll_adapter::protocol::{Access, Workload};
 use plimsoll_adapter::{Error, native};
 use serde_json::{Value, json};
 
+use crate::probing::Limits;
 use crate::targets::{Configuration, Guest, Network};
 
 /// What a guest finds in its environment, and the runtime in its own.
@@ -65,7 +66,7 @@ pub(crate) fn program(guest: Guest, workload: &Workload) -> String {
     }
 }
 
-/// Writes the bundle of a pair; one that is there is replaced.
+/// Writes the bundle of a pair, whose guest is held to `limits`; one that is there is replaced.
 ///
 /// # Errors
 ///
@@ -74,6 +75,7 @@ pub(crate) fn write(
     folder: &Path,
     configuration: &Configuration,
     workload: &Workload,
+    limits: Option<&Limits>,
 ) -> Result<(), Error> {
     let file = match configuration.guest {
         Guest::Native => native::require(workload)?,
@@ -103,7 +105,11 @@ pub(crate) fn write(
             _ => fs::create_dir(root.join(INPUT)),
         })
         .and_then(|()| {
-            let text = of(configuration, workload).to_string();
+            let mut text = of(configuration, workload);
+            if let Some(limits) = limits {
+                limits.set(&mut text);
+            }
+            let text = text.to_string();
             fs::write(folder.join("config.json"), text)
         });
     made.map_err(failed)
@@ -274,7 +280,7 @@ mod tests {
     #[test]
     fn a_workload_without_a_native_binary_is_unsupported_and_says_what_builds_it() {
         let folder = tempfile::tempdir().expect("a folder");
-        let refused = write(folder.path(), &ALL[0], &workload(None));
+        let refused = write(folder.path(), &ALL[0], &workload(None), None);
         assert!(
             matches!(&refused, Err(Error::Unsupported(why)) if why.contains("scripts/build-workloads")),
             "{refused:?}"

@@ -6,22 +6,25 @@
 //! - `runtime`: which runtimes there are, where they are, and whether they will do
 //! - `targets`: a runtime and a network each, and what the ledger says of it
 //! - `bundle`: the folder that a runtime is given: root file system and configuration
+//! - `probing`: a hostile guest in a container, under limits
 //! - `strays`: what killed runs have left
 
 mod bundle;
+mod probing;
 mod runtime;
 mod strays;
 mod targets;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use plimsoll_adapter::protocol::{
     Artefact, Availability, Container, Done, Hello, Launch, Measure, PROTOCOL, Prepare, Prepared,
-    Sample, Target,
+    Probe, Sample, Target, Workload,
 };
+use plimsoll_adapter::record::TargetId;
 use plimsoll_adapter::weigh::weigh_all;
-use plimsoll_adapter::{Adapter, Error, adapter_main};
+use plimsoll_adapter::{Adapter, Error, Probing, adapter_main};
 
 use runtime::{Found, Runtime};
 use targets::{ALL, Configuration};
@@ -46,6 +49,57 @@ impl Runtimes {
     fn of(&self, configuration: &Configuration) -> &Found {
         &self.0[&configuration.runtime]
     }
+
+    /// How a container of the bundle in `folder` is made and removed.
+    fn launch(
+        &self,
+        configuration: &Configuration,
+        workload: &Workload,
+        folder: PathBuf,
+        scratch: &Path,
+    ) -> Result<Launch, Error> {
+        let runtime = match self.of(configuration) {
+            Ok(program) => program.path.clone(),
+            Err(absent) => return Err(Error::Failed(absent.to_string())),
+        };
+        let state = text(configuration.runtime.state())?;
+        let (program, before) = configuration.runtime.command(text(runtime)?);
+        let options = |words: &[&str]| -> Vec<String> {
+            let own = configuration.runtime.options();
+            let all = ["--root", &state].into_iter().chain(own.iter().copied());
+            let all = all.chain(words.iter().copied()).map(str::to_owned);
+            before.iter().cloned().chain(all).collect()
+        };
+        let bundle = text(folder.clone())?;
+        Ok(Launch {
+            program: program.into(),
+            args: options(&["run", "--bundle", &bundle, NAME]),
+            // youki and runsc put files of their own where these say.
+            env: BTreeMap::from([("PATH".to_owned(), bundle::PATH.to_owned())]),
+            directory: scratch.to_owned(),
+            artefact: folder,
+            container: Some(Container {
+                name: NAME.to_owned(),
+                remove: options(&["delete", "--force", NAME]),
+                guest: configuration.guest.program(workload),
+            }),
+        })
+    }
+}
+
+fn configuration(target: &TargetId) -> Result<&'static Configuration, Error> {
+    ALL.iter()
+        .find(|configuration| configuration.id == target.as_str())
+        .ok_or_else(|| Error::Failed(format!("no target {target} here")))
+}
+
+fn text(path: PathBuf) -> Result<String, Error> {
+    path.into_os_string().into_string().map_err(|path| {
+        Error::Failed(format!(
+            "{} is not UTF-8, which the protocol's arguments are",
+            path.display()
+        ))
+    })
 }
 
 impl Adapter for Runtimes {
@@ -83,55 +137,28 @@ impl Adapter for Runtimes {
     }
 
     fn prepare(&mut self, request: &Prepare) -> Result<Prepared, Error> {
-        let configuration = ALL
-            .iter()
-            .find(|configuration| configuration.id == request.target.as_str())
-            .ok_or_else(|| Error::Failed(format!("no target {} here", request.target)))?;
-        let runtime = match self.of(configuration) {
-            Ok(program) => program.path.clone(),
-            Err(absent) => return Err(Error::Failed(absent.to_string())),
-        };
+        let configuration = configuration(&request.target)?;
         let workload = &request.workload;
         let folder = request.scratch.join("bundle");
-        bundle::write(&folder, configuration, workload)?;
+        bundle::write(&folder, configuration, workload, None)?;
         let weight = weigh_all(&folder)
             .map_err(|error| Error::failed(format!("weighing {}", folder.display()), error))?;
-        let text = |path: PathBuf| {
-            path.into_os_string().into_string().map_err(|path| {
-                Error::Failed(format!(
-                    "{} is not UTF-8, which the protocol's arguments are",
-                    path.display()
-                ))
-            })
-        };
-        let state = text(configuration.runtime.state())?;
-        let (program, before) = configuration.runtime.command(text(runtime)?);
-        let options = |words: &[&str]| -> Vec<String> {
-            let own = configuration.runtime.options();
-            let all = ["--root", &state].into_iter().chain(own.iter().copied());
-            let all = all.chain(words.iter().copied()).map(str::to_owned);
-            before.iter().cloned().chain(all).collect()
-        };
-        let bundle = text(folder.clone())?;
         Ok(Prepared {
-            launch: Some(Launch {
-                program: program.into(),
-                args: options(&["run", "--bundle", &bundle, NAME]),
-                // youki and runsc put files of their own where these say.
-                env: BTreeMap::from([("PATH".to_owned(), bundle::PATH.to_owned())]),
-                directory: request.scratch.clone(),
-                artefact: folder,
-                container: Some(Container {
-                    name: NAME.to_owned(),
-                    remove: options(&["delete", "--force", NAME]),
-                    guest: configuration.guest.program(workload),
-                }),
-            }),
+            launch: Some(self.launch(configuration, workload, folder, &request.scratch)?),
             artefacts: vec![Artefact {
                 role: "bundle".to_owned(),
                 bytes: weight.bytes,
             }],
         })
+    }
+
+    fn probe(&mut self, request: &Probe) -> Result<Probing, Error> {
+        let configuration = configuration(&request.target)?;
+        let limits = probing::Limits::of(request, configuration.runtime)?;
+        let folder = request.scratch.join("bundle");
+        bundle::write(&folder, configuration, &request.workload, Some(&limits))?;
+        let launch = self.launch(configuration, &request.workload, folder, &request.scratch)?;
+        probing::run(&launch, request.patience.into()).map(Probing::Ran)
     }
 
     fn measure(&mut self, request: &Measure, _: &mut dyn FnMut(Sample)) -> Result<Done, Error> {

@@ -147,7 +147,12 @@ impl Configuration {
                 },
             ),
             ("environment", "PATH, and what the workload is granted"),
-            ("memory and cpu limits", "none; a control group of its own in every hierarchy"),
+            (
+                "memory and cpu limits",
+                "none while it is measured; a control group of its own in every hierarchy. Suite capabilities: \
+                 the bundle asks for its control groups' limits of memory and of tasks, and for the kernel's of \
+                 processor time; no runtime has one of time",
+            ),
             (
                 "supervision",
                 "in the foreground: the runtime's process passes the output on and waits for the \

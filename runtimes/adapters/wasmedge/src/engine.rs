@@ -5,7 +5,7 @@ use std::io::{Read, Seek, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
 
-use adapter_wasmedge::{Access, Engine, Failure, Given, Instance, Mode, Module};
+use adapter_wasmedge::{Access, Engine, Failure, Given, Instance, Limits, Mode, Module};
 use plimsoll_adapter::guest::{Guest, Stdio};
 use plimsoll_adapter::{Error, timed};
 use rustix::fs::{MemfdFlags, memfd_create};
@@ -27,8 +27,12 @@ pub(crate) struct Ready {
 
 impl WasmEdge {
     pub(crate) fn new(mode: Mode) -> Result<Self, Error> {
+        Self::held(mode, Limits::default())
+    }
+
+    pub(crate) fn held(mode: Mode, limits: Limits) -> Result<Self, Error> {
         Ok(WasmEdge {
-            engine: Engine::new(mode).map_err(failed)?,
+            engine: Engine::held(mode, limits).map_err(failed)?,
             mode,
             nowhere: File::options()
                 .read(true)

@@ -15,6 +15,7 @@ use std::fmt;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::path::Path;
 use std::ptr;
+use std::time::Duration;
 
 use wasmedge_sys::{Compiler, Config, ffi, utils};
 use wasmedge_types::RunMode;
@@ -80,6 +81,28 @@ fn text(path: &Path) -> Result<&str, Failure> {
     path.to_str().ok_or_else(unfit)
 }
 
+/// Bytes of a page of memory.
+const PAGE_BYTES: u64 = 64 << 10;
+
+/// Whether compiled code looks for an interruption; the interpreter always does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Interruptible {
+    /// It does not: WasmEdge's default.
+    #[default]
+    No,
+    /// It does, at every loop and call.
+    Yes,
+}
+
+/// What an engine holds its guests to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Most memory, bytes.
+    pub memory_bytes: Option<u64>,
+    /// Whether a guest can be ended that takes too long ([`Instance::start_within`]).
+    pub interruptible: Interruptible,
+}
+
 /// A configured engine.
 #[derive(Debug)]
 pub struct Engine {
@@ -94,6 +117,24 @@ impl Engine {
     /// When WasmEdge has no memory for it.
     pub fn new(mode: Mode) -> Result<Self, Failure> {
         Self::with(mode, |_| ())
+    }
+
+    /// The same, for guests that are held to `limits`. A module whose memory begins with more than is
+    /// allowed is given as much as is allowed, without a word.
+    ///
+    /// # Errors
+    ///
+    /// As with [`Engine::new`].
+    pub fn held(mode: Mode, limits: Limits) -> Result<Self, Failure> {
+        Self::with(mode, |config| {
+            if let Some(bytes) = limits.memory_bytes {
+                let pages = u32::try_from(bytes / PAGE_BYTES).unwrap_or(u32::MAX);
+                config.set_max_memory_pages(pages);
+            }
+            if limits.interruptible == Interruptible::Yes {
+                config.interruptible(true);
+            }
+        })
     }
 
     /// The same, with the configuration changed.
@@ -350,6 +391,44 @@ impl Instance {
             );
             check("running _start", ended)?;
             Ok(ffi::WasmEdge_ModuleInstanceWASIGetExitCode(self.wasi) as i32)
+        }
+    }
+}
+
+impl Instance {
+    /// Runs `_start` as [`Instance::start`] does, on a thread of WasmEdge's own, and interrupts it
+    /// after `time`, as the wasmedge command does with its option `--time-limit`.
+    ///
+    /// # Errors
+    ///
+    /// When the guest traps, or was interrupted.
+    pub fn start_within(&mut self, time: Duration) -> Result<i32, Failure> {
+        let milliseconds = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        // SAFETY: as in `start`; the handle is waited for by the last but one call, and deleted by
+        // the last, before anything that its thread uses.
+        let (in_time, ended) = unsafe {
+            let running = made(
+                "a call",
+                ffi::WasmEdge_ExecutorAsyncInvoke(self.executor, self.start, ptr::null(), 0),
+            )?;
+            let in_time = ffi::WasmEdge_AsyncWaitFor(running, milliseconds);
+            if !in_time {
+                ffi::WasmEdge_AsyncCancel(running);
+            }
+            let ended = ffi::WasmEdge_AsyncGet(running, ptr::null_mut(), 0);
+            ffi::WasmEdge_AsyncDelete(running);
+            (in_time, ended)
+        };
+        match (in_time, complaint(ended)) {
+            (true, None) => {
+                // SAFETY: the WASI module is this instance's and alive.
+                Ok(unsafe { ffi::WasmEdge_ModuleInstanceWASIGetExitCode(self.wasi) } as i32)
+            }
+            (false, Some(said)) => Err(Failure(format!(
+                "running _start: interrupted after {time:?}: {said}"
+            ))),
+            (false, None) => Err(Failure(format!("running _start: ended after {time:?}"))),
+            (true, Some(said)) => Err(Failure(format!("running _start: {said}"))),
         }
     }
 }

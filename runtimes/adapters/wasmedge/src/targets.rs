@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use adapter_wasmedge::Mode;
 use adapter_wasmedge::specification::{self, Specification};
+use adapter_wasmedge::{Interruptible, Limits, Mode};
 use plimsoll_adapter::in_process::{
-    self, Code, Configuration, GuestName, LOADS, Process, RUNS_WASM,
+    self, Code, Configuration, GuestName, Held, LOADS, Process, RUNS_WASM, unlimited,
 };
 use plimsoll_adapter::protocol::{Directive, Script};
-use plimsoll_adapter::record::{Proposal, Step};
+use plimsoll_adapter::record::{Limit, Proposal, Step};
 use plimsoll_adapter::{Error, http, wast};
 
 use crate::engine::WasmEdge;
@@ -70,6 +70,30 @@ impl Configuration for Target {
             grant: &["--dir"],
             grant_writable: &["--grant", ".::."],
             name: GuestName::Argument,
+        })
+    }
+
+    fn held(&self, limits: &[Limit]) -> Result<Held<WasmEdge>, Error> {
+        let mut options = Vec::new();
+        let mut held = Limits::default();
+        for limit in limits {
+            let (option, value) = match *limit {
+                Limit::Memory { bytes } => {
+                    held.memory_bytes = Some(bytes);
+                    ("--max-memory", bytes)
+                }
+                Limit::Time { nanoseconds } => {
+                    held.interruptible = Interruptible::Yes;
+                    ("--timeout", nanoseconds / 1_000_000)
+                }
+                // Nothing of preview 1 writes, connects or starts anything without a grant.
+                _ => return Err(Error::Unsupported(unlimited(&[*limit]))),
+            };
+            options.extend([option.to_owned(), value.to_string()]);
+        }
+        Ok(Held {
+            engine: WasmEdge::held(self.mode, held)?,
+            options,
         })
     }
 
@@ -134,6 +158,14 @@ impl Configuration for Target {
                  nearly all of its start is the loader relocating that, as with the wasmedge command. \
                  Where scripts/wasmedge-prefix brought the library, the C library is Debian's newest, \
                  not the machine's",
+            ),
+            (
+                "limits",
+                "none while it is measured. Suite capabilities, where it names one: memory by the largest \
+                 number of pages (a module that begins with more is given fewer, without a word); time by \
+                 an asynchronous call that is cancelled, as the command's --time-limit is, for which code \
+                 compiled ahead of time is compiled anew as interruptible. Nothing but memory bounds the \
+                 interpreter's recursion, and nothing takes its own socket calls away",
             ),
             ("http", http::LEDGER),
         ])

@@ -178,6 +178,11 @@ fn ledger(configuration: &Target) -> BTreeMap<String, String> {
          instantiation; there is no pooling allocator and no copy-on-write image",
     );
     say(
+        "limits",
+        "none, neither while it is measured nor in suite capabilities: the crate has them (tunables of \
+         memories; a middleware, a crate of its own, that counts operators), and this adapter sets none",
+    );
+    say(
         "non_volatile_memops and readonly_funcref_table",
         switches(configuration),
     );

@@ -2,10 +2,14 @@
 
 use std::fmt::Display;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
-use wasmi::{Engine, Linker, Module, Store, TypedFunc};
+use wasmi::{
+    CompilationMode, Config, Engine, Linker, Module, Store, StoreLimits, StoreLimitsBuilder,
+    TypedFunc, TypedResumableCall,
+};
 use wasmi_wasi::wasi_common::sync::file::File as WasiFile;
 use wasmi_wasi::{WasiCtx, WasiCtxBuilder, add_to_linker};
 
@@ -26,16 +30,36 @@ fn failed(tried: &str) -> impl Fn(&dyn Display) -> Failure {
     move |said| Failure(format!("{tried}: {said}"))
 }
 
-/// An engine of wasmi's defaults, with preview 1 to link.
+/// Fuel that is given at a time, about as many operations: how often the clock is looked at.
+const SLICE: u64 = 1_000_000;
+
+/// What a guest is held to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Most memory, bytes.
+    pub memory_bytes: Option<usize>,
+    /// Most time in `_start`. wasmi looks at no clock: its code counts fuel, which is given in slices.
+    pub time: Option<Duration>,
+}
+
+/// What a store holds.
+struct Host {
+    wasi: WasiCtx,
+    limits: StoreLimits,
+}
+
+/// An engine of wasmi's defaults but for limits, with preview 1 to link.
 pub struct Interpreter {
     engine: Engine,
-    linker: Linker<WasiCtx>,
+    linker: Linker<Host>,
+    limits: Limits,
 }
 
 /// A guest in its store, ready for `_start`.
 pub struct Instance {
-    store: Store<WasiCtx>,
+    store: Store<Host>,
     start: TypedFunc<(), ()>,
+    time: Option<Duration>,
 }
 
 impl Interpreter {
@@ -45,11 +69,31 @@ impl Interpreter {
     ///
     /// When wasmi refuses a definition, which would be a bug.
     pub fn new() -> Result<Self, Failure> {
-        let engine = Engine::default();
+        Self::held(Limits::default())
+    }
+
+    /// The same, for guests that are held to `limits`.
+    ///
+    /// # Errors
+    ///
+    /// As with [`Interpreter::new`].
+    pub fn held(limits: Limits) -> Result<Self, Failure> {
+        let mut config = Config::default();
+        if limits.time.is_some() {
+            // Translation costs fuel, too, and cannot be taken up again where that ends.
+            config
+                .consume_fuel(true)
+                .compilation_mode(CompilationMode::Eager);
+        }
+        let engine = Engine::new(&config);
         let mut linker = Linker::new(&engine);
-        add_to_linker(&mut linker, |context| context)
+        add_to_linker(&mut linker, |host: &mut Host| &mut host.wasi)
             .map_err(|error| failed("linking preview 1")(&error))?;
-        Ok(Interpreter { engine, linker })
+        Ok(Interpreter {
+            engine,
+            linker,
+            limits,
+        })
     }
 
     /// Validates a `.wasm`; its functions are translated when they are first called.
@@ -67,13 +111,34 @@ impl Interpreter {
     ///
     /// When the module cannot be linked.
     pub fn instantiate(&self, module: &Module, wasi: WasiCtx) -> Result<Instance, Failure> {
-        let mut store = Store::new(&self.engine, wasi);
+        let limits = StoreLimitsBuilder::new();
+        let limits = match self.limits.memory_bytes {
+            None => limits,
+            Some(bytes) => limits.memory_size(bytes),
+        };
+        let host = Host {
+            wasi,
+            limits: limits.build(),
+        };
+        let mut store = Store::new(&self.engine, host);
+        if self.limits.memory_bytes.is_some() {
+            store.limiter(|host| &mut host.limits);
+        }
+        if self.limits.time.is_some() {
+            store
+                .set_fuel(SLICE)
+                .map_err(|error| failed("giving the guest fuel")(&error))?;
+        }
         let start = self
             .linker
             .instantiate_and_start(&mut store, module)
             .and_then(|instance| instance.get_typed_func(&store, "_start"))
             .map_err(|error| failed("instantiating the module")(&error))?;
-        Ok(Instance { store, start })
+        Ok(Instance {
+            store,
+            start,
+            time: self.limits.time,
+        })
     }
 }
 
@@ -84,14 +149,46 @@ impl Instance {
     ///
     /// When the guest traps.
     pub fn start(&mut self) -> Result<i32, Failure> {
-        match self.start.call(&mut self.store, ()) {
-            Ok(()) => Ok(0),
-            Err(error) => match error.i32_exit_status() {
-                Some(code) => Ok(code),
-                None => Err(failed("running _start")(&error)),
+        match self.time {
+            None => match self.start.call(&mut self.store, ()) {
+                Ok(()) => Ok(0),
+                Err(error) => exit_code(&error),
             },
+            Some(time) => self.start_within(time),
         }
     }
+
+    fn start_within(&mut self, time: Duration) -> Result<i32, Failure> {
+        let begun = Instant::now();
+        let mut call = self.start.call_resumable(&mut self.store, ());
+        loop {
+            let out_of_fuel = match call {
+                Err(error) => return exit_code(&error),
+                Ok(TypedResumableCall::Finished(())) => return Ok(0),
+                // Only `proc_exit` ends a call from within the host.
+                Ok(TypedResumableCall::HostTrap(trap)) => {
+                    return exit_code(trap.host_error());
+                }
+                Ok(TypedResumableCall::OutOfFuel(call)) => call,
+            };
+            if begun.elapsed() >= time {
+                return Err(Failure(format!(
+                    "running _start: interrupted: no more fuel after {time:?}"
+                )));
+            }
+            let fuel = SLICE.max(out_of_fuel.required_fuel());
+            self.store
+                .set_fuel(fuel)
+                .map_err(|error| failed("giving the guest more fuel")(&error))?;
+            call = out_of_fuel.resume(&mut self.store);
+        }
+    }
+}
+
+/// The exit code that a call has ended with in an error.
+fn exit_code(error: &wasmi::Error) -> Result<i32, Failure> {
+    let code = error.i32_exit_status();
+    code.ok_or_else(|| failed("running _start")(error))
 }
 
 /// A WASI with what every guest gets: these arguments and an empty environment.

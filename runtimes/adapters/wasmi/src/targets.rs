@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use plimsoll_adapter::in_process::{self, Code, Configuration, GuestName, Process, RUNS_WASM};
+use plimsoll_adapter::in_process::{
+    self, Code, Configuration, GuestName, Held, Process, RUNS_WASM, unlimited,
+};
 use plimsoll_adapter::protocol::{Directive, Script};
-use plimsoll_adapter::record::{Proposal, Step};
+use plimsoll_adapter::record::{Limit, Proposal, Step};
 use plimsoll_adapter::timed::Engine as _;
 use plimsoll_adapter::{Error, http, wast};
 
@@ -50,6 +52,23 @@ impl Configuration for Target {
         })
     }
 
+    fn held(&self, limits: &[Limit]) -> Result<Held<Wasmi>, Error> {
+        let mut options = Vec::new();
+        for limit in limits {
+            let (option, value) = match *limit {
+                Limit::Memory { bytes } => ("--max-memory", bytes),
+                Limit::Time { nanoseconds } => ("--timeout", nanoseconds / 1_000_000),
+                // Nothing of preview 1 writes, connects or starts anything without a grant.
+                _ => return Err(Error::Unsupported(unlimited(&[*limit]))),
+            };
+            options.extend([option.to_owned(), value.to_string()]);
+        }
+        Ok(Held {
+            engine: Wasmi::new()?,
+            options,
+        })
+    }
+
     fn engine(&self) -> Result<Wasmi, Error> {
         Wasmi::new()
     }
@@ -89,6 +108,13 @@ impl Configuration for Target {
                 "process",
                 "a minimal host program on the crate's default features, release profile, dynamically \
                  linked to glibc",
+            ),
+            (
+                "limits",
+                "none while it is measured. Suite capabilities, where it names one: memory by a limiter \
+                 of the store; time by fuel, which wasmi counts in place of a clock, given in slices \
+                 until the time is over, with every function translated beforehand; recursion is bounded \
+                 by wasmi's own default. There is no limit of threads and processes, because there are none",
             ),
             ("http", http::LEDGER),
         ])

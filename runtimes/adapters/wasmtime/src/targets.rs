@@ -132,10 +132,6 @@ impl Configuration for Target {
         for limit in limits {
             let (option, value) = match *limit {
                 Limit::Memory { bytes } => ("--max-memory", bytes),
-                Limit::Time { .. } if self.compiler == Compiler::Winch => {
-                    let why = "Winch's code does not look at epochs";
-                    return Err(Error::Unsupported(why.to_owned()));
-                }
                 Limit::Time { nanoseconds } => {
                     interruption = Interruption::Epochs;
                     ("--timeout", nanoseconds / 1_000_000)
@@ -321,6 +317,12 @@ fn ledger(configuration: &Target) -> BTreeMap<String, String> {
         "wasmtime-wasi preview 1, synchronous, blocking calls on the guest's thread as `wasmtime \
          run` has them; input folder preopened read-only; imports linked before the clock starts \
          (InstancePre) in L0, after it in L1 and L2"
+            .to_owned(),
+    );
+    say(
+        "limits",
+        "none while it is measured. Suite capabilities, where it names one: memory by a limiter of the \
+         store, time by epochs, for which the code is compiled anew to look at them"
             .to_owned(),
     );
     if configuration.setup == Setup::PoolingKeepResident {

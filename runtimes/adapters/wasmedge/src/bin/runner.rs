@@ -1,7 +1,7 @@
 //! One process, one WASI command, on WasmEdge: the process that `bench` starts at L3 and above.
 //!
 //! `wasmedge-runner [--interpret | --compile] [--dir] [--grant HOST::GUEST].. [--env NAME=VALUE]..
-//! FILE NAME [ARG..]`: FILE is what was compiled ahead of time, or with `--interpret` or `--compile` a
+//! [--max-memory BYTES] [--timeout MILLISECONDS] FILE NAME [ARG..]`: FILE is what was compiled ahead of time, or with `--interpret` or `--compile` a
 //! `.wasm`, which `--compile` compiles first; `--dir` preopens the working directory for reading,
 //! `--grant` any directory for reading and writing. The guest has the process's streams and its exit
 //! code; a trap ends the process with 134.
@@ -10,8 +10,9 @@ use std::convert::Infallible;
 use std::fs;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use adapter_wasmedge::{Access, Engine, Failure, Given, Mode, Module};
+use adapter_wasmedge::{Access, Engine, Failure, Given, Interruptible, Limits, Mode, Module};
 
 /// What is to be run.
 struct Task {
@@ -20,6 +21,9 @@ struct Task {
     own: bool,
     grants: Vec<(PathBuf, String)>,
     variables: Vec<String>,
+    limits: Limits,
+    /// With it compiled code must be such as looks for an interruption.
+    timeout: Option<Duration>,
     file: PathBuf,
     args: Vec<String>,
 }
@@ -39,7 +43,7 @@ fn main() {
     let Some(task) = task() else {
         eprintln!(
             "usage: wasmedge-runner [--interpret | --compile] [--dir] [--grant HOST::GUEST].. \
-             [--env NAME=VALUE].. FILE NAME [ARG..]"
+             [--env NAME=VALUE].. [--max-memory BYTES] [--timeout MILLISECONDS] FILE NAME [ARG..]"
         );
         std::process::exit(2);
     };
@@ -55,6 +59,8 @@ fn task() -> Option<Task> {
         own: false,
         grants: Vec::new(),
         variables: Vec::new(),
+        limits: Limits::default(),
+        timeout: None,
         file: PathBuf::new(),
         args: Vec::new(),
     };
@@ -70,6 +76,11 @@ fn task() -> Option<Task> {
                 task.grants.push((directory.into(), name.to_owned()));
             }
             "--env" => task.variables.push(args.next()?),
+            "--max-memory" => task.limits.memory_bytes = Some(args.next()?.parse().ok()?),
+            "--timeout" => {
+                task.timeout = Some(Duration::from_millis(args.next()?.parse().ok()?));
+                task.limits.interruptible = Interruptible::Yes;
+            }
             _ => {
                 task.file = arg.into();
                 break;
@@ -82,10 +93,11 @@ fn task() -> Option<Task> {
 
 /// Comes back only if something failed.
 fn run(task: &Task) -> Result<Infallible, Failure> {
-    let engine = Engine::new(match task.code {
+    let mode = match task.code {
         Code::Compiled | Code::CompiledNow => Mode::Aot,
         Code::Interpreted => Mode::Interpreter,
-    })?;
+    };
+    let engine = Engine::held(mode, task.limits)?;
     let module = match task.code {
         Code::Compiled | Code::Interpreted => engine.load(&task.file)?,
         Code::CompiledNow => compiled_now(&engine, &task.file)?,
@@ -103,7 +115,10 @@ fn run(task: &Task) -> Result<Infallible, Failure> {
     let (stdin, stdout, stderr) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
     let streams = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()];
     let mut instance = engine.instantiate(&module, &given, streams)?;
-    let code = instance.start()?;
+    let code = match task.timeout {
+        None => instance.start()?,
+        Some(time) => instance.start_within(time)?,
+    };
     // Not by returning: the kernel takes an address space apart faster than destructors do.
     std::process::exit(code)
 }

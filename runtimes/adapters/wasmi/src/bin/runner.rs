@@ -1,13 +1,14 @@
 //! One process, one WASI command, on wasmi: the process that `bench` starts at L3 and above.
 //!
-//! `wasmi-runner [--dir] [--grant HOST::GUEST].. [--env NAME=VALUE].. FILE NAME [ARG..]`: `--dir`
-//! preopens the working directory, `--grant` any directory. The guest has the process's streams and
+//! `wasmi-runner [--dir] [--grant HOST::GUEST].. [--env NAME=VALUE].. [--max-memory BYTES]
+//! [--timeout MILLISECONDS] FILE NAME [ARG..]`: `--dir` preopens the working directory, `--grant` any directory. The guest has the process's streams and
 //! its exit code; a trap ends the process with 134.
 
 use std::convert::Infallible;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use adapter_wasmi::{Failure, Interpreter, grant, wasi};
+use adapter_wasmi::{Failure, Interpreter, Limits, grant, wasi};
 
 /// What is to be run.
 #[derive(Default)]
@@ -15,6 +16,7 @@ struct Task {
     /// Directories, and what the guest calls them.
     grants: Vec<(PathBuf, String)>,
     env: Vec<(String, String)>,
+    limits: Limits,
     file: String,
     args: Vec<String>,
 }
@@ -22,7 +24,8 @@ struct Task {
 fn main() {
     let Some(task) = task() else {
         eprintln!(
-            "usage: wasmi-runner [--dir] [--grant HOST::GUEST].. [--env NAME=VALUE].. FILE NAME [ARG..]"
+            "usage: wasmi-runner [--dir] [--grant HOST::GUEST].. [--env NAME=VALUE].. \
+             [--max-memory BYTES] [--timeout MILLISECONDS] FILE NAME [ARG..]"
         );
         std::process::exit(2);
     };
@@ -43,6 +46,11 @@ fn task() -> Option<Task> {
                 task.grants.push((directory.into(), name));
             }
             "--env" => task.env.push(pair(&args.next()?, "=")?),
+            "--max-memory" => task.limits.memory_bytes = Some(args.next()?.parse().ok()?),
+            "--timeout" => {
+                let time = Duration::from_millis(args.next()?.parse().ok()?);
+                task.limits.time = Some(time);
+            }
             _ => {
                 task.file = arg;
                 break;
@@ -62,7 +70,7 @@ fn pair(text: &str, between: &str) -> Option<(String, String)> {
 fn run(task: &Task) -> Result<Infallible, Failure> {
     let failed = |tried: &str, said: &dyn std::fmt::Display| Failure(format!("{tried}: {said}"));
     let wasm = std::fs::read(&task.file).map_err(|error| failed("reading it", &error))?;
-    let interpreter = Interpreter::new()?;
+    let interpreter = Interpreter::held(task.limits)?;
     let module = interpreter.module(&wasm)?;
     let mut context = wasi(&task.args)?;
     for (directory, name) in &task.grants {

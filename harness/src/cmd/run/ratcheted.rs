@@ -1,0 +1,56 @@
+//! What follows a run of the suite `conformance`: is it what passed before?
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use plimsoll_analysis::gate::{Meant, PassRow, RowVerdict};
+use plimsoll_record::Recorded;
+
+use crate::checkout::Checkout;
+use crate::cli::Run;
+use crate::conformance::ratchet;
+use crate::exit::Exit;
+use crate::format;
+use crate::progress::say;
+
+/// Holds a run to what passed before of what was `meant`, or records it as that.
+pub(super) fn ratcheted(
+    checkout: &Checkout,
+    directory: &Path,
+    args: &Run,
+    meant: &Meant,
+) -> anyhow::Result<Exit> {
+    let path = ratchet::path(checkout);
+    let shown = checkout.shown(&path);
+    let recorded = Recorded::read(directory)?;
+    let before = ratchet::read(checkout).with_context(|| format!("cannot read {shown}"))?;
+    if args.record_passes {
+        ratchet::record(before, &recorded, &path)
+            .with_context(|| format!("cannot write {shown}"))?;
+        say(&format!("recorded in {shown}"));
+        return Ok(Exit::Held);
+    }
+    let rows = ratchet::held(&before, &recorded, meant);
+    let lost: Vec<_> = rows.iter().filter(|row| row.verdict.fails()).collect();
+    for row in &lost {
+        say(&format!(
+            "{} {}: {}: {}",
+            row.target,
+            row.script,
+            row.counts(),
+            row.reason
+        ));
+    }
+    if !lost.is_empty() {
+        let scripts = format::count(lost.len(), "script");
+        say(&format!("fewer pass than {shown} says, in {scripts}"));
+        return Ok(Exit::Regression);
+    }
+    let more = |row: &PassRow| matches!(row.verdict, RowVerdict::Improved | RowVerdict::New);
+    if rows.iter().any(more) {
+        say(&format!(
+            "more pass than {shown} says: --record-passes keeps it"
+        ));
+    }
+    Ok(Exit::Held)
+}
