@@ -45,10 +45,9 @@ fn targets(checkout: &Checkout) -> anyhow::Result<Listing> {
             });
             let (more, said) = match ability(adapter, &presence, id) {
                 Ability::Ready(target) => {
-                    let said = match &first {
-                        None => adapter.title.clone(),
-                        Some(first) => differences(first, &target),
-                    };
+                    let apart = first.as_ref().map(|first| differences(first, &target));
+                    let said = apart.filter(|apart| !apart.is_empty());
+                    let said = said.unwrap_or_else(|| adapter.title.clone());
                     let more = json!({
                         "status": "ready", "why": null, "remedy": null, "kind": target.kind,
                         "steps": target.steps, "configuration": target.configuration,
