@@ -48,9 +48,9 @@ fn ends(matrix: &Matrix<'_>, totals: &[(&TargetId, Tally)]) -> Option<String> {
     let (least, most) = (totals.first()?, totals.last()?);
     let told = |(target, tally): &(&TargetId, Tally)| format!("{} ({target})", percent(tally));
     let of = format!(
-        "Of {} directives in {} groups of the specification's tests",
+        "Of {} directives in {} of the specification's tests",
         count(most.1.asked()),
-        matrix.specification.groups.len()
+        quantity::count(matrix.specification.groups.len() as u64, "group")
     );
     Some(match totals.len() {
         1 => format!("{of} {} pass.", told(most)),
