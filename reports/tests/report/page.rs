@@ -218,7 +218,7 @@ fn every_suite_says_in_words_what_it_found() {
         "Container beside Wasm, at that rate",
         "From nothing running to the first response",
         "an instance made for every request",
-        "directives in 44 groups of the specification&#39;s tests from",
+        "directives in 44\u{a0}groups of the specification&#39;s tests from",
         "All that they claim passes on",
     ] {
         let escaped = page.replace("'", "&#39;");
