@@ -175,7 +175,7 @@ impl Configuration {
         if self.runtime == Runtime::Youki {
             let text = "by env --block-signal=CHLD, which replaces itself by youki: without it youki misses the \
                         end of a guest that is quicker than itself, and hangs. The guest has the signal \
-                        blocked, too; env's own start is in the clock, less than a millisecond";
+                        blocked, too; env's own start is in the clock";
             ledger.insert("started".to_owned(), text.to_owned());
         }
         if self.runtime == Runtime::Runsc {
