@@ -5,16 +5,16 @@ use plimsoll_adapter::protocol::{Hello, Target};
 use plimsoll_record::run::{LeftOut, PreflightNote, Severity, TargetKind, TargetRecord};
 use std::process::Command;
 
-use crate::adapter::build::{Built, build, state};
-use crate::adapter::survey::{Ability, Presence, ability, look, unexpected_version};
-use crate::checkout::Checkout;
-use crate::interrupt::Interrupt;
-use crate::progress::say;
-use crate::select;
-use crate::suite::Extent;
-use crate::table::{AdapterRow, Table};
-use crate::tool::{self, ToolError};
-use crate::workloads::{Native, Ready, WorkloadRow, Workloads};
+use crate::catalog::checkout::Checkout;
+use crate::catalog::selection;
+use crate::catalog::suites::Extent;
+use crate::catalog::targets::{AdapterRow, Table};
+use crate::catalog::workloads::{Native, Ready, WorkloadRow, Workloads};
+use crate::machine::interrupt::Interrupt;
+use crate::process::command::{self, ToolError};
+use crate::run::adapter::build::{Built, build, state};
+use crate::run::adapter::discovery::{Ability, Presence, ability, look, unexpected_version};
+use crate::ui::progress::say;
 
 /// What can be measured of what was meant.
 #[derive(Debug, Default)]
@@ -67,12 +67,12 @@ impl Gathered {
         extent: Extent,
         interrupt: &Interrupt,
     ) -> anyhow::Result<()> {
-        select::check("target", globs, &table.targets())?;
+        selection::check("target", globs, &table.targets())?;
         for row in &table.adapters {
             let meant: Vec<_> = row
                 .targets
                 .iter()
-                .filter(|target| globs.is_empty() || select::matches_any(globs, target.as_str()))
+                .filter(|target| globs.is_empty() || selection::matches_any(globs, target.as_str()))
                 .collect();
             if meant.is_empty() {
                 continue;
@@ -221,7 +221,7 @@ pub fn set_up(
     let time = match row.build_minutes {
         Some(minutes) => format!(
             " (about {})",
-            crate::format::count(minutes as usize, "minute")
+            crate::ui::format::count(minutes as usize, "minute")
         ),
         None => String::new(),
     };
@@ -245,7 +245,7 @@ pub fn build_native(
         .env("CARGO_TARGET_DIR", &checkout.target)
         .arg("--native")
         .args(ids);
-    tool::run(&mut script, interrupt)
+    command::run(&mut script, interrupt)
 }
 
 fn left(what: &str, why: String, remedy: Option<String>, asked_for: bool) -> LeftOut {

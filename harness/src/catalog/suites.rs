@@ -6,9 +6,9 @@ use plimsoll_record::run::{Density, Load};
 use plimsoll_record::{Step, Suite};
 use serde::Deserialize;
 
-use crate::workloads::Weight;
+use crate::catalog::workloads::Weight;
 
-const TABLE: &str = include_str!("../suites.toml");
+const TABLE: &str = include_str!("../../suites.toml");
 
 /// How much of a suite is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use plimsoll_record::TargetId;
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::checkout::Checkout;
+use crate::catalog::checkout::Checkout;
 
 const SCHEMA: &str = "plimsoll.targets/1";
 
@@ -214,11 +214,11 @@ impl AdapterRow {
 
     /// Whether `pattern` of `bench setup` means this adapter: its id or one of its targets.
     pub fn is_meant_by(&self, pattern: &str) -> bool {
-        crate::select::matches(pattern, &self.id)
+        crate::catalog::selection::matches(pattern, &self.id)
             || self
                 .targets
                 .iter()
-                .any(|target| crate::select::matches(pattern, target.as_str()))
+                .any(|target| crate::catalog::selection::matches(pattern, target.as_str()))
     }
 }
 
@@ -240,7 +240,7 @@ mod tests {
 
     #[test]
     fn the_table_of_the_checkout_is_well_formed() {
-        let text = include_str!("../../runtimes/targets.toml");
+        let text = include_str!("../../../runtimes/targets.toml");
         let table = Table::parse(text).unwrap();
         assert!(table.targets().contains(&"native"));
         assert!(table.adapter_of(&"native".into()).unwrap().default);

@@ -12,19 +12,19 @@ use plimsoll_adapter::protocol::{self, Prepare, Prepared};
 use plimsoll_record::run::{LeftOut, PreflightNote, Severity, TargetKind, WorkloadRecord};
 use plimsoll_record::{Step, TargetId, WorkloadId};
 
-use crate::adapter::child::{AdapterChild, Fault, Preparation};
-use crate::checkout::Checkout;
+use crate::catalog::checkout::Checkout;
+use crate::catalog::resolve::Gathered;
+use crate::catalog::targets::Table;
+use crate::catalog::workloads::{Native, Ready, Weight, Workloads, sha256};
 use crate::cli::Run;
-use crate::conformance::uses::uses;
 use crate::exit::Usage;
-use crate::gather::Gathered;
-use crate::interrupt::Interrupt;
-use crate::progress::say;
-use crate::table::Table;
-use crate::tool::ToolError;
-use crate::trial::process::{self, Ended};
-use crate::trial::spawn::Exited;
-use crate::workloads::{Native, Ready, Weight, Workloads, sha256};
+use crate::machine::interrupt::Interrupt;
+use crate::process::command::ToolError;
+use crate::process::spawn::Exited;
+use crate::run::adapter::child::{AdapterChild, Fault, Preparation};
+use crate::run::trial::process::{self, Ended};
+use crate::suites::conformance::uses::uses;
+use crate::ui::progress::say;
 
 /// Most that it may print, bytes.
 const STDOUT_KEPT: usize = 64 << 20;
@@ -165,7 +165,7 @@ impl Program {
                         subject: "expected output".to_owned(),
                         found: format!(
                             "what {id} printed before the run, {}; nothing else vouches for it",
-                            crate::format::count(printed.stdout.len(), "byte")
+                            crate::ui::format::count(printed.stdout.len(), "byte")
                         ),
                         severity: Severity::Note,
                     };

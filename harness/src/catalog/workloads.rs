@@ -12,9 +12,9 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::checkout::Checkout;
-use crate::conformance::uses::uses;
-use crate::load::exchange::{Exchange, ExchangeError, pair};
+use crate::catalog::checkout::Checkout;
+use crate::run::load::exchange::{Exchange, ExchangeError, pair};
+use crate::suites::conformance::uses::uses;
 
 const SCHEMA: &str = "plimsoll.workloads/1";
 const LOCK_SCHEMA: &str = "plimsoll.workloads-lock/1";
@@ -277,7 +277,7 @@ impl Workloads {
         match (native_record(checkout, name), locked) {
             (Some(record), Some(lock))
                 if record.source_sha256 == lock.source_sha256
-                    && crate::table::is_executable(&binary) =>
+                    && crate::catalog::targets::is_executable(&binary) =>
             {
                 Native::Ready
             }

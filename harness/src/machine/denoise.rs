@@ -16,7 +16,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use plimsoll_record::Step;
 use plimsoll_record::run::{DENOISE, PreflightNote, Severity};
 
-use crate::environment::setting;
+use crate::machine::environment::setting;
 
 /// Priority of what is measured: above everything ordinary, below what keeps the machine alive.
 const NICE: libc::c_int = -10;
@@ -378,7 +378,7 @@ mod tests {
     #[test]
     fn a_second_interrupt_ends_the_process_and_still_puts_the_machine_back() {
         if let Some(file) = std::env::var_os(CHANGES) {
-            let interrupt = crate::interrupt::Interrupt::install().unwrap();
+            let interrupt = crate::machine::interrupt::Interrupt::install().unwrap();
             let mut denoised = Denoised::default();
             denoised.write("turbo", &[file.into()], "1");
             for asked in [false, true] {

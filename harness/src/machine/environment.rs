@@ -6,8 +6,8 @@ use std::path::Path;
 
 use plimsoll_record::run::Environment;
 
-use crate::checkout::Checkout;
-use crate::tool;
+use crate::catalog::checkout::Checkout;
+use crate::process::command;
 
 /// Looks at the machine. What the kernel does not say is recorded as `unknown`, never guessed.
 pub fn look(checkout: &Checkout) -> Environment {
@@ -115,7 +115,7 @@ fn other(checkout: &Checkout) -> BTreeMap<String, String> {
         Path::new(&*root)
             .join(".git")
             .exists()
-            .then(|| tool::first_line("git", &["-C", &root, "describe", "--always", "--dirty"]))
+            .then(|| command::first_line("git", &["-C", &root, "describe", "--always", "--dirty"]))
             .flatten(),
     );
     other

@@ -9,7 +9,7 @@ use std::thread;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use crate::denoise;
+use crate::machine::denoise;
 
 /// Exit code after a second signal: 128 and SIGINT, as shells have it.
 const AT_ONCE: i32 = 130;

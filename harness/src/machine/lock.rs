@@ -17,9 +17,9 @@ use rustix::time::{ClockId, clock_gettime};
 
 use thiserror::Error;
 
-use crate::interrupt::Interrupt;
-use crate::progress::say;
-use crate::trial::spawn::{poll, readable};
+use crate::machine::interrupt::Interrupt;
+use crate::process::spawn::{poll, readable};
+use crate::ui::progress::say;
 
 /// How often the lock is tried again.
 const LOOK_EVERY: Duration = Duration::from_millis(250);

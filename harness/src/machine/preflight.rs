@@ -9,7 +9,7 @@ use std::time::Duration;
 use plimsoll_record::run::{Environment, INSTRUCTIONS, PreflightNote, Severity};
 use plimsoll_stopwatch::instructions;
 
-use crate::environment::setting;
+use crate::machine::environment::setting;
 
 /// How long the processors are watched for other work.
 const WATCH: Duration = Duration::from_millis(400);
@@ -85,7 +85,7 @@ fn load(environment: &Environment) -> PreflightNote {
         Some(load) => {
             let found = format!(
                 "{load:.2} on {}",
-                crate::format::count(environment.cpus as usize, "processor",)
+                crate::ui::format::count(environment.cpus as usize, "processor",)
             );
             // Half a processor's worth leaves one free on the smallest machine.
             let severity = match load < f64::from(environment.cpus) / 2.0 {

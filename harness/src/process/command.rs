@@ -8,9 +8,9 @@ use std::time::Duration;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use thiserror::Error;
 
-use crate::adapter::child::describe;
-use crate::interrupt::Interrupt;
-use crate::trial::spawn::{poll, readable};
+use crate::machine::interrupt::Interrupt;
+use crate::process::spawn::{poll, readable};
+use crate::run::adapter::child::describe;
 
 /// Why a tool did not do its work.
 #[derive(Debug, Error)]

@@ -13,9 +13,9 @@ use plimsoll_adapter::footprint;
 use plimsoll_adapter::protocol::Launch;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
-use crate::interrupt::Interrupt;
-use crate::trial::process::{STDERR_KEPT, keep_tail, read_once};
-use crate::trial::spawn::{poll, readable};
+use crate::machine::interrupt::Interrupt;
+use crate::process::spawn::{poll, readable};
+use crate::run::trial::process::{STDERR_KEPT, keep_tail, read_once};
 
 /// Most memory that a process may hold while its guest does its worst, bytes.
 pub const MEMORY_BYTES: u64 = 1 << 30;

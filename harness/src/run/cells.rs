@@ -8,16 +8,16 @@ use plimsoll_adapter::protocol::Target;
 use plimsoll_record::run::{Density, TargetKind};
 use plimsoll_record::{Step, WorkloadId};
 
-use crate::capabilities::questions::Questions;
-use crate::conformance::groups::{Tests, carries_out};
-use crate::conformance::{testsuite, wasi};
+use crate::catalog::resolve::{Chosen, Gathered};
+use crate::catalog::selection;
+use crate::catalog::suites::Amount;
+use crate::catalog::targets::Table;
+use crate::catalog::workloads::{Native, Ready, Weight, WorkloadRow, Workloads};
 use crate::exit::Usage;
-use crate::gather::{Chosen, Gathered};
-use crate::plan::Cell;
-use crate::select;
-use crate::suite::Amount;
-use crate::table::Table;
-use crate::workloads::{Native, Ready, Weight, WorkloadRow, Workloads};
+use crate::run::plan::Cell;
+use crate::suites::conformance::groups::{Tests, carries_out};
+use crate::suites::conformance::{testsuite, wasi};
+use crate::suites::sandbox::questions::Questions;
 
 /// The rows that were asked for, or that a suite means.
 pub(crate) fn chosen_workloads<'a>(
@@ -39,7 +39,7 @@ pub(crate) fn chosen_workloads<'a>(
     workloads
         .rows
         .iter()
-        .filter(|row| select::matches_any(globs, row.id.as_str()))
+        .filter(|row| selection::matches_any(globs, row.id.as_str()))
         .filter(meant)
         .collect()
 }
@@ -67,7 +67,7 @@ pub(crate) fn does(target: &Target, step: Step) -> bool {
 }
 
 /// How many are to be alive at once, if the suite asks for that.
-pub(super) fn density(amount: &Amount, budget: Option<u64>) -> anyhow::Result<Option<Density>> {
+pub(crate) fn density(amount: &Amount, budget: Option<u64>) -> anyhow::Result<Option<Density>> {
     let Some(levels) = &amount.density else {
         return match budget {
             None => Ok(None),
@@ -86,7 +86,7 @@ pub(super) fn density(amount: &Amount, budget: Option<u64>) -> anyhow::Result<Op
 }
 
 /// A cell for each step of each workload on each target that does it.
-pub(super) fn cells(
+pub(crate) fn cells(
     gathered: &Gathered,
     steps: &[Step],
     amount: &Amount,
@@ -116,7 +116,7 @@ pub(super) fn cells(
 }
 
 /// A cell for each question to each target.
-pub(super) fn put(gathered: &Gathered, questions: &Questions) -> Vec<Cell> {
+pub(crate) fn put(gathered: &Gathered, questions: &Questions) -> Vec<Cell> {
     let targets = gathered.targets.iter();
     let cells = targets.flat_map(|chosen| {
         questions.asked.iter().map(|question| Cell {

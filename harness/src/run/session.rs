@@ -2,8 +2,8 @@
 //! the next begins.
 
 mod attempt;
-mod capability;
 mod folder;
+mod sandbox;
 mod specification;
 
 use std::cell::RefCell;
@@ -22,16 +22,16 @@ use plimsoll_record::{
 };
 use thiserror::Error;
 
-use crate::adapter::child::{AdapterChild, Fault, Preparation};
-use crate::capabilities::questions::Questions;
-use crate::checkout::Checkout;
-use crate::conformance::groups::Tests;
-use crate::interrupt::Interrupt;
-use crate::progress::Progress;
-use crate::table::{AdapterRow, Table};
-use crate::trial::Yield;
-use crate::trial::size::Scales;
-use crate::workloads::Ready;
+use crate::catalog::checkout::Checkout;
+use crate::catalog::targets::{AdapterRow, Table};
+use crate::catalog::workloads::Ready;
+use crate::machine::interrupt::Interrupt;
+use crate::run::adapter::child::{AdapterChild, Fault, Preparation};
+use crate::run::trial::Yield;
+use crate::run::trial::size::Scales;
+use crate::suites::conformance::groups::Tests;
+use crate::suites::sandbox::questions::Questions;
+use crate::ui::progress::Progress;
 use folder::Folder;
 
 /// A cell that missed its deadline this often in a row is not tried again: every further trial

@@ -1,12 +1,12 @@
 //! What a run says on a terminal: the ladder, a table of target by boundary for each workload,
 //! within 80 columns.
 
-pub mod capability;
 pub mod claims;
 pub mod conformance;
 pub mod counted;
 mod languages;
 pub mod load;
+pub mod sandbox;
 mod throughput;
 
 use std::fmt::Write;
@@ -20,7 +20,7 @@ use plimsoll_record::{Boundary, Metric, Recorded, Suite, TargetId};
 pub use languages::languages;
 pub use throughput::throughput;
 
-use crate::format;
+use crate::ui::format;
 
 /// A heading.
 pub const BOLD: Style = Style::new().bold();
@@ -46,7 +46,7 @@ pub fn tables(recorded: &Recorded, report: &Report) -> String {
         Suite::Density | Suite::Memory | Suite::Size => counted::tables(recorded, report),
         Suite::Serve => load::tables(recorded, report),
         Suite::Conformance => conformance::tables(recorded),
-        Suite::Capabilities => capability::tables(recorded),
+        Suite::Capabilities => sandbox::tables(recorded),
         Suite::Languages => languages(recorded, report),
     }
 }

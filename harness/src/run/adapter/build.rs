@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::SystemTime;
 
-use crate::checkout::Checkout;
-use crate::interrupt::Interrupt;
-use crate::table::{AdapterRow, is_executable};
-use crate::tool::{self, ToolError};
+use crate::catalog::checkout::Checkout;
+use crate::catalog::targets::{AdapterRow, is_executable};
+use crate::machine::interrupt::Interrupt;
+use crate::process::command::{self, ToolError};
 
 /// Whether an adapter's program is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +81,7 @@ pub fn build(
             .arg(&checkout.target)
             .args(&build.args)
             .envs(&build.env);
-        tool::run(&mut cargo, interrupt)?;
+        command::run(&mut cargo, interrupt)?;
         // Cargo leaves a program alone whose sources were merely touched; its age must still
         // say that it was looked at, or every run would ask cargo again.
         for made in makes {

@@ -17,10 +17,10 @@ use plimsoll_record::{FailureKind, Proposal, TargetId};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use thiserror::Error;
 
-use crate::denoise;
-use crate::interrupt::Interrupt;
-use crate::trial::process::{STDERR_KEPT, keep_tail, read_once};
-use crate::trial::spawn::{poll, readable};
+use crate::machine::denoise;
+use crate::machine::interrupt::Interrupt;
+use crate::process::spawn::{poll, readable};
+use crate::run::trial::process::{STDERR_KEPT, keep_tail, read_once};
 
 /// Longest message an adapter may send: a guest's output is inside it.
 const LONGEST_MESSAGE: usize = 64 << 20;

@@ -7,9 +7,9 @@ use plimsoll_record::TargetId;
 
 use super::build::{Built, state};
 use super::child::AdapterChild;
-use crate::checkout::Checkout;
-use crate::interrupt::Interrupt;
-use crate::table::AdapterRow;
+use crate::catalog::checkout::Checkout;
+use crate::catalog::targets::AdapterRow;
+use crate::machine::interrupt::Interrupt;
 
 /// How long an adapter has to say who it is.
 const HELLO: Duration = Duration::from_secs(20);
@@ -82,7 +82,7 @@ pub fn ability(row: &AdapterRow, presence: &Presence, target: &TargetId) -> Abil
             let time = match row.build_minutes {
                 Some(minutes) => format!(
                     "not set up; building it takes about {}",
-                    crate::format::count(minutes as usize, "minute")
+                    crate::ui::format::count(minutes as usize, "minute")
                 ),
                 None => "not set up".to_owned(),
             };

@@ -4,8 +4,8 @@
 //!
 //! - [`child`]: one adapter process and the conversation with it
 //! - [`build`]: getting an adapter's program built
-//! - [`survey`]: which adapters are there and what they say of themselves
+//! - [`discovery`]: which adapters are there and what they say of themselves
 
 pub mod build;
 pub mod child;
-pub mod survey;
+pub mod discovery;

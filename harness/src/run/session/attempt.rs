@@ -10,13 +10,13 @@ use plimsoll_record::run::{Density, TargetKind, TrialPlan};
 use plimsoll_record::{Boundary, FailureKind, Metric, Nanoseconds, Outcome, Step, TargetId};
 
 use super::{Pair, Session};
-use crate::adapter::child::{Fault, signal_name};
-use crate::table::AdapterRow;
-use crate::trial::process::{self, Copy, Ended, ProcessTrial};
-use crate::trial::serving::{self, ServingTrial};
-use crate::trial::spawn::Exited;
-use crate::trial::{Yield, alive, conversation, peak, verify};
-use crate::workloads::Ready;
+use crate::catalog::targets::AdapterRow;
+use crate::catalog::workloads::Ready;
+use crate::process::spawn::Exited;
+use crate::run::adapter::child::{Fault, signal_name};
+use crate::run::trial::process::{self, Copy, Ended, ProcessTrial};
+use crate::run::trial::serving::{self, ServingTrial};
+use crate::run::trial::{Yield, conversation, density, peak, verify};
 
 /// How long the processor time of one process that waits is watched.
 const IDLE_WINDOW: Nanoseconds = Nanoseconds(200_000_000);
@@ -56,14 +56,14 @@ impl Session<'_> {
             }
             (Some(launch), Step::Processes) => self.alive(launch, &trial.target, &ready.expected),
             (Some(launch), Step::Idle) => {
-                let asked = alive::Asked {
+                let asked = density::Asked {
                     launch,
                     levels: &one(),
                     boundary: Boundary::Idle,
                     expected: &ready.expected,
                     deadline: self.deadline,
                 };
-                alive::run(&asked, self.interrupt)
+                density::run(&asked, self.interrupt)
             }
             (Some(launch), Step::Size) => {
                 // Run once: what is weighed must be what works.
@@ -178,14 +178,14 @@ impl Session<'_> {
             Some(TargetKind::Container) => &density.containers,
             _ => &density.processes,
         };
-        let asked = alive::Asked {
+        let asked = density::Asked {
             launch,
             levels: &within(density, alive),
             boundary: Boundary::Processes,
             expected,
             deadline: self.deadline,
         };
-        alive::run(&asked, self.interrupt)
+        density::run(&asked, self.interrupt)
     }
 
     fn launched(

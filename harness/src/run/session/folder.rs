@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use plimsoll_adapter::protocol::Access;
 use plimsoll_record::WorkloadId;
 
-use crate::workloads::Ready;
+use crate::catalog::workloads::Ready;
 
 /// Such a folder.
 pub(super) struct Folder {

@@ -6,9 +6,9 @@ use plimsoll_record::run::{TargetKind, TrialPlan};
 use plimsoll_record::{FactLine, Outcome};
 
 use super::Session;
-use crate::adapter::child::Fault;
-use crate::capabilities::probe::{self, Put};
-use crate::trial::Yield;
+use crate::run::adapter::child::Fault;
+use crate::run::trial::Yield;
+use crate::suites::sandbox::probe::{self, Put};
 
 impl Session<'_> {
     /// The answer to the trial's question. The trial is ok when there is one, whatever it is.

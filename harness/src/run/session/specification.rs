@@ -7,10 +7,10 @@ use plimsoll_record::run::TrialPlan;
 use plimsoll_record::{FailureKind, Outcome};
 
 use super::Session;
-use crate::adapter::child::Fault;
-use crate::conformance::drive::{self, Asked, MEMORY_BYTES};
-use crate::conformance::{testsuite, wasi};
-use crate::trial::Yield;
+use crate::run::adapter::child::Fault;
+use crate::run::trial::Yield;
+use crate::suites::conformance::drive::{self, Asked, MEMORY_BYTES};
+use crate::suites::conformance::{testsuite, wasi};
 
 impl Session<'_> {
     /// What became of every script of the trial's group. The trial is ok when every directive has a

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use plimsoll_adapter::cgroup;
 use plimsoll_adapter::protocol::{Container, Launch};
 
-use crate::progress::say;
+use crate::ui::progress::say;
 
 /// How long the program has to remove a container.
 const REMOVE: Duration = Duration::from_secs(10);

@@ -8,8 +8,8 @@ use plimsoll_adapter::protocol::{Done, Measure, Reply, Request, Sample};
 use plimsoll_record::{Boundary, FailureKind, Outcome, Step};
 
 use super::{Yield, verify};
-use crate::adapter::child::{AdapterChild, Fault, unexpected};
-use crate::interrupt::Interrupt;
+use crate::machine::interrupt::Interrupt;
+use crate::run::adapter::child::{AdapterChild, Fault, unexpected};
 
 /// Does `measure` in a fresh process of the adapter `program`.
 ///
@@ -113,7 +113,7 @@ fn judge(
                     message: format!(
                         "in {} of {}: {message}",
                         output.times,
-                        crate::format::count(
+                        crate::ui::format::count(
                             done.outputs.iter().map(|o| o.times as usize).sum(),
                             "guest run"
                         )

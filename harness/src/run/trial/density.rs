@@ -21,10 +21,10 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Resource, Signal, getrlimit, kill_process_group, setrlimit};
 
 use super::process::{STDERR_KEPT, read_once};
-use super::spawn::{poll, readable};
-use super::{Yield, contained, verify};
-use crate::adapter::child::{Fault, describe};
-use crate::interrupt::Interrupt;
+use super::{Yield, container_cleanup, verify};
+use crate::machine::interrupt::Interrupt;
+use crate::process::spawn::{poll, readable};
+use crate::run::adapter::child::{Fault, describe};
 
 /// What the guest says when it waits; nothing is looked at before all have said so.
 pub const READY: &[u8] = b"ready\n";
@@ -389,7 +389,7 @@ impl Drop for Crowd<'_> {
         }
         for waiting in &mut self.alive {
             if !waiting.child.wait().is_ok_and(|ended| ended.success()) {
-                contained::clear(&waiting.launch);
+                container_cleanup::clear(&waiting.launch);
             }
         }
     }

@@ -3,24 +3,22 @@
 //! # Layout
 //!
 //! - [`size`]: files weighed
-//! - [`spawn`]: a process started the cheap way
 //! - [`process`]: boundaries L3, L4 and L6 of a target that is a process
-//! - [`contained`]: what is left of a container whose start was killed
-//! - [`alive`]: processes that are left waiting and looked at
+//! - [`container_cleanup`]: what is left of a container whose start was killed
+//! - [`density`]: processes that are left waiting and looked at
 //! - [`peak`]: the most memory that a process had
 //! - [`conversation`]: a step that an adapter does
 //! - [`serving`], [`server`]: a server under load, and one from nothing
 //! - [`verify`]: whether the guest's output is the expected one
 
-pub mod alive;
-pub mod contained;
+pub mod container_cleanup;
 pub mod conversation;
+pub mod density;
 pub mod peak;
 pub mod process;
 pub mod server;
 pub mod serving;
 pub mod size;
-pub mod spawn;
 pub mod verify;
 
 use plimsoll_adapter::protocol::Sample;

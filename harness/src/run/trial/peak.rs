@@ -25,10 +25,10 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::process::{STDERR_KEPT, read_once};
-use super::spawn::{poll, readable};
-use super::{Yield, contained, verify};
-use crate::adapter::child::{Fault, describe};
-use crate::interrupt::Interrupt;
+use super::{Yield, container_cleanup, verify};
+use crate::machine::interrupt::Interrupt;
+use crate::process::spawn::{poll, readable};
+use crate::run::adapter::child::{Fault, describe};
 
 /// What is asked of a trial.
 #[derive(Debug, Clone, Copy)]
@@ -132,7 +132,7 @@ pub fn run(asked: &Asked<'_>, interrupt: &Interrupt) -> Result<Yield, Fault> {
     let stderr = tail(&mut errors);
     let by_itself = |ended: &Followed| ended.ended.is_some_and(|status| status.success());
     if !followed.as_ref().is_ok_and(by_itself) {
-        contained::clear(launch);
+        container_cleanup::clear(launch);
     }
     let followed = match followed {
         Ok(followed) => followed,
@@ -346,7 +346,7 @@ impl Watch<'_> {
         };
         kill(self.pid);
         // A container lives on without the program that made it, and holds the output open.
-        contained::clear(self.launch);
+        container_cleanup::clear(self.launch);
     }
 }
 

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use plimsoll_adapter::launch::copy_folder;
 use plimsoll_adapter::protocol::Launch;
 
-use super::contained;
-use super::spawn::{Exited, Spawn, Spawned, poll, readable};
-use crate::denoise;
-use crate::interrupt::Interrupt;
+use super::container_cleanup;
+use crate::machine::denoise;
+use crate::machine::interrupt::Interrupt;
+use crate::process::spawn::{Exited, Spawn, Spawned, poll, readable};
 
 /// Bytes of standard error that are kept, the last ones.
 pub const STDERR_KEPT: usize = 4096;
@@ -81,7 +81,7 @@ pub fn run(
     let trial = started(&launch, copy, keep, deadline, interrupt);
     let by_itself = |trial: &ProcessTrial| trial.ended == Ended::Exited(Exited::Code(0));
     if !trial.as_ref().is_ok_and(by_itself) {
-        contained::clear(&launch);
+        container_cleanup::clear(&launch);
     }
     trial
 }

@@ -11,9 +11,9 @@ use plimsoll_adapter::protocol::Launch;
 use thiserror::Error;
 
 use super::process::{STDERR_KEPT, keep_tail, read_once};
-use super::spawn::{Exited, Spawn, Spawned, poll, readable};
-use crate::adapter::child::signal_name;
-use crate::interrupt::Interrupt;
+use crate::machine::interrupt::Interrupt;
+use crate::process::spawn::{Exited, Spawn, Spawned, poll, readable};
+use crate::run::adapter::child::signal_name;
 
 /// What a server says once it accepts, before the address.
 const READY: &str = "listening on ";

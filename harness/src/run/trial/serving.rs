@@ -14,11 +14,11 @@ use plimsoll_record::{Boundary, Clock, FailureKind, Metric, Nanoseconds, Outcome
 
 use super::server::{self, Server, StartError};
 use super::{Histogram, Yield};
-use crate::adapter::child::{AdapterChild, Fault, unexpected};
-use crate::interrupt::Interrupt;
-use crate::load::measured::encoded;
-use crate::load::verdict::{ADDED, Verdict, judge};
-use crate::load::{Ended, Exchange, Measured, Watch, sweep};
+use crate::machine::interrupt::Interrupt;
+use crate::run::adapter::child::{AdapterChild, Fault, unexpected};
+use crate::run::load::measured::encoded;
+use crate::run::load::verdict::{ADDED, Verdict, judge};
+use crate::run::load::{Ended, Exchange, Measured, Watch, sweep};
 
 /// A trial of a server.
 #[derive(Debug, Clone, Copy)]

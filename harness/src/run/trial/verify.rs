@@ -36,7 +36,7 @@ pub fn verify(stdout: &[u8], stdout_bytes: usize, expected: &[u8]) -> Result<(),
 }
 
 fn bytes(number: usize) -> String {
-    crate::format::count(number, "byte")
+    crate::ui::format::count(number, "byte")
 }
 
 fn excerpt(bytes: &[u8]) -> String {

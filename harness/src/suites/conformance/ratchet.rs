@@ -11,7 +11,7 @@ use plimsoll_analysis::gate::{Known, Meant, PassRow};
 use plimsoll_record::{Recorded, Run, TargetId};
 
 use super::testsuite;
-use crate::checkout::Checkout;
+use crate::catalog::checkout::Checkout;
 
 const HEAD: &str = "\
 # How many directives of each of the specification's scripts pass: TARGET GROUP/SCRIPT PASSED.

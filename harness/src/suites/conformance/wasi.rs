@@ -15,12 +15,12 @@ use plimsoll_record::conformance::{Group, How, ScriptLine, Verdict};
 use plimsoll_record::{TargetId, WorkloadId};
 
 use super::groups::ScriptFile;
-use crate::adapter::child::{Fault, signal_name};
-use crate::checkout::Checkout;
-use crate::interrupt::Interrupt;
-use crate::table::Table;
-use crate::trial::process::{self, Ended};
-use crate::trial::spawn::Exited;
+use crate::catalog::checkout::Checkout;
+use crate::catalog::targets::Table;
+use crate::machine::interrupt::Interrupt;
+use crate::process::spawn::Exited;
+use crate::run::adapter::child::{Fault, signal_name};
+use crate::run::trial::process::{self, Ended};
 
 /// The group's id.
 pub const ID: &str = "wasi-preview1";
@@ -63,7 +63,7 @@ pub fn group(checkout: &Checkout) -> io::Result<(Group, ScriptFile)> {
         features: Vec::new(),
         scripts: 1,
         directives: found as u32,
-        sha256: crate::workloads::sha256(script.text.as_bytes()),
+        sha256: crate::catalog::workloads::sha256(script.text.as_bytes()),
     };
     Ok((group, script))
 }
@@ -81,7 +81,7 @@ fn cases(list: &str) -> Vec<(u32, String)> {
 }
 
 /// Runs the set on an engine whose form, needs and command are `words`, as
-/// [`AdapterRow::wasi_tests`](crate::table::AdapterRow::wasi_tests) has them; and says what became of
+/// [`AdapterRow::wasi_tests`](crate::catalog::targets::AdapterRow::wasi_tests) has them; and says what became of
 /// each case.
 ///
 /// # Errors

@@ -6,10 +6,10 @@
 use plimsoll_record::Answer;
 use plimsoll_record::run::TargetKind;
 
-use super::bounded::{Ending, Ran};
 use super::questions::{Import, Row};
-use crate::adapter::child::signal_name;
-use crate::format::clipped;
+use crate::process::supervised::{Ending, Ran};
+use crate::run::adapter::child::signal_name;
+use crate::ui::format::clipped;
 
 /// Most of an engine's words that are quoted, characters.
 const QUOTED: usize = 200;

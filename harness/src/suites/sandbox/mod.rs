@@ -7,11 +7,9 @@
 //!
 //! - [`questions`]: what is asked, from `workloads/capabilities`
 //! - [`host`]: what the guests try to get at, made for one run
-//! - [`bounded`]: a process under bounds
 //! - [`probe`]: one question to one target
 //! - [`judge`]: which answer an end is
 
-pub mod bounded;
 pub mod host;
 pub mod judge;
 pub mod probe;

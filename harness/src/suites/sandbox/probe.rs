@@ -9,12 +9,12 @@ use plimsoll_adapter::protocol::{
 use plimsoll_record::run::TargetKind;
 use plimsoll_record::{Answer, FailureKind, TargetId};
 
-use super::bounded::{self, Bounds, Ending, MEMORY_BYTES, Ran, Stdin};
 use super::host::{Host, VARIABLE};
 use super::judge::judge;
 use super::questions::Asked;
-use crate::adapter::child::{AdapterChild, Fault, unexpected};
-use crate::interrupt::Interrupt;
+use crate::machine::interrupt::Interrupt;
+use crate::process::supervised::{self, Bounds, Ending, MEMORY_BYTES, Ran, Stdin};
+use crate::run::adapter::child::{AdapterChild, Fault, unexpected};
 
 /// What is put to whom.
 #[derive(Debug)]
@@ -203,7 +203,7 @@ fn process(
         memory_bytes: MEMORY_BYTES,
         stdin: Stdin::Empty,
     };
-    match bounded::run(launch, bounds, interrupt) {
+    match supervised::run(launch, bounds, interrupt) {
         Ok(Some(ran)) => Ok(Ok(ran)),
         Ok(None) => Err(Fault::Interrupted),
         Err(error) => Ok(Err(format!(

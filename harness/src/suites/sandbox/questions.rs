@@ -7,18 +7,18 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use plimsoll_record::capability::{Capabilities, Question};
 use plimsoll_record::run::{LeftOut, TargetKind};
+use plimsoll_record::sandbox::{Capabilities, Question};
 use plimsoll_record::{Limit, Step, TargetId, WorkloadId};
 use serde::Deserialize;
 
-use crate::checkout::Checkout;
-use crate::gather::Gathered;
-use crate::interrupt::Interrupt;
-use crate::progress::say;
-use crate::select;
-use crate::tool;
-use crate::workloads::{sha256, source_sha256};
+use crate::catalog::checkout::Checkout;
+use crate::catalog::resolve::Gathered;
+use crate::catalog::selection;
+use crate::catalog::workloads::{sha256, source_sha256};
+use crate::machine::interrupt::Interrupt;
+use crate::process::command;
+use crate::ui::progress::say;
 
 const SCHEMA: &str = "plimsoll.capabilities/1";
 
@@ -131,14 +131,14 @@ impl Questions {
     ) -> anyhow::Result<Self> {
         let rows = rows(checkout)?;
         let known: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
-        select::check("question", globs, &known)?;
+        selection::check("question", globs, &known)?;
         let folder = folder(checkout);
         let path = folder.join("capabilities.lock");
         let lock: Lock = fs::read_to_string(&path)
             .map_err(anyhow::Error::from)
             .and_then(|text| Ok(toml::from_str(&text)?))
             .with_context(|| format!("cannot read {}", checkout.shown(&path)))?;
-        let meant = |row: &Row| globs.is_empty() || select::matches_any(globs, row.id.as_str());
+        let meant = |row: &Row| globs.is_empty() || selection::matches_any(globs, row.id.as_str());
         let rows: Vec<Row> = rows.into_iter().filter(meant).collect();
         build_native(checkout, &rows, &lock, interrupt)?;
         let asked = rows
@@ -253,7 +253,7 @@ fn native(checkout: &Checkout, probe: &str, locked: &Locked) -> Option<PathBuf> 
     let built = fs::read(path.with_extension("json")).ok()?;
     let built: Built = serde_json::from_slice(&built).ok()?;
     let fresh = built.source_sha256 == locked.source_sha256;
-    (fresh && crate::table::is_executable(&path)).then_some(path)
+    (fresh && crate::catalog::targets::is_executable(&path)).then_some(path)
 }
 
 /// Builds native programs where one is missing. Without a C compiler there are none, and it is said.
@@ -275,8 +275,8 @@ fn build_native(
         .current_dir(&checkout.root)
         .env("CARGO_TARGET_DIR", &checkout.target)
         .arg("--native");
-    match tool::run(&mut script, interrupt) {
-        Err(tool::ToolError::Interrupted) => Err(tool::ToolError::Interrupted.into()),
+    match command::run(&mut script, interrupt) {
+        Err(command::ToolError::Interrupted) => Err(command::ToolError::Interrupted.into()),
         Err(error) => {
             say(&format!(
                 "native programs and containers are not asked: {error}"

@@ -122,7 +122,7 @@ fn failures(text: &mut String, matrix: &Matrix<'_>) {
             for script in cell.scripts {
                 let group = &cell.group.id;
                 lines.extend(script.findings.iter().map(|finding| {
-                    let message = crate::format::clipped(&finding.message, 160);
+                    let message = crate::ui::format::clipped(&finding.message, 160);
                     format!("{group}/{}:{}: {message}", script.script, finding.line)
                 }));
             }

@@ -8,7 +8,7 @@ use plimsoll_analysis::{Report, Row, Status};
 use plimsoll_record::{Recorded, TargetId};
 
 use super::{BAD, BOLD, DIM, NAME_WIDTH, is_wide, styled};
-use crate::format;
+use crate::ui::format;
 
 /// What stands for a cost that chance has put below nothing.
 const NONE: &str = "~0";

@@ -7,7 +7,7 @@ use plimsoll_analysis::{Report, Row, Status};
 use plimsoll_record::{Boundary, Metric, Recorded, TargetId, WorkloadId};
 
 use super::{BAD, BOLD, DIM, styled};
-use crate::format;
+use crate::ui::format;
 
 /// Width of a line.
 const LINE: usize = 80;
@@ -121,7 +121,7 @@ fn shown(rates: &[u64]) -> Vec<u64> {
 /// Whether nearly all of a rate was answered, in the median trial.
 fn is_carried(row: &Row, rate: u64) -> bool {
     row.median
-        .is_some_and(|achieved| achieved >= crate::load::measured::CARRIED * rate as f64)
+        .is_some_and(|achieved| achieved >= crate::run::load::measured::CARRIED * rate as f64)
 }
 
 fn cell(row: Option<&Row>, most: Option<&Row>, mark: &str) -> String {

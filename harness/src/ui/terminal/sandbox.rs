@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use plimsoll_analysis::capability::{Cell, Facts, facts};
-use plimsoll_record::capability::Answer;
+use plimsoll_record::sandbox::Answer;
 use plimsoll_record::{Recorded, TargetId};
 
 use super::{BAD, BOLD, DIM, styled};
@@ -42,7 +42,7 @@ pub fn tables(recorded: &Recorded) -> String {
     }
     text.push_str("Facts and no marks: nothing is added up. The report has what each rests on.\n");
     for cell in facts.cells.iter().filter(|cell| cell.found.is_err()) {
-        let why = crate::format::clipped(cell.evidence(), 160);
+        let why = crate::ui::format::clipped(cell.evidence(), 160);
         let _ = writeln!(
             text,
             "{} {}: not known: {why}",

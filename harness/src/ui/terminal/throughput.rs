@@ -11,7 +11,7 @@ use plimsoll_record::{Metric, Recorded, TargetId};
 
 use super::counted::wrapped;
 use super::{BAD, BOLD, DIM, styled};
-use crate::format;
+use crate::ui::format;
 
 /// Longest target name beside which the figures fit into 80 columns.
 const NAME_WIDTH: usize = 26;

@@ -10,11 +10,11 @@ use plimsoll_adapter::protocol::Launch;
 use plimsoll_record::conformance::{How, ScriptLine, Verdict};
 
 use super::{Asked, Test};
-use crate::adapter::child::{Fault, signal_name};
-use crate::capabilities::bounded::{self, Bounds, Ending, MEMORY_BYTES, Stdin};
-use crate::checkout::Checkout;
-use crate::format::clipped;
-use crate::interrupt::Interrupt;
+use crate::catalog::checkout::Checkout;
+use crate::machine::interrupt::Interrupt;
+use crate::process::supervised::{self, Bounds, Ending, MEMORY_BYTES, Stdin};
+use crate::run::adapter::child::{Fault, signal_name};
+use crate::ui::format::clipped;
 
 /// Time for one test.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -102,11 +102,11 @@ impl Command {
 fn on_path(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     let mut folders = std::env::split_paths(&path).map(|folder| folder.join(program));
-    folders.find(|program| crate::table::is_executable(program))
+    folders.find(|program| crate::catalog::targets::is_executable(program))
 }
 
 /// Runs every test on an engine whose form and command are `words`, as
-/// [`AdapterRow::wasi_tests`](crate::table::AdapterRow::wasi_tests) has them, each in `scratch` with
+/// [`AdapterRow::wasi_tests`](crate::catalog::targets::AdapterRow::wasi_tests) has them, each in `scratch` with
 /// copies of what it is granted.
 ///
 /// # Errors
@@ -168,7 +168,7 @@ fn one(
         // As the suite's own runner has it; some engines cannot poll /dev/null.
         stdin: Stdin::Silent,
     };
-    let ran = match bounded::run(&launch, bounds, interrupt) {
+    let ran = match supervised::run(&launch, bounds, interrupt) {
         Ok(None) => return Err(Fault::Interrupted),
         Err(error) => {
             let program = launch.program.display();
@@ -212,7 +212,7 @@ fn telling(stderr: &str) -> Option<String> {
     })
 }
 
-fn compared(asked: &Asked, ran: &bounded::Ran) -> Verdict {
+fn compared(asked: &Asked, ran: &supervised::Ran) -> Verdict {
     let streams = [
         ("stdout", &asked.stdout, &ran.stdout),
         ("stderr", &asked.stderr, &ran.stderr),
