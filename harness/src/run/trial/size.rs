@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use plimsoll_adapter::protocol::{Launch, Sample};
-use plimsoll_adapter::weigh::{Weight, weigh_all};
+use plimsoll_adapter::size::{Weight, weigh_all};
 use plimsoll_record::{Boundary, Metric};
 
 /// Files that were weighed before: an engine's runner is the same for every workload.

@@ -16,13 +16,13 @@
 //! - [`timed`]: the steps of an in-process engine, with the one set of clocks
 //! - `density`: so many instances of it alive at once
 //! - [`footprint`]: what processes take, as /proc tells it; for `bench` and containers too
-//! - `cgroup`, `trace`, `weigh` (feature `outside`): what is read of a process from outside it
+//! - `cgroup`, `trace`, `size` (feature `outside`): what is read of a process from outside it
 //! - [`budget`]: no more memory than what may be taken
 //! - [`guest`]: what a guest is given and what it leaves
 //! - [`launch`]: a command line as it is started; [`owner`]: names that say who made a thing
 //! - [`ticks`]: what a program says of the steps of its own loop
 //! - [`native`]: the native binary of a workload, there and static
-//! - `watched`: what the stopwatch saw of a program (feature `stopwatch`)
+//! - `stopwatch_client`: what the stopwatch saw of a program (feature `stopwatch`)
 //! - [`artefact`]: files that `prepare` leaves for `measure`
 //! - [`schema`]: the protocol as JSON Schema
 //! - [`wast`]: the specification's test scripts on any engine (feature `wast`)
@@ -48,16 +48,16 @@ pub mod owner;
 pub mod protocol;
 pub mod schema;
 pub mod serve;
+#[cfg(feature = "outside")]
+pub mod size;
+#[cfg(feature = "stopwatch")]
+pub mod stopwatch_client;
 pub mod ticks;
 pub mod timed;
 #[cfg(feature = "outside")]
 pub mod trace;
 #[cfg(feature = "wast")]
 pub mod wast;
-#[cfg(feature = "stopwatch")]
-pub mod watched;
-#[cfg(feature = "outside")]
-pub mod weigh;
 
 pub use error::Error;
 pub use plimsoll_record as record;

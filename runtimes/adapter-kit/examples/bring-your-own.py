@@ -9,7 +9,7 @@ tests/own.rs of the root holds this file to it. A row in targets.toml makes `ben
     [[adapter]]
     id = "mine"
     title = "my engine, as a command"
-    program = "runtimes/adapter/examples/bring-your-own.py"
+    program = "runtimes/adapter-kit/examples/bring-your-own.py"
     default = false
     targets = ["keel-command"]
 """

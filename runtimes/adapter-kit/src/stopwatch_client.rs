@@ -6,7 +6,7 @@ use plimsoll_stopwatch::Watched;
 use crate::protocol::{Done, Output, Sample};
 
 /// Hands every reading on as samples at `run`, and gives what the program produced.
-pub fn told(watched: Watched, samples: &mut dyn FnMut(Sample)) -> Done {
+pub fn done(watched: Watched, samples: &mut dyn FnMut(Sample)) -> Done {
     for (iteration, reading) in (0..).zip(&watched.readings) {
         let timed = [
             (Metric::WallTime, reading.run_ns),
