@@ -12,7 +12,7 @@ use crate::protocol::Sample;
 /// What the line begins with.
 const MARK: &str = "plimsoll-ticks ";
 
-const METRICS: [Metric; 4] = [Metric::P50, Metric::P90, Metric::P99, Metric::Worst];
+const METRICS: [Metric; 4] = [Metric::P50, Metric::P90, Metric::P99, Metric::Max];
 
 /// The samples of the last such line; none where there is no line, or one that makes no sense.
 pub fn samples(stderr: &[u8]) -> Vec<Sample> {
@@ -63,7 +63,7 @@ mod tests {
             (Metric::P50, 10),
             (Metric::P90, 20),
             (Metric::P99, 20),
-            (Metric::Worst, 31),
+            (Metric::Max, 31),
         ];
         assert_eq!(values(said), expected);
     }
