@@ -4,7 +4,7 @@
 //! added up.
 
 use plimsoll_record::run::TargetKind;
-use plimsoll_record::sandbox::{Answer, Sandbox, Limit, Question};
+use plimsoll_record::sandbox::{Answer, Limit, Question, Sandbox};
 use plimsoll_record::{FactLine, Outcome, Recorded, Suite, TargetId, WorkloadId};
 use serde::{Deserialize, Serialize};
 
