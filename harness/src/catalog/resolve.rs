@@ -20,7 +20,7 @@ use crate::ui::progress::say;
 #[derive(Debug, Default)]
 pub struct Gathered {
     /// The targets, in the order of the table.
-    pub targets: Vec<Chosen>,
+    pub targets: Vec<ResolvedTarget>,
     /// The workloads, in the order of their table.
     pub workloads: Vec<Ready>,
     /// What was left out.
@@ -31,14 +31,14 @@ pub struct Gathered {
 
 /// A target that can run here.
 #[derive(Debug, Clone)]
-pub struct Chosen {
+pub struct ResolvedTarget {
     /// What its adapter says of it.
     pub target: Target,
     /// What its adapter says of itself.
     pub hello: Hello,
 }
 
-impl Chosen {
+impl ResolvedTarget {
     /// Its row of the fairness ledger.
     pub fn record(&self) -> TargetRecord {
         TargetRecord {
@@ -124,7 +124,7 @@ impl Gathered {
                         self.skipped.push(left);
                     }
                     (Ability::Ready(target), Presence::Speaks(hello)) => {
-                        self.targets.push(Chosen {
+                        self.targets.push(ResolvedTarget {
                             target,
                             hello: hello.clone(),
                         });
@@ -203,7 +203,7 @@ impl Gathered {
     }
 
     /// Whether something that was asked for is left out.
-    pub fn lacks_something_asked_for(&self) -> bool {
+    pub fn lacks_something_requested(&self) -> bool {
         self.skipped.iter().any(|one| one.requested)
     }
 }

@@ -15,5 +15,5 @@ pub(super) fn run(args: &Compare) -> anyhow::Result<Exit> {
         false => terminal::comparison(&comparison),
     };
     super::print(&text)?;
-    Ok(Exit::Held)
+    Ok(Exit::Ok)
 }

@@ -73,7 +73,7 @@ pub(super) fn run(args: &History) -> anyhow::Result<Exit> {
         }
     };
     super::print(&text)?;
-    Ok(Exit::Held)
+    Ok(Exit::Ok)
 }
 
 /// The newest value of every row.

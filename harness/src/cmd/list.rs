@@ -26,7 +26,7 @@ pub(super) fn run(args: &List) -> anyhow::Result<Exit> {
         true => super::print(&(serde_json::to_string_pretty(&rows)? + "\n"))?,
         false => super::print(&text)?,
     }
-    Ok(Exit::Held)
+    Ok(Exit::Ok)
 }
 
 type Listing = (Vec<serde_json::Value>, String);

@@ -77,7 +77,7 @@ pub(super) fn run(checkout: &Checkout) -> anyhow::Result<Exit> {
         TURNS * PER_TURN
     ))?;
     Ok(match within {
-        true => Exit::Held,
+        true => Exit::Ok,
         false => Exit::Incomplete,
     })
 }

@@ -79,7 +79,7 @@ pub(super) fn run(args: &Report) -> anyhow::Result<Exit> {
         }
         super::print(&terminal::claims::verdicts(&claims::judge(&claims, &runs)))?;
     }
-    Ok(Exit::Held)
+    Ok(Exit::Ok)
 }
 
 /// Leaves of a run what `targets` and `workloads` name; without globs, everything.

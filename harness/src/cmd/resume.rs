@@ -69,7 +69,7 @@ pub(super) fn run(args: &Run, directory: &Path) -> anyhow::Result<Exit> {
         )?;
     }
     eprint_part(&terminal::skipped(&gathered.skipped));
-    if gathered.lacks_something_asked_for() {
+    if gathered.lacks_something_requested() {
         return Err(Usage(format!(
             "{} cannot be continued without what is left out; bring it back, or start a new run",
             record.id

@@ -77,7 +77,7 @@ pub(super) fn run(args: &Setup) -> anyhow::Result<Exit> {
     }
     Ok(match failed {
         true => Exit::Incomplete,
-        false => Exit::Held,
+        false => Exit::Ok,
     })
 }
 

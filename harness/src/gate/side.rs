@@ -9,7 +9,7 @@ use anyhow::Context;
 use plimsoll_record::run::Skipped;
 
 use crate::catalog::checkout::Checkout;
-use crate::catalog::resolve::{Chosen, Gathered};
+use crate::catalog::resolve::{Gathered, ResolvedTarget};
 use crate::catalog::selection;
 use crate::catalog::suites::{Amount, Extent};
 use crate::catalog::targets::{Table, is_executable};
@@ -130,7 +130,7 @@ pub struct Side {
     /// Its workloads as their table has them.
     pub workloads: Workloads,
     /// Its targets.
-    pub targets: Vec<Chosen>,
+    pub targets: Vec<ResolvedTarget>,
     /// What of the asked-for it does not have.
     pub skipped: Vec<Skipped>,
     module: Option<PathBuf>,
@@ -267,7 +267,7 @@ fn as_it_is(
                 Ability::Ready(target) => {
                     if let Presence::Speaks(hello) = &presence {
                         let hello = hello.clone();
-                        gathered.targets.push(Chosen { target, hello });
+                        gathered.targets.push(ResolvedTarget { target, hello });
                     }
                 }
                 Ability::Absent { why, .. } => gathered.skipped.push(Skipped {

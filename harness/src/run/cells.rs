@@ -8,7 +8,7 @@ use plimsoll_adapter::protocol::Target;
 use plimsoll_record::run::{Density, TargetKind};
 use plimsoll_record::{Step, WorkloadId};
 
-use crate::catalog::resolve::{Chosen, Gathered};
+use crate::catalog::resolve::{Gathered, ResolvedTarget};
 use crate::catalog::selection;
 use crate::catalog::suites::Amount;
 use crate::catalog::targets::Table;
@@ -131,7 +131,7 @@ pub(crate) fn sandbox_cells(gathered: &Gathered, questions: &Questions) -> Vec<C
 
 /// A cell for each group of tests on each target that does them.
 pub(crate) fn conformance_cells(gathered: &Gathered, tests: &Tests, table: &Table) -> Vec<Cell> {
-    let of = |chosen: &Chosen, group: &WorkloadId| match group.as_str() {
+    let of = |chosen: &ResolvedTarget, group: &WorkloadId| match group.as_str() {
         wasi::ID | testsuite::ID => wasi::runs(table, &chosen.target.id),
         _ => carries_out(chosen),
     };

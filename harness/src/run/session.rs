@@ -27,7 +27,7 @@ use crate::catalog::targets::{AdapterRow, Table};
 use crate::catalog::workloads::Ready;
 use crate::machine::interrupt::Interrupt;
 use crate::run::adapter::child::{AdapterChild, Fault, Preparation};
-use crate::run::trial::Yield;
+use crate::run::trial::TrialResult;
 use crate::run::trial::size::Scales;
 use crate::suites::conformance::groups::Tests;
 use crate::suites::sandbox::questions::Questions;
@@ -191,7 +191,7 @@ impl<'a> Session<'a> {
             progress.next(|| format!("{target} {workload}"));
             let pair = self.prepare_pair(&target, &workload, &mut artefacts)?;
             if let Pair::Refused(outcome) = &pair {
-                progress.line(&told(&target, &workload, "prepare", outcome));
+                progress.line(&describe(&target, &workload, "prepare", outcome));
             }
             self.pairs.insert((target, workload), pair);
         }
@@ -320,7 +320,7 @@ impl<'a> Session<'a> {
             }
             if first {
                 let step = trial.step.name();
-                progress.line(&told(
+                progress.line(&describe(
                     &trial.target,
                     &trial.workload,
                     step,
@@ -344,7 +344,7 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// [`Fault::Interrupted`] alone; what else goes wrong is the trial's outcome.
-    pub fn one(&mut self, trial: &TrialPlan) -> Result<Yield, Fault> {
+    pub fn one(&mut self, trial: &TrialPlan) -> Result<TrialResult, Fault> {
         let cell = (trial.target.clone(), trial.workload.clone(), trial.step);
         let hangs = self.hangs.get(&cell).copied().unwrap_or(0);
         if hangs >= HANGS_BELIEVED {
@@ -353,7 +353,7 @@ impl<'a> Session<'a> {
                 message: format!("not tried: it missed its deadline {hangs} times in a row"),
                 stderr: String::new(),
             };
-            return Ok(Yield::nothing(outcome));
+            return Ok(TrialResult::nothing(outcome));
         }
         let killed_before = killed_for_memory();
         let mut yielded = self.attempt(trial)?;
@@ -444,7 +444,7 @@ pub fn lines(
     attempt: u32,
     started: Duration,
     took: Duration,
-    yielded: Yield,
+    yielded: TrialResult,
 ) -> Vec<Line> {
     let mut lines: Vec<Line> = yielded
         .samples
@@ -484,7 +484,7 @@ pub fn lines(
 }
 
 /// A line on an outcome that is not ok.
-fn told(target: &TargetId, workload: &WorkloadId, step: &str, outcome: &Outcome) -> String {
+fn describe(target: &TargetId, workload: &WorkloadId, step: &str, outcome: &Outcome) -> String {
     let what = match outcome {
         Outcome::Ok => "ok".to_owned(),
         Outcome::Unsupported { reason } => format!("unsupported: {reason}"),

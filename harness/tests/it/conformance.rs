@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use plimsoll::machine::interrupt::Interrupt;
-use plimsoll::suites::conformance::drive::{self, Asked};
+use plimsoll::suites::conformance::drive::{self, ScriptRequest};
 use plimsoll::suites::conformance::groups::{ScriptFile, Tests};
 use plimsoll_record::conformance::Group;
 use plimsoll_record::{Proposal, TargetId, WorkloadId};
@@ -442,7 +442,7 @@ i=$from; while [ $i -lt $count ]; do say $i passed; i=$((i + 1)); done"#;
         text: text.to_owned(),
         superseded: Vec::new(),
     };
-    let asked = Asked {
+    let asked = ScriptRequest {
         program: &checkout.path("double"),
         directory: &checkout.path(""),
         target: &TargetId::from("double"),

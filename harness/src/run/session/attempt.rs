@@ -16,28 +16,28 @@ use crate::process::spawn::Exited;
 use crate::run::adapter::child::{Fault, signal_name};
 use crate::run::trial::process::{self, Copy, Ended, ProcessTrial};
 use crate::run::trial::serving::{self, ServingTrial};
-use crate::run::trial::{Yield, conversation, density, peak, verify};
+use crate::run::trial::{TrialResult, conversation, density, peak, verify};
 
 /// How long the processor time of one process that waits is watched.
 const IDLE_WINDOW: Nanoseconds = Nanoseconds(200_000_000);
 
 impl Session<'_> {
-    pub(super) fn attempt(&self, trial: &TrialPlan) -> Result<Yield, Fault> {
+    pub(super) fn attempt(&self, trial: &TrialPlan) -> Result<TrialResult, Fault> {
         let pair = (trial.target.clone(), trial.workload.clone());
         let (row, ready) = match self.find(&trial.target, &trial.workload) {
             Ok(found) => found,
-            Err(outcome) => return Ok(Yield::nothing(outcome)),
+            Err(outcome) => return Ok(TrialResult::nothing(outcome)),
         };
         let launch = match self.pairs.get(&pair) {
             Some(Pair::Ready { launch }) => launch.as_deref(),
-            Some(Pair::Refused(outcome)) => return Ok(Yield::nothing(outcome.clone())),
+            Some(Pair::Refused(outcome)) => return Ok(TrialResult::nothing(outcome.clone())),
             None => None,
         };
         // Outside every clock: what an earlier trial left, killed or not, is gone.
         if let Some(folder) = self.folders.get(&trial.workload)
             && let Err(error) = folder.renew()
         {
-            return Ok(Yield::nothing(Outcome::Failed {
+            return Ok(TrialResult::nothing(Outcome::Failed {
                 kind: FailureKind::Start,
                 message: format!(
                     "emptying the folder that {} writes: {error}",
@@ -56,7 +56,7 @@ impl Session<'_> {
             }
             (Some(launch), Step::Processes) => self.alive(launch, &trial.target, &ready.expected),
             (Some(launch), Step::Idle) => {
-                let asked = density::Asked {
+                let asked = density::DensityRequest {
                     launch,
                     levels: &one(),
                     boundary: Boundary::Idle,
@@ -76,7 +76,7 @@ impl Session<'_> {
                 match weighed {
                     Ok(samples) => yielded.samples = samples,
                     Err(error) => {
-                        yielded = Yield::nothing(Outcome::Failed {
+                        yielded = TrialResult::nothing(Outcome::Failed {
                             kind: FailureKind::Start,
                             message: format!("weighing {error}"),
                             stderr: String::new(),
@@ -86,7 +86,7 @@ impl Session<'_> {
                 Ok(yielded)
             }
             (Some(launch), Step::Peak) => {
-                let asked = peak::Asked {
+                let asked = peak::PeakRequest {
                     launch,
                     expected: &ready.expected,
                     deadline: self.deadline,
@@ -118,9 +118,9 @@ impl Session<'_> {
         ready: &Ready,
         trial: &TrialPlan,
         scratch: PathBuf,
-    ) -> Result<Yield, Fault> {
+    ) -> Result<TrialResult, Fault> {
         let (Some(load), false) = (&self.load, ready.exchanges.is_empty()) else {
-            return Ok(Yield::nothing(Outcome::Unsupported {
+            return Ok(TrialResult::nothing(Outcome::Unsupported {
                 reason: format!("{} is no program that answers requests", trial.workload),
             }));
         };
@@ -170,9 +170,14 @@ impl Session<'_> {
     }
 
     /// Processes that `bench` itself starts and has wait.
-    fn alive(&self, launch: &Launch, target: &TargetId, expected: &[u8]) -> Result<Yield, Fault> {
+    fn alive(
+        &self,
+        launch: &Launch,
+        target: &TargetId,
+        expected: &[u8],
+    ) -> Result<TrialResult, Fault> {
         let Some(density) = &self.density else {
-            return Ok(Yield::nothing(Outcome::Unsupported {
+            return Ok(TrialResult::nothing(Outcome::Unsupported {
                 reason: "the run does not say how many are to be alive".to_owned(),
             }));
         };
@@ -180,7 +185,7 @@ impl Session<'_> {
             Some(TargetKind::Container) => &density.containers,
             _ => &density.processes,
         };
-        let asked = density::Asked {
+        let asked = density::DensityRequest {
             launch,
             levels: &within(density, alive),
             boundary: Boundary::Processes,
@@ -196,7 +201,7 @@ impl Session<'_> {
         step: Step,
         scratch: &Path,
         expected: &[u8],
-    ) -> Result<Yield, Fault> {
+    ) -> Result<TrialResult, Fault> {
         // One byte more than expected tells a longer output from an equal one.
         let keep = expected.len() + 1;
         let result = match step {
@@ -218,13 +223,13 @@ impl Session<'_> {
             _ => process::run(launch, None, keep, self.deadline, self.interrupt),
         };
         match result {
-            Err(error) => Ok(Yield::nothing(Outcome::Failed {
+            Err(error) => Ok(TrialResult::nothing(Outcome::Failed {
                 kind: FailureKind::Start,
                 message: format!("cannot start {}: {error}", launch.program.display()),
                 stderr: String::new(),
             })),
             Ok(trial) if trial.ended == Ended::Interrupted => Err(Fault::Interrupted),
-            Ok(trial) => Ok(Yield {
+            Ok(trial) => Ok(TrialResult {
                 samples: samples(step, launch, &trial),
                 histograms: Vec::new(),
                 outcome: judge(&trial, expected, self.deadline),

@@ -7,7 +7,7 @@ use plimsoll_record::{FactLine, Outcome};
 
 use super::Session;
 use crate::run::adapter::child::Fault;
-use crate::run::trial::Yield;
+use crate::run::trial::TrialResult;
 use crate::suites::sandbox::probe::{self, Put};
 
 impl Session<'_> {
@@ -16,10 +16,10 @@ impl Session<'_> {
         &self,
         trial: &TrialPlan,
         attempt: u32,
-    ) -> Result<(Yield, Option<FactLine>), Fault> {
+    ) -> Result<(TrialResult, Option<FactLine>), Fault> {
         let refused = |reason: String| {
             let outcome = Outcome::Unsupported { reason };
-            Ok((Yield::nothing(outcome), None))
+            Ok((TrialResult::nothing(outcome), None))
         };
         let Some(row) = self.table.adapter_of(&trial.target) else {
             return refused(format!(
@@ -56,7 +56,7 @@ impl Session<'_> {
                     answer,
                     evidence,
                 };
-                (Yield::nothing(Outcome::Ok), Some(fact))
+                (TrialResult::nothing(Outcome::Ok), Some(fact))
             }
             Err(lost) => {
                 let outcome = Outcome::Failed {
@@ -64,7 +64,7 @@ impl Session<'_> {
                     message: lost.message,
                     stderr: lost.stderr,
                 };
-                (Yield::nothing(outcome), None)
+                (TrialResult::nothing(outcome), None)
             }
         })
     }

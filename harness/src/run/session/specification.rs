@@ -8,8 +8,8 @@ use plimsoll_record::{FailureKind, Outcome};
 
 use super::Session;
 use crate::run::adapter::child::Fault;
-use crate::run::trial::Yield;
-use crate::suites::conformance::drive::{self, Asked, MEMORY_BYTES};
+use crate::run::trial::TrialResult;
+use crate::suites::conformance::drive::{self, MEMORY_BYTES, ScriptRequest};
 use crate::suites::conformance::{testsuite, wasi};
 
 impl Session<'_> {
@@ -19,10 +19,10 @@ impl Session<'_> {
         &self,
         trial: &TrialPlan,
         attempt: u32,
-    ) -> Result<(Yield, Vec<ScriptLine>), Fault> {
+    ) -> Result<(TrialResult, Vec<ScriptLine>), Fault> {
         let refused = |reason: String| {
             let outcome = Outcome::Unsupported { reason };
-            Ok((Yield::nothing(outcome), Vec::new()))
+            Ok((TrialResult::nothing(outcome), Vec::new()))
         };
         let Some(row) = self.table.adapter_of(&trial.target) else {
             return refused(format!(
@@ -56,7 +56,7 @@ impl Session<'_> {
                 self.interrupt,
             ));
         }
-        let asked = Asked {
+        let asked = ScriptRequest {
             program: &row.executable(self.checkout),
             directory: &self.checkout.root,
             target: &trial.target,
@@ -78,9 +78,9 @@ impl Session<'_> {
     }
 }
 
-fn recorded(done: Result<Vec<ScriptLine>, Fault>) -> Result<(Yield, Vec<ScriptLine>), Fault> {
+fn recorded(done: Result<Vec<ScriptLine>, Fault>) -> Result<(TrialResult, Vec<ScriptLine>), Fault> {
     match done {
-        Ok(lines) => Ok((Yield::nothing(Outcome::Ok), lines)),
+        Ok(lines) => Ok((TrialResult::nothing(Outcome::Ok), lines)),
         Err(Fault::Interrupted) => Err(Fault::Interrupted),
         Err(fault) => {
             let outcome = Outcome::Failed {
@@ -88,7 +88,7 @@ fn recorded(done: Result<Vec<ScriptLine>, Fault>) -> Result<(Yield, Vec<ScriptLi
                 message: fault.to_string(),
                 stderr: String::new(),
             };
-            Ok((Yield::nothing(outcome), Vec::new()))
+            Ok((TrialResult::nothing(outcome), Vec::new()))
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use plimsoll_adapter::protocol::{Done, Measure, Reply, Request, Sample};
 use plimsoll_record::{Boundary, FailureKind, Outcome, Step};
 
-use super::{Yield, verify};
+use super::{TrialResult, verify};
 use crate::machine::interrupt::Interrupt;
 use crate::run::adapter::child::{AdapterChild, Fault, unexpected};
 
@@ -22,7 +22,7 @@ pub fn run(
     expected: &[u8],
     deadline: Duration,
     interrupt: &Interrupt,
-) -> Result<Yield, Fault> {
+) -> Result<TrialResult, Fault> {
     let mut adapter = match AdapterChild::start(program, directory, interrupt) {
         Ok(adapter) => adapter,
         Err(fault) => return failed(fault, String::new(), Vec::new()),
@@ -48,7 +48,7 @@ fn converse(
     expected: &[u8],
     deadline: Duration,
     samples: &mut Vec<Sample>,
-) -> Result<Yield, Fault> {
+) -> Result<TrialResult, Fault> {
     adapter.hello(deadline)?;
     let request = Request::Measure(measure.clone());
     let mut exchange = adapter.ask(&request, "measure", deadline)?;
@@ -57,7 +57,7 @@ fn converse(
             Reply::Sample(sample) if belongs(measure.step, &sample) => samples.push(sample),
             Reply::Done(done) => return judge(take(samples), &done, measure, expected),
             Reply::Unsupported { reason } => {
-                return Ok(Yield::nothing(Outcome::Unsupported { reason }));
+                return Ok(TrialResult::nothing(Outcome::Unsupported { reason }));
             }
             Reply::Failed {
                 message,
@@ -72,7 +72,7 @@ fn converse(
                     stderr: String::new(),
                 };
                 // Recorded with what was measured until then, although it does not count.
-                return Ok(Yield {
+                return Ok(TrialResult {
                     histograms: Vec::new(),
                     samples: take(samples),
                     outcome,
@@ -89,7 +89,7 @@ fn judge(
     done: &Done,
     measure: &Measure,
     expected: &[u8],
-) -> Result<Yield, Fault> {
+) -> Result<TrialResult, Fault> {
     if samples.is_empty() {
         return Err(Fault::Protocol(format!(
             "no sample of step {}",
@@ -106,7 +106,7 @@ fn judge(
             code => Err(format!("exited with code {code} instead of 0")),
         };
         if let Err(message) = verdict {
-            return Ok(Yield {
+            return Ok(TrialResult {
                 samples,
                 histograms: Vec::new(),
                 outcome: Outcome::WrongOutput {
@@ -123,7 +123,7 @@ fn judge(
             });
         }
     }
-    Ok(Yield {
+    Ok(TrialResult {
         samples,
         histograms: Vec::new(),
         outcome: Outcome::Ok,
@@ -163,10 +163,10 @@ fn belongs(step: Step, sample: &Sample) -> bool {
     }
 }
 
-fn failed(fault: Fault, stderr: String, samples: Vec<Sample>) -> Result<Yield, Fault> {
+fn failed(fault: Fault, stderr: String, samples: Vec<Sample>) -> Result<TrialResult, Fault> {
     match fault.kind() {
         None => Err(fault),
-        Some(kind) => Ok(Yield {
+        Some(kind) => Ok(TrialResult {
             histograms: Vec::new(),
             samples,
             outcome: Outcome::Failed {
@@ -180,7 +180,7 @@ fn failed(fault: Fault, stderr: String, samples: Vec<Sample>) -> Result<Yield, F
 }
 
 /// An engine's own failure carries what the adapter wrote to its standard error, too.
-fn with_stderr(mut yielded: Yield, written: String) -> Yield {
+fn with_stderr(mut yielded: TrialResult, written: String) -> TrialResult {
     if let Outcome::Failed { stderr, .. } = &mut yielded.outcome {
         *stderr = written;
     }

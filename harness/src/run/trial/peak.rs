@@ -25,14 +25,14 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::process::{STDERR_KEPT, read_once};
-use super::{Yield, container_cleanup, verify};
+use super::{TrialResult, container_cleanup, verify};
 use crate::machine::interrupt::Interrupt;
 use crate::process::spawn::{poll, readable};
 use crate::run::adapter::child::{Fault, describe};
 
 /// What is asked of a trial.
 #[derive(Debug, Clone, Copy)]
-pub struct Asked<'a> {
+pub struct PeakRequest<'a> {
     /// The command line.
     pub launch: &'a Launch,
     /// What it must print.
@@ -63,9 +63,9 @@ enum Cut {
 ///
 /// # Errors
 /// Only [`Fault::Interrupted`]: everything else is the trial's outcome.
-pub fn run(asked: &Asked<'_>, interrupt: &Interrupt) -> Result<Yield, Fault> {
+pub fn run(asked: &PeakRequest<'_>, interrupt: &Interrupt) -> Result<TrialResult, Fault> {
     let failed = |kind, message: String, stderr: String| {
-        Ok(Yield::nothing(Outcome::Failed {
+        Ok(TrialResult::nothing(Outcome::Failed {
             kind,
             message,
             stderr,
@@ -182,7 +182,7 @@ pub fn run(asked: &Asked<'_>, interrupt: &Interrupt) -> Result<Yield, Fault> {
         })
     })
     .collect();
-    Ok(Yield {
+    Ok(TrialResult {
         histograms: Vec::new(),
         samples,
         outcome,
