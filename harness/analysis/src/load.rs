@@ -1,9 +1,6 @@
 //! Latencies under load: histograms read back, percentiles, the rate that was carried.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::Histogram;
-use hdrhistogram::serialization::Deserializer;
 use plimsoll_record::reader::Trial;
 use plimsoll_record::run::TrialPlan;
 use plimsoll_record::{
@@ -58,8 +55,7 @@ pub(crate) fn derived(trial: &Trial) -> Vec<Derived> {
 
 /// The histogram of a line, in nanoseconds; `None` if the line does not hold one.
 pub fn decoded(line: &HistogramLine) -> Option<Histogram<u64>> {
-    let bytes = STANDARD.decode(&line.v2).ok()?;
-    Deserializer::new().deserialize(&mut bytes.as_slice()).ok()
+    line.decoded()
 }
 
 /// The latencies of every counting trial of a target at one rate, put together: what the shape of

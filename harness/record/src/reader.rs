@@ -1,6 +1,7 @@
 //! Reads a run directory back, also one that was cut short.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use crate::conformance::ScriptLine;
 use crate::line::{HistogramLine, Line, Outcome, OutcomeLine, SampleLine};
 use crate::run::{READABLE, Run};
 use crate::sandbox::FactLine;
+use crate::text;
 
 /// Name of the file that says what was planned.
 pub const RUN_FILE: &str = "run.json";
@@ -39,6 +41,17 @@ pub enum ReadError {
         /// Where and why.
         source: serde_json::Error,
     },
+    /// The plan contradicts itself.
+    #[error(
+        "{path} is damaged: trial {index} stands in its plan twice, so its samples cannot be told apart; \
+         restore the file or measure again"
+    )]
+    Plan {
+        /// The file.
+        path: PathBuf,
+        /// The index that is there more than once.
+        index: u32,
+    },
     /// The run was written in a format that this version does not know.
     #[error(
         "{path} has schema {found:?}, this version reads {}; use the version of bench that wrote it",
@@ -63,8 +76,11 @@ pub struct Recorded {
     pub trials: BTreeMap<u32, Trial>,
     /// Highest attempt number seen for each trial, interrupted attempts included.
     pub attempts: BTreeMap<u32, u32>,
-    /// Lines that could not be read: more than a torn last one means damage.
+    /// Lines that could not be read, or that belong to no trial of the plan: more than a torn last
+    /// one means damage.
     pub unreadable_lines: usize,
+    /// Lines that are there again: a trial's outcome that stands twice under one attempt.
+    pub doubled_outcomes: usize,
 }
 
 /// One finished trial.
@@ -74,8 +90,10 @@ pub struct Trial {
     pub outcome: OutcomeLine,
     /// Its raw samples, in the order they were taken.
     pub samples: Vec<SampleLine>,
-    /// Its histograms, in the order they were taken.
+    /// Its histograms, in the order they were taken, without the damaged ones.
     pub histograms: Vec<HistogramLine>,
+    /// Histograms that could not be decoded.
+    pub damaged_histograms: usize,
     /// What became of the specification's scripts, in the order they were run.
     pub scripts: Vec<ScriptLine>,
     /// What its guest could or could not do.
@@ -87,6 +105,7 @@ pub struct Trial {
 struct Open {
     samples: Vec<SampleLine>,
     histograms: Vec<HistogramLine>,
+    damaged_histograms: usize,
     scripts: Vec<ScriptLine>,
     fact: Option<FactLine>,
 }
@@ -106,65 +125,52 @@ impl Recorded {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             Err(source) => return Err(ReadError::Io { path, source }),
         };
+        let planned = run.plan.iter().map(|trial| trial.index).collect();
         let mut recorded = Recorded {
             directory: directory.to_owned(),
             run,
             trials: BTreeMap::new(),
             attempts: BTreeMap::new(),
             unreadable_lines: 0,
+            doubled_outcomes: 0,
         };
-        let mut open: BTreeMap<(u32, u32), Open> = BTreeMap::new();
-        for line in content
-            .split(|&b| b == b'\n')
-            .filter(|line| !line.is_empty())
-        {
-            match serde_json::from_slice(line) {
-                Ok(Line::Sample(sample)) => {
-                    recorded.saw(sample.trial, sample.attempt);
-                    open.entry((sample.trial, sample.attempt))
-                        .or_default()
-                        .samples
-                        .push(sample);
-                }
-                Ok(Line::Histogram(histogram)) => {
-                    recorded.saw(histogram.trial, histogram.attempt);
-                    open.entry((histogram.trial, histogram.attempt))
-                        .or_default()
-                        .histograms
-                        .push(histogram);
-                }
-                Ok(Line::Script(script)) => {
-                    recorded.saw(script.trial, script.attempt);
-                    open.entry((script.trial, script.attempt))
-                        .or_default()
-                        .scripts
-                        .push(script);
-                }
-                Ok(Line::Fact(fact)) => {
-                    recorded.saw(fact.trial, fact.attempt);
-                    let trial = open.entry((fact.trial, fact.attempt)).or_default();
-                    trial.fact = Some(fact);
-                }
-                Ok(Line::Outcome(outcome)) => {
-                    recorded.saw(outcome.trial, outcome.attempt);
-                    let taken = open
-                        .remove(&(outcome.trial, outcome.attempt))
-                        .unwrap_or_default();
-                    recorded.trials.insert(
-                        outcome.trial,
-                        Trial {
-                            outcome,
-                            samples: taken.samples,
-                            histograms: taken.histograms,
-                            scripts: taken.scripts,
-                            fact: taken.fact,
-                        },
-                    );
-                }
-                Err(_) => recorded.unreadable_lines += 1,
-            }
-        }
+        recorded.add(&content, &planned);
         Ok(recorded)
+    }
+
+    /// Adds the lines of `content`; those of trials that were not `planned` count as unreadable.
+    fn add(&mut self, content: &[u8], planned: &BTreeSet<u32>) {
+        let mut open: BTreeMap<(u32, u32), Open> = BTreeMap::new();
+        let mut closed: BTreeSet<(u32, u32)> = BTreeSet::new();
+        let lines = content.split(|&byte| byte == b'\n');
+        for text in lines.filter(|line| !line.is_empty()) {
+            let line = match shown_line(text) {
+                Ok(line) if planned.contains(&line.of().0) && line.is_sound() => line,
+                _ => {
+                    self.unreadable_lines += 1;
+                    continue;
+                }
+            };
+            let key = line.of();
+            let highest = self.attempts.entry(key.0).or_default();
+            *highest = key.1.max(*highest);
+            let Line::Outcome(outcome) = line else {
+                open.entry(key).or_default().add(line);
+                continue;
+            };
+            let taken = open.remove(&key).unwrap_or_default();
+            if !closed.insert(key) {
+                self.doubled_outcomes += 1;
+                continue;
+            }
+            self.trials.insert(key.0, taken.closed(outcome));
+        }
+    }
+
+    /// Histograms of finished trials that could not be decoded.
+    pub fn damaged_histograms(&self) -> usize {
+        let trials = self.trials.values();
+        trials.map(|trial| trial.damaged_histograms).sum()
     }
 
     /// Whether every planned trial has an outcome.
@@ -183,11 +189,78 @@ impl Recorded {
                 .values()
                 .all(|trial| matches!(trial.outcome.outcome, Outcome::Ok))
     }
+}
 
-    fn saw(&mut self, trial: u32, attempt: u32) {
-        let highest = self.attempts.entry(trial).or_default();
-        *highest = attempt.max(*highest);
+/// A line, its text escaped as [`text`] does: names and what guests print end on terminals and pages.
+fn shown_line(bytes: &[u8]) -> serde_json::Result<Line> {
+    // JSON has controls as escapes, and directions as more than one byte.
+    if bytes.is_ascii() && !bytes.contains(&b'\\') {
+        return serde_json::from_slice(bytes);
     }
+    let mut value = serde_json::from_slice(bytes)?;
+    escape(&mut value, false);
+    serde_json::from_value(value)
+}
+
+/// Escapes every string in `value`; what guests and engines print may have several lines.
+fn escape(value: &mut serde_json::Value, several_lines: bool) {
+    match value {
+        serde_json::Value::String(string) => {
+            let shown = match several_lines {
+                true => text::lines(string),
+                false => text::plain(string),
+            };
+            if let Cow::Owned(shown) = shown {
+                *string = shown;
+            }
+        }
+        serde_json::Value::Array(values) => {
+            values.iter_mut().for_each(|one| escape(one, several_lines));
+        }
+        serde_json::Value::Object(fields) => {
+            for (name, field) in fields {
+                escape(field, matches!(name.as_str(), "stderr" | "evidence"));
+            }
+        }
+        _ => {}
+    }
+}
+
+impl Open {
+    fn add(&mut self, line: Line) {
+        match line {
+            Line::Sample(sample) => self.samples.push(sample),
+            Line::Histogram(histogram) => match is_whole(&histogram) {
+                true => self.histograms.push(histogram),
+                false => self.damaged_histograms += 1,
+            },
+            Line::Script(script) => self.scripts.push(script),
+            Line::Fact(fact) => self.fact = Some(fact),
+            Line::Outcome(_) => {}
+        }
+    }
+
+    fn closed(self, outcome: OutcomeLine) -> Trial {
+        Trial {
+            outcome,
+            samples: self.samples,
+            histograms: self.histograms,
+            damaged_histograms: self.damaged_histograms,
+            scripts: self.scripts,
+            fact: self.fact,
+        }
+    }
+}
+
+#[cfg(feature = "histograms")]
+fn is_whole(histogram: &HistogramLine) -> bool {
+    histogram.decoded().is_some()
+}
+
+/// Without what decodes them all count as whole.
+#[cfg(not(feature = "histograms"))]
+fn is_whole(_: &HistogramLine) -> bool {
+    true
 }
 
 /// Reads `run.json` alone.
@@ -203,11 +276,16 @@ pub fn read_run(directory: &Path) -> Result<Run, ReadError> {
         }
         Err(source) => return Err(ReadError::Io { path, source }),
     };
-    let value: serde_json::Value =
+    let mut value: serde_json::Value =
         serde_json::from_slice(&text).map_err(|source| ReadError::Damaged {
             path: path.clone(),
             source,
         })?;
+    if let Some(fields) = value.as_object_mut() {
+        // The command is run again, not only shown: whoever shows it escapes it.
+        let fields = fields.iter_mut().filter(|(name, _)| *name != "command");
+        fields.for_each(|(_, field)| escape(field, false));
+    }
     let schema = value
         .get("schema")
         .and_then(|s| s.as_str())
@@ -218,5 +296,17 @@ pub fn read_run(directory: &Path) -> Result<Run, ReadError> {
             found: schema.to_owned(),
         });
     }
-    serde_json::from_value(value).map_err(|source| ReadError::Damaged { path, source })
+    let run: Run = match serde_json::from_value(value) {
+        Ok(run) => run,
+        Err(source) => return Err(ReadError::Damaged { path, source }),
+    };
+    let mut seen = BTreeSet::new();
+    let mut trials = run.plan.iter();
+    match trials.find(|trial| !seen.insert(trial.index)) {
+        Some(trial) => Err(ReadError::Plan {
+            path,
+            index: trial.index,
+        }),
+        None => Ok(run),
+    }
 }

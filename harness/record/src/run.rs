@@ -45,10 +45,17 @@ pub struct Run {
     pub seed: u64,
     /// Whether the run was asked to be the smallest honest one.
     pub quick: bool,
+    /// Whether noise was held down with `--denoise`; absent in runs of schema 1, where notes of the
+    /// preflight say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub denoised: Option<bool>,
     /// The machine.
     pub environment: Environment,
     /// What makes this machine noisy, looked at before the first trial.
     pub preflight: Vec<PreflightNote>,
+    /// Every program that takes part, by its content; empty in runs of schema 1.
+    #[serde(default)]
+    pub programs: Vec<ProgramRecord>,
     /// The fairness ledger: every target, exactly as it was configured.
     pub targets: Vec<TargetRecord>,
     /// Every workload, with its hashes.
@@ -98,8 +105,10 @@ pub struct Load {
 impl Run {
     /// Whether it was made with `--denoise`.
     pub fn is_denoised(&self) -> bool {
-        let mut notes = self.preflight.iter();
-        notes.any(|note| note.subject.starts_with(DENOISE))
+        self.denoised.unwrap_or_else(|| {
+            let mut notes = self.preflight.iter();
+            notes.any(|note| note.subject.starts_with(DENOISE))
+        })
     }
 
     /// Whether instructions were counted, in the words of the preflight; `None` where it did not
@@ -267,6 +276,40 @@ pub struct WorkloadRecord {
     /// The proposals that its `.wasm` uses: what an engine must have to run it rightly.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub uses: Vec<Proposal>,
+}
+
+/// A program that takes part in a run, by its content.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProgramRecord {
+    /// What it does there.
+    pub role: ProgramRole,
+    /// `bench`; an adapter's row in targets.toml; or target and file name of what is started.
+    pub name: String,
+    /// SHA-256 of its file, hexadecimal.
+    pub sha256: String,
+}
+
+/// What a program does in a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ProgramRole {
+    /// Plans, starts, times and records.
+    Bench,
+    /// Speaks for an engine.
+    Adapter,
+    /// Is started for every trial of a target: an engine's runner, or a native program.
+    Runner,
+}
+
+impl ProgramRole {
+    /// The word for it in messages and files.
+    pub fn name(self) -> &'static str {
+        match self {
+            ProgramRole::Bench => "program",
+            ProgramRole::Adapter => "adapter",
+            ProgramRole::Runner => "runner",
+        }
+    }
 }
 
 /// Something that was made for a (target, workload) pair before the first trial.

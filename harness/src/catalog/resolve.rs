@@ -29,6 +29,15 @@ pub struct Gathered {
     pub notes: Vec<PreflightNote>,
 }
 
+/// Whether adapters are built on the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Building {
+    /// Those that are missing or older than their sources.
+    WhereStale,
+    /// None: they are used as they are.
+    Never,
+}
+
 /// A target that can run here.
 #[derive(Debug, Clone)]
 pub struct ResolvedTarget {
@@ -64,7 +73,7 @@ impl Gathered {
         checkout: &Checkout,
         table: &Table,
         globs: &[String],
-        extent: Extent,
+        (extent, building): (Extent, Building),
         interrupt: &Interrupt,
     ) -> anyhow::Result<()> {
         selection::check("target", globs, &table.targets())?;
@@ -92,9 +101,11 @@ impl Gathered {
                 self.skipped.extend(left);
                 continue;
             }
-            if built != Built::Fresh
-                && let Err(error) = set_up(checkout, row, interrupt)
-            {
+            let builds = match building {
+                Building::WhereStale => built != Built::Fresh,
+                Building::Never => false,
+            };
+            if builds && let Err(error) = set_up(checkout, row, interrupt) {
                 if matches!(error, ToolError::Interrupted) {
                     return Err(error.into());
                 }

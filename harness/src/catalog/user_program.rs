@@ -22,6 +22,8 @@ use crate::machine::interrupt::Interrupt;
 use crate::process::command::ToolError;
 use crate::process::spawn::Exited;
 use crate::run::adapter::child::{AdapterChild, Fault, Preparation};
+use crate::run::job::Deadlines;
+use crate::run::scratch::Scratch;
 use crate::run::trial::process::{self, Ended};
 use crate::suites::conformance::uses::uses;
 use crate::ui::progress::say;
@@ -137,7 +139,7 @@ impl Program {
         table: &Table,
         workloads: &Workloads,
         gathered: &mut Gathered,
-        deadlines: (Duration, Duration),
+        deadlines: Deadlines,
         interrupt: &Interrupt,
     ) -> anyhow::Result<()> {
         let workload = protocol::Workload {
@@ -150,7 +152,14 @@ impl Program {
             input: self.input.clone(),
             grants: protocol::Grants::default(),
         };
-        self.fit_image(checkout, table, &workload, gathered, deadlines.1, interrupt)?;
+        self.fit_image(
+            checkout,
+            table,
+            &workload,
+            gathered,
+            deadlines.prepare,
+            interrupt,
+        )?;
         let mut why = Vec::new();
         for chosen in &gathered.targets {
             let id = &chosen.target.id;
@@ -211,7 +220,9 @@ impl Program {
         for mut chosen in std::mem::take(&mut gathered.targets) {
             let id = chosen.target.id.clone();
             if chosen.target.kind == TargetKind::Container {
-                match prepared(checkout, table, &id, workload, deadline, interrupt)? {
+                let scratch = Scratch::make(&checkout.scratch(), "image")?;
+                let limit = deadline;
+                match prepared(checkout, table, &id, workload, limit, &scratch, interrupt)? {
                     Ok(Preparation::Ready(Prepared { launch: None, .. })) => {
                         started_as_it_is = true;
                         chosen
@@ -317,10 +328,14 @@ fn printed(
     table: &Table,
     target: &TargetId,
     workload: &protocol::Workload,
-    deadlines: (Duration, Duration),
+    deadlines: Deadlines,
     interrupt: &Interrupt,
 ) -> anyhow::Result<Result<Printed, String>> {
-    let prepared = prepared(checkout, table, target, workload, deadlines.1, interrupt)?;
+    let scratch = Scratch::make(&checkout.scratch(), "expected")?;
+    let limit = deadlines.prepare;
+    let prepared = prepared(
+        checkout, table, target, workload, limit, &scratch, interrupt,
+    )?;
     let launch = match prepared {
         Ok(Preparation::Ready(prepared)) => match prepared.launch {
             Some(launch) => launch,
@@ -330,12 +345,15 @@ fn printed(
         Ok(Preparation::Failed { message, .. }) => return Ok(Err(message)),
         Err(why) => return Ok(Err(why)),
     };
-    let ran = process::run(&launch, None, STDOUT_KEPT, deadlines.0, interrupt)?;
+    let ran = process::run(&launch, None, STDOUT_KEPT, deadlines.trial, interrupt)?;
     let stderr = String::from_utf8_lossy(&ran.stderr);
     let last = stderr.trim().lines().last().unwrap_or_default().to_owned();
     Ok(match ran.ended {
         Ended::Interrupted => return Err(ToolError::Interrupted.into()),
-        Ended::Deadline => Err(format!("it did not end within {} s", deadlines.0.as_secs())),
+        Ended::Deadline => Err(format!(
+            "it did not end within {} s",
+            deadlines.trial.as_secs()
+        )),
         Ended::Exited(Exited::Signal(signal)) => Err(format!("signal {signal} ended it: {last}")),
         Ended::Exited(Exited::Code(0)) if ran.stdout_bytes > STDOUT_KEPT => Err(format!(
             "it printed {} bytes, which is too much",
@@ -357,19 +375,16 @@ fn prepared(
     target: &TargetId,
     workload: &protocol::Workload,
     deadline: Duration,
+    scratch: &Scratch,
     interrupt: &Interrupt,
 ) -> anyhow::Result<Result<Preparation, String>> {
     let Some(row) = table.adapter_of(target) else {
         return Ok(Err("it is in no table".to_owned()));
     };
-    // The machine's lock is held: nobody else is in there, and the run empties it.
-    let scratch = checkout.scratch().join("expected");
-    let _ = fs::remove_dir_all(&scratch);
-    fs::create_dir_all(&scratch)?;
     let request = Prepare {
         target: target.clone(),
         workload: workload.clone(),
-        scratch,
+        scratch: scratch.path().to_owned(),
     };
     let program = row.executable(checkout);
     let prepared =

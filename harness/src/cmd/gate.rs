@@ -128,7 +128,6 @@ fn measured(args: &Gate, settings: Settings, pinned: Option<&Recorded>) -> anyho
         false => WhenHeld::Refuse,
     };
     let _machine = MachineLock::take(&id, when_held, &interrupt)?;
-    let _ = fs::remove_dir_all(here.scratch());
 
     let head = Side::ready(&head_product, &here, &args.targets, &interrupt)?;
     let base = Side::ready(&base_product, &here, &args.targets, &interrupt)?;

@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
+use anyhow::Context as _;
 use clap::Parser;
-use plimsoll_record::run::{PreflightNote, Severity};
+use plimsoll_record::run::{PreflightNote, ProgramRole, Run as RunRecord, Severity};
 use plimsoll_record::{Recorded, RunWriter};
 
-use super::run::{by_id, carry_out, eprint_part, when_held};
+use super::run::{eprint_part, finish, when_held};
 use crate::catalog::checkout::Checkout;
-use crate::catalog::resolve::Gathered;
+use crate::catalog::resolve::{Building, Gathered};
 use crate::catalog::suites::{self, Extent};
 use crate::catalog::targets::Table;
 use crate::catalog::user_program::Program;
@@ -20,7 +21,9 @@ use crate::machine::environment;
 use crate::machine::interrupt::Interrupt;
 use crate::machine::lock::MachineLock;
 use crate::machine::preflight;
-use crate::run::session::Session;
+use crate::run::carry_out::carry_out;
+use crate::run::job::{Deadlines, Job, Subject};
+use crate::run::programs::Programs;
 use crate::suites::conformance::groups::Tests;
 use crate::suites::sandbox::questions::Questions;
 use crate::ui::progress::say;
@@ -37,14 +40,26 @@ pub(super) fn run(args: &Run, directory: &Path) -> anyhow::Result<Exit> {
         say(&format!("{} is complete: nothing is left to do", record.id));
     }
     let _machine = MachineLock::take(&record.id, when_held(args), &interrupt)?;
+    same_adapters(&record, &checkout, &table)?;
 
+    let row = suites::row(record.suite);
+    let deadlines = Deadlines {
+        trial: args.asked_deadline().unwrap_or(row.deadline()),
+        prepare: row.prepare_deadline(),
+    };
     let mut gathered = Gathered::default();
     let targets: Vec<String> = record
         .targets
         .iter()
         .map(|t| t.target.to_string())
         .collect();
-    gathered.targets(&checkout, &table, &targets, Extent::Full, &interrupt)?;
+    // A program that is built anew may be another one.
+    let building = match record.programs.is_empty() {
+        true => Building::WhereStale,
+        false => Building::Never,
+    };
+    let how = (Extent::Full, building);
+    gathered.targets(&checkout, &table, &targets, how, &interrupt)?;
     let rows: Vec<_> = workloads
         .rows
         .iter()
@@ -53,11 +68,6 @@ pub(super) fn run(args: &Run, directory: &Path) -> anyhow::Result<Exit> {
     let tests = tests(&checkout, &record)?;
     let questions = questions(&checkout, &record, &interrupt)?;
     gathered.workloads(&checkout, &workloads, &rows, &interrupt)?;
-    let row = suites::row(record.suite);
-    let deadlines = (
-        args.asked_deadline().unwrap_or(row.deadline()),
-        row.prepare_deadline(),
-    );
     if let Some(own) = own(&record.command)? {
         own.gather(
             &checkout,
@@ -77,8 +87,71 @@ pub(super) fn run(args: &Run, directory: &Path) -> anyhow::Result<Exit> {
         .into());
     }
     same_things(&recorded, &gathered)?;
+    let notes = continued(&recorded, &checkout);
+    eprint_part(&terminal::preflight(&notes, Notes::Noisy));
+    record.preflight.extend(notes);
 
-    let environment = environment::look(&checkout);
+    let denoised = record.is_denoised().then(|| Denoised::set(&row.steps));
+    if let Some(denoised) = &denoised {
+        eprint_part(&terminal::preflight(&denoised.notes, Notes::All));
+    }
+    let subject = match (tests, questions) {
+        (Some(tests), _) => Subject::Specification(tests),
+        (None, Some(questions)) => Subject::Sandbox(questions),
+        (None, None) => Subject::Workloads(gathered.workloads),
+    };
+    let job = Job {
+        checkout: &checkout,
+        table: &table,
+        id: record.id.clone(),
+        suite: record.suite,
+        subject,
+        targets: gathered.targets,
+        plan: record.plan.clone(),
+        seed: record.seed,
+        deadlines,
+        load: record.load.clone(),
+        density: record.density.clone(),
+        quick: record.quick,
+        command: record.command.clone(),
+        notes: record.preflight.clone(),
+        skipped: record.skipped.clone(),
+    };
+    let mut writer = RunWriter::open(directory)?;
+    let attempt = |index| match recorded.trials.contains_key(&index) {
+        true => None,
+        false => Some(recorded.attempts.get(&index).map_or(0, |last| last + 1)),
+    };
+    let done = carry_out(&job, record, &mut writer, attempt, &interrupt);
+    drop(denoised);
+    finish(done, directory)
+}
+
+/// Makes sure that the adapters are those that the run was begun with, before anything is started.
+fn same_adapters(record: &RunRecord, checkout: &Checkout, table: &Table) -> anyhow::Result<()> {
+    let mut programs = Programs::default();
+    for target in &record.targets {
+        if let Some(row) = table.adapter_of(&target.target) {
+            let path = row.executable(checkout);
+            programs
+                .add(ProgramRole::Adapter, &row.id, &path)
+                .with_context(|| {
+                    format!(
+                        "{} cannot be continued: its adapter {} cannot be read; bring it back, or start a \
+                         new run",
+                        record.id,
+                        path.display()
+                    )
+                })?;
+        }
+    }
+    Ok(programs.same_as(&record.id, &record.programs)?)
+}
+
+/// What a reader must know of a run that was continued.
+fn continued(recorded: &Recorded, checkout: &Checkout) -> Vec<PreflightNote> {
+    let record = &recorded.run;
+    let environment = environment::look(checkout);
     let mut notes = preflight::look(&environment);
     notes.push(PreflightNote {
         subject: "continued".to_owned(),
@@ -98,30 +171,7 @@ pub(super) fn run(args: &Run, directory: &Path) -> anyhow::Result<Exit> {
             severity: Severity::Noisy,
         });
     }
-    eprint_part(&terminal::preflight(&notes, Notes::Noisy));
-    record.preflight.extend(notes);
-
-    let denoised = record.is_denoised().then(|| Denoised::set(&row.steps));
-    if let Some(denoised) = &denoised {
-        eprint_part(&terminal::preflight(&denoised.notes, Notes::All));
-    }
-    let mut session = Session::new(
-        &checkout,
-        &table,
-        by_id(gathered.workloads),
-        deadlines,
-        &interrupt,
-        &record.id,
-    )?;
-    session.tests = tests;
-    session.questions = questions;
-    let writer = RunWriter::open(directory)?;
-    carry_out(record, writer, session, |index| {
-        match recorded.trials.contains_key(&index) {
-            true => None,
-            false => Some(recorded.attempts.get(&index).map_or(0, |last| last + 1)),
-        }
-    })
+    notes
 }
 
 /// The tests that a run is about, which must be the same still.

@@ -9,7 +9,7 @@ use anyhow::Context;
 use plimsoll_record::run::Skipped;
 
 use crate::catalog::checkout::Checkout;
-use crate::catalog::resolve::{Gathered, ResolvedTarget};
+use crate::catalog::resolve::{Building, Gathered, ResolvedTarget};
 use crate::catalog::selection;
 use crate::catalog::suites::{Amount, Extent};
 use crate::catalog::targets::{Table, is_executable};
@@ -182,7 +182,13 @@ impl Side {
                 (row.manifest, row.binary) = (None, None);
                 as_it_is(&mut gathered, &checkout, &table, globs, interrupt);
             }
-            _ => gathered.targets(&checkout, &table, globs, Extent::Full, interrupt)?,
+            _ => gathered.targets(
+                &checkout,
+                &table,
+                globs,
+                (Extent::Full, Building::WhereStale),
+                interrupt,
+            )?,
         }
         // A build directory without native programs is measured with those of this checkout.
         let natives = match product {

@@ -86,13 +86,14 @@ pub(crate) fn density(amount: &Amount, budget: Option<u64>) -> anyhow::Result<Op
 /// A cell for each step of each workload on each target that does it.
 pub(crate) fn workload_cells(
     gathered: &Gathered,
+    workloads: &[Ready],
     steps: &[Step],
     amount: &Amount,
     trials: Option<u32>,
 ) -> Vec<Cell> {
     let mut cells = Vec::new();
     for chosen in &gathered.targets {
-        for ready in &gathered.workloads {
+        for ready in workloads {
             for &step in steps
                 .iter()
                 .filter(|&&step| supports(&chosen.target, step) && applies_to(step, ready.duration))

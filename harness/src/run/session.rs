@@ -15,22 +15,23 @@ use std::time::{Duration, Instant};
 
 use plimsoll_adapter::cgroup::killed_for_memory;
 use plimsoll_adapter::protocol::{Launch, Prepare};
-use plimsoll_record::run::{ArtefactRecord, Density, Load, TargetKind, TrialPlan};
+use plimsoll_record::run::{ArtefactRecord, ProgramRole, TargetKind, TrialPlan};
+use plimsoll_record::text::plain;
 use plimsoll_record::{
     FailureKind, HistogramLine, Line, Nanoseconds, Outcome, OutcomeLine, RunWriter, SampleLine,
     Step, TargetId, WorkloadId, WriteError,
 };
 use thiserror::Error;
 
-use crate::catalog::checkout::Checkout;
-use crate::catalog::targets::{AdapterRow, Table};
+use crate::catalog::targets::AdapterRow;
 use crate::catalog::workloads::Ready;
 use crate::machine::interrupt::Interrupt;
 use crate::run::adapter::child::{AdapterChild, Fault, Preparation};
+use crate::run::job::Job;
+use crate::run::programs::Programs;
+use crate::run::scratch::Scratch;
 use crate::run::trial::TrialResult;
 use crate::run::trial::size::Scales;
-use crate::suites::conformance::groups::Tests;
-use crate::suites::sandbox::questions::Questions;
 use crate::ui::progress::Progress;
 use folder::Folder;
 
@@ -47,9 +48,25 @@ pub enum Stopped {
     /// The run directory cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
+    /// A program on the disk is another than at the start.
+    #[error(
+        "{} was exchanged while the run measured, so trials to come would measure another program; bring \
+         the earlier one back and continue, or start a new run",
+        .0.display()
+    )]
+    Exchanged(PathBuf),
+    /// A program that takes part cannot be read.
+    #[error("cannot hash {path}, which takes part in the run: {source}")]
+    Program {
+        /// The program.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The scratch directory cannot be made.
     #[error(
-        "cannot make the scratch directory {path}: {source}; free space or set CARGO_TARGET_DIR"
+        "cannot make the scratch directory {path}: {source}; {}",
+        remedy(source)
     )]
     Scratch {
         /// The directory.
@@ -61,28 +78,14 @@ pub enum Stopped {
 
 /// What every trial of a run shares.
 pub struct Session<'a> {
-    /// Where things are.
-    pub checkout: &'a Checkout,
-    /// Which adapter drives which target.
-    pub table: &'a Table,
-    /// The workloads of the plan, verified.
-    pub workloads: BTreeMap<WorkloadId, Ready>,
-    /// Time after which a trial is killed.
-    pub deadline: Duration,
-    /// Time after which preparing a pair is given up.
-    pub prepare_deadline: Duration,
-    /// The load that servers are put under, in a run that asks for it.
-    pub load: Option<Load>,
+    job: &'a Job<'a>,
+    /// The workloads of the plan, with folders of their own where they write.
+    workloads: BTreeMap<WorkloadId, Ready>,
     /// What kind of thing each target is.
-    pub kinds: BTreeMap<TargetId, TargetKind>,
-    /// Asked before every wait.
-    pub interrupt: &'a Interrupt,
-    /// How many are to be alive at once, where that is the question.
-    pub density: Option<Density>,
-    /// The specification's tests, where they are the question.
-    pub tests: Option<Tests>,
-    /// What guests try, where that is the question.
-    pub questions: Option<Questions>,
+    kinds: BTreeMap<TargetId, TargetKind>,
+    /// Looked at before every wait.
+    interrupt: &'a Interrupt,
+    programs: Programs,
     scales: RefCell<Scales>,
     scratch: Scratch,
     pairs: BTreeMap<(TargetId, WorkloadId), Pair>,
@@ -100,73 +103,60 @@ enum Pair {
     Refused(Outcome),
 }
 
-/// A directory that is gone when the run is over, however it ended short of a kill.
-struct Scratch(PathBuf);
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // What cannot be removed now is removed at the start of the next run.
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
 impl<'a> Session<'a> {
-    /// Makes a session with a scratch directory for the run called `id`. The machine's lock must
-    /// be held: what earlier, killed runs left there is removed.
+    /// Makes a session that keeps what it needs on the disk in `scratch`.
     ///
     /// # Errors
-    /// [`Stopped::Scratch`].
+    /// [`Stopped::Scratch`], [`Stopped::Program`].
     pub fn new(
-        checkout: &'a Checkout,
-        table: &'a Table,
-        workloads: BTreeMap<WorkloadId, Ready>,
-        deadlines: (Duration, Duration),
-        interrupt: &'a Interrupt,
-        id: &str,
-    ) -> Result<Self, Stopped> {
-        let all = checkout.scratch();
-        let _ = fs::remove_dir_all(&all);
-        let path = all.join(id);
-        Self::within(path, checkout, table, workloads, deadlines, interrupt)
-    }
-
-    /// As [`Session::new`], for one of several sessions at once: with the scratch directory `path`,
-    /// and nothing is removed before.
-    ///
-    /// # Errors
-    /// [`Stopped::Scratch`].
-    pub fn within(
-        path: PathBuf,
-        checkout: &'a Checkout,
-        table: &'a Table,
-        mut workloads: BTreeMap<WorkloadId, Ready>,
-        deadlines: (Duration, Duration),
+        job: &'a Job<'a>,
+        scratch: Scratch,
         interrupt: &'a Interrupt,
     ) -> Result<Self, Stopped> {
-        let unmade = |source| Stopped::Scratch {
-            path: path.clone(),
-            source,
-        };
-        fs::create_dir_all(&path).map_err(unmade)?;
-        let folders = folder::give(&mut workloads, &path).map_err(unmade)?;
-        Ok(Self {
-            checkout,
-            table,
+        let mut workloads = job.workloads();
+        let folders =
+            folder::give(&mut workloads, scratch.path()).map_err(|source| Stopped::Scratch {
+                path: scratch.path().to_owned(),
+                source,
+            })?;
+        let targets = job.targets.iter();
+        let kinds = targets
+            .map(|target| (target.target.id.clone(), target.target.kind))
+            .collect();
+        let mut session = Self {
+            job,
             workloads,
-            deadline: deadlines.0,
-            prepare_deadline: deadlines.1,
-            load: None,
-            kinds: BTreeMap::new(),
+            kinds,
             interrupt,
-            density: None,
-            tests: None,
-            questions: None,
+            programs: Programs::of_bench().map_err(|source| Stopped::Program {
+                path: "/proc/self/exe".into(),
+                source,
+            })?,
             scales: RefCell::default(),
-            scratch: Scratch(path),
+            scratch,
             pairs: BTreeMap::new(),
             hangs: BTreeMap::new(),
             folders,
-        })
+        };
+        session.hash_adapters()?;
+        Ok(session)
+    }
+
+    fn hash_adapters(&mut self) -> Result<(), Stopped> {
+        for target in &self.job.targets {
+            let Some(row) = self.job.table.adapter_of(&target.target.id) else {
+                continue;
+            };
+            let path = row.executable(self.job.checkout);
+            let added = self.programs.add(ProgramRole::Adapter, &row.id, &path);
+            added.map_err(|source| Stopped::Program { path, source })?;
+        }
+        Ok(())
+    }
+
+    /// The programs that take part, as far as they are known: all of them once pairs are prepared.
+    pub fn programs(&self) -> &Programs {
+        &self.programs
     }
 
     /// Prepares every pair of `plan`, and says what was made. A pair that cannot be prepared is
@@ -174,7 +164,7 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// [`Stopped`].
-    pub fn prepare(&mut self, plan: &[TrialPlan]) -> Result<Vec<ArtefactRecord>, Stopped> {
+    pub fn prepare(&mut self, plan: &[&TrialPlan]) -> Result<Vec<ArtefactRecord>, Stopped> {
         let mut wanted: Vec<(TargetId, WorkloadId)> = Vec::new();
         // A test brings its own module, and a probe is prepared for its limits.
         let own = |step| matches!(step, Step::Conformance | Step::Sandbox);
@@ -190,8 +180,18 @@ impl<'a> Session<'a> {
         for (target, workload) in wanted {
             progress.next(|| format!("{target} {workload}"));
             let pair = self.prepare_pair(&target, &workload, &mut artefacts)?;
-            if let Pair::Refused(outcome) = &pair {
-                progress.line(&describe(&target, &workload, "prepare", outcome));
+            match &pair {
+                Pair::Refused(outcome) => {
+                    progress.line(&describe(&target, &workload, "prepare", outcome));
+                }
+                Pair::Ready {
+                    launch: Some(launch),
+                } => {
+                    let path = launch.program.clone();
+                    let added = self.programs.add_launch(&target, launch);
+                    added.map_err(|source| Stopped::Program { path, source })?;
+                }
+                Pair::Ready { launch: None } => {}
             }
             self.pairs.insert((target, workload), pair);
         }
@@ -219,20 +219,19 @@ impl<'a> Session<'a> {
             workload: ready.workload.clone(),
             scratch,
         };
-        let program = row.executable(self.checkout);
+        let program = row.executable(self.job.checkout);
         let mut stderr = String::new();
-        let answer = AdapterChild::start(&program, &self.checkout.root, self.interrupt).and_then(
-            |mut adapter| {
+        let answer = AdapterChild::start(&program, &self.job.checkout.root, self.interrupt)
+            .and_then(|mut adapter| {
                 let answer = adapter
-                    .hello(self.prepare_deadline)
-                    .and_then(|_| adapter.prepare(request, self.prepare_deadline));
+                    .hello(self.job.deadlines.prepare)
+                    .and_then(|_| adapter.prepare(request, self.job.deadlines.prepare));
                 stderr = adapter.stderr();
                 if answer.is_ok() {
                     adapter.goodbye();
                 }
                 answer
-            },
-        );
+            });
         Ok(match answer {
             Ok(Preparation::Ready(prepared)) => {
                 artefacts.extend(prepared.artefacts.into_iter().map(|made| ArtefactRecord {
@@ -287,6 +286,10 @@ impl<'a> Session<'a> {
             if self.interrupt.asked() {
                 progress.finish();
                 return Err(Stopped::Interrupted);
+            }
+            if let Some(path) = self.programs.exchanged() {
+                progress.finish();
+                return Err(Stopped::Exchanged(path));
             }
             progress.next(|| format!("{} {} {}", trial.target, trial.workload, trial.step));
             let started = begun.elapsed();
@@ -372,16 +375,27 @@ impl<'a> Session<'a> {
         Ok(yielded)
     }
 
+    /// Fails if a program was exchanged on the disk since it was hashed.
+    ///
+    /// # Errors
+    /// [`Stopped::Exchanged`].
+    pub fn same_programs(&mut self) -> Result<(), Stopped> {
+        match self.programs.exchanged() {
+            Some(path) => Err(Stopped::Exchanged(path)),
+            None => Ok(()),
+        }
+    }
+
     fn find(
         &self,
         target: &TargetId,
         workload: &WorkloadId,
     ) -> Result<(&'a AdapterRow, &Ready), Outcome> {
         let unsupported = |what: String| Outcome::Unsupported { reason: what };
-        let row = self
-            .table
-            .adapter_of(target)
-            .ok_or_else(|| unsupported(format!("runtimes/targets.toml has no target {target}")))?;
+        let row =
+            self.job.table.adapter_of(target).ok_or_else(|| {
+                unsupported(format!("runtimes/targets.toml has no target {target}"))
+            })?;
         let ready = self
             .workloads
             .get(workload)
@@ -391,7 +405,17 @@ impl<'a> Session<'a> {
 
     fn pair_scratch(&self, target: &TargetId, workload: &WorkloadId) -> PathBuf {
         let folder = format!("{target}--{workload}").replace('/', "-");
-        self.scratch.0.join(folder)
+        self.scratch.path().join(folder)
+    }
+}
+
+/// What a user can do about a folder that cannot be made.
+fn remedy(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
+            "set CARGO_TARGET_DIR to a folder that can be written"
+        }
+        _ => "free space or set CARGO_TARGET_DIR",
     }
 }
 
@@ -496,5 +520,5 @@ fn describe(target: &TargetId, workload: &WorkloadId, step: &str, outcome: &Outc
         },
         Outcome::WrongOutput { message } => format!("wrong output: {message}"),
     };
-    format!("{target} {workload} {step}: {what}")
+    plain(&format!("{target} {workload} {step}: {what}")).into_owned()
 }

@@ -69,21 +69,16 @@ impl From<&Workload> for Guest {
 pub struct Outputs(Vec<Output>);
 
 impl Outputs {
-    /// Counts one run of the guest. Bytes that are not UTF-8 are replaced, and so can never equal
-    /// an expected output.
+    /// Counts one run of the guest.
     pub fn add(&mut self, exit_code: i32, stdout: &[u8]) {
-        let stdout = String::from_utf8_lossy(stdout);
-        let known = self
-            .0
-            .iter_mut()
-            .find(|output| output.exit_code == exit_code && output.stdout == stdout);
-        match known {
-            Some(output) => output.times += 1,
-            None => self.0.push(Output {
-                exit_code,
-                stdout: stdout.into_owned(),
-                times: 1,
-            }),
+        let output = Output::of(exit_code, stdout);
+        let same = |known: &&mut Output| {
+            (known.exit_code, &known.stdout, &known.stdout_hex)
+                == (output.exit_code, &output.stdout, &output.stdout_hex)
+        };
+        match self.0.iter_mut().find(same) {
+            Some(known) => known.times += 1,
+            None => self.0.push(output),
         }
     }
 
@@ -123,6 +118,22 @@ mod tests {
     fn bytes_that_are_not_text_do_not_pass_for_text() {
         let mut outputs = Outputs::default();
         outputs.add(0, b"a\xff");
-        assert_eq!(outputs.into_vec()[0].stdout, "a\u{fffd}");
+        outputs.add(0, b"a\xfe");
+        let outputs = outputs.into_vec();
+        assert_eq!(outputs.len(), 2);
+        assert_eq!(outputs[0].stdout, "a\u{fffd}");
+        assert_eq!(outputs[0].bytes().expect("hexadecimal"), b"a\xff");
+    }
+
+    #[test]
+    fn an_exit_code_is_what_a_parent_process_sees() {
+        let mut outputs = Outputs::default();
+        outputs.add(256, b"");
+        outputs.add(0, b"");
+        let outputs = outputs.into_vec();
+        assert_eq!(
+            (outputs.len(), outputs[0].exit_code, outputs[0].times),
+            (1, 0, 2)
+        );
     }
 }

@@ -486,13 +486,47 @@ pub struct Done {
     pub stopped: Option<String>,
 }
 
+impl Output {
+    /// What one run of a guest produced.
+    pub fn of(exit_code: i32, stdout: &[u8]) -> Self {
+        let text = std::str::from_utf8(stdout);
+        let hex = || stdout.iter().map(|byte| format!("{byte:02x}")).collect();
+        Output {
+            exit_code: exit_code & 0xff,
+            stdout: String::from_utf8_lossy(stdout).into_owned(),
+            stdout_hex: text.is_err().then(hex),
+            times: 1,
+        }
+    }
+
+    /// Every byte that it printed; `None` if `stdout_hex` is no hexadecimal.
+    pub fn bytes(&self) -> Option<Vec<u8>> {
+        let Some(hex) = &self.stdout_hex else {
+            return Some(self.stdout.clone().into_bytes());
+        };
+        let digits = hex.as_bytes().chunks(2);
+        digits
+            .map(|pair| {
+                let text = std::str::from_utf8(pair)
+                    .ok()
+                    .filter(|text| text.len() == 2)?;
+                u8::from_str_radix(text, 16).ok()
+            })
+            .collect()
+    }
+}
+
 /// What a guest produced.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Output {
-    /// Exit code; a trap or a signal is not an exit and closes with [`Reply::Failed`] instead.
+    /// Exit code as a process's parent sees it, its low eight bits; a trap or a signal is not an exit and
+    /// closes with [`Reply::Failed`] instead.
     pub exit_code: i32,
-    /// Its standard output; workloads print UTF-8.
+    /// Its standard output; bytes that are not UTF-8 are replaced.
     pub stdout: String,
+    /// Every byte of it, hexadecimal, if some are not UTF-8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stdout_hex: Option<String>,
     /// How many iterations produced exactly this.
     pub times: u32,
 }

@@ -63,9 +63,11 @@ pub struct Reading {
 pub struct Output {
     /// Its exit code.
     pub exit_code: i32,
-    /// What it wrote to stdout. Bytes that are not UTF-8 are replaced, and so can never equal an
-    /// expected output.
+    /// What it wrote to stdout; bytes that are not UTF-8 are replaced.
     pub stdout: String,
+    /// Every byte of it, hexadecimal, if some are not UTF-8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stdout_hex: Option<String>,
     /// How many iterations produced exactly this.
     pub times: u32,
 }
@@ -173,20 +175,27 @@ fn once(program: Program<'_>, counts: Counts, watched: &mut Watched) -> Result<(
         .rewind()
         .and_then(|()| stdout.read_to_end(&mut bytes))
         .map_err(WatchError::Output)?;
-    watched.add(exit_code, &String::from_utf8_lossy(&bytes));
+    watched.add(exit_code, &bytes);
     Ok(())
 }
 
 impl Watched {
-    fn add(&mut self, exit_code: i32, stdout: &str) {
+    fn add(&mut self, exit_code: i32, stdout: &[u8]) {
+        let hex = || stdout.iter().map(|byte| format!("{byte:02x}")).collect();
+        let new = Output {
+            exit_code,
+            stdout: String::from_utf8_lossy(stdout).into_owned(),
+            stdout_hex: std::str::from_utf8(stdout).is_err().then(hex),
+            times: 1,
+        };
         let mut outputs = self.outputs.iter_mut();
-        match outputs.find(|output| output.exit_code == exit_code && output.stdout == stdout) {
-            Some(output) => output.times += 1,
-            None => self.outputs.push(Output {
-                exit_code,
-                stdout: stdout.to_owned(),
-                times: 1,
-            }),
+        let same = |known: &&mut Output| {
+            (known.exit_code, &known.stdout, &known.stdout_hex)
+                == (new.exit_code, &new.stdout, &new.stdout_hex)
+        };
+        match outputs.find(same) {
+            Some(known) => known.times += 1,
+            None => self.outputs.push(new),
         }
     }
 }

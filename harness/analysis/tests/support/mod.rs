@@ -89,6 +89,7 @@ impl World<'_> {
             trials: BTreeMap::new(),
             attempts: BTreeMap::new(),
             unreadable_lines: 0,
+            doubled_outcomes: 0,
         };
         let mut per_row: BTreeMap<(usize, usize, usize), f64> = BTreeMap::new();
         let mut weather = normal(self.machine.weather, &mut rng);
@@ -190,6 +191,8 @@ impl World<'_> {
             preflight: Vec::new(),
             targets: self.targets.iter().map(target).collect(),
             workloads: self.workloads.iter().map(workload).collect(),
+            programs: Vec::new(),
+            denoised: None,
             artefacts: Vec::new(),
             skipped: Vec::new(),
             load: None,
@@ -233,6 +236,7 @@ pub(crate) fn finished(trial: u32, outcome: Outcome, samples: Vec<SampleLine>) -
         },
         samples,
         histograms: Vec::new(),
+        damaged_histograms: 0,
         scripts: Vec::new(),
         fact: None,
     }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use plimsoll_adapter::footprint;
 use plimsoll_adapter::protocol::{Hello, PROTOCOL, Prepare, Prepared, Reply, Request};
-use plimsoll_record::{FailureKind, Proposal, TargetId};
+use plimsoll_record::{FailureKind, Proposal, TargetId, text};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use thiserror::Error;
 
@@ -212,7 +212,7 @@ impl AdapterChild {
 
     /// The last of what it wrote to standard error.
     pub fn stderr(&self) -> String {
-        String::from_utf8_lossy(&self.stderr_tail).into_owned()
+        text::lines(&String::from_utf8_lossy(&self.stderr_tail)).into_owned()
     }
 
     /// Asks who it is, and makes sure that it speaks this version of the protocol.

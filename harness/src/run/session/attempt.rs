@@ -61,7 +61,7 @@ impl Session<'_> {
                     levels: &one(),
                     boundary: Boundary::Idle,
                     expected: &ready.expected,
-                    deadline: self.deadline,
+                    deadline: self.job.deadlines.trial,
                 };
                 density::run(&asked, self.interrupt)
             }
@@ -89,13 +89,13 @@ impl Session<'_> {
                 let asked = peak::PeakRequest {
                     launch,
                     expected: &ready.expected,
-                    deadline: self.deadline,
+                    deadline: self.job.deadlines.trial,
                 };
                 peak::run(&asked, self.interrupt)
             }
             _ => conversation::run(
-                &row.executable(self.checkout),
-                &self.checkout.root,
+                &row.executable(self.job.checkout),
+                &self.job.checkout.root,
                 &Measure {
                     target: trial.target.clone(),
                     workload: ready.workload.clone(),
@@ -106,7 +106,7 @@ impl Session<'_> {
                     levels: self.levels(trial.step),
                 },
                 &ready.expected,
-                self.deadline,
+                self.job.deadlines.trial,
                 self.interrupt,
             ),
         }
@@ -119,7 +119,7 @@ impl Session<'_> {
         trial: &TrialPlan,
         scratch: PathBuf,
     ) -> Result<TrialResult, Fault> {
-        let (Some(load), false) = (&self.load, ready.exchanges.is_empty()) else {
+        let (Some(load), false) = (&self.job.load, ready.exchanges.is_empty()) else {
             return Ok(TrialResult::nothing(Outcome::Unsupported {
                 reason: format!("{} is no program that answers requests", trial.workload),
             }));
@@ -144,13 +144,13 @@ impl Session<'_> {
         });
         serving::run(&ServingTrial {
             prepare: prepare.as_ref(),
-            adapter: &row.executable(self.checkout),
-            directory: &self.checkout.root,
+            adapter: &row.executable(self.job.checkout),
+            directory: &self.job.checkout.root,
             serve: &serve,
             step: trial.step,
             load,
             exchanges: &ready.exchanges,
-            deadline: self.deadline,
+            deadline: self.job.deadlines.trial,
             interrupt: self.interrupt,
         })
     }
@@ -160,7 +160,7 @@ impl Session<'_> {
         if step == Step::Idle {
             return Some(one());
         }
-        let density = self.density.as_ref()?;
+        let density = self.job.density.as_ref()?;
         match step {
             Step::Instances => Some(within(density, &density.instances)),
             // What has a command line is started by `bench`: an adapter does this with containers alone.
@@ -176,7 +176,7 @@ impl Session<'_> {
         target: &TargetId,
         expected: &[u8],
     ) -> Result<TrialResult, Fault> {
-        let Some(density) = &self.density else {
+        let Some(density) = &self.job.density else {
             return Ok(TrialResult::nothing(Outcome::Unsupported {
                 reason: "the run does not say how many are to be alive".to_owned(),
             }));
@@ -190,7 +190,7 @@ impl Session<'_> {
             levels: &within(density, alive),
             boundary: Boundary::Processes,
             expected,
-            deadline: self.deadline,
+            deadline: self.job.deadlines.trial,
         };
         density::run(&asked, self.interrupt)
     }
@@ -212,7 +212,13 @@ impl Session<'_> {
                     from: &launch.artefact,
                     to: &to,
                 };
-                let result = process::run(&moved, Some(copy), keep, self.deadline, self.interrupt);
+                let result = process::run(
+                    &moved,
+                    Some(copy),
+                    keep,
+                    self.job.deadlines.trial,
+                    self.interrupt,
+                );
                 // Outside the clock: whoever deploys an artefact does not remove it at once.
                 let _ = match launch.artefact.is_dir() {
                     true => fs::remove_dir_all(&to),
@@ -220,7 +226,7 @@ impl Session<'_> {
                 };
                 result
             }
-            _ => process::run(launch, None, keep, self.deadline, self.interrupt),
+            _ => process::run(launch, None, keep, self.job.deadlines.trial, self.interrupt),
         };
         match result {
             Err(error) => Ok(TrialResult::nothing(Outcome::Failed {
@@ -232,7 +238,7 @@ impl Session<'_> {
             Ok(trial) => Ok(TrialResult {
                 samples: samples(step, launch, &trial),
                 histograms: Vec::new(),
-                outcome: judge(&trial, expected, self.deadline),
+                outcome: judge(&trial, expected, self.job.deadlines.trial),
                 note: None,
             }),
         }

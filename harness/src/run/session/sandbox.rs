@@ -21,13 +21,13 @@ impl Session<'_> {
             let outcome = Outcome::Unsupported { reason };
             Ok((TrialResult::nothing(outcome), None))
         };
-        let Some(row) = self.table.adapter_of(&trial.target) else {
+        let Some(row) = self.job.table.adapter_of(&trial.target) else {
             return refused(format!(
                 "runtimes/targets.toml has no target {}",
                 trial.target
             ));
         };
-        let questions = self.questions.as_ref();
+        let questions = self.job.questions();
         let Some(question) = questions.and_then(|all| all.find(&trial.workload)) else {
             return refused(format!("there is no question called {}", trial.workload));
         };
@@ -37,13 +37,13 @@ impl Session<'_> {
         }
         let kind = self.kinds.get(&trial.target).copied();
         let put = Put {
-            program: &row.executable(self.checkout),
-            directory: &self.checkout.root,
+            program: &row.executable(self.job.checkout),
+            directory: &self.job.checkout.root,
             target: &trial.target,
             kind: kind.unwrap_or(TargetKind::Wasm),
             question,
             scratch: &scratch,
-            deadline: self.prepare_deadline,
+            deadline: self.job.deadlines.prepare,
         };
         let found = probe::put(&put, self.interrupt)?;
         // What a guest has left must not be there for the next.

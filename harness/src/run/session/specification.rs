@@ -24,13 +24,13 @@ impl Session<'_> {
             let outcome = Outcome::Unsupported { reason };
             Ok((TrialResult::nothing(outcome), Vec::new()))
         };
-        let Some(row) = self.table.adapter_of(&trial.target) else {
+        let Some(row) = self.job.table.adapter_of(&trial.target) else {
             return refused(format!(
                 "runtimes/targets.toml has no target {}",
                 trial.target
             ));
         };
-        let tests = self.tests.as_ref();
+        let tests = self.job.tests();
         let Some((group, scripts)) = tests.and_then(|tests| tests.group(&trial.workload)) else {
             return refused(format!("there are no tests called {}", trial.workload));
         };
@@ -38,7 +38,7 @@ impl Session<'_> {
             let words = row.wasi_tests.get(&trial.target);
             let words = words.map_or(&[][..], Vec::as_slice);
             let number = (trial.index, attempt);
-            let line = wasi::run(self.checkout, words, cases, number, self.interrupt);
+            let line = wasi::run(self.job.checkout, words, cases, number, self.interrupt);
             return recorded(line.map(|line| vec![line]));
         }
         let scratch = self.pair_scratch(&trial.target, &trial.workload);
@@ -48,7 +48,7 @@ impl Session<'_> {
             let words = words.map_or(&[][..], Vec::as_slice);
             let number = (trial.index, attempt);
             return recorded(testsuite::run(
-                self.checkout,
+                self.job.checkout,
                 folder,
                 words,
                 &scratch,
@@ -57,14 +57,14 @@ impl Session<'_> {
             ));
         }
         let asked = ScriptRequest {
-            program: &row.executable(self.checkout),
-            directory: &self.checkout.root,
+            program: &row.executable(self.job.checkout),
+            directory: &self.job.checkout.root,
             target: &trial.target,
             claims: tests.map_or(&[], |tests| tests.claims(&trial.target)),
             group,
             scripts,
             scratch: &scratch,
-            deadline: self.deadline,
+            deadline: self.job.deadlines.trial,
             memory_bytes: MEMORY_BYTES,
             trial: (trial.index, attempt),
         };

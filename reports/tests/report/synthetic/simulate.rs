@@ -70,6 +70,7 @@ pub(super) fn simulate_suite(
                             outcome,
                             samples,
                             histograms,
+                            damaged_histograms: 0,
                             scripts: Vec::new(),
                             fact: None,
                         },
@@ -96,6 +97,8 @@ pub(super) fn simulate_suite(
             preflight: preflight(),
             targets: targets.iter().map(record).collect(),
             workloads: workloads.iter().map(workload).collect(),
+            programs: Vec::new(),
+            denoised: None,
             artefacts: artefacts(workloads, targets),
             skipped: Vec::new(),
             load: None,
@@ -107,6 +110,7 @@ pub(super) fn simulate_suite(
         trials,
         attempts: BTreeMap::new(),
         unreadable_lines: 0,
+        doubled_outcomes: 0,
     }
 }
 
