@@ -107,6 +107,8 @@ pub enum Listed {
     Workloads,
     /// Every suite.
     Suites,
+    /// Every metric, with its unit.
+    Metrics,
 }
 
 /// Arguments of `bench run`.

@@ -56,8 +56,16 @@ impl Program {
             return Ok(None);
         };
         let at = |option: &str, path: &Path| {
-            fs::canonicalize(path)
-                .map_err(|error| Usage(format!("{option} {}: {error}", path.display())))
+            let path = fs::canonicalize(path)
+                .map_err(|error| Usage(format!("{option} {}: {error}", path.display())))?;
+            match path.to_str() {
+                Some(_) => Ok(path),
+                // It goes to adapters, and into run.json, as text.
+                None => Err(Usage(format!(
+                    "{option} {}: the path is not UTF-8; rename it or link to it",
+                    path.display()
+                ))),
+            }
         };
         let program = Program {
             wasm: at("--wasm", wasm)?,

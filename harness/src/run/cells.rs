@@ -6,6 +6,7 @@ use anyhow::Context;
 use plimsoll_adapter::footprint;
 use plimsoll_adapter::protocol::Target;
 use plimsoll_record::run::{Density, TargetKind};
+use plimsoll_record::vocabulary::{DoneBy, Needs};
 use plimsoll_record::{Step, WorkloadId};
 
 use crate::catalog::resolve::{Gathered, ResolvedTarget};
@@ -48,20 +49,19 @@ fn can_run(kind: TargetKind, ready: &Ready) -> bool {
     kind == TargetKind::Wasm || ready.native != Native::NotPlanned
 }
 
-/// Whether a step is for workloads of that duration.
+/// Whether a step applies to workloads of that duration.
 pub(crate) fn applies_to(step: Step, duration: DurationClass) -> bool {
-    match step {
-        Step::Processes | Step::Idle => duration == DurationClass::Waiting,
-        Step::Instances | Step::Peak => duration != DurationClass::Waiting,
-        _ => true,
+    match step.spec().needs {
+        Needs::Waits => duration == DurationClass::Waiting,
+        Needs::Ends => duration != DurationClass::Waiting,
+        Needs::Any | Needs::Server => true,
     }
 }
 
-/// Whether a target does a step, by itself or because `bench` does it with the target's launch.
+/// Whether a target supports a step, by itself or because `bench` does it with the target's launch.
 pub(crate) fn supports(target: &Target, step: Step) -> bool {
     let launched = target.kind != TargetKind::Container && target.steps.contains(&Step::Process);
-    let by_bench = matches!(step, Step::Processes | Step::Idle | Step::Peak | Step::Size);
-    target.steps.contains(&step) || (by_bench && launched)
+    target.steps.contains(&step) || (step.spec().done_by == DoneBy::Bench && launched)
 }
 
 /// How many are to be alive at once, if the suite asks for that.

@@ -59,7 +59,8 @@ while IFS= read -r line; do
             *'"step":"instances"'*) crowd ;;
             *) sample L0 0 1000 && sample L0 1 1100 ;;
             esac
-            printf '{"reply":"done","outputs":[{"exit_code":0,"stdout":"%s","times":2}]}\n' "$said"
+            hex=${FAKE_HEX+,\"stdout_hex\":\"$FAKE_HEX\"}
+            printf '{"reply":"done","outputs":[{"exit_code":%s,"stdout":"%s","times":2%s}]}\n' "${FAKE_EXIT-0}" "$said" "$hex"
             ;;
         esac
         ;;

@@ -6,6 +6,7 @@ mod commands;
 mod conformance;
 mod documents;
 mod earlier;
+mod evidence;
 mod faults;
 mod gate;
 mod load;

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use plimsoll_record::{Boundary, Metric, Outcome, Recorded, Step, TargetId, Unit, WorkloadId};
+use plimsoll_record::vocabulary::Judged;
+use plimsoll_record::{Outcome, Recorded, Step, TargetId, Unit, WorkloadId};
 
 use super::pinned;
 use super::report::{Kind, Reading, Settings};
@@ -22,17 +23,13 @@ pub struct Measurement<'a> {
 
 /// How a series is judged; `None` for what is shown and not judged.
 pub fn kind(key: &SeriesKey) -> Option<Kind> {
-    match (key.boundary, key.metric) {
-        (Boundary::OnDisk, Metric::ArtefactCompressedBytes | Metric::TransferCompressedBytes) => {
-            None
-        }
-        (Boundary::OnDisk, _) | (_, Metric::PeakRss) => Some(Kind::Deterministic),
-        // Nothing, in a run that went well: there is no ratio to nothing.
-        (_, Metric::Errors | Metric::Timeouts) => None,
-        // The kernel's own accounting comes in batches of pages, one for each processor.
-        (_, Metric::CgroupPeak) => None,
-        (boundary, _) if boundary.slope().is_some() => None,
-        _ => Some(Kind::Timed),
+    if key.boundary.slope().is_some() {
+        return None;
+    }
+    match key.metric.spec().judged_as {
+        Judged::Counted => Some(Kind::Deterministic),
+        Judged::Timed => Some(Kind::Timed),
+        Judged::Never => None,
     }
 }
 

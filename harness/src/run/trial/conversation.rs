@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use plimsoll_adapter::protocol::{Done, Measure, Reply, Request, Sample};
-use plimsoll_record::{Boundary, FailureKind, Outcome, Step};
+use plimsoll_record::{FailureKind, Outcome};
 
 use super::{TrialResult, verify};
 use crate::machine::interrupt::Interrupt;
@@ -54,7 +54,9 @@ fn converse(
     let mut exchange = adapter.ask(&request, "measure", deadline)?;
     loop {
         match exchange.reply()? {
-            Reply::Sample(sample) if belongs(measure.step, &sample) => samples.push(sample),
+            Reply::Sample(sample) if measure.step.spec().yields.contains(&sample.boundary) => {
+                samples.push(sample)
+            }
             Reply::Done(done) => return judge(take(samples), &done, measure, expected),
             Reply::Unsupported { reason } => {
                 return Ok(TrialResult::nothing(Outcome::Unsupported { reason }));
@@ -132,38 +134,6 @@ fn judge(
         outcome: Outcome::Ok,
         note: done.stopped.clone(),
     })
-}
-
-/// Whether a step can yield a sample at that boundary.
-fn belongs(step: Step, sample: &Sample) -> bool {
-    match step {
-        Step::Instantiate => sample.boundary == Boundary::L0,
-        Step::Load => sample.boundary == Boundary::L1,
-        Step::Compile => sample.boundary == Boundary::L2,
-        Step::Process => {
-            matches!(
-                sample.boundary,
-                Boundary::L3 | Boundary::L4 | Boundary::L5 | Boundary::Tick
-            )
-        }
-        Step::Deploy => sample.boundary == Boundary::L6,
-        Step::Serve
-        | Step::ServeFresh
-        | Step::FirstResponse
-        | Step::Conformance
-        | Step::Sandbox => false,
-        Step::Execute => sample.boundary == Boundary::Run,
-        Step::Instances => sample.boundary == Boundary::Instances,
-        Step::Processes => {
-            matches!(sample.boundary, Boundary::Processes | Boundary::Daemon)
-        }
-        Step::Idle => matches!(
-            sample.boundary,
-            Boundary::Idle | Boundary::Peak | Boundary::Daemon
-        ),
-        Step::Peak => sample.boundary == Boundary::Peak,
-        Step::Size => sample.boundary == Boundary::OnDisk,
-    }
 }
 
 fn failed(fault: Fault, stderr: String, samples: Vec<Sample>) -> Result<TrialResult, Fault> {
