@@ -131,8 +131,14 @@ pub struct Run {
     /// The smallest honest run
     #[arg(long)]
     pub quick: bool,
-    /// Hold noise down where this machine lets it: one processor for what is measured, priority,
-    /// address space layout, clock speed. Says what it set and what not, and undoes it at the end
+    /// Print the plan and an estimate of its time; measure nothing
+    #[arg(long, conflicts_with_all = ["resume", "out", "denoise", "record_passes"])]
+    pub list: bool,
+    /// With --list: print JSON
+    #[arg(long, requires = "list")]
+    pub json: bool,
+    /// Reduce noise where permitted: pin the benchmark to one CPU, raise priority, disable ASLR, fix the
+    /// clock. Prints what it changed, and restores it at the end
     #[arg(long)]
     pub denoise: bool,
     /// Seed of the order of trials and of the bootstrap; drawn and recorded if not given
@@ -179,6 +185,21 @@ pub struct Run {
     /// The folder that it runs in and may read; without it an empty one
     #[arg(long, value_name = "DIR", requires = "wasm", help_heading = OWN)]
     pub input: Option<PathBuf>,
+    /// The file that is its standard input; without it, /dev/null. Measures only processes that bench
+    /// starts itself (L3, L4, L6, peak memory)
+    #[arg(long, value_name = "FILE", requires = "wasm", help_heading = OWN)]
+    pub stdin: Option<PathBuf>,
+    /// A variable of its environment (repeatable); nothing is inherited
+    #[arg(long, value_name = "NAME=VALUE", requires = "wasm", help_heading = OWN)]
+    pub env: Vec<String>,
+    /// A shell command to run before every trial, outside the clock, in the folder of --input or else
+    /// the current one
+    #[arg(long, value_name = "COMMAND", requires = "wasm", help_heading = OWN)]
+    pub prepare: Option<String>,
+    /// A parameter and its values (repeatable), each a row of its own; {size} stands for the value in
+    /// arguments, --env and --prepare
+    #[arg(long = "param", value_name = "NAME=A,B,...", requires = "wasm", help_heading = OWN)]
+    pub params: Vec<String>,
     /// Its arguments
     #[arg(last = true, value_name = "ARG", requires = "wasm", help_heading = OWN)]
     pub args: Vec<String>,

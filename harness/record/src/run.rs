@@ -273,6 +273,9 @@ pub struct WorkloadRecord {
     pub native_sha256: Option<String>,
     /// SHA-256 of the expected output, hexadecimal.
     pub expected_sha256: String,
+    /// What the command line gives it: parameters, environment, standard input, a preparing command.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub given: BTreeMap<String, String>,
     /// The proposals that its `.wasm` uses: what an engine must have to run it rightly.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub uses: Vec<Proposal>,

@@ -29,7 +29,7 @@ pub struct Gathered {
     pub notes: Vec<PreflightNote>,
 }
 
-/// Whether adapters are built on the way.
+/// Whether adapters and native programs are built on the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Building {
     /// Those that are missing or older than their sources.
@@ -169,6 +169,7 @@ impl Gathered {
         checkout: &Checkout,
         workloads: &Workloads,
         rows: &[&WorkloadRow],
+        building: Building,
         interrupt: &Interrupt,
     ) -> anyhow::Result<()> {
         let missing: Vec<&str> = rows
@@ -176,7 +177,8 @@ impl Gathered {
             .filter(|row| workloads.native(checkout, row) == Native::Missing)
             .map(|row| row.id.as_str())
             .collect();
-        if !missing.is_empty()
+        if building == Building::WhereStale
+            && !missing.is_empty()
             && let Err(error) = build_native(checkout, &missing, interrupt)
         {
             if matches!(error, ToolError::Interrupted) {

@@ -67,7 +67,7 @@ pub(super) fn run(args: &Run, directory: &Path) -> anyhow::Result<Exit> {
         .collect();
     let tests = tests(&checkout, &record)?;
     let questions = questions(&checkout, &record, &interrupt)?;
-    gathered.workloads(&checkout, &workloads, &rows, &interrupt)?;
+    gathered.workloads(&checkout, &workloads, &rows, building, &interrupt)?;
     if let Some(own) = own(&record.command)? {
         own.gather(
             &checkout,

@@ -1,6 +1,7 @@
 //! `bench run`: plan, prepare, measure, record, show.
 
 mod command;
+mod listed;
 mod ratcheted;
 
 use std::fs;
@@ -55,6 +56,9 @@ struct Request<'a> {
 
 pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
     let request = Request::of(args)?;
+    if args.list {
+        return listed::listed(&request);
+    }
     let started = OffsetDateTime::now_utc();
     let id = name(request.suite, started)?;
     if let Some(out) = &args.out {
@@ -251,7 +255,8 @@ impl<'a> Request<'a> {
                     None => {
                         let globs = &self.args.workloads;
                         let rows = chosen_workloads(globs, self.amount(), &self.workloads);
-                        gathered.workloads(checkout, &self.workloads, &rows, interrupt)?;
+                        let all = &self.workloads;
+                        gathered.workloads(checkout, all, &rows, building, interrupt)?;
                     }
                     Some(own) => {
                         own.leave_out(gathered);

@@ -228,7 +228,13 @@ impl Side {
             false => here,
         };
         let mut gathered = Gathered::default();
-        gathered.workloads(natives, &self.workloads, &rows, interrupt)?;
+        gathered.workloads(
+            natives,
+            &self.workloads,
+            &rows,
+            Building::WhereStale,
+            interrupt,
+        )?;
         if let Some(lost) = gathered.skipped.first() {
             return Err(Usage(format!("{}: {}: {}", self.words, lost.what, lost.why)).into());
         }

@@ -154,6 +154,7 @@ impl World<'_> {
             native_toolchain: None,
             native_sha256: Some("00".to_owned()),
             expected_sha256: "00".to_owned(),
+            given: Default::default(),
             uses: Vec::new(),
         };
         let target = |made_up: &&MadeUp| TargetRecord {

@@ -11,10 +11,12 @@ use plimsoll_record::{Boundary, FailureKind, Metric, Nanoseconds, Outcome, Step,
 
 use super::{Pair, Session};
 use crate::catalog::targets::AdapterRow;
+use crate::catalog::user_program::shell;
 use crate::catalog::workloads::Ready;
+use crate::process::command::{self, ToolError};
 use crate::process::spawn::Exited;
 use crate::run::adapter::child::{Fault, signal_name};
-use crate::run::trial::process::{self, Copy, Ended, ProcessTrial};
+use crate::run::trial::process::{self, Copy, Ended, Given, ProcessTrial};
 use crate::run::trial::serving::{self, ServingTrial};
 use crate::run::trial::{TrialResult, conversation, density, peak, verify};
 
@@ -46,10 +48,15 @@ impl Session<'_> {
                 stderr: String::new(),
             }));
         }
+        if let Some(line) = &ready.prepare
+            && let Err(outcome) = self.prepared_by(line, ready)?
+        {
+            return Ok(TrialResult::nothing(outcome));
+        }
         let scratch = self.pair_scratch(&trial.target, &trial.workload);
         match (launch, trial.step) {
             (Some(launch), Step::Process | Step::Deploy) => {
-                self.launched(launch, trial.step, &scratch, &ready.expected)
+                self.launched(launch, trial.step, &scratch, ready)
             }
             (_, Step::Serve | Step::ServeFresh | Step::FirstResponse) => {
                 self.serving(row, ready, trial, scratch)
@@ -67,8 +74,7 @@ impl Session<'_> {
             }
             (Some(launch), Step::Size) => {
                 // Run once: what is weighed must be what works.
-                let mut yielded =
-                    self.launched(launch, Step::Process, &scratch, &ready.expected)?;
+                let mut yielded = self.launched(launch, Step::Process, &scratch, ready)?;
                 let weighed = self
                     .scales
                     .borrow_mut()
@@ -88,6 +94,7 @@ impl Session<'_> {
             (Some(launch), Step::Peak) => {
                 let asked = peak::PeakRequest {
                     launch,
+                    stdin: ready.stdin.as_deref(),
                     expected: &ready.expected,
                     deadline: self.job.deadlines.trial,
                 };
@@ -109,6 +116,20 @@ impl Session<'_> {
                 self.job.deadlines.trial,
                 self.interrupt,
             ),
+        }
+    }
+
+    /// Runs the command that a workload is prepared with before every trial, outside every clock.
+    fn prepared_by(&self, line: &str, ready: &Ready) -> Result<Result<(), Outcome>, Fault> {
+        let folder = ready.workload.input.as_deref();
+        match command::run(&mut shell(line, folder), self.interrupt) {
+            Ok(()) => Ok(Ok(())),
+            Err(ToolError::Interrupted) => Err(Fault::Interrupted),
+            Err(error) => Ok(Err(Outcome::Failed {
+                kind: FailureKind::Start,
+                message: format!("--prepare: {error}"),
+                stderr: String::new(),
+            })),
         }
     }
 
@@ -200,8 +221,11 @@ impl Session<'_> {
         launch: &Launch,
         step: Step,
         scratch: &Path,
-        expected: &[u8],
+        ready: &Ready,
     ) -> Result<TrialResult, Fault> {
+        let expected = &ready.expected;
+        let (deadline, interrupt) = (self.job.deadlines.trial, self.interrupt);
+        let stdin = ready.stdin.as_deref();
         // One byte more than expected tells a longer output from an equal one.
         let keep = expected.len() + 1;
         let result = match step {
@@ -212,13 +236,9 @@ impl Session<'_> {
                     from: &launch.artefact,
                     to: &to,
                 };
-                let result = process::run(
-                    &moved,
-                    Some(copy),
-                    keep,
-                    self.job.deadlines.trial,
-                    self.interrupt,
-                );
+                let copy = Some(copy);
+                let given = Given { copy, stdin };
+                let result = process::run_with(&moved, given, keep, deadline, interrupt);
                 // Outside the clock: whoever deploys an artefact does not remove it at once.
                 let _ = match launch.artefact.is_dir() {
                     true => fs::remove_dir_all(&to),
@@ -226,7 +246,10 @@ impl Session<'_> {
                 };
                 result
             }
-            _ => process::run(launch, None, keep, self.job.deadlines.trial, self.interrupt),
+            _ => {
+                let given = Given { copy: None, stdin };
+                process::run_with(launch, given, keep, deadline, interrupt)
+            }
         };
         match result {
             Err(error) => Ok(TrialResult::nothing(Outcome::Failed {
@@ -238,7 +261,7 @@ impl Session<'_> {
             Ok(trial) => Ok(TrialResult {
                 samples: samples(step, launch, &trial),
                 histograms: Vec::new(),
-                outcome: judge(&trial, expected, self.job.deadlines.trial),
+                outcome: judge(&trial, expected, deadline),
                 note: None,
             }),
         }

@@ -35,6 +35,8 @@ use crate::run::adapter::child::{Fault, describe};
 pub struct PeakRequest<'a> {
     /// The command line.
     pub launch: &'a Launch,
+    /// The file that is its standard input; /dev/null without.
+    pub stdin: Option<&'a Path>,
     /// What it must print.
     pub expected: &'a [u8],
     /// Time after which it is killed.
@@ -84,6 +86,7 @@ pub fn run(asked: &PeakRequest<'_>, interrupt: &Interrupt) -> Result<TrialResult
         Err(error) => return failed(FailureKind::Start, error.to_string(), String::new()),
     };
     let launch = &*launch;
+    let stdin = asked.stdin;
     let child_errors = errors.try_clone();
     let (tell, told) = mpsc::channel();
     let (printed, followed) = thread::scope(|scope| {
@@ -95,7 +98,7 @@ pub fn run(asked: &PeakRequest<'_>, interrupt: &Interrupt) -> Result<TrialResult
                 .env_clear()
                 .envs(&launch.env)
                 .current_dir(&launch.directory)
-                .stdin(Stdio::null())
+                .stdin(File::open(stdin.unwrap_or(Path::new("/dev/null")))?)
                 .stdout(child_output)
                 .stderr(child_errors?)
                 .process_group(0);

@@ -58,6 +58,15 @@ pub struct Copy<'a> {
     pub to: &'a Path,
 }
 
+/// What a process is given beside its command line.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Given<'a> {
+    /// A copy of its artefact that is made first.
+    pub copy: Option<Copy<'a>>,
+    /// The file that is its standard input; /dev/null without.
+    pub stdin: Option<&'a Path>,
+}
+
 /// A path for a copy of `artefact` in `scratch`.
 pub fn copy_path(scratch: &Path, artefact: &Path) -> PathBuf {
     let name = artefact.file_name().unwrap_or_default();
@@ -77,8 +86,23 @@ pub fn run(
     deadline: Duration,
     interrupt: &Interrupt,
 ) -> io::Result<ProcessTrial> {
+    let given = Given { copy, stdin: None };
+    run_with(launch, given, keep, deadline, interrupt)
+}
+
+/// As [`run`], with a standard input.
+///
+/// # Errors
+/// As [`run`]; if the standard input cannot be opened.
+pub fn run_with(
+    launch: &Launch,
+    given: Given<'_>,
+    keep: usize,
+    deadline: Duration,
+    interrupt: &Interrupt,
+) -> io::Result<ProcessTrial> {
     let launch = launch.named()?;
-    let trial = started(&launch, copy, keep, deadline, interrupt);
+    let trial = started(&launch, given, keep, deadline, interrupt);
     let by_itself = |trial: &ProcessTrial| trial.ended == Ended::Exited(Exited::Code(0));
     if !trial.as_ref().is_ok_and(by_itself) {
         container_cleanup::clear(&launch);
@@ -88,7 +112,7 @@ pub fn run(
 
 fn started(
     launch: &Launch,
-    copy: Option<Copy<'_>>,
+    Given { copy, stdin }: Given<'_>,
     keep: usize,
     deadline: Duration,
     interrupt: &Interrupt,
@@ -100,6 +124,7 @@ fn started(
         &launch.args,
         &launch.env,
         &launch.directory,
+        stdin,
     )?;
 
     let is_folder = copy.is_some_and(|copy| copy.from.is_dir());

@@ -70,6 +70,7 @@ pub fn prepare(launch: &Launch) -> Result<Spawn, StartError> {
         &launch.args,
         &launch.env,
         &launch.directory,
+        None,
     )
     .map_err(|error| not_started(launch, &error))
 }

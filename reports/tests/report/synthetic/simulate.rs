@@ -292,6 +292,7 @@ fn workload(
         native_toolchain: Some("rustc 1.96.0, LLVM 22".to_owned()),
         native_sha256: Some(hash("native")),
         expected_sha256: hash("expected"),
+        given: Default::default(),
         uses: Vec::new(),
     }
 }
