@@ -10,4 +10,5 @@ mod evidence;
 mod faults;
 mod gate;
 mod load;
+mod own_program;
 mod processes;
