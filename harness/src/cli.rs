@@ -1,4 +1,4 @@
-//! The command line: what can be asked, and how `--help` says it.
+//! The command line and its `--help`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,7 +11,7 @@ How to read the ladder: each column is a boundary, a place where a clock starts 
 L0 to L2 are a platform that is already running; L3 to L6 start from nothing. Compare targets \
 within a column, never across.
 
-Exit codes: 0 held, 1 regression, 2 usage, 3 something could not be measured or the run was \
+Exit codes: 0 success, 1 regression, 2 usage, 3 something could not be measured or the run was \
 interrupted.";
 
 /// Heading of what is for a program of the user's own.
@@ -43,21 +43,21 @@ pub enum Color {
 /// What `bench` can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Say what can run here, what cannot, and the one command that would change that
+    /// Show what can run here, what cannot, and the command that fixes it
     Doctor(Doctor),
     /// Build adapters and native workloads
     Setup(Setup),
-    /// List what can be asked for
+    /// List targets, workloads, suites or metrics
     List(List),
     /// Measure
     Run(Box<Run>),
-    /// Show recorded runs, and hold published claims against them
+    /// Show recorded runs, and check published claims against them
     Report(Report),
-    /// Hold one run against another: ratios with intervals
+    /// Compare runs: ratios with intervals
     Compare(Compare),
-    /// Measure base and head side by side, and fail if head is worse
+    /// Measure base and head side by side; fail if head is worse
     Gate(Gate),
-    /// Show how rows went from run to run, and export them
+    /// Show how results changed from run to run, and export them
     History(History),
     /// Print a completion script for a shell
     Completions {
@@ -71,8 +71,8 @@ pub enum Command {
 /// Arguments of `bench doctor`.
 #[derive(Debug, Args)]
 pub struct Doctor {
-    /// Measure the harness's own share: our L4 of native programs beside `hyperfine -N` of the
-    /// same programs, interleaved
+    /// Measure the overhead of bench itself: L4 of native programs beside `hyperfine -N` of the same
+    /// programs, interleaved
     #[arg(long)]
     pub overhead: bool,
 }
@@ -80,10 +80,10 @@ pub struct Doctor {
 /// Arguments of `bench setup`.
 #[derive(Debug, Args)]
 pub struct Setup {
-    /// Adapters or targets, as globs; without any, the default set
+    /// Adapters or targets, as globs [default: the default set]
     #[arg(value_name = "TARGET")]
     pub targets: Vec<String>,
-    /// Everything that can be set up here
+    /// Set up everything that this machine can have
     #[arg(long, conflicts_with = "targets")]
     pub all: bool,
 }
@@ -93,7 +93,7 @@ pub struct Setup {
 pub struct List {
     /// What to list
     pub what: Listed,
-    /// For programs
+    /// Print JSON
     #[arg(long)]
     pub json: bool,
 }
@@ -114,21 +114,20 @@ pub enum Listed {
 /// Arguments of `bench run`.
 #[derive(Debug, Args)]
 pub struct Run {
-    /// The question: see `bench list suites`
-    /// (with --wasm: coldstart, if none is given)
+    /// The suite to run, see `bench list suites`; with --wasm, coldstart by default
     #[arg(long, value_name = "SUITE", required_unless_present_any = ["resume", "wasm"])]
     pub suite: Option<String>,
-    /// Targets, as globs (repeatable); without any, the default set and what else is set up
+    /// Targets, as globs (repeatable) [default: the default set and whatever else is set up]
     #[arg(long = "target", value_name = "GLOB")]
     pub targets: Vec<String>,
-    /// Workloads, as globs (repeatable); without any, what the suite says. In the suite `conformance`
-    /// they are groups of tests
+    /// Workloads, as globs (repeatable) [default: set by the suite]. In the suite `conformance` they are
+    /// groups of tests, in `sandbox` questions
     #[arg(long = "workload", value_name = "GLOB")]
     pub workloads: Vec<String>,
-    /// Fresh processes for each target, workload and step, instead of what the suite says
+    /// Trials per target, workload and step [default: set by the suite]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub trials: Option<u32>,
-    /// The smallest honest run
+    /// Run the smallest selection that still gives intervals
     #[arg(long)]
     pub quick: bool,
     /// Print the plan and an estimate of its time; measure nothing
@@ -141,52 +140,49 @@ pub struct Run {
     /// clock. Prints what it changed, and restores it at the end
     #[arg(long)]
     pub denoise: bool,
-    /// Seed of the order of trials and of the bootstrap; drawn and recorded if not given
+    /// Seed for the order of trials and the bootstrap [default: random, recorded]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// Where to record the run, instead of results/<utc time>-<suite>; results/latest then stays
-    /// as it is
+    /// Where to record the run [default: results/<utc time>-<suite>]; does not move results/latest
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Continue an interrupted run: trials that have an outcome are kept
+    /// Continue an interrupted run; finished trials are kept
     #[arg(long, value_name = "DIR", conflicts_with_all = ["suite", "targets", "workloads", "trials", "quick", "denoise", "seed", "out"])]
     pub resume: Option<PathBuf>,
-    /// Seconds after which a trial is killed and recorded as failed, instead of what the suite says
+    /// Seconds after which a trial is killed and recorded as failed [default: set by the suite]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub deadline: Option<u64>,
-    /// Memory that all that is alive at once may take, for the suite `density`: bytes, or a number
-    /// with k, M or G (1024); without it a quarter of what the machine has to give
+    /// Suite `density`: memory for everything alive at once, in bytes or with k, M or G (1024)
+    /// [default: a quarter of the free memory]
     #[arg(long, value_name = "BYTES", value_parser = bytes, conflicts_with = "resume")]
     pub memory_budget: Option<u64>,
-    /// Where the specification's tests are, for the suite `conformance`: a checkout of the specification
-    /// or of its testsuite, instead of the tests that bench brings along
+    /// Suite `conformance`: a checkout of the specification or of its testsuite
+    /// [default: the bundled tests]
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     pub spec_dir: Option<PathBuf>,
-    /// A checkout of WebAssembly/wasi-testsuite, whose tests of WASI preview 1 the suite `conformance` is to
-    /// run too; nothing is downloaded
+    /// Suite `conformance`: a checkout of WebAssembly/wasi-testsuite, to run its preview 1 tests too
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     pub wasi_testsuite: Option<PathBuf>,
-    /// Record what the suite `conformance` finds passing as what must pass from now on
+    /// Suite `conformance`: record the passing tests as the new ratchet
     #[arg(long, conflicts_with = "spec_dir")]
     pub record_passes: bool,
-    /// If another run is measuring on this machine, wait for it instead of giving up
+    /// Wait for another run on this machine instead of giving up
     #[arg(long)]
     pub wait: bool,
-    /// Measure a program of your own instead of the workloads: a WASI command, as .wasm. What it
-    /// prints is compared across targets, and must be the same each time
+    /// Measure a program of your own instead of the workloads: a WASI command (.wasm). bench first runs
+    /// it once, natively if possible; every target must then produce the same output
     #[arg(long, value_name = "FILE", conflicts_with_all = ["workloads", "resume"], help_heading = OWN)]
     pub wasm: Option<PathBuf>,
-    /// The same program as a static Linux binary: natively, and in a container
+    /// The same program as a static Linux binary, for native and container targets
     #[arg(long, value_name = "FILE", requires = "wasm", help_heading = OWN)]
     pub native: Option<PathBuf>,
-    /// The same program as an image that the container engine has: only in a container
+    /// The same program as an image that the container engine has, for container targets
     #[arg(long, value_name = "NAME", requires = "wasm", conflicts_with = "native", help_heading = OWN)]
     pub image: Option<String>,
-    /// The folder that it runs in and may read; without it an empty one
+    /// The folder that it runs in and may read [default: an empty one]
     #[arg(long, value_name = "DIR", requires = "wasm", help_heading = OWN)]
     pub input: Option<PathBuf>,
-    /// The file that is its standard input; without it, /dev/null. Measures only processes that bench
-    /// starts itself (L3, L4, L6, peak memory)
+    /// Its standard input [default: /dev/null]; measures only processes that bench starts itself
     #[arg(long, value_name = "FILE", requires = "wasm", help_heading = OWN)]
     pub stdin: Option<PathBuf>,
     /// A variable of its environment (repeatable); nothing is inherited
@@ -230,34 +226,31 @@ impl Run {
 /// Arguments of `bench report`.
 #[derive(Debug, Args)]
 pub struct Report {
-    /// Run directories, of one suite or of several; without any, results/latest
+    /// Run directories, of one or several suites [default: results/latest]
     #[arg(value_name = "RUN")]
     pub runs: Vec<PathBuf>,
-    /// One self-contained offline file (default: report.html in the run's directory)
+    /// Write one self-contained HTML file [default: report.html in the run directory]
     #[arg(long, value_name = "FILE", num_args = 0..=1, group = "format")]
     pub html: Option<Option<PathBuf>>,
-    /// Tables in Markdown, on standard output
+    /// Print tables in Markdown
     #[arg(long, group = "format")]
     pub markdown: bool,
-    /// Rows for programs, schema plimsoll.report/1, on standard output
+    /// Print rows as JSON, schema plimsoll.report/1
     #[arg(long, group = "format")]
     pub json: bool,
-    /// The same rows as CSV, on standard output
+    /// Print rows as CSV
     #[arg(long, group = "format")]
     pub csv: bool,
-    /// A badge (SVG) with what a target passes of the specification, on standard output: of a run of
-    /// the suite `conformance`
+    /// Print a badge (SVG) with the conformance result of a target
     #[arg(long, value_name = "TARGET", group = "format")]
     pub badge: Option<String>,
-    /// Published claims to hold the runs against (TOML, as reports/claims.toml), instead of those
-    /// that come with this version
+    /// Published claims to check (TOML, as reports/claims.toml) [default: the bundled ones]
     #[arg(long, value_name = "FILE")]
     pub claims: Option<PathBuf>,
     /// Only these targets of the runs, as globs (repeatable)
     #[arg(long = "target", value_name = "GLOB")]
     pub targets: Vec<String>,
-    /// Only these workloads of the runs, as globs (repeatable): a page of one workload has every picture
-    /// and row of it, however large the run is
+    /// Only these workloads of the runs, as globs (repeatable)
     #[arg(long = "workload", value_name = "GLOB")]
     pub workloads: Vec<String>,
 }
