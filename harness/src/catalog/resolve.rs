@@ -2,6 +2,7 @@
 //! left out is said, with why and with the command that adds it.
 
 use plimsoll_adapter::protocol::{Hello, Target};
+use plimsoll_record::TargetId;
 use plimsoll_record::run::{PreflightNote, Severity, Skipped, TargetKind, TargetRecord};
 use std::process::Command;
 
@@ -123,41 +124,57 @@ impl Gathered {
             if interrupt.asked() {
                 return Err(ToolError::Interrupted.into());
             }
-            // An engine that does not answer is no fault of a run that did not name it; an
-            // adapter of the default set that does not even speak is.
-            let broken = matches!(presence, Presence::Broken { .. });
-            for target in meant {
-                let leaves = extent == Extent::Quick && row.not_quick.contains(target);
-                match (ability(row, &presence, target), &presence) {
-                    (Ability::Ready(target), _) if leaves && globs.is_empty() => {
-                        let why = "left to runs without --quick, or that name it with --target";
-                        let left = left(target.id.as_str(), why.to_owned(), None, false);
-                        self.skipped.push(left);
-                    }
-                    (Ability::Ready(target), Presence::Speaks(hello)) => {
-                        self.targets.push(ResolvedTarget {
-                            target,
-                            hello: hello.clone(),
-                        });
-                    }
-                    (Ability::Ready(_), _) => unreachable!("only what speaks is ready"),
-                    (Ability::Absent { why, remedy }, _) => {
-                        let asked = !globs.is_empty() || (row.default && broken);
-                        self.skipped.push(left(target.as_str(), why, remedy, asked));
-                    }
-                }
-            }
-            if let Presence::Speaks(hello) = &presence
-                && let Some(found) = unexpected_version(row, hello)
-            {
-                self.notes.push(PreflightNote {
-                    subject: format!("version of {}", row.id),
-                    found,
-                    severity: Severity::Note,
-                });
-            }
+            let may_rest = extent == Extent::Quick && globs.is_empty();
+            let named = !globs.is_empty();
+            self.add(row, &meant, &presence, may_rest, named);
         }
         Ok(())
+    }
+
+    /// Adds the targets `meant` of an adapter, or the reason why they are left out. A quick run may leave
+    /// some to longer ones; a target that was named must not be missing.
+    fn add(
+        &mut self,
+        row: &AdapterRow,
+        meant: &[&TargetId],
+        presence: &Presence,
+        may_rest: bool,
+        named: bool,
+    ) {
+        // An engine that does not answer is no fault of a run that did not name it; an
+        // adapter of the default set that does not even speak is.
+        let broken = matches!(presence, Presence::Broken { .. });
+        for &target in meant {
+            let rests = may_rest && row.not_quick.contains(target);
+            match (ability(row, presence, target), presence) {
+                (Ability::Ready(target), _) if rests => {
+                    let why = "left to runs without --quick, or that name it with --target";
+                    let left = left(target.id.as_str(), why.to_owned(), None, false);
+                    self.skipped.push(left);
+                }
+                (Ability::Ready(target), Presence::Speaks(hello)) => {
+                    self.targets.push(ResolvedTarget {
+                        target,
+                        hello: hello.clone(),
+                    });
+                }
+                (Ability::Ready(_), _) => unreachable!("only what speaks is ready"),
+                (Ability::Absent { why, remedy }, _) => {
+                    let requested = named || (row.default && broken);
+                    self.skipped
+                        .push(left(target.as_str(), why, remedy, requested));
+                }
+            }
+        }
+        if let Presence::Speaks(hello) = presence
+            && let Some(found) = unexpected_version(row, hello)
+        {
+            self.notes.push(PreflightNote {
+                subject: format!("version of {}", row.id),
+                found,
+                severity: Severity::Note,
+            });
+        }
     }
 
     /// Gathers `rows`, building native binaries that are missing.

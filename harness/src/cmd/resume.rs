@@ -47,46 +47,8 @@ pub(super) fn run(args: &Run, directory: &Path) -> anyhow::Result<Exit> {
         trial: args.asked_deadline().unwrap_or(row.deadline()),
         prepare: row.prepare_deadline(),
     };
-    let mut gathered = Gathered::default();
-    let targets: Vec<String> = record
-        .targets
-        .iter()
-        .map(|t| t.target.to_string())
-        .collect();
-    // A program that is built anew may be another one.
-    let building = match record.programs.is_empty() {
-        true => Building::WhereStale,
-        false => Building::Never,
-    };
-    let how = (Extent::Full, building);
-    gathered.targets(&checkout, &table, &targets, how, &interrupt)?;
-    let rows: Vec<_> = workloads
-        .rows
-        .iter()
-        .filter(|row| record.workloads.iter().any(|w| w.workload == row.id))
-        .collect();
-    let tests = tests(&checkout, &record)?;
-    let questions = questions(&checkout, &record, &interrupt)?;
-    gathered.workloads(&checkout, &workloads, &rows, building, &interrupt)?;
-    if let Some(own) = own(&record.command)? {
-        own.gather(
-            &checkout,
-            &table,
-            &workloads,
-            &mut gathered,
-            deadlines,
-            &interrupt,
-        )?;
-    }
-    eprint_part(&terminal::skipped(&gathered.skipped));
-    if gathered.lacks_something_requested() {
-        return Err(Usage(format!(
-            "{} cannot be continued without what is left out; bring it back, or start a new run",
-            record.id
-        ))
-        .into());
-    }
-    same_things(&recorded, &gathered)?;
+    let catalog = (&checkout, &table, &workloads);
+    let (gathered, subject) = gathered(&recorded, catalog, deadlines, &interrupt)?;
     let notes = continued(&recorded, &checkout);
     eprint_part(&terminal::preflight(&notes, Notes::Noisy));
     record.preflight.extend(notes);
@@ -95,11 +57,6 @@ pub(super) fn run(args: &Run, directory: &Path) -> anyhow::Result<Exit> {
     if let Some(denoised) = &denoised {
         eprint_part(&terminal::preflight(&denoised.notes, Notes::All));
     }
-    let subject = match (tests, questions) {
-        (Some(tests), _) => Subject::Specification(tests),
-        (None, Some(questions)) => Subject::Sandbox(questions),
-        (None, None) => Subject::Workloads(gathered.workloads),
-    };
     let job = Job {
         checkout: &checkout,
         table: &table,
@@ -125,6 +82,62 @@ pub(super) fn run(args: &Run, directory: &Path) -> anyhow::Result<Exit> {
     let done = carry_out(&job, record, &mut writer, attempt, &interrupt);
     drop(denoised);
     finish(done, directory)
+}
+
+/// The targets and the subject of a run, which must be what they were.
+fn gathered(
+    recorded: &Recorded,
+    (checkout, table, workloads): (&Checkout, &Table, &Workloads),
+    deadlines: Deadlines,
+    interrupt: &Interrupt,
+) -> anyhow::Result<(Gathered, Subject)> {
+    let record = &recorded.run;
+    let mut gathered = Gathered::default();
+    let targets: Vec<String> = record
+        .targets
+        .iter()
+        .map(|t| t.target.to_string())
+        .collect();
+    // A program that is built anew may be another one.
+    let building = match record.programs.is_empty() {
+        true => Building::WhereStale,
+        false => Building::Never,
+    };
+    let how = (Extent::Full, building);
+    gathered.targets(checkout, table, &targets, how, interrupt)?;
+    let rows: Vec<_> = workloads
+        .rows
+        .iter()
+        .filter(|row| record.workloads.iter().any(|w| w.workload == row.id))
+        .collect();
+    let tests = tests(checkout, &record)?;
+    let questions = questions(checkout, record, interrupt)?;
+    gathered.workloads(checkout, workloads, &rows, building, interrupt)?;
+    if let Some(own) = own(&record.command)? {
+        own.gather(
+            checkout,
+            table,
+            workloads,
+            &mut gathered,
+            deadlines,
+            interrupt,
+        )?;
+    }
+    eprint_part(&terminal::skipped(&gathered.skipped));
+    if gathered.lacks_something_requested() {
+        return Err(Usage(format!(
+            "{} cannot be continued without what is left out; bring it back, or start a new run",
+            record.id
+        ))
+        .into());
+    }
+    same_things(recorded, &gathered)?;
+    let subject = match (tests, questions) {
+        (Some(tests), _) => Subject::Specification(tests),
+        (None, Some(questions)) => Subject::Sandbox(questions),
+        (None, None) => Subject::Workloads(std::mem::take(&mut gathered.workloads)),
+    };
+    Ok((gathered, subject))
 }
 
 /// Makes sure that the adapters are those that the run was begun with, before anything is started.

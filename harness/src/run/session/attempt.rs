@@ -72,25 +72,7 @@ impl Session<'_> {
                 };
                 density::run(&asked, self.interrupt)
             }
-            (Some(launch), Step::Size) => {
-                // Run once: what is weighed must be what works.
-                let mut yielded = self.launched(launch, Step::Process, &scratch, ready)?;
-                let weighed = self
-                    .scales
-                    .borrow_mut()
-                    .samples(launch, &ready.workload.wasm);
-                match weighed {
-                    Ok(samples) => yielded.samples = samples,
-                    Err(error) => {
-                        yielded = TrialResult::nothing(Outcome::Failed {
-                            kind: FailureKind::Start,
-                            message: format!("weighing {error}"),
-                            stderr: String::new(),
-                        });
-                    }
-                }
-                Ok(yielded)
-            }
+            (Some(launch), Step::Size) => self.weighed(launch, &scratch, ready),
             (Some(launch), Step::Peak) => {
                 let asked = peak::PeakRequest {
                     launch,
@@ -117,6 +99,31 @@ impl Session<'_> {
                 self.interrupt,
             ),
         }
+    }
+
+    fn weighed(
+        &self,
+        launch: &Launch,
+        scratch: &Path,
+        ready: &Ready,
+    ) -> Result<TrialResult, Fault> {
+        // Run once: what is weighed must be what works.
+        let mut result = self.launched(launch, Step::Process, scratch, ready)?;
+        let weighed = self
+            .scales
+            .borrow_mut()
+            .samples(launch, &ready.workload.wasm);
+        match weighed {
+            Ok(samples) => result.samples = samples,
+            Err(error) => {
+                result = TrialResult::nothing(Outcome::Failed {
+                    kind: FailureKind::Start,
+                    message: format!("weighing {error}"),
+                    stderr: String::new(),
+                });
+            }
+        }
+        Ok(result)
     }
 
     /// Runs the command that a workload is prepared with before every trial, outside every clock.

@@ -66,13 +66,6 @@ enum Cut {
 /// # Errors
 /// Only [`Fault::Interrupted`]: everything else is the trial's outcome.
 pub fn run(asked: &PeakRequest<'_>, interrupt: &Interrupt) -> Result<TrialResult, Fault> {
-    let failed = |kind, message: String, stderr: String| {
-        Ok(TrialResult::nothing(Outcome::Failed {
-            kind,
-            message,
-            stderr,
-        }))
-    };
     let pipes = pipe_with(PipeFlags::CLOEXEC).and_then(|pipe| {
         let errors = memfd_create("stderr of a followed process", MemfdFlags::CLOEXEC)?;
         Ok((pipe, File::from(errors)))
@@ -137,6 +130,25 @@ pub fn run(asked: &PeakRequest<'_>, interrupt: &Interrupt) -> Result<TrialResult
     if !followed.as_ref().is_ok_and(by_itself) {
         container_cleanup::clear(launch);
     }
+    judged(asked, launch, printed, followed, stderr)
+}
+
+fn failed(kind: FailureKind, message: String, stderr: String) -> Result<TrialResult, Fault> {
+    Ok(TrialResult::nothing(Outcome::Failed {
+        kind,
+        message,
+        stderr,
+    }))
+}
+
+/// The trial's outcome, with its samples if it counts.
+fn judged(
+    asked: &PeakRequest<'_>,
+    launch: &Launch,
+    printed: io::Result<(Vec<u8>, Option<Cut>)>,
+    followed: io::Result<Followed>,
+    stderr: String,
+) -> Result<TrialResult, Fault> {
     let followed = match followed {
         Ok(followed) => followed,
         Err(error) => {

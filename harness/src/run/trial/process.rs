@@ -58,6 +58,16 @@ pub struct Copy<'a> {
     pub to: &'a Path,
 }
 
+impl Copy<'_> {
+    #[inline]
+    fn make(self, is_folder: bool) -> io::Result<()> {
+        match is_folder {
+            true => copy_folder(self.from, self.to),
+            false => fs::copy(self.from, self.to).map(drop),
+        }
+    }
+}
+
 /// What a process is given beside its command line.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Given<'a> {
@@ -132,10 +142,7 @@ fn started(
     let starting = denoise::starting();
     let start = Instant::now();
     if let Some(copy) = copy {
-        match is_folder {
-            true => copy_folder(copy.from, copy.to)?,
-            false => fs::copy(copy.from, copy.to).map(drop)?,
-        }
+        copy.make(is_folder)?;
     }
     let process = spawn.spawn()?;
     drop(starting);
