@@ -93,7 +93,7 @@ impl Gathered {
                 continue;
             }
             if built != Built::Fresh && failed_before(checkout, row) {
-                self.left_out.extend(meant.iter().map(|target| {
+                self.skipped.extend(meant.iter().map(|target| {
                     let why = "its last build failed, and is not tried again in a run";
                     left(
                         target.as_str(),
