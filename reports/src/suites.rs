@@ -46,7 +46,7 @@ pub(crate) fn question(suite: Suite) -> Question {
             asked: "What does it get right?",
             subject: "Conformance",
         },
-        Suite::Capabilities => Question {
+        Suite::Sandbox => Question {
             asked: "What can a guest do?",
             subject: "Capabilities",
         },
@@ -78,7 +78,7 @@ pub(crate) fn sentences(facts: &Facts<'_>) -> Vec<String> {
     match facts.recorded.run.suite {
         Suite::Conformance => conformance::sentences::sentences(facts),
         Suite::Languages => languages::sentences::sentences(facts),
-        Suite::Capabilities => sandbox::markdown::said(facts.recorded)
+        Suite::Sandbox => sandbox::markdown::said(facts.recorded)
             .into_iter()
             .collect(),
         Suite::Serve => serve::sentences::sentences(facts),
@@ -96,7 +96,7 @@ pub(crate) fn summary(facts: &Facts<'_>, place: &Place<'_>) -> Markup {
     match facts.recorded.run.suite {
         Suite::Serve => serve::sections::summary(facts, place),
         Suite::Conformance => conformance::sections::summary(facts, place),
-        Suite::Capabilities => sandbox::sections::summary(facts, place),
+        Suite::Sandbox => sandbox::sections::summary(facts, place),
         Suite::Coldstart | Suite::Throughput => coldstart::summary::summary(facts, place),
         Suite::Density | Suite::Memory | Suite::Size | Suite::Languages => {
             counted::sections::summary(facts, place)
@@ -126,7 +126,7 @@ pub(crate) fn sections(facts: &Facts<'_>, place: &Place<'_>) -> Vec<Option<Secti
             conformance::sections::shares(facts, place),
             conformance::sections::failures(facts, place),
         ],
-        Suite::Capabilities => vec![
+        Suite::Sandbox => vec![
             sandbox::sections::answers(facts, place),
             sandbox::sections::evidence(facts, place),
         ],

@@ -19,7 +19,7 @@ pub(crate) fn symbols(curves: usize) -> Markup {
     };
     html! {
         svg.unseen aria-hidden="true" width="0" height="0" {
-            @for &boundary in Boundary::ALL {
+            @for &boundary in Boundary::LADDER {
                 (mark(Mark::Boundary(boundary)))
                 (symbol(key(boundary), fragment(size, |canvas| draw_mark(canvas, (13, 8), Mark::Boundary(boundary)))))
             }

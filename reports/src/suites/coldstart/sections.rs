@@ -11,7 +11,7 @@ use crate::picture::scale::Axis;
 
 pub(crate) fn section(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
     let lead = facts.lead()?;
-    let boundaries: Vec<Boundary> = Boundary::ALL
+    let boundaries: Vec<Boundary> = Boundary::LADDER
         .iter()
         .copied()
         .filter(|b| {

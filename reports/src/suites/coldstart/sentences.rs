@@ -166,7 +166,7 @@ fn containers_ahead(facts: &Facts<'_>) -> Option<String> {
 fn ours(facts: &Facts<'_>, lead: &WorkloadId) -> Option<String> {
     let (mut ahead, mut behind, mut open) = (Vec::new(), Vec::new(), Vec::new());
     let mut name: Option<&TargetId> = None;
-    for &boundary in Boundary::ALL {
+    for &boundary in Boundary::LADDER {
         let rows = facts
             .targets()
             .iter()
