@@ -176,7 +176,7 @@ fn of(configuration: &Configuration, workload: &Workload) -> Value {
         "linux": {
             "namespaces": namespaces,
             "resources": match rootless {
-                true => json!({}),
+                true => Value::Null,
                 false => json!({ "devices": [{ "allow": false, "access": "rwm" }] }),
             },
             "maskedPaths": MASKED,

@@ -26,7 +26,7 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::statfs::{TMPFS_MAGIC, statfs};
 use nix::sys::wait::{WaitStatus, waitpid};
-use nix::unistd::{Pid, access, getegid, geteuid};
+use nix::unistd::{Pid, access, chroot, getegid, geteuid};
 
 /// Where the kernel's control groups are mounted.
 const GROUPS: &str = "/sys/fs/cgroup";
@@ -79,9 +79,14 @@ fn run(state: &Path, bundle: &Path, name: &str) -> anyhow::Result<u8> {
         .canonicalize()
         .with_context(|| format!("reading the bundle {}", bundle.display()))?;
     fs::create_dir_all(state).with_context(|| format!("making {}", state.display()))?;
-    enter_namespaces()?;
+    let state = state
+        .canonicalize()
+        .with_context(|| format!("reading {}", state.display()))?;
+    let mut needed = vec![bundle.clone(), state.clone()];
+    needed.extend(bound_folders(&bundle)?);
+    enter_namespaces(&needed)?;
     let mut container = ContainerBuilder::new(name.to_owned(), SyscallType::default())
-        .with_root_path(state.to_owned())?
+        .with_root_path(state)?
         .as_init(&bundle)
         .with_systemd(false)
         .with_detach(false)
@@ -103,6 +108,21 @@ fn run(state: &Path, bundle: &Path, name: &str) -> anyhow::Result<u8> {
     Ok(code)
 }
 
+/// The folders of this machine that a bundle's configuration mounts.
+fn bound_folders(bundle: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let path = bundle.join("config.json");
+    let text = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+    let configuration: serde_json::Value =
+        serde_json::from_slice(&text).with_context(|| format!("reading {}", path.display()))?;
+    let mounts = configuration["mounts"].as_array();
+    Ok(mounts
+        .into_iter()
+        .flatten()
+        .filter(|mount| mount["type"] == "bind")
+        .filter_map(|mount| mount["source"].as_str().map(PathBuf::from))
+        .collect())
+}
+
 /// Waits for the guest's end. Returns its exit code, or 128 and a signal's number.
 fn wait_for(guest: Pid) -> anyhow::Result<u8> {
     loop {
@@ -122,7 +142,8 @@ fn delete(state: &Path, name: &str) -> anyhow::Result<()> {
     if !folder.exists() {
         return Ok(());
     }
-    enter_namespaces()?;
+    let folder = folder.canonicalize()?;
+    enter_namespaces(&[state.canonicalize()?])?;
     match Container::load(folder.clone()) {
         Ok(mut container) => remove(&mut container),
         // Ended between making its folder and writing what it is.
@@ -149,14 +170,15 @@ fn remove(container: &mut Container) -> anyhow::Result<()> {
 }
 
 /// Enters what making a container needs and this process lacks: a user namespace where it is not root, and
-/// a view without control groups where it may make none.
-fn enter_namespaces() -> anyhow::Result<()> {
+/// a root without control groups where it may make none. The folders `needed` stay where they are.
+fn enter_namespaces(needed: &[PathBuf]) -> anyhow::Result<()> {
     let grouped = groups_are_writable();
     if !geteuid().is_root() {
         enter_user_namespace()?;
     }
     if !grouped {
-        hide_groups().context("hiding the control groups, which this user may not change")?;
+        leave_groups(needed)
+            .context("leaving the control groups, which this user may not change")?;
     }
     Ok(())
 }
@@ -179,30 +201,45 @@ fn enter_user_namespace() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Mounts an empty folder over the control groups, in a mount namespace of this process: libcontainer then
-/// makes none.
-fn hide_groups() -> nix::Result<()> {
+/// Changes to a root of this process's own that has no control groups, so that libcontainer makes none, and
+/// in which only `needed`, /proc and /dev can be seen.
+///
+/// Mounting something over the control groups is not enough: the kernel's list of mounts still names what
+/// lies below, and an ordinary user may not unmount it.
+fn leave_groups(needed: &[PathBuf]) -> anyhow::Result<()> {
     unshare(CloneFlags::CLONE_NEWNS)?;
     let nothing = None::<&str>;
-    mount(
-        nothing,
-        "/",
-        nothing,
-        MsFlags::MS_REC | MsFlags::MS_PRIVATE,
-        nothing,
-    )
-    .or_else(|error| match root_is_changed() {
-        // The root is no mount point, so nothing at it can be shared.
-        true => Ok(()),
-        false => Err(error),
-    })?;
+    let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+    match mount(nothing, "/", nothing, private, nothing) {
+        // A root that is no mount point has nothing to share.
+        Err(Errno::EINVAL) if root_is_changed() => {}
+        done => done.context("making mounts private")?,
+    }
+    let root = Path::new(GROUPS);
+    let options = Some("size=1m,mode=755");
     mount(
         Some("tmpfs"),
-        GROUPS,
+        root,
         Some("tmpfs"),
         MsFlags::empty(),
-        Some("size=64k"),
+        options,
     )
+    .with_context(|| format!("mounting a root at {}", root.display()))?;
+    let system = [Path::new("/proc"), Path::new("/dev")];
+    let bound = system
+        .into_iter()
+        .chain(needed.iter().map(PathBuf::as_path));
+    for path in bound {
+        let inside = root.join(path.strip_prefix("/")?);
+        fs::create_dir_all(&inside).with_context(|| format!("making {}", inside.display()))?;
+        let flags = MsFlags::MS_BIND | MsFlags::MS_REC;
+        mount(Some(path), &inside, nothing, flags, nothing)
+            .with_context(|| format!("mounting {} in a root of its own", path.display()))?;
+    }
+    fs::create_dir_all(root.join("sys/fs/cgroup"))?;
+    chroot(root)?;
+    env::set_current_dir("/")?;
+    Ok(())
 }
 
 /// Whether this process may make control groups: of version 2 in its root, of version 1 in that of memory.
@@ -233,7 +270,7 @@ fn root_is_changed() -> bool {
 fn check() -> anyhow::Result<()> {
     let grouped = groups_are_writable();
     let root = geteuid().is_root();
-    enter_namespaces()?;
+    enter_namespaces(&[])?;
     if let Err(error) = unshare(
         CloneFlags::CLONE_NEWNS
             | CloneFlags::CLONE_NEWPID
