@@ -70,6 +70,7 @@ pub use inspect::Inspection;
 pub use instance::Instance;
 pub use linker::{InstancePre, Linker, Shadowing};
 pub use module::Module;
+pub use module::features::{Feature, Features};
 pub use store::{AsContext, AsContextMut, InterruptHandle, Limits, Store};
 pub use trap::{Frame, Trap, TrapKind};
 pub use types::{ExternType, FuncType, GlobalType, MemoryType, Mutability, TableType, ValType};

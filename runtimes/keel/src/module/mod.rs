@@ -1,5 +1,6 @@
 //! Modules: decoded, validated, compiled, ready to be instantiated.
 
+pub(crate) mod features;
 #[cfg(feature = "compiler")]
 pub(crate) mod info;
 pub(crate) mod layout;

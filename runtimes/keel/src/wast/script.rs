@@ -177,7 +177,7 @@ impl Runner {
         };
         match self.compile(&wasm) {
             Ok(_) => Err("the module was accepted".to_owned()),
-            Err(Error::Invalid { .. }) => Ok(()),
+            Err(Error::Invalid { .. } | Error::FeatureOff(_)) => Ok(()),
             Err(error) => Err(format!("not found to be invalid: {error}")),
         }
     }
