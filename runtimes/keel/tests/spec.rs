@@ -205,6 +205,15 @@ fn several_memories_pass() {
 }
 
 #[test]
+fn wide_arithmetic_passes() {
+    run(
+        "wide-arithmetic",
+        Language::Extended,
+        proposal(Proposal::WideArithmetic),
+    );
+}
+
+#[test]
 fn extended_constant_expressions_pass() {
     run(
         "extended-const",

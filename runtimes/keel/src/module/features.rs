@@ -173,7 +173,7 @@ impl Features {
 mod compiling {
     use wasmparser::{Validator, WasmFeatures};
 
-    use super::{Feature, Features, LACKING};
+    use super::{ALL, Feature, Features, LACKING};
     use crate::error::Error;
 
     /// What the validator knows and keel has no switch for, with the names of the proposals.
@@ -264,11 +264,11 @@ mod compiling {
                     lacking.push(name);
                 }
             }
-            // The latest first: a module that one proposal is enough for shall not be told of another
-            // that contains a part of it.
-            for feature in Feature::all().filter(|one| !self.has(*one)) {
+            // What can be done without is taken away, the latest first: so a module that uses a part of
+            // a later proposal is refused for the earlier one that has the part alone.
+            for (feature, _) in ALL.iter().rev().filter(|(one, _)| !self.has(*one)) {
                 if keep(feature.validated()) {
-                    match LACKING.contains(&feature) {
+                    match LACKING.contains(feature) {
                         true => lacking.push(feature.name()),
                         false => off.push(feature.name()),
                     }

@@ -37,6 +37,7 @@ pub(crate) fn parse(bytes: &[u8], features: WasmFeatures) -> Result<ModuleInfo<'
         data: Vec::new(),
         bodies: Vec::new(),
         names: Vec::new(),
+        hints: Vec::new(),
         escaping: Vec::new(),
     };
     let mut validator = Validator::new_with_features(features);
@@ -169,22 +170,37 @@ impl<'a> ModuleInfo<'a> {
                     });
                 }
             }
-            Payload::CustomSection(section) => {
-                if let KnownCustom::Name(names) = section.as_known() {
-                    // A broken name section is not an error: names are for people.
-                    for name in names.into_iter().map_while(|name| name.ok()) {
-                        if let Name::Function(functions) = name {
-                            let names = functions.into_iter().map_while(|naming| naming.ok());
-                            self.names = names.map(|naming| (naming.index, naming.name)).collect();
-                            self.names.sort_by_key(|(index, _)| *index);
-                        }
-                    }
-                }
-            }
+            Payload::CustomSection(section) => self.custom_section(&section),
             Payload::TagSection(_) => return Err(unsupported("a tag")),
             _ => {}
         }
         Ok(())
+    }
+
+    /// Reads a section that only helps: a broken one is passed over.
+    fn custom_section(&mut self, section: &wasmparser::CustomSectionReader<'a>) {
+        match section.as_known() {
+            KnownCustom::Name(names) => {
+                for name in names.into_iter().map_while(|name| name.ok()) {
+                    if let Name::Function(functions) = name {
+                        let names = functions.into_iter().map_while(|naming| naming.ok());
+                        self.names = names.map(|naming| (naming.index, naming.name)).collect();
+                        self.names.sort_by_key(|(index, _)| *index);
+                    }
+                }
+            }
+            KnownCustom::BranchHints(functions) => {
+                for function in functions.into_iter().map_while(|function| function.ok()) {
+                    let hints = function.hints.into_iter().map_while(|hint| hint.ok());
+                    let mut hints: Vec<_> =
+                        hints.map(|hint| (hint.func_offset, hint.taken)).collect();
+                    hints.sort_by_key(|(offset, _)| *offset);
+                    self.hints.push((function.func, hints));
+                }
+                self.hints.sort_by_key(|(function, _)| *function);
+            }
+            _ => {}
+        }
     }
 
     fn import(&mut self, import: wasmparser::Import<'a>) -> Result<()> {
