@@ -73,5 +73,8 @@ pub use module::Module;
 pub use module::features::{Feature, Features};
 pub use store::{AsContext, AsContextMut, InterruptHandle, Limits, Store};
 pub use trap::{Frame, Trap, TrapKind};
-pub use types::{ExternType, FuncType, GlobalType, MemoryType, Mutability, TableType, ValType};
+pub use types::{
+    ExternType, FuncType, GlobalType, IndexType, MemoryType, Mutability, Sharing, TableType, ValType,
+};
+pub use vm::shared::SharedMemory;
 pub use value::{ExternRef, Val, WasmTy, WasmTypes};

@@ -214,6 +214,25 @@ fn wide_arithmetic_passes() {
 }
 
 #[test]
+fn threads_pass() {
+    run("threads", Language::Extended, proposal(Proposal::Threads));
+}
+
+#[test]
+fn custom_page_sizes_pass() {
+    run(
+        "custom-page-sizes",
+        Language::Extended,
+        proposal(Proposal::CustomPageSizes),
+    );
+}
+
+#[test]
+fn wide_memories_pass() {
+    run("memory64", Language::Extended, proposal(Proposal::Memory64));
+}
+
+#[test]
 fn extended_constant_expressions_pass() {
     run(
         "extended-const",

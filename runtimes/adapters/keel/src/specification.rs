@@ -87,18 +87,11 @@ fn define(linker: &mut Linker<()>, store: &mut Store<()>) -> keel::Result<()> {
         linker.define(NAME, name, Global::create(&mut *store, ty, value)?)?;
     }
     let (minimum, maximum) = spectest::TABLE;
-    let ty = TableType {
-        element: ValType::FuncRef,
-        minimum,
-        maximum: Some(maximum),
-    };
+    let ty = TableType::new(ValType::FuncRef, minimum.into(), Some(maximum.into()));
     let table = Table::create(&mut *store, ty, Val::FuncRef(None))?;
     linker.define(NAME, "table", table)?;
     let (minimum, maximum) = spectest::MEMORY;
-    let ty = MemoryType {
-        minimum,
-        maximum: Some(maximum),
-    };
+    let ty = MemoryType::new(minimum.into(), Some(maximum.into()));
     linker.define(NAME, "memory", Memory::create(&mut *store, ty)?)?;
     Ok(())
 }

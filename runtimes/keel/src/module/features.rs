@@ -73,12 +73,9 @@ const ALL: [(Feature, &str); 18] = [
 
 /// What keel does not have yet: on in no set.
 const LACKING: &[Feature] = &[
-    Feature::Memory64,
     Feature::Exceptions,
     Feature::FunctionReferences,
     Feature::Gc,
-    Feature::Threads,
-    Feature::CustomPageSizes,
 ];
 
 impl Feature {

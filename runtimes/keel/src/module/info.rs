@@ -129,9 +129,9 @@ impl ModuleInfo<'_> {
         &self.types[self.functions[function as usize] as usize]
     }
 
-    /// Whether the module itself defines memory 0, which then lies right behind the context.
+    /// Whether the module itself defines memory 0 and it lies right behind the context.
     pub(crate) fn defines_memory_0(&self) -> bool {
-        self.imported_memories == 0 && !self.memories.is_empty()
+        self.imported_memories == 0 && self.memories.first().is_some_and(MemoryType::fits_slot)
     }
 
     /// The place of a function in the list of functions with a record.

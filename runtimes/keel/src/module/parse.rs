@@ -15,7 +15,9 @@ use super::info::{
 };
 use crate::artifact::format::ExternKind;
 use crate::error::{Error, Result};
-use crate::types::{FuncType, GlobalType, MemoryType, Mutability, TableType, ValType};
+use crate::types::{
+    FuncType, GlobalType, IndexType, MemoryType, Mutability, Sharing, TableType, ValType,
+};
 
 /// Decodes and validates everything of a module but its function bodies.
 pub(crate) fn parse(bytes: &[u8], features: WasmFeatures) -> Result<ModuleInfo<'_>> {
@@ -112,7 +114,7 @@ impl<'a> ModuleInfo<'a> {
             }
             Payload::MemorySection(section) => {
                 for memory in section {
-                    self.memories.push(memory_type(&memory?)?);
+                    self.memories.push(memory_type(&memory?));
                 }
             }
             Payload::GlobalSection(section) => {
@@ -221,7 +223,7 @@ impl<'a> ModuleInfo<'a> {
                 (ExternKind::Table, self.imported_tables)
             }
             TypeRef::Memory(ty) => {
-                self.memories.push(memory_type(&ty)?);
+                self.memories.push(memory_type(&ty));
                 self.imported_memories += 1;
                 (ExternKind::Memory, self.imported_memories)
             }
@@ -406,24 +408,37 @@ fn global_type(ty: &wasmparser::GlobalType) -> Result<GlobalType> {
     })
 }
 
-fn memory_type(ty: &wasmparser::MemoryType) -> Result<MemoryType> {
-    if ty.memory64 || ty.shared || ty.page_size_log2.is_some() {
-        return Err(unsupported("a 64-bit, shared or odd-paged memory"));
+fn index_type(is_64: bool) -> IndexType {
+    if is_64 {
+        IndexType::I64
+    } else {
+        IndexType::I32
     }
-    let pages = |pages: u64| pages as u32;
-    Ok(MemoryType {
-        minimum: pages(ty.initial),
-        maximum: ty.maximum.map(pages),
-    })
+}
+
+fn memory_type(ty: &wasmparser::MemoryType) -> MemoryType {
+    MemoryType {
+        minimum: ty.initial,
+        maximum: ty.maximum,
+        index: index_type(ty.memory64),
+        sharing: match ty.shared {
+            true => Sharing::Shared,
+            false => Sharing::Unshared,
+        },
+        page_size_log2: ty
+            .page_size_log2
+            .map_or(MemoryType::PAGE_LOG2, |log2| log2 as u8),
+    }
 }
 
 fn table_type(ty: &wasmparser::TableType) -> Result<TableType> {
-    if ty.table64 || ty.shared {
-        return Err(unsupported("a 64-bit or shared table"));
+    if ty.shared {
+        return Err(unsupported("a shared table"));
     }
     Ok(TableType {
         element: reference_type(ty.element_type)?,
-        minimum: ty.initial as u32,
-        maximum: ty.maximum.map(|maximum| maximum as u32),
+        index: index_type(ty.table64),
+        minimum: ty.initial,
+        maximum: ty.maximum,
     })
 }

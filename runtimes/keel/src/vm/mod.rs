@@ -6,6 +6,8 @@ pub(crate) mod context;
 pub(crate) mod libcalls;
 pub(crate) mod memory;
 mod pagemap;
+mod parking;
+pub(crate) mod shared;
 pub(crate) mod signal;
 pub(crate) mod slot;
 pub(crate) mod table;

@@ -5,7 +5,7 @@ use crate::externs::{Global, Memory, Table};
 use crate::host::Caller;
 use crate::linker::Linker;
 use crate::store::Store;
-use crate::types::{GlobalType, MemoryType, Mutability, TableType, ValType};
+use crate::types::{GlobalType, IndexType, MemoryType, Mutability, Sharing, TableType, ValType};
 use crate::value::Val;
 
 /// Defines the module's functions, globals, table and memory.
@@ -38,20 +38,24 @@ pub(super) fn define(linker: &mut Linker<()>, store: &mut Store<()>) -> Result<(
         };
         linker.define(NAME, name, Global::create(&mut *store, ty, value)?)?;
     }
-    let ty = TableType {
-        element: ValType::FuncRef,
-        minimum: 10,
-        maximum: Some(20),
-    };
+    let ty = TableType::new(ValType::FuncRef, 10, Some(20));
     linker.define(
         NAME,
         "table",
         Table::create(&mut *store, ty, Val::FuncRef(None))?,
     )?;
-    let ty = MemoryType {
-        minimum: 1,
-        maximum: Some(2),
-    };
+    let ty = MemoryType::new(1, Some(2));
     linker.define(NAME, "memory", Memory::create(&mut *store, ty)?)?;
+    let table64 = TableType {
+        index: IndexType::I64,
+        ..TableType::new(ValType::FuncRef, 10, Some(20))
+    };
+    let table64 = Table::create(&mut *store, table64, Val::FuncRef(None))?;
+    linker.define(NAME, "table64", table64)?;
+    let shared = MemoryType {
+        sharing: Sharing::Shared,
+        ..ty
+    };
+    linker.define(NAME, "shared_memory", Memory::create(&mut *store, shared)?)?;
     Ok(())
 }

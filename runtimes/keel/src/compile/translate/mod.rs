@@ -4,6 +4,7 @@
 //! modules beside this one. References are `i64` (an address, zero for null) and a `v128` is always
 //! `I8X16` on the operand stack: an operator that wants other lanes casts on its way in and out.
 
+mod atomic;
 mod call;
 mod control;
 mod fuel;
@@ -236,7 +237,8 @@ impl FuncTranslator<'_, '_> {
             || self.call_operator(op)?
             || self.table_operator(op)?
             || simd::translate(self, op)?
-            || self.wide_operator(op);
+            || self.wide_operator(op)
+            || self.atomic_operator(op)?;
         if known {
             Ok(())
         } else {
