@@ -47,6 +47,7 @@ mod host;
 mod inspect;
 mod instance;
 mod instantiate;
+mod limits;
 mod linker;
 mod module;
 mod store;
@@ -68,10 +69,11 @@ pub use host::{Caller, HostResult, IntoFunc};
 #[cfg(feature = "compiler")]
 pub use inspect::Inspection;
 pub use instance::Instance;
+pub use limits::Limits;
 pub use linker::{InstancePre, Linker, Shadowing};
 pub use module::Module;
 pub use module::features::{Feature, Features};
-pub use store::{AsContext, AsContextMut, InterruptHandle, Limits, Store};
+pub use store::{AsContext, AsContextMut, InterruptHandle, Store};
 pub use trap::{Frame, Trap, TrapKind};
 pub use types::{
     ExternType, FuncType, GlobalType, IndexType, MemoryType, Mutability, Sharing, TableType, ValType,

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use super::call::{self, Stop};
 use super::context::Context;
+use super::instance::InstanceData;
 use super::parking::Awake;
 use super::shared::SharedMemory;
-use crate::instance::InstanceData;
 
 /// The functions of the runtime, by their place in the table that every context points to.
 #[cfg_attr(

@@ -3,6 +3,7 @@
 
 pub(crate) mod call;
 pub(crate) mod context;
+pub(crate) mod instance;
 pub(crate) mod libcalls;
 pub(crate) mod memory;
 mod pagemap;
@@ -10,6 +11,7 @@ mod parking;
 pub(crate) mod shared;
 pub(crate) mod signal;
 pub(crate) mod slot;
+pub(crate) mod store;
 pub(crate) mod table;
 pub(crate) mod timer;
 

@@ -11,7 +11,7 @@ use super::context::Definition;
 use super::memory::{Reservation, check_limit, grown, host_pages, reservation_bytes};
 use super::parking::Parking;
 use crate::error::{Error, Result};
-use crate::store::Limits;
+use crate::limits::Limits;
 use crate::types::{MemoryType, Sharing};
 
 /// A memory that belongs to no store, and that stores in several threads may import. It never moves.
