@@ -76,7 +76,8 @@ pub use module::features::{Feature, Features};
 pub use store::{AsContext, AsContextMut, InterruptHandle, Store};
 pub use trap::{Frame, Trap, TrapKind};
 pub use types::{
-    ExternType, FuncType, GlobalType, IndexType, MemoryType, Mutability, Sharing, TableType, ValType,
+    ExternType, FuncType, GlobalType, IndexType, MemoryType, Mutability, Sharing, TableType,
+    ValType,
 };
-pub use vm::shared::SharedMemory;
 pub use value::{ExternRef, Val, WasmTy, WasmTypes};
+pub use vm::shared::SharedMemory;

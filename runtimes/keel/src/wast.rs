@@ -14,9 +14,7 @@ use crate::linker::{Linker, Shadowing};
 use crate::module::Module;
 use crate::store::Store;
 use crate::trap::TrapKind;
-use crate::types::{
-    GlobalType, IndexType, MemoryType, Mutability, Sharing, TableType, ValType,
-};
+use crate::types::{GlobalType, IndexType, MemoryType, Mutability, Sharing, TableType, ValType};
 use crate::value::{ExternRef, Val};
 use crate::vm::shared::SharedMemory;
 
@@ -112,10 +110,7 @@ fn define(linker: &mut Linker<()>, store: &mut Store<()>) -> Result<()> {
 }
 
 /// An instance that exports memories which its store shares with others.
-fn instance_of(
-    keel: &mut Specification,
-    memories: &[(String, SharedMemory)],
-) -> Result<Instance> {
+fn instance_of(keel: &mut Specification, memories: &[(String, SharedMemory)]) -> Result<Instance> {
     let mut linker = Linker::new(&keel.engine);
     let mut text = "(module".to_owned();
     for (index, (name, memory)) in memories.iter().enumerate() {

@@ -21,10 +21,7 @@ const MODULES: &[(Feature, &str)] = &[
         Feature::MultiValue,
         "(module (func (result i32 i32) (i32.const 1) (i32.const 2)))",
     ),
-    (
-        Feature::ReferenceTypes,
-        "(module (func (param externref)))",
-    ),
+    (Feature::ReferenceTypes, "(module (func (param externref)))"),
     (
         Feature::BulkMemory,
         "(module (memory 1) (func (memory.fill (i32.const 0) (i32.const 0) (i32.const 0))))",
@@ -49,10 +46,7 @@ const MODULES: &[(Feature, &str)] = &[
     ),
     (Feature::Gc, "(module (type (struct)))"),
     (Feature::Threads, "(module (memory 1 1 shared))"),
-    (
-        Feature::CustomPageSizes,
-        "(module (memory 1 (pagesize 1)))",
-    ),
+    (Feature::CustomPageSizes, "(module (memory 1 (pagesize 1)))"),
     (
         Feature::WideArithmetic,
         "(module (func (param i64 i64) (result i64 i64)
@@ -96,8 +90,11 @@ fn an_invalid_module_is_not_blamed_on_a_feature() {
 #[test]
 fn legacy_exceptions_are_refused_by_name() {
     // A module with one function that is `try end`, in the binary form: the text has it no more.
-    let wasm = b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0\x0a\x07\x01\x05\0\x06\x40\x0b\x0b";
-    let error = Module::new(&Engine::default(), wasm).err().expect("not supported");
+    let wasm =
+        b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0\x0a\x07\x01\x05\0\x06\x40\x0b\x0b";
+    let error = Module::new(&Engine::default(), wasm)
+        .err()
+        .expect("not supported");
     assert!(error.to_string().contains("legacy exceptions"), "{error}");
 }
 
@@ -137,7 +134,12 @@ fn a_hinted_branch_moves_code_and_changes_no_result() {
     for hint in hints {
         let wasm = wat::parse_str(module(hint)).expect("the text is right");
         let engine = Engine::default();
-        assembly.push(engine.inspect_function(&wasm, 0).expect("it compiles").assembly);
+        assembly.push(
+            engine
+                .inspect_function(&wasm, 0)
+                .expect("it compiles")
+                .assembly,
+        );
         let module = Module::new(&engine, &wasm).expect("it compiles");
         let mut store = keel::Store::new(&engine, ());
         let instance = keel::Linker::new(&engine)

@@ -242,7 +242,9 @@ mod compiling {
                     .validate_all(wasm)
                     .is_ok()
             };
-            let mut needed = REFUSED.iter().fold(WasmFeatures::MVP, |all, (one, _)| all | *one);
+            let mut needed = REFUSED
+                .iter()
+                .fold(WasmFeatures::MVP, |all, (one, _)| all | *one);
             needed |= Feature::all().fold(needed, |all, one| all | one.validated());
             if !valid(needed) {
                 return error;

@@ -144,7 +144,9 @@ impl ModuleInfo<'_> {
 
     /// The hints on a function's branches.
     pub(crate) fn hints_of(&self, function: u32) -> &[(u32, bool)] {
-        let found = self.hints.binary_search_by_key(&function, |(index, _)| *index);
+        let found = self
+            .hints
+            .binary_search_by_key(&function, |(index, _)| *index);
         found.map_or(&[], |i| &self.hints[i].1)
     }
 

@@ -18,8 +18,8 @@ use crate::error::Error;
 use crate::error::Result;
 use crate::trap::{Frame, TrapKind};
 use crate::types::{
-    ExternType, FuncType, GlobalType, IndexType, MemoryType, Mutability, Sharing, TableType, ValType,
-    type_id,
+    ExternType, FuncType, GlobalType, IndexType, MemoryType, Mutability, Sharing, TableType,
+    ValType, type_id,
 };
 use crate::vm::slot::{Shape, Slot};
 use layout::ContextLayout;

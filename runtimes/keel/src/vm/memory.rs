@@ -179,11 +179,21 @@ impl MemoryObject {
             Some(place) => {
                 // SAFETY: a field of a context that is being made, which is this memory's.
                 unsafe { place.write(definition) };
-                (place, Backing::Own { _reservation: reservation })
+                (
+                    place,
+                    Backing::Own {
+                        _reservation: reservation,
+                    },
+                )
             }
             None => {
                 let place = NonNull::from(Box::leak(Box::new(definition)));
-                (place, Backing::Host { _reservation: reservation })
+                (
+                    place,
+                    Backing::Host {
+                        _reservation: reservation,
+                    },
+                )
             }
         };
         Ok(MemoryObject {

@@ -214,7 +214,9 @@ impl SharedMemory {
 
 impl std::fmt::Debug for SharedMemory {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SharedMemory").field("ty", &self.ty()).finish()
+        f.debug_struct("SharedMemory")
+            .field("ty", &self.ty())
+            .finish()
     }
 }
 

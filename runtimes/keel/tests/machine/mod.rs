@@ -83,7 +83,10 @@ fn linker(engine: &keel::Engine, store: &mut Store<Calls>) -> keel::Result<Linke
         linker.define(host::MODULE, name, global)?;
     }
     for (name, minimum, maximum) in host::MEMORIES {
-        let memory = Memory::create(&mut *store, MemoryType::new(minimum.into(), maximum.map(u64::from)))?;
+        let memory = Memory::create(
+            &mut *store,
+            MemoryType::new(minimum.into(), maximum.map(u64::from)),
+        )?;
         linker.define(host::MODULE, name, memory)?;
     }
     for (name, ty, minimum, maximum) in host::TABLES {

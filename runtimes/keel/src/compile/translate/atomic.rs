@@ -43,24 +43,42 @@ fn access<'a>(op: &'a Operator<'_>) -> Option<(Access, Type, Type, &'a MemArg)> 
         O::I32AtomicRmwAdd { memarg } => (Access::Modify(R::Add), types::I32, types::I32, memarg),
         O::I64AtomicRmwAdd { memarg } => (Access::Modify(R::Add), types::I64, types::I64, memarg),
         O::I32AtomicRmw8AddU { memarg } => (Access::Modify(R::Add), types::I8, types::I32, memarg),
-        O::I32AtomicRmw16AddU { memarg } => (Access::Modify(R::Add), types::I16, types::I32, memarg),
+        O::I32AtomicRmw16AddU { memarg } => {
+            (Access::Modify(R::Add), types::I16, types::I32, memarg)
+        }
         O::I64AtomicRmw8AddU { memarg } => (Access::Modify(R::Add), types::I8, types::I64, memarg),
-        O::I64AtomicRmw16AddU { memarg } => (Access::Modify(R::Add), types::I16, types::I64, memarg),
-        O::I64AtomicRmw32AddU { memarg } => (Access::Modify(R::Add), types::I32, types::I64, memarg),
+        O::I64AtomicRmw16AddU { memarg } => {
+            (Access::Modify(R::Add), types::I16, types::I64, memarg)
+        }
+        O::I64AtomicRmw32AddU { memarg } => {
+            (Access::Modify(R::Add), types::I32, types::I64, memarg)
+        }
         O::I32AtomicRmwSub { memarg } => (Access::Modify(R::Sub), types::I32, types::I32, memarg),
         O::I64AtomicRmwSub { memarg } => (Access::Modify(R::Sub), types::I64, types::I64, memarg),
         O::I32AtomicRmw8SubU { memarg } => (Access::Modify(R::Sub), types::I8, types::I32, memarg),
-        O::I32AtomicRmw16SubU { memarg } => (Access::Modify(R::Sub), types::I16, types::I32, memarg),
+        O::I32AtomicRmw16SubU { memarg } => {
+            (Access::Modify(R::Sub), types::I16, types::I32, memarg)
+        }
         O::I64AtomicRmw8SubU { memarg } => (Access::Modify(R::Sub), types::I8, types::I64, memarg),
-        O::I64AtomicRmw16SubU { memarg } => (Access::Modify(R::Sub), types::I16, types::I64, memarg),
-        O::I64AtomicRmw32SubU { memarg } => (Access::Modify(R::Sub), types::I32, types::I64, memarg),
+        O::I64AtomicRmw16SubU { memarg } => {
+            (Access::Modify(R::Sub), types::I16, types::I64, memarg)
+        }
+        O::I64AtomicRmw32SubU { memarg } => {
+            (Access::Modify(R::Sub), types::I32, types::I64, memarg)
+        }
         O::I32AtomicRmwAnd { memarg } => (Access::Modify(R::And), types::I32, types::I32, memarg),
         O::I64AtomicRmwAnd { memarg } => (Access::Modify(R::And), types::I64, types::I64, memarg),
         O::I32AtomicRmw8AndU { memarg } => (Access::Modify(R::And), types::I8, types::I32, memarg),
-        O::I32AtomicRmw16AndU { memarg } => (Access::Modify(R::And), types::I16, types::I32, memarg),
+        O::I32AtomicRmw16AndU { memarg } => {
+            (Access::Modify(R::And), types::I16, types::I32, memarg)
+        }
         O::I64AtomicRmw8AndU { memarg } => (Access::Modify(R::And), types::I8, types::I64, memarg),
-        O::I64AtomicRmw16AndU { memarg } => (Access::Modify(R::And), types::I16, types::I64, memarg),
-        O::I64AtomicRmw32AndU { memarg } => (Access::Modify(R::And), types::I32, types::I64, memarg),
+        O::I64AtomicRmw16AndU { memarg } => {
+            (Access::Modify(R::And), types::I16, types::I64, memarg)
+        }
+        O::I64AtomicRmw32AndU { memarg } => {
+            (Access::Modify(R::And), types::I32, types::I64, memarg)
+        }
         O::I32AtomicRmwOr { memarg } => (Access::Modify(R::Or), types::I32, types::I32, memarg),
         O::I64AtomicRmwOr { memarg } => (Access::Modify(R::Or), types::I64, types::I64, memarg),
         O::I32AtomicRmw8OrU { memarg } => (Access::Modify(R::Or), types::I8, types::I32, memarg),
@@ -71,17 +89,33 @@ fn access<'a>(op: &'a Operator<'_>) -> Option<(Access, Type, Type, &'a MemArg)> 
         O::I32AtomicRmwXor { memarg } => (Access::Modify(R::Xor), types::I32, types::I32, memarg),
         O::I64AtomicRmwXor { memarg } => (Access::Modify(R::Xor), types::I64, types::I64, memarg),
         O::I32AtomicRmw8XorU { memarg } => (Access::Modify(R::Xor), types::I8, types::I32, memarg),
-        O::I32AtomicRmw16XorU { memarg } => (Access::Modify(R::Xor), types::I16, types::I32, memarg),
+        O::I32AtomicRmw16XorU { memarg } => {
+            (Access::Modify(R::Xor), types::I16, types::I32, memarg)
+        }
         O::I64AtomicRmw8XorU { memarg } => (Access::Modify(R::Xor), types::I8, types::I64, memarg),
-        O::I64AtomicRmw16XorU { memarg } => (Access::Modify(R::Xor), types::I16, types::I64, memarg),
-        O::I64AtomicRmw32XorU { memarg } => (Access::Modify(R::Xor), types::I32, types::I64, memarg),
+        O::I64AtomicRmw16XorU { memarg } => {
+            (Access::Modify(R::Xor), types::I16, types::I64, memarg)
+        }
+        O::I64AtomicRmw32XorU { memarg } => {
+            (Access::Modify(R::Xor), types::I32, types::I64, memarg)
+        }
         O::I32AtomicRmwXchg { memarg } => (Access::Modify(R::Xchg), types::I32, types::I32, memarg),
         O::I64AtomicRmwXchg { memarg } => (Access::Modify(R::Xchg), types::I64, types::I64, memarg),
-        O::I32AtomicRmw8XchgU { memarg } => (Access::Modify(R::Xchg), types::I8, types::I32, memarg),
-        O::I32AtomicRmw16XchgU { memarg } => (Access::Modify(R::Xchg), types::I16, types::I32, memarg),
-        O::I64AtomicRmw8XchgU { memarg } => (Access::Modify(R::Xchg), types::I8, types::I64, memarg),
-        O::I64AtomicRmw16XchgU { memarg } => (Access::Modify(R::Xchg), types::I16, types::I64, memarg),
-        O::I64AtomicRmw32XchgU { memarg } => (Access::Modify(R::Xchg), types::I32, types::I64, memarg),
+        O::I32AtomicRmw8XchgU { memarg } => {
+            (Access::Modify(R::Xchg), types::I8, types::I32, memarg)
+        }
+        O::I32AtomicRmw16XchgU { memarg } => {
+            (Access::Modify(R::Xchg), types::I16, types::I32, memarg)
+        }
+        O::I64AtomicRmw8XchgU { memarg } => {
+            (Access::Modify(R::Xchg), types::I8, types::I64, memarg)
+        }
+        O::I64AtomicRmw16XchgU { memarg } => {
+            (Access::Modify(R::Xchg), types::I16, types::I64, memarg)
+        }
+        O::I64AtomicRmw32XchgU { memarg } => {
+            (Access::Modify(R::Xchg), types::I32, types::I64, memarg)
+        }
         O::I32AtomicRmwCmpxchg { memarg } => (Access::Exchange, types::I32, types::I32, memarg),
         O::I64AtomicRmwCmpxchg { memarg } => (Access::Exchange, types::I64, types::I64, memarg),
         O::I32AtomicRmw8CmpxchgU { memarg } => (Access::Exchange, types::I8, types::I32, memarg),
@@ -113,8 +147,12 @@ impl FuncTranslator<'_, '_> {
                 let woken = self.builder.ins().ireduce(types::I32, woken);
                 self.push(woken);
             }
-            Operator::MemoryAtomicWait32 { memarg } => self.wait(memarg, 4, Libcall::AtomicWait32)?,
-            Operator::MemoryAtomicWait64 { memarg } => self.wait(memarg, 8, Libcall::AtomicWait64)?,
+            Operator::MemoryAtomicWait32 { memarg } => {
+                self.wait(memarg, 4, Libcall::AtomicWait32)?
+            }
+            Operator::MemoryAtomicWait64 { memarg } => {
+                self.wait(memarg, 8, Libcall::AtomicWait64)?
+            }
             _ => return Ok(false),
         }
         Ok(true)
@@ -139,7 +177,9 @@ impl FuncTranslator<'_, '_> {
     /// address in it, which is aligned.
     fn waiting_place(&mut self, memarg: &MemArg, bytes: u32) -> Result<(Value, Sharing, Value)> {
         let MemArgTarget::Memory(memory) = memarg.target else {
-            return Err(Error::Unsupported("an atomic access to an array".to_owned()));
+            return Err(Error::Unsupported(
+                "an atomic access to an array".to_owned(),
+            ));
         };
         let ty = self.env.module.memories[memory as usize];
         let index = self.pop_index(ty.index);
@@ -211,7 +251,9 @@ impl FuncTranslator<'_, '_> {
     /// Pops an index and gives the address to access, in one piece.
     fn atomic_address(&mut self, memarg: &MemArg, bytes: u32) -> Result<(MemFlagsData, Value)> {
         let MemArgTarget::Memory(memory) = memarg.target else {
-            return Err(Error::Unsupported("an atomic access to an array".to_owned()));
+            return Err(Error::Unsupported(
+                "an atomic access to an array".to_owned(),
+            ));
         };
         let index_type = self.env.module.memories[memory as usize].index;
         let index = self.pop();

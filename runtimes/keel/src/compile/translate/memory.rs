@@ -211,7 +211,10 @@ impl FuncTranslator<'_, '_> {
         match ty.index {
             IndexType::I32 => out,
             IndexType::I64 => {
-                let wrapped = self.builder.ins().icmp(IntCC::UnsignedLessThan, last, index);
+                let wrapped = self
+                    .builder
+                    .ins()
+                    .icmp(IntCC::UnsignedLessThan, last, index);
                 self.builder.ins().bor(out, wrapped)
             }
         }
@@ -242,7 +245,10 @@ impl FuncTranslator<'_, '_> {
             return self.builder.ins().atomic_load(types::I64, flags, length);
         }
         if memory >= self.env.module.imported_memories {
-            return self.builder.ins().load(types::I64, flags, self.vmctx, place);
+            return self
+                .builder
+                .ins()
+                .load(types::I64, flags, self.vmctx, place);
         }
         let definition = self.load_pointer(place);
         self.builder.ins().load(types::I64, flags, definition, 8)
