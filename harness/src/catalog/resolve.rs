@@ -13,7 +13,7 @@ use crate::catalog::targets::{AdapterRow, Table};
 use crate::catalog::workloads::{Native, Ready, WorkloadRow, Workloads};
 use crate::machine::interrupt::Interrupt;
 use crate::process::command::{self, ToolError};
-use crate::run::adapter::build::{Built, build, state};
+use crate::run::adapter::build::{Built, build, failed_before, state};
 use crate::run::adapter::discovery::{Ability, Presence, ability, look, unexpected_version};
 use crate::ui::progress::say;
 
@@ -106,6 +106,18 @@ impl Gathered {
                 Building::WhereStale => built != Built::Fresh,
                 Building::Never => false,
             };
+            if builds && failed_before(checkout, row) {
+                self.skipped.extend(meant.iter().map(|target| {
+                    let why = "its last build failed, and is not tried again in a run";
+                    left(
+                        target.as_str(),
+                        why.to_owned(),
+                        Some(row.setup_command()),
+                        needed,
+                    )
+                }));
+                continue;
+            }
             if builds && let Err(error) = set_up(checkout, row, interrupt) {
                 if matches!(error, ToolError::Interrupted) {
                     return Err(error.into());
