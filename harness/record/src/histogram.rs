@@ -11,9 +11,9 @@ use hdrhistogram::serialization::Deserializer;
 
 use crate::line::HistogramLine;
 
-/// Cookie of HdrHistogram's V2 encoding inside DEFLATE, and of the same without.
-const COMPRESSED: u32 = 0x1c84_9304;
-const PLAIN: u32 = 0x1c84_9303;
+/// First word of HdrHistogram's V2 encoding inside DEFLATE, and of the same without.
+const COMPRESSED: u32 = 0x1c84_9314;
+const PLAIN: u32 = 0x1c84_9313;
 /// Bytes of the header of the V2 encoding.
 const HEADER: usize = 40;
 /// Most bytes of counts: a histogram of 64-bit values at three digits has at most 55,296 of them, each
