@@ -15,7 +15,7 @@ use std::time::Duration;
 use plimsoll_adapter::protocol::{self, Prepared};
 use plimsoll_record::run::{PreflightNote, Severity, Skipped, TargetKind, WorkloadRecord};
 use plimsoll_record::text::plain;
-use plimsoll_record::{Step, TargetId, WorkloadId};
+use plimsoll_record::{Step, WorkloadId};
 
 use crate::catalog::checkout::Checkout;
 use crate::catalog::resolve::Gathered;
@@ -24,7 +24,7 @@ use crate::catalog::workloads::{Category, DurationClass, Native, Ready, Workload
 use crate::cli::Run;
 use crate::exit::Usage;
 use crate::machine::interrupt::Interrupt;
-use crate::process::command::{self, ToolError};
+use crate::process::command;
 use crate::run::adapter::child::Preparation;
 use crate::run::job::Deadlines;
 use crate::run::scratch::Scratch;

@@ -12,14 +12,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use plimsoll_adapter::cgroup::killed_for_memory;
 use plimsoll_adapter::protocol::{Launch, Prepare};
 use plimsoll_record::run::{ArtefactRecord, ProgramRole, TargetKind, TrialPlan};
 use plimsoll_record::{
-    FailureKind, HistogramLine, Line, Nanoseconds, Outcome, OutcomeLine, RunWriter, SampleLine,
-    Step, TargetId, WorkloadId, WriteError,
+    FailureKind, Line, Outcome, RunWriter, Step, TargetId, WorkloadId, WriteError,
 };
 use thiserror::Error;
 

@@ -6,21 +6,21 @@ use crate::exit::Usage;
 
 /// A parameter with its values, as `--param size=1,10,100` names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Param {
+pub(super) struct Param {
     name: String,
     values: Vec<String>,
 }
 
 /// One value for every parameter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Variation(Vec<(String, String)>);
+pub(super) struct Variation(Vec<(String, String)>);
 
 impl Param {
     /// Reads `name=value,value`.
     ///
     /// # Errors
     /// [`Usage`] if it has no name or no value, or a value twice.
-    pub fn of(text: &str) -> Result<Self, Usage> {
+    pub(super) fn of(text: &str) -> Result<Self, Usage> {
         let (name, values) = text.split_once('=').unwrap_or((text, ""));
         let values: Vec<String> = values.split(',').map(str::to_owned).collect();
         let distinct: BTreeSet<&String> = values.iter().collect();
@@ -49,7 +49,7 @@ impl Variation {
     /// # Errors
     /// [`Usage`] if a parameter stands in none of `templates` or is named twice, or if two combinations
     /// would have one name.
-    pub fn all(params: &[Param], templates: &[&str]) -> Result<Vec<Self>, Usage> {
+    pub(super) fn all(params: &[Param], templates: &[&str]) -> Result<Vec<Self>, Usage> {
         let mut all = vec![Variation::default()];
         for (nth, param) in params.iter().enumerate() {
             let placeholder = param.placeholder();
@@ -83,7 +83,7 @@ impl Variation {
     }
 
     /// What the id of its workload ends with: `@size=10`.
-    pub fn suffix(&self) -> String {
+    pub(super) fn suffix(&self) -> String {
         let fit = |c: char| match c.is_ascii_alphanumeric() || "._+-".contains(c) {
             true => c,
             false => '-',
@@ -97,7 +97,7 @@ impl Variation {
     }
 
     /// `text` with every placeholder replaced.
-    pub fn fill(&self, text: &str) -> String {
+    pub(super) fn fill(&self, text: &str) -> String {
         let mut filled = text.to_owned();
         for (name, value) in &self.0 {
             filled = filled.replace(&format!("{{{name}}}"), value);
@@ -106,7 +106,7 @@ impl Variation {
     }
 
     /// The parameters and their values.
-    pub fn pairs(&self) -> &[(String, String)] {
+    pub(super) fn pairs(&self) -> &[(String, String)] {
         &self.0
     }
 }
