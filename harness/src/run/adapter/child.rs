@@ -14,7 +14,9 @@ use std::time::{Duration, Instant};
 use plimsoll_adapter::footprint;
 use plimsoll_adapter::protocol::{Hello, PROTOCOL, Prepare, Prepared, Reply, Request};
 use plimsoll_record::{FailureKind, Proposal, TargetId, text};
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, set_parent_process_death_signal,
+};
 use thiserror::Error;
 
 use crate::machine::denoise;
@@ -152,10 +154,7 @@ impl AdapterChild {
             command.pre_exec(|| {
                 // If `bench` is killed outright, the adapter ends too; TERM and not KILL, so
                 // that it can remove what it made outside its own process.
-                match libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM) {
-                    0 => Ok(()),
-                    _ => Err(io::Error::last_os_error()),
-                }
+                Ok(set_parent_process_death_signal(Some(Signal::TERM))?)
             });
         }
         let starting = denoise::starting();
