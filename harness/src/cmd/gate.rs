@@ -22,7 +22,7 @@ use crate::exit::{Exit, Usage};
 use crate::gate::measure::{Arm, Asked, measure};
 use crate::gate::side::{Product, Side, introduce};
 use crate::gate::{junit, passes, show};
-use crate::machine::denoise::Denoised;
+use crate::machine::denoise::{self, Denoised};
 use crate::machine::environment;
 use crate::machine::interrupt::Interrupt;
 use crate::machine::lock::{MachineLock, WhenHeld};
@@ -98,7 +98,7 @@ fn is_interruption(error: &anyhow::Error) -> bool {
 
 fn measured(args: &Gate, settings: Settings, pinned: Option<&Recorded>) -> anyhow::Result<Exit> {
     let here = Checkout::find()?;
-    let interrupt = Interrupt::install()?;
+    let interrupt = Interrupt::install(denoise::put_files_back)?;
     let head_product = match &args.head {
         Some(path) => Product::at(path)?,
         None => Product::Here,

@@ -16,7 +16,7 @@ use crate::catalog::user_program::Program;
 use crate::catalog::workloads::Workloads;
 use crate::cli::{Cli, Command, Run};
 use crate::exit::{Exit, Usage};
-use crate::machine::denoise::Denoised;
+use crate::machine::denoise::{self, Denoised};
 use crate::machine::environment;
 use crate::machine::interrupt::Interrupt;
 use crate::machine::lock::MachineLock;
@@ -34,7 +34,7 @@ pub(super) fn run(args: &Run, directory: &Path) -> anyhow::Result<Exit> {
     let checkout = Checkout::find()?;
     let table = Table::read(&checkout)?;
     let workloads = Workloads::read(&checkout)?;
-    let interrupt = Interrupt::install()?;
+    let interrupt = Interrupt::install(denoise::put_files_back)?;
     let mut record = recorded.run.clone();
     if recorded.is_complete() {
         say(&format!("{} is complete: nothing is left to do", record.id));

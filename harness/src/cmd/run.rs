@@ -21,7 +21,7 @@ use crate::catalog::user_program::Program;
 use crate::catalog::workloads::Workloads;
 use crate::cli::Run;
 use crate::exit::{Exit, Usage};
-use crate::machine::denoise::Denoised;
+use crate::machine::denoise::{self, Denoised};
 use crate::machine::environment;
 use crate::machine::interrupt::Interrupt;
 use crate::machine::lock::{MachineLock, WhenHeld};
@@ -64,7 +64,7 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
     if let Some(out) = &args.out {
         free(&std::env::current_dir()?.join(out))?;
     }
-    let interrupt = Interrupt::install()?;
+    let interrupt = Interrupt::install(denoise::put_files_back)?;
     let _machine = MachineLock::take(&id, when_held(args), &interrupt)?;
     let directory = request.directory(&id)?;
     let id = match (&args.out, directory.file_name()) {

@@ -361,7 +361,7 @@ mod tests {
     #[test]
     fn a_second_interrupt_ends_the_process_and_still_puts_the_machine_back() {
         if let Some(file) = std::env::var_os(CHANGES) {
-            let interrupt = crate::machine::interrupt::Interrupt::install().unwrap();
+            let interrupt = crate::machine::interrupt::Interrupt::install(put_files_back).unwrap();
             let mut denoised = Denoised::default();
             denoised.write("turbo", &[file.into()], "1");
             for asked in [false, true] {

@@ -24,7 +24,7 @@ use rustix::time::{ClockId, clock_gettime};
 use thiserror::Error;
 
 use crate::machine::interrupt::Interrupt;
-use crate::process::spawn::{poll, readable};
+use crate::process::pipe::{poll, readable};
 use crate::ui::progress::say;
 
 /// Where the lock file may lie, in the order of preference.

@@ -189,45 +189,6 @@ impl Spawned {
     }
 }
 
-/// What to poll for: descriptor, or a negative number for none.
-///
-/// # Errors
-/// What poll says, except EINTR, which returns as if nothing were ready.
-pub fn poll(descriptors: &mut [libc::pollfd], timeout: Duration) -> io::Result<()> {
-    // Rounded up: a timeout of 0 would spin through the last millisecond.
-    let milliseconds = i32::try_from(timeout.as_millis().saturating_add(1)).unwrap_or(i32::MAX);
-    for descriptor in descriptors.iter_mut() {
-        descriptor.revents = 0;
-    }
-    // SAFETY: the pointer and the length are of one live slice.
-    let ready = unsafe {
-        libc::poll(
-            descriptors.as_mut_ptr(),
-            descriptors.len() as libc::nfds_t,
-            milliseconds,
-        )
-    };
-    if ready < 0 {
-        let error = io::Error::last_os_error();
-        if error.kind() != io::ErrorKind::Interrupted {
-            return Err(error);
-        }
-        for descriptor in descriptors.iter_mut() {
-            descriptor.revents = 0;
-        }
-    }
-    Ok(())
-}
-
-/// A descriptor to wait on for input.
-pub fn readable(descriptor: &impl AsRawFd) -> libc::pollfd {
-    libc::pollfd {
-        fd: descriptor.as_raw_fd(),
-        events: libc::POLLIN,
-        revents: 0,
-    }
-}
-
 struct Actions(libc::posix_spawn_file_actions_t);
 
 impl Actions {

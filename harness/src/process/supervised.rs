@@ -17,8 +17,7 @@ use rustix::process::{
 };
 
 use crate::machine::interrupt::Interrupt;
-use crate::process::spawn::{poll, readable};
-use crate::run::trial::process::{STDERR_KEPT, keep_tail, read_once};
+use crate::process::pipe::{STDERR_KEPT, keep_tail, poll, read_once, readable};
 
 /// Most memory that a process may hold while its guest does its worst, bytes.
 pub const MEMORY_BYTES: u64 = 1 << 30;

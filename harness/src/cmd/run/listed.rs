@@ -13,6 +13,7 @@ use super::Request;
 use crate::catalog::checkout::Checkout;
 use crate::catalog::resolve::{Building, Gathered};
 use crate::exit::{Exit, Usage};
+use crate::machine::denoise;
 use crate::machine::interrupt::Interrupt;
 use crate::run::plan::Cell;
 use crate::ui::format;
@@ -28,7 +29,7 @@ pub(super) fn listed(request: &Request<'_>) -> anyhow::Result<Exit> {
                    a run finds that out";
         return Err(Usage(why.to_owned()).into());
     }
-    let interrupt = Interrupt::install()?;
+    let interrupt = Interrupt::install(denoise::put_files_back)?;
     let mut gathered = Gathered::default();
     let subject = request.subject(&mut gathered, Building::Never, &interrupt)?;
     let cells = request.cells(&gathered, &subject);

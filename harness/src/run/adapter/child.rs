@@ -6,7 +6,7 @@
 
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -21,8 +21,8 @@ use thiserror::Error;
 
 use crate::machine::denoise;
 use crate::machine::interrupt::Interrupt;
-use crate::process::spawn::{poll, readable};
-use crate::run::trial::process::{STDERR_KEPT, keep_tail, read_once};
+use crate::process::pipe::{STDERR_KEPT, keep_tail, poll, read_once, readable};
+use crate::process::status::describe;
 
 /// Longest message an adapter may send: a guest's output is inside it.
 const LONGEST_MESSAGE: usize = 64 << 20;
@@ -460,21 +460,4 @@ fn excerpt(text: &str) -> String {
         short.push('…');
     }
     format!("{short:?}")
-}
-
-/// How a process ended, in words.
-pub fn describe(status: ExitStatus) -> String {
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("exited with code {code}"),
-        (None, Some(signal)) => format!("was killed by {}", signal_name(signal)),
-        (None, None) => "ended".to_owned(),
-    }
-}
-
-/// `signal 9 (SIGKILL)`.
-pub fn signal_name(signal: i32) -> String {
-    match signal_hook::low_level::signal_name(signal) {
-        Some(name) => format!("signal {signal} ({name})"),
-        None => format!("signal {signal}"),
-    }
 }

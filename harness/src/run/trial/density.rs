@@ -20,11 +20,11 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Resource, Signal, getrlimit, kill_process_group, setrlimit};
 
-use super::process::{STDERR_KEPT, read_once};
 use super::{TrialResult, container_cleanup, verify};
 use crate::machine::interrupt::Interrupt;
-use crate::process::spawn::{poll, readable};
-use crate::run::adapter::child::{Fault, describe};
+use crate::process::pipe::{STDERR_KEPT, poll, read_once, readable};
+use crate::process::status::describe;
+use crate::run::adapter::child::Fault;
 
 /// What the guest says when it waits; nothing is looked at before all have said so.
 pub const READY: &[u8] = b"ready\n";

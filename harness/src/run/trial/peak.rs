@@ -24,11 +24,11 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use super::process::{STDERR_KEPT, read_once};
 use super::{TrialResult, container_cleanup, verify};
 use crate::machine::interrupt::Interrupt;
-use crate::process::spawn::{poll, readable};
-use crate::run::adapter::child::{Fault, describe};
+use crate::process::pipe::{STDERR_KEPT, poll, read_once, readable};
+use crate::process::status::describe;
+use crate::run::adapter::child::Fault;
 
 /// What is asked of a trial.
 #[derive(Debug, Clone, Copy)]

@@ -12,10 +12,9 @@ use plimsoll_adapter::protocol::Launch;
 use super::container_cleanup;
 use crate::machine::denoise;
 use crate::machine::interrupt::Interrupt;
-use crate::process::spawn::{Exited, Spawn, Spawned, poll, readable};
+use crate::process::pipe::{STDERR_KEPT, keep_tail, poll, read_once, readable};
+use crate::process::spawn::{Exited, Spawn, Spawned};
 
-/// Bytes of standard error that are kept, the last ones.
-pub const STDERR_KEPT: usize = 4096;
 /// How long pipes are drained after the exit, in case something else holds them open.
 const DRAIN: Duration = Duration::from_millis(500);
 
@@ -252,23 +251,5 @@ impl Collected {
         keep_tail(&mut self.kept, &self.chunk[..read], self.limit);
         self.total += read;
         Ok(read)
-    }
-}
-
-/// Appends `more` to `kept`, of which the last `limit` bytes remain.
-pub fn keep_tail(kept: &mut Vec<u8>, more: &[u8], limit: usize) {
-    kept.extend_from_slice(&more[more.len().saturating_sub(limit)..]);
-    let excess = kept.len().saturating_sub(limit);
-    kept.drain(..excess);
-}
-
-/// Reads what is there, at least one byte unless at the end of the file.
-pub fn read_once(pipe: &impl AsFd, chunk: &mut [u8]) -> io::Result<usize> {
-    loop {
-        match rustix::io::read(pipe, &mut *chunk) {
-            Ok(read) => return Ok(read),
-            Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
     }
 }

@@ -19,7 +19,8 @@ use crate::catalog::checkout::Checkout;
 use crate::catalog::targets::Table;
 use crate::machine::interrupt::Interrupt;
 use crate::process::spawn::Exited;
-use crate::run::adapter::child::{Fault, signal_name};
+use crate::process::status::signal_name;
+use crate::run::adapter::child::Fault;
 use crate::run::trial::process::{self, Ended};
 
 /// The group's id.

@@ -12,8 +12,9 @@ use plimsoll_record::conformance::{FailureMode, ScriptLine, Verdict};
 use super::{Test, TestRequest};
 use crate::catalog::checkout::Checkout;
 use crate::machine::interrupt::Interrupt;
+use crate::process::status::signal_name;
 use crate::process::supervised::{self, Bounds, Ending, MEMORY_BYTES, Stdin};
-use crate::run::adapter::child::{Fault, signal_name};
+use crate::run::adapter::child::Fault;
 use crate::ui::format::clipped;
 
 /// Time for one test.
