@@ -42,7 +42,11 @@ pub(super) fn run(args: &Setup) -> anyhow::Result<Exit> {
         }
         .and_then(|()| set_up(&checkout, row, &interrupt));
         match built {
-            Ok(()) => failed |= !answers(&checkout, row, &interrupt, named),
+            // What no registry has is no failure of a setup of everything: it is said, and skipped.
+            Ok(()) => {
+                let needed = !args.targets.is_empty() || (args.all && !row.optional);
+                failed |= !answers(&checkout, row, &interrupt, needed);
+            }
             Err(ToolError::Interrupted) => return interrupted(),
             Err(error) => {
                 say(&format!("{} {}: {error}", styled(BAD, "failed"), row.id));

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use plimsoll_record::run::TargetKind;
+use plimsoll_record::run::{ProgramRecord, TargetKind};
 use plimsoll_record::sandbox::Limit;
 use plimsoll_record::{Proposal, Step, TargetId};
 
@@ -19,7 +19,7 @@ use crate::protocol::{
     Prepared, Probe, Sample, Script, Target, Workload,
 };
 use crate::timed::{self, Engine};
-use crate::{Adapter, Error, Probing, artefact};
+use crate::{Adapter, Error, Probing, artefact, programs};
 #[cfg(feature = "http")]
 use crate::{Served, http};
 
@@ -164,6 +164,15 @@ pub trait Configuration: 'static {
         Err(Error::Unsupported(unlimited(limits)))
     }
 
+    /// The engine's libraries, where it is not linked into the adapter: `programs::loaded_libraries`.
+    ///
+    /// # Errors
+    ///
+    /// When one cannot be read.
+    fn libraries(&self) -> Result<Vec<ProgramRecord>, Error> {
+        Ok(Vec::new())
+    }
+
     /// The proposals that it has, by its own account; for targets of the step `conformance`.
     fn claims(&self) -> Vec<Proposal> {
         Vec::new()
@@ -281,6 +290,7 @@ impl<C: Configuration> Adapter for InProcess<C> {
             availability: available(configuration),
             steps: configuration.steps().to_vec(),
             configuration: configuration.ledger(),
+            programs: Vec::new(),
         };
         Hello {
             protocol: PROTOCOL,
@@ -289,6 +299,15 @@ impl<C: Configuration> Adapter for InProcess<C> {
             engine_version: self.about.engine_version.clone(),
             targets: self.targets.iter().map(target).collect(),
         }
+    }
+
+    fn programs(&mut self, target: &TargetId) -> Result<Vec<ProgramRecord>, Error> {
+        let configuration = self.find(target)?;
+        let mut programs = configuration.libraries()?;
+        if let Some(process) = configuration.process() {
+            programs.push(programs::of_file("runner", &process.program)?);
+        }
+        Ok(programs)
     }
 
     fn claims(&mut self, target: &TargetId) -> Vec<Proposal> {

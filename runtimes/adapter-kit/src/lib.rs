@@ -23,6 +23,7 @@
 //! - [`ticks`]: what a program says of the steps of its own loop
 //! - [`native`]: the native binary of a workload, there and static
 //! - `stopwatch_client`: what the stopwatch saw of a program (feature `stopwatch`)
+//! - [`programs`]: the programs that take part in trials, by hash
 //! - [`artefact`]: files that `prepare` leaves for `measure`
 //! - [`schema`]: the protocol as JSON Schema
 //! - [`wast`]: the specification's test scripts on any engine (feature `wast`)
@@ -45,6 +46,7 @@ pub mod in_process;
 pub mod launch;
 pub mod native;
 pub mod owner;
+pub mod programs;
 pub mod protocol;
 pub mod schema;
 pub mod serve;
@@ -61,6 +63,7 @@ pub mod wast;
 
 pub use error::Error;
 pub use plimsoll_record as record;
+pub use plimsoll_stopwatch::GuestBytes;
 pub use serve::{Adapter, NOT_BOUNDED, Probing, Served};
 
 /// The `main` of an adapter: serves `bench` with the adapter that the expression makes.

@@ -34,6 +34,7 @@ impl Adapter for Native {
                     Step::Zero,
                 ],
                 configuration: configuration(),
+                programs: Vec::new(),
             }],
         }
     }

@@ -16,9 +16,9 @@ use plimsoll_adapter::in_process::unlimited;
 use plimsoll_adapter::protocol::{
     Done, Hello, Launch, Measure, PROTOCOL, Prepare, Prepared, Probe, Sample, Target,
 };
-use plimsoll_adapter::record::run::TargetKind;
-use plimsoll_adapter::record::{Limit, Step};
-use plimsoll_adapter::{Adapter, Error, Probing, adapter_main, artefact};
+use plimsoll_adapter::record::run::{ProgramRecord, TargetKind};
+use plimsoll_adapter::record::{Limit, Step, TargetId};
+use plimsoll_adapter::{Adapter, Error, Probing, adapter_main, artefact, programs};
 
 use node::Node;
 
@@ -36,6 +36,7 @@ impl Adapter for AdapterNode {
             availability: availability.clone(),
             steps: vec![Step::Process, Step::Fresh],
             configuration: target.ledger(self.0.as_ref().ok()),
+            programs: Vec::new(),
         });
         Hello {
             protocol: PROTOCOL,
@@ -44,6 +45,12 @@ impl Adapter for AdapterNode {
             engine_version: version,
             targets: targets.collect(),
         }
+    }
+
+    fn programs(&mut self, _: &TargetId) -> Result<Vec<ProgramRecord>, Error> {
+        let node = self.0.as_ref();
+        let node = node.map_err(|absent| Error::Failed(absent.to_string()))?;
+        Ok(vec![programs::of_file("engine", &node.program)?])
     }
 
     fn prepare(&mut self, request: &Prepare) -> Result<Prepared, Error> {

@@ -9,8 +9,9 @@ use plimsoll_adapter::in_process::{
     self, Code, Configuration, GuestName, Held, LOADS, Process, RUNS_WASM, unlimited,
 };
 use plimsoll_adapter::protocol::{Directive, Script};
+use plimsoll_adapter::record::run::ProgramRecord;
 use plimsoll_adapter::record::{Limit, Proposal, Step};
-use plimsoll_adapter::{Error, http, wast};
+use plimsoll_adapter::{Error, http, programs, wast};
 
 use crate::engine::WasmEdge;
 
@@ -169,6 +170,10 @@ impl Configuration for Target {
             ),
             ("http", http::LEDGER),
         ])
+    }
+
+    fn libraries(&self) -> Result<Vec<ProgramRecord>, Error> {
+        programs::loaded_libraries("wasmedge")
     }
 
     fn claims(&self) -> Vec<Proposal> {
