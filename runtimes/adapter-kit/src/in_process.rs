@@ -15,9 +15,10 @@ use plimsoll_record::{Proposal, Step, TargetId};
 #[cfg(feature = "http")]
 use crate::protocol::Serve;
 use crate::protocol::{
-    Access, Artefact, Availability, Directive, Done, Hello, Launch, Measure, PROTOCOL, Prepare,
-    Prepared, Probe, Sample, Script, Target, Workload,
+    Artefact, Availability, Directive, Done, Hello, Launch, Measure, PROTOCOL, Prepare, Prepared,
+    Probe, Sample, Script, Target, Workload,
 };
+use crate::runner::working_directory;
 use crate::timed::{self, Engine};
 use crate::{Adapter, Error, Probing, artefact, programs};
 #[cfg(feature = "http")]
@@ -88,18 +89,13 @@ pub enum Code {
     Wasm,
 }
 
-/// A target as a process from nothing: which program, and how it is told what to run. A variable of
-/// the guest's environment it is given as `--env NAME=VALUE`.
+/// A target as a process from nothing: a runner ([`runner`](crate::runner) has its command line).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Process {
     /// The program, built or not.
     pub program: PathBuf,
     /// Options that stand before everything else.
     pub options: Vec<String>,
-    /// Options that give the guest the working directory as `.`, for reading.
-    pub grant: &'static [&'static str],
-    /// Options that give it to the guest for reading and writing.
-    pub grant_writable: &'static [&'static str],
     /// Whether the guest's name is an argument of its own, after the file.
     pub name: GuestName,
 }
@@ -258,11 +254,7 @@ fn launch(
     let mut args = process.options;
     args.extend(options);
     if workload.input.is_some() {
-        let grant = match workload.grants.folder {
-            Access::Read => process.grant,
-            Access::Write => process.grant_writable,
-        };
-        args.extend(grant.iter().map(|&word| word.to_owned()));
+        args.extend(working_directory(workload.grants.folder).map(str::to_owned));
     }
     for (name, value) in &workload.grants.env {
         args.extend(["--env".to_owned(), format!("{name}={value}")]);

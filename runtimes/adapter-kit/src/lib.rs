@@ -19,6 +19,7 @@
 //! - `cgroup`, `trace`, `size` (feature `outside`): what is read of a process from outside it
 //! - [`budget`]: no more memory than what may be taken
 //! - [`guest`]: what a guest is given and what it leaves
+//! - [`runner`]: the command line of the program that runs one guest in one process
 //! - [`launch`]: a command line as it is started; [`owner`]: names that say who made a thing
 //! - [`ticks`]: what a program says of the steps of its own loop
 //! - [`native`]: the native binary of a workload, there and static
@@ -48,6 +49,7 @@ pub mod native;
 pub mod owner;
 pub mod programs;
 pub mod protocol;
+pub mod runner;
 pub mod schema;
 pub mod serve;
 #[cfg(feature = "outside")]

@@ -11,6 +11,7 @@ mod targets;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use plimsoll_adapter::in_process::unlimited;
 use plimsoll_adapter::protocol::{
@@ -70,7 +71,7 @@ impl Adapter for AdapterNode {
         let mut args: Vec<_> = target.options().map(str::to_owned).collect();
         args.push(text(&run));
         if let Some(directory) = &workload.input {
-            args.extend(["--grant".to_owned(), format!("{}::.", text(directory))]);
+            args.extend(["--dir".to_owned(), format!("{}::.", text(directory))]);
         }
         for (name, value) in &workload.grants.env {
             args.extend(["--env".to_owned(), format!("{name}={value}")]);
@@ -100,8 +101,8 @@ impl Adapter for AdapterNode {
                     of_v8.push(format!("--wasm-max-mem-pages={}", bytes >> 16));
                 }
                 Limit::Time { nanoseconds } => {
-                    let milliseconds = nanoseconds / 1_000_000;
-                    of_the_script.extend(["--timeout".to_owned(), milliseconds.to_string()]);
+                    let time = Duration::from_nanos(*nanoseconds).as_secs_f64();
+                    of_the_script.extend(["--timeout".to_owned(), time.to_string()]);
                 }
                 _ => return Err(Error::Unsupported(unlimited(&[*limit]))),
             }
