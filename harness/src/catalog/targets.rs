@@ -74,9 +74,6 @@ pub struct AdapterRow {
     /// Those of them that run it otherwise.
     #[serde(default)]
     pub families: BTreeMap<TargetId, Family>,
-    /// No registry has what it drives: setup of everything skips it where it is missing.
-    #[serde(default)]
-    pub optional: bool,
     /// How scripts/run-wasi-tests runs a target: form, needs, `--` and the engine's command, whose
     /// program is relative to the build directory if there is a slash in it, else on PATH.
     #[serde(default)]
