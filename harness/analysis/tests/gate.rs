@@ -90,6 +90,7 @@ fn report(
         recorded: None,
         passes: None,
         pinned,
+        targets: &[],
         settings: SETTINGS,
         base: "base".to_owned(),
         head: "head".to_owned(),
