@@ -7,8 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
+use plimsoll::catalog::selection::matches;
 use plimsoll::cli::{Cli, Command};
-use plimsoll::select::matches;
 use plimsoll_record::{Line, Suite};
 
 fn root() -> PathBuf {

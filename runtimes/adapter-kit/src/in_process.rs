@@ -8,8 +8,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use plimsoll_record::capability::Limit;
 use plimsoll_record::run::TargetKind;
+use plimsoll_record::sandbox::Limit;
 use plimsoll_record::{Proposal, Step, TargetId};
 
 #[cfg(feature = "http")]

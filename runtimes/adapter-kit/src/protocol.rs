@@ -10,9 +10,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use plimsoll_record::capability::Limit;
 use plimsoll_record::conformance::Proposal;
 use plimsoll_record::run::TargetKind;
+use plimsoll_record::sandbox::Limit;
 use plimsoll_record::{Boundary, Metric, Nanoseconds, Step, TargetId, WorkloadId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
