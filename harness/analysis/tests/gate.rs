@@ -259,7 +259,7 @@ fn a_pinned_run_from_another_machine_gates_only_what_no_chance_enters_into() {
         judged
             .warnings
             .iter()
-            .any(|w| w.contains("another machine"))
+            .any(|w| w.contains("the processor differs"))
     );
 
     let first = arms(1, 40, 1.0, SHARED);

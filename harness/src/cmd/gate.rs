@@ -76,6 +76,7 @@ pub(super) fn run(args: &Gate) -> anyhow::Result<Exit> {
             recorded: Some(&candidate),
             passes: None,
             pinned,
+            targets: &[],
             settings,
             base: "the pinned run".to_owned(),
             head: candidate.run.id.clone(),
@@ -276,6 +277,7 @@ fn measured(args: &Gate, settings: Settings, pinned: Option<&Recorded>) -> anyho
         recorded: None,
         passes,
         pinned,
+        targets: &args.targets,
         settings,
         base: base.words.clone(),
         head: head.words.clone(),
@@ -458,6 +460,7 @@ fn tell(args: &Gate, report: &GateReport, directory: Option<&Path>) -> anyhow::R
     }
     Ok(match (report.verdict, args.strict) {
         (Overall::Regression, _) => Exit::Regression,
+        (Overall::NotJudged, _) => Exit::Incomplete,
         (Overall::Inconclusive, true) => Exit::Incomplete,
         (Overall::Inconclusive, false) => {
             say("warning: inconclusive rows do not fail a gate without --strict");

@@ -15,7 +15,7 @@ pub fn terminal(report: &GateReport) -> String {
     let mut text = String::new();
     let style = match report.verdict {
         Overall::Held => GOOD,
-        Overall::Inconclusive => WARN,
+        Overall::Inconclusive | Overall::NotJudged => WARN,
         Overall::Regression => BAD,
     };
     let _ = writeln!(
@@ -80,7 +80,7 @@ pub fn markdown(report: &GateReport) -> String {
     let mut text = String::new();
     let mark = match report.verdict {
         Overall::Held => "✅",
-        Overall::Inconclusive => "⚠️",
+        Overall::Inconclusive | Overall::NotJudged => "⚠️",
         Overall::Regression => "❌",
     };
     let _ = writeln!(text, "## {mark} bench gate: {}\n", report.verdict.name());
