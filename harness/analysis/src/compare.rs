@@ -154,6 +154,19 @@ pub enum Measured {
 
 /// Compares `candidate` with `base`, row by row, by [`RULE`]. Pure and deterministic.
 pub fn compare(base: &Recorded, candidate: &Recorded) -> Comparison {
+    compare_among(base, candidate, 1)
+}
+
+/// Compares each of `candidates` with `base`, as [`compare`] does; p-values are corrected for the number
+/// of candidates as well.
+pub fn compare_all(base: &Recorded, candidates: &[Recorded]) -> Vec<Comparison> {
+    let compared = candidates.iter();
+    compared
+        .map(|candidate| compare_among(base, candidate, candidates.len()))
+        .collect()
+}
+
+fn compare_among(base: &Recorded, candidate: &Recorded, candidates: usize) -> Comparison {
     let (all_base, all_candidate) = (series(base), series(candidate));
     let base_series = measured(&all_base);
     let candidate_series = measured(&all_candidate);
@@ -205,7 +218,7 @@ pub fn compare(base: &Recorded, candidate: &Recorded) -> Comparison {
         base: base.run.id.clone(),
         candidate: candidate.run.id.clone(),
         warnings: warnings(base, candidate),
-        rows: rows(&pairs, &noise, [base, candidate]),
+        rows: rows(&pairs, &noise, [base, candidate], candidates),
         noise,
         unmatched,
     }
@@ -256,6 +269,7 @@ fn rows(
     pairs: &[(&Series, &Series)],
     noise: &Noise,
     [base, candidate]: [&Recorded; 2],
+    candidates: usize,
 ) -> Vec<ComparedRow> {
     let tests: Vec<Option<Shift>> = pairs
         .iter()
@@ -265,8 +279,11 @@ fn rows(
         .iter()
         .map(|(b, _)| noise.floor_at(b.key.boundary).ln_1p())
         .collect();
-    let adjusted = adjust(&tests, &floors);
-    let made = adjusted.iter().flatten().count().max(1);
+    let adjusted: Vec<Option<f64>> = adjust(&tests, &floors)
+        .into_iter()
+        .map(|p| p.map(|p| (p * candidates as f64).min(1.0)))
+        .collect();
+    let made = candidates * adjusted.iter().flatten().count().max(1);
     let seed = base.run.seed ^ candidate.run.seed.rotate_left(32);
     pairs
         .iter()

@@ -38,6 +38,6 @@ pub mod throughput;
 pub use analyse::{analyse, lost_trials};
 pub use compare::{
     ComparedRow, Comparison, LEVEL, Measured, RULE, SCHEMA as COMPARISON_SCHEMA, UnmatchedRow,
-    Verdict, compare,
+    Verdict, compare, compare_all,
 };
 pub use rows::{Report, Row, Status};

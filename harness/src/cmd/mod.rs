@@ -12,8 +12,6 @@ mod resume;
 mod run;
 mod setup;
 
-pub(crate) use run::{chosen_workloads, groups};
-
 use std::io::Write;
 use std::path::{Path, PathBuf};
 

@@ -38,7 +38,7 @@ use crate::ui::progress::say;
 use crate::ui::terminal::{self, Notes};
 
 use crate::run::cells::{cells, density, put};
-pub(crate) use crate::run::cells::{chosen_workloads, does, groups, is_for};
+pub(crate) use crate::run::cells::{chosen_workloads, groups};
 use ratcheted::ratcheted;
 
 pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {

@@ -3,9 +3,11 @@
 
 mod checkout;
 mod commands;
+mod compare;
 mod conformance;
 mod documents;
 mod faults;
 mod gate;
+mod history;
 mod load;
 mod processes;
