@@ -128,7 +128,7 @@ fn nothing_is_left_of_hostile_guests_after_any_end() {
     if container_engine_answers() {
         for end in ENDS {
             count(
-                "capabilities",
+                "sandbox",
                 "--target keel --target docker/runc --workload loop",
                 end,
             );

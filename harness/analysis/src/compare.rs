@@ -245,7 +245,7 @@ fn why_missing(run: &Recorded, series: Option<&Series>, key: &SeriesKey) -> Stri
         return reasons.join("; ");
     }
     let run = &run.run;
-    let mut skipped = run.left_out.iter();
+    let mut skipped = run.skipped.iter();
     let names = [key.target.as_str(), key.workload.as_str()];
     if let Some(one) = skipped.find(|one| names.contains(&one.what.as_str())) {
         return format!("{} was skipped: {}", one.what, one.why);
@@ -312,7 +312,7 @@ fn rows(
                     .map(|test| effect(test).exp_m1())
                     .filter(|effect| effect.is_finite()),
                 verdict: match (c.key.boundary, c.key.metric.unit()) {
-                    (Boundary::Rest, _) => exact(low, high),
+                    (Boundary::OnDisk, _) => exact(low, high),
                     // More of it is better.
                     (_, Unit::PerSecond) => verdict(ci95, p_adjusted).turned(),
                     _ => verdict(ci95, p_adjusted),

@@ -151,7 +151,7 @@ fn place(request: &Request, here: &Checkout) -> anyhow::Result<(String, PathBuf)
 fn lacks_something(base: &Side, head: &Side) -> bool {
     let mut lacking = false;
     for (name, side) in [("base", base), ("head", head)] {
-        for one in &side.left_out {
+        for one in &side.skipped {
             let remedy = match &one.remedy {
                 Some(remedy) => format!("; `{remedy}`"),
                 None => String::new(),

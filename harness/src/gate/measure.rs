@@ -174,11 +174,11 @@ fn record(name: &str, arm: &Arm<'_>, measuring: &Measuring<'_>, planned: &[Trial
             .map(|ready| ready.record.clone())
             .collect(),
         artefacts: Vec::new(),
-        left_out: Vec::new(),
+        skipped: Vec::new(),
         load: None,
         density: None,
         specification: None,
-        capabilities: None,
+        sandbox: None,
         plan: planned.to_vec(),
     }
 }

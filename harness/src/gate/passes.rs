@@ -13,7 +13,7 @@ use super::side::Side;
 use crate::catalog::resolve::Gathered;
 use crate::machine::environment;
 use crate::machine::interrupt::Interrupt;
-use crate::run::cells::groups;
+use crate::run::cells::conformance_cells;
 use crate::run::plan::plan;
 use crate::run::session::{Session, Stopped};
 use crate::suites::conformance::groups::Tests;
@@ -63,12 +63,12 @@ pub fn measure(
         ..Gathered::default()
     };
     tests.ask(&mut gathered, &side.checkout, &side.table, interrupt);
-    let cells = groups(&gathered, &tests, &side.table);
-    for left in &gathered.left_out {
+    let cells = conformance_cells(&gathered, &tests, &side.table);
+    for left in &gathered.skipped {
         say(&format!("{}: {}", left.what, left.why));
     }
     // A gate that could not run them must not hold.
-    let mute = gathered.left_out.iter().find(|left| left.asked_for);
+    let mute = gathered.skipped.iter().find(|left| left.requested);
     if let Some(mute) = mute.filter(|_| !interrupt.asked()) {
         bail!(
             "head cannot run the specification's tests: {}: {}",
@@ -94,11 +94,11 @@ pub fn measure(
         targets: gathered.targets.iter().map(|one| one.record()).collect(),
         workloads: Vec::new(),
         artefacts: Vec::new(),
-        left_out: gathered.left_out.clone(),
+        skipped: gathered.skipped.clone(),
         load: None,
         density: None,
         specification: Some(tests.record.clone()),
-        capabilities: None,
+        sandbox: None,
         plan: plan(&cells, question.seed),
     };
     let scratch = side.checkout.scratch().join(&run.id);

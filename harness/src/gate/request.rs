@@ -8,9 +8,9 @@ use plimsoll_record::{Recorded, Step, Suite, TargetId, WorkloadId};
 
 use super::side::{Product, Side};
 use crate::catalog::suites::{self, Amount, SuiteRow};
-use crate::catalog::workloads::{Ready, Weight};
+use crate::catalog::workloads::Ready;
 use crate::exit::Usage;
-use crate::run::cells::{does, is_for};
+use crate::run::cells::{applies_to, supports};
 use crate::run::plan::Cell;
 
 /// The suites of a gate that names none.
@@ -120,16 +120,16 @@ pub(super) fn cells(
         let other = others.find(|other| other.target.id == chosen.target.id);
         for ready in workloads {
             for &step in row.steps.iter().filter(|&&step| {
-                is_for(step, ready.weight)
+                applies_to(step, ready.duration)
                     && !step.serves()
-                    && does(&chosen.target, step)
-                    && other.is_some_and(|other| does(&other.target, step))
+                    && supports(&chosen.target, step)
+                    && other.is_some_and(|other| supports(&other.target, step))
             }) {
                 cells.push(Cell {
                     target: chosen.target.id.clone(),
                     workload: ready.workload.id.clone(),
                     step,
-                    trials: trials(step, ready.weight, amount, blocks),
+                    trials: trials(step, ready, amount, blocks),
                     iterations: amount.iterations,
                     budget: amount.budget(),
                 });
@@ -141,8 +141,8 @@ pub(super) fn cells(
 
 /// Blocks of a step. Sizes, peaks and counted instructions do not scatter: more blocks would say
 /// nothing more of them.
-fn trials(step: Step, weight: Weight, amount: &Amount, blocks: Option<u32>) -> u32 {
-    let planned = amount.trials.of(weight);
+fn trials(step: Step, ready: &Ready, amount: &Amount, blocks: Option<u32>) -> u32 {
+    let planned = amount.trials.of(ready.duration, ready.category);
     let is_counted = matches!(step, Step::Size | Step::Peak);
     match (blocks, is_counted) {
         (Some(blocks), true) => planned.min(blocks),

@@ -6,6 +6,7 @@ mod commands;
 mod compare;
 mod conformance;
 mod documents;
+mod earlier;
 mod faults;
 mod gate;
 mod history;

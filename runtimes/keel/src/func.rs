@@ -5,10 +5,11 @@ use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
 use crate::error::{Error, Result};
-use crate::store::{AsContext, AsContextMut, StoreContext};
+use crate::store::{AsContext, AsContextMut};
 use crate::types::{FuncType, type_id_of, type_of_id};
 use crate::value::{RawValue, Val, WasmTypes};
 use crate::vm::context::{FunctionRecord, Value};
+use crate::vm::store::StoreContext;
 
 /// A function in a store.
 ///

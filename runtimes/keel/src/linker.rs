@@ -12,10 +12,11 @@ use crate::host::{Caller, HostFor, HostFunc, IntoFunc};
 use crate::instance::Instance;
 use crate::instantiate::{ImportValue, instantiate};
 use crate::module::Module;
-use crate::store::{AsContextMut, StoreContext};
+use crate::store::AsContextMut;
 use crate::types::{ExternType, FuncType, type_of_id};
 use crate::value::Val;
 use crate::vm::context::FunctionImport;
+use crate::vm::store::StoreContext;
 
 /// Knows what the imports of modules mean, and makes instances.
 ///

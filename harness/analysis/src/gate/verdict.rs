@@ -18,10 +18,10 @@ pub const INSTRUCTIONS_GROWTH: f64 = 0.005;
 pub(super) fn kind(key: &SeriesKey) -> Kind {
     match (key.boundary, key.metric) {
         // Their sizes depend on the compressor as much as on the file.
-        (Boundary::Rest, Metric::ArtefactCompressedBytes | Metric::TravelCompressedBytes) => {
+        (Boundary::OnDisk, Metric::ArtefactCompressedBytes | Metric::TransferCompressedBytes) => {
             Kind::Shown
         }
-        (Boundary::Rest, _) | (_, Metric::PeakRss | Metric::Instructions) => Kind::Deterministic,
+        (Boundary::OnDisk, _) | (_, Metric::PeakRss | Metric::Instructions) => Kind::Deterministic,
         // Zero in a run that went well: there is no ratio to zero.
         (_, Metric::Errors | Metric::Timeouts) => Kind::Shown,
         // The kernel accounts memory in batches of pages per processor.
@@ -79,7 +79,7 @@ pub(super) fn deterministic(row: GateRow, base: &[f64], head: &[f64], allowed: f
     let (verdict, reason) = match reading {
         None => nothing(base, head),
         // A file has one size, however often it is weighed.
-        Some(_) if fewest < LEAST_COUNTED && row.key.boundary != Boundary::Rest => (
+        Some(_) if fewest < LEAST_COUNTED && row.key.boundary != Boundary::OnDisk => (
             RowVerdict::Inconclusive,
             "one trial on a side: no verdict rests on one".to_owned(),
         ),

@@ -19,7 +19,7 @@ use plimsoll_adapter::record::{Limit, Step};
 
 use crate::engine::Keel;
 
-use crate::specification::{self, Specification};
+use crate::specification::{self, specification};
 
 /// The triple that the loader is built for, because a static one needs it said.
 const TRIPLE: &str = "x86_64-unknown-linux-gnu";
@@ -59,7 +59,7 @@ impl Configuration for Target {
     }
 
     fn script(&self, request: &Script, went: &mut dyn FnMut(Directive)) -> Result<u32, Error> {
-        wast::run(&mut Specification::new(&request.features)?, request, went)
+        wast::run(&mut specification(&request.features)?, request, went)
     }
 
     fn id(&self) -> &'static str {
@@ -143,7 +143,7 @@ pub(crate) const ALL: &[Target] = &[
     },
     Target {
         id: "keel+static",
-        steps: &[Step::Process, Step::Fresh],
+        steps: &[Step::Process, Step::Deploy],
         code: Code::Loaded,
         runner: Runner::Loader,
     },
@@ -200,7 +200,7 @@ fn ledger(configuration: &Target) -> BTreeMap<String, String> {
         ("process", process),
         (
             "limits",
-            "none while it is measured. Suite capabilities, where it names one: keel's --max-memory and \
+            "none while it is measured. Suite sandbox, where it names one: keel's --max-memory and \
              --timeout",
         ),
         ("http", HTTP_LEDGER),

@@ -76,14 +76,14 @@ impl Configuration {
     /// of an engine.
     pub(crate) fn steps(&self) -> &'static [Step] {
         match (self.guest, self.runtime) {
-            (Guest::Wasm, _) => &[Step::Process, Step::Fresh],
+            (Guest::Wasm, _) => &[Step::Process, Step::Deploy],
             // It follows its guest by ptrace itself, which nobody else can then: no peak.
             (Guest::Native, Runtime::Runsc) => {
-                &[Step::Process, Step::Fresh, Step::Processes, Step::Idle]
+                &[Step::Process, Step::Deploy, Step::Processes, Step::Idle]
             }
             (Guest::Native, _) => &[
                 Step::Process,
-                Step::Fresh,
+                Step::Deploy,
                 Step::Processes,
                 Step::Idle,
                 Step::Peak,
@@ -149,7 +149,7 @@ impl Configuration {
             ("environment", "PATH, and what the workload is granted"),
             (
                 "memory and cpu limits",
-                "none while it is measured; a control group of its own in every hierarchy. Suite capabilities: \
+                "none while it is measured; a control group of its own in every hierarchy. Suite sandbox: \
                  the bundle asks for its control groups' limits of memory and of tasks, and for the kernel's of \
                  processor time; no runtime has one of time",
             ),

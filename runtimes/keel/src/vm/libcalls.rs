@@ -7,7 +7,7 @@ use std::arch::naked_asm;
 
 use super::call::{self, Stop};
 use super::context::Context;
-use crate::instance::InstanceData;
+use super::instance::InstanceData;
 
 /// The functions of the runtime, by their place in the table that every context points to.
 #[cfg_attr(

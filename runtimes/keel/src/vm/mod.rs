@@ -3,11 +3,13 @@
 
 pub(crate) mod call;
 pub(crate) mod context;
+pub(crate) mod instance;
 pub(crate) mod libcalls;
 pub(crate) mod memory;
 mod pagemap;
 pub(crate) mod signal;
 pub(crate) mod slot;
+pub(crate) mod store;
 pub(crate) mod table;
 pub(crate) mod timer;
 

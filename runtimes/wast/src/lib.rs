@@ -1,24 +1,28 @@
-//! The specification's test scripts (`.wast`) on any engine: one executor for all of them.
+//! Carries out the specification's test scripts (`.wast`) on any engine.
 //!
-//! An adapter gives an [`Engine`]; what a directive means, what passes and what does not, is decided
-//! here. A directive passes if the engine does *what* the script says; where it refuses or traps in
-//! other words, that is noted and no failure.
+//! An engine implements [`Engine`]; this crate decides what a directive means and whether it passed.
+//! A directive passes if the engine does *what* the script says. An engine may word a refusal or a trap
+//! in its own way: [`Outcome::Passed`] carries the difference, and the caller decides what it is worth.
 //!
 //! # Layout
 //!
 //! - [`forms`]: a script cut into its directives, so that one that cannot be read costs only itself
 //! - [`value`]: arguments, and results held against what a script expects
 //! - [`spectest`]: the host module that scripts import from, as a table
-//! - `executor`: one script, directive by directive
+//! - [`outcome`]: what became of a directive
+//! - `executor`: one script, directive by directive; `threads`: its `thread` and `wait`
 //! - [`module`]: the modules of directives, in binary
 
 mod executor;
 pub mod forms;
 pub mod module;
+pub mod outcome;
 pub mod spectest;
+mod threads;
 pub mod value;
 
-pub use executor::run;
+pub use executor::{Selection, run};
+pub use outcome::{Differs, Outcome};
 pub use value::{Null, Ref, Value};
 
 /// An engine as scripts need it. Imports are found among what was registered and the host module
@@ -63,7 +67,23 @@ pub trait Engine {
     /// # Errors
     /// [`Fault::Other`] if there is none.
     fn global(&mut self, instance: &Self::Instance, name: &str) -> Result<Value, Fault>;
+
+    /// Prepares an engine for a thread of the script, which sees `shared` and nothing else.
+    ///
+    /// # Errors
+    /// [`Fault::Other`] if this engine cannot run a script in several threads.
+    fn thread(&mut self, _shared: Option<&Self::Instance>) -> Result<Enter<Self>, Fault>
+    where
+        Self: Sized,
+    {
+        Err(Fault::Other(
+            "this engine runs a script in one thread only".to_owned(),
+        ))
+    }
 }
+
+/// Called in the new thread: makes its engine there, and gives the shared instance in it.
+pub type Enter<E> = Box<dyn FnOnce() -> Result<(E, Option<<E as Engine>::Instance>), Fault> + Send>;
 
 /// Why an engine did not do something.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,6 +1,6 @@
 //! The host module `spectest`, which scripts import from: what is in it.
 
-use super::value::Value;
+use crate::value::Value;
 
 /// Its name.
 pub const NAME: &str = "spectest";

@@ -132,7 +132,7 @@ fn reference_matches(result: Ref, expected: &WastRetCore<'_>) -> bool {
         (Ref::Func, WastRetCore::RefFunc(_)) => true,
         (Ref::Struct, WastRetCore::RefStruct)
         | (Ref::Array, WastRetCore::RefArray)
-        | (Ref::I31, WastRetCore::RefI31) => true,
+        | (Ref::I31, WastRetCore::RefI31 | WastRetCore::RefI31Shared) => true,
         (Ref::Struct | Ref::Array | Ref::I31, WastRetCore::RefEq) => true,
         (Ref::Struct | Ref::Array | Ref::I31 | Ref::Host(_) | Ref::Any, WastRetCore::RefAny) => {
             true

@@ -1,9 +1,9 @@
 //! The modules of directives, in binary.
 
-use wast::parser::{self, ParseBuffer};
-use wast::{QuoteWat, Wast, WastDirective, WastExecute};
+use wast::parser::{self, Parse, ParseBuffer, Parser};
+use wast::{QuoteWat, Wast, WastDirective, WastExecute, kw};
 
-use super::forms::{Form, Legible, lexer};
+use crate::forms::{Form, Legible, lexer};
 
 /// Something to do with one parsed directive.
 ///
@@ -12,11 +12,23 @@ use super::forms::{Form, Legible, lexer};
 pub fn parsed<T>(text: &str, with: impl FnOnce(WastDirective<'_>) -> T) -> Result<T, String> {
     let message = |error: wast::Error| error.message();
     let buffer = ParseBuffer::new_with_lexer(lexer(text)).map_err(message)?;
-    let script = parser::parse::<Wast<'_>>(&buffer).map_err(message)?;
-    let mut directives = script.directives.into_iter();
+    let Directives(directives) = parser::parse(&buffer).map_err(message)?;
+    let mut directives = directives.into_iter();
     match (directives.next(), directives.next()) {
         (Some(directive), None) => Ok(with(directive)),
         _ => Err("it is not one directive".to_owned()),
+    }
+}
+
+/// [`Wast`] takes a text that begins with `thread` or `wait` for the fields of a module.
+struct Directives<'a>(Vec<WastDirective<'a>>);
+
+impl<'a> Parse<'a> for Directives<'a> {
+    fn parse(parser: Parser<'a>) -> parser::Result<Self> {
+        if parser.peek2::<kw::thread>()? || parser.peek2::<kw::wait>()? {
+            return Ok(Directives(vec![parser.parens(Parser::parse)?]));
+        }
+        Ok(Directives(parser.parse::<Wast<'a>>()?.directives))
     }
 }
 
@@ -26,8 +38,6 @@ pub const TEXT: &str = "about the text format, which no engine is given";
 pub const CUSTOM: &str = "about a custom section, which engines need not read";
 /// Said of a directive about suspensions.
 pub const SUSPENSION: &str = "suspensions are not carried out";
-/// Said of a directive about threads of the script itself.
-pub const THREAD: &str = "threads of scripts are not carried out";
 
 /// Said of a directive that is no text.
 pub fn malformed(why: &str) -> String {
@@ -56,7 +66,6 @@ pub fn skip(form: &Form<'_>) -> Option<String> {
             Some(CUSTOM)
         }
         WastDirective::AssertSuspension { .. } => Some(SUSPENSION),
-        WastDirective::Thread(_) | WastDirective::Wait { .. } => Some(THREAD),
         _ => None,
     });
     match reason {

@@ -2,95 +2,73 @@
 
 use std::any::Any;
 use std::collections::HashMap;
-use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::sync::Arc;
 
 use wast::token::Id;
 use wast::{QuoteWat, WastDirective, WastExecute, WastInvoke, WastRet};
 
-use super::forms::{Legible, forms};
-use super::module::{CUSTOM, SUSPENSION, TEXT, THREAD, parsed};
-use super::value::{Value, all_match, argument, shown};
-use super::{Engine, Fault};
-use crate::Error;
-use crate::protocol::{Directive, Script, Went};
+use crate::forms::{Form, Legible, forms};
+use crate::module::{CUSTOM, SUSPENSION, TEXT, parsed};
+use crate::outcome::{Expected, Outcome};
+use crate::threads::{Place, Threads};
+use crate::value::{Value, all_match, argument, shown};
+use crate::{Engine, Fault};
 
-/// Longest message, in characters.
-const MESSAGE_KEPT: usize = 400;
+/// Which directives of a script are carried out, by index from 0.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Selection<'a> {
+    /// The first one that is reported: those before are carried out for what they leave behind.
+    pub from: u32,
+    /// Those that are not carried out.
+    pub without: &'a [u32],
+}
 
-/// Carries out a script and gives the number of its directives. Every one is tried, whatever became
-/// of those before, and its verdict is given before the next is begun.
-///
-/// # Errors
-/// When the script's file cannot be read.
-pub fn run<E: Engine>(
+/// Carries out a script and gives the number of its directives. Every directive is tried, whatever
+/// became of those before, and is reported before the next begins.
+pub fn run<E: Engine + 'static>(
     engine: &mut E,
-    request: &Script,
-    went: &mut dyn FnMut(Directive),
-) -> Result<u32, Error> {
-    let bytes = fs::read(&request.script)
-        .map_err(|error| Error::failed(format!("reading {}", request.script.display()), error))?;
-    let text = String::from_utf8_lossy(&bytes);
-    let forms = forms(&text);
-    let mut runner = Runner {
-        engine,
-        last: None,
-        instances: HashMap::new(),
-        definitions: HashMap::new(),
-    };
+    text: &str,
+    selection: Selection<'_>,
+    report: &mut dyn FnMut(u32, &Form<'_>, Outcome),
+) -> u32 {
+    let forms = forms(text);
+    let mut runner = Runner::new(engine);
     for (index, form) in (0..).zip(&forms) {
-        let verdict = if request.without.contains(&index) {
-            failed("it was not carried out")
+        let mut outcome = if selection.without.contains(&index) {
+            Outcome::failed("it was not carried out")
         } else if let Legible::No(why) = &form.legible {
-            skipped(super::module::malformed(why))
+            Outcome::skipped(crate::module::malformed(why))
         } else {
             runner.form(form.text)
         };
-        if index >= request.from {
-            went(Directive {
-                index,
-                went: verdict,
-            });
+        // A failure in a thread that the script never waits for is the script's last directive's.
+        if index as usize + 1 == forms.len()
+            && let Err(message) = runner.threads.wait_for_all()
+        {
+            outcome = Outcome::failed(message);
+        }
+        if index >= selection.from {
+            report(index, form, outcome);
         }
     }
-    Ok(forms.len() as u32)
+    forms.len() as u32
 }
 
 /// What became of a directive, with `?` for what did not pass.
-type Verdict = Result<Went, Went>;
+type Verdict = Result<Outcome, Outcome>;
 
-fn passed() -> Went {
-    Went::Passed { differs: None }
+fn failed(message: impl ToString) -> Outcome {
+    Outcome::failed(message)
 }
 
-fn failed(message: impl ToString) -> Went {
-    Went::Failed {
-        message: clip(&message.to_string()),
-    }
+fn skipped(reason: impl ToString) -> Outcome {
+    Outcome::skipped(reason)
 }
 
-fn skipped(reason: impl ToString) -> Went {
-    Went::Skipped {
-        reason: clip(&reason.to_string()),
-    }
-}
-
-/// Passed, with a note if the engine's words are not the script's.
-fn refused(found: &str, expected: &str) -> Went {
-    let same = found.contains(expected) || (!found.is_empty() && expected.contains(found));
-    Went::Passed {
-        differs: (!same).then(|| clip(&format!("`{found}`, the script says `{expected}`"))),
-    }
-}
-
-fn clip(text: &str) -> String {
-    match text.char_indices().nth(MESSAGE_KEPT) {
-        Some((at, _)) => format!("{}…", &text[..at]),
-        None => text.to_owned(),
-    }
-}
-
-fn panic_message(panic: &(dyn Any + Send)) -> &str {
+/// The message of a panic.
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> &str {
     panic
         .downcast_ref::<&str>()
         .copied()
@@ -98,25 +76,48 @@ fn panic_message(panic: &(dyn Any + Send)) -> &str {
         .unwrap_or("without a message")
 }
 
-struct Runner<'e, E: Engine> {
+pub(crate) struct Runner<'e, E: Engine> {
     engine: &'e mut E,
-    /// The last instance; none if the last module did not come to one, so that what follows is
-    /// not asked of another.
+    /// The last instance; none if the last module did not come to one, so that no other instance
+    /// stands in for it.
     last: Option<E::Instance>,
-    instances: HashMap<String, Option<E::Instance>>,
-    definitions: HashMap<Option<String>, Option<E::Module>>,
+    pub(crate) instances: HashMap<String, Option<E::Instance>>,
+    /// By name, and the last one without.
+    definitions: HashMap<Option<String>, Option<Rc<E::Module>>>,
+    pub(crate) threads: Threads,
+    pub(crate) place: Place,
 }
 
-impl<E: Engine> Runner<'_, E> {
-    fn form(&mut self, text: &str) -> Went {
-        let tried = catch_unwind(AssertUnwindSafe(|| {
-            parsed(text, |directive| match self.directive(directive) {
-                Ok(went) | Err(went) => went,
-            })
-        }));
-        match tried {
-            Ok(Ok(went)) => went,
-            Ok(Err(message)) => skipped(super::module::not_understood(&message)),
+impl<'e, E: Engine + 'static> Runner<'e, E> {
+    pub(crate) fn new(engine: &'e mut E) -> Self {
+        Runner {
+            engine,
+            last: None,
+            instances: HashMap::new(),
+            definitions: HashMap::new(),
+            threads: Threads::default(),
+            place: Place {
+                text: Arc::from(""),
+                path: Vec::new(),
+            },
+        }
+    }
+
+    fn form(&mut self, text: &str) -> Outcome {
+        self.place = Place {
+            text: Arc::from(text),
+            path: vec![0],
+        };
+        match parsed(text, |directive| self.carry_out(directive)) {
+            Ok(outcome) => outcome,
+            Err(message) => skipped(crate::module::not_understood(&message)),
+        }
+    }
+
+    /// Carries out one directive; an engine that panics fails it.
+    pub(crate) fn carry_out(&mut self, directive: WastDirective<'_>) -> Outcome {
+        match catch_unwind(AssertUnwindSafe(|| self.directive(directive))) {
+            Ok(Ok(outcome) | Err(outcome)) => outcome,
             Err(panic) => failed(format!("the engine panicked: {}", panic_message(&*panic))),
         }
     }
@@ -136,26 +137,18 @@ impl<E: Engine> Runner<'_, E> {
                 let name = owned(module.name());
                 self.definitions.insert(name.clone(), None);
                 self.definitions.insert(None, None);
-                let compiled = self.module(module)?;
-                // The last one can be meant without a name, too.
-                if name.is_none() {
-                    self.definitions.insert(None, Some(compiled));
-                } else {
-                    self.definitions.insert(name, Some(compiled));
-                }
-                Ok(passed())
+                let compiled = Rc::new(self.module(module)?);
+                self.definitions.insert(name, Some(Rc::clone(&compiled)));
+                self.definitions.insert(None, Some(compiled));
+                Ok(Outcome::PASSED)
             }
             WastDirective::ModuleInstance {
                 instance, module, ..
             } => {
                 self.last = None;
-                let of = owned(module);
-                let Some(Some(module)) = self.definitions.remove(&of) else {
-                    return Err(failed("there is no such definition"));
-                };
-                let went = self.instantiate(&module, owned(instance));
-                self.definitions.insert(of, Some(module));
-                went
+                let module = self.definitions.get(&owned(module)).cloned().flatten();
+                let module = module.ok_or_else(|| failed("there is no such definition"))?;
+                self.instantiate(&module, owned(instance))
             }
             WastDirective::AssertMalformed {
                 module, message, ..
@@ -166,11 +159,11 @@ impl<E: Engine> Runner<'_, E> {
             WastDirective::Register { name, module, .. } => {
                 let instance = self.instance(module)?;
                 let registered = self.engine.register(name, &instance);
-                registered.map(|()| passed()).map_err(failed)
+                registered.map(|()| Outcome::PASSED).map_err(failed)
             }
             WastDirective::Invoke(invoke) => {
                 let called = self.invoke(&invoke)?;
-                called.map(|_| passed()).map_err(failed)
+                called.map(|_| Outcome::PASSED).map_err(failed)
             }
             WastDirective::AssertReturn { exec, results, .. } => {
                 let found = self.execute(exec)?;
@@ -186,7 +179,7 @@ impl<E: Engine> Runner<'_, E> {
                 trapped(found, message)
             }
             WastDirective::AssertException { exec, .. } => match self.execute(exec)? {
-                Err(Fault::Exception(_)) => Ok(passed()),
+                Err(Fault::Exception(_)) => Ok(Outcome::PASSED),
                 Err(other) => Err(failed(format!("{other}; expected an exception"))),
                 Ok(values) => Err(failed(format!(
                     "gave {}; expected an exception",
@@ -198,7 +191,9 @@ impl<E: Engine> Runner<'_, E> {
             } => {
                 let module = self.module(QuoteWat::Wat(module))?;
                 match self.engine.instantiate(&module) {
-                    Err(Fault::Link(found) | Fault::Other(found)) => Ok(refused(&found, message)),
+                    Err(Fault::Link(found) | Fault::Other(found)) => {
+                        Ok(Outcome::worded(Expected::Unlinkable, &found, message))
+                    }
                     Err(other) => Err(failed(format!("{other}; expected `{message}`"))),
                     Ok(_) => Err(failed(format!("it was linked; expected `{message}`"))),
                 }
@@ -206,11 +201,28 @@ impl<E: Engine> Runner<'_, E> {
             WastDirective::AssertInvalidCustom { .. }
             | WastDirective::AssertMalformedCustom { .. } => Err(skipped(CUSTOM)),
             WastDirective::AssertSuspension { .. } => Err(skipped(SUSPENSION)),
-            WastDirective::Thread(_) | WastDirective::Wait { .. } => Err(skipped(THREAD)),
+            WastDirective::Thread(thread) => {
+                let shared = match thread.shared_module {
+                    Some(id) => Some(self.instance(Some(id))?),
+                    None => None,
+                };
+                let enter = self.engine.thread(shared.as_ref()).map_err(failed)?;
+                let started = self.threads.start(
+                    thread.name.name(),
+                    self.place.clone(),
+                    owned(thread.shared_module),
+                    enter,
+                );
+                started.map(|()| Outcome::PASSED).map_err(failed)
+            }
+            WastDirective::Wait { thread, .. } => {
+                let ended = self.threads.wait(thread.name());
+                ended.map(|()| Outcome::PASSED).map_err(failed)
+            }
         }
     }
 
-    fn module(&mut self, mut module: QuoteWat<'_>) -> Result<E::Module, Went> {
+    fn module(&mut self, mut module: QuoteWat<'_>) -> Result<E::Module, Outcome> {
         let wasm = module.encode().map_err(|_| skipped(TEXT))?;
         self.engine
             .compile(&wasm)
@@ -225,7 +237,7 @@ impl<E: Engine> Runner<'_, E> {
             Ok(_) => Err(failed(format!(
                 "the module is accepted; expected `{message}`"
             ))),
-            Err(found) => Ok(refused(&found, message)),
+            Err(found) => Ok(Outcome::worded(Expected::Refusal, &found, message)),
         }
     }
 
@@ -238,10 +250,10 @@ impl<E: Engine> Runner<'_, E> {
         if let Some(name) = name {
             self.instances.insert(name, Some(instance));
         }
-        Ok(passed())
+        Ok(Outcome::PASSED)
     }
 
-    fn instance(&self, name: Option<Id<'_>>) -> Result<E::Instance, Went> {
+    fn instance(&self, name: Option<Id<'_>>) -> Result<E::Instance, Outcome> {
         let instance = match name {
             Some(name) => self.instances.get(name.name()).cloned().flatten(),
             None => self.last.clone(),
@@ -249,7 +261,7 @@ impl<E: Engine> Runner<'_, E> {
         instance.ok_or_else(|| failed("its module did not come to an instance"))
     }
 
-    fn execute(&mut self, exec: WastExecute<'_>) -> Result<Result<Vec<Value>, Fault>, Went> {
+    fn execute(&mut self, exec: WastExecute<'_>) -> Result<Result<Vec<Value>, Fault>, Outcome> {
         match exec {
             WastExecute::Invoke(invoke) => self.invoke(&invoke),
             WastExecute::Wat(module) => {
@@ -266,7 +278,7 @@ impl<E: Engine> Runner<'_, E> {
         }
     }
 
-    fn invoke(&mut self, invoke: &WastInvoke<'_>) -> Result<Result<Vec<Value>, Fault>, Went> {
+    fn invoke(&mut self, invoke: &WastInvoke<'_>) -> Result<Result<Vec<Value>, Fault>, Outcome> {
         let arguments: Option<Vec<Value>> = invoke.args.iter().map(argument).collect();
         let arguments =
             arguments.ok_or_else(|| skipped("an argument of a kind that is not known"))?;
@@ -277,7 +289,7 @@ impl<E: Engine> Runner<'_, E> {
 
 fn returned(found: &[Value], expected: &[WastRet<'_>]) -> Verdict {
     match all_match(found, expected) {
-        true => Ok(passed()),
+        true => Ok(Outcome::PASSED),
         false => Err(failed(format!(
             "gave {}; expected {expected:?}",
             shown(found)
@@ -287,7 +299,7 @@ fn returned(found: &[Value], expected: &[WastRet<'_>]) -> Verdict {
 
 fn trapped(found: Result<Vec<Value>, Fault>, message: &str) -> Verdict {
     match found {
-        Err(Fault::Trap(found)) => Ok(refused(&found, message)),
+        Err(Fault::Trap(found)) => Ok(Outcome::worded(Expected::Trap, &found, message)),
         Err(other) => Err(failed(format!("{other}; expected the trap `{message}`"))),
         Ok(values) => Err(failed(format!(
             "gave {}; expected the trap `{message}`",
@@ -303,8 +315,7 @@ fn owned(id: Option<Id<'_>>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use plimsoll_record::TargetId;
-
+    use crate::Enter;
     /// Has one module, whatever it is given: its function `one` gives 1, `trap` traps.
     #[derive(Default)]
     struct Double {
@@ -339,29 +350,25 @@ mod tests {
         fn global(&mut self, (): &(), _: &str) -> Result<Value, Fault> {
             Ok(Value::I64(7))
         }
+        fn thread(&mut self, shared: Option<&()>) -> Result<Enter<Self>, Fault> {
+            let shared = shared.copied();
+            Ok(Box::new(move || Ok((Double::default(), shared))))
+        }
     }
 
     fn carried_out(script: &str, from: u32, without: &[u32]) -> Vec<String> {
-        let folder = tempfile::tempdir().expect("a temporary directory");
-        let path = folder.path().join("a.wast");
-        fs::write(&path, script).expect("a script");
-        let request = Script {
-            target: TargetId::from("double"),
-            features: Vec::new(),
-            script: path,
-            from,
-            without: without.to_vec(),
-        };
         let mut said = Vec::new();
-        let count = run(&mut Double::default(), &request, &mut |one| {
-            said.push(match one.went {
-                Went::Passed { differs: None } => format!("{} passed", one.index),
-                Went::Passed { differs: Some(how) } => format!("{} differs {how}", one.index),
-                Went::Failed { message } => format!("{} failed {message}", one.index),
-                Went::Skipped { .. } => format!("{} skipped", one.index),
+        let selection = Selection { from, without };
+        let mut engine = Double::default();
+        let count = run(&mut engine, script, selection, &mut |index, _, outcome| {
+            said.push(match outcome {
+                Outcome::Passed { differs: None } => format!("{index} passed"),
+                Outcome::Passed { differs: Some(how) } => format!("{index} differs {how}"),
+                Outcome::Failed { message } => format!("{index} failed {message}"),
+                Outcome::Skipped { .. } => format!("{index} skipped"),
             });
         });
-        assert_eq!(count.map(|n| n as usize), Ok(said.len() + from as usize));
+        assert_eq!(count as usize, said.len() + from as usize);
         said
     }
 
@@ -414,5 +421,61 @@ mod tests {
     fn a_script_goes_on_without_what_the_engine_died_of() {
         let script = "(module (memory 1)) (invoke \"panic\") (invoke \"one\")";
         assert_eq!(carried_out(script, 2, &[1]), ["2 passed"]);
+    }
+
+    #[test]
+    fn a_failure_in_a_thread_is_found_where_the_script_waits_for_it() {
+        let script = r#"
+            (module $m (memory 1))
+            (thread $t (shared (module $m))
+              (register "m" $m)
+              (thread $u (module (memory 1)) (assert_return (invoke "one") (i32.const 1)))
+              (wait $u)
+              (assert_return (invoke $m "one") (i32.const 1)))
+            (thread $w
+              (module (memory 1))
+              (assert_return (invoke "one") (i32.const 2)))
+            (wait $t)
+            (wait $w)
+            (wait $w)
+            (thread $x (invoke "one"))
+        "#;
+        assert_eq!(
+            carried_out(script, 0, &[]),
+            [
+                "0 passed",
+                "1 passed",
+                "2 passed",
+                "3 passed",
+                "4 failed in the thread $w: line 3 of it: gave i32 1; expected [Core(I32(2))]",
+                "5 failed there is no thread $w",
+                "6 failed in the thread $x: line 1 of it: its module did not come to an instance",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_definition_is_instantiated_as_often_as_the_script_says() {
+        let script = r#"
+            (module definition $d (memory 1))
+            (module instance $a $d)
+            (module instance $b)
+            (assert_return (invoke $a "one") (i32.const 1))
+            (assert_return (invoke "one") (either (i32.const 5) (i32.const 1)))
+            (module instance $c $e)
+            (invoke "one")
+        "#;
+        assert_eq!(
+            carried_out(script, 0, &[]),
+            [
+                "0 passed",
+                "1 passed",
+                "2 passed",
+                "3 passed",
+                "4 passed",
+                "5 failed there is no such definition",
+                "6 failed its module did not come to an instance",
+            ]
+        );
     }
 }
