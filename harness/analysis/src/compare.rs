@@ -79,8 +79,20 @@ pub struct ComparedRow {
     /// Smaller ones go unseen: "no difference shown" does not say that there is none. Absent
     /// where there are too few trials to test.
     pub minimum_detectable: Option<f64>,
+    /// Trials that only one side lost, and why; their values do not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<Lost>,
     /// What can be said.
     pub verdict: Verdict,
+}
+
+/// Trials that one side lost and the other did not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lost {
+    /// The side that has the trials.
+    pub measured_in: Measured,
+    /// What became of them on the other side.
+    pub reason: String,
 }
 
 /// What can be said of a row.
@@ -238,6 +250,23 @@ fn ratio_of(base: &Series, candidate: &Series) -> Option<(f64, f64, f64)> {
     Some((low, high, quotient(high, low)?))
 }
 
+/// What only one of two series lost.
+fn lost(base: &Series, candidate: &Series) -> Option<Lost> {
+    let failures = |series: &Series| {
+        let tally = &series.tally;
+        tally.failed.count + tally.wrong_output.count + tally.unsupported.count
+    };
+    let (measured_in, of) = match (failures(base), failures(candidate)) {
+        (0, 1..) => (Measured::BaseOnly, candidate),
+        (1.., 0) => (Measured::CandidateOnly, base),
+        _ => return None,
+    };
+    Some(Lost {
+        measured_in,
+        reason: lost_trials(&of.tally).join("; "),
+    })
+}
+
 /// Why `run` has no figure for `key`; `series` is what it has of it.
 fn why_missing(run: &Recorded, series: Option<&Series>, key: &SeriesKey) -> String {
     let reasons = series.map_or_else(Vec::new, |series| lost_trials(&series.tally));
@@ -311,6 +340,7 @@ fn rows(
                     .as_ref()
                     .map(|test| effect(test).exp_m1())
                     .filter(|effect| effect.is_finite()),
+                lost: lost(b, c),
                 verdict: match (c.key.boundary, c.key.metric.unit()) {
                     (Boundary::OnDisk, _) => exact(low, high),
                     // More of it is better.

@@ -37,7 +37,7 @@ pub mod throughput;
 
 pub use analyse::{analyse, lost_trials};
 pub use compare::{
-    ComparedRow, Comparison, LEVEL, Measured, RULE, SCHEMA as COMPARISON_SCHEMA, UnmatchedRow,
-    Verdict, compare, compare_all,
+    ComparedRow, Comparison, LEVEL, Lost, Measured, RULE, SCHEMA as COMPARISON_SCHEMA,
+    UnmatchedRow, Verdict, compare, compare_all,
 };
 pub use rows::{Report, Row, Status};

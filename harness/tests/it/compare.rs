@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::checkout::Checkout;
-use crate::history::{Files, recorded};
+use crate::history::{Files, KEEL, crash, recorded};
 
 /// A checkout with the run `base` and, under each name, that run changed.
 fn runs(changed: &[(&str, fn(&mut Files))]) -> Checkout {
@@ -28,13 +28,15 @@ fn slower(files: &mut Files) {
 }
 
 fn crashed(files: &mut Files) {
-    for line in &mut files.lines {
-        if line["type"] == "outcome" && line["trial"].as_u64().is_some_and(|trial| trial % 2 == 1) {
-            line["status"] = json!("failed");
-            line["kind"] = json!("crashed");
-            line["message"] = json!("was killed by SIGSEGV");
-            line["stderr"] = json!("");
-        }
+    let lines = files.lines.iter_mut();
+    for line in lines.filter(|line| KEEL.iter().any(|trial| line["trial"] == *trial)) {
+        crash(line);
+    }
+}
+
+fn crashed_once(files: &mut Files) {
+    for line in files.lines.iter_mut().filter(|line| line["trial"] == 5) {
+        crash(line);
     }
 }
 
@@ -63,6 +65,9 @@ fn fail_on_turns_findings_into_exit_code_1() {
         (1, &["slower", "base", "--fail-on", "any"]),
         (1, &["base", "crashed", "--fail-on", "regression"]),
         (0, &["crashed", "base", "--fail-on", "regression"]),
+        (1, &["base", "once", "--fail-on", "regression"]),
+        (0, &["once", "base", "--fail-on", "regression"]),
+        (1, &["once", "base", "--fail-on", "any"]),
         (3, &["base", "zero", "--fail-on", "regression"]),
         (1, &["base", "same", "slower", "--fail-on", "regression"]),
         (2, &["base"]),
@@ -75,7 +80,7 @@ fn fail_on_turns_findings_into_exit_code_1() {
 
 #[test]
 fn a_missing_row_says_which_side_lacks_it_and_why() {
-    let checkout = runs(&[("crashed", crashed), ("zero", zero)]);
+    let checkout = runs(&[("crashed", crashed)]);
     let (_, text, _) = checkout.run(&["compare", "base", "crashed"]);
     assert!(
         text.contains("keel L3 wall_time: only the base has it; candidate: 6 of 6 trials failed")
@@ -85,6 +90,12 @@ fn a_missing_row_says_which_side_lacks_it_and_why() {
     let (_, text, _) = checkout.run(&["compare", "crashed", "base"]);
     assert!(
         text.contains("only the candidate has it; base: 6 of 6"),
+        "{text}"
+    );
+    let checkout = runs(&[("once", crashed_once), ("zero", zero)]);
+    let (_, text, _) = checkout.run(&["compare", "base", "once"]);
+    assert!(
+        text.contains("the candidate lost trials: 1 of 6 trials failed"),
         "{text}"
     );
     let (_, text, _) = checkout.run(&["compare", "zero", "base", "--json"]);

@@ -136,42 +136,56 @@ fn split(values: &[f64], offset: usize, splits: &mut Vec<(usize, f64)>) {
     split(&values[at..], offset + at, splits);
 }
 
-/// The clearest split with [`LEAST_SIDE`] values on either side, and its p-value; `None` where there
-/// are too few values.
+/// Where the level changed if it changed, with [`LEAST_SIDE`] values on either side, and the p-value of
+/// the clearest split; `None` where there are too few values.
 fn clearest(values: &[f64]) -> Option<(usize, f64)> {
     if values.len() < 2 * LEAST_SIDE {
         return None;
     }
     let mut scores = scores(values);
-    let (at, most) = largest(&scores)?;
+    let most = largest(&scores)?;
     let mut rng = generator(values.len() as u64, "change of level");
     let (mut drawn, mut as_large) = (0, 0);
     while drawn < ORDERS && as_large < ENOUGH {
         scores.shuffle(&mut rng);
         drawn += 1;
         // Sums in another order differ in their last digits.
-        let by_chance = largest(&scores).map_or(0.0, |(_, most)| most);
+        let by_chance = largest(&scores).unwrap_or(0.0);
         as_large += usize::from(by_chance >= most * (1.0 - 1e-9));
     }
     // The order in which they were measured is one of them.
-    Some((at, (as_large + 1) as f64 / (drawn + 1) as f64))
+    Some((date(values), (as_large + 1) as f64 / (drawn + 1) as f64))
 }
 
-/// The split with the largest statistic, and the statistic.
-fn largest(scores: &[f64]) -> Option<(usize, f64)> {
+/// The split after which both sides lie closest to their medians, by the sum of absolute deviations: an
+/// outlier beside a large step stays on its own side, which clipped logarithms cannot tell.
+fn date(values: &[f64]) -> usize {
+    let scaled: Vec<f64> = match values.iter().all(|value| *value > 0.0) {
+        true => values.iter().map(|value| value.ln()).collect(),
+        false => values.to_vec(),
+    };
+    let cost = |side: &[f64]| {
+        let middle = median(side).unwrap_or_default();
+        side.iter().map(|value| (value - middle).abs()).sum::<f64>()
+    };
+    let apart = |at: &usize| cost(&scaled[..*at]) + cost(&scaled[*at..]);
+    (LEAST_SIDE..=values.len() - LEAST_SIDE)
+        .min_by(|a, b| apart(a).total_cmp(&apart(b)))
+        .unwrap_or(LEAST_SIDE)
+}
+
+/// The largest statistic of any split.
+fn largest(scores: &[f64]) -> Option<f64> {
     let n = scores.len();
     let mean = scores.iter().sum::<f64>() / n as f64;
     let mut sum = 0.0;
-    let mut best: Option<(usize, f64)> = None;
-    for at in 1..=n - LEAST_SIDE {
+    let statistics = (1..=n - LEAST_SIDE).map(|at| {
         sum += scores[at - 1] - mean;
         let sides = (at * (n - at)) as f64 / n as f64;
-        let statistic = sum.abs() / sides.sqrt();
-        if at >= LEAST_SIDE && best.is_none_or(|(_, most)| statistic > most) {
-            best = Some((at, statistic));
-        }
-    }
-    best
+        (at, sum.abs() / sides.sqrt())
+    });
+    let wide = statistics.filter(|(at, _)| *at >= LEAST_SIDE);
+    wide.map(|(_, statistic)| statistic).max_by(f64::total_cmp)
 }
 
 /// What the statistic is computed from: clipped logarithms, or ranks where a value has no logarithm.

@@ -127,8 +127,24 @@ fn warnings(comparison: &Comparison, indent: &str) -> String {
     lines.collect()
 }
 
+/// What the two sides do not share: lost trials, and rows without a ratio.
 fn unmatched(comparison: &Comparison, prefix: &str) -> String {
     let mut text = String::new();
+    for row in &comparison.rows {
+        let Some(lost) = &row.lost else {
+            continue;
+        };
+        let side = match lost.measured_in {
+            Measured::CandidateOnly => "base",
+            Measured::BaseOnly | Measured::Both => "candidate",
+        };
+        let _ = writeln!(
+            text,
+            "{prefix}{}: the {side} lost trials: {}",
+            row.key.name(),
+            lost.reason
+        );
+    }
     for row in &comparison.unmatched {
         let side = match row.measured_in {
             Measured::BaseOnly => "only the base has it; candidate: ",
