@@ -216,7 +216,8 @@ impl Side {
         interrupt: &Interrupt,
     ) -> anyhow::Result<Vec<Ready>> {
         selection::check("workload", asked, &self.workloads.ids())?;
-        let rows: Vec<&WorkloadRow> = crate::cmd::chosen_workloads(asked, amount, &self.workloads);
+        let rows: Vec<&WorkloadRow> =
+            crate::run::cells::chosen_workloads(asked, amount, &self.workloads);
         let natives = match self.checkout.native_binaries().is_dir() {
             true => &self.checkout,
             false => here,
