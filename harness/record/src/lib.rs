@@ -19,8 +19,6 @@
 
 pub mod conformance;
 pub mod glob;
-#[cfg(feature = "histograms")]
-mod histogram;
 pub mod line;
 pub mod reader;
 pub mod run;

@@ -76,11 +76,9 @@ pub struct Recorded {
     pub trials: BTreeMap<u32, Trial>,
     /// Highest attempt number seen for each trial, interrupted attempts included.
     pub attempts: BTreeMap<u32, u32>,
-    /// Lines that could not be read, or that belong to no trial of the plan: more than a torn last
-    /// one means damage.
+    /// Lines that could not be read, that belong to no trial of the plan, or that are outcomes of an attempt
+    /// that already had one: more than a torn last one means damage.
     pub unreadable_lines: usize,
-    /// Lines that are there again: a trial's outcome that stands twice under one attempt.
-    pub doubled_outcomes: usize,
 }
 
 /// One finished trial.
@@ -90,10 +88,8 @@ pub struct Trial {
     pub outcome: OutcomeLine,
     /// Its raw samples, in the order they were taken.
     pub samples: Vec<SampleLine>,
-    /// Its histograms, in the order they were taken, without the damaged ones.
+    /// Its histograms, in the order they were taken.
     pub histograms: Vec<HistogramLine>,
-    /// Histograms that could not be decoded.
-    pub damaged_histograms: usize,
     /// What became of the specification's scripts, in the order they were run.
     pub scripts: Vec<ScriptLine>,
     /// What its guest could or could not do.
@@ -105,7 +101,6 @@ pub struct Trial {
 struct Open {
     samples: Vec<SampleLine>,
     histograms: Vec<HistogramLine>,
-    damaged_histograms: usize,
     scripts: Vec<ScriptLine>,
     fact: Option<FactLine>,
 }
@@ -132,7 +127,6 @@ impl Recorded {
             trials: BTreeMap::new(),
             attempts: BTreeMap::new(),
             unreadable_lines: 0,
-            doubled_outcomes: 0,
         };
         recorded.add(&content, &planned);
         Ok(recorded)
@@ -160,17 +154,11 @@ impl Recorded {
             };
             let taken = open.remove(&key).unwrap_or_default();
             if !closed.insert(key) {
-                self.doubled_outcomes += 1;
+                self.unreadable_lines += 1;
                 continue;
             }
             self.trials.insert(key.0, taken.closed(outcome));
         }
-    }
-
-    /// Histograms of finished trials that could not be decoded.
-    pub fn damaged_histograms(&self) -> usize {
-        let trials = self.trials.values();
-        trials.map(|trial| trial.damaged_histograms).sum()
     }
 
     /// Whether every planned trial has an outcome.
@@ -230,10 +218,7 @@ impl Open {
     fn add(&mut self, line: Line) {
         match line {
             Line::Sample(sample) => self.samples.push(sample),
-            Line::Histogram(histogram) => match is_whole(&histogram) {
-                true => self.histograms.push(histogram),
-                false => self.damaged_histograms += 1,
-            },
+            Line::Histogram(histogram) => self.histograms.push(histogram),
             Line::Script(script) => self.scripts.push(script),
             Line::Fact(fact) => self.fact = Some(fact),
             Line::Outcome(_) => {}
@@ -245,22 +230,10 @@ impl Open {
             outcome,
             samples: self.samples,
             histograms: self.histograms,
-            damaged_histograms: self.damaged_histograms,
             scripts: self.scripts,
             fact: self.fact,
         }
     }
-}
-
-#[cfg(feature = "histograms")]
-fn is_whole(histogram: &HistogramLine) -> bool {
-    histogram.decoded().is_some()
-}
-
-/// Without what decodes them all count as whole.
-#[cfg(not(feature = "histograms"))]
-fn is_whole(_: &HistogramLine) -> bool {
-    true
 }
 
 /// Reads `run.json` alone.

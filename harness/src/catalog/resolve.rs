@@ -3,7 +3,7 @@
 
 use plimsoll_adapter::protocol::{Hello, Target};
 use plimsoll_record::TargetId;
-use plimsoll_record::run::{PreflightNote, Severity, Skipped, TargetKind, TargetRecord};
+use plimsoll_record::run::{Family, PreflightNote, Severity, Skipped, TargetKind, TargetRecord};
 use std::process::Command;
 
 use crate::catalog::checkout::Checkout;
@@ -14,7 +14,9 @@ use crate::catalog::workloads::{Native, Ready, WorkloadRow, Workloads};
 use crate::machine::interrupt::Interrupt;
 use crate::process::command::{self, ToolError};
 use crate::run::adapter::build::{Built, build, failed_before, state};
-use crate::run::adapter::discovery::{Ability, Presence, ability, look, unexpected_version};
+use crate::run::adapter::discovery::{
+    Ability, Presence, ability, look, programs, unexpected_version,
+};
 use crate::ui::progress::say;
 
 /// What can be measured of what was meant.
@@ -46,6 +48,8 @@ pub struct ResolvedTarget {
     pub target: Target,
     /// What its adapter says of itself.
     pub hello: Hello,
+    /// How it runs code.
+    pub family: Option<Family>,
 }
 
 impl ResolvedTarget {
@@ -59,6 +63,8 @@ impl ResolvedTarget {
             adapter: self.hello.adapter.clone(),
             configuration: self.target.configuration.clone(),
             steps: self.target.steps.clone(),
+            family: self.family,
+            programs: self.target.programs.clone(),
         }
     }
 }
@@ -139,6 +145,7 @@ impl Gathered {
             let may_rest = extent == Extent::Quick && globs.is_empty();
             let named = !globs.is_empty();
             self.add(row, &meant, &presence, may_rest, named);
+            self.hash(checkout, row, interrupt);
         }
         Ok(())
     }
@@ -166,6 +173,7 @@ impl Gathered {
                 }
                 (Ability::Ready(target), Presence::Speaks(hello)) => {
                     self.targets.push(ResolvedTarget {
+                        family: row.family_of(&target.id),
                         target,
                         hello: hello.clone(),
                     });
@@ -186,6 +194,21 @@ impl Gathered {
                 found,
                 severity: Severity::Note,
             });
+        }
+    }
+
+    /// Has the adapter of `row` hash the programs of its targets.
+    fn hash(&mut self, checkout: &Checkout, row: &AdapterRow, interrupt: &Interrupt) {
+        let own = |target: &&mut ResolvedTarget| row.targets.contains(&target.target.id);
+        for one in self.targets.iter_mut().filter(own) {
+            match programs(checkout, row, &one.target.id, interrupt) {
+                Ok(found) => one.target.programs = found,
+                Err(why) => self.notes.push(PreflightNote {
+                    subject: format!("programs of {}", one.target.id),
+                    found: format!("not recorded by hash: {why}"),
+                    severity: Severity::Noisy,
+                }),
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use clap::Parser;
-use plimsoll_record::run::{PreflightNote, ProgramRole, Run as RunRecord, Severity};
+use plimsoll_record::run::{PreflightNote, ProgramRecord, Run as RunRecord, Severity};
 use plimsoll_record::{Recorded, RunWriter};
 
 use super::run::{eprint_part, finish, when_held};
@@ -23,7 +23,7 @@ use crate::machine::lock::MachineLock;
 use crate::machine::preflight;
 use crate::run::carry_out::carry_out;
 use crate::run::job::{Deadlines, Job, Subject};
-use crate::run::programs::Programs;
+use crate::run::programs::{ADAPTER, Programs};
 use crate::suites::conformance::groups::Tests;
 use crate::suites::sandbox::questions::Questions;
 use crate::ui::progress::say;
@@ -70,6 +70,7 @@ pub(super) fn run(args: &Run, directory: &Path) -> anyhow::Result<Exit> {
         load: record.load.clone(),
         density: record.density.clone(),
         quick: record.quick,
+        denoised: record.is_denoised(),
         command: record.command.clone(),
         notes: record.preflight.clone(),
         skipped: record.skipped.clone(),
@@ -147,7 +148,7 @@ fn same_adapters(record: &RunRecord, checkout: &Checkout, table: &Table) -> anyh
         if let Some(row) = table.adapter_of(&target.target) {
             let path = row.executable(checkout);
             programs
-                .add(ProgramRole::Adapter, &row.id, &path)
+                .add(ADAPTER, &row.id, &path)
                 .with_context(|| {
                     format!(
                         "{} cannot be continued: its adapter {} cannot be read; bring it back, or start a \
@@ -260,6 +261,18 @@ fn same_things(recorded: &Recorded, gathered: &Gathered) -> Result<(), Usage> {
                     now.engine_version
                 ));
             }
+        }
+    }
+    for before in &recorded.run.targets {
+        let mut targets = gathered.targets.iter();
+        let now = targets.find(|one| one.target.id == before.target);
+        let programs = now.map_or(&[][..], |now| &now.target.programs);
+        let other = |one: &&ProgramRecord| !programs.contains(one);
+        if let Some(program) = before.programs.iter().find(other) {
+            return changed(format!(
+                "the {} {} of {} is not the one that it was begun with",
+                program.role, program.name, before.target
+            ));
         }
     }
     for before in &recorded.run.workloads {

@@ -28,7 +28,6 @@ use crate::machine::lock::{MachineLock, WhenHeld};
 use crate::machine::preflight;
 use crate::process::command::ToolError;
 use crate::run::carry_out::carry_out;
-use crate::run::cells::{density, sandbox_cells, workload_cells};
 use crate::run::job::{Deadlines, Job, Subject};
 use crate::run::plan::{Cell, plan};
 use crate::run::session::Stopped;
@@ -38,7 +37,9 @@ use crate::ui::format;
 use crate::ui::progress::say;
 use crate::ui::terminal::{self, Notes};
 
-pub(crate) use crate::run::cells::{applies_to, chosen_workloads, conformance_cells, supports};
+use crate::run::cells::{
+    chosen_workloads, conformance_cells, density, sandbox_cells, workload_cells,
+};
 use command::command;
 use ratcheted::ratcheted;
 
@@ -89,7 +90,6 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
     }
     let mut record = job.record();
     record.started = started;
-    record.denoised = Some(args.denoise);
     let mut writer = RunWriter::create(&directory, &record)?;
     if args.out.is_none() {
         let results = request.checkout.results();
@@ -227,6 +227,7 @@ impl<'a> Request<'a> {
             load: self.amount().load(),
             density: density(self.amount(), self.args.memory_budget)?,
             quick: self.args.quick,
+            denoised: self.args.denoise,
             command: command(self.args, self.own.as_ref(), seed),
             notes,
             skipped: gathered.skipped,

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use plimsoll_record::run::{PreflightNote, Run, TrialPlan};
+use plimsoll_record::run::{DENOISE, PreflightNote, Run, TrialPlan};
 use plimsoll_record::{Recorded, RunWriter, Suite};
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
@@ -24,12 +24,12 @@ use crate::ui::progress::Progress;
 /// The runs of a measurement, in this order.
 pub const ARMS: [&str; 3] = ["base", "again", "head"];
 
-/// What a measurement is of.
+/// What one measurement is to do.
 #[derive(Debug)]
-pub struct Asked<'a> {
-    /// The question.
+pub struct Measuring<'a> {
+    /// The suite.
     pub suite: Suite,
-    /// What is tried, and how often.
+    /// The cells, with their numbers of trials.
     pub cells: &'a [Cell],
     /// Seed of the order.
     pub seed: u64,
@@ -63,24 +63,30 @@ pub struct Arm<'a> {
 pub fn measure(
     arms: [Arm<'_>; 3],
     here: &Checkout,
-    asked: &Asked<'_>,
+    measuring: &Measuring<'_>,
     interrupt: &Interrupt,
 ) -> anyhow::Result<[Recorded; 3]> {
-    let planned = plan(asked.cells, asked.seed);
+    let planned = plan(measuring.cells, measuring.seed);
     let jobs: Vec<Job<'_>> = ARMS
         .iter()
         .zip(&arms)
-        .map(|(name, arm)| job(name, arm, asked, &planned))
+        .map(|(name, arm)| job(name, arm, measuring, &planned))
         .collect();
     let mut runs: Vec<Run> = jobs.iter().map(Job::record).collect();
     let mut sessions: Vec<Session<'_>> = Vec::new();
-    let whole = Scratch::make(&here.scratch(), &format!("{}-{}", asked.gate, asked.suite))?;
+    let whole = Scratch::make(
+        &here.scratch(),
+        &format!("{}-{}", measuring.gate, measuring.suite),
+    )?;
     for job in &jobs {
         // Of one length: what a path's length moves in memory is then the same for all three.
         let scratch = whole.part(&format!("arm-{}", sessions.len()))?;
         sessions.push(Session::new(job, scratch, interrupt)?);
     }
-    let directories: Vec<PathBuf> = ARMS.iter().map(|arm| asked.directory.join(arm)).collect();
+    let directories: Vec<PathBuf> = ARMS
+        .iter()
+        .map(|arm| measuring.directory.join(arm))
+        .collect();
     let mut writers = Vec::new();
     for ((run, session), directory) in runs.iter_mut().zip(&mut sessions).zip(&directories) {
         run.artefacts = session.prepare(&planned.iter().collect::<Vec<_>>())?;
@@ -88,13 +94,13 @@ pub fn measure(
         writers.push(RunWriter::create(directory, run)?);
     }
 
-    let mut order = ChaCha8Rng::seed_from_u64(asked.seed.rotate_left(17));
+    let mut order = ChaCha8Rng::seed_from_u64(measuring.seed.rotate_left(17));
     let progress = Progress::begin("measuring", 3 * planned.len());
     let begun = Instant::now();
     let mut measured = planned.len();
     for (at, trial) in planned.iter().enumerate() {
         let block_begins = at == 0 || planned[at - 1].block != trial.block;
-        if block_begins && at > 0 && begun.elapsed() > asked.budget {
+        if block_begins && at > 0 && begun.elapsed() > measuring.budget {
             measured = at;
             break;
         }
@@ -131,25 +137,29 @@ pub fn measure(
     ])
 }
 
-fn job<'a>(name: &str, arm: &Arm<'a>, asked: &Asked<'_>, planned: &[TrialPlan]) -> Job<'a> {
+fn job<'a>(name: &str, arm: &Arm<'a>, measuring: &Measuring<'_>, planned: &[TrialPlan]) -> Job<'a> {
     Job {
         checkout: &arm.side.checkout,
         table: &arm.side.table,
-        id: format!("{}-{}-{name}", asked.gate, asked.suite),
-        suite: asked.suite,
+        id: format!("{}-{}-{name}", measuring.gate, measuring.suite),
+        suite: measuring.suite,
         subject: Subject::Workloads(arm.workloads.to_vec()),
         targets: arm.side.targets.clone(),
         plan: planned.to_vec(),
-        seed: asked.seed,
+        seed: measuring.seed,
         deadlines: Deadlines {
-            trial: asked.deadlines.0,
-            prepare: asked.deadlines.1,
+            trial: measuring.deadlines.0,
+            prepare: measuring.deadlines.1,
         },
         load: None,
         density: None,
         quick: false,
-        command: asked.command.to_vec(),
-        notes: asked.preflight.to_vec(),
+        denoised: measuring
+            .preflight
+            .iter()
+            .any(|note| note.subject.starts_with(DENOISE)),
+        command: measuring.command.to_vec(),
+        notes: measuring.preflight.to_vec(),
         skipped: Vec::new(),
     }
 }

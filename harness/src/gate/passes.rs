@@ -1,4 +1,4 @@
-//! Head asked the specification's tests, to be held to what is recorded as passing.
+//! The specification's tests run on head, to be compared with what is recorded as passing.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,17 +10,17 @@ use plimsoll_record::{Recorded, RunWriter, Suite};
 
 use super::side::Side;
 use crate::catalog::resolve::Gathered;
-use crate::cmd::conformance_cells;
 use crate::machine::interrupt::Interrupt;
 use crate::run::carry_out::carry_out;
+use crate::run::cells::conformance_cells;
 use crate::run::job::{Deadlines, Job, Subject};
 use crate::run::plan::plan;
 use crate::suites::conformance::groups::Tests;
 use crate::ui::progress::say;
 
-/// What is asked.
+/// What is question.
 #[derive(Debug)]
-pub struct Asked<'a> {
+pub struct Question<'a> {
     /// Globs of groups.
     pub groups: &'a [String],
     /// Seed of the order.
@@ -37,12 +37,12 @@ pub struct Asked<'a> {
     pub command: &'a [String],
 }
 
-/// What came of asking.
+/// What came of the tests.
 #[derive(Debug, Clone, Default)]
 pub struct Answered {
-    /// What head did; none if no target of it does these tests.
+    /// The run of head; none if no target of it runs these tests.
     pub head: Option<Recorded>,
-    /// What every target of it was to be asked, whether its adapter still does these tests or not.
+    /// What was planned for every target of it, whether its adapter still runs these tests or not.
     pub meant: Meant,
 }
 
@@ -50,8 +50,12 @@ pub struct Answered {
 ///
 /// # Errors
 /// [`Stopped`]; [`crate::exit::Usage`] if there are no such tests.
-pub fn measure(side: &Side, asked: &Asked<'_>, interrupt: &Interrupt) -> anyhow::Result<Answered> {
-    let mut tests = Tests::gather(&side.checkout, None, None, asked.groups)?;
+pub fn measure(
+    side: &Side,
+    question: &Question<'_>,
+    interrupt: &Interrupt,
+) -> anyhow::Result<Answered> {
+    let mut tests = Tests::gather(&side.checkout, None, None, question.groups)?;
     let meant = tests.meant(side.targets.iter());
     let mut gathered = Gathered {
         targets: side.targets.clone(),
@@ -62,11 +66,11 @@ pub fn measure(side: &Side, asked: &Asked<'_>, interrupt: &Interrupt) -> anyhow:
     for left in &gathered.skipped {
         say(&format!("{}: {}", left.what, left.why));
     }
-    // A gate that could not ask must not hold.
+    // A gate that could not run them must not hold.
     let mute = gathered.skipped.iter().find(|left| left.requested);
     if let Some(mute) = mute.filter(|_| !interrupt.asked()) {
         bail!(
-            "head cannot be asked the specification's tests: {}: {}",
+            "head cannot run the specification's tests: {}: {}",
             mute.what,
             mute.why
         );
@@ -77,28 +81,29 @@ pub fn measure(side: &Side, asked: &Asked<'_>, interrupt: &Interrupt) -> anyhow:
     let job = Job {
         checkout: &side.checkout,
         table: &side.table,
-        id: format!("{}-conformance-head", asked.gate),
+        id: format!("{}-conformance-head", question.gate),
         suite: Suite::Conformance,
         subject: Subject::Specification(tests),
         targets: gathered.targets,
-        plan: plan(&cells, asked.seed),
-        seed: asked.seed,
+        plan: plan(&cells, question.seed),
+        seed: question.seed,
         deadlines: Deadlines {
-            trial: asked.deadlines.0,
-            prepare: asked.deadlines.1,
+            trial: question.deadlines.0,
+            prepare: question.deadlines.1,
         },
         load: None,
         density: None,
         quick: false,
-        command: asked.command.to_vec(),
-        notes: asked.preflight.to_vec(),
+        denoised: false,
+        command: question.command.to_vec(),
+        notes: question.preflight.to_vec(),
         skipped: gathered.skipped,
     };
     let record = job.record();
-    let mut writer = RunWriter::create(asked.directory, &record)?;
+    let mut writer = RunWriter::create(question.directory, &record)?;
     carry_out(&job, record, &mut writer, |_| Some(0), interrupt)?;
     Ok(Answered {
-        head: Some(Recorded::read(asked.directory)?),
+        head: Some(Recorded::read(question.directory)?),
         meant,
     })
 }

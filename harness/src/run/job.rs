@@ -62,6 +62,8 @@ pub struct Job<'a> {
     pub density: Option<Density>,
     /// Whether it is the smallest honest run.
     pub quick: bool,
+    /// Whether noise is held down.
+    pub denoised: bool,
     /// The command line that makes this run again.
     pub command: Vec<String>,
     /// What makes the machine noisy, and other things worth recording.
@@ -87,7 +89,7 @@ impl Job<'_> {
             command: self.command.clone(),
             seed: self.seed,
             quick: self.quick,
-            denoised: Some(false),
+            denoised: Some(self.denoised),
             environment: environment::look(self.checkout),
             preflight: self.notes.clone(),
             programs: Vec::new(),

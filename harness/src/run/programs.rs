@@ -9,10 +9,17 @@ use std::path::{Path, PathBuf};
 
 use plimsoll_adapter::protocol::Launch;
 use plimsoll_record::TargetId;
-use plimsoll_record::run::{ProgramRecord, ProgramRole};
+use plimsoll_record::run::ProgramRecord;
 use sha2::{Digest, Sha256};
 
 use crate::exit::Usage;
+
+/// Plans, starts, times and records.
+pub const BENCH: &str = "bench";
+/// Speaks for an engine.
+pub const ADAPTER: &str = "adapter";
+/// Is started for every trial of a target: an engine's runner, or a native program.
+pub const RUNNER: &str = "runner";
 
 /// What shows that a file was exchanged without reading it: device, inode, size, and when it was changed.
 type Stamp = (u64, u64, u64, i64, i64);
@@ -34,7 +41,7 @@ impl Programs {
         // By this name, the file that runs can be read even if another has taken its place.
         let sha256 = sha256_of(Path::new("/proc/self/exe"))?;
         programs.records.push(ProgramRecord {
-            role: ProgramRole::Bench,
+            role: BENCH.to_owned(),
             name: "bench".to_owned(),
             sha256,
         });
@@ -45,7 +52,7 @@ impl Programs {
     ///
     /// # Errors
     /// If it cannot be read.
-    pub fn add(&mut self, role: ProgramRole, name: &str, path: &Path) -> io::Result<()> {
+    pub fn add(&mut self, role: &str, name: &str, path: &Path) -> io::Result<()> {
         let sha256 = match self.files.get(path) {
             Some((_, sha256)) => sha256.clone(),
             None => {
@@ -56,7 +63,7 @@ impl Programs {
             }
         };
         let record = ProgramRecord {
-            role,
+            role: role.to_owned(),
             name: name.to_owned(),
             sha256,
         };
@@ -73,7 +80,7 @@ impl Programs {
     pub fn add_launch(&mut self, target: &TargetId, launch: &Launch) -> io::Result<()> {
         let file = launch.program.file_name().unwrap_or_default();
         let name = format!("{target}: {}", file.to_string_lossy());
-        self.add(ProgramRole::Runner, &name, &launch.program)
+        self.add(RUNNER, &name, &launch.program)
     }
 
     /// What a run records of them.
@@ -103,14 +110,14 @@ impl Programs {
     /// [`Usage`] with the program's name.
     pub fn same_as(&self, id: &str, before: &[ProgramRecord]) -> Result<(), Usage> {
         for now in &self.records {
-            let named = |one: &&ProgramRecord| (one.role, &one.name) == (now.role, &now.name);
+            let named = |one: &&ProgramRecord| (&one.role, &one.name) == (&now.role, &now.name);
             let mut same_name = before.iter().filter(named).peekable();
             let is_new = same_name.peek().is_none();
             if !is_new && !same_name.any(|one| one.sha256 == now.sha256) {
                 return Err(Usage(format!(
                     "{id} cannot be continued: the {} {} is not the one that it was begun with \
                      (SHA-256 {}... now); bring that back, or start a new run",
-                    now.role.name(),
+                    now.role,
                     now.name,
                     &now.sha256[..12],
                 )));
@@ -156,7 +163,7 @@ mod tests {
         let path = folder.path().join("adapter");
         fs::write(&path, "one").unwrap();
         let mut programs = Programs::default();
-        programs.add(ProgramRole::Adapter, "it", &path).unwrap();
+        programs.add(ADAPTER, "it", &path).unwrap();
         assert_eq!(programs.exchanged(), None);
         fs::remove_file(&path).unwrap();
         fs::write(&path, "one").unwrap();
@@ -165,7 +172,7 @@ mod tests {
         assert_eq!(programs.exchanged(), Some(path.clone()));
         let before = programs.records().to_vec();
         let mut now = Programs::default();
-        now.add(ProgramRole::Adapter, "it", &path).unwrap();
+        now.add(ADAPTER, "it", &path).unwrap();
         let refused = now.same_as("a run", &before).unwrap_err().to_string();
         assert!(refused.contains("adapter it"), "{refused}");
         assert!(now.same_as("a run", now.records()).is_ok());

@@ -16,7 +16,7 @@ use std::time::Instant;
 
 use plimsoll_adapter::cgroup::killed_for_memory;
 use plimsoll_adapter::protocol::{Launch, Prepare};
-use plimsoll_record::run::{ArtefactRecord, ProgramRole, TargetKind, TrialPlan};
+use plimsoll_record::run::{ArtefactRecord, TargetKind, TrialPlan};
 use plimsoll_record::{
     FailureKind, Line, Outcome, RunWriter, Step, TargetId, WorkloadId, WriteError,
 };
@@ -27,7 +27,7 @@ use crate::catalog::workloads::Ready;
 use crate::machine::interrupt::Interrupt;
 use crate::run::adapter::child::{AdapterChild, Fault, Preparation};
 use crate::run::job::Job;
-use crate::run::programs::Programs;
+use crate::run::programs::{ADAPTER, Programs};
 use crate::run::scratch::Scratch;
 use crate::run::trial::TrialResult;
 use crate::run::trial::size::Scales;
@@ -149,7 +149,7 @@ impl<'a> Session<'a> {
                 continue;
             };
             let path = row.executable(self.job.checkout);
-            let added = self.programs.add(ProgramRole::Adapter, &row.id, &path);
+            let added = self.programs.add(ADAPTER, &row.id, &path);
             added.map_err(|source| Stopped::Program { path, source })?;
         }
         Ok(())

@@ -87,7 +87,7 @@ fn an_outcome_that_stands_twice_is_counted_and_said() {
     let trials = checkout.outcomes().len();
     checkout.write("run/samples.ndjson", &format!("{whole}{whole}"));
     let (_, _, stderr) = checkout.run(&["report", "run"]);
-    assert!(stderr.contains(&format!("{trials} outcomes")), "{stderr}");
+    assert!(stderr.contains(&format!("{trials} lines")), "{stderr}");
     assert!(stderr.contains("there twice"), "{stderr}");
 }
 
@@ -328,7 +328,7 @@ fn what_a_terminal_obeys_never_reaches_it_from_a_run_or_a_guest() {
 #[test]
 fn a_guests_bytes_are_compared_as_bytes() {
     let checkout = Checkout::new();
-    let right = [("FAKE_OUTPUT", "not text"), ("FAKE_HEX", "68656c6c6f0a")];
+    let right = [("FAKE_OUTPUT", "not text"), ("FAKE_BASE64", "aGVsbG8K")];
     let args = [
         "--trials",
         "1",
@@ -340,7 +340,7 @@ fn a_guests_bytes_are_compared_as_bytes() {
     let (code, _, stderr) = checkout.measure(&args, &right);
     assert_eq!(code, 0, "{stderr}");
     fs::remove_dir_all(checkout.path("run")).expect("removed");
-    let wrong = [("FAKE_HEX", "68656c6c6fff")];
+    let wrong = [("FAKE_BASE64", "aGVsbG//")];
     let (code, _, stderr) = checkout.measure(&args, &wrong);
     assert_eq!(code, 3, "{stderr}");
     assert!(

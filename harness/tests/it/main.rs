@@ -3,12 +3,14 @@
 
 mod checkout;
 mod commands;
+mod compare;
 mod conformance;
 mod documents;
 mod earlier;
 mod evidence;
 mod faults;
 mod gate;
+mod history;
 mod load;
 mod own_program;
 mod processes;

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::artifact::fingerprint::{METERING_FUEL, METERING_OFF};
+use crate::cpu::Cpu;
 use crate::module::features::Features;
 use crate::vm::slot::{BlankSlot, Shape};
 
@@ -13,6 +14,7 @@ pub struct Config {
     pub(crate) features: Features,
     pub(crate) stack_bytes: usize,
     pub(crate) pooled_slots: usize,
+    pub(crate) cpu: Cpu,
 }
 
 /// Whether code counts what it executes, so that it can be made to stop after so much.
@@ -47,6 +49,7 @@ impl Default for Config {
             features: Features::default(),
             stack_bytes: 512 << 10,
             pooled_slots: 64,
+            cpu: Cpu::native(),
         }
     }
 }
@@ -83,6 +86,13 @@ impl Config {
     /// much, and some 256 KiB more for the host functions that code calls.
     pub fn stack_bytes(mut self, bytes: usize) -> Config {
         self.stack_bytes = bytes;
+        self
+    }
+
+    /// The CPU that modules are compiled for, this machine's by default. Code for a CPU that has more than
+    /// this machine is compiled by [`Engine::compile`], and refused here by the feature that is missing.
+    pub fn cpu(mut self, cpu: Cpu) -> Config {
+        self.cpu = cpu;
         self
     }
 
@@ -205,7 +215,7 @@ mod compiling {
             if let Some(isa) = self.inner.isa.get() {
                 return Ok(isa);
             }
-            let isa = target_isa()?;
+            let isa = target_isa(&self.config().cpu)?;
             Ok(self.inner.isa.get_or_init(|| isa))
         }
 

@@ -38,6 +38,7 @@ mod artifact;
 pub mod command;
 #[cfg(feature = "compiler")]
 mod compile;
+mod cpu;
 mod engine;
 mod error;
 mod externs;
@@ -61,6 +62,7 @@ pub mod wasi;
 pub mod wast;
 
 pub use artifact::{ArtifactError, is_artifact};
+pub use cpu::{Cpu, UnknownCpu};
 pub use engine::{Config, Engine, Fuel, Language};
 pub use error::{Error, Result};
 pub use externs::{Extern, Global, Memory, Table};

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use crate::bytes::GuestBytes;
 use crate::instructions;
 use crate::traced::{self, Traced};
 
@@ -63,11 +64,8 @@ pub struct Reading {
 pub struct Output {
     /// Its exit code.
     pub exit_code: i32,
-    /// What it wrote to stdout; bytes that are not UTF-8 are replaced.
-    pub stdout: String,
-    /// Every byte of it, hexadecimal, if some are not UTF-8.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stdout_hex: Option<String>,
+    /// What it wrote to stdout.
+    pub stdout: GuestBytes,
     /// How many iterations produced exactly this.
     pub times: u32,
 }
@@ -175,27 +173,20 @@ fn once(program: Program<'_>, counts: Counts, watched: &mut Watched) -> Result<(
         .rewind()
         .and_then(|()| stdout.read_to_end(&mut bytes))
         .map_err(WatchError::Output)?;
-    watched.add(exit_code, &bytes);
+    watched.add(exit_code, bytes);
     Ok(())
 }
 
 impl Watched {
-    fn add(&mut self, exit_code: i32, stdout: &[u8]) {
-        let hex = || stdout.iter().map(|byte| format!("{byte:02x}")).collect();
-        let new = Output {
-            exit_code,
-            stdout: String::from_utf8_lossy(stdout).into_owned(),
-            stdout_hex: std::str::from_utf8(stdout).is_err().then(hex),
-            times: 1,
-        };
+    fn add(&mut self, exit_code: i32, stdout: Vec<u8>) {
         let mut outputs = self.outputs.iter_mut();
-        let same = |known: &&mut Output| {
-            (known.exit_code, &known.stdout, &known.stdout_hex)
-                == (new.exit_code, &new.stdout, &new.stdout_hex)
-        };
-        match outputs.find(same) {
-            Some(known) => known.times += 1,
-            None => self.outputs.push(new),
+        match outputs.find(|output| output.exit_code == exit_code && output.stdout.0 == stdout) {
+            Some(output) => output.times += 1,
+            None => self.outputs.push(Output {
+                exit_code,
+                stdout: GuestBytes(stdout),
+                times: 1,
+            }),
         }
     }
 }

@@ -89,7 +89,6 @@ impl World<'_> {
             trials: BTreeMap::new(),
             attempts: BTreeMap::new(),
             unreadable_lines: 0,
-            doubled_outcomes: 0,
         };
         let mut per_row: BTreeMap<(usize, usize, usize), f64> = BTreeMap::new();
         let mut weather = normal(self.machine.weather, &mut rng);
@@ -165,6 +164,8 @@ impl World<'_> {
             adapter: "simulated".to_owned(),
             configuration: BTreeMap::new(),
             steps: made_up.steps.iter().map(|(step, _)| *step).collect(),
+            family: None,
+            programs: Vec::new(),
         };
         Run {
             schema: SCHEMA.to_owned(),
@@ -237,7 +238,6 @@ pub(crate) fn finished(trial: u32, outcome: Outcome, samples: Vec<SampleLine>) -
         },
         samples,
         histograms: Vec::new(),
-        damaged_histograms: 0,
         scripts: Vec::new(),
         fact: None,
     }

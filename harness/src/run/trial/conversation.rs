@@ -102,12 +102,10 @@ fn judge(
         return Err(Fault::Protocol("no output to verify".to_owned()));
     }
     for output in &done.outputs {
-        let Some(stdout) = output.bytes() else {
-            return Err(Fault::Protocol("stdout_hex is no hexadecimal".to_owned()));
-        };
+        let stdout = output.stdout.0.as_slice();
         // As a process's parent sees it: the low eight bits.
         let verdict = match output.exit_code & 0xff {
-            0 => verify::verify(&stdout, stdout.len(), expected),
+            0 => verify::verify(stdout, stdout.len(), expected),
             code => Err(format!("exited with code {code} instead of 0")),
         };
         if let Err(message) = verdict {

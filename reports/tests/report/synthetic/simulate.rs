@@ -70,7 +70,6 @@ pub(super) fn simulate_suite(
                             outcome,
                             samples,
                             histograms,
-                            damaged_histograms: 0,
                             scripts: Vec::new(),
                             fact: None,
                         },
@@ -110,7 +109,6 @@ pub(super) fn simulate_suite(
         trials,
         attempts: BTreeMap::new(),
         unreadable_lines: 0,
-        doubled_outcomes: 0,
     }
 }
 
@@ -266,6 +264,8 @@ fn record(made_up: &MadeUp) -> TargetRecord {
         adapter: "adapter-made-up 0.1.0".to_owned(),
         configuration,
         steps: steps(made_up, Suite::Coldstart).to_vec(),
+        family: None,
+        programs: Vec::new(),
     }
 }
 

@@ -183,7 +183,6 @@ fn closed(trial: u32) -> Trial {
         },
         samples: Vec::new(),
         histograms: Vec::new(),
-        damaged_histograms: 0,
         scripts: Vec::new(),
         fact: None,
     }
