@@ -87,7 +87,6 @@ pub fn carry_out(request: &Request, pinned: Option<&Recorded>) -> anyhow::Result
         false => WhenHeld::Refuse,
     };
     let _machine = MachineLock::take(&id, when_held, &interrupt)?;
-    let _ = fs::remove_dir_all(here.scratch());
     let ready = |product| Side::ready(product, &here, &request.targets, &interrupt);
     let (head, base) = (ready(&request.head)?, ready(base)?);
     introduce("base", &base);
