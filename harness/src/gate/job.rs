@@ -1,6 +1,5 @@
 //! A whole gate carried out: both sides made ready, every suite measured, the verdict.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
