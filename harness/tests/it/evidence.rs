@@ -282,7 +282,7 @@ fn damaged_histograms_are_counted_and_said() {
     assert!(histograms > 1, "the fixture has some");
     checkout.write(
         "run/samples.ndjson",
-        &text.replacen("\"v2\":\"H", "\"v2\":\"J", 2),
+        &text.replacen("\"v2\":\"HISTF", "\"v2\":\"?", 2),
     );
     let (_, _, stderr) = checkout.run(&["report", "run"]);
     assert!(
