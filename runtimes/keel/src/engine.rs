@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::artifact::fingerprint::{METERING_FUEL, METERING_OFF};
+use crate::types::registry::Registry;
 use crate::vm::slot::{BlankSlot, Shape};
 
 /// Settings of an [`Engine`].
@@ -99,6 +100,7 @@ struct Inner {
     config: Config,
     /// What modules that are gone have left behind.
     slots: Mutex<Vec<BlankSlot>>,
+    types: Arc<Registry>,
     #[cfg(feature = "compiler")]
     isa: std::sync::OnceLock<cranelift_codegen::isa::OwnedTargetIsa>,
 }
@@ -110,6 +112,7 @@ impl Engine {
             inner: Arc::new(Inner {
                 config,
                 slots: Mutex::default(),
+                types: Arc::default(),
                 #[cfg(feature = "compiler")]
                 isa: std::sync::OnceLock::new(),
             }),
@@ -118,6 +121,16 @@ impl Engine {
 
     pub(crate) fn config(&self) -> &Config {
         &self.inner.config
+    }
+
+    /// The types that modules of this engine define.
+    pub(crate) fn types(&self) -> &Arc<Registry> {
+        &self.inner.types
+    }
+
+    /// Whether two handles are of one engine.
+    pub(crate) fn is_same(&self, other: &Engine) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
     }
 
     fn blank_slots(&self) -> MutexGuard<'_, Vec<BlankSlot>> {

@@ -3,9 +3,9 @@
 use std::ptr::NonNull;
 
 use crate::error::{Error, Result};
-use crate::func::{Func, check_store};
+use crate::func::{Func, check_value};
 use crate::store::{AsContext, AsContextMut, StoreContext};
-use crate::types::{ExternType, GlobalType, MemoryType, Mutability, TableType, ValType};
+use crate::types::{ExternType, GlobalType, MemoryType, Mutability, TableType};
 use crate::value::Val;
 use crate::vm::context::Value;
 use crate::vm::memory::MemoryObject;
@@ -184,7 +184,7 @@ impl Table {
     pub fn create(store: impl AsContextMut, ty: TableType, init: Val) -> Result<Table> {
         // SAFETY: the store is borrowed.
         let context = unsafe { &mut *store.as_store().context() };
-        check_element(&init, ty.element, context.id)?;
+        check_value(&init, ty.element, context)?;
         let mut object = TableObject::new(ty, None, context.limits.table_elements)?;
         object.elements().fill(init.to_reference());
         let object = NonNull::from(Box::leak(Box::new(object)));
@@ -227,10 +227,11 @@ impl Table {
     /// # Errors
     /// [`Error::Limit`] if there is no such element, [`Error::Type`] if the value has another type.
     pub fn set(&self, store: impl AsContextMut, index: u32, value: Val) -> Result<()> {
-        owner(&store, self.store)?;
+        let owner = owner(&store, self.store)?;
         // SAFETY: the store is borrowed mutably.
         let table = unsafe { &mut *self.object.as_ptr() };
-        check_element(&value, table.ty().element, self.store)?;
+        // SAFETY: as above.
+        check_value(&value, table.ty().element, unsafe { &*owner })?;
         let element = table
             .elements()
             .get_mut(index as usize)
@@ -244,20 +245,14 @@ impl Table {
     /// # Errors
     /// [`Error::Limit`] if it cannot grow so much, [`Error::Type`] if the value has another type.
     pub fn grow(&self, store: impl AsContextMut, count: u32, value: Val) -> Result<u32> {
-        owner(&store, self.store)?;
+        let owner = owner(&store, self.store)?;
         // SAFETY: the store is borrowed mutably.
         let table = unsafe { &mut *self.object.as_ptr() };
-        check_element(&value, table.ty().element, self.store)?;
+        // SAFETY: as above.
+        check_value(&value, table.ty().element, unsafe { &*owner })?;
         let grown = table.grow(count, value.to_reference());
         grown.ok_or_else(|| Error::Limit(format!("the table cannot grow by {count} elements")))
     }
-}
-
-fn check_element(value: &Val, ty: ValType, store: u64) -> Result<()> {
-    if value.ty() != ty {
-        return Err(Error::Type(format!("{} given for {ty}", value.ty())));
-    }
-    check_store(value, store)
 }
 
 fn outside(index: u32) -> Error {
@@ -290,7 +285,7 @@ impl Global {
     pub fn create(store: impl AsContextMut, ty: GlobalType, value: Val) -> Result<Global> {
         // SAFETY: the store is borrowed.
         let context = unsafe { &mut *store.as_store().context() };
-        check_element(&value, ty.content, context.id)?;
+        check_value(&value, ty.content, context)?;
         let value = NonNull::from(Box::leak(Box::new(value.to_raw())));
         context.globals.push(value);
         Ok(Global {
@@ -320,11 +315,12 @@ impl Global {
     /// # Errors
     /// [`Error::Type`] if the global is constant or the value has another type.
     pub fn set(&self, store: impl AsContextMut, value: Val) -> Result<()> {
-        owner(&store, self.store)?;
+        let owner = owner(&store, self.store)?;
         if self.ty.mutability == Mutability::Const {
             return Err(Error::Type("the global is constant".to_owned()));
         }
-        check_element(&value, self.ty.content, self.store)?;
+        // SAFETY: the store is borrowed.
+        check_value(&value, self.ty.content, unsafe { &*owner })?;
         // SAFETY: the store is borrowed mutably, and keeps its globals alive.
         unsafe { self.value.write(value.to_raw()) };
         Ok(())

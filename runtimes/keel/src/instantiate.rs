@@ -91,8 +91,9 @@ fn create(
         context.write(layout::INSTANCE, &raw mut *data);
         context.write(layout::FUEL, &raw mut store.fuel);
         context.write(layout::STACK_LIMIT, store.stack_limit());
-        for (i, id) in module.long_types().iter().enumerate() {
-            context.write(layout.long_type(i as u32), *id);
+        context.write(layout::TYPES, module.type_displays());
+        for (i, id) in module.long_types().enumerate() {
+            context.write(layout.long_type(i as u32), id);
         }
         write_imports(&mut data, imports);
         write_records(module, context);

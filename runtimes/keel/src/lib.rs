@@ -72,5 +72,8 @@ pub use linker::{InstancePre, Linker, Shadowing};
 pub use module::Module;
 pub use store::{AsContext, AsContextMut, InterruptHandle, Limits, Store};
 pub use trap::{Frame, Trap, TrapKind};
-pub use types::{ExternType, FuncType, GlobalType, MemoryType, Mutability, TableType, ValType};
+pub use types::{
+    ExternType, FuncType, GlobalType, HeapType, MemoryType, Mutability, RefType, TableType, TypeId,
+    ValType,
+};
 pub use value::{ExternRef, Val, WasmTy, WasmTypes};

@@ -65,6 +65,7 @@ pub(crate) struct StoreInner<T> {
 /// What of a store does not depend on the type of the embedder's data. Contexts point to it.
 pub(crate) struct StoreContext {
     pub(crate) id: u64,
+    pub(crate) engine: Engine,
     pub(crate) limits: Limits,
     pub(crate) fuel: i64,
     pub(crate) instances: Vec<NonNull<InstanceData>>,
@@ -110,6 +111,7 @@ impl<T: 'static> Store<T> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let context = StoreContext {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
+            engine: engine.clone(),
             limits: Limits::default(),
             fuel: 0,
             instances: Vec::new(),

@@ -1,7 +1,8 @@
 //! Values as the embedder handles them.
 
 use crate::func::Func;
-use crate::types::ValType;
+use crate::types::registry::Registry;
+use crate::types::{HeapType, ValType};
 use crate::vm::context::Value;
 
 /// A value of WebAssembly.
@@ -49,8 +50,27 @@ impl Val {
             Val::F32(_) => ValType::F32,
             Val::F64(_) => ValType::F64,
             Val::V128(_) => ValType::V128,
-            Val::FuncRef(_) => ValType::FuncRef,
-            Val::ExternRef(_) => ValType::ExternRef,
+            Val::FuncRef(_) => ValType::FUNCREF,
+            Val::ExternRef(_) => ValType::EXTERNREF,
+        }
+    }
+
+    /// Whether the value, of any store, has a type.
+    pub(crate) fn is_a(&self, ty: ValType, types: &Registry) -> bool {
+        let ValType::Ref(ty) = ty else {
+            return self.ty() == ty;
+        };
+        match self {
+            Val::FuncRef(None) => ty.nullable && types.heap_matches(HeapType::NoFunc, ty.heap),
+            Val::FuncRef(Some(func)) => match ty.heap {
+                HeapType::Concrete(id) => types
+                    .info(id)
+                    .is_some_and(|wide| types.is_subtype(func.record().ty, wide.number)),
+                heap => heap == HeapType::Func,
+            },
+            Val::ExternRef(None) => ty.nullable && HeapType::NoExtern.is_within(ty.heap),
+            Val::ExternRef(Some(_)) => ty.heap == HeapType::Extern,
+            _ => false,
         }
     }
 
@@ -62,8 +82,15 @@ impl Val {
             ValType::F32 => Val::F32(0),
             ValType::F64 => Val::F64(0),
             ValType::V128 => Val::V128(0),
-            ValType::FuncRef => Val::FuncRef(None),
-            ValType::ExternRef => Val::ExternRef(None),
+            ValType::Ref(ty) => Val::null(ty.heap),
+        }
+    }
+
+    /// The null reference of a type, which for a concrete one is that of functions.
+    fn null(heap: HeapType) -> Val {
+        match heap {
+            HeapType::Extern | HeapType::NoExtern => Val::ExternRef(None),
+            _ => Val::FuncRef(None),
         }
     }
 
@@ -101,9 +128,7 @@ impl Val {
                 ValType::F32 => Val::F32(raw.f32),
                 ValType::F64 => Val::F64(raw.f64),
                 ValType::V128 => Val::V128(raw.v128),
-                ValType::FuncRef | ValType::ExternRef => {
-                    Val::from_reference(raw.reference, ty, store)
-                }
+                ValType::Ref(_) => Val::from_reference(raw.reference, ty, store),
             }
         }
     }
@@ -111,11 +136,13 @@ impl Val {
     /// # Safety
     /// `raw` is a reference of this type, out of the store with this number.
     pub(crate) unsafe fn from_reference(raw: usize, ty: ValType, store: u64) -> Val {
-        if ty == ValType::FuncRef {
+        match ty {
+            ValType::Ref(ty) if HeapType::NoExtern.is_within(ty.heap) => {
+                Val::ExternRef((raw != 0).then_some(ExternRef((raw >> 1) as u32)))
+            }
             // SAFETY: as the caller promises.
-            return Val::FuncRef(unsafe { Func::from_address(raw, store) });
+            _ => Val::FuncRef(unsafe { Func::from_address(raw, store) }),
         }
-        Val::ExternRef((raw != 0).then_some(ExternRef((raw >> 1) as u32)))
     }
 
     /// The number of an `i32`.

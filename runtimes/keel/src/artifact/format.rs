@@ -15,7 +15,7 @@ use crate::module::layout::Counts;
 /// The first bytes of every artefact.
 pub(crate) const MAGIC: [u8; 8] = *b"\x7fkeel\r\n\x1a";
 /// The version of this layout. A change of what a field means, or of the context, raises it.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 /// The version together with the sizes of all records, so that a record that was changed without
 /// raising the version is noticed as well.
 pub(crate) const FORMAT_VERSION: u32 = {
@@ -52,7 +52,7 @@ plain!(
     Item, Data, Entry, CodeRange, TrapSite, CallSite, Name
 );
 
-/// A piece of a string section or of the value types: start and length in bytes.
+/// A piece of another section: start and length in its records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub(crate) struct Span {
@@ -102,6 +102,7 @@ pub(crate) const SECTIONS: usize = Section::Chunks as usize + 1;
 /// Bytes of a record, by [`Section`].
 pub(crate) const RECORD_SIZES: [usize; SECTIONS] = {
     let mut sizes = [1; SECTIONS];
+    sizes[Section::ValueTypes as usize] = 4;
     sizes[Section::Types as usize] = size_of::<Type>();
     sizes[Section::Imports as usize] = size_of::<Import>();
     sizes[Section::Exports as usize] = size_of::<Export>();
@@ -138,7 +139,8 @@ pub(crate) struct Header {
     pub(crate) counts: Counts,
     /// Where the part begins that is checked in pieces.
     pub(crate) lazy_start: u32,
-    pub(crate) reserved: u32,
+    /// 1 where the module has types that are known by registry.
+    pub(crate) registers_types: u32,
     pub(crate) text_start: u32,
     pub(crate) text_length: u32,
     pub(crate) image_start: u32,
@@ -157,12 +159,20 @@ pub(crate) struct Header {
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(crate) struct Type {
+    /// 0 for a function, 1 for a structure, 2 for an array.
+    pub(crate) kind: u32,
+    pub(crate) is_final: u32,
+    /// The supertype, or [`NONE`].
+    pub(crate) supertype: u32,
+    /// The first type of the group.
+    pub(crate) group: u32,
+    /// Parameters, fields, or the element. See [`ValType::to_raw`](crate::ValType::to_raw).
     pub(crate) params: Span,
     pub(crate) results: Span,
-    /// The first type that is structurally equal.
+    /// The first type that is equal.
     pub(crate) canonical: u32,
     pub(crate) reserved: u32,
-    /// The number by which types are compared, or zero for one that is too long to have one.
+    /// The number by which types are compared, or zero for one that has its number by registry.
     pub(crate) id: u64,
 }
 

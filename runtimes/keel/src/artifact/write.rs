@@ -5,7 +5,8 @@ use super::format::{self, *};
 use crate::compile::{Compiled, Unit};
 use crate::error::{Error, Result};
 use crate::module::info::{ConstExpr, ConstOp, DataSegment, SegmentMode, TableUsage};
-use crate::types::{Mutability, ValType};
+use crate::types::Mutability;
+use crate::types::def::Composite;
 
 /// The largest image, and how much larger than its data it may be before it is mostly holes.
 const MAX_IMAGE_BYTES: u64 = 64 << 20;
@@ -129,28 +130,47 @@ impl Writer {
     }
 
     fn types(&mut self, compiled: &Compiled<'_>) {
-        let mut values: Vec<u8> = Vec::new();
-        let mut span = |types: &[ValType]| {
+        let mut values: Vec<u32> = Vec::new();
+        let mut span = |types: &mut dyn Iterator<Item = u32>| {
             let start = values.len() as u32;
-            values.extend(types.iter().map(|ty| *ty as u8));
+            values.extend(types);
             Span {
                 start,
-                length: types.len() as u32,
+                length: values.len() as u32 - start,
             }
         };
         let module = &compiled.module;
-        let types: Vec<Type> = module
-            .types
-            .iter()
-            .zip(&module.canonical_types)
-            .map(|(ty, canonical)| Type {
-                params: span(ty.params()),
-                results: span(ty.results()),
-                canonical: *canonical,
+        let mut types = Vec::with_capacity(module.types.len());
+        for (i, ty) in module.types.iter().enumerate() {
+            let (kind, params, results) = match &ty.composite {
+                Composite::Func(ty) => (
+                    0,
+                    span(&mut ty.params().iter().map(|ty| ty.to_raw())),
+                    span(&mut ty.results().iter().map(|ty| ty.to_raw())),
+                ),
+                Composite::Struct(fields) => (
+                    1,
+                    span(&mut fields.iter().map(|field| field.to_raw())),
+                    Span::default(),
+                ),
+                Composite::Array(element) => (
+                    2,
+                    span(&mut std::iter::once(element.to_raw())),
+                    Span::default(),
+                ),
+            };
+            types.push(Type {
+                kind,
+                is_final: u32::from(ty.is_final),
+                supertype: ty.supertype.unwrap_or(NONE),
+                group: ty.group,
+                params,
+                results,
+                canonical: module.canonical_types[i],
                 reserved: 0,
-                id: ty.short_id().unwrap_or(0),
-            })
-            .collect();
+                id: module.short_id(i as u32).unwrap_or(0),
+            });
+        }
         self.section(Section::Types, &types);
         self.section(Section::ValueTypes, &values);
         self.section(Section::LongTypes, &compiled.long_types);
@@ -189,7 +209,7 @@ impl Writer {
             .globals
             .iter()
             .map(|global| Global {
-                content: global.ty.content as u32,
+                content: global.ty.content.to_raw(),
                 mutable: u32::from(global.ty.mutability == Mutability::Var),
                 init: self.expr(global.init.as_ref()),
             })
@@ -199,7 +219,7 @@ impl Writer {
             .tables
             .iter()
             .map(|table| Table {
-                element: table.ty.element as u32,
+                element: table.ty.element.to_raw(),
                 minimum: table.ty.minimum,
                 maximum: table.ty.maximum.unwrap_or(0),
                 has_maximum: u32::from(table.ty.maximum.is_some()),
@@ -413,7 +433,7 @@ impl Writer {
             checksum: 0,
             counts: compiled.counts,
             lazy_start: lazy_start as u32,
-            reserved: 0,
+            registers_types: u32::from(module.registers_types()),
             text_start: text_start as u32,
             text_length: text.len() as u32,
             image_start: image_start as u32,

@@ -59,6 +59,7 @@ impl Libcall {
             Libcall::TableGrow => &[I32, I64, I32],
             Libcall::TableFill => &[I32, I32, I64, I32],
             Libcall::TableCopy | Libcall::TableInit => &[I32, I32, I32, I32, I32],
+            Libcall::IsBelow => &[I32, I32],
             Libcall::Raise => &[],
         };
         let mut signature = Signature::new(CallConv::SystemV);

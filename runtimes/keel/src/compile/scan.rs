@@ -7,6 +7,7 @@ use crate::artifact::format::ExternKind;
 use crate::error::{Error, Result};
 use crate::module::info::{Body, ConstOp, ModuleInfo, SegmentMode, TableUsage};
 use crate::types::ValType;
+use crate::types::def::TypeDef;
 
 /// Elements beyond which a table is not worth being constant data.
 const MAX_STATIC_TABLE: u32 = 1 << 20;
@@ -25,13 +26,14 @@ pub(super) fn scan(
     module: &mut ModuleInfo<'_>,
     parallelism: super::driver::Parallelism,
 ) -> Result<()> {
+    let types = &module.types;
     let findings: Vec<Findings> = match parallelism {
         super::driver::Parallelism::Serial => {
             let mut allocations = FuncValidatorAllocations::default();
             let scan = module
                 .bodies
                 .iter()
-                .map(|body| scan_body(body, &mut allocations));
+                .map(|body| scan_body(types, body, &mut allocations));
             scan.collect::<Result<_>>()?
         }
         super::driver::Parallelism::Threads => {
@@ -39,7 +41,7 @@ pub(super) fn scan(
                 .bodies
                 .par_iter()
                 .map_init(FuncValidatorAllocations::default, |allocations, body| {
-                    scan_body(body, allocations)
+                    scan_body(types, body, allocations)
                 });
             // All are run, and the first error in the module's order is the one reported.
             scan.collect::<Vec<_>>()
@@ -52,7 +54,11 @@ pub(super) fn scan(
     Ok(())
 }
 
-fn scan_body(body: &Body<'_>, allocations: &mut FuncValidatorAllocations) -> Result<Findings> {
+fn scan_body(
+    types: &[TypeDef],
+    body: &Body<'_>,
+    allocations: &mut FuncValidatorAllocations,
+) -> Result<Findings> {
     let to_validate = body
         .validator
         .lock()
@@ -71,6 +77,15 @@ fn scan_body(body: &Body<'_>, allocations: &mut FuncValidatorAllocations) -> Res
         validator.op(offset, &op)?;
         match op {
             Operator::RefFunc { function_index } => findings.functions.push(function_index),
+            // What is below the type is not to be seen from a number in constant data.
+            Operator::CallIndirect {
+                type_index,
+                table_index,
+            }
+            | Operator::ReturnCallIndirect {
+                type_index,
+                table_index,
+            } if !types[type_index as usize].is_final => findings.tables.push(table_index),
             Operator::TableGet { table }
             | Operator::TableSet { table }
             | Operator::TableGrow { table }
@@ -104,7 +119,7 @@ fn mark_static_tables(module: &mut ModuleInfo<'_>, findings: &[Findings]) {
         .iter()
         .map(|table| {
             table.init.is_some()
-                || table.ty.element != ValType::FuncRef
+                || table.ty.element != ValType::FUNCREF
                 || table.ty.minimum > MAX_STATIC_TABLE
         })
         .collect();

@@ -18,6 +18,8 @@ pub(crate) const STORE: i32 = -40;
 pub(crate) const INSTANCE: i32 = -48;
 /// Units of fuel left, signed; it has run out when negative. Kept in the store: this is its address.
 pub(crate) const FUEL: i32 = -56;
+/// Pointer to the engine's table of types. See [`registry`](crate::types::registry).
+pub(crate) const TYPES: i32 = -64;
 /// Bytes of the fields above.
 pub(crate) const HEADER_SIZE: u32 = 64;
 

@@ -5,8 +5,8 @@
 use std::sync::Mutex;
 
 use wasmparser::{
-    ElementItems, ElementKind, ExternalKind, KnownCustom, Name, Operator, Parser, Payload, TypeRef,
-    Validator, WasmFeatures,
+    CompositeInnerType, ElementItems, ElementKind, ExternalKind, KnownCustom, Name, Operator, Parser,
+    Payload, StorageType, TypeRef, UnpackedIndex, Validator, WasmFeatures,
 };
 
 use super::info::{
@@ -15,7 +15,10 @@ use super::info::{
 };
 use crate::artifact::format::ExternKind;
 use crate::error::{Error, Result};
-use crate::types::{FuncType, GlobalType, MemoryType, Mutability, TableType, ValType};
+use crate::types::def::{Composite, Field, Storage, TypeDef, canonical_types};
+use crate::types::{
+    FuncType, GlobalType, HeapType, MemoryType, Mutability, RefType, TableType, TypeId, ValType,
+};
 
 /// Decodes and validates everything of a module but its function bodies.
 pub(crate) fn parse(bytes: &[u8], features: WasmFeatures) -> Result<ModuleInfo<'_>> {
@@ -63,26 +66,13 @@ impl<'a> ModuleInfo<'a> {
     fn payload(&mut self, payload: Payload<'a>) -> Result<()> {
         match payload {
             Payload::TypeSection(section) => {
-                for ty in section.into_iter_err_on_gc_types() {
-                    let ty = ty?;
-                    let convert = |types: &[wasmparser::ValType]| {
-                        types
-                            .iter()
-                            .map(|ty| val_type(*ty))
-                            .collect::<Result<Vec<_>>>()
-                    };
-                    let ty = FuncType::new(convert(ty.params())?, convert(ty.results())?);
-                    let index = self.types.len() as u32;
-                    // The canonical index is found through a map at the end would the list be long;
-                    // real modules have tens of types.
-                    let canonical = self
-                        .types
-                        .iter()
-                        .position(|t| *t == ty)
-                        .map_or(index, |i| i as u32);
-                    self.types.push(ty);
-                    self.canonical_types.push(canonical);
+                for group in section {
+                    let first = self.types.len() as u32;
+                    for ty in group?.into_types() {
+                        self.types.push(type_def(&ty, first)?);
+                    }
                 }
+                self.canonical_types = canonical_types(&self.types);
             }
             Payload::ImportSection(section) => {
                 for import in section.into_imports() {
@@ -364,18 +354,79 @@ pub(crate) fn val_type(ty: wasmparser::ValType) -> Result<ValType> {
         wasmparser::ValType::F32 => ValType::F32,
         wasmparser::ValType::F64 => ValType::F64,
         wasmparser::ValType::V128 => ValType::V128,
-        wasmparser::ValType::Ref(ty) => reference_type(ty)?,
+        wasmparser::ValType::Ref(ty) => ValType::Ref(ref_type(ty)?),
     })
 }
 
-fn reference_type(ty: wasmparser::RefType) -> Result<ValType> {
-    if ty == wasmparser::RefType::FUNCREF {
-        Ok(ValType::FuncRef)
-    } else if ty == wasmparser::RefType::EXTERNREF {
-        Ok(ValType::ExternRef)
-    } else {
-        Err(unsupported(&format!("the reference type {ty}")))
-    }
+/// The reference type of the same name.
+pub(crate) fn ref_type(ty: wasmparser::RefType) -> Result<RefType> {
+    Ok(RefType {
+        nullable: ty.is_nullable(),
+        heap: heap_type(ty.heap_type())?,
+    })
+}
+
+/// The heap type of the same name; a concrete type by its index in the module.
+pub(crate) fn heap_type(ty: wasmparser::HeapType) -> Result<HeapType> {
+    use wasmparser::AbstractHeapType as A;
+    let refuse = || Err(unsupported(&format!("the heap type {ty:?}")));
+    Ok(match ty {
+        wasmparser::HeapType::Concrete(UnpackedIndex::Module(index)) => {
+            HeapType::Concrete(TypeId::of_module(index))
+        }
+        wasmparser::HeapType::Abstract { shared: false, ty } => match ty {
+            A::Func => HeapType::Func,
+            A::NoFunc => HeapType::NoFunc,
+            A::Extern => HeapType::Extern,
+            A::NoExtern => HeapType::NoExtern,
+            A::Any => HeapType::Any,
+            A::Eq => HeapType::Eq,
+            A::I31 => HeapType::I31,
+            A::Struct => HeapType::Struct,
+            A::Array => HeapType::Array,
+            A::None => HeapType::None,
+            A::Exn => HeapType::Exn,
+            A::NoExn => HeapType::NoExn,
+            A::Cont | A::NoCont => return refuse(),
+        },
+        _ => return refuse(),
+    })
+}
+
+/// A type of the group that starts at this index.
+fn type_def(ty: &wasmparser::SubType, group: u32) -> Result<TypeDef> {
+    let values = |types: &[wasmparser::ValType]| {
+        let types = types.iter().map(|ty| val_type(*ty));
+        types.collect::<Result<Vec<_>>>()
+    };
+    let field = |field: &wasmparser::FieldType| -> Result<Field> {
+        let storage = match field.element_type {
+            StorageType::I8 => Storage::I8,
+            StorageType::I16 => Storage::I16,
+            StorageType::Val(ty) => Storage::Val(val_type(ty)?),
+        };
+        Ok(Field {
+            storage,
+            mutable: field.mutable,
+        })
+    };
+    let composite = match &ty.composite_type.inner {
+        CompositeInnerType::Func(ty) => {
+            Composite::Func(FuncType::new(values(ty.params())?, values(ty.results())?))
+        }
+        CompositeInnerType::Struct(ty) => {
+            Composite::Struct(ty.fields.iter().map(field).collect::<Result<_>>()?)
+        }
+        CompositeInnerType::Array(ty) => Composite::Array(field(&ty.0)?),
+        CompositeInnerType::Cont(_) => return Err(unsupported("a continuation type")),
+    };
+    let supertypes = &ty.supertype_idxs;
+    Ok(TypeDef {
+        is_final: ty.is_final,
+        supertype: supertypes.first().and_then(|index| index.as_module_index()),
+        group,
+        composite,
+    })
 }
 
 fn global_type(ty: &wasmparser::GlobalType) -> Result<GlobalType> {
@@ -406,7 +457,7 @@ fn table_type(ty: &wasmparser::TableType) -> Result<TableType> {
         return Err(unsupported("a 64-bit or shared table"));
     }
     Ok(TableType {
-        element: reference_type(ty.element_type)?,
+        element: ValType::Ref(ref_type(ty.element_type)?),
         minimum: ty.initial as u32,
         maximum: ty.maximum.map(|maximum| maximum as u32),
     })

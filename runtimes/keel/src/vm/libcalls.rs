@@ -8,6 +8,7 @@ use std::arch::naked_asm;
 use super::call::{self, Stop};
 use super::context::Context;
 use crate::instance::InstanceData;
+use crate::types::registry::REGISTERED;
 
 /// The functions of the runtime, by their place in the table that every context points to.
 #[cfg_attr(
@@ -25,6 +26,8 @@ pub(crate) enum Libcall {
     TableFill,
     TableCopy,
     TableInit,
+    /// Whether one type of the registry is another or below it.
+    IsBelow,
     /// Leaves WebAssembly code with the error that a host function has left in the store.
     Raise,
 }
@@ -40,6 +43,7 @@ pub(crate) struct Libcalls {
     table_fill: unsafe extern "C" fn(Context, u32, u32, usize, u32) -> u32,
     table_copy: unsafe extern "C" fn(Context, u32, u32, u32, u32, u32) -> u32,
     table_init: unsafe extern "C" fn(Context, u32, u32, u32, u32, u32) -> u32,
+    is_below: unsafe extern "C" fn(Context, u32, u32) -> u32,
     raise: unsafe extern "C" fn(Context) -> u32,
 }
 
@@ -53,6 +57,7 @@ pub(crate) static LIBCALLS: Libcalls = Libcalls {
     table_fill,
     table_copy,
     table_init,
+    is_below,
     raise,
 };
 
@@ -209,6 +214,14 @@ unsafe extern "C" fn table_init(
             instance(context).init_table(table, segment, to, from, length),
         )
     }
+}
+
+unsafe extern "C" fn is_below(context: Context, place: u32, wide: u32) -> u32 {
+    // SAFETY: the store of code that runs is alive.
+    let store = unsafe { &*context.store() };
+    let number = |place: u32| u64::from(place) | REGISTERED;
+    let types = store.engine.types();
+    u32::from(types.is_subtype(number(place), number(wide)))
 }
 
 /// Hands on its caller's frame pointer, for the backtrace.

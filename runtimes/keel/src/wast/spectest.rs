@@ -39,7 +39,7 @@ pub(super) fn define(linker: &mut Linker<()>, store: &mut Store<()>) -> Result<(
         linker.define(NAME, name, Global::create(&mut *store, ty, value)?)?;
     }
     let ty = TableType {
-        element: ValType::FuncRef,
+        element: ValType::FUNCREF,
         minimum: 10,
         maximum: Some(20),
     };

@@ -209,8 +209,8 @@ fn ty_of(ty: Type) -> ValType {
         Type::F32 => ValType::F32,
         Type::F64 => ValType::F64,
         Type::V128 => ValType::V128,
-        Type::FuncRef => ValType::FuncRef,
-        Type::ExternRef => ValType::ExternRef,
+        Type::FuncRef => ValType::FUNCREF,
+        Type::ExternRef => ValType::EXTERNREF,
     }
 }
 
@@ -221,8 +221,9 @@ fn type_of(ty: ValType) -> Type {
         ValType::F32 => Type::F32,
         ValType::F64 => Type::F64,
         ValType::V128 => Type::V128,
-        ValType::FuncRef => Type::FuncRef,
-        ValType::ExternRef => Type::ExternRef,
+        ValType::FUNCREF => Type::FuncRef,
+        ValType::EXTERNREF => Type::ExternRef,
+        other => unreachable!("the random modules have no {other}"),
     }
 }
 

@@ -139,7 +139,7 @@ impl FuncTranslator<'_, '_> {
             BlockType::Empty => (Vec::new(), Vec::new()),
             BlockType::Type(ty) => (Vec::new(), vec![val_type(ty)?]),
             BlockType::FuncType(index) => {
-                let ty = &self.env.module.types[index as usize];
+                let ty = self.env.module.func_type(index);
                 (ty.params().to_vec(), ty.results().to_vec())
             }
         })

@@ -5,6 +5,7 @@
 //! `I8X16` on the operand stack: an operator that wants other lanes casts on its way in and out.
 
 mod call;
+mod cast;
 mod control;
 mod fuel;
 mod memory;
@@ -42,7 +43,7 @@ pub(crate) struct Environment<'a> {
     pub(crate) isa: &'a dyn TargetIsa,
     pub(crate) module: &'a ModuleInfo<'a>,
     pub(crate) layout: &'a ContextLayout,
-    /// The canonical types that are too long to be compared as a constant.
+    /// The canonical types that cannot be compared as a constant.
     pub(crate) long_types: &'a [u32],
     pub(crate) metering: Metering,
 }
@@ -113,7 +114,7 @@ pub(crate) struct FuncTranslator<'a, 'b> {
     control: Vec<Frame>,
     locals: Vec<(Variable, ValType)>,
     reachable: bool,
-    signatures: Vec<Option<ir::SigRef>>,
+    signatures: std::collections::HashMap<u32, ir::SigRef>,
     functions: std::collections::HashMap<u32, ir::FuncRef>,
     static_tables: std::collections::HashMap<u32, ir::GlobalValue>,
     /// Fuel that the straight line so far costs and that is not yet charged.
@@ -150,7 +151,7 @@ pub(crate) fn translate<'a>(
         control: Vec::new(),
         locals: Vec::new(),
         reachable: true,
-        signatures: vec![None; env.module.types.len()],
+        signatures: Default::default(),
         functions: Default::default(),
         static_tables: Default::default(),
         pending_fuel: 0,
@@ -202,7 +203,7 @@ impl FuncTranslator<'_, '_> {
         let ins = self.builder.ins();
         match ty {
             ValType::I32 => ins.iconst(types::I32, 0),
-            ValType::I64 | ValType::FuncRef | ValType::ExternRef => ins.iconst(types::I64, 0),
+            ValType::I64 | ValType::Ref(_) => ins.iconst(types::I64, 0),
             ValType::F32 => ins.f32const(0.0),
             ValType::F64 => ins.f64const(0.0),
             ValType::V128 => {
@@ -284,12 +285,12 @@ impl FuncTranslator<'_, '_> {
 
     /// The signature of a type of the module.
     pub(super) fn signature(&mut self, ty: u32) -> ir::SigRef {
-        if let Some(signature) = self.signatures[ty as usize] {
-            return signature;
+        if let Some(signature) = self.signatures.get(&ty) {
+            return *signature;
         }
-        let signature = wasm_signature(&self.env.module.types[ty as usize]);
+        let signature = wasm_signature(self.env.module.func_type(ty));
         let signature = self.builder.import_signature(signature);
-        self.signatures[ty as usize] = Some(signature);
+        self.signatures.insert(ty, signature);
         signature
     }
 
