@@ -13,6 +13,7 @@ pub struct Config {
     pub(crate) language: Language,
     pub(crate) stack_bytes: usize,
     pub(crate) pooled_slots: usize,
+    pub(crate) collect_always: bool,
 }
 
 /// Whether code counts what it executes, so that it can be made to stop after so much.
@@ -46,6 +47,7 @@ impl Default for Config {
             language: Language::default(),
             stack_bytes: 512 << 10,
             pooled_slots: 64,
+            collect_always: false,
         }
     }
 }
@@ -72,6 +74,13 @@ impl Config {
     /// much, and some 256 KiB more for the host functions that code calls.
     pub fn stack_bytes(mut self, bytes: usize) -> Config {
         self.stack_bytes = bytes;
+        self
+    }
+
+    /// Whether the heap of structures and arrays is collected before every allocation, to find faults in
+    /// what uses it. Very slow. Off by default.
+    pub fn collect_always(mut self, always: bool) -> Config {
+        self.collect_always = always;
         self
     }
 

@@ -287,7 +287,7 @@ impl Global {
         let context = unsafe { &mut *store.as_store().context() };
         check_value(&value, ty.content, context)?;
         let value = NonNull::from(Box::leak(Box::new(value.to_raw())));
-        context.globals.push(value);
+        context.globals.push((value, ty));
         Ok(Global {
             store: context.id,
             value,

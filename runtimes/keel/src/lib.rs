@@ -49,6 +49,7 @@ mod instance;
 mod instantiate;
 mod linker;
 mod module;
+mod roots;
 mod store;
 mod trap;
 mod types;

@@ -13,8 +13,10 @@ use crate::error::{Error, Result};
 use crate::instance::InstanceData;
 use crate::module::layout;
 use crate::trap::{Trap, TrapKind};
+use crate::types::GlobalType;
 use crate::vm::call::{self, Activation, Stop};
 use crate::vm::context::{Context, Value};
+use crate::vm::heap::Heap;
 use crate::vm::memory::MemoryObject;
 use crate::vm::table::TableObject;
 use crate::vm::timer::{self, Interrupt};
@@ -26,14 +28,17 @@ pub struct Limits {
     pub memory_bytes: u64,
     /// Elements of each table.
     pub table_elements: u32,
+    /// Bytes of the store's heap of structures and arrays.
+    pub heap_bytes: u64,
 }
 
 impl Default for Limits {
-    /// 4 GiB a memory, ten million elements a table.
+    /// 4 GiB a memory, ten million elements a table, 4 GiB of structures and arrays.
     fn default() -> Limits {
         Limits {
             memory_bytes: 4 << 30,
             table_elements: 10_000_000,
+            heap_bytes: 4 << 30,
         }
     }
 }
@@ -71,7 +76,9 @@ pub(crate) struct StoreContext {
     pub(crate) instances: Vec<NonNull<InstanceData>>,
     pub(crate) memories: Vec<NonNull<MemoryObject>>,
     pub(crate) tables: Vec<NonNull<TableObject>>,
-    pub(crate) globals: Vec<NonNull<Value>>,
+    pub(crate) globals: Vec<(NonNull<Value>, GlobalType)>,
+    /// Structures and arrays, once a module has types of them.
+    pub(crate) heap: Option<NonNull<Heap>>,
     /// Definitions that instances point to.
     pub(crate) kept: Vec<Arc<dyn Any + Send + Sync>>,
     /// What a host function failed with, on its way through compiled code.
@@ -118,6 +125,7 @@ impl<T: 'static> Store<T> {
             memories: Vec::new(),
             tables: Vec::new(),
             globals: Vec::new(),
+            heap: None,
             kept: Vec::new(),
             error: None,
             panic: None,
@@ -215,7 +223,10 @@ impl Drop for StoreContext {
                 .for_each(|table| drop(Box::from_raw(table.as_ptr())));
             self.globals
                 .drain(..)
-                .for_each(|global| drop(Box::from_raw(global.as_ptr())));
+                .for_each(|(global, _)| drop(Box::from_raw(global.as_ptr())));
+            if let Some(heap) = self.heap.take() {
+                drop(Box::from_raw(heap.as_ptr()));
+            }
         }
     }
 }

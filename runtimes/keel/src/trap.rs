@@ -31,6 +31,14 @@ pub enum TrapKind {
     Interrupted = 11,
     /// The artefact's code is damaged: a checksum did not hold when the code was first needed.
     DamagedCode = 12,
+    /// An access through a null reference, or a call of one.
+    NullReference = 13,
+    /// A cast to a type that the reference does not have.
+    CastFailure = 14,
+    /// An access out of the bounds of an array.
+    ArrayOutOfBounds = 15,
+    /// The garbage-collected heap is at its limit.
+    HeapExhausted = 16,
 }
 
 impl TrapKind {
@@ -49,6 +57,10 @@ impl TrapKind {
             10 => TrapKind::OutOfFuel,
             11 => TrapKind::Interrupted,
             12 => TrapKind::DamagedCode,
+            13 => TrapKind::NullReference,
+            14 => TrapKind::CastFailure,
+            15 => TrapKind::ArrayOutOfBounds,
+            16 => TrapKind::HeapExhausted,
             _ => return None,
         })
     }
@@ -70,6 +82,10 @@ impl fmt::Display for TrapKind {
             TrapKind::OutOfFuel => "all fuel consumed",
             TrapKind::Interrupted => "interrupted",
             TrapKind::DamagedCode => "damaged code in the artefact",
+            TrapKind::NullReference => "null reference",
+            TrapKind::CastFailure => "cast failure",
+            TrapKind::ArrayOutOfBounds => "out of bounds array access",
+            TrapKind::HeapExhausted => "the heap of objects is exhausted",
         })
     }
 }

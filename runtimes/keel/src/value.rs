@@ -4,6 +4,7 @@ use crate::func::Func;
 use crate::types::registry::Registry;
 use crate::types::{HeapType, ValType};
 use crate::vm::context::Value;
+use crate::vm::heap::HOST_TAG;
 
 /// A value of WebAssembly.
 #[derive(Clone, Copy, Debug)]
@@ -112,7 +113,7 @@ impl Val {
     pub(crate) fn to_reference(self) -> usize {
         match self {
             Val::FuncRef(Some(func)) => func.address(),
-            Val::ExternRef(Some(external)) => (external.0 as usize) << 1 | 1,
+            Val::ExternRef(Some(external)) => (external.0 as usize) << 2 | HOST_TAG as usize,
             _ => 0,
         }
     }
@@ -138,7 +139,7 @@ impl Val {
     pub(crate) unsafe fn from_reference(raw: usize, ty: ValType, store: u64) -> Val {
         match ty {
             ValType::Ref(ty) if HeapType::NoExtern.is_within(ty.heap) => {
-                Val::ExternRef((raw != 0).then_some(ExternRef((raw >> 1) as u32)))
+                Val::ExternRef((raw != 0).then_some(ExternRef((raw >> 2) as u32)))
             }
             // SAFETY: as the caller promises.
             _ => Val::FuncRef(unsafe { Func::from_address(raw, store) }),

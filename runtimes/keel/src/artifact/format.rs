@@ -139,8 +139,8 @@ pub(crate) struct Header {
     pub(crate) counts: Counts,
     /// Where the part begins that is checked in pieces.
     pub(crate) lazy_start: u32,
-    /// 1 where the module has types that are known by registry.
-    pub(crate) registers_types: u32,
+    /// See [`needs`].
+    pub(crate) needs: u32,
     pub(crate) text_start: u32,
     pub(crate) text_length: u32,
     pub(crate) image_start: u32,
@@ -154,6 +154,14 @@ pub(crate) struct Header {
     pub(crate) metering: u32,
     /// Offset and number of records, by [`Section`].
     pub(crate) sections: [Span; SECTIONS],
+}
+
+/// What [`Header::needs`] says, by bit.
+pub(crate) mod needs {
+    /// Types that are known by registry.
+    pub(crate) const TYPES: u32 = 1;
+    /// A heap.
+    pub(crate) const HEAP: u32 = 2;
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -277,6 +285,20 @@ pub(crate) mod op {
     pub(crate) const I64_ADD: u32 = 7;
     pub(crate) const I64_SUB: u32 = 8;
     pub(crate) const I64_MUL: u32 = 9;
+    /// These and what follows take the index of a type.
+    pub(crate) const STRUCT_NEW: u32 = 10;
+    pub(crate) const STRUCT_NEW_DEFAULT: u32 = 11;
+    pub(crate) const ARRAY_NEW: u32 = 12;
+    pub(crate) const ARRAY_NEW_DEFAULT: u32 = 13;
+    /// And have the number of elements in [`Op::low`](super::Op::low).
+    pub(crate) const ARRAY_NEW_FIXED: u32 = 14;
+    pub(crate) const REF_I31: u32 = 15;
+    /// Of an item: the rest of the number is how many steps there are, the index the first of them.
+    pub(crate) const COMPUTED: u32 = 16;
+    /// Where that number begins.
+    pub(crate) const COMPUTED_SHIFT: u32 = 8;
+    /// What is before it.
+    pub(crate) const CODE_MASK: u32 = (1 << COMPUTED_SHIFT) - 1;
 }
 
 /// A function whose address can be taken.
@@ -314,7 +336,7 @@ pub(crate) struct Element {
     pub(crate) items: Span,
 }
 
-/// An element: a step without operands, of [`op`]'s `NULL`, `FUNC` or `GLOBAL`.
+/// An element: a step without operands, of [`op`]'s `NULL`, `FUNC` or `GLOBAL`, or several.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(crate) struct Item {

@@ -4,7 +4,9 @@ use super::fingerprint::Fingerprint;
 use super::format::{self, *};
 use crate::compile::{Compiled, Unit};
 use crate::error::{Error, Result};
-use crate::module::info::{ConstExpr, ConstOp, DataSegment, SegmentMode, TableUsage};
+use crate::module::info::{
+    ConstExpr, ConstOp, DataSegment, ElementSegment, SegmentMode, TableUsage,
+};
 use crate::types::Mutability;
 use crate::types::def::Composite;
 
@@ -251,6 +253,21 @@ impl Writer {
         }
     }
 
+    fn item(&mut self, segment: &ElementSegment, item: ConstOp) -> Item {
+        if let ConstOp::Computed(place) = item {
+            let steps = self.expr(segment.computed.get(place as usize));
+            return Item {
+                code: op::COMPUTED | steps.length << op::COMPUTED_SHIFT,
+                index: steps.start,
+            };
+        }
+        let op = plain_op(item);
+        Item {
+            code: op.code,
+            index: op.index,
+        }
+    }
+
     fn segments(&mut self, compiled: &Compiled<'_>, image: Option<&Image>) {
         let module = &compiled.module;
         let mut items: Vec<Item> = Vec::new();
@@ -268,13 +285,9 @@ impl Writer {
                 }
             };
             if mode != mode::DONE {
-                items.extend(segment.items.iter().map(|item| {
-                    let op = plain_op(*item);
-                    Item {
-                        code: op.code,
-                        index: op.index,
-                    }
-                }));
+                for item in &segment.items {
+                    items.push(self.item(segment, *item));
+                }
             }
             let items = Span {
                 start,
@@ -433,7 +446,8 @@ impl Writer {
             checksum: 0,
             counts: compiled.counts,
             lazy_start: lazy_start as u32,
-            registers_types: u32::from(module.registers_types()),
+            needs: u32::from(module.registers_types()) * needs::TYPES
+                | u32::from(module.uses_heap()) * needs::HEAP,
             text_start: text_start as u32,
             text_length: text.len() as u32,
             image_start: image_start as u32,
@@ -471,6 +485,13 @@ fn plain_op(op: ConstOp) -> Op {
         ConstOp::I64Add => (op::I64_ADD, 0, 0),
         ConstOp::I64Sub => (op::I64_SUB, 0, 0),
         ConstOp::I64Mul => (op::I64_MUL, 0, 0),
+        ConstOp::StructNew(ty) => (op::STRUCT_NEW, ty, 0),
+        ConstOp::StructNewDefault(ty) => (op::STRUCT_NEW_DEFAULT, ty, 0),
+        ConstOp::ArrayNew(ty) => (op::ARRAY_NEW, ty, 0),
+        ConstOp::ArrayNewDefault(ty) => (op::ARRAY_NEW_DEFAULT, ty, 0),
+        ConstOp::ArrayNewFixed(ty, length) => (op::ARRAY_NEW_FIXED, ty, u128::from(length)),
+        ConstOp::RefI31 => (op::REF_I31, 0, 0),
+        ConstOp::Computed(place) => (op::COMPUTED, place, 0),
     };
     Op {
         code,

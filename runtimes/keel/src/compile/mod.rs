@@ -59,7 +59,13 @@ impl Libcall {
             Libcall::TableGrow => &[I32, I64, I32],
             Libcall::TableFill => &[I32, I32, I64, I32],
             Libcall::TableCopy | Libcall::TableInit => &[I32, I32, I32, I32, I32],
-            Libcall::IsBelow => &[I32, I32],
+            Libcall::IsBelow | Libcall::StructNew => &[I32, I32],
+            Libcall::ArrayNew => &[I32, I32, I32],
+            Libcall::ArrayNewData | Libcall::ArrayNewElem => &[I32, I32, I32, I32, I32],
+            Libcall::ArrayInitData | Libcall::ArrayInitElem | Libcall::ArrayCopy => {
+                &[I32, I32, I32, I32, I32, I32]
+            }
+            Libcall::ArrayFill => &[I32, I32, I32, I64, I32],
             Libcall::Raise => &[],
         };
         let mut signature = Signature::new(CallConv::SystemV);

@@ -160,7 +160,7 @@ fn mark_escaping(module: &mut ModuleInfo<'_>, findings: &[Findings]) {
             }
         };
         if escapes {
-            escaping.extend(segment.items.iter().filter_map(|op| match op {
+            escaping.extend(segment.steps().filter_map(|op| match op {
                 ConstOp::Func(function) => Some(*function),
                 _ => None,
             }));

@@ -2,6 +2,7 @@
 
 use crate::artifact::format::ExternKind;
 use crate::types::def::{Composite, TypeDef, short_id_of};
+use crate::types::layout::Layout;
 use crate::types::{FuncType, GlobalType, HeapType, MemoryType, TableType, ValType};
 
 /// A decoded and validated module, borrowing from its bytes.
@@ -9,6 +10,8 @@ pub(crate) struct ModuleInfo<'a> {
     pub(crate) types: Vec<TypeDef>,
     /// For each type, the first type that is equal to it.
     pub(crate) canonical_types: Vec<u32>,
+    /// How the objects of each type lie.
+    pub(crate) layouts: Vec<Option<Layout>>,
     pub(crate) imports: Vec<Import<'a>>,
     pub(crate) imported_functions: u32,
     pub(crate) imported_tables: u32,
@@ -80,6 +83,16 @@ pub(crate) enum ConstOp {
     I64Add,
     I64Sub,
     I64Mul,
+    /// These and the rest take the index of a type.
+    StructNew(u32),
+    StructNewDefault(u32),
+    ArrayNew(u32),
+    ArrayNewDefault(u32),
+    /// And how many elements there are.
+    ArrayNewFixed(u32, u32),
+    RefI31,
+    /// In a segment: the place of an expression among the segment's own.
+    Computed(u32),
 }
 
 /// A constant expression in postfix order, folded as far as it can be.
@@ -108,6 +121,16 @@ pub(crate) enum SegmentMode {
 pub(crate) struct ElementSegment {
     pub(crate) mode: SegmentMode,
     pub(crate) items: Vec<ConstOp>,
+    /// What the items are that are more than one step.
+    pub(crate) computed: Vec<ConstExpr>,
+}
+
+impl ElementSegment {
+    /// The steps of all items.
+    pub(crate) fn steps(&self) -> impl Iterator<Item = &ConstOp> {
+        let computed = self.computed.iter().flat_map(|expr| &expr.0);
+        self.items.iter().chain(computed)
+    }
 }
 
 pub(crate) struct DataSegment<'a> {
@@ -157,6 +180,11 @@ impl ModuleInfo<'_> {
         (0..self.types.len() as u32).any(|ty| self.short_id(ty).is_none())
             || self.globals.iter().any(|global| concrete(global.ty.content))
             || self.tables.iter().any(|table| concrete(table.ty.element))
+    }
+
+    /// Whether the module's instances need a heap.
+    pub(crate) fn uses_heap(&self) -> bool {
+        self.layouts.iter().any(|layout| layout.is_some())
     }
 
     /// Whether the module itself defines memory 0, which then lies right behind the context.

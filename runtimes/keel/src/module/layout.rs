@@ -20,8 +20,12 @@ pub(crate) const INSTANCE: i32 = -48;
 pub(crate) const FUEL: i32 = -56;
 /// Pointer to the engine's table of types. See [`registry`](crate::types::registry).
 pub(crate) const TYPES: i32 = -64;
+/// Pointer to the store's heap, where the module has types of objects.
+pub(crate) const HEAP: i32 = -72;
+/// The address that references to objects are offsets to.
+pub(crate) const HEAP_BASE: i32 = -80;
 /// Bytes of the fields above.
-pub(crate) const HEADER_SIZE: u32 = 64;
+pub(crate) const HEADER_SIZE: u32 = 80;
 
 /// Size of a global's storage.
 pub(crate) const GLOBAL_SIZE: u32 = 16;

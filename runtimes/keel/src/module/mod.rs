@@ -9,7 +9,7 @@ pub(crate) mod parse;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::artifact::format::{self, ExternKind, NONE, Section, Span};
+use crate::artifact::format::{self, ExternKind, NONE, Section, Span, needs};
 use crate::artifact::{Artifact, ArtifactError};
 use crate::engine::Engine;
 #[cfg(any(feature = "compiler", doc))]
@@ -17,9 +17,9 @@ use crate::error::Error;
 use crate::error::Result;
 use crate::trap::{Frame, TrapKind};
 use crate::types::def::{Composite, Field, TypeDef};
-use crate::types::registry::TypeSet;
+use crate::types::registry::{TypeInfo, TypeSet};
 use crate::types::{
-    ExternType, FuncType, GlobalType, MemoryType, Mutability, TableType, ValType,
+    ExternType, FuncType, GlobalType, MemoryType, Mutability, TableType, TypeId, ValType,
 };
 use crate::vm::slot::{Shape, Slot};
 use layout::ContextLayout;
@@ -107,7 +107,7 @@ impl Module {
             entries: Vec::new(),
             slots: Mutex::default(),
         };
-        if inner.artifact.header().registers_types != 0 {
+        if inner.artifact.header().needs & needs::TYPES != 0 {
             let types: &[format::Type] = inner.artifact.section(Section::Types);
             let types: Vec<TypeDef> = types.iter().map(|ty| inner.type_def(ty)).collect();
             inner.types = Some(engine.types().register(&types)?);
@@ -172,6 +172,24 @@ impl Module {
     pub(crate) fn long_types(&self) -> impl Iterator<Item = u64> {
         let long: &[u32] = self.artifact().section(Section::LongTypes);
         long.iter().map(|ty| self.inner.type_id(*ty))
+    }
+
+    /// All types of the module, where the engine's registry has to know them.
+    pub(crate) fn types(&self) -> &[Arc<TypeInfo>] {
+        let types = self.inner.types.as_ref();
+        types.map_or(&[], |types| &types.types)
+    }
+
+    /// Whether its instances need a heap.
+    pub(crate) fn needs_heap(&self) -> bool {
+        self.artifact().header().needs & needs::HEAP != 0
+    }
+
+    /// Whether values of a type, given as [`ValType::to_raw`] says, can refer to objects.
+    pub(crate) fn is_traced(&self, raw: u32) -> bool {
+        let types: &[format::Type] = self.artifact().section(Section::Types);
+        let is_function = |id: TypeId| types[id.index as usize].kind == 0;
+        val_type(raw).is_traced(is_function)
     }
 
     /// The table of types that compiled code reads; null for a module of types that need none.

@@ -16,6 +16,7 @@ use super::info::{
 use crate::artifact::format::ExternKind;
 use crate::error::{Error, Result};
 use crate::types::def::{Composite, Field, Storage, TypeDef, canonical_types};
+use crate::types::layout::Layout;
 use crate::types::{
     FuncType, GlobalType, HeapType, MemoryType, Mutability, RefType, TableType, TypeId, ValType,
 };
@@ -25,6 +26,7 @@ pub(crate) fn parse(bytes: &[u8], features: WasmFeatures) -> Result<ModuleInfo<'
     let mut module = ModuleInfo {
         types: Vec::new(),
         canonical_types: Vec::new(),
+        layouts: Vec::new(),
         imports: Vec::new(),
         imported_functions: 0,
         imported_tables: 0,
@@ -73,6 +75,15 @@ impl<'a> ModuleInfo<'a> {
                     }
                 }
                 self.canonical_types = canonical_types(&self.types);
+                for ty in &self.types {
+                    let above = ty.supertype.and_then(|above| self.layouts[above as usize].as_ref());
+                    let is_function = |id: TypeId| {
+                        let ty = &self.types[id.index as usize];
+                        matches!(ty.composite, Composite::Func(_))
+                    };
+                    let layout = Layout::new(&ty.composite, above, is_function);
+                    self.layouts.push(layout);
+                }
             }
             Payload::ImportSection(section) => {
                 for import in section.into_imports() {
@@ -231,6 +242,7 @@ impl<'a> ModuleInfo<'a> {
             },
         };
         let mut items = Vec::new();
+        let mut computed = Vec::new();
         match element.items {
             ElementItems::Functions(functions) => {
                 for function in functions {
@@ -239,14 +251,24 @@ impl<'a> ModuleInfo<'a> {
             }
             ElementItems::Expressions(_, expressions) => {
                 for expression in expressions {
-                    match self.const_expr(&expression?)?.0[..] {
-                        [op] => items.push(op),
-                        _ => return Err(unsupported("a computed element")),
+                    let expression = self.const_expr(&expression?)?;
+                    match expression.0[..] {
+                        [op @ (ConstOp::Null | ConstOp::Func(_) | ConstOp::Global(_))] => {
+                            items.push(op);
+                        }
+                        _ => {
+                            items.push(ConstOp::Computed(computed.len() as u32));
+                            computed.push(expression);
+                        }
                     }
                 }
             }
         }
-        self.elements.push(ElementSegment { mode, items });
+        self.elements.push(ElementSegment {
+            mode,
+            items,
+            computed,
+        });
         Ok(())
     }
 
@@ -269,6 +291,21 @@ impl<'a> ModuleInfo<'a> {
                 Operator::I64Add => ConstOp::I64Add,
                 Operator::I64Sub => ConstOp::I64Sub,
                 Operator::I64Mul => ConstOp::I64Mul,
+                Operator::StructNew { struct_type_index } => ConstOp::StructNew(struct_type_index),
+                Operator::StructNewDefault { struct_type_index } => {
+                    ConstOp::StructNewDefault(struct_type_index)
+                }
+                Operator::ArrayNew { array_type_index } => ConstOp::ArrayNew(array_type_index),
+                Operator::ArrayNewDefault { array_type_index } => {
+                    ConstOp::ArrayNewDefault(array_type_index)
+                }
+                Operator::ArrayNewFixed {
+                    array_type_index,
+                    array_size,
+                } => ConstOp::ArrayNewFixed(array_type_index, array_size),
+                Operator::RefI31 => ConstOp::RefI31,
+                // Both have the same values.
+                Operator::AnyConvertExtern | Operator::ExternConvertAny => continue,
                 Operator::End => break,
                 other => return Err(unsupported(&format!("{other:?} in a constant expression"))),
             };
@@ -281,7 +318,10 @@ impl<'a> ModuleInfo<'a> {
     fn const_global(&self, index: u32) -> ConstOp {
         let global = &self.globals[index as usize];
         match (&global.init, global.ty.mutability) {
-            (Some(init), Mutability::Const) if init.0.len() == 1 => init.0[0],
+            (Some(init), Mutability::Const) => match init.0[..] {
+                [op @ (ConstOp::Const(_) | ConstOp::Null | ConstOp::Func(_))] => op,
+                _ => ConstOp::Global(index),
+            },
             _ => ConstOp::Global(index),
         }
     }

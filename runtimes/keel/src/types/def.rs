@@ -253,6 +253,7 @@ pub(crate) fn group_key(first: u32, group: &[TypeDef], outside: impl Fn(u32) -> 
     key.into()
 }
 
+#[cfg(feature = "compiler")]
 /// For each type of a module the first one that is equal to it.
 pub(crate) fn canonical_types(types: &[TypeDef]) -> Vec<u32> {
     let mut canonical: Vec<u32> = Vec::with_capacity(types.len());

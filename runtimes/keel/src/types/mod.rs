@@ -2,6 +2,7 @@
 //! and exports.
 
 pub(crate) mod def;
+pub(crate) mod layout;
 pub(crate) mod registry;
 
 use std::fmt;

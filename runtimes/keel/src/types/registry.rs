@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::def::{self, Composite, Field, Storage, TypeDef, group_key, groups, short_id_of};
+use super::layout::Layout;
 use super::{FuncType, HeapType, RefType, TypeId, ValType};
 use crate::error::{Error, Result};
 use crate::vm::memory::Reservation;
@@ -44,6 +45,8 @@ pub(crate) struct TypeInfo {
     pub(crate) supers: Box<[u32]>,
     /// Concrete types in it are the engine's.
     pub(crate) composite: Composite,
+    /// How its objects lie; functions have none.
+    pub(crate) layout: Option<Layout>,
 }
 
 /// The types of an engine.
@@ -429,11 +432,17 @@ impl State {
             };
             let supertype = ty.supertype.map(resolve);
             let composite = ty.composite.map(|id| resolve(id.index));
-            let mut supers = match supertype.and_then(|id| self.places[id.index as usize].ty.as_ref())
-            {
+            let above = supertype.and_then(|id| self.places[id.index as usize].ty.as_ref());
+            let mut supers = match above {
                 Some(above) => above.supers.to_vec(),
                 None => vec![ty.composite.root()],
             };
+            let is_function = |id: TypeId| match id.index.checked_sub(first) {
+                Some(within) => matches!(group[within as usize].composite, Composite::Func(_)),
+                None => matches!(known[id.index as usize].composite, Composite::Func(_)),
+            };
+            let above = above.and_then(|above| above.layout.as_ref());
+            let layout = Layout::new(&ty.composite, above, is_function);
             let id = ids[i];
             supers.push(id.index);
             let info = TypeInfo {
@@ -441,6 +450,7 @@ impl State {
                 number: short_id_of(ty, alone).unwrap_or(u64::from(id.index) | REGISTERED),
                 supers: supers.into(),
                 composite,
+                layout,
             };
             self.write_display(&info);
             let place = &mut self.places[id.index as usize];

@@ -7,6 +7,7 @@ use std::arch::naked_asm;
 
 use super::call::{self, Stop};
 use super::context::Context;
+use super::objects;
 use crate::instance::InstanceData;
 use crate::types::registry::REGISTERED;
 
@@ -28,6 +29,14 @@ pub(crate) enum Libcall {
     TableInit,
     /// Whether one type of the registry is another or below it.
     IsBelow,
+    StructNew,
+    ArrayNew,
+    ArrayNewData,
+    ArrayNewElem,
+    ArrayInitData,
+    ArrayInitElem,
+    ArrayFill,
+    ArrayCopy,
     /// Leaves WebAssembly code with the error that a host function has left in the store.
     Raise,
 }
@@ -44,6 +53,14 @@ pub(crate) struct Libcalls {
     table_copy: unsafe extern "C" fn(Context, u32, u32, u32, u32, u32) -> u32,
     table_init: unsafe extern "C" fn(Context, u32, u32, u32, u32, u32) -> u32,
     is_below: unsafe extern "C" fn(Context, u32, u32) -> u32,
+    struct_new: unsafe extern "C" fn(Context, u32, u32) -> u32,
+    array_new: unsafe extern "C" fn(Context, u32, u32, u32) -> u32,
+    array_new_data: unsafe extern "C" fn(Context, u32, u32, u32, u32, u32) -> u32,
+    array_new_elem: unsafe extern "C" fn(Context, u32, u32, u32, u32, u32) -> u32,
+    array_init_data: unsafe extern "C" fn(Context, u32, u32, u32, u32, u32, u32) -> u32,
+    array_init_elem: unsafe extern "C" fn(Context, u32, u32, u32, u32, u32, u32) -> u32,
+    array_fill: unsafe extern "C" fn(Context, u32, u32, u32, *const u8, u32) -> u32,
+    array_copy: unsafe extern "C" fn(Context, u32, u32, u32, u32, u32, u32) -> u32,
     raise: unsafe extern "C" fn(Context) -> u32,
 }
 
@@ -58,6 +75,14 @@ pub(crate) static LIBCALLS: Libcalls = Libcalls {
     table_copy,
     table_init,
     is_below,
+    struct_new: objects::struct_new,
+    array_new: objects::array_new,
+    array_new_data: objects::array_new_data,
+    array_new_elem: objects::array_new_elem,
+    array_init_data: objects::array_init_data,
+    array_init_elem: objects::array_init_elem,
+    array_fill: objects::array_fill,
+    array_copy: objects::array_copy,
     raise,
 };
 
@@ -77,6 +102,13 @@ unsafe fn done_if(context: Context, done: Option<()>) -> u32 {
     } else {
         STOP
     }
+}
+
+/// # Safety
+/// As [`done_if`].
+pub(super) unsafe fn overdue(context: Context) -> u32 {
+    // SAFETY: as the caller promises.
+    unsafe { done_if(context, Some(())) }
 }
 
 /// # Safety

@@ -3,8 +3,10 @@
 
 pub(crate) mod call;
 pub(crate) mod context;
+pub(crate) mod heap;
 pub(crate) mod libcalls;
 pub(crate) mod memory;
+mod objects;
 mod pagemap;
 pub(crate) mod signal;
 pub(crate) mod slot;

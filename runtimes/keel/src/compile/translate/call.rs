@@ -58,6 +58,16 @@ impl FuncTranslator<'_, '_> {
                 let (callee, context) = self.table_callee(*table_index, *type_index);
                 self.tail_call(callee, context, *type_index);
             }
+            Operator::CallRef { type_index } => {
+                self.charge();
+                let (callee, context) = self.reference_callee(*type_index);
+                self.call(callee, context, *type_index);
+            }
+            Operator::ReturnCallRef { type_index } => {
+                self.charge();
+                let (callee, context) = self.reference_callee(*type_index);
+                self.tail_call(callee, context, *type_index);
+            }
             _ => return Ok(false),
         }
         Ok(true)
@@ -225,6 +235,20 @@ impl FuncTranslator<'_, '_> {
         (Callee::Indirect(self.signature(ty), code), context)
     }
 
+    /// Pops a reference to a function, which validation has found to have the type.
+    fn reference_callee(&mut self, ty: u32) -> (Callee, Value) {
+        let record = self.pop();
+        // A null record faults here: the first page is never mapped.
+        let checked = MemFlagsData::new()
+            .with_aligned()
+            .with_readonly()
+            .with_trap_code(Some(trap_code(TrapKind::NullReference)));
+        let code = self.builder.ins().load(types::I64, checked, record, 0);
+        let flags = MemFlagsData::trusted().with_readonly();
+        let context = self.builder.ins().load(types::I64, flags, record, 8);
+        (Callee::Indirect(self.signature(ty), code), context)
+    }
+
     /// Traps unless the type with a number is below one that is not final, having found that it
     /// `differs`. A type with a number of its own is below none.
     fn check_below(&mut self, differs: Value, actual: Value, ty: u32) {
@@ -252,7 +276,7 @@ impl FuncTranslator<'_, '_> {
     }
 
     /// The number by which all modules of the engine know a type.
-    fn type_id(&mut self, ty: u32) -> Value {
+    pub(super) fn type_id(&mut self, ty: u32) -> Value {
         match self.env.module.short_id(ty) {
             Some(id) => self.builder.ins().iconst(types::I64, id as i64),
             None => self.load_pointer(self.type_slot(ty)),

@@ -312,6 +312,11 @@ impl FuncTranslator<'_, '_> {
 
     fn branch_if(&mut self, depth: u32) {
         let condition = self.pop();
+        self.branch_on(condition, depth);
+    }
+
+    /// Branches with the topmost values, which stay on the stack, where a condition is not zero.
+    pub(super) fn branch_on(&mut self, condition: Value, depth: u32) {
         self.charge();
         let (target, arity) = self.target(depth);
         let args = self.top(arity);

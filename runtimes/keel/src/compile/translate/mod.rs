@@ -4,12 +4,15 @@
 //! modules beside this one. References are `i64` (an address, zero for null) and a `v128` is always
 //! `I8X16` on the operand stack: an operator that wants other lanes casts on its way in and out.
 
+mod array;
 mod call;
 mod cast;
 mod control;
 mod fuel;
 mod memory;
 mod numeric;
+mod object;
+mod reference;
 mod simd;
 mod table;
 mod variable;
@@ -61,6 +64,7 @@ pub(super) struct Regions {
     pub(super) memory: AliasRegion,
     pub(super) context: AliasRegion,
     pub(super) table: AliasRegion,
+    pub(super) heap: AliasRegion,
 }
 
 impl Regions {
@@ -75,6 +79,7 @@ impl Regions {
             memory: region(0, "memory"),
             context: region(1, "context"),
             table: region(2, "table"),
+            heap: region(3, "heap"),
         }
     }
 }
@@ -199,7 +204,7 @@ impl FuncTranslator<'_, '_> {
     }
 
     /// The value that a local of this type starts with: zero or null.
-    fn zero(&mut self, ty: ValType) -> Value {
+    pub(super) fn zero(&mut self, ty: ValType) -> Value {
         let ins = self.builder.ins();
         match ty {
             ValType::I32 => ins.iconst(types::I32, 0),
@@ -225,6 +230,9 @@ impl FuncTranslator<'_, '_> {
             || self.memory_operator(op)?
             || self.call_operator(op)?
             || self.table_operator(op)?
+            || self.reference_operator(op)?
+            || self.object_operator(op)?
+            || self.array_operator(op)?
             || simd::translate(self, op)?;
         if known {
             Ok(())
@@ -260,6 +268,11 @@ impl FuncTranslator<'_, '_> {
         let third = self.pop();
         let (first, second) = self.pop2();
         (first, second, third)
+    }
+
+    /// Pops some values; the one pushed first comes first.
+    pub(super) fn pop_many(&mut self, count: usize) -> Vec<Value> {
+        self.stack.split_off(self.stack.len() - count)
     }
 
     /// Flags for a field of a context that never changes once an instance runs.
