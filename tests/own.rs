@@ -25,7 +25,7 @@ fn the_example_of_an_adapter_in_another_language_keeps_the_protocol() {
         skip("no python3 is on PATH; scripts/install-tools python");
         return;
     }
-    let example = root().join("runtimes/adapter/examples/bring-your-own.py");
+    let example = root().join("runtimes/adapter-kit/examples/bring-your-own.py");
     let text = fs::read_to_string(&example).expect("the example is there");
     assert!(text.lines().count() < 150, "it is not short any more");
 

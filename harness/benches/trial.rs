@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use plimsoll::interrupt::Interrupt;
-use plimsoll::load::Measured;
-use plimsoll::trial::process;
+use plimsoll::machine::interrupt::Interrupt;
+use plimsoll::run::load::Measured;
+use plimsoll::run::trial::process;
 use plimsoll_adapter::protocol::Launch;
 use plimsoll_record::line::{OutcomeLine, SampleLine};
 use plimsoll_record::{Boundary, Line, Metric, Outcome, RunWriter, Unit};

@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use plimsoll::load::{Exchange, Offer, Watch, run};
+use plimsoll::run::load::{Exchange, Offer, Watch, run};
 
 fn main() -> anyhow::Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();

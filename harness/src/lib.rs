@@ -5,47 +5,26 @@
 //!
 //! # Layout, in the order of the flow
 //!
-//! - [`cli`], [`cmd`]: what can be asked, one file a command
-//! - [`checkout`], [`table`], [`workloads`], [`suite`], [`select`],
-//!   [`gather`], [`own`]: what there is to measure
-//! - [`environment`], [`preflight`], [`denoise`], [`lock`]: the machine it is measured on
-//! - [`plan`]: every trial, in seeded random order
-//! - [`conformance`]: the specification's own tests, and how they are put to an engine
-//! - [`capabilities`]: what guests try, and which answer an end is
-//! - [`session`], [`adapter`], [`trial`]: the plan carried out, each trial recorded as it ends
-//! - [`gate`]: base and head measured side by side
-//! - [`history`]: runs over time
-//! - [`terminal`], [`progress`], [`format`](mod@format), [`exit`]: what a user sees
-//! - [`interrupt`], [`tool`]: signals, and programs run in the foreground
+//! - [`cli`], [`cmd`]: arguments, one file per command
+//! - [`catalog`]: targets, workloads, suites, and which of them a command line selects
+//! - [`machine`]: its description, preflight, noise, lock and signals
+//! - [`process`]: how processes are started and supervised
+//! - [`run`]: plan, session, trials, load, adapters
+//! - [`suites`]: the suites that ask for behaviour: conformance and sandbox
+//! - [`gate`], [`history`]: runs compared, side by side and over time
+//! - [`ui`], [`exit`]: terminal output and exit codes
 
-pub mod adapter;
-pub mod capabilities;
-pub mod checkout;
+pub mod catalog;
 pub mod cli;
 pub mod cmd;
-pub mod conformance;
-pub mod denoise;
-pub mod environment;
 pub mod exit;
-pub mod format;
 pub mod gate;
-pub mod gather;
 pub mod history;
-pub mod interrupt;
-pub mod load;
-pub mod lock;
-pub mod own;
-pub mod plan;
-pub mod preflight;
-pub mod progress;
-pub mod select;
-pub mod session;
-pub mod suite;
-pub mod table;
-pub mod terminal;
-pub mod tool;
-pub mod trial;
-pub mod workloads;
+pub mod machine;
+pub mod process;
+pub mod run;
+pub mod suites;
+pub mod ui;
 
 use std::io;
 
@@ -67,9 +46,9 @@ pub fn run(cli: Cli) -> Exit {
         // Whoever read our output has seen enough, `bench list targets | head` for one.
         Err(error) if is_broken_pipe(&error) => Exit::Held,
         Err(error) => {
-            progress::say(&format!(
+            ui::progress::say(&format!(
                 "{} {}",
-                terminal::styled(terminal::BAD, "error:"),
+                ui::terminal::styled(ui::terminal::BAD, "error:"),
                 told(&error)
             ));
             match error.is::<Usage>() || error.is::<plimsoll_record::ReadError>() {

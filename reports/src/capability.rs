@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use plimsoll_analysis::capability::{Facts, facts};
 use plimsoll_record::Recorded;
-use plimsoll_record::capability::Answer;
+use plimsoll_record::sandbox::Answer;
 
 /// What stands above every table of answers.
 pub(crate) const RULE: &str = "Facts, each tried in this run, and no marks: a container whose program may start processes \

@@ -3,8 +3,8 @@
 //! There is nothing to compute: the answers of a run are put side by side, in its own order, and never
 //! added up.
 
-use plimsoll_record::capability::{Answer, Capabilities, Limit, Question};
 use plimsoll_record::run::TargetKind;
+use plimsoll_record::sandbox::{Answer, Capabilities, Limit, Question};
 use plimsoll_record::{FactLine, Outcome, Recorded, Suite, TargetId, WorkloadId};
 use serde::{Deserialize, Serialize};
 

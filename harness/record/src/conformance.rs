@@ -10,7 +10,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::words::{TargetId, WorkloadId};
+use crate::vocabulary::{TargetId, WorkloadId};
 
 macro_rules! proposals {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {

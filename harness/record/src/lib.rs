@@ -7,28 +7,28 @@
 //!
 //! # Layout
 //!
-//! - [`words`]: boundaries, metrics, units, target and workload ids
+//! - [`vocabulary`]: boundaries, metrics, units, target and workload ids
 //! - [`run`]: the types of `run.json`
 //! - [`line`]: the types of a line of `samples.ndjson`
-//! - [`capability`]: what a guest can and cannot do, and what is recorded of it
+//! - [`sandbox`]: what a guest can and cannot do, and what is recorded of it
 //! - [`conformance`]: proposals, verdicts, and what is recorded of the specification's tests
 //! - [`glob`]: names that stand for several
 //! - [`writer`]: appends to a run directory
 //! - [`reader`]: reads one back, truncated or not
 
-pub mod capability;
 pub mod conformance;
 pub mod glob;
 pub mod line;
 pub mod reader;
 pub mod run;
-pub mod words;
+pub mod sandbox;
+pub mod vocabulary;
 pub mod writer;
 
-pub use capability::{Answer, FactLine, Limit};
 pub use conformance::{Proposal, ScriptLine, Tally};
 pub use line::{Clock, FailureKind, HistogramLine, Line, Outcome, OutcomeLine, SampleLine};
 pub use reader::{ReadError, Recorded};
 pub use run::Run;
-pub use words::{Boundary, Metric, Nanoseconds, Step, Suite, TargetId, Unit, WorkloadId};
+pub use sandbox::{Answer, FactLine, Limit};
+pub use vocabulary::{Boundary, Metric, Nanoseconds, Step, Suite, TargetId, Unit, WorkloadId};
 pub use writer::{RunWriter, WriteError};

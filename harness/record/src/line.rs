@@ -5,9 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::capability::FactLine;
 use crate::conformance::ScriptLine;
-use crate::words::{Boundary, Metric, Unit};
+use crate::sandbox::FactLine;
+use crate::vocabulary::{Boundary, Metric, Unit};
 
 /// One line of `samples.ndjson`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::capability::FactLine;
 use crate::conformance::ScriptLine;
 use crate::line::{HistogramLine, Line, Outcome, OutcomeLine, SampleLine};
 use crate::run::{Run, SCHEMA};
+use crate::sandbox::FactLine;
 
 /// Name of the file that says what was planned.
 pub const RUN_FILE: &str = "run.json";

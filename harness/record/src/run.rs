@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use crate::capability::Capabilities;
 use crate::conformance::{Proposal, Specification};
-use crate::words::{Step, Suite, TargetId, WorkloadId};
+use crate::sandbox::Capabilities;
+use crate::vocabulary::{Step, Suite, TargetId, WorkloadId};
 
 /// The schema that this version writes.
 pub const SCHEMA: &str = "plimsoll.run/1";

@@ -4,7 +4,7 @@ use plimsoll_record::Recorded;
 
 use crate::cli::Compare;
 use crate::exit::Exit;
-use crate::terminal;
+use crate::ui::terminal;
 
 pub(super) fn run(args: &Compare) -> anyhow::Result<Exit> {
     let base = Recorded::read(&args.base)?;

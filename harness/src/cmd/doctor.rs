@@ -2,19 +2,19 @@
 
 use std::fmt::Write;
 
-use crate::adapter::build::{Built, state};
-use crate::adapter::survey::{Ability, Presence, ability, look, unexpected_version};
-use crate::checkout::Checkout;
+use crate::catalog::checkout::Checkout;
+use crate::catalog::targets::Table;
+use crate::catalog::workloads::{Native, Workloads};
 use crate::cli::Doctor;
-use crate::environment;
 use crate::exit::Exit;
-use crate::format;
-use crate::interrupt::Interrupt;
-use crate::preflight;
-use crate::table::Table;
-use crate::terminal::{BAD, BOLD, GOOD, Notes, WARN, preflight as preflight_lines, styled};
-use crate::tool;
-use crate::workloads::{Native, Workloads};
+use crate::machine::environment;
+use crate::machine::interrupt::Interrupt;
+use crate::machine::preflight;
+use crate::process::command;
+use crate::run::adapter::build::{Built, state};
+use crate::run::adapter::discovery::{Ability, Presence, ability, look, unexpected_version};
+use crate::ui::format;
+use crate::ui::terminal::{BAD, BOLD, GOOD, Notes, WARN, preflight as preflight_lines, styled};
 
 pub(super) fn run(args: &Doctor) -> anyhow::Result<Exit> {
     let checkout = Checkout::find()?;
@@ -43,7 +43,7 @@ fn machine(text: &mut String, checkout: &Checkout) {
         environment.cgroup,
     );
     text.push_str(&preflight_lines(&preflight::look(&environment), Notes::All));
-    let _ = match tool::first_line("cargo", &["--version"]) {
+    let _ = match command::first_line("cargo", &["--version"]) {
         Some(version) => writeln!(text, "{} {version}", styled(GOOD, "good ")),
         None => writeln!(
             text,

@@ -14,26 +14,26 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 
 use super::run::{does, eprint_part, is_for, shell_word, suite_named};
-use crate::checkout::Checkout;
+use crate::catalog::checkout::Checkout;
+use crate::catalog::suites::{self, Amount, SuiteRow};
+use crate::catalog::workloads::{Ready, Weight};
 use crate::cli::Gate;
-use crate::conformance::ratchet;
-use crate::denoise::Denoised;
-use crate::environment;
 use crate::exit::{Exit, Usage};
-use crate::format;
 use crate::gate::measure::{Arm, Asked, measure};
 use crate::gate::side::{Product, Side, introduce};
 use crate::gate::{junit, passes, show};
-use crate::interrupt::Interrupt;
-use crate::lock::{MachineLock, WhenHeld};
-use crate::plan::Cell;
-use crate::preflight;
-use crate::progress::say;
-use crate::session::Stopped;
-use crate::suite::{self, Amount, SuiteRow};
-use crate::terminal::{self, Notes};
-use crate::tool::ToolError;
-use crate::workloads::{Ready, Weight};
+use crate::machine::denoise::Denoised;
+use crate::machine::environment;
+use crate::machine::interrupt::Interrupt;
+use crate::machine::lock::{MachineLock, WhenHeld};
+use crate::machine::preflight;
+use crate::process::command::ToolError;
+use crate::run::plan::Cell;
+use crate::run::session::Stopped;
+use crate::suites::conformance::ratchet;
+use crate::ui::format;
+use crate::ui::progress::say;
+use crate::ui::terminal::{self, Notes};
 
 /// What is gated unless the command line names suites.
 const SUITES: [Suite; 3] = [Suite::Coldstart, Suite::Memory, Suite::Size];
@@ -295,7 +295,7 @@ fn suites(args: &Gate, head: &Product, pinned: Option<&Recorded>) -> anyhow::Res
             names.collect::<Result<_, _>>()?
         }
     };
-    let rows: Vec<SuiteRow> = named.into_iter().map(suite::row).collect();
+    let rows: Vec<SuiteRow> = named.into_iter().map(suites::row).collect();
     if let Some(row) = rows.iter().find(|row| row.gate.is_none()) {
         return Err(Usage(format!(
             "suite {} cannot be gated; compare two runs of it with `bench compare`",

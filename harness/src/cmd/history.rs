@@ -5,15 +5,15 @@ use std::path::PathBuf;
 use plimsoll_analysis::Row;
 
 use super::run::suite_named;
-use crate::checkout::Checkout;
+use crate::catalog::checkout::Checkout;
+use crate::catalog::selection;
 use crate::cli::{Export, History};
 use crate::exit::{Exit, Usage};
-use crate::format;
 use crate::history::export::{self, Better};
 use crate::history::index::{self, IndexedRun};
 use crate::history::trend;
-use crate::progress::say;
-use crate::select;
+use crate::ui::format;
+use crate::ui::progress::say;
 
 pub(super) fn run(args: &History) -> anyhow::Result<Exit> {
     let folder: PathBuf = match &args.folder {
@@ -35,7 +35,7 @@ pub(super) fn run(args: &History) -> anyhow::Result<Exit> {
     let runs = index::runs(&folder, args.rebuild)?;
     let wanted = |row: &Row| {
         let asked =
-            |globs: &[String], name: &str| globs.is_empty() || select::matches_any(globs, name);
+            |globs: &[String], name: &str| globs.is_empty() || selection::matches_any(globs, name);
         asked(&args.targets, row.target.as_str())
             && asked(&args.workloads, row.workload.as_str())
             && (suites.is_empty() || suites.contains(&row.suite))

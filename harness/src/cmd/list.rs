@@ -6,14 +6,14 @@ use plimsoll_adapter::protocol::Target;
 use plimsoll_record::Suite;
 use serde_json::json;
 
-use crate::adapter::survey::{Ability, ability, look};
-use crate::checkout::Checkout;
+use crate::catalog::checkout::Checkout;
+use crate::catalog::suites;
+use crate::catalog::targets::Table;
+use crate::catalog::workloads::{Native, Workloads};
 use crate::cli::{List, Listed};
 use crate::exit::Exit;
-use crate::interrupt::Interrupt;
-use crate::suite;
-use crate::table::Table;
-use crate::workloads::{Native, Workloads};
+use crate::machine::interrupt::Interrupt;
+use crate::run::adapter::discovery::{Ability, ability, look};
 
 pub(super) fn run(args: &List) -> anyhow::Result<Exit> {
     let checkout = Checkout::find()?;
@@ -123,7 +123,7 @@ fn workloads(checkout: &Checkout) -> anyhow::Result<Listing> {
 fn suites() -> Listing {
     let (mut rows, mut text) = (Vec::new(), String::new());
     for &suite in Suite::ALL {
-        let row = suite::row(suite);
+        let row = suites::row(suite);
         let _ = writeln!(text, "{suite:12}  {}", row.title);
         rows.push(json!({ "id": suite.name(), "title": row.title, "steps": row.steps }));
     }

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 
 use clap::CommandFactory;
 
-use crate::checkout::Checkout;
+use crate::catalog::checkout::Checkout;
 use crate::cli::{Cli, Command};
 use crate::exit::{Exit, Usage};
 

@@ -10,13 +10,13 @@ use anyhow::{Context, bail};
 use plimsoll_adapter::protocol::Launch;
 use serde::Deserialize;
 
-use crate::checkout::Checkout;
+use crate::catalog::checkout::Checkout;
 use crate::exit::Exit;
-use crate::format;
-use crate::interrupt::Interrupt;
-use crate::lock::{MachineLock, WhenHeld};
-use crate::trial::process::{self, Ended};
-use crate::trial::spawn::Exited;
+use crate::machine::interrupt::Interrupt;
+use crate::machine::lock::{MachineLock, WhenHeld};
+use crate::process::spawn::Exited;
+use crate::run::trial::process::{self, Ended};
+use crate::ui::format;
 
 /// The programs that are started: one that does nothing and one that prints a line.
 const PROGRAMS: [&str; 2] = ["empty", "hello"];

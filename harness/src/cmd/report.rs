@@ -9,12 +9,12 @@ use plimsoll_analysis::marks::Marks;
 use plimsoll_record::{Recorded, TargetId, WorkloadId};
 use reports::claims::{self, Claims};
 
-use crate::checkout::Checkout;
+use crate::catalog::checkout::Checkout;
+use crate::catalog::selection::matches_any;
 use crate::cli::Report;
 use crate::exit::{Exit, Usage};
-use crate::progress::say;
-use crate::select::matches_any;
-use crate::terminal;
+use crate::ui::progress::say;
+use crate::ui::terminal;
 
 pub(super) fn run(args: &Report) -> anyhow::Result<Exit> {
     let claims = match &args.claims {
@@ -40,7 +40,7 @@ pub(super) fn run(args: &Report) -> anyhow::Result<Exit> {
             say(&format!(
                 "{}: {} of samples.ndjson could not be read and are left out",
                 recorded.run.id,
-                crate::format::count(recorded.unreadable_lines, "line")
+                crate::ui::format::count(recorded.unreadable_lines, "line")
             ));
         }
         narrow(&mut recorded, &args.targets, &args.workloads)?;

@@ -7,24 +7,24 @@ use plimsoll_record::run::{PreflightNote, Severity};
 use plimsoll_record::{Recorded, RunWriter};
 
 use super::run::{by_id, carry_out, eprint_part, when_held};
-use crate::capabilities::questions::Questions;
-use crate::checkout::Checkout;
+use crate::catalog::checkout::Checkout;
+use crate::catalog::resolve::Gathered;
+use crate::catalog::suites::{self, Extent};
+use crate::catalog::targets::Table;
+use crate::catalog::user_program::Program;
+use crate::catalog::workloads::Workloads;
 use crate::cli::{Cli, Command, Run};
-use crate::conformance::groups::Tests;
-use crate::denoise::Denoised;
-use crate::environment;
 use crate::exit::{Exit, Usage};
-use crate::gather::Gathered;
-use crate::interrupt::Interrupt;
-use crate::lock::MachineLock;
-use crate::own::Program;
-use crate::preflight;
-use crate::progress::say;
-use crate::session::Session;
-use crate::suite::{self, Extent};
-use crate::table::Table;
-use crate::terminal::{self, Notes};
-use crate::workloads::Workloads;
+use crate::machine::denoise::Denoised;
+use crate::machine::environment;
+use crate::machine::interrupt::Interrupt;
+use crate::machine::lock::MachineLock;
+use crate::machine::preflight;
+use crate::run::session::Session;
+use crate::suites::conformance::groups::Tests;
+use crate::suites::sandbox::questions::Questions;
+use crate::ui::progress::say;
+use crate::ui::terminal::{self, Notes};
 
 pub(super) fn run(args: &Run, directory: &Path) -> anyhow::Result<Exit> {
     let recorded = Recorded::read(directory)?;
@@ -53,7 +53,7 @@ pub(super) fn run(args: &Run, directory: &Path) -> anyhow::Result<Exit> {
     let tests = tests(&checkout, &record)?;
     let questions = questions(&checkout, &record, &interrupt)?;
     gathered.workloads(&checkout, &workloads, &rows, &interrupt)?;
-    let row = suite::row(record.suite);
+    let row = suites::row(record.suite);
     let deadlines = (
         args.asked_deadline().unwrap_or(row.deadline()),
         row.prepare_deadline(),

@@ -1,6 +1,5 @@
 //! `bench run`: plan, prepare, measure, record, show.
 
-mod cells;
 mod ratcheted;
 
 use std::collections::BTreeMap;
@@ -15,31 +14,31 @@ use plimsoll_record::{Recorded, RunWriter, Step, Suite};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
-use crate::capabilities::questions::{Questions, without_native};
-use crate::checkout::Checkout;
+use crate::catalog::checkout::Checkout;
+use crate::catalog::resolve::Gathered;
+use crate::catalog::selection;
+use crate::catalog::suites::{self, Amount, Extent};
+use crate::catalog::targets::Table;
+use crate::catalog::user_program::Program;
+use crate::catalog::workloads::{Ready, Workloads};
 use crate::cli::Run;
-use crate::conformance::groups::Tests;
-use crate::denoise::Denoised;
-use crate::environment;
 use crate::exit::{Exit, Usage};
-use crate::format;
-use crate::gather::Gathered;
-use crate::interrupt::Interrupt;
-use crate::lock::{MachineLock, WhenHeld};
-use crate::own::Program;
-use crate::plan::plan;
-use crate::preflight;
-use crate::progress::say;
-use crate::select;
-use crate::session::{Session, Stopped};
-use crate::suite::{self, Amount, Extent};
-use crate::table::Table;
-use crate::terminal::{self, Notes};
-use crate::tool::ToolError;
-use crate::workloads::{Ready, Workloads};
+use crate::machine::denoise::Denoised;
+use crate::machine::environment;
+use crate::machine::interrupt::Interrupt;
+use crate::machine::lock::{MachineLock, WhenHeld};
+use crate::machine::preflight;
+use crate::process::command::ToolError;
+use crate::run::plan::plan;
+use crate::run::session::{Session, Stopped};
+use crate::suites::conformance::groups::Tests;
+use crate::suites::sandbox::questions::{Questions, without_native};
+use crate::ui::format;
+use crate::ui::progress::say;
+use crate::ui::terminal::{self, Notes};
 
-use cells::{cells, density, put};
-pub(crate) use cells::{chosen_workloads, does, groups, is_for};
+use crate::run::cells::{cells, density, put};
+pub(crate) use crate::run::cells::{chosen_workloads, does, groups, is_for};
 use ratcheted::ratcheted;
 
 pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
@@ -49,8 +48,8 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
     let checkout = Checkout::find()?;
     let table = Table::read(&checkout)?;
     let workloads = Workloads::read(&checkout)?;
-    select::check("target", &args.targets, &table.targets())?;
-    let row = suite::row(suite);
+    selection::check("target", &args.targets, &table.targets())?;
+    let row = suites::row(suite);
     let extent = match args.quick {
         true => Extent::Quick,
         false => Extent::Full,
@@ -58,7 +57,7 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
     let amount = row.amount(extent);
     let mut tests = tests(&checkout, suite, args, amount)?;
     if !matches!(suite, Suite::Conformance | Suite::Capabilities) {
-        select::check("workload", &args.workloads, &workloads.ids())?;
+        selection::check("workload", &args.workloads, &workloads.ids())?;
     }
     // What is asked wrongly is said before an hour of setting up, not after.
     let density = density(amount, args.memory_budget)?;
@@ -373,7 +372,7 @@ pub(super) fn suite_named(name: &str) -> Result<Suite, Usage> {
         .find(|suite| suite.name() == name)
         .ok_or_else(|| {
             let known: Vec<&str> = Suite::ALL.iter().map(|suite| suite.name()).collect();
-            select::unknown("suite", name, &known)
+            selection::unknown("suite", name, &known)
         })
 }
 

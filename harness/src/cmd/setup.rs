@@ -2,18 +2,18 @@
 
 use std::process::Command;
 
-use crate::adapter::survey::{Ability, ability, look};
-use crate::checkout::Checkout;
+use crate::catalog::checkout::Checkout;
+use crate::catalog::resolve::{build_native, set_up};
+use crate::catalog::selection;
+use crate::catalog::targets::{AdapterRow, Table};
+use crate::catalog::workloads::{Native, Workloads};
 use crate::cli::Setup;
 use crate::exit::Exit;
-use crate::gather::{build_native, set_up};
-use crate::interrupt::Interrupt;
-use crate::progress::say;
-use crate::select;
-use crate::table::{AdapterRow, Table};
-use crate::terminal::{BAD, GOOD, WARN, styled};
-use crate::tool::{self, ToolError};
-use crate::workloads::{Native, Workloads};
+use crate::machine::interrupt::Interrupt;
+use crate::process::command::{self, ToolError};
+use crate::run::adapter::discovery::{Ability, ability, look};
+use crate::ui::progress::say;
+use crate::ui::terminal::{BAD, GOOD, WARN, styled};
 
 pub(super) fn run(args: &Setup) -> anyhow::Result<Exit> {
     let checkout = Checkout::find()?;
@@ -25,7 +25,7 @@ pub(super) fn run(args: &Setup) -> anyhow::Result<Exit> {
         .map(|adapter| adapter.id.as_str())
         .chain(table.targets())
         .collect();
-    select::check("target", &args.targets, &known)?;
+    selection::check("target", &args.targets, &known)?;
     let interrupt = Interrupt::install()?;
 
     let meant = |row: &&AdapterRow| match args.targets.as_slice() {
@@ -97,7 +97,7 @@ fn prepare_machine(
     say(&format!("running {}", words.join(" ")));
     let mut command = Command::new(checkout.root.join(program));
     command.current_dir(&checkout.root).args(args);
-    tool::run(&mut command, interrupt)
+    command::run(&mut command, interrupt)
 }
 
 /// Says which targets of `row` are ready now; true unless one that was named is not.

@@ -13,13 +13,13 @@ use rand::seq::SliceRandom;
 use time::OffsetDateTime;
 
 use super::side::Side;
-use crate::checkout::Checkout;
-use crate::environment;
-use crate::interrupt::Interrupt;
-use crate::plan::{Cell, plan};
-use crate::progress::Progress;
-use crate::session::{Session, Stopped, lines};
-use crate::workloads::Ready;
+use crate::catalog::checkout::Checkout;
+use crate::catalog::workloads::Ready;
+use crate::machine::environment;
+use crate::machine::interrupt::Interrupt;
+use crate::run::plan::{Cell, plan};
+use crate::run::session::{Session, Stopped, lines};
+use crate::ui::progress::Progress;
 
 /// The runs of a measurement, in this order.
 pub const ARMS: [&str; 3] = ["base", "again", "head"];

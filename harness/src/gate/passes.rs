@@ -10,14 +10,14 @@ use plimsoll_record::{Recorded, Run, RunWriter, Suite};
 use time::OffsetDateTime;
 
 use super::side::Side;
+use crate::catalog::resolve::Gathered;
 use crate::cmd::groups;
-use crate::conformance::groups::Tests;
-use crate::environment;
-use crate::gather::Gathered;
-use crate::interrupt::Interrupt;
-use crate::plan::plan;
-use crate::progress::say;
-use crate::session::{Session, Stopped};
+use crate::machine::environment;
+use crate::machine::interrupt::Interrupt;
+use crate::run::plan::plan;
+use crate::run::session::{Session, Stopped};
+use crate::suites::conformance::groups::Tests;
+use crate::ui::progress::say;
 
 /// What is asked.
 #[derive(Debug)]

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use plimsoll_analysis::gate::report::RULE;
 use plimsoll_analysis::gate::{GateReport, GateRow, Kind, Overall, PassRow, RowVerdict};
 
-use crate::format;
-use crate::terminal::{BAD, BOLD, DIM, GOOD, WARN, styled};
+use crate::ui::format;
+use crate::ui::terminal::{BAD, BOLD, DIM, GOOD, WARN, styled};
 
 // Writing to a String cannot fail, so the results of write! are dropped throughout.
 

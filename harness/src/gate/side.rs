@@ -8,17 +8,17 @@ use std::process::Command;
 use anyhow::Context;
 use plimsoll_record::run::LeftOut;
 
-use crate::adapter::survey::{Ability, Presence, ability, look};
-use crate::checkout::Checkout;
+use crate::catalog::checkout::Checkout;
+use crate::catalog::resolve::{Chosen, Gathered};
+use crate::catalog::selection;
+use crate::catalog::suites::{Amount, Extent};
+use crate::catalog::targets::{Table, is_executable};
+use crate::catalog::workloads::{Ready, WorkloadRow, Workloads, sha256};
 use crate::exit::Usage;
-use crate::gather::{Chosen, Gathered};
-use crate::interrupt::Interrupt;
-use crate::progress::say;
-use crate::select;
-use crate::suite::{Amount, Extent};
-use crate::table::{Table, is_executable};
-use crate::tool;
-use crate::workloads::{Ready, WorkloadRow, Workloads, sha256};
+use crate::machine::interrupt::Interrupt;
+use crate::process::command;
+use crate::run::adapter::discovery::{Ability, Presence, ability, look};
+use crate::ui::progress::say;
 
 /// What a side of a gate can be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,7 +85,7 @@ impl Product {
             "--end-of-options",
             &commit,
         ];
-        let sha = tool::first_line("git", &resolve).ok_or_else(|| {
+        let sha = command::first_line("git", &resolve).ok_or_else(|| {
             Usage(format!(
                 "git knows no commit {name:?} in {root}; fetch it, or name another --base-ref"
             ))
@@ -95,12 +95,12 @@ impl Product {
             // What a killed git has left is in the way.
             let _ = fs::remove_dir_all(&tree);
             let mut prune = Command::new("git");
-            tool::run(prune.args(["-C", &root, "worktree", "prune"]), interrupt)?;
+            command::run(prune.args(["-C", &root, "worktree", "prune"]), interrupt)?;
             let mut add = Command::new("git");
             add.args(["-C", &root, "worktree", "add", "--detach", "--quiet"])
                 .arg(&tree)
                 .arg(&sha);
-            tool::run(&mut add, interrupt)
+            command::run(&mut add, interrupt)
                 .with_context(|| format!("cannot check out {name} beside this checkout"))?;
         }
         Ok(Self::Checkout(tree))
@@ -159,14 +159,14 @@ impl Side {
             },
         };
         let mut table = Table::read(&checkout)?;
-        select::check("target", globs, &table.targets())?;
+        selection::check("target", globs, &table.targets())?;
         let mut gathered = Gathered::default();
         match product {
             Product::Built(_) => as_it_is(&mut gathered, &checkout, &table, globs, interrupt),
             Product::Adapter(program) => {
-                let meant = |row: &&mut crate::table::AdapterRow| {
+                let meant = |row: &&mut crate::catalog::targets::AdapterRow| {
                     let mut targets = row.targets.iter();
-                    targets.any(|target| select::matches_any(globs, target.as_str()))
+                    targets.any(|target| selection::matches_any(globs, target.as_str()))
                 };
                 let mut rows: Vec<_> = table.adapters.iter_mut().filter(meant).collect();
                 let [row] = rows.as_mut_slice() else {
@@ -215,7 +215,7 @@ impl Side {
         amount: &Amount,
         interrupt: &Interrupt,
     ) -> anyhow::Result<Vec<Ready>> {
-        select::check("workload", asked, &self.workloads.ids())?;
+        selection::check("workload", asked, &self.workloads.ids())?;
         let rows: Vec<&WorkloadRow> = crate::cmd::chosen_workloads(asked, amount, &self.workloads);
         let natives = match self.checkout.native_binaries().is_dir() {
             true => &self.checkout,
@@ -256,7 +256,7 @@ fn as_it_is(
 ) {
     for row in &table.adapters {
         let meant =
-            |target: &&plimsoll_record::TargetId| select::matches_any(globs, target.as_str());
+            |target: &&plimsoll_record::TargetId| selection::matches_any(globs, target.as_str());
         let meant: Vec<_> = row.targets.iter().filter(meant).collect();
         if meant.is_empty() {
             continue;

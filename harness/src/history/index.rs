@@ -13,7 +13,7 @@ use plimsoll_record::{ReadError, Recorded};
 use rusqlite::{Connection, params};
 use thiserror::Error;
 
-use crate::progress::say;
+use crate::ui::progress::say;
 
 /// Name of the index in the folder of runs.
 pub const FILE: &str = "history.sqlite";

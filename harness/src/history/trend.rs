@@ -9,8 +9,8 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 
 use super::index::IndexedRun;
-use crate::format;
-use crate::terminal::{BAD, BOLD, DIM, GOOD, styled};
+use crate::ui::format;
+use crate::ui::terminal::{BAD, BOLD, DIM, GOOD, styled};
 
 /// Runs in a sparkline, the newest ones.
 const SPARKS: usize = 30;

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use plimsoll::workloads::sha256;
+use plimsoll::catalog::workloads::sha256;
 use tempfile::TempDir;
 
 /// The adapter that keeps the protocol unless it is told to misbehave.

@@ -5,9 +5,9 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use plimsoll::conformance::drive::{self, Asked};
-use plimsoll::conformance::groups::{ScriptFile, Tests};
-use plimsoll::interrupt::Interrupt;
+use plimsoll::machine::interrupt::Interrupt;
+use plimsoll::suites::conformance::drive::{self, Asked};
+use plimsoll::suites::conformance::groups::{ScriptFile, Tests};
 use plimsoll_record::conformance::Group;
 use plimsoll_record::{Proposal, TargetId, WorkloadId};
 use serde_json::{Value, json};
@@ -145,7 +145,7 @@ fn every_directive_is_counted_whatever_an_adapter_does() {
 #[test]
 fn every_proposal_has_a_group_of_its_own_and_every_version_of_the_specification() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let here = plimsoll::checkout::Checkout {
+    let here = plimsoll::catalog::checkout::Checkout {
         target: root.join("target"),
         root,
     };

@@ -7,8 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
+use plimsoll::catalog::selection::matches;
 use plimsoll::cli::{Cli, Command};
-use plimsoll::select::matches;
 use plimsoll_record::{Line, Suite};
 
 fn root() -> PathBuf {
@@ -33,7 +33,7 @@ fn documents() -> Vec<(String, String)> {
         "docs/FORMAT.md",
         "docs/METHODOLOGY.md",
         "docs/TUTORIAL.md",
-        "runtimes/adapter/README.md",
+        "runtimes/adapter-kit/README.md",
         "workloads/README.md",
         "scripts/ci-examples/github-action/action.yml",
         "scripts/ci-examples/gitlab-ci.yml",

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use plimsoll::load::{Ended, Exchange, Measured, Offer, Watch, run};
+use plimsoll::run::load::{Ended, Exchange, Measured, Offer, Watch, run};
 
 const RESPONSE: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use plimsoll::interrupt::Interrupt;
-use plimsoll::trial::process::{self, Copy, Ended, ProcessTrial};
-use plimsoll::trial::spawn::Exited;
+use plimsoll::machine::interrupt::Interrupt;
+use plimsoll::process::spawn::Exited;
+use plimsoll::run::trial::process::{self, Copy, Ended, ProcessTrial};
 use plimsoll_adapter::protocol::Launch;
 use tempfile::TempDir;
 

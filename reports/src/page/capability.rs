@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 use plimsoll_analysis::capability::{Cell, Facts as Answers, facts};
-use plimsoll_record::capability::Answer;
+use plimsoll_record::sandbox::Answer;
 
 use super::summary::{heading, in_words};
 use super::{Place, Section};

@@ -6,12 +6,12 @@ use anyhow::Context as _;
 use plimsoll_analysis::gate::{Meant, PassRow, RowVerdict};
 use plimsoll_record::Recorded;
 
-use crate::checkout::Checkout;
+use crate::catalog::checkout::Checkout;
 use crate::cli::Run;
-use crate::conformance::ratchet;
 use crate::exit::Exit;
-use crate::format;
-use crate::progress::say;
+use crate::suites::conformance::ratchet;
+use crate::ui::format;
+use crate::ui::progress::say;
 
 /// Holds a run to what passed before of what was `meant`, or records it as that.
 pub(super) fn ratcheted(

@@ -19,9 +19,9 @@ use plimsoll_adapter::{Adapter, Error, artefact};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use crate::container::{self, PATIENCE};
 use crate::containerd::{Absent, Daemon};
 use crate::ctr::{self, Ctr, Ran, said};
-use crate::made::{self, PATIENCE};
 use crate::targets::{self, ALL, Runs, Target};
 
 /// How long a container may run, where `bench` does not end this process before.
@@ -68,7 +68,7 @@ impl Containerd {
         let owner = Owner::this_process().expect("/proc is mounted");
         let daemon = Daemon::find();
         if let Ok(daemon) = &daemon {
-            match made::reap(&daemon.ctr) {
+            match container::reap(&daemon.ctr) {
                 Ok(0) => {}
                 Ok(removed) => eprintln!("removed what an interrupted run had left: {removed}"),
                 Err(error) => eprintln!("looking for what interrupted runs have left: {error}"),
@@ -110,7 +110,7 @@ impl Containerd {
         artefact::require(&program)?;
         let tag = self.next_name();
         let image = Image {
-            name: made::image_name(workload.id.as_str(), &tag),
+            name: container::image_name(workload.id.as_str(), &tag),
             archive: scratch.join("image.tar"),
         };
         let content = Content {
@@ -139,12 +139,12 @@ impl Containerd {
         let name = self.next_name();
         let ctr = self.ctr()?.clone();
         if step == Step::Fresh {
-            made::remove_image(&ctr, &image.name)?;
+            container::remove_image(&ctr, &image.name)?;
         }
         let measured = self.container(&ctr, target, image, (&name, step));
         if measured.is_err() {
             // What hangs must not be there any more when the next one starts.
-            let _ = made::remove_container(&ctr, &name);
+            let _ = container::remove_container(&ctr, &name);
         }
         measured
     }
@@ -156,7 +156,7 @@ impl Containerd {
         image: &Image,
         (name, step): (&str, Step),
     ) -> Result<Readings, Error> {
-        let pipes = made::pipes(name);
+        let pipes = container::pipes(name);
         fs::create_dir_all(&pipes)
             .map_err(|error| Error::failed(format!("making {}", pipes.display()), error))?;
         let (runtime, pipes_at) = (target.runtime(), pipes.to_string_lossy());
@@ -198,7 +198,7 @@ impl Drop for Containerd {
 }
 
 fn clean_up(ctr: &Ctr, owner: &Owner) {
-    if let Err(error) = made::remove_all_of(ctr, owner) {
+    if let Err(error) = container::remove_all_of(ctr, owner) {
         eprintln!("something may be left on containerd until the next start: {error}");
     }
 }
@@ -241,7 +241,7 @@ impl Adapter for Containerd {
         let target = find(request.target.as_str())?;
         if let Some(image) = self.images.remove(&request.scratch) {
             // Asked again, perhaps for another program.
-            made::remove_image(self.ctr()?, &image.name)?;
+            container::remove_image(self.ctr()?, &image.name)?;
         }
         let (workload, scratch) = (&request.workload, &request.scratch);
         let program = target.program(workload, scratch)?;

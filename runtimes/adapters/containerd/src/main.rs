@@ -11,9 +11,9 @@
 //! - `shim/`: the shim, a program of its own
 
 mod adapter;
+mod container;
 mod containerd;
 mod ctr;
-mod made;
 mod targets;
 
 plimsoll_adapter::adapter_main!(adapter::Containerd::start());

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use plimsoll_adapter::image::{self, Content};
 use plimsoll_adapter::protocol::Workload;
-use plimsoll_adapter::weigh::{Weight, weigh, weigh_file};
+use plimsoll_adapter::size::{Weight, weigh, weigh_file};
 
 use crate::base::Base;
 use crate::failure::{Failure, LOAD, SAY, bounded};

@@ -1,12 +1,8 @@
-//! keel as scripts of the specification need it.
+//! What keel claims of the specification, and how it is set for a script.
 
-use keel::{
-    Caller, Config, Engine, Error, Extern, ExternRef, Global, GlobalType, Instance, Language,
-    Linker, Memory, MemoryType, Module, Mutability, Shadowing, Store, Table, TableType, Val,
-    ValType,
-};
+use keel::wast::Specification;
+use keel::{Config, Engine, Language};
 use plimsoll_adapter::record::Proposal;
-use plimsoll_adapter::wast::{self, Fault, Null, Ref, Value, spectest};
 
 /// What keel has.
 pub(crate) const CLAIMS: &[Proposal] = &[
@@ -33,157 +29,15 @@ const EXTENDED: &[Proposal] = &[
     Proposal::MultiMemory,
 ];
 
-/// One store, for one script.
-pub(crate) struct Specification {
-    engine: Engine,
-    store: Store<()>,
-    linker: Linker<()>,
-}
-
-impl Specification {
-    pub(crate) fn new(features: &[Proposal]) -> Result<Self, plimsoll_adapter::Error> {
-        let language = match features.iter().any(|one| EXTENDED.contains(one)) {
-            true => Language::Extended,
-            false => Language::Wasm2,
-        };
-        let engine = Engine::new(Config::new().language(language));
-        let mut store = Store::new(&engine, ());
-        let mut linker = Linker::new(&engine);
-        linker.set_shadowing(Shadowing::Allowed);
-        define(&mut linker, &mut store)
-            .map_err(|error| plimsoll_adapter::Error::failed("defining spectest", error))?;
-        Ok(Specification {
-            engine,
-            store,
-            linker,
-        })
-    }
-}
-
-fn define(linker: &mut Linker<()>, store: &mut Store<()>) -> keel::Result<()> {
-    use spectest::NAME;
-    for (name, params) in spectest::FUNCTIONS {
-        match params {
-            [] => linker.func_wrap(NAME, name, |_: Caller<'_, ()>| ()),
-            [Value::I32(_)] => linker.func_wrap(NAME, name, |_: Caller<'_, ()>, _: i32| ()),
-            [Value::I64(_)] => linker.func_wrap(NAME, name, |_: Caller<'_, ()>, _: i64| ()),
-            [Value::F32(_)] => linker.func_wrap(NAME, name, |_: Caller<'_, ()>, _: f32| ()),
-            [Value::F64(_)] => linker.func_wrap(NAME, name, |_: Caller<'_, ()>, _: f64| ()),
-            [Value::I32(_), Value::F32(_)] => {
-                linker.func_wrap(NAME, name, |_: Caller<'_, ()>, _: i32, _: f32| ())
-            }
-            [Value::F64(_), Value::F64(_)] => {
-                linker.func_wrap(NAME, name, |_: Caller<'_, ()>, _: f64, _: f64| ())
-            }
-            _ => return Err(Error::host(format!("no function of the type of {name}"))),
-        }?;
-    }
-    for (name, value) in spectest::GLOBALS {
-        let value = val(value);
-        let ty = GlobalType {
-            content: value.ty(),
-            mutability: Mutability::Const,
-        };
-        linker.define(NAME, name, Global::create(&mut *store, ty, value)?)?;
-    }
-    let (minimum, maximum) = spectest::TABLE;
-    let ty = TableType {
-        element: ValType::FuncRef,
-        minimum,
-        maximum: Some(maximum),
+/// An engine and a store for one script.
+pub(crate) fn specification(
+    features: &[Proposal],
+) -> Result<Specification, plimsoll_adapter::Error> {
+    let language = match features.iter().any(|one| EXTENDED.contains(one)) {
+        true => Language::Extended,
+        false => Language::Wasm2,
     };
-    let table = Table::create(&mut *store, ty, Val::FuncRef(None))?;
-    linker.define(NAME, "table", table)?;
-    let (minimum, maximum) = spectest::MEMORY;
-    let ty = MemoryType {
-        minimum,
-        maximum: Some(maximum),
-    };
-    linker.define(NAME, "memory", Memory::create(&mut *store, ty)?)?;
-    Ok(())
-}
-
-impl wast::Engine for Specification {
-    type Module = Module;
-    type Instance = Instance;
-
-    fn compile(&mut self, wasm: &[u8]) -> Result<Module, String> {
-        // From the binary form alone, which `Module::new` is not so strict about.
-        let compiled = self.engine.compile(wasm).map_err(|e| e.to_string())?;
-        Module::deserialize(&self.engine, &compiled).map_err(|e| e.to_string())
-    }
-
-    fn instantiate(&mut self, module: &Module) -> Result<Instance, Fault> {
-        let instance = self.linker.instantiate(&mut self.store, module);
-        instance.map_err(fault)
-    }
-
-    fn register(&mut self, name: &str, instance: &Instance) -> Result<(), Fault> {
-        let registered = self.linker.instance(&mut self.store, name, *instance);
-        registered.map(drop).map_err(fault)
-    }
-
-    fn invoke(
-        &mut self,
-        instance: &Instance,
-        function: &str,
-        arguments: &[Value],
-    ) -> Result<Vec<Value>, Fault> {
-        let arguments: Vec<Val> = arguments.iter().map(val).collect();
-        let results = instance
-            .get_func(&mut self.store, function)
-            .and_then(|function| function.call(&mut self.store, &arguments))
-            .map_err(fault)?;
-        Ok(results.iter().map(value).collect())
-    }
-
-    fn global(&mut self, instance: &Instance, name: &str) -> Result<Value, Fault> {
-        match instance.get_export(&mut self.store, name).map_err(fault)? {
-            Extern::Global(global) => global
-                .get(&self.store)
-                .map(|found| value(&found))
-                .map_err(fault),
-            _ => Err(Fault::Other(format!("{name} is no global"))),
-        }
-    }
-}
-
-fn fault(error: Error) -> Fault {
-    match error {
-        Error::Trap(trap) => Fault::Trap(trap.kind.to_string()),
-        Error::UnknownImport { .. } | Error::IncompatibleImport { .. } => {
-            Fault::Link(error.to_string())
-        }
-        other => Fault::Other(other.to_string()),
-    }
-}
-
-fn val(value: &Value) -> Val {
-    match *value {
-        Value::I32(value) => Val::I32(value),
-        Value::I64(value) => Val::I64(value),
-        Value::F32(bits) => Val::F32(bits),
-        Value::F64(bits) => Val::F64(bits),
-        Value::V128(bits) => Val::V128(bits),
-        Value::Ref(Ref::Extern(number) | Ref::Host(number)) => {
-            Val::ExternRef(Some(ExternRef::new(number)))
-        }
-        Value::Ref(Ref::Null(Null::Extern)) => Val::ExternRef(None),
-        // keel has no other references; a call with a wrong one is refused by its type.
-        Value::Ref(_) => Val::FuncRef(None),
-    }
-}
-
-fn value(val: &Val) -> Value {
-    match *val {
-        Val::I32(value) => Value::I32(value),
-        Val::I64(value) => Value::I64(value),
-        Val::F32(bits) => Value::F32(bits),
-        Val::F64(bits) => Value::F64(bits),
-        Val::V128(bits) => Value::V128(bits),
-        Val::FuncRef(None) => Value::Ref(Ref::Null(Null::Func)),
-        Val::FuncRef(Some(_)) => Value::Ref(Ref::Func),
-        Val::ExternRef(None) => Value::Ref(Ref::Null(Null::Extern)),
-        Val::ExternRef(Some(reference)) => Value::Ref(Ref::Extern(reference.number())),
-    }
+    let engine = Engine::new(Config::new().language(language));
+    Specification::new(&engine)
+        .map_err(|error| plimsoll_adapter::Error::failed("defining spectest", error))
 }

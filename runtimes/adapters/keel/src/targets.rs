@@ -19,7 +19,7 @@ use plimsoll_adapter::record::{Limit, Step};
 
 use crate::engine::Keel;
 
-use crate::specification::{self, Specification};
+use crate::specification::{self, specification};
 
 /// The triple that the loader is built for, because a static one needs it said.
 const TRIPLE: &str = "x86_64-unknown-linux-gnu";
@@ -59,7 +59,7 @@ impl Configuration for Target {
     }
 
     fn script(&self, request: &Script, went: &mut dyn FnMut(Directive)) -> Result<u32, Error> {
-        wast::run(&mut Specification::new(&request.features)?, request, went)
+        wast::run(&mut specification(&request.features)?, request, went)
     }
 
     fn id(&self) -> &'static str {

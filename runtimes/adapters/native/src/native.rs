@@ -9,7 +9,7 @@ use plimsoll_adapter::protocol::{
 };
 use plimsoll_adapter::record::Step;
 use plimsoll_adapter::record::run::TargetKind;
-use plimsoll_adapter::{Adapter, Error, Served, native, watched};
+use plimsoll_adapter::{Adapter, Error, Served, native, stopwatch_client};
 use plimsoll_stopwatch::{Amount, Program, watch};
 
 /// Target `native`.
@@ -88,7 +88,7 @@ impl Adapter for Native {
             },
         )
         .map_err(|error| Error::failed(format!("timing {}", program.display()), error))?;
-        Ok(watched::told(watched, samples))
+        Ok(stopwatch_client::done(watched, samples))
     }
 
     fn serve(&mut self, request: &Serve) -> Result<Served, Error> {

@@ -23,7 +23,7 @@ use plimsoll_adapter::protocol::{
     Probe, Sample, Target, Workload,
 };
 use plimsoll_adapter::record::TargetId;
-use plimsoll_adapter::weigh::weigh_all;
+use plimsoll_adapter::size::weigh_all;
 use plimsoll_adapter::{Adapter, Error, Probing, adapter_main};
 
 use runtime::{Found, Runtime};

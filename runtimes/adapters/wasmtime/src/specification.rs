@@ -1,7 +1,7 @@
 //! Wasmtime as scripts of the specification need it.
 
 use plimsoll_adapter::record::Proposal;
-use plimsoll_adapter::wast::{self, Fault, Null, Ref, Value, spectest};
+use plimsoll_adapter::wast::{self, Enter, Fault, Null, Ref, Value, spectest};
 use wasmtime::{
     AnyRef, Config, Engine, ExternRef, FuncType, Global, GlobalType, HeapType, Instance, Linker,
     Memory, MemoryType, MemoryTypeBuilder, Module, Mutability, RefType, SharedMemory, Store, Table,
@@ -53,6 +53,8 @@ pub(crate) struct Specification {
     engine: Engine,
     store: Store<()>,
     linker: Linker<()>,
+    /// The proposals that are on and bring something into `spectest`.
+    on: Vec<Proposal>,
 }
 
 impl Specification {
@@ -69,15 +71,41 @@ impl Specification {
         let mut config = configuration(compiler, setup);
         switch(&mut config, on);
         let engine = Engine::new(&config).map_err(failed)?;
+        let on = [Proposal::Memory64, Proposal::Threads]
+            .into_iter()
+            .filter(|one| on(*one));
+        Specification::with(engine, on.collect()).map_err(failed)
+    }
+
+    /// A store of this engine, with `spectest` in it.
+    fn with(engine: Engine, on: Vec<Proposal>) -> wasmtime::Result<Self> {
         let mut store = Store::new(&engine, ());
         let mut linker = Linker::new(&engine);
         linker.allow_shadowing(true);
-        define(&mut linker, &mut store, on).map_err(failed)?;
+        define(&mut linker, &mut store, |proposal| on.contains(&proposal))?;
         Ok(Specification {
             engine,
             store,
             linker,
+            on,
         })
+    }
+
+    /// An instance that imports these memories and exports them again under their names.
+    fn instance_of(&mut self, memories: &[(String, SharedMemory)]) -> wasmtime::Result<Instance> {
+        let mut imports = Vec::new();
+        let mut text = String::from("(module");
+        for (index, (name, memory)) in memories.iter().enumerate() {
+            let ty = memory.ty();
+            let most = ty.maximum().unwrap_or(u64::from(u16::MAX) + 1);
+            text += &format!(
+                " (import \"\" \"{index}\" (memory {} {most} shared)) (export {name:?} (memory {index}))",
+                ty.minimum()
+            );
+            imports.push(memory.clone().into());
+        }
+        let module = Module::new(&self.engine, text + ")")?;
+        Instance::new(&mut self.store, &module, &imports)
     }
 }
 
@@ -219,6 +247,26 @@ impl wast::Engine for Specification {
         };
         let found = global.get(&mut self.store);
         self.value(&found)
+    }
+
+    fn thread(&mut self, shared: Option<&Instance>) -> Result<Enter<Self>, Fault> {
+        // Stores cannot be shared; shared memories can, and a linker makes an instance's exports of them.
+        let mut memories = Vec::new();
+        if let Some(instance) = shared {
+            let exports = instance.exports(&mut self.store);
+            let shared = exports.filter_map(|export| {
+                let name = export.name().to_owned();
+                Some((name, export.into_extern().into_shared_memory()?))
+            });
+            memories.extend(shared);
+        }
+        let (engine, has_shared, on) = (self.engine.clone(), shared.is_some(), self.on.clone());
+        Ok(Box::new(move || {
+            let mut thread = Specification::with(engine, on).map_err(|error| other(&error))?;
+            let instance = has_shared.then(|| thread.instance_of(&memories));
+            let instance = instance.transpose().map_err(|error| other(&error))?;
+            Ok((thread, instance))
+        }))
     }
 }
 

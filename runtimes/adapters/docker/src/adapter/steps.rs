@@ -4,7 +4,7 @@
 use plimsoll_adapter::guest::Outputs;
 use plimsoll_adapter::protocol::{Done, Instances, Measure, Sample, Serve};
 use plimsoll_adapter::record::{Boundary, Metric, Step};
-use plimsoll_adapter::{Error, Served, watched};
+use plimsoll_adapter::{Error, Served, stopwatch_client};
 
 use super::{RETRIES, Session, usable};
 use crate::container::{self, Plan};
@@ -81,7 +81,7 @@ impl Session {
         }
         let watched = serde_json::from_slice(&ran.stdout)
             .map_err(|error| Error::failed("reading what the stopwatch printed", error))?;
-        Ok(watched::told(watched, samples))
+        Ok(stopwatch_client::done(watched, samples))
     }
 
     /// Containers that wait, and are looked at.

@@ -1,0 +1,258 @@
+//! What will be measured: asked for or default, set up where that is missing, verified. What is
+//! left out is said, with why and with the command that adds it.
+
+use plimsoll_adapter::protocol::{Hello, Target};
+use plimsoll_record::run::{LeftOut, PreflightNote, Severity, TargetKind, TargetRecord};
+use std::process::Command;
+
+use crate::catalog::checkout::Checkout;
+use crate::catalog::selection;
+use crate::catalog::suites::Extent;
+use crate::catalog::targets::{AdapterRow, Table};
+use crate::catalog::workloads::{Native, Ready, WorkloadRow, Workloads};
+use crate::machine::interrupt::Interrupt;
+use crate::process::command::{self, ToolError};
+use crate::run::adapter::build::{Built, build, state};
+use crate::run::adapter::discovery::{Ability, Presence, ability, look, unexpected_version};
+use crate::ui::progress::say;
+
+/// What can be measured of what was meant.
+#[derive(Debug, Default)]
+pub struct Gathered {
+    /// The targets, in the order of the table.
+    pub targets: Vec<Chosen>,
+    /// The workloads, in the order of their table.
+    pub workloads: Vec<Ready>,
+    /// What was left out.
+    pub left_out: Vec<LeftOut>,
+    /// What else is worth recording.
+    pub notes: Vec<PreflightNote>,
+}
+
+/// A target that can run here.
+#[derive(Debug, Clone)]
+pub struct Chosen {
+    /// What its adapter says of it.
+    pub target: Target,
+    /// What its adapter says of itself.
+    pub hello: Hello,
+}
+
+impl Chosen {
+    /// Its row of the fairness ledger.
+    pub fn record(&self) -> TargetRecord {
+        TargetRecord {
+            target: self.target.id.clone(),
+            kind: self.target.kind,
+            engine: self.hello.engine.clone(),
+            engine_version: self.hello.engine_version.clone(),
+            adapter: self.hello.adapter.clone(),
+            configuration: self.target.configuration.clone(),
+            steps: self.target.steps.clone(),
+        }
+    }
+}
+
+impl Gathered {
+    /// Gathers targets: those that match `globs`; or without any the default set, and what else
+    /// is set up already, less what a quick run leaves to longer ones.
+    ///
+    /// # Errors
+    /// [`crate::exit::Usage`] if a glob matches nothing; [`ToolError::Interrupted`].
+    pub fn targets(
+        &mut self,
+        checkout: &Checkout,
+        table: &Table,
+        globs: &[String],
+        extent: Extent,
+        interrupt: &Interrupt,
+    ) -> anyhow::Result<()> {
+        selection::check("target", globs, &table.targets())?;
+        for row in &table.adapters {
+            let meant: Vec<_> = row
+                .targets
+                .iter()
+                .filter(|target| globs.is_empty() || selection::matches_any(globs, target.as_str()))
+                .collect();
+            if meant.is_empty() {
+                continue;
+            }
+            let needed = !globs.is_empty() || row.default;
+            let built = state(checkout, row);
+            if built == Built::Missing && !needed {
+                let left =
+                    meant
+                        .iter()
+                        .map(|target| match ability(row, &Presence::NotBuilt, target) {
+                            Ability::Absent { why, remedy } => {
+                                left(target.as_str(), why, remedy, false)
+                            }
+                            Ability::Ready(_) => unreachable!("what is not built is not ready"),
+                        });
+                self.left_out.extend(left);
+                continue;
+            }
+            if built != Built::Fresh
+                && let Err(error) = set_up(checkout, row, interrupt)
+            {
+                if matches!(error, ToolError::Interrupted) {
+                    return Err(error.into());
+                }
+                self.left_out.extend(meant.iter().map(|target| {
+                    left(
+                        target.as_str(),
+                        error.to_string(),
+                        Some(row.setup_command()),
+                        needed,
+                    )
+                }));
+                continue;
+            }
+            let presence = look(checkout, row, interrupt);
+            if interrupt.asked() {
+                return Err(ToolError::Interrupted.into());
+            }
+            // An engine that does not answer is no fault of a run that did not name it; an
+            // adapter of the default set that does not even speak is.
+            let broken = matches!(presence, Presence::Broken { .. });
+            for target in meant {
+                let leaves = extent == Extent::Quick && row.not_quick.contains(target);
+                match (ability(row, &presence, target), &presence) {
+                    (Ability::Ready(target), _) if leaves && globs.is_empty() => {
+                        let why = "left to runs without --quick, or that name it with --target";
+                        let left = left(target.id.as_str(), why.to_owned(), None, false);
+                        self.left_out.push(left);
+                    }
+                    (Ability::Ready(target), Presence::Speaks(hello)) => {
+                        self.targets.push(Chosen {
+                            target,
+                            hello: hello.clone(),
+                        });
+                    }
+                    (Ability::Ready(_), _) => unreachable!("only what speaks is ready"),
+                    (Ability::Absent { why, remedy }, _) => {
+                        let asked = !globs.is_empty() || (row.default && broken);
+                        self.left_out
+                            .push(left(target.as_str(), why, remedy, asked));
+                    }
+                }
+            }
+            if let Presence::Speaks(hello) = &presence
+                && let Some(found) = unexpected_version(row, hello)
+            {
+                self.notes.push(PreflightNote {
+                    subject: format!("version of {}", row.id),
+                    found,
+                    severity: Severity::Note,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Gathers `rows`, building native binaries that are missing.
+    ///
+    /// # Errors
+    /// [`ToolError::Interrupted`]; a workload that cannot be used is left out.
+    pub fn workloads(
+        &mut self,
+        checkout: &Checkout,
+        workloads: &Workloads,
+        rows: &[&WorkloadRow],
+        interrupt: &Interrupt,
+    ) -> anyhow::Result<()> {
+        let missing: Vec<&str> = rows
+            .iter()
+            .filter(|row| workloads.native(checkout, row) == Native::Missing)
+            .map(|row| row.id.as_str())
+            .collect();
+        if !missing.is_empty()
+            && let Err(error) = build_native(checkout, &missing, interrupt)
+        {
+            if matches!(error, ToolError::Interrupted) {
+                return Err(error.into());
+            }
+            for id in missing {
+                let what = format!("native binary of {id}");
+                let remedy = format!("scripts/build-workloads --native {id}");
+                self.left_out
+                    .push(left(&what, error.to_string(), Some(remedy), true));
+            }
+        }
+        for row in rows {
+            match workloads.ready(checkout, row) {
+                Ok(ready) => {
+                    if ready.native == Native::NotPlanned && self.has_other_than_wasm() {
+                        let what = format!("{} natively and in containers", row.id);
+                        let why = format!("there is no native program in {}", row.language);
+                        self.left_out.push(left(&what, why, None, false));
+                    }
+                    self.workloads.push(ready);
+                }
+                Err(error) => {
+                    self.left_out
+                        .push(left(row.id.as_str(), error.to_string(), None, true))
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn has_other_than_wasm(&self) -> bool {
+        let mut targets = self.targets.iter();
+        targets.any(|chosen| chosen.target.kind != TargetKind::Wasm)
+    }
+
+    /// Whether something that was asked for is left out.
+    pub fn lacks_something_asked_for(&self) -> bool {
+        self.left_out.iter().any(|one| one.asked_for)
+    }
+}
+
+/// Builds what `row` needs, saying so.
+///
+/// # Errors
+/// [`ToolError`].
+pub fn set_up(
+    checkout: &Checkout,
+    row: &AdapterRow,
+    interrupt: &Interrupt,
+) -> Result<(), ToolError> {
+    let time = match row.build_minutes {
+        Some(minutes) => format!(
+            " (about {})",
+            crate::ui::format::count(minutes as usize, "minute")
+        ),
+        None => String::new(),
+    };
+    say(&format!("building {}: {}{time}", row.id, row.title));
+    build(checkout, row, interrupt)
+}
+
+/// Builds the native binaries of the workloads `ids`.
+///
+/// # Errors
+/// [`ToolError`].
+pub fn build_native(
+    checkout: &Checkout,
+    ids: &[&str],
+    interrupt: &Interrupt,
+) -> Result<(), ToolError> {
+    say(&format!("building native binaries: {}", ids.join(", ")));
+    let mut script = Command::new(checkout.root.join("scripts/build-workloads"));
+    script
+        .current_dir(&checkout.root)
+        .env("CARGO_TARGET_DIR", &checkout.target)
+        .arg("--native")
+        .args(ids);
+    command::run(&mut script, interrupt)
+}
+
+fn left(what: &str, why: String, remedy: Option<String>, asked_for: bool) -> LeftOut {
+    LeftOut {
+        what: what.to_owned(),
+        why,
+        remedy,
+        asked_for,
+    }
+}

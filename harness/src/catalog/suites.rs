@@ -1,0 +1,211 @@
+//! The suites: what each measures and how much of it, from `suites.toml`.
+
+use std::time::Duration;
+
+use plimsoll_record::run::{Density, Load};
+use plimsoll_record::{Step, Suite};
+use serde::Deserialize;
+
+use crate::catalog::workloads::Weight;
+
+const TABLE: &str = include_str!("../../suites.toml");
+
+/// How much of a suite is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// The whole of it.
+    Full,
+    /// The smallest honest run.
+    Quick,
+}
+
+/// One suite.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SuiteRow {
+    /// The suite.
+    pub id: Suite,
+    /// The question it answers.
+    pub title: String,
+    /// The steps that answer it.
+    pub steps: Vec<Step>,
+    deadline_seconds: u64,
+    prepare_deadline_seconds: u64,
+    full: Amount,
+    quick: Amount,
+    /// How much of it `bench gate` measures; absent where it cannot be gated.
+    pub gate: Option<Amount>,
+}
+
+/// How much is measured.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Amount {
+    /// Globs of the workloads that are measured unless the command line names some.
+    pub workloads: Vec<String>,
+    /// Trials of each (target, workload, step).
+    pub trials: Trials,
+    /// Most iterations in one process.
+    pub iterations: u32,
+    budget_ms: u64,
+    load: Option<LoadRow>,
+    /// How many are alive at once, where that is the question.
+    pub density: Option<Levels>,
+}
+
+/// The load of a suite that offers one.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LoadRow {
+    rates: Vec<u64>,
+    window_ms: u64,
+    warm_up_ms: u64,
+    connections: u32,
+    timeout_ms: u64,
+}
+
+/// How many are alive at once, ascending.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Levels {
+    instances: Vec<u64>,
+    processes: Vec<u64>,
+    containers: Vec<u64>,
+    idle_window_ms: u64,
+}
+
+impl Levels {
+    /// The levels as a run records them, within a memory budget in bytes.
+    pub fn within(&self, memory_budget_bytes: u64) -> Density {
+        Density {
+            instances: self.instances.clone(),
+            processes: self.processes.clone(),
+            containers: self.containers.clone(),
+            memory_budget_bytes,
+            idle_window_ns: self.idle_window_ms * 1_000_000,
+        }
+    }
+}
+
+/// Trials by a workload's weight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trials {
+    /// Trials of a workload that ends at once.
+    pub light: u32,
+    /// Trials of a workload that computes for a while.
+    pub heavy: u32,
+    /// Trials of a workload that waits to be told to end.
+    #[serde(default)]
+    pub waiting: u32,
+    /// Trials of a compute kernel or use case, of which there are many; absent: as of any that
+    /// computes.
+    pub kernel: Option<u32>,
+}
+
+impl Trials {
+    /// Trials of a workload of that weight.
+    pub fn of(&self, weight: Weight) -> u32 {
+        match weight {
+            Weight::Light | Weight::Language => self.light,
+            Weight::Heavy | Weight::Yardstick => self.heavy,
+            Weight::Kernel | Weight::Case => self.kernel.unwrap_or(self.heavy),
+            Weight::Waiting => self.waiting,
+        }
+    }
+}
+
+impl Amount {
+    /// Time after which no further iteration is begun in a process.
+    pub fn budget(&self) -> Duration {
+        Duration::from_millis(self.budget_ms)
+    }
+}
+
+impl Amount {
+    /// The load that servers are put under, if the suite asks for one.
+    pub fn load(&self) -> Option<Load> {
+        let nanoseconds = |ms: u64| ms * 1_000_000;
+        self.load.as_ref().map(|row| Load {
+            rates: row.rates.clone(),
+            window_ns: nanoseconds(row.window_ms),
+            warm_up_ns: nanoseconds(row.warm_up_ms),
+            connections: row.connections,
+            timeout_ns: nanoseconds(row.timeout_ms),
+        })
+    }
+}
+
+impl SuiteRow {
+    /// Time after which a trial is killed.
+    pub fn deadline(&self) -> Duration {
+        Duration::from_secs(self.deadline_seconds)
+    }
+
+    /// Time after which preparing a pair is given up.
+    pub fn prepare_deadline(&self) -> Duration {
+        Duration::from_secs(self.prepare_deadline_seconds)
+    }
+
+    /// How much is measured at `extent`.
+    pub fn amount(&self, extent: Extent) -> &Amount {
+        match extent {
+            Extent::Full => &self.full,
+            Extent::Quick => &self.quick,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    #[serde(rename = "schema")]
+    _schema: String,
+    suite: Vec<SuiteRow>,
+}
+
+/// Every suite.
+///
+/// # Panics
+/// Never in a program whose tests passed: the table is part of it.
+pub fn all() -> Vec<SuiteRow> {
+    let table: Table = toml::from_str(TABLE).expect("the built-in suites.toml is well formed");
+    table.suite
+}
+
+/// The row of `suite`.
+///
+/// # Panics
+/// As [`all`].
+pub fn row(suite: Suite) -> SuiteRow {
+    all()
+        .into_iter()
+        .find(|row| row.id == suite)
+        .expect("the built-in suites.toml has every suite")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_suite_has_a_row_and_a_quick_run_is_smaller() {
+        for &suite in Suite::ALL {
+            let row = row(suite);
+            assert!(!row.steps.is_empty());
+            // Fewer than six carry no resampling, and times scatter more than memory does.
+            let least = match suite {
+                // A trial gives a histogram, not one value.
+                Suite::Serve => 5,
+                Suite::Coldstart | Suite::Throughput | Suite::Languages => 10,
+                Suite::Density | Suite::Memory => 6,
+                // A file that is weighed twice weighs the same.
+                Suite::Size | Suite::Conformance | Suite::Capabilities => 1,
+            };
+            assert!(
+                row.quick.trials.light >= least && row.quick.trials.light <= row.full.trials.light
+            );
+            assert!(row.quick.budget() <= row.full.budget());
+        }
+    }
+}

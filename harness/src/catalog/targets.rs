@@ -1,0 +1,278 @@
+//! The table of adapters, `runtimes/targets.toml`: all that `bench` knows of engines.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use plimsoll_record::TargetId;
+use serde::Deserialize;
+use thiserror::Error;
+
+use crate::catalog::checkout::Checkout;
+
+const SCHEMA: &str = "plimsoll.targets/1";
+
+/// Why the table could not be used.
+#[derive(Debug, Error)]
+pub enum TableError {
+    /// It cannot be read.
+    #[error("cannot read the table of targets {path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// It is not TOML of the known shape.
+    #[error("the table of targets {path} is malformed: {message}")]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        message: String,
+    },
+}
+
+/// Every adapter, in the order of tables and pictures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Table {
+    /// A row an adapter.
+    pub adapters: Vec<AdapterRow>,
+}
+
+/// One adapter: a program that speaks the protocol, and the targets it drives.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdapterRow {
+    /// Its short name.
+    pub id: String,
+    /// What it drives, in one line.
+    pub title: String,
+    /// The Cargo manifest it is built from; absent if `program` is given.
+    pub manifest: Option<PathBuf>,
+    /// Name of its executable in the build directory; absent if `program` is given.
+    pub binary: Option<String>,
+    /// An executable in any language that needs no building, relative to the root.
+    pub program: Option<PathBuf>,
+    /// What the engine's version is expected to start with.
+    pub expected_engine: Option<String>,
+    /// Whether a run that names no target measures it.
+    pub default: bool,
+    /// Roughly how long building it takes on two processors.
+    pub build_minutes: Option<u32>,
+    /// Script, relative to the root, and arguments that bring what it drives to this machine.
+    /// Run by `bench setup` for who names the adapter, or everything.
+    pub setup: Option<Vec<String>>,
+    /// The builds it needs, in order; one without arguments if there are none.
+    #[serde(default)]
+    pub build: Vec<BuildRow>,
+    /// The targets it drives.
+    pub targets: Vec<TargetId>,
+    /// How scripts/run-wasi-tests runs a target: form, needs, `--` and the engine's command, whose
+    /// program is relative to the build directory if there is a slash in it, else on PATH.
+    #[serde(default)]
+    pub wasi_tests: BTreeMap<TargetId, Vec<String>>,
+    /// Those of them that a quick run leaves to longer ones, unless it names them.
+    #[serde(default)]
+    pub not_quick: Vec<TargetId>,
+}
+
+/// One `cargo build` of an adapter's manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BuildRow {
+    /// Arguments after `cargo build --release --manifest-path M --target-dir T`.
+    #[serde(default)]
+    pub args: Vec<String>,
+    /// Environment of that build, added to the present one.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    /// Executables it makes, relative to the build directory; `release/<binary>` if none is said.
+    #[serde(default)]
+    pub makes: Vec<PathBuf>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    schema: String,
+    #[serde(default)]
+    adapter: Vec<AdapterRow>,
+}
+
+impl Table {
+    /// Reads the table of `checkout`.
+    ///
+    /// # Errors
+    /// [`TableError`] if it cannot be read, is malformed, or names a target twice.
+    pub fn read(checkout: &Checkout) -> Result<Self, TableError> {
+        let path = checkout.targets_toml();
+        let text = fs::read_to_string(&path).map_err(|source| TableError::Io {
+            path: path.clone(),
+            source,
+        })?;
+        Self::parse(&text).map_err(|message| TableError::Malformed { path, message })
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let file: File = toml::from_str(text).map_err(|error| error.to_string())?;
+        if file.schema != SCHEMA {
+            return Err(format!(
+                "schema is {:?}, this version reads {SCHEMA:?}",
+                file.schema
+            ));
+        }
+        let mut seen = Vec::new();
+        for adapter in &file.adapter {
+            let built = adapter.manifest.is_some() && adapter.binary.is_some();
+            if built == adapter.program.is_some() {
+                return Err(format!(
+                    "adapter {:?} needs either `manifest` and `binary`, or `program`",
+                    adapter.id
+                ));
+            }
+            if let Some(unknown) = adapter
+                .not_quick
+                .iter()
+                .find(|target| !adapter.targets.contains(target))
+            {
+                return Err(format!(
+                    "{unknown} in `not_quick` of {:?} is none of its targets",
+                    adapter.id
+                ));
+            }
+            for target in &adapter.targets {
+                if seen.contains(&target) {
+                    return Err(format!("target {target} is listed twice"));
+                }
+                seen.push(target);
+            }
+        }
+        Ok(Self {
+            adapters: file.adapter,
+        })
+    }
+
+    /// Every target's id, in order.
+    pub fn targets(&self) -> Vec<&str> {
+        self.adapters
+            .iter()
+            .flat_map(|adapter| adapter.targets.iter().map(TargetId::as_str))
+            .collect()
+    }
+
+    /// The row of the adapter that drives `target`.
+    pub fn adapter_of(&self, target: &TargetId) -> Option<&AdapterRow> {
+        self.adapters
+            .iter()
+            .find(|adapter| adapter.targets.contains(target))
+    }
+}
+
+impl AdapterRow {
+    /// The adapter's executable.
+    pub fn executable(&self, checkout: &Checkout) -> PathBuf {
+        match (&self.program, &self.binary) {
+            (Some(program), _) => checkout.root.join(program),
+            (None, Some(binary)) => checkout.target.join("release").join(binary),
+            (None, None) => checkout.root.clone(),
+        }
+    }
+
+    /// Its manifest, absolute, if it is built here.
+    pub fn manifest(&self, checkout: &Checkout) -> Option<PathBuf> {
+        self.manifest.as_ref().map(|path| checkout.root.join(path))
+    }
+
+    /// The builds it needs, each with what it makes, absolute.
+    pub fn builds(&self, checkout: &Checkout) -> Vec<(BuildRow, Vec<PathBuf>)> {
+        if self.manifest.is_none() {
+            return Vec::new();
+        }
+        let rows = match self.build.as_slice() {
+            [] => vec![BuildRow::default()],
+            rows => rows.to_vec(),
+        };
+        rows.into_iter()
+            .map(|row| {
+                let makes = match row.makes.as_slice() {
+                    [] => vec![self.executable(checkout)],
+                    makes => makes
+                        .iter()
+                        .map(|path| checkout.target.join(path))
+                        .collect(),
+                };
+                (row, makes)
+            })
+            .collect()
+    }
+
+    /// The command that gets it ready.
+    pub fn setup_command(&self) -> String {
+        format!("bench setup {}", self.id)
+    }
+
+    /// Whether `pattern` of `bench setup` means this adapter: its id or one of its targets.
+    pub fn is_meant_by(&self, pattern: &str) -> bool {
+        crate::catalog::selection::matches(pattern, &self.id)
+            || self
+                .targets
+                .iter()
+                .any(|target| crate::catalog::selection::matches(pattern, target.as_str()))
+    }
+}
+
+/// Whether `path` exists and may be executed.
+pub fn is_executable(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    fs::metadata(path).is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = "schema = \"plimsoll.targets/1\"\n";
+
+    fn parse(rows: &str) -> Result<Table, String> {
+        Table::parse(&format!("{HEAD}{rows}"))
+    }
+
+    #[test]
+    fn the_table_of_the_checkout_is_well_formed() {
+        let text = include_str!("../../../runtimes/targets.toml");
+        let table = Table::parse(text).unwrap();
+        assert!(table.targets().contains(&"native"));
+        assert!(table.adapter_of(&"native".into()).unwrap().default);
+    }
+
+    #[test]
+    fn a_target_listed_twice_is_refused() {
+        let row =
+            "[[adapter]]\nid = 'a'\ntitle = 't'\nprogram = 'p'\ndefault = true\ntargets = ['x']\n";
+        assert!(parse(row).is_ok());
+        assert_eq!(
+            parse(&row.repeat(2)).unwrap_err(),
+            "target x is listed twice"
+        );
+    }
+
+    #[test]
+    fn an_adapter_without_a_program_is_refused() {
+        let error = parse("[[adapter]]\nid = 'a'\ntitle = 't'\ndefault = true\ntargets = []\n");
+        assert!(error.unwrap_err().contains("needs either"));
+    }
+
+    #[test]
+    fn a_target_that_only_a_quick_run_knows_is_refused() {
+        let row = "[[adapter]]\nid = 'a'\ntitle = 't'\nprogram = 'p'\ndefault = true\n\
+                   targets = ['x']\nnot_quick = ['y']\n";
+        let error = parse(row).unwrap_err();
+        assert_eq!(error, "y in `not_quick` of \"a\" is none of its targets");
+    }
+
+    #[test]
+    fn another_schema_is_refused() {
+        assert!(Table::parse("schema = 'x/9'").unwrap_err().contains("x/9"));
+    }
+}

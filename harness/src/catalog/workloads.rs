@@ -1,0 +1,472 @@
+//! The workloads: `workloads.toml`, its lock, and whether what is on the disk is what they say.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use plimsoll_adapter::protocol;
+use plimsoll_record::WorkloadId;
+use plimsoll_record::run::WorkloadRecord;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+use crate::catalog::checkout::Checkout;
+use crate::run::load::exchange::{Exchange, ExchangeError, pair};
+use crate::suites::conformance::uses::uses;
+
+const SCHEMA: &str = "plimsoll.workloads/1";
+const LOCK_SCHEMA: &str = "plimsoll.workloads-lock/1";
+
+/// Why a workload cannot be used.
+#[derive(Debug, Error)]
+pub enum WorkloadError {
+    /// A file cannot be read.
+    #[error("cannot read {path}: {source}; {remedy}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+        /// What to do.
+        remedy: String,
+    },
+    /// A table is not of the known shape.
+    #[error("{path} is malformed: {message}")]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        message: String,
+    },
+    /// The lock says nothing of a workload.
+    #[error(
+        "workloads.lock has no entry for {id}; build it with `scripts/build-workloads --wasm {id}`"
+    )]
+    NotLocked {
+        /// The workload.
+        id: WorkloadId,
+    },
+    /// A `.wasm` is not the one that the lock names.
+    #[error(
+        "{path} is not the file that workloads.lock names (sha256 {found}, locked {locked}); \
+         restore it or build it again with `scripts/build-workloads --wasm {id}`"
+    )]
+    WasmChanged {
+        /// The workload.
+        id: WorkloadId,
+        /// The file.
+        path: PathBuf,
+        /// Hash of the file, its first 12 digits.
+        found: String,
+        /// Hash in the lock, its first 12 digits.
+        locked: String,
+    },
+    /// Its requests and responses do not fit each other.
+    #[error("the requests of {id}, {path}, and its expected output do not fit: {source}")]
+    Exchanges {
+        /// The workload.
+        id: WorkloadId,
+        /// The file of requests.
+        path: PathBuf,
+        /// How not.
+        source: ExchangeError,
+    },
+    /// The sources are not those that the `.wasm` was built from.
+    #[error(
+        "the sources of {id} are not those its .wasm was built from; \
+         build it again with `scripts/build-workloads --wasm {id}`"
+    )]
+    SourceChanged {
+        /// The workload.
+        id: WorkloadId,
+    },
+}
+
+/// Whether a workload ends at once or computes for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Weight {
+    /// Ends within a millisecond or so: many trials.
+    Light,
+    /// Computes for tens of milliseconds or more: fewer trials.
+    Heavy,
+    /// Computes for as long as a gate's check wants it to: measured only where it is named.
+    Yardstick,
+    /// A compute kernel, one of many: measured only where it is named.
+    Kernel,
+    /// The one task that is there in every language: measured only where it is named.
+    Language,
+    /// A use case: computes as what is heavy does; measured only where it is named.
+    Case,
+    /// Says that it is ready and waits for the end of its input: for what is alive at once.
+    Waiting,
+}
+
+impl Weight {
+    /// The word for it in `workloads.toml`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Weight::Light => "light",
+            Weight::Heavy => "heavy",
+            Weight::Yardstick => "yardstick",
+            Weight::Kernel => "kernel",
+            Weight::Case => "case",
+            Weight::Language => "language",
+            Weight::Waiting => "waiting",
+        }
+    }
+
+    /// Whether a glob that matches it means it: a suite must name the others.
+    pub fn is_for_every_suite(self) -> bool {
+        matches!(self, Weight::Light | Weight::Heavy)
+    }
+}
+
+/// One workload, as `workloads.toml` describes it. Paths are relative to the folder.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct WorkloadRow {
+    /// Its id.
+    pub id: WorkloadId,
+    /// What it does, in one line.
+    pub title: String,
+    /// Why it is measured.
+    pub why: String,
+    /// Language of its source.
+    pub language: String,
+    sources: Vec<PathBuf>,
+    wasm: PathBuf,
+    /// Name of the native binary; absent if there is none.
+    native: Option<String>,
+    #[serde(default)]
+    args: Vec<String>,
+    input: Option<PathBuf>,
+    /// What it may do in its folder.
+    #[serde(default)]
+    access: protocol::Access,
+    /// Its environment, as `NAME=VALUE`.
+    #[serde(default)]
+    env: Vec<String>,
+    expected: PathBuf,
+    /// Requests, one after the other, for a program that answers such on its standard streams;
+    /// `expected` holds the responses then.
+    requests: Option<PathBuf>,
+    /// How long it runs.
+    pub weight: Weight,
+    /// What a reader of its figures must know.
+    #[serde(default)]
+    pub notes: Vec<String>,
+}
+
+/// Another form of a workload, as `workloads.toml` describes it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+struct ComponentRow {
+    id: WorkloadId,
+    /// The workload.
+    of: WorkloadId,
+    sources: Vec<PathBuf>,
+    wasm: PathBuf,
+}
+
+#[derive(Deserialize)]
+struct File {
+    schema: String,
+    workload: Vec<WorkloadRow>,
+    #[serde(default)]
+    component: Vec<ComponentRow>,
+}
+
+#[derive(Deserialize)]
+struct LockFile {
+    schema: String,
+    #[serde(default)]
+    workload: Vec<LockRow>,
+}
+
+/// What the committed `.wasm` was built from and by what.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+struct LockRow {
+    id: WorkloadId,
+    source_sha256: String,
+    wasm_sha256: String,
+    wasm_bytes: u64,
+    toolchain: String,
+}
+
+/// What stands beside a native binary.
+#[derive(Deserialize)]
+struct NativeRecord {
+    toolchain: String,
+    source_sha256: String,
+}
+
+/// Every workload of a checkout.
+#[derive(Debug, Clone)]
+pub struct Workloads {
+    /// In the order of tables and pictures.
+    pub rows: Vec<WorkloadRow>,
+    components: Vec<ComponentRow>,
+    lock: Vec<LockRow>,
+}
+
+/// A workload that can be run: everything on the disk, hashes verified.
+#[derive(Debug, Clone)]
+pub struct Ready {
+    /// What an adapter is told.
+    pub workload: protocol::Workload,
+    /// What is recorded.
+    pub record: WorkloadRecord,
+    /// What it must print, byte for byte.
+    pub expected: Vec<u8>,
+    /// What it is asked when it serves, with the expected responses; none for what does not.
+    pub exchanges: Vec<Exchange>,
+    /// How long it runs.
+    pub weight: Weight,
+    /// Whether there is a native side of it.
+    pub native: Native,
+}
+
+/// Whether a workload has a native binary of the same source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Native {
+    /// It has.
+    Ready,
+    /// It has none, or one of other sources.
+    Missing,
+    /// It is not meant to have one.
+    NotPlanned,
+}
+
+impl Workloads {
+    /// Reads `workloads.toml` and `workloads.lock`. An absent lock is an empty one.
+    ///
+    /// # Errors
+    /// [`WorkloadError`] if either is unreadable or malformed.
+    pub fn read(checkout: &Checkout) -> Result<Self, WorkloadError> {
+        let folder = checkout.workloads();
+        let table: File = read_toml(&folder.join("workloads.toml"), "it comes with the checkout")?;
+        expect_schema(&folder.join("workloads.toml"), &table.schema, SCHEMA)?;
+        let lock_path = folder.join("workloads.lock");
+        let lock = if lock_path.exists() {
+            let lock: LockFile = read_toml(&lock_path, "it comes with the checkout")?;
+            expect_schema(&lock_path, &lock.schema, LOCK_SCHEMA)?;
+            lock.workload
+        } else {
+            Vec::new()
+        };
+        Ok(Self {
+            rows: table.workload,
+            components: table.component,
+            lock,
+        })
+    }
+
+    /// Every workload's id, in order.
+    pub fn ids(&self) -> Vec<&str> {
+        self.rows.iter().map(|row| row.id.as_str()).collect()
+    }
+
+    /// Whether `row` has a native binary of the sources that the lock names.
+    pub fn native(&self, checkout: &Checkout, row: &WorkloadRow) -> Native {
+        let Some(name) = &row.native else {
+            return Native::NotPlanned;
+        };
+        let binary = checkout.native_binaries().join(name);
+        let locked = self.lock.iter().find(|lock| lock.id == row.id);
+        match (native_record(checkout, name), locked) {
+            (Some(record), Some(lock))
+                if record.source_sha256 == lock.source_sha256
+                    && crate::catalog::targets::is_executable(&binary) =>
+            {
+                Native::Ready
+            }
+            _ => Native::Missing,
+        }
+    }
+
+    /// Makes sure that what is on the disk for `row` is what the lock names.
+    ///
+    /// # Errors
+    /// [`WorkloadError`] naming what is missing or differs, and what to do.
+    pub fn ready(&self, checkout: &Checkout, row: &WorkloadRow) -> Result<Ready, WorkloadError> {
+        let folder = checkout.workloads();
+        let id = row.id.clone();
+        let Locked { path, bytes, lock } = self.locked(&folder, &id, &row.wasm, &row.sources)?;
+        let component = self.components.iter().find(|other| other.of == id);
+        let component = component
+            .map(|other| self.locked(&folder, &other.id, &other.wasm, &other.sources))
+            .transpose()?;
+        let expected = read(&folder.join(&row.expected), || {
+            "it comes with the checkout".to_owned()
+        })?;
+        let exchanges = match &row.requests {
+            None => Vec::new(),
+            Some(requests) => {
+                let path = folder.join(requests);
+                let requests = read(&path, || "it comes with the checkout".to_owned())?;
+                pair(&requests, &expected).map_err(|source| WorkloadError::Exchanges {
+                    id: id.clone(),
+                    path,
+                    source,
+                })?
+            }
+        };
+        let side = self.native(checkout, row);
+        let native = match (side, &row.native) {
+            (Native::Ready, Some(name)) => Some(name),
+            _ => None,
+        };
+        let native_path = native.map(|name| checkout.native_binaries().join(name));
+        let native_sha256 = match &native_path {
+            Some(path) => Some(sha256(&read(path, || {
+                format!("build it with `scripts/build-workloads --native {id}`")
+            })?)),
+            None => None,
+        };
+        Ok(Ready {
+            record: WorkloadRecord {
+                workload: id.clone(),
+                title: row.title.clone(),
+                language: row.language.clone(),
+                source_sha256: lock.source_sha256.clone(),
+                wasm_sha256: lock.wasm_sha256.clone(),
+                wasm_bytes: lock.wasm_bytes,
+                component_sha256: component.as_ref().map(|of| of.lock.wasm_sha256.clone()),
+                wasm_toolchain: lock.toolchain.clone(),
+                native_toolchain: native
+                    .and_then(|name| native_record(checkout, name))
+                    .map(|record| record.toolchain),
+                native_sha256,
+                expected_sha256: sha256(&expected),
+                uses: uses(&bytes),
+            },
+            workload: protocol::Workload {
+                id,
+                wasm: path,
+                native: native_path,
+                component: component.map(|of| of.path),
+                image: None,
+                args: row.args.clone(),
+                input: row.input.as_ref().map(|path| folder.join(path)),
+                grants: protocol::Grants::of(row.access, &row.env),
+            },
+            expected,
+            exchanges,
+            weight: row.weight,
+            native: side,
+        })
+    }
+}
+
+/// A committed `.wasm` that is the one that the lock names.
+struct Locked<'l> {
+    path: PathBuf,
+    bytes: Vec<u8>,
+    lock: &'l LockRow,
+}
+
+impl Workloads {
+    /// Makes sure that a committed `.wasm` is the one that the lock names, built from the sources
+    /// that are there; gives its path and what the lock says of it.
+    fn locked(
+        &self,
+        folder: &Path,
+        id: &WorkloadId,
+        wasm: &Path,
+        sources: &[PathBuf],
+    ) -> Result<Locked<'_>, WorkloadError> {
+        let lock = self.lock.iter().find(|lock| lock.id == *id);
+        let lock = lock.ok_or_else(|| WorkloadError::NotLocked { id: id.clone() })?;
+        let path = folder.join(wasm);
+        let bytes = read(&path, || {
+            format!("build it with `scripts/build-workloads --wasm {id}`")
+        })?;
+        let found = sha256(&bytes);
+        if found != lock.wasm_sha256 {
+            return Err(WorkloadError::WasmChanged {
+                id: id.clone(),
+                path,
+                found: found[..12].to_owned(),
+                locked: lock.wasm_sha256.chars().take(12).collect(),
+            });
+        }
+        if source_sha256(folder, sources)? != lock.source_sha256 {
+            return Err(WorkloadError::SourceChanged { id: id.clone() });
+        }
+        Ok(Locked { path, bytes, lock })
+    }
+}
+
+/// SHA-256 over `path NUL length NUL bytes` of each file, in order: as `scripts/build-workloads`
+/// computes it.
+pub(crate) fn source_sha256(folder: &Path, sources: &[PathBuf]) -> Result<String, WorkloadError> {
+    let mut hash = Sha256::new();
+    for source in sources {
+        let bytes = read(&folder.join(source), || {
+            "it comes with the checkout".to_owned()
+        })?;
+        hash.update(source.as_os_str().as_encoded_bytes());
+        hash.update(format!("\0{}\0", bytes.len()));
+        hash.update(&bytes);
+    }
+    Ok(hex(&hash.finalize()))
+}
+
+fn native_record(checkout: &Checkout, name: &str) -> Option<NativeRecord> {
+    let path = checkout.native_binaries().join(format!("{name}.json"));
+    serde_json::from_slice(&fs::read(path).ok()?).ok()
+}
+
+/// SHA-256 of `bytes`, hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn read(path: &Path, remedy: impl FnOnce() -> String) -> Result<Vec<u8>, WorkloadError> {
+    fs::read(path).map_err(|source| WorkloadError::Io {
+        path: path.to_owned(),
+        source,
+        remedy: remedy(),
+    })
+}
+
+fn read_toml<T: DeserializeOwned>(path: &Path, remedy: &str) -> Result<T, WorkloadError> {
+    let bytes = read(path, || remedy.to_owned())?;
+    toml::from_slice(&bytes).map_err(|error| WorkloadError::Malformed {
+        path: path.to_owned(),
+        message: error.to_string(),
+    })
+}
+
+fn expect_schema(path: &Path, found: &str, expected: &str) -> Result<(), WorkloadError> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(WorkloadError::Malformed {
+        path: path.to_owned(),
+        message: format!("schema is {found:?}, this version reads {expected:?}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_source_hash_covers_names_lengths_and_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("a"), "xy").unwrap();
+        fs::write(folder.path().join("b"), "z").unwrap();
+        let hash = |names: &[&str]| {
+            let names: Vec<PathBuf> = names.iter().map(PathBuf::from).collect();
+            source_sha256(folder.path(), &names).unwrap()
+        };
+        assert_eq!(hash(&["a"]), sha256(b"a\x002\x00xy"));
+        assert_ne!(hash(&["a", "b"]), hash(&["b", "a"]));
+    }
+}

@@ -1,0 +1,411 @@
+//! `bench run --denoise`: what can be done on this machine against noise, said line by line, and
+//! undone at the end.
+//!
+//! What is measured gets one processor to itself and `bench` keeps to the others; priority is
+//! raised; address space layout is the same in every process; clock speed is held. Each of these
+//! makes figures repeat better and production less like: a run without it is the default.
+//!
+//! Children inherit what the thread has that starts them. Priority and layout are therefore set
+//! on this thread once; the processor is taken only while a child is started ([`starting`]).
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use plimsoll_record::Step;
+use plimsoll_record::run::{DENOISE, PreflightNote, Severity};
+
+use crate::machine::environment::setting;
+
+/// Priority of what is measured: above everything ordinary, below what keeps the machine alive.
+const NICE: libc::c_int = -10;
+
+/// The sets of processors, once they are set.
+static PROCESSORS: OnceLock<Processors> = OnceLock::new();
+
+/// Files of the machine that are changed, with what they held. They alone outlive this process, so
+/// they alone are put back by whoever ends it at once.
+static FILES: Mutex<Vec<(PathBuf, String)>> = Mutex::new(Vec::new());
+
+/// Who runs where.
+struct Processors {
+    measured: libc::cpu_set_t,
+    bench: libc::cpu_set_t,
+}
+
+/// What was changed; dropping it changes it back.
+#[derive(Debug, Default)]
+pub struct Denoised {
+    /// What was set, and what could not be and why, for the record.
+    pub notes: Vec<PreflightNote>,
+    before: Vec<Before>,
+}
+
+/// How something was.
+#[derive(Debug)]
+enum Before {
+    Priority(libc::c_int),
+    Personality(libc::c_ulong),
+    Affinity(Box<libc::cpu_set_t>),
+}
+
+impl Denoised {
+    /// Sets what can be set, for a run that does `steps`.
+    pub fn set(steps: &[Step]) -> Self {
+        let mut denoised = Self::default();
+        denoised.affinity(steps);
+        denoised.priority();
+        denoised.layout();
+        denoised.clock_speed();
+        denoised
+    }
+
+    fn note(&mut self, what: &str, found: String, severity: Severity) {
+        self.notes.push(PreflightNote {
+            subject: format!("{DENOISE} {what}"),
+            found,
+            severity,
+        });
+    }
+
+    fn affinity(&mut self, steps: &[Step]) {
+        const WHAT: &str = "affinity";
+        let allowed = match affinity() {
+            Ok(allowed) => allowed,
+            Err(error) => {
+                return self.note(WHAT, format!("not set: {error}"), Severity::Noisy);
+            }
+        };
+        let mine = members(&allowed);
+        let Some((&measured, others @ [_, ..])) = mine.split_last() else {
+            let found = "not set: there is one processor, which all must share".to_owned();
+            return self.note(WHAT, found, Severity::Noisy);
+        };
+        let bench = set_of(others);
+        if let Err(error) = keep_to(&bench) {
+            return self.note(WHAT, format!("not set: {error}"), Severity::Noisy);
+        }
+        self.before.push(Before::Affinity(Box::new(allowed)));
+        // Set once a process: a second run in it would take the same processors.
+        let _ = PROCESSORS.set(Processors {
+            measured: set_of(&[measured]),
+            bench,
+        });
+        let others: Vec<String> = others.iter().map(usize::to_string).collect();
+        let others = others.join(",");
+        self.note(
+            WHAT,
+            format!("what is measured runs on processor {measured}, bench on {others}"),
+            Severity::Good,
+        );
+        if let Some(siblings) = siblings(measured).filter(|siblings| siblings.len() > 1) {
+            let list: Vec<String> = siblings.iter().map(usize::to_string).collect();
+            self.note(
+                "core",
+                format!(
+                    "processors {} are one core: it is not alone",
+                    list.join(",")
+                ),
+                Severity::Note,
+            );
+        }
+        if steps.contains(&Step::Compile) {
+            self.note(
+                "compiling",
+                "one processor for compilers that use all: L2 does not compare with a run \
+                 without --denoise"
+                    .to_owned(),
+                Severity::Note,
+            );
+        }
+        self.note(
+            "containers",
+            "the adapter asks the engine for the same processor; priority and layout are the \
+             engine's own"
+                .to_owned(),
+            Severity::Note,
+        );
+    }
+
+    fn priority(&mut self) {
+        // SAFETY: no pointer is passed; errno tells a priority of -1 from an error.
+        let before = unsafe {
+            *libc::__errno_location() = 0;
+            libc::getpriority(libc::PRIO_PROCESS, 0)
+        };
+        // SAFETY: no pointer is passed.
+        let code = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICE) };
+        match code {
+            0 => {
+                self.before.push(Before::Priority(before));
+                self.note("priority", format!("nice {NICE}"), Severity::Good);
+            }
+            _ => {
+                let error = io::Error::last_os_error();
+                let found = format!("not raised to nice {NICE}: {error}; root may");
+                self.note("priority", found, Severity::Noisy);
+            }
+        }
+    }
+
+    fn layout(&mut self) {
+        const ASK: libc::c_ulong = 0xffff_ffff;
+        // SAFETY: no pointer is passed; this value asks and changes nothing.
+        let before = unsafe { libc::personality(ASK) };
+        let wanted = before as libc::c_ulong | libc::ADDR_NO_RANDOMIZE as libc::c_ulong;
+        // SAFETY: no pointer is passed.
+        if before < 0 || unsafe { libc::personality(wanted) } < 0 {
+            let error = io::Error::last_os_error();
+            let found = format!("still random: {error}");
+            return self.note("address space layout", found, Severity::Noisy);
+        }
+        self.before
+            .push(Before::Personality(before as libc::c_ulong));
+        self.note(
+            "address space layout",
+            "one for every process (ASLR off): it may be a lucky or an unlucky one".to_owned(),
+            Severity::Note,
+        );
+    }
+
+    fn clock_speed(&mut self) {
+        let mut governors: Vec<PathBuf> = fs::read_dir("/sys/devices/system/cpu/cpufreq")
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|policy| policy.path().join("scaling_governor"))
+            .filter(|path| path.exists())
+            .collect();
+        governors.sort();
+        if governors.is_empty() {
+            let found = "not visible here: the host's business".to_owned();
+            self.note("frequency governor", found, Severity::Note);
+        } else {
+            self.write("frequency governor", &governors, "performance");
+        }
+        let intel = Path::new("/sys/devices/system/cpu/intel_pstate/no_turbo");
+        let others = Path::new("/sys/devices/system/cpu/cpufreq/boost");
+        if intel.exists() {
+            self.write("turbo", &[intel.to_owned()], "1");
+        } else if others.exists() {
+            self.write("turbo", &[others.to_owned()], "0");
+        } else {
+            let found = "not visible here: the host's business".to_owned();
+            self.note("turbo", found, Severity::Note);
+        }
+    }
+
+    fn write(&mut self, what: &str, files: &[PathBuf], value: &str) {
+        for path in files {
+            let held = setting(&path.to_string_lossy()).unwrap_or_default();
+            if held == value {
+                continue;
+            }
+            if let Err(error) = fs::write(path, value) {
+                let found = format!("{held}, not changed: {}: {error}", path.display());
+                return self.note(what, found, Severity::Noisy);
+            }
+            changed_files().push((path.clone(), held));
+        }
+        self.note(what, format!("{value} for the run"), Severity::Good);
+    }
+}
+
+fn changed_files() -> std::sync::MutexGuard<'static, Vec<(PathBuf, String)>> {
+    FILES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Puts back every file of the machine that was changed, the last first. Called when the run is
+/// over, and before a second Ctrl-C ends the process.
+pub fn put_files_back() {
+    for (path, held) in changed_files().drain(..).rev() {
+        if let Err(error) = fs::write(&path, &held) {
+            let path = path.display();
+            eprintln!("cannot undo what --denoise has set: writing {held} to {path}: {error}");
+        }
+    }
+}
+
+impl Drop for Denoised {
+    fn drop(&mut self) {
+        put_files_back();
+        for before in self.before.drain(..).rev() {
+            let undone = match &before {
+                Before::Priority(nice) => {
+                    // SAFETY: no pointer is passed.
+                    checked(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, *nice) })
+                }
+                // SAFETY: no pointer is passed.
+                Before::Personality(flags) => checked(unsafe { libc::personality(*flags) }.min(0)),
+                Before::Affinity(set) => keep_to(set),
+            };
+            if let Err(error) = undone {
+                eprintln!("cannot undo what --denoise has set ({before:?}): {error}");
+            }
+        }
+    }
+}
+
+/// While this lives, what this thread starts runs on the processor of what is measured.
+#[derive(Debug)]
+pub struct Starting(());
+
+/// Called before a measured process or an adapter is started; dropped once it is. Without
+/// `--denoise` it does nothing.
+pub fn starting() -> Option<Starting> {
+    let processors = PROCESSORS.get()?;
+    // What could be set a moment ago can be set now; if not, the child merely shares.
+    keep_to(&processors.measured).ok().map(Starting)
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        if let Some(processors) = PROCESSORS.get() {
+            let _ = keep_to(&processors.bench);
+        }
+    }
+}
+
+fn affinity() -> io::Result<libc::cpu_set_t> {
+    // SAFETY: all-zero is an empty set.
+    let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+    // SAFETY: the pointer is to a live set of the size that is given.
+    checked(unsafe { libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &mut set) })?;
+    Ok(set)
+}
+
+fn keep_to(set: &libc::cpu_set_t) -> io::Result<()> {
+    // SAFETY: the pointer is to a live set of the size that is given.
+    checked(unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), set) })
+}
+
+fn members(set: &libc::cpu_set_t) -> Vec<usize> {
+    (0..libc::CPU_SETSIZE as usize)
+        // SAFETY: the index is below the size of the set.
+        .filter(|&cpu| unsafe { libc::CPU_ISSET(cpu, set) })
+        .collect()
+}
+
+fn set_of(cpus: &[usize]) -> libc::cpu_set_t {
+    // SAFETY: all-zero is an empty set.
+    let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+    for &cpu in cpus {
+        // SAFETY: the numbers come from a set of the same size.
+        unsafe { libc::CPU_SET(cpu, &mut set) };
+    }
+    set
+}
+
+/// The processors that share a core with this one, itself too.
+fn siblings(cpu: usize) -> Option<Vec<usize>> {
+    let path = format!("/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list");
+    Some(numbers(&setting(&path)?))
+}
+
+/// `0,2-3` as numbers.
+fn numbers(list: &str) -> Vec<usize> {
+    list.split(',')
+        .filter_map(|part| {
+            let (first, last) = part.split_once('-').unwrap_or((part, part));
+            Some(first.trim().parse().ok()?..=last.trim().parse().ok()?)
+        })
+        .flatten()
+        .collect()
+}
+
+fn checked(code: libc::c_int) -> io::Result<()> {
+    match code {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    fn status(field: &str) -> String {
+        let output = Command::new("grep")
+            .args([field, "/proc/self/status"])
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.split_whitespace().last().unwrap().to_owned()
+    }
+
+    #[test]
+    fn what_it_sets_a_child_has_and_when_it_is_dropped_everything_is_as_before() {
+        let (before, allowed) = (status("Cpus_allowed_list"), affinity().unwrap());
+        let denoised = Denoised::set(&[Step::Compile]);
+        let said = |what: &str| {
+            let subject = format!("{DENOISE} {what}");
+            let mut notes = denoised.notes.iter();
+            notes.find(|note| note.subject == subject).cloned()
+        };
+        let affinity_note = said("affinity").unwrap();
+        if let Some((measured, [_, ..])) = members(&allowed).split_last() {
+            assert_eq!(affinity_note.severity, Severity::Good, "{affinity_note:?}");
+            assert_ne!(status("Cpus_allowed_list"), measured.to_string());
+            let guard = starting();
+            assert_eq!(status("Cpus_allowed_list"), measured.to_string());
+            drop(guard);
+            assert_ne!(status("Cpus_allowed_list"), measured.to_string());
+            assert!(said("compiling").is_some());
+        } else {
+            assert!(
+                affinity_note.found.starts_with("not set"),
+                "{affinity_note:?}"
+            );
+        }
+        for what in [
+            "priority",
+            "address space layout",
+            "frequency governor",
+            "turbo",
+        ] {
+            assert!(said(what).is_some(), "nothing is said of {what}");
+        }
+        drop(denoised);
+        assert_eq!(status("Cpus_allowed_list"), before);
+    }
+
+    /// Set for the process that the next test starts of itself, to the file that it is to change.
+    const CHANGES: &str = "PLIMSOLL_TEST_CHANGES";
+
+    #[test]
+    fn a_second_interrupt_ends_the_process_and_still_puts_the_machine_back() {
+        if let Some(file) = std::env::var_os(CHANGES) {
+            let interrupt = crate::machine::interrupt::Interrupt::install().unwrap();
+            let mut denoised = Denoised::default();
+            denoised.write("turbo", &[file.into()], "1");
+            for asked in [false, true] {
+                assert_eq!(interrupt.asked(), asked);
+                signal_hook::low_level::raise(signal_hook::consts::SIGINT).unwrap();
+            }
+            std::thread::sleep(std::time::Duration::from_secs(60));
+            unreachable!("a second interrupt ends the process");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("no_turbo");
+        fs::write(&file, "0").unwrap();
+        let name =
+            "denoise::tests::a_second_interrupt_ends_the_process_and_still_puts_the_machine_back";
+        let output = Command::new(std::env::current_exe().unwrap())
+            .args([name, "--exact", "--nocapture"])
+            .env(CHANGES, &file)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(130), "{output:?}");
+        assert_eq!(fs::read_to_string(&file).unwrap(), "0");
+    }
+
+    #[test]
+    fn a_list_of_processors_is_read_as_the_kernel_writes_it() {
+        assert_eq!(numbers("0,2-4\n"), [0, 2, 3, 4]);
+        assert_eq!(numbers("7"), [7]);
+        assert!(numbers("").is_empty());
+    }
+}

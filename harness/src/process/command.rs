@@ -1,0 +1,98 @@
+//! Runs the tools that set things up (cargo, the scripts) in the foreground, interruptibly.
+
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+use thiserror::Error;
+
+use crate::machine::interrupt::Interrupt;
+use crate::process::spawn::{poll, readable};
+use crate::run::adapter::child::describe;
+
+/// Why a tool did not do its work.
+#[derive(Debug, Error)]
+pub enum ToolError {
+    /// It could not be started.
+    #[error("cannot start {tool}: {source}")]
+    Start {
+        /// The tool.
+        tool: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// It failed; what it said is on the terminal.
+    #[error("`{command}` {how}; what it said is above")]
+    Failed {
+        /// The command line.
+        command: String,
+        /// How it ended.
+        how: String,
+    },
+    /// The user wants to stop.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+/// Runs `command` to its end, its output going to our standard error. An interruption ends its
+/// whole process group.
+///
+/// # Errors
+/// [`ToolError`] unless it exits with 0.
+pub fn run(command: &mut Command, interrupt: &Interrupt) -> Result<(), ToolError> {
+    let shown = show(command);
+    let start = |source| ToolError::Start {
+        tool: shown.clone(),
+        source,
+    };
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(io::stderr())
+        .process_group(0)
+        .spawn()
+        .map_err(start)?;
+    let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    if let Some(group) = group {
+        let exit = pidfd_open(group, PidfdFlags::empty()).map_err(|e| start(e.into()))?;
+        let mut waiting = [readable(&exit), readable(&interrupt.descriptor())];
+        while waiting[0].revents == 0 {
+            poll(&mut waiting, Duration::from_secs(3600)).map_err(start)?;
+            if waiting[1].revents != 0 {
+                let _ = kill_process_group(group, Signal::TERM);
+                let _ = child.wait();
+                return Err(ToolError::Interrupted);
+            }
+        }
+    }
+    let status: ExitStatus = child.wait().map_err(start)?;
+    match status.success() {
+        true => Ok(()),
+        false => Err(ToolError::Failed {
+            command: shown,
+            how: describe(status),
+        }),
+    }
+}
+
+fn show(command: &Command) -> String {
+    std::iter::once(command.get_program())
+        .chain(command.get_args())
+        .map(|word| word.to_string_lossy())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// The first line that `program args` prints, if it runs.
+pub fn first_line(program: &str, args: &[&str]) -> Option<String> {
+    let output = Command::new(program)
+        .args(args)
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .ok()
+        .filter(|output| output.status.success())?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    Some(text.lines().next()?.trim().to_owned())
+}

@@ -1,0 +1,5 @@
+//! Processes that `bench` starts and supervises.
+
+pub mod command;
+pub mod spawn;
+pub mod supervised;

@@ -1,0 +1,481 @@
+//! One adapter process and the conversation with it.
+//!
+//! An adapter is somebody else's program: it may crash, hang or print garbage at any moment.
+//! Whatever it does ends in a [`Fault`] that says so, with its standard error, and the process
+//! group is gone when [`AdapterChild`] is dropped.
+
+use std::io::{self, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use plimsoll_adapter::footprint;
+use plimsoll_adapter::protocol::{Hello, PROTOCOL, Prepare, Prepared, Reply, Request};
+use plimsoll_record::{FailureKind, Proposal, TargetId};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+use thiserror::Error;
+
+use crate::machine::denoise;
+use crate::machine::interrupt::Interrupt;
+use crate::process::spawn::{poll, readable};
+use crate::run::trial::process::{STDERR_KEPT, keep_tail, read_once};
+
+/// Longest message an adapter may send: a guest's output is inside it.
+const LONGEST_MESSAGE: usize = 64 << 20;
+/// How long an adapter has to end after its stdin was closed.
+const GOODBYE: Duration = Duration::from_secs(5);
+/// How long an adapter has to clean up after SIGTERM: a container must be removed.
+const CLEAN_UP: Duration = Duration::from_secs(5);
+
+/// Why a conversation ended without an answer.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Fault {
+    /// The process could not be started.
+    #[error("cannot start {program}: {message}")]
+    Start {
+        /// The adapter.
+        program: String,
+        /// What the system said.
+        message: String,
+    },
+    /// It ended, or closed its pipe, in the middle.
+    #[error("the adapter {how} in the middle of {during}")]
+    Crashed {
+        /// How it ended.
+        how: String,
+        /// What it was asked.
+        during: &'static str,
+    },
+    /// It did not answer in time and was killed.
+    #[error("the adapter did not answer {during} within {limit:?} and was killed")]
+    Deadline {
+        /// What it was asked.
+        during: &'static str,
+        /// How long it had.
+        limit: Duration,
+    },
+    /// It took more memory than it may and was killed.
+    #[error("the adapter took more than {limit_bytes} bytes of memory in {during} and was killed")]
+    Memory {
+        /// What it was asked.
+        during: &'static str,
+        /// What it may take.
+        limit_bytes: u64,
+    },
+    /// What it sent is not the protocol.
+    #[error("the adapter sent what is not the protocol: {0}")]
+    Protocol(String),
+    /// The run was asked to end.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl Fault {
+    /// The kind of failure that a trial is recorded with; none for an interruption, which is
+    /// no outcome.
+    pub fn kind(&self) -> Option<FailureKind> {
+        match self {
+            Fault::Start { .. } => Some(FailureKind::Start),
+            Fault::Crashed { .. } => Some(FailureKind::Crashed),
+            Fault::Deadline { .. } => Some(FailureKind::Deadline),
+            Fault::Memory { .. } => Some(FailureKind::OutOfMemory),
+            Fault::Protocol(_) => Some(FailureKind::Protocol),
+            Fault::Interrupted => None,
+        }
+    }
+}
+
+/// What came of asking to prepare a pair.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Preparation {
+    /// It is ready.
+    Ready(Prepared),
+    /// The target cannot run this workload.
+    Unsupported(String),
+    /// It was tried and failed.
+    Failed {
+        /// What was tried, and what happened.
+        message: String,
+        /// Whether memory ran out.
+        out_of_memory: bool,
+    },
+}
+
+/// A running adapter. Dropping it ends its whole process group.
+#[derive(Debug)]
+pub struct AdapterChild {
+    child: Child,
+    group: Pid,
+    exit: OwnedFd,
+    stdin: Option<ChildStdin>,
+    stdout: ChildStdout,
+    stderr: Option<ChildStderr>,
+    /// Read but not yet a whole line.
+    pending: Vec<u8>,
+    stderr_tail: Vec<u8>,
+    interrupt: Interrupt,
+    memory: Option<MemoryWatch>,
+}
+
+/// How often the memory of an adapter is looked at that may only take so much.
+const LOOK: Duration = Duration::from_millis(40);
+
+/// Minds what an adapter's process holds in memory while it is waited for.
+#[derive(Debug)]
+struct MemoryWatch {
+    limit_bytes: u64,
+    looked: Instant,
+}
+
+impl AdapterChild {
+    /// Starts `program` in `directory`.
+    ///
+    /// # Errors
+    /// [`Fault::Start`].
+    pub fn start(program: &Path, directory: &Path, interrupt: &Interrupt) -> Result<Self, Fault> {
+        let fault = |error: io::Error| Fault::Start {
+            program: program.display().to_string(),
+            message: error.to_string(),
+        };
+        let mut command = Command::new(program);
+        command
+            .current_dir(directory)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            // A terminal's Ctrl-C is for `bench`, which then ends the adapter in its own way.
+            .process_group(0);
+        // SAFETY: prctl is async-signal-safe, allocates nothing and touches no memory of ours.
+        unsafe {
+            command.pre_exec(|| {
+                // If `bench` is killed outright, the adapter ends too; TERM and not KILL, so
+                // that it can remove what it made outside its own process.
+                match libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM) {
+                    0 => Ok(()),
+                    _ => Err(io::Error::last_os_error()),
+                }
+            });
+        }
+        let starting = denoise::starting();
+        let mut child = command.spawn().map_err(fault)?;
+        drop(starting);
+        let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        let (Some(group), (Some(stdin), Some(stdout), Some(stderr))) = (pid, pipes) else {
+            return Err(fault(io::Error::other("its pipes are missing")));
+        };
+        let exit = pidfd_open(group, PidfdFlags::empty()).map_err(|error| fault(error.into()))?;
+        Ok(Self {
+            child,
+            group,
+            exit,
+            stdin: Some(stdin),
+            stdout,
+            stderr: Some(stderr),
+            pending: Vec::new(),
+            stderr_tail: Vec::new(),
+            interrupt: interrupt.clone(),
+            memory: None,
+        })
+    }
+
+    /// Kills it, from now on, when more than so many bytes of it are in memory. That is looked at
+    /// while its replies are waited for, every 40 ms.
+    pub fn limit_memory(&mut self, limit_bytes: u64) {
+        self.memory = Some(MemoryWatch {
+            limit_bytes,
+            looked: Instant::now(),
+        });
+    }
+
+    /// The fault of an adapter that is over its limit.
+    fn over_memory(&mut self, during: &'static str) -> Option<Fault> {
+        let watch = self.memory.as_mut()?;
+        if watch.looked.elapsed() < LOOK {
+            return None;
+        }
+        watch.looked = Instant::now();
+        let limit_bytes = watch.limit_bytes;
+        let resident = footprint::resident_bytes(self.child.id())?;
+        if resident <= limit_bytes {
+            return None;
+        }
+        // At once: what eats memory does not wait to be asked.
+        let _ = kill_process_group(self.group, Signal::KILL);
+        Some(Fault::Memory {
+            during,
+            limit_bytes,
+        })
+    }
+
+    /// The last of what it wrote to standard error.
+    pub fn stderr(&self) -> String {
+        String::from_utf8_lossy(&self.stderr_tail).into_owned()
+    }
+
+    /// Asks who it is, and makes sure that it speaks this version of the protocol.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    pub fn hello(&mut self, limit: Duration) -> Result<Hello, Fault> {
+        let mut exchange = self.ask(&Request::Hello, "hello", limit)?;
+        match exchange.reply()? {
+            Reply::Hello(hello) if hello.protocol == PROTOCOL => Ok(hello),
+            Reply::Hello(hello) => Err(Fault::Protocol(format!(
+                "{} speaks version {} of the protocol, this bench speaks {PROTOCOL}; build both from one checkout",
+                hello.adapter, hello.protocol
+            ))),
+            other => Err(unexpected(&other, "hello")),
+        }
+    }
+
+    /// Asks to make a pair ready.
+    ///
+    /// # Errors
+    /// [`Fault`]; a target that cannot, or that failed, is no fault.
+    pub fn prepare(&mut self, prepare: Prepare, limit: Duration) -> Result<Preparation, Fault> {
+        let mut exchange = self.ask(&Request::Prepare(prepare), "prepare", limit)?;
+        match exchange.reply()? {
+            Reply::Prepared(prepared) => Ok(Preparation::Ready(prepared)),
+            Reply::Unsupported { reason } => Ok(Preparation::Unsupported(reason)),
+            Reply::Failed {
+                message,
+                out_of_memory,
+            } => Ok(Preparation::Failed {
+                message,
+                out_of_memory,
+            }),
+            other => Err(unexpected(&other, "prepare")),
+        }
+    }
+
+    /// Asks which proposals a target has.
+    ///
+    /// # Errors
+    /// [`Fault`]; an adapter that refuses to say claims nothing.
+    pub fn claims(&mut self, target: &TargetId, limit: Duration) -> Result<Vec<Proposal>, Fault> {
+        let request = Request::Claims {
+            target: target.clone(),
+        };
+        let mut exchange = self.ask(&request, "claims", limit)?;
+        match exchange.reply()? {
+            Reply::Claims { proposals } => Ok(proposals),
+            Reply::Unsupported { .. } | Reply::Failed { .. } => Ok(Vec::new()),
+            other => Err(unexpected(&other, "claims")),
+        }
+    }
+
+    /// Sends a request; the replies are read from what this returns.
+    ///
+    /// # Errors
+    /// [`Fault::Crashed`] if it no longer reads.
+    pub fn ask(
+        &mut self,
+        request: &Request,
+        during: &'static str,
+        limit: Duration,
+    ) -> Result<Exchange<'_>, Fault> {
+        let mut line = serde_json::to_vec(request)
+            .map_err(|error| Fault::Protocol(format!("cannot say {during}: {error}")))?;
+        line.push(b'\n');
+        let written = match &mut self.stdin {
+            Some(stdin) => stdin.write_all(&line),
+            None => Err(io::ErrorKind::BrokenPipe.into()),
+        };
+        if written.is_err() {
+            return Err(self.crashed(during));
+        }
+        Ok(Exchange {
+            adapter: self,
+            during,
+            limit,
+            until: Instant::now() + limit,
+        })
+    }
+
+    /// Closes its stdin, by which it knows to stop, and waits for it to end.
+    pub fn goodbye(mut self) {
+        self.stdin = None;
+        self.await_exit(GOODBYE);
+    }
+
+    fn read_line(&mut self, exchange: (&'static str, Duration, Instant)) -> Result<Vec<u8>, Fault> {
+        let (during, limit, until) = exchange;
+        let mut chunk = [0; 16 * 1024];
+        let mut searched = 0;
+        loop {
+            if let Some(at) = self.pending[searched..].iter().position(|&b| b == b'\n') {
+                let rest = self.pending.split_off(searched + at + 1);
+                let mut line = std::mem::replace(&mut self.pending, rest);
+                line.pop();
+                return Ok(line);
+            }
+            searched = self.pending.len();
+            if searched > LONGEST_MESSAGE {
+                return Err(Fault::Protocol(format!(
+                    "{LONGEST_MESSAGE} bytes without an end of line"
+                )));
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(Fault::Deadline { during, limit });
+            }
+            let mut waiting = [
+                readable(&self.stdout),
+                self.stderr_or_none(),
+                readable(&self.interrupt.descriptor()),
+            ];
+            let wait = match self.memory {
+                Some(_) => left.min(LOOK),
+                None => left,
+            };
+            poll(&mut waiting, wait).map_err(|error| Fault::Protocol(error.to_string()))?;
+            if waiting[2].revents != 0 {
+                return Err(Fault::Interrupted);
+            }
+            if let Some(fault) = self.over_memory(during) {
+                return Err(fault);
+            }
+            if waiting[1].revents != 0 {
+                self.read_stderr();
+            }
+            if waiting[0].revents != 0 {
+                let read = read_once(&self.stdout, &mut chunk).unwrap_or(0);
+                if read == 0 {
+                    return Err(self.crashed(during));
+                }
+                self.pending.extend_from_slice(&chunk[..read]);
+            }
+        }
+    }
+
+    fn stderr_or_none(&self) -> libc::pollfd {
+        match &self.stderr {
+            Some(stderr) => readable(stderr),
+            None => libc::pollfd {
+                fd: -1,
+                events: 0,
+                revents: 0,
+            },
+        }
+    }
+
+    fn read_stderr(&mut self) {
+        let mut chunk = [0; 4096];
+        let Some(stderr) = &self.stderr else { return };
+        match read_once(stderr, &mut chunk) {
+            Ok(read) if read > 0 => keep_tail(&mut self.stderr_tail, &chunk[..read], STDERR_KEPT),
+            _ => self.stderr = None,
+        }
+    }
+
+    fn crashed(&mut self, during: &'static str) -> Fault {
+        let status = self.await_exit(Duration::from_secs(1));
+        Fault::Crashed {
+            how: match status {
+                Some(status) => describe(status),
+                None => "closed its stdout without ending".to_owned(),
+            },
+            during,
+        }
+    }
+
+    /// Waits for the process to end, reading its standard error meanwhile.
+    fn await_exit(&mut self, limit: Duration) -> Option<ExitStatus> {
+        let until = Instant::now() + limit;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let mut waiting = [readable(&self.exit), self.stderr_or_none()];
+            poll(&mut waiting, left).ok()?;
+            if waiting[1].revents != 0 {
+                self.read_stderr();
+            } else if waiting[0].revents != 0 {
+                return self.child.wait().ok();
+            } else if left.is_zero() {
+                return None;
+            }
+        }
+    }
+}
+
+impl Drop for AdapterChild {
+    fn drop(&mut self) {
+        self.stdin = None;
+        if matches!(self.child.try_wait(), Ok(None)) {
+            let _ = kill_process_group(self.group, Signal::TERM);
+            self.await_exit(CLEAN_UP);
+        }
+        // Also what it started and left behind.
+        let _ = kill_process_group(self.group, Signal::KILL);
+        let _ = self.child.wait();
+    }
+}
+
+/// One request that is under way.
+#[derive(Debug)]
+pub struct Exchange<'a> {
+    adapter: &'a mut AdapterChild,
+    during: &'static str,
+    limit: Duration,
+    until: Instant,
+}
+
+impl Exchange<'_> {
+    /// The next reply, which has the whole time again, whatever the replies before it took.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    pub fn next_reply(&mut self) -> Result<Reply, Fault> {
+        self.until = Instant::now() + self.limit;
+        self.reply()
+    }
+
+    /// The next reply.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    pub fn reply(&mut self) -> Result<Reply, Fault> {
+        let line = self
+            .adapter
+            .read_line((self.during, self.limit, self.until))?;
+        serde_json::from_slice(&line).map_err(|error| {
+            Fault::Protocol(format!(
+                "{} ({error})",
+                excerpt(&String::from_utf8_lossy(&line))
+            ))
+        })
+    }
+}
+
+/// The fault of a reply that does not belong to its request.
+pub fn unexpected(reply: &Reply, during: &'static str) -> Fault {
+    let said = serde_json::to_string(reply).unwrap_or_default();
+    Fault::Protocol(format!("{} in answer to {during}", excerpt(&said)))
+}
+
+fn excerpt(text: &str) -> String {
+    let mut short: String = text.chars().take(60).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    format!("{short:?}")
+}
+
+/// How a process ended, in words.
+pub fn describe(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exited with code {code}"),
+        (None, Some(signal)) => format!("was killed by {}", signal_name(signal)),
+        (None, None) => "ended".to_owned(),
+    }
+}
+
+/// `signal 9 (SIGKILL)`.
+pub fn signal_name(signal: i32) -> String {
+    match signal_hook::low_level::signal_name(signal) {
+        Some(name) => format!("signal {signal} ({name})"),
+        None => format!("signal {signal}"),
+    }
+}

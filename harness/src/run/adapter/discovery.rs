@@ -1,0 +1,116 @@
+//! Which adapters are there, and what they say of themselves.
+
+use std::time::Duration;
+
+use plimsoll_adapter::protocol::{Availability, Hello, Target};
+use plimsoll_record::TargetId;
+
+use super::build::{Built, state};
+use super::child::AdapterChild;
+use crate::catalog::checkout::Checkout;
+use crate::catalog::targets::AdapterRow;
+use crate::machine::interrupt::Interrupt;
+
+/// How long an adapter has to say who it is.
+const HELLO: Duration = Duration::from_secs(20);
+
+/// What is known of an adapter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Presence {
+    /// Its program is not there.
+    NotBuilt,
+    /// Its program does not speak the protocol.
+    Broken {
+        /// What it did instead.
+        why: String,
+    },
+    /// It said who it is.
+    Speaks(Hello),
+}
+
+/// Whether a target can run here, and if not what would change that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ability {
+    /// It can.
+    Ready(Target),
+    /// It cannot.
+    Absent {
+        /// Why.
+        why: String,
+        /// The command or the words that change that.
+        remedy: Option<String>,
+    },
+}
+
+/// Asks the adapter of `row` who it is.
+pub fn look(checkout: &Checkout, row: &AdapterRow, interrupt: &Interrupt) -> Presence {
+    if state(checkout, row) == Built::Missing {
+        return Presence::NotBuilt;
+    }
+    let program = row.executable(checkout);
+    let mut adapter = match AdapterChild::start(&program, &checkout.root, interrupt) {
+        Ok(adapter) => adapter,
+        Err(fault) => {
+            return Presence::Broken {
+                why: fault.to_string(),
+            };
+        }
+    };
+    match adapter.hello(HELLO) {
+        Ok(hello) => {
+            adapter.goodbye();
+            Presence::Speaks(hello)
+        }
+        Err(fault) => {
+            let stderr = adapter.stderr();
+            let said = match stderr.trim().lines().last() {
+                Some(line) => format!(" (it said: {line})"),
+                None => String::new(),
+            };
+            Presence::Broken {
+                why: format!("{fault}{said}"),
+            }
+        }
+    }
+}
+
+/// Whether `target` of `row` can run here.
+pub fn ability(row: &AdapterRow, presence: &Presence, target: &TargetId) -> Ability {
+    let absent = |why: String, remedy: Option<String>| Ability::Absent { why, remedy };
+    match presence {
+        Presence::NotBuilt => {
+            let time = match row.build_minutes {
+                Some(minutes) => format!(
+                    "not set up; building it takes about {}",
+                    crate::ui::format::count(minutes as usize, "minute")
+                ),
+                None => "not set up".to_owned(),
+            };
+            absent(time, Some(row.setup_command()))
+        }
+        Presence::Broken { why } => absent(why.clone(), Some(row.setup_command())),
+        Presence::Speaks(hello) => match hello.targets.iter().find(|t| t.id == *target) {
+            None => absent(
+                format!("{} does not know it", hello.adapter),
+                Some(row.setup_command()),
+            ),
+            Some(found) => match &found.availability {
+                Availability::Available => Ability::Ready(found.clone()),
+                Availability::Unavailable { reason, remedy } => {
+                    absent(reason.clone(), Some(remedy.clone()))
+                }
+            },
+        },
+    }
+}
+
+/// What to say if the engine is of another version than the table expects.
+pub fn unexpected_version(row: &AdapterRow, hello: &Hello) -> Option<String> {
+    let expected = row.expected_engine.as_deref()?;
+    (!hello.engine_version.starts_with(expected)).then(|| {
+        format!(
+            "{} is version {}, expected {expected}*; figures of another version are not comparable",
+            hello.engine, hello.engine_version
+        )
+    })
+}

@@ -1,0 +1,155 @@
+//! What a run measures: which workloads, and a cell for each step of each on each target.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use plimsoll_adapter::footprint;
+use plimsoll_adapter::protocol::Target;
+use plimsoll_record::run::{Density, TargetKind};
+use plimsoll_record::{Step, WorkloadId};
+
+use crate::catalog::resolve::{Chosen, Gathered};
+use crate::catalog::selection;
+use crate::catalog::suites::Amount;
+use crate::catalog::targets::Table;
+use crate::catalog::workloads::{Native, Ready, Weight, WorkloadRow, Workloads};
+use crate::exit::Usage;
+use crate::run::plan::Cell;
+use crate::suites::conformance::groups::{Tests, carries_out};
+use crate::suites::conformance::{testsuite, wasi};
+use crate::suites::sandbox::questions::Questions;
+
+/// The rows that were asked for, or that a suite means.
+pub(crate) fn chosen_workloads<'a>(
+    asked: &[String],
+    amount: &Amount,
+    workloads: &'a Workloads,
+) -> Vec<&'a WorkloadRow> {
+    let globs = match asked {
+        [] => &amount.workloads,
+        asked => asked,
+    };
+    // What waits for its input, is a yardstick, or one of many kernels or languages, would be measured
+    // by mistake where it is not the question: a suite must name it.
+    let meant = |row: &&WorkloadRow| {
+        row.weight.is_for_every_suite()
+            || !asked.is_empty()
+            || globs.iter().any(|glob| glob == row.id.as_str())
+    };
+    workloads
+        .rows
+        .iter()
+        .filter(|row| selection::matches_any(globs, row.id.as_str()))
+        .filter(meant)
+        .collect()
+}
+
+/// Whether targets of that kind have something to run of a workload: in containers, as natively, is
+/// the native binary.
+fn can_run(kind: TargetKind, ready: &Ready) -> bool {
+    kind == TargetKind::Wasm || ready.native != Native::NotPlanned
+}
+
+/// Whether a step is for workloads of that weight.
+pub(crate) fn is_for(step: Step, weight: Weight) -> bool {
+    match step {
+        Step::Processes | Step::Idle => weight == Weight::Waiting,
+        Step::Instances | Step::Peak => weight != Weight::Waiting,
+        _ => true,
+    }
+}
+
+/// Whether a target does a step, by itself or because `bench` does it with the target's launch.
+pub(crate) fn does(target: &Target, step: Step) -> bool {
+    let launched = target.kind != TargetKind::Container && target.steps.contains(&Step::Process);
+    let by_bench = matches!(step, Step::Processes | Step::Idle | Step::Peak | Step::Size);
+    target.steps.contains(&step) || (by_bench && launched)
+}
+
+/// How many are to be alive at once, if the suite asks for that.
+pub(crate) fn density(amount: &Amount, budget: Option<u64>) -> anyhow::Result<Option<Density>> {
+    let Some(levels) = &amount.density else {
+        return match budget {
+            None => Ok(None),
+            Some(_) => {
+                let why =
+                    "--memory-budget is for the suite density: no other has many alive at once";
+                Err(Usage(why.to_owned()).into())
+            }
+        };
+    };
+    let budget = match budget {
+        Some(bytes) => bytes,
+        None => footprint::available().context("cannot see how much memory is free")? / 4,
+    };
+    Ok(Some(levels.within(budget)))
+}
+
+/// A cell for each step of each workload on each target that does it.
+pub(crate) fn cells(
+    gathered: &Gathered,
+    steps: &[Step],
+    amount: &Amount,
+    trials: Option<u32>,
+) -> Vec<Cell> {
+    let mut cells = Vec::new();
+    for chosen in &gathered.targets {
+        for ready in &gathered.workloads {
+            for &step in steps
+                .iter()
+                .filter(|&&step| does(&chosen.target, step) && is_for(step, ready.weight))
+                .filter(|_| can_run(chosen.target.kind, ready))
+                .filter(|step| !step.serves() || !ready.exchanges.is_empty())
+            {
+                cells.push(Cell {
+                    target: chosen.target.id.clone(),
+                    workload: ready.workload.id.clone(),
+                    step,
+                    trials: trials.unwrap_or(amount.trials.of(ready.weight)),
+                    iterations: amount.iterations,
+                    budget: amount.budget(),
+                });
+            }
+        }
+    }
+    cells
+}
+
+/// A cell for each question to each target.
+pub(crate) fn put(gathered: &Gathered, questions: &Questions) -> Vec<Cell> {
+    let targets = gathered.targets.iter();
+    let cells = targets.flat_map(|chosen| {
+        questions.asked.iter().map(|question| Cell {
+            target: chosen.target.id.clone(),
+            workload: question.record.id.clone(),
+            step: Step::Capability,
+            trials: 1,
+            iterations: 1,
+            budget: Duration::ZERO,
+        })
+    });
+    cells.collect()
+}
+
+/// A cell for each group of tests on each target that does them.
+pub(crate) fn groups(gathered: &Gathered, tests: &Tests, table: &Table) -> Vec<Cell> {
+    let of = |chosen: &Chosen, group: &WorkloadId| match group.as_str() {
+        wasi::ID | testsuite::ID => wasi::runs(table, &chosen.target.id),
+        _ => carries_out(chosen),
+    };
+    let targets = gathered.targets.iter();
+    targets
+        .flat_map(|chosen| {
+            let groups = tests.record.groups.iter();
+            let groups = groups.filter(|group| of(chosen, &group.id));
+            groups.map(|group| Cell {
+                target: chosen.target.id.clone(),
+                workload: group.id.clone(),
+                step: Step::Conformance,
+                trials: 1,
+                iterations: 1,
+                budget: Duration::ZERO,
+            })
+        })
+        .collect()
+}

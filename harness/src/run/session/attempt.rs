@@ -1,0 +1,309 @@
+//! One trial of a session: which piece of code does it, and what came of it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use plimsoll_adapter::protocol::{Instances, Launch, Levels, Measure, Prepare, Sample, Serve};
+use plimsoll_adapter::ticks;
+use plimsoll_record::run::{Density, TargetKind, TrialPlan};
+use plimsoll_record::{Boundary, FailureKind, Metric, Nanoseconds, Outcome, Step, TargetId};
+
+use super::{Pair, Session};
+use crate::catalog::targets::AdapterRow;
+use crate::catalog::workloads::Ready;
+use crate::process::spawn::Exited;
+use crate::run::adapter::child::{Fault, signal_name};
+use crate::run::trial::process::{self, Copy, Ended, ProcessTrial};
+use crate::run::trial::serving::{self, ServingTrial};
+use crate::run::trial::{Yield, conversation, density, peak, verify};
+
+/// How long the processor time of one process that waits is watched.
+const IDLE_WINDOW: Nanoseconds = Nanoseconds(200_000_000);
+
+impl Session<'_> {
+    pub(super) fn attempt(&self, trial: &TrialPlan) -> Result<Yield, Fault> {
+        let pair = (trial.target.clone(), trial.workload.clone());
+        let (row, ready) = match self.find(&trial.target, &trial.workload) {
+            Ok(found) => found,
+            Err(outcome) => return Ok(Yield::nothing(outcome)),
+        };
+        let launch = match self.pairs.get(&pair) {
+            Some(Pair::Ready { launch }) => launch.as_deref(),
+            Some(Pair::Refused(outcome)) => return Ok(Yield::nothing(outcome.clone())),
+            None => None,
+        };
+        // Outside every clock: what an earlier trial left, killed or not, is gone.
+        if let Some(folder) = self.folders.get(&trial.workload)
+            && let Err(error) = folder.renew()
+        {
+            return Ok(Yield::nothing(Outcome::Failed {
+                kind: FailureKind::Start,
+                message: format!(
+                    "emptying the folder that {} writes: {error}",
+                    trial.workload
+                ),
+                stderr: String::new(),
+            }));
+        }
+        let scratch = self.pair_scratch(&trial.target, &trial.workload);
+        match (launch, trial.step) {
+            (Some(launch), Step::Process | Step::Fresh) => {
+                self.launched(launch, trial.step, &scratch, &ready.expected)
+            }
+            (_, Step::Serve | Step::ServeFresh | Step::Zero) => {
+                self.serving(row, ready, trial, scratch)
+            }
+            (Some(launch), Step::Processes) => self.alive(launch, &trial.target, &ready.expected),
+            (Some(launch), Step::Idle) => {
+                let asked = density::Asked {
+                    launch,
+                    levels: &one(),
+                    boundary: Boundary::Idle,
+                    expected: &ready.expected,
+                    deadline: self.deadline,
+                };
+                density::run(&asked, self.interrupt)
+            }
+            (Some(launch), Step::Size) => {
+                // Run once: what is weighed must be what works.
+                let mut yielded =
+                    self.launched(launch, Step::Process, &scratch, &ready.expected)?;
+                let weighed = self
+                    .scales
+                    .borrow_mut()
+                    .samples(launch, &ready.workload.wasm);
+                match weighed {
+                    Ok(samples) => yielded.samples = samples,
+                    Err(error) => {
+                        yielded = Yield::nothing(Outcome::Failed {
+                            kind: FailureKind::Start,
+                            message: format!("weighing {error}"),
+                            stderr: String::new(),
+                        });
+                    }
+                }
+                Ok(yielded)
+            }
+            (Some(launch), Step::Peak) => {
+                let asked = peak::Asked {
+                    launch,
+                    expected: &ready.expected,
+                    deadline: self.deadline,
+                };
+                peak::run(&asked, self.interrupt)
+            }
+            _ => conversation::run(
+                &row.executable(self.checkout),
+                &self.checkout.root,
+                &Measure {
+                    target: trial.target.clone(),
+                    workload: ready.workload.clone(),
+                    scratch,
+                    step: trial.step,
+                    iterations: trial.iterations,
+                    budget: Nanoseconds(trial.budget_ns),
+                    levels: self.levels(trial.step),
+                },
+                &ready.expected,
+                self.deadline,
+                self.interrupt,
+            ),
+        }
+    }
+
+    fn serving(
+        &self,
+        row: &AdapterRow,
+        ready: &Ready,
+        trial: &TrialPlan,
+        scratch: PathBuf,
+    ) -> Result<Yield, Fault> {
+        let (Some(load), false) = (&self.load, ready.exchanges.is_empty()) else {
+            return Ok(Yield::nothing(Outcome::Unsupported {
+                reason: format!("{} is no program that answers requests", trial.workload),
+            }));
+        };
+        let serve = Serve {
+            target: trial.target.clone(),
+            workload: ready.workload.clone(),
+            scratch,
+            instances: match (trial.step, self.kinds.get(&trial.target)) {
+                // A platform that runs nothing makes an instance for the request.
+                (Step::ServeFresh, _) | (Step::Zero, Some(TargetKind::Wasm)) => Instances::Fresh,
+                _ => Instances::Kept,
+            },
+        };
+        let container = self.kinds.get(&trial.target) == Some(&TargetKind::Container);
+        let prepare = container.then(|| Prepare {
+            target: serve.target.clone(),
+            workload: serve.workload.clone(),
+            scratch: serve.scratch.clone(),
+        });
+        serving::run(&ServingTrial {
+            prepare: prepare.as_ref(),
+            adapter: &row.executable(self.checkout),
+            directory: &self.checkout.root,
+            serve: &serve,
+            step: trial.step,
+            load,
+            exchanges: &ready.exchanges,
+            deadline: self.deadline,
+            interrupt: self.interrupt,
+        })
+    }
+
+    /// How many an adapter is to have alive at a step.
+    fn levels(&self, step: Step) -> Option<Levels> {
+        if step == Step::Idle {
+            return Some(one());
+        }
+        let density = self.density.as_ref()?;
+        match step {
+            Step::Instances => Some(within(density, &density.instances)),
+            // What has a command line is started by `bench`: an adapter does this with containers alone.
+            Step::Processes => Some(within(density, &density.containers)),
+            _ => None,
+        }
+    }
+
+    /// Processes that `bench` itself starts and has wait.
+    fn alive(&self, launch: &Launch, target: &TargetId, expected: &[u8]) -> Result<Yield, Fault> {
+        let Some(density) = &self.density else {
+            return Ok(Yield::nothing(Outcome::Unsupported {
+                reason: "the run does not say how many are to be alive".to_owned(),
+            }));
+        };
+        let alive = match self.kinds.get(target) {
+            Some(TargetKind::Container) => &density.containers,
+            _ => &density.processes,
+        };
+        let asked = density::Asked {
+            launch,
+            levels: &within(density, alive),
+            boundary: Boundary::Processes,
+            expected,
+            deadline: self.deadline,
+        };
+        density::run(&asked, self.interrupt)
+    }
+
+    fn launched(
+        &self,
+        launch: &Launch,
+        step: Step,
+        scratch: &Path,
+        expected: &[u8],
+    ) -> Result<Yield, Fault> {
+        // One byte more than expected tells a longer output from an equal one.
+        let keep = expected.len() + 1;
+        let result = match step {
+            Step::Fresh => {
+                let to = process::copy_path(scratch, &launch.artefact);
+                let moved = launch.relocated(&to);
+                let copy = Copy {
+                    from: &launch.artefact,
+                    to: &to,
+                };
+                let result = process::run(&moved, Some(copy), keep, self.deadline, self.interrupt);
+                // Outside the clock: whoever deploys an artefact does not remove it at once.
+                let _ = match launch.artefact.is_dir() {
+                    true => fs::remove_dir_all(&to),
+                    false => fs::remove_file(&to),
+                };
+                result
+            }
+            _ => process::run(launch, None, keep, self.deadline, self.interrupt),
+        };
+        match result {
+            Err(error) => Ok(Yield::nothing(Outcome::Failed {
+                kind: FailureKind::Start,
+                message: format!("cannot start {}: {error}", launch.program.display()),
+                stderr: String::new(),
+            })),
+            Ok(trial) if trial.ended == Ended::Interrupted => Err(Fault::Interrupted),
+            Ok(trial) => Ok(Yield {
+                samples: samples(step, launch, &trial),
+                histograms: Vec::new(),
+                outcome: judge(&trial, expected, self.deadline),
+                note: None,
+            }),
+        }
+    }
+}
+
+/// One that is alive, with all the memory it asks for.
+fn one() -> Levels {
+    Levels {
+        alive: vec![1],
+        memory_budget_bytes: u64::MAX,
+        idle_window: IDLE_WINDOW,
+    }
+}
+
+fn within(density: &Density, alive: &[u64]) -> Levels {
+    Levels {
+        alive: alive.to_vec(),
+        memory_budget_bytes: density.memory_budget_bytes,
+        idle_window: Nanoseconds(density.idle_window_ns),
+    }
+}
+
+/// The samples of a process: L3, L4 and what it says of its own steps, or L6. One that makes a container
+/// has removed it when it ends: that is L5, too.
+fn samples(step: Step, launch: &Launch, trial: &ProcessTrial) -> Vec<Sample> {
+    let sample = |boundary, metric, value: Duration| Sample {
+        boundary,
+        metric,
+        iteration: 0,
+        at: None,
+        value: Nanoseconds::from(value).0,
+    };
+    if step == Step::Fresh {
+        return vec![sample(Boundary::L6, Metric::WallTime, trial.exit)];
+    }
+    trial
+        .first_byte
+        .map(|first| sample(Boundary::L3, Metric::WallTime, first))
+        .into_iter()
+        .chain([
+            sample(Boundary::L4, Metric::WallTime, trial.exit),
+            sample(Boundary::L4, Metric::CpuTime, trial.cpu),
+        ])
+        .chain(
+            launch
+                .container
+                .iter()
+                .map(|_| sample(Boundary::L5, Metric::WallTime, trial.exit)),
+        )
+        .chain(ticks::samples(&trial.stderr))
+        .collect()
+}
+
+fn judge(trial: &ProcessTrial, expected: &[u8], deadline: Duration) -> Outcome {
+    let failed = |kind, message: String| Outcome::Failed {
+        kind,
+        message,
+        stderr: String::from_utf8_lossy(&trial.stderr).into_owned(),
+    };
+    match trial.ended {
+        Ended::Exited(Exited::Code(0)) => {
+            match verify::verify(&trial.stdout, trial.stdout_bytes, expected) {
+                Ok(()) => Outcome::Ok,
+                Err(message) => Outcome::WrongOutput { message },
+            }
+        }
+        Ended::Exited(Exited::Code(code)) => failed(
+            FailureKind::Crashed,
+            format!("exited with code {code} instead of 0"),
+        ),
+        Ended::Exited(Exited::Signal(signal)) => failed(
+            FailureKind::Crashed,
+            format!("was killed by {}", signal_name(signal)),
+        ),
+        Ended::Deadline | Ended::Interrupted => failed(
+            FailureKind::Deadline,
+            format!("did not end within {deadline:?} and was killed"),
+        ),
+    }
+}

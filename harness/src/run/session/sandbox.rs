@@ -1,0 +1,71 @@
+//! One trial of the suite `capabilities`: one question to one target.
+
+use std::fs;
+
+use plimsoll_record::run::{TargetKind, TrialPlan};
+use plimsoll_record::{FactLine, Outcome};
+
+use super::Session;
+use crate::run::adapter::child::Fault;
+use crate::run::trial::Yield;
+use crate::suites::sandbox::probe::{self, Put};
+
+impl Session<'_> {
+    /// The answer to the trial's question. The trial is ok when there is one, whatever it is.
+    pub(super) fn capability(
+        &self,
+        trial: &TrialPlan,
+        attempt: u32,
+    ) -> Result<(Yield, Option<FactLine>), Fault> {
+        let refused = |reason: String| {
+            let outcome = Outcome::Unsupported { reason };
+            Ok((Yield::nothing(outcome), None))
+        };
+        let Some(row) = self.table.adapter_of(&trial.target) else {
+            return refused(format!(
+                "runtimes/targets.toml has no target {}",
+                trial.target
+            ));
+        };
+        let questions = self.questions.as_ref();
+        let Some(question) = questions.and_then(|all| all.find(&trial.workload)) else {
+            return refused(format!("there is no question called {}", trial.workload));
+        };
+        let scratch = self.pair_scratch(&trial.target, &trial.workload);
+        if let Err(error) = fs::create_dir_all(&scratch) {
+            return refused(format!("cannot make {}: {error}", scratch.display()));
+        }
+        let kind = self.kinds.get(&trial.target).copied();
+        let put = Put {
+            program: &row.executable(self.checkout),
+            directory: &self.checkout.root,
+            target: &trial.target,
+            kind: kind.unwrap_or(TargetKind::Wasm),
+            question,
+            scratch: &scratch,
+            deadline: self.prepare_deadline,
+        };
+        let found = probe::put(&put, self.interrupt)?;
+        // What a guest has left must not be there for the next.
+        let _ = fs::remove_dir_all(&scratch);
+        Ok(match found {
+            Ok((answer, evidence)) => {
+                let fact = FactLine {
+                    trial: trial.index,
+                    attempt,
+                    answer,
+                    evidence,
+                };
+                (Yield::nothing(Outcome::Ok), Some(fact))
+            }
+            Err(lost) => {
+                let outcome = Outcome::Failed {
+                    kind: lost.kind,
+                    message: lost.message,
+                    stderr: lost.stderr,
+                };
+                (Yield::nothing(outcome), None)
+            }
+        })
+    }
+}

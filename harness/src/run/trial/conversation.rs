@@ -1,0 +1,184 @@
+//! A step that an adapter does: one fresh adapter process, one request.
+
+use std::mem::take;
+use std::path::Path;
+use std::time::Duration;
+
+use plimsoll_adapter::protocol::{Done, Measure, Reply, Request, Sample};
+use plimsoll_record::{Boundary, FailureKind, Outcome, Step};
+
+use super::{Yield, verify};
+use crate::machine::interrupt::Interrupt;
+use crate::run::adapter::child::{AdapterChild, Fault, unexpected};
+
+/// Does `measure` in a fresh process of the adapter `program`.
+///
+/// # Errors
+/// Only [`Fault::Interrupted`]: everything else is the trial's outcome.
+pub fn run(
+    program: &Path,
+    directory: &Path,
+    measure: &Measure,
+    expected: &[u8],
+    deadline: Duration,
+    interrupt: &Interrupt,
+) -> Result<Yield, Fault> {
+    let mut adapter = match AdapterChild::start(program, directory, interrupt) {
+        Ok(adapter) => adapter,
+        Err(fault) => return failed(fault, String::new(), Vec::new()),
+    };
+    let mut samples = Vec::new();
+    match converse(&mut adapter, measure, expected, deadline, &mut samples) {
+        Ok(yielded) => {
+            let stderr = adapter.stderr();
+            adapter.goodbye();
+            Ok(with_stderr(yielded, stderr))
+        }
+        Err(fault) => {
+            let stderr = adapter.stderr();
+            drop(adapter);
+            failed(fault, stderr, samples)
+        }
+    }
+}
+
+fn converse(
+    adapter: &mut AdapterChild,
+    measure: &Measure,
+    expected: &[u8],
+    deadline: Duration,
+    samples: &mut Vec<Sample>,
+) -> Result<Yield, Fault> {
+    adapter.hello(deadline)?;
+    let request = Request::Measure(measure.clone());
+    let mut exchange = adapter.ask(&request, "measure", deadline)?;
+    loop {
+        match exchange.reply()? {
+            Reply::Sample(sample) if belongs(measure.step, &sample) => samples.push(sample),
+            Reply::Done(done) => return judge(take(samples), &done, measure, expected),
+            Reply::Unsupported { reason } => {
+                return Ok(Yield::nothing(Outcome::Unsupported { reason }));
+            }
+            Reply::Failed {
+                message,
+                out_of_memory,
+            } => {
+                let outcome = Outcome::Failed {
+                    kind: match out_of_memory {
+                        true => FailureKind::OutOfMemory,
+                        false => FailureKind::Engine,
+                    },
+                    message,
+                    stderr: String::new(),
+                };
+                // Recorded with what was measured until then, although it does not count.
+                return Ok(Yield {
+                    histograms: Vec::new(),
+                    samples: take(samples),
+                    outcome,
+                    note: None,
+                });
+            }
+            other => return Err(unexpected(&other, "measure")),
+        }
+    }
+}
+
+fn judge(
+    samples: Vec<Sample>,
+    done: &Done,
+    measure: &Measure,
+    expected: &[u8],
+) -> Result<Yield, Fault> {
+    if samples.is_empty() {
+        return Err(Fault::Protocol(format!(
+            "no sample of step {}",
+            measure.step
+        )));
+    }
+    if done.outputs.iter().all(|output| output.times == 0) {
+        return Err(Fault::Protocol("no output to verify".to_owned()));
+    }
+    for output in &done.outputs {
+        let stdout = output.stdout.as_bytes();
+        let verdict = match output.exit_code {
+            0 => verify::verify(stdout, stdout.len(), expected),
+            code => Err(format!("exited with code {code} instead of 0")),
+        };
+        if let Err(message) = verdict {
+            return Ok(Yield {
+                samples,
+                histograms: Vec::new(),
+                outcome: Outcome::WrongOutput {
+                    message: format!(
+                        "in {} of {}: {message}",
+                        output.times,
+                        crate::ui::format::count(
+                            done.outputs.iter().map(|o| o.times as usize).sum(),
+                            "guest run"
+                        )
+                    ),
+                },
+                note: None,
+            });
+        }
+    }
+    Ok(Yield {
+        samples,
+        histograms: Vec::new(),
+        outcome: Outcome::Ok,
+        note: done.stopped.clone(),
+    })
+}
+
+/// Whether a step can yield a sample at that boundary.
+fn belongs(step: Step, sample: &Sample) -> bool {
+    match step {
+        Step::Instantiate => sample.boundary == Boundary::L0,
+        Step::Load => sample.boundary == Boundary::L1,
+        Step::Compile => sample.boundary == Boundary::L2,
+        Step::Process => {
+            matches!(
+                sample.boundary,
+                Boundary::L3 | Boundary::L4 | Boundary::L5 | Boundary::Tick
+            )
+        }
+        Step::Fresh => sample.boundary == Boundary::L6,
+        Step::Serve | Step::ServeFresh | Step::Zero | Step::Conformance | Step::Capability => false,
+        Step::Iterate => sample.boundary == Boundary::Run,
+        Step::Instances => sample.boundary == Boundary::Instances,
+        Step::Processes => {
+            matches!(sample.boundary, Boundary::Processes | Boundary::Daemon)
+        }
+        Step::Idle => matches!(
+            sample.boundary,
+            Boundary::Idle | Boundary::Peak | Boundary::Daemon
+        ),
+        Step::Peak => sample.boundary == Boundary::Peak,
+        Step::Size => sample.boundary == Boundary::Rest,
+    }
+}
+
+fn failed(fault: Fault, stderr: String, samples: Vec<Sample>) -> Result<Yield, Fault> {
+    match fault.kind() {
+        None => Err(fault),
+        Some(kind) => Ok(Yield {
+            histograms: Vec::new(),
+            samples,
+            outcome: Outcome::Failed {
+                kind,
+                message: fault.to_string(),
+                stderr,
+            },
+            note: None,
+        }),
+    }
+}
+
+/// An engine's own failure carries what the adapter wrote to its standard error, too.
+fn with_stderr(mut yielded: Yield, written: String) -> Yield {
+    if let Outcome::Failed { stderr, .. } = &mut yielded.outcome {
+        *stderr = written;
+    }
+    yielded
+}

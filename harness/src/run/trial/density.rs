@@ -1,0 +1,418 @@
+//! Processes that are left waiting and looked at: one for what is taken while it is idle, many for
+//! what one more of them costs.
+//!
+//! The guest says that it is ready, and waits for the end of its input. All of them have the same
+//! pipe as their stdin and `bench` alone holds its other end, so that all end when `bench` wants
+//! it, and also when `bench` is killed.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::fd::OwnedFd;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use plimsoll_adapter::budget::Budget;
+use plimsoll_adapter::footprint::{self, Footprint};
+use plimsoll_adapter::protocol::{Launch, Levels, Sample};
+use plimsoll_record::{Boundary, FailureKind, Metric, Nanoseconds, Outcome};
+use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::{Pid, Resource, Signal, getrlimit, kill_process_group, setrlimit};
+
+use super::process::{STDERR_KEPT, read_once};
+use super::{Yield, container_cleanup, verify};
+use crate::machine::interrupt::Interrupt;
+use crate::process::spawn::{poll, readable};
+use crate::run::adapter::child::{Fault, describe};
+
+/// What the guest says when it waits; nothing is looked at before all have said so.
+pub const READY: &[u8] = b"ready\n";
+
+/// How long a process is left alone after it said so, for what it does beside its guest to come to
+/// rest.
+const SETTLE: Duration = Duration::from_millis(100);
+
+/// How many processes are started between two looks at the budget.
+const BETWEEN_LOOKS: usize = 8;
+
+/// What is asked of a trial.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// The command line of each process.
+    pub launch: &'a Launch,
+    /// How many are to be alive.
+    pub levels: &'a Levels,
+    /// Where their figures belong; at [`Boundary::Idle`] there is one process and no level.
+    pub boundary: Boundary,
+    /// What each must have printed at its end.
+    pub expected: &'a [u8],
+    /// Time after which all are killed.
+    pub deadline: Duration,
+}
+
+/// Starts the processes level by level, looks at them at each, and has them end.
+///
+/// # Errors
+/// Only [`Fault::Interrupted`]: everything else is the trial's outcome, and what was measured
+/// until then stands in it.
+pub fn run(asked: &Asked<'_>, interrupt: &Interrupt) -> Result<Yield, Fault> {
+    let mut samples = Vec::new();
+    let mut crowd = match Crowd::new(asked, interrupt) {
+        Ok(crowd) => crowd,
+        Err(error) => return Ok(failed(samples, FailureKind::Start, error.to_string(), "")),
+    };
+    let mut note = None;
+    for (reached, &level) in asked.levels.alive.iter().enumerate() {
+        let grown = crowd
+            .grow(level)
+            .and_then(|()| crowd.look(level, &mut samples));
+        match grown {
+            Ok(()) => {}
+            Err(Trouble::Interrupted) => return Err(Fault::Interrupted),
+            // The budget is no failure of what is measured, once there is something to tell.
+            Err(Trouble::Budget(why)) if reached > 0 => {
+                note = Some(why);
+                break;
+            }
+            Err(Trouble::Budget(why)) => {
+                return Ok(failed(samples, FailureKind::OutOfMemory, why, ""));
+            }
+            Err(Trouble::Failed(kind, why)) => {
+                let alive = crowd.alive.len();
+                let why = format!("with {alive} alive: {why}");
+                return Ok(failed(samples, kind, why, &crowd.stderr()));
+            }
+        }
+    }
+    match crowd.end() {
+        Ok(()) => Ok(Yield {
+            histograms: Vec::new(),
+            samples,
+            outcome: Outcome::Ok,
+            note,
+        }),
+        Err(Ending::Interrupted) => Err(Fault::Interrupted),
+        Err(Ending::Wrong(message)) => Ok(Yield {
+            histograms: Vec::new(),
+            samples,
+            outcome: Outcome::WrongOutput { message },
+            note,
+        }),
+        Err(Ending::Failed(kind, why)) => Ok(failed(samples, kind, why, &crowd.stderr())),
+    }
+}
+
+fn failed(samples: Vec<Sample>, kind: FailureKind, message: String, stderr: &str) -> Yield {
+    Yield {
+        histograms: Vec::new(),
+        samples,
+        outcome: Outcome::Failed {
+            kind,
+            message,
+            stderr: stderr.to_owned(),
+        },
+        note: None,
+    }
+}
+
+/// Why the next level is not there.
+enum Trouble {
+    Interrupted,
+    Budget(String),
+    Failed(FailureKind, String),
+}
+
+/// Why processes did not end as they should.
+enum Ending {
+    Interrupted,
+    Wrong(String),
+    Failed(FailureKind, String),
+}
+
+impl From<Trouble> for Ending {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Interrupted => Ending::Interrupted,
+            Trouble::Budget(why) => Ending::Failed(FailureKind::OutOfMemory, why),
+            Trouble::Failed(kind, why) => Ending::Failed(kind, why),
+        }
+    }
+}
+
+/// Reading /proc, or a pipe of ours, does not fail while a process lives.
+fn odd(error: io::Error) -> Trouble {
+    Trouble::Failed(FailureKind::Crashed, format!("looking at it: {error}"))
+}
+
+/// Processes that are alive. Dropping it kills them, with all that descends from them in their
+/// process groups.
+struct Crowd<'a> {
+    asked: &'a Asked<'a>,
+    interrupt: &'a Interrupt,
+    begun: Instant,
+    /// What all of them read from.
+    input: OwnedFd,
+    /// Its other end; dropped, it is the end of everybody's input.
+    hold: Option<OwnedFd>,
+    /// What they write to stderr, one after the other.
+    errors: File,
+    alive: Vec<Waiting>,
+    making: Duration,
+    budget: Budget,
+    /// What they took when they were started: PSS of the first, private memory of the others.
+    taken: u64,
+}
+
+struct Waiting {
+    child: Child,
+    stdout: ChildStdout,
+    printed: Vec<u8>,
+    /// As it was started.
+    launch: Launch,
+}
+
+impl<'a> Crowd<'a> {
+    fn new(asked: &'a Asked<'a>, interrupt: &'a Interrupt) -> io::Result<Self> {
+        allow_many_descriptors();
+        keep_descriptors_to_ourselves();
+        let (input, hold) = pipe_with(PipeFlags::CLOEXEC)?;
+        let errors = memfd_create("stderr of waiting processes", MemfdFlags::CLOEXEC)?;
+        Ok(Crowd {
+            asked,
+            interrupt,
+            begun: Instant::now(),
+            input,
+            hold: Some(hold),
+            errors: File::from(errors),
+            alive: Vec::new(),
+            making: Duration::ZERO,
+            budget: Budget::of(asked.levels),
+            taken: 0,
+        })
+    }
+
+    /// Starts processes until `level` wait.
+    fn grow(&mut self, level: u64) -> Result<(), Trouble> {
+        let refused = |error: plimsoll_adapter::Error| Trouble::Budget(error.to_string());
+        let have = self.alive.len() as u64;
+        self.budget.allows(have, level).map_err(refused)?;
+        while (self.alive.len() as u64) < level {
+            let begun = Instant::now();
+            self.start()?;
+            self.making += begun.elapsed();
+            let alive = self.alive.len();
+            if alive == 1 || alive.is_multiple_of(BETWEEN_LOOKS) {
+                self.mind(alive).map_err(odd)?;
+                let alive = alive as u64;
+                self.budget.holds(alive, self.taken).map_err(refused)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes note of what the last few processes brought.
+    fn mind(&mut self, alive: usize) -> io::Result<()> {
+        let last = self.alive.last().map(|waiting| waiting.child.id());
+        let one = Footprint::sum(last)?;
+        self.taken += match alive {
+            1 => one.pss + one.page_tables,
+            _ => (one.private + one.page_tables) * BETWEEN_LOOKS as u64,
+        };
+        Ok(())
+    }
+
+    /// Starts one process and waits until it waits.
+    fn start(&mut self) -> Result<(), Trouble> {
+        let launch = self.asked.launch.named().map_err(odd)?.into_owned();
+        let spawned = self.input.try_clone().and_then(|input| {
+            let errors = self.errors.try_clone()?;
+            Command::new(&launch.program)
+                .args(&launch.args)
+                .env_clear()
+                .envs(&launch.env)
+                .current_dir(&launch.directory)
+                .stdin(input)
+                .stdout(Stdio::piped())
+                .stderr(errors)
+                .process_group(0)
+                .spawn()
+        });
+        let mut child = spawned.map_err(|error| {
+            let program = launch.program.display();
+            Trouble::Failed(
+                FailureKind::Start,
+                format!("cannot start {program}: {error}"),
+            )
+        })?;
+        let Some(stdout) = child.stdout.take() else {
+            unreachable!("its stdout was piped");
+        };
+        self.alive.push(Waiting {
+            child,
+            stdout,
+            printed: Vec::new(),
+            launch,
+        });
+        let last = self.alive.len() - 1;
+        while !self.alive[last].printed.starts_with(READY) {
+            if self.read(last)? == 0 {
+                let ended = self.alive[last].child.wait().map_err(odd)?;
+                return Err(Trouble::Failed(
+                    FailureKind::Crashed,
+                    format!(
+                        "the last one never said that it was ready: it {}",
+                        describe(ended)
+                    ),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads what one of them prints next; 0 bytes are its end.
+    fn read(&mut self, which: usize) -> Result<usize, Trouble> {
+        let waiting = &mut self.alive[which];
+        loop {
+            let left = self.asked.deadline.saturating_sub(self.begun.elapsed());
+            if left.is_zero() {
+                let limit = self.asked.deadline;
+                let why = format!("not done within {limit:?}; all were killed");
+                return Err(Trouble::Failed(FailureKind::Deadline, why));
+            }
+            let mut descriptors = [
+                readable(&waiting.stdout),
+                readable(&self.interrupt.descriptor()),
+            ];
+            poll(&mut descriptors, left).map_err(odd)?;
+            if descriptors[1].revents != 0 {
+                return Err(Trouble::Interrupted);
+            }
+            if descriptors[0].revents != 0 {
+                let mut piece = [0; 4096];
+                let read = read_once(&waiting.stdout, &mut piece).map_err(odd)?;
+                waiting.printed.extend_from_slice(&piece[..read]);
+                return Ok(read);
+            }
+        }
+    }
+
+    /// Looks at all of them while they wait.
+    fn look(&mut self, level: u64, samples: &mut Vec<Sample>) -> Result<(), Trouble> {
+        self.sleep(SETTLE)?;
+        let roots: Vec<u32> = self.alive.iter().map(|one| one.child.id()).collect();
+        let family = footprint::with_descendants(&roots).map_err(odd)?;
+        let used = || footprint::cpu_time(family.iter().copied());
+        let (before, begun) = (used().map_err(odd)?, Instant::now());
+        self.sleep(self.asked.levels.idle_window.into())?;
+        let (after, waited) = (used().map_err(odd)?, begun.elapsed());
+        let idle = footprint::per_second(after.saturating_sub(before), waited);
+        let taken = Footprint::sum(family.iter().copied()).map_err(odd)?;
+        for which in 0..self.alive.len() {
+            if let Some(ended) = self.alive[which].child.try_wait().map_err(odd)? {
+                let why = format!("one of them, which was to wait, {}", describe(ended));
+                return Err(Trouble::Failed(FailureKind::Crashed, why));
+            }
+        }
+        self.budget.took(level, taken.pss + taken.page_tables);
+        self.taken = taken.pss + taken.page_tables;
+        let at = (self.asked.boundary != Boundary::Idle).then_some(level);
+        samples.extend(taken.samples(self.asked.boundary, at));
+        let timed = [(Metric::WallTime, self.making), (Metric::IdleCpu, idle)];
+        samples.extend(timed.map(|(metric, value)| Sample {
+            boundary: self.asked.boundary,
+            metric,
+            iteration: 0,
+            at,
+            value: Nanoseconds::from(value).0,
+        }));
+        Ok(())
+    }
+
+    fn sleep(&self, time: Duration) -> Result<(), Trouble> {
+        let mut descriptors = [readable(&self.interrupt.descriptor())];
+        let until = Instant::now() + time;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(());
+            }
+            poll(&mut descriptors, left).map_err(odd)?;
+            if descriptors[0].revents != 0 {
+                return Err(Trouble::Interrupted);
+            }
+        }
+    }
+
+    /// Ends everybody's input, and looks at what each printed and how it ended.
+    fn end(&mut self) -> Result<(), Ending> {
+        self.hold = None;
+        for which in 0..self.alive.len() {
+            while self.read(which)? > 0 {}
+            let ended = self.alive[which].child.wait().map_err(odd)?;
+            judge(ended, &self.alive[which].printed, self.asked.expected)?;
+        }
+        Ok(())
+    }
+
+    /// The last of what they wrote to stderr.
+    fn stderr(&mut self) -> String {
+        let mut tail = Vec::new();
+        let from = self.errors.stream_position().unwrap_or(0);
+        let _ = self
+            .errors
+            .seek(SeekFrom::Start(from.saturating_sub(STDERR_KEPT as u64)))
+            .and_then(|_| self.errors.read_to_end(&mut tail));
+        String::from_utf8_lossy(&tail).into_owned()
+    }
+}
+
+fn judge(ended: ExitStatus, printed: &[u8], expected: &[u8]) -> Result<(), Ending> {
+    match (ended.code(), ended.signal()) {
+        (Some(0), _) => verify::verify(printed, printed.len(), expected).map_err(Ending::Wrong),
+        _ => Err(Ending::Failed(FailureKind::Crashed, describe(ended))),
+    }
+}
+
+impl Drop for Crowd<'_> {
+    fn drop(&mut self) {
+        self.hold = None;
+        for waiting in &mut self.alive {
+            // What was waited for has no group any more, and its number may be somebody else's.
+            if let Ok(None) = waiting.child.try_wait()
+                && let Some(group) = i32::try_from(waiting.child.id())
+                    .ok()
+                    .and_then(Pid::from_raw)
+            {
+                let _ = kill_process_group(group, Signal::KILL);
+            }
+        }
+        for waiting in &mut self.alive {
+            if !waiting.child.wait().is_ok_and(|ended| ended.success()) {
+                container_cleanup::clear(&waiting.launch);
+            }
+        }
+    }
+}
+
+/// Each process takes a descriptor here; the usual soft limit of 1024 is there for programs that
+/// use select.
+fn allow_many_descriptors() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // If it cannot be raised, starting a process says so.
+    let _ = setrlimit(Resource::Nofile, limit);
+}
+
+/// Descriptors that `bench` was itself started with must not count as a guest's.
+fn keep_descriptors_to_ourselves() {
+    // SAFETY: of plain numbers only; what is open stays open here. On a kernel without it (before
+    // 5.11) the guests inherit what they inherited before.
+    unsafe {
+        libc::close_range(
+            3,
+            libc::c_uint::MAX,
+            libc::CLOSE_RANGE_CLOEXEC as libc::c_int,
+        )
+    };
+}

@@ -1,0 +1,242 @@
+//! Boundaries L3, L4 and L6 of a target that is a process: one clock for all of them.
+
+use std::fs;
+use std::io;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use plimsoll_adapter::launch::copy_folder;
+use plimsoll_adapter::protocol::Launch;
+
+use super::container_cleanup;
+use crate::machine::denoise;
+use crate::machine::interrupt::Interrupt;
+use crate::process::spawn::{Exited, Spawn, Spawned, poll, readable};
+
+/// Bytes of standard error that are kept, the last ones.
+pub const STDERR_KEPT: usize = 4096;
+/// How long pipes are drained after the exit, in case something else holds them open.
+const DRAIN: Duration = Duration::from_millis(500);
+
+/// What one process did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProcessTrial {
+    /// Spawn to first byte of output; absent if it printed nothing.
+    pub first_byte: Option<Duration>,
+    /// Spawn (or begin of the copy) to exit observed.
+    pub exit: Duration,
+    /// User and system time, by wait4.
+    pub cpu: Duration,
+    /// How it ended.
+    pub ended: Ended,
+    /// What it printed, up to the limit that was given.
+    pub stdout: Vec<u8>,
+    /// Bytes it printed in all.
+    pub stdout_bytes: usize,
+    /// The last of what it wrote to standard error.
+    pub stderr: Vec<u8>,
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// By itself.
+    Exited(Exited),
+    /// Killed at its deadline.
+    Deadline,
+    /// Killed because the run was asked to end.
+    Interrupted,
+}
+
+/// Where the artefact is copied to before the process starts, inside the clock.
+#[derive(Debug, Clone, Copy)]
+pub struct Copy<'a> {
+    /// The artefact.
+    pub from: &'a Path,
+    /// A path that does not exist yet.
+    pub to: &'a Path,
+}
+
+/// A path for a copy of `artefact` in `scratch`.
+pub fn copy_path(scratch: &Path, artefact: &Path) -> PathBuf {
+    let name = artefact.file_name().unwrap_or_default();
+    let mut copy = std::ffi::OsString::from("fresh-");
+    copy.push(name);
+    scratch.join(copy)
+}
+
+/// Runs `launch` once. At most `keep` bytes of its output are kept; the rest is counted.
+///
+/// # Errors
+/// If the copy or the process could not be made.
+pub fn run(
+    launch: &Launch,
+    copy: Option<Copy<'_>>,
+    keep: usize,
+    deadline: Duration,
+    interrupt: &Interrupt,
+) -> io::Result<ProcessTrial> {
+    let launch = launch.named()?;
+    let trial = started(&launch, copy, keep, deadline, interrupt);
+    let by_itself = |trial: &ProcessTrial| trial.ended == Ended::Exited(Exited::Code(0));
+    if !trial.as_ref().is_ok_and(by_itself) {
+        container_cleanup::clear(&launch);
+    }
+    trial
+}
+
+fn started(
+    launch: &Launch,
+    copy: Option<Copy<'_>>,
+    keep: usize,
+    deadline: Duration,
+    interrupt: &Interrupt,
+) -> io::Result<ProcessTrial> {
+    let mut output = Collected::with_room_for(keep);
+    let mut errors = Collected::with_room_for(STDERR_KEPT);
+    let spawn = Spawn::prepare(
+        &launch.program,
+        &launch.args,
+        &launch.env,
+        &launch.directory,
+    )?;
+
+    let is_folder = copy.is_some_and(|copy| copy.from.is_dir());
+
+    let starting = denoise::starting();
+    let start = Instant::now();
+    if let Some(copy) = copy {
+        match is_folder {
+            true => copy_folder(copy.from, copy.to)?,
+            false => fs::copy(copy.from, copy.to).map(drop)?,
+        }
+    }
+    let process = spawn.spawn()?;
+    drop(starting);
+    let mut first_byte = None;
+    let mut killed = None;
+    let mut waiting = [
+        readable(&process.stdout),
+        readable(&process.stderr),
+        readable(&process.exit),
+        readable(&interrupt.descriptor()),
+    ];
+    let waited = loop {
+        let left = deadline.saturating_sub(start.elapsed());
+        poll(&mut waiting, left)?;
+        if waiting[0].revents != 0 {
+            let read = output.read(&process.stdout)?;
+            if read > 0 && first_byte.is_none() {
+                first_byte = Some(start.elapsed());
+            }
+            if read == 0 {
+                waiting[0].fd = -1;
+            }
+        }
+        if waiting[1].revents != 0 && errors.read_tail(&process.stderr)? == 0 {
+            waiting[1].fd = -1;
+        }
+        if waiting[2].revents != 0 {
+            break process.wait()?;
+        }
+        if killed.is_none() {
+            if waiting[3].revents != 0 {
+                killed = Some(Ended::Interrupted);
+            } else if start.elapsed() >= deadline {
+                killed = Some(Ended::Deadline);
+            }
+            if killed.is_some() {
+                process.kill();
+                waiting[3].fd = -1;
+            }
+        }
+    };
+    let exit = start.elapsed();
+
+    drain(&process, &mut output, &mut errors)?;
+    // Whatever it left behind in its group must not disturb the next trial.
+    process.kill();
+    Ok(ProcessTrial {
+        first_byte,
+        exit,
+        cpu: waited.cpu,
+        ended: killed.unwrap_or(Ended::Exited(waited.exited)),
+        stdout: output.kept,
+        stdout_bytes: output.total,
+        stderr: errors.kept,
+    })
+}
+
+fn drain(process: &Spawned, output: &mut Collected, errors: &mut Collected) -> io::Result<()> {
+    let until = Instant::now() + DRAIN;
+    let mut waiting = [readable(&process.stdout), readable(&process.stderr)];
+    while waiting.iter().any(|w| w.fd >= 0) {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            break;
+        }
+        poll(&mut waiting, left)?;
+        if waiting[0].revents != 0 && output.read(&process.stdout)? == 0 {
+            waiting[0].fd = -1;
+        }
+        if waiting[1].revents != 0 && errors.read_tail(&process.stderr)? == 0 {
+            waiting[1].fd = -1;
+        }
+    }
+    Ok(())
+}
+
+/// Bytes read from a pipe, bounded; made before the clock starts.
+struct Collected {
+    kept: Vec<u8>,
+    limit: usize,
+    total: usize,
+    chunk: Box<[u8]>,
+}
+
+impl Collected {
+    fn with_room_for(limit: usize) -> Self {
+        Self {
+            kept: Vec::with_capacity(limit * 2),
+            limit,
+            total: 0,
+            chunk: vec![0; 64 * 1024].into_boxed_slice(),
+        }
+    }
+
+    /// Reads once, keeping the first bytes.
+    fn read(&mut self, pipe: &impl AsFd) -> io::Result<usize> {
+        let read = read_once(pipe, &mut self.chunk)?;
+        let room = self.limit - self.kept.len().min(self.limit);
+        self.kept.extend_from_slice(&self.chunk[..read.min(room)]);
+        self.total += read;
+        Ok(read)
+    }
+
+    /// Reads once, keeping the last bytes.
+    fn read_tail(&mut self, pipe: &impl AsFd) -> io::Result<usize> {
+        let read = read_once(pipe, &mut self.chunk)?;
+        keep_tail(&mut self.kept, &self.chunk[..read], self.limit);
+        self.total += read;
+        Ok(read)
+    }
+}
+
+/// Appends `more` to `kept`, of which the last `limit` bytes remain.
+pub fn keep_tail(kept: &mut Vec<u8>, more: &[u8], limit: usize) {
+    kept.extend_from_slice(&more[more.len().saturating_sub(limit)..]);
+    let excess = kept.len().saturating_sub(limit);
+    kept.drain(..excess);
+}
+
+/// Reads what is there, at least one byte unless at the end of the file.
+pub fn read_once(pipe: &impl AsFd, chunk: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match rustix::io::read(pipe, &mut *chunk) {
+            Ok(read) => return Ok(read),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! A server that is a process: started, listened to until it says where it listens, ended.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use plimsoll_adapter::protocol::Launch;
+use thiserror::Error;
+
+use super::process::{STDERR_KEPT, keep_tail, read_once};
+use crate::machine::interrupt::Interrupt;
+use crate::process::spawn::{Exited, Spawn, Spawned, poll, readable};
+use crate::run::adapter::child::signal_name;
+
+/// What a server says once it accepts, before the address.
+const READY: &str = "listening on ";
+/// Longest line that is waited for.
+const LONGEST_LINE: usize = 256;
+
+/// Why there is no server.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum StartError {
+    /// The process could not be started.
+    #[error("cannot start {program}: {message}")]
+    Start {
+        /// The program.
+        program: String,
+        /// What the system said.
+        message: String,
+    },
+    /// It ended before it listened.
+    #[error("the server {how} before it accepted connections")]
+    Ended {
+        /// How it ended.
+        how: String,
+        /// The last of what it wrote to standard error.
+        stderr: String,
+    },
+    /// It did not listen in time and was killed.
+    #[error("the server did not accept connections within {0:?} and was killed")]
+    Deadline(Duration),
+    /// It said something else than where it listens.
+    #[error("the server said {0:?} instead of `listening on ADDRESS`")]
+    Nonsense(String),
+    /// The run was asked to end.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+/// A server that accepts connections. Dropping it ends it.
+#[derive(Debug)]
+pub struct Server {
+    /// Where it accepts.
+    pub address: SocketAddr,
+    process: Arc<Spawned>,
+    stderr: Arc<Mutex<Vec<u8>>>,
+    ended: bool,
+}
+
+/// Makes everything ready to start `launch`, outside of every clock.
+///
+/// # Errors
+/// [`StartError::Start`].
+pub fn prepare(launch: &Launch) -> Result<Spawn, StartError> {
+    Spawn::prepare(
+        &launch.program,
+        &launch.args,
+        &launch.env,
+        &launch.directory,
+    )
+    .map_err(|error| not_started(launch, &error))
+}
+
+/// Starts it and waits until it accepts connections.
+///
+/// # Errors
+/// [`StartError`]; nothing is left running then.
+pub fn start(
+    launch: &Launch,
+    spawn: Spawn,
+    deadline: Duration,
+    interrupt: &Interrupt,
+) -> Result<Server, StartError> {
+    let until = Instant::now() + deadline;
+    let process = spawn.spawn().map_err(|error| not_started(launch, &error))?;
+    let mut server = Server {
+        address: SocketAddr::from(([127, 0, 0, 1], 0)),
+        process: Arc::new(process),
+        stderr: Arc::default(),
+        ended: false,
+    };
+    let mut line = Vec::new();
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(StartError::Deadline(deadline));
+        }
+        let process = &server.process;
+        let mut waiting = [
+            readable(&process.stdout),
+            readable(&process.stderr),
+            readable(&interrupt.descriptor()),
+        ];
+        poll(&mut waiting, left).map_err(|error| not_started(launch, &error))?;
+        if waiting[2].revents != 0 {
+            return Err(StartError::Interrupted);
+        }
+        let mut chunk = [0; LONGEST_LINE];
+        if waiting[1].revents != 0 {
+            let read = read_once(&process.stderr, &mut chunk).unwrap_or(0);
+            keep(&server.stderr, &chunk[..read]);
+        }
+        if waiting[0].revents != 0 {
+            let read = read_once(&process.stdout, &mut chunk).unwrap_or(0);
+            if read == 0 {
+                let how = server.end();
+                return Err(StartError::Ended {
+                    how,
+                    stderr: server.stderr(),
+                });
+            }
+            line.extend_from_slice(&chunk[..read]);
+            if let Some(end) = line.iter().position(|&byte| byte == b'\n') {
+                let said = String::from_utf8_lossy(&line[..end]).into_owned();
+                let address = said.strip_prefix(READY).and_then(|text| text.parse().ok());
+                server.address = address.ok_or(StartError::Nonsense(said))?;
+                return Ok(server);
+            }
+            if line.len() > LONGEST_LINE {
+                let said = String::from_utf8_lossy(&line).into_owned();
+                return Err(StartError::Nonsense(said));
+            }
+        }
+    }
+}
+
+impl Server {
+    /// Becomes readable when the process exits.
+    pub fn exit(&self) -> BorrowedFd<'_> {
+        self.process.exit.as_fd()
+    }
+
+    /// From now on what it writes is read, so that it never waits for a reader.
+    pub fn drain(&self) {
+        let (process, stderr) = (Arc::clone(&self.process), Arc::clone(&self.stderr));
+        thread::spawn(move || {
+            let mut chunk = [0; 4096];
+            let mut waiting = [readable(&process.stdout), readable(&process.stderr)];
+            while waiting.iter().any(|one| one.fd >= 0) {
+                if poll(&mut waiting, Duration::from_secs(3600)).is_err() {
+                    return;
+                }
+                for (at, one) in waiting.iter_mut().enumerate() {
+                    if one.revents == 0 {
+                        continue;
+                    }
+                    let from = if at == 0 {
+                        &process.stdout
+                    } else {
+                        &process.stderr
+                    };
+                    match read_once(from, &mut chunk) {
+                        Ok(read) if read > 0 && at == 1 => keep(&stderr, &chunk[..read]),
+                        Ok(read) if read > 0 => {}
+                        // Nothing more comes: it is not waited for.
+                        _ => one.fd = -1,
+                    }
+                }
+            }
+        });
+    }
+
+    /// The last of what it wrote to standard error.
+    pub fn stderr(&self) -> String {
+        let kept = self.stderr.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&kept).into_owned()
+    }
+
+    /// Ends it if it has not ended by itself, and says how it ended.
+    pub fn end(&mut self) -> String {
+        if self.ended {
+            return "had been ended".to_owned();
+        }
+        // Whoever has just closed its stdout, or died under load, may not be gone yet.
+        let mut exit = [readable(&self.process.exit.as_raw_fd())];
+        let _ = poll(&mut exit, Duration::from_millis(20));
+        let by_itself = exit[0].revents != 0;
+        self.process.kill();
+        self.ended = true;
+        match self.process.wait() {
+            Err(error) => format!("could not be waited for ({error})"),
+            Ok(_) if !by_itself => "was ended".to_owned(),
+            Ok(waited) => match waited.exited {
+                Exited::Code(code) => format!("exited with code {code}"),
+                Exited::Signal(signal) => format!("was killed by {}", signal_name(signal)),
+            },
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.process.kill();
+            let _ = self.process.wait();
+        }
+    }
+}
+
+fn keep(stderr: &Mutex<Vec<u8>>, chunk: &[u8]) {
+    let mut kept = stderr.lock().unwrap_or_else(PoisonError::into_inner);
+    keep_tail(&mut kept, chunk, STDERR_KEPT);
+}
+
+fn not_started(launch: &Launch, error: &io::Error) -> StartError {
+    StartError::Start {
+        program: launch.program.display().to_string(),
+        message: error.to_string(),
+    }
+}

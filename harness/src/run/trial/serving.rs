@@ -1,0 +1,365 @@
+//! A server under load, and a server from nothing: boundaries `request`, `fresh-request`, `zero`.
+//!
+//! A target that is a process hands out a command line, and `bench` starts and ends the server; a
+//! container is started and stopped by its adapter, which says where it accepts.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use plimsoll_adapter::protocol::{Prepare, Reply, Request, Sample, Serve};
+use plimsoll_record::run::Load;
+use plimsoll_record::{Boundary, Clock, FailureKind, Metric, Nanoseconds, Outcome, Step};
+
+use super::server::{self, Server, StartError};
+use super::{Histogram, Yield};
+use crate::machine::interrupt::Interrupt;
+use crate::run::adapter::child::{AdapterChild, Fault, unexpected};
+use crate::run::load::measured::encoded;
+use crate::run::load::verdict::{ADDED, Verdict, judge};
+use crate::run::load::{Ended, Exchange, Measured, Watch, sweep};
+
+/// A trial of a server.
+#[derive(Debug, Clone, Copy)]
+pub struct ServingTrial<'a> {
+    /// The adapter's executable.
+    pub adapter: &'a Path,
+    /// The directory it is started in.
+    pub directory: &'a Path,
+    /// What is asked of it, untimed, before: an image lives no longer than the adapter that made
+    /// it.
+    pub prepare: Option<&'a Prepare>,
+    /// What is asked of it.
+    pub serve: &'a Serve,
+    /// The step.
+    pub step: Step,
+    /// The load.
+    pub load: &'a Load,
+    /// What is asked of the server.
+    pub exchanges: &'a [Exchange],
+    /// Time in which the server must accept connections, and answer the first.
+    pub deadline: Duration,
+    /// Asked in every wait.
+    pub interrupt: &'a Interrupt,
+}
+
+/// What serves.
+enum Serving {
+    Process(Server),
+    /// The adapter's own doing: a container.
+    Adapter {
+        adapter: AdapterChild,
+        address: SocketAddr,
+    },
+}
+
+/// Why there is nothing that serves, if it is an outcome of the trial.
+enum NotServing {
+    Outcome(Outcome),
+    Fault(Fault, String),
+}
+
+/// Does the trial.
+///
+/// # Errors
+/// Only [`Fault::Interrupted`]: everything else is the trial's outcome.
+pub fn run(trial: &ServingTrial<'_>) -> Result<Yield, Fault> {
+    let (mut serving, begun) = match begin(trial) {
+        Ok(begun) => begun,
+        Err(NotServing::Outcome(outcome)) => return Ok(Yield::nothing(outcome)),
+        Err(NotServing::Fault(fault, stderr)) => {
+            return match fault.kind() {
+                None => Err(fault),
+                Some(kind) => Ok(Yield::nothing(Outcome::Failed {
+                    kind,
+                    message: fault.to_string(),
+                    stderr,
+                })),
+            };
+        }
+    };
+    let yielded = match trial.step {
+        Step::Zero => zero(trial, &mut serving, begun),
+        _ => load(trial, &mut serving)?,
+    };
+    serving.end(trial.deadline);
+    Ok(yielded)
+}
+
+/// Starts the server; says when the clock of `zero` began.
+fn begin(trial: &ServingTrial<'_>) -> Result<(Serving, Instant), NotServing> {
+    let mut adapter = AdapterChild::start(trial.adapter, trial.directory, trial.interrupt)
+        .map_err(|fault| NotServing::Fault(fault, String::new()))?;
+    let asked = ask(&mut adapter, trial);
+    let stderr = adapter.stderr();
+    let (reply, begun) = asked.map_err(|fault| NotServing::Fault(fault, stderr.clone()))?;
+    match reply {
+        Reply::Serving { address } => match address.parse() {
+            Ok(address) => Ok((Serving::Adapter { adapter, address }, begun)),
+            Err(_) => {
+                let fault = Fault::Protocol(format!("{address:?} is no address"));
+                Err(NotServing::Fault(fault, stderr))
+            }
+        },
+        Reply::Server(launch) => {
+            adapter.goodbye();
+            let started = server::prepare(&launch).and_then(|spawn| {
+                let begun = Instant::now();
+                let server = server::start(&launch, spawn, trial.deadline, trial.interrupt)?;
+                Ok((Serving::Process(server), begun))
+            });
+            started.map_err(not_started)
+        }
+        Reply::Unsupported { reason } => Err(NotServing::Outcome(Outcome::Unsupported { reason })),
+        Reply::Failed {
+            message,
+            out_of_memory,
+        } => Err(NotServing::Outcome(Outcome::Failed {
+            kind: match out_of_memory {
+                true => FailureKind::OutOfMemory,
+                false => FailureKind::Engine,
+            },
+            message,
+            stderr,
+        })),
+        other => Err(NotServing::Fault(unexpected(&other, "serve"), stderr)),
+    }
+}
+
+fn ask(adapter: &mut AdapterChild, trial: &ServingTrial<'_>) -> Result<(Reply, Instant), Fault> {
+    adapter.hello(trial.deadline)?;
+    if let Some(prepare) = trial.prepare {
+        let request = Request::Prepare(prepare.clone());
+        let reply = adapter.ask(&request, "prepare", trial.deadline)?.reply()?;
+        if !matches!(reply, Reply::Prepared(_)) {
+            return Ok((reply, Instant::now()));
+        }
+    }
+    let request = Request::Serve(trial.serve.clone());
+    let begun = Instant::now();
+    let reply = adapter.ask(&request, "serve", trial.deadline)?.reply()?;
+    Ok((reply, begun))
+}
+
+fn not_started(error: StartError) -> NotServing {
+    let message = error.to_string();
+    let (kind, stderr) = match error {
+        StartError::Interrupted => {
+            return NotServing::Fault(Fault::Interrupted, String::new());
+        }
+        StartError::Start { .. } => (FailureKind::Start, String::new()),
+        StartError::Ended { stderr, .. } => (FailureKind::Crashed, stderr),
+        StartError::Deadline(_) => (FailureKind::Deadline, String::new()),
+        StartError::Nonsense(_) => (FailureKind::Protocol, String::new()),
+    };
+    NotServing::Outcome(Outcome::Failed {
+        kind,
+        message,
+        stderr,
+    })
+}
+
+impl Serving {
+    fn address(&self) -> SocketAddr {
+        match self {
+            Serving::Process(server) => server.address,
+            Serving::Adapter { address, .. } => *address,
+        }
+    }
+
+    /// Ends it; what it said and how it ended is for whoever asked before.
+    fn end(self, deadline: Duration) {
+        match self {
+            Serving::Process(mut server) => drop(server.end()),
+            Serving::Adapter { mut adapter, .. } => {
+                let stopped = adapter
+                    .ask(&Request::Stop, "stop", deadline)
+                    .and_then(|mut exchange| exchange.reply());
+                if matches!(stopped, Ok(Reply::Stopped)) {
+                    adapter.goodbye();
+                }
+            }
+        }
+    }
+}
+
+/// The first request, with the clock that began before the server did.
+fn zero(trial: &ServingTrial<'_>, serving: &mut Serving, begun: Instant) -> Yield {
+    let Some(exchange) = trial.exchanges.first() else {
+        return Yield::nothing(Outcome::Unsupported {
+            reason: "the workload has no request to send".to_owned(),
+        });
+    };
+    let answered = once(serving.address(), exchange, trial.deadline);
+    let took = begun.elapsed();
+    match answered {
+        Ok(Verdict::Right) => Yield {
+            samples: vec![Sample {
+                boundary: Boundary::Zero,
+                metric: Metric::WallTime,
+                iteration: 0,
+                at: None,
+                value: Nanoseconds::from(took).0,
+            }],
+            histograms: Vec::new(),
+            outcome: Outcome::Ok,
+            note: None,
+        },
+        Ok(Verdict::Wrong(how)) => Yield::nothing(Outcome::WrongOutput {
+            message: format!("the first response: {how}"),
+        }),
+        Ok(Verdict::Partial) => Yield::nothing(Outcome::WrongOutput {
+            message: format!(
+                "the first response ended before the {} bytes that are expected",
+                exchange.response.len()
+            ),
+        }),
+        Err(error) => Yield::nothing(Outcome::Failed {
+            kind: FailureKind::Crashed,
+            message: format!("asking for the first response: {error}"),
+            stderr: serving.stderr(),
+        }),
+    }
+}
+
+/// Asks once over a connection of its own, and reads until it is clear what came.
+fn once(address: SocketAddr, exchange: &Exchange, limit: Duration) -> std::io::Result<Verdict> {
+    let mut connection = TcpStream::connect_timeout(&address, limit)?;
+    connection.set_nodelay(true)?;
+    connection.set_read_timeout(Some(limit))?;
+    connection.write_all(&exchange.request)?;
+    let mut response = vec![0; exchange.response.len() + ADDED];
+    let mut filled = 0;
+    loop {
+        let read = connection.read(&mut response[filled..])?;
+        filled += read;
+        match judge(&response[..filled], &exchange.response) {
+            Verdict::Partial if read > 0 => {}
+            verdict => return Ok(verdict),
+        }
+    }
+}
+
+/// The sweep over all rates.
+fn load(trial: &ServingTrial<'_>, serving: &mut Serving) -> Result<Yield, Fault> {
+    let address = serving.address();
+    let server = match serving {
+        Serving::Process(server) => {
+            server.drain();
+            Some(server.exit())
+        }
+        Serving::Adapter { .. } => None,
+    };
+    let watch = Watch {
+        interrupt: Some(trial.interrupt.as_fd()),
+        server,
+    };
+    let swept = sweep::sweep(trial.load, address, trial.exchanges, watch);
+    let measured = match swept {
+        Ok(measured) => measured,
+        Err(error) => {
+            return Ok(Yield::nothing(Outcome::Failed {
+                kind: FailureKind::Crashed,
+                message: format!(
+                    "connecting to the server: {error}{}",
+                    serving.how_it_ended()
+                ),
+                stderr: serving.stderr(),
+            }));
+        }
+    };
+    if measured.iter().any(|one| one.ended == Ended::Interrupted) {
+        return Err(Fault::Interrupted);
+    }
+    let boundary = match trial.step {
+        Step::ServeFresh => Boundary::FreshRequest,
+        _ => Boundary::Request,
+    };
+    Ok(Yield {
+        samples: measured
+            .iter()
+            .flat_map(|one| samples(boundary, one))
+            .collect(),
+        histograms: measured
+            .iter()
+            .flat_map(|one| histograms(boundary, one))
+            .collect(),
+        outcome: outcome(&measured, serving),
+        note: None,
+    })
+}
+
+impl Serving {
+    fn stderr(&self) -> String {
+        match self {
+            Serving::Process(server) => server.stderr(),
+            Serving::Adapter { adapter, .. } => adapter.stderr(),
+        }
+    }
+
+    /// `; the server was killed by signal 9 (SIGKILL)`, of a process.
+    fn how_it_ended(&mut self) -> String {
+        match self {
+            Serving::Process(server) => format!("; the server {}", server.end()),
+            Serving::Adapter { .. } => String::new(),
+        }
+    }
+}
+
+fn outcome(measured: &[Measured], serving: &mut Serving) -> Outcome {
+    for one in measured {
+        if let Some(wrong) = &one.wrong {
+            return Outcome::WrongOutput {
+                message: format!("under {} requests a second: {wrong}", one.rate),
+            };
+        }
+        if let Ended::ServerGone(why) = &one.ended {
+            let answered: u64 = measured.iter().map(|one| one.answered).sum();
+            return Outcome::Failed {
+                kind: FailureKind::Crashed,
+                message: format!(
+                    "the server went away under {} requests a second, after {answered} answers: \
+                     {why}{}",
+                    one.rate,
+                    serving.how_it_ended()
+                ),
+                stderr: serving.stderr(),
+            };
+        }
+    }
+    Outcome::Ok
+}
+
+fn samples(boundary: Boundary, measured: &Measured) -> [Sample; 3] {
+    let sample = |metric, value| Sample {
+        boundary,
+        metric,
+        iteration: 0,
+        at: Some(measured.rate),
+        value,
+    };
+    [
+        sample(Metric::AchievedRate, measured.achieved().round() as u64),
+        sample(Metric::Errors, measured.errors),
+        sample(Metric::Timeouts, measured.timeouts),
+    ]
+}
+
+fn histograms(boundary: Boundary, measured: &Measured) -> Vec<Histogram> {
+    [
+        (Clock::Due, &measured.latency),
+        (Clock::Sent, &measured.service),
+    ]
+    .into_iter()
+    .filter(|(_, histogram)| !histogram.is_empty())
+    .filter_map(|(clock, histogram)| {
+        Some(Histogram {
+            boundary,
+            clock,
+            at: measured.rate,
+            v2: encoded(histogram).ok()?,
+        })
+    })
+    .collect()
+}

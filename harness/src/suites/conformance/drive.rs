@@ -1,0 +1,349 @@
+//! Scripts put to one adapter, whatever it does.
+//!
+//! The adapter's process serves script after script. When it dies, hangs, eats memory or sends what
+//! is not the protocol, the directive it was asked last has that as its verdict, and the script is put
+//! to a new process without that directive. So one bad directive costs one verdict.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use plimsoll_adapter::protocol::{Reply, Request, Script, Went};
+use plimsoll_adapter::wast::forms::{Form, Legible, forms};
+use plimsoll_adapter::wast::module::skip;
+use plimsoll_record::conformance::{Group, How, Proposal, ScriptLine, Verdict};
+use plimsoll_record::{FailureKind, TargetId};
+
+use super::groups::ScriptFile;
+use super::judge::judge;
+use crate::machine::interrupt::Interrupt;
+use crate::run::adapter::child::{AdapterChild, Fault, unexpected};
+
+/// A script at which the adapter was lost this often is put to it no more: the rest of its
+/// directives have the last verdict.
+const LOSSES_BELIEVED: u32 = 5;
+/// An adapter that could not be started this often in a row is not started again.
+const FALSE_STARTS_BELIEVED: u32 = 3;
+/// Most memory that an adapter may hold while it carries out a script, bytes: more than the
+/// largest memory that a script fills, with an engine and its compiler.
+pub const MEMORY_BYTES: u64 = 1 << 30;
+
+/// One group of tests for one target.
+#[derive(Debug)]
+pub struct Asked<'a> {
+    /// The adapter.
+    pub program: &'a Path,
+    /// Where it is started.
+    pub directory: &'a Path,
+    /// The target.
+    pub target: &'a TargetId,
+    /// What it claims to have.
+    pub claims: &'a [Proposal],
+    /// The group.
+    pub group: &'a Group,
+    /// Its scripts.
+    pub scripts: &'a [ScriptFile],
+    /// A directory for this trial alone, already made.
+    pub scratch: &'a Path,
+    /// Time for one directive.
+    pub deadline: Duration,
+    /// Memory that the adapter may hold, bytes.
+    pub memory_bytes: u64,
+    /// Index of the trial, and which try at it this is.
+    pub trial: (u32, u32),
+}
+
+/// What became of every script of the group.
+///
+/// # Errors
+/// Only [`Fault::Interrupted`], and [`Fault::Start`] if a script cannot be written to the scratch
+/// directory; what the adapter does is recorded.
+pub fn run(asked: &Asked<'_>, interrupt: &Interrupt) -> Result<Vec<ScriptLine>, Fault> {
+    let mut driver = Driver {
+        asked,
+        interrupt,
+        adapter: None,
+        false_starts: 0,
+    };
+    let unclaimed = asked
+        .group
+        .proposal
+        .filter(|proposal| !asked.claims.contains(proposal));
+    let mut lines = Vec::with_capacity(asked.scripts.len());
+    for script in asked.scripts {
+        let forms = forms(&script.text);
+        let mut verdicts: Vec<Verdict> = match unclaimed {
+            Some(proposal) => forms
+                .iter()
+                .map(|form| unsupported(form, proposal))
+                .collect(),
+            None => {
+                let mut verdicts = driver.script(script, &forms)?;
+                judge(&forms, &mut verdicts, asked.claims);
+                verdicts
+            }
+        };
+        for (form, verdict) in forms.iter().zip(&mut verdicts) {
+            let mut superseded = script.superseded.iter();
+            if let Some(by) = superseded.find(|one| one.lines.contains(&form.line)) {
+                *verdict = Verdict::Skipped {
+                    reason: by.why.clone(),
+                };
+            }
+        }
+        let (trial, attempt) = asked.trial;
+        let at = forms.iter().map(|form| form.line);
+        lines.push(ScriptLine::of(
+            trial,
+            attempt,
+            &script.name,
+            at.zip(verdicts),
+        ));
+    }
+    if let Some(adapter) = driver.adapter {
+        adapter.goodbye();
+    }
+    Ok(lines)
+}
+
+/// What a target claims to have.
+///
+/// # Errors
+/// [`Fault`].
+pub fn claims(
+    program: &Path,
+    directory: &Path,
+    target: &TargetId,
+    limit: Duration,
+    interrupt: &Interrupt,
+) -> Result<Vec<Proposal>, Fault> {
+    let mut adapter = AdapterChild::start(program, directory, interrupt)?;
+    adapter.hello(limit)?;
+    let claims = adapter.claims(target, limit)?;
+    adapter.goodbye();
+    Ok(claims)
+}
+
+fn unsupported(form: &Form<'_>, proposal: Proposal) -> Verdict {
+    match skip(form) {
+        Some(reason) => Verdict::Skipped { reason },
+        None => Verdict::Unsupported {
+            reason: format!("the target does not claim {proposal}"),
+        },
+    }
+}
+
+struct Driver<'a> {
+    asked: &'a Asked<'a>,
+    interrupt: &'a Interrupt,
+    adapter: Option<AdapterChild>,
+    false_starts: u32,
+}
+
+impl Driver<'_> {
+    fn script(&mut self, script: &ScriptFile, forms: &[Form<'_>]) -> Result<Vec<Verdict>, Fault> {
+        let path = self.written(script).map_err(|error| Fault::Start {
+            program: format!("with the script {}", script.name),
+            message: error.to_string(),
+        })?;
+        let mut verdicts = Vec::with_capacity(forms.len());
+        let mut without = Vec::new();
+        let mut losses = 0;
+        let mut last = None;
+        while verdicts.len() < forms.len() {
+            if let Some((how, message)) = &last
+                && (losses >= LOSSES_BELIEVED || self.false_starts >= FALSE_STARTS_BELIEVED)
+            {
+                let message = format!("not tried any more: {message}");
+                verdicts.extend(forms[verdicts.len()..].iter().map(|form| {
+                    owed(form).unwrap_or(Verdict::Found {
+                        how: *how,
+                        message: message.clone(),
+                    })
+                }));
+                break;
+            }
+            let request = Script {
+                target: self.asked.target.clone(),
+                features: self.asked.group.features.clone(),
+                script: path.clone(),
+                from: verdicts.len() as u32,
+                without: without.clone(),
+            };
+            let Err((fault, said)) = self.put(request, forms, &mut verdicts) else {
+                continue;
+            };
+            let Some(kind) = fault.kind() else {
+                return Err(fault);
+            };
+            let how = match kind {
+                FailureKind::Deadline => How::Timeout,
+                FailureKind::Protocol | FailureKind::Engine => How::Failed,
+                FailureKind::Start | FailureKind::Crashed | FailureKind::OutOfMemory => {
+                    How::Crashed
+                }
+            };
+            let message = match said.trim().lines().last() {
+                Some(last) => format!("{fault} (stderr: {last})"),
+                None => fault.to_string(),
+            };
+            losses += 1;
+            last = Some((how, message.clone()));
+            // The directive under way; or the last, if it was lost after that.
+            let at = verdicts.len().min(forms.len() - 1);
+            without.push(at as u32);
+            verdicts.truncate(at);
+            verdicts.push(owed(&forms[at]).unwrap_or(Verdict::Found { how, message }));
+        }
+        Ok(verdicts)
+    }
+
+    /// Puts a script to the adapter, started if it is not running. What it says of the directives
+    /// goes to `verdicts` as it comes; with a fault comes what the adapter wrote to stderr.
+    fn put(
+        &mut self,
+        request: Script,
+        forms: &[Form<'_>],
+        verdicts: &mut Vec<Verdict>,
+    ) -> Result<(), (Fault, String)> {
+        let mut adapter = match self.adapter.take() {
+            Some(adapter) => adapter,
+            None => self.started()?,
+        };
+        match converse(&mut adapter, request, forms, verdicts, self.asked.deadline) {
+            Ok(()) => {
+                self.adapter = Some(adapter);
+                Ok(())
+            }
+            Err(fault) => Err((fault, adapter.stderr())),
+        }
+    }
+
+    fn started(&mut self) -> Result<AdapterChild, (Fault, String)> {
+        let asked = self.asked;
+        let started = AdapterChild::start(asked.program, asked.directory, self.interrupt)
+            .map_err(|fault| (fault, String::new()))
+            .and_then(|mut adapter| match adapter.hello(asked.deadline) {
+                Ok(_) => Ok(adapter),
+                Err(fault) => Err((fault, adapter.stderr())),
+            });
+        match started {
+            Ok(mut adapter) => {
+                adapter.limit_memory(asked.memory_bytes);
+                self.false_starts = 0;
+                Ok(adapter)
+            }
+            Err(fault) => {
+                self.false_starts += 1;
+                Err(fault)
+            }
+        }
+    }
+
+    fn written(&self, script: &ScriptFile) -> io::Result<PathBuf> {
+        let path = self.asked.scratch.join(&script.name);
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        fs::write(&path, &script.text)?;
+        Ok(path)
+    }
+}
+
+fn converse(
+    adapter: &mut AdapterChild,
+    request: Script,
+    forms: &[Form<'_>],
+    verdicts: &mut Vec<Verdict>,
+    deadline: Duration,
+) -> Result<(), Fault> {
+    let mut exchange = adapter.ask(&Request::Script(request), "a directive", deadline)?;
+    loop {
+        match exchange.next_reply()? {
+            Reply::Directive(said) => {
+                let next = verdicts.len();
+                match forms.get(next) {
+                    Some(form) if said.index as usize == next => {
+                        verdicts.push(verdict(form, said.went));
+                    }
+                    _ => {
+                        return Err(Fault::Protocol(format!(
+                            "a verdict on directive {}, the next is {next} of {}",
+                            said.index,
+                            forms.len()
+                        )));
+                    }
+                }
+            }
+            Reply::Scripted { .. } if verdicts.len() == forms.len() => return Ok(()),
+            Reply::Scripted { directives } => {
+                return Err(Fault::Protocol(format!(
+                    "the end of a script of {directives} directives after {} of {}",
+                    verdicts.len(),
+                    forms.len()
+                )));
+            }
+            // Of the whole script: an engine that cannot be made. It goes on as what it is.
+            Reply::Unsupported { reason } => {
+                let rest = &forms[verdicts.len()..];
+                verdicts.extend(rest.iter().map(|form| {
+                    owed(form).unwrap_or_else(|| Verdict::Unsupported {
+                        reason: reason.clone(),
+                    })
+                }));
+                return Ok(());
+            }
+            Reply::Failed { message, .. } => {
+                let rest = &forms[verdicts.len()..];
+                verdicts.extend(rest.iter().map(|form| {
+                    owed(form).unwrap_or_else(|| Verdict::Found {
+                        how: How::Failed,
+                        message: message.clone(),
+                    })
+                }));
+                return Ok(());
+            }
+            other => return Err(unexpected(&other, "a script")),
+        }
+    }
+}
+
+/// The verdict that a directive has whatever an engine does: that it is not asked.
+fn owed(form: &Form<'_>) -> Option<Verdict> {
+    skip(form).map(|reason| Verdict::Skipped { reason })
+}
+
+/// How directives begin that are all but always a question to an engine, so that what an adapter says of
+/// them need not be looked into.
+const ASKED: &[&str] = &[
+    "(assert_return",
+    "(assert_trap",
+    "(assert_exhaustion",
+    "(assert_exception",
+    "(assert_unlinkable",
+    "(invoke",
+    "(register",
+    "(module",
+];
+
+/// What an adapter said, if it may say so: what is skipped is decided here, so that the denominators
+/// are the same for all.
+fn verdict(form: &Form<'_>, went: Went) -> Verdict {
+    let asked = ASKED.iter().any(|start| form.text.starts_with(start));
+    let believed = asked && form.legible == Legible::Yes && !matches!(went, Went::Skipped { .. });
+    if let (false, Some(verdict)) = (believed, owed(form)) {
+        return verdict;
+    }
+    match went {
+        Went::Passed { differs } => Verdict::Passed { differs },
+        Went::Failed { message } => Verdict::Found {
+            how: How::Failed,
+            message,
+        },
+        Went::Skipped { reason } => Verdict::Found {
+            how: How::Failed,
+            message: format!("the adapter skipped it: {reason}"),
+        },
+    }
+}

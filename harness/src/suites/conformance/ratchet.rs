@@ -1,0 +1,100 @@
+//! What passed before must pass: `runtimes/conformance.ratchet`, a line a target and script. Here is
+//! the file; what a run has lost is decided where `bench gate` decides it, in `analysis`.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use plimsoll_analysis::gate::passes::rows;
+use plimsoll_analysis::gate::{Known, Meant, PassRow};
+use plimsoll_record::{Recorded, Run, TargetId};
+
+use super::testsuite;
+use crate::catalog::checkout::Checkout;
+
+const HEAD: &str = "\
+# How many directives of each of the specification's scripts pass: TARGET GROUP/SCRIPT PASSED.
+# `bench run --suite conformance` fails when fewer do; with --record-passes it writes what it finds.
+";
+
+/// Where it is.
+pub fn path(checkout: &Checkout) -> PathBuf {
+    checkout.root.join("runtimes/conformance.ratchet")
+}
+
+/// Reads what is recorded in a checkout; nothing if there is no such file.
+///
+/// # Errors
+/// If it cannot be read, or a line is not of that form.
+pub fn read(checkout: &Checkout) -> io::Result<Known> {
+    let path = path(checkout);
+    let mut known = Known {
+        name: checkout.shown(&path).to_string(),
+        ..Known::default()
+    };
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(known),
+        Err(error) => return Err(error),
+    };
+    for (number, line) in (1..).zip(text.lines()) {
+        if line.starts_with('#') || line.trim().is_empty() {
+            continue;
+        }
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let parsed = match words.as_slice() {
+            [target, script, passed] => passed.parse().ok().map(|n| (*target, *script, n)),
+            _ => None,
+        };
+        let Some((target, script, passed)) = parsed else {
+            let message = format!("line {number} is not `TARGET GROUP/SCRIPT PASSED`: {line:?}");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+        };
+        let at = (TargetId::from(target), script.to_owned());
+        known.passed.insert(at, passed);
+    }
+    Ok(known)
+}
+
+/// Every script of a run that counts here, held against what is recorded. Of what was `meant`, what
+/// the run does not have is lost.
+pub fn held(known: &Known, recorded: &Recorded, meant: &Meant) -> Vec<PassRow> {
+    if !is_brought_along(&recorded.run) {
+        return Vec::new();
+    }
+    let mut rows = rows(known, Some(recorded), meant);
+    rows.retain(|row| counts(&row.script));
+    rows
+}
+
+/// Writes what a run passes in place of what was recorded of the same target and script.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn record(mut known: Known, recorded: &Recorded, path: &Path) -> io::Result<()> {
+    if is_brought_along(&recorded.run) {
+        let found = Known::of(recorded).passed.into_iter();
+        known
+            .passed
+            .extend(found.filter(|((_, script), _)| counts(script)));
+    }
+    let mut text = HEAD.to_owned();
+    for ((target, script), passed) in &known.passed {
+        let _ = writeln!(text, "{target} {script} {passed}");
+    }
+    fs::write(path, text)
+}
+
+/// Whether a run's tests are those that are the same for everybody.
+fn is_brought_along(run: &Run) -> bool {
+    let specification = run.specification.as_ref();
+    specification.is_some_and(|one| one.directory.is_none())
+}
+
+/// Whoever gave the folder of the other tests knows which version it is; the next run may be given
+/// another.
+fn counts(script: &str) -> bool {
+    let group = script.split_once('/').map_or(script, |(group, _)| group);
+    group != testsuite::ID
+}

@@ -1,0 +1,227 @@
+//! One question to one target: its adapter says how the guest is run, or runs it in a container.
+
+use std::path::Path;
+use std::time::Duration;
+
+use plimsoll_adapter::protocol::{
+    End, Grants, Launch, Prepare, Prepared, Probe, Probed, Reply, Request, Workload,
+};
+use plimsoll_record::run::TargetKind;
+use plimsoll_record::{Answer, FailureKind, TargetId};
+
+use super::host::{Host, VARIABLE};
+use super::judge::judge;
+use super::questions::Asked;
+use crate::machine::interrupt::Interrupt;
+use crate::process::supervised::{self, Bounds, Ending, MEMORY_BYTES, Ran, Stdin};
+use crate::run::adapter::child::{AdapterChild, Fault, unexpected};
+
+/// What is put to whom.
+#[derive(Debug)]
+pub struct Put<'a> {
+    /// The adapter.
+    pub program: &'a Path,
+    /// Where it is started.
+    pub directory: &'a Path,
+    /// The target.
+    pub target: &'a TargetId,
+    /// What kind of thing it is.
+    pub kind: TargetKind,
+    /// The question.
+    pub question: &'a Asked,
+    /// A directory for this trial alone, already made.
+    pub scratch: &'a Path,
+    /// Time for the adapter to make things ready.
+    pub deadline: Duration,
+}
+
+/// An answer was not found out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lost {
+    /// What kind of failure it was.
+    pub kind: FailureKind,
+    /// Why.
+    pub message: String,
+    /// The last of what the adapter or the guest wrote to standard error.
+    pub stderr: String,
+}
+
+/// Finds the answer out.
+///
+/// # Errors
+/// Only [`Fault::Interrupted`]; what else goes wrong is why there is no answer.
+pub fn put(put: &Put<'_>, interrupt: &Interrupt) -> Result<Result<(Answer, String), Lost>, Fault> {
+    let lost = |kind, message: String| {
+        Ok(Err(Lost {
+            kind,
+            message,
+            stderr: String::new(),
+        }))
+    };
+    let made = Host::new(put.scratch).and_then(|host| {
+        let args = host.told(&put.question.row.args, put.kind)?;
+        Ok((host, args))
+    });
+    let (host, args) = match made {
+        Ok(made) => made,
+        Err(error) => {
+            return lost(
+                FailureKind::Start,
+                format!("making what a guest tries: {error}"),
+            );
+        }
+    };
+    let answered = match asked(put, args, interrupt) {
+        Err((Fault::Interrupted, _)) => return Err(Fault::Interrupted),
+        Err((fault, stderr)) => {
+            return Ok(Err(Lost {
+                kind: fault.kind().unwrap_or(FailureKind::Start),
+                message: fault.to_string(),
+                stderr,
+            }));
+        }
+        Ok(reply) => reply,
+    };
+    let ran = match answered {
+        Reply::Unsupported { reason } => return Ok(Ok((Answer::Unsupported, reason))),
+        Reply::Failed {
+            message,
+            out_of_memory,
+        } => {
+            let kind = match out_of_memory {
+                true => FailureKind::OutOfMemory,
+                false => FailureKind::Engine,
+            };
+            return lost(kind, message);
+        }
+        Reply::Probed(probed) => container(probed, put.question.row.patience()),
+        Reply::Probe(mut launch) => {
+            launch.env.insert(VARIABLE.to_owned(), "here".to_owned());
+            match process(&launch, put, interrupt)? {
+                Ok(ran) => ran,
+                Err(message) => return lost(FailureKind::Start, message),
+            }
+        }
+        other => {
+            return lost(
+                FailureKind::Protocol,
+                unexpected(&other, "a probe").to_string(),
+            );
+        }
+    };
+    let shown = |text: String| text.replace(&put.scratch.display().to_string(), "SCRATCH");
+    match judge(&put.question.row, &ran, put.kind) {
+        Err(message) => Ok(Err(Lost {
+            kind: FailureKind::Crashed,
+            message: shown(message),
+            stderr: ran.stderr,
+        })),
+        Ok((answer, evidence)) => {
+            let mut evidence = shown(evidence);
+            let creates = put.question.row.args.iter().any(|arg| arg == "{new}");
+            if answer == Answer::Granted && creates {
+                evidence.push_str(match host.was_written() {
+                    true => "; the file is on the host",
+                    false => "; on the host there is no such file",
+                });
+            }
+            Ok(Ok((answer, evidence)))
+        }
+    }
+}
+
+/// What the adapter answers; with a fault, what it wrote to stderr.
+///
+/// A process without limits is started as every other: an adapter that knows nothing of probes has said
+/// how in its answer to `prepare`.
+fn asked(
+    put: &Put<'_>,
+    args: Vec<String>,
+    interrupt: &Interrupt,
+) -> Result<Reply, (Fault, String)> {
+    let question = put.question;
+    let workload = Workload {
+        id: question.record.id.clone(),
+        wasm: question.wasm.clone(),
+        native: question.native.clone(),
+        component: None,
+        image: None,
+        args,
+        input: None,
+        grants: Grants::default(),
+    };
+    let probe = Request::Probe(Probe {
+        target: put.target.clone(),
+        workload: workload.clone(),
+        scratch: put.scratch.to_owned(),
+        limits: question.row.limits.clone(),
+        patience: question.row.patience().into(),
+        memory_bytes: MEMORY_BYTES,
+    });
+    let plain = put.kind != TargetKind::Container && question.row.limits.is_empty();
+    let bare = |fault| (fault, String::new());
+    let mut adapter = AdapterChild::start(put.program, put.directory, interrupt).map_err(bare)?;
+    let limit = put.deadline + question.row.patience();
+    let said = adapter.hello(put.deadline).and_then(|_| {
+        let mut ask = |request: &Request| adapter.ask(request, "a probe", limit)?.reply();
+        if !plain {
+            return ask(&probe);
+        }
+        let prepare = Request::Prepare(Prepare {
+            target: put.target.clone(),
+            workload,
+            scratch: put.scratch.to_owned(),
+        });
+        match ask(&prepare)? {
+            Reply::Prepared(Prepared {
+                launch: Some(launch),
+                ..
+            }) if launch.container.is_none() => Ok(Reply::Probe(launch)),
+            // Whatever bounds the program that makes a container does not bound the guest in it.
+            Reply::Prepared(Prepared {
+                launch: Some(_), ..
+            }) => ask(&probe),
+            other => Ok(other),
+        }
+    });
+    match said {
+        Ok(reply) => {
+            adapter.goodbye();
+            Ok(reply)
+        }
+        Err(fault) => Err((fault, adapter.stderr())),
+    }
+}
+
+fn process(
+    launch: &Launch,
+    put: &Put<'_>,
+    interrupt: &Interrupt,
+) -> Result<Result<Ran, String>, Fault> {
+    let bounds = Bounds {
+        patience: put.question.row.patience(),
+        memory_bytes: MEMORY_BYTES,
+        stdin: Stdin::Empty,
+    };
+    match supervised::run(launch, bounds, interrupt) {
+        Ok(Some(ran)) => Ok(Ok(ran)),
+        Ok(None) => Err(Fault::Interrupted),
+        Err(error) => Ok(Err(format!(
+            "cannot run {}: {error}",
+            launch.program.display()
+        ))),
+    }
+}
+
+fn container(probed: Probed, patience: Duration) -> Ran {
+    Ran {
+        end: match probed.end {
+            End::Exited { code } => Ending::Exited(code),
+            End::Killed { signal } => Ending::Killed(signal),
+            End::OutOfMemory => Ending::OutOfMemory,
+            End::StillRunning => Ending::Impatience(patience),
+        },
+        stdout: probed.stdout,
+        stderr: probed.stderr,
+    }
+}

@@ -1,0 +1,341 @@
+//! The questions and their probes: `workloads/capabilities/capabilities.toml`, its lock, and whether what
+//! is on the disk is what they say.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use plimsoll_record::run::{LeftOut, TargetKind};
+use plimsoll_record::sandbox::{Capabilities, Question};
+use plimsoll_record::{Limit, Step, TargetId, WorkloadId};
+use serde::Deserialize;
+
+use crate::catalog::checkout::Checkout;
+use crate::catalog::resolve::Gathered;
+use crate::catalog::selection;
+use crate::catalog::workloads::{sha256, source_sha256};
+use crate::machine::interrupt::Interrupt;
+use crate::process::command;
+use crate::ui::progress::say;
+
+const SCHEMA: &str = "plimsoll.capabilities/1";
+
+/// A row of the table.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Row {
+    id: WorkloadId,
+    title: String,
+    probe: String,
+    /// What the probe is told; `{file}` and the like stand for what is made for a run.
+    #[serde(default)]
+    pub args: Vec<String>,
+    /// What the probe imports that is no part of WASI preview 1.
+    pub import: Option<Import>,
+    /// The limits that the target is asked to set.
+    #[serde(default)]
+    pub limits: Vec<Limit>,
+    patience_seconds: u64,
+}
+
+/// An import that is no part of WASI preview 1.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Import {
+    /// Its module.
+    pub module: String,
+    /// Its name.
+    pub name: String,
+}
+
+impl Row {
+    /// How long the guest is let go on.
+    pub fn patience(&self) -> Duration {
+        Duration::from_secs(self.patience_seconds)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    schema: String,
+    question: Vec<Row>,
+}
+
+#[derive(Deserialize)]
+struct Lock {
+    #[serde(default)]
+    probe: Vec<Locked>,
+}
+
+#[derive(Deserialize)]
+struct Locked {
+    name: String,
+    source_sha256: String,
+    wasm_sha256: String,
+}
+
+/// A question with its program, ready to be put.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// What is recorded of it.
+    pub record: Question,
+    /// Its row.
+    pub row: Row,
+    /// The program as `.wasm`.
+    pub wasm: PathBuf,
+    /// The program as a native binary, if there is one.
+    pub native: Option<PathBuf>,
+}
+
+/// The questions of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Questions {
+    /// In the order of tables.
+    pub asked: Vec<Asked>,
+}
+
+fn folder(checkout: &Checkout) -> PathBuf {
+    checkout.workloads().join("capabilities")
+}
+
+fn rows(checkout: &Checkout) -> anyhow::Result<Vec<Row>> {
+    let path = folder(checkout).join("capabilities.toml");
+    let text = fs::read_to_string(&path)
+        .with_context(|| format!("cannot read the questions, {}", checkout.shown(&path)))?;
+    let file: File =
+        toml::from_str(&text).with_context(|| format!("{} is malformed", checkout.shown(&path)))?;
+    if file.schema != SCHEMA {
+        bail!(
+            "{} has schema {:?}, this version reads {SCHEMA:?}",
+            checkout.shown(&path),
+            file.schema
+        );
+    }
+    Ok(file.question)
+}
+
+impl Questions {
+    /// The questions whose names match `globs`; all without any. Their programs are what the lock
+    /// names; native ones are built where they are missing.
+    ///
+    /// # Errors
+    /// [`crate::exit::Usage`] if a glob matches nothing; otherwise what is missing, or is not what
+    /// the lock names.
+    pub fn gather(
+        checkout: &Checkout,
+        globs: &[String],
+        interrupt: &Interrupt,
+    ) -> anyhow::Result<Self> {
+        let rows = rows(checkout)?;
+        let known: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
+        selection::check("question", globs, &known)?;
+        let folder = folder(checkout);
+        let path = folder.join("capabilities.lock");
+        let lock: Lock = fs::read_to_string(&path)
+            .map_err(anyhow::Error::from)
+            .and_then(|text| Ok(toml::from_str(&text)?))
+            .with_context(|| format!("cannot read {}", checkout.shown(&path)))?;
+        let meant = |row: &Row| globs.is_empty() || selection::matches_any(globs, row.id.as_str());
+        let rows: Vec<Row> = rows.into_iter().filter(meant).collect();
+        build_native(checkout, &rows, &lock, interrupt)?;
+        let asked = rows
+            .into_iter()
+            .map(|row| asked(checkout, &folder, &lock, row))
+            .collect::<anyhow::Result<_>>()?;
+        Ok(Questions { asked })
+    }
+
+    /// What a run records of them.
+    pub fn record(&self) -> Capabilities {
+        let questions = self.asked.iter().map(|one| one.record.clone());
+        Capabilities {
+            questions: questions.collect(),
+        }
+    }
+
+    /// The question called `id`.
+    pub fn find(&self, id: &WorkloadId) -> Option<&Asked> {
+        self.asked.iter().find(|one| one.record.id == *id)
+    }
+
+    /// Leaves targets out that are no process of their own: what their engine lets a guest do is
+    /// shown by those that are.
+    pub fn leave_out(&self, gathered: &mut Gathered) {
+        let asked = std::mem::take(&mut gathered.targets);
+        for chosen in asked {
+            if chosen.target.steps.contains(&Step::Process) {
+                gathered.targets.push(chosen);
+                continue;
+            }
+            gathered.left_out.push(LeftOut {
+                what: chosen.target.id.to_string(),
+                why: "a configuration of a host that already runs: a guest that would take the host with it \
+                      is put to its engine's processes"
+                    .to_owned(),
+                remedy: None,
+                asked_for: false,
+            });
+        }
+    }
+
+    /// Whether a question can be put to a target of that kind here.
+    pub fn can_be_put(&self, question: &Asked, kind: TargetKind) -> bool {
+        kind == TargetKind::Wasm || question.native.is_some()
+    }
+}
+
+fn locked<'l>(lock: &'l Lock, probe: &str) -> anyhow::Result<&'l Locked> {
+    let mut probes = lock.probe.iter();
+    probes.find(|one| one.name == probe).with_context(|| {
+        format!(
+            "capabilities.lock has no entry for {probe}; build it with `scripts/build-capabilities`"
+        )
+    })
+}
+
+fn sources(probe: &str) -> [PathBuf; 2] {
+    [
+        PathBuf::from("probe.h"),
+        PathBuf::from(format!("probes/{probe}.c")),
+    ]
+}
+
+fn asked(checkout: &Checkout, folder: &Path, lock: &Lock, row: Row) -> anyhow::Result<Asked> {
+    let locked = locked(lock, &row.probe)?;
+    let wasm = folder.join(format!("wasm/{}.wasm", row.probe));
+    let bytes = fs::read(&wasm).with_context(|| {
+        let shown = checkout.shown(&wasm);
+        format!("cannot read {shown}; build it with `scripts/build-capabilities`")
+    })?;
+    let sources = source_sha256(folder, &sources(&row.probe))?;
+    if sha256(&bytes) != locked.wasm_sha256 || sources != locked.source_sha256 {
+        bail!(
+            "{} or its sources are not what capabilities.lock names; restore them or build them again with \
+             `scripts/build-capabilities`",
+            checkout.shown(&wasm)
+        );
+    }
+    let native = native(checkout, &row.probe, locked);
+    let native_sha256 = match &native {
+        None => None,
+        Some(path) => {
+            Some(sha256(&fs::read(path).with_context(|| {
+                format!("cannot read {}", checkout.shown(path))
+            })?))
+        }
+    };
+    Ok(Asked {
+        record: Question {
+            id: row.id.clone(),
+            title: row.title.clone(),
+            limits: row.limits.clone(),
+            probe: row.probe.clone(),
+            source_sha256: locked.source_sha256.clone(),
+            wasm_sha256: locked.wasm_sha256.clone(),
+            native_sha256,
+        },
+        row,
+        wasm,
+        native,
+    })
+}
+
+/// The native binary of a probe, if it was built from the sources that the lock names.
+fn native(checkout: &Checkout, probe: &str, locked: &Locked) -> Option<PathBuf> {
+    #[derive(Deserialize)]
+    struct Built {
+        source_sha256: String,
+    }
+    let path = checkout.native_binaries().join("capabilities").join(probe);
+    let built = fs::read(path.with_extension("json")).ok()?;
+    let built: Built = serde_json::from_slice(&built).ok()?;
+    let fresh = built.source_sha256 == locked.source_sha256;
+    (fresh && crate::catalog::targets::is_executable(&path)).then_some(path)
+}
+
+/// Builds native programs where one is missing. Without a C compiler there are none, and it is said.
+fn build_native(
+    checkout: &Checkout,
+    rows: &[Row],
+    lock: &Lock,
+    interrupt: &Interrupt,
+) -> anyhow::Result<()> {
+    let missing = |row: &Row| {
+        locked(lock, &row.probe).is_ok_and(|one| native(checkout, &row.probe, one).is_none())
+    };
+    if !rows.iter().any(missing) {
+        return Ok(());
+    }
+    say("building the native programs of suite capabilities");
+    let mut script = Command::new(checkout.root.join("scripts/build-capabilities"));
+    script
+        .current_dir(&checkout.root)
+        .env("CARGO_TARGET_DIR", &checkout.target)
+        .arg("--native");
+    match command::run(&mut script, interrupt) {
+        Err(command::ToolError::Interrupted) => Err(command::ToolError::Interrupted.into()),
+        Err(error) => {
+            say(&format!(
+                "native programs and containers are not asked: {error}"
+            ));
+            Ok(())
+        }
+        Ok(()) => Ok(()),
+    }
+}
+
+/// What is left out for want of native programs, a line a target.
+pub fn without_native(target: &TargetId) -> LeftOut {
+    LeftOut {
+        what: target.to_string(),
+        why: "the native programs of suite capabilities could not be built".to_owned(),
+        remedy: Some("scripts/build-capabilities --native".to_owned()),
+        asked_for: true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn here() -> Checkout {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        Checkout {
+            target: root.join("target"),
+            root,
+        }
+    }
+
+    #[test]
+    fn every_question_has_a_committed_program_of_the_committed_source() {
+        let checkout = here();
+        let rows = rows(&checkout).unwrap();
+        let folder = folder(&checkout);
+        let text = fs::read_to_string(folder.join("capabilities.lock")).unwrap();
+        let lock: Lock = toml::from_str(&text).unwrap();
+        for row in rows {
+            let imports = fs::read(folder.join(format!("wasm/{}.wasm", row.probe))).unwrap();
+            if let Some(import) = &row.import {
+                let named = |window: &[u8]| window == import.name.as_bytes();
+                let mut all = imports.windows(import.name.len());
+                assert!(all.any(named), "{import:?}");
+            }
+            asked(&checkout, &folder, &lock, row).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_first_question_is_the_one_that_every_other_answer_rests_on() {
+        let rows = rows(&here()).unwrap();
+        assert_eq!(rows[0].id.as_str(), "run");
+        assert!(rows[0].limits.is_empty());
+        // A limit is always held against the same without it.
+        for row in rows.iter().filter(|row| !row.limits.is_empty()) {
+            let unlimited = |one: &&Row| one.probe == row.probe && one.limits.is_empty();
+            assert!(rows.iter().any(|one| unlimited(&one)), "{}", row.id);
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! What a run says on a terminal: the ladder, a table of target by boundary for each workload,
+//! within 80 columns.
+
+pub mod claims;
+pub mod conformance;
+pub mod counted;
+mod languages;
+pub mod load;
+pub mod sandbox;
+mod throughput;
+
+use std::fmt::Write;
+
+use anstyle::{AnsiColor, Style};
+use plimsoll_analysis::marks::{MARK, Marked};
+use plimsoll_analysis::{Comparison, Report, Row, Status, Verdict};
+use plimsoll_record::run::{LeftOut, PreflightNote, Severity};
+use plimsoll_record::{Boundary, Metric, Recorded, Suite, TargetId};
+
+pub use languages::languages;
+pub use throughput::throughput;
+
+use crate::ui::format;
+
+/// A heading.
+pub const BOLD: Style = Style::new().bold();
+/// What matters less.
+pub const DIM: Style = Style::new().dimmed();
+/// What is as it should be.
+pub const GOOD: Style = AnsiColor::Green.on_default();
+/// What needs attention.
+pub const WARN: Style = AnsiColor::Yellow.on_default();
+/// What is wrong.
+pub const BAD: Style = AnsiColor::Red.on_default();
+
+/// `text` in `style`; the stream it is written to leaves the colour out where it must.
+pub fn styled(style: Style, text: &str) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// The tables of a run, as its suite has them.
+pub fn tables(recorded: &Recorded, report: &Report) -> String {
+    match recorded.run.suite {
+        Suite::Coldstart => ladder(recorded, report) + &counted::ticks(recorded, report),
+        Suite::Throughput => throughput(recorded),
+        Suite::Density | Suite::Memory | Suite::Size => counted::tables(recorded, report),
+        Suite::Serve => load::tables(recorded, report),
+        Suite::Conformance => conformance::tables(recorded),
+        Suite::Capabilities => sandbox::tables(recorded),
+        Suite::Languages => languages(recorded, report),
+    }
+}
+
+/// Which figures of speed are of targets that fail tests of what a workload uses.
+pub fn marked(marked: &[Marked]) -> String {
+    let mut text = String::new();
+    for one in marked {
+        let target = styled(WARN, one.target.as_str());
+        let _ = writeln!(text, "{MARK} {target} on {}: {}", one.workload, one.why);
+    }
+    if !text.is_empty() {
+        text.push_str(
+            "Their speed there is of an engine that does not pass all tests of what runs on it.\n",
+        );
+    }
+    text
+}
+
+/// The ladder of every workload of `report`.
+pub fn ladder(recorded: &Recorded, report: &Report) -> String {
+    let mut text = String::new();
+    for workload in &recorded.run.workloads {
+        let rows: Vec<&Row> = report
+            .rows
+            .iter()
+            .filter(|row| row.workload == workload.workload && row.metric == Metric::WallTime)
+            .collect();
+        if rows.is_empty() {
+            continue;
+        }
+        let heading = styled(BOLD, workload.workload.as_str());
+        let _ = writeln!(text, "\n{heading}: {}", workload.title);
+        table(&mut text, recorded, &rows);
+    }
+    if !text.is_empty() {
+        legend(&mut text, report);
+    }
+    text
+}
+
+/// Longest target name beside which seven boundaries of seven columns fit into 80.
+const NAME_WIDTH: usize = 31;
+
+fn table(text: &mut String, recorded: &Recorded, rows: &[&Row]) {
+    let targets: Vec<&TargetId> = recorded
+        .run
+        .targets
+        .iter()
+        .map(|record| &record.target)
+        .filter(|target| rows.iter().any(|row| row.target == **target))
+        .collect();
+    let name_width = targets
+        .iter()
+        .map(|target| target.as_str().chars().count())
+        .filter(|&width| width <= NAME_WIDTH)
+        .max()
+        .unwrap_or(0);
+    let _ = write!(text, "{:name_width$}", "");
+    for boundary in Boundary::ALL {
+        let _ = write!(text, "{:>7}", boundary.name());
+    }
+    text.push('\n');
+    for target in targets {
+        if target.as_str().chars().count() > name_width {
+            let _ = write!(text, "{target}\n{:name_width$}", "");
+        } else {
+            let _ = write!(text, "{target:name_width$}");
+        }
+        for &boundary in Boundary::ALL {
+            let row = rows
+                .iter()
+                .find(|row| row.target == *target && row.boundary == boundary);
+            text.push_str(&cell(row.copied()));
+        }
+        text.push('\n');
+    }
+}
+
+/// One median, right-aligned in seven columns; dimmed if its interval is wide.
+fn cell(row: Option<&Row>) -> String {
+    let Some(row) = row else {
+        return format!("{:>7}", "-");
+    };
+    match (row.status, row.median) {
+        (Status::Ok, Some(median)) => {
+            let shown = format!("{:>7}", format::nanoseconds(median));
+            match is_wide(row) {
+                true => styled(DIM, &shown),
+                false => shown,
+            }
+        }
+        (Status::WrongOutput, _) => styled(BAD, "  wrong"),
+        (Status::Failed, _) => styled(BAD, " failed"),
+        (Status::Ok | Status::Unsupported, _) => format!("{:>7}", "-"),
+    }
+}
+
+/// Whether a row's interval reaches further than 10 % from its median, or there is none.
+fn is_wide(row: &Row) -> bool {
+    // What is weighed has no chance in it.
+    if row.boundary == Boundary::Rest {
+        return false;
+    }
+    match (row.median, row.ci95) {
+        (Some(median), Some([low, high])) => (high - median).max(median - low) > 0.10 * median,
+        _ => true,
+    }
+}
+
+fn legend(text: &mut String, report: &Report) {
+    let rows: Vec<&Row> = report
+        .rows
+        .iter()
+        .filter(|row| row.metric == Metric::WallTime && row.status == Status::Ok)
+        .collect();
+    let wide = rows.iter().filter(|row| is_wide(row)).count();
+    text.push('\n');
+    for boundary in Boundary::ALL {
+        if report.rows.iter().any(|row| row.boundary == *boundary) {
+            let _ = writeln!(text, "{}  {}", boundary.name(), boundary.meaning());
+        }
+    }
+    let _ = writeln!(
+        text,
+        "Medians of wall time. {wide} of {} have a 95 % interval wider than 10 %{}.",
+        rows.len(),
+        if wide > 0 { " (dimmed)" } else { "" }
+    );
+}
+
+/// What was left out of a run, a line for what shares a reason.
+pub fn left_out(left_out: &[LeftOut]) -> String {
+    let mut text = String::new();
+    let mut told: Vec<(&str, Option<&str>)> = Vec::new();
+    for one in left_out {
+        let reason = (one.why.as_str(), one.remedy.as_deref());
+        if told.contains(&reason) {
+            continue;
+        }
+        told.push(reason);
+        let names: Vec<&str> = left_out
+            .iter()
+            .filter(|other| (other.why.as_str(), other.remedy.as_deref()) == reason)
+            .map(|other| other.what.as_str())
+            .collect();
+        let _ = write!(
+            text,
+            "{} {}: {}",
+            styled(WARN, "left out"),
+            names.join(", "),
+            one.why
+        );
+        let _ = match &one.remedy {
+            Some(remedy) => writeln!(text, "; add it with `{remedy}`"),
+            None => writeln!(text),
+        };
+    }
+    text
+}
+
+/// The preflight notes, a line each; only those that give reason to doubt if `all` is not asked.
+pub fn preflight(notes: &[PreflightNote], which: Notes) -> String {
+    let mut text = String::new();
+    for note in notes {
+        let style = match note.severity {
+            Severity::Good => GOOD,
+            Severity::Note => DIM,
+            Severity::Noisy => WARN,
+        };
+        let word = match note.severity {
+            Severity::Good => "good ",
+            Severity::Note => "note ",
+            Severity::Noisy => "noisy",
+        };
+        if which == Notes::All || note.severity == Severity::Noisy {
+            let _ = writeln!(
+                text,
+                "{} {}: {}",
+                styled(style, word),
+                note.subject,
+                note.found
+            );
+        }
+    }
+    text
+}
+
+/// Which preflight notes are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notes {
+    /// Every one.
+    All,
+    /// Those that give reason to doubt the figures.
+    Noisy,
+}
+
+/// A comparison as a table of ratios, in which what shows no difference is dimmed.
+pub fn comparison(comparison: &Comparison) -> String {
+    let mut text = String::new();
+    for warning in &comparison.warnings {
+        let _ = writeln!(text, "{}: {warning}", styled(WARN, "beware"));
+    }
+    let name = |row: &plimsoll_analysis::ComparedRow| {
+        format!(
+            "{} {} {}",
+            row.key.workload, row.key.target, row.key.boundary
+        )
+    };
+    let width = comparison
+        .rows
+        .iter()
+        .map(|row| name(row).chars().count())
+        .max()
+        .unwrap_or(0);
+    let _ = writeln!(
+        text,
+        "{:width$} {:10} {:>8} {:>8} {:>6}  {:14} verdict",
+        "", "metric", "base", "cand.", "ratio", "95 % interval"
+    );
+    for row in &comparison.rows {
+        let interval = row.ci95.as_ref().map_or_else(
+            || "too few trials".to_owned(),
+            |ci| format!("{:.3} to {:.3}", ci.low, ci.high),
+        );
+        let line = format!(
+            "{:width$} {:10} {:>8} {:>8} {:>6.3}  {interval:14} {}",
+            name(row),
+            row.key.metric.name(),
+            format::value(row.base, row.unit),
+            format::value(row.candidate, row.unit),
+            row.ratio,
+            row.verdict.word(row.unit),
+        );
+        let style = match row.verdict {
+            Verdict::Faster => GOOD,
+            Verdict::Slower => BAD,
+            Verdict::NoDifferenceShown => DIM,
+        };
+        let _ = writeln!(text, "{}", styled(style, &line));
+    }
+    for row in &comparison.unmatched {
+        let _ = writeln!(
+            text,
+            "{} {} {} {}: measured in one of the two only",
+            row.key.workload, row.key.target, row.key.boundary, row.key.metric
+        );
+    }
+    let _ = writeln!(
+        text,
+        "{} faster or less, {} slower or more, {} without a difference shown; candidate over base.",
+        comparison.count(Verdict::Faster),
+        comparison.count(Verdict::Slower),
+        comparison.count(Verdict::NoDifferenceShown),
+    );
+    text
+}

@@ -1,0 +1,179 @@
+//! What a run of servers says on a terminal: a line for each target and way of serving, a column
+//! for each rate, within 80 columns.
+
+use std::fmt::Write;
+
+use plimsoll_analysis::{Report, Row, Status};
+use plimsoll_record::{Boundary, Metric, Recorded, TargetId, WorkloadId};
+
+use super::{BAD, BOLD, DIM, styled};
+use crate::ui::format;
+
+/// Width of a line.
+const LINE: usize = 80;
+/// Width of a target's name, and of a rate's column.
+const NAME: usize = 31;
+const COLUMN: usize = 8;
+/// So many rates have room beside a name and the two figures behind them.
+const RATES: usize = (LINE - NAME - 2 * COLUMN - 2) / COLUMN;
+
+/// The tables of every workload: latency at a percentile by rate, the most that was carried, and
+/// from nothing to the first response.
+pub fn tables(recorded: &Recorded, report: &Report) -> String {
+    let mut text = String::new();
+    for workload in &recorded.run.workloads {
+        let id = &workload.workload;
+        if !report.rows.iter().any(|row| row.workload == *id) {
+            continue;
+        }
+        let heading = styled(BOLD, id.as_str());
+        let _ = writeln!(text, "\n{heading}: {}", workload.title);
+        for (metric, what) in [
+            (Metric::P50, "median latency"),
+            (Metric::P99, "p99 latency"),
+        ] {
+            table(&mut text, recorded, report, id, (metric, what));
+        }
+    }
+    if !text.is_empty() {
+        text.push('\n');
+        for boundary in Boundary::SERVE {
+            if report.rows.iter().any(|row| row.boundary == *boundary) {
+                let _ = writeln!(text, "{}: {}", boundary.name(), boundary.meaning());
+            }
+        }
+        let _ = writeln!(
+            text,
+            "Rates are offered without waiting for responses; latency counts from when a request\n\
+             was due. A latency with `!` is of a rate that was not carried. Medians over trials."
+        );
+    }
+    text
+}
+
+fn table(
+    text: &mut String,
+    recorded: &Recorded,
+    report: &Report,
+    workload: &WorkloadId,
+    (metric, what): (Metric, &str),
+) {
+    let rates = shown(
+        recorded
+            .run
+            .load
+            .as_ref()
+            .map_or(&[][..], |load| &load.rates),
+    );
+    let _ = write!(text, "\n{:NAME$}", format!("{what} at"));
+    for rate in &rates {
+        let _ = write!(text, "{:>COLUMN$}", format!("{}/s", compact(*rate)));
+    }
+    let _ = writeln!(text, "{:>COLUMN$}  {:>COLUMN$}", "most/s", "zero");
+    let find = |target: &TargetId, boundary, metric, at| {
+        report.rows.iter().find(|row| {
+            row.workload == *workload
+                && row.target == *target
+                && (row.boundary, row.metric, row.at) == (boundary, metric, at)
+        })
+    };
+    for record in &recorded.run.targets {
+        let target = &record.target;
+        let mut zero = find(target, Boundary::Zero, Metric::WallTime, None);
+        let kept = find(target, Boundary::Request, Metric::AchievedRate, None);
+        let fresh = find(target, Boundary::FreshRequest, Metric::AchievedRate, None);
+        let ways = [(Boundary::Request, kept), (Boundary::FreshRequest, fresh)];
+        let several = kept.is_some() && fresh.is_some();
+        for (boundary, most) in ways {
+            // A target that has no more than a first response still has a line.
+            if most.is_none() && (zero.is_none() || several || boundary == Boundary::FreshRequest) {
+                continue;
+            }
+            let mut name = target.to_string();
+            if boundary == Boundary::FreshRequest {
+                name.push_str(" fresh");
+            }
+            match name.chars().count() < NAME {
+                true => drop(write!(text, "{name:NAME$}")),
+                false => drop(write!(text, "{name}\n{:NAME$}", "")),
+            }
+            for &rate in &rates {
+                let at = |metric| find(target, boundary, metric, Some(rate));
+                let carried = at(Metric::AchievedRate).is_none_or(|row| is_carried(row, rate));
+                text.push_str(&cell(at(metric), most, if carried { "" } else { "!" }));
+            }
+            let _ = write!(text, "{:>COLUMN$}", most_carried(most));
+            let _ = writeln!(text, "  {}", cell(zero.take(), None, ""));
+        }
+    }
+}
+
+/// The rates that have room: the first, the last, and as many as fit evenly between.
+fn shown(rates: &[u64]) -> Vec<u64> {
+    if rates.len() <= RATES {
+        return rates.to_vec();
+    }
+    (0..RATES)
+        .map(|n| rates[n * (rates.len() - 1) / (RATES - 1)])
+        .collect()
+}
+
+/// Whether nearly all of a rate was answered, in the median trial.
+fn is_carried(row: &Row, rate: u64) -> bool {
+    row.median
+        .is_some_and(|achieved| achieved >= crate::run::load::measured::CARRIED * rate as f64)
+}
+
+fn cell(row: Option<&Row>, most: Option<&Row>, mark: &str) -> String {
+    match row.map(|row| (row.status, row.median)) {
+        Some((Status::Ok, Some(median))) => {
+            let text = format!("{}{mark}", format::nanoseconds(median));
+            format!("{text:>COLUMN$}")
+        }
+        Some((Status::WrongOutput, _)) => styled(BAD, &format!("{:>COLUMN$}", "wrong")),
+        Some((Status::Failed, _)) => styled(BAD, &format!("{:>COLUMN$}", "failed")),
+        Some(_) => styled(DIM, &format!("{:>COLUMN$}", "-")),
+        None => match most.map(|most| most.status) {
+            Some(Status::Failed) => styled(BAD, &format!("{:>COLUMN$}", "failed")),
+            Some(Status::WrongOutput) => styled(BAD, &format!("{:>COLUMN$}", "wrong")),
+            // Above what it carried, or too few requests for this percentile.
+            _ => styled(DIM, &format!("{:>COLUMN$}", "-")),
+        },
+    }
+}
+
+fn most_carried(row: Option<&Row>) -> String {
+    match row.and_then(|row| row.median) {
+        Some(most) => compact(most.round() as u64),
+        None => "-".to_owned(),
+    }
+}
+
+/// `950`, `4k`, `12.5k`.
+fn compact(rate: u64) -> String {
+    match rate {
+        0..1000 => rate.to_string(),
+        _ if rate.is_multiple_of(1000) => format!("{}k", rate / 1000),
+        _ => format!("{:.1}k", rate as f64 / 1000.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_that_do_not_all_fit_are_thinned_from_the_lowest_to_the_highest() {
+        let rates: Vec<u64> = (1..=9).map(|n| n * 1000).collect();
+        let shown = shown(&rates);
+        assert_eq!(shown.len(), RATES);
+        assert_eq!((shown[0], shown[RATES - 1]), (1000, 9000));
+    }
+
+    #[test]
+    fn a_line_fits_into_eighty_columns() {
+        const { assert!(NAME + RATES * COLUMN + COLUMN + 2 + COLUMN <= LINE) };
+        assert_eq!(compact(64_000), "64k");
+        assert_eq!(compact(12_540), "12.5k");
+    }
+}

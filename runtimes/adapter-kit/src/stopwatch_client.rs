@@ -1,0 +1,37 @@
+//! What the stopwatch saw of a program, in the protocol's words.
+
+use plimsoll_record::{Boundary, Metric};
+use plimsoll_stopwatch::Watched;
+
+use crate::protocol::{Done, Output, Sample};
+
+/// Hands every reading on as samples at `run`, and gives what the program produced.
+pub fn done(watched: Watched, samples: &mut dyn FnMut(Sample)) -> Done {
+    for (iteration, reading) in (0..).zip(&watched.readings) {
+        let timed = [
+            (Metric::WallTime, reading.run_ns),
+            (Metric::CpuTime, reading.cpu_ns),
+            (Metric::CycleTime, reading.cycle_ns),
+        ];
+        let counted = reading.instructions;
+        let counted = counted.map(|counted| (Metric::Instructions, counted));
+        for (metric, value) in timed.into_iter().chain(counted) {
+            samples(Sample {
+                boundary: Boundary::Run,
+                metric,
+                iteration,
+                at: None,
+                value,
+            });
+        }
+    }
+    let outputs = watched.outputs.into_iter().map(|output| Output {
+        exit_code: output.exit_code,
+        stdout: output.stdout,
+        times: output.times,
+    });
+    Done {
+        outputs: outputs.collect(),
+        stopped: None,
+    }
+}
