@@ -35,7 +35,7 @@ pub enum Language {
     /// WebAssembly 2.0: with vectors, reference types, bulk memory, multiple values.
     Wasm2,
     /// WebAssembly 2.0 and the proposals that keel has: extended constant expressions, several
-    /// memories, tail calls and relaxed vectors.
+    /// memories, tail calls, relaxed vectors, typed function references, and structures and arrays.
     #[default]
     Extended,
 }
@@ -212,6 +212,8 @@ mod compiling {
                         | WasmFeatures::MULTI_MEMORY
                         | WasmFeatures::TAIL_CALL
                         | WasmFeatures::RELAXED_SIMD
+                        | WasmFeatures::FUNCTION_REFERENCES
+                        | WasmFeatures::GC
                 }
             };
             let metering = match self.config().fuel {

@@ -210,7 +210,7 @@ impl Table {
     /// # Errors
     /// [`Error::Limit`] if there is no such element.
     pub fn get(&self, store: impl AsContextMut, index: u32) -> Result<Val> {
-        owner(&store, self.store)?;
+        let owner = owner(&store, self.store)?;
         // SAFETY: the store is borrowed mutably; an element is a reference of the table's type.
         unsafe {
             let table = &mut *self.object.as_ptr();
@@ -218,7 +218,7 @@ impl Table {
                 .elements()
                 .get(index as usize)
                 .ok_or_else(|| outside(index))?;
-            Ok(Val::from_reference(element, table.ty().element, self.store))
+            Ok(Val::from_reference(element, table.ty().element, owner))
         }
     }
 
@@ -305,9 +305,9 @@ impl Global {
     /// # Errors
     /// [`Error::Type`] if the store is another.
     pub fn get(&self, store: impl AsContext) -> Result<Val> {
-        owner(&store, self.store)?;
+        let owner = owner(&store, self.store)?;
         // SAFETY: the store keeps its globals alive, and their values have their types.
-        Ok(unsafe { Val::from_raw(*self.value.as_ptr(), self.ty.content, self.store) })
+        Ok(unsafe { Val::from_raw(*self.value.as_ptr(), self.ty.content, owner) })
     }
 
     /// Sets the value.

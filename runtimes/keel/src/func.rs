@@ -119,7 +119,7 @@ impl Func {
         let results = ty.results().iter().zip(values);
         // SAFETY: the function has written its results.
         Ok(results
-            .map(|(ty, raw)| unsafe { Val::from_raw(raw, *ty, self.store) })
+            .map(|(ty, raw)| unsafe { Val::from_raw(raw, *ty, store.as_store().context()) })
             .collect())
     }
 
@@ -176,7 +176,10 @@ pub(crate) fn check_value(value: &Val, ty: ValType, store: &StoreContext) -> Res
             "a function belongs to another store".to_owned(),
         ));
     }
-    if value.ty() == ty || value.is_a(ty, store.engine.types()) {
+    if let Val::AnyRef(Some(reference)) = value {
+        reference.check(store)?;
+    }
+    if value.is_a(ty, store.engine.types()) {
         return Ok(());
     }
     Err(Error::Type(format!("{} given for {ty}", value.ty())))

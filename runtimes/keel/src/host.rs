@@ -236,15 +236,18 @@ where
     unsafe {
         run::<T>(context, |caller| {
             let (ty, function) = &*environment.cast::<(FuncType, F)>();
-            let store = (*caller.store.as_ptr()).context.id;
+            let store = context.store();
             let args = ty.params().iter().enumerate();
             let args: Vec<Val> = args
                 .map(|(i, ty)| Val::from_raw(values.add(i).read(), *ty, store))
                 .collect();
-            let mut results: Vec<Val> = ty.results().iter().map(|ty| Val::zero(*ty)).collect();
+            let mut results: Vec<Val> = {
+                let types = (*store).engine.types();
+                let results = ty.results().iter();
+                results.map(|ty| Val::default_of(*ty, types)).collect()
+            };
             function(caller, &args, &mut results)?;
-            // SAFETY: the store is this thread's, which is here and nowhere else.
-            check_values(&results, ty.results(), &*context.store())?;
+            check_values(&results, ty.results(), &*store)?;
             for (i, result) in results.iter().enumerate() {
                 values.add(i).write(result.to_raw());
             }

@@ -6,7 +6,7 @@
 //!
 //! What keel has: WebAssembly 2.0 with vectors, and the proposals of [`Language::Extended`]. What it does
 //! not have, and says so by [`Error::Unsupported`] or [`Error::Invalid`]: threads, 64-bit memories,
-//! exceptions, garbage collection, components. It runs on x86-64 Linux, with SSE 4.1 or later.
+//! exceptions, components. It runs on x86-64 Linux, with SSE 4.1 or later.
 //!
 //! # How a module starts
 //! A module is compiled to an *artefact* (`artifact`), whether it is kept in a file or not. Starting maps
@@ -16,6 +16,11 @@
 //! memory in a register: an access to memory needs no look-up and no bounds check, since 4 GiB and a
 //! guard are reserved and whatever is not accessible faults. A slot is reset by copying back the pages
 //! that were written, and used again.
+//!
+//! # Structures and arrays
+//! A module that has types of them has a heap (`vm::heap`), one a store, collected by marking. Compiled code
+//! allocates and accesses objects itself; references are 32-bit offsets. Every type is known to its engine
+//! by one number, however many modules define it (`types::registry`).
 //!
 //! # How code stops
 //! A trap is a fault or an illegal instruction at a place that the compiler noted; the signal handler
@@ -77,4 +82,4 @@ pub use types::{
     ExternType, FuncType, GlobalType, HeapType, MemoryType, Mutability, RefType, TableType, TypeId,
     ValType,
 };
-pub use value::{ExternRef, Val, WasmTy, WasmTypes};
+pub use value::{AnyRef, ExternRef, Val, WasmTy, WasmTypes};

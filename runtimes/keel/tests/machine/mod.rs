@@ -43,6 +43,7 @@ impl Engine for Keel {
         store.set_limits(Limits {
             memory_bytes: host::MEMORY_LIMIT_BYTES,
             table_elements: host::TABLE_LIMIT_ELEMENTS,
+            ..Limits::default()
         });
         store.set_fuel(u64::MAX);
         let linker = linker(&self.0, &mut store).expect("the host's names are defined once");
@@ -247,7 +248,8 @@ fn value(val: &Val) -> Value {
         Val::F32(bits) => Value::F32(*bits),
         Val::F64(bits) => Value::F64(*bits),
         Val::V128(bits) => Value::V128(*bits),
-        Val::FuncRef(None) | Val::ExternRef(None) => Value::Null,
+        Val::FuncRef(None) | Val::ExternRef(None) | Val::AnyRef(None) => Value::Null,
+        Val::AnyRef(Some(_)) => unreachable!("the random modules have no objects"),
         Val::FuncRef(Some(_)) => Value::Func,
         Val::ExternRef(Some(thing)) => Value::Extern(thing.number()),
     }

@@ -174,11 +174,6 @@ impl Heap {
         self.space.base()
     }
 
-    /// Bytes of blocks in use.
-    pub(crate) fn used_bytes(&self) -> u64 {
-        self.space.used_bytes()
-    }
-
     /// Makes a type known, before there are objects of it.
     pub(crate) fn know(&mut self, ty: &TypeInfo) {
         let index = ty.id.index as usize;

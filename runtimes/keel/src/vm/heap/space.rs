@@ -67,10 +67,6 @@ impl Space {
         self.limit as u64 * u64::from(BLOCK_BYTES)
     }
 
-    pub(super) fn used_bytes(&self) -> u64 {
-        self.used as u64 * u64::from(BLOCK_BYTES)
-    }
-
     /// The offset of a block.
     fn start(block: usize) -> u32 {
         ((FIRST_BLOCK + block) * BLOCK_BYTES as usize) as u32
