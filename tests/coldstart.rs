@@ -80,7 +80,7 @@ fn every_workload_gives_the_expected_output_on_every_kind_of_target() {
         .expect("workloads are a list")
         .iter()
         // What waits for its input, and a yardstick, are measured where they are named.
-        .filter(|workload| workload["weight"] == "light" || workload["weight"] == "heavy")
+        .filter(|workload| workload["category"] == "general" && workload["duration"] != "waiting")
         .map(|workload| workload["id"].as_str().expect("a workload has an id"))
         .collect();
     for needed in [
@@ -121,7 +121,7 @@ fn every_use_case_gives_the_expected_output_on_every_kind_of_target() {
         .or_else(|| listed["workloads"].as_array())
         .expect("workloads are a list")
         .iter()
-        .filter(|workload| workload["weight"] == "case")
+        .filter(|workload| workload["category"] == "use-case")
         .map(|workload| workload["id"].as_str().expect("a workload has an id"))
         .collect();
     for needed in [
@@ -144,7 +144,7 @@ fn every_use_case_gives_the_expected_output_on_every_kind_of_target() {
     let rows = bench.rows(&out);
     for case in cases {
         for target in targets {
-            let row = row(&rows, case, target, "rest", "artefact_bytes")
+            let row = row(&rows, case, target, "on-disk", "artefact_bytes")
                 .unwrap_or_else(|| panic!("no row for {case} on {target}"));
             assert_eq!(row["status"], "ok", "{row}");
         }
@@ -160,7 +160,7 @@ fn a_program_that_times_itself_has_rows_for_its_ticks() {
     run(&bench, &out, &extra);
     let rows = bench.rows(&out);
     for target in ["native", "keel"] {
-        let medians = ["p50", "p90", "p99", "worst"].map(|metric| {
+        let medians = ["p50", "p90", "p99", "max"].map(|metric| {
             let row = row(&rows, "tick", target, "tick", metric)
                 .unwrap_or_else(|| panic!("no {metric} for {target}"));
             assert_eq!(

@@ -61,9 +61,9 @@ fn what_travels_is_the_artefact_and_what_runs_it() {
     let bench = Bench::new();
     let rows = measured(&bench, "size", &["hello"], "1");
     for target in targets() {
-        let of = |metric| median(&rows, "hello", target, "rest", metric);
+        let of = |metric| median(&rows, "hello", target, "on-disk", metric);
         assert!(
-            of("travel_compressed_bytes") < of("travel_bytes"),
+            of("transfer_compressed_bytes") < of("transfer_bytes"),
             "{target}"
         );
         assert!(
@@ -71,14 +71,14 @@ fn what_travels_is_the_artefact_and_what_runs_it() {
             "{target}"
         );
     }
-    let keel = |metric| median(&rows, "hello", "keel", "rest", metric);
+    let keel = |metric| median(&rows, "hello", "keel", "on-disk", metric);
     assert_eq!(
-        keel("travel_bytes"),
+        keel("transfer_bytes"),
         keel("artefact_bytes") + keel("runner_bytes")
     );
-    let native = |metric| median(&rows, "hello", "native", "rest", metric);
-    assert_eq!(native("travel_bytes"), native("artefact_bytes"));
-    assert!(row(&rows, "hello", "native", "rest", "runner_bytes").is_none());
+    let native = |metric| median(&rows, "hello", "native", "on-disk", metric);
+    assert_eq!(native("transfer_bytes"), native("artefact_bytes"));
+    assert!(row(&rows, "hello", "native", "on-disk", "runner_bytes").is_none());
     bench.exits(0, &["report", "size", "--markdown"]);
     bench.exits(0, &["compare", "size", "size"]);
 }

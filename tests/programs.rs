@@ -3,9 +3,9 @@
 use e2e::{Bench, row};
 use serde_json::Value;
 
-/// Ids of the workloads of a weight that have a native side that is built, or were never meant to
+/// Ids of the workloads of a category that have a native side that is built, or were never meant to
 /// have one.
-fn of_weight(bench: &Bench, weight: &str, native: &str) -> Vec<String> {
+fn of_category(bench: &Bench, category: &str, native: &str) -> Vec<String> {
     let listed = bench.exits(0, &["list", "workloads", "--json"]);
     let listed: Value = serde_json::from_str(&listed).expect("a list is JSON");
     listed
@@ -13,7 +13,7 @@ fn of_weight(bench: &Bench, weight: &str, native: &str) -> Vec<String> {
         .or_else(|| listed["workloads"].as_array())
         .expect("workloads are a list")
         .iter()
-        .filter(|workload| workload["weight"] == weight)
+        .filter(|workload| workload["category"] == category)
         .filter(|workload| native.is_empty() || workload["native"] == native)
         .map(|workload| {
             workload["id"]
@@ -51,7 +51,7 @@ fn all_verified(suite: &str, boundary: &str, targets: &[&str], workloads: &[Stri
 
 #[test]
 fn every_kernel_comes_to_the_same_natively_and_as_wasm() {
-    let kernels = of_weight(&Bench::new(), "kernel", "");
+    let kernels = of_category(&Bench::new(), "kernel", "");
     for needed in ["matmul", "quickjs", "zstd", "integer-mix", "murmur3"] {
         assert!(kernels.iter().any(|id| id == needed), "{kernels:?}");
     }
@@ -66,7 +66,7 @@ fn every_kernel_comes_to_the_same_natively_and_as_wasm() {
 #[test]
 fn one_task_in_every_language_prints_the_same_on_every_engine() {
     let bench = Bench::new();
-    let languages = of_weight(&bench, "language", "");
+    let languages = of_category(&bench, "language", "");
     for needed in ["rust", "c", "cpp", "go", "javascript", "assemblyscript"] {
         let id = format!("words-{needed}");
         assert!(languages.contains(&id), "{id} is not among {languages:?}");
@@ -78,8 +78,8 @@ fn one_task_in_every_language_prints_the_same_on_every_engine() {
         &languages,
     );
 
-    let native = of_weight(&bench, "language", "ready");
-    for id in of_weight(&bench, "language", "missing") {
+    let native = of_category(&bench, "language", "ready");
+    for id in of_category(&bench, "language", "missing") {
         eprintln!("SKIPPED natively: {id}, which `scripts/build-workloads --native` did not build");
     }
     assert!(native.iter().any(|id| id == "words-c"), "{native:?}");

@@ -53,7 +53,8 @@ fn native_code_and_keel_carry_a_load_with_every_response_verified() {
     }
     for target in ["native", "keel"] {
         assert!(
-            row(&rows, "handler", target, "zero", "wall_time").is_some_and(|r| r["status"] == "ok")
+            row(&rows, "handler", target, "first-response", "wall_time")
+                .is_some_and(|r| r["status"] == "ok")
         );
     }
     let histograms = lines(&out);

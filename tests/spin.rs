@@ -68,7 +68,8 @@ fn what_spin_serves_is_measured_verified_and_ended_with_everything_that_it_start
     let rows = bench.rows(&run);
     let p50 = row_at(&rows, "spin", ("fresh-request", "p50"), Some(500)).expect("it was measured");
     assert_eq!(p50["status"], "ok", "{p50}");
-    let zero = row_at(&rows, "spin", ("zero", "wall_time"), None).expect("from nothing, too");
+    let zero =
+        row_at(&rows, "spin", ("first-response", "wall_time"), None).expect("from nothing, too");
     assert_eq!(zero["status"], "ok", "{zero}");
     let record = fs::read_to_string(run.join("run.json")).expect("a run has a record");
     assert!(

@@ -86,6 +86,9 @@ pub struct Setup {
     /// Everything that can be set up here
     #[arg(long, conflicts_with = "targets")]
     pub all: bool,
+    /// With --all: only adapters that take at most this many minutes to set up
+    #[arg(long, value_name = "N", requires = "all")]
+    pub minutes: Option<u32>,
 }
 
 /// Arguments of `bench list`.

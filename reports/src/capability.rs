@@ -1,4 +1,4 @@
-//! The suite `capabilities` as Markdown.
+//! The suite `sandbox` as Markdown.
 
 use std::fmt::Write;
 

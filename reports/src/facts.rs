@@ -249,7 +249,7 @@ impl<'a> Facts<'a> {
                     && row.metric == Metric::WallTime
             })
         };
-        let ladder = Boundary::ALL.iter();
+        let ladder = Boundary::LADDER.iter();
         ladder
             .chain(&[Boundary::Run])
             .copied()

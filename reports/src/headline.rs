@@ -148,7 +148,7 @@ pub(crate) fn question(suite: Suite) -> Question {
             asked: "What does it get right?",
             subject: "Conformance",
         },
-        Suite::Capabilities => Question {
+        Suite::Sandbox => Question {
             asked: "What can a guest do?",
             subject: "Capabilities",
         },
@@ -180,7 +180,7 @@ pub(crate) fn sentences(facts: &Facts<'_>) -> Vec<String> {
     match facts.recorded.run.suite {
         Suite::Conformance => conformance::sentences(facts),
         Suite::Languages => languages::sentences(facts),
-        Suite::Capabilities => crate::capability::said(facts.recorded)
+        Suite::Sandbox => crate::capability::said(facts.recorded)
             .into_iter()
             .collect(),
         Suite::Serve => serve::sentences(facts),
@@ -348,7 +348,7 @@ fn containers_ahead(facts: &Facts<'_>) -> Option<String> {
 fn ours(facts: &Facts<'_>, lead: &WorkloadId) -> Option<String> {
     let (mut ahead, mut behind, mut open) = (Vec::new(), Vec::new(), Vec::new());
     let mut name: Option<&TargetId> = None;
-    for &boundary in Boundary::ALL {
+    for &boundary in Boundary::LADDER {
         let rows = facts
             .targets()
             .iter()

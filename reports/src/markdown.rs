@@ -101,7 +101,7 @@ fn run(text: &mut String, facts: &Facts<'_>) {
     );
     let sentences = match run.suite {
         // It has a sentence a target of its own.
-        Suite::Conformance | Suite::Capabilities => Vec::new(),
+        Suite::Conformance | Suite::Sandbox => Vec::new(),
         _ => headline::sentences(facts),
     };
     for sentence in sentences {
@@ -122,7 +122,7 @@ fn run(text: &mut String, facts: &Facts<'_>) {
         );
         match run.suite {
             Suite::Serve => under_load(text, facts, &workload.workload),
-            Suite::Conformance | Suite::Capabilities => {}
+            Suite::Conformance | Suite::Sandbox => {}
             Suite::Coldstart | Suite::Throughput => {
                 table(text, facts, &workload.workload);
                 if facts.has_ticks(&workload.workload) {
@@ -147,10 +147,10 @@ fn run(text: &mut String, facts: &Facts<'_>) {
         .iter()
         .filter(|r| r.status != Status::Ok)
         .collect();
-    if !missing.is_empty() || !run.left_out.is_empty() {
+    if !missing.is_empty() || !run.skipped.is_empty() {
         text.push_str("\n## Not measured\n\n");
     }
-    for left in &run.left_out {
+    for left in &run.skipped {
         let _ = write!(text, "- {}: {}", inline(&left.what), inline(&left.why));
         if let Some(remedy) = &left.remedy {
             let _ = write!(text, " (`{}`)", remedy.replace('`', "'"));
@@ -173,7 +173,7 @@ fn run(text: &mut String, facts: &Facts<'_>) {
         match rule(run.suite) {
             Some(rule) => rule.to_owned(),
             None => {
-                let all = Boundary::ALL.iter().chain(Boundary::GUEST);
+                let all = Boundary::LADDER.iter().chain(Boundary::GUEST);
                 let has = |b: &&Boundary| facts.rows.iter().any(|row| row.boundary == **b);
                 let all = all.filter(has);
                 let all = all.map(|boundary| format!("{boundary} {}", boundary.meaning()));
@@ -269,7 +269,7 @@ fn under_load(text: &mut String, facts: &Facts<'_>, workload: &plimsoll_record::
         let last = if metric == Metric::AchievedRate {
             "most"
         } else {
-            "zero"
+            "first-response"
         };
         let _ = writeln!(text, " {last} |\n|---|{}", "---:|".repeat(rates.len() + 1));
         for way in load::ways(facts, workload) {
@@ -277,7 +277,7 @@ fn under_load(text: &mut String, facts: &Facts<'_>, workload: &plimsoll_record::
             let at = |at| load::row(facts, workload, &way, metric, at);
             let last = match metric {
                 Metric::AchievedRate => at(None),
-                _ => facts.wall(workload, way.target(), Boundary::Zero),
+                _ => facts.wall(workload, way.target(), Boundary::FirstResponse),
             };
             for row in rates.iter().map(|rate| at(Some(*rate))).chain([last]) {
                 let _ = write!(text, " {} |", row.map_or_else(|| "·".to_owned(), cell));

@@ -253,7 +253,7 @@ fn run(
             conformance::shares(facts, place),
             conformance::failures(facts, place),
         ],
-        Suite::Capabilities => vec![
+        Suite::Sandbox => vec![
             capability::answers(facts, place),
             capability::evidence(facts, place),
         ],
@@ -282,7 +282,7 @@ fn run(
             @match facts.recorded.run.suite {
                 Suite::Serve => (load::summary(facts, place)),
                 Suite::Conformance => (conformance::summary(facts, place)),
-                Suite::Capabilities => (capability::summary(facts, place)),
+                Suite::Sandbox => (capability::summary(facts, place)),
                 Suite::Coldstart | Suite::Throughput => (summary::summary(facts, place)),
                 Suite::Density | Suite::Memory | Suite::Size | Suite::Languages => (counted::summary(facts, place)),
             }

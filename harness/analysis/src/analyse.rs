@@ -71,7 +71,7 @@ fn row(run: &Run, series: &Series) -> Row {
         }
         match trials.len() {
             // What is weighed twice weighs the same.
-            1 if key.boundary == Boundary::Rest => {}
+            1 if key.boundary == Boundary::OnDisk => {}
             1 => notes.push("one trial: no interval can be given".to_owned()),
             n if n < RESAMPLING_TRIALS => notes.push(format!(
                 "{n} trials: too few to resample, the interval is Student's on logarithms"

@@ -4,7 +4,7 @@
 //! added up.
 
 use plimsoll_record::run::TargetKind;
-use plimsoll_record::sandbox::{Answer, Capabilities, Limit, Question};
+use plimsoll_record::sandbox::{Answer, Limit, Question, Sandbox};
 use plimsoll_record::{FactLine, Outcome, Recorded, Suite, TargetId, WorkloadId};
 use serde::{Deserialize, Serialize};
 
@@ -67,7 +67,7 @@ impl<'r> Facts<'r> {
 /// The answers of a run; none if it was about something else.
 pub fn facts(recorded: &Recorded) -> Option<Facts<'_>> {
     let run = &recorded.run;
-    let Capabilities { questions } = run.capabilities.as_ref()?;
+    let Sandbox { questions } = run.sandbox.as_ref()?;
     let mut cells = Vec::new();
     let mut targets = Vec::new();
     for record in &run.targets {

@@ -60,21 +60,21 @@ const PEAK: &[Column] = &[
 ];
 
 const REST: &[Column] = &[
-    column("travels", Boundary::Rest, Metric::TravelBytes),
-    column("as gzip", Boundary::Rest, Metric::TravelCompressedBytes),
-    column("runs", Boundary::Rest, Metric::ArtefactBytes),
-    column("as gzip", Boundary::Rest, Metric::ArtefactCompressedBytes),
-    column("runner", Boundary::Rest, Metric::RunnerBytes),
-    column("module", Boundary::Rest, Metric::ModuleBytes),
+    column("travels", Boundary::OnDisk, Metric::TransferBytes),
+    column("as gzip", Boundary::OnDisk, Metric::TransferCompressedBytes),
+    column("runs", Boundary::OnDisk, Metric::ArtefactBytes),
+    column("as gzip", Boundary::OnDisk, Metric::ArtefactCompressedBytes),
+    column("runner", Boundary::OnDisk, Metric::RunnerBytes),
+    column("module", Boundary::OnDisk, Metric::ModuleBytes),
 ];
 
 const TASK: &[Column] = &[
     column("exit", Boundary::L4, Metric::WallTime),
     column("output", Boundary::L3, Metric::WallTime),
     column("cpu", Boundary::L4, Metric::CpuTime),
-    column("module", Boundary::Rest, Metric::ModuleBytes),
-    column("runs", Boundary::Rest, Metric::ArtefactBytes),
-    column("as gzip", Boundary::Rest, Metric::ArtefactCompressedBytes),
+    column("module", Boundary::OnDisk, Metric::ModuleBytes),
+    column("runs", Boundary::OnDisk, Metric::ArtefactBytes),
+    column("as gzip", Boundary::OnDisk, Metric::ArtefactCompressedBytes),
 ];
 /// What a program says of the steps of its own loop: of any suite that runs it from nothing to its end.
 pub const TICKS: Table = Table {
@@ -83,7 +83,7 @@ pub const TICKS: Table = Table {
         column("p50", Boundary::Tick, Metric::P50),
         column("p90", Boundary::Tick, Metric::P90),
         column("p99", Boundary::Tick, Metric::P99),
-        column("worst", Boundary::Tick, Metric::Worst),
+        column("max", Boundary::Tick, Metric::Max),
     ],
 };
 
@@ -98,7 +98,7 @@ pub fn tables(suite: Suite) -> &'static [Table] {
         | Suite::Throughput
         | Suite::Serve
         | Suite::Conformance
-        | Suite::Capabilities => &[],
+        | Suite::Sandbox => &[],
         Suite::Density => &[
             Table {
                 title: "one more instance in a host that runs",
@@ -144,7 +144,7 @@ pub fn rule(suite: Suite) -> Option<&'static str> {
             "Share of the directives that are a question to an engine: all but those that only a reader of the text \
              format decides, which no engine is given. What a target does not claim counts and does not pass.",
         ),
-        Suite::Capabilities => Some(
+        Suite::Sandbox => Some(
             "Each answer was found by trying it; none is better than another, and nothing is added up.",
         ),
         Suite::Density => Some(

@@ -202,7 +202,7 @@ pub fn compare(base: &Recorded, candidate: &Recorded) -> Comparison {
                 minimum_detectable: test
                     .map(|t| t.minimum_detectable(floor, LEVEL / made as f64).exp_m1()),
                 verdict: match (c.key.boundary, c.key.metric.unit()) {
-                    (Boundary::Rest, _) => exact(low, high),
+                    (Boundary::OnDisk, _) => exact(low, high),
                     // More of it is better.
                     (_, Unit::PerSecond) => verdict(ci95, p_adjusted).turned(),
                     _ => verdict(ci95, p_adjusted),

@@ -53,8 +53,8 @@ impl Place {
             Boundary::L3 | Boundary::L4 | Boundary::L5 | Boundary::L6 => Place::FromNothing,
             Boundary::Run | Boundary::Tick => Place::InProcess,
             Boundary::Request | Boundary::FreshRequest => Place::InProcess,
-            Boundary::Zero => Place::FromNothing,
-            Boundary::Rest => Place::AtRest,
+            Boundary::FirstResponse => Place::FromNothing,
+            Boundary::OnDisk => Place::AtRest,
             Boundary::Idle
             | Boundary::Peak
             | Boundary::Instances

@@ -287,7 +287,7 @@ fn due(step: Step, kind: Option<TargetKind>) -> impl Iterator<Item = (Boundary, 
         Step::Serve | Step::ServeFresh => Metric::AchievedRate,
         Step::Instances | Step::Processes | Step::Idle => Metric::Pss,
         Step::Peak => Metric::PeakRss,
-        Step::Size => Metric::TravelBytes,
+        Step::Size => Metric::TransferBytes,
         _ => Metric::WallTime,
     };
     let list: &[Boundary] = match (step, kind) {
@@ -296,18 +296,18 @@ fn due(step: Step, kind: Option<TargetKind>) -> impl Iterator<Item = (Boundary, 
         (Step::Compile, _) => &[Boundary::L2],
         (Step::Process, Some(TargetKind::Container)) => &[Boundary::L3, Boundary::L4, Boundary::L5],
         (Step::Process, _) => &[Boundary::L3, Boundary::L4],
-        (Step::Fresh, _) => &[Boundary::L6],
+        (Step::Deploy, _) => &[Boundary::L6],
         (Step::Serve, _) => &[Boundary::Request],
         (Step::ServeFresh, _) => &[Boundary::FreshRequest],
-        (Step::Zero, _) => &[Boundary::Zero],
-        (Step::Iterate, _) => &[Boundary::Run],
+        (Step::FirstResponse, _) => &[Boundary::FirstResponse],
+        (Step::Execute, _) => &[Boundary::Run],
         (Step::Instances, _) => &[Boundary::Instance],
         (Step::Processes, _) => &[Boundary::Process],
         (Step::Idle, _) => &[Boundary::Idle],
         (Step::Peak, _) => &[Boundary::Peak],
-        (Step::Size, _) => &[Boundary::Rest],
+        (Step::Size, _) => &[Boundary::OnDisk],
         // Counted, not measured: `conformance` has it.
-        (Step::Conformance | Step::Capability, _) => &[],
+        (Step::Conformance | Step::Sandbox, _) => &[],
     };
     list.iter().map(move |&boundary| (boundary, metric))
 }

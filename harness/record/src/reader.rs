@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use crate::conformance::ScriptLine;
 use crate::line::{HistogramLine, Line, Outcome, OutcomeLine, SampleLine};
-use crate::run::{Run, SCHEMA};
+use crate::run::{READABLE, Run};
 use crate::sandbox::FactLine;
 
 /// Name of the file that says what was planned.
@@ -41,7 +41,8 @@ pub enum ReadError {
     },
     /// The run was written in a format that this version does not know.
     #[error(
-        "{path} has schema {found:?}, this version reads {SCHEMA:?}; use the version of bench that wrote it"
+        "{path} has schema {found:?}, this version reads {}; use the version of bench that wrote it",
+        READABLE.join(" and ")
     )]
     Schema {
         /// The file.
@@ -211,7 +212,7 @@ pub fn read_run(directory: &Path) -> Result<Run, ReadError> {
         .get("schema")
         .and_then(|s| s.as_str())
         .unwrap_or("none");
-    if schema != SCHEMA {
+    if !READABLE.contains(&schema) {
         return Err(ReadError::Schema {
             path,
             found: schema.to_owned(),

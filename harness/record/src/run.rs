@@ -6,11 +6,15 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::conformance::{Proposal, Specification};
-use crate::sandbox::Capabilities;
+use crate::sandbox::Sandbox;
 use crate::vocabulary::{Step, Suite, TargetId, WorkloadId};
 
 /// The schema that this version writes.
-pub const SCHEMA: &str = "plimsoll.run/1";
+pub const SCHEMA: &str = "plimsoll.run/2";
+
+/// Every schema that this version reads. Version 1 has other names for some suites, steps,
+/// boundaries and metrics: serde aliases read them.
+pub const READABLE: &[&str] = &[SCHEMA, "plimsoll.run/1"];
 
 /// What the subject of every preflight note begins with that says what a denoised run has set.
 pub const DENOISE: &str = "denoise:";
@@ -53,7 +57,8 @@ pub struct Run {
     #[serde(default)]
     pub artefacts: Vec<ArtefactRecord>,
     /// What of the asked-for was left out, why, and the command that adds it.
-    pub left_out: Vec<LeftOut>,
+    #[serde(alias = "left_out")]
+    pub skipped: Vec<Skipped>,
     /// The load that servers are put under, where that is the question.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load: Option<Load>,
@@ -64,8 +69,12 @@ pub struct Run {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub specification: Option<Specification>,
     /// What guests try, where that is the question.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub capabilities: Option<Capabilities>,
+    #[serde(
+        default,
+        alias = "capabilities",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub sandbox: Option<Sandbox>,
     /// Every trial, in the order of execution.
     pub plan: Vec<TrialPlan>,
 }
@@ -275,7 +284,7 @@ pub struct ArtefactRecord {
 
 /// Something that was left out of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LeftOut {
+pub struct Skipped {
     /// A target or workload id.
     pub what: String,
     /// Why it was left out.
@@ -283,5 +292,6 @@ pub struct LeftOut {
     /// The command that adds it, where there is one.
     pub remedy: Option<String>,
     /// Whether it had been asked for: then the run cannot exit 0.
-    pub asked_for: bool,
+    #[serde(alias = "asked_for")]
+    pub requested: bool,
 }

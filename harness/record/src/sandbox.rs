@@ -49,7 +49,7 @@ impl fmt::Display for Limit {
 
 /// The questions of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Capabilities {
+pub struct Sandbox {
     /// In the order of tables.
     pub questions: Vec<Question>,
 }

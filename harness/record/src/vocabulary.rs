@@ -78,7 +78,8 @@ pub enum Suite {
     /// How many of the specification's own tests an engine passes.
     Conformance,
     /// What a guest that was granted nothing can and cannot do.
-    Capabilities,
+    #[serde(alias = "capabilities")]
+    Sandbox,
     /// What a language costs to start and to send: one small task, written in each.
     Languages,
 }
@@ -93,7 +94,7 @@ impl Suite {
         Suite::Size,
         Suite::Serve,
         Suite::Conformance,
-        Suite::Capabilities,
+        Suite::Sandbox,
         Suite::Languages,
     ];
 
@@ -107,7 +108,7 @@ impl Suite {
             Suite::Memory => "memory",
             Suite::Size => "size",
             Suite::Conformance => "conformance",
-            Suite::Capabilities => "capabilities",
+            Suite::Sandbox => "sandbox",
             Suite::Languages => "languages",
         }
     }
@@ -148,8 +149,8 @@ pub enum Boundary {
     FreshRequest,
     /// Nothing running, to the last byte of the first response: spawn of a server process or
     /// create of a container, until it accepts, and one request.
-    #[serde(rename = "zero")]
-    Zero,
+    #[serde(rename = "first-response", alias = "zero")]
+    FirstResponse,
     /// The guest's own code, from its first instruction to its end: `_start` of an instance that
     /// is ready, or a program from the exec of its file to its call of exit.
     #[serde(rename = "run")]
@@ -158,8 +159,8 @@ pub enum Boundary {
     #[serde(rename = "tick")]
     Tick,
     /// Files and images at rest, nothing running.
-    #[serde(rename = "rest")]
-    Rest,
+    #[serde(rename = "on-disk", alias = "rest")]
+    OnDisk,
     /// One process or container whose instance waits, with all that is its own.
     #[serde(rename = "idle")]
     Idle,
@@ -188,15 +189,18 @@ pub enum Boundary {
 
 impl Boundary {
     /// The boundaries of serving requests.
-    pub const SERVE: &'static [Boundary] =
-        &[Boundary::Request, Boundary::FreshRequest, Boundary::Zero];
+    pub const SERVE: &'static [Boundary] = &[
+        Boundary::Request,
+        Boundary::FreshRequest,
+        Boundary::FirstResponse,
+    ];
 
     /// What the guest's own code takes.
     pub const GUEST: &'static [Boundary] = &[Boundary::Run, Boundary::Tick];
 
     /// What is no rung of the ladder: where something is counted.
     pub const COUNTED: &'static [Boundary] = &[
-        Boundary::Rest,
+        Boundary::OnDisk,
         Boundary::Idle,
         Boundary::Peak,
         Boundary::Instances,
@@ -208,7 +212,7 @@ impl Boundary {
     ];
 
     /// The ladder from the bottom up.
-    pub const ALL: &'static [Boundary] = &[
+    pub const LADDER: &'static [Boundary] = &[
         Boundary::L0,
         Boundary::L1,
         Boundary::L2,
@@ -230,10 +234,10 @@ impl Boundary {
             Boundary::L6 => "L6",
             Boundary::Request => "request",
             Boundary::FreshRequest => "fresh-request",
-            Boundary::Zero => "zero",
+            Boundary::FirstResponse => "first-response",
             Boundary::Run => "run",
             Boundary::Tick => "tick",
-            Boundary::Rest => "rest",
+            Boundary::OnDisk => "on-disk",
             Boundary::Idle => "idle",
             Boundary::Peak => "peak",
             Boundary::Instances => "instances",
@@ -263,10 +267,10 @@ impl Boundary {
             Boundary::FreshRequest => {
                 "request due to last byte of its response, an instance made for it alone"
             }
-            Boundary::Zero => "nothing running to last byte of the first response",
+            Boundary::FirstResponse => "nothing running to last byte of the first response",
             Boundary::Run => "the guest's own code from its first instruction to its end",
             Boundary::Tick => "one step of a program's own loop, by its own clock",
-            Boundary::Rest => "files and images at rest, nothing running",
+            Boundary::OnDisk => "files and images at rest, nothing running",
             Boundary::Idle => "a process or container that waits, with all that is its own",
             Boundary::Peak => "the most at any moment of one run of the workload",
             Boundary::Instances => "the whole of a host with so many instances alive in it",
@@ -300,7 +304,7 @@ impl FromStr for Boundary {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let others = || Boundary::COUNTED.iter().chain(Boundary::SERVE);
-        Boundary::ALL
+        Boundary::LADDER
             .iter()
             .chain(others())
             .chain(Boundary::GUEST)
@@ -331,17 +335,20 @@ pub enum Step {
     /// One process or container from nothing to its end: L3, L4 and, where there is one, L5.
     Process,
     /// As [`Step::Process`] with the artefact copied, or the image loaded, first: L6.
-    Fresh,
+    #[serde(alias = "fresh")]
+    Deploy,
     /// A server under load, rate after rate: [`Boundary::Request`].
     Serve,
     /// As [`Step::Serve`], with an instance made for each request: [`Boundary::FreshRequest`].
     #[serde(rename = "serve-fresh")]
     ServeFresh,
-    /// A server from nothing to its first response: [`Boundary::Zero`].
-    Zero,
+    /// A server from nothing to its first response: [`Boundary::FirstResponse`].
+    #[serde(rename = "first-response", alias = "zero")]
+    FirstResponse,
     /// The guest run in a loop, a fresh instance or process each time, with its own code alone
     /// inside the clock: `run`.
-    Iterate,
+    #[serde(alias = "iterate")]
+    Execute,
     /// Instances made in one host, each run to its end and kept alive, level by level.
     Instances,
     /// Processes or containers started and left waiting, level by level.
@@ -355,7 +362,8 @@ pub enum Step {
     /// The specification's tests, a group of scripts.
     Conformance,
     /// One thing that a guest may or may not be able to do, tried.
-    Capability,
+    #[serde(alias = "capability")]
+    Sandbox,
 }
 
 impl Step {
@@ -365,23 +373,23 @@ impl Step {
         Step::Load,
         Step::Compile,
         Step::Process,
-        Step::Fresh,
+        Step::Deploy,
         Step::Serve,
         Step::ServeFresh,
-        Step::Zero,
-        Step::Iterate,
+        Step::FirstResponse,
+        Step::Execute,
         Step::Instances,
         Step::Processes,
         Step::Idle,
         Step::Peak,
         Step::Size,
         Step::Conformance,
-        Step::Capability,
+        Step::Sandbox,
     ];
 
     /// Whether the workload is a server in it.
     pub fn serves(self) -> bool {
-        matches!(self, Step::Serve | Step::ServeFresh | Step::Zero)
+        matches!(self, Step::Serve | Step::ServeFresh | Step::FirstResponse)
     }
 
     /// The step's name as the protocol spells it.
@@ -391,18 +399,18 @@ impl Step {
             Step::Load => "load",
             Step::Compile => "compile",
             Step::Process => "process",
-            Step::Fresh => "fresh",
+            Step::Deploy => "deploy",
             Step::Serve => "serve",
             Step::ServeFresh => "serve-fresh",
-            Step::Zero => "zero",
-            Step::Iterate => "iterate",
+            Step::FirstResponse => "first-response",
+            Step::Execute => "execute",
             Step::Instances => "instances",
             Step::Processes => "processes",
             Step::Idle => "idle",
             Step::Peak => "peak",
             Step::Size => "size",
             Step::Conformance => "conformance",
-            Step::Capability => "capability",
+            Step::Sandbox => "sandbox",
         }
     }
 }

@@ -2,7 +2,7 @@
 //! left out is said, with why and with the command that adds it.
 
 use plimsoll_adapter::protocol::{Hello, Target};
-use plimsoll_record::run::{LeftOut, PreflightNote, Severity, TargetKind, TargetRecord};
+use plimsoll_record::run::{PreflightNote, Severity, Skipped, TargetKind, TargetRecord};
 use std::process::Command;
 
 use crate::catalog::checkout::Checkout;
@@ -12,7 +12,7 @@ use crate::catalog::targets::{AdapterRow, Table};
 use crate::catalog::workloads::{Native, Ready, WorkloadRow, Workloads};
 use crate::machine::interrupt::Interrupt;
 use crate::process::command::{self, ToolError};
-use crate::run::adapter::build::{Built, build, state};
+use crate::run::adapter::build::{Built, build, failed_before, state};
 use crate::run::adapter::discovery::{Ability, Presence, ability, look, unexpected_version};
 use crate::ui::progress::say;
 
@@ -24,7 +24,7 @@ pub struct Gathered {
     /// The workloads, in the order of their table.
     pub workloads: Vec<Ready>,
     /// What was left out.
-    pub left_out: Vec<LeftOut>,
+    pub skipped: Vec<Skipped>,
     /// What else is worth recording.
     pub notes: Vec<PreflightNote>,
 }
@@ -89,7 +89,19 @@ impl Gathered {
                             }
                             Ability::Ready(_) => unreachable!("what is not built is not ready"),
                         });
-                self.left_out.extend(left);
+                self.skipped.extend(left);
+                continue;
+            }
+            if built != Built::Fresh && failed_before(checkout, row) {
+                self.skipped.extend(meant.iter().map(|target| {
+                    let why = "its last build failed, and is not tried again in a run";
+                    left(
+                        target.as_str(),
+                        why.to_owned(),
+                        Some(row.setup_command()),
+                        needed,
+                    )
+                }));
                 continue;
             }
             if built != Built::Fresh
@@ -98,7 +110,7 @@ impl Gathered {
                 if matches!(error, ToolError::Interrupted) {
                     return Err(error.into());
                 }
-                self.left_out.extend(meant.iter().map(|target| {
+                self.skipped.extend(meant.iter().map(|target| {
                     left(
                         target.as_str(),
                         error.to_string(),
@@ -121,7 +133,7 @@ impl Gathered {
                     (Ability::Ready(target), _) if leaves && globs.is_empty() => {
                         let why = "left to runs without --quick, or that name it with --target";
                         let left = left(target.id.as_str(), why.to_owned(), None, false);
-                        self.left_out.push(left);
+                        self.skipped.push(left);
                     }
                     (Ability::Ready(target), Presence::Speaks(hello)) => {
                         self.targets.push(Chosen {
@@ -132,8 +144,7 @@ impl Gathered {
                     (Ability::Ready(_), _) => unreachable!("only what speaks is ready"),
                     (Ability::Absent { why, remedy }, _) => {
                         let asked = !globs.is_empty() || (row.default && broken);
-                        self.left_out
-                            .push(left(target.as_str(), why, remedy, asked));
+                        self.skipped.push(left(target.as_str(), why, remedy, asked));
                     }
                 }
             }
@@ -175,7 +186,7 @@ impl Gathered {
             for id in missing {
                 let what = format!("native binary of {id}");
                 let remedy = format!("scripts/build-workloads --native {id}");
-                self.left_out
+                self.skipped
                     .push(left(&what, error.to_string(), Some(remedy), true));
             }
         }
@@ -185,12 +196,12 @@ impl Gathered {
                     if ready.native == Native::NotPlanned && self.has_other_than_wasm() {
                         let what = format!("{} natively and in containers", row.id);
                         let why = format!("there is no native program in {}", row.language);
-                        self.left_out.push(left(&what, why, None, false));
+                        self.skipped.push(left(&what, why, None, false));
                     }
                     self.workloads.push(ready);
                 }
                 Err(error) => {
-                    self.left_out
+                    self.skipped
                         .push(left(row.id.as_str(), error.to_string(), None, true))
                 }
             }
@@ -205,7 +216,7 @@ impl Gathered {
 
     /// Whether something that was asked for is left out.
     pub fn lacks_something_asked_for(&self) -> bool {
-        self.left_out.iter().any(|one| one.asked_for)
+        self.skipped.iter().any(|one| one.requested)
     }
 }
 
@@ -248,11 +259,11 @@ pub fn build_native(
     command::run(&mut script, interrupt)
 }
 
-fn left(what: &str, why: String, remedy: Option<String>, asked_for: bool) -> LeftOut {
-    LeftOut {
+fn left(what: &str, why: String, remedy: Option<String>, requested: bool) -> Skipped {
+    Skipped {
         what: what.to_owned(),
         why,
         remedy,
-        asked_for,
+        requested,
     }
 }

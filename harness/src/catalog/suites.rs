@@ -6,7 +6,7 @@ use plimsoll_record::run::{Density, Load};
 use plimsoll_record::{Step, Suite};
 use serde::Deserialize;
 
-use crate::catalog::workloads::Weight;
+use crate::catalog::workloads::{Category, DurationClass};
 
 const TABLE: &str = include_str!("../../suites.toml");
 
@@ -87,7 +87,7 @@ impl Levels {
     }
 }
 
-/// Trials by a workload's weight.
+/// Trials by a workload's duration and category.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Trials {
@@ -104,13 +104,15 @@ pub struct Trials {
 }
 
 impl Trials {
-    /// Trials of a workload of that weight.
-    pub fn of(&self, weight: Weight) -> u32 {
-        match weight {
-            Weight::Light | Weight::Language => self.light,
-            Weight::Heavy | Weight::Yardstick => self.heavy,
-            Weight::Kernel | Weight::Case => self.kernel.unwrap_or(self.heavy),
-            Weight::Waiting => self.waiting,
+    /// Trials of such a workload.
+    pub fn of(&self, duration: DurationClass, category: Category) -> u32 {
+        match (duration, category) {
+            (DurationClass::Light, _) => self.light,
+            (DurationClass::Waiting, _) => self.waiting,
+            (DurationClass::Heavy, Category::Kernel | Category::UseCase) => {
+                self.kernel.unwrap_or(self.heavy)
+            }
+            (DurationClass::Heavy, _) => self.heavy,
         }
     }
 }
@@ -200,7 +202,7 @@ mod tests {
                 Suite::Coldstart | Suite::Throughput | Suite::Languages => 10,
                 Suite::Density | Suite::Memory => 6,
                 // A file that is weighed twice weighs the same.
-                Suite::Size | Suite::Conformance | Suite::Capabilities => 1,
+                Suite::Size | Suite::Conformance | Suite::Sandbox => 1,
             };
             assert!(
                 row.quick.trials.light >= least && row.quick.trials.light <= row.full.trials.light

@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use plimsoll_adapter::protocol::{self, Prepare, Prepared};
-use plimsoll_record::run::{LeftOut, PreflightNote, Severity, TargetKind, WorkloadRecord};
+use plimsoll_record::run::{PreflightNote, Severity, Skipped, TargetKind, WorkloadRecord};
 use plimsoll_record::{Step, TargetId, WorkloadId};
 
 use crate::catalog::checkout::Checkout;
 use crate::catalog::resolve::Gathered;
 use crate::catalog::targets::Table;
-use crate::catalog::workloads::{Native, Ready, Weight, Workloads, sha256};
+use crate::catalog::workloads::{Category, DurationClass, Native, Ready, Workloads, sha256};
 use crate::cli::Run;
 use crate::exit::Usage;
 use crate::machine::interrupt::Interrupt;
@@ -32,7 +32,7 @@ const STDOUT_KEPT: usize = 64 << 20;
 const HEAVY: Duration = Duration::from_millis(20);
 
 /// The steps that are about an image itself, or about what is put into it.
-const ABOUT_IMAGES: [Step; 4] = [Step::Fresh, Step::Size, Step::Peak, Step::Iterate];
+const ABOUT_IMAGES: [Step; 4] = [Step::Deploy, Step::Size, Step::Peak, Step::Execute];
 
 /// A program as the command line names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,18 +110,18 @@ impl Program {
                 TargetKind::Container => native || image,
             });
         gathered.targets = targets;
-        gathered.left_out.extend(without.iter().map(|chosen| {
+        gathered.skipped.extend(without.iter().map(|chosen| {
             let why = match chosen.target.kind {
                 TargetKind::Container => {
                     "neither --native nor --image says what runs in its container"
                 }
                 TargetKind::Native | TargetKind::Wasm => "no --native says what it runs",
             };
-            LeftOut {
+            Skipped {
                 what: chosen.target.id.to_string(),
                 why: why.to_owned(),
                 remedy: None,
-                asked_for: false,
+                requested: false,
             }
         }));
     }
@@ -220,11 +220,11 @@ impl Program {
                             .retain(|step| !ABOUT_IMAGES.contains(step));
                     }
                     Ok(Preparation::Unsupported(why)) => {
-                        gathered.left_out.push(LeftOut {
+                        gathered.skipped.push(Skipped {
                             what: id.to_string(),
                             why,
                             remedy: None,
-                            asked_for: false,
+                            requested: false,
                         });
                         continue;
                     }
@@ -270,10 +270,11 @@ impl Program {
             workload,
             expected: printed.stdout,
             exchanges: Vec::new(),
-            weight: match printed.cpu > HEAVY {
-                true => Weight::Heavy,
-                false => Weight::Light,
+            duration: match printed.cpu > HEAVY {
+                true => DurationClass::Heavy,
+                false => DurationClass::Light,
             },
+            category: Category::General,
             native: Native::Ready,
         })
     }

@@ -16,7 +16,7 @@ use crate::catalog::checkout::Checkout;
 use crate::run::load::exchange::{Exchange, ExchangeError, pair};
 use crate::suites::conformance::uses::uses;
 
-const SCHEMA: &str = "plimsoll.workloads/1";
+const SCHEMA: &str = "plimsoll.workloads/2";
 const LOCK_SCHEMA: &str = "plimsoll.workloads-lock/1";
 
 /// Why a workload cannot be used.
@@ -84,43 +84,57 @@ pub enum WorkloadError {
     },
 }
 
-/// Whether a workload ends at once or computes for a while.
+/// How long one run of a workload takes: it decides the number of trials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Weight {
-    /// Ends within a millisecond or so: many trials.
+pub enum DurationClass {
+    /// Ends within about two milliseconds: many trials.
     Light,
     /// Computes for tens of milliseconds or more: fewer trials.
     Heavy,
-    /// Computes for as long as a gate's check wants it to: measured only where it is named.
-    Yardstick,
-    /// A compute kernel, one of many: measured only where it is named.
-    Kernel,
-    /// The one task that is there in every language: measured only where it is named.
-    Language,
-    /// A use case: computes as what is heavy does; measured only where it is named.
-    Case,
-    /// Says that it is ready and waits for the end of its input: for what is alive at once.
+    /// Prints that it is ready and waits for the end of its input: for idle and density.
     Waiting,
 }
 
-impl Weight {
+/// What a workload is an example of. Suites measure those of [`Category::General`] by a glob, and
+/// the others only by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Category {
+    /// A small program of common use.
+    #[default]
+    General,
+    /// Computes for a chosen time, for a gate's check.
+    Yardstick,
+    /// A compute kernel.
+    Kernel,
+    /// One task written in several languages.
+    Language,
+    /// A use case.
+    UseCase,
+}
+
+impl DurationClass {
     /// The word for it in `workloads.toml`.
     pub fn name(self) -> &'static str {
         match self {
-            Weight::Light => "light",
-            Weight::Heavy => "heavy",
-            Weight::Yardstick => "yardstick",
-            Weight::Kernel => "kernel",
-            Weight::Case => "case",
-            Weight::Language => "language",
-            Weight::Waiting => "waiting",
+            DurationClass::Light => "light",
+            DurationClass::Heavy => "heavy",
+            DurationClass::Waiting => "waiting",
         }
     }
+}
 
-    /// Whether a glob that matches it means it: a suite must name the others.
-    pub fn is_for_every_suite(self) -> bool {
-        matches!(self, Weight::Light | Weight::Heavy)
+impl Category {
+    /// The word for it in `workloads.toml`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Category::General => "general",
+            Category::Yardstick => "yardstick",
+            Category::Kernel => "kernel",
+            Category::Language => "language",
+            Category::UseCase => "use-case",
+        }
     }
 }
 
@@ -152,11 +166,21 @@ pub struct WorkloadRow {
     /// Requests, one after the other, for a program that answers such on its standard streams;
     /// `expected` holds the responses then.
     requests: Option<PathBuf>,
-    /// How long it runs.
-    pub weight: Weight,
+    /// How long one run takes.
+    pub duration: DurationClass,
+    /// What it is an example of.
+    #[serde(default)]
+    pub category: Category,
     /// What a reader of its figures must know.
     #[serde(default)]
     pub notes: Vec<String>,
+}
+
+impl WorkloadRow {
+    /// Whether a suite's glob is enough to select it; a suite must name the others.
+    pub fn matches_globs(&self) -> bool {
+        self.category == Category::General && self.duration != DurationClass::Waiting
+    }
 }
 
 /// Another form of a workload, as `workloads.toml` describes it.
@@ -221,8 +245,10 @@ pub struct Ready {
     pub expected: Vec<u8>,
     /// What it is asked when it serves, with the expected responses; none for what does not.
     pub exchanges: Vec<Exchange>,
-    /// How long it runs.
-    pub weight: Weight,
+    /// How long one run takes.
+    pub duration: DurationClass,
+    /// What it is an example of.
+    pub category: Category,
     /// Whether there is a native side of it.
     pub native: Native,
 }
@@ -353,7 +379,8 @@ impl Workloads {
             },
             expected,
             exchanges,
-            weight: row.weight,
+            duration: row.duration,
+            category: row.category,
             native: side,
         })
     }

@@ -13,10 +13,10 @@ use plimsoll_record::{Recorded, Step, Suite, TargetId, WorkloadId};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
-use super::run::{does, eprint_part, is_for, shell_word, suite_named};
+use super::run::{applies_to, eprint_part, shell_word, suite_named, supports};
 use crate::catalog::checkout::Checkout;
 use crate::catalog::suites::{self, Amount, SuiteRow};
-use crate::catalog::workloads::{Ready, Weight};
+use crate::catalog::workloads::Ready;
 use crate::cli::Gate;
 use crate::exit::{Exit, Usage};
 use crate::gate::measure::{Arm, Asked, measure};
@@ -319,7 +319,7 @@ fn suites(args: &Gate, head: &Product, pinned: Option<&Recorded>) -> anyhow::Res
 fn refusal(base: &Side, head: &Side) -> Option<Exit> {
     let mut lacking = false;
     for (name, side) in [("base", base), ("head", head)] {
-        for one in &side.left_out {
+        for one in &side.skipped {
             let remedy = match &one.remedy {
                 Some(remedy) => format!("; `{remedy}`"),
                 None => String::new(),
@@ -372,16 +372,16 @@ fn cells(
         let other = others.find(|other| other.target.id == chosen.target.id);
         for ready in workloads {
             for &step in row.steps.iter().filter(|&&step| {
-                is_for(step, ready.weight)
+                applies_to(step, ready.duration)
                     && !step.serves()
-                    && does(&chosen.target, step)
-                    && other.is_some_and(|other| does(&other.target, step))
+                    && supports(&chosen.target, step)
+                    && other.is_some_and(|other| supports(&other.target, step))
             }) {
                 cells.push(Cell {
                     target: chosen.target.id.clone(),
                     workload: ready.workload.id.clone(),
                     step,
-                    trials: trials(step, ready.weight, amount, blocks),
+                    trials: trials(step, ready, amount, blocks),
                     iterations: amount.iterations,
                     budget: amount.budget(),
                 });
@@ -392,8 +392,8 @@ fn cells(
 }
 
 /// What is weighed or peaks does not scatter: more blocks would say nothing more of it.
-fn trials(step: Step, weight: Weight, amount: &Amount, blocks: Option<u32>) -> u32 {
-    let planned = amount.trials.of(weight);
+fn trials(step: Step, ready: &Ready, amount: &Amount, blocks: Option<u32>) -> u32 {
+    let planned = amount.trials.of(ready.duration, ready.category);
     match (blocks, step) {
         (Some(blocks), Step::Size | Step::Peak) => planned.min(blocks),
         (Some(blocks), _) => blocks,

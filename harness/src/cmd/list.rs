@@ -110,7 +110,8 @@ fn workloads(checkout: &Checkout) -> anyhow::Result<Listing> {
         let _ = writeln!(text, "{:width$}  {:5} {}", row.id, row.language, row.title);
         rows.push(json!({
             "id": row.id, "title": row.title, "why": row.why, "language": row.language,
-            "weight": row.weight.name(),
+            "duration": row.duration.name(),
+            "category": row.category.name(),
             "native": match workloads.native(checkout, row) {
                 Native::Ready => "ready", Native::Missing => "missing", Native::NotPlanned => "none",
             },

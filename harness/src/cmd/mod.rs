@@ -12,7 +12,7 @@ mod resume;
 mod run;
 mod setup;
 
-pub(crate) use run::{chosen_workloads, groups};
+pub(crate) use run::{chosen_workloads, conformance_cells};
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

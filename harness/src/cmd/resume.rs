@@ -68,7 +68,7 @@ pub(super) fn run(args: &Run, directory: &Path) -> anyhow::Result<Exit> {
             &interrupt,
         )?;
     }
-    eprint_part(&terminal::left_out(&gathered.left_out));
+    eprint_part(&terminal::skipped(&gathered.skipped));
     if gathered.lacks_something_asked_for() {
         return Err(Usage(format!(
             "{} cannot be continued without what is left out; bring it back, or start a new run",
@@ -151,7 +151,7 @@ fn questions(
     run: &plimsoll_record::Run,
     interrupt: &Interrupt,
 ) -> anyhow::Result<Option<Questions>> {
-    let Some(before) = &run.capabilities else {
+    let Some(before) = &run.sandbox else {
         return Ok(None);
     };
     let asked = before.questions.iter();

@@ -37,8 +37,8 @@ use crate::ui::format;
 use crate::ui::progress::say;
 use crate::ui::terminal::{self, Notes};
 
-use crate::run::cells::{cells, density, put};
-pub(crate) use crate::run::cells::{chosen_workloads, does, groups, is_for};
+pub(crate) use crate::run::cells::{applies_to, chosen_workloads, conformance_cells, supports};
+use crate::run::cells::{density, sandbox_cells, workload_cells};
 use ratcheted::ratcheted;
 
 pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
@@ -56,7 +56,7 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
     };
     let amount = row.amount(extent);
     let mut tests = tests(&checkout, suite, args, amount)?;
-    if !matches!(suite, Suite::Conformance | Suite::Capabilities) {
+    if !matches!(suite, Suite::Conformance | Suite::Sandbox) {
         selection::check("workload", &args.workloads, &workloads.ids())?;
     }
     // What is asked wrongly is said before an hour of setting up, not after.
@@ -75,7 +75,7 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
     let mut questions = None;
     let mut gathered = Gathered::default();
     let chosen = match suite {
-        Suite::Conformance | Suite::Capabilities => Vec::new(),
+        Suite::Conformance | Suite::Sandbox => Vec::new(),
         _ => chosen_workloads(&args.workloads, amount, &workloads),
     };
     let ready = gathered
@@ -110,13 +110,13 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
         meant = tests.meant(gathered.targets.iter());
         tests.ask(&mut gathered, &checkout, &table, &interrupt);
     }
-    if suite == Suite::Capabilities {
+    if suite == Suite::Sandbox {
         questions = match asked(&checkout, args, &mut gathered, &interrupt)? {
             None => return Ok(Exit::Interrupted),
             some => some,
         };
     }
-    eprint_part(&terminal::left_out(&gathered.left_out));
+    eprint_part(&terminal::skipped(&gathered.skipped));
     let nothing = tests.is_none() && questions.is_none() && gathered.workloads.is_empty();
     if gathered.targets.is_empty() || nothing {
         say("nothing is left to measure");
@@ -126,7 +126,7 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
     let environment = environment::look(&checkout);
     let mut notes = preflight::look(&environment);
     notes.append(&mut gathered.notes);
-    if row.steps.contains(&Step::Iterate) {
+    if row.steps.contains(&Step::Execute) {
         notes.push(preflight::counting());
     }
     eprint_part(&terminal::preflight(&notes, Notes::Noisy));
@@ -141,9 +141,9 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
         .seed
         .unwrap_or_else(|| u64::from(rand::random::<u32>()));
     let cells = match (&tests, &questions) {
-        (Some(tests), _) => groups(&gathered, tests, &table),
-        (None, Some(questions)) => put(&gathered, questions),
-        (None, None) => cells(&gathered, &row.steps, amount, args.trials),
+        (Some(tests), _) => conformance_cells(&gathered, tests, &table),
+        (None, Some(questions)) => sandbox_cells(&gathered, questions),
+        (None, None) => workload_cells(&gathered, &row.steps, amount, args.trials),
     };
     let record = RunRecord {
         schema: SCHEMA.to_owned(),
@@ -170,10 +170,10 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
         artefacts: Vec::new(),
         density,
         plan: plan(&cells, seed),
-        left_out: gathered.left_out.clone(),
+        skipped: gathered.skipped.clone(),
         load: amount.load(),
         specification: tests.as_ref().map(|tests| tests.record.clone()),
-        capabilities: questions.as_ref().map(Questions::record),
+        sandbox: questions.as_ref().map(Questions::record),
     };
     let writer = RunWriter::create(&directory, &record)?;
     if args.out.is_none() {
@@ -188,7 +188,7 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
         "{suite}{}: {} of {} on {}, seed {seed}, recorded in {}",
         if args.quick { " --quick" } else { "" },
         format::count(record.plan.len(), "trial"),
-        match (&record.specification, &record.capabilities) {
+        match (&record.specification, &record.sandbox) {
             (Some(tests), _) => format::count(tests.groups.len(), "test group"),
             (_, Some(asked)) => format::count(asked.questions.len(), "question"),
             (None, None) => format::count(record.workloads.len(), "workload"),
@@ -270,7 +270,7 @@ fn asked(
     for chosen in std::mem::take(&mut gathered.targets) {
         match can(chosen.target.kind) {
             true => gathered.targets.push(chosen),
-            false => gathered.left_out.push(without_native(&chosen.target.id)),
+            false => gathered.skipped.push(without_native(&chosen.target.id)),
         }
     }
     Ok(Some(questions))
@@ -340,12 +340,12 @@ fn show(directory: &Path) -> anyhow::Result<Exit> {
     let recorded = Recorded::read(directory)?;
     let report = plimsoll_analysis::analyse(&recorded);
     super::print(&terminal::tables(&recorded, &report))?;
-    eprint_part(&terminal::left_out(&recorded.run.left_out));
+    eprint_part(&terminal::skipped(&recorded.run.skipped));
     say(&format!(
         "`bench report {} --html` has intervals, distributions and the fairness ledger",
         shell_word(directory)
     ));
-    let asked_for_is_missing = recorded.run.left_out.iter().any(|one| one.asked_for);
+    let asked_for_is_missing = recorded.run.skipped.iter().any(|one| one.requested);
     if recorded.all_ok() && !asked_for_is_missing {
         return Ok(Exit::Held);
     }

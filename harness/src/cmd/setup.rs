@@ -11,9 +11,21 @@ use crate::cli::Setup;
 use crate::exit::Exit;
 use crate::machine::interrupt::Interrupt;
 use crate::process::command::{self, ToolError};
-use crate::run::adapter::discovery::{Ability, ability, look};
+use crate::run::adapter::discovery::{Ability, Presence, ability, look};
+use crate::ui::format::count;
 use crate::ui::progress::say;
 use crate::ui::terminal::{BAD, GOOD, WARN, styled};
+
+/// What became of an adapter's targets.
+#[derive(Debug, Default)]
+struct Tally {
+    ready: usize,
+    skipped: usize,
+    failed: usize,
+}
+
+/// Exit code of a setup script that finds that this machine cannot have what it installs.
+const NOT_HERE: i32 = 3;
 
 pub(super) fn run(args: &Setup) -> anyhow::Result<Exit> {
     let checkout = Checkout::find()?;
@@ -28,62 +40,111 @@ pub(super) fn run(args: &Setup) -> anyhow::Result<Exit> {
     selection::check("target", &args.targets, &known)?;
     let interrupt = Interrupt::install()?;
 
-    let meant = |row: &&AdapterRow| match args.targets.as_slice() {
-        [] => args.all || row.default,
-        asked => asked.iter().any(|pattern| row.is_meant_by(pattern)),
+    let within = |row: &AdapterRow| {
+        args.minutes
+            .is_none_or(|limit| row.build_minutes.unwrap_or(0) <= limit)
     };
-    let named = !args.targets.is_empty() || args.all;
-    let mut failed = false;
-    for row in table.adapters.iter().filter(meant) {
-        // What takes more than a build, an engine for one, is got only for who asks for it.
-        let built = match (&row.setup, named) {
-            (Some(words), true) => prepare_machine(&checkout, words, &interrupt),
-            _ => Ok(()),
-        }
-        .and_then(|()| set_up(&checkout, row, &interrupt));
-        match built {
-            Ok(()) => failed |= !answers(&checkout, row, &interrupt, named),
-            Err(ToolError::Interrupted) => return interrupted(),
-            Err(error) => {
-                say(&format!("{} {}: {error}", styled(BAD, "failed"), row.id));
-                failed = true;
-            }
-        }
+    let chosen = |row: &&AdapterRow| match args.targets.as_slice() {
+        [] => (args.all && within(row)) || (!args.all && row.default),
+        patterns => patterns.iter().any(|pattern| row.is_meant_by(pattern)),
+    };
+    let named = !args.targets.is_empty();
+    let mut tally = Tally::default();
+    let done = set_up_all(
+        &checkout,
+        table.adapters.iter().filter(chosen),
+        named || args.all,
+        &interrupt,
+        &mut tally,
+    )
+    .and_then(|()| natives(&checkout, &workloads, args.all, &interrupt, &mut tally));
+    if let Err(ToolError::Interrupted) = done {
+        say("interrupted; the same command goes on from here");
+        return Ok(Exit::Interrupted);
     }
-    let missing: Vec<&str> = workloads
-        .rows
-        .iter()
-        .filter(|row| workloads.native(&checkout, row) == Native::Missing)
-        .map(|row| row.id.as_str())
-        .collect();
-    if !missing.is_empty() {
-        match build_native(&checkout, &missing, &interrupt) {
-            Ok(()) => {}
-            Err(ToolError::Interrupted) => return interrupted(),
-            Err(error) => {
-                say(&format!(
-                    "{} native binaries: {error}",
-                    styled(BAD, "failed")
-                ));
-                failed = true;
-            }
-        }
-    }
-    for row in &workloads.rows {
-        if let Err(error) = workloads.ready(&checkout, row) {
-            say(&format!("{} {}: {error}", styled(BAD, "failed"), row.id));
-            failed = true;
-        }
-    }
-    Ok(match failed {
+    say(&format!(
+        "{} ready, {} skipped, {} failed",
+        count(tally.ready, "target"),
+        tally.skipped,
+        tally.failed
+    ));
+    // A target that was named is wanted: without it the command has not done its work.
+    let incomplete = tally.failed > 0 || (named && tally.skipped > 0);
+    Ok(match incomplete {
         true => Exit::Incomplete,
         false => Exit::Held,
     })
 }
 
-fn interrupted() -> anyhow::Result<Exit> {
-    say("interrupted; the same command goes on from here");
-    Ok(Exit::Interrupted)
+/// Sets up `rows`. The only error is an interruption: what fails is counted and the rest goes on.
+fn set_up_all<'a>(
+    checkout: &Checkout,
+    rows: impl Iterator<Item = &'a AdapterRow>,
+    prepare: bool,
+    interrupt: &Interrupt,
+    tally: &mut Tally,
+) -> Result<(), ToolError> {
+    for row in rows {
+        // What installs more than a build does, such as an engine, runs only on request.
+        let prepared = match (&row.setup, prepare) {
+            (Some(words), true) => prepare_machine(checkout, words, interrupt),
+            _ => Ok(()),
+        };
+        match prepared.and_then(|()| set_up(checkout, row, interrupt)) {
+            Ok(()) => check(checkout, row, interrupt, tally),
+            Err(error @ ToolError::Interrupted) => return Err(error),
+            Err(ToolError::Failed {
+                code: Some(NOT_HERE),
+                command,
+                ..
+            }) if row.setup.is_some() => {
+                for target in &row.targets {
+                    let why = format!("`{command}` cannot do its work on this machine (see above)");
+                    skip(target.as_str(), &why, None, tally);
+                }
+            }
+            Err(error) => fail(&row.id, &error, tally),
+        }
+    }
+    Ok(())
+}
+
+/// Builds the native sides that are missing and checks every workload.
+fn natives(
+    checkout: &Checkout,
+    workloads: &Workloads,
+    all: bool,
+    interrupt: &Interrupt,
+    tally: &mut Tally,
+) -> Result<(), ToolError> {
+    let missing: Vec<&str> = workloads
+        .rows
+        .iter()
+        .filter(|row| workloads.native(checkout, row) == Native::Missing)
+        .map(|row| row.id.as_str())
+        .collect();
+    if !missing.is_empty() {
+        // Compilers beside C and Rust, without which the build below passes over their workloads.
+        if all {
+            let script = ["scripts/install-tools", "c++", "go"].map(str::to_owned);
+            if let Err(error @ ToolError::Interrupted) =
+                prepare_machine(checkout, &script, interrupt)
+            {
+                return Err(error);
+            }
+        }
+        match build_native(checkout, &missing, interrupt) {
+            Ok(()) => {}
+            Err(error @ ToolError::Interrupted) => return Err(error),
+            Err(error) => fail("native binaries", &error, tally),
+        }
+    }
+    for row in &workloads.rows {
+        if let Err(error) = workloads.ready(checkout, row) {
+            fail(row.id.as_str(), &error, tally);
+        }
+    }
+    Ok(())
 }
 
 fn prepare_machine(
@@ -100,22 +161,35 @@ fn prepare_machine(
     command::run(&mut command, interrupt)
 }
 
-/// Says which targets of `row` are ready now; true unless one that was named is not.
-fn answers(checkout: &Checkout, row: &AdapterRow, interrupt: &Interrupt, named: bool) -> bool {
+/// Asks the adapter of `row`, which has been built, which of its targets can run here.
+fn check(checkout: &Checkout, row: &AdapterRow, interrupt: &Interrupt, tally: &mut Tally) {
     let presence = look(checkout, row, interrupt);
-    let mut all = true;
+    if let Presence::Broken { why } = &presence {
+        return fail(&row.id, why, tally);
+    }
     for target in &row.targets {
         match ability(row, &presence, target) {
-            Ability::Ready(_) => say(&format!("{} {target}", styled(GOOD, "ready"))),
+            Ability::Ready(_) => {
+                say(&format!("{} {target}", styled(GOOD, "ready")));
+                tally.ready += 1;
+            }
             Ability::Absent { why, remedy } => {
-                let remedy = remedy.map_or_else(String::new, |remedy| format!("; `{remedy}`"));
-                say(&format!(
-                    "{} {target}: {why}{remedy}",
-                    styled(WARN, "absent")
-                ));
-                all = false;
+                skip(target.as_str(), &why, remedy.as_deref(), tally);
             }
         }
     }
-    all || !named
+}
+
+fn skip(target: &str, why: &str, remedy: Option<&str>, tally: &mut Tally) {
+    let remedy = remedy.map_or_else(String::new, |remedy| format!("; `{remedy}`"));
+    say(&format!(
+        "{} {target}: {why}{remedy}",
+        styled(WARN, "skipped")
+    ));
+    tally.skipped += 1;
+}
+
+fn fail(what: &str, error: &dyn std::fmt::Display, tally: &mut Tally) {
+    say(&format!("{} {what}: {error}", styled(BAD, "failed")));
+    tally.failed += 1;
 }

@@ -171,11 +171,11 @@ fn record(name: &str, arm: &Arm<'_>, asked: &Asked<'_>, planned: &[TrialPlan]) -
             .map(|ready| ready.record.clone())
             .collect(),
         artefacts: Vec::new(),
-        left_out: Vec::new(),
+        skipped: Vec::new(),
         load: None,
         density: None,
         specification: None,
-        capabilities: None,
+        sandbox: None,
         plan: planned.to_vec(),
     }
 }

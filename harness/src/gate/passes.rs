@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 
 use super::side::Side;
 use crate::catalog::resolve::Gathered;
-use crate::cmd::groups;
+use crate::cmd::conformance_cells;
 use crate::machine::environment;
 use crate::machine::interrupt::Interrupt;
 use crate::run::plan::plan;
@@ -59,12 +59,12 @@ pub fn measure(side: &Side, asked: &Asked<'_>, interrupt: &Interrupt) -> anyhow:
         ..Gathered::default()
     };
     tests.ask(&mut gathered, &side.checkout, &side.table, interrupt);
-    let cells = groups(&gathered, &tests, &side.table);
-    for left in &gathered.left_out {
+    let cells = conformance_cells(&gathered, &tests, &side.table);
+    for left in &gathered.skipped {
         say(&format!("{}: {}", left.what, left.why));
     }
     // A gate that could not ask must not hold.
-    let mute = gathered.left_out.iter().find(|left| left.asked_for);
+    let mute = gathered.skipped.iter().find(|left| left.requested);
     if let Some(mute) = mute.filter(|_| !interrupt.asked()) {
         bail!(
             "head cannot be asked the specification's tests: {}: {}",
@@ -90,11 +90,11 @@ pub fn measure(side: &Side, asked: &Asked<'_>, interrupt: &Interrupt) -> anyhow:
         targets: gathered.targets.iter().map(|one| one.record()).collect(),
         workloads: Vec::new(),
         artefacts: Vec::new(),
-        left_out: gathered.left_out.clone(),
+        skipped: gathered.skipped.clone(),
         load: None,
         density: None,
         specification: Some(tests.record.clone()),
-        capabilities: None,
+        sandbox: None,
         plan: plan(&cells, asked.seed),
     };
     let scratch = side.checkout.scratch().join(&run.id);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Context;
-use plimsoll_record::run::LeftOut;
+use plimsoll_record::run::Skipped;
 
 use crate::catalog::checkout::Checkout;
 use crate::catalog::resolve::{Chosen, Gathered};
@@ -132,7 +132,7 @@ pub struct Side {
     /// Its targets.
     pub targets: Vec<Chosen>,
     /// What of the asked-for it does not have.
-    pub left_out: Vec<LeftOut>,
+    pub skipped: Vec<Skipped>,
     module: Option<PathBuf>,
 }
 
@@ -196,7 +196,7 @@ impl Side {
             table,
             workloads,
             targets: gathered.targets,
-            left_out: gathered.left_out,
+            skipped: gathered.skipped,
             module: match product {
                 Product::Module(path) => Some(path.clone()),
                 _ => None,
@@ -223,7 +223,7 @@ impl Side {
         };
         let mut gathered = Gathered::default();
         gathered.workloads(natives, &self.workloads, &rows, interrupt)?;
-        if let Some(lost) = gathered.left_out.first() {
+        if let Some(lost) = gathered.skipped.first() {
             return Err(Usage(format!("{}: {}: {}", self.words, lost.what, lost.why)).into());
         }
         let Some(module) = &self.module else {
@@ -270,11 +270,11 @@ fn as_it_is(
                         gathered.targets.push(Chosen { target, hello });
                     }
                 }
-                Ability::Absent { why, .. } => gathered.left_out.push(LeftOut {
+                Ability::Absent { why, .. } => gathered.skipped.push(Skipped {
                     what: target.to_string(),
                     why,
                     remedy: None,
-                    asked_for: true,
+                    requested: true,
                 }),
             }
         }

@@ -391,8 +391,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("no_turbo");
         fs::write(&file, "0").unwrap();
-        let name =
-            "denoise::tests::a_second_interrupt_ends_the_process_and_still_puts_the_machine_back";
+        let name = "machine::denoise::tests::a_second_interrupt_ends_the_process_and_still_puts_the_machine_back";
         let output = Command::new(std::env::current_exe().unwrap())
             .args([name, "--exact", "--nocapture"])
             .env(CHANGES, &file)

@@ -30,6 +30,8 @@ pub enum ToolError {
         command: String,
         /// How it ended.
         how: String,
+        /// Its exit code, unless a signal ended it.
+        code: Option<i32>,
     },
     /// The user wants to stop.
     #[error("interrupted")]
@@ -72,6 +74,7 @@ pub fn run(command: &mut Command, interrupt: &Interrupt) -> Result<(), ToolError
         false => Err(ToolError::Failed {
             command: shown,
             how: describe(status),
+            code: status.code(),
         }),
     }
 }

@@ -12,7 +12,7 @@ use crate::catalog::resolve::{Chosen, Gathered};
 use crate::catalog::selection;
 use crate::catalog::suites::Amount;
 use crate::catalog::targets::Table;
-use crate::catalog::workloads::{Native, Ready, Weight, WorkloadRow, Workloads};
+use crate::catalog::workloads::{DurationClass, Native, Ready, WorkloadRow, Workloads};
 use crate::exit::Usage;
 use crate::run::plan::Cell;
 use crate::suites::conformance::groups::{Tests, carries_out};
@@ -32,9 +32,7 @@ pub(crate) fn chosen_workloads<'a>(
     // What waits for its input, is a yardstick, or one of many kernels or languages, would be measured
     // by mistake where it is not the question: a suite must name it.
     let meant = |row: &&WorkloadRow| {
-        row.weight.is_for_every_suite()
-            || !asked.is_empty()
-            || globs.iter().any(|glob| glob == row.id.as_str())
+        row.matches_globs() || !asked.is_empty() || globs.iter().any(|glob| glob == row.id.as_str())
     };
     workloads
         .rows
@@ -50,17 +48,17 @@ fn can_run(kind: TargetKind, ready: &Ready) -> bool {
     kind == TargetKind::Wasm || ready.native != Native::NotPlanned
 }
 
-/// Whether a step is for workloads of that weight.
-pub(crate) fn is_for(step: Step, weight: Weight) -> bool {
+/// Whether a step is for workloads of that duration.
+pub(crate) fn applies_to(step: Step, duration: DurationClass) -> bool {
     match step {
-        Step::Processes | Step::Idle => weight == Weight::Waiting,
-        Step::Instances | Step::Peak => weight != Weight::Waiting,
+        Step::Processes | Step::Idle => duration == DurationClass::Waiting,
+        Step::Instances | Step::Peak => duration != DurationClass::Waiting,
         _ => true,
     }
 }
 
 /// Whether a target does a step, by itself or because `bench` does it with the target's launch.
-pub(crate) fn does(target: &Target, step: Step) -> bool {
+pub(crate) fn supports(target: &Target, step: Step) -> bool {
     let launched = target.kind != TargetKind::Container && target.steps.contains(&Step::Process);
     let by_bench = matches!(step, Step::Processes | Step::Idle | Step::Peak | Step::Size);
     target.steps.contains(&step) || (by_bench && launched)
@@ -86,7 +84,7 @@ pub(crate) fn density(amount: &Amount, budget: Option<u64>) -> anyhow::Result<Op
 }
 
 /// A cell for each step of each workload on each target that does it.
-pub(crate) fn cells(
+pub(crate) fn workload_cells(
     gathered: &Gathered,
     steps: &[Step],
     amount: &Amount,
@@ -97,7 +95,7 @@ pub(crate) fn cells(
         for ready in &gathered.workloads {
             for &step in steps
                 .iter()
-                .filter(|&&step| does(&chosen.target, step) && is_for(step, ready.weight))
+                .filter(|&&step| supports(&chosen.target, step) && applies_to(step, ready.duration))
                 .filter(|_| can_run(chosen.target.kind, ready))
                 .filter(|step| !step.serves() || !ready.exchanges.is_empty())
             {
@@ -105,7 +103,7 @@ pub(crate) fn cells(
                     target: chosen.target.id.clone(),
                     workload: ready.workload.id.clone(),
                     step,
-                    trials: trials.unwrap_or(amount.trials.of(ready.weight)),
+                    trials: trials.unwrap_or(amount.trials.of(ready.duration, ready.category)),
                     iterations: amount.iterations,
                     budget: amount.budget(),
                 });
@@ -116,13 +114,13 @@ pub(crate) fn cells(
 }
 
 /// A cell for each question to each target.
-pub(crate) fn put(gathered: &Gathered, questions: &Questions) -> Vec<Cell> {
+pub(crate) fn sandbox_cells(gathered: &Gathered, questions: &Questions) -> Vec<Cell> {
     let targets = gathered.targets.iter();
     let cells = targets.flat_map(|chosen| {
         questions.asked.iter().map(|question| Cell {
             target: chosen.target.id.clone(),
             workload: question.record.id.clone(),
-            step: Step::Capability,
+            step: Step::Sandbox,
             trials: 1,
             iterations: 1,
             budget: Duration::ZERO,
@@ -132,7 +130,7 @@ pub(crate) fn put(gathered: &Gathered, questions: &Questions) -> Vec<Cell> {
 }
 
 /// A cell for each group of tests on each target that does them.
-pub(crate) fn groups(gathered: &Gathered, tests: &Tests, table: &Table) -> Vec<Cell> {
+pub(crate) fn conformance_cells(gathered: &Gathered, tests: &Tests, table: &Table) -> Vec<Cell> {
     let of = |chosen: &Chosen, group: &WorkloadId| match group.as_str() {
         wasi::ID | testsuite::ID => wasi::runs(table, &chosen.target.id),
         _ => carries_out(chosen),

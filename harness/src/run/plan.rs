@@ -73,7 +73,7 @@ mod tests {
         let mut cells = Vec::new();
         for target in ["native", "keel", "other/engine"] {
             for (workload, trials) in [("hello", 10), ("json", 3)] {
-                for step in [Step::Process, Step::Fresh] {
+                for step in [Step::Process, Step::Deploy] {
                     cells.push(Cell {
                         target: target.into(),
                         workload: workload.into(),

@@ -177,7 +177,7 @@ impl<'a> Session<'a> {
     pub fn prepare(&mut self, plan: &[TrialPlan]) -> Result<Vec<ArtefactRecord>, Stopped> {
         let mut wanted: Vec<(TargetId, WorkloadId)> = Vec::new();
         // A test brings its own module, and a probe is prepared for its limits.
-        let own = |step| matches!(step, Step::Conformance | Step::Capability);
+        let own = |step| matches!(step, Step::Conformance | Step::Sandbox);
         for trial in plan.iter().filter(|one| !own(one.step)) {
             let pair = (trial.target.clone(), trial.workload.clone());
             if !wanted.contains(&pair) {
@@ -295,8 +295,8 @@ impl<'a> Session<'a> {
                 Step::Conformance => self.specification(trial, number).map(|(yielded, scripts)| {
                     (yielded, scripts.into_iter().map(Line::Script).collect())
                 }),
-                Step::Capability => self
-                    .capability(trial, number)
+                Step::Sandbox => self
+                    .sandbox(trial, number)
                     .map(|(yielded, fact)| (yielded, fact.into_iter().map(Line::Fact).collect())),
                 _ => self.one(trial).map(|yielded| (yielded, Vec::new())),
             };

@@ -14,7 +14,7 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 use plimsoll_analysis::marks::{MARK, Marked};
 use plimsoll_analysis::{Comparison, Report, Row, Status, Verdict};
-use plimsoll_record::run::{LeftOut, PreflightNote, Severity};
+use plimsoll_record::run::{PreflightNote, Severity, Skipped};
 use plimsoll_record::{Boundary, Metric, Recorded, Suite, TargetId};
 
 pub use languages::languages;
@@ -46,7 +46,7 @@ pub fn tables(recorded: &Recorded, report: &Report) -> String {
         Suite::Density | Suite::Memory | Suite::Size => counted::tables(recorded, report),
         Suite::Serve => load::tables(recorded, report),
         Suite::Conformance => conformance::tables(recorded),
-        Suite::Capabilities => sandbox::tables(recorded),
+        Suite::Sandbox => sandbox::tables(recorded),
         Suite::Languages => languages(recorded, report),
     }
 }
@@ -106,7 +106,7 @@ fn table(text: &mut String, recorded: &Recorded, rows: &[&Row]) {
         .max()
         .unwrap_or(0);
     let _ = write!(text, "{:name_width$}", "");
-    for boundary in Boundary::ALL {
+    for boundary in Boundary::LADDER {
         let _ = write!(text, "{:>7}", boundary.name());
     }
     text.push('\n');
@@ -116,7 +116,7 @@ fn table(text: &mut String, recorded: &Recorded, rows: &[&Row]) {
         } else {
             let _ = write!(text, "{target:name_width$}");
         }
-        for &boundary in Boundary::ALL {
+        for &boundary in Boundary::LADDER {
             let row = rows
                 .iter()
                 .find(|row| row.target == *target && row.boundary == boundary);
@@ -148,7 +148,7 @@ fn cell(row: Option<&Row>) -> String {
 /// Whether a row's interval reaches further than 10 % from its median, or there is none.
 fn is_wide(row: &Row) -> bool {
     // What is weighed has no chance in it.
-    if row.boundary == Boundary::Rest {
+    if row.boundary == Boundary::OnDisk {
         return false;
     }
     match (row.median, row.ci95) {
@@ -165,7 +165,7 @@ fn legend(text: &mut String, report: &Report) {
         .collect();
     let wide = rows.iter().filter(|row| is_wide(row)).count();
     text.push('\n');
-    for boundary in Boundary::ALL {
+    for boundary in Boundary::LADDER {
         if report.rows.iter().any(|row| row.boundary == *boundary) {
             let _ = writeln!(text, "{}  {}", boundary.name(), boundary.meaning());
         }
@@ -179,16 +179,16 @@ fn legend(text: &mut String, report: &Report) {
 }
 
 /// What was left out of a run, a line for what shares a reason.
-pub fn left_out(left_out: &[LeftOut]) -> String {
+pub fn skipped(skipped: &[Skipped]) -> String {
     let mut text = String::new();
     let mut told: Vec<(&str, Option<&str>)> = Vec::new();
-    for one in left_out {
+    for one in skipped {
         let reason = (one.why.as_str(), one.remedy.as_deref());
         if told.contains(&reason) {
             continue;
         }
         told.push(reason);
-        let names: Vec<&str> = left_out
+        let names: Vec<&str> = skipped
             .iter()
             .filter(|other| (other.why.as_str(), other.remedy.as_deref()) == reason)
             .map(|other| other.what.as_str())

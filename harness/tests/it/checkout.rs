@@ -35,7 +35,7 @@ impl Checkout {
                  build_minutes = 9\ntargets = ['later', 'later+jit']\n"
             ),
         );
-        let mut table = "schema = 'plimsoll.workloads/1'\n".to_owned();
+        let mut table = "schema = 'plimsoll.workloads/2'\n".to_owned();
         let mut lock = "schema = 'plimsoll.workloads-lock/1'\n".to_owned();
         for (id, prints) in [("hello", "hello\n"), ("quiet", "")] {
             checkout.write(&format!("workloads/{id}/main.c"), id);
@@ -46,7 +46,7 @@ impl Checkout {
             table += &format!(
                 "[[workload]]\nid = '{id}'\ntitle = 'the workload {id}'\nwhy = 'tests'\n\
                  language = 'c'\nsources = ['{id}/main.c']\nwasm = 'wasm/{id}.wasm'\n\
-                 native = '{id}'\nexpected = '{id}/expected.txt'\nweight = 'light'\n"
+                 native = '{id}'\nexpected = '{id}/expected.txt'\nduration = 'light'\n"
             );
             lock += &format!(
                 "[[workload]]\nid = '{id}'\nsource_sha256 = '{source}'\nwasm_sha256 = '{}'\n\

@@ -37,7 +37,7 @@ fn with_adapter(script: &str) -> Checkout {
         &format!(
             r#"while read -r line; do
 case $line in
-*'"hello"'*) echo '{{"reply":"hello","protocol":1,"adapter":"double 1","engine":"double","engine_version":"1.0","targets":[{{"id":"double","kind":"wasm","availability":{{"status":"available"}},"steps":["conformance"],"configuration":{{"compiler":"none"}}}}]}}' ;;
+*'"hello"'*) echo '{{"reply":"hello","protocol":2,"adapter":"double 1","engine":"double","engine_version":"1.0","targets":[{{"id":"double","kind":"wasm","availability":{{"status":"available"}},"steps":["conformance"],"configuration":{{"compiler":"none"}}}}]}}' ;;
 *'"claims"'*) echo '{{"reply":"claims","proposals":["mutable-global"]}}' ;;
 *)
 count=5; case $line in *b.wast*) count=2 ;; esac

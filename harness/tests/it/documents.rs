@@ -1,6 +1,5 @@
-//! The documents say what is so: every command line in them is one that `bench` takes, of suites,
-//! targets and workloads that there are; every script that they name is there; every line of a run
-//! that they show can be read.
+//! The documents are true: `bench` takes every command line in them, every suite, target, workload
+//! and script that they name exists, and every line of a run that they show can be read.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -22,25 +21,26 @@ fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// What people are told to type: documents, and the examples for pipelines.
+/// Every document, and the examples for pipelines: (path from the root, text).
 fn documents() -> Vec<(String, String)> {
-    [
-        "README.md",
-        "ARCHITECTURE.md",
-        "CHANGELOG.md",
-        "docs/BIAS.md",
-        "docs/FAIRNESS.md",
-        "docs/FORMAT.md",
-        "docs/METHODOLOGY.md",
-        "docs/TUTORIAL.md",
-        "runtimes/adapter-kit/README.md",
-        "workloads/README.md",
-        "scripts/ci-examples/github-action/action.yml",
-        "scripts/ci-examples/gitlab-ci.yml",
-    ]
-    .into_iter()
-    .map(|name| (name.to_owned(), read(&root().join(name))))
-    .collect()
+    let mut found = Vec::new();
+    let mut folders = vec![root()];
+    while let Some(folder) = folders.pop() {
+        let entries = fs::read_dir(&folder).expect("a folder of the checkout can be read");
+        for path in entries.flatten().map(|entry| entry.path()) {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let skipped = name.starts_with('.') || ["target", "results", "input"].contains(&&*name);
+            if path.is_dir() && !skipped {
+                folders.push(path);
+            } else if name.ends_with(".md") || name == "action.yml" || name == "gitlab-ci.yml" {
+                let shown = path.strip_prefix(root()).expect("it lies below the root");
+                found.push((shown.display().to_string(), read(&path)));
+            }
+        }
+    }
+    assert!(found.len() > 10, "{found:?}");
+    found.sort();
+    found
 }
 
 /// The words of a command line as a shell would pass them, without a comment at its end.

@@ -22,8 +22,8 @@ while IFS= read -r line; do
     esac
     case $line in
     *'"request":"hello"'*)
-        printf '{"reply":"hello","protocol":%s,"adapter":"fake 1.0","engine":"Fake","engine_version":"%s","targets":[' "${FAKE_PROTOCOL-1}" "${FAKE_VERSION-1.2.3}"
-        printf '{"id":"fake/process","kind":"native","availability":{"status":"available"},"steps":["process","fresh"],"configuration":{"linking":"static"}},'
+        printf '{"reply":"hello","protocol":%s,"adapter":"fake 1.0","engine":"Fake","engine_version":"%s","targets":[' "${FAKE_PROTOCOL-2}" "${FAKE_VERSION-1.2.3}"
+        printf '{"id":"fake/process","kind":"native","availability":{"status":"available"},"steps":["process","deploy"],"configuration":{"linking":"static"}},'
         printf '{"id":"fake/engine","kind":"wasm","availability":{"status":"available"},"steps":["instantiate","load","instances"],"configuration":{}},'
         printf '{"id":"fake/absent","kind":"container","availability":{"status":"unavailable","reason":"no engine answers","remedy":"start-the-engine"},"steps":["process"],"configuration":{}}]}\n'
         ;;

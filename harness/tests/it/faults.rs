@@ -219,7 +219,7 @@ fn an_adapter_of_another_protocol_is_left_out_and_named() {
     let (code, _, stderr) = checkout.measure(&["--trials", "1"], &[("FAKE_PROTOCOL", "99")]);
     assert_eq!(code, 3, "{stderr}");
     assert!(
-        stderr.contains("fake 1.0 speaks version 99 of the protocol, this bench speaks 1"),
+        stderr.contains("fake 1.0 speaks version 99 of the protocol, this bench speaks 2"),
         "{stderr}"
     );
 }

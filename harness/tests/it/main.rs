@@ -5,6 +5,7 @@ mod checkout;
 mod commands;
 mod conformance;
 mod documents;
+mod earlier;
 mod faults;
 mod gate;
 mod load;

@@ -201,7 +201,7 @@ fn findings(claim: &Claim, evidence: &[Evidence<'_>]) -> Vec<Finding> {
             for figure in figures {
                 // The same file weighed for several targets is one figure.
                 let twin = found[from..].iter_mut().find(|other| {
-                    figure.boundary == Boundary::Rest
+                    figure.boundary == Boundary::OnDisk
                         && other.workloads == figure.workloads
                         && other.value == in_unit(claim, figure.value)
                 });
@@ -336,7 +336,7 @@ fn shares(reading: &Reading, evidence: &Evidence<'_>) -> Vec<Figure> {
 
 /// What is weighed twice weighs the same: it needs no second trial for an interval.
 fn exact(boundary: Boundary, value: f64) -> Option<Interval> {
-    (boundary == Boundary::Rest).then_some(Interval {
+    (boundary == Boundary::OnDisk).then_some(Interval {
         low: value,
         high: value,
     })

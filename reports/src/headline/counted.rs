@@ -134,7 +134,7 @@ fn ours(facts: &Facts<'_>, workload: &WorkloadId, table: &Table, rows: &[&Row]) 
     };
     let held = match facts.ratio(more, less).map(|held| held.difference) {
         // What is weighed has no chance in it.
-        _ if less.boundary == Boundary::Rest && median(more) > median(less) => {
+        _ if less.boundary == Boundary::OnDisk && median(more) > median(less) => {
             format!(
                 "{} takes {} as much",
                 more.target,

@@ -147,7 +147,7 @@ fn from_zero(facts: &Facts<'_>) -> Option<String> {
     let mut rows: Vec<&Row> = facts
         .targets()
         .iter()
-        .filter_map(|target| facts.wall(id, &target.target, Boundary::Zero))
+        .filter_map(|target| facts.wall(id, &target.target, Boundary::FirstResponse))
         .filter(|row| row.median.is_some())
         .collect();
     rows.sort_by(|a, b| median(a).total_cmp(&median(b)));

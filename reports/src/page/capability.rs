@@ -1,4 +1,4 @@
-//! The suite `capabilities`: a table of facts, and below it what each of them rests on.
+//! The suite `sandbox`: a table of facts, and below it what each of them rests on.
 
 use maud::{Markup, html};
 use plimsoll_analysis::capability::{Cell, Facts as Answers, facts};

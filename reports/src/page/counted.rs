@@ -147,7 +147,7 @@ impl<'f> Picture<'f> {
         html! {
             figcaption {
                 b { (self.table.title) } " " (self.workload.workload) ": " (column.heading)
-                @if column.boundary != Boundary::Rest { ", the median and its 95 % interval" }
+                @if column.boundary != Boundary::OnDisk { ", the median and its 95 % interval" }
             }
         }
     }

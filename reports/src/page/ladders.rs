@@ -23,7 +23,7 @@ pub(super) fn symbols(curves: usize) -> Markup {
     };
     html! {
         svg.unseen aria-hidden="true" width="0" height="0" {
-            @for &boundary in Boundary::ALL {
+            @for &boundary in Boundary::LADDER {
                 (mark(Mark::Boundary(boundary)))
                 (symbol(key(boundary), fragment(size, |canvas| draw_mark(canvas, (13, 8), Mark::Boundary(boundary)))))
             }
@@ -54,7 +54,7 @@ pub(super) fn curve_key(n: usize, target: &str, name: &str) -> Markup {
 
 pub(super) fn section(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
     let lead = facts.lead()?;
-    let boundaries: Vec<Boundary> = Boundary::ALL
+    let boundaries: Vec<Boundary> = Boundary::LADDER
         .iter()
         .copied()
         .filter(|b| {

@@ -15,18 +15,18 @@ pub(super) fn not_measured(facts: &Facts<'_>, place: &Place<'_>) -> Option<Secti
     let of_rows = |wanted: fn(&Row) -> bool| incidents(facts, wanted);
     let missing = of_rows(|row| row.status != Status::Ok);
     let partly = of_rows(|row| row.status == Status::Ok);
-    let left_out = &facts.recorded.run.left_out;
+    let skipped = &facts.recorded.run.skipped;
     let body = html! {
-        @if missing.is_empty() && partly.is_empty() && left_out.is_empty() {
+        @if missing.is_empty() && partly.is_empty() && skipped.is_empty() {
             p { "Everything that was planned was measured and verified, and nothing was left out." }
         }
-        @if !left_out.is_empty() {
+        @if !skipped.is_empty() {
             h3 { "Left out" }
             ul.plain {
-                @for left in left_out {
+                @for left in skipped {
                     li {
                         b { (left.what) } ": " (left.why.trim_end_matches('.')) "."
-                        @if left.asked_for { " It had been asked for." }
+                        @if left.requested { " It had been asked for." }
                         @if let Some(remedy) = &left.remedy { " To add it: " code { (remedy) } }
                     }
                 }

@@ -129,7 +129,7 @@ fn glance(facts: &Facts<'_>, place: &Place<'_>) -> Markup {
         lines.collect::<Vec<_>>()
     };
     let zero = facts.targets().iter().filter_map(|record| {
-        let row = facts.wall(id, &record.target, Boundary::Zero)?;
+        let row = facts.wall(id, &record.target, Boundary::FirstResponse)?;
         Some((record.target.to_string(), record.kind, row))
     });
     html! {

@@ -119,7 +119,7 @@ fn measured_targets(facts: &Facts<'_>) -> u64 {
 /// What of the plan was measured, in one line, with everything that should make a reader pause.
 fn state(facts: &Facts<'_>) -> Markup {
     let ended = facts.ended();
-    let left_out = facts.recorded.run.left_out.len() as u64;
+    let skipped = facts.recorded.run.skipped.len() as u64;
     let notes = facts.recorded.run.preflight.iter();
     let noisy = notes
         .filter(|note| note.severity == Severity::Noisy)
@@ -133,7 +133,7 @@ fn state(facts: &Facts<'_>) -> Markup {
             }
             @if facts.samples() > 0 { li { (quantity::count(facts.samples(), "sample")) } }
             @if noisy > 0 { li.warn { (quantity::count(noisy, "reason")) " to doubt small differences" } }
-            @if left_out > 0 { li.warn { (quantity::grouped(left_out)) " left out" } }
+            @if skipped > 0 { li.warn { (quantity::grouped(skipped)) " left out" } }
             @if facts.recorded.unreadable_lines > 0 {
                 li.warn { (quantity::count(facts.recorded.unreadable_lines as u64, "line")) " of the record could not be read" }
             }

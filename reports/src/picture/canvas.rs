@@ -82,7 +82,7 @@ impl Pen {
             (1, 2) => Pen::Grid,
             (1, 3) => Pen::Paper,
             (1, 4) => Pen::Box,
-            (2, n) => Pen::Boundary(*Boundary::ALL.get(n)?),
+            (2, n) => Pen::Boundary(*Boundary::LADDER.get(n)?),
             (3, n) => Pen::Kind(*kinds.get(n)?),
             (4, n) => Pen::Curve(n),
             _ => return None,
@@ -138,7 +138,7 @@ impl Mark {
     fn standing_in(colour: &str) -> Option<Self> {
         let part = |at: usize| u8::from_str_radix(colour.get(at..at + 2)?, 16).ok();
         match (part(1)?, part(3)?, usize::from(part(5)?)) {
-            (MARK, 0, n) => Some(Mark::Boundary(*Boundary::ALL.get(n)?)),
+            (MARK, 0, n) => Some(Mark::Boundary(*Boundary::LADDER.get(n)?)),
             (MARK, 1, n) => Some(Mark::Curve(n)),
             _ => None,
         }

@@ -160,7 +160,7 @@ fn figures(canvas: &Canvas<'_>, scale: &Scale, rungs: &[Rung], y: i32) {
 }
 
 fn rungs(facts: &Facts<'_>, workload: &WorkloadId, target: &TargetId) -> Vec<Rung> {
-    let boundaries = Boundary::ALL.iter();
+    let boundaries = Boundary::LADDER.iter();
     boundaries
         .filter_map(|&boundary| {
             let row = facts.wall(workload, target, boundary)?;

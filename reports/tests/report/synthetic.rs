@@ -5,7 +5,7 @@ pub(crate) mod whole;
 
 use std::collections::BTreeMap;
 
-use plimsoll_record::run::{LeftOut, TargetKind};
+use plimsoll_record::run::{Skipped, TargetKind};
 use plimsoll_record::{FailureKind, Outcome, Recorded, Suite, TargetId};
 
 use simulate::{simulate, simulate_suite};
@@ -162,18 +162,18 @@ pub(crate) fn full() -> Recorded {
             stderr: String::new(),
         })
     });
-    recorded.run.left_out = vec![
-        LeftOut {
+    recorded.run.skipped = vec![
+        Skipped {
             what: "gamma/llvm".to_owned(),
             why: "its adapter is not built".to_owned(),
             remedy: Some("bench setup gamma".to_owned()),
-            asked_for: false,
+            requested: false,
         },
-        LeftOut {
+        Skipped {
             what: "delta".to_owned(),
             why: "its shared library was not found".to_owned(),
             remedy: None,
-            asked_for: true,
+            requested: true,
         },
     ];
     recorded
@@ -250,11 +250,11 @@ pub(crate) fn hostile() -> Recorded {
     run.workloads[0].title = attack.to_owned();
     run.workloads[0].wasm_toolchain = attack.to_owned();
     run.preflight[0].found = attack.to_owned();
-    run.left_out = vec![LeftOut {
+    run.skipped = vec![Skipped {
         what: attack.to_owned(),
         why: attack.to_owned(),
         remedy: Some(attack.to_owned()),
-        asked_for: true,
+        requested: true,
     }];
     spoil(&mut recorded, "docker/runc", "hello", |n| {
         (n == 0).then(|| Outcome::Failed {

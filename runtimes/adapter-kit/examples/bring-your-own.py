@@ -28,7 +28,7 @@ VERSION = ["--version"]
 RUN, GRANT = ["run"], ["--dir", ".::.::ro"]
 
 # bench itself starts the process and holds the clock; copying the module first (fresh) it does, too.
-STEPS = ["process", "fresh"]
+STEPS = ["process", "deploy"]
 
 
 class Refused(Exception):
@@ -69,7 +69,7 @@ def hello(_request):
     }
     return {
         "reply": "hello",
-        "protocol": 1,
+        "protocol": 2,
         "adapter": "bring-your-own 1.0",
         "engine": PROGRAM,
         "engine_version": version,

@@ -39,12 +39,12 @@ pub const LOADS: &[Step] = &[
     Step::Instantiate,
     Step::Load,
     Step::Process,
-    Step::Fresh,
+    Step::Deploy,
     Step::Instances,
-    Step::Iterate,
+    Step::Execute,
     Step::Serve,
     Step::ServeFresh,
-    Step::Zero,
+    Step::FirstResponse,
     Step::Conformance,
 ];
 
@@ -54,17 +54,22 @@ pub const RUNS_WASM: &[Step] = &[
     Step::Instantiate,
     Step::Compile,
     Step::Process,
-    Step::Fresh,
+    Step::Deploy,
     Step::Instances,
-    Step::Iterate,
+    Step::Execute,
     Step::Serve,
     Step::ServeFresh,
-    Step::Zero,
+    Step::FirstResponse,
     Step::Conformance,
 ];
 
 /// Every step of a target that differs from another only in that it compiles at every start.
-pub const COMPILES_AT_START: &[Step] = &[Step::Compile, Step::Process, Step::Fresh, Step::Zero];
+pub const COMPILES_AT_START: &[Step] = &[
+    Step::Compile,
+    Step::Process,
+    Step::Deploy,
+    Step::FirstResponse,
+];
 
 /// A fairness ledger of these entries.
 pub fn ledger<'e>(

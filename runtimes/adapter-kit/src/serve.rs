@@ -236,7 +236,7 @@ fn answer<A: Adapter>(
         Request::Serve(serve) => available(hello, &serve.target)
             .and_then(|target| match serve.instances {
                 // A target can have no more of it than that it can be started.
-                _ if target.steps.contains(&Step::Zero) => Ok(()),
+                _ if target.steps.contains(&Step::FirstResponse) => Ok(()),
                 Instances::Kept => claimed(target, Step::Serve),
                 Instances::Fresh => claimed(target, Step::ServeFresh),
             })

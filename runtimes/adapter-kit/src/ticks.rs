@@ -12,7 +12,7 @@ use crate::protocol::Sample;
 /// What the line begins with.
 const MARK: &str = "plimsoll-ticks ";
 
-const METRICS: [Metric; 4] = [Metric::P50, Metric::P90, Metric::P99, Metric::Worst];
+const METRICS: [Metric; 4] = [Metric::P50, Metric::P90, Metric::P99, Metric::Max];
 
 /// The samples of the last such line; none where there is no line, or one that makes no sense.
 pub fn samples(stderr: &[u8]) -> Vec<Sample> {
@@ -26,7 +26,9 @@ pub fn samples(stderr: &[u8]) -> Vec<Sample> {
     };
     let value = |metric: Metric| {
         let mut words = said.split(' ').filter_map(|word| word.split_once('='));
-        let (_, value) = words.find(|(name, _)| *name == metric.name())?;
+        // By serde, which knows the earlier name that built guests still print.
+        let named = |name: &str| serde_json::from_value::<Metric>(name.into()).ok();
+        let (_, value) = words.find(|(name, _)| named(name) == Some(metric))?;
         value.parse::<u64>().ok()
     };
     let values: Vec<u64> = METRICS.into_iter().filter_map(value).collect();
@@ -63,9 +65,10 @@ mod tests {
             (Metric::P50, 10),
             (Metric::P90, 20),
             (Metric::P99, 20),
-            (Metric::Worst, 31),
+            (Metric::Max, 31),
         ];
         assert_eq!(values(said), expected);
+        assert_eq!(values(&said.replace("worst", "max")), expected);
     }
 
     #[test]

@@ -125,23 +125,23 @@ pub fn measure<E: Engine>(
             let wasm = artefact::read_wasm(&request.workload.wasm)?;
             trial.run(Boundary::L2, || engine.compile(&wasm).map(Held::Fresh))?
         }
-        Step::Iterate => {
+        Step::Execute => {
             artefact::require(artefact)?;
             let module = engine.load(artefact)?;
             trial.iterate(&module)?
         }
         Step::Process
-        | Step::Fresh
+        | Step::Deploy
         | Step::Processes
         | Step::Instances
         | Step::Serve
         | Step::ServeFresh
-        | Step::Zero
+        | Step::FirstResponse
         | Step::Idle
         | Step::Peak
         | Step::Size
         | Step::Conformance
-        | Step::Capability => {
+        | Step::Sandbox => {
             return Err(Error::Unsupported(format!(
                 "the step {} is done by bench, with the launch that prepare gave",
                 request.step

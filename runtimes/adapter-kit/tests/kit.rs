@@ -174,18 +174,37 @@ fn the_published_schema_is_current() {
     );
 }
 
+/// A message, and what this version writes after it has read it.
+fn read_and_written(line: &str) -> (Value, Value) {
+    let message: Value = serde_json::from_str(line).expect("JSON");
+    let written = if message.get("request").is_some() {
+        let request: Request = serde_json::from_str(line).expect("a request");
+        serde_json::to_value(request)
+    } else {
+        let reply: Reply = serde_json::from_str(line).expect("a reply");
+        serde_json::to_value(reply)
+    };
+    (message, written.expect("JSON"))
+}
+
 #[test]
-fn messages_written_under_protocol_1_are_read_and_written_the_same() {
-    let recorded = include_str!("messages/1.ndjson");
-    for line in recorded.lines() {
-        let message: Value = serde_json::from_str(line).expect("JSON");
-        let read_and_written = if message.get("request").is_some() {
-            let request: Request = serde_json::from_str(line).expect("a request");
-            serde_json::to_value(request)
-        } else {
-            let reply: Reply = serde_json::from_str(line).expect("a reply");
-            serde_json::to_value(reply)
-        };
-        assert_eq!(read_and_written.expect("JSON"), message);
+fn messages_of_protocol_2_are_read_and_written_the_same() {
+    for line in include_str!("messages/2.ndjson").lines() {
+        let (message, written) = read_and_written(line);
+        assert_eq!(written, message);
+    }
+}
+
+#[test]
+fn messages_of_protocol_1_are_read_by_their_old_names() {
+    let first = include_str!("messages/1.ndjson").lines();
+    let second = include_str!("messages/2.ndjson").lines();
+    for (old, new) in first.zip(second) {
+        let (old, mut written) = read_and_written(old);
+        if old.get("protocol").is_some() {
+            assert_eq!(written["protocol"], 1);
+            written["protocol"] = 2.into();
+        }
+        assert_eq!(written, read_and_written(new).0);
     }
 }

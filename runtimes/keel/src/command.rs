@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::limits::Limits;
 use crate::linker::Linker;
 use crate::module::Module;
-use crate::store::{Limits, Store};
+use crate::store::Store;
 use crate::wasi::{WasiCtx, add_to_linker};
 
 /// What a command may use.

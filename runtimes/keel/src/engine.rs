@@ -182,10 +182,9 @@ mod compiling {
     use wasmparser::WasmFeatures;
 
     use super::{Engine, Fuel, Language};
-    use crate::artifact;
     use crate::artifact::fingerprint::Fingerprint;
     use crate::compile::translate::Metering;
-    use crate::compile::{CompileOptions, compile, target_isa};
+    use crate::compile::{CompileOptions, compile, target_isa, write};
     use crate::error::Result;
 
     impl Engine {
@@ -199,7 +198,7 @@ mod compiling {
         pub fn compile(&self, wasm: &[u8]) -> Result<Vec<u8>> {
             let isa = self.isa()?;
             let compiled = compile(wasm, &**isa, &self.compile_options())?;
-            artifact::write(&compiled, &self.fingerprint(isa))
+            write(&compiled, &self.fingerprint(isa))
         }
 
         pub(crate) fn compile_options(&self) -> CompileOptions {

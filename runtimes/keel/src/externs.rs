@@ -4,11 +4,12 @@ use std::ptr::NonNull;
 
 use crate::error::{Error, Result};
 use crate::func::{Func, check_value};
-use crate::store::{AsContext, AsContextMut, StoreContext};
+use crate::store::{AsContext, AsContextMut};
 use crate::types::{ExternType, GlobalType, MemoryType, Mutability, TableType};
 use crate::value::Val;
 use crate::vm::context::Value;
 use crate::vm::memory::MemoryObject;
+use crate::vm::store::StoreContext;
 use crate::vm::table::TableObject;
 
 /// Something that an instance exports, or that can be imported.

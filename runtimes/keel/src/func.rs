@@ -5,11 +5,12 @@ use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
 use crate::error::{Error, Result};
-use crate::store::{AsContext, AsContextMut, StoreContext};
+use crate::store::{AsContext, AsContextMut};
 use crate::types::def::short_id;
 use crate::types::{FuncType, ValType};
 use crate::value::{RawValue, Val, WasmTypes};
 use crate::vm::context::{FunctionRecord, Value};
+use crate::vm::store::StoreContext;
 
 /// A function in a store.
 ///

@@ -4,14 +4,15 @@ use std::ptr::NonNull;
 
 use crate::artifact::format::{self, NONE, Section, mode};
 use crate::error::{Error, Result};
-use crate::instance::{Instance, InstanceData};
+use crate::instance::Instance;
 use crate::module::{Module, layout};
-use crate::store::StoreContext;
 use crate::trap::{Trap, TrapKind};
 use crate::vm::context::{Context, Definition, FunctionImport, FunctionRecord, Value};
+use crate::vm::instance::InstanceData;
 use crate::vm::libcalls::LIBCALLS;
 use crate::vm::memory::{MemoryObject, PAGE_BYTES, check_limit};
 use crate::vm::signal;
+use crate::vm::store::StoreContext;
 use crate::vm::table::{self, TableObject};
 
 /// What an import is given.

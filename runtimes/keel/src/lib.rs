@@ -52,9 +52,9 @@ mod host;
 mod inspect;
 mod instance;
 mod instantiate;
+mod limits;
 mod linker;
 mod module;
-mod roots;
 mod store;
 mod trap;
 mod types;
@@ -74,9 +74,10 @@ pub use host::{Caller, HostResult, IntoFunc};
 #[cfg(feature = "compiler")]
 pub use inspect::Inspection;
 pub use instance::Instance;
+pub use limits::Limits;
 pub use linker::{InstancePre, Linker, Shadowing};
 pub use module::Module;
-pub use store::{AsContext, AsContextMut, InterruptHandle, Limits, Store};
+pub use store::{AsContext, AsContextMut, InterruptHandle, Store};
 pub use trap::{Frame, Trap, TrapKind};
 pub use types::{
     ExternType, FuncType, GlobalType, HeapType, MemoryType, Mutability, RefType, TableType, TypeId,

@@ -12,11 +12,12 @@ use crate::host::{Caller, HostFor, HostFunc, IntoFunc};
 use crate::instance::Instance;
 use crate::instantiate::{ImportValue, instantiate};
 use crate::module::Module;
-use crate::store::{AsContextMut, StoreContext};
+use crate::store::AsContextMut;
 use crate::types::registry::Registry;
 use crate::types::{ExternType, FuncType, Mutability};
 use crate::value::Val;
 use crate::vm::context::FunctionImport;
+use crate::vm::store::StoreContext;
 
 /// Knows what the imports of modules mean, and makes instances.
 ///
@@ -355,8 +356,10 @@ impl<T: 'static> InstancePre<T> {
                     let types = self.module.engine().types();
                     let fits = match (item, &expected) {
                         // Functions of equal parameters and results may be of different types.
-                        (Extern::Func(func), ExternType::Func(_)) => types
-                            .is_subtype(func.record().ty, self.module.function_type_id(record.index)),
+                        (Extern::Func(func), ExternType::Func(_)) => types.is_subtype(
+                            func.record().ty,
+                            self.module.function_type_id(record.index),
+                        ),
                         _ => matches_type(types, &expected, &found),
                     };
                     if !fits {

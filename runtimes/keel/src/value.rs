@@ -2,12 +2,13 @@
 
 use crate::error::{Error, Result};
 use crate::func::Func;
-use crate::store::{AsContextMut, StoreContext};
+use crate::store::AsContextMut;
 use crate::types::def::Composite;
 use crate::types::registry::{REGISTERED, Registry};
 use crate::types::{HeapType, ValType};
 use crate::vm::context::Value;
 use crate::vm::heap::{HOST_TAG, Heap, INTEGER_TAG, TAG_MASK};
+use crate::vm::store::StoreContext;
 
 /// A value of WebAssembly.
 #[derive(Clone, Copy, Debug)]
@@ -275,11 +276,7 @@ impl Val {
 
     /// # Safety
     /// As [`Val::from_raw`], for a type of references.
-    pub(crate) unsafe fn from_reference(
-        raw: usize,
-        ty: ValType,
-        store: *mut StoreContext,
-    ) -> Val {
+    pub(crate) unsafe fn from_reference(raw: usize, ty: ValType, store: *mut StoreContext) -> Val {
         // SAFETY: as the caller promises.
         let store = unsafe { &*store };
         let empty = Val::default_of(ty, store.engine.types());
@@ -296,7 +293,9 @@ impl Val {
             _ => {
                 let heap = store.heap.expect("an object is in a heap");
                 // SAFETY: the store owns its heap, and the object is in it.
-                Val::AnyRef(Some(unsafe { AnyRef::keep(raw as u32, &mut *heap.as_ptr(), store) }))
+                Val::AnyRef(Some(unsafe {
+                    AnyRef::keep(raw as u32, &mut *heap.as_ptr(), store)
+                }))
             }
         }
     }

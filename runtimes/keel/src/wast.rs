@@ -197,9 +197,7 @@ fn value(val: &Val, ty: ValType) -> Value {
         Val::FuncRef(None) => Value::Ref(Ref::Null(Null::Func)),
         Val::FuncRef(Some(_)) => Value::Ref(Ref::Func),
         Val::ExternRef(None) => Value::Ref(Ref::Null(Null::Extern)),
-        Val::ExternRef(Some(reference)) if is_extern => {
-            Value::Ref(Ref::Extern(reference.number()))
-        }
+        Val::ExternRef(Some(reference)) if is_extern => Value::Ref(Ref::Extern(reference.number())),
         Val::ExternRef(Some(reference)) => Value::Ref(Ref::Host(reference.number())),
         // What is the guest's own has no number.
         Val::AnyRef(Some(_)) if is_extern => Value::Ref(Ref::Extern(0)),

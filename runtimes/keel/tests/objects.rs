@@ -12,7 +12,12 @@ const BINARY_TREES: &str = include_str!("../../../workloads/binary-trees/main.wa
 const DOCUMENT_TREE: &str = include_str!("../../../workloads/document-tree/main.wat");
 
 /// What a program prints that is called with some numbers, in a heap of so many bytes.
-fn run(engine: &Engine, wat: &str, arguments: &[i32], heap_bytes: u64) -> (Result<(), Error>, String) {
+fn run(
+    engine: &Engine,
+    wat: &str,
+    arguments: &[i32],
+    heap_bytes: u64,
+) -> (Result<(), Error>, String) {
     let module = Module::new(engine, wat.as_bytes()).expect("a module");
     let mut linker = Linker::new(engine);
     keel::wasi::add_to_linker(&mut linker, |ctx: &mut WasiCtx| ctx).expect("a linker");
@@ -23,7 +28,9 @@ fn run(engine: &Engine, wat: &str, arguments: &[i32], heap_bytes: u64) -> (Resul
         heap_bytes,
         ..Limits::default()
     });
-    let instance = linker.instantiate(&mut store, &module).expect("an instance");
+    let instance = linker
+        .instantiate(&mut store, &module)
+        .expect("an instance");
     let run = instance.get_func(&mut store, "run").expect("an export");
     let arguments: Vec<Val> = arguments.iter().map(|value| Val::I32(*value)).collect();
     let outcome = run.call(&mut store, &arguments).map(drop);
@@ -38,10 +45,7 @@ fn engines() -> [Engine; 2] {
 #[test]
 fn programs_print_the_same_where_the_heap_is_always_collected() {
     let [normal, always] = engines();
-    for (wat, arguments) in [
-        (BINARY_TREES, &[6][..]),
-        (DOCUMENT_TREE, &[3, 3, 20][..]),
-    ] {
+    for (wat, arguments) in [(BINARY_TREES, &[6][..]), (DOCUMENT_TREE, &[3, 3, 20][..])] {
         let (outcome, text) = run(&normal, wat, arguments, 1 << 30);
         outcome.expect("no trap");
         assert!(text.lines().count() > 2, "{text}");
@@ -57,13 +61,18 @@ fn binary_trees_need_no_more_than_their_live_nodes() {
     // The two deepest trees are of 2^17 and 2^16 nodes of 16 bytes.
     let (outcome, text) = run(&engine, BINARY_TREES, &[15], 6 << 20);
     outcome.expect("the heap is large enough for what is alive");
-    assert!(text.ends_with("long lived tree of depth 15\t check: 65535\n"), "{text}");
+    assert!(
+        text.ends_with("long lived tree of depth 15\t check: 65535\n"),
+        "{text}"
+    );
 }
 
 /// How many programs are run at random limits: a few, or as many as the environment says.
 fn cases() -> u32 {
     let asked = std::env::var("KEEL_HEAP_CASES").ok();
-    asked.map_or(24, |cases| cases.parse().expect("KEEL_HEAP_CASES is a number"))
+    asked.map_or(24, |cases| {
+        cases.parse().expect("KEEL_HEAP_CASES is a number")
+    })
 }
 
 proptest! {
@@ -172,7 +181,9 @@ fn a_handle_keeps_its_object_until_it_is_released() {
         assert_eq!(found.i64(), Some(42));
         reference.release(&mut store);
         let unbox = instance.get_func(&mut store, "unbox").expect("an export");
-        let error = unbox.call(&mut store, &[boxed]).expect_err("it was released");
+        let error = unbox
+            .call(&mut store, &[boxed])
+            .expect_err("it was released");
         assert!(matches!(error, Error::Type(_)), "{error}");
         let (mut other, _) = roots(&engine);
         reference.release(&mut other);
@@ -183,7 +194,9 @@ fn a_handle_keeps_its_object_until_it_is_released() {
 fn a_small_integer_goes_in_and_comes_out() {
     let engine = Engine::default();
     let (mut store, instance) = roots(&engine);
-    let global = instance.get_global(&mut store, "global").expect("an export");
+    let global = instance
+        .get_global(&mut store, "global")
+        .expect("an export");
     for number in [0, 1, -1, 0x3fff_ffff, -0x4000_0000] {
         let value = Val::AnyRef(Some(AnyRef::from_i31(number)));
         global.set(&mut store, value).expect("of the type");
@@ -195,7 +208,10 @@ fn a_small_integer_goes_in_and_comes_out() {
     let unbox = instance.get_func(&mut store, "unbox").expect("an export");
     let number = Val::AnyRef(Some(AnyRef::from_i31(3)));
     let error = unbox.call(&mut store, &[number]).expect_err("no box");
-    assert_eq!(error.as_trap().map(|trap| trap.kind), Some(TrapKind::CastFailure));
+    assert_eq!(
+        error.as_trap().map(|trap| trap.kind),
+        Some(TrapKind::CastFailure)
+    );
 }
 
 #[test]
@@ -203,8 +219,15 @@ fn a_value_below_a_type_is_taken_and_one_beside_it_refused() {
     let engine = Engine::default();
     let (mut store, instance) = roots(&engine);
     let table = instance.get_table(&mut store, "table").expect("an export");
-    assert_eq!(table.ty(&store).expect("of the store").element, ValType::ANYREF);
-    for value in [Val::AnyRef(None), ExternRef::new(1).into(), AnyRef::from_i31(1).into()] {
+    assert_eq!(
+        table.ty(&store).expect("of the store").element,
+        ValType::ANYREF
+    );
+    for value in [
+        Val::AnyRef(None),
+        ExternRef::new(1).into(),
+        AnyRef::from_i31(1).into(),
+    ] {
         table.set(&mut store, 0, value).expect("any of these");
     }
     for value in [Val::FuncRef(None), Val::ExternRef(None), Val::I32(1)] {

@@ -23,8 +23,10 @@ pub struct Measurement<'a> {
 /// How a series is judged; `None` for what is shown and not judged.
 pub fn kind(key: &SeriesKey) -> Option<Kind> {
     match (key.boundary, key.metric) {
-        (Boundary::Rest, Metric::ArtefactCompressedBytes | Metric::TravelCompressedBytes) => None,
-        (Boundary::Rest, _) | (_, Metric::PeakRss) => Some(Kind::Deterministic),
+        (Boundary::OnDisk, Metric::ArtefactCompressedBytes | Metric::TransferCompressedBytes) => {
+            None
+        }
+        (Boundary::OnDisk, _) | (_, Metric::PeakRss) => Some(Kind::Deterministic),
         // Nothing, in a run that went well: there is no ratio to nothing.
         (_, Metric::Errors | Metric::Timeouts) => None,
         // The kernel's own accounting comes in batches of pages, one for each processor.

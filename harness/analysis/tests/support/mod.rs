@@ -120,7 +120,7 @@ impl World<'_> {
                             .iter()
                             .flat_map(|&(boundary, typical)| {
                                 let count = match step {
-                                    Step::Process | Step::Fresh => 1,
+                                    Step::Process | Step::Deploy => 1,
                                     _ => self.iterations,
                                 };
                                 (0..count).map(move |iteration| (boundary, typical, iteration))
@@ -191,10 +191,10 @@ impl World<'_> {
             targets: self.targets.iter().map(target).collect(),
             workloads: self.workloads.iter().map(workload).collect(),
             artefacts: Vec::new(),
-            left_out: Vec::new(),
+            skipped: Vec::new(),
             load: None,
             specification: None,
-            capabilities: None,
+            sandbox: None,
             density: None,
             plan: Vec::new(),
         }

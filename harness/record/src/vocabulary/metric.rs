@@ -38,7 +38,8 @@ pub enum Metric {
     #[serde(rename = "p99.99")]
     P9999,
     /// The longest of them all.
-    Worst,
+    #[serde(alias = "worst")]
+    Max,
     /// Requests answered, and answered right, a second.
     AchievedRate,
     /// Requests that were answered wrong, or whose connection failed.
@@ -65,11 +66,13 @@ pub enum Metric {
     /// The program that runs it and has to be there once: an engine's runner.
     RunnerBytes,
     /// What must travel to a host that has nothing: artefact and runner.
-    TravelBytes,
+    #[serde(alias = "travel_bytes")]
+    TransferBytes,
     /// [`Metric::ArtefactBytes`] as gzip.
     ArtefactCompressedBytes,
-    /// [`Metric::TravelBytes`] as gzip, each file by itself.
-    TravelCompressedBytes,
+    /// [`Metric::TransferBytes`] as gzip, each file by itself.
+    #[serde(alias = "travel_compressed_bytes")]
+    TransferCompressedBytes,
     /// Open file descriptors.
     FileDescriptors,
     /// Processor time used in one second in which everything waits.
@@ -98,7 +101,7 @@ impl Metric {
             Metric::P99 => "p99",
             Metric::P999 => "p99.9",
             Metric::P9999 => "p99.99",
-            Metric::Worst => "worst",
+            Metric::Max => "max",
             Metric::AchievedRate => "achieved_rate",
             Metric::Errors => "errors",
             Metric::Timeouts => "timeouts",
@@ -111,9 +114,9 @@ impl Metric {
             Metric::ModuleBytes => "module_bytes",
             Metric::ArtefactBytes => "artefact_bytes",
             Metric::RunnerBytes => "runner_bytes",
-            Metric::TravelBytes => "travel_bytes",
+            Metric::TransferBytes => "transfer_bytes",
             Metric::ArtefactCompressedBytes => "artefact_compressed_bytes",
-            Metric::TravelCompressedBytes => "travel_compressed_bytes",
+            Metric::TransferCompressedBytes => "transfer_compressed_bytes",
             Metric::FileDescriptors => "file_descriptors",
             Metric::IdleCpu => "idle_cpu",
         }
@@ -127,7 +130,7 @@ impl Metric {
             | Metric::P99
             | Metric::P999
             | Metric::P9999
-            | Metric::Worst => Unit::Nanoseconds,
+            | Metric::Max => Unit::Nanoseconds,
             Metric::AchievedRate => Unit::PerSecond,
             Metric::WallTime | Metric::CpuTime | Metric::CycleTime | Metric::IdleCpu => {
                 Unit::Nanoseconds
@@ -141,9 +144,9 @@ impl Metric {
             | Metric::ModuleBytes
             | Metric::ArtefactBytes
             | Metric::RunnerBytes
-            | Metric::TravelBytes
+            | Metric::TransferBytes
             | Metric::ArtefactCompressedBytes
-            | Metric::TravelCompressedBytes => Unit::Bytes,
+            | Metric::TransferCompressedBytes => Unit::Bytes,
             Metric::FileDescriptors | Metric::Errors | Metric::Timeouts | Metric::Instructions => {
                 Unit::Count
             }

@@ -55,11 +55,44 @@ fn state_of(makes: &[PathBuf], inputs: &[PathBuf]) -> Built {
     }
 }
 
-/// Builds what `row` needs and is not there, or older than its sources.
+/// Builds what `row` needs and is not there, or older than its sources. A failure is remembered
+/// for [`failed_before`] until a build succeeds.
 ///
 /// # Errors
 /// [`ToolError`] if cargo cannot be run or fails.
 pub fn build(
+    checkout: &Checkout,
+    row: &AdapterRow,
+    interrupt: &Interrupt,
+) -> Result<(), ToolError> {
+    let built = cargo_build(checkout, row, interrupt);
+    let mark = failure_mark(checkout, row);
+    match &built {
+        Err(ToolError::Failed { .. }) => {
+            let _ = fs::write(mark, "");
+        }
+        Err(_) => {}
+        Ok(()) => {
+            let _ = fs::remove_file(mark);
+        }
+    }
+    built
+}
+
+/// Whether the last build of `row` failed and its manifest, lock file and row are unchanged since.
+pub fn failed_before(checkout: &Checkout, row: &AdapterRow) -> bool {
+    let inputs = inputs(checkout, row);
+    modified(&failure_mark(checkout, row)).is_some_and(|failed| {
+        let unchanged = |input: &PathBuf| modified(input).is_some_and(|changed| changed <= failed);
+        inputs.iter().all(unchanged)
+    })
+}
+
+fn failure_mark(checkout: &Checkout, row: &AdapterRow) -> PathBuf {
+    checkout.target.join(format!(".build-failed-{}", row.id))
+}
+
+fn cargo_build(
     checkout: &Checkout,
     row: &AdapterRow,
     interrupt: &Interrupt,

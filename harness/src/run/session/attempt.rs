@@ -48,10 +48,10 @@ impl Session<'_> {
         }
         let scratch = self.pair_scratch(&trial.target, &trial.workload);
         match (launch, trial.step) {
-            (Some(launch), Step::Process | Step::Fresh) => {
+            (Some(launch), Step::Process | Step::Deploy) => {
                 self.launched(launch, trial.step, &scratch, &ready.expected)
             }
-            (_, Step::Serve | Step::ServeFresh | Step::Zero) => {
+            (_, Step::Serve | Step::ServeFresh | Step::FirstResponse) => {
                 self.serving(row, ready, trial, scratch)
             }
             (Some(launch), Step::Processes) => self.alive(launch, &trial.target, &ready.expected),
@@ -130,7 +130,9 @@ impl Session<'_> {
             scratch,
             instances: match (trial.step, self.kinds.get(&trial.target)) {
                 // A platform that runs nothing makes an instance for the request.
-                (Step::ServeFresh, _) | (Step::Zero, Some(TargetKind::Wasm)) => Instances::Fresh,
+                (Step::ServeFresh, _) | (Step::FirstResponse, Some(TargetKind::Wasm)) => {
+                    Instances::Fresh
+                }
                 _ => Instances::Kept,
             },
         };
@@ -198,7 +200,7 @@ impl Session<'_> {
         // One byte more than expected tells a longer output from an equal one.
         let keep = expected.len() + 1;
         let result = match step {
-            Step::Fresh => {
+            Step::Deploy => {
                 let to = process::copy_path(scratch, &launch.artefact);
                 let moved = launch.relocated(&to);
                 let copy = Copy {
@@ -259,7 +261,7 @@ fn samples(step: Step, launch: &Launch, trial: &ProcessTrial) -> Vec<Sample> {
         at: None,
         value: Nanoseconds::from(value).0,
     };
-    if step == Step::Fresh {
+    if step == Step::Deploy {
         return vec![sample(Boundary::L6, Metric::WallTime, trial.exit)];
     }
     trial

@@ -1,4 +1,4 @@
-//! One trial of the suite `capabilities`: one question to one target.
+//! One trial of the suite `sandbox`: one question to one target.
 
 use std::fs;
 
@@ -12,7 +12,7 @@ use crate::suites::sandbox::probe::{self, Put};
 
 impl Session<'_> {
     /// The answer to the trial's question. The trial is ok when there is one, whatever it is.
-    pub(super) fn capability(
+    pub(super) fn sandbox(
         &self,
         trial: &TrialPlan,
         attempt: u32,

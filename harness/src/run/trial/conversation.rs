@@ -143,9 +143,13 @@ fn belongs(step: Step, sample: &Sample) -> bool {
                 Boundary::L3 | Boundary::L4 | Boundary::L5 | Boundary::Tick
             )
         }
-        Step::Fresh => sample.boundary == Boundary::L6,
-        Step::Serve | Step::ServeFresh | Step::Zero | Step::Conformance | Step::Capability => false,
-        Step::Iterate => sample.boundary == Boundary::Run,
+        Step::Deploy => sample.boundary == Boundary::L6,
+        Step::Serve
+        | Step::ServeFresh
+        | Step::FirstResponse
+        | Step::Conformance
+        | Step::Sandbox => false,
+        Step::Execute => sample.boundary == Boundary::Run,
         Step::Instances => sample.boundary == Boundary::Instances,
         Step::Processes => {
             matches!(sample.boundary, Boundary::Processes | Boundary::Daemon)
@@ -155,7 +159,7 @@ fn belongs(step: Step, sample: &Sample) -> bool {
             Boundary::Idle | Boundary::Peak | Boundary::Daemon
         ),
         Step::Peak => sample.boundary == Boundary::Peak,
-        Step::Size => sample.boundary == Boundary::Rest,
+        Step::Size => sample.boundary == Boundary::OnDisk,
     }
 }
 

@@ -80,7 +80,7 @@ pub fn run(trial: &ServingTrial<'_>) -> Result<Yield, Fault> {
         }
     };
     let yielded = match trial.step {
-        Step::Zero => zero(trial, &mut serving, begun),
+        Step::FirstResponse => zero(trial, &mut serving, begun),
         _ => load(trial, &mut serving)?,
     };
     serving.end(trial.deadline);
@@ -196,7 +196,7 @@ fn zero(trial: &ServingTrial<'_>, serving: &mut Serving, begun: Instant) -> Yiel
     match answered {
         Ok(Verdict::Right) => Yield {
             samples: vec![Sample {
-                boundary: Boundary::Zero,
+                boundary: Boundary::FirstResponse,
                 metric: Metric::WallTime,
                 iteration: 0,
                 at: None,

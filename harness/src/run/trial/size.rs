@@ -33,9 +33,9 @@ impl Scales {
             samples.push(sample(Metric::RunnerBytes, runner.bytes));
             samples.push(sample(Metric::ModuleBytes, self.weigh(wasm)?.bytes));
         }
-        samples.push(sample(Metric::TravelBytes, travels.bytes));
+        samples.push(sample(Metric::TransferBytes, travels.bytes));
         samples.push(sample(
-            Metric::TravelCompressedBytes,
+            Metric::TransferCompressedBytes,
             travels.compressed_bytes,
         ));
         Ok(samples)
@@ -53,7 +53,7 @@ impl Scales {
 
 fn sample(metric: Metric, value: u64) -> Sample {
     Sample {
-        boundary: Boundary::Rest,
+        boundary: Boundary::OnDisk,
         metric,
         iteration: 0,
         at: None,

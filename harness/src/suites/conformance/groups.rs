@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use plimsoll_adapter::wast::forms::forms;
 use plimsoll_analysis::gate::Meant;
 use plimsoll_record::conformance::{Group, Proposal, SpecVersion, Specification};
-use plimsoll_record::run::{LeftOut, TargetKind};
+use plimsoll_record::run::{Skipped, TargetKind};
 use plimsoll_record::{Step, TargetId, WorkloadId};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -214,17 +214,17 @@ impl Tests {
             chosen.target.kind == TargetKind::Wasm
                 && able.iter().all(|one| adapter(&one.target.id) != own)
         };
-        let left = |target: &TargetId, why: String, asked_for| LeftOut {
+        let left = |target: &TargetId, why: String, requested| Skipped {
             what: target.to_string(),
             why,
             remedy: None,
-            asked_for,
+            requested,
         };
         let unasked = unable.iter().filter(unasked).map(|chosen| {
             let why = "its adapter does not carry out the specification's scripts";
             left(&chosen.target.id, why.to_owned(), false)
         });
-        gathered.left_out.extend(unasked);
+        gathered.skipped.extend(unasked);
         for chosen in able {
             if !carries_out(&chosen) {
                 gathered.targets.push(chosen);
@@ -242,7 +242,7 @@ impl Tests {
                 }
                 Err(fault) => {
                     let why = format!("it does not say which proposals it claims: {fault}");
-                    gathered.left_out.push(left(id, why, true));
+                    gathered.skipped.push(left(id, why, true));
                 }
             }
         }

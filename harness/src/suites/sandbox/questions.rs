@@ -1,4 +1,4 @@
-//! The questions and their probes: `workloads/capabilities/capabilities.toml`, its lock, and whether what
+//! The questions and their probes: `workloads/sandbox/sandbox.toml`, its lock, and whether what
 //! is on the disk is what they say.
 
 use std::fs;
@@ -7,8 +7,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use plimsoll_record::run::{LeftOut, TargetKind};
-use plimsoll_record::sandbox::{Capabilities, Question};
+use plimsoll_record::run::{Skipped, TargetKind};
+use plimsoll_record::sandbox::{Question, Sandbox};
 use plimsoll_record::{Limit, Step, TargetId, WorkloadId};
 use serde::Deserialize;
 
@@ -20,7 +20,7 @@ use crate::machine::interrupt::Interrupt;
 use crate::process::command;
 use crate::ui::progress::say;
 
-const SCHEMA: &str = "plimsoll.capabilities/1";
+const SCHEMA: &str = "plimsoll.sandbox/1";
 
 /// A row of the table.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -98,11 +98,11 @@ pub struct Questions {
 }
 
 fn folder(checkout: &Checkout) -> PathBuf {
-    checkout.workloads().join("capabilities")
+    checkout.workloads().join("sandbox")
 }
 
 fn rows(checkout: &Checkout) -> anyhow::Result<Vec<Row>> {
-    let path = folder(checkout).join("capabilities.toml");
+    let path = folder(checkout).join("sandbox.toml");
     let text = fs::read_to_string(&path)
         .with_context(|| format!("cannot read the questions, {}", checkout.shown(&path)))?;
     let file: File =
@@ -133,7 +133,7 @@ impl Questions {
         let known: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
         selection::check("question", globs, &known)?;
         let folder = folder(checkout);
-        let path = folder.join("capabilities.lock");
+        let path = folder.join("sandbox.lock");
         let lock: Lock = fs::read_to_string(&path)
             .map_err(anyhow::Error::from)
             .and_then(|text| Ok(toml::from_str(&text)?))
@@ -149,9 +149,9 @@ impl Questions {
     }
 
     /// What a run records of them.
-    pub fn record(&self) -> Capabilities {
+    pub fn record(&self) -> Sandbox {
         let questions = self.asked.iter().map(|one| one.record.clone());
-        Capabilities {
+        Sandbox {
             questions: questions.collect(),
         }
     }
@@ -170,13 +170,13 @@ impl Questions {
                 gathered.targets.push(chosen);
                 continue;
             }
-            gathered.left_out.push(LeftOut {
+            gathered.skipped.push(Skipped {
                 what: chosen.target.id.to_string(),
                 why: "a configuration of a host that already runs: a guest that would take the host with it \
                       is put to its engine's processes"
                     .to_owned(),
                 remedy: None,
-                asked_for: false,
+                requested: false,
             });
         }
     }
@@ -190,9 +190,7 @@ impl Questions {
 fn locked<'l>(lock: &'l Lock, probe: &str) -> anyhow::Result<&'l Locked> {
     let mut probes = lock.probe.iter();
     probes.find(|one| one.name == probe).with_context(|| {
-        format!(
-            "capabilities.lock has no entry for {probe}; build it with `scripts/build-capabilities`"
-        )
+        format!("sandbox.lock has no entry for {probe}; build it with `scripts/build-sandbox`")
     })
 }
 
@@ -208,13 +206,13 @@ fn asked(checkout: &Checkout, folder: &Path, lock: &Lock, row: Row) -> anyhow::R
     let wasm = folder.join(format!("wasm/{}.wasm", row.probe));
     let bytes = fs::read(&wasm).with_context(|| {
         let shown = checkout.shown(&wasm);
-        format!("cannot read {shown}; build it with `scripts/build-capabilities`")
+        format!("cannot read {shown}; build it with `scripts/build-sandbox`")
     })?;
     let sources = source_sha256(folder, &sources(&row.probe))?;
     if sha256(&bytes) != locked.wasm_sha256 || sources != locked.source_sha256 {
         bail!(
-            "{} or its sources are not what capabilities.lock names; restore them or build them again with \
-             `scripts/build-capabilities`",
+            "{} or its sources are not what sandbox.lock names; restore them or build them again with \
+             `scripts/build-sandbox`",
             checkout.shown(&wasm)
         );
     }
@@ -249,7 +247,7 @@ fn native(checkout: &Checkout, probe: &str, locked: &Locked) -> Option<PathBuf> 
     struct Built {
         source_sha256: String,
     }
-    let path = checkout.native_binaries().join("capabilities").join(probe);
+    let path = checkout.native_binaries().join("sandbox").join(probe);
     let built = fs::read(path.with_extension("json")).ok()?;
     let built: Built = serde_json::from_slice(&built).ok()?;
     let fresh = built.source_sha256 == locked.source_sha256;
@@ -269,8 +267,8 @@ fn build_native(
     if !rows.iter().any(missing) {
         return Ok(());
     }
-    say("building the native programs of suite capabilities");
-    let mut script = Command::new(checkout.root.join("scripts/build-capabilities"));
+    say("building the native programs of suite sandbox");
+    let mut script = Command::new(checkout.root.join("scripts/build-sandbox"));
     script
         .current_dir(&checkout.root)
         .env("CARGO_TARGET_DIR", &checkout.target)
@@ -288,12 +286,12 @@ fn build_native(
 }
 
 /// What is left out for want of native programs, a line a target.
-pub fn without_native(target: &TargetId) -> LeftOut {
-    LeftOut {
+pub fn without_native(target: &TargetId) -> Skipped {
+    Skipped {
         what: target.to_string(),
-        why: "the native programs of suite capabilities could not be built".to_owned(),
-        remedy: Some("scripts/build-capabilities --native".to_owned()),
-        asked_for: true,
+        why: "the native programs of suite sandbox could not be built".to_owned(),
+        remedy: Some("scripts/build-sandbox --native".to_owned()),
+        requested: true,
     }
 }
 
@@ -314,7 +312,7 @@ mod tests {
         let checkout = here();
         let rows = rows(&checkout).unwrap();
         let folder = folder(&checkout);
-        let text = fs::read_to_string(folder.join("capabilities.lock")).unwrap();
+        let text = fs::read_to_string(folder.join("sandbox.lock")).unwrap();
         let lock: Lock = toml::from_str(&text).unwrap();
         for row in rows {
             let imports = fs::read(folder.join(format!("wasm/{}.wasm", row.probe))).unwrap();

@@ -69,7 +69,7 @@ fn table(
     for rate in &rates {
         let _ = write!(text, "{:>COLUMN$}", format!("{}/s", compact(*rate)));
     }
-    let _ = writeln!(text, "{:>COLUMN$}  {:>COLUMN$}", "most/s", "zero");
+    let _ = writeln!(text, "{:>COLUMN$}  {:>COLUMN$}", "most/s", "first-response");
     let find = |target: &TargetId, boundary, metric, at| {
         report.rows.iter().find(|row| {
             row.workload == *workload
@@ -79,7 +79,7 @@ fn table(
     };
     for record in &recorded.run.targets {
         let target = &record.target;
-        let mut zero = find(target, Boundary::Zero, Metric::WallTime, None);
+        let mut zero = find(target, Boundary::FirstResponse, Metric::WallTime, None);
         let kept = find(target, Boundary::Request, Metric::AchievedRate, None);
         let fresh = find(target, Boundary::FreshRequest, Metric::AchievedRate, None);
         let ways = [(Boundary::Request, kept), (Boundary::FreshRequest, fresh)];

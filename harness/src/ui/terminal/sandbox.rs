@@ -1,4 +1,4 @@
-//! The suite `capabilities` on a terminal: a line a question, a column a target as far as 80 columns
+//! The suite `sandbox` on a terminal: a line a question, a column a target as far as 80 columns
 //! hold them, then the next ones.
 
 use std::fmt::Write;

@@ -16,7 +16,7 @@ pub(super) fn downloads(
     place: &Place<'_>,
 ) -> Markup {
     let part = place.room.part(2);
-    let (mut carried, mut left_out) = (Vec::new(), 0);
+    let (mut carried, mut skipped) = (Vec::new(), 0);
     for way in ways {
         let log = log(facts, &workload.workload, way);
         if log.is_empty() {
@@ -30,7 +30,7 @@ pub(super) fn downloads(
         };
         match part.take(link) {
             Some(link) => carried.push(link),
-            None => left_out += 1,
+            None => skipped += 1,
         }
     }
     html! {
@@ -38,8 +38,8 @@ pub(super) fn downloads(
             summary { "The histograms, for tools that read HdrHistogram logs" }
             p { "One file a target, a line for each trial and rate (tagged), nanoseconds, three significant digits." }
             ul.plain { @for link in &carried { (link) } }
-            @if left_out > 0 {
-                p.without { "Of " (left_out) " more there is no room here; their histograms are lines of " code { "samples.ndjson" } " in the run directory." }
+            @if skipped > 0 {
+                p.without { "Of " (skipped) " more there is no room here; their histograms are lines of " code { "samples.ndjson" } " in the run directory." }
             }
         }
     }

@@ -97,10 +97,10 @@ pub(super) fn simulate_suite(
             targets: targets.iter().map(record).collect(),
             workloads: workloads.iter().map(workload).collect(),
             artefacts: artefacts(workloads, targets),
-            left_out: Vec::new(),
+            skipped: Vec::new(),
             load: None,
             specification: None,
-            capabilities: None,
+            sandbox: None,
             density: None,
             plan,
         },
@@ -112,8 +112,8 @@ pub(super) fn simulate_suite(
 
 fn steps(target: &MadeUp, suite: Suite) -> &'static [Step] {
     match (suite, target.kind) {
-        (Suite::Conformance | Suite::Capabilities, _) => &[],
-        (Suite::Throughput, _) => &[Step::Iterate],
+        (Suite::Conformance | Suite::Sandbox, _) => &[],
+        (Suite::Throughput, _) => &[Step::Execute],
         (Suite::Density | Suite::Memory | Suite::Size | Suite::Serve | Suite::Languages, _) => &[],
         (Suite::Coldstart, TargetKind::Wasm) if target.in_process[1] == 0.0 => {
             &[Step::Compile, Step::Process]
@@ -123,10 +123,10 @@ fn steps(target: &MadeUp, suite: Suite) -> &'static [Step] {
             Step::Load,
             Step::Compile,
             Step::Process,
-            Step::Fresh,
+            Step::Deploy,
         ],
         (Suite::Coldstart, TargetKind::Native | TargetKind::Container) => {
-            &[Step::Process, Step::Fresh]
+            &[Step::Process, Step::Deploy]
         }
     }
 }
@@ -163,8 +163,8 @@ fn samples(
             (Boundary::L4, Metric::WallTime, l4, 1),
             (Boundary::L4, Metric::CpuTime, l4 * 0.7, 1),
         ],
-        Step::Fresh => vec![(Boundary::L6, Metric::WallTime, l4 * 1.3 + 2e5 * size, 1)],
-        Step::Iterate => vec![
+        Step::Deploy => vec![(Boundary::L6, Metric::WallTime, l4 * 1.3 + 2e5 * size, 1)],
+        Step::Execute => vec![
             (Boundary::Run, Metric::WallTime, guest, iterations),
             (Boundary::Run, Metric::CpuTime, guest * 0.99, iterations),
             (

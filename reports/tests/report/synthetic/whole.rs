@@ -194,8 +194,8 @@ fn steps(suite: Suite, kind: TargetKind) -> &'static [Step] {
         (Suite::Memory, _) => &[Step::Idle, Step::Peak],
         (Suite::Density, TargetKind::Wasm) => &[Step::Instances, Step::Processes],
         (Suite::Density, _) => &[Step::Processes],
-        (Suite::Serve, TargetKind::Wasm) => &[Step::Serve, Step::ServeFresh, Step::Zero],
-        (Suite::Serve, _) => &[Step::Serve, Step::Zero],
+        (Suite::Serve, TargetKind::Wasm) => &[Step::Serve, Step::ServeFresh, Step::FirstResponse],
+        (Suite::Serve, _) => &[Step::Serve, Step::FirstResponse],
         (other, _) => unreachable!("{other} is simulated elsewhere"),
     }
 }
@@ -229,10 +229,10 @@ fn fill(trial: &mut Trial, step: Step, kind: TargetKind, size: f64, histograms: 
                 (Metric::ArtefactBytes, 4e4),
                 (Metric::ArtefactCompressedBytes, 2e4),
                 (Metric::RunnerBytes, 5e6),
-                (Metric::TravelBytes, 5e6),
-                (Metric::TravelCompressedBytes, 2e6),
+                (Metric::TransferBytes, 5e6),
+                (Metric::TransferCompressedBytes, 2e6),
             ] {
-                put(Boundary::Rest, metric, None, each * size);
+                put(Boundary::OnDisk, metric, None, each * size);
             }
         }
         Step::Idle => {
@@ -262,7 +262,7 @@ fn fill(trial: &mut Trial, step: Step, kind: TargetKind, size: f64, histograms: 
                 }
             }
         }
-        Step::Zero => put(Boundary::Zero, Metric::WallTime, None, 3e6 * size),
+        Step::FirstResponse => put(Boundary::FirstResponse, Metric::WallTime, None, 3e6 * size),
         Step::Serve | Step::ServeFresh => {
             let boundary = match step {
                 Step::Serve => Boundary::Request,

@@ -42,16 +42,16 @@ impl Checking<'_> {
             let what = format!("{pair}: {step}");
             let went = match (step, &launch) {
                 (Step::Process, Some(launch)) => run(launch, case).map(|()| Went::Verified(None)),
-                (Step::Fresh, Some(launch)) => {
+                (Step::Deploy, Some(launch)) => {
                     run_copy(launch, case, &scratch).map(|()| Went::Verified(None))
                 }
                 // A case is a program that ends; what serves is another one.
                 (
                     Step::Serve
                     | Step::ServeFresh
-                    | Step::Zero
+                    | Step::FirstResponse
                     | Step::Conformance
-                    | Step::Capability,
+                    | Step::Sandbox,
                     _,
                 ) => continue,
                 _ => self.measured(target, case, &scratch, step),
@@ -132,14 +132,18 @@ fn boundaries(step: Step) -> &'static [Boundary] {
         Step::Load => &[Boundary::L1],
         Step::Compile => &[Boundary::L2],
         Step::Process => &[Boundary::L3, Boundary::L4, Boundary::L5],
-        Step::Fresh => &[Boundary::L6],
-        Step::Serve | Step::ServeFresh | Step::Zero | Step::Conformance | Step::Capability => &[],
-        Step::Iterate => &[Boundary::Run],
+        Step::Deploy => &[Boundary::L6],
+        Step::Serve
+        | Step::ServeFresh
+        | Step::FirstResponse
+        | Step::Conformance
+        | Step::Sandbox => &[],
+        Step::Execute => &[Boundary::Run],
         Step::Instances => &[Boundary::Instances],
         Step::Processes => &[Boundary::Processes, Boundary::Daemon],
         Step::Idle => &[Boundary::Idle, Boundary::Daemon],
         Step::Peak => &[Boundary::Peak],
-        Step::Size => &[Boundary::Rest],
+        Step::Size => &[Boundary::OnDisk],
     }
 }
 

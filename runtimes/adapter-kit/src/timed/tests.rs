@@ -173,7 +173,7 @@ fn each_iteration_runs_a_fresh_instance_and_none_is_left_out() {
         spends: Spends::Processor(HEAVY_GUEST * 2),
         ..Sleeper::default()
     };
-    let (done, samples) = measured(&engine, Step::Iterate, 4, AMPLE);
+    let (done, samples) = measured(&engine, Step::Execute, 4, AMPLE);
     assert_eq!(done.expect("measured").outputs[0].times, 4);
     assert_eq!((engine.loaded.get(), engine.made.get()), (1, 4));
     for metric in [Metric::WallTime, Metric::CpuTime, Metric::CycleTime] {
@@ -191,7 +191,7 @@ fn the_cycle_of_an_iteration_holds_its_run() {
         spends: Spends::Waiting(Duration::from_millis(4)),
         ..Sleeper::default()
     };
-    let (_, samples) = measured(&engine, Step::Iterate, 3, AMPLE);
+    let (_, samples) = measured(&engine, Step::Execute, 3, AMPLE);
     let of = |metric| samples.iter().filter(move |s| s.metric == metric);
     for (cycle, run) in of(Metric::CycleTime).zip(of(Metric::WallTime)) {
         assert!(cycle.value >= run.value && run.value >= 4_000_000);
@@ -204,7 +204,7 @@ fn the_runs_of_an_iterated_guest_are_charged_to_the_budget() {
         spends: Spends::Waiting(Duration::from_millis(30)),
         ..Sleeper::default()
     };
-    let (done, _) = measured(&engine, Step::Iterate, 1000, Duration::from_millis(50));
+    let (done, _) = measured(&engine, Step::Execute, 1000, Duration::from_millis(50));
     assert!(done.expect("measured").outputs[0].times <= 2);
 }
 

@@ -138,7 +138,7 @@ impl Containerd {
     fn iteration(&mut self, target: &Target, image: &Image, step: Step) -> Result<Readings, Error> {
         let name = self.next_name();
         let ctr = self.ctr()?.clone();
-        if step == Step::Fresh {
+        if step == Step::Deploy {
             container::remove_image(&ctr, &image.name)?;
         }
         let measured = self.container(&ctr, target, image, (&name, step));
@@ -170,7 +170,7 @@ impl Containerd {
         ];
         let start = ["tasks", "start", "--fifo-dir", &pipes_at, name];
         let began = Instant::now();
-        if step == Step::Fresh {
+        if step == Step::Deploy {
             self.import(image)?;
         }
         ctr.output(&create, PATIENCE)?;
@@ -222,7 +222,7 @@ impl Adapter for Containerd {
             id: target.id.into(),
             kind: target.kind(),
             availability: target.availability(&self.daemon),
-            steps: vec![Step::Process, Step::Fresh],
+            steps: vec![Step::Process, Step::Deploy],
             configuration: target.ledger(self.daemon.as_ref().ok()),
         };
         Hello {
@@ -319,7 +319,7 @@ impl Adapter for Containerd {
 
 /// The boundaries that one container gives.
 fn taken(step: Step, readings: &Readings) -> Vec<(Boundary, Duration)> {
-    if step == Step::Fresh {
+    if step == Step::Deploy {
         return vec![(Boundary::L6, readings.removed)];
     }
     let first_byte = readings.first_byte.map(|elapsed| (Boundary::L3, elapsed));

@@ -273,7 +273,7 @@ impl Session {
         let image = self.image(configuration.under, &request.workload, &request.scratch)?;
         let engine = usable(&self.engine)?;
         match request.step {
-            Step::Fresh | Step::Size | Step::Peak | Step::Iterate if image.is_given() => {
+            Step::Deploy | Step::Size | Step::Peak | Step::Execute if image.is_given() => {
                 return Err(Error::Unsupported(format!(
                     "the step {} is for images that are made here, and {} is the user's own",
                     request.step, image.name
@@ -286,7 +286,7 @@ impl Session {
                 let program = image.program(&request.workload);
                 return self.peak(engine, &image, &configuration, &program, samples);
             }
-            Step::Iterate => {
+            Step::Execute => {
                 return self.iterate(engine, &image, &configuration, request, samples);
             }
             _ => {}
@@ -388,18 +388,18 @@ impl Session {
         let docker = &engine.docker;
         let step = request.step;
         let anew = match (step, image.base()) {
-            (Step::Fresh, Some(base)) => Some(self.anew(base, request)?),
+            (Step::Deploy, Some(base)) => Some(self.anew(base, request)?),
             _ => None,
         };
         let image = anew.as_ref().unwrap_or(image);
         let plan = self.plan(image, configuration, self.next_name());
         let mut ending = self.ending.clone();
         let ran = self.runtime.block_on(async {
-            if step == Step::Fresh {
+            if step == Step::Deploy {
                 image.remove(docker).await?;
             }
             let clock_started = Instant::now();
-            if step == Step::Fresh {
+            if step == Step::Deploy {
                 image.load(docker).await?;
             }
             let ran = container::run(docker, plan, &mut ending).await?;
@@ -448,7 +448,7 @@ fn readings(step: Step, clock_started: Instant, ran: &Ran) -> Vec<(Boundary, Dur
     if step == Step::Size {
         return Vec::new();
     }
-    if step == Step::Fresh {
+    if step == Step::Deploy {
         return vec![(Boundary::L6, ran.removed - clock_started)];
     }
     let first_byte = ran

@@ -25,20 +25,20 @@ pub struct Configuration {
 /// Everything, the guest's own work too.
 const WHOLE: &[Step] = &[
     Step::Process,
-    Step::Fresh,
+    Step::Deploy,
     Step::Processes,
     Step::Idle,
     Step::Peak,
     Step::Size,
-    Step::Iterate,
+    Step::Execute,
     Step::Serve,
-    Step::Zero,
+    Step::FirstResponse,
 ];
 /// All but that: what a container is connected to is nothing to a program that computes, and
 /// nothing is measured twice under two names.
 const STARTS: &[Step] = &[
     Step::Process,
-    Step::Fresh,
+    Step::Deploy,
     Step::Processes,
     Step::Idle,
     Step::Peak,
@@ -47,13 +47,13 @@ const STARTS: &[Step] = &[
 /// And what can be asked over a network.
 const STARTS_AND_SERVES: &[Step] = &[
     Step::Process,
-    Step::Fresh,
+    Step::Deploy,
     Step::Processes,
     Step::Idle,
     Step::Peak,
     Step::Size,
     Step::Serve,
-    Step::Zero,
+    Step::FirstResponse,
 ];
 
 /// What a container is connected to. It decides more of a start than anything else: making a
@@ -153,7 +153,7 @@ pub const ALL: [Configuration; 8] = [
 /// The image's part: what is loaded, kept and sent, and what a start makes of it.
 const IMAGES_SHARE: &[Step] = &[
     Step::Process,
-    Step::Fresh,
+    Step::Deploy,
     Step::Idle,
     Step::Peak,
     Step::Size,
@@ -162,7 +162,7 @@ const IMAGES_SHARE: &[Step] = &[
 /// The runtime's part: it makes the container, and is gone or waits while the program runs.
 const RUNTIMES_SHARE: &[Step] = &[
     Step::Process,
-    Step::Fresh,
+    Step::Deploy,
     Step::Processes,
     Step::Idle,
     Step::Peak,

@@ -143,7 +143,7 @@ pub(crate) const ALL: &[Target] = &[
     },
     Target {
         id: "keel+static",
-        steps: &[Step::Process, Step::Fresh],
+        steps: &[Step::Process, Step::Deploy],
         code: Code::Loaded,
         runner: Runner::Loader,
     },
@@ -200,7 +200,7 @@ fn ledger(configuration: &Target) -> BTreeMap<String, String> {
         ("process", process),
         (
             "limits",
-            "none while it is measured. Suite capabilities, where it names one: keel's --max-memory and \
+            "none while it is measured. Suite sandbox, where it names one: keel's --max-memory and \
              --timeout",
         ),
         ("http", HTTP_LEDGER),

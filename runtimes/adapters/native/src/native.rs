@@ -28,10 +28,10 @@ impl Adapter for Native {
                 availability: Availability::Available,
                 steps: vec![
                     Step::Process,
-                    Step::Fresh,
-                    Step::Iterate,
+                    Step::Deploy,
+                    Step::Execute,
                     Step::Serve,
-                    Step::Zero,
+                    Step::FirstResponse,
                 ],
                 configuration: configuration(),
             }],
@@ -68,7 +68,7 @@ impl Adapter for Native {
         request: &Measure,
         samples: &mut dyn FnMut(Sample),
     ) -> Result<Done, Error> {
-        if request.step != Step::Iterate {
+        if request.step != Step::Execute {
             return Err(Error::Unsupported(format!(
                 "the step {} of {} is a process: bench starts it from the launch that prepare gave",
                 request.step, request.target

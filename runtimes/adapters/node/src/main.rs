@@ -34,7 +34,7 @@ impl Adapter for AdapterNode {
             id: target.id.into(),
             kind: TargetKind::Wasm,
             availability: availability.clone(),
-            steps: vec![Step::Process, Step::Fresh],
+            steps: vec![Step::Process, Step::Deploy],
             configuration: target.ledger(self.0.as_ref().ok()),
         });
         Hello {

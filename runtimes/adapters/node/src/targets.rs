@@ -73,7 +73,7 @@ impl Configuration {
             ("guest stdout", "inherited"),
             (
                 "limits",
-                "none while it is measured. Suite capabilities, where it names one: memory by V8's largest \
+                "none while it is measured. Suite sandbox, where it names one: memory by V8's largest \
                  number of pages (--wasm-max-mem-pages), time by the watchdog of node:vm",
             ),
         ]

@@ -47,7 +47,7 @@ impl Adapter for AdapterSpin {
                 id: ID.into(),
                 kind: TargetKind::Wasm,
                 availability,
-                steps: vec![Step::ServeFresh, Step::Zero],
+                steps: vec![Step::ServeFresh, Step::FirstResponse],
                 configuration: ledger(self.0.as_ref().ok()),
             }],
         }

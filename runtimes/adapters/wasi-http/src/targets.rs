@@ -24,13 +24,13 @@ pub(crate) const ALL: &[Target] = &[
     Target {
         id: "wasmtime/wasi-http",
         form: Form::Artefact,
-        steps: &[Step::ServeFresh, Step::Zero],
+        steps: &[Step::ServeFresh, Step::FirstResponse],
     },
     // Once it serves, its code is the same: what differs is the start.
     Target {
         id: "wasmtime/wasi-http+jit",
         form: Form::Component,
-        steps: &[Step::Zero],
+        steps: &[Step::FirstResponse],
     },
 ];
 

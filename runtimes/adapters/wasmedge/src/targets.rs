@@ -161,7 +161,7 @@ impl Configuration for Target {
             ),
             (
                 "limits",
-                "none while it is measured. Suite capabilities, where it names one: memory by the largest \
+                "none while it is measured. Suite sandbox, where it names one: memory by the largest \
                  number of pages (a module that begins with more is given fewer, without a word); time by \
                  an asynchronous call that is cancelled, as the command's --time-limit is, for which code \
                  compiled ahead of time is compiled anew as interruptible. Nothing but memory bounds the \

@@ -36,11 +36,11 @@ const RUNS: &[Step] = &[
     Step::Instantiate,
     Step::Load,
     Step::Process,
-    Step::Fresh,
-    Step::Iterate,
+    Step::Deploy,
+    Step::Execute,
     Step::Serve,
     Step::ServeFresh,
-    Step::Zero,
+    Step::FirstResponse,
 ];
 
 /// One configuration: one target.
@@ -78,7 +78,7 @@ impl Configuration for Target {
         match (self.code, self.settings) {
             (Code::AheadOfTime, Settings::Default) => LOADS,
             (Code::AheadOfTime, Settings::Mapped) => {
-                &[Step::Load, Step::Process, Step::Fresh, Step::Zero]
+                &[Step::Load, Step::Process, Step::Deploy, Step::FirstResponse]
             }
             (Code::AheadOfTime, Settings::NonVolatile) => RUNS,
             (Code::AtStart, _) => COMPILES_AT_START,
@@ -179,7 +179,7 @@ fn ledger(configuration: &Target) -> BTreeMap<String, String> {
     );
     say(
         "limits",
-        "none, neither while it is measured nor in suite capabilities: the crate has them (tunables of \
+        "none, neither while it is measured nor in suite sandbox: the crate has them (tunables of \
          memories; a middleware, a crate of its own, that counts operators), and this adapter sets none",
     );
     say(

@@ -111,7 +111,7 @@ impl Configuration for Target {
             ),
             (
                 "limits",
-                "none while it is measured. Suite capabilities, where it names one: memory by a limiter \
+                "none while it is measured. Suite sandbox, where it names one: memory by a limiter \
                  of the store; time by fuel, which wasmi counts in place of a clock, given in slices \
                  until the time is over, with every function translated beforehand; recursion is bounded \
                  by wasmi's own default. There is no limit of threads and processes, because there are none",

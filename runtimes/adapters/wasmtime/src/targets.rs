@@ -167,7 +167,7 @@ const IN_PROCESS_AND_RUN: &[Step] = &[
     Step::Instantiate,
     Step::Load,
     Step::Instances,
-    Step::Iterate,
+    Step::Execute,
     Step::ServeFresh,
 ];
 /// What runs is not machine code; all else is as with the optimising compiler.
@@ -175,11 +175,11 @@ const INTERPRETED: &[Step] = &[
     Step::Instantiate,
     Step::Load,
     Step::Process,
-    Step::Fresh,
-    Step::Iterate,
+    Step::Deploy,
+    Step::Execute,
     Step::Conformance,
 ];
-const PROCESS_ONLY: &[Step] = &[Step::Process, Step::Fresh];
+const PROCESS_ONLY: &[Step] = &[Step::Process, Step::Deploy];
 
 /// Every target, in the order of runtimes/targets.toml.
 pub(crate) const ALL: &[Target] = &[
@@ -321,7 +321,7 @@ fn ledger(configuration: &Target) -> BTreeMap<String, String> {
     );
     say(
         "limits",
-        "none while it is measured. Suite capabilities, where it names one: memory by a limiter of the \
+        "none while it is measured. Suite sandbox, where it names one: memory by a limiter of the \
          store, time by epochs, for which the code is compiled anew to look at them"
             .to_owned(),
     );
@@ -340,7 +340,7 @@ fn ledger(configuration: &Target) -> BTreeMap<String, String> {
             "collected by wasmtime-wasi's MemoryOutputPipe in L0 to L2 and run".to_owned(),
         );
     }
-    if configuration.steps.contains(&Step::Zero) || configuration.steps.contains(&Step::ServeFresh)
+    if configuration.steps.contains(&Step::FirstResponse) || configuration.steps.contains(&Step::ServeFresh)
     {
         say("http", http::LEDGER.to_owned());
     }

@@ -8,8 +8,6 @@ pub(crate) mod fingerprint;
 pub(crate) mod format;
 #[cfg(all(test, feature = "compiler"))]
 mod tests;
-#[cfg(feature = "compiler")]
-mod write;
 
 use std::fs::File;
 use std::io::Write as _;
@@ -24,8 +22,6 @@ use crate::error::{Error, Result};
 use format::{
     CHUNK, FORMAT_VERSION, Header, MAGIC, PAGE, Plain, RECORD_SIZES, Section, Span, checksum,
 };
-#[cfg(feature = "compiler")]
-pub(crate) use write::write;
 
 /// Why an artefact cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -11,6 +11,7 @@ use wasmparser::WasmFeatures;
 
 use super::link::{self, Linked};
 use super::translate::{Environment, Metering, translate};
+use super::unit::{CompiledUnit, Parallelism, Unit};
 use super::{scan, thunk, trap_kind};
 use crate::artifact::fingerprint::SETTINGS;
 use crate::error::{Error, Result};
@@ -21,43 +22,10 @@ use crate::module::parse::parse;
 /// Bytes of bodies below which threads cost more than they give.
 const SERIAL_BYTES: u64 = 16 << 10;
 
-/// Where compilation runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Parallelism {
-    Serial,
-    Threads,
-}
-
 /// What decides how a module is compiled.
 pub(crate) struct CompileOptions {
     pub(crate) features: WasmFeatures,
     pub(crate) metering: Metering,
-}
-
-/// A function to compile, and afterwards what its code is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unit {
-    /// A body, by function index.
-    Body(u32),
-    /// The thunk through which an imported function is called as one of the module's own.
-    Import(u32),
-    /// The thunk from WebAssembly to a host function, for an imported function.
-    Host(u32),
-    /// The thunk from native code to functions of a canonical type.
-    Entry(u32),
-}
-
-/// A unit's code, before it has a place.
-pub(super) struct CompiledUnit {
-    pub(super) unit: Unit,
-    pub(super) code: Vec<u8>,
-    pub(super) alignment: u32,
-    /// Offset, addend, and what is referred to: namespace and index.
-    pub(super) relocations: Vec<(u32, i64, ir::UserExternalName)>,
-    /// Offset, kind, offset in the module.
-    pub(super) traps: Vec<(u32, u8, u32)>,
-    /// Return address, offset in the module.
-    pub(super) calls: Vec<(u32, u32)>,
 }
 
 /// A compiled module.
@@ -219,12 +187,7 @@ fn compile_unit(env: &Environment<'_>, unit: Unit, tools: &mut Tools) -> Result<
         Unit::Import(index) => thunk::import(env, index, function, &mut tools.builder),
         Unit::Host(index) => thunk::host(env, index, function, &mut tools.builder),
         Unit::Entry(ty) => {
-            thunk::entry(
-                env,
-                env.module.func_type(ty),
-                function,
-                &mut tools.builder,
-            );
+            thunk::entry(env, env.module.func_type(ty), function, &mut tools.builder);
         }
     }
     if let Err(error) = tools.context.compile(env.isa, &mut tools.control) {

@@ -2,8 +2,8 @@
 
 use cranelift_codegen::ir::UserExternalName;
 
-use super::driver::{CompiledUnit, Unit};
 use super::translate::namespace;
+use super::unit::{CompiledUnit, Unit};
 use crate::error::{Error, Result};
 use crate::module::info::{ConstOp, ModuleInfo, SegmentMode, TableUsage};
 

@@ -11,12 +11,15 @@ mod link;
 mod scan;
 mod thunk;
 pub(crate) mod translate;
+mod unit;
+mod write;
 
 use cranelift_codegen::ir::{AbiParam, Signature, TrapCode, types};
 use cranelift_codegen::isa::CallConv;
 
 pub(crate) use crate::vm::libcalls::Libcall;
-pub(crate) use driver::{CompileOptions, Compiled, Unit, compile, inspect, target_isa};
+pub(crate) use driver::{CompileOptions, compile, inspect, target_isa};
+pub(crate) use write::write;
 
 use crate::trap::TrapKind;
 

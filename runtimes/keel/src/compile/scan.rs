@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 use wasmparser::{FuncValidatorAllocations, Operator};
 
+use super::unit::Parallelism;
 use crate::artifact::format::ExternKind;
 use crate::error::{Error, Result};
 use crate::module::info::{Body, ConstOp, ModuleInfo, SegmentMode, TableUsage};
@@ -22,13 +23,10 @@ struct Findings {
 }
 
 /// Validates all bodies; decides which functions have records and which tables are static.
-pub(super) fn scan(
-    module: &mut ModuleInfo<'_>,
-    parallelism: super::driver::Parallelism,
-) -> Result<()> {
+pub(super) fn scan(module: &mut ModuleInfo<'_>, parallelism: Parallelism) -> Result<()> {
     let types = &module.types;
     let findings: Vec<Findings> = match parallelism {
-        super::driver::Parallelism::Serial => {
+        Parallelism::Serial => {
             let mut allocations = FuncValidatorAllocations::default();
             let scan = module
                 .bodies
@@ -36,7 +34,7 @@ pub(super) fn scan(
                 .map(|body| scan_body(types, body, &mut allocations));
             scan.collect::<Result<_>>()?
         }
-        super::driver::Parallelism::Threads => {
+        Parallelism::Threads => {
             let scan = module
                 .bodies
                 .par_iter()

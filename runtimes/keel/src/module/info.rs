@@ -174,11 +174,12 @@ impl ModuleInfo<'_> {
 
     /// Whether an instance or the host has to know a type of the module by its place in a registry.
     pub(crate) fn registers_types(&self) -> bool {
-        let concrete = |ty: ValType| {
-            matches!(ty, ValType::Ref(ty) if matches!(ty.heap, HeapType::Concrete(_)))
-        };
+        let concrete = |ty: ValType| matches!(ty, ValType::Ref(ty) if matches!(ty.heap, HeapType::Concrete(_)));
         (0..self.types.len() as u32).any(|ty| self.short_id(ty).is_none())
-            || self.globals.iter().any(|global| concrete(global.ty.content))
+            || self
+                .globals
+                .iter()
+                .any(|global| concrete(global.ty.content))
             || self.tables.iter().any(|table| concrete(table.ty.element))
     }
 

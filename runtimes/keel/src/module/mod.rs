@@ -466,7 +466,10 @@ impl Inner {
     fn val_type(&self, raw: u32) -> ValType {
         val_type(raw).map(|id| {
             let types = self.types.as_ref();
-            types.expect("a module with such a type has registered its types").types[id.index as usize].id
+            types
+                .expect("a module with such a type has registered its types")
+                .types[id.index as usize]
+                .id
         })
     }
 

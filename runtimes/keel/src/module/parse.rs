@@ -5,8 +5,8 @@
 use std::sync::Mutex;
 
 use wasmparser::{
-    CompositeInnerType, ElementItems, ElementKind, ExternalKind, KnownCustom, Name, Operator, Parser,
-    Payload, StorageType, TypeRef, UnpackedIndex, Validator, WasmFeatures,
+    CompositeInnerType, ElementItems, ElementKind, ExternalKind, KnownCustom, Name, Operator,
+    Parser, Payload, StorageType, TypeRef, UnpackedIndex, Validator, WasmFeatures,
 };
 
 use super::info::{
@@ -76,7 +76,9 @@ impl<'a> ModuleInfo<'a> {
                 }
                 self.canonical_types = canonical_types(&self.types);
                 for ty in &self.types {
-                    let above = ty.supertype.and_then(|above| self.layouts[above as usize].as_ref());
+                    let above = ty
+                        .supertype
+                        .and_then(|above| self.layouts[above as usize].as_ref());
                     let is_function = |id: TypeId| {
                         let ty = &self.types[id.index as usize];
                         matches!(ty.composite, Composite::Func(_))

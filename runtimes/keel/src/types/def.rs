@@ -288,7 +288,10 @@ mod tests {
                     all.iter().rev().cycle().copied().take(results),
                 );
                 let id = short_id(ty.params(), ty.results());
-                assert_eq!(id.map(type_of_short_id), Some(ty).filter(|_| params + results < 20));
+                assert_eq!(
+                    id.map(type_of_short_id),
+                    Some(ty).filter(|_| params + results < 20)
+                );
             }
         }
     }

@@ -56,7 +56,9 @@ impl Layout {
                     _ => &[],
                 };
                 let mut places = inherited.to_vec();
-                let mut end = places.last().map_or(4, |last| last.offset + u32::from(last.bytes));
+                let mut end = places
+                    .last()
+                    .map_or(4, |last| last.offset + u32::from(last.bytes));
                 for field in &fields[inherited.len()..] {
                     let place = place(*field, end, &is_function);
                     end = place.offset + u32::from(place.bytes);

@@ -106,7 +106,9 @@ impl TypeSet {
 
 impl Drop for TypeSet {
     fn drop(&mut self) {
-        self.registry.lock().release(std::mem::take(&mut self.groups));
+        self.registry
+            .lock()
+            .release(std::mem::take(&mut self.groups));
     }
 }
 
@@ -233,9 +235,9 @@ impl Registry {
         match (heap, wide) {
             (HeapType::Concrete(id), HeapType::Concrete(wide)) => {
                 id == wide
-                    || self
-                        .info(id)
-                        .is_some_and(|ty| self.info(wide).is_some() && ty.supers.contains(&wide.index))
+                    || self.info(id).is_some_and(|ty| {
+                        self.info(wide).is_some() && ty.supers.contains(&wide.index)
+                    })
             }
             (HeapType::Concrete(id), wide) => self
                 .info(id)
@@ -251,7 +253,11 @@ impl Registry {
     #[cfg(test)]
     fn count(&self) -> usize {
         let state = self.lock();
-        state.places.iter().filter(|place| place.ty.is_some()).count()
+        state
+            .places
+            .iter()
+            .filter(|place| place.ty.is_some())
+            .count()
     }
 }
 
@@ -537,7 +543,9 @@ mod tests {
     #[test]
     fn equal_groups_share_an_entry_that_goes_with_the_last() {
         let registry = Arc::new(Registry::default());
-        let one = registry.register(&[pair(0, true), pair(1, false)]).expect("room");
+        let one = registry
+            .register(&[pair(0, true), pair(1, false)])
+            .expect("room");
         let two = registry.register(&[pair(0, false)]).expect("room");
         assert_eq!(one.types[1].id, two.types[0].id);
         assert_ne!(one.types[0].id, two.types[0].id);
@@ -593,7 +601,9 @@ mod tests {
         let set = registry.register(&chain).expect("room");
         let last = set.types[99_999].id;
         let ty = ValType::Ref(RefType::nullable(HeapType::Concrete(last)));
-        let func = registry.register_func(&FuncType::new([ty], [])).expect("known");
+        let func = registry
+            .register_func(&FuncType::new([ty], []))
+            .expect("known");
         drop(set);
         assert!(registry.count() >= 99_999);
         drop(func);

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::mem::MaybeUninit;
 
 use super::context::{Context, Value};
-use crate::store::StoreContext;
+use super::store::StoreContext;
 use crate::trap::TrapKind;
 
 /// How many frames a backtrace keeps.

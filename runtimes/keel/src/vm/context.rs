@@ -89,13 +89,13 @@ impl Context {
     }
 
     /// The store that the instance lives in.
-    pub(crate) fn store(self) -> *mut crate::store::StoreContext {
+    pub(crate) fn store(self) -> *mut super::store::StoreContext {
         // SAFETY: written when the context was made.
         unsafe { self.read(layout::STORE) }
     }
 
     /// The instance.
-    pub(crate) fn instance(self) -> *mut crate::instance::InstanceData {
+    pub(crate) fn instance(self) -> *mut super::instance::InstanceData {
         // SAFETY: written when the context was made.
         unsafe { self.read(layout::INSTANCE) }
     }

@@ -7,8 +7,8 @@ use std::arch::naked_asm;
 
 use super::call::{self, Stop};
 use super::context::Context;
+use super::instance::InstanceData;
 use super::objects;
-use crate::instance::InstanceData;
 use crate::types::registry::REGISTERED;
 
 /// The functions of the runtime, by their place in the table that every context points to.

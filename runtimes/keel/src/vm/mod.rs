@@ -4,12 +4,15 @@
 pub(crate) mod call;
 pub(crate) mod context;
 pub(crate) mod heap;
+pub(crate) mod instance;
 pub(crate) mod libcalls;
 pub(crate) mod memory;
 mod objects;
 mod pagemap;
+mod roots;
 pub(crate) mod signal;
 pub(crate) mod slot;
+pub(crate) mod store;
 pub(crate) mod table;
 pub(crate) mod timer;
 

@@ -6,8 +6,8 @@
 
 use super::context::Context;
 use super::heap::{ARRAY_OUT_OF_BOUNDS, Exhausted, Heap, Roots};
-use crate::instance::InstanceData;
-use crate::store::StoreContext;
+use super::instance::InstanceData;
+use super::store::StoreContext;
 
 /// The range of a segment was out of bounds.
 const SEGMENT_OUT_OF_BOUNDS: u32 = 2;

@@ -162,14 +162,14 @@ pub(super) fn sizes(unpacked_bytes: u64, weights: Weights) -> [Sample; 4] {
             Metric::ArtefactCompressedBytes,
             weights.layers.compressed_bytes,
         ),
-        (Metric::TravelBytes, weights.archive.bytes),
+        (Metric::TransferBytes, weights.archive.bytes),
         (
-            Metric::TravelCompressedBytes,
+            Metric::TransferCompressedBytes,
             weights.archive.compressed_bytes,
         ),
     ]
     .map(|(metric, value)| Sample {
-        boundary: Boundary::Rest,
+        boundary: Boundary::OnDisk,
         metric,
         iteration: 0,
         at: None,

@@ -96,7 +96,7 @@ fn a_process_step_climbs_the_ladder_and_a_fresh_one_is_its_top() -> Result<(), E
     let values: Vec<_> = samples.iter().map(|sample| sample.value).collect();
     assert!(values[0] > 0 && values[1] < values[2], "{values:?}");
 
-    let (samples, done) = once(&mut containers, &prepare, Step::Fresh)?;
+    let (samples, done) = once(&mut containers, &prepare, Step::Deploy)?;
     let boundaries: Vec<_> = samples.iter().map(|sample| sample.boundary).collect();
     assert_eq!(boundaries, [Boundary::L6]);
     assert_eq!(done.outputs[0].stdout, "hello\n");
@@ -173,7 +173,7 @@ fn a_guest_in_a_distributions_image_finds_the_distribution() -> Result<(), Error
     let prepared = containers.prepare(&prepare)?;
     let image = &prepared.artefacts[0];
     assert!(image.bytes > 50_000_000, "{image:?}");
-    for step in [Step::Process, Step::Fresh] {
+    for step in [Step::Process, Step::Deploy] {
         let (samples, done) = once(&mut containers, &prepare, step)?;
         assert_eq!(done.outputs[0].stdout, "found\n", "{step}");
         assert!(samples.iter().all(|sample| sample.value > 0), "{samples:?}");

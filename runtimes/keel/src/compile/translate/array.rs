@@ -33,14 +33,24 @@ impl FuncTranslator<'_, '_> {
                 array_data_index,
             } => {
                 let out = TrapKind::MemoryOutOfBounds;
-                self.array_from(Libcall::ArrayNewData, array_type_index, array_data_index, out);
+                self.array_from(
+                    Libcall::ArrayNewData,
+                    array_type_index,
+                    array_data_index,
+                    out,
+                );
             }
             Operator::ArrayNewElem {
                 array_type_index,
                 array_elem_index,
             } => {
                 let out = TrapKind::TableOutOfBounds;
-                self.array_from(Libcall::ArrayNewElem, array_type_index, array_elem_index, out);
+                self.array_from(
+                    Libcall::ArrayNewElem,
+                    array_type_index,
+                    array_elem_index,
+                    out,
+                );
             }
             Operator::ArrayGet { array_type_index } | Operator::ArrayGetU { array_type_index } => {
                 self.array_get(array_type_index, Extension::Unsigned);
@@ -70,14 +80,24 @@ impl FuncTranslator<'_, '_> {
                 array_data_index,
             } => {
                 let out = TrapKind::MemoryOutOfBounds;
-                self.array_init(Libcall::ArrayInitData, array_type_index, array_data_index, out);
+                self.array_init(
+                    Libcall::ArrayInitData,
+                    array_type_index,
+                    array_data_index,
+                    out,
+                );
             }
             Operator::ArrayInitElem {
                 array_type_index,
                 array_elem_index,
             } => {
                 let out = TrapKind::TableOutOfBounds;
-                self.array_init(Libcall::ArrayInitElem, array_type_index, array_elem_index, out);
+                self.array_init(
+                    Libcall::ArrayInitElem,
+                    array_type_index,
+                    array_elem_index,
+                    out,
+                );
             }
             _ => return Ok(false),
         }
@@ -146,10 +166,7 @@ impl FuncTranslator<'_, '_> {
         let segment = self.index_constant(segment);
         let made = self.libcall(call, &[place, element, segment, from, length]);
         let outside = i64::from(ARRAY_OUT_OF_BOUNDS);
-        let outside = self
-            .builder
-            .ins()
-            .icmp_imm_u(IntCC::Equal, made, outside);
+        let outside = self.builder.ins().icmp_imm_u(IntCC::Equal, made, outside);
         self.trap_if(outside, out);
         let made = self.made(made);
         self.push(made);
@@ -242,10 +259,7 @@ impl FuncTranslator<'_, '_> {
         let args = [array, element, segment, to, from, length];
         let failed = self.libcall(call, &args);
         let outside = i64::from(ARRAY_OUT_OF_BOUNDS);
-        let outside = self
-            .builder
-            .ins()
-            .icmp_imm_u(IntCC::Equal, failed, outside);
+        let outside = self.builder.ins().icmp_imm_u(IntCC::Equal, failed, outside);
         self.trap_if(outside, TrapKind::ArrayOutOfBounds);
         self.builder.ins().trapnz(failed, trap_code(out));
     }

@@ -254,9 +254,7 @@ impl FuncTranslator<'_, '_> {
     fn check_below(&mut self, differs: Value, actual: Value, ty: u32) {
         let unequal = self.builder.create_block();
         let matches = self.builder.create_block();
-        self.builder
-            .ins()
-            .brif(differs, unequal, &[], matches, &[]);
+        self.builder.ins().brif(differs, unequal, &[], matches, &[]);
         self.builder.seal_block(unequal);
         self.builder.switch_to_block(unequal);
         let simple = self

@@ -89,7 +89,14 @@ impl FuncTranslator<'_, '_> {
         let place = self.places(ty)[field as usize];
         let address = self.object_address(reference);
         let flags = self.object_flags();
-        let value = self.load_place(storage, place, extension, flags, address, place.offset as i32);
+        let value = self.load_place(
+            storage,
+            place,
+            extension,
+            flags,
+            address,
+            place.offset as i32,
+        );
         self.push(value);
     }
 
@@ -214,7 +221,9 @@ impl FuncTranslator<'_, '_> {
             Storage::I8 => ins.uload8(types::I32, flags, address, offset),
             Storage::I16 if signed => ins.sload16(types::I32, flags, address, offset),
             Storage::I16 => ins.uload16(types::I32, flags, address, offset),
-            Storage::Val(ValType::Ref(_)) if place.bytes == 4 => ins.uload32(flags, address, offset),
+            Storage::Val(ValType::Ref(_)) if place.bytes == 4 => {
+                ins.uload32(flags, address, offset)
+            }
             Storage::Val(ty) => ins.load(clif_type(ty), flags, address, offset),
         }
     }

@@ -42,8 +42,12 @@ impl FuncTranslator<'_, '_> {
             }
             Operator::RefTestNonNull { hty } => self.test(RefType::non_null(heap_type(hty)?)),
             Operator::RefTestNullable { hty } => self.test(RefType::nullable(heap_type(hty)?)),
-            Operator::RefCastNonNull { hty } => self.cast_reference(RefType::non_null(heap_type(hty)?)),
-            Operator::RefCastNullable { hty } => self.cast_reference(RefType::nullable(heap_type(hty)?)),
+            Operator::RefCastNonNull { hty } => {
+                self.cast_reference(RefType::non_null(heap_type(hty)?))
+            }
+            Operator::RefCastNullable { hty } => {
+                self.cast_reference(RefType::nullable(heap_type(hty)?))
+            }
             Operator::BrOnCast {
                 relative_depth,
                 to_ref_type,
@@ -109,9 +113,8 @@ impl FuncTranslator<'_, '_> {
     fn test_top(&mut self, ty: RefType) -> Value {
         let reference = self.pop();
         self.push(reference);
-        let compare = |this: &mut Self, condition| {
-            this.builder.ins().icmp_imm_u(condition, reference, 0)
-        };
+        let compare =
+            |this: &mut Self, condition| this.builder.ins().icmp_imm_u(condition, reference, 0);
         let is = match ty.heap {
             HeapType::None | HeapType::NoFunc | HeapType::NoExtern | HeapType::NoExn => {
                 if ty.nullable {
@@ -131,7 +134,10 @@ impl FuncTranslator<'_, '_> {
             }
             HeapType::Eq => {
                 let tag = self.builder.ins().band_imm_u(reference, TAG_MASK);
-                let comparable = self.builder.ins().icmp_imm_u(IntCC::NotEqual, tag, HOST_TAG);
+                let comparable = self
+                    .builder
+                    .ins()
+                    .icmp_imm_u(IntCC::NotEqual, tag, HOST_TAG);
                 let some = compare(self, IntCC::NotEqual);
                 self.builder.ins().band(comparable, some)
             }
@@ -171,7 +177,9 @@ impl FuncTranslator<'_, '_> {
                 let object = self.builder.create_block();
                 let tag = self.builder.ins().band_imm_u(reference, OBJECT_MASK);
                 let no = self.builder.ins().iconst(types::I8, 0);
-                self.builder.ins().brif(tag, done, &[no.into()], object, &[]);
+                self.builder
+                    .ins()
+                    .brif(tag, done, &[no.into()], object, &[]);
                 self.builder.seal_block(object);
                 self.builder.switch_to_block(object);
                 let place = self.object_type(reference);

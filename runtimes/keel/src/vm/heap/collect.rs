@@ -52,7 +52,8 @@ impl Heap {
         if reference == 0 || !reference.is_multiple_of(GRANULE) || !self.space.mark(reference) {
             return;
         }
-        if self.pending.len() == self.pending.capacity() && self.pending.try_reserve(1024).is_err() {
+        if self.pending.len() == self.pending.capacity() && self.pending.try_reserve(1024).is_err()
+        {
             self.overflowed = true;
             return;
         }

@@ -29,7 +29,11 @@ impl Heap {
         }
         candidates.sort_unstable();
         candidates.dedup();
-        found.extend(candidates.iter().filter_map(|offset| self.object_at(*offset)));
+        found.extend(
+            candidates
+                .iter()
+                .filter_map(|offset| self.object_at(*offset)),
+        );
     }
 
     fn note(&self, offset: u32, candidates: &mut Vec<u32>) {
@@ -75,7 +79,8 @@ impl Heap {
         let lowest = granule.saturating_sub(MEDIUM_BYTES / GRANULE) / 64;
         let mut word = granule / 64;
         // Only what starts at the offset or before it.
-        let mut marks = self.space.mark_word(block, word as usize) & (u64::MAX >> (63 - granule % 64));
+        let mut marks =
+            self.space.mark_word(block, word as usize) & (u64::MAX >> (63 - granule % 64));
         while marks == 0 && word > lowest {
             word -= 1;
             marks = self.space.mark_word(block, word as usize);

@@ -238,12 +238,19 @@ impl Heap {
     }
 
     /// Where a range of an array's elements is; nothing if it is out of bounds.
-    pub(crate) fn elements(&self, array: u32, element: u8, from: u32, length: u32) -> Option<*mut u8> {
+    pub(crate) fn elements(
+        &self,
+        array: u32,
+        element: u8,
+        from: u32,
+        length: u32,
+    ) -> Option<*mut u8> {
         let end = from.checked_add(length)?;
         if end > self.array_length(array) {
             return None;
         }
-        let offset = array as usize + ARRAY_ELEMENTS as usize + from as usize * usize::from(element);
+        let offset =
+            array as usize + ARRAY_ELEMENTS as usize + from as usize * usize::from(element);
         Some(self.base().wrapping_add(offset))
     }
 
@@ -271,12 +278,7 @@ impl Heap {
     }
 
     /// Room for an object.
-    fn allocate(
-        &mut self,
-        roots: &Roots<'_>,
-        bytes: u64,
-        zeroed: bool,
-    ) -> Result<u32, Exhausted> {
+    fn allocate(&mut self, roots: &Roots<'_>, bytes: u64, zeroed: bool) -> Result<u32, Exhausted> {
         let bytes = bytes.next_multiple_of(GRANULE.into());
         if bytes > self.space.limit() {
             return Err(Exhausted);
@@ -299,7 +301,11 @@ impl Heap {
         };
         if zeroed {
             // SAFETY: the room was just found, and is nobody else's.
-            unsafe { self.base().add(place as usize).write_bytes(0, bytes as usize) };
+            unsafe {
+                self.base()
+                    .add(place as usize)
+                    .write_bytes(0, bytes as usize)
+            };
         }
         Ok(place)
     }

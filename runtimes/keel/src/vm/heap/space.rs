@@ -119,7 +119,11 @@ impl Space {
     fn free_run(&self, from: usize, to: usize, count: usize) -> Option<usize> {
         let mut run = 0;
         for block in from..to {
-            run = if self.blocks[block] == Block::Free { run + 1 } else { 0 };
+            run = if self.blocks[block] == Block::Free {
+                run + 1
+            } else {
+                0
+            };
             if run == count {
                 return Some(block + 1 - count);
             }
@@ -150,7 +154,9 @@ impl Space {
             let page = crate::artifact::format::PAGE;
             let side = from * SIDE_BYTES / page * page;
             let side_end = (to * SIDE_BYTES).next_multiple_of(page);
-            self.heap.make_accessible(start, more * BLOCK_BYTES as usize).ok()?;
+            self.heap
+                .make_accessible(start, more * BLOCK_BYTES as usize)
+                .ok()?;
             self.side.make_accessible(side, side_end - side).ok()?;
             self.accessible += more;
         }

@@ -2,15 +2,15 @@
 
 use std::ptr::NonNull;
 
+use super::call;
+use super::heap::{Exhausted, Heap, Roots};
+use super::instance::InstanceData;
+use super::store::StoreContext;
+use super::table::TableObject;
 use crate::artifact::format::{self, Section};
 use crate::error::Result;
-use crate::instance::InstanceData;
-use crate::store::StoreContext;
 use crate::types::def::Composite;
 use crate::types::{TypeId, ValType};
-use crate::vm::call;
-use crate::vm::heap::{Exhausted, Heap, Roots};
-use crate::vm::table::TableObject;
 
 impl StoreContext {
     /// The store's heap, made now if there was none.

@@ -1,8 +1,9 @@
 //! Lays a compiled module out as an artefact.
 
-use super::fingerprint::Fingerprint;
-use super::format::{self, *};
-use crate::compile::{Compiled, Unit};
+use super::driver::Compiled;
+use super::unit::Unit;
+use crate::artifact::fingerprint::Fingerprint;
+use crate::artifact::format::{self, *};
 use crate::error::{Error, Result};
 use crate::module::info::{
     ConstExpr, ConstOp, DataSegment, ElementSegment, SegmentMode, TableUsage,

@@ -1,4 +1,4 @@
-//! `bench run --suite capabilities`: hostile guests, really run, on native code, an engine and a
+//! `bench run --suite `sandbox`: hostile guests, really run, on native code, an engine and a
 //! container; nothing of them is left.
 
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ fn what_a_guest_can_do_is_found_out_by_trying_it_and_nothing_of_it_is_left() {
     let mut census = Census::begin();
     let out = bench.folder().join("run");
     let out = out.to_str().expect("temporary paths are UTF-8");
-    let mut words = vec!["run", "--suite", "capabilities", "--out", out, "--wait"];
+    let mut words = vec!["run", "--suite", "sandbox", "--out", out, "--wait"];
     words.extend(["--target", "native", "--target", "keel"]);
     let docker = container_engine_answers();
     if docker {
@@ -144,7 +144,7 @@ fn a_container_without_a_daemon_is_held_to_limits_by_its_control_groups_and_noth
         return;
     }
     let mut census = Census::begin();
-    let mut words = vec!["run", "--suite", "capabilities", "--out", "run", "--wait"];
+    let mut words = vec!["run", "--suite", "sandbox", "--out", "run", "--wait"];
     words.extend(["--target", "oci/runc"]);
     let expected = [
         ("run", "granted"),
