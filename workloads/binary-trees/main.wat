@@ -53,7 +53,7 @@
       (local.set $nodes (i32.add (local.get $nodes) (call $count (call $make (local.get $depth)))))
       (br_if $next (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))
     (call $number (local.get $trees))
-    (call $text (i32.const 1072) (i32.const 16))
+    (call $text (i32.const 1072) (i32.const 17))
     (call $number (local.get $depth))
     (call $text (i32.const 1056) (i32.const 9))
     (call $number (local.get $nodes))

@@ -14,9 +14,9 @@
 
   (type $string (array (mut i8)))
   (rec
-    (type $node (sub (struct (field $parent (mut (ref null $element))))))
+    (type $node (sub (struct (field $depth (mut i32)))))
     (type $element (sub final $node (struct
-      (field $parent (mut (ref null $element)))
+      (field $depth (mut i32))
       (field $name (ref $string))
       (field $attributes (mut (ref null $attribute)))
       (field $children (mut (ref $nodes)))
@@ -25,7 +25,7 @@
     (type $attribute (struct
       (field $key i32) (field $value (mut (ref null eq))) (field $next (ref null $attribute)))))
   (type $text (sub final $node (struct
-    (field $parent (mut (ref null $element))) (field $content (mut (ref $string))))))
+    (field $depth (mut i32)) (field $content (mut (ref $string))))))
   ;; What is done to a node on a walk.
   (type $visit (func (param (ref $node) i32)))
 
@@ -51,7 +51,7 @@
         (i32.sub (i32.mul (local.get $which) (i32.const 4)) (i32.const 1)) (i32.const 4)))))
 
   (func $new_element (result (ref $element))
-    (struct.new $element (ref.null $element) (call $name (call $random (i32.const 8)))
+    (struct.new $element (i32.const 0) (call $name (call $random (i32.const 8)))
       (ref.null $attribute) (array.new_default $nodes (i32.const 2)) (i32.const 0)))
 
   (func $new_text (result (ref $text))
@@ -63,7 +63,7 @@
         (i32.add (i32.const 97) (call $random (i32.const 26))))
       (local.set $i (i32.add (local.get $i) (i32.const 3)))
       (br_if $next (i32.lt_u (local.get $i) (array.len (local.get $content)))))
-    (struct.new $text (ref.null $element) (local.get $content)))
+    (struct.new $text (i32.const 0) (local.get $content)))
 
   (func $append (param $to (ref $element)) (param $child (ref $node))
     (local $count i32) (local $more (ref $nodes))
@@ -77,7 +77,8 @@
     (array.set $nodes (struct.get $element $children (local.get $to)) (local.get $count)
       (local.get $child))
     (struct.set $element $count (local.get $to) (i32.add (local.get $count) (i32.const 1)))
-    (struct.set $node $parent (local.get $child) (local.get $to)))
+    (struct.set $node $depth (local.get $child)
+      (i32.add (struct.get $element $depth (local.get $to)) (i32.const 1))))
 
   ;; Sets an attribute: a small number, or a text where that is chosen.
   (func $set (param $of (ref $element)) (param $key i32)
@@ -98,16 +99,18 @@
       (struct.new $attribute (local.get $key) (local.get $value)
         (struct.get $element $attributes (local.get $of)))))
 
-  (func $build (param $depth i32) (result (ref $element))
+  (func $build (param $height i32) (param $depth i32) (result (ref $element))
     (local $element (ref $element)) (local $left i32)
     (local.set $element (call $new_element))
+    (struct.set $element $depth (local.get $element) (local.get $depth))
     (call $set (local.get $element) (call $random (i32.const 4)))
-    (if (i32.eqz (local.get $depth))
+    (if (i32.eqz (local.get $height))
       (then (call $append (local.get $element) (call $new_text)) (return (local.get $element))))
     (local.set $left (i32.add (i32.const 1) (call $random (i32.const 6))))
     (loop $next
       (call $append (local.get $element)
-        (call $build (i32.sub (local.get $depth) (i32.const 1))))
+        (call $build (i32.sub (local.get $height) (i32.const 1))
+          (i32.add (local.get $depth) (i32.const 1))))
       (if (i32.eqz (call $random (i32.const 3)))
         (then (call $append (local.get $element) (call $new_text))))
       (br_if $next (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))
@@ -180,7 +183,7 @@
   (func $pick (param $from (ref $element)) (result (ref $element))
     (local $count i32)
     (loop $next
-      (if (i32.eqz (call $random (i32.const 5))) (then (return (local.get $from))))
+      (if (i32.eqz (call $random (i32.const 12))) (then (return (local.get $from))))
       (local.set $count (struct.get $element $count (local.get $from)))
       (if (i32.eqz (local.get $count)) (then (return (local.get $from))))
       (block $leaf (result (ref null $node))
@@ -191,15 +194,19 @@
       (drop))
     (local.get $from))
 
-  ;; Replaces one child of an element, if it has any, and sets an attribute.
-  (func $edit (param $of (ref $element))
+  ;; Sets an attribute of an element; then replaces one of its children by as large a tree as belongs
+  ;; there.
+  (func $edit (param $of (ref $element)) (param $deepest i32)
     (local $count i32) (local $at i32) (local $fresh (ref $element))
     (call $set (local.get $of) (call $random (i32.const 6)))
     (local.set $count (struct.get $element $count (local.get $of)))
     (if (i32.eqz (local.get $count)) (then (return)))
+    (local.set $deepest (i32.sub (i32.sub (local.get $deepest) (i32.const 1))
+      (struct.get $element $depth (local.get $of))))
+    (if (i32.lt_s (local.get $deepest) (i32.const 0)) (then (return)))
     (local.set $at (call $random (local.get $count)))
-    (local.set $fresh (call $build (call $random (i32.const 3))))
-    (struct.set $node $parent (local.get $fresh) (local.get $of))
+    (local.set $fresh (call $build (local.get $deepest)
+      (i32.add (struct.get $element $depth (local.get $of)) (i32.const 1))))
     (array.set $nodes (struct.get $element $children (local.get $of)) (local.get $at)
       (local.get $fresh)))
 
@@ -217,11 +224,11 @@
 
   (func $run (param $depth i32) (param $rounds i32) (param $edits i32)
     (local $document (ref $element)) (local $round i32) (local $left i32)
-    (local.set $document (call $build (local.get $depth)))
+    (local.set $document (call $build (local.get $depth) (i32.const 0)))
     (loop $next
       (local.set $left (local.get $edits))
       (loop $more
-        (call $edit (call $pick (local.get $document)))
+        (call $edit (call $pick (local.get $document)) (local.get $depth))
         (br_if $more (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))
       (global.set $elements (i32.const 0))
       (global.set $texts (i32.const 0))
@@ -245,7 +252,7 @@
       (local.set $round (i32.add (local.get $round) (i32.const 1)))
       (br_if $next (i32.lt_u (local.get $round) (local.get $rounds)))))
 
-  (func (export "_start") (call $run (i32.const 7) (i32.const 10) (i32.const 4000)))
+  (func (export "_start") (call $run (i32.const 7) (i32.const 10) (i32.const 2000)))
   ;; For tests: a document of another size.
   (func (export "run") (param i32 i32 i32)
     (call $run (local.get 0) (local.get 1) (local.get 2))))
