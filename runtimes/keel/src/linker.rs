@@ -398,7 +398,7 @@ fn require_same(engine: &Engine, of_module: &Engine, what: &str) -> Result<()> {
 
 /// Whether a table, memory or global has the type that a module expects.
 fn matches_type(types: &Registry, expected: &ExternType, found: &ExternType) -> bool {
-    let limits = |expected: (u32, Option<u32>), found: (u32, Option<u32>)| {
+    let limits = |expected: (u64, Option<u64>), found: (u64, Option<u64>)| {
         let below = match (expected.1, found.1) {
             (None, _) => true,
             (Some(_), None) => false,
@@ -413,12 +413,18 @@ fn matches_type(types: &Registry, expected: &ExternType, found: &ExternType) -> 
                     && found.mutability == Mutability::Const
                     && types.matches(found.content, expected.content))
         }
-        (ExternType::Memory(expected), ExternType::Memory(found)) => limits(
-            (expected.minimum, expected.maximum),
-            (found.minimum, found.maximum),
-        ),
+        (ExternType::Memory(expected), ExternType::Memory(found)) => {
+            expected.index == found.index
+                && expected.sharing == found.sharing
+                && expected.page_size_log2 == found.page_size_log2
+                && limits(
+                    (expected.minimum, expected.maximum),
+                    (found.minimum, found.maximum),
+                )
+        }
         (ExternType::Table(expected), ExternType::Table(found)) => {
             expected.element == found.element
+                && expected.index == found.index
                 && limits(
                     (expected.minimum, expected.maximum),
                     (found.minimum, found.maximum),

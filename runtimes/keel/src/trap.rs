@@ -31,14 +31,18 @@ pub enum TrapKind {
     Interrupted = 11,
     /// The artefact's code is damaged: a checksum did not hold when the code was first needed.
     DamagedCode = 12,
+    /// An atomic access to an address that is no multiple of its size.
+    UnalignedAtomic = 13,
+    /// A thread would have to wait at a memory that no other thread can change.
+    UnsharedWait = 14,
     /// An access through a null reference, or a call of one.
-    NullReference = 13,
+    NullReference = 15,
     /// A cast to a type that the reference does not have.
-    CastFailure = 14,
+    CastFailure = 16,
     /// An access out of the bounds of an array.
-    ArrayOutOfBounds = 15,
+    ArrayOutOfBounds = 17,
     /// The garbage-collected heap is at its limit.
-    HeapExhausted = 16,
+    HeapExhausted = 18,
 }
 
 impl TrapKind {
@@ -57,10 +61,12 @@ impl TrapKind {
             10 => TrapKind::OutOfFuel,
             11 => TrapKind::Interrupted,
             12 => TrapKind::DamagedCode,
-            13 => TrapKind::NullReference,
-            14 => TrapKind::CastFailure,
-            15 => TrapKind::ArrayOutOfBounds,
-            16 => TrapKind::HeapExhausted,
+            13 => TrapKind::UnalignedAtomic,
+            14 => TrapKind::UnsharedWait,
+            15 => TrapKind::NullReference,
+            16 => TrapKind::CastFailure,
+            17 => TrapKind::ArrayOutOfBounds,
+            18 => TrapKind::HeapExhausted,
             _ => return None,
         })
     }
@@ -82,6 +88,8 @@ impl fmt::Display for TrapKind {
             TrapKind::OutOfFuel => "all fuel consumed",
             TrapKind::Interrupted => "interrupted",
             TrapKind::DamagedCode => "damaged code in the artefact",
+            TrapKind::UnalignedAtomic => "unaligned atomic",
+            TrapKind::UnsharedWait => "expected shared memory",
             TrapKind::NullReference => "null reference",
             TrapKind::CastFailure => "cast failure",
             TrapKind::ArrayOutOfBounds => "out of bounds array access",

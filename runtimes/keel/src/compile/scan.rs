@@ -11,7 +11,7 @@ use crate::types::ValType;
 use crate::types::def::TypeDef;
 
 /// Elements beyond which a table is not worth being constant data.
-const MAX_STATIC_TABLE: u32 = 1 << 20;
+const MAX_STATIC_TABLE: u64 = 1 << 20;
 
 /// What one body does that concerns the whole module.
 #[derive(Default)]

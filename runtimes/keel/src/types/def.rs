@@ -1,8 +1,6 @@
 //! Types as a module defines them: functions, structures and arrays, in groups that may refer to one
 //! another; and how values and types are written as numbers.
 
-use std::collections::HashMap;
-
 use super::{FuncType, HeapType, RefType, TypeId, ValType};
 
 /// What a field or an element holds.
@@ -257,7 +255,7 @@ pub(crate) fn group_key(first: u32, group: &[TypeDef], outside: impl Fn(u32) -> 
 /// For each type of a module the first one that is equal to it.
 pub(crate) fn canonical_types(types: &[TypeDef]) -> Vec<u32> {
     let mut canonical: Vec<u32> = Vec::with_capacity(types.len());
-    let mut known: HashMap<Box<[u64]>, u32> = HashMap::new();
+    let mut known = std::collections::HashMap::new();
     for (first, group) in groups(types) {
         let key = group_key(first, group, |index| canonical[index as usize].into());
         let same = *known.entry(key).or_insert(first);

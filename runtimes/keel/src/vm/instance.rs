@@ -38,7 +38,7 @@ impl Drop for InstanceData {
             let in_slot = self
                 .own_memories
                 .first()
-                .filter(|_| self.defines_memory_0());
+                .filter(|_| self.has_memory_in_slot());
             let accessible = in_slot.map_or(0, |memory| memory.accessible());
             self.module.return_slot(slot, accessible);
         }
@@ -46,7 +46,7 @@ impl Drop for InstanceData {
 }
 
 impl InstanceData {
-    fn defines_memory_0(&self) -> bool {
+    fn has_memory_in_slot(&self) -> bool {
         self.module.artifact().header().counts.defines_memory_0 == 1
     }
 
@@ -99,12 +99,8 @@ impl InstanceData {
             .data_segment(segment)
             .get(from as usize..)?
             .get(..length as usize)?;
-        // SAFETY: the memory is alive, and the range was checked; a segment is not part of a memory.
-        unsafe {
-            let to = (*self.memory(memory)).range(to, length.into())?;
-            to.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
-        }
-        Some(())
+        // SAFETY: the memory is alive.
+        unsafe { (*self.memory(memory)).write(to, bytes) }
     }
 
     /// The bytes of a data segment; none if it was dropped.
@@ -128,7 +124,7 @@ impl InstanceData {
         &mut self,
         table: u32,
         segment: u32,
-        to: u32,
+        to: u64,
         from: u32,
         length: u32,
     ) -> Option<()> {
@@ -136,7 +132,7 @@ impl InstanceData {
             return None;
         }
         // SAFETY: the table is alive, and nothing else holds its elements.
-        let elements = unsafe { (*self.table(table)).range(to, length)? };
+        let elements = unsafe { (*self.table(table)).range(to, length.into())? };
         for (i, element) in elements.iter_mut().enumerate() {
             *element = self.segment_element(segment, from + i as u32);
         }

@@ -5,6 +5,7 @@
 //! `I8X16` on the operand stack: an operator that wants other lanes casts on its way in and out.
 
 mod array;
+mod atomic;
 mod call;
 mod cast;
 mod control;
@@ -16,6 +17,7 @@ mod reference;
 mod simd;
 mod table;
 mod variable;
+mod wide;
 
 use cranelift_codegen::ir::{
     self, AliasRegion, AliasRegionData, GlobalValueData, InstBuilder, MemFlagsData, Value, types,
@@ -124,6 +126,12 @@ pub(crate) struct FuncTranslator<'a, 'b> {
     static_tables: std::collections::HashMap<u32, ir::GlobalValue>,
     /// Fuel that the straight line so far costs and that is not yet charged.
     pending_fuel: i64,
+    /// The hints on branches of this function that have not been reached, in order of their offsets
+    /// from the start of the body.
+    hints: &'a [(u32, bool)],
+    /// Where the body starts in the module, and the operator that is translated.
+    body_start: u64,
+    offset: u64,
 }
 
 /// Translates a function's body into `function`, which must be empty.
@@ -160,6 +168,9 @@ pub(crate) fn translate<'a>(
         functions: Default::default(),
         static_tables: Default::default(),
         pending_fuel: 0,
+        hints: env.module.hints_of(index),
+        body_start: body.range().start,
+        offset: 0,
     };
     translator.declare_locals(entry, ty, body)?;
     translator.push_function_frame(ty);
@@ -170,6 +181,7 @@ pub(crate) fn translate<'a>(
         translator
             .builder
             .set_srcloc(ir::SourceLoc::new(offset as u32));
+        translator.offset = offset;
         translator.operator(&op)?;
     }
     translator.builder.seal_all_blocks();
@@ -233,7 +245,9 @@ impl FuncTranslator<'_, '_> {
             || self.reference_operator(op)?
             || self.object_operator(op)?
             || self.array_operator(op)?
-            || simd::translate(self, op)?;
+            || simd::translate(self, op)?
+            || self.wide_operator(op)
+            || self.atomic_operator(op)?;
         if known {
             Ok(())
         } else {
