@@ -81,8 +81,8 @@ pub use module::features::{Feature, Features};
 pub use store::{AsContext, AsContextMut, InterruptHandle, Store};
 pub use trap::{Frame, Trap, TrapKind};
 pub use types::{
-    ExternType, FuncType, GlobalType, HeapType, IndexType, MemoryType, Mutability, RefType, Sharing,
-    TableType, TypeId, ValType,
+    ExternType, FuncType, GlobalType, HeapType, IndexType, MemoryType, Mutability, RefType,
+    Sharing, TableType, TypeId, ValType,
 };
 pub use value::{AnyRef, ExternRef, Val, WasmTy, WasmTypes};
 pub use vm::shared::SharedMemory;

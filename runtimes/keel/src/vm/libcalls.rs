@@ -11,9 +11,9 @@ use super::call::{self, Stop};
 use super::context::Context;
 use super::instance::InstanceData;
 use super::objects;
-use crate::types::registry::REGISTERED;
 use super::parking::Awake;
 use super::shared::SharedMemory;
+use crate::types::registry::REGISTERED;
 
 /// The functions of the runtime, by their place in the table that every context points to.
 #[cfg_attr(
