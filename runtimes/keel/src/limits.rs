@@ -7,14 +7,17 @@ pub struct Limits {
     pub memory_bytes: u64,
     /// Elements of each table.
     pub table_elements: u32,
+    /// Bytes of all memories and tables of a store together.
+    pub total_bytes: u64,
 }
 
 impl Default for Limits {
-    /// 4 GiB a memory, ten million elements a table.
+    /// 4 GiB a memory, ten million elements a table, 16 GiB together.
     fn default() -> Limits {
         Limits {
             memory_bytes: 4 << 30,
             table_elements: 10_000_000,
+            total_bytes: 16 << 30,
         }
     }
 }

@@ -60,7 +60,17 @@ impl Module {
     pub fn new(engine: &Engine, wasm: &[u8]) -> Result<Module> {
         #[cfg(feature = "wat")]
         let wasm = &*wat::parse_bytes(wasm).map_err(|error| Error::Text(error.to_string()))?;
-        Module::deserialize(engine, &engine.compile(wasm)?)
+        Module::from_binary(engine, wasm)
+    }
+
+    /// Compiles a module from its bytes, which are not taken for text.
+    ///
+    /// # Errors
+    /// As [`Module::new`].
+    #[cfg(feature = "compiler")]
+    pub fn from_binary(engine: &Engine, wasm: &[u8]) -> Result<Module> {
+        let artifact = engine.compile(wasm)?;
+        Module::from_artifact(engine, Artifact::from_bytes(&artifact, engine.metering())?)
     }
 
     /// Compiles the module in a file. See [`Module::new`].
@@ -82,15 +92,23 @@ impl Module {
     /// # Errors
     /// [`Error::Artifact`] if the bytes are damaged, or were made by or for something else. Damage in
     /// code is found when the code is first needed; see [`Module::verify`].
-    pub fn deserialize(engine: &Engine, artifact: &[u8]) -> Result<Module> {
+    ///
+    /// # Safety
+    /// The bytes are those of an artefact that a keel made which the caller trusts, since its code is run
+    /// as it is: the checksums guard against accidents, not against somebody who wants to do harm.
+    pub unsafe fn deserialize(engine: &Engine, artifact: &[u8]) -> Result<Module> {
         Module::from_artifact(engine, Artifact::from_bytes(artifact, engine.metering())?)
     }
 
-    /// A module from an artefact's file, which is mapped and must not change while the module lives.
+    /// A module from an artefact's file. It is copied, a large one piece by piece when a piece is needed,
+    /// and what was copied is checked: a file that changes meanwhile is found damaged.
     ///
     /// # Errors
     /// As [`Module::deserialize`], and [`Error::System`] if the file cannot be mapped.
-    pub fn deserialize_file(engine: &Engine, path: impl AsRef<Path>) -> Result<Module> {
+    ///
+    /// # Safety
+    /// As [`Module::deserialize`], for the file's contents now and until the module is gone.
+    pub unsafe fn deserialize_file(engine: &Engine, path: impl AsRef<Path>) -> Result<Module> {
         Module::from_artifact(engine, Artifact::open(path.as_ref(), engine.metering())?)
     }
 
@@ -131,8 +149,11 @@ impl Module {
     }
 
     /// The bytes of the module's artefact.
-    pub fn serialize(&self) -> &[u8] {
-        self.inner.artifact.bytes()
+    ///
+    /// # Errors
+    /// [`Error::Artifact`] if the artefact that the module was loaded from is damaged.
+    pub fn serialize(&self) -> Result<&[u8]> {
+        self.inner.artifact.all_bytes()
     }
 
     /// The engine that compiled it.

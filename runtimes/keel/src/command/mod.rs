@@ -1,5 +1,7 @@
 //! Runs a WASI command: a module whose `_start` is a program's main function.
 
+mod options;
+
 use std::time::{Duration, Instant};
 
 use crate::engine::Engine;
@@ -9,6 +11,8 @@ use crate::linker::Linker;
 use crate::module::Module;
 use crate::store::Store;
 use crate::wasi::{WasiCtx, add_to_linker};
+
+pub use options::{Form, HELP, Options, Request, TRAPPED, USAGE, UnknownImports, explain, read};
 
 /// What a command may use.
 #[derive(Clone, Copy, Debug, Default)]
@@ -38,7 +42,7 @@ pub fn linker(engine: &Engine) -> Result<Linker<WasiCtx>> {
 /// of what it was allowed.
 pub fn run(module: &Module, ctx: WasiCtx, allowance: Allowance) -> Result<i32> {
     let mut store = store(module, ctx, allowance);
-    run_in(&mut store, module)
+    run_in(&mut store, module, UnknownImports::Refused)
 }
 
 /// As [`run`], for a process that ends next: the instance is left to the kernel, which takes an address
@@ -46,9 +50,14 @@ pub fn run(module: &Module, ctx: WasiCtx, allowance: Allowance) -> Result<i32> {
 ///
 /// # Errors
 /// As [`run`].
-pub fn run_last(module: &Module, ctx: WasiCtx, allowance: Allowance) -> Result<i32> {
+pub fn run_last(
+    module: &Module,
+    ctx: WasiCtx,
+    allowance: Allowance,
+    unknown: UnknownImports,
+) -> Result<i32> {
     let mut store = std::mem::ManuallyDrop::new(store(module, ctx, allowance));
-    run_in(&mut store, module)
+    run_in(&mut store, module, unknown)
 }
 
 fn store(module: &Module, mut ctx: WasiCtx, allowance: Allowance) -> Store<WasiCtx> {
@@ -67,8 +76,12 @@ fn store(module: &Module, mut ctx: WasiCtx, allowance: Allowance) -> Store<WasiC
     store
 }
 
-fn run_in(store: &mut Store<WasiCtx>, module: &Module) -> Result<i32> {
-    let result = linker(module.engine())?
+fn run_in(store: &mut Store<WasiCtx>, module: &Module, unknown: UnknownImports) -> Result<i32> {
+    let mut linker = linker(module.engine())?;
+    if unknown == UnknownImports::Trap {
+        linker.define_unknown_imports_as_traps(module)?;
+    }
+    let result = linker
         .instantiate(&mut *store, module)
         .and_then(|instance| {
             instance
