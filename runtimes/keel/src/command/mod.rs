@@ -41,7 +41,7 @@ pub fn linker(engine: &Engine) -> Result<Linker<WasiCtx>> {
 /// Whatever linking fails with; [`Error::Trap`] if the program traps, which includes that it ran out
 /// of what it was allowed.
 pub fn run(module: &Module, ctx: WasiCtx, allowance: Allowance) -> Result<i32> {
-    let mut store = store(module, ctx, allowance);
+    let mut store = store(module, ctx, allowance)?;
     run_in(&mut store, module, UnknownImports::Refused)
 }
 
@@ -56,11 +56,11 @@ pub fn run_last(
     allowance: Allowance,
     unknown: UnknownImports,
 ) -> Result<i32> {
-    let mut store = std::mem::ManuallyDrop::new(store(module, ctx, allowance));
+    let mut store = std::mem::ManuallyDrop::new(store(module, ctx, allowance)?);
     run_in(&mut store, module, unknown)
 }
 
-fn store(module: &Module, mut ctx: WasiCtx, allowance: Allowance) -> Store<WasiCtx> {
+fn store(module: &Module, mut ctx: WasiCtx, allowance: Allowance) -> Result<Store<WasiCtx>> {
     if let Some(timeout) = allowance.timeout {
         // The store's own timeout does not reach a guest that waits in the host.
         ctx.set_deadline(Instant::now().checked_add(timeout));
@@ -71,9 +71,9 @@ fn store(module: &Module, mut ctx: WasiCtx, allowance: Allowance) -> Store<WasiC
         store.set_fuel(fuel);
     }
     if allowance.timeout.is_some() {
-        store.set_timeout(allowance.timeout);
+        store.set_timeout(allowance.timeout)?;
     }
-    store
+    Ok(store)
 }
 
 fn run_in(store: &mut Store<WasiCtx>, module: &Module, unknown: UnknownImports) -> Result<i32> {

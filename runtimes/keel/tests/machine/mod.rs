@@ -42,6 +42,7 @@ impl Engine for Keel {
         store.set_limits(Limits {
             memory_bytes: host::MEMORY_LIMIT_BYTES,
             table_elements: host::TABLE_LIMIT_ELEMENTS,
+            ..Limits::default()
         });
         store.set_fuel(u64::MAX);
         let linker = linker(&self.0, &mut store).expect("the host's names are defined once");
