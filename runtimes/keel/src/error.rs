@@ -122,14 +122,6 @@ impl Error {
             _ => None,
         }
     }
-
-    /// A failed call to the operating system, with the reason that it left behind.
-    pub(crate) fn last_os(what: impl Into<String>) -> Error {
-        Error::System {
-            what: what.into(),
-            source: std::io::Error::last_os_error(),
-        }
-    }
 }
 
 impl From<Trap> for Error {

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use super::Allowance;
 use crate::engine::Fuel;
-use crate::limits::Limits;
 use crate::wasi::{Access, WasiCtx, WasiError};
 
 /// What both commands print for `--help`, after their own first lines.

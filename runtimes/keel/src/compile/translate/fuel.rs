@@ -7,7 +7,7 @@
 //! of the runtime that works on it, once its bounds are known to be right and before anything is done.
 
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{InstBuilder, Value, types};
+use cranelift_codegen::ir::{InstBuilder, types};
 use wasmparser::Operator;
 
 use super::{FuncTranslator, Metering};
