@@ -8,5 +8,6 @@ mod documents;
 mod earlier;
 mod faults;
 mod gate;
+mod language;
 mod load;
 mod processes;
