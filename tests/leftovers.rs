@@ -157,11 +157,12 @@ fn what_a_killed_run_and_its_killed_adapter_leave_is_removed_by_the_next_start()
 }
 
 /// What measures containers without a daemon.
-const WITHOUT_A_DAEMON: &str = "--target oci/crun --target oci/runc --workload idle";
+const WITHOUT_A_DAEMON: &str =
+    "--target oci/crun --target oci/runc --target oci/embedded --workload idle";
 
 fn containers_without_a_daemon_are_ready(bench: &Bench) -> bool {
-    let both = ["oci/crun", "oci/runc"];
-    both.iter().all(|target| target_is_ready(bench, target))
+    let all = ["oci/crun", "oci/runc", "oci/embedded"];
+    all.iter().all(|target| target_is_ready(bench, target))
 }
 
 #[test]
@@ -189,7 +190,7 @@ fn containers_whose_runtimes_were_killed_with_bench_are_removed_by_the_next_star
     }
     let mut census = Census::begin();
     let mut child = begun(&bench, "density", WITHOUT_A_DAEMON);
-    killed_together(&mut child, &mut census, &["crun", "runc"]);
+    killed_together(&mut child, &mut census, &["crun", "runc", "oci-embedded"]);
     // That the adapter is started is enough.
     bench.exits(0, &["list", "targets"]);
     census.nothing_is_left();
@@ -220,7 +221,9 @@ fn a_container_without_a_daemon_that_hangs_is_recorded_and_removed() {
     let mut census = Census::begin();
     // It ends outside a container, where it says what it prints.
     let mut line = words("run --trials 1 --deadline 2 --wait --out run");
-    line.extend(words("--target native --target oci/crun --target oci/runc"));
+    line.extend(words(
+        "--target native --target oci/crun --target oci/runc --target oci/embedded",
+    ));
     let output = bench
         .command(&line)
         .arg("--wasm")
@@ -233,7 +236,7 @@ fn a_container_without_a_daemon_that_hangs_is_recorded_and_removed() {
     let outcomes = outcomes(&bench.folder().join("run"));
     let late = outcomes.iter().filter(|line| line["kind"] == "deadline");
     // From nothing, and from a copied bundle.
-    assert_eq!(late.count(), 2 * 2, "{outcomes:?}");
+    assert_eq!(late.count(), 3 * 2, "{outcomes:?}");
     census.look();
     assert!(
         census.processes.is_empty() && census.groups.is_empty(),

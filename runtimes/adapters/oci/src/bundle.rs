@@ -134,7 +134,20 @@ fn of(configuration: &Configuration, workload: &Workload) -> Value {
     let mut env = vec![format!("PATH={PATH}")];
     let granted = workload.grants.env.iter();
     env.extend(granted.map(|(name, value)| format!("{name}={value}")));
+    // In a user namespace of an ordinary user there is one user and no control group.
+    let rootless = !rustix::process::geteuid().is_root();
     let mut mounts = mounts();
+    if rootless {
+        let one_user = |option: &Value| option != "gid=5";
+        for mount in &mut mounts {
+            let options = mount["options"].as_array_mut();
+            options.into_iter().for_each(|all| all.retain(one_user));
+        }
+        // sysfs belongs to whoever owns the network namespace.
+        if configuration.network == Network::Host {
+            mounts.retain(|mount| mount["type"] != "sysfs");
+        }
+    }
     // The folder itself, which is as new for every trial: the bundle is not.
     if let (Some(input), Access::Write) = (&workload.input, workload.grants.folder) {
         let source = input.to_string_lossy();
@@ -162,7 +175,10 @@ fn of(configuration: &Configuration, workload: &Workload) -> Value {
         "annotations": annotations,
         "linux": {
             "namespaces": namespaces,
-            "resources": { "devices": [{ "allow": false, "access": "rwm" }] },
+            "resources": match rootless {
+                true => Value::Null,
+                false => json!({ "devices": [{ "allow": false, "access": "rwm" }] }),
+            },
             "maskedPaths": MASKED,
             "readonlyPaths": READ_ONLY,
         },

@@ -8,6 +8,7 @@
 //! - `bundle`: the folder that a runtime is given: root file system and configuration
 //! - `probing`: a hostile guest in a container, under limits
 //! - `strays`: what killed runs have left
+//! - `bin/oci-embedded`: a runtime of our own, on libcontainer
 
 mod bundle;
 mod probing;

@@ -22,6 +22,8 @@ pub(crate) enum Runtime {
     Youki,
     /// gVisor: a kernel of its own, in user space, under the guest.
     Runsc,
+    /// libcontainer, linked into a program of this adapter: nothing has to be installed.
+    Embedded,
 }
 
 /// A runtime that will do.
@@ -47,12 +49,18 @@ pub(crate) enum Absent {
     NotRoot,
     /// It wants every controller of version 1 mounted, where both versions are.
     Hybrid(Runtime),
+    /// This machine lets this user make no container, for the reason given.
+    Refused(String),
 }
 
 impl fmt::Display for Absent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Absent::NotThere(Runtime::Embedded) => {
+                write!(f, "oci-embedded does not lie beside this adapter")
+            }
             Absent::NotThere(runtime) => write!(f, "no {} is on PATH", runtime.name()),
+            Absent::Refused(reason) => f.write_str(reason),
             Absent::Broken(program, said) => {
                 write!(f, "{} does not say its version: {said}", program.display())
             }
@@ -75,7 +83,9 @@ impl Absent {
         let remedy = match self {
             Absent::NotThere(runtime) | Absent::Hybrid(runtime) => runtime.remedy().to_owned(),
             Absent::Broken(program, _) => format!("install {} again", program.display()),
-            Absent::NotRoot => "run bench as root, for example by sudo".to_owned(),
+            Absent::NotRoot | Absent::Refused(_) => {
+                "run bench as root, for example by sudo".to_owned()
+            }
         };
         Availability::Unavailable {
             reason: self.to_string(),
@@ -86,8 +96,13 @@ impl Absent {
 
 impl Runtime {
     /// Every one.
-    pub(crate) const ALL: [Runtime; 4] =
-        [Runtime::Runc, Runtime::Crun, Runtime::Youki, Runtime::Runsc];
+    pub(crate) const ALL: [Runtime; 5] = [
+        Runtime::Embedded,
+        Runtime::Runc,
+        Runtime::Crun,
+        Runtime::Youki,
+        Runtime::Runsc,
+    ];
 
     /// What its program is called.
     pub(crate) fn name(self) -> &'static str {
@@ -96,6 +111,7 @@ impl Runtime {
             Runtime::Crun => "crun",
             Runtime::Youki => "youki",
             Runtime::Runsc => "runsc",
+            Runtime::Embedded => "oci-embedded",
         }
     }
 
@@ -106,19 +122,29 @@ impl Runtime {
             Runtime::Crun => "scripts/install-tools crun",
             Runtime::Youki => "bench setup youki",
             Runtime::Runsc => "bench setup gvisor",
+            Runtime::Embedded => "bench setup oci-embedded",
         }
     }
 
     /// The folder where it keeps what it knows of our containers.
     pub(crate) fn state(self) -> PathBuf {
-        Path::new(STATE).join(self.name())
+        let user = rustix::process::geteuid();
+        let base = match user.is_root() {
+            true => PathBuf::from(STATE),
+            false => std::env::var_os("XDG_RUNTIME_DIR")
+                .map(PathBuf::from)
+                .filter(|folder| folder.is_dir())
+                .unwrap_or_else(std::env::temp_dir)
+                .join(format!("plimsoll-oci-{}", user.as_raw())),
+        };
+        base.join(self.name())
     }
 
     /// Options before its verb. gVisor: the way of stopping system calls that every machine has, and no
     /// network but loopback, as in all of these.
     pub(crate) fn options(self) -> &'static [&'static str] {
         match self {
-            Runtime::Runc | Runtime::Crun => &[],
+            Runtime::Runc | Runtime::Crun | Runtime::Embedded => &[],
             Runtime::Runsc => &["--platform=ptrace", "--network=none"],
             Runtime::Youki => &["--log-level", "error"],
         }
@@ -135,7 +161,9 @@ impl Runtime {
                 "/usr/bin/env".to_owned(),
                 vec!["--block-signal=CHLD".to_owned(), path],
             ),
-            Runtime::Runc | Runtime::Crun | Runtime::Runsc => (path, Vec::new()),
+            Runtime::Runc | Runtime::Crun | Runtime::Runsc | Runtime::Embedded => {
+                (path, Vec::new())
+            }
         }
     }
 
@@ -143,6 +171,11 @@ impl Runtime {
     pub(crate) fn find(self) -> Found {
         let path = self.path().ok_or(Absent::NotThere(self))?;
         let version = version(&path).map_err(|said| Absent::Broken(path.clone(), said))?;
+        if self == Runtime::Embedded {
+            let way = checked(&path).map_err(Absent::Refused)?;
+            let version = format!("{version}, {way}");
+            return Ok(Program { path, version });
+        }
         if !rustix::process::geteuid().is_root() {
             return Err(Absent::NotRoot);
         }
@@ -153,6 +186,10 @@ impl Runtime {
     }
 
     fn path(self) -> Option<PathBuf> {
+        if self == Runtime::Embedded {
+            let program = std::env::current_exe().ok()?.with_file_name(self.name());
+            return is_executable(&program).then_some(program);
+        }
         let path = std::env::var_os("PATH").unwrap_or_default();
         let ours = std::env::var_os("HOME").map(|home| {
             let cache = std::env::var_os("XDG_CACHE_HOME")
@@ -186,6 +223,19 @@ fn version(program: &Path) -> Result<String, String> {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     match output.status.success() {
         true => first_number(&text).ok_or_else(|| text.trim().to_owned()),
+        false => Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
+    }
+}
+
+/// How the embedded runtime makes containers here, in one line; or why it makes none.
+fn checked(program: &Path) -> Result<String, String> {
+    let output = Command::new(program)
+        .arg("--check")
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| error.to_string())?;
+    match output.status.success() {
+        true => Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned()),
         false => Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
     }
 }

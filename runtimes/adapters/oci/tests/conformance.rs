@@ -37,6 +37,7 @@ fn workloads_are_verified_from_nothing_and_from_a_copied_bundle_on_every_runtime
     // Two workloads, from nothing and from a copied bundle; the engine in youki is given no input folder,
     // which one of the two has.
     for (target, count, remedy) in [
+        ("oci/embedded", 2 * 2, "a kernel with namespaces"),
         ("oci/runc", 2 * 2, "scripts/install-tools runc, as root"),
         (
             "oci/crun+host-net",

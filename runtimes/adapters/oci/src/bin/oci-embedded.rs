@@ -1,0 +1,299 @@
+//! An OCI runtime in one program: containers by the crate libcontainer, with nothing else installed.
+//!
+//! It takes the command line that runc, crun and youki have in common, as far as `bench` uses it:
+//!
+//! ```text
+//! oci-embedded --root STATE run --bundle FOLDER NAME     runs a container in the foreground and removes it
+//! oci-embedded --root STATE delete --force NAME          ends and removes a container
+//! oci-embedded --check                                   says how containers can be made here
+//! oci-embedded --version
+//! ```
+//!
+//! `run` exits with the guest's exit code, or with 128 and the number of the signal that ended it. Every
+//! failure of the runtime itself is exit code 1 with one sentence on standard error.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::{env, fs};
+
+use anyhow::{Context, bail};
+use libcontainer::container::Container;
+use libcontainer::container::builder::ContainerBuilder;
+use libcontainer::syscall::syscall::SyscallType;
+use nix::errno::Errno;
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::statfs::{TMPFS_MAGIC, statfs};
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::{Pid, access, chroot, getegid, geteuid};
+
+/// Where the kernel's control groups are mounted.
+const GROUPS: &str = "/sys/fs/cgroup";
+/// Added to the number of the signal that ended a guest, as shells do.
+const SIGNALLED: i32 = 128;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = match env::args_os()
+        .skip(1)
+        .map(|one| one.into_string())
+        .collect()
+    {
+        Ok(arguments) => arguments,
+        Err(argument) => {
+            eprintln!("oci-embedded: {} is not UTF-8", argument.display());
+            return ExitCode::FAILURE;
+        }
+    };
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match words.as_slice() {
+        ["--root", state, "run", "--bundle", bundle, name] => {
+            run(Path::new(state), Path::new(bundle), name)
+        }
+        ["--root", state, "delete", "--force", name] => delete(Path::new(state), name).map(|()| 0),
+        ["--check"] => check().map(|()| 0),
+        ["--version"] => {
+            println!("oci-embedded version {}", env!("CARGO_PKG_VERSION"));
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            eprintln!(
+                "usage: oci-embedded --root STATE run --bundle FOLDER NAME\n       \
+                 oci-embedded --root STATE delete --force NAME\n       oci-embedded --check | --version"
+            );
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("oci-embedded: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs a container to the end of its guest, and removes it. Returns the guest's exit code.
+fn run(state: &Path, bundle: &Path, name: &str) -> anyhow::Result<u8> {
+    let bundle = bundle
+        .canonicalize()
+        .with_context(|| format!("reading the bundle {}", bundle.display()))?;
+    fs::create_dir_all(state).with_context(|| format!("making {}", state.display()))?;
+    let state = state
+        .canonicalize()
+        .with_context(|| format!("reading {}", state.display()))?;
+    let mut needed = vec![bundle.clone(), state.clone()];
+    needed.extend(bound_folders(&bundle)?);
+    enter_namespaces(&needed)?;
+    let mut container = ContainerBuilder::new(name.to_owned(), SyscallType::default())
+        .with_root_path(state)?
+        .as_init(&bundle)
+        .with_systemd(false)
+        .with_detach(false)
+        .with_no_pivot(root_is_changed())
+        .build()
+        .with_context(|| format!("creating a container of {}", bundle.display()))?;
+    let guest = container
+        .pid()
+        .context("the container that was created has no process")?;
+    let ended = container
+        .start()
+        .with_context(|| format!("starting the container {name}"))
+        // The guest is this program's own child: its end waits here however soon it comes, where a
+        // handler of SIGCHLD that is set up after the start misses it.
+        .and_then(|()| wait_for(Pid::from_raw(guest.as_raw())));
+    let removed = remove(&mut container).with_context(|| format!("removing the container {name}"));
+    let code = ended?;
+    removed?;
+    Ok(code)
+}
+
+/// The folders of this machine that a bundle's configuration mounts.
+fn bound_folders(bundle: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let path = bundle.join("config.json");
+    let text = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+    let configuration: serde_json::Value =
+        serde_json::from_slice(&text).with_context(|| format!("reading {}", path.display()))?;
+    let mounts = configuration["mounts"].as_array();
+    Ok(mounts
+        .into_iter()
+        .flatten()
+        .filter(|mount| mount["type"] == "bind")
+        .filter_map(|mount| mount["source"].as_str().map(PathBuf::from))
+        .collect())
+}
+
+/// Waits for the guest's end. Returns its exit code, or 128 and a signal's number.
+fn wait_for(guest: Pid) -> anyhow::Result<u8> {
+    loop {
+        let code = match waitpid(guest, None) {
+            Ok(WaitStatus::Exited(_, code)) => code,
+            Ok(WaitStatus::Signaled(_, signal, _)) => SIGNALLED + signal as i32,
+            Ok(_) | Err(Errno::EINTR) => continue,
+            Err(error) => return Err(error).context("waiting for the guest"),
+        };
+        return u8::try_from(code).with_context(|| format!("the guest's exit code is {code}"));
+    }
+}
+
+/// Ends and removes the container `name`; one that is not there needs no removing.
+fn delete(state: &Path, name: &str) -> anyhow::Result<()> {
+    let folder = state.join(name);
+    if !folder.exists() {
+        return Ok(());
+    }
+    let folder = folder.canonicalize()?;
+    enter_namespaces(&[state.canonicalize()?])?;
+    match Container::load(folder.clone()) {
+        Ok(mut container) => remove(&mut container),
+        // Ended between making its folder and writing what it is.
+        Err(_) => fs::remove_dir_all(&folder).map_err(Into::into),
+    }
+    .with_context(|| format!("removing the container {name}"))
+}
+
+/// Ends what runs in a container and removes its control groups and its state.
+fn remove(container: &mut Container) -> anyhow::Result<()> {
+    // The first process of a process namespace takes all others along, also where there is no control
+    // group that lists them.
+    if let Some(first) = container.pid() {
+        match kill(Pid::from_raw(first.as_raw()), Signal::SIGKILL) {
+            Ok(()) | Err(Errno::ESRCH) => {}
+            Err(error) => return Err(error).context("ending its first process"),
+        }
+        if let Ok(status) = waitpid(Pid::from_raw(first.as_raw()), None) {
+            debug_assert!(!matches!(status, WaitStatus::StillAlive));
+        }
+    }
+    container.delete(true)?;
+    Ok(())
+}
+
+/// Enters what making a container needs and this process lacks: a user namespace where it is not root, and
+/// a root without control groups where it may make none. The folders `needed` stay where they are.
+fn enter_namespaces(needed: &[PathBuf]) -> anyhow::Result<()> {
+    let grouped = groups_are_writable();
+    if !geteuid().is_root() {
+        enter_user_namespace()?;
+    }
+    if !grouped {
+        leave_groups(needed)
+            .context("leaving the control groups, which this user may not change")?;
+    }
+    Ok(())
+}
+
+/// Makes this process root of a user namespace of its own, in which it alone is mapped.
+fn enter_user_namespace() -> anyhow::Result<()> {
+    let (user, group) = (geteuid(), getegid());
+    unshare(CloneFlags::CLONE_NEWUSER).with_context(|| {
+        "this kernel lets no ordinary user make a user namespace (see kernel.unprivileged_userns_clone, \
+         user.max_user_namespaces and kernel.apparmor_restrict_unprivileged_userns): run bench as root"
+    })?;
+    for (file, text) in [
+        ("setgroups", "deny".to_owned()),
+        ("uid_map", format!("0 {user} 1")),
+        ("gid_map", format!("0 {group} 1")),
+    ] {
+        let path = Path::new("/proc/self").join(file);
+        fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// Changes to a root of this process's own that has no control groups, so that libcontainer makes none, and
+/// in which only `needed`, /proc and /dev can be seen.
+///
+/// Mounting something over the control groups is not enough: the kernel's list of mounts still names what
+/// lies below, and an ordinary user may not unmount it.
+fn leave_groups(needed: &[PathBuf]) -> anyhow::Result<()> {
+    unshare(CloneFlags::CLONE_NEWNS)?;
+    let nothing = None::<&str>;
+    let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+    match mount(nothing, "/", nothing, private, nothing) {
+        // A root that is no mount point has nothing to share.
+        Err(Errno::EINVAL) if root_is_changed() => {}
+        done => done.context("making mounts private")?,
+    }
+    let root = Path::new(GROUPS);
+    let options = Some("size=1m,mode=755");
+    mount(
+        Some("tmpfs"),
+        root,
+        Some("tmpfs"),
+        MsFlags::empty(),
+        options,
+    )
+    .with_context(|| format!("mounting a root at {}", root.display()))?;
+    let system = [Path::new("/proc"), Path::new("/dev")];
+    let bound = system
+        .into_iter()
+        .chain(needed.iter().map(PathBuf::as_path));
+    for path in bound {
+        let inside = root.join(path.strip_prefix("/")?);
+        fs::create_dir_all(&inside).with_context(|| format!("making {}", inside.display()))?;
+        let flags = MsFlags::MS_BIND | MsFlags::MS_REC;
+        mount(Some(path), &inside, nothing, flags, nothing)
+            .with_context(|| format!("mounting {} in a root of its own", path.display()))?;
+    }
+    fs::create_dir_all(root.join("sys/fs/cgroup"))?;
+    chroot(root)?;
+    env::set_current_dir("/")?;
+    Ok(())
+}
+
+/// Whether this process may make control groups: of version 2 in its root, of version 1 in that of memory.
+fn groups_are_writable() -> bool {
+    use nix::unistd::AccessFlags;
+    let of_version_1 = statfs(GROUPS).is_ok_and(|found| found.filesystem_type() == TMPFS_MAGIC);
+    let folder = match of_version_1 {
+        true => PathBuf::from(GROUPS).join("memory"),
+        false => PathBuf::from(GROUPS),
+    };
+    let mounted = of_version_1 || folder.join("cgroup.procs").exists();
+    mounted && access(&folder, AccessFlags::W_OK).is_ok()
+}
+
+/// Whether the root of this process is a plain folder, after `chroot`: the kernel pivots no such root.
+fn root_is_changed() -> bool {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    !mounts
+        .lines()
+        .any(|line| line.split(' ').nth(4) == Some("/"))
+}
+
+/// Says in one line how containers are made here.
+///
+/// # Errors
+///
+/// When none can be made, with the reason.
+fn check() -> anyhow::Result<()> {
+    let grouped = groups_are_writable();
+    let root = geteuid().is_root();
+    enter_namespaces(&[])?;
+    if let Err(error) = unshare(
+        CloneFlags::CLONE_NEWNS
+            | CloneFlags::CLONE_NEWPID
+            | CloneFlags::CLONE_NEWNET
+            | CloneFlags::CLONE_NEWIPC
+            | CloneFlags::CLONE_NEWUTS,
+    ) {
+        bail!("making namespaces: {error}: root of this machine or container may not");
+    }
+    println!(
+        "{}, {}, {}",
+        match root {
+            true => "as root",
+            false => "in a user namespace",
+        },
+        match grouped {
+            true => "with control groups",
+            false => "without control groups",
+        },
+        match root_is_changed() {
+            true => "root moved, not pivoted",
+            false => "root pivoted",
+        }
+    );
+    Ok(())
+}
