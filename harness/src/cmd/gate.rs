@@ -164,7 +164,11 @@ fn measured(args: &Gate, settings: Settings, pinned: Option<&Recorded>) -> anyho
                 [] => &amount.workloads,
                 named => named,
             };
-            say(&format!("{}: head is asked {}", row.id, groups.join(", ")));
+            say(&format!(
+                "{}: head is measured with {}",
+                row.id,
+                groups.join(", ")
+            ));
             let question = passes::Asked {
                 groups,
                 seed,
@@ -307,7 +311,7 @@ fn suites(args: &Gate, head: &Product, pinned: Option<&Recorded>) -> anyhow::Res
         && !rows.iter().any(|row| row.id == run.run.suite)
     {
         return Err(Usage(format!(
-            "the baseline is a run of suite {0}, which is not asked for; add --suite {0}",
+            "the baseline is a run of suite {0}, which is not selected; add --suite {0}",
             run.run.suite
         ))
         .into());
@@ -339,7 +343,7 @@ fn refusal(base: &Side, head: &Side) -> Option<Exit> {
         lacking = true;
     }
     lacking.then(|| {
-        say("nothing was measured: both sides must be able to run every target that is asked for");
+        say("nothing was measured: both sides must be able to run every selected target");
         Exit::Incomplete
     })
 }

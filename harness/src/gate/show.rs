@@ -20,7 +20,7 @@ pub fn terminal(report: &GateReport) -> String {
     };
     let _ = writeln!(
         text,
-        "\n{}: {} held against {}",
+        "\n{}: {} compared with {}",
         styled(style.bold(), report.verdict.name()),
         report.head,
         report.base
@@ -86,7 +86,7 @@ pub fn markdown(report: &GateReport) -> String {
     let _ = writeln!(text, "## {mark} bench gate: {}\n", report.verdict.name());
     let _ = writeln!(
         text,
-        "{} held against {}. {}\n",
+        "{} compared with {}. {}\n",
         escaped(&report.head),
         escaped(&report.base),
         totals(report)
@@ -209,7 +209,7 @@ fn counted(of: impl Fn(RowVerdict) -> usize) -> String {
 fn false_alarms(report: &GateReport) -> Option<String> {
     let alarms = report.false_alarms?;
     Some(format!(
-        "False alarms: base against base, labels drawn anew {} times, would have failed {} times: at most {} \
+        "False alarms: base against base, labels drawn again {} times, would have failed {} times: at most {} \
          of such gates.",
         alarms.gates,
         alarms.failed,

@@ -262,7 +262,7 @@ fn warnings(job: &Job<'_>) -> Vec<String> {
         };
         if of(first.base) != of(first.head) {
             warnings.push(format!(
-                "{}: base and head are not asked for the same output",
+                "{}: base and head expect different outputs",
                 first.head.run.suite
             ));
         }
