@@ -3,13 +3,14 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::artifact::fingerprint::{METERING_FUEL, METERING_OFF};
+use crate::module::features::Features;
 use crate::vm::slot::{BlankSlot, Shape};
 
 /// Settings of an [`Engine`].
 #[derive(Clone, Debug)]
 pub struct Config {
     pub(crate) fuel: Fuel,
-    pub(crate) language: Language,
+    pub(crate) features: Features,
     pub(crate) stack_bytes: usize,
     pub(crate) pooled_slots: usize,
 }
@@ -24,7 +25,7 @@ pub enum Fuel {
     Metered,
 }
 
-/// What a module may use.
+/// A version of WebAssembly.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Language {
@@ -32,8 +33,9 @@ pub enum Language {
     Wasm1,
     /// WebAssembly 2.0: with vectors, reference types, bulk memory, multiple values.
     Wasm2,
-    /// WebAssembly 2.0 and the proposals that keel has: extended constant expressions, several
-    /// memories, tail calls and relaxed vectors.
+    /// WebAssembly 3.0, as far as keel has it.
+    Wasm3,
+    /// WebAssembly 3.0 and the proposals beyond it that keel has.
     #[default]
     Extended,
 }
@@ -42,7 +44,7 @@ impl Default for Config {
     fn default() -> Config {
         Config {
             fuel: Fuel::Off,
-            language: Language::default(),
+            features: Features::default(),
             stack_bytes: 512 << 10,
             pooled_slots: 64,
         }
@@ -61,10 +63,20 @@ impl Config {
         self
     }
 
-    /// What modules may use.
-    pub fn language(mut self, language: Language) -> Config {
-        self.language = language;
+    /// What modules may use: all that keel has by default.
+    pub fn features(mut self, features: Features) -> Config {
+        self.features = features;
         self
+    }
+
+    /// What modules may use, by a version of WebAssembly: as [`Config::features`].
+    pub fn language(self, language: Language) -> Config {
+        self.features(match language {
+            Language::Wasm1 => Features::wasm1(),
+            Language::Wasm2 => Features::wasm2(),
+            Language::Wasm3 => Features::wasm3(),
+            Language::Extended => Features::default(),
+        })
     }
 
     /// Bytes of native stack that code may use, 512 KiB by default. Threads that call code need as
@@ -157,9 +169,8 @@ impl Engine {
 #[cfg(feature = "compiler")]
 mod compiling {
     use cranelift_codegen::isa::OwnedTargetIsa;
-    use wasmparser::WasmFeatures;
 
-    use super::{Engine, Fuel, Language};
+    use super::{Engine, Fuel};
     use crate::artifact::fingerprint::Fingerprint;
     use crate::compile::translate::Metering;
     use crate::compile::{CompileOptions, compile, target_isa, write};
@@ -180,22 +191,14 @@ mod compiling {
         }
 
         pub(crate) fn compile_options(&self) -> CompileOptions {
-            let features = match self.config().language {
-                Language::Wasm1 => WasmFeatures::WASM1,
-                Language::Wasm2 => WasmFeatures::WASM2,
-                Language::Extended => {
-                    WasmFeatures::WASM2
-                        | WasmFeatures::EXTENDED_CONST
-                        | WasmFeatures::MULTI_MEMORY
-                        | WasmFeatures::TAIL_CALL
-                        | WasmFeatures::RELAXED_SIMD
-                }
-            };
             let metering = match self.config().fuel {
                 Fuel::Off => Metering::Off,
                 Fuel::Metered => Metering::Fuel,
             };
-            CompileOptions { features, metering }
+            CompileOptions {
+                features: self.config().features,
+                metering,
+            }
         }
 
         pub(crate) fn isa(&self) -> Result<&OwnedTargetIsa> {

@@ -21,6 +21,9 @@ pub enum Error {
     /// The module is valid, but uses something that keel does not have.
     #[error("module uses {0}, which keel does not support")]
     Unsupported(String),
+    /// The module is valid, but uses features that the engine's settings switch off.
+    #[error("module uses {0}, which this engine has off; switch it on with Config::features")]
+    FeatureOff(String),
     /// The text form could not be read.
     #[error("malformed text: {0}")]
     Text(String),

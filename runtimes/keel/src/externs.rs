@@ -9,6 +9,7 @@ use crate::types::{ExternType, GlobalType, MemoryType, Mutability, TableType, Va
 use crate::value::Val;
 use crate::vm::context::Value;
 use crate::vm::memory::MemoryObject;
+use crate::vm::shared::SharedMemory;
 use crate::vm::store::StoreContext;
 use crate::vm::table::TableObject;
 
@@ -121,12 +122,39 @@ impl Memory {
         Ok(unsafe { (*self.object.as_ptr()).ty() })
     }
 
+    /// A memory that several stores share, for instances of this one to import.
+    pub fn from_shared(store: impl AsContextMut, shared: &SharedMemory) -> Memory {
+        // SAFETY: the store is borrowed.
+        let context = unsafe { &mut *store.as_store().context() };
+        let object = Box::new(MemoryObject::of_shared(shared.clone()));
+        let object = NonNull::from(Box::leak(object));
+        context.memories.push(object);
+        Memory {
+            store: context.id,
+            object,
+        }
+    }
+
+    /// What other stores can share; nothing if the memory's type is not shared.
+    ///
+    /// # Errors
+    /// [`Error::Type`] if the store is another.
+    pub fn shared(&self, store: impl AsContext) -> Result<Option<SharedMemory>> {
+        owner(&store, self.store)?;
+        // SAFETY: the store keeps its memories alive.
+        Ok(unsafe { (*self.object.as_ptr()).shared().cloned() })
+    }
+
     /// The present bytes.
+    ///
+    /// # Errors
+    /// [`Error::Type`] also if the memory is shared: see [`Memory::shared`].
     pub fn data<'a, C: AsContext>(&self, store: &'a C) -> Result<&'a [u8]> {
         owner(store, self.store)?;
         // SAFETY: the store is borrowed for as long as the slice, so nobody writes or shrinks it.
         unsafe {
             let memory = &*self.object.as_ptr();
+            require_unshared(memory)?;
             Ok(std::slice::from_raw_parts(
                 memory.base(),
                 memory.length() as usize,
@@ -135,11 +163,15 @@ impl Memory {
     }
 
     /// The present bytes, to change.
+    ///
+    /// # Errors
+    /// As [`Memory::data`].
     pub fn data_mut<'a, C: AsContextMut>(&self, store: &'a mut C) -> Result<&'a mut [u8]> {
         owner(store, self.store)?;
         // SAFETY: the store is borrowed mutably for as long as the slice.
         unsafe {
             let memory = &*self.object.as_ptr();
+            require_unshared(memory)?;
             Ok(std::slice::from_raw_parts_mut(
                 memory.base(),
                 memory.length() as usize,
@@ -151,11 +183,22 @@ impl Memory {
     ///
     /// # Errors
     /// [`Error::Limit`] if it cannot grow so much.
-    pub fn grow(&self, store: impl AsContextMut, pages: u32) -> Result<u32> {
+    pub fn grow(&self, store: impl AsContextMut, pages: u64) -> Result<u64> {
         owner(&store, self.store)?;
         // SAFETY: the store is borrowed mutably, and keeps its memories alive.
         let grown = unsafe { (*self.object.as_ptr()).grow(pages) };
         grown.ok_or_else(|| Error::Limit(format!("the memory cannot grow by {pages} pages")))
+    }
+}
+
+/// Refuses to lend out bytes that other threads may write.
+fn require_unshared(memory: &MemoryObject) -> Result<()> {
+    match memory.shared() {
+        None => Ok(()),
+        Some(_) => Err(Error::Type(
+            "the bytes of a shared memory cannot be borrowed; use Memory::shared to read and write them"
+                .to_owned(),
+        )),
     }
 }
 
@@ -210,7 +253,7 @@ impl Table {
     ///
     /// # Errors
     /// [`Error::Limit`] if there is no such element.
-    pub fn get(&self, store: impl AsContextMut, index: u32) -> Result<Val> {
+    pub fn get(&self, store: impl AsContextMut, index: u64) -> Result<Val> {
         owner(&store, self.store)?;
         // SAFETY: the store is borrowed mutably; an element is a reference of the table's type.
         unsafe {
@@ -227,7 +270,7 @@ impl Table {
     ///
     /// # Errors
     /// [`Error::Limit`] if there is no such element, [`Error::Type`] if the value has another type.
-    pub fn set(&self, store: impl AsContextMut, index: u32, value: Val) -> Result<()> {
+    pub fn set(&self, store: impl AsContextMut, index: u64, value: Val) -> Result<()> {
         owner(&store, self.store)?;
         // SAFETY: the store is borrowed mutably.
         let table = unsafe { &mut *self.object.as_ptr() };
@@ -244,7 +287,7 @@ impl Table {
     ///
     /// # Errors
     /// [`Error::Limit`] if it cannot grow so much, [`Error::Type`] if the value has another type.
-    pub fn grow(&self, store: impl AsContextMut, count: u32, value: Val) -> Result<u32> {
+    pub fn grow(&self, store: impl AsContextMut, count: u64, value: Val) -> Result<u64> {
         owner(&store, self.store)?;
         // SAFETY: the store is borrowed mutably.
         let table = unsafe { &mut *self.object.as_ptr() };
@@ -261,7 +304,7 @@ fn check_element(value: &Val, ty: ValType, store: u64) -> Result<()> {
     check_store(value, store)
 }
 
-fn outside(index: u32) -> Error {
+fn outside(index: u64) -> Error {
     Error::Limit(format!("the table has no element {index}"))
 }
 

@@ -63,7 +63,7 @@ impl<T: 'static> Caller<'_, T> {
     }
 
     /// The bytes of the calling instance's memory that it exports as `memory`, and the store's data.
-    /// Nothing if there is no such memory.
+    /// Nothing if there is no such memory, or it is shared and so cannot be borrowed.
     pub fn memory_and_data(&mut self) -> Option<(&mut [u8], &mut T)> {
         // SAFETY: the context is the caller's, which is alive; its memory stays in place while the
         // slice is borrowed, since growing it takes the store. The data is no part of the memory.
@@ -74,6 +74,9 @@ impl<T: 'static> Caller<'_, T> {
                 return None;
             }
             let memory = &*instance.memory(index);
+            if memory.shared().is_some() {
+                return None;
+            }
             let bytes = std::slice::from_raw_parts_mut(memory.base(), memory.length() as usize);
             Some((bytes, &mut (*self.store.as_ptr()).data))
         }

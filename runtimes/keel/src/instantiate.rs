@@ -2,15 +2,16 @@
 
 use std::ptr::NonNull;
 
-use crate::artifact::format::{self, NONE, Section, mode};
+use crate::artifact::format::{self, NONE, Section, flags, mode};
 use crate::error::{Error, Result};
 use crate::instance::Instance;
 use crate::module::{Module, layout};
 use crate::trap::{Trap, TrapKind};
+use crate::types::IndexType;
 use crate::vm::context::{Context, Definition, FunctionImport, FunctionRecord, Value};
 use crate::vm::instance::InstanceData;
 use crate::vm::libcalls::LIBCALLS;
-use crate::vm::memory::{MemoryObject, PAGE_BYTES, check_limit};
+use crate::vm::memory::{MemoryObject, check_limit};
 use crate::vm::signal;
 use crate::vm::store::StoreContext;
 use crate::vm::table::{self, TableObject};
@@ -65,10 +66,8 @@ fn create(
     let layout = module.layout();
     let limits = store.limits;
     if counts.defines_memory_0 == 1 {
-        check_limit(
-            u64::from(module.memory_type(0).minimum) * PAGE_BYTES,
-            limits.memory_bytes,
-        )?;
+        let ty = module.memory_type(0);
+        check_limit(ty.bytes_of(ty.minimum), limits.memory_bytes)?;
     }
     let slot = module.take_slot()?;
     let context = slot.context();
@@ -99,15 +98,15 @@ fn create(
         write_records(module, context);
     }
     if counts.defines_memory_0 == 1 {
+        let ty = module.memory_type(0);
         let definition = Definition {
             base: context.as_ptr(),
-            length: u64::from(module.memory_type(0).minimum) * PAGE_BYTES,
+            length: ty.bytes_of(ty.minimum),
         };
         let place = context.field::<Definition>(layout::MEMORY_0);
         // SAFETY: a field of this context.
         unsafe { place.write(definition) };
         let place = NonNull::new(place).expect("a context is not at null");
-        let ty = module.memory_type(0);
         let memory = MemoryObject::in_slot(ty, place, slot.accessible(), limits.memory_bytes);
         data.own_memories.push(memory);
     }
@@ -127,7 +126,7 @@ fn create(
     let tables: &[format::Table] = module.artifact().section(Section::Tables);
     for i in 0..counts.tables {
         let ty = module.table_type(counts.imported_tables + i);
-        if tables[(counts.imported_tables + i) as usize].is_static != 0 {
+        if tables[(counts.imported_tables + i) as usize].flags & flags::STATIC != 0 {
             table::check_limit(ty.minimum, limits.table_elements)?;
             data.tables.push(None);
             continue;
@@ -202,6 +201,14 @@ unsafe fn write_records(module: &Module, context: Context) {
     }
 }
 
+/// Where a segment goes, from the bits of its offset.
+fn address(offset: u128, index: IndexType) -> u64 {
+    match index {
+        IndexType::I32 => u64::from(offset as u32),
+        IndexType::I64 => offset as u64,
+    }
+}
+
 impl InstanceData {
     /// Does what constant expressions and active segments say.
     fn initialise(&mut self) -> Result<()> {
@@ -220,7 +227,7 @@ impl InstanceData {
         }
         let tables: &[format::Table] = artifact.section(Section::Tables);
         for (i, table) in tables.iter().enumerate() {
-            if table.init.length != 0 && table.is_static == 0 {
+            if table.init.length != 0 && table.flags & flags::STATIC == 0 {
                 let value = self.evaluate(table.init) as usize;
                 // SAFETY: the table is this instance's own, which nobody else knows yet.
                 unsafe { (*self.table(i as u32)).elements().fill(value) };
@@ -230,7 +237,8 @@ impl InstanceData {
         for (i, element) in elements.iter().enumerate() {
             let i = i as u32;
             if element.mode == mode::ACTIVE {
-                let to = self.evaluate(element.offset) as u32;
+                let index = module.table_type(element.table).index;
+                let to = address(self.evaluate(element.offset), index);
                 let length = element.items.length;
                 self.init_table(element.table, i, to, 0, length)
                     .ok_or_else(|| Error::from(Trap::new(TrapKind::TableOutOfBounds)))?;
@@ -244,7 +252,8 @@ impl InstanceData {
         for (i, segment) in data.iter().enumerate() {
             let i = i as u32;
             if segment.mode == mode::ACTIVE {
-                let to = u64::from(self.evaluate(segment.offset) as u32);
+                let index = module.memory_type(segment.memory).index;
+                let to = address(self.evaluate(segment.offset), index);
                 self.init_memory(segment.memory, i, to, 0, segment.bytes.length)
                     .ok_or_else(|| Error::from(Trap::new(TrapKind::MemoryOutOfBounds)))?;
             }

@@ -4,9 +4,9 @@
 //! [`Linker`] what imports mean; an [`Instance`] is a module that runs. [`Func`] shows a call, [`Caller`]
 //! a host function, [`wasi`] gives guests an operating system, [`command`] runs whole programs.
 //!
-//! What keel has: WebAssembly 2.0 with vectors, and the proposals of [`Language::Extended`]. What it does
-//! not have, and says so by [`Error::Unsupported`] or [`Error::Invalid`]: threads, 64-bit memories,
-//! exceptions, garbage collection, components. It runs on x86-64 Linux, with SSE 4.1 or later.
+//! What keel has: WebAssembly 2.0 with vectors, and the proposals of [`Features::default`], which are
+//! switched one by one. What it does not have, it refuses by name: [`Error::Unsupported`]. It runs on
+//! x86-64 Linux, with SSE 4.1 or later.
 //!
 //! # How a module starts
 //! A module is compiled to an *artefact* (`artifact`), whether it is kept in a file or not. Starting maps
@@ -72,7 +72,12 @@ pub use instance::Instance;
 pub use limits::Limits;
 pub use linker::{InstancePre, Linker, Shadowing};
 pub use module::Module;
+pub use module::features::{Feature, Features};
 pub use store::{AsContext, AsContextMut, InterruptHandle, Store};
 pub use trap::{Frame, Trap, TrapKind};
-pub use types::{ExternType, FuncType, GlobalType, MemoryType, Mutability, TableType, ValType};
+pub use types::{
+    ExternType, FuncType, GlobalType, IndexType, MemoryType, Mutability, Sharing, TableType,
+    ValType,
+};
 pub use value::{ExternRef, Val, WasmTy, WasmTypes};
+pub use vm::shared::SharedMemory;

@@ -372,7 +372,7 @@ impl<T: 'static> InstancePre<T> {
 
 /// Refuses what does not have the type that a module expects.
 fn check_type(module: &str, name: &str, expected: &ExternType, found: &ExternType) -> Result<()> {
-    let limits = |expected: (u32, Option<u32>), found: (u32, Option<u32>)| {
+    let limits = |expected: (u64, Option<u64>), found: (u64, Option<u64>)| {
         let below = match (expected.1, found.1) {
             (None, _) => true,
             (Some(_), None) => false,
@@ -383,12 +383,18 @@ fn check_type(module: &str, name: &str, expected: &ExternType, found: &ExternTyp
     let fits = match (expected, found) {
         (ExternType::Func(expected), ExternType::Func(found)) => expected == found,
         (ExternType::Global(expected), ExternType::Global(found)) => expected == found,
-        (ExternType::Memory(expected), ExternType::Memory(found)) => limits(
-            (expected.minimum, expected.maximum),
-            (found.minimum, found.maximum),
-        ),
+        (ExternType::Memory(expected), ExternType::Memory(found)) => {
+            expected.index == found.index
+                && expected.sharing == found.sharing
+                && expected.page_size_log2 == found.page_size_log2
+                && limits(
+                    (expected.minimum, expected.maximum),
+                    (found.minimum, found.maximum),
+                )
+        }
         (ExternType::Table(expected), ExternType::Table(found)) => {
             expected.element == found.element
+                && expected.index == found.index
                 && limits(
                     (expected.minimum, expected.maximum),
                     (found.minimum, found.maximum),

@@ -31,6 +31,10 @@ pub enum TrapKind {
     Interrupted = 11,
     /// The artefact's code is damaged: a checksum did not hold when the code was first needed.
     DamagedCode = 12,
+    /// An atomic access to an address that is no multiple of its size.
+    UnalignedAtomic = 13,
+    /// A thread would have to wait at a memory that no other thread can change.
+    UnsharedWait = 14,
 }
 
 impl TrapKind {
@@ -49,6 +53,8 @@ impl TrapKind {
             10 => TrapKind::OutOfFuel,
             11 => TrapKind::Interrupted,
             12 => TrapKind::DamagedCode,
+            13 => TrapKind::UnalignedAtomic,
+            14 => TrapKind::UnsharedWait,
             _ => return None,
         })
     }
@@ -70,6 +76,8 @@ impl fmt::Display for TrapKind {
             TrapKind::OutOfFuel => "all fuel consumed",
             TrapKind::Interrupted => "interrupted",
             TrapKind::DamagedCode => "damaged code in the artefact",
+            TrapKind::UnalignedAtomic => "unaligned atomic",
+            TrapKind::UnsharedWait => "expected shared memory",
         })
     }
 }

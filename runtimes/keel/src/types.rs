@@ -145,24 +145,110 @@ pub struct GlobalType {
     pub mutability: Mutability,
 }
 
+/// The type of the indices of a memory or table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum IndexType {
+    /// 32-bit indices.
+    #[default]
+    I32,
+    /// 64-bit indices.
+    I64,
+}
+
 /// The type of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TableType {
     /// The type of its elements, a reference type.
     pub element: ValType,
+    /// The type of its indices.
+    pub index: IndexType,
     /// The smallest number of elements.
-    pub minimum: u32,
+    pub minimum: u64,
     /// The largest number of elements, if there is one.
-    pub maximum: Option<u32>,
+    pub maximum: Option<u64>,
 }
 
-/// The type of a memory. A page is 64 KiB.
+impl TableType {
+    /// A table with 32-bit indices.
+    pub fn new(element: ValType, minimum: u64, maximum: Option<u64>) -> TableType {
+        TableType {
+            element,
+            index: IndexType::I32,
+            minimum,
+            maximum,
+        }
+    }
+}
+
+/// Whether several threads may use a memory at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Sharing {
+    /// The memory is its store's.
+    #[default]
+    Unshared,
+    /// Stores of several threads may use the memory.
+    Shared,
+}
+
+/// The type of a memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MemoryType {
     /// The smallest size, in pages.
-    pub minimum: u32,
+    pub minimum: u64,
     /// The largest size, in pages, if there is one.
-    pub maximum: Option<u32>,
+    pub maximum: Option<u64>,
+    /// The type of its indices.
+    pub index: IndexType,
+    /// Whether several threads may use it.
+    pub sharing: Sharing,
+    /// The binary logarithm of the bytes of a page: 16, or 0.
+    pub page_size_log2: u8,
+}
+
+impl MemoryType {
+    /// The binary logarithm of the bytes of a page, where a module says nothing else.
+    pub(crate) const PAGE_LOG2: u8 = 16;
+
+    /// A memory of pages of 64 KiB with 32-bit indices that is not shared.
+    pub fn new(minimum: u64, maximum: Option<u64>) -> MemoryType {
+        MemoryType {
+            minimum,
+            maximum,
+            index: IndexType::I32,
+            sharing: Sharing::Unshared,
+            page_size_log2: MemoryType::PAGE_LOG2,
+        }
+    }
+
+    /// Bytes of a page.
+    pub fn page_bytes(&self) -> u64 {
+        1 << self.page_size_log2
+    }
+
+    /// Bytes of so many pages, as far as a number can say them.
+    pub(crate) fn bytes_of(&self, pages: u64) -> u64 {
+        pages.saturating_mul(self.page_bytes())
+    }
+
+    /// The most pages that a memory of this type can ever have.
+    pub(crate) fn most_pages(&self) -> u64 {
+        let addressable = match self.index {
+            IndexType::I32 => (1 << 32) >> self.page_size_log2,
+            IndexType::I64 => u64::MAX >> self.page_size_log2,
+        };
+        self.maximum.unwrap_or(u64::MAX).min(addressable)
+    }
+
+    /// Whether whatever a 32-bit index can name is either the memory's or faults: it has 4 GiB of
+    /// address space, and ends at the end of a page of the host's.
+    pub(crate) fn is_guarded(&self) -> bool {
+        self.index == IndexType::I32 && self.page_size_log2 == MemoryType::PAGE_LOG2
+    }
+
+    /// Whether the memory can lie behind its instance's context, where it is memory 0.
+    pub(crate) fn fits_slot(&self) -> bool {
+        self.is_guarded() && self.sharing == Sharing::Unshared
+    }
 }
 
 /// The type of something imported or exported.
@@ -180,22 +266,31 @@ pub enum ExternType {
 
 impl fmt::Display for ExternType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let limits = |minimum: u32, maximum: Option<u32>| match maximum {
+        let limits = |minimum: u64, maximum: Option<u64>| match maximum {
             Some(maximum) => format!("{minimum}..{maximum}"),
             None => format!("{minimum}.."),
+        };
+        let wide = |index| match index {
+            IndexType::I32 => "",
+            IndexType::I64 => "64-bit ",
         };
         match self {
             ExternType::Func(ty) => write!(f, "function {ty}"),
             ExternType::Table(ty) => {
-                write!(
-                    f,
-                    "table {} of {}",
-                    limits(ty.minimum, ty.maximum),
-                    ty.element
-                )
+                let limits = limits(ty.minimum, ty.maximum);
+                write!(f, "{}table {limits} of {}", wide(ty.index), ty.element)
             }
             ExternType::Memory(ty) => {
-                write!(f, "memory of {} pages", limits(ty.minimum, ty.maximum))
+                let shared = match ty.sharing {
+                    Sharing::Shared => "shared ",
+                    Sharing::Unshared => "",
+                };
+                let limits = limits(ty.minimum, ty.maximum);
+                write!(f, "{shared}{}memory of {limits} pages", wide(ty.index))?;
+                if ty.page_size_log2 != MemoryType::PAGE_LOG2 {
+                    write!(f, " of {} bytes", ty.page_bytes())?;
+                }
+                Ok(())
             }
             ExternType::Global(ty) => match ty.mutability {
                 Mutability::Const => write!(f, "global {}", ty.content),

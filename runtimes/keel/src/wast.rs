@@ -1,7 +1,9 @@
 //! keel behind [`plimsoll_wast::Engine`], for the specification's test scripts.
 
+use std::fmt::Write as _;
+
 use plimsoll_wast::outcome::Expected;
-use plimsoll_wast::{Fault, Null, Outcome, Ref, Value, spectest};
+use plimsoll_wast::{Enter, Fault, Null, Outcome, Ref, Value, spectest};
 
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -12,8 +14,9 @@ use crate::linker::{Linker, Shadowing};
 use crate::module::Module;
 use crate::store::Store;
 use crate::trap::TrapKind;
-use crate::types::{GlobalType, MemoryType, Mutability, TableType, ValType};
+use crate::types::{GlobalType, IndexType, MemoryType, Mutability, Sharing, TableType, ValType};
 use crate::value::{ExternRef, Val};
+use crate::vm::shared::SharedMemory;
 
 /// What keel did instead of what a directive says; none if it passed or asks nothing. keel traps in the
 /// specification's own words, so a trap in other words is one for another reason.
@@ -84,20 +87,50 @@ fn define(linker: &mut Linker<()>, store: &mut Store<()>) -> Result<()> {
         linker.define(NAME, name, Global::create(&mut *store, ty, value)?)?;
     }
     let (minimum, maximum) = spectest::TABLE;
-    let ty = TableType {
-        element: ValType::FuncRef,
-        minimum,
-        maximum: Some(maximum),
-    };
-    let table = Table::create(&mut *store, ty, Val::FuncRef(None))?;
-    linker.define(NAME, "table", table)?;
+    for (name, index) in [("table", IndexType::I32), ("table64", IndexType::I64)] {
+        let ty = TableType {
+            index,
+            ..TableType::new(ValType::FuncRef, minimum.into(), Some(maximum.into()))
+        };
+        let table = Table::create(&mut *store, ty, Val::FuncRef(None))?;
+        linker.define(NAME, name, table)?;
+    }
     let (minimum, maximum) = spectest::MEMORY;
-    let ty = MemoryType {
-        minimum,
-        maximum: Some(maximum),
-    };
-    linker.define(NAME, "memory", Memory::create(&mut *store, ty)?)?;
+    for (name, sharing) in [
+        ("memory", Sharing::Unshared),
+        ("shared_memory", Sharing::Shared),
+    ] {
+        let ty = MemoryType {
+            sharing,
+            ..MemoryType::new(minimum.into(), Some(maximum.into()))
+        };
+        linker.define(NAME, name, Memory::create(&mut *store, ty)?)?;
+    }
     Ok(())
+}
+
+/// An instance that exports memories which its store shares with others.
+fn instance_of(keel: &mut Specification, memories: &[(String, SharedMemory)]) -> Result<Instance> {
+    let mut linker = Linker::new(&keel.engine);
+    let mut text = "(module".to_owned();
+    for (index, (name, memory)) in memories.iter().enumerate() {
+        let item = Memory::from_shared(&mut keel.store, memory);
+        linker.define("shared", &index.to_string(), item)?;
+        let ty = memory.ty();
+        let (least, most) = (ty.minimum, ty.maximum.unwrap_or(ty.minimum));
+        let width = match ty.index {
+            IndexType::I32 => "i32",
+            IndexType::I64 => "i64",
+        };
+        let _ = write!(
+            text,
+            " (import \"shared\" \"{index}\" (memory {width} {least} {most} shared))
+            (export {name:?} (memory {index}))",
+        );
+    }
+    text.push(')');
+    let module = Module::new(&keel.engine, text.as_bytes())?;
+    linker.instantiate(&mut keel.store, &module)
 }
 
 impl plimsoll_wast::Engine for Specification {
@@ -142,6 +175,29 @@ impl plimsoll_wast::Engine for Specification {
                 .map_err(fault),
             _ => Err(Fault::Other(format!("{name} is no global"))),
         }
+    }
+
+    fn thread(&mut self, shared: Option<&Instance>) -> std::result::Result<Enter<Self>, Fault> {
+        let mut memories = Vec::new();
+        for (name, item) in shared
+            .map(|instance| instance.exports(&mut self.store))
+            .transpose()
+            .map_err(fault)?
+            .unwrap_or_default()
+        {
+            if let Extern::Memory(memory) = item
+                && let Some(memory) = memory.shared(&self.store).map_err(fault)?
+            {
+                memories.push((name, memory));
+            }
+        }
+        let (engine, has_shared) = (self.engine.clone(), shared.is_some());
+        Ok(Box::new(move || {
+            let mut thread = Specification::new(&engine).map_err(fault)?;
+            let instance = has_shared.then(|| instance_of(&mut thread, &memories));
+            let instance = instance.transpose().map_err(fault)?;
+            Ok((thread, instance))
+        }))
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use keel::wast::{Specification, complaint};
-use keel::{Config, Engine, Language};
+use keel::{Config, Engine, Feature, Features};
 use plimsoll_wast::forms::Form;
 use plimsoll_wast::module::TEXT;
 use plimsoll_wast::{Outcome, Selection};
@@ -50,9 +50,9 @@ fn recorded() -> BTreeMap<String, usize> {
 }
 
 /// Runs a suite's scripts and holds them against the ratchet.
-fn run(suite: &str, language: Language, scripts: impl Iterator<Item = TestFile<'static>>) {
+fn run(suite: &str, features: Features, scripts: impl Iterator<Item = TestFile<'static>>) {
     static RECORDING: Mutex<()> = Mutex::new(());
-    let engine = Engine::new(Config::new().language(language));
+    let engine = Engine::new(Config::new().features(features));
     let mut complaints = String::new();
     let mut passed = BTreeMap::new();
     for script in scripts {
@@ -117,25 +117,25 @@ fn run(suite: &str, language: Language, scripts: impl Iterator<Item = TestFile<'
 
 #[test]
 fn webassembly_1_passes() {
-    run("wasm-v1", Language::Wasm2, spec(SpecVersion::V1));
+    run("wasm-v1", Features::wasm2(), spec(SpecVersion::V1));
 }
 
 #[test]
 fn webassembly_2_passes() {
-    run("wasm-v2", Language::Wasm2, spec(SpecVersion::V2));
+    run("wasm-v2", Features::wasm2(), spec(SpecVersion::V2));
 }
 
 #[test]
 fn vectors_pass() {
     // One script of the suite needs several memories.
-    run("simd", Language::Extended, proposal(Proposal::Simd));
+    run("simd", Features::default(), proposal(Proposal::Simd));
 }
 
 #[test]
 fn bulk_memory_passes() {
     run(
         "bulk-memory",
-        Language::Wasm2,
+        Features::wasm2(),
         proposal(Proposal::BulkMemoryOperations),
     );
 }
@@ -144,7 +144,7 @@ fn bulk_memory_passes() {
 fn reference_types_pass() {
     run(
         "reference-types",
-        Language::Wasm2,
+        Features::wasm2(),
         proposal(Proposal::ReferenceTypes),
     );
 }
@@ -153,7 +153,7 @@ fn reference_types_pass() {
 fn multiple_values_pass() {
     run(
         "multi-value",
-        Language::Wasm2,
+        Features::wasm2(),
         proposal(Proposal::MultiValue),
     );
 }
@@ -162,7 +162,7 @@ fn multiple_values_pass() {
 fn sign_extension_passes() {
     run(
         "sign-extension-ops",
-        Language::Wasm2,
+        Features::wasm2(),
         proposal(Proposal::SignExtensionOps),
     );
 }
@@ -172,7 +172,7 @@ fn saturating_conversions_pass() {
     let scripts = proposal(Proposal::NontrappingFloatToIntConversions);
     run(
         "nontrapping-float-to-int-conversions",
-        Language::Wasm2,
+        Features::wasm2(),
         scripts,
     );
 }
@@ -181,7 +181,7 @@ fn saturating_conversions_pass() {
 fn relaxed_vectors_pass() {
     run(
         "relaxed-simd",
-        Language::Extended,
+        Features::default(),
         proposal(Proposal::RelaxedSimd),
     );
 }
@@ -190,7 +190,7 @@ fn relaxed_vectors_pass() {
 fn tail_calls_pass() {
     run(
         "tail-call",
-        Language::Extended,
+        Features::default(),
         proposal(Proposal::TailCall),
     );
 }
@@ -199,16 +199,48 @@ fn tail_calls_pass() {
 fn several_memories_pass() {
     run(
         "multi-memory",
-        Language::Extended,
+        Features::default(),
         proposal(Proposal::MultiMemory),
     );
+}
+
+#[test]
+fn wide_arithmetic_passes() {
+    run(
+        "wide-arithmetic",
+        Features::default(),
+        proposal(Proposal::WideArithmetic),
+    );
+}
+
+#[test]
+fn threads_pass() {
+    let features = Features::wasm2()
+        .without(Feature::ReferenceTypes)
+        .with(Feature::Threads);
+    run("threads", features, proposal(Proposal::Threads));
+}
+
+#[test]
+fn custom_page_sizes_pass() {
+    run(
+        "custom-page-sizes",
+        Features::default(),
+        proposal(Proposal::CustomPageSizes),
+    );
+}
+
+#[test]
+fn wide_memories_pass() {
+    let features = Features::wasm2().with(Feature::Memory64);
+    run("memory64", features, proposal(Proposal::Memory64));
 }
 
 #[test]
 fn extended_constant_expressions_pass() {
     run(
         "extended-const",
-        Language::Extended,
+        Features::default(),
         proposal(Proposal::ExtendedConst),
     );
 }

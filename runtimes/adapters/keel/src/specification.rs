@@ -1,7 +1,7 @@
 //! What keel claims of the specification, and how it is set for a script.
 
 use keel::wast::Specification;
-use keel::{Config, Engine, Language};
+use keel::{Config, Engine, Feature, Features};
 use plimsoll_adapter::record::Proposal;
 
 /// What keel has.
@@ -17,27 +17,38 @@ pub(crate) const CLAIMS: &[Proposal] = &[
     Proposal::TailCall,
     Proposal::ExtendedConst,
     Proposal::MultiMemory,
+    Proposal::Memory64,
+    Proposal::Threads,
+    Proposal::CustomPageSizes,
+    Proposal::WideArithmetic,
     // Of the text format alone.
     Proposal::Annotations,
 ];
 
-/// What goes beyond 2.0; keel has a switch for all of it.
-const EXTENDED: &[Proposal] = &[
-    Proposal::RelaxedSimd,
-    Proposal::TailCall,
-    Proposal::ExtendedConst,
-    Proposal::MultiMemory,
-];
+/// keel's name for a proposal beyond 2.0.
+fn feature(proposal: Proposal) -> Option<Feature> {
+    Some(match proposal {
+        Proposal::RelaxedSimd => Feature::RelaxedSimd,
+        Proposal::TailCall => Feature::TailCalls,
+        Proposal::ExtendedConst => Feature::ExtendedConst,
+        Proposal::MultiMemory => Feature::MultiMemory,
+        Proposal::Memory64 => Feature::Memory64,
+        Proposal::Threads => Feature::Threads,
+        Proposal::CustomPageSizes => Feature::CustomPageSizes,
+        Proposal::WideArithmetic => Feature::WideArithmetic,
+        _ => return None,
+    })
+}
 
 /// An engine and a store for one script.
 pub(crate) fn specification(
     features: &[Proposal],
 ) -> Result<Specification, plimsoll_adapter::Error> {
-    let language = match features.iter().any(|one| EXTENDED.contains(one)) {
-        true => Language::Extended,
-        false => Language::Wasm2,
-    };
-    let engine = Engine::new(Config::new().language(language));
+    let features = features
+        .iter()
+        .filter_map(|one| feature(*one))
+        .fold(Features::wasm2(), Features::with);
+    let engine = Engine::new(Config::new().features(features));
     Specification::new(&engine)
         .map_err(|error| plimsoll_adapter::Error::failed("defining spectest", error))
 }

@@ -221,20 +221,31 @@ pub(crate) struct Global {
 #[repr(C)]
 pub(crate) struct Table {
     pub(crate) element: u32,
-    pub(crate) minimum: u32,
-    pub(crate) maximum: u32,
-    pub(crate) has_maximum: u32,
-    /// 1 where the table is constant data in the text.
-    pub(crate) is_static: u32,
+    pub(crate) flags: u32,
+    pub(crate) minimum: u64,
+    pub(crate) maximum: u64,
     pub(crate) init: Span,
 }
 
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(crate) struct Memory {
-    pub(crate) minimum: u32,
-    pub(crate) maximum: u32,
-    pub(crate) has_maximum: u32,
+    pub(crate) minimum: u64,
+    pub(crate) maximum: u64,
+    pub(crate) flags: u32,
+    pub(crate) page_size_log2: u32,
+}
+
+/// What the flags of a table or memory say.
+pub(crate) mod flags {
+    /// There is a maximum.
+    pub(crate) const HAS_MAXIMUM: u32 = 1;
+    /// Indices are 64-bit.
+    pub(crate) const INDEX_64: u32 = 2;
+    /// The table is constant data in the text.
+    pub(crate) const STATIC: u32 = 4;
+    /// The memory is shared.
+    pub(crate) const SHARED: u32 = 8;
 }
 
 /// A step of a constant expression.

@@ -7,7 +7,6 @@ use cranelift_codegen::settings::{self, Configurable};
 use cranelift_codegen::{Context, FinalizedRelocTarget};
 use cranelift_frontend::FunctionBuilderContext;
 use rayon::prelude::*;
-use wasmparser::WasmFeatures;
 
 use super::link::{self, Linked};
 use super::translate::{Environment, Metering, translate};
@@ -15,6 +14,7 @@ use super::unit::{CompiledUnit, Parallelism, Unit};
 use super::{scan, thunk, trap_kind};
 use crate::artifact::fingerprint::SETTINGS;
 use crate::error::{Error, Result};
+use crate::module::features::Features;
 use crate::module::info::{ConstOp, ModuleInfo, SegmentMode, TableUsage};
 use crate::module::layout::{ContextLayout, Counts};
 use crate::module::parse::parse;
@@ -24,7 +24,7 @@ const SERIAL_BYTES: u64 = 16 << 10;
 
 /// What decides how a module is compiled.
 pub(crate) struct CompileOptions {
-    pub(crate) features: WasmFeatures,
+    pub(crate) features: Features,
     pub(crate) metering: Metering,
 }
 
@@ -70,7 +70,15 @@ pub(crate) fn compile<'a>(
     isa: &dyn TargetIsa,
     options: &CompileOptions,
 ) -> Result<Compiled<'a>> {
-    let mut module = parse(bytes, options.features)?;
+    compile_valid(bytes, isa, options).map_err(|error| options.features.explain(error, bytes))
+}
+
+fn compile_valid<'a>(
+    bytes: &'a [u8],
+    isa: &dyn TargetIsa,
+    options: &CompileOptions,
+) -> Result<Compiled<'a>> {
+    let mut module = parse(bytes, options.features.validated())?;
     let body_bytes: u64 = module
         .bodies
         .iter()
@@ -126,7 +134,7 @@ pub(crate) fn inspect(
     options: &CompileOptions,
     function: u32,
 ) -> Result<(String, String)> {
-    let mut module = parse(bytes, options.features)?;
+    let mut module = parse(bytes, options.features.validated())?;
     scan::scan(&mut module, Parallelism::Serial)?;
     let long_types = long_types(&module);
     let layout = ContextLayout::new(counts(&module, &long_types))

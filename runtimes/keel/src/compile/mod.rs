@@ -52,16 +52,19 @@ impl Libcall {
         self as i32 * 8
     }
 
-    /// The native signature: the context first, then the arguments; a 32-bit result.
+    /// The native signature: the context first, then the arguments; a result.
     pub(crate) fn signature(self) -> Signature {
         use types::{I32, I64};
         let args: &[cranelift_codegen::ir::Type] = match self {
-            Libcall::MemoryGrow => &[I32, I32],
-            Libcall::MemoryFill => &[I32, I32, I32, I32],
-            Libcall::MemoryCopy | Libcall::MemoryInit => &[I32, I32, I32, I32, I32],
-            Libcall::TableGrow => &[I32, I64, I32],
-            Libcall::TableFill => &[I32, I32, I64, I32],
-            Libcall::TableCopy | Libcall::TableInit => &[I32, I32, I32, I32, I32],
+            Libcall::MemoryGrow => &[I32, I64],
+            Libcall::MemoryFill => &[I32, I64, I32, I64],
+            Libcall::TableGrow => &[I32, I64, I64],
+            Libcall::TableFill => &[I32, I64, I64, I64],
+            Libcall::MemoryCopy | Libcall::TableCopy => &[I32, I32, I64, I64, I64],
+            Libcall::MemoryInit | Libcall::TableInit => &[I32, I32, I64, I32, I32],
+            Libcall::AtomicNotify => &[I32, I64, I32],
+            Libcall::AtomicWait32 => &[I32, I64, I32, I64],
+            Libcall::AtomicWait64 => &[I32, I64, I64, I64],
             Libcall::Raise => &[],
         };
         let mut signature = Signature::new(CallConv::SystemV);
@@ -69,7 +72,11 @@ impl Libcall {
         signature
             .params
             .extend(args.iter().map(|ty| AbiParam::new(*ty)));
-        signature.returns.push(AbiParam::new(I32));
+        let result = match self {
+            Libcall::MemoryGrow | Libcall::TableGrow | Libcall::AtomicNotify => I64,
+            _ => I32,
+        };
+        signature.returns.push(AbiParam::new(result));
         signature
     }
 }

@@ -10,7 +10,7 @@ use crate::module::info::{Body, ConstOp, ModuleInfo, SegmentMode, TableUsage};
 use crate::types::ValType;
 
 /// Elements beyond which a table is not worth being constant data.
-const MAX_STATIC_TABLE: u32 = 1 << 20;
+const MAX_STATIC_TABLE: u64 = 1 << 20;
 
 /// What one body does that concerns the whole module.
 #[derive(Default)]

@@ -6,7 +6,7 @@ use crate::artifact::fingerprint::Fingerprint;
 use crate::artifact::format::{self, *};
 use crate::error::{Error, Result};
 use crate::module::info::{ConstExpr, ConstOp, DataSegment, SegmentMode, TableUsage};
-use crate::types::{Mutability, ValType};
+use crate::types::{IndexType, Mutability, Sharing, ValType};
 
 /// The largest image, and how much larger than its data it may be before it is mostly holes.
 const MAX_IMAGE_BYTES: u64 = 64 << 20;
@@ -38,7 +38,7 @@ impl Image {
         if !module.defines_memory_0() {
             return None;
         }
-        let size = u64::from(module.memories[0].minimum) << 16;
+        let size = module.memories[0].bytes_of(module.memories[0].minimum);
         let mut places = Vec::new();
         for segment in &module.data {
             let Some((0, at)) = known_place(segment) else {
@@ -201,10 +201,13 @@ impl Writer {
             .iter()
             .map(|table| Table {
                 element: table.ty.element as u32,
+                flags: limit_flags(table.ty.maximum, table.ty.index)
+                    | match table.usage {
+                        TableUsage::Static => flags::STATIC,
+                        TableUsage::General => 0,
+                    },
                 minimum: table.ty.minimum,
                 maximum: table.ty.maximum.unwrap_or(0),
-                has_maximum: u32::from(table.ty.maximum.is_some()),
-                is_static: u32::from(table.usage == TableUsage::Static),
                 init: self.expr(table.init.as_ref()),
             })
             .collect();
@@ -215,7 +218,12 @@ impl Writer {
             .map(|ty| Memory {
                 minimum: ty.minimum,
                 maximum: ty.maximum.unwrap_or(0),
-                has_maximum: u32::from(ty.maximum.is_some()),
+                flags: limit_flags(ty.maximum, ty.index)
+                    | match ty.sharing {
+                        Sharing::Shared => flags::SHARED,
+                        Sharing::Unshared => 0,
+                    },
+                page_size_log2: ty.page_size_log2.into(),
             })
             .collect();
         self.section(Section::Memories, &memories);
@@ -438,6 +446,16 @@ impl Writer {
         file[..size_of::<Header>()].copy_from_slice(bytes_of(&[header]));
         Ok(file)
     }
+}
+
+/// The flags that tables and memories have in common.
+fn limit_flags(maximum: Option<u64>, index: IndexType) -> u32 {
+    let maximum = maximum.map_or(0, |_| flags::HAS_MAXIMUM);
+    let index = match index {
+        IndexType::I32 => 0,
+        IndexType::I64 => flags::INDEX_64,
+    };
+    maximum | index
 }
 
 fn plain_op(op: ConstOp) -> Op {

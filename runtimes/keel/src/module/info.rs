@@ -25,6 +25,9 @@ pub(crate) struct ModuleInfo<'a> {
     pub(crate) bodies: Vec<Body<'a>>,
     /// Function names out of the name section, by function index.
     pub(crate) names: Vec<(u32, &'a str)>,
+    /// For functions with hints on their branches, by ascending index: for each hinted branch its offset
+    /// from the start of the body, and whether it is likely taken.
+    pub(crate) hints: Vec<(u32, Vec<(u32, bool)>)>,
     /// Functions whose address can be taken: they have a record in the context.
     pub(crate) escaping: Vec<u32>,
 }
@@ -126,9 +129,9 @@ impl ModuleInfo<'_> {
         &self.types[self.functions[function as usize] as usize]
     }
 
-    /// Whether the module itself defines memory 0, which then lies right behind the context.
+    /// Whether the module itself defines memory 0 and it lies right behind the context.
     pub(crate) fn defines_memory_0(&self) -> bool {
-        self.imported_memories == 0 && !self.memories.is_empty()
+        self.imported_memories == 0 && self.memories.first().is_some_and(MemoryType::fits_slot)
     }
 
     /// The place of a function in the list of functions with a record.
@@ -137,6 +140,14 @@ impl ModuleInfo<'_> {
             .binary_search(&function)
             .ok()
             .map(|i| i as u32)
+    }
+
+    /// The hints on a function's branches.
+    pub(crate) fn hints_of(&self, function: u32) -> &[(u32, bool)] {
+        let found = self
+            .hints
+            .binary_search_by_key(&function, |(index, _)| *index);
+        found.map_or(&[], |i| &self.hints[i].1)
     }
 
     /// The type of a global's value.

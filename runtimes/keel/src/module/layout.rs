@@ -48,7 +48,7 @@ pub(crate) struct Counts {
     pub(crate) long_types: u32,
     pub(crate) element_segments: u32,
     pub(crate) data_segments: u32,
-    /// 1 where the module defines memory 0.
+    /// 1 where the module defines memory 0 and it lies behind the context.
     pub(crate) defines_memory_0: u32,
 }
 

@@ -1,5 +1,6 @@
 //! Modules: decoded, validated, compiled, ready to be instantiated.
 
+pub(crate) mod features;
 #[cfg(feature = "compiler")]
 pub(crate) mod info;
 pub(crate) mod layout;
@@ -9,7 +10,7 @@ pub(crate) mod parse;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::artifact::format::{self, ExternKind, NONE, Section, Span};
+use crate::artifact::format::{self, ExternKind, NONE, Section, Span, flags};
 use crate::artifact::{Artifact, ArtifactError};
 use crate::engine::Engine;
 #[cfg(any(feature = "compiler", doc))]
@@ -17,7 +18,8 @@ use crate::error::Error;
 use crate::error::Result;
 use crate::trap::{Frame, TrapKind};
 use crate::types::{
-    ExternType, FuncType, GlobalType, MemoryType, Mutability, TableType, ValType, type_id,
+    ExternType, FuncType, GlobalType, IndexType, MemoryType, Mutability, Sharing, TableType,
+    ValType, type_id,
 };
 use crate::vm::slot::{Shape, Slot};
 use layout::ContextLayout;
@@ -215,18 +217,24 @@ impl Module {
         let table = &tables[table as usize];
         TableType {
             element: val_type(table.element as u8),
+            index: index_type(table.flags),
             minimum: table.minimum,
-            maximum: (table.has_maximum != 0).then_some(table.maximum),
+            maximum: (table.flags & flags::HAS_MAXIMUM != 0).then_some(table.maximum),
         }
     }
 
     pub(crate) fn memory_type(&self, memory: u32) -> MemoryType {
         let memories: &[format::Memory] = self.artifact().section(Section::Memories);
         let memory = &memories[memory as usize];
-        let maximum = (memory.has_maximum != 0).then_some(memory.maximum);
         MemoryType {
             minimum: memory.minimum,
-            maximum,
+            maximum: (memory.flags & flags::HAS_MAXIMUM != 0).then_some(memory.maximum),
+            index: index_type(memory.flags),
+            sharing: match memory.flags & flags::SHARED {
+                0 => Sharing::Unshared,
+                _ => Sharing::Shared,
+            },
+            page_size_log2: memory.page_size_log2 as u8,
         }
     }
 
@@ -342,8 +350,11 @@ impl Module {
             return Ok(slot);
         }
         let defines_memory_0 = self.artifact().header().counts.defines_memory_0 == 1;
-        let pages = defines_memory_0.then(|| self.memory_type(0).minimum);
-        let shape = Shape::new(self.layout().size(), pages);
+        let initial = defines_memory_0.then(|| {
+            let ty = self.memory_type(0);
+            ty.bytes_of(ty.minimum)
+        });
+        let shape = Shape::new(self.layout().size(), initial);
         let blank = self.engine().take_blank_slot(shape);
         Slot::new(self.artifact(), shape, blank)
     }
@@ -421,6 +432,13 @@ impl Inner {
                 .map(|raw| val_type(*raw))
         };
         FuncType::new(list(ty.params), list(ty.results))
+    }
+}
+
+fn index_type(flags: u32) -> IndexType {
+    match flags & flags::INDEX_64 {
+        0 => IndexType::I32,
+        _ => IndexType::I64,
     }
 }
 

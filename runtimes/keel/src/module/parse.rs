@@ -15,7 +15,9 @@ use super::info::{
 };
 use crate::artifact::format::ExternKind;
 use crate::error::{Error, Result};
-use crate::types::{FuncType, GlobalType, MemoryType, Mutability, TableType, ValType};
+use crate::types::{
+    FuncType, GlobalType, IndexType, MemoryType, Mutability, Sharing, TableType, ValType,
+};
 
 /// Decodes and validates everything of a module but its function bodies.
 pub(crate) fn parse(bytes: &[u8], features: WasmFeatures) -> Result<ModuleInfo<'_>> {
@@ -37,6 +39,7 @@ pub(crate) fn parse(bytes: &[u8], features: WasmFeatures) -> Result<ModuleInfo<'
         data: Vec::new(),
         bodies: Vec::new(),
         names: Vec::new(),
+        hints: Vec::new(),
         escaping: Vec::new(),
     };
     let mut validator = Validator::new_with_features(features);
@@ -111,7 +114,7 @@ impl<'a> ModuleInfo<'a> {
             }
             Payload::MemorySection(section) => {
                 for memory in section {
-                    self.memories.push(memory_type(&memory?)?);
+                    self.memories.push(memory_type(&memory?));
                 }
             }
             Payload::GlobalSection(section) => {
@@ -169,22 +172,37 @@ impl<'a> ModuleInfo<'a> {
                     });
                 }
             }
-            Payload::CustomSection(section) => {
-                if let KnownCustom::Name(names) = section.as_known() {
-                    // A broken name section is not an error: names are for people.
-                    for name in names.into_iter().map_while(|name| name.ok()) {
-                        if let Name::Function(functions) = name {
-                            let names = functions.into_iter().map_while(|naming| naming.ok());
-                            self.names = names.map(|naming| (naming.index, naming.name)).collect();
-                            self.names.sort_by_key(|(index, _)| *index);
-                        }
-                    }
-                }
-            }
+            Payload::CustomSection(section) => self.custom_section(&section),
             Payload::TagSection(_) => return Err(unsupported("a tag")),
             _ => {}
         }
         Ok(())
+    }
+
+    /// Reads a section that only helps: a broken one is passed over.
+    fn custom_section(&mut self, section: &wasmparser::CustomSectionReader<'a>) {
+        match section.as_known() {
+            KnownCustom::Name(names) => {
+                for name in names.into_iter().map_while(|name| name.ok()) {
+                    if let Name::Function(functions) = name {
+                        let names = functions.into_iter().map_while(|naming| naming.ok());
+                        self.names = names.map(|naming| (naming.index, naming.name)).collect();
+                        self.names.sort_by_key(|(index, _)| *index);
+                    }
+                }
+            }
+            KnownCustom::BranchHints(functions) => {
+                for function in functions.into_iter().map_while(|function| function.ok()) {
+                    let hints = function.hints.into_iter().map_while(|hint| hint.ok());
+                    let mut hints: Vec<_> =
+                        hints.map(|hint| (hint.func_offset, hint.taken)).collect();
+                    hints.sort_by_key(|(offset, _)| *offset);
+                    self.hints.push((function.func, hints));
+                }
+                self.hints.sort_by_key(|(function, _)| *function);
+            }
+            _ => {}
+        }
     }
 
     fn import(&mut self, import: wasmparser::Import<'a>) -> Result<()> {
@@ -205,7 +223,7 @@ impl<'a> ModuleInfo<'a> {
                 (ExternKind::Table, self.imported_tables)
             }
             TypeRef::Memory(ty) => {
-                self.memories.push(memory_type(&ty)?);
+                self.memories.push(memory_type(&ty));
                 self.imported_memories += 1;
                 (ExternKind::Memory, self.imported_memories)
             }
@@ -390,24 +408,37 @@ fn global_type(ty: &wasmparser::GlobalType) -> Result<GlobalType> {
     })
 }
 
-fn memory_type(ty: &wasmparser::MemoryType) -> Result<MemoryType> {
-    if ty.memory64 || ty.shared || ty.page_size_log2.is_some() {
-        return Err(unsupported("a 64-bit, shared or odd-paged memory"));
+fn index_type(is_64: bool) -> IndexType {
+    if is_64 {
+        IndexType::I64
+    } else {
+        IndexType::I32
     }
-    let pages = |pages: u64| pages as u32;
-    Ok(MemoryType {
-        minimum: pages(ty.initial),
-        maximum: ty.maximum.map(pages),
-    })
+}
+
+fn memory_type(ty: &wasmparser::MemoryType) -> MemoryType {
+    MemoryType {
+        minimum: ty.initial,
+        maximum: ty.maximum,
+        index: index_type(ty.memory64),
+        sharing: match ty.shared {
+            true => Sharing::Shared,
+            false => Sharing::Unshared,
+        },
+        page_size_log2: ty
+            .page_size_log2
+            .map_or(MemoryType::PAGE_LOG2, |log2| log2 as u8),
+    }
 }
 
 fn table_type(ty: &wasmparser::TableType) -> Result<TableType> {
-    if ty.table64 || ty.shared {
-        return Err(unsupported("a 64-bit or shared table"));
+    if ty.shared {
+        return Err(unsupported("a shared table"));
     }
     Ok(TableType {
         element: reference_type(ty.element_type)?,
-        minimum: ty.initial as u32,
-        maximum: ty.maximum.map(|maximum| maximum as u32),
+        index: index_type(ty.table64),
+        minimum: ty.initial,
+        maximum: ty.maximum,
     })
 }

@@ -31,7 +31,7 @@ impl Drop for InstanceData {
             let in_slot = self
                 .own_memories
                 .first()
-                .filter(|_| self.defines_memory_0());
+                .filter(|_| self.has_memory_in_slot());
             let accessible = in_slot.map_or(0, |memory| memory.accessible());
             self.module.return_slot(slot, accessible);
         }
@@ -39,7 +39,7 @@ impl Drop for InstanceData {
 }
 
 impl InstanceData {
-    fn defines_memory_0(&self) -> bool {
+    fn has_memory_in_slot(&self) -> bool {
         self.module.artifact().header().counts.defines_memory_0 == 1
     }
 
@@ -92,12 +92,8 @@ impl InstanceData {
             .data_segment(segment)
             .get(from as usize..)?
             .get(..length as usize)?;
-        // SAFETY: the memory is alive, and the range was checked; a segment is not part of a memory.
-        unsafe {
-            let to = (*self.memory(memory)).range(to, length.into())?;
-            to.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
-        }
-        Some(())
+        // SAFETY: the memory is alive.
+        unsafe { (*self.memory(memory)).write(to, bytes) }
     }
 
     /// The bytes of a data segment; none if it was dropped.
@@ -121,7 +117,7 @@ impl InstanceData {
         &mut self,
         table: u32,
         segment: u32,
-        to: u32,
+        to: u64,
         from: u32,
         length: u32,
     ) -> Option<()> {
@@ -135,7 +131,7 @@ impl InstanceData {
         let items = &items[start as usize..][..if dropped == 0 { all as usize } else { 0 }];
         let items = items.get(from as usize..)?.get(..length as usize)?;
         // SAFETY: the table is alive, and nothing else holds its elements.
-        let elements = unsafe { (*self.table(table)).range(to, length)? };
+        let elements = unsafe { (*self.table(table)).range(to, length.into())? };
         for (element, item) in elements.iter_mut().zip(items) {
             *element = self.reference(item.code, item.index);
         }

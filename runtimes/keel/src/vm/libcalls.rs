@@ -4,10 +4,14 @@
 //! that is not zero, and the code that called them traps.
 
 use std::arch::naked_asm;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use super::call::{self, Stop};
 use super::context::Context;
 use super::instance::InstanceData;
+use super::parking::Awake;
+use super::shared::SharedMemory;
 
 /// The functions of the runtime, by their place in the table that every context points to.
 #[cfg_attr(
@@ -25,6 +29,9 @@ pub(crate) enum Libcall {
     TableFill,
     TableCopy,
     TableInit,
+    AtomicNotify,
+    AtomicWait32,
+    AtomicWait64,
     /// Leaves WebAssembly code with the error that a host function has left in the store.
     Raise,
 }
@@ -32,14 +39,17 @@ pub(crate) enum Libcall {
 /// The table of runtime functions, in the order of [`Libcall`].
 #[repr(C)]
 pub(crate) struct Libcalls {
-    memory_grow: unsafe extern "C" fn(Context, u32, u32) -> u32,
-    memory_fill: unsafe extern "C" fn(Context, u32, u32, u32, u32) -> u32,
-    memory_copy: unsafe extern "C" fn(Context, u32, u32, u32, u32, u32) -> u32,
-    memory_init: unsafe extern "C" fn(Context, u32, u32, u32, u32, u32) -> u32,
-    table_grow: unsafe extern "C" fn(Context, u32, usize, u32) -> u32,
-    table_fill: unsafe extern "C" fn(Context, u32, u32, usize, u32) -> u32,
-    table_copy: unsafe extern "C" fn(Context, u32, u32, u32, u32, u32) -> u32,
-    table_init: unsafe extern "C" fn(Context, u32, u32, u32, u32, u32) -> u32,
+    memory_grow: unsafe extern "C" fn(Context, u32, u64) -> u64,
+    memory_fill: unsafe extern "C" fn(Context, u32, u64, u32, u64) -> u32,
+    memory_copy: unsafe extern "C" fn(Context, u32, u32, u64, u64, u64) -> u32,
+    memory_init: unsafe extern "C" fn(Context, u32, u32, u64, u32, u32) -> u32,
+    table_grow: unsafe extern "C" fn(Context, u32, usize, u64) -> u64,
+    table_fill: unsafe extern "C" fn(Context, u32, u64, usize, u64) -> u32,
+    table_copy: unsafe extern "C" fn(Context, u32, u32, u64, u64, u64) -> u32,
+    table_init: unsafe extern "C" fn(Context, u32, u32, u64, u32, u32) -> u32,
+    atomic_notify: unsafe extern "C" fn(Context, u32, u64, u32) -> u64,
+    atomic_wait32: unsafe extern "C" fn(Context, u32, u64, u32, i64) -> u32,
+    atomic_wait64: unsafe extern "C" fn(Context, u32, u64, u64, i64) -> u32,
     raise: unsafe extern "C" fn(Context) -> u32,
 }
 
@@ -53,14 +63,17 @@ pub(crate) static LIBCALLS: Libcalls = Libcalls {
     table_fill,
     table_copy,
     table_init,
+    atomic_notify,
+    atomic_wait32,
+    atomic_wait64,
     raise,
 };
 
 const DONE: u32 = 0;
 /// The code that called traps: the range was out of bounds, or the call is overdue.
 const STOP: u32 = 1;
-/// What `memory.grow` and `table.grow` yield when they cannot.
-const CANNOT_GROW: u32 = u32::MAX;
+/// What `memory.grow` and `table.grow` yield when they cannot; of a 32-bit one, the lower half of it.
+const CANNOT_GROW: u64 = u64::MAX;
 
 /// # Safety
 /// Called for compiled code with its context.
@@ -82,7 +95,7 @@ unsafe fn instance<'a>(context: Context) -> &'a mut InstanceData {
     unsafe { &mut *context.instance() }
 }
 
-unsafe extern "C" fn memory_grow(context: Context, memory: u32, pages: u32) -> u32 {
+unsafe extern "C" fn memory_grow(context: Context, memory: u32, pages: u64) -> u64 {
     // SAFETY: called by compiled code; see `instance`.
     unsafe {
         (*instance(context).memory(memory))
@@ -94,18 +107,14 @@ unsafe extern "C" fn memory_grow(context: Context, memory: u32, pages: u32) -> u
 unsafe extern "C" fn memory_fill(
     context: Context,
     memory: u32,
-    to: u32,
+    to: u64,
     value: u32,
-    length: u32,
+    length: u64,
 ) -> u32 {
-    // SAFETY: called by compiled code; the range is checked.
+    // SAFETY: called by compiled code; see `instance`.
     unsafe {
         let memory = &*instance(context).memory(memory);
-        let to = memory.range(to.into(), length.into());
-        done_if(
-            context,
-            to.map(|to| to.write_bytes(value as u8, length as usize)),
-        )
+        done_if(context, memory.fill(to, value as u8, length))
     }
 }
 
@@ -113,20 +122,16 @@ unsafe extern "C" fn memory_copy(
     context: Context,
     to_memory: u32,
     from_memory: u32,
-    to: u32,
-    from: u32,
-    length: u32,
+    to: u64,
+    from: u64,
+    length: u64,
 ) -> u32 {
-    // SAFETY: called by compiled code; the ranges are checked, and may overlap.
+    // SAFETY: called by compiled code; see `instance`.
     unsafe {
         let instance = instance(context);
-        let to = (*instance.memory(to_memory)).range(to.into(), length.into());
-        let from = (*instance.memory(from_memory)).range(from.into(), length.into());
-        let ranges = to.zip(from);
-        done_if(
-            context,
-            ranges.map(|(to, from)| to.copy_from(from, length as usize)),
-        )
+        let source = &*instance.memory(from_memory);
+        let done = (*instance.memory(to_memory)).copy(to, source, from, length);
+        done_if(context, done)
     }
 }
 
@@ -134,7 +139,7 @@ unsafe extern "C" fn memory_init(
     context: Context,
     memory: u32,
     segment: u32,
-    to: u32,
+    to: u64,
     from: u32,
     length: u32,
 ) -> u32 {
@@ -142,12 +147,12 @@ unsafe extern "C" fn memory_init(
     unsafe {
         done_if(
             context,
-            instance(context).init_memory(memory, segment, to.into(), from, length),
+            instance(context).init_memory(memory, segment, to, from, length),
         )
     }
 }
 
-unsafe extern "C" fn table_grow(context: Context, table: u32, value: usize, count: u32) -> u32 {
+unsafe extern "C" fn table_grow(context: Context, table: u32, value: usize, count: u64) -> u64 {
     // SAFETY: called by compiled code; see `instance`.
     unsafe {
         (*instance(context).table(table))
@@ -159,9 +164,9 @@ unsafe extern "C" fn table_grow(context: Context, table: u32, value: usize, coun
 unsafe extern "C" fn table_fill(
     context: Context,
     table: u32,
-    to: u32,
+    to: u64,
     value: usize,
-    length: u32,
+    length: u64,
 ) -> u32 {
     // SAFETY: called by compiled code; see `instance`.
     unsafe {
@@ -174,9 +179,9 @@ unsafe extern "C" fn table_copy(
     context: Context,
     to_table: u32,
     from_table: u32,
-    to: u32,
-    from: u32,
-    length: u32,
+    to: u64,
+    from: u64,
+    length: u64,
 ) -> u32 {
     // SAFETY: called by compiled code; the ranges are checked, and may overlap, so that only one of
     // them is ever a reference.
@@ -198,7 +203,7 @@ unsafe extern "C" fn table_init(
     context: Context,
     table: u32,
     segment: u32,
-    to: u32,
+    to: u64,
     from: u32,
     length: u32,
 ) -> u32 {
@@ -208,6 +213,91 @@ unsafe extern "C" fn table_init(
             context,
             instance(context).init_table(table, segment, to, from, length),
         )
+    }
+}
+
+/// What waiting and notifying yield where code is to trap.
+const TRAP: u32 = 3;
+
+/// The number of threads woken, or [`u64::MAX`] where the address is out of bounds.
+unsafe extern "C" fn atomic_notify(context: Context, memory: u32, at: u64, count: u32) -> u64 {
+    // SAFETY: called by compiled code; see `instance`.
+    unsafe {
+        let memory = &*instance(context).memory(memory);
+        if memory.range(at, 4).is_none() {
+            return u64::MAX;
+        }
+        match memory.shared() {
+            Some(shared) => shared.notify(at, count).into(),
+            None => 0,
+        }
+    }
+}
+
+unsafe extern "C" fn atomic_wait32(
+    context: Context,
+    memory: u32,
+    at: u64,
+    expected: u32,
+    timeout: i64,
+) -> u32 {
+    // SAFETY: called by compiled code with its context.
+    unsafe {
+        wait(context, memory, at, timeout, |shared| {
+            let value = shared.atomic_u32(at)?;
+            Some(value.load(Ordering::SeqCst) == expected)
+        })
+    }
+}
+
+unsafe extern "C" fn atomic_wait64(
+    context: Context,
+    memory: u32,
+    at: u64,
+    expected: u64,
+    timeout: i64,
+) -> u32 {
+    // SAFETY: called by compiled code with its context.
+    unsafe {
+        wait(context, memory, at, timeout, |shared| {
+            let value = shared.atomic_u64(at)?;
+            Some(value.load(Ordering::SeqCst) == expected)
+        })
+    }
+}
+
+/// Waits at an address for at most `timeout` nanoseconds, or for ever where that is negative: 0 if it was
+/// notified, 1 if the value was another, 2 if it took too long; [`TRAP`] where the call is overdue, or
+/// the memory is not shared or has no such value.
+///
+/// # Safety
+/// Called for compiled code with its context.
+unsafe fn wait(
+    context: Context,
+    memory: u32,
+    at: u64,
+    timeout: i64,
+    is_expected: impl Fn(&SharedMemory) -> Option<bool>,
+) -> u32 {
+    // SAFETY: the instance keeps the memory, and no reference to the store is held while it sleeps.
+    let shared = unsafe { (*instance(context).memory(memory)).shared().cloned() };
+    let Some(shared) = shared.filter(|shared| is_expected(shared).is_some()) else {
+        return TRAP;
+    };
+    let timeout = u64::try_from(timeout).ok().map(Duration::from_nanos);
+    let store = context.store();
+    let awake = shared.parking().wait(
+        at,
+        || is_expected(&shared) == Some(true),
+        timeout,
+        // SAFETY: the store of code that runs is alive.
+        || unsafe { (*store).note_overdue() },
+    );
+    match awake {
+        Awake::Notified => 0,
+        Awake::Different => 1,
+        Awake::TimedOut => 2,
+        Awake::Stopped => TRAP,
     }
 }
 

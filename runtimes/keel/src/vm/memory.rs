@@ -5,14 +5,11 @@ use std::ptr::NonNull;
 use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect, munmap};
 
 use super::context::Definition;
+use super::shared::{SharedMemory, racy};
 use super::{MEMORY_GUARD_BYTES, MEMORY_RESERVE_BYTES};
+use crate::artifact::format::PAGE;
 use crate::error::{Error, Result};
-use crate::types::MemoryType;
-
-/// Bytes of a WebAssembly page.
-pub(crate) const PAGE_BYTES: u64 = 64 << 10;
-/// Pages that a 32-bit memory can have.
-const MAX_PAGES: u64 = 1 << 16;
+use crate::types::{MemoryType, Sharing};
 
 /// A range of address space of our own.
 pub(crate) struct Reservation {
@@ -100,9 +97,9 @@ impl Drop for Reservation {
 
 /// A memory, wherever its definition is kept.
 pub(crate) struct MemoryObject {
-    /// In its instance's context, or in the object itself.
+    /// In its instance's context, in the object itself, or in what several stores share.
     pub(crate) definition: NonNull<Definition>,
-    _own: Option<(Box<Definition>, Reservation)>,
+    backing: Backing,
     ty: MemoryType,
     /// Bytes from the base on that may be accessed already, at least the memory's length.
     accessible: u64,
@@ -110,37 +107,113 @@ pub(crate) struct MemoryObject {
     limit: u64,
 }
 
+/// Whose address space a memory is in.
+enum Backing {
+    /// A slot's, with the definition in the slot's context.
+    Slot,
+    /// The memory's own, with the definition in a context.
+    Own { _reservation: Reservation },
+    /// The memory's own, with the definition in an allocation that is the memory's.
+    Host { _reservation: Reservation },
+    /// Shared with other stores, the definition as well.
+    Shared(SharedMemory),
+}
+
+impl Drop for MemoryObject {
+    fn drop(&mut self) {
+        if let Backing::Host { .. } = self.backing {
+            // SAFETY: made by `Box::leak` in `new`; whatever points to it goes with this memory.
+            drop(unsafe { Box::from_raw(self.definition.as_ptr()) });
+        }
+    }
+}
+
+/// Bytes of address space for a memory that may have `limit` bytes.
+pub(super) fn reservation_bytes(ty: &MemoryType, limit: u64) -> usize {
+    let most = if ty.is_guarded() {
+        MEMORY_RESERVE_BYTES
+    } else {
+        ty.bytes_of(ty.most_pages()).min(limit)
+    };
+    let reserve = most.saturating_add(MEMORY_GUARD_BYTES);
+    usize::try_from(reserve.saturating_add(PAGE as u64 - 1) / PAGE as u64 * PAGE as u64)
+        .unwrap_or(usize::MAX)
+}
+
+/// Bytes of whole pages of the host's that hold so many bytes.
+pub(super) fn host_pages(length: u64) -> u64 {
+    length.next_multiple_of(PAGE as u64)
+}
+
 impl MemoryObject {
-    /// A memory with a reservation of its own, kept at `definition`, or in the object itself.
+    /// A memory with a reservation of its own, kept at `place`, or in the object itself.
     pub(crate) fn new(
         ty: MemoryType,
-        definition: Option<NonNull<Definition>>,
+        place: Option<NonNull<Definition>>,
         limit: u64,
     ) -> Result<MemoryObject> {
-        let length = u64::from(ty.minimum) * PAGE_BYTES;
+        if ty.sharing == Sharing::Shared {
+            let shared = SharedMemory::with_limit(ty, limit)?;
+            if let Some(place) = place {
+                // SAFETY: a field of a context that is being made, which is this memory's: code
+                // expects base and place of the definition there, as of an imported memory.
+                unsafe {
+                    place.write(Definition {
+                        base: shared.base(),
+                        length: shared.definition().as_ptr() as u64,
+                    });
+                }
+            }
+            return Ok(MemoryObject::of_shared(shared));
+        }
+        let length = ty.bytes_of(ty.minimum);
         check_limit(length, limit)?;
-        let reservation = Reservation::new((MEMORY_RESERVE_BYTES + MEMORY_GUARD_BYTES) as usize)?;
-        reservation.make_accessible(0, length as usize)?;
-        let mut own = Box::new(Definition {
+        let reservation = Reservation::new(reservation_bytes(&ty, limit))?;
+        let accessible = host_pages(length);
+        reservation.make_accessible(0, accessible as usize)?;
+        let definition = Definition {
             base: reservation.base().as_ptr(),
             length,
-        });
-        let place = match definition {
+        };
+        let (definition, backing) = match place {
             Some(place) => {
                 // SAFETY: a field of a context that is being made, which is this memory's.
-                unsafe { place.write(*own) };
-                place
+                unsafe { place.write(definition) };
+                (
+                    place,
+                    Backing::Own {
+                        _reservation: reservation,
+                    },
+                )
             }
-            None => NonNull::from(&mut *own),
+            None => {
+                let place = NonNull::from(Box::leak(Box::new(definition)));
+                (
+                    place,
+                    Backing::Host {
+                        _reservation: reservation,
+                    },
+                )
+            }
         };
-        let own = Some((own, reservation));
         Ok(MemoryObject {
-            definition: place,
-            _own: own,
+            definition,
+            backing,
             ty,
-            accessible: length,
+            accessible,
             limit,
         })
+    }
+
+    /// A memory that other stores may have, too.
+    pub(crate) fn of_shared(shared: SharedMemory) -> MemoryObject {
+        MemoryObject {
+            definition: shared.definition(),
+            ty: shared.declared(),
+            accessible: 0,
+            limit: 0,
+            backing: Backing::Shared(shared),
+        }
     }
 
     /// The memory of a slot, which is kept in its context and has its address space there.
@@ -152,26 +225,36 @@ impl MemoryObject {
     ) -> MemoryObject {
         MemoryObject {
             definition,
-            _own: None,
+            backing: Backing::Slot,
             ty,
             accessible,
             limit,
         }
     }
 
-    fn definition(&self) -> Definition {
-        // SAFETY: the definition lives as long as the memory's instance or the object does.
-        unsafe { self.definition.read() }
+    /// What several stores share, where the memory is shared.
+    pub(crate) fn shared(&self) -> Option<&SharedMemory> {
+        match &self.backing {
+            Backing::Shared(shared) => Some(shared),
+            _ => None,
+        }
     }
 
     /// The first byte.
     pub(crate) fn base(&self) -> *mut u8 {
-        self.definition().base
+        // SAFETY: the definition lives as long as the memory's instance or the object does, and its
+        // base never changes.
+        unsafe { (*self.definition.as_ptr()).base }
     }
 
-    /// Present length in bytes.
+    /// Present length in bytes. A shared memory may be longer by the time that the caller has it.
     pub(crate) fn length(&self) -> u64 {
-        self.definition().length
+        match &self.backing {
+            Backing::Shared(shared) => shared.length(),
+            // SAFETY: the definition lives as long as the memory's instance or the object does, and
+            // no other thread is in this store.
+            _ => unsafe { (*self.definition.as_ptr()).length },
+        }
     }
 
     /// Bytes that have been made accessible.
@@ -182,25 +265,23 @@ impl MemoryObject {
     /// The type, with the present size as its minimum.
     pub(crate) fn ty(&self) -> MemoryType {
         MemoryType {
-            minimum: (self.length() / PAGE_BYTES) as u32,
+            minimum: self.length() >> self.ty.page_size_log2,
             ..self.ty
         }
     }
 
     /// Grows by some pages; the size before in pages, or nothing if it cannot.
-    pub(crate) fn grow(&mut self, pages: u32) -> Option<u32> {
-        let old = self.length();
-        let old_pages = old / PAGE_BYTES;
-        let new_pages = old_pages + u64::from(pages);
-        let maximum = self.ty.maximum.map_or(MAX_PAGES, u64::from).min(MAX_PAGES);
-        let new = new_pages * PAGE_BYTES;
-        if new_pages > maximum || new > self.limit {
-            return None;
+    pub(crate) fn grow(&mut self, pages: u64) -> Option<u64> {
+        if let Backing::Shared(shared) = &self.backing {
+            return shared.grow_by(pages);
         }
-        if new > self.accessible {
-            let length = (new - self.accessible) as usize;
-            // SAFETY: within the 4 GiB that every memory has reserved behind its base, and beyond
-            // what anything has been given access to.
+        let old = self.length();
+        let new = grown(&self.ty, old, pages, self.limit)?;
+        let accessible = host_pages(new);
+        if accessible > self.accessible {
+            let length = (accessible - self.accessible) as usize;
+            // SAFETY: within what is reserved behind the base for all that the limit allows, and
+            // beyond what anything has been given access to.
             let done = unsafe {
                 let start = self.base().add(self.accessible as usize);
                 mprotect(
@@ -210,11 +291,11 @@ impl MemoryObject {
                 )
             };
             done.ok()?;
-            self.accessible = new;
+            self.accessible = accessible;
         }
         // SAFETY: the definition is alive, and no other thread is in this store.
         unsafe { (*self.definition.as_ptr()).length = new };
-        Some(old_pages as u32)
+        Some(old >> self.ty.page_size_log2)
     }
 
     /// A range of its bytes, if it is within bounds.
@@ -222,6 +303,54 @@ impl MemoryObject {
         let end = start.checked_add(length)?;
         (end <= self.length()).then(|| self.base().wrapping_add(start as usize))
     }
+
+    /// Copies bytes into a range; nothing if that is out of bounds.
+    pub(crate) fn write(&self, start: u64, bytes: &[u8]) -> Option<()> {
+        let to = self.range(start, bytes.len() as u64)?;
+        // SAFETY: the range was checked; the bytes are no part of a memory.
+        unsafe {
+            match self.backing {
+                Backing::Shared(_) => racy::copy(to, bytes.as_ptr(), bytes.len()),
+                _ => to.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()),
+            }
+        }
+        Some(())
+    }
+
+    /// Fills a range with a byte; nothing if that is out of bounds.
+    pub(crate) fn fill(&self, start: u64, value: u8, length: u64) -> Option<()> {
+        let to = self.range(start, length)?;
+        // SAFETY: the range was checked.
+        unsafe {
+            match self.backing {
+                Backing::Shared(_) => racy::fill(to, value, length as usize),
+                _ => to.write_bytes(value, length as usize),
+            }
+        }
+        Some(())
+    }
+
+    /// Copies a range of another memory, or of this one, into a range; nothing if one is out of bounds.
+    pub(crate) fn copy(&self, start: u64, from: &MemoryObject, at: u64, length: u64) -> Option<()> {
+        let to = self.range(start, length)?;
+        let source = from.range(at, length)?;
+        let plain = self.shared().is_none() && from.shared().is_none();
+        // SAFETY: the ranges were checked, and may overlap.
+        unsafe {
+            match plain {
+                true => to.copy_from(source, length as usize),
+                false => racy::copy(to, source, length as usize),
+            }
+        }
+        Some(())
+    }
+}
+
+/// The length of a memory that has grown, unless its type or the limit forbids it.
+pub(super) fn grown(ty: &MemoryType, length: u64, pages: u64, limit: u64) -> Option<u64> {
+    let pages = (length >> ty.page_size_log2).checked_add(pages)?;
+    let new = pages.checked_mul(ty.page_bytes())?;
+    (pages <= ty.most_pages() && new <= limit).then_some(new)
 }
 
 /// Refuses a memory that starts larger than the store allows.

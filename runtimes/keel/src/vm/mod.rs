@@ -7,6 +7,8 @@ pub(crate) mod instance;
 pub(crate) mod libcalls;
 pub(crate) mod memory;
 mod pagemap;
+mod parking;
+pub(crate) mod shared;
 pub(crate) mod signal;
 pub(crate) mod slot;
 pub(crate) mod store;

@@ -16,7 +16,7 @@ use std::ptr::NonNull;
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap};
 
 use super::context::Context;
-use super::memory::{PAGE_BYTES, Reservation};
+use super::memory::Reservation;
 use super::{MEMORY_GUARD_BYTES, MEMORY_RESERVE_BYTES, pagemap};
 use crate::artifact::Artifact;
 use crate::artifact::format::PAGE;
@@ -47,11 +47,12 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
-    /// For a context of `context_size` bytes and `pages` of memory, if memory 0 is defined at all.
-    pub(crate) fn new(context_size: u32, pages: Option<u32>) -> Shape {
+    /// For a context of `context_size` bytes and `initial` bytes of memory, if memory 0 lies in the slot
+    /// at all.
+    pub(crate) fn new(context_size: u32, initial: Option<u64>) -> Shape {
         Shape {
             context_bytes: (context_size as usize).next_multiple_of(PAGE),
-            initial: pages.map(|pages| u64::from(pages) * PAGE_BYTES),
+            initial,
         }
     }
 

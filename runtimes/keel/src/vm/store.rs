@@ -144,6 +144,15 @@ impl StoreContext {
         self.overdue.load(Ordering::Relaxed)
     }
 
+    /// As [`StoreContext::is_overdue`], for a function of the runtime that waits: looks whether the call
+    /// has become overdue meanwhile.
+    pub(crate) fn note_overdue(&self) -> bool {
+        if self.is_interrupted() {
+            self.overdue.store(true, Ordering::Relaxed);
+        }
+        self.is_overdue()
+    }
+
     /// Whether an address is in compiled code of this store.
     pub(crate) fn is_code(&self, address: usize) -> bool {
         // SAFETY: as in `trap_at`.

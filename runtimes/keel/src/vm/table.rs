@@ -59,7 +59,7 @@ impl TableObject {
     /// The type, with the present size as its minimum.
     pub(crate) fn ty(&self) -> TableType {
         TableType {
-            minimum: self.elements.len() as u32,
+            minimum: self.elements.len() as u64,
             ..self.ty
         }
     }
@@ -70,28 +70,28 @@ impl TableObject {
     }
 
     /// Grows by some elements of one value; the length before, or nothing if it cannot.
-    pub(crate) fn grow(&mut self, count: u32, value: usize) -> Option<u32> {
-        let old = self.elements.len();
-        let new = u32::try_from(old as u64 + u64::from(count)).ok()?;
-        if new > self.ty.maximum.unwrap_or(u32::MAX) || new > self.limit {
+    pub(crate) fn grow(&mut self, count: u64, value: usize) -> Option<u64> {
+        let old = self.elements.len() as u64;
+        let new = old.checked_add(count)?;
+        if new > self.ty.maximum.unwrap_or(u64::MAX) || new > u64::from(self.limit) {
             return None;
         }
         self.elements.try_reserve_exact(count as usize).ok()?;
         self.elements.resize(new as usize, value);
         self.publish();
-        Some(old as u32)
+        Some(old)
     }
 
     /// A range of its elements, if it is within bounds.
-    pub(crate) fn range(&mut self, start: u32, length: u32) -> Option<&mut [usize]> {
-        let (start, length) = (start as usize, length as usize);
+    pub(crate) fn range(&mut self, start: u64, length: u64) -> Option<&mut [usize]> {
+        let (start, length) = (usize::try_from(start).ok()?, usize::try_from(length).ok()?);
         self.elements.get_mut(start..)?.get_mut(..length)
     }
 }
 
 /// Refuses a table that starts larger than the store allows.
-pub(crate) fn check_limit(length: u32, limit: u32) -> Result<()> {
-    if length > limit {
+pub(crate) fn check_limit(length: u64, limit: u32) -> Result<()> {
+    if length > u64::from(limit) {
         return Err(Error::Limit(format!(
             "a table of {length} elements exceeds the limit of {limit}; raise it with Limits::table_elements"
         )));

@@ -83,16 +83,15 @@ fn linker(engine: &keel::Engine, store: &mut Store<Calls>) -> keel::Result<Linke
         linker.define(host::MODULE, name, global)?;
     }
     for (name, minimum, maximum) in host::MEMORIES {
-        let memory = Memory::create(&mut *store, MemoryType { minimum, maximum })?;
+        let memory = Memory::create(
+            &mut *store,
+            MemoryType::new(minimum.into(), maximum.map(u64::from)),
+        )?;
         linker.define(host::MODULE, name, memory)?;
     }
     for (name, ty, minimum, maximum) in host::TABLES {
         let element = ty_of(ty);
-        let ty = TableType {
-            element,
-            minimum,
-            maximum,
-        };
+        let ty = TableType::new(element, minimum.into(), maximum.map(u64::from));
         let table = Table::create(&mut *store, ty, val(Value::Null, element))?;
         linker.define(host::MODULE, name, table)?;
     }

@@ -26,6 +26,8 @@ enum Language {
     Wasm1,
     #[value(name = "2")]
     Wasm2,
+    #[value(name = "3")]
+    Wasm3,
     Extended,
 }
 
@@ -33,6 +35,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let language = match args.language {
         Language::Wasm1 => keel::Language::Wasm1,
         Language::Wasm2 => keel::Language::Wasm2,
+        Language::Wasm3 => keel::Language::Wasm3,
         Language::Extended => keel::Language::Extended,
     };
     let engine = Engine::new(Config::new().language(language));

@@ -133,7 +133,7 @@ impl FuncTranslator<'_, '_> {
 
     /// Pops an index and finds the function there, having checked that it has the type.
     fn table_callee(&mut self, table: u32, ty: u32) -> (Callee, Value) {
-        let index = self.pop();
+        let index = self.pop_index(self.table_index(table));
         match self.env.module.tables[table as usize].usage {
             TableUsage::Static => self.static_callee(table, ty, index),
             TableUsage::General => self.general_callee(table, ty, index),
@@ -145,7 +145,7 @@ impl FuncTranslator<'_, '_> {
     fn static_callee(&mut self, table: u32, ty: u32, index: Value) -> (Callee, Value) {
         let symbol = self.static_table(table);
         let base = self.builder.ins().symbol_value(types::I64, symbol);
-        let length = i64::from(self.env.module.tables[table as usize].ty.minimum);
+        let length = self.env.module.tables[table as usize].ty.minimum as i64;
         let length = self.builder.ins().iconst(types::I64, length);
         let at = self.guarded_element(base, length, index);
         let flags = self.element_flags().with_readonly();

@@ -190,6 +190,11 @@ impl FuncTranslator<'_, '_> {
         let then = self.builder.create_block();
         let otherwise = self.builder.create_block();
         let exit = self.block_with(&results);
+        match self.hint() {
+            Some(true) => self.builder.set_cold_block(otherwise),
+            Some(false) => self.builder.set_cold_block(then),
+            None => {}
+        }
         self.builder
             .ins()
             .brif(condition, then, &[], otherwise, &[]);
@@ -316,9 +321,34 @@ impl FuncTranslator<'_, '_> {
         let (target, arity) = self.target(depth);
         let args = self.top(arity);
         let next = self.builder.create_block();
-        self.builder.ins().brif(condition, target, &args, next, &[]);
+        match self.hint() {
+            Some(false) => {
+                // The target may be reached otherwise, too: only the way there is unlikely.
+                let way = self.builder.create_block();
+                self.builder.set_cold_block(way);
+                self.builder.ins().brif(condition, way, &[], next, &[]);
+                self.builder.seal_block(way);
+                self.builder.switch_to_block(way);
+                self.builder.ins().jump(target, &args);
+            }
+            hint => {
+                if hint == Some(true) {
+                    self.builder.set_cold_block(next);
+                }
+                self.builder.ins().brif(condition, target, &args, next, &[]);
+            }
+        }
         self.builder.seal_block(next);
         self.builder.switch_to_block(next);
+    }
+
+    /// Whether the branch that is translated is likely taken, where the module says so.
+    fn hint(&mut self) -> Option<bool> {
+        let at = (self.offset - self.body_start) as u32;
+        let next = self.hints.partition_point(|(offset, _)| *offset < at);
+        self.hints = &self.hints[next..];
+        let (offset, taken) = self.hints.first()?;
+        (*offset == at).then_some(*taken)
     }
 
     fn branch_table(&mut self, targets: &wasmparser::BrTable<'_>) -> Result<()> {

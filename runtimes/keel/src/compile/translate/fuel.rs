@@ -50,7 +50,16 @@ impl FuncTranslator<'_, '_> {
         self.pending_fuel = 0;
     }
 
-    /// Charges what an operator costs for the length of its range, an `i32` that only the running code
+    /// As [`FuncTranslator::charge_length`], for an `i32`.
+    pub(super) fn charge_short_length(&mut self, length: Value, unit: Unit) {
+        if self.env.metering == Metering::Off {
+            return;
+        }
+        let length = self.builder.ins().uextend(types::I64, length);
+        self.charge_length(length, unit);
+    }
+
+    /// Charges what an operator costs for the length of its range, an `i64` that only the running code
     /// knows, and stops before it where that is too much.
     pub(super) fn charge_length(&mut self, length: Value, unit: Unit) {
         if self.env.metering == Metering::Off {
@@ -60,7 +69,6 @@ impl FuncTranslator<'_, '_> {
             Unit::Bytes => 6,
             Unit::Elements => 3,
         };
-        let length = self.builder.ins().uextend(types::I64, length);
         let cost = self.builder.ins().ushr_imm_u(length, shift);
         let address = self.load_pointer(layout::FUEL);
         let flags = self.context_field();

@@ -2,7 +2,8 @@
 //!
 //! A 32-bit index cannot leave the 4 GiB reserved for a memory, and whatever lies behind the memory's
 //! present end faults: the signal handler makes a trap of it. Offsets reach into the guard behind the
-//! reservation; only one that reaches beyond it needs a check in code.
+//! reservation. Code compares with the length where an offset reaches beyond the guard, where an index
+//! is 64-bit, and where a memory need not end at the end of a page of the host's.
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::immediates::Offset32;
@@ -14,6 +15,7 @@ use super::fuel::Unit;
 use crate::compile::{Libcall, trap_code};
 use crate::error::{Error, Result};
 use crate::trap::TrapKind;
+use crate::types::{IndexType, MemoryType, Sharing};
 use crate::vm::MEMORY_GUARD_BYTES;
 
 /// Where a memory access goes: `base + offset`, with these flags.
@@ -70,34 +72,47 @@ impl FuncTranslator<'_, '_> {
                 self.store(memarg, 2)?
             }
             Operator::MemorySize { mem } => {
+                let ty = self.env.module.memories[*mem as usize];
                 let bytes = self.memory_length(*mem);
-                let pages = self.builder.ins().ushr_imm_u(bytes, 16);
-                let pages = self.builder.ins().ireduce(types::I32, pages);
+                let log2 = i64::from(ty.page_size_log2);
+                let pages = self.builder.ins().ushr_imm_u(bytes, log2);
+                let pages = self.as_index(pages, ty.index);
                 self.push(pages);
             }
             Operator::MemoryGrow { mem } => {
-                let pages = self.pop();
+                let index = self.env.module.memories[*mem as usize].index;
+                let pages = self.pop_index(index);
                 let memory = self.index_constant(*mem);
                 let result = self.libcall(Libcall::MemoryGrow, &[memory, pages]);
+                let result = self.as_index(result, index);
                 self.push(result);
             }
             Operator::MemoryFill { mem } => {
-                let (to, value, length) = self.pop3();
+                let index = self.env.module.memories[*mem as usize].index;
+                let length = self.pop_index(index);
+                let value = self.pop();
+                let to = self.pop_index(index);
                 self.charge_length(length, Unit::Bytes);
                 let memory = self.index_constant(*mem);
                 let out = self.libcall(Libcall::MemoryFill, &[memory, to, value, length]);
                 self.trap_if(out, TrapKind::MemoryOutOfBounds);
             }
             Operator::MemoryCopy { dst_mem, src_mem } => {
-                let (to, from, length) = self.pop3();
+                let module = self.env.module;
+                let to_index = module.memories[*dst_mem as usize].index;
+                let from_index = module.memories[*src_mem as usize].index;
+                let length = self.pop_index(narrower(to_index, from_index));
+                let from = self.pop_index(from_index);
+                let to = self.pop_index(to_index);
                 self.charge_length(length, Unit::Bytes);
                 let (dst, src) = (self.index_constant(*dst_mem), self.index_constant(*src_mem));
                 let out = self.libcall(Libcall::MemoryCopy, &[dst, src, to, from, length]);
                 self.trap_if(out, TrapKind::MemoryOutOfBounds);
             }
             Operator::MemoryInit { data_index, mem } => {
-                let (to, from, length) = self.pop3();
-                self.charge_length(length, Unit::Bytes);
+                let (from, length) = self.pop2();
+                let to = self.pop_index(self.env.module.memories[*mem as usize].index);
+                self.charge_short_length(length, Unit::Bytes);
                 let (memory, data) = (self.index_constant(*mem), self.index_constant(*data_index));
                 let out = self.libcall(Libcall::MemoryInit, &[memory, data, to, from, length]);
                 self.trap_if(out, TrapKind::MemoryOutOfBounds);
@@ -123,20 +138,37 @@ impl FuncTranslator<'_, '_> {
         self.builder.ins().iconst(types::I32, i64::from(index))
     }
 
+    /// Pops an index, or a number of pages or elements, and makes it 64-bit.
+    pub(super) fn pop_index(&mut self, ty: IndexType) -> Value {
+        let index = self.pop();
+        match ty {
+            IndexType::I32 => self.builder.ins().uextend(types::I64, index),
+            IndexType::I64 => index,
+        }
+    }
+
+    /// A 64-bit number as one of the width of an index.
+    pub(super) fn as_index(&mut self, value: Value, ty: IndexType) -> Value {
+        match ty {
+            IndexType::I32 => self.builder.ins().ireduce(types::I32, value),
+            IndexType::I64 => value,
+        }
+    }
+
     /// Pops the index of a memory access of `bytes` bytes and gives the address to access.
     pub(super) fn pop_address(&mut self, memarg: &MemArg, bytes: u32) -> Result<Address> {
         let MemArgTarget::Memory(memory) = memarg.target else {
             return Err(Error::Unsupported("an array access".to_owned()));
         };
-        let index = self.pop();
-        let index = self.builder.ins().uextend(types::I64, index);
+        let ty = self.env.module.memories[memory as usize];
+        let index = self.pop_index(ty.index);
         let mut flags = MemFlagsData::new()
             .with_alias_region(Some(self.regions.memory))
             .with_trap_code(Some(trap_code(TrapKind::MemoryOutOfBounds)));
         flags.set_endianness(cranelift_codegen::ir::Endianness::Little);
         let base = self.memory_base(memory);
-        let end = memarg.offset + u64::from(bytes);
-        if end <= MEMORY_GUARD_BYTES {
+        let end = memarg.offset.checked_add(bytes.into());
+        if ty.is_guarded() && end.is_some_and(|end| end <= MEMORY_GUARD_BYTES) {
             let base = self.builder.ins().iadd(base, index);
             return Ok(Address {
                 flags,
@@ -144,20 +176,48 @@ impl FuncTranslator<'_, '_> {
                 offset: Offset32::new(memarg.offset as i32),
             });
         }
-        let length = self.memory_length(memory);
-        let last = self.builder.ins().iadd_imm_s(index, end as i64);
-        let out = self
-            .builder
-            .ins()
-            .icmp(IntCC::UnsignedGreaterThan, last, length);
-        self.trap_if(out, TrapKind::MemoryOutOfBounds);
-        let base = self.builder.ins().iadd(base, index);
-        let base = self.builder.ins().iadd_imm_s(base, memarg.offset as i64);
+        let out = self.out_of_bounds(memory, index, end);
+        let address = self.builder.ins().iadd(base, index);
+        let address = match memarg.offset {
+            0 => address,
+            offset => self.builder.ins().iadd_imm_s(address, offset as i64),
+        };
+        // Null where it is out of bounds, also in speculation, so that the access itself traps.
+        let null = self.builder.ins().iconst(types::I64, 0);
+        let base = self.builder.ins().select_spectre_guard(out, null, address);
         Ok(Address {
             flags,
             base,
             offset: Offset32::new(0),
         })
+    }
+
+    /// Whether an access is out of bounds that begins at or behind `index` and ends `end` bytes behind
+    /// it, where that is a number at all.
+    fn out_of_bounds(&mut self, memory: u32, index: Value, end: Option<u64>) -> Value {
+        let ty = self.env.module.memories[memory as usize];
+        let length = self.memory_length(memory);
+        let Some(end) = end else {
+            return self.builder.ins().iconst(types::I8, 1);
+        };
+        if ty.page_size_log2 == MemoryType::PAGE_LOG2 && end <= MEMORY_GUARD_BYTES {
+            // What begins within bounds and ends beyond them faults: there is a guard.
+            let above = IntCC::UnsignedGreaterThanOrEqual;
+            return self.builder.ins().icmp(above, index, length);
+        }
+        let last = self.builder.ins().iadd_imm_s(index, end as i64);
+        let above = IntCC::UnsignedGreaterThan;
+        let out = self.builder.ins().icmp(above, last, length);
+        match ty.index {
+            IndexType::I32 => out,
+            IndexType::I64 => {
+                let wrapped = self
+                    .builder
+                    .ins()
+                    .icmp(IntCC::UnsignedLessThan, last, index);
+                self.builder.ins().bor(out, wrapped)
+            }
+        }
     }
 
     /// The address of a memory's first byte.
@@ -173,19 +233,25 @@ impl FuncTranslator<'_, '_> {
     /// A memory's present length in bytes.
     fn memory_length(&mut self, memory: u32) -> Value {
         let flags = self.context_field();
-        match memory.checked_sub(self.env.module.imported_memories) {
-            Some(defined) => {
-                let offset = self.env.layout.memory(defined) + 8;
-                self.builder
-                    .ins()
-                    .load(types::I64, flags, self.vmctx, offset)
-            }
-            None => {
-                let offset = self.env.layout.imported_memory(memory) + 8;
-                let definition = self.load_pointer(offset);
-                self.builder.ins().load(types::I64, flags, definition, 8)
-            }
+        let shared = self.env.module.memories[memory as usize].sharing == Sharing::Shared;
+        let place = match memory.checked_sub(self.env.module.imported_memories) {
+            Some(defined) => self.env.layout.memory(defined) + 8,
+            None => self.env.layout.imported_memory(memory) + 8,
+        };
+        if shared {
+            // Other threads make it longer.
+            let definition = self.load_pointer(place);
+            let length = self.builder.ins().iadd_imm_s(definition, 8);
+            return self.builder.ins().atomic_load(types::I64, flags, length);
         }
+        if memory >= self.env.module.imported_memories {
+            return self
+                .builder
+                .ins()
+                .load(types::I64, flags, self.vmctx, place);
+        }
+        let definition = self.load_pointer(place);
+        self.builder.ins().load(types::I64, flags, definition, 8)
     }
 
     fn load(&mut self, memarg: &MemArg, ty: Type) -> Result<()> {
@@ -223,6 +289,14 @@ impl FuncTranslator<'_, '_> {
             _ => ins.istore32(at.flags, value, at.base, at.offset),
         };
         Ok(())
+    }
+}
+
+/// The type of a length that is in bounds of two memories or tables.
+pub(super) fn narrower(a: IndexType, b: IndexType) -> IndexType {
+    match (a, b) {
+        (IndexType::I64, IndexType::I64) => IndexType::I64,
+        _ => IndexType::I32,
     }
 }
 

@@ -4,6 +4,7 @@
 //! modules beside this one. References are `i64` (an address, zero for null) and a `v128` is always
 //! `I8X16` on the operand stack: an operator that wants other lanes casts on its way in and out.
 
+mod atomic;
 mod call;
 mod control;
 mod fuel;
@@ -12,6 +13,7 @@ mod numeric;
 mod simd;
 mod table;
 mod variable;
+mod wide;
 
 use cranelift_codegen::ir::{
     self, AliasRegion, AliasRegionData, GlobalValueData, InstBuilder, MemFlagsData, Value, types,
@@ -118,6 +120,12 @@ pub(crate) struct FuncTranslator<'a, 'b> {
     static_tables: std::collections::HashMap<u32, ir::GlobalValue>,
     /// Fuel that the straight line so far costs and that is not yet charged.
     pending_fuel: i64,
+    /// The hints on branches of this function that have not been reached, in order of their offsets
+    /// from the start of the body.
+    hints: &'a [(u32, bool)],
+    /// Where the body starts in the module, and the operator that is translated.
+    body_start: u64,
+    offset: u64,
 }
 
 /// Translates a function's body into `function`, which must be empty.
@@ -154,6 +162,9 @@ pub(crate) fn translate<'a>(
         functions: Default::default(),
         static_tables: Default::default(),
         pending_fuel: 0,
+        hints: env.module.hints_of(index),
+        body_start: body.range().start,
+        offset: 0,
     };
     translator.declare_locals(entry, ty, body)?;
     translator.push_function_frame(ty);
@@ -164,6 +175,7 @@ pub(crate) fn translate<'a>(
         translator
             .builder
             .set_srcloc(ir::SourceLoc::new(offset as u32));
+        translator.offset = offset;
         translator.operator(&op)?;
     }
     translator.builder.seal_all_blocks();
@@ -224,7 +236,9 @@ impl FuncTranslator<'_, '_> {
             || self.memory_operator(op)?
             || self.call_operator(op)?
             || self.table_operator(op)?
-            || simd::translate(self, op)?;
+            || simd::translate(self, op)?
+            || self.wide_operator(op)
+            || self.atomic_operator(op)?;
         if known {
             Ok(())
         } else {

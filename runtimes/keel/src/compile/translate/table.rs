@@ -6,10 +6,12 @@ use wasmparser::Operator;
 
 use super::FuncTranslator;
 use super::fuel::Unit;
+use super::memory::narrower;
 use crate::compile::{Libcall, trap_code};
 use crate::error::Result;
 use crate::module::info::TableUsage;
 use crate::trap::TrapKind;
+use crate::types::IndexType;
 
 impl FuncTranslator<'_, '_> {
     /// Translates a table or reference operator; false where it is none.
@@ -36,31 +38,38 @@ impl FuncTranslator<'_, '_> {
                 self.push(reference);
             }
             Operator::TableGet { table } => {
-                let index = self.pop();
+                let index = self.pop_index(self.table_index(*table));
                 let at = self.table_element(*table, index);
                 let flags = self.element_flags();
                 let value = self.builder.ins().load(types::I64, flags, at, 0);
                 self.push(value);
             }
             Operator::TableSet { table } => {
-                let (index, value) = self.pop2();
+                let value = self.pop();
+                let index = self.pop_index(self.table_index(*table));
                 let at = self.table_element(*table, index);
                 let flags = self.element_flags();
                 self.builder.ins().store(flags, value, at, 0);
             }
             Operator::TableSize { table } => {
                 let size = self.table_length(*table);
-                let size = self.builder.ins().ireduce(types::I32, size);
+                let size = self.as_index(size, self.table_index(*table));
                 self.push(size);
             }
             Operator::TableGrow { table } => {
-                let (value, count) = self.pop2();
+                let index = self.table_index(*table);
+                let count = self.pop_index(index);
+                let value = self.pop();
                 let table = self.index_constant(*table);
                 let result = self.libcall(Libcall::TableGrow, &[table, value, count]);
+                let result = self.as_index(result, index);
                 self.push(result);
             }
             Operator::TableFill { table } => {
-                let (to, value, length) = self.pop3();
+                let index = self.table_index(*table);
+                let length = self.pop_index(index);
+                let value = self.pop();
+                let to = self.pop_index(index);
                 self.charge_length(length, Unit::Elements);
                 let table = self.index_constant(*table);
                 let out = self.libcall(Libcall::TableFill, &[table, to, value, length]);
@@ -70,7 +79,11 @@ impl FuncTranslator<'_, '_> {
                 dst_table,
                 src_table,
             } => {
-                let (to, from, length) = self.pop3();
+                let (to_index, from_index) =
+                    (self.table_index(*dst_table), self.table_index(*src_table));
+                let length = self.pop_index(narrower(to_index, from_index));
+                let from = self.pop_index(from_index);
+                let to = self.pop_index(to_index);
                 self.charge_length(length, Unit::Elements);
                 let (dst, src) = (
                     self.index_constant(*dst_table),
@@ -80,8 +93,9 @@ impl FuncTranslator<'_, '_> {
                 self.trap_if(out, TrapKind::TableOutOfBounds);
             }
             Operator::TableInit { elem_index, table } => {
-                let (to, from, length) = self.pop3();
-                self.charge_length(length, Unit::Elements);
+                let (from, length) = self.pop2();
+                let to = self.pop_index(self.table_index(*table));
+                self.charge_short_length(length, Unit::Elements);
                 let (table, segment) = (
                     self.index_constant(*table),
                     self.index_constant(*elem_index),
@@ -96,6 +110,11 @@ impl FuncTranslator<'_, '_> {
             _ => return Ok(false),
         }
         Ok(true)
+    }
+
+    /// The type of a table's indices.
+    pub(super) fn table_index(&self, table: u32) -> IndexType {
+        self.env.module.tables[table as usize].ty.index
     }
 
     /// Flags for an element's access. The address is null where the index is out of bounds.
@@ -118,7 +137,7 @@ impl FuncTranslator<'_, '_> {
     fn table_length(&mut self, table: u32) -> Value {
         let definition = &self.env.module.tables[table as usize];
         if definition.usage == TableUsage::Static {
-            let length = i64::from(definition.ty.minimum);
+            let length = definition.ty.minimum as i64;
             return self.builder.ins().iconst(types::I64, length);
         }
         let (base, offset) = self.table_definition(table);
@@ -126,7 +145,7 @@ impl FuncTranslator<'_, '_> {
         self.builder.ins().load(types::I64, flags, base, offset + 8)
     }
 
-    /// The address of a general table's element. It is null where the index is out of bounds, also
+    /// The address of a general table's element by its 64-bit index. It is null where the index is out of bounds, also
     /// in speculation, so that the access itself traps.
     pub(super) fn table_element(&mut self, table: u32, index: Value) -> Value {
         let length = self.table_length(table);
@@ -141,7 +160,6 @@ impl FuncTranslator<'_, '_> {
 
     /// `base + 8 * index`, or null where the index is not below the length.
     pub(super) fn guarded_element(&mut self, base: Value, length: Value, index: Value) -> Value {
-        let index = self.builder.ins().uextend(types::I64, index);
         let out = self
             .builder
             .ins()

@@ -4,14 +4,14 @@ use maud::{Markup, PreEscaped, html};
 use plimsoll_analysis::conformance::{Cell, Matrix, matrix};
 use plimsoll_record::conformance::Tally;
 
-use super::summary::{heading, in_words};
-use super::{Place, Section};
 use crate::facts::Facts;
-use crate::headline;
+use crate::page::parts::{Place, Section};
+use crate::page::parts::{heading, in_words};
 use crate::picture::canvas::Caption;
 use crate::picture::ladder::Layout;
 use crate::picture::shares::{PARTS, Shares, shares as bars};
 use crate::quantity;
+use crate::suites;
 
 /// Most failures shown of one script: a script that does not compile fails hundreds of times.
 const SHOWN: usize = 40;
@@ -19,19 +19,19 @@ const SHOWN: usize = 40;
 const FEW: usize = 2;
 
 /// Title and what the run says in words.
-pub(super) fn summary(facts: &Facts<'_>, place: &Place<'_>) -> Markup {
-    let question = headline::question(facts.recorded.run.suite);
+pub(crate) fn summary(facts: &Facts<'_>, place: &Place<'_>) -> Markup {
+    let question = suites::question(facts.recorded.run.suite);
     html! {
         (heading(facts, place, question.asked, question.subject))
         @if let Some(matrix) = matrix(facts.recorded) {
             p { "What each target does with the specification's own tests, from " (matrix.specification.source) "." }
         }
-        section.glance aria-label=(place.label("In words")) { (in_words(&headline::sentences(facts))) }
+        section.glance aria-label=(place.label("In words")) { (in_words(&suites::sentences(facts))) }
     }
 }
 
 /// What became of all directives, target by target.
-pub(super) fn picture(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
+pub(crate) fn picture(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
     let matrix = matrix(facts.recorded)?;
     let lines: Vec<Shares<'_>> = matrix
         .targets
@@ -127,7 +127,7 @@ fn unpassed(tally: &Tally) -> String {
 }
 
 /// The matrix.
-pub(super) fn shares(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
+pub(crate) fn shares(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
     let matrix = matrix(facts.recorded)?;
     let hide = place.id("hide");
     let body = html! {
@@ -233,13 +233,13 @@ pub(crate) fn shown(cell: &Cell<'_>) -> String {
 }
 
 /// Every failure, by target, group and script.
-pub(super) fn failures(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
+pub(crate) fn failures(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
     let matrix = matrix(facts.recorded)?;
     let failing = |cell: &&Cell<'_>| {
         let mut scripts = cell.scripts.iter();
         scripts.any(|script| !script.findings.is_empty())
     };
-    let part = place.room.part(1);
+    let part = place.budget.part(1);
     let failing: Vec<(&plimsoll_record::TargetId, Vec<&Cell<'_>>)> = matrix
         .targets
         .iter()
@@ -350,7 +350,7 @@ pub(crate) fn how(how: plimsoll_record::conformance::How) -> &'static str {
 }
 
 /// A name as an id may have it.
-pub(super) fn plain(name: &str) -> String {
+pub(crate) fn plain(name: &str) -> String {
     let keep = |c: char| {
         if c.is_ascii_alphanumeric() || c == '.' {
             c

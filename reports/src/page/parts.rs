@@ -1,52 +1,83 @@
-//! Title, rankings and sentences: what a busy reader takes in within a screen.
+//! What pages are put together from: headings, ids, sections, cells.
 
 use maud::{Markup, html};
 use plimsoll_analysis::capability::facts as answers;
 use plimsoll_analysis::conformance::matrix;
 use plimsoll_analysis::statistics::Interval;
+use plimsoll_record::WorkloadId;
 use plimsoll_record::run::{Severity, TargetKind};
-use plimsoll_record::{Suite, WorkloadId};
 use time::macros::format_description;
 
-use super::Place;
+use super::size_budget::SizeBudget;
 use crate::facts::{Against, Difference, Ended, Facts};
-use crate::headline::{self, Ranking};
-use crate::quantity;
+use crate::quantity::{self, list};
+use crate::shell;
 
-/// The report's title.
-pub(crate) fn title(facts: &Facts<'_>) -> String {
-    let what = headline::question(facts.recorded.run.suite).subject;
-    format!("{what}, measured: {}", facts.recorded.run.id)
-}
-
-pub(super) fn summary(facts: &Facts<'_>, place: &Place<'_>) -> Markup {
-    let question = headline::question(facts.recorded.run.suite);
+/// What of the workloads had no room in this page, and how to get it.
+pub(crate) fn without(facts: &Facts<'_>, what: &str, workloads: &[&WorkloadId]) -> Markup {
+    let Some(first) = workloads.first() else {
+        return html! {};
+    };
+    let directory = facts.recorded.directory.file_name();
+    let directory = directory.map_or_else(
+        || facts.recorded.run.id.clone(),
+        |name| name.to_string_lossy().into_owned(),
+    );
+    let names: Vec<String> = workloads.iter().map(ToString::to_string).collect();
     html! {
-        (heading(facts, place, question.asked, question.subject))
-        @if let Some(lead) = facts.lead() {
-            section.glance aria-label=(place.label("At a glance")) {
-                @if facts.recorded.run.suite == Suite::Coldstart {
-                    (card(
-                        "Platform already running",
-                        "Wasm: artefact file to ready instance in a running host (L1). Container: start in a running daemon to first output (L3).",
-                        &headline::running(facts, &lead.workload),
-                        &lead.workload,
-                    ))
-                    (card(
-                        "From nothing",
-                        "Process or container, from its start to the first byte of output (L3).",
-                        &headline::from_nothing(facts, &lead.workload),
-                        &lead.workload,
-                    ))
-                }
-                (in_words(&headline::sentences(facts)))
-            }
+        p.without {
+            (what) " here, so that this file stays one that a mail carries: " (list(&names)) ". "
+            "Of each there is a page with everything in it: "
+            code { "bench report " (shell::word(&format!("results/{directory}"))) " --workload " (shell::word(first.as_str())) " --html " (shell::word(&format!("{first}.html"))) }
         }
     }
 }
 
+/// Which of the runs of a page this is: it keeps ids apart.
+pub(crate) struct Place<'p> {
+    pub(crate) number: usize,
+    pub(crate) of: usize,
+    /// The runs before it in the page.
+    pub(crate) earlier: &'p [Facts<'p>],
+    /// For what is not indispensable.
+    pub(crate) budget: &'p SizeBudget,
+}
+
+impl Place<'_> {
+    /// An id that is this run's alone.
+    pub(crate) fn id(&self, name: &str) -> String {
+        match self.of {
+            1 => name.to_owned(),
+            _ => format!("run{}-{name}", self.number),
+        }
+    }
+
+    /// The ids of what names a section: its heading, and in a page of several runs its run's.
+    pub(crate) fn named_by(&self, section: &str) -> String {
+        match self.of {
+            1 => format!("{section}-h"),
+            _ => format!("{}-h {}", self.id(section), self.id("title")),
+        }
+    }
+
+    /// A label that is this run's alone.
+    pub(crate) fn label(&self, name: &str) -> String {
+        match self.of {
+            1 => name.to_owned(),
+            _ => format!("{name}, run {}", self.number),
+        }
+    }
+}
+
+/// One section's place in a run's contents.
+pub(crate) struct Section {
+    pub(crate) id: &'static str,
+    pub(crate) title: &'static str,
+    pub(crate) body: Markup,
+}
+
 /// What a run says, in sentences.
-pub(super) fn in_words(sentences: &[String]) -> Markup {
+pub(crate) fn in_words(sentences: &[String]) -> Markup {
     html! {
         div.words {
             h2 { "In words" }
@@ -62,7 +93,7 @@ pub(super) fn in_words(sentences: &[String]) -> Markup {
 }
 
 /// The question, and what it was asked of.
-pub(super) fn heading(facts: &Facts<'_>, place: &Place<'_>, question: &str, what: &str) -> Markup {
+pub(crate) fn heading(facts: &Facts<'_>, place: &Place<'_>, question: &str, what: &str) -> Markup {
     let run = &facts.recorded.run;
     let machine = &run.environment;
     let day = run.started.format(format_description!(
@@ -158,64 +189,7 @@ fn lost(ended: &Ended) -> String {
     }
 }
 
-fn card(title: &str, meaning: &str, ranking: &Ranking<'_>, workload: &WorkloadId) -> Markup {
-    let most = ranking
-        .standings
-        .last()
-        .and_then(|s| s.row.median)
-        .unwrap_or(1.0);
-    let least = ranking
-        .standings
-        .first()
-        .and_then(|s| s.row.median)
-        .unwrap_or(1.0);
-    html! {
-        div.card {
-            h2 { (title) }
-            p.meaning { (meaning) }
-            @if ranking.standings.is_empty() {
-                p { "Nothing in this run was measured there." }
-            } @else {
-                table {
-                    caption.unseen { (title) ", workload " (workload) }
-                    thead { tr {
-                        th scope="col" { (workload) }
-                        th.n scope="col" { "median" }
-                        th.n scope="col" {
-                            @if let Some(reference) = ranking.reference { "times " (reference.target) }
-                        }
-                    } }
-                    tbody {
-                        @for standing in &ranking.standings {
-                            tr {
-                                th scope="row" {
-                                    (breakable(standing.row.target.as_str()))
-                                    span.bar.(kind_class(standing.kind)) style={ "--w:" (share(standing.row.median, least, most)) "%" } {}
-                                }
-                                td.n { (standing.row.median.map(quantity::duration).unwrap_or_default()) }
-                                td.n {
-                                    @match &standing.against {
-                                        Some(against) => (times(against)),
-                                        None => span.dim { @if ranking.reference.is_some() { "1" } @else { "" } },
-                                    }
-                                }
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Length of a bar on a logarithmic scale that leaves the shortest one visible.
-fn share(median: Option<f64>, least: f64, most: f64) -> u32 {
-    let decades = (most / least).ln().max(1e-9);
-    let share = median.map_or(0.0, |m| (m / least).ln() / decades);
-    (8.0 + 92.0 * share).round() as u32
-}
-
-pub(super) fn kind_class(kind: TargetKind) -> &'static str {
+pub(crate) fn kind_class(kind: TargetKind) -> &'static str {
     match kind {
         TargetKind::Native => "native",
         TargetKind::Wasm => "wasm",
@@ -224,7 +198,7 @@ pub(super) fn kind_class(kind: TargetKind) -> &'static str {
 }
 
 /// A ratio for a cell, dimmed where it shows nothing.
-pub(super) fn times(against: &Against) -> Markup {
+pub(crate) fn times(against: &Against) -> Markup {
     let interval = against.ratio.ci95;
     html! {
         @match against.difference {
@@ -243,9 +217,4 @@ pub(super) fn times(against: &Against) -> Markup {
 
 fn range(interval: Interval) -> String {
     quantity::ratio_interval(interval)
-}
-
-/// A name that a narrow column breaks after its slashes and pluses rather than within a word.
-fn breakable(name: &str) -> Markup {
-    html! { @for part in name.split_inclusive(['/', '+']) { (part) wbr; } }
 }

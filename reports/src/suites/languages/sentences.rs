@@ -4,13 +4,14 @@ use plimsoll_analysis::{Row, Status};
 use plimsoll_record::run::TargetKind;
 use plimsoll_record::{Boundary, Metric};
 
-use super::{list, median};
 use crate::facts::Facts;
+use crate::facts::median;
 use crate::quantity;
+use crate::quantity::list;
 
 /// The sentences of the summary, most important first: what runs where, what is sent, what a start
 /// takes on each engine.
-pub(super) fn sentences(facts: &Facts<'_>) -> Vec<String> {
+pub(crate) fn sentences(facts: &Facts<'_>) -> Vec<String> {
     let mut said = vec![everywhere(facts)];
     let mut modules: Vec<&Row> = Vec::new();
     for row in &facts.rows {

@@ -8,38 +8,38 @@ use maud::Markup;
 
 /// Bytes that a report may have with everything in it: one that a mail carries and a browser opens
 /// at once.
-pub(super) const WHOLE: usize = 2_900_000;
+pub(crate) const WHOLE: usize = 2_900_000;
 
 /// Share of the bytes left beside the indispensable that pictures and tables may take; what is left
 /// then is for raw data.
-pub(super) const SHOWN: f64 = 0.6;
+pub(crate) const SHOWN: f64 = 0.6;
 
-/// Room for what is not indispensable, in bytes.
+/// SizeBudget for what is not indispensable, in bytes.
 #[derive(Debug)]
-pub(super) struct Room {
+pub(crate) struct SizeBudget {
     left: Cell<usize>,
 }
 
-impl Room {
+impl SizeBudget {
     /// So much room.
-    pub(super) fn of(bytes: usize) -> Self {
+    pub(crate) fn of(bytes: usize) -> Self {
         Self {
             left: Cell::new(bytes),
         }
     }
 
     /// What is left of it.
-    pub(super) fn left(&self) -> usize {
+    pub(crate) fn left(&self) -> usize {
         self.left.get()
     }
 
     /// Takes so much of it.
-    pub(super) fn spend(&self, bytes: usize) {
+    pub(crate) fn spend(&self, bytes: usize) {
         self.left.set(self.left.get().saturating_sub(bytes));
     }
 
     /// One of so many equal parts of what is left; what it does not need stays for the others.
-    pub(super) fn part(&self, of: usize) -> Part<'_> {
+    pub(crate) fn part(&self, of: usize) -> Part<'_> {
         Part {
             room: self,
             left: Cell::new(self.left.get() / of.max(1)),
@@ -49,14 +49,14 @@ impl Room {
 
 /// A part of a room.
 #[derive(Debug)]
-pub(super) struct Part<'r> {
-    room: &'r Room,
+pub(crate) struct Part<'r> {
+    room: &'r SizeBudget,
     left: Cell<usize>,
 }
 
 impl Part<'_> {
     /// What was drawn, if there is room for it.
-    pub(super) fn take(&self, drawn: Markup) -> Option<Markup> {
+    pub(crate) fn take(&self, drawn: Markup) -> Option<Markup> {
         let needs = drawn.0.len();
         let left = self.left.get().checked_sub(needs)?;
         self.left.set(left);
@@ -65,7 +65,7 @@ impl Part<'_> {
     }
 
     /// The same of what is drawn only if anything at all can have room.
-    pub(super) fn draw(&self, draw: impl FnOnce() -> Markup) -> Option<Markup> {
+    pub(crate) fn draw(&self, draw: impl FnOnce() -> Markup) -> Option<Markup> {
         (self.left.get() > 0)
             .then(draw)
             .and_then(|drawn| self.take(drawn))
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn a_part_takes_no_more_than_its_share_and_leaves_what_it_does_not_need() {
-        let room = Room::of(1000);
+        let room = SizeBudget::of(1000);
         let part = room.part(2);
         assert!(part.take(of(501)).is_none());
         assert!(part.take(of(100)).is_some());

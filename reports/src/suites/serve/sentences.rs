@@ -4,13 +4,13 @@ use plimsoll_analysis::Row;
 use plimsoll_record::run::TargetKind;
 use plimsoll_record::{Boundary, Metric};
 
-use super::median;
+use crate::facts::median;
 use crate::facts::{Difference, Facts};
-use crate::page::load::{Way, common_rate, row, ways};
 use crate::quantity;
+use crate::suites::serve::sections::{Way, common_rate, row, ways};
 
 /// The sentences, most important first.
-pub(super) fn sentences(facts: &Facts<'_>) -> Vec<String> {
+pub(crate) fn sentences(facts: &Facts<'_>) -> Vec<String> {
     let Some(lead) = facts.lead() else {
         return vec!["Nothing was measured, so there is nothing to sum up.".to_owned()];
     };

@@ -5,23 +5,23 @@ use plimsoll_analysis::statistics::Interval;
 use plimsoll_analysis::throughput::{Cell, Standing, Throughput};
 use plimsoll_record::{Metric, TargetId, WorkloadId};
 
-use super::marks::mark;
-use super::tables::metric_in_words;
-use super::{Place, Section, without};
 use crate::facts::Facts;
-use crate::headline::programs;
+use crate::page::marks::mark;
+use crate::page::parts::{Place, Section, without};
+use crate::page::tables::metric_in_words;
 use crate::picture::bars::{Bar, bars};
 use crate::picture::ladder::Layout;
 use crate::quantity;
+use crate::suites::throughput::sentences::programs;
 
-pub(super) fn section(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
+pub(crate) fn section(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
     let throughput = facts.throughput()?;
     let body = html! {
         @match &throughput.reference {
             Some(reference) => (pictures(facts, throughput, reference, place)),
             None => p { "Native code was not measured in this run, so there is nothing to hold the targets against; their times are below." },
         }
-        @match place.room.part(2).draw(|| table(facts, throughput, place)) {
+        @match place.budget.part(2).draw(|| table(facts, throughput, place)) {
             Some(table) => (table),
             None => {
                 (matrix(throughput, place))
@@ -73,7 +73,7 @@ fn pictures(
     let draw = |shown: &[Bar<'_>], title: &str, layout, id: &str| {
         PreEscaped(bars(shown, most, reference, title, layout, &place.id(id)))
     };
-    let part = place.room.part(3);
+    let part = place.budget.part(3);
     let (mut drawn, mut undrawn) = (Vec::new(), Vec::new());
     for (n, (workload, shown)) in panels.iter().enumerate() {
         let picture = part.draw(|| {

@@ -4,24 +4,24 @@ use maud::{Markup, html};
 use plimsoll_analysis::capability::{Cell, Facts as Answers, facts};
 use plimsoll_record::sandbox::Answer;
 
-use super::summary::{heading, in_words};
-use super::{Place, Section};
-use crate::capability::RULE;
+use super::markdown::RULE;
 use crate::facts::Facts;
-use crate::headline;
+use crate::page::parts::{Place, Section};
+use crate::page::parts::{heading, in_words};
+use crate::suites;
 
 /// Title and what was asked.
-pub(super) fn summary(facts: &Facts<'_>, place: &Place) -> Markup {
-    let question = headline::question(facts.recorded.run.suite);
+pub(crate) fn summary(facts: &Facts<'_>, place: &Place) -> Markup {
+    let question = suites::question(facts.recorded.run.suite);
     html! {
         (heading(facts, place, question.asked, question.subject))
         p { "What a guest that was granted nothing can and cannot do, on each target." }
-        section.glance aria-label=(place.label("In words")) { (in_words(&headline::sentences(facts))) }
+        section.glance aria-label=(place.label("In words")) { (in_words(&suites::sentences(facts))) }
     }
 }
 
 /// The table, a row a question.
-pub(super) fn answers(of: &Facts<'_>, place: &Place) -> Option<Section> {
+pub(crate) fn answers(of: &Facts<'_>, place: &Place) -> Option<Section> {
     let answers = facts(of.recorded)?;
     let body = html! {
         p { (RULE) }
@@ -61,7 +61,7 @@ pub(super) fn answers(of: &Facts<'_>, place: &Place) -> Option<Section> {
 }
 
 /// What every answer rests on, by target.
-pub(super) fn evidence(of: &Facts<'_>, place: &Place) -> Option<Section> {
+pub(crate) fn evidence(of: &Facts<'_>, place: &Place) -> Option<Section> {
     let answers = facts(of.recorded)?;
     let body = html! {
         @for (target, _) in &answers.targets {
@@ -94,5 +94,5 @@ fn of_target(answers: &Answers<'_>, target: &plimsoll_record::TargetId, place: &
 
 /// Where a cell's evidence is.
 fn anchor(cell: &Cell<'_>) -> String {
-    super::conformance::plain(&format!("{}-{}", cell.target, cell.question.id))
+    crate::suites::conformance::sections::plain(&format!("{}-{}", cell.target, cell.question.id))
 }

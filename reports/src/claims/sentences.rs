@@ -8,8 +8,8 @@ use plimsoll_record::Unit;
 use plimsoll_record::run::TargetKind;
 
 use super::{Claim, ClaimUnit, Finding, Judgement, Side, Source, Standing, Verdict};
-use crate::headline::list;
 use crate::quantity;
+use crate::quantity::list;
 
 const NO_BREAK: char = '\u{a0}';
 

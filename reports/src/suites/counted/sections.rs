@@ -6,16 +6,17 @@ use plimsoll_analysis::columns::{Table, rule, tables};
 use plimsoll_record::run::WorkloadRecord;
 use plimsoll_record::{Boundary, Suite, TargetId};
 
-use super::summary::{heading, in_words};
-use super::tables::{MatrixLine, every_row, matrix};
-use super::{Place, Section, density, without};
+use super::density;
 use crate::facts::Facts;
-use crate::headline;
+use crate::page::parts::{Place, Section, without};
+use crate::page::parts::{heading, in_words};
+use crate::page::tables::{MatrixLine, every_row, matrix};
 use crate::picture::canvas::Caption;
 use crate::picture::dots::{Dot, dots};
 use crate::picture::ladder::Layout;
 use crate::picture::scale::Axis;
 use crate::quantity;
+use crate::suites;
 
 /// The tables of the run that have something in them: of which workload, and which.
 fn shown<'f>(facts: &Facts<'f>) -> Vec<(&'f WorkloadRecord, &'static Table)> {
@@ -29,11 +30,11 @@ fn shown<'f>(facts: &Facts<'f>) -> Vec<(&'f WorkloadRecord, &'static Table)> {
 }
 
 /// The question, and what the run says to it in words.
-pub(super) fn summary(facts: &Facts<'_>, place: &Place<'_>) -> Markup {
-    let question = headline::question(facts.recorded.run.suite);
+pub(crate) fn summary(facts: &Facts<'_>, place: &Place<'_>) -> Markup {
+    let question = suites::question(facts.recorded.run.suite);
     html! {
         (heading(facts, place, question.asked, question.subject))
-        section.glance aria-label=(place.label("In words")) { (in_words(&headline::sentences(facts))) }
+        section.glance aria-label=(place.label("In words")) { (in_words(&suites::sentences(facts))) }
     }
 }
 
@@ -49,8 +50,8 @@ fn targets<'f>(facts: &Facts<'f>, workload: &WorkloadRecord, table: &Table) -> V
 
 /// A picture of each table's first column: of its first workload at full width, of the others side
 /// by side.
-pub(super) fn pictures(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
-    let part = place.room.part(3);
+pub(crate) fn pictures(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
+    let part = place.budget.part(3);
     let mut undrawn = Vec::new();
     let mut drawn: Vec<(Markup, Vec<Markup>)> = Vec::new();
     let mut last: Option<&Table> = None;
@@ -187,7 +188,7 @@ fn spoken(lines: &[Dot<'_>]) -> String {
 }
 
 /// Every table, and the rule.
-pub(super) fn numbers(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
+pub(crate) fn numbers(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
     let suite = facts.recorded.run.suite;
     let shown = shown(facts);
     if shown.is_empty() {
@@ -199,7 +200,7 @@ pub(super) fn numbers(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
             workloads.push(workload);
         }
     }
-    let part = place.room.part(2);
+    let part = place.budget.part(2);
     let (mut every, mut undrawn) = (Vec::new(), Vec::new());
     for workload in workloads {
         let what = "levels, intervals, ratios, counts";

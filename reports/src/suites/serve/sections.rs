@@ -1,7 +1,5 @@
 //! Servers under load: at a glance, latency by rate, latency by percentile, every number.
 
-mod histograms;
-
 use maud::{Markup, PreEscaped, html};
 use plimsoll_analysis::load::merged;
 use plimsoll_analysis::statistics::Interval;
@@ -9,22 +7,22 @@ use plimsoll_analysis::{Row, Status};
 use plimsoll_record::run::{TargetKind, WorkloadRecord};
 use plimsoll_record::{Boundary, Clock, Metric, Suite, TargetId, WorkloadId};
 
-use super::ladders::curve_key;
-use super::summary::{heading, in_words, kind_class};
-use super::tables::status;
-use super::{Place, Section};
 use crate::facts::Facts;
-use crate::headline;
+use crate::page::legend::curve_key;
+use crate::page::parts::{Place, Section};
+use crate::page::parts::{heading, in_words, kind_class};
+use crate::page::tables::status;
 use crate::picture::canvas::Caption;
 use crate::picture::load::{Curve, Points, Tick, WIDTH, curves};
 use crate::quantity;
+use crate::suites;
 
 /// Part of an offered rate that must be achieved for it to count as carried.
 const CARRIED: f64 = 0.95;
 
 /// A target in one way of serving.
 pub(crate) struct Way<'f> {
-    target: &'f TargetId,
+    pub(crate) target: &'f TargetId,
     pub(crate) kind: TargetKind,
     pub(crate) boundary: Boundary,
     /// Which of the curves' looks it has.
@@ -103,9 +101,9 @@ pub(crate) fn common_rate(facts: &Facts<'_>, workload: &WorkloadId) -> Option<u6
 }
 
 /// What a busy reader takes in within a screen.
-pub(super) fn summary(facts: &Facts<'_>, place: &Place<'_>) -> Markup {
+pub(crate) fn summary(facts: &Facts<'_>, place: &Place<'_>) -> Markup {
     html! {
-        (heading(facts, place, headline::question(Suite::Serve).asked, "HTTP service"))
+        (heading(facts, place, suites::question(Suite::Serve).asked, "HTTP service"))
         (glance(facts, place))
     }
 }
@@ -167,7 +165,7 @@ fn glance(facts: &Facts<'_>, place: &Place<'_>) -> Markup {
                     b { "fresh" } " makes an instance for every request and gives it up after it; otherwise a connection keeps its instance, or the program serves by itself. "
                 }
             }
-            (in_words(&headline::sentences(facts)))
+            (in_words(&suites::sentences(facts)))
         }
     }
 }
@@ -257,7 +255,7 @@ fn percentile(metric: Metric) -> String {
 }
 
 /// Latency by rate.
-pub(super) fn by_rate(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
+pub(crate) fn by_rate(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
     let rates = rates(facts);
     let (first, last) = (*rates.first()? as f64, *rates.last()? as f64);
     let share = |rate: u64| match last > first {
@@ -331,7 +329,7 @@ fn legend(ways: &[Way<'_>]) -> Markup {
 }
 
 /// Latency by percentile, at a rate that all carried.
-pub(super) fn by_percentile(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
+pub(crate) fn by_percentile(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
     /// Tenths of a decade from the median to the 99.99th percentile and a little beyond.
     const TENTHS: std::ops::RangeInclusive<u32> = 0..=42;
     let lead = facts.lead()?;
@@ -369,7 +367,7 @@ pub(super) fn by_percentile(facts: &Facts<'_>, place: &Place<'_>) -> Option<Sect
                 (figure(&lines(Clock::Due), &ticks, Points::LastMarked, workload, "From when it was due", &place.id(&format!("due-{w}"))))
                 (figure(&lines(Clock::Sent), &ticks, Points::LastMarked, workload, "From when it was sent", &place.id(&format!("sent-{w}"))))
             }
-            (histograms::downloads(facts, workload, &ways, place))
+            (super::histograms::downloads(facts, workload, &ways, place))
             }
         }
     };
@@ -381,11 +379,11 @@ pub(super) fn by_percentile(facts: &Facts<'_>, place: &Place<'_>) -> Option<Sect
 }
 
 /// Every number with its interval.
-pub(super) fn numbers(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
+pub(crate) fn numbers(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
     let rates = rates(facts);
     let metrics = Metric::PERCENTILES.iter().map(|(metric, _)| *metric);
     let metrics = metrics.chain([Metric::AchievedRate, Metric::Errors, Metric::Timeouts]);
-    let part = place.room.part(2);
+    let part = place.budget.part(2);
     let body = html! {
         p {
             "Medians over trials, with 95 % intervals over trials. A percentile is given where at least five requests of a trial lie beyond it; "

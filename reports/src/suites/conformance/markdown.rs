@@ -5,7 +5,7 @@ use std::fmt::Write;
 use plimsoll_analysis::conformance::{Cell, matrix};
 use plimsoll_record::{Recorded, TargetId};
 
-use crate::page::conformance::{COUNTS, counts, each, how, shown};
+use crate::suites::conformance::sections::{COUNTS, counts, each, how, shown};
 
 /// Most failures listed of one target in Markdown.
 const LISTED: usize = 200;

@@ -9,11 +9,11 @@ use plimsoll_record::{Boundary, WorkloadId};
 use crate::facts::{Difference, Facts};
 use crate::quantity;
 
-use super::median;
+use crate::facts::median;
 
 /// The sentences of the summary, most important first: of each table's first workload, and how the
 /// others differ from it.
-pub(super) fn sentences(facts: &Facts<'_>) -> Vec<String> {
+pub(crate) fn sentences(facts: &Facts<'_>) -> Vec<String> {
     let mut said = Vec::new();
     for table in tables(facts.recorded.run.suite) {
         let all: Vec<(&WorkloadId, Vec<&Row>)> = facts

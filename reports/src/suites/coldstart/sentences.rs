@@ -1,198 +1,16 @@
-//! The few sentences and the two short rankings that a busy reader takes away.
+//! The sentences of a cold-start run, most important first.
 //!
-//! Every sentence is worked out from the run. Two things are never mixed: a platform that is
-//! already running, and a start from nothing.
-
-mod conformance;
-mod counted;
-mod languages;
-mod serve;
-mod throughput;
-
-pub(crate) use throughput::programs;
+//! Two things are never mixed: a platform that is already running, and a start from nothing.
 
 use plimsoll_analysis::Row;
 use plimsoll_record::run::TargetKind;
-use plimsoll_record::{Boundary, Suite, TargetId, WorkloadId};
+use plimsoll_record::{Boundary, TargetId, WorkloadId};
 
-use crate::facts::{Against, Difference, Facts};
-use crate::quantity;
+use super::ranking::{from_nothing, rank, running};
+use crate::facts::{Against, Difference, Facts, median};
+use crate::quantity::{self, list};
 
-/// One line of a ranking.
-#[derive(Debug)]
-pub(crate) struct Standing<'f> {
-    pub(crate) row: &'f Row,
-    pub(crate) kind: TargetKind,
-    /// Held against the ranking's reference; absent for the reference itself.
-    pub(crate) against: Option<Against>,
-}
-
-/// A ranking by median, quickest first: each engine by its quickest configuration.
-#[derive(Debug)]
-pub(crate) struct Ranking<'f> {
-    pub(crate) standings: Vec<Standing<'f>>,
-    /// What the ratios are to.
-    pub(crate) reference: Option<&'f Row>,
-}
-
-/// The boundary at which a target's start is told on a platform that is already running.
-fn running_boundary(kind: TargetKind) -> Boundary {
-    match kind {
-        TargetKind::Wasm => Boundary::L1,
-        // The container engine's daemon is the platform that runs; a process needs none.
-        TargetKind::Container | TargetKind::Native => Boundary::L3,
-    }
-}
-
-/// A platform that is already running: an artefact to a ready instance inside it, beside a
-/// container of a daemon that runs.
-pub(crate) fn running<'f>(facts: &'f Facts<'_>, workload: &WorkloadId) -> Ranking<'f> {
-    let mut ranking = rank(facts, workload, running_boundary);
-    // A container of no daemon is made from nothing: its L3 is not that of one that a daemon has made.
-    ranking
-        .standings
-        .retain(|s| s.kind != TargetKind::Native && !facts.is_without_daemon(&s.row.target));
-    let quickest = ranking.standings.first().map(|s| s.row);
-    ranking.hold(facts, quickest);
-    ranking
-}
-
-/// From nothing: a process, or a container, to its first byte of output.
-pub(crate) fn from_nothing<'f>(facts: &'f Facts<'_>, workload: &WorkloadId) -> Ranking<'f> {
-    let mut ranking = rank(facts, workload, |_| Boundary::L3);
-    if ranking.standings.is_empty() {
-        // A program that writes nothing has no first byte: its exit is observed instead.
-        ranking = rank(facts, workload, |_| Boundary::L4);
-    }
-    let native = ranking.best(TargetKind::Native);
-    ranking.hold(facts, native);
-    ranking
-}
-
-fn rank<'f>(
-    facts: &'f Facts<'_>,
-    workload: &WorkloadId,
-    boundary: impl Fn(TargetKind) -> Boundary,
-) -> Ranking<'f> {
-    let mut standings: Vec<Standing<'f>> = facts
-        .targets()
-        .iter()
-        .filter_map(|target| {
-            let row = facts.wall(workload, &target.target, boundary(target.kind))?;
-            row.median?;
-            Some(Standing {
-                row,
-                kind: target.kind,
-                against: None,
-            })
-        })
-        .collect();
-    standings.sort_by(|a, b| median(a.row).total_cmp(&median(b.row)));
-    let mut engines: Vec<&str> = Vec::new();
-    standings.retain(|standing| {
-        let engine = standing.row.target.engine();
-        let first = !engines.contains(&engine);
-        engines.push(engine);
-        first
-    });
-    Ranking {
-        standings,
-        reference: None,
-    }
-}
-
-impl<'f> Ranking<'f> {
-    fn hold(&mut self, facts: &Facts<'_>, reference: Option<&'f Row>) {
-        let Some(reference) = reference else {
-            return;
-        };
-        self.reference = Some(reference);
-        for standing in &mut self.standings {
-            if standing.row.target != reference.target {
-                standing.against = facts.ratio(standing.row, reference);
-            }
-        }
-    }
-
-    fn best(&self, kind: TargetKind) -> Option<&'f Row> {
-        let mut standings = self.standings.iter();
-        standings.find(|s| s.kind == kind).map(|s| s.row)
-    }
-}
-
-fn median(row: &Row) -> f64 {
-    row.median.unwrap_or(f64::INFINITY)
-}
-
-/// What a suite asks, for titles.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Question {
-    /// The heading.
-    pub(crate) asked: &'static str,
-    /// What was measured.
-    pub(crate) subject: &'static str,
-}
-
-/// The question of a suite.
-pub(crate) fn question(suite: Suite) -> Question {
-    match suite {
-        Suite::Coldstart => Question {
-            asked: "How long until it runs?",
-            subject: "Cold start",
-        },
-        Suite::Density => Question {
-            asked: "What does one more cost?",
-            subject: "Density",
-        },
-        Suite::Conformance => Question {
-            asked: "What does it get right?",
-            subject: "Conformance",
-        },
-        Suite::Sandbox => Question {
-            asked: "What can a guest do?",
-            subject: "Capabilities",
-        },
-        Suite::Size => Question {
-            asked: "How much must travel?",
-            subject: "Size",
-        },
-        Suite::Languages => Question {
-            asked: "What does a language cost?",
-            subject: "Languages",
-        },
-        Suite::Memory => Question {
-            asked: "How much memory does it hold?",
-            subject: "Memory",
-        },
-        Suite::Throughput => Question {
-            asked: "How fast does it run?",
-            subject: "Throughput",
-        },
-        Suite::Serve => Question {
-            asked: "How does it carry a load?",
-            subject: "Serving under load",
-        },
-    }
-}
-
-/// The sentences of the summary, most important first.
 pub(crate) fn sentences(facts: &Facts<'_>) -> Vec<String> {
-    match facts.recorded.run.suite {
-        Suite::Conformance => conformance::sentences(facts),
-        Suite::Languages => languages::sentences(facts),
-        Suite::Sandbox => crate::capability::said(facts.recorded)
-            .into_iter()
-            .collect(),
-        Suite::Serve => serve::sentences(facts),
-        Suite::Density | Suite::Memory | Suite::Size => counted::sentences(facts),
-        Suite::Coldstart | Suite::Throughput => timed(facts),
-    }
-}
-
-fn timed(facts: &Facts<'_>) -> Vec<String> {
-    if let Some(throughput) = facts.throughput() {
-        return throughput::sentences(facts, throughput);
-    }
     let Some(lead) = facts.lead() else {
         return vec!["Nothing was measured, so there is nothing to sum up.".to_owned()];
     };
@@ -394,13 +212,4 @@ fn ours(facts: &Facts<'_>, lead: &WorkloadId) -> Option<String> {
         "{engine} is this project's own engine. Beside the quickest other Wasm target, on {lead}, it is {}.",
         parts.join("; ")
     ))
-}
-
-/// `a`, `a and b`, `a, b and c`.
-pub(crate) fn list(items: &[String]) -> String {
-    match items {
-        [] => String::new(),
-        [only] => only.clone(),
-        [init @ .., last] => format!("{} and {last}", init.join(", ")),
-    }
 }

@@ -6,12 +6,12 @@ use plimsoll_analysis::throughput::{Cell, Mean, Standing, Throughput, geometric_
 use plimsoll_record::run::TargetKind;
 use plimsoll_record::{Boundary, Metric, TargetId, WorkloadId};
 
-use super::list;
 use crate::facts::Facts;
 use crate::quantity;
+use crate::quantity::list;
 
 /// The sentences, most important first.
-pub(super) fn sentences(facts: &Facts<'_>, throughput: &Throughput) -> Vec<String> {
+pub(crate) fn sentences(facts: &Facts<'_>, throughput: &Throughput) -> Vec<String> {
     let mut said = Vec::new();
     if let Some(reference) = &throughput.reference {
         if let Some((standing, held)) = quickest(throughput, |s| s.kind == TargetKind::Wasm) {

@@ -4,16 +4,16 @@ use plimsoll_analysis::conformance::{Matrix, matrix};
 use plimsoll_record::TargetId;
 use plimsoll_record::conformance::Tally;
 
-use super::list;
 use crate::facts::Facts;
-use crate::page::conformance::{each, percent};
 use crate::quantity;
+use crate::quantity::list;
+use crate::suites::conformance::sections::{each, percent};
 
 /// Most targets that have a sentence of their own: more are in picture and table.
 const EACH: usize = 5;
 
 /// The sentences, most important first.
-pub(super) fn sentences(facts: &Facts<'_>) -> Vec<String> {
+pub(crate) fn sentences(facts: &Facts<'_>) -> Vec<String> {
     let Some(matrix) = matrix(facts.recorded) else {
         return vec!["Nothing was asked, so there is nothing to sum up.".to_owned()];
     };

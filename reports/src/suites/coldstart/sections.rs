@@ -1,58 +1,15 @@
 //! The cold-start ladder of every workload.
 
-use maud::{Markup, PreEscaped, html};
+use maud::{PreEscaped, html};
 use plimsoll_record::{Boundary, WorkloadId};
 
-use super::{Place, Section, without};
 use crate::facts::Facts;
-use crate::picture::canvas::{Mark, Pen, fragment};
+use crate::page::legend::{key, shown};
+use crate::page::parts::{Place, Section, without};
 use crate::picture::ladder::{Layout, ladder, span};
-use crate::picture::mark::{LOOKS, draw_mark};
 use crate::picture::scale::Axis;
 
-/// The marks that pictures refer to and the keys of every legend, each drawn once; of so many
-/// curves.
-pub(super) fn symbols(curves: usize) -> Markup {
-    let size = (26, 16);
-    let symbol = |id: String, drawn: String| {
-        html! { symbol id=(id) viewBox="0 0 26 16" { (PreEscaped(drawn)) } }
-    };
-    let mark = |mark: Mark| {
-        let drawn = fragment(size, |canvas| draw_mark(canvas, (0, 0), mark));
-        html! { g id=(mark.id()) { (PreEscaped(drawn)) } }
-    };
-    html! {
-        svg.unseen aria-hidden="true" width="0" height="0" {
-            @for &boundary in Boundary::LADDER {
-                (mark(Mark::Boundary(boundary)))
-                (symbol(key(boundary), fragment(size, |canvas| draw_mark(canvas, (13, 8), Mark::Boundary(boundary)))))
-            }
-            @for n in 0..curves.min(LOOKS) {
-                (mark(Mark::Curve(n)))
-                (symbol(format!("k-c{n}"), fragment(size, |canvas| {
-                    canvas.line((1, 8), (25, 8), Pen::Curve(n), 2);
-                    draw_mark(canvas, (13, 8), Mark::Curve(n));
-                })))
-            }
-        }
-    }
-}
-
-fn key(boundary: Boundary) -> String {
-    format!("k-{}", boundary.name().to_lowercase())
-}
-
-/// A key of a legend, by the id of its symbol.
-fn shown(id: &str) -> Markup {
-    html! { svg.key aria-hidden="true" width="26" height="16" { use href={ "#" (id) } {} } }
-}
-
-/// The line of a legend that says whose the n-th curve is.
-pub(super) fn curve_key(n: usize, target: &str, name: &str) -> Markup {
-    html! { li data-t=(target) { (shown(&format!("k-c{}", n % LOOKS))) span { (name) } } }
-}
-
-pub(super) fn section(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
+pub(crate) fn section(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
     let lead = facts.lead()?;
     let boundaries: Vec<Boundary> = Boundary::LADDER
         .iter()
@@ -78,7 +35,7 @@ pub(super) fn section(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
             html! { @for axis in Axis::ALL { div.(axis.name()) { @if let Some(drawn) = on(axis) { (drawn) } } } },
         )
     };
-    let part = place.room.part(3);
+    let part = place.budget.part(3);
     let others = facts.workloads();
     let others = others.iter().filter(|w| w.workload != lead.workload);
     let (mut drawn, mut undrawn) = (Vec::new(), Vec::new());

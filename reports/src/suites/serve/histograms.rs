@@ -4,18 +4,18 @@ use maud::{Markup, html};
 use plimsoll_record::run::WorkloadRecord;
 use plimsoll_record::{Clock, WorkloadId};
 
-use super::super::Place;
-use super::Way;
+use super::sections::Way;
 use crate::facts::Facts;
+use crate::page::parts::Place;
 
 /// Every histogram, as other tools read them: of as many ways as have room.
-pub(super) fn downloads(
+pub(crate) fn downloads(
     facts: &Facts<'_>,
     workload: &WorkloadRecord,
     ways: &[Way<'_>],
     place: &Place<'_>,
 ) -> Markup {
-    let part = place.room.part(2);
+    let part = place.budget.part(2);
     let (mut carried, mut skipped) = (Vec::new(), 0);
     for way in ways {
         let log = log(facts, &workload.workload, way);

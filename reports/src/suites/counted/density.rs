@@ -5,9 +5,9 @@ use maud::{Markup, PreEscaped, html};
 use plimsoll_record::run::WorkloadRecord;
 use plimsoll_record::{Boundary, Metric, Unit};
 
-use super::Place;
-use super::ladders::curve_key;
 use crate::facts::Facts;
+use crate::page::legend::curve_key;
+use crate::page::parts::Place;
 use crate::picture::canvas::Caption;
 use crate::picture::load::{Curve, Points, Tick, WIDTH, curves_in};
 use crate::quantity;
@@ -22,7 +22,7 @@ struct Grown<'f> {
 }
 
 /// A picture of every workload's levels, where a run has levels.
-pub(super) fn lines(facts: &Facts<'_>, place: &Place<'_>) -> Markup {
+pub(crate) fn lines(facts: &Facts<'_>, place: &Place<'_>) -> Markup {
     html! {
         div.pair {
             @for (n, workload) in facts.workloads().into_iter().enumerate() {

@@ -3,9 +3,9 @@
 
 use maud::{Markup, html};
 
-use super::room::{Part, Room};
-use crate::claims::words::RULE;
+use crate::claims::sentences::RULE;
 use crate::claims::{Finding, Judgement, Standing, Verdict};
+use crate::page::size_budget::{Part, SizeBudget};
 use crate::quantity;
 
 /// Most figures of a claim with a line each: of more, the lines are of targets.
@@ -14,7 +14,7 @@ const LINES: usize = 60;
 const NAMED: usize = 3;
 
 /// The claims that could be held against something, a line each.
-pub(super) fn glance(judgements: &[Judgement<'_>]) -> Markup {
+pub(crate) fn glance(judgements: &[Judgement<'_>]) -> Markup {
     let judged = judged(judgements);
     if judged.is_empty() {
         return html! {};
@@ -70,7 +70,7 @@ fn badge(verdict: Verdict) -> Markup {
 }
 
 /// Every claim with everything that its verdict rests on.
-pub(super) fn section(judgements: &[Judgement<'_>], room: &Room) -> Markup {
+pub(crate) fn section(judgements: &[Judgement<'_>], room: &SizeBudget) -> Markup {
     if judgements.is_empty() {
         return html! {};
     }

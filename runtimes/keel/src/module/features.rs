@@ -1,0 +1,283 @@
+//! What modules may use, proposal by proposal.
+
+use std::fmt;
+
+/// A proposal that became, or is to become, part of WebAssembly, and that an engine can refuse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+#[non_exhaustive]
+pub enum Feature {
+    /// Imported and exported globals that can be written. Of 1.0 as it was published.
+    MutableGlobals,
+    /// Conversions to integers that do not trap. Of 2.0, as are those up to vectors.
+    SaturatingConversions,
+    /// `i32.extend8_s` and its like.
+    SignExtension,
+    /// Blocks and functions with more than one result, and blocks with parameters.
+    MultiValue,
+    /// `externref`, several tables, and operators on them.
+    ReferenceTypes,
+    /// Passive segments; filling, copying and initialising a range at once.
+    BulkMemory,
+    /// 128-bit vectors.
+    Simd,
+    /// Vector operators with results that depend on the processor. Of 3.0, as are those up to garbage
+    /// collection.
+    RelaxedSimd,
+    /// `return_call` and its like.
+    TailCalls,
+    /// Arithmetic in constant expressions.
+    ExtendedConst,
+    /// More than one memory.
+    MultiMemory,
+    /// Memories and tables with 64-bit indices.
+    Memory64,
+    /// Tags, `throw`, `throw_ref` and `try_table`.
+    Exceptions,
+    /// References to functions of a known type, and references that are never null.
+    FunctionReferences,
+    /// Structures, arrays and 31-bit integers that are collected.
+    Gc,
+    /// Shared memories, and atomic operators.
+    Threads,
+    /// Memories with pages of one byte.
+    CustomPageSizes,
+    /// Addition and multiplication with 128-bit results.
+    WideArithmetic,
+}
+
+/// All features, in the order of their numbers, with the names that messages and options use.
+const ALL: [(Feature, &str); 18] = [
+    (Feature::MutableGlobals, "mutable-global"),
+    (
+        Feature::SaturatingConversions,
+        "nontrapping-float-to-int-conversions",
+    ),
+    (Feature::SignExtension, "sign-extension-ops"),
+    (Feature::MultiValue, "multi-value"),
+    (Feature::ReferenceTypes, "reference-types"),
+    (Feature::BulkMemory, "bulk-memory"),
+    (Feature::Simd, "simd"),
+    (Feature::RelaxedSimd, "relaxed-simd"),
+    (Feature::TailCalls, "tail-call"),
+    (Feature::ExtendedConst, "extended-const"),
+    (Feature::MultiMemory, "multi-memory"),
+    (Feature::Memory64, "memory64"),
+    (Feature::Exceptions, "exception-handling"),
+    (Feature::FunctionReferences, "function-references"),
+    (Feature::Gc, "gc"),
+    (Feature::Threads, "threads"),
+    (Feature::CustomPageSizes, "custom-page-sizes"),
+    (Feature::WideArithmetic, "wide-arithmetic"),
+];
+
+/// What keel does not have yet: on in no set.
+const LACKING: &[Feature] = &[
+    Feature::Exceptions,
+    Feature::FunctionReferences,
+    Feature::Gc,
+];
+
+impl Feature {
+    /// All features that there are, whether keel has them or not.
+    pub fn all() -> impl Iterator<Item = Feature> {
+        ALL.iter().map(|(feature, _)| *feature)
+    }
+
+    /// The proposal's name, as its repository has it.
+    pub fn name(self) -> &'static str {
+        ALL[self as usize].1
+    }
+
+    /// The feature with a proposal's name.
+    pub fn from_name(name: &str) -> Option<Feature> {
+        ALL.iter()
+            .find(|(_, known)| *known == name)
+            .map(|(feature, _)| *feature)
+    }
+}
+
+impl fmt::Display for Feature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The proposals that modules may use.
+///
+/// ```
+/// use keel::{Config, Engine, Feature, Features, Module};
+///
+/// let features = Features::default().without(Feature::Simd);
+/// let engine = Engine::new(Config::new().features(features));
+/// let wasm = b"\0asm\x01\0\0\0\x01\x05\x01\x60\0\x01\x7b"; // A function type with a vector.
+/// let error = Module::new(&engine, wasm).err().expect("vectors are off");
+/// assert!(error.to_string().contains("simd"));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Features(u32);
+
+impl Default for Features {
+    /// All that keel has.
+    fn default() -> Features {
+        Feature::all().fold(Features(0), Features::with)
+    }
+}
+
+impl Features {
+    /// WebAssembly 1.0.
+    pub const fn wasm1() -> Features {
+        Features(1)
+    }
+
+    /// WebAssembly 2.0.
+    pub const fn wasm2() -> Features {
+        Features((1 << (Feature::Simd as u8 + 1)) - 1)
+    }
+
+    /// WebAssembly 3.0, as far as keel has it.
+    pub fn wasm3() -> Features {
+        Feature::all()
+            .take_while(|feature| *feature <= Feature::Gc)
+            .fold(Features(0), Features::with)
+    }
+
+    /// This set and one feature more. One that keel does not have stays off.
+    pub fn with(self, feature: Feature) -> Features {
+        if LACKING.contains(&feature) {
+            return self;
+        }
+        Features(self.0 | 1 << feature as u8)
+    }
+
+    /// This set without a feature.
+    pub fn without(self, feature: Feature) -> Features {
+        Features(self.0 & !(1 << feature as u8))
+    }
+
+    /// Whether modules may use a feature.
+    pub fn has(self, feature: Feature) -> bool {
+        self.0 & 1 << feature as u8 != 0
+    }
+
+    /// The features of the set.
+    pub fn iter(self) -> impl Iterator<Item = Feature> {
+        Feature::all().filter(move |feature| self.has(*feature))
+    }
+}
+
+#[cfg(feature = "compiler")]
+mod compiling {
+    use wasmparser::{Validator, WasmFeatures};
+
+    use super::{ALL, Feature, Features, LACKING};
+    use crate::error::Error;
+
+    /// What the validator knows and keel has no switch for, with the names of the proposals.
+    const REFUSED: [(WasmFeatures, &str); 10] = [
+        (
+            WasmFeatures::LEGACY_EXCEPTIONS,
+            "legacy exceptions (`try`, `catch`, `rethrow`)",
+        ),
+        (
+            WasmFeatures::SHARED_EVERYTHING_THREADS,
+            "shared-everything-threads",
+        ),
+        (WasmFeatures::STACK_SWITCHING, "stack-switching"),
+        (WasmFeatures::MEMORY_CONTROL, "memory-control"),
+        (WasmFeatures::CUSTOM_DESCRIPTORS, "custom-descriptors"),
+        (WasmFeatures::COMPACT_IMPORTS, "compact-import-section"),
+        (
+            WasmFeatures::ACQUIRE_RELEASE_ATOMICS,
+            "acquire-release-atomics",
+        ),
+        (
+            WasmFeatures::MULTIBYTE_ARRAY_ACCESS,
+            "multibyte-array-access",
+        ),
+        (WasmFeatures::COMPONENT_MODEL, "components"),
+        (WasmFeatures::CM_ASYNC, "asynchronous components"),
+    ];
+
+    impl Feature {
+        fn validated(self) -> WasmFeatures {
+            match self {
+                Feature::MutableGlobals => WasmFeatures::MUTABLE_GLOBAL,
+                Feature::SaturatingConversions => WasmFeatures::SATURATING_FLOAT_TO_INT,
+                Feature::SignExtension => WasmFeatures::SIGN_EXTENSION,
+                Feature::MultiValue => WasmFeatures::MULTI_VALUE,
+                Feature::ReferenceTypes => WasmFeatures::REFERENCE_TYPES,
+                Feature::BulkMemory => WasmFeatures::BULK_MEMORY,
+                Feature::Simd => WasmFeatures::SIMD,
+                Feature::RelaxedSimd => WasmFeatures::RELAXED_SIMD,
+                Feature::TailCalls => WasmFeatures::TAIL_CALL,
+                Feature::ExtendedConst => WasmFeatures::EXTENDED_CONST,
+                Feature::MultiMemory => WasmFeatures::MULTI_MEMORY,
+                Feature::Memory64 => WasmFeatures::MEMORY64,
+                Feature::Exceptions => WasmFeatures::EXCEPTIONS,
+                Feature::FunctionReferences => WasmFeatures::FUNCTION_REFERENCES,
+                Feature::Gc => WasmFeatures::GC,
+                Feature::Threads => WasmFeatures::THREADS,
+                Feature::CustomPageSizes => WasmFeatures::CUSTOM_PAGE_SIZES,
+                Feature::WideArithmetic => WasmFeatures::WIDE_ARITHMETIC,
+            }
+        }
+    }
+
+    impl Features {
+        /// The set as the validator takes it.
+        pub(crate) fn validated(self) -> WasmFeatures {
+            self.iter()
+                .fold(WasmFeatures::MVP, |all, feature| all | feature.validated())
+        }
+
+        /// Says of a module that is refused whether it is for a feature that is off, and for which. A
+        /// module that is invalid whatever is on keeps its error.
+        pub(crate) fn explain(self, error: Error, wasm: &[u8]) -> Error {
+            if !matches!(error, Error::Invalid { .. }) {
+                return error;
+            }
+            let valid = |features| {
+                Validator::new_with_features(features)
+                    .validate_all(wasm)
+                    .is_ok()
+            };
+            let mut needed = REFUSED
+                .iter()
+                .fold(WasmFeatures::MVP, |all, (one, _)| all | *one);
+            needed |= Feature::all().fold(needed, |all, one| all | one.validated());
+            if !valid(needed) {
+                return error;
+            }
+            let (mut lacking, mut off) = (Vec::new(), Vec::new());
+            let mut keep = |one: WasmFeatures| {
+                let without = needed.difference(one);
+                let needs = !valid(without);
+                if !needs {
+                    needed = without;
+                }
+                needs
+            };
+            for (one, name) in REFUSED {
+                if keep(one) {
+                    lacking.push(name);
+                }
+            }
+            // What can be done without is taken away, the latest first: so a module that uses a part of
+            // a later proposal is refused for the earlier one that has the part alone.
+            for (feature, _) in ALL.iter().rev().filter(|(one, _)| !self.has(*one)) {
+                if keep(feature.validated()) {
+                    match LACKING.contains(feature) {
+                        true => lacking.push(feature.name()),
+                        false => off.push(feature.name()),
+                    }
+                }
+            }
+            match (&lacking[..], &off[..]) {
+                ([], []) => error,
+                ([], off) => Error::FeatureOff(off.join(", ")),
+                (lacking, _) => Error::Unsupported(lacking.join(", ")),
+            }
+        }
+    }
+}
