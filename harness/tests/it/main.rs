@@ -11,3 +11,4 @@ mod gate;
 mod language;
 mod load;
 mod processes;
+mod setup;
