@@ -3,11 +3,13 @@
 
 mod checkout;
 mod commands;
+mod compare;
 mod conformance;
 mod documents;
 mod earlier;
 mod faults;
 mod gate;
+mod history;
 mod language;
 mod load;
 mod processes;

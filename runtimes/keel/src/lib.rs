@@ -38,6 +38,7 @@ mod artifact;
 pub mod command;
 #[cfg(feature = "compiler")]
 mod compile;
+mod cpu;
 mod engine;
 mod error;
 mod externs;
@@ -61,6 +62,7 @@ pub mod wasi;
 pub mod wast;
 
 pub use artifact::{ArtifactError, is_artifact};
+pub use cpu::{Cpu, UnknownCpu};
 pub use engine::{Config, Engine, Fuel, Language};
 pub use error::{Error, Result};
 pub use externs::{Extern, Global, Memory, Table};
@@ -69,7 +71,7 @@ pub use host::{Caller, HostResult, IntoFunc};
 #[cfg(feature = "compiler")]
 pub use inspect::Inspection;
 pub use instance::Instance;
-pub use limits::Limits;
+pub use limits::{Growth, Limits, Resource};
 pub use linker::{InstancePre, Linker, Shadowing};
 pub use module::Module;
 pub use module::features::{Feature, Features};

@@ -81,19 +81,40 @@ impl InstanceData {
 
     /// Copies a piece of a data segment into a memory; nothing if either is out of bounds.
     pub(crate) fn init_memory(
-        &mut self,
+        &self,
         memory: u32,
         segment: u32,
         to: u64,
         from: u32,
         length: u32,
     ) -> Option<()> {
-        let bytes = self
-            .data_segment(segment)
-            .get(from as usize..)?
-            .get(..length as usize)?;
+        let bytes = self.data_piece(segment, from, length)?;
         // SAFETY: the memory is alive.
         unsafe { (*self.memory(memory)).write(to, bytes) }
+    }
+
+    /// A piece of a data segment; nothing if it is out of bounds.
+    pub(crate) fn data_piece(&self, segment: u32, from: u32, length: u32) -> Option<&[u8]> {
+        let bytes = self.data_segment(segment);
+        bytes.get(from as usize..)?.get(..length as usize)
+    }
+
+    /// A piece of an element segment; nothing if it is out of bounds or the segment was dropped.
+    pub(crate) fn items_piece(
+        &self,
+        segment: u32,
+        from: u32,
+        length: u32,
+    ) -> Option<&[format::Item]> {
+        let flag = self.module.layout().element_segment(segment);
+        // SAFETY: written at instantiation.
+        let dropped: u32 = unsafe { self.context.read(flag) };
+        let artifact = self.module.artifact();
+        let elements: &[format::Element] = artifact.section(Section::Elements);
+        let Span { start, length: all } = elements[segment as usize].items;
+        let items: &[format::Item] = artifact.section(Section::Items);
+        let items = &items[start as usize..][..if dropped == 0 { all as usize } else { 0 }];
+        items.get(from as usize..)?.get(..length as usize)
     }
 
     /// The bytes of a data segment; none if it was dropped.
@@ -114,22 +135,14 @@ impl InstanceData {
 
     /// Copies a piece of an element segment into a table; nothing if either is out of bounds.
     pub(crate) fn init_table(
-        &mut self,
+        &self,
         table: u32,
         segment: u32,
         to: u64,
         from: u32,
         length: u32,
     ) -> Option<()> {
-        let flag = self.module.layout().element_segment(segment);
-        // SAFETY: written at instantiation.
-        let dropped: u32 = unsafe { self.context.read(flag) };
-        let artifact = self.module.artifact();
-        let elements: &[format::Element] = artifact.section(Section::Elements);
-        let Span { start, length: all } = elements[segment as usize].items;
-        let items: &[format::Item] = artifact.section(Section::Items);
-        let items = &items[start as usize..][..if dropped == 0 { all as usize } else { 0 }];
-        let items = items.get(from as usize..)?.get(..length as usize)?;
+        let items = self.items_piece(segment, from, length)?;
         // SAFETY: the table is alive, and nothing else holds its elements.
         let elements = unsafe { (*self.table(table)).range(to, length.into())? };
         for (element, item) in elements.iter_mut().zip(items) {
