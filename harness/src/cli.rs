@@ -1,4 +1,4 @@
-//! The command line and its `--help`.
+//! The command line and its help.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -43,15 +43,15 @@ pub enum Color {
 /// What `bench` can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Show what can run here, what cannot, and the command that fixes it
+    /// Show what can run on this machine, what cannot, and the command that would change that
     Doctor(Doctor),
     /// Build adapters and native workloads
     Setup(Setup),
     /// List targets, workloads, suites or metrics
     List(List),
-    /// Measure
+    /// Measure, and record the run
     Run(Box<Run>),
-    /// Show recorded runs, and check published claims against them
+    /// Show recorded runs, with verdicts on published claims
     Report(Report),
     /// Compare runs: ratios with intervals
     Compare(Compare),
@@ -71,8 +71,8 @@ pub enum Command {
 /// Arguments of `bench doctor`.
 #[derive(Debug, Args)]
 pub struct Doctor {
-    /// Measure the overhead of bench itself: L4 of native programs beside `hyperfine -N` of the same
-    /// programs, interleaved
+    /// Measure the harness's own overhead: L4 of native programs beside `hyperfine -N` on the
+    /// same programs, interleaved
     #[arg(long)]
     pub overhead: bool,
 }
@@ -83,7 +83,7 @@ pub struct Setup {
     /// Adapters or targets, as globs [default: the default set]
     #[arg(value_name = "TARGET")]
     pub targets: Vec<String>,
-    /// Set up everything that this machine can have
+    /// Everything that this machine can have
     #[arg(long, conflicts_with = "targets")]
     pub all: bool,
     /// With --all: only adapters that take at most this many minutes to set up
@@ -117,20 +117,20 @@ pub enum Listed {
 /// Arguments of `bench run`.
 #[derive(Debug, Args)]
 pub struct Run {
-    /// The suite to run, see `bench list suites`; with --wasm, coldstart by default
+    /// The suite: see `bench list suites` [default with --wasm: coldstart]
     #[arg(long, value_name = "SUITE", required_unless_present_any = ["resume", "wasm"])]
     pub suite: Option<String>,
-    /// Targets, as globs (repeatable) [default: the default set and whatever else is set up]
+    /// Targets, as globs (repeatable) [default: the default set, and all that is set up]
     #[arg(long = "target", value_name = "GLOB")]
     pub targets: Vec<String>,
-    /// Workloads, as globs (repeatable) [default: set by the suite]. In the suite `conformance` they are
-    /// groups of tests, in `sandbox` questions
+    /// Workloads, as globs (repeatable) [default: the suite's]. In the suite `conformance`, groups
+    /// of tests
     #[arg(long = "workload", value_name = "GLOB")]
     pub workloads: Vec<String>,
-    /// Trials per target, workload and step [default: set by the suite]
+    /// Trials (fresh processes) for each target, workload and step [default: the suite's]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub trials: Option<u32>,
-    /// Run the smallest selection that still gives intervals
+    /// Fewer trials, workloads and targets
     #[arg(long)]
     pub quick: bool,
     /// Print the plan and an estimate of its time; measure nothing
@@ -139,47 +139,49 @@ pub struct Run {
     /// With --list: print JSON
     #[arg(long, requires = "list")]
     pub json: bool,
-    /// Reduce noise where permitted: pin the benchmark to one CPU, raise priority, disable ASLR, fix the
-    /// clock. Prints what it changed, and restores it at the end
+    /// Reduce noise where permitted: pin the benchmark to one CPU, raise priority, disable ASLR,
+    /// fix the clock. Prints what it changed, and restores it at the end
     #[arg(long)]
     pub denoise: bool,
-    /// Seed for the order of trials and the bootstrap [default: random, recorded]
+    /// Seed of the order of trials and of the bootstrap; [default: random, recorded]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// Where to record the run [default: results/<utc time>-<suite>]; does not move results/latest
+    /// Where to record the run [default: results/<utc time>-<suite>, with results/latest pointing
+    /// to it]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Continue an interrupted run; finished trials are kept
     #[arg(long, value_name = "DIR", conflicts_with_all = ["suite", "targets", "workloads", "trials", "quick", "denoise", "seed", "out"])]
     pub resume: Option<PathBuf>,
-    /// Seconds after which a trial is killed and recorded as failed [default: set by the suite]
+    /// Seconds after which a trial is killed and recorded as failed [default: the suite's]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub deadline: Option<u64>,
-    /// Suite `density`: memory for everything alive at once, in bytes or with k, M or G (1024)
-    /// [default: a quarter of the free memory]
+    /// Memory limit for everything alive at once in the suite `density`: bytes, or a number with k,
+    /// M or G (1024) [default: a quarter of the available memory]
     #[arg(long, value_name = "BYTES", value_parser = bytes, conflicts_with = "resume")]
     pub memory_budget: Option<u64>,
-    /// Suite `conformance`: a checkout of the specification or of its testsuite
-    /// [default: the bundled tests]
+    /// The specification's tests for the suite `conformance`: a checkout of the specification or of
+    /// its testsuite [default: bundled with bench]
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     pub spec_dir: Option<PathBuf>,
-    /// Suite `conformance`: a checkout of WebAssembly/wasi-testsuite, to run its preview 1 tests too
+    /// A checkout of WebAssembly/wasi-testsuite; the suite `conformance` then runs its tests of WASI
+    /// preview 1 too. Nothing is downloaded
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     pub wasi_testsuite: Option<PathBuf>,
-    /// Suite `conformance`: record the passing tests as the new ratchet
+    /// Record what passes in the suite `conformance`; later runs must not pass less
     #[arg(long, conflicts_with = "spec_dir")]
     pub record_passes: bool,
-    /// Wait for another run on this machine instead of giving up
+    /// Wait if another run is measuring on this machine, instead of giving up
     #[arg(long)]
     pub wait: bool,
-    /// Measure a program of your own instead of the workloads: a WASI command (.wasm). bench first runs
-    /// it once, natively if possible; every target must then produce the same output
+    /// Measure a program of your own instead of the workloads: a WASI command, as .wasm. Its
+    /// output must be the same on every target and every time
     #[arg(long, value_name = "FILE", conflicts_with_all = ["workloads", "resume"], help_heading = OWN)]
     pub wasm: Option<PathBuf>,
-    /// The same program as a static Linux binary, for native and container targets
+    /// The same program as a static Linux binary, for native code and containers
     #[arg(long, value_name = "FILE", requires = "wasm", help_heading = OWN)]
     pub native: Option<PathBuf>,
-    /// The same program as an image that the container engine has, for container targets
+    /// The same program as an image that the container engine has
     #[arg(long, value_name = "NAME", requires = "wasm", conflicts_with = "native", help_heading = OWN)]
     pub image: Option<String>,
     /// The folder that it runs in and may read [default: an empty one]
@@ -220,7 +222,7 @@ fn bytes(text: &str) -> Result<u64, String> {
 }
 
 impl Run {
-    /// The deadline that was asked for.
+    /// The deadline from the command line.
     pub fn asked_deadline(&self) -> Option<Duration> {
         self.deadline.map(Duration::from_secs)
     }
@@ -229,7 +231,7 @@ impl Run {
 /// Arguments of `bench report`.
 #[derive(Debug, Args)]
 pub struct Report {
-    /// Run directories, of one or several suites [default: results/latest]
+    /// Run directories, of one suite or several [default: results/latest]
     #[arg(value_name = "RUN")]
     pub runs: Vec<PathBuf>,
     /// Write one self-contained HTML file [default: report.html in the run directory]
@@ -238,16 +240,17 @@ pub struct Report {
     /// Print tables in Markdown
     #[arg(long, group = "format")]
     pub markdown: bool,
-    /// Print rows as JSON, schema plimsoll.report/1
+    /// Print the rows as JSON, schema plimsoll.report/1
     #[arg(long, group = "format")]
     pub json: bool,
-    /// Print rows as CSV
+    /// Print the rows as CSV
     #[arg(long, group = "format")]
     pub csv: bool,
-    /// Print a badge (SVG) with the conformance result of a target
+    /// Print a badge (SVG) with the share of the specification's tests that a target passes, from a
+    /// run of the suite `conformance`
     #[arg(long, value_name = "TARGET", group = "format")]
     pub badge: Option<String>,
-    /// Published claims to check (TOML, as reports/claims.toml) [default: the bundled ones]
+    /// A table of published claims (TOML, like reports/claims.toml) [default: bundled with bench]
     #[arg(long, value_name = "FILE")]
     pub claims: Option<PathBuf>,
     /// Only these targets of the runs, as globs (repeatable)
@@ -260,8 +263,8 @@ pub struct Report {
 
 const COMPARING: &str = "\
 How to read it: a row is faster or slower only if the 95 % interval of its ratio, widened by what two
-runs differ by here, leaves out 1, and a corrected test agrees. Rows of which no ratio exists are listed
-with the reason.
+runs differ by here, leaves out 1, and a corrected test agrees. Rows without a ratio are listed with the
+reason.
 
 Exit codes: 0 compared, 1 what --fail-on names was found, 2 usage, 3 nothing could be compared.";
 
@@ -326,7 +329,7 @@ pub struct Gate {
     /// Workloads, as globs (repeatable); without any, those that the suites name
     #[arg(long = "workload", value_name = "GLOB")]
     pub workloads: Vec<String>,
-    /// Suites (repeatable); without any coldstart, memory and size
+    /// Suites (repeatable) [default: coldstart, memory and size]
     #[arg(long = "suite", value_name = "SUITE")]
     pub suites: Vec<String>,
     /// A recorded run to compare head with as well. Sizes and counts are judged always, times only if
@@ -357,10 +360,10 @@ pub struct Gate {
     /// Reduce noise, as `bench run --denoise` does
     #[arg(long)]
     pub denoise: bool,
-    /// Seed of the order of trials and of the bootstrap; drawn and recorded if not given
+    /// Seed of the order of trials and of the bootstrap; [default: random, recorded]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// Where to record it, instead of results/<utc time>-gate
+    /// Where to record it [default: results/<utc time>-gate]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Print the report as JSON, schema plimsoll.gate/1, instead of the summary
@@ -373,7 +376,7 @@ pub struct Gate {
     /// Write the report as JUnit XML
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
-    /// If another run is measuring on this machine, wait for it instead of giving up
+    /// Wait if another run is measuring on this machine, instead of giving up
     #[arg(long)]
     pub wait: bool,
 }

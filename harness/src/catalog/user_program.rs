@@ -288,7 +288,8 @@ impl Program {
             }
         }
         Err(Usage(format!(
-            "{} did not exit successfully on any target, so there is no reference output{}{}",
+            "{} did not exit successfully on any target that runs it as a process, so there is no \
+             reference output{}{}",
             self.wasm.display(),
             if why.is_empty() {
                 "; name a target that is a process with --target"

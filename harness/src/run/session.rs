@@ -87,6 +87,8 @@ pub struct Session<'a> {
     /// Looked at before every wait.
     interrupt: &'a Interrupt,
     programs: Programs,
+    /// Whether artefacts are made for any processor, because their instructions are counted.
+    portable: bool,
     scales: RefCell<Scales>,
     scratch: Scratch,
     pairs: BTreeMap<(TargetId, WorkloadId), Pair>,
@@ -133,6 +135,7 @@ impl<'a> Session<'a> {
                 path: "/proc/self/exe".into(),
                 source,
             })?,
+            portable: false,
             scales: RefCell::default(),
             scratch,
             pairs: BTreeMap::new(),
@@ -175,6 +178,7 @@ impl<'a> Session<'a> {
                 wanted.push(pair);
             }
         }
+        self.portable = plan.iter().any(|trial| trial.step == Step::Count);
         wanted.sort();
         let progress = Progress::begin("preparing", wanted.len());
         let mut artefacts = Vec::new();
@@ -219,6 +223,7 @@ impl<'a> Session<'a> {
             target: target.clone(),
             workload: ready.workload.clone(),
             scratch,
+            portable: self.portable,
         };
         let program = row.executable(self.job.checkout);
         let mut stderr = String::new();
@@ -427,6 +432,6 @@ fn blame_memory(outcome: &mut Outcome) {
         && *kind == FailureKind::Crashed
     {
         *kind = FailureKind::OutOfMemory;
-        message.push_str("; meanwhile the kernel killed a process for want of memory");
+        message.push_str("; meanwhile the kernel killed a process because memory ran out");
     }
 }

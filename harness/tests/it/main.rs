@@ -11,6 +11,8 @@ mod evidence;
 mod faults;
 mod gate;
 mod history;
+mod language;
 mod load;
 mod own_program;
 mod processes;
+mod setup;

@@ -28,7 +28,6 @@ pub fn done(watched: Watched, samples: &mut dyn FnMut(Sample)) -> Done {
     let outputs = watched.outputs.into_iter().map(|output| Output {
         exit_code: output.exit_code,
         stdout: output.stdout,
-        stdout_hex: output.stdout_hex,
         times: output.times,
     });
     Done {

@@ -163,6 +163,14 @@ impl Step {
                 done_by: DoneBy::Bench,
                 ..NOTHING
             },
+            Step::Count => StepSpec {
+                name: "count",
+                yields: &[B::L4, B::Run],
+                rows: &[B::L4, B::Run],
+                first_metric: Some(Metric::Instructions),
+                done_by: DoneBy::Launch,
+                ..NOTHING
+            },
             // Counted, not measured.
             Step::Conformance => StepSpec {
                 name: "conformance",

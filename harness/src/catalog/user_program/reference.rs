@@ -115,6 +115,7 @@ pub(super) fn prepared(
         target: target.clone(),
         workload: workload.clone(),
         scratch: scratch.path().to_owned(),
+        portable: false,
     };
     let program = row.executable(checkout);
     let prepared =
