@@ -1,5 +1,7 @@
 //! Blocks, branches and everything else that decides what runs next.
 
+use std::collections::HashMap;
+
 use cranelift_codegen::ir::{Block, BlockArg, BlockCall, InstBuilder, JumpTableData, Value};
 use wasmparser::{BlockType, Operator};
 
@@ -354,23 +356,38 @@ impl FuncTranslator<'_, '_> {
     fn branch_table(&mut self, targets: &wasmparser::BrTable<'_>) -> Result<()> {
         let index = self.pop();
         self.charge();
-        let call = |this: &mut Self, depth| {
+        // The values are passed on once for each frame and not in each entry: a table may have many.
+        let mut ways: HashMap<u32, Block> = HashMap::new();
+        let mut call = |this: &mut Self, depth| {
             let (target, arity) = this.target(depth);
-            let args = this.top(arity);
-            BlockCall::new(target, args, &mut this.builder.func.dfg.value_lists)
+            let block = match arity {
+                0 => target,
+                _ => *ways
+                    .entry(depth)
+                    .or_insert_with(|| this.builder.create_block()),
+            };
+            BlockCall::new(block, [], &mut this.builder.func.dfg.value_lists)
         };
         let default = call(self, targets.default());
         let mut table = Vec::with_capacity(targets.len() as usize);
         for depth in targets.targets() {
             table.push(call(self, depth?));
         }
+        let mut ways: Vec<(u32, Block)> = ways.into_iter().collect();
+        ways.sort_unstable();
         if table.is_empty() {
-            self.branch(targets.default());
+            let only = default.block(&self.builder.func.dfg.value_lists);
+            self.builder.ins().jump(only, &[]);
         } else {
             let table = self
                 .builder
                 .create_jump_table(JumpTableData::new(default, &table));
             self.builder.ins().br_table(index, table);
+        }
+        for (depth, way) in ways {
+            self.builder.seal_block(way);
+            self.builder.switch_to_block(way);
+            self.branch(depth);
         }
         self.reachable = false;
         Ok(())
