@@ -10,7 +10,8 @@
 //! - `words`: the verdicts in sentences
 
 mod judge;
-pub(crate) mod words;
+pub(crate) mod section;
+pub(crate) mod sentences;
 
 use std::collections::BTreeSet;
 use std::fs;

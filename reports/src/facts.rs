@@ -339,3 +339,8 @@ fn key_of(row: &Row) -> SeriesKey {
         at: row.at,
     }
 }
+
+/// The median of a row; infinite where there is none, so that such a row is last.
+pub(crate) fn median(row: &Row) -> f64 {
+    row.median.unwrap_or(f64::INFINITY)
+}

@@ -6,31 +6,28 @@
 //!
 //! # Layout
 //!
-//! - [`claims`]: what has been published, held against it
+//! - [`claims`]: what has been published, compared with it
 //! - [`facts`]: what a run says, worked out once for every kind of report
-//! - [`headline`]: the sentences and rankings of the summary
+//! - [`suites`]: what is said of each suite: sentences, first screen, sections, Markdown
 //! - [`page`]: the HTML report
 //! - [`picture`]: its pictures, drawn by plotters
 //! - [`markdown`]: the report as Markdown
-//! - [`capability`]: what a guest can and cannot do, as Markdown
-//! - [`conformance`]: what passes of the specification's tests, as Markdown and as badges
 //! - [`data`]: JSON and CSV, for programs
 //! - [`quantity`]: how a duration, a size, a ratio is written
 //! - [`shell`]: how a command line is written
 
-mod capability;
 pub mod claims;
-mod conformance;
+
 mod data;
 mod facts;
-mod headline;
 mod markdown;
 mod page;
 mod picture;
 pub mod quantity;
 mod shell;
+mod suites;
 
-pub use conformance::badge;
 pub use data::{csv, json};
 pub use markdown::markdown;
 pub use page::html;
+pub use suites::conformance::markdown::badge;

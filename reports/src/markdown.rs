@@ -9,15 +9,15 @@ use plimsoll_analysis::throughput::Throughput;
 use plimsoll_analysis::{Row, Status};
 use plimsoll_record::{Boundary, Metric, Recorded, Suite};
 
-use crate::capability;
-use crate::claims::words::RULE;
+use crate::claims::sentences::RULE;
 use crate::claims::{Claims, Judgement, Source, Verdict, judge_by};
-use crate::conformance;
 use crate::facts::Facts;
-use crate::headline;
-use crate::page::load;
 use crate::quantity;
 use crate::shell;
+use crate::suites;
+use crate::suites::conformance::markdown as conformance;
+use crate::suites::sandbox::markdown as capability;
+use crate::suites::serve::sections as load;
 
 /// The report of `runs` as Markdown: the summary, a table per workload, what was not measured, and
 /// the command that makes it again; then a verdict on each of `claims`. Everything that comes from a
@@ -86,7 +86,7 @@ fn run(text: &mut String, facts: &Facts<'_>) {
     let run = &facts.recorded.run;
     let machine = &run.environment;
     let ended = facts.ended();
-    let subject = headline::question(run.suite).subject;
+    let subject = suites::question(run.suite).subject;
     let _ = writeln!(text, "# {subject}: {}\n", inline(&run.id));
     let _ = writeln!(
         text,
@@ -102,7 +102,7 @@ fn run(text: &mut String, facts: &Facts<'_>) {
     let sentences = match run.suite {
         // It has a sentence a target of its own.
         Suite::Conformance | Suite::Sandbox => Vec::new(),
-        _ => headline::sentences(facts),
+        _ => suites::sentences(facts),
     };
     for sentence in sentences {
         let _ = writeln!(text, "- {}", inline(&sentence));

@@ -4,10 +4,10 @@ use maud::{Markup, html};
 use plimsoll_analysis::{Row, Status};
 use plimsoll_record::run::{ArtefactRecord, Severity, TargetRecord, WorkloadRecord};
 
-use super::summary::kind_class;
+use super::parts::{Place, Section};
 use super::tables::status;
-use super::{Place, Section};
 use crate::facts::Facts;
+use crate::page::parts::kind_class;
 use crate::quantity;
 use crate::shell;
 
@@ -321,7 +321,7 @@ pub(super) fn workloads(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section>
     if run.workloads.is_empty() {
         return None;
     }
-    let part = place.room.part(4);
+    let part = place.budget.part(4);
     let body = html! {
         p { "One source each, built once for every target; the output of every trial is checked against the expected one." }
         @for workload in &run.workloads {

@@ -4,11 +4,11 @@ use maud::{Markup, html};
 use plimsoll_analysis::marks::MARK;
 use plimsoll_record::{TargetId, WorkloadId};
 
-use super::{Place, Section};
+use super::parts::{Place, Section};
 use crate::facts::Facts;
 
 /// Which figures are marked, and why.
-pub(super) fn section(facts: &Facts<'_>, _: &Place) -> Option<Section> {
+pub(crate) fn section(facts: &Facts<'_>, _: &Place) -> Option<Section> {
     if facts.marked.is_empty() {
         return None;
     }
@@ -31,7 +31,7 @@ pub(super) fn section(facts: &Facts<'_>, _: &Place) -> Option<Section> {
 }
 
 /// The mark of a target's figures on a workload, if they have one.
-pub(super) fn mark(facts: &Facts<'_>, target: &TargetId, workload: &WorkloadId) -> Markup {
+pub(crate) fn mark(facts: &Facts<'_>, target: &TargetId, workload: &WorkloadId) -> Markup {
     html! {
         @if let Some(one) = facts.mark(target, workload) {
             sup title=(one.words()) { (MARK) }

@@ -2,11 +2,11 @@
 
 use maud::{Markup, html};
 
-use super::Place;
-use super::room::Room;
+use super::parts::Place;
 use crate::facts::Facts;
-use crate::headline;
+use crate::page::size_budget::SizeBudget;
 use crate::quantity;
+use crate::suites;
 
 /// Machine, runs, and the first thing that each of them says.
 pub(super) fn overview(facts: &[Facts<'_>]) -> Markup {
@@ -35,10 +35,10 @@ pub(super) fn overview(facts: &[Facts<'_>]) -> Markup {
             ul {
                 @for (n, facts) in facts.iter().enumerate() {
                     @let run = &facts.recorded.run;
-                    @let place = Place { number: n + 1, of: 2, earlier: &[], room: &Room::of(0) };
+                    @let place = Place { number: n + 1, of: 2, earlier: &[], budget: &SizeBudget::of(0) };
                     @let ended = facts.ended();
                     li {
-                        a href={ "#" (place.id("title")) } { (headline::question(run.suite).asked) }
+                        a href={ "#" (place.id("title")) } { (suites::question(run.suite).asked) }
                         span.dim { " " (quantity::grouped(ended.verified)) " of " (quantity::count(ended.planned, "trial")) " verified" }
                         @if let Some(sentence) = said(facts) { p { (sentence) } }
                     }
@@ -49,5 +49,5 @@ pub(super) fn overview(facts: &[Facts<'_>]) -> Markup {
 }
 
 fn said(facts: &Facts<'_>) -> Option<String> {
-    headline::sentences(facts).into_iter().next()
+    suites::sentences(facts).into_iter().next()
 }

@@ -9,7 +9,7 @@ use flate2::write::GzEncoder;
 use maud::{Markup, html};
 use plimsoll_record::{Line, Recorded};
 
-use super::Section;
+use super::parts::Section;
 use crate::facts::Facts;
 use crate::quantity;
 use crate::shell;

@@ -4,15 +4,15 @@ use maud::{Markup, PreEscaped, html};
 use plimsoll_analysis::series::SeriesKey;
 use plimsoll_record::{Boundary, Metric, WorkloadId};
 
-use super::ladders::curve_key;
-use super::{Place, Section, without};
+use super::parts::{Place, Section, without};
 use crate::facts::Facts;
+use crate::page::legend::curve_key;
 use crate::picture::distribution::{DOTS, Line, boxes};
 use crate::picture::ecdf::curves;
 
-pub(super) fn section(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
+pub(crate) fn section(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
     let lead = facts.lead()?;
-    let part = place.room.part(1);
+    let part = place.budget.part(1);
     let (mut drawn, mut undrawn) = (Vec::new(), Vec::new());
     for (w, workload) in facts.workloads().iter().enumerate() {
         let id = &workload.workload;

@@ -8,18 +8,18 @@ use plimsoll_analysis::{Row, Status};
 use plimsoll_record::run::WorkloadRecord;
 use plimsoll_record::{Metric, TargetId};
 
-use super::summary::times;
-use super::{Place, Section, without};
+use super::parts::{Place, Section, without};
 use crate::facts::{Difference, Facts};
+use crate::page::parts::times;
 use crate::quantity;
 
-pub(super) fn section(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
+pub(crate) fn section(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
     let workloads = facts.workloads();
     if workloads.is_empty() {
         return None;
     }
     let lead = facts.lead().map(|lead| &lead.workload);
-    let part = place.room.part(2);
+    let part = place.budget.part(2);
     let mut undrawn = Vec::new();
     let tables: Vec<(&WorkloadRecord, Option<Markup>)> = workloads
         .iter()
@@ -57,7 +57,7 @@ pub(super) fn section(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
 }
 
 /// Every row of a workload, to be opened.
-pub(super) fn every_row(
+pub(crate) fn every_row(
     facts: &Facts<'_>,
     workload: &WorkloadRecord,
     what: &str,
@@ -115,10 +115,10 @@ fn ticks(facts: &Facts<'_>, workload: &WorkloadRecord, place: &Place<'_>) -> Mar
 }
 
 /// A target, and the row that each of its cells shows.
-pub(super) type MatrixLine<'f> = (&'f TargetId, Vec<Option<&'f Row>>);
+pub(crate) type MatrixLine<'f> = (&'f TargetId, Vec<Option<&'f Row>>);
 
 /// Target by what `headings` say (with what they mean): medians with their intervals.
-pub(super) fn matrix(label: &str, headings: &[(&str, &str)], lines: &[MatrixLine<'_>]) -> Markup {
+pub(crate) fn matrix(label: &str, headings: &[(&str, &str)], lines: &[MatrixLine<'_>]) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label=(label) {
             table.matrix {
@@ -170,7 +170,7 @@ fn mark(row: &Row) -> Markup {
 }
 
 /// A status in words.
-pub(super) fn status(status: Status) -> &'static str {
+pub(crate) fn status(status: Status) -> &'static str {
     match status {
         Status::Ok => "ok",
         Status::Unsupported => "unsupported",
@@ -180,7 +180,7 @@ pub(super) fn status(status: Status) -> &'static str {
 }
 
 /// A metric in words.
-pub(super) fn metric_in_words(metric: Metric) -> &'static str {
+pub(crate) fn metric_in_words(metric: Metric) -> &'static str {
     match metric {
         Metric::WallTime => "wall",
         Metric::CpuTime => "CPU",

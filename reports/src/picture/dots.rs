@@ -39,7 +39,7 @@ pub(crate) fn dots(
         Layout::Narrow => (360, 40, 10),
     };
     let bottom = 8 + row_height * dots.len() as i32;
-    // Room on the right for the last figure.
+    // SizeBudget on the right for the last figure.
     let scale = Scale::on(axis, unit, low, high, (left + 6, width - 84));
     let size = (width as u32, (bottom + 24) as u32);
     Some(picture(size, caption, |canvas| {

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::artifact::fingerprint::{METERING_FUEL, METERING_OFF};
+use crate::types::registry::Registry;
 use crate::module::features::Features;
 use crate::vm::slot::{BlankSlot, Shape};
 
@@ -13,6 +14,7 @@ pub struct Config {
     pub(crate) features: Features,
     pub(crate) stack_bytes: usize,
     pub(crate) pooled_slots: usize,
+    pub(crate) collect_always: bool,
 }
 
 /// Whether code counts what it executes, so that it can be made to stop after so much.
@@ -47,6 +49,7 @@ impl Default for Config {
             features: Features::default(),
             stack_bytes: 512 << 10,
             pooled_slots: 64,
+            collect_always: false,
         }
     }
 }
@@ -86,6 +89,13 @@ impl Config {
         self
     }
 
+    /// Whether the heap of structures and arrays is collected before every allocation, to find faults in
+    /// what uses it. Very slow. Off by default.
+    pub fn collect_always(mut self, always: bool) -> Config {
+        self.collect_always = always;
+        self
+    }
+
     /// How many slots (context, memory and guard of an instance that is gone) a module keeps for its
     /// next instances, 64 by default. A slot keeps at most 1 MiB of touched pages. The engine keeps as
     /// many of modules that are gone for its next modules, emptied: address space and a page or two.
@@ -111,6 +121,7 @@ struct Inner {
     config: Config,
     /// What modules that are gone have left behind.
     slots: Mutex<Vec<BlankSlot>>,
+    types: Arc<Registry>,
     #[cfg(feature = "compiler")]
     isa: std::sync::OnceLock<cranelift_codegen::isa::OwnedTargetIsa>,
 }
@@ -122,6 +133,7 @@ impl Engine {
             inner: Arc::new(Inner {
                 config,
                 slots: Mutex::default(),
+                types: Arc::default(),
                 #[cfg(feature = "compiler")]
                 isa: std::sync::OnceLock::new(),
             }),
@@ -130,6 +142,16 @@ impl Engine {
 
     pub(crate) fn config(&self) -> &Config {
         &self.inner.config
+    }
+
+    /// The types that modules of this engine define.
+    pub(crate) fn types(&self) -> &Arc<Registry> {
+        &self.inner.types
+    }
+
+    /// Whether two handles are of one engine.
+    pub(crate) fn is_same(&self, other: &Engine) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
     }
 
     fn blank_slots(&self) -> MutexGuard<'_, Vec<BlankSlot>> {

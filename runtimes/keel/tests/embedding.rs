@@ -234,6 +234,7 @@ fn limits_hold_for_memories_and_tables() {
     store.set_limits(Limits {
         memory_bytes: 3 << 16,
         table_elements: 10,
+        ..Limits::default()
     });
     let instance = instantiate(
         &Linker::new(&engine),

@@ -287,6 +287,7 @@ fn memory_does_not_grow_past_its_limits() {
         store.set_limits(Limits {
             memory_bytes: limit_pages << 16,
             table_elements: 0,
+            ..Limits::default()
         });
         let instance = instance(&engine, &mut store, &wat(ty)).expect("within the limits");
         let mut call = |name: &str, arguments: &[Val]| {
@@ -320,6 +321,7 @@ fn tables_do_not_grow_past_their_limits() {
         store.set_limits(Limits {
             memory_bytes: 0,
             table_elements: limit,
+            ..Limits::default()
         });
         let wat = format!(
             r#"(module (table {ty} funcref) (func (export "grow") (param i32) (result i32)
@@ -346,6 +348,7 @@ fn what_starts_beyond_a_limit_is_refused() {
         store.set_limits(Limits {
             memory_bytes: 4 << 16,
             table_elements: 10,
+            ..Limits::default()
         });
         let refused = instance(&engine, &mut store, wat);
         assert!(

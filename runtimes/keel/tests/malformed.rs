@@ -197,6 +197,7 @@ fn use_it(engine: &Engine, module: &Module) {
     store.set_limits(Limits {
         memory_bytes: 64 << 20,
         table_elements: 10_000,
+        ..Limits::default()
     });
     store.set_timeout(Some(std::time::Duration::from_secs(1)));
     let Ok(instance) = Linker::new(engine).instantiate(&mut store, module) else {

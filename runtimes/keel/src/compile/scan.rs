@@ -8,6 +8,7 @@ use crate::artifact::format::ExternKind;
 use crate::error::{Error, Result};
 use crate::module::info::{Body, ConstOp, ModuleInfo, SegmentMode, TableUsage};
 use crate::types::ValType;
+use crate::types::def::TypeDef;
 
 /// Elements beyond which a table is not worth being constant data.
 const MAX_STATIC_TABLE: u64 = 1 << 20;
@@ -23,13 +24,14 @@ struct Findings {
 
 /// Validates all bodies; decides which functions have records and which tables are static.
 pub(super) fn scan(module: &mut ModuleInfo<'_>, parallelism: Parallelism) -> Result<()> {
+    let types = &module.types;
     let findings: Vec<Findings> = match parallelism {
         Parallelism::Serial => {
             let mut allocations = FuncValidatorAllocations::default();
             let scan = module
                 .bodies
                 .iter()
-                .map(|body| scan_body(body, &mut allocations));
+                .map(|body| scan_body(types, body, &mut allocations));
             scan.collect::<Result<_>>()?
         }
         Parallelism::Threads => {
@@ -37,7 +39,7 @@ pub(super) fn scan(module: &mut ModuleInfo<'_>, parallelism: Parallelism) -> Res
                 .bodies
                 .par_iter()
                 .map_init(FuncValidatorAllocations::default, |allocations, body| {
-                    scan_body(body, allocations)
+                    scan_body(types, body, allocations)
                 });
             // All are run, and the first error in the module's order is the one reported.
             scan.collect::<Vec<_>>()
@@ -50,7 +52,11 @@ pub(super) fn scan(module: &mut ModuleInfo<'_>, parallelism: Parallelism) -> Res
     Ok(())
 }
 
-fn scan_body(body: &Body<'_>, allocations: &mut FuncValidatorAllocations) -> Result<Findings> {
+fn scan_body(
+    types: &[TypeDef],
+    body: &Body<'_>,
+    allocations: &mut FuncValidatorAllocations,
+) -> Result<Findings> {
     let to_validate = body
         .validator
         .lock()
@@ -69,6 +75,15 @@ fn scan_body(body: &Body<'_>, allocations: &mut FuncValidatorAllocations) -> Res
         validator.op(offset, &op)?;
         match op {
             Operator::RefFunc { function_index } => findings.functions.push(function_index),
+            // What is below the type is not to be seen from a number in constant data.
+            Operator::CallIndirect {
+                type_index,
+                table_index,
+            }
+            | Operator::ReturnCallIndirect {
+                type_index,
+                table_index,
+            } if !types[type_index as usize].is_final => findings.tables.push(table_index),
             Operator::TableGet { table }
             | Operator::TableSet { table }
             | Operator::TableGrow { table }
@@ -102,7 +117,7 @@ fn mark_static_tables(module: &mut ModuleInfo<'_>, findings: &[Findings]) {
         .iter()
         .map(|table| {
             table.init.is_some()
-                || table.ty.element != ValType::FuncRef
+                || table.ty.element != ValType::FUNCREF
                 || table.ty.minimum > MAX_STATIC_TABLE
         })
         .collect();
@@ -143,7 +158,7 @@ fn mark_escaping(module: &mut ModuleInfo<'_>, findings: &[Findings]) {
             }
         };
         if escapes {
-            escaping.extend(segment.items.iter().filter_map(|op| match op {
+            escaping.extend(segment.steps().filter_map(|op| match op {
                 ConstOp::Func(function) => Some(*function),
                 _ => None,
             }));

@@ -5,8 +5,8 @@
 use std::sync::Mutex;
 
 use wasmparser::{
-    ElementItems, ElementKind, ExternalKind, KnownCustom, Name, Operator, Parser, Payload, TypeRef,
-    Validator, WasmFeatures,
+    CompositeInnerType, ElementItems, ElementKind, ExternalKind, KnownCustom, Name, Operator,
+    Parser, Payload, StorageType, TypeRef, UnpackedIndex, Validator, WasmFeatures,
 };
 
 use super::info::{
@@ -15,8 +15,11 @@ use super::info::{
 };
 use crate::artifact::format::ExternKind;
 use crate::error::{Error, Result};
+use crate::types::def::{Composite, Field, Storage, TypeDef, canonical_types};
+use crate::types::layout::Layout;
 use crate::types::{
-    FuncType, GlobalType, IndexType, MemoryType, Mutability, Sharing, TableType, ValType,
+    FuncType, GlobalType, HeapType, IndexType, MemoryType, Mutability, RefType, Sharing, TableType,
+    TypeId, ValType,
 };
 
 /// Decodes and validates everything of a module but its function bodies.
@@ -24,6 +27,7 @@ pub(crate) fn parse(bytes: &[u8], features: WasmFeatures) -> Result<ModuleInfo<'
     let mut module = ModuleInfo {
         types: Vec::new(),
         canonical_types: Vec::new(),
+        layouts: Vec::new(),
         imports: Vec::new(),
         imported_functions: 0,
         imported_tables: 0,
@@ -66,25 +70,23 @@ impl<'a> ModuleInfo<'a> {
     fn payload(&mut self, payload: Payload<'a>) -> Result<()> {
         match payload {
             Payload::TypeSection(section) => {
-                for ty in section.into_iter_err_on_gc_types() {
-                    let ty = ty?;
-                    let convert = |types: &[wasmparser::ValType]| {
-                        types
-                            .iter()
-                            .map(|ty| val_type(*ty))
-                            .collect::<Result<Vec<_>>>()
+                for group in section {
+                    let first = self.types.len() as u32;
+                    for ty in group?.into_types() {
+                        self.types.push(type_def(&ty, first)?);
+                    }
+                }
+                self.canonical_types = canonical_types(&self.types);
+                for ty in &self.types {
+                    let above = ty
+                        .supertype
+                        .and_then(|above| self.layouts[above as usize].as_ref());
+                    let is_function = |id: TypeId| {
+                        let ty = &self.types[id.index as usize];
+                        matches!(ty.composite, Composite::Func(_))
                     };
-                    let ty = FuncType::new(convert(ty.params())?, convert(ty.results())?);
-                    let index = self.types.len() as u32;
-                    // The canonical index is found through a map at the end would the list be long;
-                    // real modules have tens of types.
-                    let canonical = self
-                        .types
-                        .iter()
-                        .position(|t| *t == ty)
-                        .map_or(index, |i| i as u32);
-                    self.types.push(ty);
-                    self.canonical_types.push(canonical);
+                    let layout = Layout::new(&ty.composite, above, is_function);
+                    self.layouts.push(layout);
                 }
             }
             Payload::ImportSection(section) => {
@@ -259,6 +261,7 @@ impl<'a> ModuleInfo<'a> {
             },
         };
         let mut items = Vec::new();
+        let mut computed = Vec::new();
         match element.items {
             ElementItems::Functions(functions) => {
                 for function in functions {
@@ -267,14 +270,24 @@ impl<'a> ModuleInfo<'a> {
             }
             ElementItems::Expressions(_, expressions) => {
                 for expression in expressions {
-                    match self.const_expr(&expression?)?.0[..] {
-                        [op] => items.push(op),
-                        _ => return Err(unsupported("a computed element")),
+                    let expression = self.const_expr(&expression?)?;
+                    match expression.0[..] {
+                        [op @ (ConstOp::Null | ConstOp::Func(_) | ConstOp::Global(_))] => {
+                            items.push(op);
+                        }
+                        _ => {
+                            items.push(ConstOp::Computed(computed.len() as u32));
+                            computed.push(expression);
+                        }
                     }
                 }
             }
         }
-        self.elements.push(ElementSegment { mode, items });
+        self.elements.push(ElementSegment {
+            mode,
+            items,
+            computed,
+        });
         Ok(())
     }
 
@@ -297,6 +310,21 @@ impl<'a> ModuleInfo<'a> {
                 Operator::I64Add => ConstOp::I64Add,
                 Operator::I64Sub => ConstOp::I64Sub,
                 Operator::I64Mul => ConstOp::I64Mul,
+                Operator::StructNew { struct_type_index } => ConstOp::StructNew(struct_type_index),
+                Operator::StructNewDefault { struct_type_index } => {
+                    ConstOp::StructNewDefault(struct_type_index)
+                }
+                Operator::ArrayNew { array_type_index } => ConstOp::ArrayNew(array_type_index),
+                Operator::ArrayNewDefault { array_type_index } => {
+                    ConstOp::ArrayNewDefault(array_type_index)
+                }
+                Operator::ArrayNewFixed {
+                    array_type_index,
+                    array_size,
+                } => ConstOp::ArrayNewFixed(array_type_index, array_size),
+                Operator::RefI31 => ConstOp::RefI31,
+                // Both have the same values.
+                Operator::AnyConvertExtern | Operator::ExternConvertAny => continue,
                 Operator::End => break,
                 other => return Err(unsupported(&format!("{other:?} in a constant expression"))),
             };
@@ -309,7 +337,10 @@ impl<'a> ModuleInfo<'a> {
     fn const_global(&self, index: u32) -> ConstOp {
         let global = &self.globals[index as usize];
         match (&global.init, global.ty.mutability) {
-            (Some(init), Mutability::Const) if init.0.len() == 1 => init.0[0],
+            (Some(init), Mutability::Const) => match init.0[..] {
+                [op @ (ConstOp::Const(_) | ConstOp::Null | ConstOp::Func(_))] => op,
+                _ => ConstOp::Global(index),
+            },
             _ => ConstOp::Global(index),
         }
     }
@@ -382,18 +413,79 @@ pub(crate) fn val_type(ty: wasmparser::ValType) -> Result<ValType> {
         wasmparser::ValType::F32 => ValType::F32,
         wasmparser::ValType::F64 => ValType::F64,
         wasmparser::ValType::V128 => ValType::V128,
-        wasmparser::ValType::Ref(ty) => reference_type(ty)?,
+        wasmparser::ValType::Ref(ty) => ValType::Ref(ref_type(ty)?),
     })
 }
 
-fn reference_type(ty: wasmparser::RefType) -> Result<ValType> {
-    if ty == wasmparser::RefType::FUNCREF {
-        Ok(ValType::FuncRef)
-    } else if ty == wasmparser::RefType::EXTERNREF {
-        Ok(ValType::ExternRef)
-    } else {
-        Err(unsupported(&format!("the reference type {ty}")))
-    }
+/// The reference type of the same name.
+pub(crate) fn ref_type(ty: wasmparser::RefType) -> Result<RefType> {
+    Ok(RefType {
+        nullable: ty.is_nullable(),
+        heap: heap_type(ty.heap_type())?,
+    })
+}
+
+/// The heap type of the same name; a concrete type by its index in the module.
+pub(crate) fn heap_type(ty: wasmparser::HeapType) -> Result<HeapType> {
+    use wasmparser::AbstractHeapType as A;
+    let refuse = || Err(unsupported(&format!("the heap type {ty:?}")));
+    Ok(match ty {
+        wasmparser::HeapType::Concrete(UnpackedIndex::Module(index)) => {
+            HeapType::Concrete(TypeId::of_module(index))
+        }
+        wasmparser::HeapType::Abstract { shared: false, ty } => match ty {
+            A::Func => HeapType::Func,
+            A::NoFunc => HeapType::NoFunc,
+            A::Extern => HeapType::Extern,
+            A::NoExtern => HeapType::NoExtern,
+            A::Any => HeapType::Any,
+            A::Eq => HeapType::Eq,
+            A::I31 => HeapType::I31,
+            A::Struct => HeapType::Struct,
+            A::Array => HeapType::Array,
+            A::None => HeapType::None,
+            A::Exn => HeapType::Exn,
+            A::NoExn => HeapType::NoExn,
+            A::Cont | A::NoCont => return refuse(),
+        },
+        _ => return refuse(),
+    })
+}
+
+/// A type of the group that starts at this index.
+fn type_def(ty: &wasmparser::SubType, group: u32) -> Result<TypeDef> {
+    let values = |types: &[wasmparser::ValType]| {
+        let types = types.iter().map(|ty| val_type(*ty));
+        types.collect::<Result<Vec<_>>>()
+    };
+    let field = |field: &wasmparser::FieldType| -> Result<Field> {
+        let storage = match field.element_type {
+            StorageType::I8 => Storage::I8,
+            StorageType::I16 => Storage::I16,
+            StorageType::Val(ty) => Storage::Val(val_type(ty)?),
+        };
+        Ok(Field {
+            storage,
+            mutable: field.mutable,
+        })
+    };
+    let composite = match &ty.composite_type.inner {
+        CompositeInnerType::Func(ty) => {
+            Composite::Func(FuncType::new(values(ty.params())?, values(ty.results())?))
+        }
+        CompositeInnerType::Struct(ty) => {
+            Composite::Struct(ty.fields.iter().map(field).collect::<Result<_>>()?)
+        }
+        CompositeInnerType::Array(ty) => Composite::Array(field(&ty.0)?),
+        CompositeInnerType::Cont(_) => return Err(unsupported("a continuation type")),
+    };
+    let supertypes = &ty.supertype_idxs;
+    Ok(TypeDef {
+        is_final: ty.is_final,
+        supertype: supertypes.first().and_then(|index| index.as_module_index()),
+        group,
+        composite,
+    })
 }
 
 fn global_type(ty: &wasmparser::GlobalType) -> Result<GlobalType> {
@@ -436,7 +528,7 @@ fn table_type(ty: &wasmparser::TableType) -> Result<TableType> {
         return Err(unsupported("a shared table"));
     }
     Ok(TableType {
-        element: reference_type(ty.element_type)?,
+        element: ValType::Ref(ref_type(ty.element_type)?),
         index: index_type(ty.table64),
         minimum: ty.initial,
         maximum: ty.maximum,

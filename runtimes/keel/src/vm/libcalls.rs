@@ -10,6 +10,8 @@ use std::time::Duration;
 use super::call::{self, Stop};
 use super::context::Context;
 use super::instance::InstanceData;
+use super::objects;
+use crate::types::registry::REGISTERED;
 use super::parking::Awake;
 use super::shared::SharedMemory;
 
@@ -29,6 +31,16 @@ pub(crate) enum Libcall {
     TableFill,
     TableCopy,
     TableInit,
+    /// Whether one type of the registry is another or below it.
+    IsBelow,
+    StructNew,
+    ArrayNew,
+    ArrayNewData,
+    ArrayNewElem,
+    ArrayInitData,
+    ArrayInitElem,
+    ArrayFill,
+    ArrayCopy,
     AtomicNotify,
     AtomicWait32,
     AtomicWait64,
@@ -39,6 +51,15 @@ pub(crate) enum Libcall {
 /// The table of runtime functions, in the order of [`Libcall`].
 #[repr(C)]
 pub(crate) struct Libcalls {
+    is_below: unsafe extern "C" fn(Context, u32, u32) -> u32,
+    struct_new: unsafe extern "C" fn(Context, u32, u32) -> u32,
+    array_new: unsafe extern "C" fn(Context, u32, u32, u32) -> u32,
+    array_new_data: unsafe extern "C" fn(Context, u32, u32, u32, u32, u32) -> u32,
+    array_new_elem: unsafe extern "C" fn(Context, u32, u32, u32, u32, u32) -> u32,
+    array_init_data: unsafe extern "C" fn(Context, u32, u32, u32, u32, u32, u32) -> u32,
+    array_init_elem: unsafe extern "C" fn(Context, u32, u32, u32, u32, u32, u32) -> u32,
+    array_fill: unsafe extern "C" fn(Context, u32, u32, u32, *const u8, u32) -> u32,
+    array_copy: unsafe extern "C" fn(Context, u32, u32, u32, u32, u32, u32) -> u32,
     memory_grow: unsafe extern "C" fn(Context, u32, u64) -> u64,
     memory_fill: unsafe extern "C" fn(Context, u32, u64, u32, u64) -> u32,
     memory_copy: unsafe extern "C" fn(Context, u32, u32, u64, u64, u64) -> u32,
@@ -63,6 +84,15 @@ pub(crate) static LIBCALLS: Libcalls = Libcalls {
     table_fill,
     table_copy,
     table_init,
+    is_below,
+    struct_new: objects::struct_new,
+    array_new: objects::array_new,
+    array_new_data: objects::array_new_data,
+    array_new_elem: objects::array_new_elem,
+    array_init_data: objects::array_init_data,
+    array_init_elem: objects::array_init_elem,
+    array_fill: objects::array_fill,
+    array_copy: objects::array_copy,
     atomic_notify,
     atomic_wait32,
     atomic_wait64,
@@ -85,6 +115,13 @@ unsafe fn done_if(context: Context, done: Option<()>) -> u32 {
     } else {
         STOP
     }
+}
+
+/// # Safety
+/// As [`done_if`].
+pub(super) unsafe fn overdue(context: Context) -> u32 {
+    // SAFETY: as the caller promises.
+    unsafe { done_if(context, Some(())) }
 }
 
 /// # Safety
@@ -214,6 +251,14 @@ unsafe extern "C" fn table_init(
             instance(context).init_table(table, segment, to, from, length),
         )
     }
+}
+
+unsafe extern "C" fn is_below(context: Context, place: u32, wide: u32) -> u32 {
+    // SAFETY: the store of code that runs is alive.
+    let store = unsafe { &*context.store() };
+    let number = |place: u32| u64::from(place) | REGISTERED;
+    let types = store.engine.types();
+    u32::from(types.is_subtype(number(place), number(wide)))
 }
 
 /// What waiting and notifying yield where code is to trap.

@@ -19,6 +19,15 @@ pub(super) enum Unit {
     Bytes,
     /// Of a table: eight bytes each.
     Elements,
+    /// Of an array: two to this power make 64 bytes.
+    ArrayElements(u8),
+}
+
+impl Unit {
+    /// Elements of an array that take so many bytes each, at most 16 and a power of two.
+    pub(super) fn for_elements(bytes: i64) -> Unit {
+        Unit::ArrayElements(6 - bytes.trailing_zeros() as u8)
+    }
 }
 
 impl FuncTranslator<'_, '_> {
@@ -68,6 +77,7 @@ impl FuncTranslator<'_, '_> {
         let shift = match unit {
             Unit::Bytes => 6,
             Unit::Elements => 3,
+            Unit::ArrayElements(shift) => i64::from(shift),
         };
         let cost = self.builder.ins().ushr_imm_u(length, shift);
         let address = self.load_pointer(layout::FUEL);

@@ -1,0 +1,372 @@
+//! Verdicts in words: the same for the terminal, Markdown and HTML.
+//!
+//! Every sentence is worked out from the figures. A range that is missed is missed in a direction,
+//! and which side of a ratio is ahead is said whichever side it is.
+
+use plimsoll_analysis::statistics::Interval;
+use plimsoll_record::Unit;
+use plimsoll_record::run::TargetKind;
+
+use super::{Claim, ClaimUnit, Finding, Judgement, Side, Source, Standing, Verdict};
+use crate::quantity;
+use crate::quantity::list;
+
+const NO_BREAK: char = '\u{a0}';
+
+impl Verdict {
+    /// The verdict in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Verdict::Holds => "holds",
+            Verdict::HoldsInPart => "holds in part",
+            Verdict::DoesNotHold => "does not hold",
+            Verdict::NotMeasured => "not measured",
+        }
+    }
+}
+
+impl Standing {
+    /// Where a figure stands, in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Standing::Inside => "inside",
+            Standing::AtTheEdge => "at an end",
+            Standing::Below => "below",
+            Standing::Above => "above",
+            Standing::NoInterval => "too few trials",
+        }
+    }
+}
+
+impl Source {
+    /// Title and year.
+    pub fn words(&self) -> String {
+        match self.year {
+            Some(year) => format!("{}, {year}", self.title),
+            None => self.title.clone(),
+        }
+    }
+}
+
+impl Claim {
+    /// The claimed range: `5 to 10 s`, `at most 100 ms`; empty if none is claimed.
+    pub fn range(&self) -> String {
+        let unit = self.unit.map_or(String::new(), |unit| match unit {
+            ClaimUnit::Times => "×".to_owned(),
+            ClaimUnit::Microseconds => format!("{NO_BREAK}µs"),
+            ClaimUnit::Seconds => format!("{NO_BREAK}s"),
+            ClaimUnit::Milliseconds => format!("{NO_BREAK}ms"),
+            ClaimUnit::Megabytes => format!("{NO_BREAK}MB"),
+            ClaimUnit::Kilobytes => format!("{NO_BREAK}kB"),
+            ClaimUnit::Percent => format!("{NO_BREAK}%"),
+        });
+        match (self.low, self.high) {
+            (Some(low), Some(high)) => format!("{} to {}{unit}", plain(low), plain(high)),
+            (Some(low), None) => format!("at least {}{unit}", plain(low)),
+            (None, Some(high)) => format!("at most {}{unit}", plain(high)),
+            (None, None) => String::new(),
+        }
+    }
+
+    /// A figure in the claim's unit, as reports write quantities.
+    pub fn figure(&self, value: f64) -> String {
+        let scaled = value * self.unit.map_or(1.0, ClaimUnit::scale);
+        match self.unit {
+            Some(ClaimUnit::Percent) => percent(value),
+            Some(unit) => match unit.of_rows() {
+                Some(unit) => quantity::value(scaled, unit),
+                None => quantity::ratio(scaled),
+            },
+            None => quantity::value(value, Unit::Count),
+        }
+    }
+
+    /// An interval of such figures.
+    pub fn interval(&self, ci: Interval) -> String {
+        let scale = self.unit.map_or(1.0, ClaimUnit::scale);
+        let scaled = Interval {
+            low: ci.low * scale,
+            high: ci.high * scale,
+        };
+        match self.unit.and_then(ClaimUnit::of_rows) {
+            Some(unit) => quantity::interval(scaled, unit),
+            None if self.unit == Some(ClaimUnit::Percent) => {
+                format!(
+                    "{} to {}",
+                    percent(ci.low).trim_end_matches([NO_BREAK, '%']),
+                    percent(ci.high)
+                )
+            }
+            None => quantity::ratio_interval(ci),
+        }
+    }
+}
+
+/// A number as it was published: `5`, `92.5`, `1,000`.
+fn plain(number: f64) -> String {
+    match number.fract() == 0.0 {
+        true => quantity::grouped(number as u64),
+        false => number.to_string(),
+    }
+}
+
+fn percent(value: f64) -> String {
+    match value < 10.0 {
+        true => format!("{value:.1}{NO_BREAK}%"),
+        false => format!("{value:.0}{NO_BREAK}%"),
+    }
+}
+
+impl Finding {
+    /// Who and where: `keel at L0 on hello`, `docker/runc over keel at L3 on hello`.
+    pub fn place(&self) -> String {
+        let on = match self.workloads.as_slice() {
+            [only] => format!(" on {only}"),
+            several => format!(" over {} programs", several.len()),
+        };
+        match &self.over {
+            None => format!("{} at {}{on}", self.target, self.boundary),
+            Some((target, boundary)) if *boundary == self.boundary => {
+                format!("{} over {target} at {boundary}{on}", self.target)
+            }
+            Some((target, boundary)) => format!(
+                "{} at {} over {target} at {boundary}{on}",
+                self.target, self.boundary
+            ),
+        }
+    }
+
+    /// How far it lies outside the claimed range, as a multiple of the nearer end; `None` inside.
+    pub fn beyond(&self, claim: &Claim) -> Option<(f64, Option<Interval>)> {
+        let end = match self.standing {
+            Standing::Below => claim.low?,
+            Standing::Above => claim.high?,
+            _ => return None,
+        };
+        let over = |value: f64| value / end;
+        (end > 0.0).then(|| {
+            let ci95 = self.ci95.map(|ci| Interval {
+                low: over(ci.low),
+                high: over(ci.high),
+            });
+            (over(self.value), ci95)
+        })
+    }
+}
+
+impl Judgement<'_> {
+    /// What was found, in a few sentences; what is missing, if nothing was.
+    pub fn summary(&self) -> String {
+        let counted = self.counted();
+        let Some((least, most)) = extremes(&counted) else {
+            return self.missing();
+        };
+        let claim = self.claim;
+        let mut said = vec![self.shares(&counted)];
+        said.push(match least == most {
+            true => format!("The figure: {}.", self.told(least)),
+            false => format!("From {} to {}.", self.told(least), self.told(most)),
+        });
+        said.extend(self.ahead(&counted));
+        if claim.measured.len() > 1 {
+            said.extend(self.by_view());
+        }
+        said.join(" ")
+    }
+
+    /// Figures that count: those with an interval.
+    pub fn counted(&self) -> Vec<&Finding> {
+        let all = self.findings.iter();
+        all.filter(|f| f.standing != Standing::NoInterval).collect()
+    }
+
+    /// The figures that count from the least to the most, in a few words: for a line of a list.
+    pub fn span(&self) -> String {
+        let counted = self.counted();
+        let claim = self.claim;
+        match extremes(&counted) {
+            None => "no figure".to_owned(),
+            Some((least, most)) => {
+                let (low, high) = (claim.figure(least.value), claim.figure(most.value));
+                match low == high {
+                    true => low,
+                    false => format!("{low} to {high}"),
+                }
+            }
+        }
+    }
+
+    /// `3 of 14 figures lie inside the claimed range, 11 below it.`
+    fn shares(&self, counted: &[&Finding]) -> String {
+        let count = |standing| counted.iter().filter(|f| f.standing == standing).count();
+        let all = counted.len();
+        let mut parts = Vec::new();
+        for (standing, what) in [
+            (Standing::AtTheEdge, "at an end of it"),
+            (Standing::Below, "below it"),
+            (Standing::Above, "above it"),
+        ] {
+            match count(standing) {
+                0 => {}
+                n => parts.push(format!("{n} {what}")),
+            }
+        }
+        let inside = match (count(Standing::Inside), all) {
+            (n, all) if n == all && all > 1 => {
+                return "Every figure lies inside the claimed range.".to_owned();
+            }
+            (1, 1) => return "The one figure lies inside the claimed range.".to_owned(),
+            (0, 1) => {
+                return format!(
+                    "The one figure lies {}.",
+                    parts
+                        .concat()
+                        .trim_start_matches("1 ")
+                        .replace(" it", " the claimed range")
+                );
+            }
+            (0, all) => format!("None of {all} figures lies inside the claimed range"),
+            (1, all) => format!("1 of {all} figures lies inside the claimed range"),
+            (n, all) => format!("{n} of {all} figures lie inside the claimed range"),
+        };
+        format!("{inside}: {}.", list(&parts))
+    }
+
+    /// A figure with its interval, where it is from, and how far it is beyond the claim.
+    fn told(&self, finding: &Finding) -> String {
+        let figure = self.claim.figure(finding.value);
+        let exact = finding.ci95.is_some_and(|ci| ci.low >= ci.high);
+        let interval = finding.ci95.filter(|_| !exact);
+        let interval =
+            interval.map_or_else(String::new, |ci| format!(", {}", self.claim.interval(ci)));
+        let beyond = finding.beyond(self.claim).map(|(times, _)| {
+            let end = match finding.standing {
+                Standing::Below => "least",
+                _ => "most",
+            };
+            format!("; {} of the {end} that is claimed", quantity::ratio(times))
+        });
+        format!(
+            "{figure} ({}{interval}{})",
+            finding.place(),
+            beyond.unwrap_or_default()
+        )
+    }
+
+    /// Of a ratio, which side is ahead how often.
+    fn ahead(&self, counted: &[&Finding]) -> Option<String> {
+        let reading = self.claim.measured.first()?;
+        let over = reading.over.as_ref()?;
+        let one = self.claim.unit.map_or(1.0, |unit| 1.0 / unit.scale());
+        let (mut of_side, mut over_side, mut open) = (0_usize, 0_usize, 0_usize);
+        for finding in counted {
+            match finding.ci95 {
+                Some(ci) if ci.high < one => of_side += 1,
+                Some(ci) if ci.low > one => over_side += 1,
+                _ => open += 1,
+            }
+        }
+        let mut parts = Vec::new();
+        for (count, side) in [(over_side, over), (of_side, &reading.of)] {
+            if count > 0 {
+                parts.push(format!("{} takes less in {count}", name(side)));
+            }
+        }
+        if open > 0 {
+            parts.push(format!("no difference is shown in {open}"));
+        }
+        let pairs = counted.len();
+        match (parts.as_slice(), pairs) {
+            (_, 1) => None,
+            ([only], _) if open == 0 => {
+                let side = only.split(" in ").next().unwrap_or_default();
+                Some(format!("{} in all of them.", capital(side)))
+            }
+            _ => Some(format!("{}.", capital(&list(&parts)))),
+        }
+    }
+
+    /// The verdict of each reading by itself, where they differ.
+    fn by_view(&self) -> Option<String> {
+        let views: Vec<(&str, Verdict)> = self
+            .claim
+            .measured
+            .iter()
+            .map(|reading| {
+                let of_view = self.findings.iter().filter(|f| f.view == reading.view);
+                let verdict = Verdict::of(of_view.map(|f| f.standing));
+                (reading.view.as_str(), verdict)
+            })
+            .filter(|(_, verdict)| *verdict != Verdict::NotMeasured)
+            .collect();
+        let first = views.first()?.1;
+        if views.iter().all(|(_, verdict)| *verdict == first) {
+            return None;
+        }
+        let told: Vec<String> = views
+            .iter()
+            .map(|(view, verdict)| format!("{view}: {}", verdict.words()))
+            .collect();
+        Some(format!("{}.", capital(&told.join("; "))))
+    }
+
+    /// Why there is no verdict.
+    fn missing(&self) -> String {
+        if let Some(because) = &self.claim.because {
+            return format!("{}.", capital(because));
+        }
+        if !self.findings.is_empty() {
+            return "There were too few trials for an interval.".to_owned();
+        }
+        let mut suites: Vec<&str> = Vec::new();
+        for reading in &self.claim.measured {
+            if !suites.contains(&reading.suite.name()) {
+                suites.push(reading.suite.name());
+            }
+        }
+        let commands: Vec<String> = suites
+            .iter()
+            .map(|suite| format!("bench run --suite {suite}"))
+            .collect();
+        let who: Vec<String> = std::iter::once(&self.claim.measured[0].of)
+            .chain(&self.claim.measured[0].over)
+            .map(name)
+            .collect();
+        format!(
+            "No figure of {} in these runs where the claim can be held against it ({}).",
+            list(&who),
+            commands.join(", ")
+        )
+    }
+}
+
+/// A side of a ratio, for sentences.
+fn name(side: &Side) -> String {
+    match (&side.target, side.kind) {
+        (Some(target), _) => target.trim_end_matches(['/', '*']).to_owned(),
+        (None, Some(TargetKind::Native)) => "native code".to_owned(),
+        (None, Some(TargetKind::Container)) => "the container".to_owned(),
+        (None, _) => "Wasm".to_owned(),
+    }
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
+}
+
+fn extremes<'f>(counted: &[&'f Finding]) -> Option<(&'f Finding, &'f Finding)> {
+    let by_value = |a: &&&Finding, b: &&&Finding| a.value.total_cmp(&b.value);
+    let least = counted.iter().min_by(by_value)?;
+    let most = counted.iter().max_by(by_value)?;
+    Some((least, most))
+}
+
+/// What a reader must know of how verdicts come about.
+pub(crate) const RULE: &str = "A figure is a median, or a ratio of two of one run, with its 95 % interval. It lies inside a claimed \
+range only with its whole interval, outside only if no part of its interval touches it. A claim holds if every figure \
+lies inside, does not hold if every one lies outside, and holds in part otherwise. Every target and view counts as one; a \
+figure without an interval is shown and does not count. A claim can be missed for the better as well as for the worse: \
+where figures lie is said each time.";

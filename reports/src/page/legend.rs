@@ -1,0 +1,49 @@
+//! Marks, drawn once for the whole page, and the keys of legends.
+
+use maud::{Markup, PreEscaped, html};
+use plimsoll_record::Boundary;
+
+use crate::picture::canvas::{Mark, Pen, fragment};
+use crate::picture::mark::{LOOKS, draw_mark};
+
+/// The marks that pictures refer to and the keys of every legend, each drawn once; of so many
+/// curves.
+pub(crate) fn symbols(curves: usize) -> Markup {
+    let size = (26, 16);
+    let symbol = |id: String, drawn: String| {
+        html! { symbol id=(id) viewBox="0 0 26 16" { (PreEscaped(drawn)) } }
+    };
+    let mark = |mark: Mark| {
+        let drawn = fragment(size, |canvas| draw_mark(canvas, (0, 0), mark));
+        html! { g id=(mark.id()) { (PreEscaped(drawn)) } }
+    };
+    html! {
+        svg.unseen aria-hidden="true" width="0" height="0" {
+            @for &boundary in Boundary::LADDER {
+                (mark(Mark::Boundary(boundary)))
+                (symbol(key(boundary), fragment(size, |canvas| draw_mark(canvas, (13, 8), Mark::Boundary(boundary)))))
+            }
+            @for n in 0..curves.min(LOOKS) {
+                (mark(Mark::Curve(n)))
+                (symbol(format!("k-c{n}"), fragment(size, |canvas| {
+                    canvas.line((1, 8), (25, 8), Pen::Curve(n), 2);
+                    draw_mark(canvas, (13, 8), Mark::Curve(n));
+                })))
+            }
+        }
+    }
+}
+
+pub(crate) fn key(boundary: Boundary) -> String {
+    format!("k-{}", boundary.name().to_lowercase())
+}
+
+/// A key of a legend, by the id of its symbol.
+pub(crate) fn shown(id: &str) -> Markup {
+    html! { svg.key aria-hidden="true" width="26" height="16" { use href={ "#" (id) } {} } }
+}
+
+/// The line of a legend that says whose the n-th curve is.
+pub(crate) fn curve_key(n: usize, target: &str, name: &str) -> Markup {
+    html! { li data-t=(target) { (shown(&format!("k-c{}", n % LOOKS))) span { (name) } } }
+}

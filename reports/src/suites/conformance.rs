@@ -1,0 +1,5 @@
+//! How many of the specification's tests pass.
+
+pub(crate) mod markdown;
+pub(crate) mod sections;
+pub(crate) mod sentences;

@@ -1,0 +1,362 @@
+//! The suite `conformance`: a matrix of groups by targets, every failure below it.
+
+use maud::{Markup, PreEscaped, html};
+use plimsoll_analysis::conformance::{Cell, Matrix, matrix};
+use plimsoll_record::conformance::Tally;
+
+use crate::facts::Facts;
+use crate::page::parts::{Place, Section};
+use crate::page::parts::{heading, in_words};
+use crate::picture::canvas::Caption;
+use crate::picture::ladder::Layout;
+use crate::picture::shares::{PARTS, Shares, shares as bars};
+use crate::quantity;
+use crate::suites;
+
+/// Most failures shown of one script: a script that does not compile fails hundreds of times.
+const SHOWN: usize = 40;
+/// Most failures shown of one script where all of them have no room.
+const FEW: usize = 2;
+
+/// Title and what the run says in words.
+pub(crate) fn summary(facts: &Facts<'_>, place: &Place<'_>) -> Markup {
+    let question = suites::question(facts.recorded.run.suite);
+    html! {
+        (heading(facts, place, question.asked, question.subject))
+        @if let Some(matrix) = matrix(facts.recorded) {
+            p { "What each target does with the specification's own tests, from " (matrix.specification.source) "." }
+        }
+        section.glance aria-label=(place.label("In words")) { (in_words(&suites::sentences(facts))) }
+    }
+}
+
+/// What became of all directives, target by target.
+pub(crate) fn picture(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
+    let matrix = matrix(facts.recorded)?;
+    let lines: Vec<Shares<'_>> = matrix
+        .targets
+        .iter()
+        .map(|&target| {
+            let tally = matrix.total(target);
+            Shares {
+                target,
+                passed: tally.passed,
+                unclaimed: tally.unsupported,
+                failed: tally.unpassed(),
+                figure: percent(&tally),
+            }
+        })
+        .collect();
+    let spoken: Vec<String> = lines
+        .iter()
+        .map(|line| format!("{}: {}", line.target, line.figure))
+        .collect();
+    let draw = |layout, id: &str| {
+        let caption = Caption {
+            id: place.id(&format!("shares-{id}")),
+            title: "Share of directives passed".to_owned(),
+            description: spoken.join("; "),
+        };
+        PreEscaped(bars(&lines, &caption, layout))
+    };
+    let body = html! {
+        ul.legend.small {
+            @for (pen, name) in PARTS { li { span.swatch.(pen.class()) {} span { (name) } } }
+        }
+        figure {
+            figcaption { b { "All groups together" } " directives that are a question to an engine" }
+            div.wide { (draw(Layout::Wide, "wide")) }
+            div.narrow { (draw(Layout::Narrow, "narrow")) }
+        }
+    };
+    (!lines.is_empty()).then_some(Section {
+        id: "picture",
+        title: "At a glance",
+        body,
+    })
+}
+
+/// `99.9 %`, of what was asked; never rounded up to all.
+pub(crate) fn percent(tally: &Tally) -> String {
+    match (tally.passed, tally.asked()) {
+        (_, 0) => "none".to_owned(),
+        (passed, asked) if passed == asked => "100 %".to_owned(),
+        (passed, asked) => {
+            let share = f64::from(passed) / f64::from(asked);
+            format!("{:.1} %", (share * 1000.0).floor() / 10.0)
+        }
+    }
+}
+
+/// A sentence a target.
+pub(crate) fn each(matrix: &Matrix<'_>) -> Vec<String> {
+    let groups = matrix.specification.groups.len();
+    let sentence = |target: &&plimsoll_record::TargetId| {
+        let tally = matrix.total(target);
+        let whole = matrix
+            .cells
+            .iter()
+            .filter(|cell| cell.target == *target && cell.passes_all());
+        let mut text = format!(
+            "{target} passes {} of {} directives, all of them in {} of {groups} groups",
+            quantity::grouped(u64::from(tally.passed)),
+            quantity::grouped(u64::from(tally.asked())),
+            whole.count(),
+        );
+        if tally.unsupported > 0 {
+            let unsupported = quantity::grouped(u64::from(tally.unsupported));
+            text.push_str(&format!("; {unsupported} are about what it does not claim"));
+        }
+        if tally.unpassed() > 0 {
+            text.push_str(&format!("; {}", unpassed(&tally)));
+        }
+        text + "."
+    };
+    matrix.targets.iter().map(sentence).collect()
+}
+
+fn unpassed(tally: &Tally) -> String {
+    let named = [
+        (tally.failed, "failed"),
+        (tally.crashed, "crashed"),
+        (tally.timeout, "took too long"),
+    ];
+    let named = named.iter().filter(|(count, _)| *count > 0);
+    let named = named.map(|(count, how)| format!("{} {how}", quantity::grouped(u64::from(*count))));
+    named.collect::<Vec<_>>().join(", ")
+}
+
+/// The matrix.
+pub(crate) fn shares(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
+    let matrix = matrix(facts.recorded)?;
+    let hide = place.id("hide");
+    let body = html! {
+        p {
+            "Share of the directives that are a question to an engine, and how many. What only a reader of "
+            "the text format decides is none and counts for nobody; what a target does not claim counts, "
+            "and does not pass. Words of a refusal or trap may differ from the script's."
+        }
+        div.conformance {
+            p { input type="checkbox" id=(hide); " " label for=(hide) { "hide what passes everywhere" } }
+            div.scroll tabindex="0" role="region" aria-label=(place.label("Share passed by group and target")) {
+                table.groups.sortable {
+                    thead { tr {
+                        th scope="col" { "group" }
+                        @for target in &matrix.targets { th scope="col" data-t=(target) { (target) } }
+                    } }
+                    tbody {
+                        @for group in &matrix.specification.groups {
+                            // A row is no target's: nothing to filter it by.
+                            tr data-target="" class=[matrix.passes_everywhere(&group.id).then_some("everywhere")] {
+                                th scope="row" title=(group.title) { (group.id) }
+                                @for target in &matrix.targets {
+                                    td { @if let Some(cell) = matrix.cell(target, &group.id) { (linked(cell, place)) } }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        h3 { "Directives by what became of them" }
+        div.scroll tabindex="0" role="region" aria-label=(place.label("Totals")) {
+            table.matrix.sortable {
+                thead { tr {
+                    th scope="col" { "target" }
+                    @for name in COUNTS { th scope="col" { (name) } }
+                } }
+                tbody {
+                    @for target in &matrix.targets {
+                        tr {
+                            th scope="row" { (target) }
+                            @for count in counts(&matrix.total(target)) {
+                                td { (quantity::grouped(u64::from(count))) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    };
+    Some(Section {
+        id: "matrix",
+        title: "What passes",
+        body,
+    })
+}
+
+/// The columns of totals.
+pub(crate) const COUNTS: [&str; 8] = [
+    "passed",
+    "in other words",
+    "failed",
+    "crashed",
+    "timeout",
+    "unsupported",
+    "skipped",
+    "total",
+];
+
+/// A target's totals in the order of [`COUNTS`].
+pub(crate) fn counts(tally: &Tally) -> [u32; 8] {
+    [
+        tally.passed,
+        tally.differing,
+        tally.failed,
+        tally.crashed,
+        tally.timeout,
+        tally.unsupported,
+        tally.skipped,
+        tally.total(),
+    ]
+}
+
+/// `99.9 % (19,985/20,004)`; never rounded up to all.
+pub(crate) fn shown(cell: &Cell<'_>) -> String {
+    match (&cell.counted, cell.share()) {
+        (Err(why), _) => why.clone(),
+        (Ok(_), None) => "nothing asked".to_owned(),
+        (Ok(tally), Some(_)) if cell.is_unclaimed() => {
+            let asked = quantity::grouped(u64::from(tally.asked()));
+            format!("not claimed (0/{asked})")
+        }
+        (Ok(tally), Some(share)) => {
+            let percent = (share * 1000.0).floor() / 10.0;
+            let passed = quantity::grouped(u64::from(tally.passed));
+            let asked = quantity::grouped(u64::from(tally.asked()));
+            match cell.passes_all() {
+                true => format!("100 % ({passed}/{asked})"),
+                false => format!("{percent:.1} % ({passed}/{asked})"),
+            }
+        }
+    }
+}
+
+/// Every failure, by target, group and script.
+pub(crate) fn failures(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
+    let matrix = matrix(facts.recorded)?;
+    let failing = |cell: &&Cell<'_>| {
+        let mut scripts = cell.scripts.iter();
+        scripts.any(|script| !script.findings.is_empty())
+    };
+    let part = place.budget.part(1);
+    let failing: Vec<(&plimsoll_record::TargetId, Vec<&Cell<'_>>)> = matrix
+        .targets
+        .iter()
+        .map(|&target| {
+            let cells = matrix.cells.iter().filter(|cell| cell.target == target);
+            (target, cells.filter(failing).collect())
+        })
+        .filter(|(_, cells): &(_, Vec<_>)| !cells.is_empty())
+        .collect();
+    let body = html! {
+        @if failing.is_empty() {
+            p { "Nothing failed." }
+        }
+        @for (target, cells) in &failing {
+            div data-t=(target) {
+                h3 { (target) }
+                @for cell in cells {
+                    @let told = |most| told(&matrix, cell, most, place);
+                    @match part.draw(|| told(SHOWN)).or_else(|| part.draw(|| told(FEW))) {
+                        Some(told) => (told),
+                        None => (told(0)),
+                    }
+                }
+            }
+        }
+    };
+    Some(Section {
+        id: "failures",
+        title: "What does not",
+        body,
+    })
+}
+
+/// The failures of a target in a group, at most so many of each script.
+fn told(matrix: &Matrix<'_>, cell: &Cell<'_>, most: usize, place: &Place<'_>) -> Markup {
+    let scripts = || {
+        cell.scripts
+            .iter()
+            .filter(|script| !script.findings.is_empty())
+    };
+    let count = scripts().map(|script| script.findings.len()).sum::<usize>();
+    let names: Vec<&str> = scripts().map(|script| script.script.as_str()).collect();
+    html! {
+        details #(place.id(&plain(&anchor(cell)))) {
+            summary { (cell.group.id) ": " (count) }
+            @if most == 0 {
+                p { "In " (names.join(", ")) "; all of them are in " code { "bench report --json" } "." }
+            } @else {
+                @for script in scripts() {
+                    ul.plain {
+                        @for finding in script.findings.iter().take(most) {
+                            @let name = format!("{}-{}-{}", anchor(cell), script.script, finding.line);
+                            @let id = place.id(&plain(&name));
+                            li #(id) {
+                                a.here href={ "#" (id) } aria-label={ "Link to " (script.script) ":" (finding.line) " on " (cell.target) } { "#" } " "
+                                (located(matrix, cell, &script.script, finding.line)) " "
+                                (how(finding.how)) ": " (finding.message)
+                            }
+                        }
+                        @if script.findings.len() > most {
+                            li { "and " (script.findings.len() - most) " more of " (script.script) ", all in " code { "bench report --json" } }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A share, as a link to what fails where something does.
+fn linked(cell: &Cell<'_>, place: &Place<'_>) -> Markup {
+    let fails = cell
+        .scripts
+        .iter()
+        .any(|script| !script.findings.is_empty());
+    html! {
+        @if fails {
+            a href={ "#" (place.id(&plain(&anchor(cell)))) } { (shown(cell)) }
+        } @else {
+            (shown(cell))
+        }
+    }
+}
+
+/// Where the failures of a cell are.
+fn anchor(cell: &Cell<'_>) -> String {
+    format!("{}-{}", cell.target, cell.group.id)
+}
+
+fn located(matrix: &Matrix<'_>, cell: &Cell<'_>, script: &str, line: u32) -> Markup {
+    let at = format!("{script}:{line}");
+    html! {
+        @match matrix.permalink(cell.group, script, line) {
+            Some(address) => a href=(address) { (at) },
+            None => code { (at) },
+        }
+    }
+}
+
+/// How a directive did not pass, in a word.
+pub(crate) fn how(how: plimsoll_record::conformance::How) -> &'static str {
+    use plimsoll_record::conformance::How;
+    match how {
+        How::Failed => "failed",
+        How::Crashed => "crashed",
+        How::Timeout => "took too long",
+    }
+}
+
+/// A name as an id may have it.
+pub(crate) fn plain(name: &str) -> String {
+    let keep = |c: char| {
+        if c.is_ascii_alphanumeric() || c == '.' {
+            c
+        } else {
+            '-'
+        }
+    };
+    name.chars().map(keep).collect()
+}

@@ -1,0 +1,3 @@
+//! One task in several languages.
+
+pub(crate) mod sentences;

@@ -1,0 +1,4 @@
+//! What a guest can and cannot do.
+
+pub(crate) mod markdown;
+pub(crate) mod sections;

@@ -1,0 +1,5 @@
+//! Servers under load.
+
+pub(crate) mod histograms;
+pub(crate) mod sections;
+pub(crate) mod sentences;

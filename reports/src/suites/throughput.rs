@@ -1,0 +1,4 @@
+//! How long the guest's own code takes.
+
+pub(crate) mod sections;
+pub(crate) mod sentences;
