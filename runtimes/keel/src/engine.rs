@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::artifact::fingerprint::{METERING_FUEL, METERING_OFF};
-use crate::types::registry::Registry;
 use crate::module::features::Features;
+use crate::types::registry::Registry;
 use crate::vm::slot::{BlankSlot, Shape};
 
 /// Settings of an [`Engine`].

@@ -45,6 +45,7 @@ pub mod command;
 mod compile;
 mod engine;
 mod error;
+mod exception;
 mod externs;
 mod func;
 mod host;
@@ -68,6 +69,7 @@ pub mod wast;
 pub use artifact::{ArtifactError, is_artifact};
 pub use engine::{Config, Engine, Fuel, Language};
 pub use error::{Error, Result};
+pub use exception::{ExnRef, Tag};
 pub use externs::{Extern, Global, Memory, Table};
 pub use func::{Func, TypedFunc};
 pub use host::{Caller, HostResult, IntoFunc};
@@ -81,8 +83,8 @@ pub use module::features::{Feature, Features};
 pub use store::{AsContext, AsContextMut, InterruptHandle, Store};
 pub use trap::{Frame, Trap, TrapKind};
 pub use types::{
-    ExternType, FuncType, GlobalType, HeapType, IndexType, MemoryType, Mutability, RefType, Sharing,
-    TableType, TypeId, ValType,
+    ExternType, FuncType, GlobalType, HeapType, IndexType, MemoryType, Mutability, RefType,
+    Sharing, TableType, TypeId, ValType,
 };
 pub use value::{AnyRef, ExternRef, Val, WasmTy, WasmTypes};
 pub use vm::shared::SharedMemory;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use cranelift_codegen::ir::{Block, BlockArg, BlockCall, InstBuilder, JumpTableData, Value};
-use wasmparser::{BlockType, Operator};
+use wasmparser::{BlockType, Catch, Operator, TryTable};
 
 use super::FuncTranslator;
 use crate::compile::abi::{clif_type, return_results};
@@ -37,6 +37,8 @@ enum FrameKind {
         otherwise: Block,
         params: Vec<Value>,
     },
+    /// A `try_table`, with what it catches.
+    Try(Vec<Catch>),
     /// A frame in code that cannot be reached: nothing is emitted for it.
     Unreachable,
 }
@@ -162,6 +164,13 @@ impl FuncTranslator<'_, '_> {
         Ok(())
     }
 
+    /// Opens the frame of a `try_table`.
+    pub(super) fn push_try(&mut self, try_table: &TryTable) -> Result<()> {
+        self.block(try_table.ty)?;
+        self.frame().kind = FrameKind::Try(try_table.catches.clone());
+        Ok(())
+    }
+
     fn open_loop(&mut self, ty: BlockType) -> Result<()> {
         let (params, results) = self.block_type(ty)?;
         let header = self.block_with(&params);
@@ -253,6 +262,11 @@ impl FuncTranslator<'_, '_> {
             self.leave_to_exit();
         }
         let mut frame = self.control.pop().expect("just looked at");
+        if let FrameKind::Try(catches) = &frame.kind {
+            let reachable = std::mem::replace(&mut self.reachable, true);
+            self.close_try(catches);
+            self.reachable = reachable;
+        }
         if let FrameKind::If { otherwise, params } = &frame.kind {
             // No else: the parameters are the results.
             let exit = frame.target;
@@ -312,7 +326,7 @@ impl FuncTranslator<'_, '_> {
         (frame.target, frame.arity)
     }
 
-    fn branch(&mut self, depth: u32) {
+    pub(super) fn branch(&mut self, depth: u32) {
         let (target, arity) = self.target(depth);
         self.jump(target, arity);
     }
