@@ -53,11 +53,11 @@ pub enum Command {
     Run(Box<Run>),
     /// Show recorded runs, and hold published claims against them
     Report(Report),
-    /// Hold one run against another: ratios with intervals
+    /// Compare runs: ratios with intervals
     Compare(Compare),
     /// Measure base and head side by side, and fail if head is worse
     Gate(Gate),
-    /// Show how rows went from run to run, and export them
+    /// Show how rows changed from run to run, and export them
     History(History),
     /// Print a completion script for a shell
     Completions {
@@ -242,39 +242,62 @@ pub struct Report {
     pub workloads: Vec<String>,
 }
 
+const COMPARING: &str = "\
+How to read it: a row is faster or slower only if the 95 % interval of its ratio, widened by what two
+runs differ by here, leaves out 1, and a corrected test agrees. Rows of which no ratio exists are listed
+with the reason.
+
+Exit codes: 0 compared, 1 what --fail-on names was found, 2 usage, 3 nothing could be compared.";
+
 /// Arguments of `bench compare`.
 #[derive(Debug, Args)]
+#[command(after_help = COMPARING)]
 pub struct Compare {
-    /// The run that is held against
-    pub base: PathBuf,
-    /// The run that is looked at
-    pub candidate: PathBuf,
-    /// For programs
+    /// Run directories: the base and one or more candidates; with --base, candidates only
+    #[arg(value_name = "RUN", required = true)]
+    pub runs: Vec<PathBuf>,
+    /// The run to compare the others with; without it, the first
+    #[arg(long, value_name = "RUN")]
+    pub base: Option<PathBuf>,
+    /// Exit 1 if this is found
+    #[arg(long, value_name = "WHAT")]
+    pub fail_on: Option<FailOn>,
+    /// Print JSON, schema plimsoll.comparison/1; of several candidates, an array
     #[arg(long)]
     pub json: bool,
+}
+
+/// What makes `bench compare` exit with 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FailOn {
+    /// A row that is slower or more, or that a candidate lacks.
+    Regression,
+    /// Any row that differs, or that one side lacks.
+    Any,
 }
 
 const GATING: &str = "\
 How to read it: a timed row fails only if the 95 % interval of head over base lies beyond both the
 threshold and the noise that base against base showed in the same job, and a second, independent
-measurement shows the same. What no chance enters into fails at once. `detects` is the smallest
-slowdown that the row would have shown in 80 % of all cases. A row that is too noisy is inconclusive.
+measurement shows the same. What no chance enters into (sizes, counted instructions) fails at once, and so
+does a row that head lost. `detects` is the smallest slowdown that the row would have shown in 80 % of all
+cases. A row that is too noisy is inconclusive. Every row of a baseline gets a verdict.
 
-Exit codes: 0 held (or inconclusive, with a warning), 1 regression, 2 usage, 3 inconclusive under
---strict, or something could not be measured.";
+Exit codes: 0 held (or inconclusive, with a warning), 1 regression or lost rows, 2 usage, 3 inconclusive
+under --strict, or rows that could not be judged or measured.";
 
 /// Arguments of `bench gate`.
 #[derive(Debug, Args)]
 #[command(after_help = GATING)]
 pub struct Gate {
-    /// What head is held against: a checkout, a build directory (as target/), an adapter's program,
-    /// or a .wasm of the one workload; without it and --base-ref, this checkout
+    /// Base: a checkout, a build directory (as target/), an adapter's program, or a .wasm of the one
+    /// workload; without it and --base-ref, this checkout
     #[arg(long, value_name = "PATH", conflicts_with = "base_ref")]
     pub base: Option<PathBuf>,
-    /// What head is held against: a commit of this repository, built in a work tree of its own
+    /// Base: a commit of this repository, built in a work tree of its own
     #[arg(long, value_name = "GITREF")]
     pub base_ref: Option<String>,
-    /// What is looked at, as --base; without it, this checkout
+    /// Head, as --base; without it, this checkout
     #[arg(long, value_name = "PATH")]
     pub head: Option<PathBuf>,
     /// Targets, as globs (repeatable)
@@ -284,17 +307,17 @@ pub struct Gate {
         required_unless_present = "candidate"
     )]
     pub targets: Vec<String>,
-    /// Workloads, as globs (repeatable); without any, what the suites say
+    /// Workloads, as globs (repeatable); without any, those that the suites name
     #[arg(long = "workload", value_name = "GLOB")]
     pub workloads: Vec<String>,
     /// Suites (repeatable); without any coldstart, memory and size
     #[arg(long = "suite", value_name = "SUITE")]
     pub suites: Vec<String>,
-    /// A recorded run that head is held against as well: what no chance enters into always, what
-    /// was timed only if it was timed on this machine
+    /// A recorded run to compare head with as well. Sizes and counts are judged always, times only if
+    /// machine, conditions, engine and program are the same
     #[arg(long, value_name = "RUN")]
     pub baseline: Option<PathBuf>,
-    /// Measure nothing: hold this recorded run against the baseline
+    /// Measure nothing: compare this recorded run with the baseline
     #[arg(long, value_name = "RUN", requires = "baseline", conflicts_with_all = ["base", "base_ref", "head", "targets", "workloads", "suites", "blocks"])]
     pub candidate: Option<PathBuf>,
     /// Slowdowns below it never fail
@@ -303,10 +326,10 @@ pub struct Gate {
     /// A slowdown of this size must be ruled out for a row to hold
     #[arg(long, value_name = "PERCENT", value_parser = percent, default_value = "5%")]
     pub detect: f64,
-    /// What files and peak memory may grow by
+    /// Growth allowed for files and peak memory; for counted instructions at most 0.5 %
     #[arg(long, value_name = "PERCENT", value_parser = percent, default_value = "1%")]
     pub growth: f64,
-    /// Blocks of a measurement, instead of what the suites say; fewer than 8 decide nothing
+    /// Blocks of a measurement, instead of what the suites name; fewer than 8 decide nothing
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub blocks: Option<u32>,
     /// Seconds after which a measurement of a suite begins no further block
@@ -315,7 +338,7 @@ pub struct Gate {
     /// Exit 3 if a row is inconclusive
     #[arg(long)]
     pub strict: bool,
-    /// Hold noise down, as `bench run --denoise` does
+    /// Reduce noise, as `bench run --denoise` does
     #[arg(long)]
     pub denoise: bool,
     /// Seed of the order of trials and of the bootstrap; drawn and recorded if not given
@@ -324,13 +347,14 @@ pub struct Gate {
     /// Where to record it, instead of results/<utc time>-gate
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Print the report for programs, schema plimsoll.gate/1, instead of the summary
-    #[arg(long, group = "printed")]
+    /// Print the report as JSON, schema plimsoll.gate/1, instead of the summary
+    #[arg(long)]
     pub json: bool,
-    /// Print the report in Markdown instead of the summary
-    #[arg(long, group = "printed")]
-    pub markdown: bool,
-    /// Also write the report as JUnit XML
+    /// Write the report as Markdown, short enough for a comment on a pull request; without FILE, print
+    /// it instead of the summary
+    #[arg(long, value_name = "FILE", num_args = 0..=1)]
+    pub markdown: Option<Option<PathBuf>>,
+    /// Write the report as JUnit XML
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
     /// If another run is measuring on this machine, wait for it instead of giving up
@@ -362,13 +386,17 @@ pub struct History {
     /// Suites (repeatable)
     #[arg(long = "suite", value_name = "SUITE")]
     pub suites: Vec<String>,
-    /// A table of every run, row by row, instead of a line a row
+    /// The machine to show, as a glob over its description ("2 × AMD EPYC, 23.5 GiB"); without it, the
+    /// newest run's
+    #[arg(long, value_name = "GLOB")]
+    pub machine: Option<String>,
+    /// List every run of every series instead of one line per series
     #[arg(long, conflicts_with = "export")]
     pub runs: bool,
-    /// Print the newest run's rows for a dashboard
+    /// Print the rows of the newest run of each suite for a dashboard
     #[arg(long, value_name = "FORMAT")]
     pub export: Option<Export>,
-    /// Forget the index and read every run again
+    /// Analyse every run again, whatever is cached beside it
     #[arg(long)]
     pub rebuild: bool,
 }

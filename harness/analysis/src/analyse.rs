@@ -88,7 +88,7 @@ fn row(run: &Run, series: &Series) -> Row {
     row
 }
 
-/// Every target's runs held against native ones, and their geometric means.
+/// Every target's runs compared with native ones, and their geometric means.
 fn ratios(recorded: &Recorded, series: &[Series]) -> Vec<RatioRow> {
     let Some(throughput) = throughput(recorded, series) else {
         return Vec::new();
@@ -97,6 +97,7 @@ fn ratios(recorded: &Recorded, series: &[Series]) -> Vec<RatioRow> {
         return Vec::new();
     };
     let row = |target: &TargetId, workloads: Vec<WorkloadId>, metric, ratio, ci95| RatioRow {
+        left_out: 0,
         run: recorded.run.id.clone(),
         target: target.clone(),
         to: reference.clone(),
@@ -128,8 +129,11 @@ fn ratios(recorded: &Recorded, series: &[Series]) -> Vec<RatioRow> {
         if throughput.common.len() > 1 {
             rows.extend(standing.means.iter().map(|mean| {
                 let ci95 = mean.ci95.map(|ci| [ci.low, ci.high]);
-                let common = throughput.common.clone();
-                row(target, common, mean.metric, mean.ratio, ci95)
+                let common = throughput.counted(mean.metric);
+                RatioRow {
+                    left_out: mean.left_out,
+                    ..row(target, common, mean.metric, mean.ratio, ci95)
+                }
             }));
         }
     }
@@ -143,7 +147,11 @@ fn status(tally: &Tally) -> Status {
         Status::Ok
     } else if tally.wrong_output.count > 0 {
         Status::WrongOutput
-    } else if tally.failed.count == 0 && tally.unsupported.count > 0 {
+    } else if tally.failed.count == 0
+        && tally.other_unit.count == 0
+        && tally.damaged.count == 0
+        && tally.unsupported.count > 0
+    {
         Status::Unsupported
     } else {
         Status::Failed
@@ -169,6 +177,8 @@ pub fn lost_trials(tally: &Tally) -> Vec<String> {
     say(&tally.wrong_output, "gave a wrong output");
     say(&tally.failed, "failed");
     say(&tally.unsupported, "were refused as unsupported");
+    say(&tally.other_unit, "do not count");
+    say(&tally.damaged, "do not count");
     say(&tally.noted, "ended early");
     if tally.not_reached > 0 {
         notes.push(format!(

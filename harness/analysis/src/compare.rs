@@ -1,11 +1,15 @@
-//! Two runs in, one verdict a row out.
+//! Two runs in, one verdict per row out.
 
 use std::cmp::Ordering;
 
+use plimsoll_record::run::TrialPlan;
 use plimsoll_record::{Boundary, Metric, Recorded, Suite, Unit};
 use serde::{Deserialize, Serialize};
 
+use crate::alike::{NATIVE as ANCHOR, Scope, differences};
+use crate::lost_trials;
 use crate::noise::{Noise, Side, noise_between};
+use crate::reference::quotient;
 use crate::series::{Series, SeriesKey, series};
 use crate::statistics::bootstrap::ratio_interval;
 use crate::statistics::{Interval, Shift, generator, holm};
@@ -24,22 +28,22 @@ after Holm's correction for all rows. The noise is the largest of: what unchange
 by between the runs (nine of ten of them), the drift between the halves of either run (two standard \
 deviations), and 2 % (5 % where the runs share no unchanged native program).";
 
-/// A candidate run held against a base run.
+/// A candidate run compared with a base run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
     /// Always [`SCHEMA`] when written by this version.
     pub schema: String,
-    /// Name of the run that is held against.
+    /// Name of the base run.
     pub base: String,
-    /// Name of the run that is looked at.
+    /// Name of the candidate run.
     pub candidate: String,
     /// By how much runs of the same thing differ here.
     pub noise: Noise,
     /// Reasons to doubt that the two can be compared at all, in words.
     pub warnings: Vec<String>,
-    /// Every row that both runs measured and that came to more than nothing in both.
+    /// Every row that both runs measured, where a ratio exists.
     pub rows: Vec<ComparedRow>,
-    /// Every row that only one of them measured.
+    /// Every other row, with the reason why the two sides have no ratio.
     pub unmatched: Vec<UnmatchedRow>,
 }
 
@@ -75,8 +79,20 @@ pub struct ComparedRow {
     /// Smaller ones go unseen: "no difference shown" does not say that there is none. Absent
     /// where there are too few trials to test.
     pub minimum_detectable: Option<f64>,
+    /// Trials that only one side lost, and why; their values do not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<Lost>,
     /// What can be said.
     pub verdict: Verdict,
+}
+
+/// Trials that one side lost and the other did not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lost {
+    /// The side that has the trials.
+    pub measured_in: Measured,
+    /// What became of them on the other side.
+    pub reason: String,
 }
 
 /// What can be said of a row.
@@ -123,7 +139,7 @@ impl Verdict {
     }
 }
 
-/// A row that only one of two runs measured.
+/// A row of which no ratio exists: only one of two runs has a figure, or one figure is zero.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnmatchedRow {
     /// Workload, target, boundary and metric.
@@ -131,6 +147,9 @@ pub struct UnmatchedRow {
     pub key: SeriesKey,
     /// Which run measured it.
     pub measured_in: Measured,
+    /// Why the other run has no figure, or why the two have no ratio.
+    #[serde(default)]
+    pub reason: String,
 }
 
 /// Which of two runs measured a row.
@@ -141,12 +160,28 @@ pub enum Measured {
     BaseOnly,
     /// Only the candidate run.
     CandidateOnly,
+    /// Both, and a median is zero or negative.
+    Both,
 }
 
-/// Holds `candidate` against `base`, row by row, by [`RULE`]. Pure and deterministic.
+/// Compares `candidate` with `base`, row by row, by [`RULE`]. Pure and deterministic.
 pub fn compare(base: &Recorded, candidate: &Recorded) -> Comparison {
-    let base_series = measured(base);
-    let candidate_series = measured(candidate);
+    compare_among(base, candidate, 1)
+}
+
+/// Compares each of `candidates` with `base`, as [`compare`] does; p-values are corrected for the number
+/// of candidates as well.
+pub fn compare_all(base: &Recorded, candidates: &[Recorded]) -> Vec<Comparison> {
+    let compared = candidates.iter();
+    compared
+        .map(|candidate| compare_among(base, candidate, candidates.len()))
+        .collect()
+}
+
+fn compare_among(base: &Recorded, candidate: &Recorded, candidates: usize) -> Comparison {
+    let (all_base, all_candidate) = (series(base), series(candidate));
+    let base_series = measured(&all_base);
+    let candidate_series = measured(&all_candidate);
     let noise = noise_between(
         Side {
             recorded: base,
@@ -157,11 +192,114 @@ pub fn compare(base: &Recorded, candidate: &Recorded) -> Comparison {
             series: &candidate_series,
         },
     );
-    let find = |all: &[Series], key: &SeriesKey| all.iter().position(|s| s.key == *key);
     let pairs: Vec<(&Series, &Series)> = candidate_series
         .iter()
-        .filter_map(|c| Some((&base_series[find(&base_series, &c.key)?], c)))
+        .filter_map(|c| Some((find(&base_series, &c.key)?, c)))
         .collect();
+    let mut unmatched: Vec<UnmatchedRow> = pairs
+        .iter()
+        .filter(|(b, c)| ratio_of(b, c).is_none())
+        .map(|(b, _)| UnmatchedRow {
+            key: b.key.clone(),
+            measured_in: Measured::Both,
+            reason: "a median is zero or negative: no ratio exists".to_owned(),
+        })
+        .collect();
+    let mut lonely = |from: &[Series], other: (&Recorded, &[Series]), measured_in| {
+        let missing = from
+            .iter()
+            .filter(|s| find(other.1, &s.key).is_none_or(is_empty));
+        unmatched.extend(missing.map(|s| UnmatchedRow {
+            key: s.key.clone(),
+            measured_in,
+            reason: why_missing(other.0, find(other.1, &s.key), &s.key),
+        }));
+    };
+    lonely(
+        &base_series,
+        (candidate, &all_candidate),
+        Measured::BaseOnly,
+    );
+    lonely(
+        &candidate_series,
+        (base, &all_base),
+        Measured::CandidateOnly,
+    );
+    Comparison {
+        schema: SCHEMA.to_owned(),
+        base: base.run.id.clone(),
+        candidate: candidate.run.id.clone(),
+        warnings: warnings(base, candidate),
+        rows: rows(&pairs, &noise, [base, candidate], candidates),
+        noise,
+        unmatched,
+    }
+}
+
+fn find<'a>(all: &'a [Series], key: &SeriesKey) -> Option<&'a Series> {
+    all.iter().find(|series| series.key == *key)
+}
+
+fn is_empty(series: &Series) -> bool {
+    series.tally.ok == 0 || series.trials.is_empty()
+}
+
+/// The medians of both and their ratio, candidate over base.
+fn ratio_of(base: &Series, candidate: &Series) -> Option<(f64, f64, f64)> {
+    let (low, high) = (base.median()?, candidate.median()?);
+    Some((low, high, quotient(high, low)?))
+}
+
+/// What only one of two series lost.
+fn lost(base: &Series, candidate: &Series) -> Option<Lost> {
+    let failures = |series: &Series| {
+        let tally = &series.tally;
+        tally.failed.count + tally.wrong_output.count + tally.unsupported.count
+    };
+    let (measured_in, of) = match (failures(base), failures(candidate)) {
+        (0, 1..) => (Measured::BaseOnly, candidate),
+        (1.., 0) => (Measured::CandidateOnly, base),
+        _ => return None,
+    };
+    Some(Lost {
+        measured_in,
+        reason: lost_trials(&of.tally).join("; "),
+    })
+}
+
+/// Why `run` has no figure for `key`; `series` is what it has of it.
+fn why_missing(run: &Recorded, series: Option<&Series>, key: &SeriesKey) -> String {
+    let reasons = series.map_or_else(Vec::new, |series| lost_trials(&series.tally));
+    if !reasons.is_empty() {
+        return reasons.join("; ");
+    }
+    let run = &run.run;
+    let mut skipped = run.skipped.iter();
+    let names = [key.target.as_str(), key.workload.as_str()];
+    if let Some(one) = skipped.find(|one| names.contains(&one.what.as_str())) {
+        return format!("{} was skipped: {}", one.what, one.why);
+    }
+    if !run.targets.iter().any(|record| record.target == key.target) {
+        return format!("the run has no target {}", key.target);
+    }
+    let is_planned =
+        |trial: &TrialPlan| (&trial.target, &trial.workload) == (&key.target, &key.workload);
+    match run.plan.iter().any(is_planned) {
+        true => "its steps there do not measure this".to_owned(),
+        false => format!(
+            "the run does not measure {} on {}",
+            key.workload, key.target
+        ),
+    }
+}
+
+/// The rows of which a ratio exists.
+fn rows(
+    pairs: &[(&Series, &Series)],
+    noise: &Noise,
+    [base, candidate]: [&Recorded; 2],
+    candidates: usize,
+) -> Vec<ComparedRow> {
     let tests: Vec<Option<Shift>> = pairs
         .iter()
         .map(|(b, c)| Shift::between(&b.trial_medians(), &c.trial_medians()))
@@ -170,19 +308,17 @@ pub fn compare(base: &Recorded, candidate: &Recorded) -> Comparison {
         .iter()
         .map(|(b, _)| noise.floor_at(b.key.boundary).ln_1p())
         .collect();
-    let adjusted = adjust(&tests, &floors);
-    let made = adjusted.iter().flatten().count().max(1);
+    let adjusted: Vec<Option<f64>> = adjust(&tests, &floors)
+        .into_iter()
+        .map(|p| p.map(|p| (p * candidates as f64).min(1.0)))
+        .collect();
+    let made = candidates * adjusted.iter().flatten().count().max(1);
     let seed = base.run.seed ^ candidate.run.seed.rotate_left(32);
-    let rows = pairs
+    pairs
         .iter()
         .zip(tests.iter().zip(&floors).zip(adjusted))
         .filter_map(|((b, c), ((test, &floor), p_adjusted))| {
-            let (low, high) = (b.median()?, c.median()?);
-            // What is nothing, or less by chance, has no ratio to anything.
-            if low <= 0.0 || high <= 0.0 {
-                return None;
-            }
-            let ratio = high / low;
+            let (low, high, ratio) = ratio_of(b, c)?;
             let mut rng = generator(seed, &c.key.name());
             let ci95 = ratio_interval(&c.trial_medians(), &b.trial_medians(), &mut rng).map(|ci| {
                 Interval {
@@ -190,6 +326,7 @@ pub fn compare(base: &Recorded, candidate: &Recorded) -> Comparison {
                     high: ci.high * floor.exp(),
                 }
             });
+            let effect = |test: &Shift| test.minimum_detectable(floor, LEVEL / made as f64);
             Some(ComparedRow {
                 suite: candidate.run.suite,
                 key: c.key.clone(),
@@ -200,7 +337,10 @@ pub fn compare(base: &Recorded, candidate: &Recorded) -> Comparison {
                 ci95,
                 p_adjusted,
                 minimum_detectable: test
-                    .map(|t| t.minimum_detectable(floor, LEVEL / made as f64).exp_m1()),
+                    .as_ref()
+                    .map(|test| effect(test).exp_m1())
+                    .filter(|effect| effect.is_finite()),
+                lost: lost(b, c),
                 verdict: match (c.key.boundary, c.key.metric.unit()) {
                     (Boundary::OnDisk, _) => exact(low, high),
                     // More of it is better.
@@ -209,46 +349,24 @@ pub fn compare(base: &Recorded, candidate: &Recorded) -> Comparison {
                 },
             })
         })
-        .collect();
-    let lonely = |from: &[Series], other: &[Series], measured_in| -> Vec<UnmatchedRow> {
-        from.iter()
-            .filter(|s| find(other, &s.key).is_none())
-            .map(|s| UnmatchedRow {
-                key: s.key.clone(),
-                measured_in,
-            })
-            .collect()
-    };
-    let mut unmatched = lonely(&base_series, &candidate_series, Measured::BaseOnly);
-    unmatched.extend(lonely(
-        &candidate_series,
-        &base_series,
-        Measured::CandidateOnly,
-    ));
-    Comparison {
-        schema: SCHEMA.to_owned(),
-        base: base.run.id.clone(),
-        candidate: candidate.run.id.clone(),
-        noise,
-        warnings: warnings(base, candidate),
-        rows,
-        unmatched,
+        .collect()
+}
+
+/// The series that hold at least one verified trial and are compared.
+fn measured(all: &[Series]) -> Vec<Series> {
+    let compared = all
+        .iter()
+        .filter(|series| !is_empty(series) && is_compared(&series.key));
+    compared.cloned().collect()
+}
+
+/// Whether a series is compared between runs: every further row makes each other harder to tell apart.
+/// So of what is alive at once only the fitted lines, and of requests under load two percentiles and
+/// the highest rate.
+pub(crate) fn is_compared(key: &SeriesKey) -> bool {
+    if key.boundary.slope().is_some() {
+        return false;
     }
-}
-
-/// The series that hold at least one verified trial. Of what is alive at once the lines are held
-/// against each other, not every level too: each row more makes every other harder to tell apart.
-fn measured(recorded: &Recorded) -> Vec<Series> {
-    let mut all = series(recorded);
-    all.retain(|series| series.tally.ok > 0);
-    all.retain(|series| is_compared(&series.key));
-    all.retain(|series| !series.trials.is_empty() && series.key.boundary.slope().is_none());
-    all
-}
-
-/// Of requests under load two percentiles and the most that was carried: each row more makes every
-/// other harder to tell apart.
-fn is_compared(key: &SeriesKey) -> bool {
     match (key.boundary, key.metric, key.at) {
         (Boundary::Request | Boundary::FreshRequest, Metric::P50 | Metric::P99, _) => true,
         (Boundary::Request | Boundary::FreshRequest, metric, at) => {
@@ -288,61 +406,26 @@ fn exact(base: f64, candidate: f64) -> Verdict {
     }
 }
 
-/// What makes these two runs hard to compare.
+/// What makes these two runs hard to compare: everything that differs, and damage.
 fn warnings(base: &Recorded, candidate: &Recorded) -> Vec<String> {
-    let mut warnings = Vec::new();
-    let (b, c) = (&base.run.environment, &candidate.run.environment);
-    let mut differs = |what: &str, b: &str, c: &str| {
-        if b != c {
-            warnings.push(format!(
-                "{what} differs: {b} in the base, {c} in the candidate"
-            ));
-        }
-    };
-    differs("the processor", &b.cpu_model, &c.cpu_model);
-    differs(
-        "the number of processors",
-        &b.cpus.to_string(),
-        &c.cpus.to_string(),
-    );
-    differs("the kernel", &b.kernel, &c.kernel);
-    differs(
-        "the version of bench",
-        &base.run.bench_version,
-        &candidate.run.bench_version,
-    );
-    let denoised = |run: &Recorded| match run.run.is_denoised() {
-        true => "with --denoise".to_owned(),
-        false => "without --denoise".to_owned(),
-    };
-    differs("the measuring", &denoised(base), &denoised(candidate));
-    for workload in &base.run.workloads {
-        let mut others = candidate.run.workloads.iter();
-        let Some(other) = others.find(|other| other.workload == workload.workload) else {
-            continue;
-        };
-        if other.wasm_sha256 != workload.wasm_sha256 {
-            warnings.push(format!(
-                "the .wasm of workload {} is not the same in both runs",
-                workload.workload
-            ));
-        }
-        if other.component_sha256 != workload.component_sha256 {
-            warnings.push(format!(
-                "the component of workload {} is not the same in both runs",
-                workload.workload
-            ));
-        }
-        if other.native_sha256 != workload.native_sha256 {
-            warnings.push(format!(
-                "the native binary of workload {} is not the same in both runs, so it is no anchor",
-                workload.workload
-            ));
-        }
-    }
+    let mut warnings: Vec<String> = differences(base, candidate)
+        .iter()
+        .map(|difference| match &difference.scope {
+            Scope::Program(_, kinds) if *kinds == ANCHOR => {
+                format!("{}, so it is no anchor", difference.describe())
+            }
+            _ => difference.describe(),
+        })
+        .collect();
     for (name, run) in [("base", base), ("candidate", candidate)] {
         if !run.is_complete() {
             warnings.push(format!("the {name} run was interrupted before its end"));
+        }
+        if run.unreadable_lines > 0 {
+            warnings.push(format!(
+                "the {name} run is damaged: {} of its lines do not count",
+                run.unreadable_lines
+            ));
         }
     }
     warnings

@@ -15,9 +15,11 @@
 //! - [`throughput`](mod@throughput): the guest's own code held against native, workload by
 //!   workload and as a geometric mean
 //! - [`noise`]: by how much two runs of the same thing differ here
-//! - [`compare()`]: two runs in, a verdict a row out
-//! - [`gate`]: base and head measured side by side, in, a verdict out
+//! - [`alike`]: what differs between two runs
+//! - [`compare()`]: two runs in, a verdict per row out
+//! - [`gate`]: base and head measured side by side in, a verdict out
 
+pub mod alike;
 mod analyse;
 pub mod capability;
 pub mod columns;
@@ -35,7 +37,7 @@ pub mod throughput;
 
 pub use analyse::{analyse, lost_trials};
 pub use compare::{
-    ComparedRow, Comparison, LEVEL, Measured, RULE, SCHEMA as COMPARISON_SCHEMA, UnmatchedRow,
-    Verdict, compare,
+    ComparedRow, Comparison, LEVEL, Lost, Measured, RULE, SCHEMA as COMPARISON_SCHEMA,
+    UnmatchedRow, Verdict, compare, compare_all,
 };
 pub use rows::{Report, Row, Status};

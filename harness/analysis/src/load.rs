@@ -1,7 +1,10 @@
-//! Latencies under load: histograms read back, percentiles, the rate that was carried.
+//! Latencies under load: histograms read back, percentiles, the highest rate achieved.
+
+use std::io::Read;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use flate2::read::ZlibDecoder;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::Deserializer;
 use plimsoll_record::reader::Trial;
@@ -10,8 +13,8 @@ use plimsoll_record::{
     Boundary, Clock, HistogramLine, Metric, Outcome, Recorded, TargetId, WorkloadId,
 };
 
-/// Fewest requests of a trial that must lie beyond a percentile for it to be given: one or two
-/// would be chance alone.
+/// Fewest requests of a trial beyond a percentile for which it is stated: one or two would be chance
+/// alone.
 const BEYOND: f64 = 5.0;
 
 /// A value that a trial gives beside its samples.
@@ -22,15 +25,25 @@ pub(crate) struct Derived {
     pub(crate) value: f64,
 }
 
-/// What follows from a trial's histograms and rates: percentiles at every rate, and the highest
-/// rate that was achieved at any.
-pub(crate) fn derived(trial: &Trial) -> Vec<Derived> {
+/// What follows from a trial's histograms and rates.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Derivation {
+    /// Percentiles at every rate, and the highest rate that was achieved at any.
+    pub(crate) values: Vec<Derived>,
+    /// Where a histogram is damaged: boundary and requests offered per second.
+    pub(crate) damaged: Vec<(Boundary, u64)>,
+}
+
+/// Reads a trial's histograms and rates.
+pub(crate) fn derived(trial: &Trial) -> Derivation {
     let mut derived = Vec::new();
+    let mut damaged = Vec::new();
     for line in &trial.histograms {
         if line.clock != Clock::Due {
             continue;
         }
         let Some(histogram) = decoded(line) else {
+            damaged.push((line.boundary, line.at));
             continue;
         };
         for &(metric, quantile) in Metric::PERCENTILES {
@@ -53,13 +66,38 @@ pub(crate) fn derived(trial: &Trial) -> Vec<Derived> {
             value: most as f64,
         }));
     }
-    derived
+    Derivation {
+        values: derived,
+        damaged,
+    }
 }
 
+/// Header of a histogram in HdrHistogram's V2 encoding, uncompressed, bytes.
+const HEADER: usize = 40;
+
+/// Most bytes of one inflated histogram: three significant digits over all of 64 bits take a tenth.
+const MOST_INFLATED: u64 = 8 << 20;
+
 /// The histogram of a line, in nanoseconds; `None` if the line does not hold one.
+///
+/// It is inflated here, up to a limit, because the crate reserves what the header claims before it has
+/// read that much.
 pub fn decoded(line: &HistogramLine) -> Option<Histogram<u64>> {
     let bytes = STANDARD.decode(&line.v2).ok()?;
-    Deserializer::new().deserialize(&mut bytes.as_slice()).ok()
+    // Cookie and length of what follows, 4 bytes each.
+    let deflated = bytes.get(8..)?;
+    let mut plain = Vec::new();
+    ZlibDecoder::new(deflated)
+        .take(MOST_INFLATED)
+        .read_to_end(&mut plain)
+        .ok()?;
+    let claimed = plain.get(4..8)?.try_into().ok().map(u32::from_be_bytes)?;
+    let highest = plain.get(24..32)?.try_into().ok().map(u64::from_be_bytes)?;
+    let fits = claimed as usize == plain.len().checked_sub(HEADER)?;
+    if !fits || highest > i64::MAX as u64 {
+        return None;
+    }
+    Deserializer::new().deserialize(&mut plain.as_slice()).ok()
 }
 
 /// The latencies of every counting trial of a target at one rate, put together: what the shape of

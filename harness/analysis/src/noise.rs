@@ -16,6 +16,7 @@ use plimsoll_record::run::TargetKind;
 use plimsoll_record::{Boundary, Recorded, TargetId, WorkloadId};
 use serde::{Deserialize, Serialize};
 
+use crate::reference::quotient;
 use crate::series::Series;
 use crate::statistics::{Shift, Sorted, median};
 
@@ -145,8 +146,8 @@ fn anchor_shifts(base: Side<'_>, candidate: Side<'_>) -> Vec<f64> {
         .filter_map(|series| {
             let mut others = candidate.series.iter();
             let other = others.find(|other| other.key == series.key)?;
-            let ratio = other.median()? / series.median()?;
-            (ratio.is_finite() && ratio > 0.0).then(|| ratio.ln().abs())
+            let ratio = quotient(other.median()?, series.median()?)?;
+            Some(ratio.ln().abs())
         })
         .collect()
 }

@@ -4,12 +4,12 @@ use crate::series::{Series, SeriesKey};
 use crate::statistics::bootstrap::{Pair, paired_ratio_interval};
 use crate::statistics::{Interval, Shift, generator};
 
-/// One series held against another.
+/// One series compared with another.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ratio {
-    /// What is held against the reference.
+    /// The series that is compared.
     pub of: SeriesKey,
-    /// What it is held against.
+    /// The reference.
     pub to: SeriesKey,
     /// The median of `of` over the median of `to`: above 1 is slower than the reference.
     pub ratio: f64,
@@ -20,22 +20,26 @@ pub struct Ratio {
     pub p_value: Option<f64>,
 }
 
-/// Holds `of` against `to`; `None` if either has no verified trial or the reference takes no
-/// time at all.
+/// `of` over `to`; `None` unless both are positive and finite and so is their quotient. A ratio with
+/// zero, a negative value or no number on either side does not exist.
+pub fn quotient(of: f64, to: f64) -> Option<f64> {
+    let positive = |value: f64| value > 0.0 && value.is_finite();
+    let quotient = of / to;
+    (positive(of) && positive(to) && positive(quotient)).then_some(quotient)
+}
+
+/// How many times `of` is `to`; `None` if either has no verified trial or no ratio exists.
 ///
-/// The boundaries may differ: whether holding them against each other makes sense, and in what
-/// words, is for the caller to say.
+/// The boundaries may differ: whether the comparison makes sense, and in what words, is for the
+/// caller to say.
 pub fn ratio(of: &Series, to: &Series, seed: u64) -> Option<Ratio> {
-    let bottom = to.median()?;
-    if bottom <= 0.0 {
-        return None;
-    }
+    let ratio = quotient(of.median()?, to.median()?)?;
     let pairs = pairs(of, to);
     let purpose = format!("{} over {}", of.key.name(), to.key.name());
     Some(Ratio {
         of: of.key.clone(),
         to: to.key.clone(),
-        ratio: of.median()? / bottom,
+        ratio,
         ci95: paired_ratio_interval(&pairs, &mut generator(seed, &purpose)),
         p_value: Shift::between(&to.trial_medians(), &of.trial_medians())
             .map(|shift| shift.p_value(0.0)),

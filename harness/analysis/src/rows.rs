@@ -1,4 +1,4 @@
-//! The rows of `plimsoll.report/1`: what a run says, one number and its interval a row.
+//! The rows of `plimsoll.report/1`: one number with its interval per row.
 
 use plimsoll_record::{Boundary, Metric, Suite, TargetId, Unit, WorkloadId};
 use serde::{Deserialize, Serialize};
@@ -24,7 +24,7 @@ pub struct Report {
 pub struct RatioRow {
     /// Name of the run that it is from.
     pub run: String,
-    /// What is held against the reference.
+    /// The target that is compared.
     pub target: TargetId,
     /// The reference.
     pub to: TargetId,
@@ -38,6 +38,13 @@ pub struct RatioRow {
     pub ratio: f64,
     /// Its bootstrap 95 % interval over blocks of the plan, `[low, high]`.
     pub ci95: Option<[f64; 2]>,
+    /// Workloads left out of a geometric mean, because no ratio exists where a median is zero.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub left_out: u32,
+}
+
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// One number of a report, with what it rests on.

@@ -10,7 +10,7 @@ use plimsoll_record::run::{TargetKind, TrialPlan};
 use plimsoll_record::{Boundary, Metric, Outcome, Recorded, Step, TargetId, WorkloadId};
 use serde::{Deserialize, Serialize};
 
-use crate::load::{self, Derived};
+use crate::load::{self, Derivation};
 use crate::statistics::{Sorted, WarmUp, warm_up};
 
 /// What a series is of.
@@ -33,6 +33,14 @@ impl SeriesKey {
     /// Where, what, and under which load.
     fn place(&self) -> (Boundary, Metric, Option<u64>) {
         (self.boundary, self.metric, self.at)
+    }
+
+    /// The rate of a damaged histogram that this series would have come from.
+    fn damaged_at(&self, derived: &Derivation) -> Option<u64> {
+        let mut percentiles = Metric::PERCENTILES.iter();
+        let at = self.at?;
+        let is_damaged = derived.damaged.contains(&(self.boundary, at));
+        (is_damaged && percentiles.any(|(metric, _)| *metric == self.metric)).then_some(at)
     }
 
     /// The key as one word, the same in every run.
@@ -87,6 +95,10 @@ pub struct Tally {
     pub failed: Reasons,
     /// The guest's output was not the expected one.
     pub wrong_output: Reasons,
+    /// Recorded in another unit than the metric has: their values do not count.
+    pub other_unit: Reasons,
+    /// Recorded, but damaged: their values do not count.
+    pub damaged: Reasons,
     /// Without an outcome: the run ended before or during them.
     pub not_reached: u32,
     /// Of those that count, what their adapter or `bench` had to say.
@@ -151,7 +163,7 @@ pub fn series(recorded: &Recorded) -> Vec<Series> {
             .or_default()
             .push(plan);
     }
-    let derived: BTreeMap<u32, Vec<Derived>> = recorded
+    let derived: BTreeMap<u32, Derivation> = recorded
         .trials
         .iter()
         .map(|(index, trial)| (*index, load::derived(trial)))
@@ -168,8 +180,8 @@ pub fn series(recorded: &Recorded) -> Vec<Series> {
             };
             let series = found.entry(key.clone()).or_insert_with(|| Series::of(key));
             for plan in &plans {
-                let more = derived.get(&plan.index).map_or(&[][..], Vec::as_slice);
-                series.take(plan, recorded.trials.get(&plan.index), more);
+                let more = derived.get(&plan.index);
+                series.take(plan, recorded.trials.get(&plan.index).zip(more));
             }
         }
     }
@@ -206,15 +218,32 @@ impl Series {
         }
     }
 
-    fn take(&mut self, plan: &TrialPlan, trial: Option<&Trial>, derived: &[Derived]) {
+    fn take(&mut self, plan: &TrialPlan, trial: Option<(&Trial, &Derivation)>) {
         let tally = &mut self.tally;
         tally.planned += 1;
-        let Some(trial) = trial else {
+        let Some((trial, derived)) = trial else {
             tally.not_reached += 1;
             return;
         };
         match &trial.outcome.outcome {
             Outcome::Ok => {
+                let unit = self.key.metric.unit();
+                let mut samples = trial.samples.iter();
+                let other = samples
+                    .find(|s| (s.boundary, s.metric, s.at) == self.key.place() && s.unit != unit);
+                if let Some(sample) = other {
+                    let reason = format!(
+                        "{} is recorded in {} instead of {unit}",
+                        sample.metric, sample.unit
+                    );
+                    tally.other_unit.add(&reason);
+                    return;
+                }
+                if let Some(at) = self.key.damaged_at(derived) {
+                    let reason = format!("the histogram at {at} requests per second is damaged");
+                    tally.damaged.add(&reason);
+                    return;
+                }
                 let values: Vec<f64> = trial
                     .samples
                     .iter()
@@ -222,6 +251,7 @@ impl Series {
                     .map(|s| s.value as f64)
                     .chain(
                         derived
+                            .values
                             .iter()
                             .filter(|d| d.place == self.key.place())
                             .map(|d| d.value),
@@ -255,7 +285,7 @@ impl Series {
 /// to give.
 fn measured(
     recorded: &Recorded,
-    derived: &BTreeMap<u32, Vec<Derived>>,
+    derived: &BTreeMap<u32, Derivation>,
     target: &TargetId,
     step: Step,
     plans: &[&TrialPlan],
@@ -265,9 +295,15 @@ fn measured(
         .filter_map(|plan| Some((plan.index, recorded.trials.get(&plan.index)?)))
         .filter(|(_, trial)| matches!(trial.outcome.outcome, Outcome::Ok))
         .flat_map(|(index, trial)| {
-            let derived = derived.get(&index).into_iter().flatten().map(|d| d.place);
+            let derived = derived.get(&index);
+            let values = derived.into_iter().flat_map(|derived| &derived.values);
+            // What a damaged histogram would have given has a row that says so.
+            let damaged = derived.into_iter().flat_map(|derived| &derived.damaged);
+            let damaged = damaged.flat_map(|&(boundary, at)| {
+                [Metric::P50, Metric::P99].map(|metric| (boundary, metric, Some(at)))
+            });
             let samples = trial.samples.iter().map(|s| (s.boundary, s.metric, s.at));
-            samples.chain(derived)
+            samples.chain(values.map(|d| d.place)).chain(damaged)
         })
         .collect();
     if seen.is_empty() {

@@ -23,7 +23,7 @@ pub mod shift;
 pub mod warmup;
 
 pub use bootstrap::Interval;
-pub use change::{Change, changes};
+pub use change::{Change, changes, discoveries};
 pub use line::Line;
 pub use order::{Sorted, median};
 pub use paired::Paired;

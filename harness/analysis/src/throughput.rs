@@ -1,16 +1,16 @@
-//! How fast the guest's own code runs, held against native code: workload by workload, and as a
+//! How fast the guest's own code runs compared with native code: workload by workload, and as a
 //! geometric mean over the workloads that every compared target completed.
 
 use plimsoll_record::run::TargetKind;
 use plimsoll_record::{Boundary, Metric, Proposal, Recorded, Run, TargetId, WorkloadId};
 use serde::{Deserialize, Serialize};
 
-use crate::reference::{Ratio, pairs, ratio};
+use crate::reference::{Ratio, pairs, quotient, ratio};
 use crate::series::{Series, SeriesKey};
 use crate::statistics::bootstrap::geometric_mean_interval;
 use crate::statistics::{Interval, WarmUp, generator};
 
-/// The metrics that are held against native code, in the order of tables.
+/// The metrics that are compared with native code, in the order of tables.
 pub const METRICS: [Metric; 4] = [
     Metric::WallTime,
     Metric::CpuTime,
@@ -21,7 +21,7 @@ pub const METRICS: [Metric; 4] = [
 /// What a run says of throughput.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Throughput {
-    /// What everything is held against: the native target; `None` if it was not measured.
+    /// The native target that every other is compared with; `None` if it was not measured.
     pub reference: Option<TargetId>,
     /// Every workload that any target was asked to run, in the order of the run.
     pub workloads: Vec<WorkloadId>,
@@ -61,15 +61,32 @@ pub struct Cell {
 /// A geometric mean of ratios.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Mean {
-    /// What is held against native.
+    /// The metric.
     pub metric: Metric,
     /// Times native.
     pub ratio: f64,
     /// Its 95 % interval, over trials; the workloads are taken as given.
     pub ci95: Option<Interval>,
+    /// Common workloads that are left out of it, because some target or the reference has a median of
+    /// zero there: no ratio exists.
+    pub left_out: u32,
 }
 
 impl Throughput {
+    /// The workloads that a mean of `metric` is over: those of [`Throughput::common`] on which every
+    /// target with any ratio has one. A ratio to or of a median of zero does not exist.
+    pub fn counted(&self, metric: Metric) -> Vec<WorkloadId> {
+        let has = |cell: &Cell| cell.ratio(metric).is_some();
+        let compared: Vec<&Standing> = self
+            .standings
+            .iter()
+            .filter(|standing| standing.cells.iter().any(has))
+            .collect();
+        let mut counted = self.common.clone();
+        counted.retain(|w| compared.iter().all(|one| one.cell(w).is_some_and(has)));
+        counted
+    }
+
     /// Those of [`METRICS`] by which anything could be held against native code: instructions are
     /// counted on some machines only.
     pub fn metrics(&self) -> Vec<Metric> {
@@ -156,7 +173,7 @@ pub fn throughput(recorded: &Recorded, series: &[Series]) -> Option<Throughput> 
         .filter(|w| !is_variant(run, w, &workloads))
         .cloned()
         .collect();
-    let find = |target: &TargetId, workload: &WorkloadId, metric| {
+    let find = |target: &TargetId, workload: &WorkloadId, metric: Metric| {
         let key = SeriesKey {
             workload: workload.clone(),
             target: target.clone(),
@@ -186,54 +203,85 @@ pub fn throughput(recorded: &Recorded, series: &[Series]) -> Option<Throughput> 
                     warm_up: wall.warm_up(),
                 })
                 .collect();
-            let means = METRICS
-                .iter()
-                .filter_map(|&metric| {
-                    let reference = reference.as_ref()?;
-                    let members: Vec<(&Series, &Series)> = common
-                        .iter()
-                        .map(|w| Some((find(target, w, metric)?, find(reference, w, metric)?)))
-                        .collect::<Option<_>>()?;
-                    let purpose = format!("{target} {metric} geometric mean");
-                    geometric_mean(&purpose, metric, &members, run.seed)
-                })
-                .collect();
             Standing {
                 target: (*target).clone(),
                 kind: *kind,
                 cells,
-                means,
+                means: Vec::new(),
             }
         })
         .collect();
-    Some(Throughput {
+    let mut throughput = Throughput {
         reference,
         workloads,
         common,
         standings,
-    })
+    };
+    let means: Vec<Vec<Mean>> = throughput
+        .standings
+        .iter()
+        .map(|standing| means(&throughput, standing, &find, run.seed))
+        .collect();
+    for (standing, means) in throughput.standings.iter_mut().zip(means) {
+        standing.means = means;
+    }
+    Some(throughput)
 }
 
-/// The geometric mean of what each of `members` is over the other; `None` without members.
-/// `purpose` names it: what is resampled depends on nothing else.
+/// The geometric means of one target, each over the workloads that count for every target.
+fn means<'a>(
+    throughput: &Throughput,
+    standing: &Standing,
+    find: &impl Fn(&TargetId, &WorkloadId, Metric) -> Option<&'a Series>,
+    seed: u64,
+) -> Vec<Mean> {
+    let Some(reference) = &throughput.reference else {
+        return Vec::new();
+    };
+    let target = &standing.target;
+    METRICS
+        .iter()
+        .filter_map(|&metric| {
+            let counted = throughput.counted(metric);
+            let members: Vec<(&Series, &Series)> = counted
+                .iter()
+                .map(|w| Some((find(target, w, metric)?, find(reference, w, metric)?)))
+                .collect::<Option<_>>()?;
+            let purpose = format!("{target} {metric} geometric mean");
+            let mean = geometric_mean(&purpose, metric, &members, seed)?;
+            Some(Mean {
+                left_out: (throughput.common.len() - counted.len()) as u32,
+                ..mean
+            })
+        })
+        .collect()
+}
+
+/// The geometric mean of the ratios of `members`, first over second. Members without a ratio are left
+/// out and counted; `None` if none is left. `purpose` names it: what is resampled depends on nothing
+/// else.
 pub fn geometric_mean(
     purpose: &str,
     metric: Metric,
     members: &[(&Series, &Series)],
     seed: u64,
 ) -> Option<Mean> {
-    if members.is_empty() {
+    let ratios: Vec<(f64, Vec<_>)> = members
+        .iter()
+        .filter_map(|(of, to)| Some((quotient(of.median()?, to.median()?)?, pairs(of, to))))
+        .collect();
+    if ratios.is_empty() {
         return None;
     }
-    let logs: Vec<f64> = members
-        .iter()
-        .map(|(of, to)| Some((of.median()? / to.median()?).ln()))
-        .collect::<Option<_>>()?;
-    let paired: Vec<_> = members.iter().map(|(of, to)| pairs(of, to)).collect();
+    let logs: f64 = ratios.iter().map(|(ratio, _)| ratio.ln()).sum();
+    let left_out = (members.len() - ratios.len()) as u32;
+    let count = ratios.len() as f64;
+    let paired: Vec<_> = ratios.into_iter().map(|(_, pairs)| pairs).collect();
     let mut rng = generator(seed, purpose);
     Some(Mean {
         metric,
-        ratio: (logs.iter().sum::<f64>() / logs.len() as f64).exp(),
+        ratio: (logs / count).exp(),
         ci95: geometric_mean_interval(&paired, &mut rng),
+        left_out,
     })
 }

@@ -1,6 +1,6 @@
 //! A change of level is found where it is, and none where there is none. Simulated, seeded.
 
-use plimsoll_analysis::statistics::{changes, generator};
+use plimsoll_analysis::statistics::{changes, discoveries, generator};
 use rand_distr::{Distribution, Normal};
 
 /// Medians of runs whose level is `level` of their position, with a scatter of 3 % and an outlier
@@ -69,4 +69,45 @@ fn a_file_that_grew_once_is_one_change_however_little_it_scatters() {
     let found = changes(&sizes);
     assert_eq!(found.len(), 1);
     assert_eq!((found[0].at, found[0].after), (10, 1_100_000.0));
+}
+
+#[test]
+fn six_runs_after_a_threefold_step_are_enough() {
+    for (before, after) in [(30, 6), (6, 30), (30, 4)] {
+        let found = (0..50)
+            .filter(|&seed| {
+                let step = |at| if at < before { 5e6 } else { 15e6 };
+                let found = changes(&series(seed, before + after, step));
+                matches!(found.as_slice(), [one] if one.at == before)
+            })
+            .count();
+        assert!(found >= 48, "{before} before, {after} after: {found} of 50");
+    }
+}
+
+#[test]
+fn a_table_of_unchanged_series_has_few_false_changes() {
+    // Twenty tables of fifty series: at most one table in twenty may show a change.
+    let shown = (0..20)
+        .filter(|table| {
+            let p_values: Vec<Option<f64>> = (0..50)
+                .map(|row| {
+                    let found = changes(&series(1000 + 50 * table + row, 24, |_| 5e6));
+                    let least = found.iter().map(|change| change.p_value);
+                    least.min_by(f64::total_cmp)
+                })
+                .collect();
+            discoveries(&p_values).contains(&true)
+        })
+        .count();
+    assert!(shown <= 2, "{shown} of 20");
+}
+
+#[test]
+fn one_clear_change_among_many_series_is_a_discovery() {
+    let mut p_values = vec![None; 100];
+    p_values[3] = Some(0.0001);
+    p_values[7] = Some(0.009);
+    let found = discoveries(&p_values);
+    assert!(found[3] && !found[7] && !found[0]);
 }

@@ -1,6 +1,6 @@
 //! Reads a run directory back, also one that was cut short.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -63,7 +63,8 @@ pub struct Recorded {
     pub trials: BTreeMap<u32, Trial>,
     /// Highest attempt number seen for each trial, interrupted attempts included.
     pub attempts: BTreeMap<u32, u32>,
-    /// Lines that could not be read: more than a torn last one means damage.
+    /// Lines that could not be read, and outcomes of an attempt that already had one: more than a torn
+    /// last line means damage.
     pub unreadable_lines: usize,
 }
 
@@ -114,6 +115,7 @@ impl Recorded {
             unreadable_lines: 0,
         };
         let mut open: BTreeMap<(u32, u32), Open> = BTreeMap::new();
+        let mut closed: BTreeSet<(u32, u32)> = BTreeSet::new();
         for line in content
             .split(|&b| b == b'\n')
             .filter(|line| !line.is_empty())
@@ -147,9 +149,13 @@ impl Recorded {
                 }
                 Ok(Line::Outcome(outcome)) => {
                     recorded.saw(outcome.trial, outcome.attempt);
-                    let taken = open
-                        .remove(&(outcome.trial, outcome.attempt))
-                        .unwrap_or_default();
+                    let attempt = (outcome.trial, outcome.attempt);
+                    let taken = open.remove(&attempt).unwrap_or_default();
+                    // The first counts: what repeats it would replace or empty it.
+                    if !closed.insert(attempt) {
+                        recorded.unreadable_lines += 1;
+                        continue;
+                    }
                     recorded.trials.insert(
                         outcome.trial,
                         Trial {

@@ -12,8 +12,6 @@ mod resume;
 mod run;
 mod setup;
 
-pub(crate) use run::{chosen_workloads, conformance_cells};
-
 use std::io::Write;
 use std::path::{Path, PathBuf};
 

@@ -37,7 +37,7 @@ use crate::ui::format;
 use crate::ui::progress::say;
 use crate::ui::terminal::{self, Notes};
 
-pub(crate) use crate::run::cells::{applies_to, chosen_workloads, conformance_cells, supports};
+pub(crate) use crate::run::cells::{chosen_workloads, conformance_cells};
 use crate::run::cells::{density, sandbox_cells, workload_cells};
 use ratcheted::ratcheted;
 

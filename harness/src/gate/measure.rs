@@ -24,12 +24,12 @@ use crate::ui::progress::Progress;
 /// The runs of a measurement, in this order.
 pub const ARMS: [&str; 3] = ["base", "again", "head"];
 
-/// What a measurement is of.
+/// What one measurement is to do.
 #[derive(Debug)]
-pub struct Asked<'a> {
-    /// The question.
+pub struct Measuring<'a> {
+    /// The suite.
     pub suite: Suite,
-    /// What is tried, and how often.
+    /// The cells, with their numbers of trials.
     pub cells: &'a [Cell],
     /// Seed of the order.
     pub seed: u64,
@@ -63,18 +63,18 @@ pub struct Arm<'a> {
 pub fn measure(
     arms: [Arm<'_>; 3],
     here: &Checkout,
-    asked: &Asked<'_>,
+    measuring: &Measuring<'_>,
     interrupt: &Interrupt,
 ) -> anyhow::Result<[Recorded; 3]> {
-    let planned = plan(asked.cells, asked.seed);
+    let planned = plan(measuring.cells, measuring.seed);
     let mut runs: Vec<Run> = Vec::new();
     let mut sessions: Vec<Session<'_>> = Vec::new();
     for (name, arm) in ARMS.iter().zip(&arms) {
-        runs.push(record(name, arm, asked, &planned));
+        runs.push(record(name, arm, measuring, &planned));
         // Of one length: what a path's length moves in memory is then the same for all three.
         let scratch = here
             .scratch()
-            .join(format!("{}-{}", asked.gate, asked.suite))
+            .join(format!("{}-{}", measuring.gate, measuring.suite))
             .join(format!("arm-{}", sessions.len()));
         let workloads: BTreeMap<WorkloadId, Ready> = arm
             .workloads
@@ -87,7 +87,7 @@ pub fn measure(
             &side.checkout,
             &side.table,
             workloads,
-            asked.deadlines,
+            measuring.deadlines,
             interrupt,
         )?;
         let targets = side.targets.iter();
@@ -96,20 +96,23 @@ pub fn measure(
             .collect();
         sessions.push(session);
     }
-    let directories: Vec<PathBuf> = ARMS.iter().map(|arm| asked.directory.join(arm)).collect();
+    let directories: Vec<PathBuf> = ARMS
+        .iter()
+        .map(|arm| measuring.directory.join(arm))
+        .collect();
     let mut writers = Vec::new();
     for ((run, session), directory) in runs.iter_mut().zip(&mut sessions).zip(&directories) {
         run.artefacts = session.prepare(&planned)?;
         writers.push(RunWriter::create(directory, run)?);
     }
 
-    let mut order = ChaCha8Rng::seed_from_u64(asked.seed.rotate_left(17));
+    let mut order = ChaCha8Rng::seed_from_u64(measuring.seed.rotate_left(17));
     let progress = Progress::begin("measuring", 3 * planned.len());
     let begun = Instant::now();
     let mut measured = planned.len();
     for (at, trial) in planned.iter().enumerate() {
         let block_begins = at == 0 || planned[at - 1].block != trial.block;
-        if block_begins && at > 0 && begun.elapsed() > asked.budget {
+        if block_begins && at > 0 && begun.elapsed() > measuring.budget {
             measured = at;
             break;
         }
@@ -146,19 +149,19 @@ pub fn measure(
     ])
 }
 
-fn record(name: &str, arm: &Arm<'_>, asked: &Asked<'_>, planned: &[TrialPlan]) -> Run {
+fn record(name: &str, arm: &Arm<'_>, measuring: &Measuring<'_>, planned: &[TrialPlan]) -> Run {
     Run {
         schema: SCHEMA.to_owned(),
-        id: format!("{}-{}-{name}", asked.gate, asked.suite),
-        suite: asked.suite,
+        id: format!("{}-{}-{name}", measuring.gate, measuring.suite),
+        suite: measuring.suite,
         bench_version: env!("CARGO_PKG_VERSION").to_owned(),
         started: OffsetDateTime::now_utc(),
         ended: None,
-        command: asked.command.to_vec(),
-        seed: asked.seed,
+        command: measuring.command.to_vec(),
+        seed: measuring.seed,
         quick: false,
         environment: environment::look(&arm.side.checkout),
-        preflight: asked.preflight.to_vec(),
+        preflight: measuring.preflight.to_vec(),
         targets: arm
             .side
             .targets

@@ -1,16 +1,21 @@
-//! `bench gate`: base and head measured side by side, and what is said of it.
+//! `bench gate`: base and head measured side by side, and the verdict.
 //!
 //! # Layout
 //!
+//! - [`request`]: what a gate is to measure, and which cells that comes to
 //! - [`side`]: what base and head can be, and getting them ready
-//! - [`measure`]: one measurement: three sessions, trial by trial in random order
+//! - [`job`]: a whole gate carried out
+//! - [`measure`](mod@measure): one measurement: three sessions, trial by trial in random order
+//! - [`passes`]: the specification's tests run on head
 //! - [`show`]: the report on a terminal and in Markdown
 //! - [`junit`]: the report as JUnit XML
 //!
 //! The verdict itself is in `plimsoll_analysis::gate`: a pure function of the runs recorded here.
 
+pub mod job;
 pub mod junit;
 pub mod measure;
 pub mod passes;
+pub mod request;
 pub mod show;
 pub mod side;

@@ -1,4 +1,4 @@
-//! Head asked the specification's tests, to be held to what is recorded as passing.
+//! The specification's tests run on head, to be compared with what is recorded as passing.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,17 +11,17 @@ use time::OffsetDateTime;
 
 use super::side::Side;
 use crate::catalog::resolve::Gathered;
-use crate::cmd::conformance_cells;
 use crate::machine::environment;
 use crate::machine::interrupt::Interrupt;
+use crate::run::cells::conformance_cells;
 use crate::run::plan::plan;
 use crate::run::session::{Session, Stopped};
 use crate::suites::conformance::groups::Tests;
 use crate::ui::progress::say;
 
-/// What is asked.
+/// What is question.
 #[derive(Debug)]
-pub struct Asked<'a> {
+pub struct Question<'a> {
     /// Globs of groups.
     pub groups: &'a [String],
     /// Seed of the order.
@@ -38,12 +38,12 @@ pub struct Asked<'a> {
     pub command: &'a [String],
 }
 
-/// What came of asking.
+/// What came of the tests.
 #[derive(Debug, Clone, Default)]
 pub struct Answered {
-    /// What head did; none if no target of it does these tests.
+    /// The run of head; none if no target of it runs these tests.
     pub head: Option<Recorded>,
-    /// What every target of it was to be asked, whether its adapter still does these tests or not.
+    /// What was planned for every target of it, whether its adapter still runs these tests or not.
     pub meant: Meant,
 }
 
@@ -51,8 +51,12 @@ pub struct Answered {
 ///
 /// # Errors
 /// [`Stopped`]; [`crate::exit::Usage`] if there are no such tests.
-pub fn measure(side: &Side, asked: &Asked<'_>, interrupt: &Interrupt) -> anyhow::Result<Answered> {
-    let mut tests = Tests::gather(&side.checkout, None, None, asked.groups)?;
+pub fn measure(
+    side: &Side,
+    question: &Question<'_>,
+    interrupt: &Interrupt,
+) -> anyhow::Result<Answered> {
+    let mut tests = Tests::gather(&side.checkout, None, None, question.groups)?;
     let meant = tests.meant(side.targets.iter());
     let mut gathered = Gathered {
         targets: side.targets.clone(),
@@ -63,11 +67,11 @@ pub fn measure(side: &Side, asked: &Asked<'_>, interrupt: &Interrupt) -> anyhow:
     for left in &gathered.skipped {
         say(&format!("{}: {}", left.what, left.why));
     }
-    // A gate that could not ask must not hold.
+    // A gate that could not run them must not hold.
     let mute = gathered.skipped.iter().find(|left| left.requested);
     if let Some(mute) = mute.filter(|_| !interrupt.asked()) {
         bail!(
-            "head cannot be asked the specification's tests: {}: {}",
+            "head cannot run the specification's tests: {}: {}",
             mute.what,
             mute.why
         );
@@ -77,16 +81,16 @@ pub fn measure(side: &Side, asked: &Asked<'_>, interrupt: &Interrupt) -> anyhow:
     }
     let mut run = Run {
         schema: SCHEMA.to_owned(),
-        id: format!("{}-conformance-head", asked.gate),
+        id: format!("{}-conformance-head", question.gate),
         suite: Suite::Conformance,
         bench_version: env!("CARGO_PKG_VERSION").to_owned(),
         started: OffsetDateTime::now_utc(),
         ended: None,
-        command: asked.command.to_vec(),
-        seed: asked.seed,
+        command: question.command.to_vec(),
+        seed: question.seed,
         quick: false,
         environment: environment::look(&side.checkout),
-        preflight: asked.preflight.to_vec(),
+        preflight: question.preflight.to_vec(),
         targets: gathered.targets.iter().map(|one| one.record()).collect(),
         workloads: Vec::new(),
         artefacts: Vec::new(),
@@ -95,7 +99,7 @@ pub fn measure(side: &Side, asked: &Asked<'_>, interrupt: &Interrupt) -> anyhow:
         density: None,
         specification: Some(tests.record.clone()),
         sandbox: None,
-        plan: plan(&cells, asked.seed),
+        plan: plan(&cells, question.seed),
     };
     let scratch = side.checkout.scratch().join(&run.id);
     let mut session = Session::within(
@@ -103,11 +107,11 @@ pub fn measure(side: &Side, asked: &Asked<'_>, interrupt: &Interrupt) -> anyhow:
         &side.checkout,
         &side.table,
         Default::default(),
-        asked.deadlines,
+        question.deadlines,
         interrupt,
     )?;
     session.tests = Some(tests);
-    let mut writer = RunWriter::create(asked.directory, &run)?;
+    let mut writer = RunWriter::create(question.directory, &run)?;
     let trials: Vec<_> = run.plan.iter().collect();
     session
         .measure(&trials, |_| 0, &mut writer)
@@ -116,7 +120,7 @@ pub fn measure(side: &Side, asked: &Asked<'_>, interrupt: &Interrupt) -> anyhow:
     writer.update_run(&run)?;
     writer.sync()?;
     Ok(Answered {
-        head: Some(Recorded::read(asked.directory)?),
+        head: Some(Recorded::read(question.directory)?),
         meant,
     })
 }

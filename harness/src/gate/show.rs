@@ -5,6 +5,8 @@ use std::fmt::Write;
 use plimsoll_analysis::gate::report::RULE;
 use plimsoll_analysis::gate::{GateReport, GateRow, Kind, Overall, PassRow, RowVerdict};
 
+use plimsoll_analysis::reference::quotient;
+
 use crate::ui::format;
 use crate::ui::terminal::{BAD, BOLD, DIM, GOOD, WARN, styled};
 
@@ -15,18 +17,18 @@ pub fn terminal(report: &GateReport) -> String {
     let mut text = String::new();
     let style = match report.verdict {
         Overall::Held => GOOD,
-        Overall::Inconclusive => WARN,
+        Overall::Inconclusive | Overall::NotJudged => WARN,
         Overall::Regression => BAD,
     };
     let _ = writeln!(
         text,
-        "\n{}: {} held against {}",
+        "\n{}: {} compared with {}",
         styled(style.bold(), report.verdict.name()),
         report.head,
         report.base
     );
     for warning in &report.warnings {
-        let _ = writeln!(text, "{}: {warning}", styled(WARN, "beware"));
+        let _ = writeln!(text, "{}: {warning}", styled(WARN, "warning"));
     }
     let width = report.rows.iter().map(|row| name(row).chars().count());
     let width = width.max().unwrap_or(0);
@@ -60,7 +62,7 @@ pub fn terminal(report: &GateReport) -> String {
             row.verdict.name(),
         );
         let _ = writeln!(text, "{}", styled(style, &line));
-        if is_told(row) {
+        if needs_attention(row) {
             let _ = writeln!(text, "  {}", row.reason);
         }
     }
@@ -75,53 +77,57 @@ pub fn terminal(report: &GateReport) -> String {
     text
 }
 
-/// The report as Markdown: for a pull request, or a job's summary.
+/// What the first line of the Markdown says, so that a pull request's comment can be found again.
+pub const MARKER: &str = "<!-- bench gate -->";
+
+/// Most bytes of a comment on GitHub, less what a step may add around it.
+const COMMENT: usize = 60_000;
+
+/// The report as Markdown: for a comment on a pull request, or a job's summary. Where it would not fit
+/// into a comment, rows that need no attention are left out and counted.
 pub fn markdown(report: &GateReport) -> String {
-    let mut text = String::new();
+    let (notable, others): (Vec<&GateRow>, Vec<&GateRow>) =
+        report.rows.iter().partition(|row| needs_attention(row));
+    let mut text = heading(report);
+    let end = footer(report);
+    if !notable.is_empty() {
+        table(&mut text, &notable, COMMENT - end.len());
+    }
+    let fewer = report.passes.iter().filter(|row| row.verdict.fails());
+    scripts(&mut text, &fewer.collect::<Vec<_>>(), COMMENT - end.len());
+    if !others.is_empty() {
+        let _ = writeln!(
+            text,
+            "<details><summary>Rows that need no attention ({})</summary>\n",
+            others.len()
+        );
+        table(&mut text, &others, COMMENT - end.len());
+        text.push_str("</details>\n\n");
+    }
+    text + &end
+}
+
+fn heading(report: &GateReport) -> String {
     let mark = match report.verdict {
         Overall::Held => "✅",
-        Overall::Inconclusive => "⚠️",
+        Overall::Inconclusive | Overall::NotJudged => "⚠️",
         Overall::Regression => "❌",
     };
-    let _ = writeln!(text, "## {mark} bench gate: {}\n", report.verdict.name());
-    let _ = writeln!(
-        text,
-        "{} held against {}. {}\n",
+    let mut text = format!(
+        "{MARKER}\n## {mark} bench gate: {}\n\n{} compared with {}. {}\n\n",
+        report.verdict.name(),
         escaped(&report.head),
         escaped(&report.base),
         totals(report)
     );
     for warning in &report.warnings {
-        let _ = writeln!(text, "> **Beware:** {}\n", escaped(warning));
+        let _ = writeln!(text, "> **Warning:** {}\n", escaped(warning));
     }
-    let told: Vec<&GateRow> = report.rows.iter().filter(|row| is_told(row)).collect();
-    if !told.is_empty() {
-        table(&mut text, &told);
-    }
-    let fewer: Vec<&PassRow> = (report.passes.iter())
-        .filter(|row| row.verdict.fails())
-        .collect();
-    if !fewer.is_empty() {
-        text.push_str("| target | script | passes | why |\n|---|---|---|---|\n");
-        for row in fewer {
-            let _ = writeln!(
-                text,
-                "| {} | {} | {} | {} |",
-                escaped(row.target.as_str()),
-                escaped(&row.script),
-                row.counts(),
-                escaped(&row.reason)
-            );
-        }
-        text.push('\n');
-    }
-    let _ = writeln!(
-        text,
-        "<details><summary>Every row ({})</summary>\n",
-        report.rows.len()
-    );
-    table(&mut text, &report.rows.iter().collect::<Vec<_>>());
-    let _ = writeln!(text, "</details>\n");
+    text
+}
+
+fn footer(report: &GateReport) -> String {
+    let mut text = String::new();
     if let Some(sentence) = false_alarms(report) {
         let _ = writeln!(text, "{sentence}\n");
     }
@@ -135,16 +141,50 @@ pub fn markdown(report: &GateReport) -> String {
     text
 }
 
-fn table(text: &mut String, rows: &[&GateRow]) {
+/// The scripts of the specification's tests that fail, up to `most` bytes of text.
+fn scripts(text: &mut String, rows: &[&PassRow], most: usize) {
+    if rows.is_empty() {
+        return;
+    }
+    text.push_str("| target | script | passes | why |\n|---|---|---|---|\n");
+    let lines = rows.iter().map(|row| {
+        format!(
+            "| {} | {} | {} | {} |\n",
+            escaped(row.target.as_str()),
+            escaped(&row.script),
+            row.counts(),
+            escaped(&row.reason)
+        )
+    });
+    lines_within(text, lines, most);
+}
+
+/// Appends lines while `text` stays below `most` bytes, then says how many are left out.
+fn lines_within(text: &mut String, lines: impl ExactSizeIterator<Item = String>, most: usize) {
+    let all = lines.len();
+    for (at, line) in lines.enumerate() {
+        if text.len() + line.len() > most {
+            let _ = writeln!(
+                text,
+                "\n{} more are left out here; gate.md and gate.json have them.\n",
+                all - at
+            );
+            return;
+        }
+        text.push_str(&line);
+    }
+    text.push('\n');
+}
+
+fn table(text: &mut String, rows: &[&GateRow], most: usize) {
     let _ = writeln!(
         text,
         "| row | against | base | head | ratio | 95 % interval | noise | detects | verdict | why |\n\
          |---|---|---:|---:|---:|---|---:|---:|---|---|"
     );
-    for row in rows {
-        let _ = writeln!(
-            text,
-            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
+    let lines = rows.iter().map(|row| {
+        format!(
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
             escaped(&name(row)),
             escaped(&row.against),
             value(row, row.base),
@@ -155,9 +195,9 @@ fn table(text: &mut String, rows: &[&GateRow]) {
             detects(row),
             row.verdict.name(),
             escaped(&row.reason),
-        );
-    }
-    text.push('\n');
+        )
+    });
+    lines_within(text, lines, most);
 }
 
 /// What a row is called, for people.
@@ -169,7 +209,7 @@ fn name(row: &GateRow) -> String {
 }
 
 /// Whether a row needs a reader's attention.
-fn is_told(row: &GateRow) -> bool {
+fn needs_attention(row: &GateRow) -> bool {
     !matches!(row.verdict, RowVerdict::Held | RowVerdict::Improved)
 }
 
@@ -227,7 +267,7 @@ fn value(row: &GateRow, value: Option<f64>) -> String {
 }
 
 fn ratio(row: &GateRow) -> String {
-    let of_medians = || Some(row.head? / row.base?);
+    let of_medians = || quotient(row.head?, row.base?);
     let ratio = row.first.map(|first| first.ratio).or_else(of_medians);
     ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.3}"))
 }
@@ -261,6 +301,9 @@ fn escaped(text: &str) -> String {
                 escaped.push('\\');
                 escaped.push(c);
             }
+            // A mention or a reference to an issue would notify somebody.
+            '@' => escaped.push_str("&#64;"),
+            '#' => escaped.push_str("&#35;"),
             '\n' | '\r' => escaped.push(' '),
             other => escaped.push(other),
         }

@@ -216,7 +216,8 @@ impl Side {
         interrupt: &Interrupt,
     ) -> anyhow::Result<Vec<Ready>> {
         selection::check("workload", asked, &self.workloads.ids())?;
-        let rows: Vec<&WorkloadRow> = crate::cmd::chosen_workloads(asked, amount, &self.workloads);
+        let rows: Vec<&WorkloadRow> =
+            crate::run::cells::chosen_workloads(asked, amount, &self.workloads);
         let natives = match self.checkout.native_binaries().is_dir() {
             true => &self.checkout,
             false => here,
@@ -267,7 +268,12 @@ fn as_it_is(
                 Ability::Ready(target) => {
                     if let Presence::Speaks(hello) = &presence {
                         let hello = hello.clone();
-                        gathered.targets.push(Chosen { target, hello });
+                        let family = row.family_of(&target.id);
+                        gathered.targets.push(Chosen {
+                            target,
+                            hello,
+                            family,
+                        });
                     }
                 }
                 Ability::Absent { why, .. } => gathered.skipped.push(Skipped {

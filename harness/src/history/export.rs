@@ -10,6 +10,8 @@ use plimsoll_analysis::Row;
 use plimsoll_record::Unit;
 use serde_json::{Map, Value, json};
 
+use super::series::{benchmark, name};
+
 /// The longest name of a measure that Bencher takes.
 const MEASURE: usize = 64;
 
@@ -17,7 +19,9 @@ const MEASURE: usize = 64;
 pub fn bmf(rows: &[&Row]) -> Value {
     let mut benchmarks = Map::new();
     for row in rows {
-        let Some(median) = row.median else { continue };
+        let Some(median) = row.median.filter(|median| median.is_finite()) else {
+            continue;
+        };
         let mut metric = Map::new();
         metric.insert("value".to_owned(), json!(median));
         if let Some([low, high]) = row.ci95 {
@@ -37,9 +41,9 @@ pub fn bmf(rows: &[&Row]) -> Value {
 /// Rows as github-action-benchmark reads them: those of one tool, since a file is of one tool.
 pub fn github_action_benchmark(rows: &[&Row], better: Better) -> Value {
     let entry = |row: &&&Row| -> Option<Value> {
-        let median = row.median?;
+        let median = row.median.filter(|median| median.is_finite())?;
         let mut entry = json!({
-            "name": format!("{} {}", benchmark(row), row.metric),
+            "name": name(row),
             "unit": row.unit.to_string(),
             "value": median,
         });
@@ -68,15 +72,6 @@ pub enum Better {
     Smaller,
     /// The more the better: rates.
     Bigger,
-}
-
-/// What is measured, without the metric.
-fn benchmark(row: &Row) -> String {
-    let name = format!("{} {} {}", row.workload, row.target, row.boundary);
-    match row.at {
-        Some(at) => format!("{name} at {at}"),
-        None => name,
-    }
 }
 
 /// The metric as a slug with its unit: Bencher keeps one unit a measure.

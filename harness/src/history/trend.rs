@@ -1,14 +1,16 @@
-//! A row's medians over time, and where their level changed.
+//! A series over time, and where its level changed.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use plimsoll_analysis::Row;
-use plimsoll_analysis::statistics::{Change, changes};
-use plimsoll_record::{Boundary, Metric, Suite, TargetId, Unit, WorkloadId};
+use plimsoll_analysis::statistics::{Change, changes, discoveries};
+use plimsoll_record::{Run, Unit};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
-use super::index::IndexedRun;
+use super::runs::HistoryRun;
+use super::series::{self, Key};
 use crate::ui::format;
 use crate::ui::terminal::{BAD, BOLD, DIM, GOOD, styled};
 
@@ -17,74 +19,74 @@ const SPARKS: usize = 30;
 
 const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// What makes rows of different runs one series.
-type Key = (Suite, WorkloadId, TargetId, Boundary, Metric, Option<u64>);
-
-/// One row over time, on one machine.
+/// One series over time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trend<'a> {
-    /// What it is called.
+    /// Its name; an older series of the same name says what sets it apart.
     pub name: String,
     /// The unit of its medians.
     pub unit: Unit,
     /// The runs that have it, the oldest first.
-    pub points: Vec<(&'a IndexedRun, &'a Row)>,
+    pub points: Vec<(&'a HistoryRun, &'a Row)>,
     /// Where its level changed.
     pub changes: Vec<Change>,
 }
 
-/// The rows that `wanted` wants, in the order of the newest run that has each.
-pub fn trends<'a>(runs: &[&'a IndexedRun], wanted: impl Fn(&Row) -> bool) -> Vec<Trend<'a>> {
-    let mut keys: Vec<Key> = Vec::new();
+/// The series of all rows for which `wanted` holds, the newest run's first. `runs` are in the order of
+/// time.
+pub fn trends<'a>(runs: &[&'a HistoryRun], wanted: impl Fn(&Row) -> bool) -> Vec<Trend<'a>> {
+    let mut positions: BTreeMap<Key, usize> = BTreeMap::new();
+    let mut found: Vec<(Key, Vec<(&HistoryRun, &Row)>)> = Vec::new();
     for run in runs.iter().rev() {
         for row in run.rows.iter().filter(|row| wanted(row)) {
-            let key = key(row);
-            if !keys.contains(&key) {
-                keys.push(key);
-            }
+            let key = Key::of(&run.run, row);
+            let at = *positions.entry(key.clone()).or_insert_with(|| {
+                found.push((key, Vec::new()));
+                found.len() - 1
+            });
+            found[at].1.push((run, row));
         }
     }
-    keys.into_iter()
-        .map(|of| {
-            let points: Vec<_> = runs
-                .iter()
-                .filter_map(|run| Some((*run, run.rows.iter().find(|row| key(row) == of)?)))
-                .collect();
+    let mut newest: BTreeMap<series::Question, Key> = BTreeMap::new();
+    let mut trends: Vec<Trend<'_>> = found
+        .into_iter()
+        .map(|(key, mut points)| {
+            points.reverse();
+            let (_, row) = points[0];
             let medians: Vec<f64> = points.iter().filter_map(|(_, row)| row.median).collect();
+            let mut name = series::name(row);
+            match newest.get(&key.question) {
+                Some(newer) => {
+                    let _ = write!(name, " ({})", key.apart(newer));
+                }
+                None => {
+                    newest.insert(key.question.clone(), key);
+                }
+            }
             Trend {
-                name: name(points[0].1),
-                unit: points[0].1.unit,
+                name,
+                unit: row.unit,
                 changes: changes(&medians),
                 points,
             }
         })
-        .collect()
-}
-
-fn key(row: &Row) -> Key {
-    (
-        row.suite,
-        row.workload.clone(),
-        row.target.clone(),
-        row.boundary,
-        row.metric,
-        row.at,
-    )
-}
-
-/// What a row is called in a history.
-pub fn name(row: &Row) -> String {
-    let name = format!(
-        "{} {} {} {}",
-        row.workload, row.target, row.boundary, row.metric
-    );
-    match row.at {
-        Some(at) => format!("{name} at {at}"),
-        None => name,
+        .collect();
+    let clearest: Vec<Option<f64>> = trends
+        .iter()
+        .map(|trend| {
+            let p_values = trend.changes.iter().map(|change| change.p_value);
+            p_values.min_by(f64::total_cmp)
+        })
+        .collect();
+    for (trend, is_found) in trends.iter_mut().zip(discoveries(&clearest)) {
+        if !is_found {
+            trend.changes.clear();
+        }
     }
+    trends
 }
 
-/// A line a row: its sparkline, its newest median, and its newest change of level.
+/// One line per series: its sparkline, its newest median, and its newest change of level.
 pub fn table(trends: &[Trend<'_>]) -> String {
     let mut text = String::new();
     let width = trends.iter().map(|trend| trend.name.chars().count());
@@ -123,11 +125,11 @@ fn level(trend: &Trend<'_>) -> String {
     let (run, _) = trend.points[change.at];
     let step = match change.before > 0.0 {
         true => format!("{:+.1} %", 100.0 * (change.after / change.before - 1.0)),
-        false => "from nothing".to_owned(),
+        false => "from zero or less".to_owned(),
     };
     let rises = change.after > change.before;
     let better = rises == (trend.unit == Unit::PerSecond);
-    let said = format!("{step} since {}", run.id);
+    let said = format!("{step} since {}", run.run.id);
     let more = match trend.changes.len() {
         1 => String::new(),
         n => format!(", {} before", format::count(n - 1, "change")),
@@ -180,11 +182,11 @@ pub fn runs(trends: &[Trend<'_>]) -> String {
             let _ = writeln!(
                 text,
                 "{} {:>8}  {:18} {:>3} trials  {:14}{mark}",
-                when(run.started),
+                when(run.run.started),
                 format::value(median, row.unit),
                 interval(row),
                 row.trials,
-                run.revision
+                revision(&run.run),
             );
         }
     }
@@ -202,10 +204,13 @@ fn interval(row: &Row) -> String {
     }
 }
 
-fn when(started: i64) -> String {
+fn revision(run: &Run) -> &str {
+    let known = run.environment.other.get("source revision");
+    known.map_or("", String::as_str)
+}
+
+fn when(started: OffsetDateTime) -> String {
     let format = format_description!("[year]-[month]-[day] [hour]:[minute]");
-    OffsetDateTime::from_unix_timestamp(started)
-        .ok()
-        .and_then(|started| started.format(format).ok())
-        .unwrap_or_else(|| started.to_string())
+    let written = started.format(format);
+    written.unwrap_or_else(|_| started.unix_timestamp().to_string())
 }

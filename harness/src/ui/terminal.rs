@@ -2,6 +2,7 @@
 //! within 80 columns.
 
 pub mod claims;
+pub mod comparison;
 pub mod conformance;
 pub mod counted;
 mod languages;
@@ -13,7 +14,7 @@ use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 use plimsoll_analysis::marks::{MARK, Marked};
-use plimsoll_analysis::{Comparison, Report, Row, Status, Verdict};
+use plimsoll_analysis::{Report, Row, Status};
 use plimsoll_record::run::{PreflightNote, Severity, Skipped};
 use plimsoll_record::{Boundary, Metric, Recorded, Suite, TargetId};
 
@@ -242,65 +243,4 @@ pub enum Notes {
     All,
     /// Those that give reason to doubt the figures.
     Noisy,
-}
-
-/// A comparison as a table of ratios, in which what shows no difference is dimmed.
-pub fn comparison(comparison: &Comparison) -> String {
-    let mut text = String::new();
-    for warning in &comparison.warnings {
-        let _ = writeln!(text, "{}: {warning}", styled(WARN, "beware"));
-    }
-    let name = |row: &plimsoll_analysis::ComparedRow| {
-        format!(
-            "{} {} {}",
-            row.key.workload, row.key.target, row.key.boundary
-        )
-    };
-    let width = comparison
-        .rows
-        .iter()
-        .map(|row| name(row).chars().count())
-        .max()
-        .unwrap_or(0);
-    let _ = writeln!(
-        text,
-        "{:width$} {:10} {:>8} {:>8} {:>6}  {:14} verdict",
-        "", "metric", "base", "cand.", "ratio", "95 % interval"
-    );
-    for row in &comparison.rows {
-        let interval = row.ci95.as_ref().map_or_else(
-            || "too few trials".to_owned(),
-            |ci| format!("{:.3} to {:.3}", ci.low, ci.high),
-        );
-        let line = format!(
-            "{:width$} {:10} {:>8} {:>8} {:>6.3}  {interval:14} {}",
-            name(row),
-            row.key.metric.name(),
-            format::value(row.base, row.unit),
-            format::value(row.candidate, row.unit),
-            row.ratio,
-            row.verdict.word(row.unit),
-        );
-        let style = match row.verdict {
-            Verdict::Faster => GOOD,
-            Verdict::Slower => BAD,
-            Verdict::NoDifferenceShown => DIM,
-        };
-        let _ = writeln!(text, "{}", styled(style, &line));
-    }
-    for row in &comparison.unmatched {
-        let _ = writeln!(
-            text,
-            "{} {} {} {}: measured in one of the two only",
-            row.key.workload, row.key.target, row.key.boundary, row.key.metric
-        );
-    }
-    let _ = writeln!(
-        text,
-        "{} faster or less, {} slower or more, {} without a difference shown; candidate over base.",
-        comparison.count(Verdict::Faster),
-        comparison.count(Verdict::Slower),
-        comparison.count(Verdict::NoDifferenceShown),
-    );
-    text
 }

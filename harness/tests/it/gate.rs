@@ -1,4 +1,4 @@
-//! `bench gate` and `bench history` on adapters that are shell scripts: their figures are constant.
+//! `bench gate` on adapters that are shell scripts: their figures are constant.
 
 use std::fs;
 use std::process::Command;
@@ -6,6 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::checkout::{Checkout, FAKE};
+use crate::history::{KEEL, crash, recorded};
 
 const ARGS: [&str; 7] = [
     "gate",
@@ -73,7 +74,7 @@ fn the_same_adapter_twice_holds_and_leaves_every_form_of_its_report() {
     assert_eq!(xml.root_element().attribute("failures"), Some("0"));
     let summary = fs::read_to_string(checkout.path("summary.md")).expect("appended");
     assert!(
-        summary.starts_with("## ") && summary.contains("bench gate: held"),
+        summary.starts_with("<!-- bench gate -->\n## ") && summary.contains("bench gate: held"),
         "{summary}"
     );
     for arm in ["base", "again", "head"] {
@@ -242,61 +243,153 @@ fn a_pinned_run_is_held_against_even_if_it_was_cut_short() {
 }
 
 #[test]
-fn a_history_is_kept_beside_the_runs_and_made_again_when_it_is_gone() {
+fn a_crashed_candidate_is_lost_and_fails() {
     let checkout = Checkout::new();
-    for run in ["runs/a", "runs/b"] {
-        let args = [
-            "run",
-            "--suite",
-            "coldstart",
-            "--target",
-            "fake/engine",
-            "--trials",
-            "2",
-            "--out",
-            run,
-        ];
-        assert_eq!(checkout.run(&args).0, 0);
+    let base = recorded("base");
+    base.write(&checkout.path("base"));
+    let mut crashed = recorded("crashed");
+    for line in &mut crashed.lines {
+        if KEEL.iter().any(|trial| line["trial"] == *trial) {
+            crash(line);
+        }
     }
-    let (code, table, stderr) = checkout.run(&["history", "runs"]);
+    crashed.write(&checkout.path("crashed"));
+    let args = |candidate| {
+        [
+            "gate",
+            "--strict",
+            "--baseline",
+            "base",
+            "--candidate",
+            candidate,
+        ]
+    };
+    let (code, stdout, stderr) = checkout.run(&args("crashed"));
+    assert_eq!(code, 1, "{stdout}{stderr}");
+    assert!(
+        stdout.contains("lost") && stdout.contains("SIGSEGV"),
+        "{stdout}"
+    );
+
+    let mut elsewhere = recorded("elsewhere");
+    elsewhere.run["environment"]["cpu_model"] = "another".into();
+    elsewhere.write(&checkout.path("elsewhere"));
+    let (code, stdout, stderr) = checkout.run(&args("elsewhere"));
+    assert_eq!(code, 3, "{stdout}{stderr}");
+    assert!(stdout.contains("not judged"), "{stdout}");
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_refused_before_measuring() {
+    let checkout = Checkout::new();
+    for option in ["--junit", "--markdown"] {
+        let (code, _, stderr) = gate(&checkout, &["--suite", "coldstart", option, "nowhere/file"]);
+        assert_eq!(code, 2, "{stderr}");
+        assert!(stderr.contains("nowhere is not a folder"), "{stderr}");
+    }
+    assert!(!checkout.path("results").exists());
+}
+
+#[test]
+fn markdown_for_a_comment_is_short_marked_and_mentions_nobody() {
+    let checkout = Checkout::new();
+    let mut base = recorded("base");
+    // A thousand rows: more than fits into a comment.
+    let (targets, plan, lines) = (
+        base.run["targets"][1].clone(),
+        base.run["plan"].clone(),
+        base.lines.clone(),
+    );
+    for copy in 0..400u64 {
+        let name = format!("@keel/{copy}#1");
+        let mut target = targets.clone();
+        target["target"] = name.clone().into();
+        base.run["targets"]
+            .as_array_mut()
+            .expect("targets")
+            .push(target);
+        for trial in plan
+            .as_array()
+            .expect("a plan")
+            .iter()
+            .filter(|t| t["target"] == "keel")
+        {
+            let old = trial["index"].as_u64().expect("an index");
+            let index = 100 + 20 * copy + old;
+            let mut trial = trial.clone();
+            trial["index"] = index.into();
+            trial["target"] = name.clone().into();
+            base.run["plan"].as_array_mut().expect("a plan").push(trial);
+            for line in lines.iter().filter(|line| line["trial"] == old) {
+                let mut line = line.clone();
+                line["trial"] = index.into();
+                base.lines.push(line);
+            }
+        }
+    }
+    base.write(&checkout.path("base"));
+    let args = [
+        "gate",
+        "--baseline",
+        "base",
+        "--candidate",
+        "base",
+        "--markdown",
+        "gate.md",
+    ];
+    let (code, _, stderr) = checkout.run(&args);
     assert_eq!(code, 0, "{stderr}");
-    assert!(
-        table.contains("hello fake/engine L1 wall_time") && table.contains("no change shown"),
-        "{table}"
-    );
-    assert!(checkout.path("runs/history.sqlite").exists());
-    checkout.write(
-        "runs/history.sqlite",
-        "no database at all, and long enough to be looked at as one",
-    );
-    assert_eq!(
-        checkout.run(&["history", "runs"]),
-        (0, table.clone(), String::new())
-    );
-    assert_eq!(
-        checkout.run(&["history", "runs", "--rebuild"]),
-        (0, table, String::new())
-    );
+    let text = fs::read_to_string(checkout.path("gate.md")).expect("written");
+    assert!(text.starts_with("<!-- bench gate -->\n## "), "{text}");
+    assert!(text.len() < 65_536, "{} bytes", text.len());
+    assert!(text.contains("more are left out here"));
+    assert!(!text.contains('@') && !text.contains("#1"));
+}
 
-    let (_, bmf, _) = checkout.run(&["history", "runs", "--export", "bmf"]);
-    let bmf: Value = serde_json::from_str(&bmf).expect("JSON");
-    let metric = &bmf["hello fake/engine L1"]["wall-time-ns"];
-    assert_eq!(metric["value"], 20500.0);
-    assert!(metric["lower_value"].as_f64() <= metric["upper_value"].as_f64());
-    let (_, rows, _) = checkout.run(&["history", "runs", "--export", "github-action-benchmark"]);
-    let rows: Vec<Value> = serde_json::from_str(&rows).expect("an array");
-    assert!(
-        rows.iter()
-            .all(|row| row["name"].is_string() && row["unit"] == "ns" && row["value"].is_number())
-    );
+/// A stand-in for GitHub's `gh`: one pull request, its comments as files named by their number.
+const GH: &str = r#"
+case "$*" in
+  *--paginate*) grep -l '^<!-- bench gate -->' comments/* 2>/dev/null | sed 's/.*\///' ;;
+  *PATCH*/comments/41*) cp "${6#body=@}" comments/41 ;;
+  *POST*/issues/7/comments*) cp "${6#body=@}" comments/41 ;;
+  *) exit 9 ;;
+esac
+"#;
 
-    checkout.write("runs/c/run.json", "{");
-    let (code, _, stderr) = checkout.run(&["history", "runs"]);
-    assert_eq!(code, 0);
-    assert!(
-        stderr.contains("left out") && stderr.contains("damaged"),
-        "{stderr}"
+#[test]
+fn the_action_posts_one_comment_and_updates_it() {
+    let checkout = Checkout::new();
+    checkout.program("bin/gh", GH);
+    checkout.write("comments/40", "> <!-- bench gate -->\nquoted by somebody\n");
+    let script = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../scripts/ci-examples/github-action/comment"
     );
-    assert_eq!(checkout.run(&["history", "nowhere"]).0, 2);
-    assert_eq!(checkout.run(&["history", "workloads"]).0, 2);
+    let comment = |text: &str| {
+        checkout.write("gate.md", text);
+        let path = format!(
+            "{}:{}",
+            checkout.path("bin").display(),
+            std::env::var("PATH").expect("a PATH")
+        );
+        Command::new(script)
+            .args(["owner/repository", "7", "gate.md"])
+            .current_dir(checkout.path(""))
+            .env("PATH", path)
+            .status()
+            .expect("it starts")
+    };
+    for verdict in ["held", "regression"] {
+        let text = format!("<!-- bench gate -->\n## bench gate: {verdict}\n");
+        assert!(comment(&text).success());
+        let posted = fs::read_to_string(checkout.path("comments/41")).expect("posted");
+        assert_eq!(posted, text);
+    }
+    assert_eq!(
+        fs::read_dir(checkout.path("comments"))
+            .expect("there")
+            .count(),
+        2
+    );
+    assert_eq!(comment("another text").code(), Some(2));
 }

@@ -3,10 +3,12 @@
 
 mod checkout;
 mod commands;
+mod compare;
 mod conformance;
 mod documents;
 mod earlier;
 mod faults;
 mod gate;
+mod history;
 mod load;
 mod processes;

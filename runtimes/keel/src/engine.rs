@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::artifact::fingerprint::{METERING_FUEL, METERING_OFF};
+use crate::cpu::Cpu;
 use crate::module::features::Features;
 use crate::types::registry::Registry;
 use crate::vm::slot::{BlankSlot, Shape};
@@ -15,6 +16,7 @@ pub struct Config {
     pub(crate) stack_bytes: usize,
     pub(crate) pooled_slots: usize,
     pub(crate) collect_always: bool,
+    pub(crate) cpu: Cpu,
 }
 
 /// Whether code counts what it executes, so that it can be made to stop after so much.
@@ -50,6 +52,7 @@ impl Default for Config {
             stack_bytes: 512 << 10,
             pooled_slots: 64,
             collect_always: false,
+            cpu: Cpu::native(),
         }
     }
 }
@@ -93,6 +96,13 @@ impl Config {
     /// what uses it. Very slow. Off by default.
     pub fn collect_always(mut self, always: bool) -> Config {
         self.collect_always = always;
+        self
+    }
+
+    /// The CPU that modules are compiled for, this machine's by default. Code for a CPU that has more than
+    /// this machine is compiled by [`Engine::compile`], and refused here by the feature that is missing.
+    pub fn cpu(mut self, cpu: Cpu) -> Config {
+        self.cpu = cpu;
         self
     }
 
@@ -227,7 +237,7 @@ mod compiling {
             if let Some(isa) = self.inner.isa.get() {
                 return Ok(isa);
             }
-            let isa = target_isa()?;
+            let isa = target_isa(&self.config().cpu)?;
             Ok(self.inner.isa.get_or_init(|| isa))
         }
 

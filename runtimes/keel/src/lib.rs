@@ -43,6 +43,7 @@ mod artifact;
 pub mod command;
 #[cfg(feature = "compiler")]
 mod compile;
+mod cpu;
 mod engine;
 mod error;
 mod exception;
@@ -67,6 +68,7 @@ pub mod wasi;
 pub mod wast;
 
 pub use artifact::{ArtifactError, is_artifact};
+pub use cpu::{Cpu, UnknownCpu};
 pub use engine::{Config, Engine, Fuel, Language};
 pub use error::{Error, Result};
 pub use exception::{ExnRef, Tag};

@@ -105,3 +105,28 @@ fn what_is_no_artefact_is_called_so() {
         "{error:?}"
     );
 }
+
+#[test]
+fn code_for_a_baseline_cpu_needs_what_that_level_has_and_no_more() {
+    let cpu: keel::Cpu = "x86-64-v2".parse().expect("a level");
+    let engine = Engine::new(Config::new().cpu(cpu));
+    let whole = artifact(&engine);
+    let said = String::from_utf8_lossy(&whole);
+    let line = said.lines().find_map(|line| line.strip_prefix("cpu="));
+    let mut features: Vec<&str> = line
+        .expect("a line of features")
+        .split_ascii_whitespace()
+        .collect();
+    features.sort_unstable();
+    let level = [
+        "has_cmpxchg16b",
+        "has_popcnt",
+        "has_sse3",
+        "has_sse41",
+        "has_sse42",
+        "has_ssse3",
+    ];
+    assert_eq!(features, level);
+    let module = Module::deserialize(&Engine::default(), &whole).expect("every machine has these");
+    assert_eq!(run(&Engine::default(), &module).expect("it runs"), 6);
+}

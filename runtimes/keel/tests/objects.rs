@@ -3,8 +3,8 @@
 
 use keel::wasi::{Capture, Stdout, WasiCtx};
 use keel::{
-    AnyRef, Config, Engine, Error, ExternRef, HeapType, Instance, Limits, Linker, Module, RefType,
-    Store, TrapKind, Val, ValType,
+    AnyRef, Config, Engine, Error, ExternRef, Fuel, HeapType, Instance, Limits, Linker, Module,
+    RefType, Store, TrapKind, Val, ValType,
 };
 use proptest::prelude::*;
 
@@ -53,6 +53,31 @@ fn programs_print_the_same_where_the_heap_is_always_collected() {
         outcome.expect("no trap");
         assert_eq!(always, text);
     }
+}
+
+#[test]
+fn what_is_done_to_objects_costs_fuel() {
+    let engine = Engine::new(Config::new().fuel(Fuel::Metered));
+    let wat = r#"(module
+        (type $bytes (array (mut i8)))
+        (func (export "fill") (param i32)
+            (array.fill $bytes (array.new_default $bytes (i32.const 64000))
+                (i32.const 0) (i32.const 1) (local.get 0))))"#;
+    let module = Module::new(&engine, wat.as_bytes()).expect("a module");
+    let mut store = Store::new(&engine, ());
+    store.set_fuel(1 << 20);
+    let instance = Linker::new(&engine).instantiate(&mut store, &module);
+    let instance = instance.expect("an instance");
+    let fill = instance
+        .get_typed_func::<i32, ()>(&mut store, "fill")
+        .expect("an export");
+    let mut cost = |length| {
+        let before = store.fuel();
+        fill.call(&mut store, length).expect("enough fuel");
+        before - store.fuel()
+    };
+    // A unit for every 64 bytes.
+    assert_eq!(cost(64000) - cost(0), 1000);
 }
 
 #[test]

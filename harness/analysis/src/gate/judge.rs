@@ -2,12 +2,14 @@
 
 use plimsoll_record::{Recorded, Suite};
 
+use super::evidence::{Doubt, damage};
 use super::passes::{self, Known, Meant, planned};
-use super::pinned;
+use super::pinned::{self, Pinned};
 use super::report::{
     FalseAlarms, GateReport, GateRow, Kind, Overall, Reading, RowVerdict, SCHEMA, Settings,
 };
 use super::rows::{Measurement, Row, rows};
+use super::verdict::{deterministic, percent, weakened, without_ratio};
 use crate::statistics::paired::rate_at_most;
 use crate::statistics::{Paired, generator};
 
@@ -23,26 +25,29 @@ const RESAMPLES: usize = 200;
 pub struct Job<'a> {
     /// For each suite the first measurement, and the second of what the first called worse.
     pub measured: Vec<(Measurement<'a>, Option<Measurement<'a>>)>,
-    /// A recorded head without a base of its own: held against the pinned run alone.
+    /// A recorded head without a base of its own: compared with the pinned run alone.
     pub recorded: Option<&'a Recorded>,
-    /// What head was to be asked of the specification's tests, and what came of it.
+    /// The tests of the specification that were planned for head, and their results.
     pub passes: Option<Passes<'a>>,
     /// The run that is pinned.
     pub pinned: Option<&'a Recorded>,
+    /// The targets that the gate is about, as globs; empty means all. Rows of the pinned run on other
+    /// targets are outside this gate.
+    pub targets: &'a [String],
     /// What is allowed.
     pub settings: Settings,
-    /// What head is held against, in words.
+    /// A description of base.
     pub base: String,
-    /// What is looked at, in words.
+    /// A description of head.
     pub head: String,
 }
 
-/// The specification's tests as a gate puts them.
+/// The specification's tests in a gate.
 #[derive(Debug, Clone)]
 pub struct Passes<'a> {
-    /// What head did; none if it could be asked nothing.
+    /// The run of head; none if no target of head runs these tests.
     pub head: Option<&'a Recorded>,
-    /// What it was to be asked.
+    /// What was planned for head.
     pub meant: Meant,
     /// What is recorded as passing.
     pub known: Known,
@@ -67,17 +72,44 @@ pub fn judge(job: &Job<'_>) -> GateReport {
             all.push(judged(*first, row, second, &job.settings));
         }
     }
+    let mut warnings = warnings(job);
     if let Some(run) = job.pinned {
-        let heads = job
-            .measured
-            .iter()
-            .map(|(first, second)| (first.head, second.map(|second| second.head)));
-        for (head, second) in heads.chain(job.recorded.map(|head| (head, None))) {
-            if head.run.suite == run.run.suite {
-                all.extend(pinned::rows(run, head, second, &job.settings));
-            }
-        }
+        let pinned = Pinned {
+            run,
+            targets: job.targets,
+            settings: &job.settings,
+        };
+        let (rows, told) = pinned::rows(&pinned, &heads(job), job.recorded.is_some());
+        all.extend(rows);
+        warnings.extend(told);
     }
+    let scripts = scripts(job);
+    GateReport {
+        schema: SCHEMA.to_owned(),
+        verdict: overall(&all, &scripts),
+        base: job.base.clone(),
+        head: job.head.clone(),
+        baseline: job.pinned.map(|run| run.run.id.clone()),
+        settings: job.settings,
+        false_alarms: false_alarms(&idle, seed),
+        warnings,
+        rows: all,
+        passes: scripts,
+    }
+}
+
+/// Every head of the job with its second measurement.
+fn heads<'a>(job: &Job<'a>) -> Vec<(&'a Recorded, Option<&'a Recorded>)> {
+    let measured = job
+        .measured
+        .iter()
+        .map(|(first, second)| (first.head, second.map(|second| second.head)));
+    let recorded = job.recorded.map(|head| (head, None));
+    measured.chain(recorded).collect()
+}
+
+/// The scripts of the specification's tests, compared with what is recorded as passing.
+fn scripts(job: &Job<'_>) -> Vec<passes::PassRow> {
     let mut scripts = Vec::new();
     if let Some(one) = &job.passes {
         scripts.extend(passes::rows(&one.known, one.head, &one.meant));
@@ -88,32 +120,32 @@ pub fn judge(job: &Job<'_>) -> GateReport {
             scripts.extend(passes::rows(&known, one.head, &one.meant));
         }
         if let Some(head) = job.recorded {
-            scripts.extend(passes::rows(&known, Some(head), &planned(&head.run)));
+            scripts.extend(passes::rows(&known, Some(head), &planned(&run.run)));
         }
     }
-    let fails = scripts.iter().any(|row| row.verdict.fails());
-    let verdict = if fails || all.iter().any(|row| row.verdict.fails()) {
-        Overall::Regression
-    } else if all
+    scripts
+}
+
+/// The worst of all rows; where no row was judged, that.
+fn overall(rows: &[GateRow], scripts: &[passes::PassRow]) -> Overall {
+    let verdicts: Vec<RowVerdict> = rows
         .iter()
-        .any(|row| row.verdict == RowVerdict::Inconclusive)
-        || (all.is_empty() && scripts.is_empty())
-    {
+        .filter(|row| row.kind != Kind::Shown)
+        .map(|row| row.verdict)
+        .chain(scripts.iter().map(|row| row.verdict))
+        .collect();
+    let any = |verdict| verdicts.contains(&verdict);
+    let was_judged = any(RowVerdict::Held) || any(RowVerdict::Improved);
+    if verdicts.iter().any(|verdict| verdict.fails()) {
+        Overall::Regression
+    } else if any(RowVerdict::NotJudged) {
+        Overall::NotJudged
+    } else if any(RowVerdict::Inconclusive) {
         Overall::Inconclusive
-    } else {
+    } else if was_judged {
         Overall::Held
-    };
-    GateReport {
-        schema: SCHEMA.to_owned(),
-        verdict,
-        base: job.base.clone(),
-        head: job.head.clone(),
-        baseline: job.pinned.map(|run| run.run.id.clone()),
-        settings: job.settings,
-        false_alarms: false_alarms(&idle, seed),
-        warnings: warnings(job),
-        rows: all,
-        passes: scripts,
+    } else {
+        Overall::NotJudged
     }
 }
 
@@ -132,29 +164,28 @@ fn judged(first: Measurement<'_>, row: Row, second: Option<&Row>, settings: &Set
         verdict: RowVerdict::NotJudged,
         reason: String::new(),
     };
-    if let Some(reason) = row.lost {
+    if let Some(Doubt::Lost(reason)) = row.doubt {
         judged.verdict = RowVerdict::Lost;
         judged.reason = reason;
         return judged;
     }
-    if row.base.is_none() {
+    let (Some(base), Some(head)) = (row.base, row.head) else {
         judged.verdict = RowVerdict::New;
         judged.reason = "base has no such row".to_owned();
         return judged;
-    }
+    };
     if judged.kind == Kind::Deterministic {
-        return deterministic(judged, row.reading);
+        judged = deterministic(judged, &row.values[0], &row.values[1], settings.growth);
+    } else if let Some(found) = without_ratio(&judged.key, base, head) {
+        (judged.verdict, judged.reason) = found;
+    } else {
+        if let (Some(changed), Some(reading)) = (&row.changed, row.reading) {
+            let effect = changed.minimum_detectable(reading.ci95, reading.floor.ln_1p());
+            judged.minimum_detectable = Some(effect.exp_m1()).filter(|effect| effect.is_finite());
+        }
+        (judged.verdict, judged.reason) = timed(row.reading, judged.second, settings);
     }
-    if let (Some(changed), Some(reading)) = (&row.changed, row.reading) {
-        let effect = changed.minimum_detectable(reading.ci95, reading.floor.ln_1p());
-        judged.minimum_detectable = Some(effect.exp_m1());
-    }
-    (judged.verdict, judged.reason) = timed(row.reading, judged.second, settings);
-    judged
-}
-
-fn percent(ratio: f64) -> String {
-    format!("{:+.1} %", (ratio - 1.0) * 100.0)
+    weakened(judged, row.doubt)
 }
 
 fn timed(
@@ -182,7 +213,7 @@ fn timed(
         ),
         (true, None) => (
             RowVerdict::Inconclusive,
-            format!("{found}, which no second measurement confirms"),
+            format!("{found}, not confirmed by a second measurement"),
         ),
         (false, _) if first.is_better() => (RowVerdict::Improved, found),
         (false, _) if first.ci95.high <= 1.0 + settings.detect => (
@@ -197,32 +228,6 @@ fn timed(
                 100.0 * first.noise
             ),
         ),
-    }
-}
-
-/// The verdict on what no chance enters into.
-pub(super) fn deterministic(row: GateRow, reading: Option<Reading>) -> GateRow {
-    let (verdict, reason) = match reading {
-        None => (
-            RowVerdict::NotJudged,
-            "nothing there on one side: no ratio".to_owned(),
-        ),
-        Some(reading) if reading.is_worse() => (
-            RowVerdict::Regression,
-            format!(
-                "{} at the least, {:.1} % are allowed",
-                percent(reading.ci95.low),
-                100.0 * reading.floor
-            ),
-        ),
-        Some(reading) if reading.ci95.high < 1.0 => (RowVerdict::Improved, percent(reading.ratio)),
-        Some(reading) => (RowVerdict::Held, percent(reading.ratio)),
-    };
-    GateRow {
-        first: reading,
-        verdict,
-        reason,
-        ..row
     }
 }
 
@@ -253,7 +258,7 @@ fn false_alarms(idle: &[(Paired, f64)], seed: u64) -> Option<FalseAlarms> {
 /// What makes this gate's verdict less certain.
 fn warnings(job: &Job<'_>) -> Vec<String> {
     let mut warnings = Vec::new();
-    for (first, _) in &job.measured {
+    for (first, second) in &job.measured {
         let of = |run: &Recorded| -> Vec<_> {
             let workloads = run.run.workloads.iter();
             workloads
@@ -262,36 +267,14 @@ fn warnings(job: &Job<'_>) -> Vec<String> {
         };
         if of(first.base) != of(first.head) {
             warnings.push(format!(
-                "{}: base and head are not asked for the same output",
+                "{}: base and head have different expected outputs",
                 first.head.run.suite
             ));
         }
-    }
-    if let Some(pinned) = job.pinned {
-        let heads = job.measured.iter().map(|(first, _)| first.head);
-        for head in heads.chain(job.recorded) {
-            if head.run.suite != pinned.run.suite {
-                continue;
-            }
-            if let Some(why) = pinned::elsewhere(&pinned.run.environment, &head.run.environment) {
-                warnings.push(format!(
-                    "the pinned run {} is from another machine ({why}): what was timed there is not judged",
-                    pinned.run.id
-                ));
-            }
-            if !pinned.is_complete() {
-                warnings.push(format!(
-                    "the pinned run {} ended early: {} of {} trials are recorded",
-                    pinned.run.id,
-                    pinned.trials.len(),
-                    pinned.run.plan.len()
-                ));
-            }
-            if pinned.unreadable_lines > 0 {
-                warnings.push(format!(
-                    "the pinned run {} is damaged: {} of its lines could not be read",
-                    pinned.run.id, pinned.unreadable_lines
-                ));
+        for measurement in [Some(first), second.as_ref()].into_iter().flatten() {
+            for run in [measurement.base, measurement.again, measurement.head] {
+                let found = damage(run).into_iter();
+                warnings.extend(found.map(|why| format!("{}: {why}", run.run.id)));
             }
         }
     }

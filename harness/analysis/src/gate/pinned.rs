@@ -1,41 +1,63 @@
-//! Head held against a recorded run: what a project has pinned.
+//! Head compared with a recorded run: what a project has pinned.
 //!
-//! A recorded run was measured at another time and perhaps elsewhere. So what no chance enters into
-//! is judged always, what was timed only if it was timed on the same machine, and then by the rule
-//! of `bench compare`, which knows of drift between runs.
+//! A recorded run was measured at another time and perhaps elsewhere. Every row of it gets a verdict.
+//! What no chance enters into is judged wherever it was measured; what was timed only if machine and
+//! conditions were the same, by the rule of `bench compare`, which knows of drift between runs.
 
-use plimsoll_record::run::Environment;
-use plimsoll_record::{Recorded, Unit};
+use plimsoll_record::run::TargetKind;
+use plimsoll_record::{Boundary, Recorded, Unit};
 
-use super::report::{GateRow, Kind, Reading, RowVerdict, Settings};
-use super::rows::{counted, kind};
-use crate::compare::{ComparedRow, Verdict, compare};
+use super::evidence::{Doubt, damage, doubt, is_copy, why_lost};
+use super::report::{GateRow, Kind, RowVerdict, Settings};
+use super::verdict::{self, deterministic, percent, weakened, without_ratio};
+use crate::alike::{Difference, differences, kind_of};
+use crate::compare::{ComparedRow, Comparison, Verdict, compare, is_compared};
 use crate::series::{Series, SeriesKey, series};
+use crate::statistics::bootstrap::RESAMPLING_TRIALS;
 
-/// Why what was timed there does not compare with what is timed here; `None` if it does.
-pub fn elsewhere(pinned: &Environment, here: &Environment) -> Option<String> {
-    let facts = |e: &Environment| {
-        [
-            ("processor", e.cpu_model.clone()),
-            ("number of processors", e.cpus.to_string()),
-            ("memory", format!("{} bytes", e.memory_bytes)),
-            ("kernel", e.kernel.clone()),
-        ]
-    };
-    let mut differing = facts(pinned).into_iter().zip(facts(here));
-    let ((what, there), (_, here)) = differing.find(|(there, here)| there != here)?;
-    Some(format!("the {what} was {there} there and is {here} here"))
+/// The pinned run, and what of it a gate is about.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pinned<'a> {
+    pub(super) run: &'a Recorded,
+    /// Globs of targets; empty means all.
+    pub(super) targets: &'a [String],
+    pub(super) settings: &'a Settings,
+}
+
+/// Head beside the pinned run.
+struct Beside<'a> {
+    pinned: Pinned<'a>,
+    head: &'a Recorded,
+    known: Vec<Series>,
+    found: Vec<Series>,
+    differences: Vec<Difference>,
+    /// Damage to either run, in words.
+    damage: Vec<String>,
+    is_copy: bool,
+    comparison: Comparison,
+    again: Option<Comparison>,
+    /// Whether a second measurement can be had: not of a recorded head.
+    is_final: bool,
+}
+
+fn kind(key: &SeriesKey) -> Kind {
+    match verdict::kind(key) {
+        Kind::Timed if !is_compared(key) => Kind::Shown,
+        kind => kind,
+    }
 }
 
 /// The timed rows of `head` that are slower than those of the run that is pinned.
 pub(super) fn slower(pinned: &Recorded, head: &Recorded, settings: &Settings) -> Vec<SeriesKey> {
     if pinned.run.suite != head.run.suite
-        || elsewhere(&pinned.run.environment, &head.run.environment).is_some()
+        || differences(pinned, head)
+            .iter()
+            .any(Difference::is_elsewhere)
     {
         return Vec::new();
     }
     let rows = compare(pinned, head).rows.into_iter();
-    rows.filter(|row| kind(&row.key) == Some(Kind::Timed) && is_slower(row, settings))
+    rows.filter(|row| kind(&row.key) == Kind::Timed && is_slower(row, settings))
         .map(|row| row.key)
         .collect()
 }
@@ -49,153 +71,318 @@ fn is_slower(row: &ComparedRow, settings: &Settings) -> bool {
     row.verdict == Verdict::Slower && beyond
 }
 
-/// The rows of `head` held against the run that is pinned; `second` is head measured once more.
+/// A verdict on every row of the pinned run, the rows that only head has, and warnings. `heads` are
+/// the runs of head with their second measurements; `is_final` says that none can be made.
 pub(super) fn rows(
-    pinned: &Recorded,
-    head: &Recorded,
-    second: Option<&Recorded>,
-    settings: &Settings,
-) -> Vec<GateRow> {
-    let meant = |key: &SeriesKey| {
-        let mut plan = head.run.plan.iter();
-        plan.any(|trial| trial.target == key.target && trial.workload == key.workload)
-    };
-    let known = series(pinned);
-    let found = series(head);
-    let mut rows: Vec<GateRow> = known
-        .iter()
-        .filter(|series| meant(&series.key) && series.median().is_some())
-        .filter(|series| kind(&series.key) == Some(Kind::Deterministic))
-        .map(|series| {
-            let head = found.iter().find(|other| other.key == series.key);
-            counted_row(pinned, series, head, settings)
-        })
-        .collect();
-    let timed = |key: &SeriesKey| meant(key) && kind(key) == Some(Kind::Timed);
-    if let Some(why) = elsewhere(&pinned.run.environment, &head.run.environment) {
-        rows.extend(
-            known
-                .iter()
-                .filter(|series| timed(&series.key) && series.median().is_some())
-                .map(|series| GateRow {
-                    reason: format!("timed on another machine: {why}"),
-                    ..blank(pinned, &series.key, Kind::Timed, series.median(), None)
-                }),
-        );
-        return rows;
-    }
-    let comparison = compare(pinned, head);
-    let again = second.map(|second| compare(pinned, second));
-    rows.extend(
-        comparison
-            .rows
+    pinned: &Pinned<'_>,
+    heads: &[(&Recorded, Option<&Recorded>)],
+    is_final: bool,
+) -> (Vec<GateRow>, Vec<String>) {
+    let of_suite = |head: &&(&Recorded, _)| head.0.run.suite == pinned.run.run.suite;
+    let Some((head, second)) = heads.iter().find(of_suite) else {
+        let suites: Vec<&str> = heads
             .iter()
-            .filter(|row| timed(&row.key))
-            .map(|row| {
-                let confirmed = again.as_ref().and_then(|again| {
-                    let mut rows = again.rows.iter();
-                    rows.find(|other| other.key == row.key)
-                });
-                timed_row(pinned, row, confirmed, settings)
-            }),
-    );
-    rows
-}
-
-fn counted_row(
-    pinned: &Recorded,
-    known: &Series,
-    head: Option<&Series>,
-    settings: &Settings,
-) -> GateRow {
-    let median = head.and_then(Series::median);
-    let row = blank(
-        pinned,
-        &known.key,
-        Kind::Deterministic,
-        known.median(),
-        median,
-    );
-    let (Some(head), Some(_)) = (head, median) else {
-        return GateRow {
-            verdict: RowVerdict::Lost,
-            reason: "the pinned run has it and head could not be measured".to_owned(),
-            ..row
+            .map(|(head, _)| head.run.suite.name())
+            .collect();
+        let why = match suites.as_slice() {
+            [] => "nothing of head was measured".to_owned(),
+            suites => format!("head is a run of suite {}", suites.join(", ")),
         };
+        return (unmeasured(pinned, &why), Vec::new());
     };
-    let reading = counted(
-        &known.key,
-        &known.trial_medians(),
-        &head.trial_medians(),
-        settings.growth,
-    );
-    super::judge::deterministic(row, reading)
+    let beside = Beside {
+        pinned: *pinned,
+        head,
+        known: series(pinned.run),
+        found: series(head),
+        differences: differences(pinned.run, head),
+        damage: [("the pinned run", pinned.run), ("head", head)]
+            .into_iter()
+            .flat_map(|(name, run)| {
+                let found = damage(run).into_iter();
+                found.map(move |why| format!("{name} {}: {why}", run.run.id))
+            })
+            .collect(),
+        is_copy: is_copy(pinned.run, head),
+        comparison: compare(pinned.run, head),
+        again: second.map(|second| compare(pinned.run, second)),
+        is_final,
+    };
+    let known = beside.known.iter().filter(|series| beside.is_meant(series));
+    let mut rows: Vec<GateRow> = known.map(|series| beside.row(series)).collect();
+    rows.extend(beside.new_rows());
+    (rows, beside.warnings())
 }
 
-fn timed_row(
-    pinned: &Recorded,
-    row: &ComparedRow,
-    confirmed: Option<&ComparedRow>,
-    settings: &Settings,
-) -> GateRow {
-    let mut judged = blank(
-        pinned,
-        &row.key,
-        Kind::Timed,
-        Some(row.base),
-        Some(row.candidate),
-    );
-    judged.minimum_detectable = row.minimum_detectable;
-    (judged.verdict, judged.reason) = match (is_slower(row, settings), confirmed) {
-        (true, Some(second)) if is_slower(second, settings) => (
-            RowVerdict::Regression,
-            format!(
-                "{:.3} and {:.3} times the pinned run, in two measurements",
-                row.ratio, second.ratio
-            ),
-        ),
-        (true, Some(second)) => (
-            RowVerdict::Inconclusive,
-            format!(
-                "{:.3} times the pinned run, but {:.3} times when measured again",
-                row.ratio, second.ratio
-            ),
-        ),
-        (true, None) => (
-            RowVerdict::Inconclusive,
-            format!(
-                "{:.3} times the pinned run, which no second measurement confirms",
-                row.ratio
-            ),
-        ),
-        (false, _) if row.verdict == Verdict::Faster => (
-            RowVerdict::Improved,
-            "faster than the pinned run".to_owned(),
-        ),
-        (false, _) => (
-            RowVerdict::Held,
-            "no difference shown beyond what runs here differ by".to_owned(),
-        ),
-    };
-    judged
+/// A row for each of the pinned run, none of which could be judged.
+fn unmeasured(pinned: &Pinned<'_>, why: &str) -> Vec<GateRow> {
+    series(pinned.run)
+        .iter()
+        .filter(|series| pinned.names(series))
+        .map(|series| GateRow {
+            reason: why.to_owned(),
+            ..blank(pinned.run, series, None)
+        })
+        .collect()
 }
 
-fn blank(
-    pinned: &Recorded,
-    key: &SeriesKey,
-    kind: Kind,
-    base: Option<f64>,
-    head: Option<f64>,
-) -> GateRow {
+impl Pinned<'_> {
+    fn names(&self, series: &Series) -> bool {
+        let target = series.key.target.as_str();
+        let mut globs = self.targets.iter();
+        self.targets.is_empty() || globs.any(|glob| plimsoll_record::glob::matches(glob, target))
+    }
+}
+
+impl Beside<'_> {
+    /// Whether a row of the pinned run is within this gate: of a target that it names, and in a
+    /// measured gate of a workload that it measures.
+    fn is_meant(&self, series: &Series) -> bool {
+        let mut plan = self.head.run.plan.iter();
+        self.pinned.names(series)
+            && (self.is_final || plan.any(|trial| trial.workload == series.key.workload))
+    }
+
+    fn row(&self, known: &Series) -> GateRow {
+        let mut others = self.found.iter();
+        let found = others.find(|other| other.key == known.key);
+        let mut row = blank(self.pinned.run, known, found.and_then(Series::median));
+        let Some(base) = row.base else {
+            row.reason = format!("the pinned run has no figure: {}", why_lost(Some(known)));
+            return row;
+        };
+        let doubt = found.map_or_else(|| Some(self.absent(known)), |head| doubt(known, head));
+        if let Some(Doubt::Lost(reason)) = doubt {
+            // What is shown alone can be missing by chance: its target's other rows tell.
+            if row.kind != Kind::Shown {
+                row.verdict = RowVerdict::Lost;
+            }
+            row.reason = reason;
+            return row;
+        }
+        let (Some(found), Some(median)) = (found, row.head) else {
+            row.verdict = match row.kind {
+                Kind::Shown => RowVerdict::NotJudged,
+                _ => RowVerdict::Inconclusive,
+            };
+            row.reason = match doubt {
+                Some(Doubt::Weak(reason)) => reason,
+                _ => "head has no figure".to_owned(),
+            };
+            return row;
+        };
+        if let Some(why) = self.unlike(&row) {
+            row.reason = why;
+            return row;
+        }
+        let judged = match row.kind {
+            Kind::Shown => GateRow {
+                reason: "shown only: too coarse or too variable to judge".to_owned(),
+                ..row
+            },
+            Kind::Deterministic => deterministic(
+                row,
+                &known.trial_medians(),
+                &found.trial_medians(),
+                self.pinned.settings.growth,
+            ),
+            Kind::Timed => match without_ratio(&row.key, base, median) {
+                Some((verdict, reason)) => GateRow {
+                    verdict,
+                    reason,
+                    ..row
+                },
+                None => self.timed(row, known, found),
+            },
+        };
+        let damaged = self.damage.first().cloned().map(Doubt::Weak);
+        weakened(weakened(judged, damaged), doubt)
+    }
+
+    /// Why head has no row at all where the pinned run has one.
+    fn absent(&self, known: &Series) -> Doubt {
+        let key = &known.key;
+        let run = &self.head.run;
+        if !run.targets.iter().any(|record| record.target == key.target) {
+            return Doubt::Lost(format!("head has no target {}", key.target));
+        }
+        if !run.plan.iter().any(|trial| trial.workload == key.workload) {
+            return Doubt::Lost(format!("head does not run workload {}", key.workload));
+        }
+        let request = matches!(key.boundary, Boundary::Request | Boundary::FreshRequest);
+        let carried = |other: &Series| {
+            (&other.key.workload, &other.key.target, other.key.boundary)
+                == (&key.workload, &key.target, key.boundary)
+        };
+        match key.at {
+            // A sweep ends at the first rate that is not carried: how far it came is a row of its own.
+            Some(at) if request && self.found.iter().any(carried) => Doubt::Weak(format!(
+                "head's sweep ended before {at} requests per second"
+            )),
+            _ => Doubt::Lost(why_lost(None)),
+        }
+    }
+
+    /// Why the two sides of a row measure different things, or the same in different places.
+    fn unlike(&self, row: &GateRow) -> Option<String> {
+        let kind = kind_of(&self.pinned.run.run, &row.key.target);
+        let other_kind = kind_of(&self.head.run, &row.key.target);
+        if kind != other_kind {
+            let name = |kind: Option<TargetKind>| match kind {
+                Some(TargetKind::Native) => "a native program",
+                Some(TargetKind::Wasm) => "a WebAssembly engine",
+                Some(TargetKind::Container) => "a container",
+                None => "nothing",
+            };
+            return Some(format!(
+                "{} is {} in the pinned run and {} in head",
+                row.key.target,
+                name(kind),
+                name(other_kind)
+            ));
+        }
+        let mut all = self.differences.iter();
+        let found = all.find(|difference| {
+            difference.is_other_thing(&row.key, kind)
+                || (row.kind != Kind::Deterministic && difference.is_elsewhere())
+        })?;
+        Some(found.describe())
+    }
+
+    fn timed(&self, mut row: GateRow, known: &Series, found: &Series) -> GateRow {
+        let mut rows = self.comparison.rows.iter();
+        let Some(compared) = rows.find(|other| other.key == row.key) else {
+            row.reason = "no ratio exists".to_owned();
+            return row;
+        };
+        row.minimum_detectable = compared.minimum_detectable;
+        let confirmed = self.again.as_ref().and_then(|again| {
+            let mut rows = again.rows.iter();
+            rows.find(|other| other.key == row.key)
+        });
+        let fewest = known.trials.len().min(found.trials.len());
+        (row.verdict, row.reason) = if is_slower(compared, self.pinned.settings) {
+            self.slower(compared, confirmed)
+        } else if self.is_copy {
+            let why = "the same samples as the pinned run";
+            (RowVerdict::Held, why.to_owned())
+        } else if fewest < RESAMPLING_TRIALS {
+            let why = format!(
+                "{fewest} trials on one side, at least {RESAMPLING_TRIALS} are needed; {} by their medians",
+                percent(compared.ratio)
+            );
+            (RowVerdict::Inconclusive, why)
+        } else if compared.verdict == Verdict::Faster {
+            let why = format!("{} by the medians", percent(compared.ratio));
+            (RowVerdict::Improved, why)
+        } else {
+            self.bounded(compared)
+        };
+        row
+    }
+
+    fn slower(&self, first: &ComparedRow, second: Option<&ComparedRow>) -> (RowVerdict, String) {
+        let found = format!("{:.3} times the pinned run", first.ratio);
+        match second {
+            Some(second) if is_slower(second, self.pinned.settings) => (
+                RowVerdict::Regression,
+                format!("{found}, and {:.3} times when measured again", second.ratio),
+            ),
+            Some(second) => (
+                RowVerdict::Inconclusive,
+                format!("{found}, but {:.3} times when measured again", second.ratio),
+            ),
+            None if self.is_final => (
+                RowVerdict::Regression,
+                format!("{found}, beyond noise and threshold"),
+            ),
+            None => (
+                RowVerdict::Inconclusive,
+                format!("{found}, not confirmed by a second measurement"),
+            ),
+        }
+    }
+
+    /// Held if the interval rules out a slowdown by what must be detected on top of what two runs
+    /// differ by here; and if those differ by no more than that.
+    fn bounded(&self, row: &ComparedRow) -> (RowVerdict, String) {
+        let detect = self.pinned.settings.detect;
+        let floor = self.comparison.noise.floor_at(row.key.boundary);
+        // The interval of a comparison is widened by the floor at both ends.
+        let worst = row.ci95.map(|ci| match row.unit {
+            Unit::PerSecond => 1.0 / (ci.low * (1.0 + floor)),
+            _ => ci.high / (1.0 + floor),
+        });
+        match worst {
+            Some(worst) if floor <= detect && worst <= (1.0 + detect) * (1.0 + floor) => (
+                RowVerdict::Held,
+                format!("not slower by {}", percent(worst)),
+            ),
+            Some(worst) => (
+                RowVerdict::Inconclusive,
+                format!(
+                    "too noisy: may be slower by {}; two runs here differ by {:.1} %",
+                    percent(worst),
+                    100.0 * floor
+                ),
+            ),
+            None => (
+                RowVerdict::Inconclusive,
+                "too few trials for an interval".to_owned(),
+            ),
+        }
+    }
+
+    /// What head measured and the pinned run did not.
+    fn new_rows(&self) -> Vec<GateRow> {
+        self.found
+            .iter()
+            .filter(|series| series.median().is_some() && kind(&series.key) != Kind::Shown)
+            .filter(|series| {
+                let mut known = self.known.iter();
+                !known.any(|known| known.key == series.key)
+            })
+            .map(|series| GateRow {
+                base: None,
+                head: series.median(),
+                verdict: RowVerdict::New,
+                reason: "the pinned run has no such row".to_owned(),
+                ..blank(self.pinned.run, series, None)
+            })
+            .collect()
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let mut warnings = self.damage.clone();
+        let differences = self.differences.iter().map(Difference::describe);
+        warnings.extend(differences.map(|difference| format!("the pinned run: {difference}")));
+        if self.is_copy {
+            warnings.push(format!(
+                "{} holds the same samples as the pinned run: it is a copy and shows nothing new",
+                self.head.run.id
+            ));
+        }
+        let outside = self.known.iter().filter(|series| !self.is_meant(series));
+        let outside = outside.count();
+        if outside > 0 {
+            warnings.push(format!(
+                "{outside} rows of the pinned run are outside this gate: other targets or workloads"
+            ));
+        }
+        warnings
+    }
+}
+
+fn blank(pinned: &Recorded, known: &Series, head: Option<f64>) -> GateRow {
     GateRow {
         suite: pinned.run.suite,
-        key: key.clone(),
-        unit: key.metric.unit(),
-        kind,
+        key: known.key.clone(),
+        unit: known.key.metric.unit(),
+        kind: kind(&known.key),
         against: pinned.run.id.clone(),
-        base,
+        base: known.median(),
         head,
-        first: None::<Reading>,
+        first: None,
         second: None,
         minimum_detectable: None,
         verdict: RowVerdict::NotJudged,

@@ -16,8 +16,11 @@ block by block, lies beyond the larger of the threshold and the noise that base 
 in the same job, and a second, independent measurement shows the same. It holds if the interval rules \
 out a slowdown of the size that must be detected; anything else is inconclusive. What no chance enters \
 into (files, passes) or little (peak memory) fails as soon as every trial of head is worse than every \
-trial of base by more than the growth allowed. A script of the specification's tests fails as soon \
-as fewer of its directives pass than are recorded.";
+trial of base by more than the growth allowed, which for counted instructions is at most 0.5 %. A pinned run is \
+compared by the rule of `bench compare`; a row of it holds only if both runs are whole, of the same \
+machine, conditions, engine and program, with at least six trials each, and if a slowdown of the size \
+that must be detected, beyond what two runs differ by, is ruled out. A row that head lost fails. A \
+script of the specification's tests fails as soon as fewer of its directives pass than are recorded.";
 
 /// What a gate allows, as shares of 1.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -36,8 +39,10 @@ pub struct Settings {
 pub enum Overall {
     /// No row is worse.
     Held,
-    /// Nothing is shown to be worse, but of some rows too little is known.
+    /// Nothing is shown to be worse, but some rows are too noisy to tell.
     Inconclusive,
+    /// Some rows, or all, could not be judged.
+    NotJudged,
     /// At least one row is worse.
     Regression,
 }
@@ -48,6 +53,7 @@ impl Overall {
         match self {
             Overall::Held => "held",
             Overall::Inconclusive => "inconclusive",
+            Overall::NotJudged => "not judged",
             Overall::Regression => "regression",
         }
     }
@@ -60,9 +66,9 @@ pub struct GateReport {
     pub schema: String,
     /// The outcome.
     pub verdict: Overall,
-    /// What head was held against, in words.
+    /// A description of base.
     pub base: String,
-    /// What was looked at, in words.
+    /// A description of head.
     pub head: String,
     /// The pinned run, if there is one.
     pub baseline: Option<String>,
@@ -111,6 +117,8 @@ pub enum Kind {
     Timed,
     /// None enters, or too little to hide behind.
     Deterministic,
+    /// Never judged: shown beside the others.
+    Shown,
 }
 
 /// One row of a gate.
@@ -125,7 +133,7 @@ pub struct GateRow {
     pub unit: Unit,
     /// How it is judged.
     pub kind: Kind,
-    /// What head was held against: `base`, or the name of the pinned run.
+    /// What head was compared with: `base`, or the name of the pinned run.
     pub against: String,
     /// Median of base; absent if it was not measured there.
     pub base: Option<f64>,
@@ -179,7 +187,7 @@ impl Reading {
 pub enum RowVerdict {
     /// Worse, beyond doubt.
     Regression,
-    /// Measured in base, and head could not: a crash, a wrong output, a refusal.
+    /// Measured in base and missing in head: a crash, a wrong output, a refusal.
     Lost,
     /// Too noisy, or seen once and not again.
     Inconclusive,
@@ -189,7 +197,7 @@ pub enum RowVerdict {
     Improved,
     /// Only head has it.
     New,
-    /// Looked at, and not judged: timed elsewhere, for one.
+    /// Not judged, for the reason given: timed on another machine, for one.
     NotJudged,
 }
 

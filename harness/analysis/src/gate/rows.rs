@@ -1,39 +1,22 @@
 //! The rows of one measurement.
 
-use std::collections::BTreeMap;
+use plimsoll_record::{Recorded, Unit};
 
-use plimsoll_record::{Boundary, Metric, Outcome, Recorded, Step, TargetId, Unit, WorkloadId};
-
-use super::pinned;
+use super::evidence::{Doubt, doubt, why_lost};
 use super::report::{Kind, Reading, Settings};
+use super::verdict::kind;
 use crate::series::{Series, SeriesKey, series};
-use crate::statistics::{Generator, Interval, Paired, generator};
+use crate::statistics::{Generator, Paired, generator};
 
 /// Three runs of one plan, measured together.
 #[derive(Debug, Clone, Copy)]
 pub struct Measurement<'a> {
-    /// What head is held against.
+    /// What head is compared with.
     pub base: &'a Recorded,
     /// The same once more.
     pub again: &'a Recorded,
-    /// What is looked at.
+    /// What is judged.
     pub head: &'a Recorded,
-}
-
-/// How a series is judged; `None` for what is shown and not judged.
-pub fn kind(key: &SeriesKey) -> Option<Kind> {
-    match (key.boundary, key.metric) {
-        (Boundary::OnDisk, Metric::ArtefactCompressedBytes | Metric::TransferCompressedBytes) => {
-            None
-        }
-        (Boundary::OnDisk, _) | (_, Metric::PeakRss) => Some(Kind::Deterministic),
-        // Nothing, in a run that went well: there is no ratio to nothing.
-        (_, Metric::Errors | Metric::Timeouts) => None,
-        // The kernel's own accounting comes in batches of pages, one for each processor.
-        (_, Metric::CgroupPeak) => None,
-        (boundary, _) if boundary.slope().is_some() => None,
-        _ => Some(Kind::Timed),
-    }
 }
 
 /// One row of a measurement, before anything is decided.
@@ -43,8 +26,10 @@ pub(super) struct Row {
     pub(super) kind: Kind,
     pub(super) base: Option<f64>,
     pub(super) head: Option<f64>,
-    /// Why head has none, if it has none.
-    pub(super) lost: Option<String>,
+    /// What stands in the way of a verdict.
+    pub(super) doubt: Option<Doubt>,
+    /// The trials' values of both bases and of head.
+    pub(super) values: [Vec<f64>; 2],
     pub(super) reading: Option<Reading>,
     /// Base against base, where chance enters.
     pub(super) unchanged: Option<Paired>,
@@ -64,7 +49,10 @@ pub(super) fn rows(measurement: Measurement<'_>, settings: &Settings, seed: u64)
     );
     keys.into_iter()
         .filter_map(|key| {
-            let kind = kind(key)?;
+            let kind = kind(key);
+            if kind == Kind::Shown {
+                return None;
+            }
             let of = |all: &[Series]| find(all, key).map(|at| all[at].clone());
             let (base, again, head) = (of(&base), of(&again), of(&head));
             row(key, kind, [base, again, head], settings, seed)
@@ -81,9 +69,10 @@ fn row(
 ) -> Option<Row> {
     let median = |series: &Option<Series>| series.as_ref().and_then(Series::median);
     let (low, high) = (median(&base), median(&head));
-    let lost = match (low, high) {
-        (Some(_), None) => Some(why_lost(head.as_ref())),
-        (None, None) => return None,
+    let doubt = match (low, high, &base, &head) {
+        (None, None, _, _) => return None,
+        (Some(_), None, _, head) => Some(Doubt::Lost(why_lost(head.as_ref()))),
+        (Some(_), Some(_), Some(base), Some(head)) => doubt(base, head),
         _ => None,
     };
     let mut found = Row {
@@ -91,30 +80,26 @@ fn row(
         kind,
         base: low,
         head: high,
-        lost,
+        doubt,
+        values: [Vec::new(), Vec::new()],
         reading: None,
         unchanged: None,
         changed: None,
     };
-    if let (Some(base), Some(again), Some(head)) = (&base, &again, &head) {
-        match kind {
-            Kind::Deterministic => {
-                let mut known = base.trial_medians();
-                known.extend(again.trial_medians());
-                found.reading = counted(key, &known, &head.trial_medians(), settings.growth);
-            }
-            Kind::Timed => {
-                found.unchanged = paired(key, &[base], again);
-                found.changed = paired(key, &[base, again], head);
-                let mut rng = generator(seed, &key.name());
-                found.reading = match (&found.unchanged, &found.changed) {
-                    (Some(unchanged), Some(changed)) => {
-                        Some(timed(unchanged, changed, settings.threshold, &mut rng))
-                    }
-                    _ => None,
-                };
-            }
-        }
+    let (Some(base), Some(again), Some(head)) = (&base, &again, &head) else {
+        return Some(found);
+    };
+    if kind == Kind::Deterministic {
+        let mut known = base.trial_medians();
+        known.extend(again.trial_medians());
+        found.values = [known, head.trial_medians()];
+        return Some(found);
+    }
+    found.unchanged = paired(key, &[base], again);
+    found.changed = paired(key, &[base, again], head);
+    let mut rng = generator(seed, &key.name());
+    if let (Some(unchanged), Some(changed)) = (&found.unchanged, &found.changed) {
+        found.reading = Some(timed(unchanged, changed, settings.threshold, &mut rng));
     }
     Some(found)
 }
@@ -156,75 +141,4 @@ fn timed(unchanged: &Paired, changed: &Paired, threshold: f64, rng: &mut Generat
         floor,
         p_value: Some(changed.p_value(floor.ln_1p(), rng)),
     }
-}
-
-/// Ranges instead of intervals: the best of head against the worst of base.
-pub(super) fn counted(key: &SeriesKey, base: &[f64], head: &[f64], growth: f64) -> Option<Reading> {
-    let least = |values: &[f64]| values.iter().copied().fold(f64::INFINITY, f64::min);
-    let most = |values: &[f64]| values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let (base_low, base_high) = (least(base), most(base));
-    let (head_low, head_high) = (least(head), most(head));
-    if base_low <= 0.0 || head_low <= 0.0 || !base_high.is_finite() || !head_high.is_finite() {
-        return None;
-    }
-    let (low, high) = (head_low / base_high, head_high / base_low);
-    let middle = |values: &[f64]| crate::statistics::median(values);
-    let ratio = middle(head)? / middle(base)?;
-    let (ratio, low, high) = match key.metric.unit() {
-        Unit::PerSecond => (1.0 / ratio, 1.0 / high, 1.0 / low),
-        _ => (ratio, low, high),
-    };
-    Some(Reading {
-        blocks: head.len(),
-        ratio,
-        ci95: Interval { low, high },
-        noise: base_high / base_low - 1.0,
-        floor: growth,
-        p_value: None,
-    })
-}
-
-fn why_lost(head: Option<&Series>) -> String {
-    let reasons = head.map(|series| crate::lost_trials(&series.tally));
-    match reasons {
-        Some(reasons) if !reasons.is_empty() => reasons.join("; "),
-        _ => "head has no such row".to_owned(),
-    }
-}
-
-/// The (target, workload, step)s that have to be measured a second time: those that gave a timed
-/// row that the first measurement calls worse.
-pub fn suspects(
-    measurement: Measurement<'_>,
-    pinned: Option<&Recorded>,
-    settings: &Settings,
-    seed: u64,
-) -> Vec<(TargetId, WorkloadId, Step)> {
-    let mut worse: Vec<SeriesKey> = rows(measurement, settings, seed)
-        .into_iter()
-        .filter(|row| row.kind == Kind::Timed)
-        .filter(|row| row.reading.is_some_and(|reading| reading.is_worse()))
-        .map(|row| row.key)
-        .collect();
-    if let Some(pinned) = pinned {
-        worse.extend(pinned::slower(pinned, measurement.head, settings));
-    }
-    let run = measurement.head;
-    let mut gave: BTreeMap<(TargetId, WorkloadId, Step), ()> = BTreeMap::new();
-    for plan in &run.run.plan {
-        let Some(trial) = run.trials.get(&plan.index) else {
-            continue;
-        };
-        let is_worse = |key: &SeriesKey| {
-            key.target == plan.target
-                && key.workload == plan.workload
-                && (trial.samples.iter())
-                    .any(|s| (s.boundary, s.metric) == (key.boundary, key.metric))
-        };
-        if matches!(trial.outcome.outcome, Outcome::Ok) && worse.iter().any(is_worse) {
-            let cell = (plan.target.clone(), plan.workload.clone(), plan.step);
-            gave.insert(cell, ());
-        }
-    }
-    gave.into_keys().collect()
 }

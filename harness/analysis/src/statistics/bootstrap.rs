@@ -53,12 +53,16 @@ pub fn median_interval(trials: &[f64], rng: &mut impl Rng) -> Option<Interval> {
 }
 
 /// The 95 % interval of the ratio of two medians measured in different runs, whose trials have
-/// nothing to do with each other; `None` where [`median_interval`] has none.
+/// nothing to do with each other; `None` where [`median_interval`] has none, or where a trial is zero
+/// or negative: a resampled ratio might then not exist.
 pub fn ratio_interval(
     numerator: &[f64],
     denominator: &[f64],
     rng: &mut impl Rng,
 ) -> Option<Interval> {
+    if !numerator.iter().chain(denominator).all(is_positive) {
+        return None;
+    }
     let fewest = numerator.len().min(denominator.len());
     if fewest < RESAMPLING_TRIALS {
         // Too few to resample: the quotients of the ends, which is wider than need be.
@@ -82,15 +86,29 @@ pub fn ratio_interval(
 /// Two trials of the same block of the plan: what the machine did then, it did to both.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pair {
-    /// Median of the trial that is held against the other.
+    /// Median of the trial in the numerator.
     pub numerator: f64,
-    /// Median of the trial that it is held against.
+    /// Median of the trial in the denominator.
     pub denominator: f64,
 }
 
+impl Pair {
+    fn has_ratio(&self) -> bool {
+        is_positive(&self.numerator) && is_positive(&self.denominator)
+    }
+}
+
+fn is_positive(value: &f64) -> bool {
+    *value > 0.0 && value.is_finite()
+}
+
 /// The 95 % interval of the ratio of two medians of the same run: whole blocks are drawn, so that
-/// what slowed both of a pair cancels. `None` for fewer than two pairs.
+/// what slowed both of a pair cancels. `None` for fewer than two pairs, or where a trial is zero or
+/// negative.
 pub fn paired_ratio_interval(pairs: &[Pair], rng: &mut impl Rng) -> Option<Interval> {
+    if !pairs.iter().all(Pair::has_ratio) {
+        return None;
+    }
     if pairs.len() < RESAMPLING_TRIALS {
         let top: Vec<f64> = pairs.iter().map(|pair| pair.numerator).collect();
         let bottom: Vec<f64> = pairs.iter().map(|pair| pair.denominator).collect();
@@ -111,13 +129,13 @@ pub fn paired_ratio_interval(pairs: &[Pair], rng: &mut impl Rng) -> Option<Inter
 
 /// The 95 % interval of the geometric mean of several ratios of medians, each from the pairs of
 /// one workload: blocks are drawn for each workload by itself. `None` without a workload, or where
-/// one has fewer than two pairs.
+/// one has fewer than two pairs or a trial of zero or less.
 ///
 /// The workloads are those that were measured, not a draw from all there could be: the interval
 /// says how well the mean of *these* is known.
 pub fn geometric_mean_interval(workloads: &[Vec<Pair>], rng: &mut impl Rng) -> Option<Interval> {
     let fewest = workloads.iter().map(Vec::len).min()?;
-    if fewest < 2 {
+    if fewest < 2 || !workloads.iter().flatten().all(Pair::has_ratio) {
         return None;
     }
     if fewest < RESAMPLING_TRIALS {
@@ -156,10 +174,7 @@ fn log_student_of_means(workloads: &[Vec<Pair>]) -> Interval {
     let (mut mean, mut variance, mut weight) = (0.0, 0.0, 0.0);
     for pairs in workloads {
         let n = pairs.len() as f64;
-        let log = |pair: &Pair| {
-            let ratio = pair.numerator / pair.denominator;
-            ratio.max(f64::MIN_POSITIVE).ln()
-        };
+        let log = |pair: &Pair| (pair.numerator / pair.denominator).ln();
         let own_mean = pairs.iter().map(log).sum::<f64>() / n;
         let squares: f64 = pairs.iter().map(|p| (log(p) - own_mean).powi(2)).sum();
         let own = squares / (n - 1.0) / n / count.powi(2);

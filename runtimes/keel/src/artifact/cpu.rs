@@ -43,7 +43,6 @@ macro_rules! features {
             })
         }
 
-        #[cfg(test)]
         const NAMES: &[&str] = &[$($name),*];
     };
 }
@@ -68,6 +67,11 @@ features! {
     "has_avx512vl" "avx512vl": Leaf7 EBX 31;
     "has_avx512vbmi" "avx512vbmi": Leaf7 ECX 1;
     "has_avx512bitalg" "avx512bitalg": Leaf7 ECX 12;
+}
+
+/// The features that code can need, by the names that the code generator gives them.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    NAMES.iter().copied()
 }
 
 /// Whether code may use a feature here, by the name that the code generator gives it. Nothing for a

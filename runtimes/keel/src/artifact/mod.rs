@@ -3,7 +3,7 @@
 //! A module that was just compiled goes through the same door: it is written to a file in memory and
 //! mapped from there, so that there is one way to start.
 
-mod cpu;
+pub(crate) mod cpu;
 pub(crate) mod fingerprint;
 pub(crate) mod format;
 #[cfg(all(test, feature = "compiler"))]

@@ -15,6 +15,7 @@ use super::translate::{Environment, Metering, translate};
 use super::unit::{CompiledUnit, Parallelism, Unit};
 use super::{scan, thunk, trap_kind};
 use crate::artifact::fingerprint::SETTINGS;
+use crate::cpu::Cpu;
 use crate::error::{Error, Result};
 use crate::module::features::Features;
 use crate::module::info::{ConstOp, ModuleInfo, SegmentMode, TableUsage};
@@ -38,8 +39,8 @@ pub(crate) struct Compiled<'a> {
     pub(crate) linked: Linked,
 }
 
-/// The code generator for this machine, or for the oldest that keel runs on.
-pub(crate) fn target_isa() -> Result<OwnedTargetIsa> {
+/// The code generator for a CPU.
+pub(crate) fn target_isa(cpu: &Cpu) -> Result<OwnedTargetIsa> {
     let fail = |message: String| Error::Compile {
         function: "(settings)".to_owned(),
         message,
@@ -60,7 +61,13 @@ pub(crate) fn target_isa() -> Result<OwnedTargetIsa> {
             .set(name, value)
             .map_err(|error| fail(format!("{name}={value}: {error}")))?;
     }
-    let builder = cranelift_native::builder().map_err(|error| fail(error.to_owned()))?;
+    let named = cpu.features();
+    let builder = cranelift_native::builder_with_options(named.is_none());
+    let mut builder = builder.map_err(|error| fail(error.to_owned()))?;
+    for feature in named.unwrap_or_default() {
+        let enabled = builder.enable(feature);
+        enabled.map_err(|error| fail(format!("{feature}: {error}")))?;
+    }
     builder
         .finish(settings::Flags::new(flags))
         .map_err(|error| fail(error.to_string()))

@@ -1,11 +1,14 @@
 //! Modules: decoded, validated, compiled, ready to be instantiated.
 
+#[cfg(feature = "compiler")]
+pub(crate) mod convert;
 pub(crate) mod features;
 #[cfg(feature = "compiler")]
 pub(crate) mod info;
 pub(crate) mod layout;
 #[cfg(feature = "compiler")]
 pub(crate) mod parse;
+mod types;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,11 +20,10 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::error::Result;
 use crate::trap::{Frame, TrapKind};
-use crate::types::def::{Composite, Field, TypeDef};
+use crate::types::def::TypeDef;
 use crate::types::registry::{TypeInfo, TypeSet};
 use crate::types::{
-    ExternType, FuncType, GlobalType, IndexType, MemoryType, Mutability, Sharing, TableType,
-    TypeId, ValType,
+    ExternType, FuncType, GlobalType, IndexType, MemoryType, Mutability, Sharing, TableType, TypeId,
 };
 use crate::vm::slot::{Shape, Slot};
 use layout::ContextLayout;
@@ -191,7 +193,7 @@ impl Module {
     pub(crate) fn is_traced(&self, raw: u32) -> bool {
         let types: &[format::Type] = self.artifact().section(Section::Types);
         let is_function = |id: TypeId| types[id.index as usize].kind == 0;
-        val_type(raw).is_traced(is_function)
+        types::val_type(raw).is_traced(is_function)
     }
 
     /// The table of types that compiled code reads; null for a module of types that need none.
@@ -463,59 +465,6 @@ impl Inner {
             self.engine.keep_blank_slot(blank);
         }
     }
-
-    /// The number of a type, by its index.
-    fn type_id(&self, ty: u32) -> u64 {
-        let types: &[format::Type] = self.artifact.section(Section::Types);
-        let ty = &types[ty as usize];
-        if ty.id != 0 {
-            return ty.id;
-        }
-        let types = self.types.as_ref();
-        let types = types.expect("a module with such a type has registered its types");
-        types.types[ty.canonical as usize].number
-    }
-
-    /// A type out of the artefact, concrete types in it by the module's own index.
-    fn type_def(&self, ty: &format::Type) -> TypeDef {
-        let values = |span: Span| self.values(span).iter().map(|raw| val_type(*raw));
-        let field = |raw: &u32| Field::from_raw(*raw).expect(VALID);
-        let composite = match ty.kind {
-            0 => Composite::Func(FuncType::new(values(ty.params), values(ty.results))),
-            1 => Composite::Struct(self.values(ty.params).iter().map(field).collect()),
-            _ => Composite::Array(field(&self.values(ty.params)[0])),
-        };
-        TypeDef {
-            is_final: ty.is_final != 0,
-            supertype: (ty.supertype != NONE).then_some(ty.supertype),
-            group: ty.group,
-            composite,
-        }
-    }
-
-    fn values(&self, span: Span) -> &[u32] {
-        let values: &[u32] = self.artifact.section(Section::ValueTypes);
-        &values[span.start as usize..][..span.length as usize]
-    }
-
-    /// A value type, concrete types by the engine's registry.
-    fn val_type(&self, raw: u32) -> ValType {
-        val_type(raw).map(|id| {
-            let types = self.types.as_ref();
-            types
-                .expect("a module with such a type has registered its types")
-                .types[id.index as usize]
-                .id
-        })
-    }
-
-    /// A function type by its index.
-    fn func_type(&self, ty: u32) -> FuncType {
-        let types: &[format::Type] = self.artifact.section(Section::Types);
-        let ty = &types[ty as usize];
-        let list = |span: Span| self.values(span).iter().map(|raw| self.val_type(*raw));
-        FuncType::new(list(ty.params), list(ty.results))
-    }
 }
 
 fn index_type(flags: u32) -> IndexType {
@@ -523,10 +472,4 @@ fn index_type(flags: u32) -> IndexType {
         0 => IndexType::I32,
         _ => IndexType::I64,
     }
-}
-
-const VALID: &str = "an artefact whose checksum holds has valid types";
-
-fn val_type(raw: u32) -> ValType {
-    ValType::from_raw(raw).expect(VALID)
 }

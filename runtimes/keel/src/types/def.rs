@@ -141,6 +141,51 @@ impl Storage {
     }
 }
 
+impl Composite {
+    /// The same with every concrete type replaced.
+    pub(crate) fn map(&self, id: impl Fn(TypeId) -> TypeId) -> Composite {
+        let value = |ty: ValType| ty.map(&id);
+        let field = |field: &Field| Field {
+            storage: match field.storage {
+                Storage::Val(ty) => Storage::Val(value(ty)),
+                packed => packed,
+            },
+            mutable: field.mutable,
+        };
+        match self {
+            Composite::Func(ty) => Composite::Func(ty.map(&id)),
+            Composite::Struct(fields) => Composite::Struct(fields.iter().map(field).collect()),
+            Composite::Array(element) => Composite::Array(field(element)),
+        }
+    }
+}
+
+impl ValType {
+    /// The same with a concrete type replaced.
+    pub(crate) fn map(self, id: impl Fn(TypeId) -> TypeId) -> ValType {
+        match self {
+            ValType::Ref(RefType {
+                nullable,
+                heap: HeapType::Concrete(of),
+            }) => {
+                let heap = HeapType::Concrete(id(of));
+                ValType::Ref(RefType { nullable, heap })
+            }
+            other => other,
+        }
+    }
+}
+
+impl FuncType {
+    /// The same with every concrete type replaced.
+    pub(crate) fn map(&self, id: impl Fn(TypeId) -> TypeId) -> FuncType {
+        FuncType::new(
+            self.params().iter().map(|ty| ty.map(&id)),
+            self.results().iter().map(|ty| ty.map(&id)),
+        )
+    }
+}
+
 /// The number that compiled code compares to tell types apart, of a function type that needs no registry:
 /// one that is final, has no supertype and is the only one of its group, of few values of simple types.
 /// Base-8 digits, one a value type, a zero between parameters and results: as it says the whole type, it

@@ -363,6 +363,7 @@ impl MemoryType {
     }
 
     /// Whether the memory can lie behind its instance's context, where it is memory 0.
+    #[cfg(feature = "compiler")]
     pub(crate) fn fits_slot(&self) -> bool {
         self.is_guarded() && self.sharing == Sharing::Unshared
     }

@@ -4,16 +4,19 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use keel::Fuel;
+use keel::{Cpu, Fuel};
 
 /// Compile a module to a .keel artefact, which starts without a compiler
 ///
-/// The artefact is bound to this version of keel and to the features of this CPU.
+/// The artefact is bound to this version of keel and to the features of the CPU that it is for.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Count what is executed, so that --fuel can stop it
     #[arg(long)]
     metered: bool,
+    /// The CPU to compile for: native, x86-64-v2, x86-64-v3 or x86-64-v4, features added with +NAME
+    #[arg(long, default_value = "native")]
+    cpu: Cpu,
     /// Where to write the artefact; the module's name with .keel by default
     #[arg(long, short)]
     output: Option<PathBuf>,
@@ -27,7 +30,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     } else {
         Fuel::Off
     };
-    let module = super::engine::load(&super::engine::engine(fuel), &args.module)?;
+    let engine = super::engine::engine_for(fuel, args.cpu.clone());
+    let artefact = engine
+        .compile(&super::engine::wasm(&args.module)?)
+        .with_context(|| args.module.display().to_string())?;
     let output = args
         .output
         .clone()
@@ -36,8 +42,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut aside = output.clone().into_os_string();
     aside.push(format!(".{}", std::process::id()));
     let aside = PathBuf::from(aside);
-    std::fs::write(&aside, module.serialize())
-        .with_context(|| format!("writing {}", aside.display()))?;
+    std::fs::write(&aside, &artefact).with_context(|| format!("writing {}", aside.display()))?;
     std::fs::rename(&aside, &output).with_context(|| format!("writing {}", output.display()))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -5,11 +5,23 @@ use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::Context as _;
-use keel::{Config, Engine, Fuel, Module};
+use keel::{Config, Cpu, Engine, Fuel, Module};
 
 /// An engine that meters fuel or does not.
 pub(crate) fn engine(fuel: Fuel) -> Engine {
     Engine::new(Config::new().fuel(fuel))
+}
+
+/// An engine that compiles for a CPU.
+pub(crate) fn engine_for(fuel: Fuel, cpu: Cpu) -> Engine {
+    Engine::new(Config::new().fuel(fuel).cpu(cpu))
+}
+
+/// The bytes of the module in a file, text taken for what it says.
+pub(crate) fn wasm(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let bytes = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+    let wasm = wat::parse_bytes(&bytes).with_context(|| path.display().to_string())?;
+    Ok(wasm.into_owned())
 }
 
 /// The module in a file: an artefact, by its name or its first bytes, is mapped, anything else compiled.

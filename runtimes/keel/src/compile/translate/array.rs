@@ -115,6 +115,13 @@ impl FuncTranslator<'_, '_> {
         }
     }
 
+    /// Charges for so many elements of arrays of a type.
+    fn charge_elements(&mut self, length: Value, ty: u32) {
+        let unit = Unit::for_elements(i64::from(self.element(ty).1.bytes));
+        let length = self.builder.ins().uextend(types::I64, length);
+        self.charge_length(length, unit);
+    }
+
     fn element_bytes(&mut self, ty: u32) -> Value {
         let bytes = i64::from(self.element(ty).1.bytes);
         self.builder.ins().iconst(types::I32, bytes)
@@ -122,8 +129,7 @@ impl FuncTranslator<'_, '_> {
 
     /// An array of zeros.
     fn array_zeroed(&mut self, ty: u32, length: Value) -> Value {
-        let bytes = i64::from(self.element(ty).1.bytes);
-        self.charge_length(length, Unit::for_elements(bytes));
+        self.charge_elements(length, ty);
         let place = self.type_place(ty);
         let element = self.element_bytes(ty);
         let made = self.libcall(Libcall::ArrayNew, &[place, element, length]);
@@ -159,8 +165,7 @@ impl FuncTranslator<'_, '_> {
     /// An array out of a segment.
     fn array_from(&mut self, call: Libcall, ty: u32, segment: u32, out: TrapKind) {
         let (from, length) = self.pop2();
-        let bytes = i64::from(self.element(ty).1.bytes);
-        self.charge_length(length, Unit::for_elements(bytes));
+        self.charge_elements(length, ty);
         let place = self.type_place(ty);
         let element = self.element_bytes(ty);
         let segment = self.index_constant(segment);
@@ -212,8 +217,7 @@ impl FuncTranslator<'_, '_> {
         let (value, length) = self.pop2();
         let (array, start) = self.pop2();
         self.trap_null(array);
-        let bytes = i64::from(self.element(ty).1.bytes);
-        self.charge_length(length, Unit::for_elements(bytes));
+        self.charge_elements(length, ty);
         self.fill(ty, array, start, value, length);
     }
 
@@ -234,8 +238,8 @@ impl FuncTranslator<'_, '_> {
         let (to_array, to) = self.pop2();
         self.trap_null(to_array);
         self.trap_null(from_array);
+        self.charge_elements(length, to_type);
         let bytes = i64::from(self.element(to_type).1.bytes);
-        self.charge_length(length, Unit::for_elements(bytes));
         // Where a reference takes 4 bytes in one of them and 8 in the other, so says the call.
         let element = bytes | i64::from(self.element(from_type).1.bytes) << 8;
         let element = self.builder.ins().iconst(types::I32, element);
@@ -251,8 +255,7 @@ impl FuncTranslator<'_, '_> {
         let (to, from, length) = self.pop3();
         let array = self.pop();
         self.trap_null(array);
-        let bytes = i64::from(self.element(ty).1.bytes);
-        self.charge_length(length, Unit::for_elements(bytes));
+        self.charge_elements(length, ty);
         let element = self.element_bytes(ty);
         let segment = self.index_constant(segment);
         let array = self.builder.ins().ireduce(types::I32, array);

@@ -9,7 +9,7 @@ use super::FuncTranslator;
 use crate::compile::abi::{clif_type, return_results};
 use crate::compile::trap_code;
 use crate::error::Result;
-use crate::module::parse::val_type;
+use crate::module::convert::val_type;
 use crate::trap::TrapKind;
 use crate::types::{FuncType, ValType};
 

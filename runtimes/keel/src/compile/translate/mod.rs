@@ -30,9 +30,9 @@ use wasmparser::Operator;
 use super::abi::{clif_type, first_parameter, results_in_memory, wasm_signature};
 use super::trap_code;
 use crate::error::{Error, Result};
+use crate::module::convert::val_type;
 use crate::module::info::ModuleInfo;
 use crate::module::layout::{self, ContextLayout};
-use crate::module::parse::val_type;
 use crate::types::{FuncType, ValType};
 use control::Frame;
 

@@ -7,7 +7,7 @@ use wasmparser::Operator;
 use super::FuncTranslator;
 use crate::compile::trap_code;
 use crate::error::Result;
-use crate::module::parse::{heap_type, ref_type};
+use crate::module::convert::{heap_type, ref_type};
 use crate::trap::TrapKind;
 use crate::types::def::Composite;
 use crate::types::registry::{ANY_ARRAY, ANY_STRUCT};

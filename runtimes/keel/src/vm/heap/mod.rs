@@ -27,8 +27,10 @@ pub(crate) const NULL_BYTES: usize = 1 << 20;
 /// Bytes of address space that a heap reserves.
 pub(crate) const HEAP_BYTES: usize = 4 << 30;
 /// Where compiled code finds the cursor of the current hole, and its end.
+#[cfg(feature = "compiler")]
 pub(crate) const CURSOR: i32 = std::mem::offset_of!(Heap, cursor) as i32;
 /// See [`CURSOR`].
+#[cfg(feature = "compiler")]
 pub(crate) const LIMIT: i32 = std::mem::offset_of!(Heap, limit) as i32;
 /// Set in 31-bit integers, in no other reference.
 pub(crate) const INTEGER_TAG: i64 = 1;
@@ -37,6 +39,7 @@ pub(crate) const TAG_MASK: i64 = 3;
 /// What those bits are in references of the host's.
 pub(crate) const HOST_TAG: i64 = 2;
 /// The bits that are zero in references to objects, and in no others.
+#[cfg(feature = "compiler")]
 pub(crate) const OBJECT_MASK: i64 = GRANULE as i64 - 1;
 /// What a function of the runtime yields where a range of an array is out of bounds: no reference.
 pub(crate) const ARRAY_OUT_OF_BOUNDS: u32 = 1;

@@ -1,0 +1,126 @@
+//! Latencies under load for other tools: percentile distributions in HdrHistogram's text format
+//! (`.hgrm`, as HdrHistogram's plotter and wrk2 have it), and a series per second as CSV.
+
+use std::fmt::Write;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use hdrhistogram::Histogram;
+use plimsoll_analysis::load::{merged, seconds};
+use plimsoll_record::{Boundary, Clock, Recorded, TargetId, WorkloadId};
+
+/// Lines per halving of the distance to the highest percentile, as HdrHistogram's own tools have it.
+const TICKS: u32 = 5;
+
+/// Nanoseconds per unit of a `.hgrm`: milliseconds.
+const SCALE: f64 = 1e6;
+
+/// The load that one histogram is of.
+type Load<'a> = (&'a WorkloadId, &'a TargetId, Boundary, Clock, u64);
+
+/// Writes two files per workload, target, boundary, clock and rate of `run` into `folder`: the
+/// distribution over all trials, and where it was recorded the series per second. Returns how many.
+///
+/// # Errors
+/// What the system says of the folder or a file.
+pub fn write(run: &Recorded, folder: &Path) -> io::Result<usize> {
+    fs::create_dir_all(folder)?;
+    let mut written = 0;
+    for (workload, target, boundary, clock, at) in loads(run) {
+        let name = format!(
+            "{}-{workload}-{target}-{boundary}-{}-{at}",
+            run.run.id,
+            match clock {
+                Clock::Due => "latency",
+                Clock::Sent => "service",
+            }
+        );
+        // Names of targets have slashes, and nothing of a run may lead out of the folder.
+        let name: String = name
+            .chars()
+            .map(|c| if c.is_alphanumeric() || "-+._".contains(c) { c } else { '-' })
+            .collect();
+        if let Some(histogram) = merged(run, workload, target, boundary, clock, at) {
+            fs::write(folder.join(format!("{name}.hgrm")), distribution(&histogram))?;
+            written += 1;
+        }
+        let series = seconds(run, workload, target, boundary, clock, at);
+        if !series.is_empty() {
+            fs::write(folder.join(format!("{name}.seconds.csv")), table(&series))?;
+            written += 1;
+        }
+    }
+    Ok(written)
+}
+
+/// Everything that histograms of `run` are of, in order.
+fn loads(run: &Recorded) -> Vec<Load<'_>> {
+    let mut found: Vec<Load<'_>> = Vec::new();
+    for plan in &run.run.plan {
+        let Some(trial) = run.trials.get(&plan.index) else {
+            continue;
+        };
+        found.extend(trial.histograms.iter().map(|line| {
+            (
+                &plan.workload,
+                &plan.target,
+                line.boundary,
+                line.clock,
+                line.at,
+            )
+        }));
+    }
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+/// A percentile distribution in milliseconds.
+fn distribution(histogram: &Histogram<u64>) -> String {
+    let mut text =
+        "       Value     Percentile TotalCount 1/(1-Percentile)\n\n".to_owned();
+    let mut count = 0;
+    for step in histogram.iter_quantiles(TICKS) {
+        count += step.count_since_last_iteration();
+        let quantile = step.quantile_iterated_to();
+        let value = step.value_iterated_to() as f64 / SCALE;
+        let _ = write!(text, "{value:>12.3} {quantile:>2.12} {count:>10}");
+        // At the maximum there is no such number.
+        let _ = match quantile < 1.0 {
+            true => writeln!(text, " {:>14.2}", 1.0 / (1.0 - quantile)),
+            false => writeln!(text),
+        };
+    }
+    let _ = writeln!(
+        text,
+        "#[Mean    = {:>12.3}, StdDeviation   = {:>12.3}]\n\
+         #[Max     = {:>12.3}, Total count    = {:>12}]\n\
+         #[Buckets = {:>12}, SubBuckets     = {:>12}]",
+        histogram.mean() / SCALE,
+        histogram.stdev() / SCALE,
+        histogram.max() as f64 / SCALE,
+        histogram.len(),
+        histogram.buckets(),
+        2 * 10u64.pow(u32::from(histogram.sigfig())).next_power_of_two(),
+    );
+    text
+}
+
+/// A line per second of the window, over all trials; nanoseconds.
+fn table(series: &[(u32, Histogram<u64>)]) -> String {
+    let mut text = "second,requests,p50_ns,p90_ns,p99_ns,max_ns\n".to_owned();
+    for (second, histogram) in series {
+        let at = |quantile| histogram.value_at_quantile(quantile);
+        let _ = writeln!(
+            text,
+            "{second},{},{},{},{},{}",
+            histogram.len(),
+            at(0.5),
+            at(0.9),
+            at(0.99),
+            histogram.max()
+        );
+    }
+    text
+}
