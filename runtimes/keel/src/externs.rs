@@ -109,7 +109,7 @@ impl Memory {
     pub fn create(store: impl AsContextMut, ty: MemoryType) -> Result<Memory> {
         // SAFETY: the store is borrowed.
         let context = unsafe { &mut *store.as_store().context() };
-        let object = MemoryObject::new(ty, None, context.limits.memory_bytes)?;
+        let object = MemoryObject::new(ty, None, context.limits.memory_bytes, &context.budget)?;
         let object = NonNull::from(Box::leak(Box::new(object)));
         context.memories.push(object);
         Ok(Memory {
@@ -235,7 +235,8 @@ impl Table {
         // SAFETY: the store is borrowed.
         let context = unsafe { &mut *store.as_store().context() };
         check_value(&init, ty.element, context)?;
-        let mut object = TableObject::new(ty, None, context.limits.table_elements)?;
+        let mut object =
+            TableObject::new(ty, None, context.limits.table_elements, &context.budget)?;
         object.elements().fill(init.to_reference());
         let object = NonNull::from(Box::leak(Box::new(object)));
         context.tables.push(object);

@@ -78,7 +78,7 @@ pub use host::{Caller, HostResult, IntoFunc};
 #[cfg(feature = "compiler")]
 pub use inspect::Inspection;
 pub use instance::Instance;
-pub use limits::Limits;
+pub use limits::{Growth, Limits, Resource};
 pub use linker::{InstancePre, Linker, Shadowing};
 pub use module::Module;
 pub use module::features::{Feature, Features};

@@ -112,7 +112,7 @@ pub struct Frame {
 impl fmt::Display for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.name {
-            Some(name) => write!(f, "{name}")?,
+            Some(name) => write!(f, "{}", plain(name))?,
             None => write!(f, "function {}", self.function)?,
         }
         match self.offset {
@@ -120,6 +120,22 @@ impl fmt::Display for Frame {
             None => Ok(()),
         }
     }
+}
+
+/// A name out of a module as it can be shown: what would steer a terminal is escaped.
+pub(crate) fn plain(name: &str) -> String {
+    let steers = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let mut shown = String::with_capacity(name.len());
+    for c in name.chars() {
+        match steers(c) {
+            true => shown.extend(c.escape_unicode()),
+            false => shown.push(c),
+        }
+    }
+    shown
 }
 
 /// Code stopped for a reason that it cannot recover from.

@@ -145,8 +145,7 @@ impl plimsoll_wast::Engine for Specification {
 
     fn compile(&mut self, wasm: &[u8]) -> std::result::Result<Module, String> {
         // From the binary form alone, which `Module::new` is not so strict about.
-        let compiled = self.engine.compile(wasm).map_err(|e| e.to_string())?;
-        Module::deserialize(&self.engine, &compiled).map_err(|e| e.to_string())
+        Module::from_binary(&self.engine, wasm).map_err(|e| e.to_string())
     }
 
     fn instantiate(&mut self, module: &Module) -> std::result::Result<Instance, Fault> {

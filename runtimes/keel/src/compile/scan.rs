@@ -10,8 +10,11 @@ use crate::module::info::{Body, ConstOp, ModuleInfo, SegmentMode, TableUsage};
 use crate::types::ValType;
 use crate::types::def::TypeDef;
 
-/// Elements beyond which a table is not worth being constant data.
-const MAX_STATIC_TABLE: u64 = 1 << 20;
+/// Elements of a constant table for each that a segment gives it: beyond, it would be mostly holes, and the
+/// artefact larger than the module by any factor.
+const MAX_STATIC_SPREAD: u64 = 4;
+/// Elements that a constant table may have in any case.
+const MIN_STATIC_TABLE: u64 = 4;
 
 /// Targets beyond which a branch table is validated with each of them once.
 const MAX_PLAIN_TARGETS: u32 = 64;
@@ -148,11 +151,7 @@ fn mark_static_tables(module: &mut ModuleInfo<'_>, findings: &[Findings]) {
     let mut general: Vec<bool> = module
         .tables
         .iter()
-        .map(|table| {
-            table.init.is_some()
-                || table.ty.element != ValType::FUNCREF
-                || table.ty.minimum > MAX_STATIC_TABLE
-        })
+        .map(|table| table.init.is_some() || table.ty.element != ValType::FUNCREF)
         .collect();
     for table in exported.chain(accessed).chain(0..module.imported_tables) {
         general[table as usize] = true;
@@ -169,6 +168,18 @@ fn mark_static_tables(module: &mut ModuleInfo<'_>, findings: &[Findings]) {
         if !fits || !segment.items.iter().all(functions) {
             general[*index as usize] = true;
         }
+    }
+    let mut given = vec![0u64; module.tables.len()];
+    for segment in &module.elements {
+        if let SegmentMode::Active { index, .. } = &segment.mode {
+            given[*index as usize] += segment.items.len() as u64;
+        }
+    }
+    for (i, table) in module.tables.iter().enumerate() {
+        let most = given[i]
+            .saturating_mul(MAX_STATIC_SPREAD)
+            .max(MIN_STATIC_TABLE);
+        general[i] |= table.ty.minimum > most;
     }
     for (table, general) in module.tables.iter_mut().zip(general) {
         table.usage = if general {

@@ -11,14 +11,12 @@ pub(crate) mod parse;
 mod types;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::artifact::format::{self, ExternKind, NONE, Section, Span, flags, needs};
 use crate::artifact::{Artifact, ArtifactError};
 use crate::engine::Engine;
-#[cfg(any(feature = "compiler", doc))]
-use crate::error::Error;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::trap::{Frame, TrapKind};
 use crate::types::def::TypeDef;
 use crate::types::registry::{TypeInfo, TypeSet};
@@ -66,7 +64,17 @@ impl Module {
     pub fn new(engine: &Engine, wasm: &[u8]) -> Result<Module> {
         #[cfg(feature = "wat")]
         let wasm = &*wat::parse_bytes(wasm).map_err(|error| Error::Text(error.to_string()))?;
-        Module::deserialize(engine, &engine.compile(wasm)?)
+        Module::from_binary(engine, wasm)
+    }
+
+    /// Compiles a module from its bytes, which are not taken for text.
+    ///
+    /// # Errors
+    /// As [`Module::new`].
+    #[cfg(feature = "compiler")]
+    pub fn from_binary(engine: &Engine, wasm: &[u8]) -> Result<Module> {
+        let artifact = engine.compile(wasm)?;
+        Module::from_artifact(engine, Artifact::from_bytes(&artifact, engine.metering())?)
     }
 
     /// Compiles the module in a file. See [`Module::new`].
@@ -88,15 +96,23 @@ impl Module {
     /// # Errors
     /// [`Error::Artifact`] if the bytes are damaged, or were made by or for something else. Damage in
     /// code is found when the code is first needed; see [`Module::verify`].
-    pub fn deserialize(engine: &Engine, artifact: &[u8]) -> Result<Module> {
+    ///
+    /// # Safety
+    /// The bytes are those of an artefact that a keel made which the caller trusts, since its code is run
+    /// as it is: the checksums guard against accidents, not against somebody who wants to do harm.
+    pub unsafe fn deserialize(engine: &Engine, artifact: &[u8]) -> Result<Module> {
         Module::from_artifact(engine, Artifact::from_bytes(artifact, engine.metering())?)
     }
 
-    /// A module from an artefact's file, which is mapped and must not change while the module lives.
+    /// A module from an artefact's file. It is copied, a large one piece by piece when a piece is needed,
+    /// and what was copied is checked: a file that changes meanwhile is found damaged.
     ///
     /// # Errors
     /// As [`Module::deserialize`], and [`Error::System`] if the file cannot be mapped.
-    pub fn deserialize_file(engine: &Engine, path: impl AsRef<Path>) -> Result<Module> {
+    ///
+    /// # Safety
+    /// As [`Module::deserialize`], for the file's contents now and until the module is gone.
+    pub unsafe fn deserialize_file(engine: &Engine, path: impl AsRef<Path>) -> Result<Module> {
         Module::from_artifact(engine, Artifact::open(path.as_ref(), engine.metering())?)
     }
 
@@ -121,9 +137,9 @@ impl Module {
             .iter()
             .map(|entry| (inner.type_id(entry.ty), entry.code))
             .collect();
-        Ok(Module {
-            inner: Arc::new(inner),
-        })
+        let inner = Arc::new(inner);
+        engine.add_module(WeakModule(Arc::downgrade(&inner)));
+        Ok(Module { inner })
     }
 
     /// Checks all of the artefact that has not been checked yet. Opening one checks only what a start
@@ -137,8 +153,11 @@ impl Module {
     }
 
     /// The bytes of the module's artefact.
-    pub fn serialize(&self) -> &[u8] {
-        self.inner.artifact.bytes()
+    ///
+    /// # Errors
+    /// [`Error::Artifact`] if the artefact that the module was loaded from is damaged.
+    pub fn serialize(&self) -> Result<&[u8]> {
+        self.inner.artifact.all_bytes()
     }
 
     /// The engine that compiled it.
@@ -397,13 +416,7 @@ impl Module {
 
     /// A slot that no instance uses.
     pub(crate) fn take_slot(&self) -> Result<Slot> {
-        let pooled = self
-            .inner
-            .slots
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop();
-        if let Some(slot) = pooled {
+        if let Some(slot) = self.inner.evict() {
             return Ok(slot);
         }
         let defines_memory_0 = self.artifact().header().counts.defines_memory_0 == 1;
@@ -413,7 +426,14 @@ impl Module {
         });
         let shape = Shape::new(self.layout().size(), initial);
         let blank = self.engine().take_blank_slot(shape);
-        Slot::new(self.artifact(), shape, blank)
+        match Slot::new(self.artifact(), shape, blank) {
+            // There may be no address space: what nobody uses is given back.
+            Err(Error::System { .. }) => {
+                self.engine().evict_slots();
+                Slot::new(self.artifact(), shape, None)
+            }
+            made => made,
+        }
     }
 
     /// Takes a slot back whose instance is gone, with this much of its memory accessible.
@@ -423,24 +443,29 @@ impl Module {
             self.inner.give_up(slot, accessible);
             return;
         }
-        let room = self.inner.engine.config().pooled_slots;
-        let full = || {
-            self.inner
-                .slots
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .len()
-                >= room
-        };
         // A slot that cannot be reset is given up, and so is one too many.
-        if full() || slot.reset(self.artifact(), accessible).is_err() {
+        if !self.engine().claim_slot() {
             return;
         }
-        self.inner
-            .slots
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(slot);
+        if slot.reset(self.artifact(), accessible).is_err() {
+            self.engine().release_slots(1);
+            return;
+        }
+        self.inner.slots().push(slot);
+    }
+}
+
+/// A module, for as long as others keep it.
+pub(crate) struct WeakModule(Weak<Inner>);
+
+impl WeakModule {
+    pub(crate) fn is_alive(&self) -> bool {
+        self.0.strong_count() != 0
+    }
+
+    /// Takes a slot that the module keeps, which is to be dropped.
+    pub(crate) fn evict_one(&self) -> Option<Slot> {
+        self.0.upgrade()?.evict()
     }
 }
 
@@ -448,6 +473,7 @@ impl Drop for Inner {
     fn drop(&mut self) {
         let slots = self.slots.get_mut();
         let slots = std::mem::take(slots.unwrap_or_else(PoisonError::into_inner));
+        self.engine.release_slots(slots.len());
         for slot in slots {
             let accessible = slot.accessible();
             self.give_up(slot, accessible);
@@ -456,6 +482,17 @@ impl Drop for Inner {
 }
 
 impl Inner {
+    fn slots(&self) -> MutexGuard<'_, Vec<Slot>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes one of the slots that are kept.
+    fn evict(&self) -> Option<Slot> {
+        let slot = self.slots().pop()?;
+        self.engine.release_slots(1);
+        Some(slot)
+    }
+
     /// Leaves a slot to the engine, emptied; one that the engine has no room for, or that cannot be
     /// emptied, goes back to the kernel.
     fn give_up(&self, slot: Slot, accessible: u64) {

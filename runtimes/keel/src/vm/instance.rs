@@ -1,5 +1,6 @@
 //! What an instance has beside its context.
 
+use std::cell::RefCell;
 use std::ptr::NonNull;
 
 use super::context::{Context, FunctionRecord, Value};
@@ -29,7 +30,7 @@ pub(crate) struct InstanceData {
     /// Likewise.
     pub(crate) own_tables: Vec<TableObject>,
     /// The elements of segments that say more than functions, by index in ascending order.
-    pub(crate) computed_elements: Vec<(u32, Vec<usize>)>,
+    pub(crate) computed_elements: RefCell<Vec<(u32, Vec<usize>)>>,
     pub(crate) slot: Option<Slot>,
 }
 
@@ -101,19 +102,22 @@ impl InstanceData {
 
     /// Copies a piece of a data segment into a memory; nothing if either is out of bounds.
     pub(crate) fn init_memory(
-        &mut self,
+        &self,
         memory: u32,
         segment: u32,
         to: u64,
         from: u32,
         length: u32,
     ) -> Option<()> {
-        let bytes = self
-            .data_segment(segment)
-            .get(from as usize..)?
-            .get(..length as usize)?;
+        let bytes = self.data_piece(segment, from, length)?;
         // SAFETY: the memory is alive.
         unsafe { (*self.memory(memory)).write(to, bytes) }
+    }
+
+    /// A piece of a data segment; nothing if it is out of bounds.
+    pub(crate) fn data_piece(&self, segment: u32, from: u32, length: u32) -> Option<&[u8]> {
+        let bytes = self.data_segment(segment);
+        bytes.get(from as usize..)?.get(..length as usize)
     }
 
     /// The bytes of a data segment; none if it was dropped.
@@ -134,7 +138,7 @@ impl InstanceData {
 
     /// Copies a piece of an element segment into a table; nothing if either is out of bounds.
     pub(crate) fn init_table(
-        &mut self,
+        &self,
         table: u32,
         segment: u32,
         to: u64,
@@ -175,7 +179,7 @@ impl InstanceData {
 
     /// An element of a segment, which is within bounds.
     pub(crate) fn segment_element(&self, segment: u32, index: u32) -> usize {
-        let computed = &self.computed_elements;
+        let computed = self.computed_elements.borrow();
         if !computed.is_empty()
             && let Ok(place) = computed.binary_search_by_key(&segment, |(segment, _)| *segment)
         {
@@ -186,7 +190,7 @@ impl InstanceData {
     }
 
     /// Computes the elements of the segments that say more than functions.
-    pub(crate) fn compute_elements(&mut self) -> Result<()> {
+    pub(crate) fn compute_elements(&self) -> Result<()> {
         let artifact = self.module.artifact();
         let segments = artifact.section::<format::Element>(Section::Elements).len();
         for segment in 0..segments as u32 {
@@ -195,7 +199,9 @@ impl InstanceData {
                 continue;
             }
             // What is computed is noted at once, so that a collection finds it.
-            self.computed_elements.push((segment, Vec::new()));
+            self.computed_elements
+                .borrow_mut()
+                .push((segment, Vec::new()));
             for i in 0..self.items(segment).len() {
                 let item = self.items(segment)[i];
                 let value = if is_computed(&item) {
@@ -205,7 +211,7 @@ impl InstanceData {
                 } else {
                     self.reference(item.code, item.index)
                 };
-                if let Some((_, elements)) = self.computed_elements.last_mut() {
+                if let Some((_, elements)) = self.computed_elements.borrow_mut().last_mut() {
                     elements.push(value);
                 }
             }

@@ -13,6 +13,7 @@ use super::instance::InstanceData;
 use super::objects;
 use super::parking::Awake;
 use super::shared::SharedMemory;
+use crate::artifact::fingerprint::METERING_OFF;
 use crate::types::registry::REGISTERED;
 
 /// The functions of the runtime, by their place in the table that every context points to.
@@ -130,10 +131,60 @@ pub(super) unsafe fn overdue(context: Context) -> u32 {
 
 /// # Safety
 /// Called by compiled code with its context; likewise all that follow.
-unsafe fn instance<'a>(context: Context) -> &'a mut InstanceData {
-    // SAFETY: code runs in one thread of a store at a time, and while it waits for us nothing else
-    // of the host holds the instance.
-    unsafe { &mut *context.instance() }
+unsafe fn instance<'a>(context: Context) -> &'a InstanceData {
+    // SAFETY: an instance is not changed after it was made, and its store keeps it. Its memories and
+    // tables are reached by pointers of their own, from one thread of a store at a time.
+    unsafe { &*context.instance() }
+}
+
+/// Bytes that are worked on between two looks at whether the call is overdue.
+const PIECE: u64 = 16 << 20;
+
+/// Charges what a range of so many bytes costs, where the store counts fuel; false if there is not as much,
+/// and nothing is to be done: code looks at its fuel next.
+///
+/// # Safety
+/// Called for compiled code with its context.
+pub(super) unsafe fn pay(context: Context, bytes: u64) -> bool {
+    let store = context.store();
+    // SAFETY: the store of code that runs is alive; the reference ends here.
+    unsafe {
+        if (*store).metering == METERING_OFF {
+            return true;
+        }
+        let cost = i64::try_from(bytes >> 6).unwrap_or(i64::MAX);
+        (*store).fuel = (*store).fuel.saturating_sub(cost);
+        (*store).fuel >= 0
+    }
+}
+
+/// Works on a range in pieces, from its end where `backwards`; stops between two where the call is overdue.
+///
+/// # Safety
+/// Called for compiled code with its context.
+unsafe fn in_pieces(
+    context: Context,
+    length: u64,
+    backwards: bool,
+    mut work: impl FnMut(u64, u64) -> Option<()>,
+) -> u32 {
+    let mut done = 0;
+    while done < length {
+        let piece = (length - done).min(PIECE);
+        let at = if backwards {
+            length - done - piece
+        } else {
+            done
+        };
+        let worked = work(at, piece);
+        // SAFETY: as the caller promises.
+        if unsafe { done_if(context, worked) } == STOP {
+            return STOP;
+        }
+        done += piece;
+    }
+    // SAFETY: as the caller promises.
+    unsafe { done_if(context, Some(())) }
 }
 
 unsafe extern "C" fn memory_grow(context: Context, memory: u32, pages: u64) -> u64 {
@@ -155,7 +206,15 @@ unsafe extern "C" fn memory_fill(
     // SAFETY: called by compiled code; see `instance`.
     unsafe {
         let memory = &*instance(context).memory(memory);
-        done_if(context, memory.fill(to, value as u8, length))
+        if memory.range(to, length).is_none() {
+            return STOP;
+        }
+        if !pay(context, length) {
+            return DONE;
+        }
+        in_pieces(context, length, false, |at, piece| {
+            memory.fill(to + at, value as u8, piece)
+        })
     }
 }
 
@@ -171,8 +230,17 @@ unsafe extern "C" fn memory_copy(
     unsafe {
         let instance = instance(context);
         let source = &*instance.memory(from_memory);
-        let done = (*instance.memory(to_memory)).copy(to, source, from, length);
-        done_if(context, done)
+        let target = &*instance.memory(to_memory);
+        if target.range(to, length).is_none() || source.range(from, length).is_none() {
+            return STOP;
+        }
+        if !pay(context, length) {
+            return DONE;
+        }
+        // Where they overlap, what is overwritten has been copied before.
+        in_pieces(context, length, to > from, |at, piece| {
+            target.copy(to + at, source, from + at, piece)
+        })
     }
 }
 
@@ -186,9 +254,18 @@ unsafe extern "C" fn memory_init(
 ) -> u32 {
     // SAFETY: called by compiled code; see `instance`.
     unsafe {
+        let instance = instance(context);
+        let fits = (*instance.memory(memory)).range(to, length.into());
+        let fits = fits.and_then(|_| instance.data_piece(segment, from, length));
+        if fits.is_none() {
+            return STOP;
+        }
+        if !pay(context, length.into()) {
+            return DONE;
+        }
         done_if(
             context,
-            instance(context).init_memory(memory, segment, to, from, length),
+            instance.init_memory(memory, segment, to, from, length),
         )
     }
 }
@@ -196,9 +273,11 @@ unsafe extern "C" fn memory_init(
 unsafe extern "C" fn table_grow(context: Context, table: u32, value: usize, count: u64) -> u64 {
     // SAFETY: called by compiled code; see `instance`.
     unsafe {
-        (*instance(context).table(table))
-            .grow(count, value)
-            .unwrap_or(CANNOT_GROW)
+        let table = &mut *instance(context).table(table);
+        if !table.can_grow(count) || !pay(context, count.saturating_mul(8)) {
+            return CANNOT_GROW;
+        }
+        table.grow(count, value).unwrap_or(CANNOT_GROW)
     }
 }
 
@@ -212,6 +291,9 @@ unsafe extern "C" fn table_fill(
     // SAFETY: called by compiled code; see `instance`.
     unsafe {
         let range = (*instance(context).table(table)).range(to, length);
+        if range.is_some() && !pay(context, length.saturating_mul(8)) {
+            return DONE;
+        }
         done_if(context, range.map(|elements| elements.fill(value)))
     }
 }
@@ -233,6 +315,9 @@ unsafe extern "C" fn table_copy(
         let to = (*instance.table(to_table)).range(to, length);
         let to = to.map(|to| to.as_mut_ptr());
         let ranges = to.zip(from);
+        if ranges.is_some() && !pay(context, length.saturating_mul(8)) {
+            return DONE;
+        }
         done_if(
             context,
             ranges.map(|(to, from)| to.copy_from(from, length as usize)),
@@ -250,9 +335,17 @@ unsafe extern "C" fn table_init(
 ) -> u32 {
     // SAFETY: called by compiled code; see `instance`.
     unsafe {
+        let instance = instance(context);
+        let fits = (*instance.table(table)).range(to, length.into()).is_some();
+        if !fits || !instance.has_elements(segment, from, length) {
+            return STOP;
+        }
+        if !pay(context, u64::from(length) * 8) {
+            return DONE;
+        }
         done_if(
             context,
-            instance(context).init_table(table, segment, to, from, length),
+            instance.init_table(table, segment, to, from, length),
         )
     }
 }

@@ -7,10 +7,20 @@
 use super::context::Context;
 use super::heap::{ARRAY_OUT_OF_BOUNDS, Exhausted, Heap, Roots};
 use super::instance::InstanceData;
+use super::libcalls::{overdue, pay};
 use super::store::StoreContext;
 
 /// The range of a segment was out of bounds.
 const SEGMENT_OUT_OF_BOUNDS: u32 = 2;
+
+/// Charges for so many elements; false if there is not as much fuel, and nothing is to be done.
+///
+/// # Safety
+/// Called for compiled code with its context.
+unsafe fn pay_for(context: Context, element: u32, length: u32) -> bool {
+    // SAFETY: as the caller promises.
+    unsafe { pay(context, u64::from(element) * u64::from(length)) }
+}
 
 /// # Safety
 /// Called by compiled code with its context; likewise all that follow.
@@ -50,6 +60,9 @@ pub(super) unsafe extern "C" fn array_new(
 ) -> u32 {
     // SAFETY: see above.
     unsafe {
+        if !pay_for(context, element, length) {
+            return 0;
+        }
         make(context, |heap, roots| {
             heap.new_array(roots, ty, element as u8, length)
         })
@@ -69,6 +82,9 @@ pub(super) unsafe extern "C" fn array_new_data(
         let Some(bytes) = data(instance(context), element, segment, from, length) else {
             return ARRAY_OUT_OF_BOUNDS;
         };
+        if !pay_for(context, element, length) {
+            return 0;
+        }
         make(context, |heap, roots| {
             let array = heap.new_array(roots, ty, element as u8, length)?;
             if let Some(to) = heap.elements(array, element as u8, 0, length) {
@@ -92,6 +108,9 @@ pub(super) unsafe extern "C" fn array_new_elem(
         let instance = instance(context);
         if !instance.has_elements(segment, from, length) {
             return ARRAY_OUT_OF_BOUNDS;
+        }
+        if !pay_for(context, element, length) {
+            return 0;
         }
         let array = make(context, |heap, roots| {
             heap.new_array(roots, ty, element as u8, length)
@@ -120,6 +139,9 @@ pub(super) unsafe extern "C" fn array_init_data(
         let Some(bytes) = data(instance(context), element, segment, from, length) else {
             return SEGMENT_OUT_OF_BOUNDS;
         };
+        if !pay_for(context, element, length) {
+            return 0;
+        }
         to.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
     }
     0
@@ -144,6 +166,9 @@ pub(super) unsafe extern "C" fn array_init_elem(
         }
         if !instance(context).has_elements(segment, from, length) {
             return SEGMENT_OUT_OF_BOUNDS;
+        }
+        if !pay_for(context, element, length) {
+            return 0;
         }
         write_elements(context, array, element, segment, to, from, length);
     }
@@ -214,6 +239,9 @@ pub(super) unsafe extern "C" fn array_fill(
         let Some(to) = heap(context).elements(array, element as u8, start, length) else {
             return ARRAY_OUT_OF_BOUNDS;
         };
+        if !pay_for(context, element, length) {
+            return 0;
+        }
         let length = length as usize;
         match element {
             1 => to.write_bytes(value.read(), length),
@@ -222,7 +250,7 @@ pub(super) unsafe extern "C" fn array_fill(
             8 => fill::<u64>(to, value, length),
             _ => fill::<u128>(to, value, length),
         }
-        super::libcalls::overdue(context)
+        overdue(context)
     }
 }
 
@@ -258,6 +286,9 @@ pub(super) unsafe extern "C" fn array_copy(
         let Some((to, from)) = to.zip(from) else {
             return ARRAY_OUT_OF_BOUNDS;
         };
+        if !pay_for(context, to_bytes, length) {
+            return 0;
+        }
         if to_bytes == from_bytes {
             to.copy_from(from, length as usize * to_bytes as usize);
         } else {
@@ -270,6 +301,6 @@ pub(super) unsafe extern "C" fn array_copy(
                 write_reference(to, to_bytes, i, value);
             }
         }
-        super::libcalls::overdue(context)
+        overdue(context)
     }
 }

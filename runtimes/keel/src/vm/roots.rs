@@ -57,10 +57,11 @@ impl StoreContext {
         let traced = |ty: ValType| ty.is_traced(is_function);
         for instance in &self.instances {
             // SAFETY: the store's instances are alive.
-            let instance = unsafe { &mut *instance.as_ptr() };
+            let instance = unsafe { &*instance.as_ptr() };
             instance.each_root(reach);
-            for table in &mut instance.own_tables {
-                reach_elements(table, &traced, reach);
+            for table in instance.tables.iter().flatten() {
+                // SAFETY: the store keeps the tables that its instances use.
+                reach_elements(unsafe { &mut *table.as_ptr() }, &traced, reach);
             }
         }
         for table in &self.tables {
@@ -100,8 +101,8 @@ impl InstanceData {
                 reach(unsafe { self.global(i as u32).as_ref().reference } as u64);
             }
         }
-        let computed = self.computed_elements.iter();
-        for element in computed.flat_map(|(_, elements)| elements) {
+        let computed = self.computed_elements.borrow();
+        for element in computed.iter().flat_map(|(_, elements)| elements) {
             reach(*element as u64);
         }
     }

@@ -34,8 +34,7 @@ impl Engine for Keel {
     type Running = KeelInstance;
 
     fn compile(&self, wasm: &[u8]) -> Result<Module, String> {
-        let artifact = self.0.compile(wasm).map_err(|error| error.to_string())?;
-        Module::deserialize(&self.0, &artifact).map_err(|error| error.to_string())
+        Module::from_binary(&self.0, wasm).map_err(|error| error.to_string())
     }
 
     fn instantiate(&self, module: &Module) -> Result<KeelInstance, Stop> {

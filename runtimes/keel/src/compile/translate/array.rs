@@ -5,7 +5,6 @@ use cranelift_codegen::ir::{InstBuilder, StackSlotData, StackSlotKind, Value, ty
 use wasmparser::Operator;
 
 use super::FuncTranslator;
-use super::fuel::Unit;
 use super::object::Extension;
 use crate::compile::{Libcall, abi::VALUE_SIZE, trap_code};
 use crate::error::Result;
@@ -115,13 +114,6 @@ impl FuncTranslator<'_, '_> {
         }
     }
 
-    /// Charges for so many elements of arrays of a type.
-    fn charge_elements(&mut self, length: Value, ty: u32) {
-        let unit = Unit::for_elements(i64::from(self.element(ty).1.bytes));
-        let length = self.builder.ins().uextend(types::I64, length);
-        self.charge_length(length, unit);
-    }
-
     fn element_bytes(&mut self, ty: u32) -> Value {
         let bytes = i64::from(self.element(ty).1.bytes);
         self.builder.ins().iconst(types::I32, bytes)
@@ -129,10 +121,10 @@ impl FuncTranslator<'_, '_> {
 
     /// An array of zeros.
     fn array_zeroed(&mut self, ty: u32, length: Value) -> Value {
-        self.charge_elements(length, ty);
         let place = self.type_place(ty);
         let element = self.element_bytes(ty);
         let made = self.libcall(Libcall::ArrayNew, &[place, element, length]);
+        self.charge_range();
         self.made(made)
     }
 
@@ -165,7 +157,6 @@ impl FuncTranslator<'_, '_> {
     /// An array out of a segment.
     fn array_from(&mut self, call: Libcall, ty: u32, segment: u32, out: TrapKind) {
         let (from, length) = self.pop2();
-        self.charge_elements(length, ty);
         let place = self.type_place(ty);
         let element = self.element_bytes(ty);
         let segment = self.index_constant(segment);
@@ -173,6 +164,7 @@ impl FuncTranslator<'_, '_> {
         let outside = i64::from(ARRAY_OUT_OF_BOUNDS);
         let outside = self.builder.ins().icmp_imm_u(IntCC::Equal, made, outside);
         self.trap_if(outside, out);
+        self.charge_range();
         let made = self.made(made);
         self.push(made);
     }
@@ -217,7 +209,6 @@ impl FuncTranslator<'_, '_> {
         let (value, length) = self.pop2();
         let (array, start) = self.pop2();
         self.trap_null(array);
-        self.charge_elements(length, ty);
         self.fill(ty, array, start, value, length);
     }
 
@@ -231,6 +222,7 @@ impl FuncTranslator<'_, '_> {
         let args = [array, element, start, value, length];
         let out = self.libcall(Libcall::ArrayFill, &args);
         self.trap_if(out, TrapKind::ArrayOutOfBounds);
+        self.charge_range();
     }
 
     fn array_copy(&mut self, to_type: u32, from_type: u32) {
@@ -238,7 +230,6 @@ impl FuncTranslator<'_, '_> {
         let (to_array, to) = self.pop2();
         self.trap_null(to_array);
         self.trap_null(from_array);
-        self.charge_elements(length, to_type);
         let bytes = i64::from(self.element(to_type).1.bytes);
         // Where a reference takes 4 bytes in one of them and 8 in the other, so says the call.
         let element = bytes | i64::from(self.element(from_type).1.bytes) << 8;
@@ -248,6 +239,7 @@ impl FuncTranslator<'_, '_> {
         let args = [to_array, from_array, element, to, from, length];
         let out = self.libcall(Libcall::ArrayCopy, &args);
         self.trap_if(out, TrapKind::ArrayOutOfBounds);
+        self.charge_range();
     }
 
     /// Fills a piece of an array out of a segment.
@@ -255,7 +247,6 @@ impl FuncTranslator<'_, '_> {
         let (to, from, length) = self.pop3();
         let array = self.pop();
         self.trap_null(array);
-        self.charge_elements(length, ty);
         let element = self.element_bytes(ty);
         let segment = self.index_constant(segment);
         let array = self.builder.ins().ireduce(types::I32, array);
@@ -265,5 +256,6 @@ impl FuncTranslator<'_, '_> {
         let outside = self.builder.ins().icmp_imm_u(IntCC::Equal, failed, outside);
         self.trap_if(outside, TrapKind::ArrayOutOfBounds);
         self.builder.ins().trapnz(failed, trap_code(out));
+        self.charge_range();
     }
 }

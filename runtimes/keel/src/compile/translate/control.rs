@@ -285,6 +285,7 @@ impl FuncTranslator<'_, '_> {
         if self.control.is_empty() {
             let at = self.stack.len() - frame.results;
             if self.reachable {
+                self.charge_exit();
                 let results = self.stack.split_off(at);
                 return_results(&mut self.builder, self.ty, self.result_area, &results);
             } else {
