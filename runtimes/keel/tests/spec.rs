@@ -271,9 +271,15 @@ fn garbage_collection_passes_where_the_heap_is_always_collected() {
 }
 
 #[test]
+fn exceptions_pass() {
+    run(
+        "exceptions",
+        Features::default(),
+        proposal(Proposal::ExceptionHandling),
+    );
+}
+
+#[test]
 fn webassembly_3_passes() {
-    // These need tags, which keel does not have.
-    let without = ["imports.wast", "instance.wast", "ref_null.wast"];
-    let scripts = spec(SpecVersion::V3).filter(|script| !without.contains(&script.name()));
-    run("wasm-v3", Features::default(), scripts);
+    run("wasm-v3", Features::default(), spec(SpecVersion::V3));
 }
