@@ -134,6 +134,12 @@ fn compile_valid<'a>(
     })
 }
 
+/// Decodes and validates a module.
+pub(crate) fn validate(bytes: &[u8], options: &CompileOptions) -> Result<()> {
+    let mut module = parse(bytes, options.features)?;
+    scan::scan(&mut module, Parallelism::Serial)
+}
+
 /// The intermediate representation and the assembly of one function.
 pub(crate) fn inspect(
     bytes: &[u8],
