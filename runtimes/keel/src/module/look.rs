@@ -4,8 +4,6 @@ use super::Module;
 use crate::artifact::format::{self, NONE, Section};
 #[cfg(feature = "compiler")]
 use crate::engine::Engine;
-#[cfg(any(feature = "compiler", doc))]
-use crate::error::Error;
 #[cfg(feature = "compiler")]
 use crate::error::Result;
 
@@ -22,7 +20,7 @@ impl Module {
     /// Name and bytes of each custom section of a module, in order. Artefacts do not keep them.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the bytes are no module.
+    /// [`Error::Invalid`](crate::Error::Invalid) if the bytes are no module.
     #[cfg(feature = "compiler")]
     pub fn custom_sections(wasm: &[u8]) -> Result<Vec<(&str, &[u8])>> {
         let mut found = Vec::new();
