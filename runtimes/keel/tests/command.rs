@@ -60,7 +60,7 @@ const GRANTED: &str = r#"(module
 
 /// Traps in a function with a name that would steer a terminal.
 const TRAP: &str = "(module (memory (export \"memory\") 1)
-  (func $\"\u{1b}[31mred\" (unreachable)) (func (export \"_start\") (call $\"\u{1b}[31mred\")))";
+  (func $\"\\1b[31mred\" (unreachable)) (func (export \"_start\") (call $\"\\1b[31mred\")))";
 const RECURSION: &str = r#"(module (func $f (export "_start") (local v128 v128) (call $f)
   (drop (i8x16.add (local.get 0) (local.get 1)))))"#;
 const UNKNOWN: &str = r#"(module (import "host" "call" (func $call)) (memory (export "memory") 1)
