@@ -7,6 +7,7 @@ use crate::artifact::fingerprint::{METERING_FUEL, METERING_OFF};
 use crate::cpu::Cpu;
 use crate::module::WeakModule;
 use crate::module::features::Features;
+use crate::types::registry::Registry;
 use crate::vm::budget::Budget;
 use crate::vm::slot::{BlankSlot, Shape};
 
@@ -17,6 +18,7 @@ pub struct Config {
     pub(crate) features: Features,
     pub(crate) stack_bytes: usize,
     pub(crate) pooled_slots: usize,
+    pub(crate) collect_always: bool,
     pub(crate) total_bytes: u64,
     pub(crate) cpu: Cpu,
 }
@@ -53,6 +55,7 @@ impl Default for Config {
             features: Features::default(),
             stack_bytes: 512 << 10,
             pooled_slots: 64,
+            collect_always: false,
             total_bytes: u64::MAX,
             cpu: Cpu::native(),
         }
@@ -91,6 +94,13 @@ impl Config {
     /// much, and some 256 KiB more for the host functions that code calls.
     pub fn stack_bytes(mut self, bytes: usize) -> Config {
         self.stack_bytes = bytes;
+        self
+    }
+
+    /// Whether the heap of structures and arrays is collected before every allocation, to find faults in
+    /// what uses it. Very slow. Off by default.
+    pub fn collect_always(mut self, always: bool) -> Config {
+        self.collect_always = always;
         self
     }
 
@@ -143,6 +153,7 @@ struct Inner {
     idle: AtomicUsize,
     /// What modules that are gone have left behind.
     slots: Mutex<Vec<BlankSlot>>,
+    types: Arc<Registry>,
     #[cfg(feature = "compiler")]
     isa: std::sync::OnceLock<cranelift_codegen::isa::OwnedTargetIsa>,
 }
@@ -157,6 +168,7 @@ impl Engine {
                 modules: Mutex::default(),
                 idle: AtomicUsize::new(0),
                 slots: Mutex::default(),
+                types: Arc::default(),
                 #[cfg(feature = "compiler")]
                 isa: std::sync::OnceLock::new(),
             }),
@@ -165,6 +177,16 @@ impl Engine {
 
     pub(crate) fn config(&self) -> &Config {
         &self.inner.config
+    }
+
+    /// The types that modules of this engine define.
+    pub(crate) fn types(&self) -> &Arc<Registry> {
+        &self.inner.types
+    }
+
+    /// Whether two handles are of one engine.
+    pub(crate) fn is_same(&self, other: &Engine) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
     }
 
     pub(crate) fn budget(&self) -> &Arc<Budget> {

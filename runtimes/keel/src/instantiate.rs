@@ -1,5 +1,6 @@
 //! Making an instance: its context, memories and tables, and what runs before it is ready.
 
+use std::cell::RefCell;
 use std::ptr::NonNull;
 
 use crate::artifact::format::{self, NONE, Section, flags, mode};
@@ -90,6 +91,7 @@ fn create(
         tables: Vec::with_capacity((counts.imported_tables + counts.tables) as usize),
         own_memories: Vec::with_capacity(counts.memories as usize),
         own_tables: Vec::with_capacity(counts.tables as usize),
+        computed_elements: RefCell::default(),
         slot: None,
     });
     // SAFETY: the slot has room for a context of this layout, which nothing else uses; all fields are
@@ -102,8 +104,17 @@ fn create(
         context.write(layout::INSTANCE, &raw mut *data);
         context.write(layout::FUEL, &raw mut store.fuel);
         context.write(layout::STACK_LIMIT, store.stack_limit());
-        for (i, id) in module.long_types().iter().enumerate() {
-            context.write(layout.long_type(i as u32), *id);
+        context.write(layout::TYPES, module.type_displays());
+        if module.needs_heap() {
+            let heap = store.heap()?;
+            for ty in module.types() {
+                heap.know(ty);
+            }
+            context.write(layout::HEAP, &raw mut *heap);
+            context.write(layout::HEAP_BASE, heap.base());
+        }
+        for (i, id) in module.long_types().enumerate() {
+            context.write(layout.long_type(i as u32), id);
         }
         write_imports(&mut data, imports);
         write_records(module, context);
@@ -240,7 +251,7 @@ impl InstanceData {
         let globals: &[format::Global] = artifact.section(Section::Globals);
         for i in 0..counts.globals {
             let global = globals[(counts.imported_globals + i) as usize];
-            let value = self.evaluate(global.init);
+            let value = self.evaluate(global.init)?;
             // SAFETY: a field of this context.
             unsafe {
                 self.context
@@ -250,17 +261,18 @@ impl InstanceData {
         let tables: &[format::Table] = artifact.section(Section::Tables);
         for (i, table) in tables.iter().enumerate() {
             if table.init.length != 0 && table.flags & flags::STATIC == 0 {
-                let value = self.evaluate(table.init) as usize;
+                let value = self.evaluate(table.init)? as usize;
                 // SAFETY: the table is this instance's own, which nobody else knows yet.
                 unsafe { (*self.table(i as u32)).elements().fill(value) };
             }
         }
+        self.compute_elements()?;
         let elements: &[format::Element] = artifact.section(Section::Elements);
         for (i, element) in elements.iter().enumerate() {
             let i = i as u32;
             if element.mode == mode::ACTIVE {
                 let index = module.table_type(element.table).index;
-                let to = address(self.evaluate(element.offset), index);
+                let to = address(self.evaluate(element.offset)?, index);
                 let length = element.items.length;
                 self.init_table(element.table, i, to, 0, length)
                     .ok_or_else(|| Error::from(Trap::new(TrapKind::TableOutOfBounds)))?;
@@ -275,7 +287,7 @@ impl InstanceData {
             let i = i as u32;
             if segment.mode == mode::ACTIVE {
                 let index = module.memory_type(segment.memory).index;
-                let to = address(self.evaluate(segment.offset), index);
+                let to = address(self.evaluate(segment.offset)?, index);
                 self.init_memory(segment.memory, i, to, 0, segment.bytes.length)
                     .ok_or_else(|| Error::from(Trap::new(TrapKind::MemoryOutOfBounds)))?;
             }

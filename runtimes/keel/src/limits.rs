@@ -9,16 +9,19 @@ pub struct Limits {
     pub memory_bytes: u64,
     /// Elements of each table.
     pub table_elements: u32,
-    /// Bytes of all memories and tables of a store together.
+    /// Bytes of the store's heap of structures and arrays.
+    pub heap_bytes: u64,
+    /// Bytes of all memories, all tables and the heap of a store together.
     pub total_bytes: u64,
 }
 
 impl Default for Limits {
-    /// 4 GiB a memory, ten million elements a table, 64 GiB together.
+    /// 4 GiB a memory, ten million elements a table, 4 GiB of structures and arrays, 64 GiB together.
     fn default() -> Limits {
         Limits {
             memory_bytes: 4 << 30,
             table_elements: 10_000_000,
+            heap_bytes: 4 << 30,
             total_bytes: 64 << 30,
         }
     }

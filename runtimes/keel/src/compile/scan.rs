@@ -8,6 +8,7 @@ use crate::artifact::format::ExternKind;
 use crate::error::{Error, Result};
 use crate::module::info::{Body, ConstOp, ModuleInfo, SegmentMode, TableUsage};
 use crate::types::ValType;
+use crate::types::def::TypeDef;
 
 /// Elements of a constant table for each that a segment gives it: beyond, it would be mostly holes, and the
 /// artefact larger than the module by any factor.
@@ -26,13 +27,14 @@ struct Findings {
 
 /// Validates all bodies; decides which functions have records and which tables are static.
 pub(super) fn scan(module: &mut ModuleInfo<'_>, parallelism: Parallelism) -> Result<()> {
+    let types = &module.types;
     let findings: Vec<Findings> = match parallelism {
         Parallelism::Serial => {
             let mut allocations = FuncValidatorAllocations::default();
             let scan = module
                 .bodies
                 .iter()
-                .map(|body| scan_body(body, &mut allocations));
+                .map(|body| scan_body(types, body, &mut allocations));
             scan.collect::<Result<_>>()?
         }
         Parallelism::Threads => {
@@ -40,7 +42,7 @@ pub(super) fn scan(module: &mut ModuleInfo<'_>, parallelism: Parallelism) -> Res
                 .bodies
                 .par_iter()
                 .map_init(FuncValidatorAllocations::default, |allocations, body| {
-                    scan_body(body, allocations)
+                    scan_body(types, body, allocations)
                 });
             // All are run, and the first error in the module's order is the one reported.
             scan.collect::<Vec<_>>()
@@ -53,7 +55,11 @@ pub(super) fn scan(module: &mut ModuleInfo<'_>, parallelism: Parallelism) -> Res
     Ok(())
 }
 
-fn scan_body(body: &Body<'_>, allocations: &mut FuncValidatorAllocations) -> Result<Findings> {
+fn scan_body(
+    types: &[TypeDef],
+    body: &Body<'_>,
+    allocations: &mut FuncValidatorAllocations,
+) -> Result<Findings> {
     let to_validate = body
         .validator
         .lock()
@@ -72,6 +78,15 @@ fn scan_body(body: &Body<'_>, allocations: &mut FuncValidatorAllocations) -> Res
         validator.op(offset, &op)?;
         match op {
             Operator::RefFunc { function_index } => findings.functions.push(function_index),
+            // What is below the type is not to be seen from a number in constant data.
+            Operator::CallIndirect {
+                type_index,
+                table_index,
+            }
+            | Operator::ReturnCallIndirect {
+                type_index,
+                table_index,
+            } if !types[type_index as usize].is_final => findings.tables.push(table_index),
             Operator::TableGet { table }
             | Operator::TableSet { table }
             | Operator::TableGrow { table }
@@ -103,7 +118,7 @@ fn mark_static_tables(module: &mut ModuleInfo<'_>, findings: &[Findings]) {
     let mut general: Vec<bool> = module
         .tables
         .iter()
-        .map(|table| table.init.is_some() || table.ty.element != ValType::FuncRef)
+        .map(|table| table.init.is_some() || table.ty.element != ValType::FUNCREF)
         .collect();
     for table in exported.chain(accessed).chain(0..module.imported_tables) {
         general[table as usize] = true;
@@ -154,7 +169,7 @@ fn mark_escaping(module: &mut ModuleInfo<'_>, findings: &[Findings]) {
             }
         };
         if escapes {
-            escaping.extend(segment.items.iter().filter_map(|op| match op {
+            escaping.extend(segment.steps().filter_map(|op| match op {
                 ConstOp::Func(function) => Some(*function),
                 _ => None,
             }));

@@ -1,5 +1,7 @@
 //! Modules: decoded, validated, compiled, ready to be instantiated.
 
+#[cfg(feature = "compiler")]
+pub(crate) mod convert;
 pub(crate) mod features;
 #[cfg(feature = "compiler")]
 pub(crate) mod info;
@@ -7,18 +9,20 @@ pub(crate) mod layout;
 mod look;
 #[cfg(feature = "compiler")]
 pub(crate) mod parse;
+mod types;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use crate::artifact::format::{self, ExternKind, NONE, Section, Span, flags};
+use crate::artifact::format::{self, ExternKind, NONE, Section, Span, flags, needs};
 use crate::artifact::{Artifact, ArtifactError};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::trap::{Frame, TrapKind};
+use crate::types::def::TypeDef;
+use crate::types::registry::{TypeInfo, TypeSet};
 use crate::types::{
-    ExternType, FuncType, GlobalType, IndexType, MemoryType, Mutability, Sharing, TableType,
-    ValType, type_id,
+    ExternType, FuncType, GlobalType, IndexType, MemoryType, Mutability, Sharing, TableType, TypeId,
 };
 use crate::vm::slot::{Shape, Slot};
 use layout::ContextLayout;
@@ -43,8 +47,8 @@ struct Inner {
     engine: Engine,
     artifact: Artifact,
     layout: ContextLayout,
-    /// The numbers of the types that have one by registry only, in the order of the section.
-    long_types: Vec<u64>,
+    /// All types of the module, where the engine's registry has to know them.
+    types: Option<TypeSet>,
     /// For each type that the host calls functions of: its number, and the thunk.
     entries: Vec<(u64, u32)>,
     /// What instances that are gone have left behind.
@@ -120,15 +124,15 @@ impl Module {
             engine: engine.clone(),
             artifact,
             layout,
-            long_types: Vec::new(),
+            types: None,
             entries: Vec::new(),
             slots: Mutex::default(),
         };
-        let long: &[u32] = inner.artifact.section(Section::LongTypes);
-        inner.long_types = long
-            .iter()
-            .map(|ty| type_id(&inner.func_type(*ty)))
-            .collect();
+        if inner.artifact.header().needs & needs::TYPES != 0 {
+            let types: &[format::Type] = inner.artifact.section(Section::Types);
+            let types: Vec<TypeDef> = types.iter().map(|ty| inner.type_def(ty)).collect();
+            inner.types = Some(engine.types().register(&types)?);
+        }
         let entries: &[format::Entry] = inner.artifact.section(Section::Entries);
         inner.entries = entries
             .iter()
@@ -188,8 +192,36 @@ impl Module {
         &self.inner.layout
     }
 
-    pub(crate) fn long_types(&self) -> &[u64] {
-        &self.inner.long_types
+    /// The numbers of the types that have one by registry only, in the order of the section.
+    pub(crate) fn long_types(&self) -> impl Iterator<Item = u64> {
+        let long: &[u32] = self.artifact().section(Section::LongTypes);
+        long.iter().map(|ty| self.inner.type_id(*ty))
+    }
+
+    /// All types of the module, where the engine's registry has to know them.
+    pub(crate) fn types(&self) -> &[Arc<TypeInfo>] {
+        let types = self.inner.types.as_ref();
+        types.map_or(&[], |types| &types.types)
+    }
+
+    /// Whether its instances need a heap.
+    pub(crate) fn needs_heap(&self) -> bool {
+        self.artifact().header().needs & needs::HEAP != 0
+    }
+
+    /// Whether values of a type, given as [`ValType::to_raw`] says, can refer to objects.
+    pub(crate) fn is_traced(&self, raw: u32) -> bool {
+        let types: &[format::Type] = self.artifact().section(Section::Types);
+        let is_function = |id: TypeId| types[id.index as usize].kind == 0;
+        types::val_type(raw).is_traced(is_function)
+    }
+
+    /// The table of types that compiled code reads; null for a module of types that need none.
+    pub(crate) fn type_displays(&self) -> *const u8 {
+        match &self.inner.types {
+            Some(types) => types.displays(),
+            None => std::ptr::null(),
+        }
     }
 
     pub(crate) fn string(&self, span: Span) -> &str {
@@ -236,7 +268,7 @@ impl Module {
         let tables: &[format::Table] = self.artifact().section(Section::Tables);
         let table = &tables[table as usize];
         TableType {
-            element: val_type(table.element as u8),
+            element: self.inner.val_type(table.element),
             index: index_type(table.flags),
             minimum: table.minimum,
             maximum: (table.flags & flags::HAS_MAXIMUM != 0).then_some(table.maximum),
@@ -267,7 +299,7 @@ impl Module {
             Mutability::Const
         };
         GlobalType {
-            content: val_type(global.content as u8),
+            content: self.inner.val_type(global.content),
             mutability,
         }
     }
@@ -446,31 +478,6 @@ impl Inner {
             self.engine.keep_blank_slot(blank);
         }
     }
-
-    /// The number of a type, by its index.
-    fn type_id(&self, ty: u32) -> u64 {
-        let types: &[format::Type] = self.artifact.section(Section::Types);
-        let ty = &types[ty as usize];
-        if ty.id != 0 {
-            return ty.id;
-        }
-        let long: &[u32] = self.artifact.section(Section::LongTypes);
-        let place = long.binary_search(&ty.canonical);
-        self.long_types[place.expect("a type without a number is in the list")]
-    }
-
-    /// A type by its index.
-    fn func_type(&self, ty: u32) -> FuncType {
-        let types: &[format::Type] = self.artifact.section(Section::Types);
-        let values: &[u8] = self.artifact.section(Section::ValueTypes);
-        let ty = &types[ty as usize];
-        let list = |span: Span| {
-            values[span.start as usize..][..span.length as usize]
-                .iter()
-                .map(|raw| val_type(*raw))
-        };
-        FuncType::new(list(ty.params), list(ty.results))
-    }
 }
 
 fn index_type(flags: u32) -> IndexType {
@@ -478,8 +485,4 @@ fn index_type(flags: u32) -> IndexType {
         0 => IndexType::I32,
         _ => IndexType::I64,
     }
-}
-
-fn val_type(raw: u8) -> ValType {
-    ValType::from_raw(raw).expect("an artefact whose checksum holds has valid types")
 }

@@ -10,9 +10,11 @@ use std::time::Duration;
 use super::call::{self, Stop};
 use super::context::Context;
 use super::instance::InstanceData;
+use super::objects;
 use super::parking::Awake;
 use super::shared::SharedMemory;
 use crate::artifact::fingerprint::METERING_OFF;
+use crate::types::registry::REGISTERED;
 
 /// The functions of the runtime, by their place in the table that every context points to.
 #[cfg_attr(
@@ -30,6 +32,16 @@ pub(crate) enum Libcall {
     TableFill,
     TableCopy,
     TableInit,
+    /// Whether one type of the registry is another or below it.
+    IsBelow,
+    StructNew,
+    ArrayNew,
+    ArrayNewData,
+    ArrayNewElem,
+    ArrayInitData,
+    ArrayInitElem,
+    ArrayFill,
+    ArrayCopy,
     AtomicNotify,
     AtomicWait32,
     AtomicWait64,
@@ -48,6 +60,15 @@ pub(crate) struct Libcalls {
     table_fill: unsafe extern "C" fn(Context, u32, u64, usize, u64) -> u32,
     table_copy: unsafe extern "C" fn(Context, u32, u32, u64, u64, u64) -> u32,
     table_init: unsafe extern "C" fn(Context, u32, u32, u64, u32, u32) -> u32,
+    is_below: unsafe extern "C" fn(Context, u32, u32) -> u32,
+    struct_new: unsafe extern "C" fn(Context, u32, u32) -> u32,
+    array_new: unsafe extern "C" fn(Context, u32, u32, u32) -> u32,
+    array_new_data: unsafe extern "C" fn(Context, u32, u32, u32, u32, u32) -> u32,
+    array_new_elem: unsafe extern "C" fn(Context, u32, u32, u32, u32, u32) -> u32,
+    array_init_data: unsafe extern "C" fn(Context, u32, u32, u32, u32, u32, u32) -> u32,
+    array_init_elem: unsafe extern "C" fn(Context, u32, u32, u32, u32, u32, u32) -> u32,
+    array_fill: unsafe extern "C" fn(Context, u32, u32, u32, *const u8, u32) -> u32,
+    array_copy: unsafe extern "C" fn(Context, u32, u32, u32, u32, u32, u32) -> u32,
     atomic_notify: unsafe extern "C" fn(Context, u32, u64, u32) -> u64,
     atomic_wait32: unsafe extern "C" fn(Context, u32, u64, u32, i64) -> u32,
     atomic_wait64: unsafe extern "C" fn(Context, u32, u64, u64, i64) -> u32,
@@ -64,6 +85,15 @@ pub(crate) static LIBCALLS: Libcalls = Libcalls {
     table_fill,
     table_copy,
     table_init,
+    is_below,
+    struct_new: objects::struct_new,
+    array_new: objects::array_new,
+    array_new_data: objects::array_new_data,
+    array_new_elem: objects::array_new_elem,
+    array_init_data: objects::array_init_data,
+    array_init_elem: objects::array_init_elem,
+    array_fill: objects::array_fill,
+    array_copy: objects::array_copy,
     atomic_notify,
     atomic_wait32,
     atomic_wait64,
@@ -89,6 +119,13 @@ unsafe fn done_if(context: Context, done: Option<()>) -> u32 {
 }
 
 /// # Safety
+/// As [`done_if`].
+pub(super) unsafe fn overdue(context: Context) -> u32 {
+    // SAFETY: as the caller promises.
+    unsafe { done_if(context, Some(())) }
+}
+
+/// # Safety
 /// Called by compiled code with its context; likewise all that follow.
 unsafe fn instance<'a>(context: Context) -> &'a InstanceData {
     // SAFETY: an instance is not changed after it was made, and its store keeps it. Its memories and
@@ -104,7 +141,7 @@ const PIECE: u64 = 16 << 20;
 ///
 /// # Safety
 /// Called for compiled code with its context.
-unsafe fn pay(context: Context, bytes: u64) -> bool {
+pub(super) unsafe fn pay(context: Context, bytes: u64) -> bool {
     let store = context.store();
     // SAFETY: the store of code that runs is alive; the reference ends here.
     unsafe {
@@ -296,7 +333,7 @@ unsafe extern "C" fn table_init(
     unsafe {
         let instance = instance(context);
         let fits = (*instance.table(table)).range(to, length.into()).is_some();
-        if !fits || instance.items_piece(segment, from, length).is_none() {
+        if !fits || !instance.has_elements(segment, from, length) {
             return STOP;
         }
         if !pay(context, u64::from(length) * 8) {
@@ -307,6 +344,14 @@ unsafe extern "C" fn table_init(
             instance.init_table(table, segment, to, from, length),
         )
     }
+}
+
+unsafe extern "C" fn is_below(context: Context, place: u32, wide: u32) -> u32 {
+    // SAFETY: the store of code that runs is alive.
+    let store = unsafe { &*context.store() };
+    let number = |place: u32| u64::from(place) | REGISTERED;
+    let types = store.engine.types();
+    u32::from(types.is_subtype(number(place), number(wide)))
 }
 
 /// What waiting and notifying yield where code is to trap.

@@ -76,6 +76,16 @@ impl Reservation {
         })
     }
 
+    /// Writes a value into a part that is accessible.
+    pub(crate) fn write<T: Copy>(&self, start: usize, value: T) {
+        self.check_within(start, size_of::<T>());
+        // SAFETY: the range is within our mapping, as was just checked, and the caller made it accessible.
+        unsafe {
+            let place = self.base.as_ptr().add(start).cast::<T>();
+            place.write_unaligned(value);
+        }
+    }
+
     fn check_within(&self, start: usize, length: usize) {
         let end = start.checked_add(length);
         assert!(end.is_some_and(|end| end <= self.length));

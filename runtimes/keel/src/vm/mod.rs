@@ -4,11 +4,14 @@
 pub(crate) mod budget;
 pub(crate) mod call;
 pub(crate) mod context;
+pub(crate) mod heap;
 pub(crate) mod instance;
 pub(crate) mod libcalls;
 pub(crate) mod memory;
+mod objects;
 mod pagemap;
 mod parking;
+mod roots;
 pub(crate) mod shared;
 pub(crate) mod signal;
 pub(crate) mod slot;

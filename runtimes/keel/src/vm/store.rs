@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, compiler_fence};
 use super::budget::Budget;
 use super::call::{self, Activation, Stop};
 use super::context::{Context, Value};
+use super::heap::Heap;
 use super::instance::InstanceData;
 use super::memory::MemoryObject;
 use super::stack;
@@ -19,10 +20,12 @@ use crate::error::{Error, Result};
 use crate::limits::Limits;
 use crate::module::layout;
 use crate::trap::{Trap, TrapKind};
+use crate::types::GlobalType;
 
 /// What of a store does not depend on the type of the embedder's data. Contexts point to it.
 pub(crate) struct StoreContext {
     pub(crate) id: u64,
+    pub(crate) engine: Engine,
     pub(crate) limits: Limits,
     pub(crate) fuel: i64,
     /// Whether code of the store counts fuel, as artefacts say it.
@@ -32,7 +35,9 @@ pub(crate) struct StoreContext {
     pub(crate) instances: Vec<NonNull<InstanceData>>,
     pub(crate) memories: Vec<NonNull<MemoryObject>>,
     pub(crate) tables: Vec<NonNull<TableObject>>,
-    pub(crate) globals: Vec<NonNull<Value>>,
+    pub(crate) globals: Vec<(NonNull<Value>, GlobalType)>,
+    /// Structures and arrays, once a module has types of them.
+    pub(crate) heap: Option<NonNull<Heap>>,
     /// Definitions that instances point to.
     pub(crate) kept: Vec<Arc<dyn Any + Send + Sync>>,
     /// What a host function failed with, on its way through compiled code.
@@ -67,7 +72,10 @@ impl Drop for StoreContext {
                 .for_each(|table| drop(Box::from_raw(table.as_ptr())));
             self.globals
                 .drain(..)
-                .for_each(|global| drop(Box::from_raw(global.as_ptr())));
+                .for_each(|(global, _)| drop(Box::from_raw(global.as_ptr())));
+            if let Some(heap) = self.heap.take() {
+                drop(Box::from_raw(heap.as_ptr()));
+            }
         }
     }
 }
@@ -78,6 +86,7 @@ impl StoreContext {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         StoreContext {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
+            engine: engine.clone(),
             limits: Limits::default(),
             fuel: 0,
             metering: engine.metering(),
@@ -86,6 +95,7 @@ impl StoreContext {
             memories: Vec::new(),
             tables: Vec::new(),
             globals: Vec::new(),
+            heap: None,
             kept: Vec::new(),
             error: None,
             panic: None,

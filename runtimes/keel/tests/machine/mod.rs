@@ -208,8 +208,8 @@ fn ty_of(ty: Type) -> ValType {
         Type::F32 => ValType::F32,
         Type::F64 => ValType::F64,
         Type::V128 => ValType::V128,
-        Type::FuncRef => ValType::FuncRef,
-        Type::ExternRef => ValType::ExternRef,
+        Type::FuncRef => ValType::FUNCREF,
+        Type::ExternRef => ValType::EXTERNREF,
     }
 }
 
@@ -220,8 +220,9 @@ fn type_of(ty: ValType) -> Type {
         ValType::F32 => Type::F32,
         ValType::F64 => Type::F64,
         ValType::V128 => Type::V128,
-        ValType::FuncRef => Type::FuncRef,
-        ValType::ExternRef => Type::ExternRef,
+        ValType::FUNCREF => Type::FuncRef,
+        ValType::EXTERNREF => Type::ExternRef,
+        other => unreachable!("the random modules have no {other}"),
     }
 }
 
@@ -245,7 +246,8 @@ fn value(val: &Val) -> Value {
         Val::F32(bits) => Value::F32(*bits),
         Val::F64(bits) => Value::F64(*bits),
         Val::V128(bits) => Value::V128(*bits),
-        Val::FuncRef(None) | Val::ExternRef(None) => Value::Null,
+        Val::FuncRef(None) | Val::ExternRef(None) | Val::AnyRef(None) => Value::Null,
+        Val::AnyRef(Some(_)) => unreachable!("the random modules have no objects"),
         Val::FuncRef(Some(_)) => Value::Func,
         Val::ExternRef(Some(thing)) => Value::Extern(thing.number()),
     }
