@@ -91,6 +91,8 @@ mod vm;
 pub mod wasi;
 #[cfg(feature = "wast")]
 pub mod wast;
+#[cfg(feature = "compiler")]
+mod wrap;
 
 pub use artifact::{ArtifactError, is_artifact};
 pub use cpu::{Cpu, UnknownCpu};

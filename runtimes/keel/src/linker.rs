@@ -176,6 +176,34 @@ impl<T: 'static> Linker<T> {
         Ok(self)
     }
 
+    /// The type of the host function that is defined under a name.
+    #[cfg(feature = "compiler")]
+    pub(crate) fn host_type(&self, module: &str, name: &str) -> Option<FuncType> {
+        match self.find(module, name)? {
+            Definition::Host(host) => Some(host.func_type()),
+            Definition::Extern(_) => None,
+        }
+    }
+
+    /// What of a store a name means; or, where it means a host function, a linker that defines that alone,
+    /// under `("", alias)`.
+    #[cfg(feature = "compiler")]
+    pub(crate) fn find_extern(
+        &self,
+        module: &str,
+        name: &str,
+        alias: &str,
+    ) -> Option<Result<Extern, Linker<T>>> {
+        let host = match self.find(module, name)? {
+            Definition::Extern(item) => return Some(Ok(item)),
+            host => host,
+        };
+        let mut alone = Linker::new(&self.engine);
+        let names = HashMap::from([(alias.to_owned(), host)]);
+        alone.definitions.insert(String::new(), names);
+        Some(Err(alone))
+    }
+
     /// Gives what one name means a second name.
     ///
     /// # Errors

@@ -30,6 +30,9 @@ pub(crate) struct StoreContext {
     pub(crate) fuel: i64,
     /// Whether code of the store counts fuel, as artefacts say it.
     pub(crate) metering: u32,
+    /// Modules that pass a host function through, by its type.
+    #[cfg(feature = "compiler")]
+    pub(crate) thunks: std::collections::HashMap<crate::types::FuncType, crate::module::Module>,
     /// What its memories and tables have together.
     pub(crate) budget: Arc<Budget>,
     pub(crate) instances: Vec<NonNull<InstanceData>>,
@@ -90,6 +93,8 @@ impl StoreContext {
             limits: Limits::default(),
             fuel: 0,
             metering: engine.metering(),
+            #[cfg(feature = "compiler")]
+            thunks: Default::default(),
             budget: Budget::new(Limits::default().total_bytes, Some(engine.budget().clone())),
             instances: Vec::new(),
             memories: Vec::new(),
