@@ -360,23 +360,39 @@ impl FuncTranslator<'_, '_> {
     fn branch_table(&mut self, targets: &wasmparser::BrTable<'_>) -> Result<()> {
         let index = self.pop();
         self.charge();
-        let call = |this: &mut Self, depth| {
+        if targets.is_empty() {
+            self.branch(targets.default());
+            self.reachable = false;
+            return Ok(());
+        }
+        // Values are handed on once for each target, by a block of its own, not once for each entry.
+        let mut ways: Vec<(u32, Block)> = Vec::new();
+        let mut known = std::collections::HashMap::new();
+        let mut call = |this: &mut Self, depth| {
             let (target, arity) = this.target(depth);
-            let args = this.top(arity);
-            BlockCall::new(target, args, &mut this.builder.func.dfg.value_lists)
+            let target = match arity {
+                0 => target,
+                _ => *known.entry(depth).or_insert_with(|| {
+                    let way = this.builder.create_block();
+                    ways.push((depth, way));
+                    way
+                }),
+            };
+            BlockCall::new(target, [], &mut this.builder.func.dfg.value_lists)
         };
         let default = call(self, targets.default());
         let mut table = Vec::with_capacity(targets.len() as usize);
         for depth in targets.targets() {
             table.push(call(self, depth?));
         }
-        if table.is_empty() {
-            self.branch(targets.default());
-        } else {
-            let table = self
-                .builder
-                .create_jump_table(JumpTableData::new(default, &table));
-            self.builder.ins().br_table(index, table);
+        let table = self
+            .builder
+            .create_jump_table(JumpTableData::new(default, &table));
+        self.builder.ins().br_table(index, table);
+        for (depth, way) in ways {
+            self.builder.switch_to_block(way);
+            self.builder.seal_block(way);
+            self.branch(depth);
         }
         self.reachable = false;
         Ok(())
