@@ -10,7 +10,7 @@ use crate::host::{Caller, IntoFunc};
 use crate::linker::Linker;
 use crate::module::Module;
 use crate::store::AsContextMut;
-use crate::types::{ExternType, FuncType, ValType};
+use crate::types::{FuncType, ValType};
 use crate::value::Val;
 
 /// The export of the module that passes a function through.
