@@ -1,4 +1,5 @@
-//! Runs a WASI command: a module whose `_start` is a program's main function.
+//! Runs a WASI command: a module whose `_start` is a program's main function. A reactor, which has
+//! `_initialize` in its place, is initialised.
 
 mod options;
 
@@ -81,11 +82,14 @@ fn run_in(store: &mut Store<WasiCtx>, module: &Module, unknown: UnknownImports) 
     if unknown == UnknownImports::Trap {
         linker.define_unknown_imports_as_traps(module)?;
     }
+    // A reactor has no main function: it is initialised, and there is nothing else to run.
+    let is_reactor = module.export("_start").is_none() && module.export("_initialize").is_some();
+    let name = if is_reactor { "_initialize" } else { "_start" };
     let result = linker
         .instantiate(&mut *store, module)
         .and_then(|instance| {
             instance
-                .get_typed_func::<(), ()>(&mut *store, "_start")?
+                .get_typed_func::<(), ()>(&mut *store, name)?
                 .call(store, ())
         });
     match result {
