@@ -35,6 +35,8 @@ pub enum Resource {
     Memory,
     /// A table, eight bytes an element.
     Table,
+    /// The heap of structures and arrays.
+    Heap,
 }
 
 impl fmt::Display for Resource {
@@ -42,6 +44,7 @@ impl fmt::Display for Resource {
         f.write_str(match self {
             Resource::Memory => "memory",
             Resource::Table => "table",
+            Resource::Heap => "heap",
         })
     }
 }

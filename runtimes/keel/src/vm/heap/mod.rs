@@ -16,6 +16,9 @@ mod collect;
 mod find;
 mod space;
 
+use std::sync::Arc;
+
+use super::budget::Budget;
 use crate::types::layout::{ARRAY_ELEMENTS, ARRAY_LENGTH, GRANULE, Layout};
 use crate::types::registry::TypeInfo;
 use space::Space;
@@ -153,13 +156,13 @@ pub(crate) struct Exhausted;
 
 impl Heap {
     /// An empty heap of at most `limit` bytes, which collects before every allocation where `stress` says so.
-    pub(crate) fn new(limit: u64, stress: bool) -> crate::Result<Heap> {
+    pub(crate) fn new(limit: u64, budget: &Arc<Budget>, stress: bool) -> crate::Result<Heap> {
         Ok(Heap {
             cursor: 0,
             limit: 0,
             hole: Hole::default(),
             overflow: Hole::default(),
-            space: Space::new(limit)?,
+            space: Space::new(limit, budget)?,
             fresh: Vec::new(),
             layouts: Vec::new(),
             handles: Handles::default(),

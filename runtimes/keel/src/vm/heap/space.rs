@@ -1,8 +1,12 @@
 //! The blocks and lines of a heap, and the marks of its objects.
 
+use std::sync::Arc;
+
 use super::{BLOCK_BYTES, HEAP_BYTES, LINE_BYTES, LINES, NULL_BYTES};
 use crate::error::Result;
+use crate::limits::Resource;
 use crate::types::layout::GRANULE;
+use crate::vm::budget::{Budget, Share};
 use crate::vm::memory::Reservation;
 
 /// What a block is used for.
@@ -36,6 +40,8 @@ pub(super) struct Space {
     used: usize,
     /// Blocks that may be in use.
     limit: usize,
+    /// What the blocks have of the store's total.
+    share: Share,
     /// Blocks that are accessible.
     accessible: usize,
     /// Where the search for free lines and for free blocks goes on.
@@ -44,7 +50,7 @@ pub(super) struct Space {
 }
 
 impl Space {
-    pub(super) fn new(limit: u64) -> Result<Space> {
+    pub(super) fn new(limit: u64, budget: &Arc<Budget>) -> Result<Space> {
         let limit = (limit / u64::from(BLOCK_BYTES)).min((BLOCKS - FIRST_BLOCK) as u64) as usize;
         Ok(Space {
             heap: Reservation::new(HEAP_BYTES)?,
@@ -52,6 +58,7 @@ impl Space {
             blocks: Vec::new(),
             used: 0,
             limit,
+            share: Share::new(budget, Resource::Heap, 0)?,
             accessible: 0,
             next_line: (0, 0),
             next_free: 0,
@@ -142,6 +149,10 @@ impl Space {
             return None;
         }
         self.blocks.try_reserve(end - self.blocks.len()).ok()?;
+        let bytes = end as u64 * u64::from(BLOCK_BYTES);
+        if !self.share.grow_to(bytes) {
+            return None;
+        }
         if end > self.accessible {
             let more = (end - self.accessible)
                 .next_multiple_of(GROWTH)
