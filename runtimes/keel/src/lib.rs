@@ -79,6 +79,7 @@ mod host;
 mod inspect;
 mod instance;
 mod instantiate;
+mod kept;
 mod limits;
 mod linker;
 mod module;

@@ -43,6 +43,8 @@ pub(crate) struct StoreContext {
     pub(crate) heap: Option<NonNull<Heap>>,
     /// Definitions that instances point to.
     pub(crate) kept: Vec<Arc<dyn Any + Send + Sync>>,
+    /// Values that references of the host's stand for, by their number.
+    pub(crate) values: Vec<Box<dyn Any + Send + Sync>>,
     /// What a host function failed with, on its way through compiled code.
     pub(crate) error: Option<Error>,
     pub(crate) panic: Option<Box<dyn Any + Send>>,
@@ -102,6 +104,7 @@ impl StoreContext {
             globals: Vec::new(),
             heap: None,
             kept: Vec::new(),
+            values: Vec::new(),
             error: None,
             panic: None,
             depth: 0,
