@@ -143,7 +143,7 @@ const EVERYTHING: &[u8] = br#"(module $all
     (elem (table 1) (global.get 0) func 1) (elem $e func 0 1) (elem declare func 2)
     (global (export "g") (mut i64) (i64.const 5)) (global i32 (i32.add (global.get 0) (i32.const 1)))
     (global funcref (ref.func 1))
-    (func (export "one") (type $short) (call_indirect (table 2) (type $short) (local.get 0) (i32.const 0)))
+    (func (export "one") (type $short) (call_indirect 2 (type $short) (local.get 0) (i32.const 0)))
     (func (type $long) (unreachable)) (func $start (memory.init 1 $d (i32.const 0) (i32.const 0) (i32.const 1)))
     (start $start))"#;
 
