@@ -26,6 +26,7 @@ impl FuncTranslator<'_, '_> {
         match op {
             Operator::Call { function_index } => {
                 self.charge();
+                self.charge_import(*function_index);
                 let (callee, context) = self.function(*function_index);
                 self.call(
                     callee,
@@ -35,6 +36,7 @@ impl FuncTranslator<'_, '_> {
             }
             Operator::ReturnCall { function_index } => {
                 self.charge();
+                self.charge_import(*function_index);
                 let (callee, context) = self.function(*function_index);
                 self.tail_call(
                     callee,
