@@ -261,9 +261,15 @@ fn garbage_collection_passes() {
 }
 
 #[test]
+fn exceptions_pass() {
+    run(
+        "exceptions",
+        Features::default(),
+        proposal(Proposal::ExceptionHandling),
+    );
+}
+
+#[test]
 fn webassembly_3_passes() {
-    // These need tags, which keel does not have.
-    let without = ["imports.wast", "instance.wast", "ref_null.wast"];
-    let scripts = spec(SpecVersion::V3).filter(|script| !without.contains(&script.name()));
-    run("wasm-v3", Features::default(), scripts);
+    run("wasm-v3", Features::default(), spec(SpecVersion::V3));
 }

@@ -362,6 +362,9 @@ impl<T: 'static> InstancePre<T> {
                             func.record().ty,
                             self.module.function_type_id(record.index),
                         ),
+                        (Extern::Tag(tag), ExternType::Tag(_)) => {
+                            tag.number() == self.module.tag_type_id(record.index)
+                        }
                         _ => matches_type(types, &expected, &found),
                     };
                     if !fits {
@@ -380,6 +383,7 @@ impl<T: 'static> InstancePre<T> {
                         Extern::Table(table) => ImportValue::Table(table.object()),
                         Extern::Memory(memory) => ImportValue::Memory(memory.object()),
                         Extern::Global(global) => ImportValue::Global(global.value()),
+                        Extern::Tag(tag) => ImportValue::Tag(tag.record()),
                     }
                 }
             });
