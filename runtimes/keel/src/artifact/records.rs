@@ -13,6 +13,7 @@ struct Lengths {
     tables: u64,
     memories: u64,
     globals: u64,
+    tags: u64,
     items: u64,
     values: u64,
     ops: u64,
@@ -31,6 +32,7 @@ pub(super) fn check(artifact: &Artifact) -> Result<(), ArtifactError> {
         tables: length(Section::Tables),
         memories: length(Section::Memories),
         globals: length(Section::Globals),
+        tags: length(Section::Tags),
         items: length(Section::Items),
         values: length(Section::ValueTypes),
         ops: length(Section::Ops),
@@ -70,6 +72,7 @@ fn counts_match(header: &Header, has: &Lengths) -> bool {
         && has.tables == sum(counts.imported_tables, counts.tables)
         && has.memories == sum(counts.imported_memories, counts.memories)
         && has.globals == sum(counts.imported_globals, counts.globals)
+        && has.tags == sum(counts.imported_tags, counts.tags)
         && length(Section::Records) == counts.function_records.into()
         && length(Section::Elements) == counts.element_segments.into()
         && length(Section::Data) == counts.data_segments.into()
@@ -157,12 +160,8 @@ fn names_hold(artifact: &Artifact, has: &Lengths) -> bool {
             Some(ExternKind::Table) => has.tables,
             Some(ExternKind::Memory) => has.memories,
             Some(ExternKind::Global) => has.globals,
-            #[allow(
-                clippy::allow_attributes,
-                unreachable_patterns,
-                reason = "kinds may be added"
-            )]
-            _ => 0,
+            Some(ExternKind::Tag) => has.tags,
+            None => 0,
         };
         u64::from(index) < length
     };
@@ -182,8 +181,11 @@ fn definitions_hold(artifact: &Artifact, has: &Lengths) -> bool {
     let tables: &[Table] = artifact.section(Section::Tables);
     let memories: &[Memory] = artifact.section(Section::Memories);
     let ops: &[Op] = artifact.section(Section::Ops);
+    let tags: &[u32] = artifact.section(Section::Tags);
     let value = |raw: u32| value_holds(raw, has.types);
-    functions.iter().all(|ty| u64::from(*ty) < has.types)
+    let typed = |ty: &u32| u64::from(*ty) < has.types;
+    functions.iter().all(typed)
+        && tags.iter().all(typed)
         && globals
             .iter()
             .all(|global| value(global.content) && inside(global.init, has.ops))
