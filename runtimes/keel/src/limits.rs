@@ -35,7 +35,7 @@ pub enum Resource {
     Memory,
     /// A table, eight bytes an element.
     Table,
-    /// The heap of structures and arrays.
+    /// The heap of structures and arrays of a store.
     Heap,
 }
 
@@ -49,7 +49,7 @@ impl fmt::Display for Resource {
     }
 }
 
-/// A memory or table that is made, or wants to be larger.
+/// A memory, table or heap that is made, or wants to be larger.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Growth {

@@ -16,12 +16,11 @@ mod collect;
 mod find;
 mod space;
 
-use std::sync::Arc;
-
-use super::budget::Budget;
 use crate::types::layout::{ARRAY_ELEMENTS, ARRAY_LENGTH, GRANULE, Layout, Place};
 use crate::types::registry::TypeInfo;
+use crate::vm::budget::Budget;
 use space::Space;
+use std::sync::Arc;
 
 pub(crate) use collect::Roots;
 
@@ -159,7 +158,7 @@ impl Handles {
 pub(crate) struct Exhausted;
 
 impl Heap {
-    /// An empty heap of at most `limit` bytes, which collects before every allocation where `stress` says so.
+    /// An empty heap of at most `limit` bytes that count in a budget, which collects before every allocation where `stress` says so.
     pub(crate) fn new(limit: u64, budget: &Arc<Budget>, stress: bool) -> crate::Result<Heap> {
         Ok(Heap {
             cursor: 0,

@@ -34,14 +34,14 @@ const GROWTH: usize = 32;
 pub(super) struct Space {
     heap: Reservation,
     side: Reservation,
+    /// What the accessible blocks take of the store's budget.
+    share: Share,
     /// From the first block after what null reaches on.
     blocks: Vec<Block>,
     /// Blocks in use.
     used: usize,
     /// Blocks that may be in use.
     limit: usize,
-    /// What the blocks have of the store's total.
-    share: Share,
     /// Blocks that are accessible.
     accessible: usize,
     /// Where the search for free lines and for free blocks goes on.
@@ -55,10 +55,10 @@ impl Space {
         Ok(Space {
             heap: Reservation::new(HEAP_BYTES)?,
             side: Reservation::new(BLOCKS * SIDE_BYTES)?,
+            share: Share::new(budget, Resource::Heap, 0)?,
             blocks: Vec::new(),
             used: 0,
             limit,
-            share: Share::new(budget, Resource::Heap, 0)?,
             accessible: 0,
             next_line: (0, 0),
             next_free: 0,
@@ -149,14 +149,14 @@ impl Space {
             return None;
         }
         self.blocks.try_reserve(end - self.blocks.len()).ok()?;
-        let bytes = end as u64 * u64::from(BLOCK_BYTES);
-        if !self.share.grow_to(bytes) {
-            return None;
-        }
         if end > self.accessible {
             let more = (end - self.accessible)
                 .next_multiple_of(GROWTH)
-                .min(BLOCKS - FIRST_BLOCK - self.accessible);
+                .min(self.limit.max(end) - self.accessible);
+            let bytes = (self.accessible + more) as u64 * u64::from(BLOCK_BYTES);
+            if !self.share.grow_to(bytes) {
+                return None;
+            }
             let start = Space::start(self.accessible) as usize;
             let (from, to) = (
                 FIRST_BLOCK + self.accessible,
