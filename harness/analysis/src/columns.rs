@@ -1,6 +1,6 @@
 //! Which rows of a suite stand side by side in a table: said once for the terminal, Markdown and
-//! HTML. The cold-start ladder, whose columns are its boundaries, needs no such list, nor do tables
-//! whose columns are rates.
+//! HTML. The columns of the cold-start ladder are its boundaries, and those of load tables are rates:
+//! neither needs such a list.
 
 use plimsoll_record::{Boundary, Metric, Suite};
 
@@ -148,7 +148,7 @@ pub fn rule(suite: Suite) -> Option<&'static str> {
             "Each answer was found by trying it; none is better than another, and nothing is added up.",
         ),
         Suite::Density => Some(
-            "Each figure is the slope of a line through what so many alive took, fitted in each trial by least \
+            "Each figure is the slope of a line through the values of all levels, fitted in each trial by least \
              squares; the median over trials. memory: PSS, private pages and a fair share of what is shared, \
              summed over every process that exists because of the instances. tables: page tables, not in memory. \
              time: made, and run to its end or to its waiting. files: open descriptors. idle/s: processor time \
