@@ -281,6 +281,13 @@ fn a_reader_can_sort_filter_and_keep_a_view_and_the_report_is_there_for_everyone
         let faults = answers(&page, audit, "", &[&setting, &window]).expect("chromium is there");
         assert_eq!(faults, Vec::<String>::new(), "{setting} {window}");
     }
+    let geometry = include_str!("browser/geometry.js");
+    for (scheme, window) in [("0", "1280,1000"), ("1", "800,900"), ("0", "500,900")] {
+        let setting = format!("--blink-settings=preferredColorScheme={scheme}");
+        let window = format!("--window-size={window}");
+        let faults = answers(&page, geometry, "", &[&setting, &window]).expect("chromium is there");
+        assert_eq!(faults, Vec::<String>::new(), "{setting} {window}");
+    }
     // Without its script the page is as good, but for the tools that the script makes.
     let html = std::fs::read_to_string(&page).expect("the report can be read");
     let (before, rest) = html.split_once("<script>").expect("it has a script");

@@ -1,10 +1,11 @@
-//! Pictures: plotters draws them as SVG, and what it draws is made fit for this report: colours
-//! become classes that the page's colour scheme fills in, text is left to the page's fonts, and
-//! every picture has a title and a description.
+//! Pictures: plotters draws them through a backend of ours that writes SVG with classes, which the
+//! page's style sheet colours; text is left to the page's fonts. Every picture has a title and a
+//! description.
 //!
 //! # Layout
 //!
 //! - [`canvas`]: lines, dots, text on an SVG, each in a [`Pen`](canvas::Pen)
+//! - `svg`: the backend
 //! - [`scale`]: the logarithmic axis and its ticks
 //! - [`mark`]: the shapes that tell boundaries and targets apart without colour
 //! - [`ladder`]: one workload's boundaries on one time axis, a line a target
@@ -25,3 +26,4 @@ pub(crate) mod load;
 pub(crate) mod mark;
 pub(crate) mod scale;
 pub(crate) mod shares;
+mod svg;

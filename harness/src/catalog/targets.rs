@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use plimsoll_record::TargetId;
+use plimsoll_record::run::Family;
 use serde::Deserialize;
 use thiserror::Error;
 
@@ -68,6 +69,11 @@ pub struct AdapterRow {
     pub build: Vec<BuildRow>,
     /// The targets it drives.
     pub targets: Vec<TargetId>,
+    /// How its targets run code.
+    pub family: Option<Family>,
+    /// Those of them that run it otherwise.
+    #[serde(default)]
+    pub families: BTreeMap<TargetId, Family>,
     /// How scripts/run-wasi-tests runs a target: form, needs, `--` and the engine's command, whose
     /// program is relative to the build directory if there is a slash in it, else on PATH.
     #[serde(default)]
@@ -141,6 +147,16 @@ impl Table {
                     adapter.id
                 ));
             }
+            if let Some(unknown) = adapter
+                .families
+                .keys()
+                .find(|target| !adapter.targets.contains(target))
+            {
+                return Err(format!(
+                    "{unknown} in `families` of {:?} is none of its targets",
+                    adapter.id
+                ));
+            }
             for target in &adapter.targets {
                 if seen.contains(&target) {
                     return Err(format!("target {target} is listed twice"));
@@ -207,6 +223,11 @@ impl AdapterRow {
             .collect()
     }
 
+    /// How a target of this row runs code.
+    pub fn family_of(&self, target: &TargetId) -> Option<Family> {
+        self.families.get(target).copied().or(self.family)
+    }
+
     /// The command that gets it ready.
     pub fn setup_command(&self) -> String {
         format!("bench setup {}", self.id)
@@ -244,6 +265,14 @@ mod tests {
         let table = Table::parse(text).unwrap();
         assert!(table.targets().contains(&"native"));
         assert!(table.adapter_of(&"native".into()).unwrap().default);
+        for adapter in &table.adapters {
+            for target in &adapter.targets {
+                assert!(
+                    adapter.family_of(target).is_some(),
+                    "{target} has no family"
+                );
+            }
+        }
     }
 
     #[test]

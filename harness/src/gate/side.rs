@@ -268,7 +268,12 @@ fn as_it_is(
                 Ability::Ready(target) => {
                     if let Presence::Speaks(hello) = &presence {
                         let hello = hello.clone();
-                        gathered.targets.push(Chosen { target, hello });
+                        let family = row.family_of(&target.id);
+                        gathered.targets.push(Chosen {
+                            target,
+                            hello,
+                            family,
+                        });
                     }
                 }
                 Ability::Absent { why, .. } => gathered.skipped.push(Skipped {

@@ -3,32 +3,27 @@
 use maud::{Markup, PreEscaped, html};
 use plimsoll_record::Boundary;
 
-use crate::picture::canvas::{Mark, Pen, fragment};
-use crate::picture::mark::{LOOKS, draw_mark};
+use crate::picture::canvas::Mark;
+use crate::picture::mark::{self, LOOKS};
 
 /// The marks that pictures refer to and the keys of every legend, each drawn once; of so many
 /// curves.
 pub(crate) fn symbols(curves: usize) -> Markup {
-    let size = (26, 16);
-    let symbol = |id: String, drawn: String| {
-        html! { symbol id=(id) viewBox="0 0 26 16" { (PreEscaped(drawn)) } }
+    let symbol = |id: String, mark: Mark| {
+        html! { symbol id=(id) viewBox="0 0 26 16" { (PreEscaped(mark::key(mark))) } }
     };
-    let mark = |mark: Mark| {
-        let drawn = fragment(size, |canvas| draw_mark(canvas, (0, 0), mark));
-        html! { g id=(mark.id()) { (PreEscaped(drawn)) } }
+    let definition = |mark: Mark| {
+        html! { g id=(mark.id()) { (PreEscaped(mark::definition(mark))) } }
     };
     html! {
         svg.unseen aria-hidden="true" width="0" height="0" {
             @for &boundary in Boundary::LADDER {
-                (mark(Mark::Boundary(boundary)))
-                (symbol(key(boundary), fragment(size, |canvas| draw_mark(canvas, (13, 8), Mark::Boundary(boundary)))))
+                (definition(Mark::Boundary(boundary)))
+                (symbol(key(boundary), Mark::Boundary(boundary)))
             }
             @for n in 0..curves.min(LOOKS) {
-                (mark(Mark::Curve(n)))
-                (symbol(format!("k-c{n}"), fragment(size, |canvas| {
-                    canvas.line((1, 8), (25, 8), Pen::Curve(n), 2);
-                    draw_mark(canvas, (13, 8), Mark::Curve(n));
-                })))
+                (definition(Mark::Curve(n)))
+                (symbol(format!("k-c{n}"), Mark::Curve(n)))
             }
         }
     }

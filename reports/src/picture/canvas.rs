@@ -1,25 +1,26 @@
-//! Lines, dots and text on an SVG.
+//! Lines, dots, marks and text on an SVG.
 
 use std::cell::RefCell;
-use std::fmt::Write;
 
 use plimsoll_record::Boundary;
 use plimsoll_record::run::TargetKind;
 use plotters::coord::Shift;
 use plotters::prelude::{
-    Circle, DrawingArea, IntoDrawingArea, PathElement, Polygon, RGBColor, Rectangle, SVGBackend,
-    ShapeStyle, Text,
+    Circle, Color, DrawingArea, IntoDrawingArea, PathElement, Polygon, Rectangle, ShapeStyle, Text,
 };
 use plotters::style::text_anchor::{HPos, Pos, VPos};
-use plotters::style::{Color, IntoFont, TextStyle};
+use plotters::style::{BLACK, IntoFont, TextStyle};
+
+use super::svg::{Sheet, SvgBackend, escape};
 
 /// A point in pixels from the upper left.
 pub(crate) type Point = (i32, i32);
 
 /// What something is drawn as. The page's style sheet says in which colour, for light and dark.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Pen {
     /// What is read first.
+    #[default]
     Ink,
     /// What is read second: axes' figures.
     Muted,
@@ -56,38 +57,6 @@ impl Pen {
             Pen::Curve(n) => format!("c{}", n % CURVES),
         }
     }
-
-    /// The colour that stands for the pen in what plotters draws, until [`finish`] replaces it.
-    fn stand_in(self) -> RGBColor {
-        let (group, which) = match self {
-            Pen::Ink => (1, 0),
-            Pen::Muted => (1, 1),
-            Pen::Grid => (1, 2),
-            Pen::Paper => (1, 3),
-            Pen::Box => (1, 4),
-            Pen::Boundary(boundary) => (2, boundary as u8),
-            Pen::Kind(kind) => (3, kind as u8),
-            Pen::Curve(n) => (4, (n % CURVES) as u8),
-        };
-        RGBColor(group, which, 0)
-    }
-
-    fn standing_in(colour: &str) -> Option<Self> {
-        let group = u8::from_str_radix(colour.get(1..3)?, 16).ok()?;
-        let which = usize::from_str_radix(colour.get(3..5)?, 16).ok()?;
-        let kinds = [TargetKind::Native, TargetKind::Wasm, TargetKind::Container];
-        Some(match (group, which) {
-            (1, 0) => Pen::Ink,
-            (1, 1) => Pen::Muted,
-            (1, 2) => Pen::Grid,
-            (1, 3) => Pen::Paper,
-            (1, 4) => Pen::Box,
-            (2, n) => Pen::Boundary(*Boundary::LADDER.get(n)?),
-            (3, n) => Pen::Kind(*kinds.get(n)?),
-            (4, n) => Pen::Curve(n),
-            _ => return None,
-        })
-    }
 }
 
 /// Where a text stands beside its point.
@@ -97,18 +66,6 @@ pub(crate) enum Anchor {
     Middle,
     End,
 }
-
-/// An SVG being drawn.
-pub(crate) struct Canvas<'a> {
-    area: DrawingArea<SVGBackend<'a>, Shift>,
-    groups: RefCell<Vec<String>>,
-}
-
-/// Colour group of what stands for the start of the n-th group, and for the end of one.
-const GROUP: u8 = 9;
-const GROUP_END: u8 = 8;
-/// Colour group of what stands for a mark.
-const MARK: u8 = 10;
 
 /// A mark that the page defines once and every picture refers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,42 +84,31 @@ impl Mark {
             Mark::Curve(n) => format!("m-c{}", n % super::mark::LOOKS),
         }
     }
+}
 
-    fn stand_in(self) -> RGBColor {
-        match self {
-            Mark::Boundary(boundary) => RGBColor(MARK, 0, boundary as u8),
-            Mark::Curve(n) => RGBColor(MARK, 1, (n % super::mark::LOOKS) as u8),
-        }
-    }
+/// Dots up to this radius are part of a crowd.
+const CROWD: u32 = 2;
 
-    fn standing_in(colour: &str) -> Option<Self> {
-        let part = |at: usize| u8::from_str_radix(colour.get(at..at + 2)?, 16).ok();
-        match (part(1)?, part(3)?, usize::from(part(5)?)) {
-            (MARK, 0, n) => Some(Mark::Boundary(*Boundary::LADDER.get(n)?)),
-            (MARK, 1, n) => Some(Mark::Curve(n)),
-            _ => None,
-        }
-    }
+/// An SVG being drawn.
+pub(crate) struct Canvas<'s> {
+    area: DrawingArea<SvgBackend<'s>, Shift>,
+    sheet: &'s RefCell<Sheet>,
 }
 
 impl Canvas<'_> {
     /// What belongs to one target: the page can hide it by its name.
     pub(crate) fn group(&self, target: &str, draw: impl FnOnce()) {
-        let n = self.groups.borrow().len();
-        self.groups.borrow_mut().push(target.to_owned());
-        let mark = |red, green, blue| {
-            let style = RGBColor(red, green, blue).filled();
-            drawn(self.area.draw(&Rectangle::new([(0, 0), (0, 0)], style)));
-        };
-        mark(GROUP, (n / 256) as u8, (n % 256) as u8);
+        let tag = format!("<g data-t=\"{}\">", escape(target));
+        self.sheet.borrow_mut().push(&tag);
         draw();
-        mark(GROUP_END, 0, 0);
+        self.sheet.borrow_mut().push("</g>");
     }
 
     /// A mark with its middle at a point.
-    pub(crate) fn mark(&self, at: Point, mark: Mark) {
-        let style = mark.stand_in().filled();
-        drawn(self.area.draw(&Rectangle::new([at, at], style)));
+    pub(crate) fn mark(&self, (x, y): Point, mark: Mark) {
+        let id = mark.id();
+        let tag = format!("<use href=\"#{id}\" x=\"{x}\" y=\"{y}\"/>");
+        self.sheet.borrow_mut().push(&tag);
     }
 
     pub(crate) fn line(&self, from: Point, to: Point, pen: Pen, width: u32) {
@@ -170,22 +116,27 @@ impl Canvas<'_> {
     }
 
     pub(crate) fn path(&self, points: Vec<Point>, pen: Pen, width: u32) {
-        drawn(
-            self.area
-                .draw(&PathElement::new(points, stroked(pen, width))),
-        );
+        self.take(pen);
+        let style = BLACK.stroke_width(width);
+        drawn(self.area.draw(&PathElement::new(points, style)));
     }
 
     pub(crate) fn filled_box(&self, corners: [Point; 2], pen: Pen) {
-        drawn(self.area.draw(&Rectangle::new(corners, filled(pen))));
+        self.take(pen);
+        drawn(self.area.draw(&Rectangle::new(corners, filled())));
     }
 
     pub(crate) fn dot(&self, at: Point, radius: u32, pen: Pen) {
-        drawn(self.area.draw(&Circle::new(at, radius, filled(pen))));
+        self.take(pen);
+        match radius <= CROWD {
+            true => self.sheet.borrow_mut().dot_of_crowd(at, radius),
+            false => drawn(self.area.draw(&Circle::new(at, radius, filled()))),
+        }
     }
 
     pub(crate) fn polygon(&self, points: Vec<Point>, pen: Pen) {
-        drawn(self.area.draw(&Polygon::new(points, filled(pen))));
+        self.take(pen);
+        drawn(self.area.draw(&Polygon::new(points, filled())));
     }
 
     /// Text in the page's font, 12 pixels high; `at` is at half its height.
@@ -195,20 +146,20 @@ impl Canvas<'_> {
             Anchor::Middle => HPos::Center,
             Anchor::End => HPos::Right,
         };
-        let colour = pen.stand_in();
-        let style = TextStyle::from(("sans-serif", 12).into_font())
-            .color(&colour)
-            .pos(Pos::new(side, VPos::Center));
+        self.take(pen);
+        let style = TextStyle::from(("sans-serif", 12).into_font());
+        let style = style.pos(Pos::new(side, VPos::Center));
         drawn(self.area.draw(&Text::new(text.to_owned(), at, style)));
+    }
+
+    fn take(&self, pen: Pen) {
+        self.sheet.borrow_mut().pen = pen;
     }
 }
 
-fn stroked(pen: Pen, width: u32) -> ShapeStyle {
-    pen.stand_in().stroke_width(width)
-}
-
-fn filled(pen: Pen) -> ShapeStyle {
-    pen.stand_in().filled()
+/// The pen says the colour.
+fn filled() -> ShapeStyle {
+    BLACK.filled()
 }
 
 fn drawn<E: std::error::Error + Send + Sync>(
@@ -253,224 +204,32 @@ pub(crate) fn picture(
 /// Draws the elements of a picture without the `<svg>` around them: with classes for colours, and
 /// nothing said that the page says.
 pub(crate) fn fragment(size: (u32, u32), draw: impl FnOnce(&Canvas<'_>)) -> String {
-    let mut raw = String::new();
-    let groups = {
-        let canvas = Canvas {
-            area: SVGBackend::with_string(&mut raw, size).into_drawing_area(),
-            groups: RefCell::default(),
+    on(Sheet::default(), size, draw)
+}
+
+/// Draws around the point 0, 0, which lies at `middle` while drawing.
+pub(crate) fn around(middle: Point, size: (u32, u32), draw: impl FnOnce(&Canvas<'_>)) -> String {
+    on(Sheet::around(middle), size, draw)
+}
+
+fn on(sheet: Sheet, size: (u32, u32), draw: impl FnOnce(&Canvas<'_>)) -> String {
+    let sheet = RefCell::new(sheet);
+    {
+        let backend = SvgBackend {
+            sheet: &sheet,
+            size,
         };
-        draw(&canvas);
-        drawn(canvas.area.present());
-        canvas.groups.take()
-    };
-    let mut svg = String::with_capacity(raw.len() / 2);
-    let mut dots = Dots::default();
-    // The first line opens plotters' own <svg>, the last one closes it.
-    for line in raw.lines().skip(1).filter(|line| *line != "</svg>") {
-        if let Some(dot) = Dot::of(line) {
-            dots.add(&dot, &mut svg);
-            continue;
-        }
-        dots.close(&mut svg);
-        if let Some(tag) = group(line, &groups).or_else(|| placed(line)) {
-            svg.push_str(&tag);
-            continue;
-        }
-        if line.starts_with('<') && !line.starts_with("</") {
-            svg.push_str(&element(line));
-        } else {
-            svg.push_str(line.trim_end());
-        }
+        draw(&Canvas {
+            area: backend.into_drawing_area(),
+            sheet: &sheet,
+        });
     }
-    dots.close(&mut svg);
-    svg
-}
-
-/// The tag that a line stands for which marks where a group starts or ends.
-fn group(line: &str, groups: &[String]) -> Option<String> {
-    let rect = line.strip_prefix("<rect")?;
-    let (_, colour) = attributes(rect).find(|(name, _)| *name == "fill")?;
-    let part = |at: usize| usize::from_str_radix(colour.get(at..at + 2)?, 16).ok();
-    match u8::try_from(part(1)?).ok()? {
-        GROUP => {
-            let name = groups.get(part(3)? * 256 + part(5)?)?;
-            Some(format!(
-                "<g data-t=\"{}\">",
-                escape(name).replace('"', "&quot;")
-            ))
-        }
-        GROUP_END => Some("</g>".to_owned()),
-        _ => None,
-    }
-}
-
-/// The reference that a line stands for which says where a mark is.
-fn placed(line: &str) -> Option<String> {
-    let rect = line.strip_prefix("<rect")?;
-    let get = |wanted: &str| attributes(rect).find(|(n, _)| *n == wanted).map(|(_, v)| v);
-    let mark = Mark::standing_in(get("fill")?)?;
-    let (x, y) = (get("x")?, get("y")?);
-    Some(format!(
-        "<use href=\"#{}\" x=\"{x}\" y=\"{y}\"/>",
-        mark.id()
-    ))
-}
-
-/// The points of a long line as a path of steps from one to the next: half the size.
-fn steps(points: &str) -> Option<String> {
-    let points: Vec<(i32, i32)> = points
-        .split_ascii_whitespace()
-        .map(|point| {
-            let (x, y) = point.split_once(',')?;
-            Some((x.parse().ok()?, y.parse().ok()?))
-        })
-        .collect::<Option<_>>()?;
-    let (first, _) = points.split_first().filter(|_| points.len() > 3)?;
-    let mut path = format!("M{} {}", first.0, first.1);
-    for pair in points.windows(2) {
-        let (x, y) = (pair[1].0 - pair[0].0, pair[1].1 - pair[0].1);
-        let _ = match (x, y) {
-            (0, 0) => Ok(()),
-            (0, y) => write!(path, "v{y}"),
-            (x, 0) => write!(path, "h{x}"),
-            (x, y) if y < 0 => write!(path, "l{x}{y}"),
-            (x, y) => write!(path, "l{x} {y}"),
-        };
-    }
-    Some(path)
-}
-
-/// One element's line with only the attributes that say something.
-fn element(line: &str) -> String {
-    let Some(at) = line.find([' ', '>']) else {
-        return line.to_owned();
-    };
-    let line_of_points = attributes(&line[at..]).find(|(name, _)| *name == "points");
-    let path = line_of_points
-        .filter(|_| line.starts_with("<polyline"))
-        .and_then(|(_, points)| steps(points));
-    let mut text = match &path {
-        Some(path) => format!("<path d=\"{path}\""),
-        None => line[..at].to_owned(),
-    };
-    let empty = line.trim_end().ends_with("/>");
-    let mut classes = Vec::new();
-    for (name, value) in attributes(&line[at..]) {
-        match (name, value) {
-            ("opacity" | "font-family" | "font-size", _) | ("stroke", "none") => {}
-            ("stroke-width", "1") => {}
-            ("fill", "none") => {}
-            ("fill" | "stroke", colour) => {
-                if let Some(pen) = Pen::standing_in(colour) {
-                    classes.push(format!("{}-{}", &name[..1], pen.class()));
-                }
-            }
-            ("dy", "0.5ex") => text.push_str(" dy=\".36em\""),
-            ("text-anchor", "start") => {}
-            ("points", _) if path.is_some() => {}
-            ("points", points) => {
-                let _ = write!(text, " points=\"{}\"", points.trim_end());
-            }
-            _ => {
-                let _ = write!(text, " {name}=\"{value}\"");
-            }
-        }
-    }
-    if !classes.is_empty() {
-        let _ = write!(text, " class=\"{}\"", classes.join(" "));
-    }
-    text.push_str(if empty { "/>" } else { ">" });
-    text
-}
-
-fn attributes(text: &str) -> impl Iterator<Item = (&str, &str)> {
-    let mut rest = text;
-    std::iter::from_fn(move || {
-        let (name, after) = rest.split_once("=\"")?;
-        let (value, next) = after.split_once('"')?;
-        rest = next;
-        Some((name.trim(), value))
-    })
-}
-
-/// A circle as plotters writes it.
-struct Dot<'a> {
-    x: &'a str,
-    y: &'a str,
-    radius: &'a str,
-    pen: Pen,
-}
-
-impl<'a> Dot<'a> {
-    fn of(line: &'a str) -> Option<Self> {
-        let line = line.strip_prefix("<circle")?;
-        let get = |wanted: &str| attributes(line).find(|(n, _)| *n == wanted).map(|(_, v)| v);
-        Some(Self {
-            x: get("cx")?,
-            y: get("cy")?,
-            radius: get("r")?,
-            pen: Pen::standing_in(get("fill")?)?,
-        })
-    }
-}
-
-/// Dots of one pen, one after the other, as one path of points with round caps: a tenth of the
-/// size of as many circles.
-#[derive(Default)]
-struct Dots {
-    open: Option<(Pen, String)>,
-}
-
-impl Dots {
-    fn add(&mut self, dot: &Dot<'_>, svg: &mut String) {
-        let here = Some((dot.pen, dot.radius.to_owned()));
-        if self.open != here {
-            self.close(svg);
-            let width = 2 * dot.radius.parse::<u32>().unwrap_or(1);
-            let class = dot.pen.class();
-            let dot = if width <= 4 { "dot crowd" } else { "dot" };
-            let _ = write!(
-                svg,
-                "<path class=\"{dot} s-{class}\" stroke-width=\"{width}\" d=\""
-            );
-            self.open = here;
-        }
-        let _ = write!(svg, "M{} {}h0", dot.x, dot.y);
-    }
-
-    fn close(&mut self, svg: &mut String) {
-        if self.open.take().is_some() {
-            svg.push_str("\"/>");
-        }
-    }
-}
-
-/// Text as it may stand in an element.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '&' => escaped.push_str("&amp;"),
-            // Control characters have no place in XML.
-            c if c.is_control() => escaped.push(' '),
-            c => escaped.push(c),
-        }
-    }
-    escaped
+    sheet.into_inner().into_svg()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_long_line_is_a_path_through_the_same_points() {
-        assert_eq!(steps("1,2 3,4 5,6"), None, "a short one stays as it is");
-        let path = steps("10,20 10,15 18,15 20,9 22,12 22,12 ");
-        assert_eq!(path.as_deref(), Some("M10 20v-5h8l2-6l2 3"));
-    }
 
     #[test]
     fn a_mark_is_a_reference_to_its_definition() {
@@ -481,6 +240,21 @@ mod tests {
         assert_eq!(
             drawn,
             "<use href=\"#m-l3\" x=\"3\" y=\"4\"/><use href=\"#m-c2\" x=\"5\" y=\"6\"/>"
+        );
+    }
+
+    #[test]
+    fn small_dots_of_one_pen_are_one_path() {
+        let drawn = fragment((20, 20), |canvas| {
+            for x in [3, 5] {
+                canvas.dot((x, 4), 1, Pen::Ink);
+            }
+            canvas.dot((9, 9), 5, Pen::Ink);
+        });
+        assert_eq!(
+            drawn,
+            "<path class=\"dot crowd s-ink\" stroke-width=\"2\" d=\"M3 4h0M5 4h0\"/>\
+             <circle class=\"f-ink\" cx=\"9\" cy=\"9\" r=\"5\"/>"
         );
     }
 }

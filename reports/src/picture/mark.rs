@@ -1,52 +1,50 @@
 //! The shapes that tell boundaries and targets apart without colour.
 
-use super::canvas::{Canvas, Mark, Pen, Point};
+use super::canvas::{Canvas, Mark, Pen, Point, around, fragment};
 
-/// Outlines in units of a mark's half width, clockwise.
-const SHAPES: [&[(f64, f64)]; 6] = [
+/// Half the width and half the height of every mark, pixels, without the rim that sets it off.
+pub(crate) const HALF: i32 = 5;
+/// Width of that rim.
+const RIM: i32 = 1;
+
+/// Outlines in tenths of a mark's half width, clockwise. Each reaches to 10 on all four sides, so
+/// that the middle of its box is its point and all marks are of one size.
+const SHAPES: [&[Point]; 6] = [
     // diamond
-    &[(0.0, -1.25), (1.25, 0.0), (0.0, 1.25), (-1.25, 0.0)],
+    &[(0, -10), (10, 0), (0, 10), (-10, 0)],
     // triangle
-    &[(0.0, -1.15), (1.15, 0.95), (-1.15, 0.95)],
+    &[(0, -10), (10, 10), (-10, 10)],
     // square
-    &[(-0.95, -0.95), (0.95, -0.95), (0.95, 0.95), (-0.95, 0.95)],
+    &[(-10, -10), (10, -10), (10, 10), (-10, 10)],
     // triangle on its head
-    &[(-1.15, -0.95), (1.15, -0.95), (0.0, 1.15)],
+    &[(-10, -10), (10, -10), (0, 10)],
     // plus
     &[
-        (-0.45, -1.2),
-        (0.45, -1.2),
-        (0.45, -0.45),
-        (1.2, -0.45),
-        (1.2, 0.45),
-        (0.45, 0.45),
-        (0.45, 1.2),
-        (-0.45, 1.2),
-        (-0.45, 0.45),
-        (-1.2, 0.45),
-        (-1.2, -0.45),
-        (-0.45, -0.45),
+        (-4, -10),
+        (4, -10),
+        (4, -4),
+        (10, -4),
+        (10, 4),
+        (4, 4),
+        (4, 10),
+        (-4, 10),
+        (-4, 4),
+        (-10, 4),
+        (-10, -4),
+        (-4, -4),
     ],
     // hourglass on its side
-    &[
-        (-1.2, -1.0),
-        (0.0, -0.3),
-        (1.2, -1.0),
-        (1.2, 1.0),
-        (0.0, 0.3),
-        (-1.2, 1.0),
-    ],
+    &[(-10, -10), (0, -2), (10, -10), (10, 10), (0, 2), (-10, 10)],
 ];
 
-/// Draws the n-th mark, about twice `half` pixels wide.
-fn draw(canvas: &Canvas<'_>, at: Point, half: i32, n: usize, pen: Pen) {
+/// Draws the n-th shape, reaching `half` pixels from its point on all four sides.
+fn shape(canvas: &Canvas<'_>, at: Point, half: i32, n: usize, pen: Pen) {
     match n % (SHAPES.len() + 1) {
         0 => canvas.dot(at, half as u32, pen),
         shape => {
-            let outline = SHAPES[shape - 1].iter().map(|(x, y)| {
-                let pixel = |share: f64| (share * f64::from(half)).round() as i32;
-                (at.0 + pixel(*x), at.1 + pixel(*y))
-            });
+            let pixel = |tenths: i32| (f64::from(tenths * half) / 10.0).round() as i32;
+            let outline = SHAPES[shape - 1].iter();
+            let outline = outline.map(|(x, y)| (at.0 + pixel(*x), at.1 + pixel(*y)));
             canvas.polygon(outline.collect(), pen);
         }
     }
@@ -57,9 +55,8 @@ pub(crate) const LOOKS: usize = COLOURS * (SHAPES.len() + 1);
 /// Colours of curves.
 const COLOURS: usize = 7;
 
-/// Draws what [`Mark`] refers to.
-pub(crate) fn draw_mark(canvas: &Canvas<'_>, at: Point, mark: Mark) {
-    let (shape, pen) = match mark {
+fn draw(canvas: &Canvas<'_>, at: Point, mark: Mark) {
+    let (n, pen) = match mark {
         Mark::Boundary(boundary) => (boundary as usize, Pen::Boundary(boundary)),
         Mark::Curve(n) => {
             let n = n % LOOKS;
@@ -67,28 +64,121 @@ pub(crate) fn draw_mark(canvas: &Canvas<'_>, at: Point, mark: Mark) {
             (n % COLOURS + 3 * (n / COLOURS), Pen::Curve(n))
         }
     };
-    draw(canvas, at, 6, shape, Pen::Paper);
-    draw(canvas, at, 5, shape, pen);
+    shape(canvas, at, HALF + RIM, n, Pen::Paper);
+    shape(canvas, at, HALF, n, pen);
+}
+
+/// The definition of a mark: drawn around 0, 0, so that a reference at a point is centred on it.
+pub(crate) fn definition(mark: Mark) -> String {
+    let middle = (HALF + RIM, HALF + RIM);
+    let size = (2 * (HALF + RIM) + 1) as u32;
+    around(middle, (size, size), |canvas| draw(canvas, middle, mark))
+}
+
+/// Size of a legend's key, pixels.
+pub(crate) const KEY: (u32, u32) = (26, 16);
+
+/// A legend's key: the mark in its middle, on a line where the mark is of a curve.
+pub(crate) fn key(mark: Mark) -> String {
+    let (width, height) = (KEY.0 as i32, KEY.1 as i32);
+    let y = height / 2;
+    fragment(KEY, |canvas| {
+        if let Mark::Curve(n) = mark {
+            canvas.line((1, y), (width - 1, y), Pen::Curve(n), 2);
+        }
+        draw(canvas, (width / 2, y), mark);
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::super::canvas::fragment;
+    use plimsoll_record::Boundary;
+
+    use super::super::canvas::CURVES;
     use super::*;
 
     #[test]
     fn no_two_curves_have_the_same_mark() {
         let looks = |n| {
-            let drawn = fragment((20, 20), |canvas| {
-                draw_mark(canvas, (10, 10), Mark::Curve(n));
-            });
+            let drawn = definition(Mark::Curve(n));
             // Dashes are of lines: a mark has one of the seven colours.
-            let colour = format!("c{}\"", n % super::super::canvas::CURVES);
+            let colour = format!("c{}\"", n % CURVES);
             drawn.replace(&colour, &format!("c{}\"", n % COLOURS))
         };
         let all: BTreeSet<String> = (0..LOOKS).map(looks).collect();
         assert_eq!(all.len(), LOOKS);
+    }
+
+    /// The box of every shape of an SVG fragment: left, top, right, bottom.
+    fn boxes(svg: &str) -> Vec<[f64; 4]> {
+        let document = format!("<svg>{svg}</svg>");
+        let document = roxmltree::Document::parse(&document).expect("well formed");
+        let number = |text: Option<&str>| text.and_then(|t| t.parse::<f64>().ok()).expect("number");
+        let all = document.descendants();
+        all.filter_map(|node| match node.tag_name().name() {
+            "circle" => {
+                let [x, y, r] = ["cx", "cy", "r"].map(|name| number(node.attribute(name)));
+                Some([x - r, y - r, x + r, y + r])
+            }
+            "path" if node.attribute("class")?.starts_with("f-") => {
+                Some(outline(node.attribute("d").expect("a path")))
+            }
+            _ => None,
+        })
+        .collect()
+    }
+
+    /// The box of a path of relative steps.
+    fn outline(path: &str) -> [f64; 4] {
+        let (mut x, mut y) = (0.0, 0.0);
+        let mut ends = [
+            f64::INFINITY,
+            f64::INFINITY,
+            f64::NEG_INFINITY,
+            f64::NEG_INFINITY,
+        ];
+        for step in path
+            .split_inclusive(|c: char| c.is_ascii_alphabetic())
+            .collect::<Vec<_>>()
+            .windows(2)
+        {
+            let command = step[0].chars().last().expect("a command");
+            let numbers = step[1].trim_end_matches(|c: char| c.is_ascii_alphabetic());
+            let numbers: Vec<f64> = numbers
+                .replace('-', " -")
+                .split_ascii_whitespace()
+                .map(|n| n.parse().expect("a number"))
+                .collect();
+            match (command, numbers.as_slice()) {
+                ('M', [to_x, to_y]) => (x, y) = (*to_x, *to_y),
+                ('l', [by_x, by_y]) => (x, y) = (x + by_x, y + by_y),
+                ('h', [by]) => x += by,
+                ('v', [by]) => y += by,
+                other => panic!("{other:?} in {path}"),
+            }
+            ends = [
+                ends[0].min(x),
+                ends[1].min(y),
+                ends[2].max(x),
+                ends[3].max(y),
+            ];
+        }
+        ends
+    }
+
+    #[test]
+    fn every_mark_is_whole_centred_and_as_large_as_its_key() {
+        let boundaries = Boundary::LADDER.iter().map(|b| Mark::Boundary(*b));
+        for mark in boundaries.chain((0..LOOKS).map(Mark::Curve)) {
+            let (half, rim) = (f64::from(HALF), f64::from(HALF + RIM));
+            let around = |x: f64, y: f64, half: f64| [x - half, y - half, x + half, y + half];
+            let whole = vec![around(0.0, 0.0, rim), around(0.0, 0.0, half)];
+            assert_eq!(boxes(&definition(mark)), whole, "{mark:?}");
+            let (x, y) = (f64::from(KEY.0) / 2.0, f64::from(KEY.1) / 2.0);
+            let whole = vec![around(x, y, rim), around(x, y, half)];
+            assert_eq!(boxes(&key(mark)), whole, "the key of {mark:?}");
+        }
     }
 }

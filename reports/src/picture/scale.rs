@@ -142,7 +142,7 @@ impl Scale {
             let figure = figure(tick, self.unit);
             // A figure at an end of the axis moves inwards rather than over the picture's edge.
             let half = figure.chars().count() as i32 * 7 / 2;
-            let (from, to) = (self.pixels.0 + half - 10, self.pixels.1 - half + 14);
+            let (from, to) = (self.pixels.0 + half - 3, self.pixels.1 - half + 14);
             let middle = x.max(from).min(to);
             canvas.text((middle, bottom + 12), &figure, Pen::Muted, Anchor::Middle);
         }

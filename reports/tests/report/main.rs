@@ -2,6 +2,7 @@
 //! examples are written there to be looked at.
 
 mod claims;
+mod geometry;
 mod marks;
 mod page;
 mod snapshots;

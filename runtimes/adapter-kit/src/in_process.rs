@@ -8,18 +8,19 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use plimsoll_record::run::TargetKind;
+use plimsoll_record::run::{ProgramRecord, TargetKind};
 use plimsoll_record::sandbox::Limit;
 use plimsoll_record::{Proposal, Step, TargetId};
 
 #[cfg(feature = "http")]
 use crate::protocol::Serve;
 use crate::protocol::{
-    Access, Artefact, Availability, Directive, Done, Hello, Launch, Measure, PROTOCOL, Prepare,
-    Prepared, Probe, Sample, Script, Target, Workload,
+    Artefact, Availability, Directive, Done, Hello, Launch, Measure, PROTOCOL, Prepare, Prepared,
+    Probe, Sample, Script, Target, Workload,
 };
+use crate::runner::working_directory;
 use crate::timed::{self, Engine};
-use crate::{Adapter, Error, Probing, artefact};
+use crate::{Adapter, Error, Probing, artefact, programs};
 #[cfg(feature = "http")]
 use crate::{Served, http};
 
@@ -93,18 +94,13 @@ pub enum Code {
     Wasm,
 }
 
-/// A target as a process from nothing: which program, and how it is told what to run. A variable of
-/// the guest's environment it is given as `--env NAME=VALUE`.
+/// A target as a process from nothing: a runner ([`runner`](crate::runner) has its command line).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Process {
     /// The program, built or not.
     pub program: PathBuf,
     /// Options that stand before everything else.
     pub options: Vec<String>,
-    /// Options that give the guest the working directory as `.`, for reading.
-    pub grant: &'static [&'static str],
-    /// Options that give it to the guest for reading and writing.
-    pub grant_writable: &'static [&'static str],
     /// Whether the guest's name is an argument of its own, after the file.
     pub name: GuestName,
 }
@@ -167,6 +163,15 @@ pub trait Configuration: 'static {
     /// [`Error::Unsupported`] for a limit that the engine does not have, or that is not set here.
     fn held(&self, limits: &[Limit]) -> Result<Held<Self::Engine>, Error> {
         Err(Error::Unsupported(unlimited(limits)))
+    }
+
+    /// The engine's libraries, where it is not linked into the adapter: `programs::loaded_libraries`.
+    ///
+    /// # Errors
+    ///
+    /// When one cannot be read.
+    fn libraries(&self) -> Result<Vec<ProgramRecord>, Error> {
+        Ok(Vec::new())
     }
 
     /// The proposals that it has, by its own account; for targets of the step `conformance`.
@@ -254,11 +259,7 @@ fn launch(
     let mut args = process.options;
     args.extend(options);
     if workload.input.is_some() {
-        let grant = match workload.grants.folder {
-            Access::Read => process.grant,
-            Access::Write => process.grant_writable,
-        };
-        args.extend(grant.iter().map(|&word| word.to_owned()));
+        args.extend(working_directory(workload.grants.folder).map(str::to_owned));
     }
     for (name, value) in &workload.grants.env {
         args.extend(["--env".to_owned(), format!("{name}={value}")]);
@@ -286,6 +287,7 @@ impl<C: Configuration> Adapter for InProcess<C> {
             availability: available(configuration),
             steps: configuration.steps().to_vec(),
             configuration: configuration.ledger(),
+            programs: Vec::new(),
         };
         Hello {
             protocol: PROTOCOL,
@@ -294,6 +296,15 @@ impl<C: Configuration> Adapter for InProcess<C> {
             engine_version: self.about.engine_version.clone(),
             targets: self.targets.iter().map(target).collect(),
         }
+    }
+
+    fn programs(&mut self, target: &TargetId) -> Result<Vec<ProgramRecord>, Error> {
+        let configuration = self.find(target)?;
+        let mut programs = configuration.libraries()?;
+        if let Some(process) = configuration.process() {
+            programs.push(programs::of_file("runner", &process.program)?);
+        }
+        Ok(programs)
     }
 
     fn claims(&mut self, target: &TargetId) -> Vec<Proposal> {

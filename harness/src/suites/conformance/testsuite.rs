@@ -151,7 +151,7 @@ pub fn group(directory: &Path) -> io::Result<(Group, Vec<ScriptFile>)> {
         features: Vec::new(),
         scripts: scripts.len() as u32,
         directives: scripts.len() as u32,
-        sha256: hash.finalize().iter().map(|b| format!("{b:02x}")).collect(),
+        sha256: hex::encode(hash.finalize()),
     };
     Ok((group, scripts))
 }

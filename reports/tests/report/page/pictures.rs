@@ -108,11 +108,14 @@ fn curves_of_servers_and_crowds_can_be_hidden_by_target_and_workload() {
         let page = html(run.clone());
         check("curves", &page, |document| {
             let curves = document.descendants().filter(|n| {
-                n.has_tag_name("figure") && n.descendants().any(|n| n.has_tag_name("path"))
+                n.has_tag_name("figure") && n.descendants().any(|n| n.has_tag_name("use"))
             });
             let mut count = 0;
             for figure in curves {
-                let drawn = figure.descendants().filter(|n| n.has_tag_name("path"));
+                let drawn = figure.descendants().filter(|n| {
+                    let class = n.attribute("class").unwrap_or_default();
+                    n.has_tag_name("path") && class.starts_with("s-c")
+                });
                 for path in drawn {
                     let mut above = path.ancestors();
                     assert!(

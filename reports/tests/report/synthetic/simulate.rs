@@ -262,6 +262,8 @@ fn record(made_up: &MadeUp) -> TargetRecord {
         adapter: "adapter-made-up 0.1.0".to_owned(),
         configuration,
         steps: steps(made_up, Suite::Coldstart).to_vec(),
+        family: None,
+        programs: Vec::new(),
     }
 }
 

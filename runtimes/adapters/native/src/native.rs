@@ -34,6 +34,7 @@ impl Adapter for Native {
                     Step::FirstResponse,
                 ],
                 configuration: configuration(),
+                programs: Vec::new(),
             }],
         }
     }
