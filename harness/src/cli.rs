@@ -229,6 +229,10 @@ pub struct Report {
     /// the suite `conformance`
     #[arg(long, value_name = "TARGET", group = "format")]
     pub badge: Option<String>,
+    /// Write latencies under load for other tools: a percentile distribution (.hgrm) and a series per
+    /// second (.csv) per target and rate
+    #[arg(long, value_name = "DIR", group = "format")]
+    pub hgrm: Option<PathBuf>,
     /// Published claims to hold the runs against (TOML, as reports/claims.toml), instead of those
     /// that come with this version
     #[arg(long, value_name = "FILE")]

@@ -100,6 +100,54 @@ impl Throughput {
     }
 }
 
+impl Throughput {
+    /// What is left out because no ratio exists, a sentence each: single ratios, and workloads of the
+    /// geometric means.
+    pub fn left_out(&self) -> Vec<String> {
+        let Some(reference) = &self.reference else {
+            return Vec::new();
+        };
+        let median = |standing: &Standing, workload| standing.cell(workload)?.median;
+        let base = |workload| {
+            let mut standings = self.standings.iter();
+            let found = standings.find(|standing| standing.target == *reference)?;
+            median(found, workload)
+        };
+        let mut sentences = Vec::new();
+        for workload in &self.workloads {
+            let without: Vec<&str> = self
+                .standings
+                .iter()
+                .filter(|standing| standing.target != *reference && base(workload).is_some())
+                .filter(|standing| median(standing, workload).is_some())
+                .filter(|standing| {
+                    let cell = standing.cell(workload);
+                    cell.is_none_or(|cell| cell.ratio(Metric::WallTime).is_none())
+                })
+                .map(|standing| standing.target.as_str())
+                .collect();
+            if !without.is_empty() {
+                sentences.push(format!(
+                    "No ratio exists for {workload} on {}: a median there or of {reference} is zero.",
+                    without.join(", ")
+                ));
+            }
+        }
+        for metric in METRICS {
+            let mut means = self.standings.iter().filter_map(|one| one.mean(metric));
+            if let Some(mean) = means.find(|mean| mean.left_out > 0) {
+                sentences.push(format!(
+                    "{} of {} common workloads are left out of the geometric means of {metric}: no \
+                     ratio exists where a median is zero.",
+                    mean.left_out,
+                    self.common.len()
+                ));
+            }
+        }
+        sentences
+    }
+}
+
 impl Standing {
     /// The cell of a workload.
     pub fn cell(&self, workload: &WorkloadId) -> Option<&Cell> {
