@@ -1,10 +1,11 @@
-//! The documents say what is so: every `bench` command line in them is one that `bench` takes,
-//! every file they link to exists, and every dependency is named in ARCHITECTURE.md.
+//! The documents are true: `bench` takes every command line in them, every file that they link to
+//! exists, ARCHITECTURE.md names every dependency, and README's figures are those of recorded runs.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use e2e::{Bench, root};
+use e2e::{Bench, both_streams, built, root, skip};
 
 fn documents() -> Vec<PathBuf> {
     let mut found = vec![];
@@ -104,5 +105,29 @@ fn every_direct_dependency_is_named_in_the_architecture() {
             architecture.contains(&format!("`{dependency}`")),
             "ARCHITECTURE.md does not say what {dependency} is for"
         );
+    }
+}
+
+#[test]
+fn the_figures_in_the_readme_are_those_of_the_recorded_runs() {
+    if !root().join("reports/reference").exists() {
+        skip("no runs are recorded: scripts/readme-figures record");
+        return;
+    }
+    let output = Command::new(root().join("scripts/readme-figures"))
+        .arg("check")
+        .env(
+            "CARGO_TARGET_DIR",
+            built("bench")
+                .ancestors()
+                .nth(2)
+                .expect("target/release/bench"),
+        )
+        .output();
+    match output {
+        Ok(output) => assert!(output.status.success(), "{}", both_streams(&output)),
+        Err(error) => skip(&format!(
+            "scripts/readme-figures: {error}; scripts/install-tools python"
+        )),
     }
 }

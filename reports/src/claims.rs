@@ -358,7 +358,7 @@ fn check(claim: &Claim) -> Result<(), String> {
     }
     if claim.measured.is_empty() {
         return Err(
-            "says neither what it is held against (`measured`) nor why nothing is (`because`)"
+            "has neither rows to compare it with (`measured`) nor a reason why there are none (`because`)"
                 .to_owned(),
         );
     }

@@ -51,7 +51,7 @@ pub(crate) fn question(suite: Suite) -> Question {
             subject: "Capabilities",
         },
         Suite::Size => Question {
-            asked: "How much must travel?",
+            asked: "How much must be deployed?",
             subject: "Size",
         },
         Suite::Languages => Question {

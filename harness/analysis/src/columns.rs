@@ -88,8 +88,8 @@ pub const TICKS: Table = Table {
 };
 
 /// How those are counted, for people to read.
-pub const TICKS_RULE: &str = "Steps of its own loop: the program's, by its own clock, in the run whose L4 stands \
-     above, the first step too. Percentiles of one run's steps; the median over trials.";
+pub const TICKS_RULE: &str = "Steps of its own loop: the program's, by its own clock, in the run with the L4 \
+     above, including the first step. Percentiles of one run's steps; the median over trials.";
 
 /// The tables of a suite.
 pub fn tables(suite: Suite) -> &'static [Table] {
@@ -148,7 +148,7 @@ pub fn rule(suite: Suite) -> Option<&'static str> {
             "Each answer was found by trying it; none is better than another, and nothing is added up.",
         ),
         Suite::Density => Some(
-            "Each figure is the slope of a line through the values of all levels, fitted in each trial by least \
+            "Each figure is the slope of a line through what all that are alive took, fitted in each trial by least \
              squares; the median over trials. memory: PSS, private pages and a fair share of what is shared, \
              summed over every process that exists because of the instances. tables: page tables, not in memory. \
              time: made, and run to its end or to its waiting. files: open descriptors. idle/s: processor time \

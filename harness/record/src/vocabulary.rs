@@ -273,9 +273,11 @@ impl Boundary {
             Boundary::OnDisk => "files and images at rest, nothing running",
             Boundary::Idle => "a process or container that waits, with all that is its own",
             Boundary::Peak => "the most at any moment of one run of the workload",
-            Boundary::Instances => "the whole of a host with so many instances alive in it",
+            Boundary::Instances => "a host with this many instances alive in it",
             Boundary::Instance => "one more instance in a host that runs (slope of a fitted line)",
-            Boundary::Processes => "so many processes or containers alive, with all that is theirs",
+            Boundary::Processes => {
+                "this many processes or containers alive, with everything that belongs to them"
+            }
             Boundary::Process => "one more process or container (slope of a fitted line)",
             Boundary::Daemon => "the daemons that serve all containers, itemised apart",
             Boundary::Base => "what is there once, however many are alive (the line at none)",

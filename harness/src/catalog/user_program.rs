@@ -180,8 +180,8 @@ impl Program {
             }
         }
         Err(Usage(format!(
-            "{} ended well on no target that runs it as a process, so nothing says what it must \
-             print{}{}",
+            "{} did not exit successfully on any target that runs it as a process, so there is no \
+             reference output{}{}",
             self.wasm.display(),
             if why.is_empty() {
                 "; name one with --target"

@@ -402,7 +402,7 @@ fn blame_memory(outcome: &mut Outcome) {
         && *kind == FailureKind::Crashed
     {
         *kind = FailureKind::OutOfMemory;
-        message.push_str("; meanwhile the kernel killed a process for want of memory");
+        message.push_str("; meanwhile the kernel killed a process because memory ran out");
     }
 }
 

@@ -86,7 +86,7 @@ pub(crate) fn section(judgements: &[Judgement<'_>], room: &SizeBudget) -> Markup
             @for judgement in judged(judgements) { (claim(judgement, &part)) }
             @if !missing.is_empty() {
                 details {
-                    summary { b { "Not measured" } " " (quantity::count(missing.len() as u64, "claim")) " that nothing here can be held against" }
+                    summary { b { "Not measured" } " " (quantity::count(missing.len() as u64, "claim")) " that these runs cannot judge" }
                     dl.missing {
                         @for judgement in missing {
                             div #{ "claim-" (judgement.claim.id) } {
@@ -138,7 +138,7 @@ fn figures(judgement: &Judgement<'_>) -> Markup {
     html! {
         details {
             summary { (quantity::count(judgement.findings.len() as u64, "figure")) " beside " (claim.range()) }
-            @if many { p { "A line a target, from its least to its greatest figure; every one is in " code { "bench report --json" } "." } }
+            @if many { p { "One line per target, from its smallest to its largest figure; every one is in " code { "bench report --json" } "." } }
             div.scroll tabindex="0" role="region" aria-label={ "Figures: " (claim.title) } {
                 table.sortable {
                     caption.unseen { "Figures: " (claim.title) }

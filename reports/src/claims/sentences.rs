@@ -333,7 +333,7 @@ impl Judgement<'_> {
             .map(name)
             .collect();
         format!(
-            "No figure of {} in these runs where the claim can be held against it ({}).",
+            "No figure of {} in these runs at the boundary of the claim ({}).",
             list(&who),
             commands.join(", ")
         )

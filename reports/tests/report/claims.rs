@@ -172,7 +172,7 @@ fn a_malformed_table_says_what_is_wrong_and_where() {
     for (text, wanted) in [
         ("schema = 1".to_owned(), "is no table of claims"),
         ("schema = \"other/2\"".to_owned(), "has schema \"other/2\""),
-        (claim(""), "neither what it is held against"),
+        (claim(""), "neither rows to compare it with"),
         (claim(&format!("low = 1\n{reading}")), "has no `unit`"),
         (
             claim(&format!("unit = \"ms\"\n{reading}")),

@@ -244,3 +244,26 @@ fn extended_constant_expressions_pass() {
         proposal(Proposal::ExtendedConst),
     );
 }
+
+#[test]
+fn typed_function_references_pass() {
+    run(
+        "function-references",
+        // A script wants the byte to be zero that says which memory.
+        Features::default().without(Feature::MultiMemory),
+        proposal(Proposal::FunctionReferences),
+    );
+}
+
+#[test]
+fn garbage_collection_passes() {
+    run("gc", Features::default(), proposal(Proposal::GC));
+}
+
+#[test]
+fn webassembly_3_passes() {
+    // These need tags, which keel does not have.
+    let without = ["imports.wast", "instance.wast", "ref_null.wast"];
+    let scripts = spec(SpecVersion::V3).filter(|script| !without.contains(&script.name()));
+    run("wasm-v3", Features::default(), scripts);
+}

@@ -43,7 +43,7 @@ pub fn verdicts(judgements: &[Judgement<'_>]) -> String {
     if !missing.is_empty() && !judgements.is_empty() {
         let _ = writeln!(
             text,
-            "{}{} of {} published claims: nothing in this to hold them against.",
+            "{}{} of {} published claims: nothing in this to compare them with.",
             if text.is_empty() { "\n" } else { "" },
             missing.len(),
             judgements.len()

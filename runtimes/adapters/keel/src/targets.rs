@@ -86,10 +86,15 @@ impl Configuration for Target {
     }
 
     fn process(&self) -> Option<Process> {
-        let (program, options) = match self.runner {
-            Runner::Command => (in_process::beside("keel"), vec!["run".to_owned()]),
-            Runner::Loader => (in_process::built_for(TRIPLE, "keel-run"), Vec::new()),
+        let (program, options) = match (self.runner, self.code) {
+            // Native code is run by explicit request only.
+            (Runner::Command, Code::Loaded) => {
+                (in_process::beside("keel"), vec!["run", "--artifact"])
+            }
+            (Runner::Command, Code::Compiled) => (in_process::beside("keel"), vec!["run"]),
+            (Runner::Loader, _) => (in_process::built_for(TRIPLE, "keel-run"), Vec::new()),
         };
+        let options = options.into_iter().map(str::to_owned).collect();
         Some(Process {
             program,
             options,

@@ -15,7 +15,7 @@ use crate::module::layout::Counts;
 /// The first bytes of every artefact.
 pub(crate) const MAGIC: [u8; 8] = *b"\x7fkeel\r\n\x1a";
 /// The version of this layout. A change of what a field means, or of the context, raises it.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 /// The version together with the sizes of all records, so that a record that was changed without
 /// raising the version is noticed as well.
 pub(crate) const FORMAT_VERSION: u32 = {
@@ -52,7 +52,7 @@ plain!(
     Item, Data, Entry, CodeRange, TrapSite, CallSite, Name
 );
 
-/// A piece of a string section or of the value types: start and length in bytes.
+/// A piece of another section: start and length in its records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub(crate) struct Span {
@@ -102,6 +102,7 @@ pub(crate) const SECTIONS: usize = Section::Chunks as usize + 1;
 /// Bytes of a record, by [`Section`].
 pub(crate) const RECORD_SIZES: [usize; SECTIONS] = {
     let mut sizes = [1; SECTIONS];
+    sizes[Section::ValueTypes as usize] = 4;
     sizes[Section::Types as usize] = size_of::<Type>();
     sizes[Section::Imports as usize] = size_of::<Import>();
     sizes[Section::Exports as usize] = size_of::<Export>();
@@ -138,7 +139,8 @@ pub(crate) struct Header {
     pub(crate) counts: Counts,
     /// Where the part begins that is checked in pieces.
     pub(crate) lazy_start: u32,
-    pub(crate) reserved: u32,
+    /// See [`needs`].
+    pub(crate) needs: u32,
     pub(crate) text_start: u32,
     pub(crate) text_length: u32,
     pub(crate) image_start: u32,
@@ -154,15 +156,31 @@ pub(crate) struct Header {
     pub(crate) sections: [Span; SECTIONS],
 }
 
+/// What [`Header::needs`] says, by bit.
+pub(crate) mod needs {
+    /// Types that are known by registry.
+    pub(crate) const TYPES: u32 = 1;
+    /// A heap.
+    pub(crate) const HEAP: u32 = 2;
+}
+
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(crate) struct Type {
+    /// 0 for a function, 1 for a structure, 2 for an array.
+    pub(crate) kind: u32,
+    pub(crate) is_final: u32,
+    /// The supertype, or [`NONE`].
+    pub(crate) supertype: u32,
+    /// The first type of the group.
+    pub(crate) group: u32,
+    /// Parameters, fields, or the element. See [`ValType::to_raw`](crate::ValType::to_raw).
     pub(crate) params: Span,
     pub(crate) results: Span,
-    /// The first type that is structurally equal.
+    /// The first type that is equal.
     pub(crate) canonical: u32,
     pub(crate) reserved: u32,
-    /// The number by which types are compared, or zero for one that is too long to have one.
+    /// The number by which types are compared, or zero for one that has its number by registry.
     pub(crate) id: u64,
 }
 
@@ -278,6 +296,20 @@ pub(crate) mod op {
     pub(crate) const I64_ADD: u32 = 7;
     pub(crate) const I64_SUB: u32 = 8;
     pub(crate) const I64_MUL: u32 = 9;
+    /// These and what follows take the index of a type.
+    pub(crate) const STRUCT_NEW: u32 = 10;
+    pub(crate) const STRUCT_NEW_DEFAULT: u32 = 11;
+    pub(crate) const ARRAY_NEW: u32 = 12;
+    pub(crate) const ARRAY_NEW_DEFAULT: u32 = 13;
+    /// And have the number of elements in [`Op::low`](super::Op::low).
+    pub(crate) const ARRAY_NEW_FIXED: u32 = 14;
+    pub(crate) const REF_I31: u32 = 15;
+    /// Of an item: the rest of the number is how many steps there are, the index the first of them.
+    pub(crate) const COMPUTED: u32 = 16;
+    /// Where that number begins.
+    pub(crate) const COMPUTED_SHIFT: u32 = 8;
+    /// What is before it.
+    pub(crate) const CODE_MASK: u32 = (1 << COMPUTED_SHIFT) - 1;
 }
 
 /// A function whose address can be taken.
@@ -315,7 +347,7 @@ pub(crate) struct Element {
     pub(crate) items: Span,
 }
 
-/// An element: a step without operands, of [`op`]'s `NULL`, `FUNC` or `GLOBAL`.
+/// An element: a step without operands, of [`op`]'s `NULL`, `FUNC` or `GLOBAL`, or several.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(crate) struct Item {

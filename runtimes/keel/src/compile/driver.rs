@@ -202,12 +202,7 @@ fn compile_unit(env: &Environment<'_>, unit: Unit, tools: &mut Tools) -> Result<
         Unit::Import(index) => thunk::import(env, index, function, &mut tools.builder),
         Unit::Host(index) => thunk::host(env, index, function, &mut tools.builder),
         Unit::Entry(ty) => {
-            thunk::entry(
-                env,
-                &env.module.types[ty as usize],
-                function,
-                &mut tools.builder,
-            );
+            thunk::entry(env, env.module.func_type(ty), function, &mut tools.builder);
         }
     }
     if let Err(error) = tools.context.compile(env.isa, &mut tools.control) {
@@ -283,7 +278,7 @@ fn unit_name(module: &ModuleInfo<'_>, unit: Unit) -> String {
                 || index.to_string(),
                 |(_, name)| format!("{index} `{name}`"),
             ),
-        Unit::Entry(ty) => format!("(entry {})", module.types[ty as usize]),
+        Unit::Entry(ty) => format!("(entry {})", module.func_type(ty)),
     }
 }
 
@@ -322,12 +317,11 @@ fn units(module: &ModuleInfo<'_>) -> Vec<Unit> {
     units
 }
 
-/// The canonical types that are too long to be compared as a constant, in order.
+/// The canonical types that cannot be compared as a constant, in order.
 fn long_types(module: &ModuleInfo<'_>) -> Vec<u32> {
-    let types = module.types.iter().enumerate();
+    let types = 0..module.types.len() as u32;
     types
-        .filter(|(i, ty)| module.canonical_types[*i] == *i as u32 && ty.short_id().is_none())
-        .map(|(i, _)| i as u32)
+        .filter(|ty| module.canonical_types[*ty as usize] == *ty && module.short_id(*ty).is_none())
         .collect()
 }
 

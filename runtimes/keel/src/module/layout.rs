@@ -18,8 +18,14 @@ pub(crate) const STORE: i32 = -40;
 pub(crate) const INSTANCE: i32 = -48;
 /// Units of fuel left, signed; it has run out when negative. Kept in the store: this is its address.
 pub(crate) const FUEL: i32 = -56;
+/// Pointer to the engine's table of types. See [`registry`](crate::types::registry).
+pub(crate) const TYPES: i32 = -64;
+/// Pointer to the store's heap, where the module has types of objects.
+pub(crate) const HEAP: i32 = -72;
+/// The address that references to objects are offsets to.
+pub(crate) const HEAP_BASE: i32 = -80;
 /// Bytes of the fields above.
-pub(crate) const HEADER_SIZE: u32 = 64;
+pub(crate) const HEADER_SIZE: u32 = 80;
 
 /// Size of a global's storage.
 pub(crate) const GLOBAL_SIZE: u32 = 16;

@@ -41,6 +41,21 @@ pub(crate) fn current() -> *mut Activation {
     CURRENT.get()
 }
 
+/// The highest stack pointer at which the host has entered code of a store, in the calls of this thread
+/// that have not come back; zero if there is none.
+pub(crate) fn outermost_stack(store: *const StoreContext) -> usize {
+    let (mut activation, mut stack) = (current(), 0);
+    while !activation.is_null() {
+        // SAFETY: an activation lives on the stack until its call has come back.
+        let at = unsafe { &*activation };
+        if std::ptr::eq(at.store, store) {
+            stack = stack.max(at.stack);
+        }
+        activation = at.previous;
+    }
+    stack
+}
+
 impl Activation {
     /// The return addresses that were on the stack, innermost first; the first one is the place
     /// itself for a trap.

@@ -7,7 +7,7 @@ use super::FuncTranslator;
 use crate::compile::abi::{clif_type, return_results};
 use crate::compile::trap_code;
 use crate::error::Result;
-use crate::module::parse::val_type;
+use crate::module::convert::val_type;
 use crate::trap::TrapKind;
 use crate::types::{FuncType, ValType};
 
@@ -139,7 +139,7 @@ impl FuncTranslator<'_, '_> {
             BlockType::Empty => (Vec::new(), Vec::new()),
             BlockType::Type(ty) => (Vec::new(), vec![val_type(ty)?]),
             BlockType::FuncType(index) => {
-                let ty = &self.env.module.types[index as usize];
+                let ty = self.env.module.func_type(index);
                 (ty.params().to_vec(), ty.results().to_vec())
             }
         })
@@ -269,6 +269,7 @@ impl FuncTranslator<'_, '_> {
         if self.control.is_empty() {
             let at = self.stack.len() - frame.results;
             if self.reachable {
+                self.charge_exit();
                 let results = self.stack.split_off(at);
                 return_results(&mut self.builder, self.ty, self.result_area, &results);
             } else {
@@ -317,6 +318,11 @@ impl FuncTranslator<'_, '_> {
 
     fn branch_if(&mut self, depth: u32) {
         let condition = self.pop();
+        self.branch_on(condition, depth);
+    }
+
+    /// Branches with the topmost values, which stay on the stack, where a condition is not zero.
+    pub(super) fn branch_on(&mut self, condition: Value, depth: u32) {
         self.charge();
         let (target, arity) = self.target(depth);
         let args = self.top(arity);
