@@ -82,6 +82,8 @@ pub enum Suite {
     Sandbox,
     /// What a language costs to start and to send: one small task, written in each.
     Languages,
+    /// How many instructions a program takes, counted by valgrind: no other load disturbs it.
+    Instructions,
 }
 
 impl Suite {
@@ -96,6 +98,7 @@ impl Suite {
         Suite::Conformance,
         Suite::Sandbox,
         Suite::Languages,
+        Suite::Instructions,
     ];
 
     /// The suite's name as the command line spells it.
@@ -110,6 +113,7 @@ impl Suite {
             Suite::Conformance => "conformance",
             Suite::Sandbox => "sandbox",
             Suite::Languages => "languages",
+            Suite::Instructions => "instructions",
         }
     }
 }
@@ -361,6 +365,8 @@ pub enum Step {
     Peak,
     /// Files and images weighed.
     Size,
+    /// One run of the workload under valgrind, which counts its instructions.
+    Count,
     /// The specification's tests, a group of scripts.
     Conformance,
     /// One thing that a guest may or may not be able to do, tried.
@@ -385,6 +391,7 @@ impl Step {
         Step::Idle,
         Step::Peak,
         Step::Size,
+        Step::Count,
         Step::Conformance,
         Step::Sandbox,
     ];
@@ -411,6 +418,7 @@ impl Step {
             Step::Idle => "idle",
             Step::Peak => "peak",
             Step::Size => "size",
+            Step::Count => "count",
             Step::Conformance => "conformance",
             Step::Sandbox => "sandbox",
         }

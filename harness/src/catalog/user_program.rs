@@ -370,6 +370,7 @@ fn prepared(
         target: target.clone(),
         workload: workload.clone(),
         scratch,
+        portable: false,
     };
     let program = row.executable(checkout);
     let prepared =

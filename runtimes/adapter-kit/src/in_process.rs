@@ -142,6 +142,22 @@ pub trait Configuration: 'static {
     /// What the engine says, with what was tried.
     fn engine(&self) -> Result<Self::Engine, Error>;
 
+    /// Whether it does the step `count`: [`Configuration::portable_engine`] gives an engine, and its
+    /// process is one that valgrind can run.
+    fn is_counted(&self) -> bool {
+        false
+    }
+
+    /// An engine whose artefacts run on any processor of x86-64-v2, which valgrind presents.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] where the engine only compiles for this processor.
+    fn portable_engine(&self) -> Result<Self::Engine, Error> {
+        let why = "its artefacts run on this processor only";
+        Err(Error::Unsupported(why.to_owned()))
+    }
+
     /// The artefact of a `.wasm`; `scratch` is a directory to work in. Asked also of targets that
     /// compile at every start, so that a module that is refused is found before the trials.
     ///
@@ -285,7 +301,7 @@ impl<C: Configuration> Adapter for InProcess<C> {
             id: TargetId::from(configuration.id()),
             kind: TargetKind::Wasm,
             availability: available(configuration),
-            steps: configuration.steps().to_vec(),
+            steps: steps(configuration),
             configuration: configuration.ledger(),
             programs: Vec::new(),
         };
@@ -318,7 +334,10 @@ impl<C: Configuration> Adapter for InProcess<C> {
     fn prepare(&mut self, request: &Prepare) -> Result<Prepared, Error> {
         let configuration = self.find(&request.target)?;
         let wasm = artefact::read_wasm(&request.workload.wasm)?;
-        let engine = configuration.engine()?;
+        let engine = match request.portable {
+            false => configuration.engine()?,
+            true => configuration.portable_engine()?,
+        };
         let (workload, scratch) = (&request.workload, &request.scratch);
         let artefacts = serialised(configuration, &engine, &wasm, scratch)?;
         let launch = launch(configuration, workload, scratch, Vec::new())?;
@@ -364,6 +383,16 @@ impl<C: Configuration> Adapter for InProcess<C> {
         };
         http::launch(request, code).map(Served::By)
     }
+}
+
+fn steps(configuration: &impl Configuration) -> Vec<Step> {
+    let counted = configuration.is_counted().then_some(Step::Count);
+    configuration
+        .steps()
+        .iter()
+        .copied()
+        .chain(counted)
+        .collect()
 }
 
 /// Makes what the target runs of a module, if it runs an artefact.

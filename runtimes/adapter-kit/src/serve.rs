@@ -111,6 +111,7 @@ pub trait Adapter {
             target: request.target.clone(),
             workload: request.workload.clone(),
             scratch: request.scratch.clone(),
+            portable: false,
         })?;
         // Whatever bounds the program that makes a container does not bound the guest in it.
         if prepared

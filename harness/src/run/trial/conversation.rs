@@ -147,6 +147,7 @@ fn belongs(step: Step, sample: &Sample) -> bool {
         Step::Serve
         | Step::ServeFresh
         | Step::FirstResponse
+        | Step::Count
         | Step::Conformance
         | Step::Sandbox => false,
         Step::Execute => sample.boundary == Boundary::Run,

@@ -114,7 +114,15 @@ fn steps(target: &MadeUp, suite: Suite) -> &'static [Step] {
     match (suite, target.kind) {
         (Suite::Conformance | Suite::Sandbox, _) => &[],
         (Suite::Throughput, _) => &[Step::Execute],
-        (Suite::Density | Suite::Memory | Suite::Size | Suite::Serve | Suite::Languages, _) => &[],
+        (
+            Suite::Density
+            | Suite::Memory
+            | Suite::Size
+            | Suite::Serve
+            | Suite::Languages
+            | Suite::Instructions,
+            _,
+        ) => &[],
         (Suite::Coldstart, TargetKind::Wasm) if target.in_process[1] == 0.0 => {
             &[Step::Compile, Step::Process]
         }

@@ -122,7 +122,7 @@ impl Checking<'_> {
 
 /// Whether a step asks how much there is, and not how long something takes.
 fn weighs(step: Step) -> bool {
-    matches!(step, Step::Idle | Step::Peak | Step::Size)
+    matches!(step, Step::Idle | Step::Peak | Step::Size | Step::Count)
 }
 
 /// The boundaries that a step's samples may lie at.
@@ -144,6 +144,7 @@ fn boundaries(step: Step) -> &'static [Boundary] {
         Step::Idle => &[Boundary::Idle, Boundary::Daemon],
         Step::Peak => &[Boundary::Peak],
         Step::Size => &[Boundary::OnDisk],
+        Step::Count => &[Boundary::L4, Boundary::Run],
     }
 }
 

@@ -52,6 +52,10 @@ pub struct Prepare {
     pub workload: Workload,
     /// A directory for this pair alone, already made, kept until the run ends.
     pub scratch: PathBuf,
+    /// Whether the artefact is to run on any processor of x86-64-v2 (step `count`), and not only on
+    /// this one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub portable: bool,
 }
 
 /// Asks for one step of one trial. [`Prepare`] for the same pair and scratch directory came

@@ -113,6 +113,14 @@ impl Configuration for Target {
         Keel::new()
     }
 
+    fn is_counted(&self) -> bool {
+        self.code == Code::Loaded && self.runner == Runner::Command
+    }
+
+    fn portable_engine(&self) -> Result<Keel, Error> {
+        Keel::portable()
+    }
+
     fn serialise(&self, engine: &Keel, wasm: &[u8], _: &Path) -> Result<Vec<u8>, Error> {
         engine.serialise(wasm)
     }

@@ -30,6 +30,7 @@ impl Adapter for Native {
                     Step::Process,
                     Step::Deploy,
                     Step::Execute,
+                    Step::Count,
                     Step::Serve,
                     Step::FirstResponse,
                 ],

@@ -111,6 +111,7 @@ impl Adapter for AdapterNode {
             target: request.target.clone(),
             workload: request.workload.clone(),
             scratch: request.scratch.clone(),
+            portable: false,
         })?;
         let launch = prepared.launch.map(|mut launch| {
             // The script's own options follow its name, which is the first word that is no option.

@@ -144,6 +144,14 @@ impl Configuration for Target {
         Wasmtime::interrupted(self, Interruption::None)
     }
 
+    fn is_counted(&self) -> bool {
+        self.id == "wasmtime/cranelift"
+    }
+
+    fn portable_engine(&self) -> Result<Wasmtime, Error> {
+        Wasmtime::portable(self)
+    }
+
     fn serialise(&self, engine: &Wasmtime, wasm: &[u8], _: &Path) -> Result<Vec<u8>, Error> {
         engine.serialise(wasm)
     }
@@ -334,7 +342,8 @@ fn ledger(configuration: &Target) -> BTreeMap<String, String> {
             "collected by wasmtime-wasi's MemoryOutputPipe in L0 to L2 and run".to_owned(),
         );
     }
-    if configuration.steps.contains(&Step::FirstResponse) || configuration.steps.contains(&Step::ServeFresh)
+    if configuration.steps.contains(&Step::FirstResponse)
+        || configuration.steps.contains(&Step::ServeFresh)
     {
         say("http", http::LEDGER.to_owned());
     }

@@ -94,6 +94,7 @@ impl Ground {
             target: target.into(),
             workload: workload.clone(),
             scratch,
+            portable: false,
         }
     }
 
