@@ -33,8 +33,19 @@ pub fn value(value: f64, unit: Unit) -> String {
         Unit::Bytes => size(value.abs()),
         Unit::PerSecond => format!("{}/s", significant(value.abs())),
         Unit::Count => significant(value.abs()),
+        Unit::Microjoules => energy(value.abs()),
     };
     format!("{sign}{text}")
+}
+
+/// An energy in microjoules: `12.3 mJ`, `1.20 J`.
+fn energy(microjoules: f64) -> String {
+    let (value, unit) = match microjoules {
+        uj if uj < 999.5 => (uj, "µJ"),
+        uj if uj < 999.5e3 => (uj / 1e3, "mJ"),
+        uj => (uj / 1e6, "J"),
+    };
+    format!("{}{NO_BREAK}{unit}", significant(value))
 }
 
 /// What one more costs where chance has put that below nothing: `at most 1.23 µs`.
