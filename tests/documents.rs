@@ -32,13 +32,28 @@ fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
+/// The addresses of a page's headings: lower case, hyphens for blanks, without punctuation.
+fn headings(text: &str) -> BTreeSet<String> {
+    let lines = text.lines().filter_map(|line| line.strip_prefix('#'));
+    lines
+        .map(|line| {
+            let title = line.trim_start_matches('#').trim().to_lowercase();
+            let kept = title
+                .chars()
+                .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+            kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+        })
+        .collect()
+}
+
 #[test]
 fn every_link_between_documents_leads_somewhere() {
     for document in documents() {
         let text = read(&document);
         for (at, opening) in text.match_indices("](") {
             let rest = &text[at + opening.len()..];
-            let link = rest.split([')', '#']).next().unwrap_or_default();
+            let whole = rest.split(')').next().unwrap_or_default();
+            let (link, anchor) = whole.split_once('#').unwrap_or((whole, ""));
             if link.is_empty() || link.contains("://") {
                 continue;
             }
@@ -49,6 +64,11 @@ fn every_link_between_documents_leads_somewhere() {
             assert!(
                 target.exists(),
                 "{} links to {link}, which is missing",
+                document.display()
+            );
+            assert!(
+                anchor.is_empty() || headings(&read(&target)).contains(anchor),
+                "{} links to {whole}, where there is no such heading",
                 document.display()
             );
         }

@@ -277,7 +277,7 @@ pub enum FailOn {
 const GATING: &str = "\
 How to read it: a timed row fails only if the 95 % interval of head over base lies beyond both the
 threshold and the noise that base against base showed in the same job, and a second, independent
-measurement shows the same. What no chance enters into (sizes, counted instructions) fails at once, and so
+measurement shows the same. What does not vary (sizes, counted instructions) fails at once, and so
 does a row that head lost. `detects` is the smallest slowdown that the row would have shown in 80 % of all
 cases. A row that is too noisy is inconclusive. Every row of a baseline gets a verdict.
 

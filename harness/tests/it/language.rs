@@ -49,6 +49,7 @@ const BANNED: &[(&str, &str)] = &[
     ("must travel", "must be deployed"),
     ("weighs what", "measures the size of"),
     ("at its most", "peak"),
+    ("no chance enters", "does not vary"),
     ("anew each", "again"),
     ("drawn anew", "drawn again"),
     ("said to be", "an active verb"),

@@ -1,6 +1,7 @@
 //! Everything that can go wrong, apart by what a caller can do about it.
 
 use crate::artifact::ArtifactError;
+use crate::exception::ExnRef;
 use crate::trap::{Trap, plain};
 
 /// A result whose error is [`Error`] unless another is named.
@@ -90,6 +91,10 @@ pub enum Error {
     /// WebAssembly code trapped.
     #[error("{0}")]
     Trap(Box<Trap>),
+    /// An exception left WebAssembly code that nothing caught. A host function that returns it throws it
+    /// again.
+    #[error("uncaught exception")]
+    Exception(ExnRef),
     /// The guest asked to exit, with this code.
     #[error("guest exited with code {0}")]
     Exit(i32),

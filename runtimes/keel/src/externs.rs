@@ -3,6 +3,7 @@
 use std::ptr::NonNull;
 
 use crate::error::{Error, Result};
+use crate::exception::Tag;
 use crate::func::{Func, check_value};
 use crate::store::{AsContext, AsContextMut};
 use crate::types::{ExternType, GlobalType, MemoryType, Mutability, TableType};
@@ -24,6 +25,8 @@ pub enum Extern {
     Memory(Memory),
     /// A global.
     Global(Global),
+    /// A tag.
+    Tag(Tag),
 }
 
 impl Extern {
@@ -34,6 +37,7 @@ impl Extern {
             Extern::Table(_) => "a table",
             Extern::Memory(_) => "a memory",
             Extern::Global(_) => "a global",
+            Extern::Tag(_) => "a tag",
         }
     }
 
@@ -43,6 +47,7 @@ impl Extern {
             Extern::Table(table) => table.store,
             Extern::Memory(memory) => memory.store,
             Extern::Global(global) => global.store,
+            Extern::Tag(tag) => tag.store(),
         }
     }
 
@@ -56,6 +61,7 @@ impl Extern {
             Extern::Table(table) => ExternType::Table(table.ty(store)?),
             Extern::Memory(memory) => ExternType::Memory(memory.ty(store)?),
             Extern::Global(global) => ExternType::Global(global.ty()),
+            Extern::Tag(tag) => ExternType::Tag(tag.ty(store)?),
         })
     }
 }
@@ -382,4 +388,4 @@ macro_rules! into_extern {
     )* };
 }
 
-into_extern!(Func, Table, Memory, Global);
+into_extern!(Func, Table, Memory, Global, Tag);

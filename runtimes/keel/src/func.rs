@@ -180,6 +180,9 @@ pub(crate) fn check_value(value: &Val, ty: ValType, store: &StoreContext) -> Res
     if let Val::AnyRef(Some(reference)) = value {
         reference.check(store)?;
     }
+    if let Val::ExnRef(Some(exception)) = value {
+        exception.check(store)?;
+    }
     if value.is_a(ty, store.engine.types()) {
         return Ok(());
     }

@@ -12,6 +12,7 @@ use crate::trap::{Trap, TrapKind};
 use crate::types::IndexType;
 use crate::vm::budget::Share;
 use crate::vm::context::{Context, Definition, FunctionImport, FunctionRecord, Value};
+use crate::vm::exception::TagRecord;
 use crate::vm::instance::InstanceData;
 use crate::vm::libcalls::LIBCALLS;
 use crate::vm::memory::{MemoryObject, check_limit};
@@ -26,6 +27,7 @@ pub(crate) enum ImportValue {
     Table(NonNull<TableObject>),
     Memory(NonNull<MemoryObject>),
     Global(NonNull<Value>),
+    Tag(NonNull<TagRecord>),
 }
 
 /// Makes an instance in a store, with imports that have the right types.
@@ -106,9 +108,16 @@ fn create(
         context.write(layout::STACK_LIMIT, store.stack_limit());
         context.write(layout::TYPES, module.type_displays());
         if module.needs_heap() {
+            let engine = store.engine.clone();
             let heap = store.heap()?;
             for ty in module.types() {
                 heap.know(ty);
+            }
+            for i in 0..counts.tags {
+                let ty = module.tag_type(counts.imported_tags + i);
+                let number = module.tag_type_id(counts.imported_tags + i);
+                let record = TagRecord::new(heap, &ty, number, engine.types());
+                context.write(layout.tag(i), record);
             }
             context.write(layout::HEAP, &raw mut *heap);
             context.write(layout::HEAP_BASE, heap.base());
@@ -180,7 +189,7 @@ fn create(
 unsafe fn write_imports(data: &mut InstanceData, imports: &[ImportValue]) {
     let (context, layout) = (data.context, *data.module.layout());
     let host_thunks: &[u32] = data.module.artifact().section(Section::HostThunks);
-    let (mut functions, mut globals) = (0, 0);
+    let (mut functions, mut globals, mut tags) = (0, 0, 0);
     for import in imports {
         // SAFETY: as the caller promises.
         unsafe {
@@ -210,6 +219,10 @@ unsafe fn write_imports(data: &mut InstanceData, imports: &[ImportValue]) {
                 ImportValue::Global(global) => {
                     context.write(layout.imported_global(globals), global);
                     globals += 1;
+                }
+                ImportValue::Tag(tag) => {
+                    context.write(layout.imported_tag(tags), tag);
+                    tags += 1;
                 }
             }
         }

@@ -409,6 +409,9 @@ impl<T: 'static> InstancePre<T> {
                             func.record().ty,
                             self.module.function_type_id(record.index),
                         ),
+                        (Extern::Tag(tag), ExternType::Tag(_)) => {
+                            tag.number() == self.module.tag_type_id(record.index)
+                        }
                         _ => matches_type(types, &expected, &found),
                     };
                     if !fits {
@@ -427,6 +430,7 @@ impl<T: 'static> InstancePre<T> {
                         Extern::Table(table) => ImportValue::Table(table.object()),
                         Extern::Memory(memory) => ImportValue::Memory(memory.object()),
                         Extern::Global(global) => ImportValue::Global(global.value()),
+                        Extern::Tag(tag) => ImportValue::Tag(tag.record()),
                     }
                 }
             });

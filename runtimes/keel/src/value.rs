@@ -1,6 +1,7 @@
 //! Values as the embedder handles them.
 
 use crate::error::{Error, Result};
+use crate::exception::ExnRef;
 use crate::func::Func;
 use crate::store::AsContextMut;
 use crate::types::def::Composite;
@@ -30,6 +31,8 @@ pub enum Val {
     /// A structure, an array or a 31-bit integer, or null. Code may have it as `anyref` or below, or as
     /// `externref`.
     AnyRef(Option<AnyRef>),
+    /// An exception, or null.
+    ExnRef(Option<ExnRef>),
 }
 
 /// A reference to a structure or an array, which stays alive until the handle is released, or a 31-bit
@@ -181,6 +184,7 @@ impl Val {
             Val::FuncRef(_) => ValType::FUNCREF,
             Val::ExternRef(_) => ValType::EXTERNREF,
             Val::AnyRef(_) => ValType::ANYREF,
+            Val::ExnRef(_) => ValType::EXNREF,
         }
     }
 
@@ -201,6 +205,8 @@ impl Val {
             Val::ExternRef(Some(_)) => matches!(ty.heap, HeapType::Extern | HeapType::Any),
             Val::AnyRef(None) => ty.nullable && types.heap_matches(HeapType::None, ty.heap),
             Val::AnyRef(Some(reference)) => reference.is_a(ty.heap, types),
+            Val::ExnRef(None) => ty.nullable && HeapType::NoExn.is_within(ty.heap),
+            Val::ExnRef(Some(_)) => ty.heap == HeapType::Exn,
             _ => false,
         }
     }
@@ -229,6 +235,7 @@ impl Val {
     fn null(heap: HeapType) -> Val {
         match heap {
             HeapType::Extern | HeapType::NoExtern => Val::ExternRef(None),
+            HeapType::Exn | HeapType::NoExn => Val::ExnRef(None),
             heap if HeapType::None.is_within(heap) => Val::AnyRef(None),
             _ => Val::FuncRef(None),
         }
@@ -242,7 +249,7 @@ impl Val {
             Val::F32(f32) => Value { f32 },
             Val::F64(f64) => Value { f64 },
             Val::V128(v128) => Value { v128 },
-            Val::FuncRef(_) | Val::ExternRef(_) | Val::AnyRef(_) => Value {
+            Val::FuncRef(_) | Val::ExternRef(_) | Val::AnyRef(_) | Val::ExnRef(_) => Value {
                 reference: self.to_reference(),
             },
         }
@@ -254,6 +261,7 @@ impl Val {
             Val::FuncRef(Some(func)) => func.address(),
             Val::ExternRef(Some(external)) => (external.0 as usize) << 2 | HOST_TAG as usize,
             Val::AnyRef(Some(reference)) => reference.reference(),
+            Val::ExnRef(Some(exception)) => exception.reference() as usize,
             _ => 0,
         }
     }
@@ -286,6 +294,8 @@ impl Val {
         match empty {
             // SAFETY: as the caller promises.
             Val::FuncRef(_) => Val::FuncRef(unsafe { Func::from_address(raw, store.id) }),
+            // SAFETY: an exception of the store's heap.
+            Val::ExnRef(_) => Val::ExnRef(Some(unsafe { ExnRef::keep(raw as u32, store) })),
             _ if raw as i64 & INTEGER_TAG != 0 => Val::AnyRef(Some(AnyRef(Any::I31(raw as u32)))),
             _ if raw as i64 & TAG_MASK == HOST_TAG => {
                 Val::ExternRef(Some(ExternRef((raw >> 2) as u32)))

@@ -222,6 +222,7 @@ fn fault(error: Error) -> Fault {
         Error::UnknownImport { .. } | Error::IncompatibleImport { .. } => {
             Fault::Link(error.to_string())
         }
+        Error::Exception(_) => Fault::Exception(error.to_string()),
         other => Fault::Other(other.to_string()),
     }
 }
@@ -259,6 +260,8 @@ fn value(val: &Val, ty: ValType) -> Value {
         // What is the guest's own has no number.
         Val::AnyRef(Some(_)) if is_extern => Value::Ref(Ref::Extern(0)),
         Val::AnyRef(None) => Value::Ref(Ref::Null(Null::Any)),
+        Val::ExnRef(None) => Value::Ref(Ref::Null(Null::Exn)),
+        Val::ExnRef(Some(_)) => Value::Ref(Ref::Exn),
         Val::AnyRef(Some(reference)) if reference.is_struct() => Value::Ref(Ref::Struct),
         Val::AnyRef(Some(reference)) if reference.is_array() => Value::Ref(Ref::Array),
         Val::AnyRef(Some(_)) => Value::Ref(Ref::I31),

@@ -136,6 +136,7 @@ fn code_for_a_baseline_cpu_needs_what_that_level_has_and_no_more() {
         "has_ssse3",
     ];
     assert_eq!(features, level);
-    let module = load(&Engine::default(), &whole).expect("every machine has these");
-    assert_eq!(run(&Engine::default(), &module).expect("it runs"), 6);
+    let engine = Engine::default();
+    let module = load(&engine, &whole).expect("every machine has these");
+    assert_eq!(run(&engine, &module).expect("it runs"), 6);
 }

@@ -51,8 +51,12 @@ fn recorded() -> BTreeMap<String, usize> {
 
 /// Runs a suite's scripts and holds them against the ratchet.
 fn run(suite: &str, features: Features, scripts: impl Iterator<Item = TestFile<'static>>) {
+    run_with(suite, Config::new().features(features), scripts);
+}
+
+fn run_with(suite: &str, config: Config, scripts: impl Iterator<Item = TestFile<'static>>) {
     static RECORDING: Mutex<()> = Mutex::new(());
-    let engine = Engine::new(Config::new().features(features));
+    let engine = Engine::new(config);
     let mut complaints = String::new();
     let mut passed = BTreeMap::new();
     for script in scripts {
@@ -261,9 +265,21 @@ fn garbage_collection_passes() {
 }
 
 #[test]
+fn garbage_collection_passes_where_the_heap_is_always_collected() {
+    let config = Config::new().collect_always(true);
+    run_with("gc", config, proposal(Proposal::GC));
+}
+
+#[test]
+fn exceptions_pass() {
+    run(
+        "exceptions",
+        Features::default(),
+        proposal(Proposal::ExceptionHandling),
+    );
+}
+
+#[test]
 fn webassembly_3_passes() {
-    // These need tags, which keel does not have.
-    let without = ["imports.wast", "instance.wast", "ref_null.wast"];
-    let scripts = spec(SpecVersion::V3).filter(|script| !without.contains(&script.name()));
-    run("wasm-v3", Features::default(), scripts);
+    run("wasm-v3", Features::default(), spec(SpecVersion::V3));
 }

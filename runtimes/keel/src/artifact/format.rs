@@ -49,7 +49,7 @@ macro_rules! plain {
 
 plain!(
     u8, u32, u64, Span, Header, Type, Import, Export, Global, Table, Memory, Op, Record, Element,
-    Item, Data, Entry, CodeRange, TrapSite, CallSite, Name
+    Item, Data, Entry, CodeRange, TrapSite, CallSite, Handler, Name
 );
 
 /// A piece of another section: start and length in its records.
@@ -77,6 +77,8 @@ pub(crate) enum Section {
     Globals,
     Tables,
     Memories,
+    /// The type of each tag, imports first.
+    Tags,
     Ops,
     Records,
     Elements,
@@ -90,6 +92,7 @@ pub(crate) enum Section {
     Code,
     Traps,
     Calls,
+    Handlers,
     Names,
     NameStrings,
     /// Checksums of the pieces that are checked when they are needed.
@@ -110,6 +113,7 @@ pub(crate) const RECORD_SIZES: [usize; SECTIONS] = {
     sizes[Section::Globals as usize] = size_of::<Global>();
     sizes[Section::Tables as usize] = size_of::<Table>();
     sizes[Section::Memories as usize] = size_of::<Memory>();
+    sizes[Section::Tags as usize] = 4;
     sizes[Section::Ops as usize] = size_of::<Op>();
     sizes[Section::Records as usize] = size_of::<Record>();
     sizes[Section::Elements as usize] = size_of::<Element>();
@@ -121,6 +125,7 @@ pub(crate) const RECORD_SIZES: [usize; SECTIONS] = {
     sizes[Section::Code as usize] = size_of::<CodeRange>();
     sizes[Section::Traps as usize] = size_of::<TrapSite>();
     sizes[Section::Calls as usize] = size_of::<CallSite>();
+    sizes[Section::Handlers as usize] = size_of::<Handler>();
     sizes[Section::Names as usize] = size_of::<Name>();
     sizes[Section::Chunks as usize] = 8;
     sizes
@@ -204,7 +209,7 @@ pub(crate) struct Export {
     pub(crate) index: u32,
 }
 
-/// The four kinds of what is imported and exported.
+/// The five kinds of what is imported and exported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub(crate) enum ExternKind {
@@ -212,6 +217,7 @@ pub(crate) enum ExternKind {
     Table = 1,
     Memory = 2,
     Global = 3,
+    Tag = 4,
 }
 
 impl ExternKind {
@@ -221,6 +227,7 @@ impl ExternKind {
             1 => ExternKind::Table,
             2 => ExternKind::Memory,
             3 => ExternKind::Global,
+            4 => ExternKind::Tag,
             _ => return None,
         })
     }
@@ -401,6 +408,18 @@ pub(crate) struct CallSite {
     pub(crate) code: u32,
     /// Where in the module, or [`NONE`].
     pub(crate) offset: u32,
+}
+
+/// Where an exception goes that comes out of a call, in ascending order of the call.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub(crate) struct Handler {
+    /// The return address of the call.
+    pub(crate) code: u32,
+    /// Where the handler begins.
+    pub(crate) handler: u32,
+    /// How far the stack pointer is below the frame pointer there.
+    pub(crate) frame: u32,
 }
 
 /// A function's name, in ascending order of function.

@@ -81,6 +81,19 @@ pub(super) fn call_arguments(
     arguments
 }
 
+/// As [`call_results`], of a call that returned these values.
+pub(super) fn results_of(
+    builder: &mut FunctionBuilder<'_>,
+    ty: &FuncType,
+    returned: &[Value],
+    arguments: &[Value],
+) -> Vec<Value> {
+    if results_in_memory(ty) {
+        return load_values(builder, ty.results(), arguments[1]);
+    }
+    returned.to_vec()
+}
+
 /// The results of a call that was made with these arguments.
 pub(super) fn call_results(
     builder: &mut FunctionBuilder<'_>,

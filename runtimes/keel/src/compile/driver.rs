@@ -4,7 +4,9 @@ use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::{self, UserFuncName};
 use cranelift_codegen::isa::{OwnedTargetIsa, TargetIsa};
 use cranelift_codegen::settings::{self, Configurable};
-use cranelift_codegen::{Context, FinalizedRelocTarget};
+use cranelift_codegen::{
+    Context, FinalizedMachCallSite, FinalizedMachExceptionHandler, FinalizedRelocTarget,
+};
 use cranelift_frontend::FunctionBuilderContext;
 use rayon::prelude::*;
 
@@ -251,6 +253,7 @@ fn extract(env: &Environment<'_>, unit: Unit, context: &Context) -> Result<Compi
         .call_sites()
         .map(|call| (call.ret_addr, location(call.ret_addr - 1)))
         .collect();
+    let handlers = handlers(buffer.call_sites());
     Ok(CompiledUnit {
         unit,
         code: buffer.data().to_vec(),
@@ -258,7 +261,20 @@ fn extract(env: &Environment<'_>, unit: Unit, context: &Context) -> Result<Compi
         relocations,
         traps,
         calls,
+        handlers,
     })
+}
+
+/// The handlers of the calls that have one.
+fn handlers<'a>(calls: impl Iterator<Item = FinalizedMachCallSite<'a>>) -> Vec<(u32, u32, u32)> {
+    calls
+        .filter_map(|call| match (call.exception_handlers, call.frame_offset) {
+            ([FinalizedMachExceptionHandler::Default(handler)], Some(frame)) => {
+                Some((call.ret_addr, *handler, frame))
+            }
+            _ => None,
+        })
+        .collect()
 }
 
 fn unlinkable(env: &Environment<'_>, unit: Unit, what: String) -> Error {
@@ -339,6 +355,8 @@ fn counts(module: &ModuleInfo<'_>, long_types: &[u32]) -> Counts {
         long_types: long_types.len() as u32,
         element_segments: module.elements.len() as u32,
         data_segments: module.data.len() as u32,
+        imported_tags: module.imported_tags,
+        tags: defined(module.tags.len(), module.imported_tags),
         defines_memory_0: u32::from(module.defines_memory_0()),
     }
 }

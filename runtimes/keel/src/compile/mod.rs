@@ -72,6 +72,7 @@ impl Libcall {
             Libcall::AtomicNotify => &[I32, I64, I32],
             Libcall::AtomicWait32 => &[I32, I64, I32, I64],
             Libcall::AtomicWait64 => &[I32, I64, I64, I64],
+            Libcall::Throw => &[I64],
             Libcall::Raise => &[],
         };
         let mut signature = Signature::new(CallConv::SystemV);

@@ -1,7 +1,7 @@
 //! A first pass over the bodies: validates them and notes what decides how the module is laid out.
 
 use rayon::prelude::*;
-use wasmparser::{FuncValidatorAllocations, Operator};
+use wasmparser::{BinaryReader, BrTable, FuncValidatorAllocations, Operator, OperatorsReader};
 
 use super::unit::Parallelism;
 use crate::artifact::format::ExternKind;
@@ -15,6 +15,9 @@ use crate::types::def::TypeDef;
 const MAX_STATIC_SPREAD: u64 = 4;
 /// Elements that a constant table may have in any case.
 const MIN_STATIC_TABLE: u64 = 4;
+
+/// Targets beyond which a branch table is validated with each of them once.
+const MAX_PLAIN_TARGETS: u32 = 64;
 
 /// What one body does that concerns the whole module.
 #[derive(Default)]
@@ -72,10 +75,17 @@ fn scan_body(
     let mut reader = body.body.get_binary_reader();
     reader.set_features(*validator.features());
     validator.read_locals(&mut reader)?;
-    let mut ops = wasmparser::OperatorsReader::new(reader);
+    let mut ops = OperatorsReader::new(reader);
     while !ops.eof() {
         let (op, offset) = ops.read_with_offset()?;
-        validator.op(offset, &op)?;
+        match &op {
+            Operator::BrTable { targets } if targets.len() > MAX_PLAIN_TARGETS => {
+                let distinct = distinct_targets(targets)?;
+                let mut distinct = OperatorsReader::new(BinaryReader::new(&distinct, 0));
+                validator.op(offset, &distinct.read()?)?;
+            }
+            op => validator.op(offset, op)?,
+        }
         match op {
             Operator::RefFunc { function_index } => findings.functions.push(function_index),
             // What is below the type is not to be seen from a number in constant data.
@@ -104,6 +114,29 @@ fn scan_body(
     ops.finish()?;
     *allocations = validator.into_allocations();
     Ok(findings)
+}
+
+/// The operator with each target once, in the binary form: the validator looks at all the values of a
+/// branch for each of its targets.
+fn distinct_targets(table: &BrTable<'_>) -> Result<Vec<u8>> {
+    let mut targets = table
+        .targets()
+        .collect::<std::result::Result<Vec<u32>, _>>()?;
+    targets.sort_unstable();
+    targets.dedup();
+    let mut bytes = vec![0x0e];
+    let count = targets.len() as u32;
+    for mut number in std::iter::once(count)
+        .chain(targets)
+        .chain([table.default()])
+    {
+        while number >= 0x80 {
+            bytes.push(number as u8 | 0x80);
+            number >>= 7;
+        }
+        bytes.push(number as u8);
+    }
+    Ok(bytes)
 }
 
 /// A table that nothing but active segments with known places writes, and nothing but

@@ -249,6 +249,7 @@ impl Writer {
             })
             .collect();
         self.section(Section::Memories, &memories);
+        self.section(Section::Tags, &module.tags);
     }
 
     fn expr(&mut self, expr: Option<&ConstExpr>) -> Span {
@@ -395,6 +396,15 @@ impl Writer {
             })
             .collect();
         self.lazy_section(Section::Calls, &calls);
+        let handlers = linked.handlers.iter();
+        let handlers: Vec<Handler> = handlers
+            .map(|(code, handler, frame)| Handler {
+                code: *code,
+                handler: *handler,
+                frame: *frame,
+            })
+            .collect();
+        self.lazy_section(Section::Handlers, &handlers);
         let (mut names, mut strings) = (Vec::new(), Vec::new());
         for (function, name) in &module.names {
             let start = strings.len() as u32;

@@ -72,7 +72,7 @@ const ALL: [(Feature, &str); 18] = [
 ];
 
 /// What keel does not have yet: on in no set.
-const LACKING: &[Feature] = &[Feature::Exceptions];
+const LACKING: &[Feature] = &[];
 
 impl Feature {
     /// All features that there are, whether keel has them or not.

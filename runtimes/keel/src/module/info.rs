@@ -3,7 +3,7 @@
 use crate::artifact::format::ExternKind;
 use crate::types::def::{Composite, TypeDef, short_id_of};
 use crate::types::layout::Layout;
-use crate::types::{FuncType, GlobalType, HeapType, MemoryType, TableType, ValType};
+use crate::types::{FuncType, GlobalType, HeapType, MemoryType, TableType, TypeId, ValType};
 
 /// A decoded and validated module, borrowing from its bytes.
 pub(crate) struct ModuleInfo<'a> {
@@ -27,6 +27,9 @@ pub(crate) struct ModuleInfo<'a> {
     pub(crate) elements: Vec<ElementSegment>,
     pub(crate) data: Vec<DataSegment<'a>>,
     pub(crate) bodies: Vec<Body<'a>>,
+    /// The type of each tag, imports first.
+    pub(crate) tags: Vec<u32>,
+    pub(crate) imported_tags: u32,
     /// Function names out of the name section, by function index.
     pub(crate) names: Vec<(u32, &'a str)>,
     /// For functions with hints on their branches, by ascending index: for each hinted branch its offset
@@ -153,6 +156,11 @@ impl ModuleInfo<'_> {
         self.func_type(self.functions[function as usize])
     }
 
+    /// Whether a type of the module is a function's.
+    pub(crate) fn is_function_type(&self, id: TypeId) -> bool {
+        matches!(self.types[id.index as usize].composite, Composite::Func(_))
+    }
+
     /// The function type with this index.
     pub(crate) fn func_type(&self, ty: u32) -> &FuncType {
         match &self.types[ty as usize].composite {
@@ -188,7 +196,7 @@ impl ModuleInfo<'_> {
 
     /// Whether the module's instances need a heap.
     pub(crate) fn uses_heap(&self) -> bool {
-        self.layouts.iter().any(|layout| layout.is_some())
+        !self.tags.is_empty() || self.layouts.iter().any(|layout| layout.is_some())
     }
 
     /// Whether the module itself defines memory 0 and it lies right behind the context.

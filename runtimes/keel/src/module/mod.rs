@@ -247,6 +247,7 @@ impl Module {
             Some(ExternKind::Table) => ExternType::Table(self.table_type(index)),
             Some(ExternKind::Memory) => ExternType::Memory(self.memory_type(index)),
             Some(ExternKind::Global) => ExternType::Global(self.global_type(index)),
+            Some(ExternKind::Tag) => ExternType::Tag(self.tag_type(index)),
             Some(ExternKind::Func) | None => ExternType::Func(self.function_type(index)),
         }
     }
@@ -261,6 +262,30 @@ impl Module {
     pub(crate) fn function_type_id(&self, function: u32) -> u64 {
         let types: &[u32] = self.artifact().section(Section::Functions);
         self.inner.type_id(types[function as usize])
+    }
+
+    /// The type of a tag, by its index.
+    pub(crate) fn tag_type(&self, tag: u32) -> FuncType {
+        let types: &[u32] = self.artifact().section(Section::Tags);
+        self.inner.func_type(types[tag as usize])
+    }
+
+    /// The number of a tag's type, by the tag's index.
+    pub(crate) fn tag_type_id(&self, tag: u32) -> u64 {
+        let types: &[u32] = self.artifact().section(Section::Tags);
+        self.inner.type_id(types[tag as usize])
+    }
+
+    /// Where an exception goes that comes out of the call that returns to an offset of the text: the
+    /// handler, and how far the stack pointer is below the frame pointer there.
+    pub(crate) fn handler_at(&self, offset: u32) -> Option<(*const u8, usize)> {
+        if !self.artifact().has_sections_for_traps() {
+            return None;
+        }
+        let handlers: &[format::Handler] = self.artifact().section(Section::Handlers);
+        let found = handlers.binary_search_by_key(&offset, |handler| handler.code);
+        let handler = &handlers[found.ok()?];
+        Some((self.code(handler.handler), handler.frame as usize))
     }
 
     pub(crate) fn table_type(&self, table: u32) -> TableType {

@@ -41,6 +41,8 @@ pub(crate) fn parse(bytes: &[u8], features: WasmFeatures) -> Result<ModuleInfo<'
         data: Vec::new(),
         bodies: Vec::new(),
         names: Vec::new(),
+        tags: Vec::new(),
+        imported_tags: 0,
         hints: Vec::new(),
         escaping: Vec::new(),
     };
@@ -135,7 +137,7 @@ impl<'a> ModuleInfo<'a> {
                         ExternalKind::Table => ExternKind::Table,
                         ExternalKind::Memory => ExternKind::Memory,
                         ExternalKind::Global => ExternKind::Global,
-                        ExternalKind::Tag => return Err(unsupported("an exported tag")),
+                        ExternalKind::Tag => ExternKind::Tag,
                     };
                     self.exports.push(Export {
                         name: export.name,
@@ -173,7 +175,11 @@ impl<'a> ModuleInfo<'a> {
                 }
             }
             Payload::CustomSection(section) => self.custom_section(&section),
-            Payload::TagSection(_) => return Err(unsupported("a tag")),
+            Payload::TagSection(section) => {
+                for tag in section {
+                    self.tags.push(tag?.func_type_idx);
+                }
+            }
             _ => {}
         }
         Ok(())
@@ -235,7 +241,11 @@ impl<'a> ModuleInfo<'a> {
                 self.imported_globals += 1;
                 (ExternKind::Global, self.imported_globals)
             }
-            TypeRef::Tag(_) => return Err(unsupported("an imported tag")),
+            TypeRef::Tag(ty) => {
+                self.tags.push(ty.func_type_idx);
+                self.imported_tags += 1;
+                (ExternKind::Tag, self.imported_tags)
+            }
         };
         self.imports.push(Import {
             module: import.module,

@@ -6,7 +6,7 @@
 //! its supertype has takes as much there as here, whatever its own type says.
 
 use super::def::{Composite, Field, Storage};
-use super::{HeapType, RefType, TypeId, ValType};
+use super::{FuncType, HeapType, RefType, TypeId, ValType};
 
 /// Where an array's length is.
 pub(crate) const ARRAY_LENGTH: i32 = 4;
@@ -73,6 +73,22 @@ impl Layout {
     }
 }
 
+/// How the exceptions of a tag lie: as structures of the tag's address and the tag's values.
+pub(crate) fn exception_layout(
+    ty: &FuncType,
+    is_function: impl Fn(TypeId) -> bool,
+) -> (u32, Vec<Place>) {
+    let tag = std::iter::once(ValType::I64);
+    let fields = tag.chain(ty.params().iter().copied()).map(|ty| Field {
+        storage: Storage::Val(ty),
+        mutable: false,
+    });
+    match Layout::new(&Composite::Struct(fields.collect()), None, is_function) {
+        Some(Layout::Struct { bytes, fields }) => (bytes, fields.into_vec()),
+        _ => unreachable!("a structure lies as one"),
+    }
+}
+
 /// The first place for a field from an offset on.
 fn place(field: Field, from: u32, is_function: &impl Fn(TypeId) -> bool) -> Place {
     let (bytes, traced) = match field.storage {
@@ -94,7 +110,7 @@ fn place(field: Field, from: u32, is_function: &impl Fn(TypeId) -> bool) -> Plac
 
 fn reference(ty: RefType, is_function: &impl Fn(TypeId) -> bool) -> (u8, bool) {
     match ty.heap {
-        HeapType::Func | HeapType::NoFunc | HeapType::Exn | HeapType::NoExn => (8, false),
+        HeapType::Func | HeapType::NoFunc => (8, false),
         HeapType::Concrete(id) if is_function(id) => (8, false),
         // What the host has put there takes more than 32 bits.
         HeapType::Any | HeapType::Extern | HeapType::NoExtern => (8, true),

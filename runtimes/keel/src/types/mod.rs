@@ -380,6 +380,8 @@ pub enum ExternType {
     Memory(MemoryType),
     /// A global.
     Global(GlobalType),
+    /// A tag, with the values that its exceptions carry as parameters.
+    Tag(FuncType),
 }
 
 impl fmt::Display for ExternType {
@@ -394,6 +396,7 @@ impl fmt::Display for ExternType {
         };
         match self {
             ExternType::Func(ty) => write!(f, "function {ty}"),
+            ExternType::Tag(ty) => write!(f, "tag {ty}"),
             ExternType::Table(ty) => {
                 let limits = limits(ty.minimum, ty.maximum);
                 write!(f, "{}table {limits} of {}", wide(ty.index), ty.element)

@@ -210,6 +210,12 @@ impl Registry {
         }
     }
 
+    /// Whether a type is a function's.
+    pub(crate) fn is_function(&self, id: TypeId) -> bool {
+        let info = self.info(id);
+        info.is_some_and(|ty| matches!(ty.composite, Composite::Func(_)))
+    }
+
     /// Whether the function or object type with one number is the one with the other, or below it.
     pub(crate) fn is_subtype(&self, number: u64, wide: u64) -> bool {
         number == wide

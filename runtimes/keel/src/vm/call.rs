@@ -93,6 +93,29 @@ impl Activation {
         }
     }
 
+    /// Follows the frame pointers from `frame` up to the first call that `find` knows a place for, given
+    /// the return address: what it found, and the frame pointer of the function that called.
+    ///
+    /// # Safety
+    /// As [`Activation::walk`].
+    pub(crate) unsafe fn find<T>(
+        &self,
+        mut frame: usize,
+        find: impl Fn(usize) -> Option<T>,
+    ) -> Option<(T, usize)> {
+        let mut lowest = 0;
+        while frame > lowest && frame < self.stack && frame.is_multiple_of(8) {
+            // SAFETY: as in `walk`.
+            let (next, address) =
+                unsafe { (*(frame as *const usize), *(frame as *const usize).add(1)) };
+            if let Some(found) = find(address) {
+                return Some((found, next));
+            }
+            (lowest, frame) = (frame, next);
+        }
+        None
+    }
+
     /// The stack pointer at which the host entered.
     pub(crate) fn stack(&self) -> usize {
         self.stack

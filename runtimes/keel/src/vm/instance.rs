@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::ptr::NonNull;
 
 use super::context::{Context, FunctionRecord, Value};
+use super::exception::TagRecord;
 use super::heap::{Exhausted, Heap, INTEGER_TAG, Roots};
 use super::memory::MemoryObject;
 use super::slot::Slot;
@@ -61,6 +62,18 @@ impl InstanceData {
         self.tables[index as usize]
             .expect("nothing but a call accesses a static table")
             .as_ptr()
+    }
+
+    /// A tag by its index.
+    pub(crate) fn tag(&self, index: u32) -> NonNull<TagRecord> {
+        let imported = self.module.artifact().header().counts.imported_tags;
+        let layout = self.module.layout();
+        let address = match index.checked_sub(imported) {
+            Some(defined) => self.context.field(layout.tag(defined)),
+            // SAFETY: written at instantiation.
+            None => unsafe { self.context.read(layout.imported_tag(index)) },
+        };
+        NonNull::new(address).expect("a tag has an address")
     }
 
     /// Where a global's value is.

@@ -45,6 +45,8 @@ pub(crate) enum Libcall {
     AtomicNotify,
     AtomicWait32,
     AtomicWait64,
+    /// Goes on where an exception is caught, or leaves with it.
+    Throw,
     /// Leaves WebAssembly code with the error that a host function has left in the store.
     Raise,
 }
@@ -72,6 +74,7 @@ pub(crate) struct Libcalls {
     atomic_notify: unsafe extern "C" fn(Context, u32, u64, u32) -> u64,
     atomic_wait32: unsafe extern "C" fn(Context, u32, u64, u32, i64) -> u32,
     atomic_wait64: unsafe extern "C" fn(Context, u32, u64, u64, i64) -> u32,
+    throw: unsafe extern "C" fn(Context, u64) -> u32,
     raise: unsafe extern "C" fn(Context) -> u32,
 }
 
@@ -97,6 +100,7 @@ pub(crate) static LIBCALLS: Libcalls = Libcalls {
     atomic_notify,
     atomic_wait32,
     atomic_wait64,
+    throw: super::exception::throw,
     raise,
 };
 
@@ -446,6 +450,8 @@ unsafe extern "C" fn raise(_context: Context) -> u32 {
 }
 
 unsafe extern "C" fn raise_from(frame: usize) -> ! {
+    // SAFETY: compiled code called, whose frame this is, and the store holds the error.
+    unsafe { super::exception::rethrow(frame) };
     // SAFETY: compiled code runs, so there is an activation; it is this thread's own. Between its
     // stack pointer and here there is compiled code and this function, which has no destructors.
     unsafe {

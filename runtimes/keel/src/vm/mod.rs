@@ -4,6 +4,7 @@
 pub(crate) mod budget;
 pub(crate) mod call;
 pub(crate) mod context;
+pub(crate) mod exception;
 pub(crate) mod heap;
 pub(crate) mod instance;
 pub(crate) mod libcalls;

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, compiler_fence};
 use super::budget::Budget;
 use super::call::{self, Activation, Stop};
 use super::context::{Context, Value};
+use super::exception::TagRecord;
 use super::heap::Heap;
 use super::instance::InstanceData;
 use super::memory::MemoryObject;
@@ -36,6 +37,7 @@ pub(crate) struct StoreContext {
     pub(crate) memories: Vec<NonNull<MemoryObject>>,
     pub(crate) tables: Vec<NonNull<TableObject>>,
     pub(crate) globals: Vec<(NonNull<Value>, GlobalType)>,
+    pub(crate) tags: Vec<NonNull<TagRecord>>,
     /// Structures and arrays, once a module has types of them.
     pub(crate) heap: Option<NonNull<Heap>>,
     /// Definitions that instances point to.
@@ -73,6 +75,9 @@ impl Drop for StoreContext {
             self.globals
                 .drain(..)
                 .for_each(|(global, _)| drop(Box::from_raw(global.as_ptr())));
+            self.tags
+                .drain(..)
+                .for_each(|tag| drop(Box::from_raw(tag.as_ptr())));
             if let Some(heap) = self.heap.take() {
                 drop(Box::from_raw(heap.as_ptr()));
             }
@@ -95,6 +100,7 @@ impl StoreContext {
             memories: Vec::new(),
             tables: Vec::new(),
             globals: Vec::new(),
+            tags: Vec::new(),
             heap: None,
             kept: Vec::new(),
             error: None,
@@ -114,6 +120,15 @@ impl StoreContext {
             // SAFETY: the store's instances are alive; their modules do not change.
             let module = unsafe { &(*instance.as_ptr()).module };
             module.trap_at(module.code_offset(address)?)
+        })
+    }
+
+    /// Where an exception goes that comes out of the call that returns to an address.
+    pub(crate) fn handler_at(&self, address: usize) -> Option<(*const u8, usize)> {
+        self.instances.iter().find_map(|instance| {
+            // SAFETY: as in `trap_at`.
+            let module = unsafe { &(*instance.as_ptr()).module };
+            module.handler_at(module.code_offset(address)?)
         })
     }
 

@@ -107,6 +107,7 @@ impl Running for KeelInstance {
             Ok(ExternType::Global(_)) => ExportKind::Global,
             Ok(ExternType::Memory(_)) => ExportKind::Memory,
             Ok(ExternType::Table(_)) => ExportKind::Table,
+            Ok(ExternType::Tag(_)) => unreachable!("the random modules have no tags"),
             Err(error) => panic!("its own store: {error}"),
         };
         let exports = self.exports.iter();
@@ -247,7 +248,9 @@ fn value(val: &Val) -> Value {
         Val::F64(bits) => Value::F64(*bits),
         Val::V128(bits) => Value::V128(*bits),
         Val::FuncRef(None) | Val::ExternRef(None) | Val::AnyRef(None) => Value::Null,
-        Val::AnyRef(Some(_)) => unreachable!("the random modules have no objects"),
+        Val::AnyRef(Some(_)) | Val::ExnRef(_) => {
+            unreachable!("the random modules have no objects")
+        }
         Val::FuncRef(Some(_)) => Value::Func,
         Val::ExternRef(Some(thing)) => Value::Extern(thing.number()),
     }

@@ -7,8 +7,9 @@ use cranelift_codegen::ir::{
 };
 use wasmparser::Operator;
 
+use super::exception::Handled;
 use super::{FuncTranslator, namespace};
-use crate::compile::abi::{call_arguments, call_results};
+use crate::compile::abi::{call_arguments, call_results, results_of};
 use crate::compile::trap_code;
 use crate::error::Result;
 use crate::module::info::TableUsage;
@@ -82,6 +83,19 @@ impl FuncTranslator<'_, '_> {
         let parameters = self.parameters(ty);
         let ty = self.env.module.func_type(ty);
         let args = call_arguments(&mut self.builder, ty, context, parameters);
+        if let Some(landing) = self.landings.last().copied() {
+            let (callee, signature) = match callee {
+                Callee::Direct(function) => {
+                    let signature = self.builder.func.dfg.ext_funcs[function].signature;
+                    (Handled::Direct(function), signature)
+                }
+                Callee::Indirect(signature, code) => (Handled::Indirect(code), signature),
+            };
+            let results = self.try_call(callee, signature, &args, landing);
+            let results = results_of(&mut self.builder, ty, &results, &args);
+            self.stack.extend(results);
+            return;
+        }
         let inst = match callee {
             Callee::Direct(function) => self.builder.ins().call(function, &args),
             Callee::Indirect(signature, code) => {

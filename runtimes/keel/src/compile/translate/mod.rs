@@ -9,6 +9,7 @@ mod atomic;
 mod call;
 mod cast;
 mod control;
+mod exception;
 mod fuel;
 mod memory;
 mod numeric;
@@ -121,6 +122,8 @@ pub(crate) struct FuncTranslator<'a, 'b> {
     control: Vec<Frame>,
     locals: Vec<(Variable, ValType)>,
     reachable: bool,
+    /// The block of each open `try_table` that exceptions go to, the innermost last.
+    landings: Vec<ir::Block>,
     signatures: std::collections::HashMap<u32, ir::SigRef>,
     functions: std::collections::HashMap<u32, ir::FuncRef>,
     static_tables: std::collections::HashMap<u32, ir::GlobalValue>,
@@ -164,6 +167,7 @@ pub(crate) fn translate<'a>(
         control: Vec::new(),
         locals: Vec::new(),
         reachable: true,
+        landings: Vec::new(),
         signatures: Default::default(),
         functions: Default::default(),
         static_tables: Default::default(),
@@ -246,6 +250,7 @@ impl FuncTranslator<'_, '_> {
             || self.object_operator(op)?
             || self.array_operator(op)?
             || simd::translate(self, op)?
+            || self.exception_operator(op)?
             || self.wide_operator(op)
             || self.atomic_operator(op)?;
         if known {

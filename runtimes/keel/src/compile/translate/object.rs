@@ -118,6 +118,12 @@ impl FuncTranslator<'_, '_> {
     ///
     /// The cursor is moved last: code that is interrupted between leaves no half of an object behind.
     pub(super) fn open_object(&mut self, ty: u32, bytes: u32) -> Room {
+        let header = self.type_place(ty);
+        self.open_object_with(header, bytes)
+    }
+
+    /// As [`FuncTranslator::open_object`], with a header that says the type.
+    pub(super) fn open_object_with(&mut self, header: Value, bytes: u32) -> Room {
         let done = self.builder.create_block();
         let reference = self.builder.append_block_param(done, types::I64);
         let cursor = self.builder.append_block_param(done, types::I64);
@@ -139,16 +145,14 @@ impl FuncTranslator<'_, '_> {
             self.builder.seal_block(slow);
             self.builder.switch_to_block(slow);
         }
-        let place = self.type_place(ty);
         let size = self.builder.ins().iconst(types::I32, i64::from(bytes));
-        let made = self.libcall(Libcall::StructNew, &[place, size]);
+        let made = self.libcall(Libcall::StructNew, &[header, size]);
         let made = self.made(made);
         let after = self.builder.ins().load(types::I64, flags, heap, CURSOR);
         self.builder.ins().jump(done, &[made.into(), after.into()]);
         self.builder.seal_block(done);
         self.builder.switch_to_block(done);
         let address = self.object_address(reference);
-        let header = self.type_place(ty);
         let flags = self.new_object_flags();
         self.builder.ins().store(flags, header, address, 0);
         Room {

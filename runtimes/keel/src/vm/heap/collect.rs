@@ -80,8 +80,7 @@ impl Heap {
     }
 
     fn trace_object(&mut self, object: u32) {
-        let ty = self.type_of(object) as usize;
-        let Some(Some(traced)) = self.layouts.get(ty) else {
+        let Some(traced) = self.traced(self.type_of(object)) else {
             return;
         };
         let kind = traced.kind;

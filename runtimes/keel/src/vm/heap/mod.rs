@@ -16,9 +16,11 @@ mod collect;
 mod find;
 mod space;
 
-use crate::types::layout::{ARRAY_ELEMENTS, ARRAY_LENGTH, GRANULE, Layout};
+use crate::types::layout::{ARRAY_ELEMENTS, ARRAY_LENGTH, GRANULE, Layout, Place};
 use crate::types::registry::TypeInfo;
+use crate::vm::budget::Budget;
 use space::Space;
+use std::sync::Arc;
 
 pub(crate) use collect::Roots;
 
@@ -43,6 +45,8 @@ pub(crate) const HOST_TAG: i64 = 2;
 pub(crate) const OBJECT_MASK: i64 = GRANULE as i64 - 1;
 /// What a function of the runtime yields where a range of an array is out of bounds: no reference.
 pub(crate) const ARRAY_OUT_OF_BOUNDS: u32 = 1;
+/// Set in the headers of exceptions.
+const EXCEPTION: u32 = 1 << 31;
 const BLOCK_BYTES: u32 = 32 << 10;
 const LINE_BYTES: u32 = 128;
 const LINES: usize = (BLOCK_BYTES / LINE_BYTES) as usize;
@@ -78,6 +82,8 @@ pub(crate) struct Heap {
     fresh: Vec<(u32, u32)>,
     /// How types lie, by place in the registry.
     layouts: Vec<Option<Traced>>,
+    /// How the exceptions of tags lie, by the number in their headers.
+    exceptions: Vec<Traced>,
     /// References that the host holds, and those that are about to be stored somewhere.
     pub(crate) handles: Handles,
     /// Bytes that may be allocated before the next collection.
@@ -152,16 +158,17 @@ impl Handles {
 pub(crate) struct Exhausted;
 
 impl Heap {
-    /// An empty heap of at most `limit` bytes, which collects before every allocation where `stress` says so.
-    pub(crate) fn new(limit: u64, stress: bool) -> crate::Result<Heap> {
+    /// An empty heap of at most `limit` bytes that count in a budget, which collects before every allocation where `stress` says so.
+    pub(crate) fn new(limit: u64, budget: &Arc<Budget>, stress: bool) -> crate::Result<Heap> {
         Ok(Heap {
             cursor: 0,
             limit: 0,
             hole: Hole::default(),
             overflow: Hole::default(),
-            space: Space::new(limit)?,
+            space: Space::new(limit, budget)?,
             fresh: Vec::new(),
             layouts: Vec::new(),
+            exceptions: Vec::new(),
             handles: Handles::default(),
             allowance: MIN_ALLOWANCE,
             stress,
@@ -201,6 +208,24 @@ impl Heap {
                 references: Box::default(),
             },
         });
+    }
+
+    /// Makes a tag known whose exceptions lie like this: what their headers say.
+    pub(crate) fn know_exception(&mut self, bytes: u32, places: &[Place]) -> u32 {
+        let traced = places.iter().filter(|place| place.traced);
+        self.exceptions.push(Traced {
+            kind: Kind::Struct { bytes },
+            references: traced.map(|place| place.offset).collect(),
+        });
+        EXCEPTION | (self.exceptions.len() as u32 - 1)
+    }
+
+    /// What the collector has to know of the type that a header names.
+    fn traced(&self, header: u32) -> Option<&Traced> {
+        match header & EXCEPTION {
+            0 => self.layouts.get(header as usize)?.as_ref(),
+            _ => self.exceptions.get((header & !EXCEPTION) as usize),
+        }
     }
 
     /// A structure of the type at a place of the registry, all of its fields zero.
@@ -271,7 +296,7 @@ impl Heap {
     /// Bytes of an object.
     fn object_bytes(&self, object: u32) -> Option<u32> {
         let ty = self.read_u32(object);
-        match self.layouts.get(ty as usize)?.as_ref()?.kind {
+        match self.traced(ty)?.kind {
             Kind::Struct { bytes } => Some(bytes),
             Kind::Array { element, .. } => {
                 let bytes = array_bytes(element, self.array_length(object));
