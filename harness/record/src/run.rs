@@ -236,6 +236,22 @@ pub struct TargetRecord {
     pub configuration: BTreeMap<String, String>,
     /// The steps that the target can do.
     pub steps: Vec<Step>,
+    /// What turns WebAssembly into what runs, by the table of targets; absent where no WebAssembly
+    /// runs, and in runs of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compiler: Option<Compiler>,
+}
+
+/// What turns WebAssembly into what runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Compiler {
+    /// Machine code, optimised.
+    Optimising,
+    /// Machine code in one pass.
+    Baseline,
+    /// No machine code.
+    Interpreter,
 }
 
 /// One workload as it was measured.

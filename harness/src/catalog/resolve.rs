@@ -2,7 +2,7 @@
 //! left out is said, with why and with the command that adds it.
 
 use plimsoll_adapter::protocol::{Hello, Target};
-use plimsoll_record::run::{PreflightNote, Severity, Skipped, TargetKind, TargetRecord};
+use plimsoll_record::run::{Compiler, PreflightNote, Severity, Skipped, TargetKind, TargetRecord};
 use std::process::Command;
 
 use crate::catalog::checkout::Checkout;
@@ -36,6 +36,8 @@ pub struct Chosen {
     pub target: Target,
     /// What its adapter says of itself.
     pub hello: Hello,
+    /// What turns WebAssembly into what runs, by the table of targets.
+    pub compiler: Option<Compiler>,
 }
 
 impl Chosen {
@@ -49,6 +51,7 @@ impl Chosen {
             adapter: self.hello.adapter.clone(),
             configuration: self.target.configuration.clone(),
             steps: self.target.steps.clone(),
+            compiler: self.compiler,
         }
     }
 }
@@ -137,6 +140,7 @@ impl Gathered {
                     }
                     (Ability::Ready(target), Presence::Speaks(hello)) => {
                         self.targets.push(Chosen {
+                            compiler: row.compiler(&target.id),
                             target,
                             hello: hello.clone(),
                         });

@@ -5,6 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use plimsoll_record::TargetId;
+use plimsoll_record::glob::matches;
+use plimsoll_record::run::Compiler;
 use serde::Deserialize;
 use thiserror::Error;
 
@@ -75,6 +77,9 @@ pub struct AdapterRow {
     /// Those of them that a quick run leaves to longer ones, unless it names them.
     #[serde(default)]
     pub not_quick: Vec<TargetId>,
+    /// What turns WebAssembly into what runs, by globs of its targets; the longest that fits counts.
+    #[serde(default)]
+    pub compilers: BTreeMap<String, Compiler>,
 }
 
 /// One `cargo build` of an adapter's manifest.
@@ -170,6 +175,15 @@ impl Table {
 }
 
 impl AdapterRow {
+    /// What turns WebAssembly into what runs in one of its targets.
+    pub fn compiler(&self, target: &TargetId) -> Option<Compiler> {
+        let fits = |(glob, _): &(&String, &Compiler)| matches(glob, target.as_str());
+        let fitting = self.compilers.iter().filter(fits);
+        fitting
+            .max_by_key(|(glob, _)| glob.len())
+            .map(|(_, one)| *one)
+    }
+
     /// The adapter's executable.
     pub fn executable(&self, checkout: &Checkout) -> PathBuf {
         match (&self.program, &self.binary) {

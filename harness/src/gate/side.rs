@@ -268,7 +268,11 @@ fn as_it_is(
                 Ability::Ready(target) => {
                     if let Presence::Speaks(hello) = &presence {
                         let hello = hello.clone();
-                        gathered.targets.push(Chosen { target, hello });
+                        gathered.targets.push(Chosen {
+                            compiler: row.compiler(&target.id),
+                            target,
+                            hello,
+                        });
                     }
                 }
                 Ability::Absent { why, .. } => gathered.skipped.push(Skipped {

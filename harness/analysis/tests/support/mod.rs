@@ -163,6 +163,7 @@ impl World<'_> {
             adapter: "simulated".to_owned(),
             configuration: BTreeMap::new(),
             steps: made_up.steps.iter().map(|(step, _)| *step).collect(),
+            compiler: None,
         };
         Run {
             schema: SCHEMA.to_owned(),
