@@ -1,10 +1,11 @@
-//! The documents say what is so: every `bench` command line in them is one that `bench` takes,
-//! every file they link to exists, and every dependency is named in ARCHITECTURE.md.
+//! The documents are true: `bench` takes every command line in them, every file that they link to
+//! exists, ARCHITECTURE.md names every dependency, and README's figures are those of recorded runs.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use e2e::{Bench, root};
+use e2e::{Bench, both_streams, built, root, skip};
 
 fn documents() -> Vec<PathBuf> {
     let mut found = vec![];
@@ -31,13 +32,28 @@ fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
+/// The addresses of a page's headings: lower case, hyphens for blanks, without punctuation.
+fn headings(text: &str) -> BTreeSet<String> {
+    let lines = text.lines().filter_map(|line| line.strip_prefix('#'));
+    lines
+        .map(|line| {
+            let title = line.trim_start_matches('#').trim().to_lowercase();
+            let kept = title
+                .chars()
+                .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+            kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+        })
+        .collect()
+}
+
 #[test]
 fn every_link_between_documents_leads_somewhere() {
     for document in documents() {
         let text = read(&document);
         for (at, opening) in text.match_indices("](") {
             let rest = &text[at + opening.len()..];
-            let link = rest.split([')', '#']).next().unwrap_or_default();
+            let whole = rest.split(')').next().unwrap_or_default();
+            let (link, anchor) = whole.split_once('#').unwrap_or((whole, ""));
             if link.is_empty() || link.contains("://") {
                 continue;
             }
@@ -48,6 +64,11 @@ fn every_link_between_documents_leads_somewhere() {
             assert!(
                 target.exists(),
                 "{} links to {link}, which is missing",
+                document.display()
+            );
+            assert!(
+                anchor.is_empty() || headings(&read(&target)).contains(anchor),
+                "{} links to {whole}, where there is no such heading",
                 document.display()
             );
         }
@@ -104,5 +125,29 @@ fn every_direct_dependency_is_named_in_the_architecture() {
             architecture.contains(&format!("`{dependency}`")),
             "ARCHITECTURE.md does not say what {dependency} is for"
         );
+    }
+}
+
+#[test]
+fn the_figures_in_the_readme_are_those_of_the_recorded_runs() {
+    if !root().join("reports/reference").exists() {
+        skip("no runs are recorded: scripts/readme-figures record");
+        return;
+    }
+    let output = Command::new(root().join("scripts/readme-figures"))
+        .arg("check")
+        .env(
+            "CARGO_TARGET_DIR",
+            built("bench")
+                .ancestors()
+                .nth(2)
+                .expect("target/release/bench"),
+        )
+        .output();
+    match output {
+        Ok(output) => assert!(output.status.success(), "{}", both_streams(&output)),
+        Err(error) => skip(&format!(
+            "scripts/readme-figures: {error}; scripts/install-tools python"
+        )),
     }
 }

@@ -100,6 +100,38 @@ fn a_program_of_the_users_own_is_measured_and_its_outputs_compared() {
     assert_eq!(row["status"], "wrong-output", "{row}");
 }
 
+/// A guest's output is bytes, and its exit code what a process reports of it: a program that prints no
+/// text and exits with 256 is right at every boundary or at none.
+#[test]
+fn output_that_is_no_text_is_right_inside_and_outside_of_a_process() {
+    let bench = Bench::new();
+    let module = bench.folder().join("binary.wat");
+    let text = r#"(module
+        (import "wasi_snapshot_preview1" "fd_write"
+          (func $write (param i32 i32 i32 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+        (memory (export "memory") 1)
+        (data (i32.const 0) "\10\00\00\00\04\00\00\00")
+        (data (i32.const 16) "\ff\00\fe\n")
+        (func (export "_start")
+          (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))
+          (call $exit (i32.const 256))))"#;
+    fs::write(&module, wat::parse_str(text).expect("a module")).expect("a writable folder");
+    let module = module.to_str().expect("UTF-8");
+    bench.exits(
+        0,
+        &[
+            "run", "--wasm", module, "--quick", "--trials", "1", "--wait", "--target", "keel",
+            "--out", "binary",
+        ],
+    );
+    let rows = bench.rows(&bench.folder().join("binary"));
+    for boundary in ["L0", "L1", "L3", "L4"] {
+        let row = row(&rows, "binary", "keel", boundary, "wall_time");
+        assert_eq!(row.expect("a row")["status"], "ok", "{row:?}");
+    }
+}
+
 /// An image of the user's own is started as it is: no trial asks for what cannot be done with it.
 #[test]
 fn a_program_in_an_image_of_the_users_own_is_measured_where_its_target_takes_one() {

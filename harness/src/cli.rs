@@ -1,4 +1,4 @@
-//! The command line: what can be asked, and how `--help` says it.
+//! The command line and its help.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -43,19 +43,19 @@ pub enum Color {
 /// What `bench` can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Say what can run here, what cannot, and the one command that would change that
+    /// Show what can run on this machine, what cannot, and the command that would change that
     Doctor(Doctor),
     /// Build adapters and native workloads
     Setup(Setup),
-    /// List what can be asked for
+    /// List targets, workloads or suites
     List(List),
-    /// Measure
+    /// Measure, and record the run
     Run(Box<Run>),
-    /// Show recorded runs, and hold published claims against them
+    /// Show recorded runs, with verdicts on published claims
     Report(Report),
     /// Compare runs: ratios with intervals
     Compare(Compare),
-    /// Measure base and head side by side, and fail if head is worse
+    /// Measure base and head side by side; fail if head is worse
     Gate(Gate),
     /// Show how rows changed from run to run, and export them
     History(History),
@@ -71,7 +71,7 @@ pub enum Command {
 /// Arguments of `bench doctor`.
 #[derive(Debug, Args)]
 pub struct Doctor {
-    /// Measure the harness's own share: our L4 of native programs beside `hyperfine -N` of the
+    /// Measure the harness's own overhead: L4 of native programs beside `hyperfine -N` on the
     /// same programs, interleaved
     #[arg(long)]
     pub overhead: bool,
@@ -80,10 +80,10 @@ pub struct Doctor {
 /// Arguments of `bench setup`.
 #[derive(Debug, Args)]
 pub struct Setup {
-    /// Adapters or targets, as globs; without any, the default set
+    /// Adapters or targets, as globs [default: the default set]
     #[arg(value_name = "TARGET")]
     pub targets: Vec<String>,
-    /// Everything that can be set up here
+    /// Everything that this machine can have
     #[arg(long, conflicts_with = "targets")]
     pub all: bool,
     /// With --all: only adapters that take at most this many minutes to set up
@@ -96,7 +96,7 @@ pub struct Setup {
 pub struct List {
     /// What to list
     pub what: Listed,
-    /// For programs
+    /// Print JSON
     #[arg(long)]
     pub json: bool,
 }
@@ -115,69 +115,68 @@ pub enum Listed {
 /// Arguments of `bench run`.
 #[derive(Debug, Args)]
 pub struct Run {
-    /// The question: see `bench list suites`
-    /// (with --wasm: coldstart, if none is given)
+    /// The suite: see `bench list suites` [default with --wasm: coldstart]
     #[arg(long, value_name = "SUITE", required_unless_present_any = ["resume", "wasm"])]
     pub suite: Option<String>,
-    /// Targets, as globs (repeatable); without any, the default set and what else is set up
+    /// Targets, as globs (repeatable) [default: the default set, and all that is set up]
     #[arg(long = "target", value_name = "GLOB")]
     pub targets: Vec<String>,
-    /// Workloads, as globs (repeatable); without any, what the suite says. In the suite `conformance`
-    /// they are groups of tests
+    /// Workloads, as globs (repeatable) [default: the suite's]. In the suite `conformance`, groups
+    /// of tests
     #[arg(long = "workload", value_name = "GLOB")]
     pub workloads: Vec<String>,
-    /// Fresh processes for each target, workload and step, instead of what the suite says
+    /// Trials (fresh processes) for each target, workload and step [default: the suite's]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub trials: Option<u32>,
-    /// The smallest honest run
+    /// Fewer trials, workloads and targets
     #[arg(long)]
     pub quick: bool,
-    /// Hold noise down where this machine lets it: one processor for what is measured, priority,
-    /// address space layout, clock speed. Says what it set and what not, and undoes it at the end
+    /// Reduce noise where permitted: pin the benchmark to one CPU, raise priority, disable ASLR,
+    /// fix the clock. Prints what it changed, and restores it at the end
     #[arg(long)]
     pub denoise: bool,
-    /// Seed of the order of trials and of the bootstrap; drawn and recorded if not given
+    /// Seed of the order of trials and of the bootstrap; [default: random, recorded]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// Where to record the run, instead of results/<utc time>-<suite>; results/latest then stays
-    /// as it is
+    /// Where to record the run [default: results/<utc time>-<suite>, with results/latest pointing
+    /// to it]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Continue an interrupted run: trials that have an outcome are kept
+    /// Continue an interrupted run; finished trials are kept
     #[arg(long, value_name = "DIR", conflicts_with_all = ["suite", "targets", "workloads", "trials", "quick", "denoise", "seed", "out"])]
     pub resume: Option<PathBuf>,
-    /// Seconds after which a trial is killed and recorded as failed, instead of what the suite says
+    /// Seconds after which a trial is killed and recorded as failed [default: the suite's]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub deadline: Option<u64>,
-    /// Memory that all that is alive at once may take, for the suite `density`: bytes, or a number
-    /// with k, M or G (1024); without it a quarter of what the machine has to give
+    /// Memory limit for everything alive at once in the suite `density`: bytes, or a number with k,
+    /// M or G (1024) [default: a quarter of the available memory]
     #[arg(long, value_name = "BYTES", value_parser = bytes, conflicts_with = "resume")]
     pub memory_budget: Option<u64>,
-    /// Where the specification's tests are, for the suite `conformance`: a checkout of the specification
-    /// or of its testsuite, instead of the tests that bench brings along
+    /// The specification's tests for the suite `conformance`: a checkout of the specification or of
+    /// its testsuite [default: bundled with bench]
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     pub spec_dir: Option<PathBuf>,
-    /// A checkout of WebAssembly/wasi-testsuite, whose tests of WASI preview 1 the suite `conformance` is to
-    /// run too; nothing is downloaded
+    /// A checkout of WebAssembly/wasi-testsuite; the suite `conformance` then runs its tests of WASI
+    /// preview 1 too. Nothing is downloaded
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     pub wasi_testsuite: Option<PathBuf>,
-    /// Record what the suite `conformance` finds passing as what must pass from now on
+    /// Record what passes in the suite `conformance`; later runs must not pass less
     #[arg(long, conflicts_with = "spec_dir")]
     pub record_passes: bool,
-    /// If another run is measuring on this machine, wait for it instead of giving up
+    /// Wait if another run is measuring on this machine, instead of giving up
     #[arg(long)]
     pub wait: bool,
-    /// Measure a program of your own instead of the workloads: a WASI command, as .wasm. What it
-    /// prints is compared across targets, and must be the same each time
+    /// Measure a program of your own instead of the workloads: a WASI command, as .wasm. Its
+    /// output must be the same on every target and every time
     #[arg(long, value_name = "FILE", conflicts_with_all = ["workloads", "resume"], help_heading = OWN)]
     pub wasm: Option<PathBuf>,
-    /// The same program as a static Linux binary: natively, and in a container
+    /// The same program as a static Linux binary, for native code and containers
     #[arg(long, value_name = "FILE", requires = "wasm", help_heading = OWN)]
     pub native: Option<PathBuf>,
-    /// The same program as an image that the container engine has: only in a container
+    /// The same program as an image that the container engine has
     #[arg(long, value_name = "NAME", requires = "wasm", conflicts_with = "native", help_heading = OWN)]
     pub image: Option<String>,
-    /// The folder that it runs in and may read; without it an empty one
+    /// The folder that it runs in and may read [default: an empty one]
     #[arg(long, value_name = "DIR", requires = "wasm", help_heading = OWN)]
     pub input: Option<PathBuf>,
     /// Its arguments
@@ -201,7 +200,7 @@ fn bytes(text: &str) -> Result<u64, String> {
 }
 
 impl Run {
-    /// The deadline that was asked for.
+    /// The deadline from the command line.
     pub fn asked_deadline(&self) -> Option<Duration> {
         self.deadline.map(Duration::from_secs)
     }
@@ -210,27 +209,26 @@ impl Run {
 /// Arguments of `bench report`.
 #[derive(Debug, Args)]
 pub struct Report {
-    /// Run directories, of one suite or of several; without any, results/latest
+    /// Run directories, of one suite or several [default: results/latest]
     #[arg(value_name = "RUN")]
     pub runs: Vec<PathBuf>,
     /// One self-contained offline file (default: report.html in the run's directory)
     #[arg(long, value_name = "FILE", num_args = 0..=1, group = "format")]
     pub html: Option<Option<PathBuf>>,
-    /// Tables in Markdown, on standard output
+    /// Print tables in Markdown
     #[arg(long, group = "format")]
     pub markdown: bool,
-    /// Rows for programs, schema plimsoll.report/1, on standard output
+    /// Print the rows as JSON, schema plimsoll.report/1
     #[arg(long, group = "format")]
     pub json: bool,
-    /// The same rows as CSV, on standard output
+    /// Print the rows as CSV
     #[arg(long, group = "format")]
     pub csv: bool,
-    /// A badge (SVG) with what a target passes of the specification, on standard output: of a run of
-    /// the suite `conformance`
+    /// Print a badge (SVG) with the share of the specification's tests that a target passes, from a
+    /// run of the suite `conformance`
     #[arg(long, value_name = "TARGET", group = "format")]
     pub badge: Option<String>,
-    /// Published claims to hold the runs against (TOML, as reports/claims.toml), instead of those
-    /// that come with this version
+    /// A table of published claims (TOML, like reports/claims.toml) [default: bundled with bench]
     #[arg(long, value_name = "FILE")]
     pub claims: Option<PathBuf>,
     /// Only these targets of the runs, as globs (repeatable)
@@ -244,8 +242,8 @@ pub struct Report {
 
 const COMPARING: &str = "\
 How to read it: a row is faster or slower only if the 95 % interval of its ratio, widened by what two
-runs differ by here, leaves out 1, and a corrected test agrees. Rows of which no ratio exists are listed
-with the reason.
+runs differ by here, leaves out 1, and a corrected test agrees. Rows without a ratio are listed with the
+reason.
 
 Exit codes: 0 compared, 1 what --fail-on names was found, 2 usage, 3 nothing could be compared.";
 
@@ -279,7 +277,7 @@ pub enum FailOn {
 const GATING: &str = "\
 How to read it: a timed row fails only if the 95 % interval of head over base lies beyond both the
 threshold and the noise that base against base showed in the same job, and a second, independent
-measurement shows the same. What no chance enters into (sizes, counted instructions) fails at once, and so
+measurement shows the same. What does not vary (sizes, counted instructions) fails at once, and so
 does a row that head lost. `detects` is the smallest slowdown that the row would have shown in 80 % of all
 cases. A row that is too noisy is inconclusive. Every row of a baseline gets a verdict.
 
@@ -310,7 +308,7 @@ pub struct Gate {
     /// Workloads, as globs (repeatable); without any, those that the suites name
     #[arg(long = "workload", value_name = "GLOB")]
     pub workloads: Vec<String>,
-    /// Suites (repeatable); without any coldstart, memory and size
+    /// Suites (repeatable) [default: coldstart, memory and size]
     #[arg(long = "suite", value_name = "SUITE")]
     pub suites: Vec<String>,
     /// A recorded run to compare head with as well. Sizes and counts are judged always, times only if
@@ -341,10 +339,10 @@ pub struct Gate {
     /// Reduce noise, as `bench run --denoise` does
     #[arg(long)]
     pub denoise: bool,
-    /// Seed of the order of trials and of the bootstrap; drawn and recorded if not given
+    /// Seed of the order of trials and of the bootstrap; [default: random, recorded]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// Where to record it, instead of results/<utc time>-gate
+    /// Where to record it [default: results/<utc time>-gate]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Print the report as JSON, schema plimsoll.gate/1, instead of the summary
@@ -357,7 +355,7 @@ pub struct Gate {
     /// Write the report as JUnit XML
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
-    /// If another run is measuring on this machine, wait for it instead of giving up
+    /// Wait if another run is measuring on this machine, instead of giving up
     #[arg(long)]
     pub wait: bool,
 }

@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use plimsoll_record::run::{Compiler, TargetKind};
+use plimsoll_record::run::{Family, TargetKind};
 use plimsoll_record::{Boundary, Metric, Suite, Unit};
 use serde::Deserialize;
 use thiserror::Error;
@@ -223,8 +223,8 @@ pub enum Mean {
 pub struct Side {
     /// Targets of this kind, but for those of `not_by_kind`.
     pub kind: Option<TargetKind>,
-    /// Of these, targets with this kind of compiler.
-    pub compiler: Option<Compiler>,
+    /// Of these, targets that run code in this way.
+    pub family: Option<Family>,
     /// Targets of this name, a glob.
     pub target: Option<String>,
     /// Where it was measured.
@@ -375,7 +375,7 @@ fn check(claim: &Claim) -> Result<(), String> {
     }
     if claim.measured.is_empty() {
         return Err(
-            "says neither what it is held against (`measured`) nor why nothing is (`because`)"
+            "has neither rows to compare it with (`measured`) nor a reason why there are none (`because`)"
                 .to_owned(),
         );
     }

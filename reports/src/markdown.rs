@@ -130,7 +130,11 @@ fn run(text: &mut String, facts: &Facts<'_>) {
                     counted(text, facts, &workload.workload, &[TICKS]);
                 }
             }
-            Suite::Density | Suite::Memory | Suite::Size | Suite::Languages => {
+            Suite::Density
+            | Suite::Memory
+            | Suite::Size
+            | Suite::Languages
+            | Suite::Instructions => {
                 counted(text, facts, &workload.workload, tables(run.suite));
             }
         }

@@ -51,8 +51,12 @@ pub(crate) fn question(suite: Suite) -> Question {
             subject: "Capabilities",
         },
         Suite::Size => Question {
-            asked: "How much must travel?",
+            asked: "How much must be deployed?",
             subject: "Size",
+        },
+        Suite::Instructions => Question {
+            asked: "How many instructions does it take?",
+            subject: "Instructions",
         },
         Suite::Languages => Question {
             asked: "What does a language cost?",
@@ -82,7 +86,9 @@ pub(crate) fn sentences(facts: &Facts<'_>) -> Vec<String> {
             .into_iter()
             .collect(),
         Suite::Serve => serve::sentences::sentences(facts),
-        Suite::Density | Suite::Memory | Suite::Size => counted::sentences::sentences(facts),
+        Suite::Density | Suite::Memory | Suite::Size | Suite::Instructions => {
+            counted::sentences::sentences(facts)
+        }
         Suite::Coldstart => coldstart::sentences::sentences(facts),
         Suite::Throughput => match facts.throughput() {
             Some(throughput) => throughput::sentences::sentences(facts, throughput),
@@ -98,7 +104,7 @@ pub(crate) fn summary(facts: &Facts<'_>, place: &Place<'_>) -> Markup {
         Suite::Conformance => conformance::sections::summary(facts, place),
         Suite::Sandbox => sandbox::sections::summary(facts, place),
         Suite::Coldstart | Suite::Throughput => coldstart::summary::summary(facts, place),
-        Suite::Density | Suite::Memory | Suite::Size | Suite::Languages => {
+        Suite::Density | Suite::Memory | Suite::Size | Suite::Languages | Suite::Instructions => {
             counted::sections::summary(facts, place)
         }
     }
@@ -117,10 +123,12 @@ pub(crate) fn sections(facts: &Facts<'_>, place: &Place<'_>) -> Vec<Option<Secti
             tables::section(facts, place),
             spread::section(facts, place),
         ],
-        Suite::Density | Suite::Memory | Suite::Size | Suite::Languages => vec![
-            counted::sections::pictures(facts, place),
-            counted::sections::numbers(facts, place),
-        ],
+        Suite::Density | Suite::Memory | Suite::Size | Suite::Languages | Suite::Instructions => {
+            vec![
+                counted::sections::pictures(facts, place),
+                counted::sections::numbers(facts, place),
+            ]
+        }
         Suite::Conformance => vec![
             conformance::sections::picture(facts, place),
             conformance::sections::shares(facts, place),

@@ -76,6 +76,12 @@ const TASK: &[Column] = &[
     column("runs", Boundary::OnDisk, Metric::ArtefactBytes),
     column("as gzip", Boundary::OnDisk, Metric::ArtefactCompressedBytes),
 ];
+
+const COUNT: &[Column] = &[
+    column("guest", Boundary::Run, Metric::Instructions),
+    column("process", Boundary::L4, Metric::Instructions),
+];
+
 /// What a program says of the steps of its own loop: of any suite that runs it from nothing to its end.
 pub const TICKS: Table = Table {
     title: "steps of its own loop",
@@ -88,8 +94,8 @@ pub const TICKS: Table = Table {
 };
 
 /// How those are counted, for people to read.
-pub const TICKS_RULE: &str = "Steps of its own loop: the program's, by its own clock, in the run whose L4 stands \
-     above, the first step too. Percentiles of one run's steps; the median over trials.";
+pub const TICKS_RULE: &str = "Steps of its own loop: the program's, by its own clock, in the run with the L4 \
+     above, including the first step. Percentiles of one run's steps; the median over trials.";
 
 /// The tables of a suite.
 pub fn tables(suite: Suite) -> &'static [Table] {
@@ -123,6 +129,10 @@ pub fn tables(suite: Suite) -> &'static [Table] {
             title: "bytes at rest",
             columns: REST,
         }],
+        Suite::Instructions => &[Table {
+            title: "instructions in user mode",
+            columns: COUNT,
+        }],
         Suite::Languages => &[Table {
             title: "one small task, from nothing to its end",
             columns: TASK,
@@ -148,7 +158,7 @@ pub fn rule(suite: Suite) -> Option<&'static str> {
             "Each answer was found by trying it; none is better than another, and nothing is added up.",
         ),
         Suite::Density => Some(
-            "Each figure is the slope of a line through what so many alive took, fitted in each trial by least \
+            "Each figure is the slope of a line through what all that are alive took, fitted in each trial by least \
              squares; the median over trials. memory: PSS, private pages and a fair share of what is shared, \
              summed over every process that exists because of the instances. tables: page tables, not in memory. \
              time: made, and run to its end or to its waiting. files: open descriptors. idle/s: processor time \
@@ -162,6 +172,11 @@ pub fn rule(suite: Suite) -> Option<&'static str> {
              VmHWM of the guest's process as it ends, shared pages and mapped files in full; a shim is not in it. \
              cgroup: the most charged to a control group of its own, with the kernel's memory, without file pages that \
              were in memory before; of a container with what its start took.",
+        ),
+        Suite::Instructions => Some(
+            "Counted by valgrind's callgrind on code compiled for x86-64-v2, which valgrind presents. guest: from the call \
+             of _start to its return, with the host calls in between; of a native program its whole process. process: from \
+             exec to exit. The kernel, page faults and caches are not in these counts.",
         ),
         Suite::Languages => Some(
             "The same task, the same text, the same output: its words counted. exit: spawn of a process, or create of a \

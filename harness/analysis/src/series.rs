@@ -324,6 +324,7 @@ fn due(step: Step, kind: Option<TargetKind>) -> impl Iterator<Item = (Boundary, 
         Step::Instances | Step::Processes | Step::Idle => Metric::Pss,
         Step::Peak => Metric::PeakRss,
         Step::Size => Metric::TransferBytes,
+        Step::Count => Metric::Instructions,
         _ => Metric::WallTime,
     };
     let list: &[Boundary] = match (step, kind) {
@@ -344,6 +345,7 @@ fn due(step: Step, kind: Option<TargetKind>) -> impl Iterator<Item = (Boundary, 
         (Step::Idle, _) => &[Boundary::Idle],
         (Step::Peak, _) => &[Boundary::Peak],
         (Step::Size, _) => &[Boundary::OnDisk],
+        (Step::Count, _) => &[Boundary::L4, Boundary::Run],
         // Counted, not measured: `conformance` has it.
         (Step::Conformance | Step::Sandbox, _) => &[],
     };

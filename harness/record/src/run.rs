@@ -236,22 +236,39 @@ pub struct TargetRecord {
     pub configuration: BTreeMap<String, String>,
     /// The steps that the target can do.
     pub steps: Vec<Step>,
-    /// What turns WebAssembly into what runs, by the table of targets; absent where no WebAssembly
-    /// runs, and in runs of earlier versions.
+    /// How it runs code, where the run says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub compiler: Option<Compiler>,
+    pub family: Option<Family>,
+    /// The programs and libraries that took part in its trials, the adapter among them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub programs: Vec<ProgramRecord>,
 }
 
-/// What turns WebAssembly into what runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// How a target runs a program's code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Compiler {
-    /// Machine code, optimised.
-    Optimising,
-    /// Machine code in one pass.
-    Baseline,
-    /// No machine code.
+pub enum Family {
+    /// Machine code of a native compiler, as a process.
+    Native,
+    /// The same, in a container.
+    Container,
+    /// WebAssembly, interpreted.
     Interpreter,
+    /// WebAssembly, compiled in one pass.
+    Baseline,
+    /// WebAssembly, compiled by an optimising compiler.
+    Optimising,
+}
+
+/// A program, library or image that took part in trials.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct ProgramRecord {
+    /// Its part, for example `adapter`, `runner`, `engine library`, `container runtime`, `image`.
+    pub role: String,
+    /// Its name: of a file, without the folder.
+    pub name: String,
+    /// SHA-256 of its content, hexadecimal.
+    pub sha256: String,
 }
 
 /// One workload as it was measured.

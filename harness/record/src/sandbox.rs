@@ -129,14 +129,10 @@ impl Answer {
     pub fn meaning(self) -> &'static str {
         match self {
             Answer::Granted => "the guest did it",
-            Answer::Refused => {
-                "the guest was told no and could go on, or its module was not accepted"
-            }
+            Answer::Refused => "the guest got an error and could go on, or its module was rejected",
             Answer::Stopped => "the target ended the guest for it: a trap, a kill",
             Answer::NotStopped => "the guest went on until the harness killed it",
-            Answer::Unsupported => {
-                "the target has no limit of the kind that was asked for, or its adapter sets none"
-            }
+            Answer::Unsupported => "the target has no such limit, or its adapter sets none",
         }
     }
 }

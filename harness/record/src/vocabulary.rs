@@ -82,6 +82,8 @@ pub enum Suite {
     Sandbox,
     /// What a language costs to start and to send: one small task, written in each.
     Languages,
+    /// How many instructions a program takes, counted by valgrind: no other load disturbs it.
+    Instructions,
 }
 
 impl Suite {
@@ -96,6 +98,7 @@ impl Suite {
         Suite::Conformance,
         Suite::Sandbox,
         Suite::Languages,
+        Suite::Instructions,
     ];
 
     /// The suite's name as the command line spells it.
@@ -110,6 +113,7 @@ impl Suite {
             Suite::Conformance => "conformance",
             Suite::Sandbox => "sandbox",
             Suite::Languages => "languages",
+            Suite::Instructions => "instructions",
         }
     }
 }
@@ -292,9 +296,11 @@ impl Boundary {
             Boundary::OnDisk => "files and images at rest, nothing running",
             Boundary::Idle => "a process or container that waits, with all that is its own",
             Boundary::Peak => "the most at any moment of one run of the workload",
-            Boundary::Instances => "the whole of a host with so many instances alive in it",
+            Boundary::Instances => "a host with this many instances alive in it",
             Boundary::Instance => "one more instance in a host that runs (slope of a fitted line)",
-            Boundary::Processes => "so many processes or containers alive, with all that is theirs",
+            Boundary::Processes => {
+                "this many processes or containers alive, with everything that belongs to them"
+            }
             Boundary::Process => "one more process or container (slope of a fitted line)",
             Boundary::Daemon => "the daemons that serve all containers, itemised apart",
             Boundary::Base => "what is there once, however many are alive (the line at none)",
@@ -400,6 +406,8 @@ pub enum Step {
     Peak,
     /// Files and images weighed.
     Size,
+    /// One run of the workload under valgrind, which counts its instructions.
+    Count,
     /// The specification's tests, a group of scripts.
     Conformance,
     /// One thing that a guest may or may not be able to do, tried.
@@ -426,6 +434,7 @@ impl Step {
         Step::Idle,
         Step::Peak,
         Step::Size,
+        Step::Count,
         Step::Conformance,
         Step::Sandbox,
     ];
@@ -454,6 +463,7 @@ impl Step {
             Step::Idle => "idle",
             Step::Peak => "peak",
             Step::Size => "size",
+            Step::Count => "count",
             Step::Conformance => "conformance",
             Step::Sandbox => "sandbox",
         }

@@ -2,7 +2,7 @@
 //! left out is said, with why and with the command that adds it.
 
 use plimsoll_adapter::protocol::{Hello, Target};
-use plimsoll_record::run::{Compiler, PreflightNote, Severity, Skipped, TargetKind, TargetRecord};
+use plimsoll_record::run::{Family, PreflightNote, Severity, Skipped, TargetKind, TargetRecord};
 use std::process::Command;
 
 use crate::catalog::checkout::Checkout;
@@ -13,7 +13,9 @@ use crate::catalog::workloads::{Native, Ready, WorkloadRow, Workloads};
 use crate::machine::interrupt::Interrupt;
 use crate::process::command::{self, ToolError};
 use crate::run::adapter::build::{Built, build, failed_before, state};
-use crate::run::adapter::discovery::{Ability, Presence, ability, look, unexpected_version};
+use crate::run::adapter::discovery::{
+    Ability, Presence, ability, look, programs, unexpected_version,
+};
 use crate::ui::progress::say;
 
 /// What can be measured of what was meant.
@@ -36,8 +38,8 @@ pub struct Chosen {
     pub target: Target,
     /// What its adapter says of itself.
     pub hello: Hello,
-    /// What turns WebAssembly into what runs, by the table of targets.
-    pub compiler: Option<Compiler>,
+    /// How it runs code.
+    pub family: Option<Family>,
 }
 
 impl Chosen {
@@ -51,7 +53,8 @@ impl Chosen {
             adapter: self.hello.adapter.clone(),
             configuration: self.target.configuration.clone(),
             steps: self.target.steps.clone(),
-            compiler: self.compiler,
+            family: self.family,
+            programs: self.target.programs.clone(),
         }
     }
 }
@@ -138,9 +141,17 @@ impl Gathered {
                         let left = left(target.id.as_str(), why.to_owned(), None, false);
                         self.skipped.push(left);
                     }
-                    (Ability::Ready(target), Presence::Speaks(hello)) => {
+                    (Ability::Ready(mut target), Presence::Speaks(hello)) => {
+                        match programs(checkout, row, &target.id, interrupt) {
+                            Ok(found) => target.programs = found,
+                            Err(why) => self.notes.push(PreflightNote {
+                                subject: format!("programs of {}", target.id),
+                                found: format!("not recorded by hash: {why}"),
+                                severity: Severity::Noisy,
+                            }),
+                        }
                         self.targets.push(Chosen {
-                            compiler: row.compiler(&target.id),
+                            family: row.family_of(&target.id),
                             target,
                             hello: hello.clone(),
                         });

@@ -5,8 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use plimsoll_record::TargetId;
-use plimsoll_record::glob::matches;
-use plimsoll_record::run::Compiler;
+use plimsoll_record::run::Family;
 use serde::Deserialize;
 use thiserror::Error;
 
@@ -70,6 +69,11 @@ pub struct AdapterRow {
     pub build: Vec<BuildRow>,
     /// The targets it drives.
     pub targets: Vec<TargetId>,
+    /// How its targets run code.
+    pub family: Option<Family>,
+    /// Those of them that run it otherwise.
+    #[serde(default)]
+    pub families: BTreeMap<TargetId, Family>,
     /// How scripts/run-wasi-tests runs a target: form, needs, `--` and the engine's command, whose
     /// program is relative to the build directory if there is a slash in it, else on PATH.
     #[serde(default)]
@@ -77,9 +81,6 @@ pub struct AdapterRow {
     /// Those of them that a quick run leaves to longer ones, unless it names them.
     #[serde(default)]
     pub not_quick: Vec<TargetId>,
-    /// What turns WebAssembly into what runs, by globs of its targets; the longest that fits counts.
-    #[serde(default)]
-    pub compilers: BTreeMap<String, Compiler>,
 }
 
 /// One `cargo build` of an adapter's manifest.
@@ -146,6 +147,16 @@ impl Table {
                     adapter.id
                 ));
             }
+            if let Some(unknown) = adapter
+                .families
+                .keys()
+                .find(|target| !adapter.targets.contains(target))
+            {
+                return Err(format!(
+                    "{unknown} in `families` of {:?} is none of its targets",
+                    adapter.id
+                ));
+            }
             for target in &adapter.targets {
                 if seen.contains(&target) {
                     return Err(format!("target {target} is listed twice"));
@@ -175,15 +186,6 @@ impl Table {
 }
 
 impl AdapterRow {
-    /// What turns WebAssembly into what runs in one of its targets.
-    pub fn compiler(&self, target: &TargetId) -> Option<Compiler> {
-        let fits = |(glob, _): &(&String, &Compiler)| matches(glob, target.as_str());
-        let fitting = self.compilers.iter().filter(fits);
-        fitting
-            .max_by_key(|(glob, _)| glob.len())
-            .map(|(_, one)| *one)
-    }
-
     /// The adapter's executable.
     pub fn executable(&self, checkout: &Checkout) -> PathBuf {
         match (&self.program, &self.binary) {
@@ -219,6 +221,11 @@ impl AdapterRow {
                 (row, makes)
             })
             .collect()
+    }
+
+    /// How a target of this row runs code.
+    pub fn family_of(&self, target: &TargetId) -> Option<Family> {
+        self.families.get(target).copied().or(self.family)
     }
 
     /// The command that gets it ready.
@@ -258,6 +265,14 @@ mod tests {
         let table = Table::parse(text).unwrap();
         assert!(table.targets().contains(&"native"));
         assert!(table.adapter_of(&"native".into()).unwrap().default);
+        for adapter in &table.adapters {
+            for target in &adapter.targets {
+                assert!(
+                    adapter.family_of(target).is_some(),
+                    "{target} has no family"
+                );
+            }
+        }
     }
 
     #[test]

@@ -180,8 +180,8 @@ impl Program {
             }
         }
         Err(Usage(format!(
-            "{} ended well on no target that runs it as a process, so nothing says what it must \
-             print{}{}",
+            "{} did not exit successfully on any target that runs it as a process, so there is no \
+             reference output{}{}",
             self.wasm.display(),
             if why.is_empty() {
                 "; name one with --target"
@@ -370,6 +370,7 @@ fn prepared(
         target: target.clone(),
         workload: workload.clone(),
         scratch,
+        portable: false,
     };
     let program = row.executable(checkout);
     let prepared =

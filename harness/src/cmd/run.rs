@@ -255,7 +255,7 @@ fn asked(
 ) -> anyhow::Result<Option<Questions>> {
     let questions = match Questions::gather(checkout, &args.workloads, interrupt) {
         Err(error) if matches!(error.downcast_ref(), Some(ToolError::Interrupted)) => {
-            say("interrupted while setting up; nothing was asked");
+            say("interrupted while setting up; nothing was measured");
             return Ok(None);
         }
         questions => questions?,

@@ -143,7 +143,7 @@ pub(super) fn cells(
 /// nothing more of them.
 fn trials(step: Step, ready: &Ready, amount: &Amount, blocks: Option<u32>) -> u32 {
     let planned = amount.trials.of(ready.duration, ready.category);
-    let is_counted = matches!(step, Step::Size | Step::Peak);
+    let is_counted = matches!(step, Step::Size | Step::Peak | Step::Count);
     match (blocks, is_counted) {
         (Some(blocks), true) => planned.min(blocks),
         (Some(blocks), false) => blocks,

@@ -249,7 +249,7 @@ fn counted(of: impl Fn(RowVerdict) -> usize) -> String {
 fn false_alarms(report: &GateReport) -> Option<String> {
     let alarms = report.false_alarms?;
     Some(format!(
-        "False alarms: base against base, labels drawn anew {} times, would have failed {} times: at most {} \
+        "False alarms: base against base, labels drawn again {} times, would have failed {} times: at most {} \
          of such gates.",
         alarms.gates,
         alarms.failed,

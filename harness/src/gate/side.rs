@@ -171,7 +171,7 @@ impl Side {
                 let mut rows: Vec<_> = table.adapters.iter_mut().filter(meant).collect();
                 let [row] = rows.as_mut_slice() else {
                     return Err(Usage(format!(
-                        "{} drives the targets of one adapter, and {} are asked for; \
+                        "{} drives the targets of one adapter, and {} are selected; \
                          narrow --target",
                         program.display(),
                         rows.len()
@@ -232,7 +232,7 @@ impl Side {
         };
         let [ready] = gathered.workloads.as_mut_slice() else {
             return Err(Usage(format!(
-                "{} is a module of one workload, and {} are asked for; say which with --workload",
+                "{} is a module of one workload, and {} are selected; choose one with --workload",
                 module.display(),
                 gathered.workloads.len()
             ))
@@ -268,10 +268,11 @@ fn as_it_is(
                 Ability::Ready(target) => {
                     if let Presence::Speaks(hello) = &presence {
                         let hello = hello.clone();
+                        let family = row.family_of(&target.id);
                         gathered.targets.push(Chosen {
-                            compiler: row.compiler(&target.id),
                             target,
                             hello,
+                            family,
                         });
                     }
                 }

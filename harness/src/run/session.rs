@@ -83,6 +83,8 @@ pub struct Session<'a> {
     pub tests: Option<Tests>,
     /// What guests try, where that is the question.
     pub questions: Option<Questions>,
+    /// Whether artefacts are made for any processor, because their instructions are counted.
+    portable: bool,
     scales: RefCell<Scales>,
     scratch: Scratch,
     pairs: BTreeMap<(TargetId, WorkloadId), Pair>,
@@ -161,6 +163,7 @@ impl<'a> Session<'a> {
             density: None,
             tests: None,
             questions: None,
+            portable: false,
             scales: RefCell::default(),
             scratch: Scratch(path),
             pairs: BTreeMap::new(),
@@ -184,6 +187,7 @@ impl<'a> Session<'a> {
                 wanted.push(pair);
             }
         }
+        self.portable = plan.iter().any(|trial| trial.step == Step::Count);
         wanted.sort();
         let progress = Progress::begin("preparing", wanted.len());
         let mut artefacts = Vec::new();
@@ -218,6 +222,7 @@ impl<'a> Session<'a> {
             target: target.clone(),
             workload: ready.workload.clone(),
             scratch,
+            portable: self.portable,
         };
         let program = row.executable(self.checkout);
         let mut stderr = String::new();
@@ -402,7 +407,7 @@ fn blame_memory(outcome: &mut Outcome) {
         && *kind == FailureKind::Crashed
     {
         *kind = FailureKind::OutOfMemory;
-        message.push_str("; meanwhile the kernel killed a process for want of memory");
+        message.push_str("; meanwhile the kernel killed a process because memory ran out");
     }
 }
 

@@ -44,7 +44,9 @@ pub fn tables(recorded: &Recorded, report: &Report) -> String {
     match recorded.run.suite {
         Suite::Coldstart => ladder(recorded, report) + &counted::ticks(recorded, report),
         Suite::Throughput => throughput(recorded),
-        Suite::Density | Suite::Memory | Suite::Size => counted::tables(recorded, report),
+        Suite::Density | Suite::Memory | Suite::Size | Suite::Instructions => {
+            counted::tables(recorded, report)
+        }
         Suite::Serve => load::tables(recorded, report),
         Suite::Conformance => conformance::tables(recorded),
         Suite::Sandbox => sandbox::tables(recorded),

@@ -207,3 +207,25 @@ fn every_line_of_a_run_that_the_format_shows_can_be_read() {
         assert!(read.is_ok(), "{line}: {read:?}");
     }
 }
+
+#[test]
+fn only_one_script_installs_packages_and_it_waits_for_locks() {
+    let one = read(&root().join("scripts/apt-install"));
+    assert!(one.contains("DPkg::Lock::Timeout"), "{one}");
+    let folder = fs::read_dir(root().join("scripts")).expect("scripts");
+    let mut seen = 0;
+    for path in folder.flatten().map(|entry| entry.path()) {
+        if path.is_dir() || path.ends_with("apt-install") {
+            continue;
+        }
+        seen += 1;
+        for line in read(&path).lines() {
+            // A prefix of its own has locks of its own, and a message only names the command.
+            let installs = line.contains("apt-get install") || line.contains("apt-get update");
+            let says = line.contains("sudo ") || line.contains("echo ") || line.contains("die ");
+            let bare = line.contains("apt-get update -q >/dev/null; export");
+            assert!(!installs || says || bare, "{}: {line}", path.display());
+        }
+    }
+    assert!(seen > 20, "{seen}");
+}

@@ -10,5 +10,7 @@ mod earlier;
 mod faults;
 mod gate;
 mod history;
+mod language;
 mod load;
 mod processes;
+mod setup;

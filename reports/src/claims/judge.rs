@@ -260,9 +260,8 @@ fn takes(side: &Side, run: &Run, target: &TargetId, workload: &WorkloadId) -> bo
     let kind = |wanted: TargetKind| {
         let mut targets = run.targets.iter();
         let excluded = |glob: &String| matches(glob, target.as_str());
-        let compiled =
-            |record: &TargetRecord| side.compiler.is_none() || side.compiler == record.compiler;
-        targets.any(|record| record.target == *target && record.kind == wanted && compiled(record))
+        let runs = |record: &TargetRecord| side.family.is_none() || side.family == record.family;
+        targets.any(|record| record.target == *target && record.kind == wanted && runs(record))
             && !side.not_by_kind.iter().any(excluded)
     };
     side.kind.is_none_or(kind)

@@ -148,7 +148,7 @@ fn figures(judgement: &Judgement<'_>) -> Markup {
     html! {
         details {
             summary { (quantity::count(judgement.findings.len() as u64, "figure")) " beside " (claim.range()) }
-            @if many { p { "A line a target, from its least to its greatest figure; every one is in " code { "bench report --json" } "." } }
+            @if many { p { "One line per target, from its smallest to its largest figure; every one is in " code { "bench report --json" } "." } }
             div.scroll tabindex="0" role="region" aria-label={ "Figures: " (claim.title) } {
                 table.sortable {
                     caption.unseen { "Figures: " (claim.title) }

@@ -26,7 +26,7 @@ pub(super) fn not_measured(facts: &Facts<'_>, place: &Place<'_>) -> Option<Secti
                 @for left in skipped {
                     li {
                         b { (left.what) } ": " (left.why.trim_end_matches('.')) "."
-                        @if left.requested { " It had been asked for." }
+                        @if left.requested { " The command named it." }
                         @if let Some(remedy) = &left.remedy { " To add it: " code { (remedy) } }
                     }
                 }

@@ -124,11 +124,11 @@ fn times_that_stop_at_different_moments_are_not_compared() {
 
 #[test]
 fn interpreters_and_optimising_compilers_are_told_apart() {
-    let takes = |compiler: &str| {
+    let takes = |family: &str| {
         let claims = of(&format!(
             "[[claim]]\nid = \"it\"\ntitle = \"it\"\nsays = \"It.\"\nsource = \"paper\"\nlow = 0\nunit = \"ms\"\n\
              [[claim.measured]]\nview = \"v\"\nsuite = \"coldstart\"\n\
-             of = {{ kind = \"wasm\", compiler = \"{compiler}\", boundary = \"L3\" }}"
+             of = {{ kind = \"wasm\", family = \"{family}\", boundary = \"L3\" }}"
         ));
         judge(&claims, &[synthetic::full()])[0].findings.len()
     };
@@ -246,7 +246,7 @@ fn a_malformed_table_says_what_is_wrong_and_where() {
     for (text, wanted) in [
         ("schema = 1".to_owned(), "is no table of claims"),
         ("schema = \"other/2\"".to_owned(), "has schema \"other/2\""),
-        (claim(""), "neither what it is held against"),
+        (claim(""), "neither rows to compare it with"),
         (claim(&format!("low = 1\n{reading}")), "has no `unit`"),
         (
             claim(&format!("unit = \"ms\"\n{reading}")),

@@ -214,7 +214,7 @@ fn forty_targets_on_thirty_five_workloads_in_every_suite_fit_into_a_mail() {
 fn every_suite_says_in_words_what_it_found() {
     let page = reports::html(&synthetic::whole::runs()[5..], &Claims::published());
     for said in [
-        "requests a second, the highest rate that all carried, the 99th percentile",
+        "requests per second, the highest rate that all carried, the 99th percentile",
         "Container beside Wasm, at that rate",
         "From nothing running to the first response",
         "an instance made for every request",
@@ -286,7 +286,7 @@ fn failures_and_what_was_left_out_are_said_in_words() {
         "needs SIMD",
         "no output within 60 s",
         "bench setup gamma",
-        "It had been asked for.",
+        "The command named it.",
         "3,035 of 3,120",
     ] {
         assert!(page.contains(said), "{said:?} is not said");

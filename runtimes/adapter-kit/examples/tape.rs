@@ -122,6 +122,7 @@ impl Adapter for Tape {
                 availability: Availability::Available,
                 steps: vec![Step::Instantiate, Step::Load, Step::Compile],
                 configuration: BTreeMap::from([("cells".to_owned(), "30000".to_owned())]),
+                programs: Vec::new(),
             }],
         }
     }

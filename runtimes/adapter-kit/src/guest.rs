@@ -69,19 +69,19 @@ impl From<&Workload> for Guest {
 pub struct Outputs(Vec<Output>);
 
 impl Outputs {
-    /// Counts one run of the guest. Bytes that are not UTF-8 are replaced, and so can never equal
-    /// an expected output.
+    /// Counts one run of the guest. Of the exit code a process reports the low eight bits, and so does
+    /// this: an instance that exits with 256 and the process that ran it say the same.
     pub fn add(&mut self, exit_code: i32, stdout: &[u8]) {
-        let stdout = String::from_utf8_lossy(stdout);
+        let exit_code = exit_code & 0xff;
         let known = self
             .0
             .iter_mut()
-            .find(|output| output.exit_code == exit_code && output.stdout == stdout);
+            .find(|output| output.exit_code == exit_code && output.stdout.0 == stdout);
         match known {
             Some(output) => output.times += 1,
             None => self.0.push(Output {
                 exit_code,
-                stdout: stdout.into_owned(),
+                stdout: stdout.into(),
                 times: 1,
             }),
         }
@@ -112,17 +112,24 @@ mod tests {
         assert_eq!(
             seen,
             [
-                (0, "a\n".to_owned(), 2),
-                (1, "a\n".to_owned(), 1),
-                (0, "b\n".to_owned(), 1)
+                (0, "a\n".into(), 2),
+                (1, "a\n".into(), 1),
+                (0, "b\n".into(), 1)
             ]
         );
     }
 
     #[test]
-    fn bytes_that_are_not_text_do_not_pass_for_text() {
+    fn outputs_are_the_bytes_and_the_code_that_a_process_reports() {
         let mut outputs = Outputs::default();
+        outputs.add(256, b"a\xff");
         outputs.add(0, b"a\xff");
-        assert_eq!(outputs.into_vec()[0].stdout, "a\u{fffd}");
+        outputs.add(-1, b"a\xfe");
+        let seen = outputs.into_vec().into_iter();
+        let seen: Vec<_> = seen.map(|o| (o.exit_code, o.stdout.0, o.times)).collect();
+        assert_eq!(
+            seen,
+            [(0, b"a\xff".to_vec(), 2), (255, b"a\xfe".to_vec(), 1)]
+        );
     }
 }

@@ -8,18 +8,19 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use plimsoll_record::run::TargetKind;
+use plimsoll_record::run::{ProgramRecord, TargetKind};
 use plimsoll_record::sandbox::Limit;
 use plimsoll_record::{Proposal, Step, TargetId};
 
 #[cfg(feature = "http")]
 use crate::protocol::Serve;
 use crate::protocol::{
-    Access, Artefact, Availability, Directive, Done, Hello, Launch, Measure, PROTOCOL, Prepare,
-    Prepared, Probe, Sample, Script, Target, Workload,
+    Artefact, Availability, Directive, Done, Hello, Launch, Measure, PROTOCOL, Prepare, Prepared,
+    Probe, Sample, Script, Target, Workload,
 };
+use crate::runner::working_directory;
 use crate::timed::{self, Engine};
-use crate::{Adapter, Error, Probing, artefact};
+use crate::{Adapter, Error, Probing, artefact, programs};
 #[cfg(feature = "http")]
 use crate::{Served, http};
 
@@ -96,18 +97,13 @@ pub enum Code {
     Wasm,
 }
 
-/// A target as a process from nothing: which program, and how it is told what to run. A variable of
-/// the guest's environment it is given as `--env NAME=VALUE`.
+/// A target as a process from nothing: a runner ([`runner`](crate::runner) has its command line).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Process {
     /// The program, built or not.
     pub program: PathBuf,
     /// Options that stand before everything else.
     pub options: Vec<String>,
-    /// Options that give the guest the working directory as `.`, for reading.
-    pub grant: &'static [&'static str],
-    /// Options that give it to the guest for reading and writing.
-    pub grant_writable: &'static [&'static str],
     /// Whether the guest's name is an argument of its own, after the file.
     pub name: GuestName,
 }
@@ -149,6 +145,22 @@ pub trait Configuration: 'static {
     /// What the engine says, with what was tried.
     fn engine(&self) -> Result<Self::Engine, Error>;
 
+    /// Whether it does the step `count`: [`Configuration::portable_engine`] gives an engine, and its
+    /// process is one that valgrind can run.
+    fn is_counted(&self) -> bool {
+        false
+    }
+
+    /// An engine whose artefacts run on any processor of x86-64-v2, which valgrind presents.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] where the engine only compiles for this processor.
+    fn portable_engine(&self) -> Result<Self::Engine, Error> {
+        let why = "its artefacts run on this processor only";
+        Err(Error::Unsupported(why.to_owned()))
+    }
+
     /// The artefact of a `.wasm`; `scratch` is a directory to work in. Asked also of targets that
     /// compile at every start, so that a module that is refused is found before the trials.
     ///
@@ -170,6 +182,15 @@ pub trait Configuration: 'static {
     /// [`Error::Unsupported`] for a limit that the engine does not have, or that is not set here.
     fn held(&self, limits: &[Limit]) -> Result<Held<Self::Engine>, Error> {
         Err(Error::Unsupported(unlimited(limits)))
+    }
+
+    /// The engine's libraries, where it is not linked into the adapter: `programs::loaded_libraries`.
+    ///
+    /// # Errors
+    ///
+    /// When one cannot be read.
+    fn libraries(&self) -> Result<Vec<ProgramRecord>, Error> {
+        Ok(Vec::new())
     }
 
     /// The proposals that it has, by its own account; for targets of the step `conformance`.
@@ -257,11 +278,7 @@ fn launch(
     let mut args = process.options;
     args.extend(options);
     if workload.input.is_some() {
-        let grant = match workload.grants.folder {
-            Access::Read => process.grant,
-            Access::Write => process.grant_writable,
-        };
-        args.extend(grant.iter().map(|&word| word.to_owned()));
+        args.extend(working_directory(workload.grants.folder).map(str::to_owned));
     }
     for (name, value) in &workload.grants.env {
         args.extend(["--env".to_owned(), format!("{name}={value}")]);
@@ -287,8 +304,9 @@ impl<C: Configuration> Adapter for InProcess<C> {
             id: TargetId::from(configuration.id()),
             kind: TargetKind::Wasm,
             availability: available(configuration),
-            steps: configuration.steps().to_vec(),
+            steps: steps(configuration),
             configuration: configuration.ledger(),
+            programs: Vec::new(),
         };
         Hello {
             protocol: PROTOCOL,
@@ -297,6 +315,15 @@ impl<C: Configuration> Adapter for InProcess<C> {
             engine_version: self.about.engine_version.clone(),
             targets: self.targets.iter().map(target).collect(),
         }
+    }
+
+    fn programs(&mut self, target: &TargetId) -> Result<Vec<ProgramRecord>, Error> {
+        let configuration = self.find(target)?;
+        let mut programs = configuration.libraries()?;
+        if let Some(process) = configuration.process() {
+            programs.push(programs::of_file("runner", &process.program)?);
+        }
+        Ok(programs)
     }
 
     fn claims(&mut self, target: &TargetId) -> Vec<Proposal> {
@@ -310,7 +337,10 @@ impl<C: Configuration> Adapter for InProcess<C> {
     fn prepare(&mut self, request: &Prepare) -> Result<Prepared, Error> {
         let configuration = self.find(&request.target)?;
         let wasm = artefact::read_wasm(&request.workload.wasm)?;
-        let engine = configuration.engine()?;
+        let engine = match request.portable {
+            false => configuration.engine()?,
+            true => configuration.portable_engine()?,
+        };
         let (workload, scratch) = (&request.workload, &request.scratch);
         let artefacts = serialised(configuration, &engine, &wasm, scratch)?;
         let launch = launch(configuration, workload, scratch, Vec::new())?;
@@ -356,6 +386,16 @@ impl<C: Configuration> Adapter for InProcess<C> {
         };
         http::launch(request, code).map(Served::By)
     }
+}
+
+fn steps(configuration: &impl Configuration) -> Vec<Step> {
+    let counted = configuration.is_counted().then_some(Step::Count);
+    configuration
+        .steps()
+        .iter()
+        .copied()
+        .chain(counted)
+        .collect()
 }
 
 /// Makes what the target runs of a module, if it runs an artefact.

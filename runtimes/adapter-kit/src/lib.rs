@@ -19,10 +19,12 @@
 //! - `cgroup`, `trace`, `size` (feature `outside`): what is read of a process from outside it
 //! - [`budget`]: no more memory than what may be taken
 //! - [`guest`]: what a guest is given and what it leaves
+//! - [`runner`]: the command line of the program that runs one guest in one process
 //! - [`launch`]: a command line as it is started; [`owner`]: names that say who made a thing
 //! - [`ticks`]: what a program says of the steps of its own loop
 //! - [`native`]: the native binary of a workload, there and static
 //! - `stopwatch_client`: what the stopwatch saw of a program (feature `stopwatch`)
+//! - [`programs`]: the programs that take part in trials, by hash
 //! - [`artefact`]: files that `prepare` leaves for `measure`
 //! - [`schema`]: the protocol as JSON Schema
 //! - [`wast`]: the specification's test scripts on any engine (feature `wast`)
@@ -45,7 +47,9 @@ pub mod in_process;
 pub mod launch;
 pub mod native;
 pub mod owner;
+pub mod programs;
 pub mod protocol;
+pub mod runner;
 pub mod schema;
 pub mod serve;
 #[cfg(feature = "outside")]
@@ -61,6 +65,7 @@ pub mod wast;
 
 pub use error::Error;
 pub use plimsoll_record as record;
+pub use plimsoll_stopwatch::GuestBytes;
 pub use serve::{Adapter, NOT_BOUNDED, Probing, Served};
 
 /// The `main` of an adapter: serves `bench` with the adapter that the expression makes.

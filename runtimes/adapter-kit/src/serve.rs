@@ -12,9 +12,11 @@ use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
+use plimsoll_record::run::ProgramRecord;
 use plimsoll_record::{Proposal, Step, TargetId};
 
 use crate::Error;
+use crate::programs;
 use crate::protocol::{
     Availability, Directive, Done, Hello, Instances, Launch, Measure, PROTOCOL, Prepare, Prepared,
     Probe, Probed, Reply, Request, Sample, Script, Serve, Target,
@@ -68,6 +70,16 @@ pub trait Adapter {
         Vec::new()
     }
 
+    /// The programs and libraries that take part in a target's trials, but for the adapter itself: the
+    /// engine's library, a runner, a loader, a container runtime, an image's base.
+    ///
+    /// # Errors
+    ///
+    /// When one of them cannot be read.
+    fn programs(&mut self, _target: &TargetId) -> Result<Vec<ProgramRecord>, Error> {
+        Ok(Vec::new())
+    }
+
     /// Carries out one of the specification's scripts, giving what became of each directive before
     /// the next is begun, and how many there are. The target is one of [`Adapter::hello`]'s,
     /// available, and claims the step `conformance`. The kit's `wast::run` does it (feature
@@ -99,6 +111,7 @@ pub trait Adapter {
             target: request.target.clone(),
             workload: request.workload.clone(),
             scratch: request.scratch.clone(),
+            portable: false,
         })?;
         // Whatever bounds the program that makes a container does not bound the guest in it.
         if prepared
@@ -251,6 +264,12 @@ fn answer<A: Adapter>(
             .and_then(|found| claimed(found, Step::Conformance))
             .map(|()| Reply::Claims {
                 proposals: adapter.claims(target),
+            }),
+        Request::Programs { target } => available(hello, target)
+            .and_then(|_| Ok((programs::this_adapter()?, adapter.programs(target)?)))
+            .map(|(own, mut programs)| {
+                programs.insert(0, own);
+                Reply::Programs { programs }
             }),
         Request::Script(script) => available(hello, &script.target)
             .and_then(|target| claimed(target, Step::Conformance))

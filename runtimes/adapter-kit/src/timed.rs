@@ -155,6 +155,7 @@ pub fn measure<E: Engine>(
         | Step::Idle
         | Step::Peak
         | Step::Size
+        | Step::Count
         | Step::Conformance
         | Step::Sandbox => {
             return Err(Error::Unsupported(format!(

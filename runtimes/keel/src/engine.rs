@@ -1,10 +1,14 @@
 //! What modules are compiled with and how code runs: an [`Engine`] and its [`Config`].
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::artifact::fingerprint::{METERING_FUEL, METERING_OFF};
 use crate::cpu::Cpu;
+use crate::module::WeakModule;
 use crate::module::features::Features;
+use crate::types::registry::Registry;
+use crate::vm::budget::Budget;
 use crate::vm::slot::{BlankSlot, Shape};
 
 /// Settings of an [`Engine`].
@@ -14,6 +18,8 @@ pub struct Config {
     pub(crate) features: Features,
     pub(crate) stack_bytes: usize,
     pub(crate) pooled_slots: usize,
+    pub(crate) collect_always: bool,
+    pub(crate) total_bytes: u64,
     pub(crate) cpu: Cpu,
 }
 
@@ -49,6 +55,8 @@ impl Default for Config {
             features: Features::default(),
             stack_bytes: 512 << 10,
             pooled_slots: 64,
+            collect_always: false,
+            total_bytes: u64::MAX,
             cpu: Cpu::native(),
         }
     }
@@ -89,6 +97,13 @@ impl Config {
         self
     }
 
+    /// Whether the heap of structures and arrays is collected before every allocation, to find faults in
+    /// what uses it. Very slow. Off by default.
+    pub fn collect_always(mut self, always: bool) -> Config {
+        self.collect_always = always;
+        self
+    }
+
     /// The CPU that modules are compiled for, this machine's by default. Code for a CPU that has more than
     /// this machine is compiled by [`Engine::compile`], and refused here by the feature that is missing.
     pub fn cpu(mut self, cpu: Cpu) -> Config {
@@ -96,9 +111,16 @@ impl Config {
         self
     }
 
-    /// How many slots (context, memory and guard of an instance that is gone) a module keeps for its
-    /// next instances, 64 by default. A slot keeps at most 1 MiB of touched pages. The engine keeps as
-    /// many of modules that are gone for its next modules, emptied: address space and a page or two.
+    /// Bytes that the memories and tables of all stores together may have; without limit by default.
+    pub fn total_bytes(mut self, bytes: u64) -> Config {
+        self.total_bytes = bytes;
+        self
+    }
+
+    /// How many slots (context, memory and guard of an instance that is gone) the modules of the engine
+    /// together keep for their next instances, 64 by default. A slot keeps at most 1 MiB of touched
+    /// pages and 4 GiB of address space. One too many takes the place of another module's; the engine
+    /// keeps as many of modules that are gone for its next modules, emptied: a page or two.
     pub fn pooled_slots(mut self, slots: usize) -> Config {
         self.pooled_slots = slots;
         self
@@ -111,16 +133,27 @@ impl Config {
 /// let engine = keel::Engine::new(keel::Config::new());
 /// # let _ = engine;
 /// ```
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Engine {
     inner: Arc<Inner>,
 }
 
-#[derive(Default)]
+impl Default for Engine {
+    fn default() -> Engine {
+        Engine::new(Config::default())
+    }
+}
+
 struct Inner {
     config: Config,
+    budget: Arc<Budget>,
+    /// The modules that are alive, for the slots that they keep.
+    modules: Mutex<Vec<WeakModule>>,
+    /// Slots that all of them keep.
+    idle: AtomicUsize,
     /// What modules that are gone have left behind.
     slots: Mutex<Vec<BlankSlot>>,
+    types: Arc<Registry>,
     #[cfg(feature = "compiler")]
     isa: std::sync::OnceLock<cranelift_codegen::isa::OwnedTargetIsa>,
 }
@@ -130,8 +163,12 @@ impl Engine {
     pub fn new(config: Config) -> Engine {
         Engine {
             inner: Arc::new(Inner {
+                budget: Budget::new(config.total_bytes, None),
                 config,
+                modules: Mutex::default(),
+                idle: AtomicUsize::new(0),
                 slots: Mutex::default(),
+                types: Arc::default(),
                 #[cfg(feature = "compiler")]
                 isa: std::sync::OnceLock::new(),
             }),
@@ -140,6 +177,69 @@ impl Engine {
 
     pub(crate) fn config(&self) -> &Config {
         &self.inner.config
+    }
+
+    /// The types that modules of this engine define.
+    pub(crate) fn types(&self) -> &Arc<Registry> {
+        &self.inner.types
+    }
+
+    /// Whether two handles are of one engine.
+    pub(crate) fn is_same(&self, other: &Engine) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
+    pub(crate) fn budget(&self) -> &Arc<Budget> {
+        &self.inner.budget
+    }
+
+    /// Notes a module, which may keep slots.
+    pub(crate) fn add_module(&self, module: WeakModule) {
+        let mut modules = self.modules();
+        if modules.len() == modules.capacity() {
+            modules.retain(WeakModule::is_alive);
+        }
+        modules.push(module);
+    }
+
+    fn modules(&self) -> MutexGuard<'_, Vec<WeakModule>> {
+        let modules = self.inner.modules.lock();
+        modules.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a module may keep another slot, which then counts. One that some module keeps makes room.
+    pub(crate) fn claim_slot(&self) -> bool {
+        let most = self.config().pooled_slots;
+        let (relaxed, idle) = (Ordering::Relaxed, &self.inner.idle);
+        let claim = || {
+            let more = |count: usize| (count < most).then_some(count + 1);
+            idle.fetch_update(relaxed, relaxed, more).is_ok()
+        };
+        if claim() {
+            return true;
+        }
+        // The one that was used longest ago is in the module that was; which, nobody notes. The oldest
+        // module is as good a guess.
+        let evicted = self.modules().iter().find_map(WeakModule::evict_one);
+        drop(evicted);
+        claim()
+    }
+
+    /// Notes that a module keeps some slots fewer.
+    pub(crate) fn release_slots(&self, count: usize) {
+        self.inner.idle.fetch_sub(count, Ordering::Relaxed);
+    }
+
+    /// Gives back the address space of all slots that nobody uses.
+    pub(crate) fn evict_slots(&self) {
+        let blank = std::mem::take(&mut *self.blank_slots());
+        drop(blank);
+        loop {
+            let evicted = self.modules().iter().find_map(WeakModule::evict_one);
+            if evicted.is_none() {
+                break;
+            }
+        }
     }
 
     fn blank_slots(&self) -> MutexGuard<'_, Vec<BlankSlot>> {

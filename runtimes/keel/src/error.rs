@@ -1,7 +1,8 @@
 //! Everything that can go wrong, apart by what a caller can do about it.
 
 use crate::artifact::ArtifactError;
-use crate::trap::Trap;
+use crate::exception::ExnRef;
+use crate::trap::{Trap, plain};
 
 /// A result whose error is [`Error`] unless another is named.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -28,7 +29,7 @@ pub enum Error {
     #[error("malformed text: {0}")]
     Text(String),
     /// The compiler failed on a function.
-    #[error("compiling function {function}: {message}")]
+    #[error("compiling function {}: {message}", plain(function))]
     Compile {
         /// The function's name, or its index where it has none.
         function: String,
@@ -36,7 +37,11 @@ pub enum Error {
         message: String,
     },
     /// An import has no definition.
-    #[error("unknown import: `{module}` `{name}` is not defined, but the module needs {expected}")]
+    #[error(
+        "unknown import: `{}` `{}` is not defined, but the module needs {expected}",
+        plain(module),
+        plain(name)
+    )]
     UnknownImport {
         /// The import's module name.
         module: String,
@@ -47,7 +52,9 @@ pub enum Error {
     },
     /// An import is defined, but as something else.
     #[error(
-        "incompatible import type: `{module}` `{name}` is {found}, but the module needs {expected}"
+        "incompatible import type: `{}` `{}` is {found}, but the module needs {expected}",
+        plain(module),
+        plain(name)
     )]
     IncompatibleImport {
         /// The import's module name.
@@ -84,6 +91,10 @@ pub enum Error {
     /// WebAssembly code trapped.
     #[error("{0}")]
     Trap(Box<Trap>),
+    /// An exception left WebAssembly code that nothing caught. A host function that returns it throws it
+    /// again.
+    #[error("uncaught exception")]
+    Exception(ExnRef),
     /// The guest asked to exit, with this code.
     #[error("guest exited with code {0}")]
     Exit(i32),
@@ -114,14 +125,6 @@ impl Error {
         match self {
             Error::Trap(trap) => Some(trap),
             _ => None,
-        }
-    }
-
-    /// A failed call to the operating system, with the reason that it left behind.
-    pub(crate) fn last_os(what: impl Into<String>) -> Error {
-        Error::System {
-            what: what.into(),
-            source: std::io::Error::last_os_error(),
         }
     }
 }

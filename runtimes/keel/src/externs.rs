@@ -3,9 +3,10 @@
 use std::ptr::NonNull;
 
 use crate::error::{Error, Result};
-use crate::func::{Func, check_store};
+use crate::exception::Tag;
+use crate::func::{Func, check_value};
 use crate::store::{AsContext, AsContextMut};
-use crate::types::{ExternType, GlobalType, MemoryType, Mutability, TableType, ValType};
+use crate::types::{ExternType, GlobalType, MemoryType, Mutability, TableType};
 use crate::value::Val;
 use crate::vm::context::Value;
 use crate::vm::memory::MemoryObject;
@@ -24,6 +25,8 @@ pub enum Extern {
     Memory(Memory),
     /// A global.
     Global(Global),
+    /// A tag.
+    Tag(Tag),
 }
 
 impl Extern {
@@ -34,6 +37,7 @@ impl Extern {
             Extern::Table(_) => "a table",
             Extern::Memory(_) => "a memory",
             Extern::Global(_) => "a global",
+            Extern::Tag(_) => "a tag",
         }
     }
 
@@ -43,6 +47,7 @@ impl Extern {
             Extern::Table(table) => table.store,
             Extern::Memory(memory) => memory.store,
             Extern::Global(global) => global.store,
+            Extern::Tag(tag) => tag.store(),
         }
     }
 
@@ -56,6 +61,7 @@ impl Extern {
             Extern::Table(table) => ExternType::Table(table.ty(store)?),
             Extern::Memory(memory) => ExternType::Memory(memory.ty(store)?),
             Extern::Global(global) => ExternType::Global(global.ty()),
+            Extern::Tag(tag) => ExternType::Tag(tag.ty(store)?),
         })
     }
 }
@@ -103,7 +109,7 @@ impl Memory {
     pub fn create(store: impl AsContextMut, ty: MemoryType) -> Result<Memory> {
         // SAFETY: the store is borrowed.
         let context = unsafe { &mut *store.as_store().context() };
-        let object = MemoryObject::new(ty, None, context.limits.memory_bytes)?;
+        let object = MemoryObject::new(ty, None, context.limits.memory_bytes, &context.budget)?;
         let object = NonNull::from(Box::leak(Box::new(object)));
         context.memories.push(object);
         Ok(Memory {
@@ -228,8 +234,9 @@ impl Table {
     pub fn create(store: impl AsContextMut, ty: TableType, init: Val) -> Result<Table> {
         // SAFETY: the store is borrowed.
         let context = unsafe { &mut *store.as_store().context() };
-        check_element(&init, ty.element, context.id)?;
-        let mut object = TableObject::new(ty, None, context.limits.table_elements)?;
+        check_value(&init, ty.element, context)?;
+        let mut object =
+            TableObject::new(ty, None, context.limits.table_elements, &context.budget)?;
         object.elements().fill(init.to_reference());
         let object = NonNull::from(Box::leak(Box::new(object)));
         context.tables.push(object);
@@ -254,7 +261,7 @@ impl Table {
     /// # Errors
     /// [`Error::Limit`] if there is no such element.
     pub fn get(&self, store: impl AsContextMut, index: u64) -> Result<Val> {
-        owner(&store, self.store)?;
+        let owner = owner(&store, self.store)?;
         // SAFETY: the store is borrowed mutably; an element is a reference of the table's type.
         unsafe {
             let table = &mut *self.object.as_ptr();
@@ -262,7 +269,7 @@ impl Table {
                 .elements()
                 .get(index as usize)
                 .ok_or_else(|| outside(index))?;
-            Ok(Val::from_reference(element, table.ty().element, self.store))
+            Ok(Val::from_reference(element, table.ty().element, owner))
         }
     }
 
@@ -271,10 +278,11 @@ impl Table {
     /// # Errors
     /// [`Error::Limit`] if there is no such element, [`Error::Type`] if the value has another type.
     pub fn set(&self, store: impl AsContextMut, index: u64, value: Val) -> Result<()> {
-        owner(&store, self.store)?;
+        let owner = owner(&store, self.store)?;
         // SAFETY: the store is borrowed mutably.
         let table = unsafe { &mut *self.object.as_ptr() };
-        check_element(&value, table.ty().element, self.store)?;
+        // SAFETY: as above.
+        check_value(&value, table.ty().element, unsafe { &*owner })?;
         let element = table
             .elements()
             .get_mut(index as usize)
@@ -288,20 +296,14 @@ impl Table {
     /// # Errors
     /// [`Error::Limit`] if it cannot grow so much, [`Error::Type`] if the value has another type.
     pub fn grow(&self, store: impl AsContextMut, count: u64, value: Val) -> Result<u64> {
-        owner(&store, self.store)?;
+        let owner = owner(&store, self.store)?;
         // SAFETY: the store is borrowed mutably.
         let table = unsafe { &mut *self.object.as_ptr() };
-        check_element(&value, table.ty().element, self.store)?;
+        // SAFETY: as above.
+        check_value(&value, table.ty().element, unsafe { &*owner })?;
         let grown = table.grow(count, value.to_reference());
         grown.ok_or_else(|| Error::Limit(format!("the table cannot grow by {count} elements")))
     }
-}
-
-fn check_element(value: &Val, ty: ValType, store: u64) -> Result<()> {
-    if value.ty() != ty {
-        return Err(Error::Type(format!("{} given for {ty}", value.ty())));
-    }
-    check_store(value, store)
 }
 
 fn outside(index: u64) -> Error {
@@ -334,9 +336,9 @@ impl Global {
     pub fn create(store: impl AsContextMut, ty: GlobalType, value: Val) -> Result<Global> {
         // SAFETY: the store is borrowed.
         let context = unsafe { &mut *store.as_store().context() };
-        check_element(&value, ty.content, context.id)?;
+        check_value(&value, ty.content, context)?;
         let value = NonNull::from(Box::leak(Box::new(value.to_raw())));
-        context.globals.push(value);
+        context.globals.push((value, ty));
         Ok(Global {
             store: context.id,
             value,
@@ -354,9 +356,9 @@ impl Global {
     /// # Errors
     /// [`Error::Type`] if the store is another.
     pub fn get(&self, store: impl AsContext) -> Result<Val> {
-        owner(&store, self.store)?;
+        let owner = owner(&store, self.store)?;
         // SAFETY: the store keeps its globals alive, and their values have their types.
-        Ok(unsafe { Val::from_raw(*self.value.as_ptr(), self.ty.content, self.store) })
+        Ok(unsafe { Val::from_raw(*self.value.as_ptr(), self.ty.content, owner) })
     }
 
     /// Sets the value.
@@ -364,11 +366,12 @@ impl Global {
     /// # Errors
     /// [`Error::Type`] if the global is constant or the value has another type.
     pub fn set(&self, store: impl AsContextMut, value: Val) -> Result<()> {
-        owner(&store, self.store)?;
+        let owner = owner(&store, self.store)?;
         if self.ty.mutability == Mutability::Const {
             return Err(Error::Type("the global is constant".to_owned()));
         }
-        check_element(&value, self.ty.content, self.store)?;
+        // SAFETY: the store is borrowed.
+        check_value(&value, self.ty.content, unsafe { &*owner })?;
         // SAFETY: the store is borrowed mutably, and keeps its globals alive.
         unsafe { self.value.write(value.to_raw()) };
         Ok(())
@@ -385,4 +388,4 @@ macro_rules! into_extern {
     )* };
 }
 
-into_extern!(Func, Table, Memory, Global);
+into_extern!(Func, Table, Memory, Global, Tag);

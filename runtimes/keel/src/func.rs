@@ -6,7 +6,8 @@ use std::ptr::NonNull;
 
 use crate::error::{Error, Result};
 use crate::store::{AsContext, AsContextMut};
-use crate::types::{FuncType, type_id_of, type_of_id};
+use crate::types::def::short_id;
+use crate::types::{FuncType, ValType};
 use crate::value::{RawValue, Val, WasmTypes};
 use crate::vm::context::{FunctionRecord, Value};
 use crate::vm::store::StoreContext;
@@ -76,8 +77,9 @@ impl Func {
     /// [`Error::Type`] if the store is another.
     pub fn ty(&self, store: impl AsContext) -> Result<FuncType> {
         // SAFETY: the store is borrowed.
-        unsafe { (*store.as_store().context()).check_owner(self.store)? };
-        Ok(type_of_id(self.record().ty))
+        let store = unsafe { &*store.as_store().context() };
+        store.check_owner(self.store)?;
+        Ok(store.engine.types().func_type(self.record().ty))
     }
 
     /// The thunk through which the host calls the function.
@@ -97,7 +99,8 @@ impl Func {
     /// the code traps, and whatever host functions fail with.
     pub fn call(&self, store: impl AsContextMut, args: &[Val]) -> Result<Vec<Val>> {
         let ty = self.ty(&store)?;
-        check_values(args, ty.params(), self.store)?;
+        // SAFETY: the store is borrowed.
+        check_values(args, ty.params(), unsafe { &*store.as_store().context() })?;
         let count = args.len().max(ty.results().len()).max(1);
         let mut values = vec![Value::ZERO; count];
         for (value, arg) in values.iter_mut().zip(args) {
@@ -117,7 +120,7 @@ impl Func {
         let results = ty.results().iter().zip(values);
         // SAFETY: the function has written its results.
         Ok(results
-            .map(|(ty, raw)| unsafe { Val::from_raw(raw, *ty, self.store) })
+            .map(|(ty, raw)| unsafe { Val::from_raw(raw, *ty, store.as_store().context()) })
             .collect())
     }
 
@@ -130,13 +133,17 @@ impl Func {
         store: impl AsContextMut,
     ) -> Result<TypedFunc<P, R>> {
         // SAFETY: the store is borrowed.
-        unsafe { (*store.as_store().context()).check_owner(self.store)? };
-        let asked = type_id_of(P::TYPES, R::TYPES);
-        if asked != self.record().ty {
-            let (found, asked) = (type_of_id(self.record().ty), type_of_id(asked));
-            return Err(Error::Type(format!(
-                "the function is {found}, but was asked for as {asked}"
-            )));
+        let store = unsafe { &*store.as_store().context() };
+        store.check_owner(self.store)?;
+        if short_id(P::TYPES, R::TYPES) != Some(self.record().ty) {
+            let found = store.engine.types().func_type(self.record().ty);
+            if found.params() != P::TYPES || found.results() != R::TYPES {
+                let of = |types: &[ValType]| types.to_vec();
+                let asked = FuncType::new(of(P::TYPES), of(R::TYPES));
+                return Err(Error::Type(format!(
+                    "the function is {found}, but was asked for as {asked}"
+                )));
+            }
         }
         Ok(TypedFunc {
             func: *self,
@@ -147,11 +154,7 @@ impl Func {
 }
 
 /// Refuses values that do not have these types, or belong to another store.
-pub(crate) fn check_values(
-    values: &[Val],
-    types: &[crate::types::ValType],
-    store: u64,
-) -> Result<()> {
+pub(crate) fn check_values(values: &[Val], types: &[ValType], store: &StoreContext) -> Result<()> {
     if values.len() != types.len() {
         return Err(Error::Type(format!(
             "{} values given for {}",
@@ -160,22 +163,30 @@ pub(crate) fn check_values(
         )));
     }
     for (value, ty) in values.iter().zip(types) {
-        if value.ty() != *ty {
-            return Err(Error::Type(format!("{} given for {ty}", value.ty())));
-        }
-        check_store(value, store)?;
+        check_value(value, *ty, store)?;
     }
     Ok(())
 }
 
-/// Refuses a reference to a function of another store.
-pub(crate) fn check_store(value: &Val, store: u64) -> Result<()> {
-    match value {
-        Val::FuncRef(Some(func)) if func.store != store => Err(Error::Type(
+/// Refuses a value that does not have this type, or belongs to another store.
+pub(crate) fn check_value(value: &Val, ty: ValType, store: &StoreContext) -> Result<()> {
+    if let Val::FuncRef(Some(func)) = value
+        && func.store != store.id
+    {
+        return Err(Error::Type(
             "a function belongs to another store".to_owned(),
-        )),
-        _ => Ok(()),
+        ));
     }
+    if let Val::AnyRef(Some(reference)) = value {
+        reference.check(store)?;
+    }
+    if let Val::ExnRef(Some(exception)) = value {
+        exception.check(store)?;
+    }
+    if value.is_a(ty, store.engine.types()) {
+        return Ok(());
+    }
+    Err(Error::Type(format!("{} given for {ty}", value.ty())))
 }
 
 /// Values that a typed call has room for.

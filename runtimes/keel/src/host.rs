@@ -4,15 +4,19 @@ use std::any::Any;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
+use std::sync::OnceLock;
 
 use crate::artifact::format::NONE;
+use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::externs::Extern;
 use crate::func::check_values;
 use crate::instance::Instance;
 use crate::store::{AsContext, AsContextMut, StoreInner, StorePointer};
 use crate::trap::{Trap, TrapKind};
-use crate::types::{FuncType, type_id, type_id_of};
+use crate::types::def::short_id;
+use crate::types::registry::TypeSet;
+use crate::types::{FuncType, ValType};
 use crate::value::{RawValue, Val, WasmTy, WasmTypes};
 use crate::vm::context::{Context, FunctionImport, HostCall, Value};
 
@@ -106,12 +110,19 @@ impl<T: 'static> AsContextMut for Caller<'_, T> {}
 
 /// A host function, ready to be imported. It belongs to stores with the data that it was made for.
 pub(crate) struct HostFunc {
-    /// The number of its type.
-    pub(crate) ty: u64,
+    ty: HostType,
+    /// The number of its type in the linker's engine, and what keeps that registered.
+    number: OnceLock<(u64, Option<TypeSet>)>,
     call: HostCall,
     environment: NonNull<()>,
     /// Owns the environment.
     _closure: Box<dyn Any + Send + Sync>,
+}
+
+/// The parameters and results of a host function.
+enum HostType {
+    Known(&'static [ValType], &'static [ValType]),
+    Given(FuncType),
 }
 
 // SAFETY: the environment is a closure that is itself `Send` and `Sync`.
@@ -121,11 +132,16 @@ unsafe impl Sync for HostFunc {}
 
 impl HostFunc {
     /// `call` must take a pointer to an `F` for its environment.
-    fn from_closure<F: Send + Sync + 'static>(ty: u64, closure: F, call: HostCall) -> HostFunc {
+    fn from_closure<F: Send + Sync + 'static>(
+        ty: HostType,
+        closure: F,
+        call: HostCall,
+    ) -> HostFunc {
         let closure = Box::new(closure);
         let environment = NonNull::from(&*closure).cast();
         HostFunc {
             ty,
+            number: OnceLock::new(),
             call,
             environment,
             _closure: closure,
@@ -138,7 +154,35 @@ impl HostFunc {
         T: 'static,
         F: Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
     {
-        HostFunc::from_closure(type_id(&ty), (ty, function), call_untyped::<T, F>)
+        let given = HostType::Given(ty.clone());
+        HostFunc::from_closure(given, (ty, function), call_untyped::<T, F>)
+    }
+
+    /// The number of its type in its linker's engine.
+    pub(crate) fn number(&self, engine: &Engine) -> Result<u64> {
+        if let Some((number, _)) = self.number.get() {
+            return Ok(*number);
+        }
+        let (params, results) = match &self.ty {
+            HostType::Known(params, results) => (*params, *results),
+            HostType::Given(ty) => (ty.params(), ty.results()),
+        };
+        let found = match short_id(params, results) {
+            Some(number) => (number, None),
+            None => {
+                let set = engine.types().register_func(&self.func_type())?;
+                (set.types[0].number, Some(set))
+            }
+        };
+        Ok(self.number.get_or_init(|| found).0)
+    }
+
+    /// Its type.
+    pub(crate) fn func_type(&self) -> FuncType {
+        match &self.ty {
+            HostType::Known(params, results) => FuncType::new(params.to_vec(), results.to_vec()),
+            HostType::Given(ty) => ty.clone(),
+        }
     }
 
     /// The function as an import.
@@ -195,14 +239,18 @@ where
     unsafe {
         run::<T>(context, |caller| {
             let (ty, function) = &*environment.cast::<(FuncType, F)>();
-            let store = (*caller.store.as_ptr()).context.id;
+            let store = context.store();
             let args = ty.params().iter().enumerate();
             let args: Vec<Val> = args
                 .map(|(i, ty)| Val::from_raw(values.add(i).read(), *ty, store))
                 .collect();
-            let mut results: Vec<Val> = ty.results().iter().map(|ty| Val::zero(*ty)).collect();
+            let mut results: Vec<Val> = {
+                let types = (*store).engine.types();
+                let results = ty.results().iter();
+                results.map(|ty| Val::default_of(*ty, types)).collect()
+            };
             function(caller, &args, &mut results)?;
-            check_values(&results, ty.results(), store)?;
+            check_values(&results, ty.results(), &*store)?;
             for (i, result) in results.iter().enumerate() {
                 values.add(i).write(result.to_raw());
             }
@@ -292,7 +340,7 @@ macro_rules! into_func {
                         })
                     }
                 }
-                let ty = type_id_of(&[$($name::TYPE),*], R::Types::TYPES);
+                let ty = HostType::Known(const { &[$($name::TYPE),*] }, R::Types::TYPES);
                 HostFunction(HostFunc::from_closure(ty, self, call::<T, F, $($name,)* R>))
             }
         }

@@ -4,6 +4,7 @@ use std::ptr::NonNull;
 
 use crate::artifact::format::ExternKind;
 use crate::error::{Error, Result};
+use crate::exception::Tag;
 use crate::externs::{Extern, Global, Memory, Table};
 use crate::func::{Func, TypedFunc};
 use crate::module::Module;
@@ -75,6 +76,7 @@ impl Instance {
                 let ty = data.module.global_type(index);
                 Extern::Global(Global::new(self.store, data.global(index), ty))
             }
+            Some(ExternKind::Tag) => Extern::Tag(Tag::new(self.store, data.tag(index))),
             Some(ExternKind::Func) | None => {
                 Extern::Func(Func::new_handle(self.store, data.function(index)))
             }

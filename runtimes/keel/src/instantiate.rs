@@ -1,14 +1,18 @@
 //! Making an instance: its context, memories and tables, and what runs before it is ready.
 
+use std::cell::RefCell;
 use std::ptr::NonNull;
 
 use crate::artifact::format::{self, NONE, Section, flags, mode};
 use crate::error::{Error, Result};
 use crate::instance::Instance;
+use crate::limits::Resource;
 use crate::module::{Module, layout};
 use crate::trap::{Trap, TrapKind};
 use crate::types::IndexType;
+use crate::vm::budget::Share;
 use crate::vm::context::{Context, Definition, FunctionImport, FunctionRecord, Value};
+use crate::vm::exception::TagRecord;
 use crate::vm::instance::InstanceData;
 use crate::vm::libcalls::LIBCALLS;
 use crate::vm::memory::{MemoryObject, check_limit};
@@ -23,6 +27,7 @@ pub(crate) enum ImportValue {
     Table(NonNull<TableObject>),
     Memory(NonNull<MemoryObject>),
     Global(NonNull<Value>),
+    Tag(NonNull<TagRecord>),
 }
 
 /// Makes an instance in a store, with imports that have the right types.
@@ -38,12 +43,18 @@ pub(crate) unsafe fn instantiate(
     signal::install();
     // SAFETY: as the caller promises; the reference is not used once code runs.
     let owner = unsafe { &mut *store };
+    let counts_fuel = module.artifact().header().metering;
+    if counts_fuel != owner.metering {
+        return Err(Error::Type(
+            "the module and the store do not agree on fuel: make both with one engine".to_owned(),
+        ));
+    }
     let data = create(owner, module, imports)?;
     let data = NonNull::from(Box::leak(data));
     // From here on the instance stays: others may have got hold of it before it fails.
     owner.add_instance(data);
     // SAFETY: just made; the store keeps it alive.
-    let instance = unsafe { &mut *data.as_ptr() };
+    let instance = unsafe { &*data.as_ptr() };
     // SAFETY: the context is this instance's, made a moment ago.
     unsafe { instance.context.write(layout::INSTANCE, data.as_ptr()) };
     instance.initialise()?;
@@ -65,9 +76,12 @@ fn create(
     let counts = module.artifact().header().counts;
     let layout = module.layout();
     let limits = store.limits;
+    let mut share = None;
     if counts.defines_memory_0 == 1 {
         let ty = module.memory_type(0);
-        check_limit(ty.bytes_of(ty.minimum), limits.memory_bytes)?;
+        let bytes = ty.bytes_of(ty.minimum);
+        check_limit(bytes, limits.memory_bytes)?;
+        share = Some(Share::new(&store.budget, Resource::Memory, bytes)?);
     }
     let slot = module.take_slot()?;
     let context = slot.context();
@@ -79,6 +93,7 @@ fn create(
         tables: Vec::with_capacity((counts.imported_tables + counts.tables) as usize),
         own_memories: Vec::with_capacity(counts.memories as usize),
         own_tables: Vec::with_capacity(counts.tables as usize),
+        computed_elements: RefCell::default(),
         slot: None,
     });
     // SAFETY: the slot has room for a context of this layout, which nothing else uses; all fields are
@@ -91,8 +106,24 @@ fn create(
         context.write(layout::INSTANCE, &raw mut *data);
         context.write(layout::FUEL, &raw mut store.fuel);
         context.write(layout::STACK_LIMIT, store.stack_limit());
-        for (i, id) in module.long_types().iter().enumerate() {
-            context.write(layout.long_type(i as u32), *id);
+        context.write(layout::TYPES, module.type_displays());
+        if module.needs_heap() {
+            let engine = store.engine.clone();
+            let heap = store.heap()?;
+            for ty in module.types() {
+                heap.know(ty);
+            }
+            for i in 0..counts.tags {
+                let ty = module.tag_type(counts.imported_tags + i);
+                let number = module.tag_type_id(counts.imported_tags + i);
+                let record = TagRecord::new(heap, &ty, number, engine.types());
+                context.write(layout.tag(i), record);
+            }
+            context.write(layout::HEAP, &raw mut *heap);
+            context.write(layout::HEAP_BASE, heap.base());
+        }
+        for (i, id) in module.long_types().enumerate() {
+            context.write(layout.long_type(i as u32), id);
         }
         write_imports(&mut data, imports);
         write_records(module, context);
@@ -107,15 +138,21 @@ fn create(
         // SAFETY: a field of this context.
         unsafe { place.write(definition) };
         let place = NonNull::new(place).expect("a context is not at null");
-        let memory = MemoryObject::in_slot(ty, place, slot.accessible(), limits.memory_bytes);
+        let (accessible, limit) = (slot.accessible(), limits.memory_bytes);
+        let share = share.take().expect("taken for memory 0");
+        let memory = MemoryObject::in_slot(ty, place, accessible, limit, share);
         data.own_memories.push(memory);
     }
     data.slot = Some(slot);
     for i in data.own_memories.len() as u32..counts.memories {
         let ty = module.memory_type(counts.imported_memories + i);
         let place = NonNull::new(context.field(layout.memory(i)));
-        data.own_memories
-            .push(MemoryObject::new(ty, place, limits.memory_bytes)?);
+        data.own_memories.push(MemoryObject::new(
+            ty,
+            place,
+            limits.memory_bytes,
+            &store.budget,
+        )?);
     }
     let InstanceData {
         memories,
@@ -124,19 +161,24 @@ fn create(
     } = &mut *data;
     memories.extend(own_memories.iter_mut().map(NonNull::from));
     let tables: &[format::Table] = module.artifact().section(Section::Tables);
+    let is_static =
+        |i: u32| tables[(counts.imported_tables + i) as usize].flags & flags::STATIC != 0;
     for i in 0..counts.tables {
         let ty = module.table_type(counts.imported_tables + i);
-        if tables[(counts.imported_tables + i) as usize].flags & flags::STATIC != 0 {
+        if is_static(i) {
             table::check_limit(ty.minimum, limits.table_elements)?;
-            data.tables.push(None);
             continue;
         }
         let place = NonNull::new(context.field(layout.table(i)));
-        let table = TableObject::new(ty, place, limits.table_elements)?;
+        let table = TableObject::new(ty, place, limits.table_elements, &store.budget)?;
         data.own_tables.push(table);
-        data.tables
-            .push(data.own_tables.last_mut().map(NonNull::from));
     }
+    // Pointers to all of them at once, when none is added any more: what makes one takes those before.
+    let InstanceData {
+        tables, own_tables, ..
+    } = &mut *data;
+    let mut own = own_tables.iter_mut().map(NonNull::from);
+    tables.extend((0..counts.tables).map(|i| if is_static(i) { None } else { own.next() }));
     Ok(data)
 }
 
@@ -147,7 +189,7 @@ fn create(
 unsafe fn write_imports(data: &mut InstanceData, imports: &[ImportValue]) {
     let (context, layout) = (data.context, *data.module.layout());
     let host_thunks: &[u32] = data.module.artifact().section(Section::HostThunks);
-    let (mut functions, mut globals) = (0, 0);
+    let (mut functions, mut globals, mut tags) = (0, 0, 0);
     for import in imports {
         // SAFETY: as the caller promises.
         unsafe {
@@ -177,6 +219,10 @@ unsafe fn write_imports(data: &mut InstanceData, imports: &[ImportValue]) {
                 ImportValue::Global(global) => {
                     context.write(layout.imported_global(globals), global);
                     globals += 1;
+                }
+                ImportValue::Tag(tag) => {
+                    context.write(layout.imported_tag(tags), tag);
+                    tags += 1;
                 }
             }
         }
@@ -211,14 +257,14 @@ fn address(offset: u128, index: IndexType) -> u64 {
 
 impl InstanceData {
     /// Does what constant expressions and active segments say.
-    fn initialise(&mut self) -> Result<()> {
+    fn initialise(&self) -> Result<()> {
         let module = self.module.clone();
         let artifact = module.artifact();
         let counts = artifact.header().counts;
         let globals: &[format::Global] = artifact.section(Section::Globals);
         for i in 0..counts.globals {
             let global = globals[(counts.imported_globals + i) as usize];
-            let value = self.evaluate(global.init);
+            let value = self.evaluate(global.init)?;
             // SAFETY: a field of this context.
             unsafe {
                 self.context
@@ -228,17 +274,18 @@ impl InstanceData {
         let tables: &[format::Table] = artifact.section(Section::Tables);
         for (i, table) in tables.iter().enumerate() {
             if table.init.length != 0 && table.flags & flags::STATIC == 0 {
-                let value = self.evaluate(table.init) as usize;
+                let value = self.evaluate(table.init)? as usize;
                 // SAFETY: the table is this instance's own, which nobody else knows yet.
                 unsafe { (*self.table(i as u32)).elements().fill(value) };
             }
         }
+        self.compute_elements()?;
         let elements: &[format::Element] = artifact.section(Section::Elements);
         for (i, element) in elements.iter().enumerate() {
             let i = i as u32;
             if element.mode == mode::ACTIVE {
                 let index = module.table_type(element.table).index;
-                let to = address(self.evaluate(element.offset), index);
+                let to = address(self.evaluate(element.offset)?, index);
                 let length = element.items.length;
                 self.init_table(element.table, i, to, 0, length)
                     .ok_or_else(|| Error::from(Trap::new(TrapKind::TableOutOfBounds)))?;
@@ -253,7 +300,7 @@ impl InstanceData {
             let i = i as u32;
             if segment.mode == mode::ACTIVE {
                 let index = module.memory_type(segment.memory).index;
-                let to = address(self.evaluate(segment.offset), index);
+                let to = address(self.evaluate(segment.offset)?, index);
                 self.init_memory(segment.memory, i, to, 0, segment.bytes.length)
                     .ok_or_else(|| Error::from(Trap::new(TrapKind::MemoryOutOfBounds)))?;
             }
@@ -269,7 +316,7 @@ impl InstanceData {
     ///
     /// # Safety
     /// `store` is this instance's, which is complete.
-    unsafe fn run_start(&mut self, store: *mut StoreContext, start: u32) -> Result<()> {
+    unsafe fn run_start(&self, store: *mut StoreContext, start: u32) -> Result<()> {
         // SAFETY: a start function has a record.
         let record = unsafe { *self.function(start).as_ptr() };
         let entry = self

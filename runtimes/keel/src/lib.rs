@@ -17,6 +17,11 @@
 //! guard are reserved and whatever is not accessible faults. A slot is reset by copying back the pages
 //! that were written, and used again.
 //!
+//! # Structures and arrays
+//! A module that has types of them has a heap (`vm::heap`), one a store, collected by marking. Compiled code
+//! allocates and accesses objects itself; references are 32-bit offsets. Every type is known to its engine
+//! by one number, however many modules define it (`types::registry`).
+//!
 //! # How code stops
 //! A trap is a fault or an illegal instruction at a place that the compiler noted; the signal handler
 //! (`vm::signal`) leaves for the host at once, since compiled code holds nothing that would have to be
@@ -41,6 +46,7 @@ mod compile;
 mod cpu;
 mod engine;
 mod error;
+mod exception;
 mod externs;
 mod func;
 mod host;
@@ -65,21 +71,22 @@ pub use artifact::{ArtifactError, is_artifact};
 pub use cpu::{Cpu, UnknownCpu};
 pub use engine::{Config, Engine, Fuel, Language};
 pub use error::{Error, Result};
+pub use exception::{ExnRef, Tag};
 pub use externs::{Extern, Global, Memory, Table};
 pub use func::{Func, TypedFunc};
 pub use host::{Caller, HostResult, IntoFunc};
 #[cfg(feature = "compiler")]
 pub use inspect::Inspection;
 pub use instance::Instance;
-pub use limits::Limits;
+pub use limits::{Growth, Limits, Resource};
 pub use linker::{InstancePre, Linker, Shadowing};
 pub use module::Module;
 pub use module::features::{Feature, Features};
 pub use store::{AsContext, AsContextMut, InterruptHandle, Store};
 pub use trap::{Frame, Trap, TrapKind};
 pub use types::{
-    ExternType, FuncType, GlobalType, IndexType, MemoryType, Mutability, Sharing, TableType,
-    ValType,
+    ExternType, FuncType, GlobalType, HeapType, IndexType, MemoryType, Mutability, RefType,
+    Sharing, TableType, TypeId, ValType,
 };
-pub use value::{ExternRef, Val, WasmTy, WasmTypes};
+pub use value::{AnyRef, ExternRef, Val, WasmTy, WasmTypes};
 pub use vm::shared::SharedMemory;

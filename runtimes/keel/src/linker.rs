@@ -13,7 +13,9 @@ use crate::instance::Instance;
 use crate::instantiate::{ImportValue, instantiate};
 use crate::module::Module;
 use crate::store::AsContextMut;
-use crate::types::{ExternType, FuncType, type_of_id};
+use crate::trap::{Frame, Trap, TrapKind};
+use crate::types::registry::Registry;
+use crate::types::{ExternType, FuncType, Mutability};
 use crate::value::Val;
 use crate::vm::context::FunctionImport;
 use crate::vm::store::StoreContext;
@@ -145,6 +147,54 @@ impl<T: 'static> Linker<T> {
         self.insert(module, name, Definition::Extern(item.into()))
     }
 
+    /// Gives each imported function of a module that nothing defines a function that traps when it is
+    /// called, as `unreachable` does; the innermost frame of the trap names the import.
+    ///
+    /// # Errors
+    /// None of its own: imports that are no functions stay undefined.
+    pub fn define_unknown_imports_as_traps(&mut self, module: &Module) -> Result<&mut Linker<T>> {
+        let functions = module.imports().filter_map(|(from, name, ty)| match ty {
+            ExternType::Func(ty) => Some((from, name, ty)),
+            _ => None,
+        });
+        for (index, (from, name, ty)) in functions.enumerate() {
+            if self.find(from, name).is_some() {
+                continue;
+            }
+            // The trap's innermost frame is the import itself.
+            let frame = Frame {
+                function: index as u32,
+                name: Some(format!("import `{from}` `{name}`, which nothing defines")),
+                offset: None,
+            };
+            self.func_new(from, name, ty, move |_, _, _| {
+                let mut trap = Trap::new(TrapKind::Unreachable);
+                trap.frames.push(frame.clone());
+                Err(trap.into())
+            })?;
+        }
+        Ok(self)
+    }
+
+    /// Gives what one name means a second name.
+    ///
+    /// # Errors
+    /// [`Error::UnknownExport`] if the first name is not defined, [`Error::DuplicateDefinition`] if the
+    /// second is taken.
+    pub fn alias(
+        &mut self,
+        (module, name): (&str, &str),
+        (as_module, as_name): (&str, &str),
+    ) -> Result<&mut Linker<T>> {
+        let item = self
+            .find(module, name)
+            .ok_or_else(|| Error::UnknownExport {
+                name: format!("{module} {name}"),
+                found: "nothing is defined under it".to_owned(),
+            })?;
+        self.insert(as_module, as_name, item)
+    }
+
     /// Defines all exports of an instance under a module name.
     ///
     /// # Errors
@@ -230,6 +280,7 @@ impl<T: 'static> Linker<T> {
     /// # Errors
     /// As [`Linker::instantiate`], but for traps.
     pub fn instantiate_pre(&self, module: &Module) -> Result<InstancePre<T>> {
+        require_same(&self.engine, module.engine(), "a linker")?;
         let mut items = Vec::with_capacity(module.import_records().len());
         for record in module.import_records() {
             let (from, name) = (module.string(record.module), module.string(record.name));
@@ -242,11 +293,14 @@ impl<T: 'static> Linker<T> {
             };
             if let Definition::Host(host) = &item
                 && !(record.kind == ExternKind::Func as u32
-                    && module.function_type_id(record.index) == host.ty)
+                    && self.engine.types().is_subtype(
+                        host.number(&self.engine)?,
+                        module.function_type_id(record.index),
+                    ))
             {
                 let expected = module.extern_type(record.kind, record.index);
-                let found = ExternType::Func(type_of_id(host.ty));
-                check_type(from, name, &expected, &found)?;
+                let found = ExternType::Func(host.func_type());
+                return Err(incompatible(from, name, &expected, &found));
             }
             items.push(item);
         }
@@ -318,6 +372,7 @@ impl<T: 'static> InstancePre<T> {
         let context = store.as_store().context();
         // SAFETY: the store is borrowed. It keeps what the imports point to.
         unsafe {
+            require_same(&(*context).engine, self.module.engine(), "a store")?;
             (*context).kept.push(self.items.clone());
             if self.items.host_only {
                 return instantiate(context, &self.module, &self.items.ready);
@@ -347,11 +402,24 @@ impl<T: 'static> InstancePre<T> {
                         self.module.string(record.module),
                         self.module.string(record.name),
                     );
-                    check_type(from, name, &expected, &found)?;
+                    let types = self.module.engine().types();
+                    let fits = match (item, &expected) {
+                        // Functions of equal parameters and results may be of different types.
+                        (Extern::Func(func), ExternType::Func(_)) => types.is_subtype(
+                            func.record().ty,
+                            self.module.function_type_id(record.index),
+                        ),
+                        (Extern::Tag(tag), ExternType::Tag(_)) => {
+                            tag.number() == self.module.tag_type_id(record.index)
+                        }
+                        _ => matches_type(types, &expected, &found),
+                    };
+                    if !fits {
+                        return Err(incompatible(from, name, &expected, &found));
+                    }
                     match item {
                         Extern::Func(func) => {
                             let record = func.record();
-                            debug_assert_eq!(ExternType::Func(type_of_id(record.ty)), found);
                             ImportValue::Func(FunctionImport {
                                 code: record.code,
                                 context: record.context.as_ptr(),
@@ -362,6 +430,7 @@ impl<T: 'static> InstancePre<T> {
                         Extern::Table(table) => ImportValue::Table(table.object()),
                         Extern::Memory(memory) => ImportValue::Memory(memory.object()),
                         Extern::Global(global) => ImportValue::Global(global.value()),
+                        Extern::Tag(tag) => ImportValue::Tag(tag.record()),
                     }
                 }
             });
@@ -370,8 +439,18 @@ impl<T: 'static> InstancePre<T> {
     }
 }
 
-/// Refuses what does not have the type that a module expects.
-fn check_type(module: &str, name: &str, expected: &ExternType, found: &ExternType) -> Result<()> {
+/// Refuses to bring things of two engines together: they know types by different numbers.
+fn require_same(engine: &Engine, of_module: &Engine, what: &str) -> Result<()> {
+    if engine.is_same(of_module) {
+        return Ok(());
+    }
+    Err(Error::Type(format!(
+        "{what} and a module of different engines were used together; make both with one engine"
+    )))
+}
+
+/// Whether a table, memory or global has the type that a module expects.
+fn matches_type(types: &Registry, expected: &ExternType, found: &ExternType) -> bool {
     let limits = |expected: (u64, Option<u64>), found: (u64, Option<u64>)| {
         let below = match (expected.1, found.1) {
             (None, _) => true,
@@ -380,9 +459,13 @@ fn check_type(module: &str, name: &str, expected: &ExternType, found: &ExternTyp
         };
         found.0 >= expected.0 && below
     };
-    let fits = match (expected, found) {
-        (ExternType::Func(expected), ExternType::Func(found)) => expected == found,
-        (ExternType::Global(expected), ExternType::Global(found)) => expected == found,
+    match (expected, found) {
+        (ExternType::Global(expected), ExternType::Global(found)) => {
+            expected == found
+                || (expected.mutability == Mutability::Const
+                    && found.mutability == Mutability::Const
+                    && types.matches(found.content, expected.content))
+        }
         (ExternType::Memory(expected), ExternType::Memory(found)) => {
             expected.index == found.index
                 && expected.sharing == found.sharing
@@ -401,14 +484,14 @@ fn check_type(module: &str, name: &str, expected: &ExternType, found: &ExternTyp
                 )
         }
         _ => false,
-    };
-    if fits {
-        return Ok(());
     }
-    Err(Error::IncompatibleImport {
+}
+
+fn incompatible(module: &str, name: &str, expected: &ExternType, found: &ExternType) -> Error {
+    Error::IncompatibleImport {
         module: module.to_owned(),
         name: name.to_owned(),
         expected: expected.to_string(),
         found: found.to_string(),
-    })
+    }
 }

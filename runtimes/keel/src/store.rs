@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::engine::Engine;
-use crate::limits::Limits;
+use crate::error::Result;
+use crate::limits::{Growth, Limits};
 use crate::vm::store::StoreContext;
 use crate::vm::timer::Interrupt;
 
@@ -85,7 +86,20 @@ impl<T: 'static> Store<T> {
 
     /// Limits what is created from now on.
     pub fn set_limits(&mut self, limits: Limits) {
-        self.context().limits = limits;
+        let context = self.context();
+        context.limits = limits;
+        context.budget.set_limit(limits.total_bytes);
+    }
+
+    /// Has the embedder asked before a memory or table is made or grows; `false` refuses it. What refuses
+    /// a growth makes `memory.grow` and `table.grow` yield -1.
+    pub fn set_limiter(&mut self, limiter: impl FnMut(Growth) -> bool + Send + 'static) {
+        self.context().budget.set_limiter(Box::new(limiter));
+    }
+
+    /// Bytes that the memories and tables of the store have together.
+    pub fn used_bytes(&mut self) -> u64 {
+        self.context().budget.used()
     }
 
     /// Sets how many operators code may execute, where the engine meters fuel. One that fills, copies
@@ -101,15 +115,24 @@ impl<T: 'static> Store<T> {
     }
 
     /// Ends every call from outside that takes longer with [`TrapKind::Interrupted`]. Code is not
-    /// slowed down by it: a timer signals the thread.
-    pub fn set_timeout(&mut self, timeout: Option<Duration>) {
-        self.context().timeout = timeout;
-        self.context().interrupt.get_or_insert_default();
+    /// slowed down by it, nor are calls: a thread of keel's signals the one that is in the call.
+    ///
+    /// # Errors
+    /// [`Error::System`] if that thread cannot be started.
+    pub fn set_timeout(&mut self, timeout: Option<Duration>) -> Result<()> {
+        let interrupt = self.context().interrupt.get_or_insert_default();
+        interrupt.set_timeout(timeout);
+        interrupt.register()
     }
 
     /// A handle by which another thread can stop what this store runs.
-    pub fn interrupt_handle(&mut self) -> InterruptHandle {
-        InterruptHandle(self.context().interrupt.get_or_insert_default().clone())
+    ///
+    /// # Errors
+    /// [`Error::System`] if the thread that sees to it cannot be started.
+    pub fn interrupt_handle(&mut self) -> Result<InterruptHandle> {
+        let interrupt = self.context().interrupt.get_or_insert_default();
+        interrupt.register()?;
+        Ok(InterruptHandle(interrupt.clone()))
     }
 }
 

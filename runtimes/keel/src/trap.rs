@@ -35,6 +35,14 @@ pub enum TrapKind {
     UnalignedAtomic = 13,
     /// A thread would have to wait at a memory that no other thread can change.
     UnsharedWait = 14,
+    /// An access through a null reference, or a call of one.
+    NullReference = 15,
+    /// A cast to a type that the reference does not have.
+    CastFailure = 16,
+    /// An access out of the bounds of an array.
+    ArrayOutOfBounds = 17,
+    /// The garbage-collected heap is at its limit.
+    HeapExhausted = 18,
 }
 
 impl TrapKind {
@@ -55,6 +63,10 @@ impl TrapKind {
             12 => TrapKind::DamagedCode,
             13 => TrapKind::UnalignedAtomic,
             14 => TrapKind::UnsharedWait,
+            15 => TrapKind::NullReference,
+            16 => TrapKind::CastFailure,
+            17 => TrapKind::ArrayOutOfBounds,
+            18 => TrapKind::HeapExhausted,
             _ => return None,
         })
     }
@@ -78,6 +90,10 @@ impl fmt::Display for TrapKind {
             TrapKind::DamagedCode => "damaged code in the artefact",
             TrapKind::UnalignedAtomic => "unaligned atomic",
             TrapKind::UnsharedWait => "expected shared memory",
+            TrapKind::NullReference => "null reference",
+            TrapKind::CastFailure => "cast failure",
+            TrapKind::ArrayOutOfBounds => "out of bounds array access",
+            TrapKind::HeapExhausted => "the heap of objects is exhausted",
         })
     }
 }
@@ -96,7 +112,7 @@ pub struct Frame {
 impl fmt::Display for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.name {
-            Some(name) => write!(f, "{name}")?,
+            Some(name) => write!(f, "{}", plain(name))?,
             None => write!(f, "function {}", self.function)?,
         }
         match self.offset {
@@ -104,6 +120,22 @@ impl fmt::Display for Frame {
             None => Ok(()),
         }
     }
+}
+
+/// A name out of a module as it can be shown: what would steer a terminal is escaped.
+pub(crate) fn plain(name: &str) -> String {
+    let steers = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let mut shown = String::with_capacity(name.len());
+    for c in name.chars() {
+        match steers(c) {
+            true => shown.extend(c.escape_unicode()),
+            false => shown.push(c),
+        }
+    }
+    shown
 }
 
 /// Code stopped for a reason that it cannot recover from.

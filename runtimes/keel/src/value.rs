@@ -1,8 +1,15 @@
 //! Values as the embedder handles them.
 
+use crate::error::{Error, Result};
+use crate::exception::ExnRef;
 use crate::func::Func;
-use crate::types::ValType;
+use crate::store::AsContextMut;
+use crate::types::def::Composite;
+use crate::types::registry::{REGISTERED, Registry};
+use crate::types::{HeapType, ValType};
 use crate::vm::context::Value;
+use crate::vm::heap::{HOST_TAG, Heap, INTEGER_TAG, TAG_MASK};
+use crate::vm::store::StoreContext;
 
 /// A value of WebAssembly.
 #[derive(Clone, Copy, Debug)]
@@ -19,8 +26,133 @@ pub enum Val {
     V128(u128),
     /// A function, or null.
     FuncRef(Option<Func>),
-    /// Something of the embedder's, or null.
+    /// Something of the embedder's, or null. Code may have it as `externref` or `anyref`.
     ExternRef(Option<ExternRef>),
+    /// A structure, an array or a 31-bit integer, or null. Code may have it as `anyref` or below, or as
+    /// `externref`.
+    AnyRef(Option<AnyRef>),
+    /// An exception, or null.
+    ExnRef(Option<ExnRef>),
+}
+
+/// A reference to a structure or an array, which stays alive until the handle is released, or a 31-bit
+/// integer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AnyRef(Any);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Any {
+    I31(u32),
+    Object {
+        store: u64,
+        reference: u32,
+        /// The place of its type in the engine's registry.
+        ty: u32,
+        is_array: bool,
+        place: u32,
+        generation: u32,
+    },
+}
+
+impl AnyRef {
+    /// The lower 31 bits of a number as a reference.
+    pub fn from_i31(value: i32) -> AnyRef {
+        AnyRef(Any::I31((value as u32) << 1 | INTEGER_TAG as u32))
+    }
+
+    /// The signed number, where it is one.
+    pub fn i31(self) -> Option<i32> {
+        match self.0 {
+            Any::I31(tagged) => Some(tagged as i32 >> 1),
+            Any::Object { .. } => None,
+        }
+    }
+
+    /// Whether it refers to a structure.
+    pub fn is_struct(self) -> bool {
+        matches!(self.0, Any::Object { is_array, .. } if !is_array)
+    }
+
+    /// Whether it refers to an array.
+    pub fn is_array(self) -> bool {
+        matches!(self.0, Any::Object { is_array, .. } if is_array)
+    }
+
+    /// Lets what it refers to be collected once nothing else refers to it. Every reference that comes out
+    /// of code is kept alive until it is released, or the store goes.
+    pub fn release(self, store: impl AsContextMut) {
+        if let Any::Object {
+            store: owner,
+            place,
+            generation,
+            ..
+        } = self.0
+        {
+            // SAFETY: the store is borrowed, and owns its heap.
+            unsafe {
+                let store = &*store.as_store().context();
+                if let (true, Some(heap)) = (store.id == owner, store.heap) {
+                    (*heap.as_ptr()).handles.remove(place, generation);
+                }
+            }
+        }
+    }
+
+    /// # Safety
+    /// `reference` is an object of the heap of the store.
+    unsafe fn keep(reference: u32, heap: &mut Heap, store: &StoreContext) -> AnyRef {
+        let ty = heap.type_of(reference);
+        let info = store.engine.types().by_number(u64::from(ty) | REGISTERED);
+        let (place, generation) = heap.handles.add(reference);
+        AnyRef(Any::Object {
+            store: store.id,
+            reference,
+            ty,
+            is_array: info.is_some_and(|ty| matches!(ty.composite, Composite::Array(_))),
+            place,
+            generation,
+        })
+    }
+
+    fn reference(self) -> usize {
+        match self.0 {
+            Any::I31(tagged) => tagged as usize,
+            Any::Object { reference, .. } => reference as usize,
+        }
+    }
+
+    /// Refuses a handle of another store, and one that was released.
+    pub(crate) fn check(self, store: &StoreContext) -> Result<()> {
+        let Any::Object {
+            store: owner,
+            place,
+            generation,
+            ..
+        } = self.0
+        else {
+            return Ok(());
+        };
+        store.check_owner(owner)?;
+        // SAFETY: the store owns its heap.
+        let heap = store.heap.map(|heap| unsafe { &*heap.as_ptr() });
+        match heap.and_then(|heap| heap.handles.get(place, generation)) {
+            Some(_) => Ok(()),
+            None => Err(Error::Type(
+                "a reference was used after it had been released".to_owned(),
+            )),
+        }
+    }
+
+    fn is_a(self, wide: HeapType, types: &Registry) -> bool {
+        let number = match self.0 {
+            Any::I31(_) => return HeapType::I31.is_within(wide) || wide == HeapType::Extern,
+            Any::Object { ty, .. } => u64::from(ty) | REGISTERED,
+        };
+        wide == HeapType::Extern
+            || types
+                .by_number(number)
+                .is_some_and(|ty| types.heap_matches(HeapType::Concrete(ty.id), wide))
+    }
 }
 
 /// A reference to something of the embedder's: a number that only the embedder knows the meaning of,
@@ -49,8 +181,33 @@ impl Val {
             Val::F32(_) => ValType::F32,
             Val::F64(_) => ValType::F64,
             Val::V128(_) => ValType::V128,
-            Val::FuncRef(_) => ValType::FuncRef,
-            Val::ExternRef(_) => ValType::ExternRef,
+            Val::FuncRef(_) => ValType::FUNCREF,
+            Val::ExternRef(_) => ValType::EXTERNREF,
+            Val::AnyRef(_) => ValType::ANYREF,
+            Val::ExnRef(_) => ValType::EXNREF,
+        }
+    }
+
+    /// Whether the value, of any store, has a type.
+    pub(crate) fn is_a(&self, ty: ValType, types: &Registry) -> bool {
+        let ValType::Ref(ty) = ty else {
+            return self.ty() == ty;
+        };
+        match self {
+            Val::FuncRef(None) => ty.nullable && types.heap_matches(HeapType::NoFunc, ty.heap),
+            Val::FuncRef(Some(func)) => match ty.heap {
+                HeapType::Concrete(id) => types
+                    .info(id)
+                    .is_some_and(|wide| types.is_subtype(func.record().ty, wide.number)),
+                heap => heap == HeapType::Func,
+            },
+            Val::ExternRef(None) => ty.nullable && HeapType::NoExtern.is_within(ty.heap),
+            Val::ExternRef(Some(_)) => matches!(ty.heap, HeapType::Extern | HeapType::Any),
+            Val::AnyRef(None) => ty.nullable && types.heap_matches(HeapType::None, ty.heap),
+            Val::AnyRef(Some(reference)) => reference.is_a(ty.heap, types),
+            Val::ExnRef(None) => ty.nullable && HeapType::NoExn.is_within(ty.heap),
+            Val::ExnRef(Some(_)) => ty.heap == HeapType::Exn,
+            _ => false,
         }
     }
 
@@ -62,8 +219,25 @@ impl Val {
             ValType::F32 => Val::F32(0),
             ValType::F64 => Val::F64(0),
             ValType::V128 => Val::V128(0),
-            ValType::FuncRef => Val::FuncRef(None),
-            ValType::ExternRef => Val::ExternRef(None),
+            ValType::Ref(ty) => Val::null(ty.heap),
+        }
+    }
+
+    /// As [`Val::zero`], also for types that modules define.
+    pub(crate) fn default_of(ty: ValType, types: &Registry) -> Val {
+        match ty {
+            ValType::Ref(ty) if types.heap_matches(HeapType::None, ty.heap) => Val::AnyRef(None),
+            ty => Val::zero(ty),
+        }
+    }
+
+    /// The null reference of a type, which for a concrete one is that of functions.
+    fn null(heap: HeapType) -> Val {
+        match heap {
+            HeapType::Extern | HeapType::NoExtern => Val::ExternRef(None),
+            HeapType::Exn | HeapType::NoExn => Val::ExnRef(None),
+            heap if HeapType::None.is_within(heap) => Val::AnyRef(None),
+            _ => Val::FuncRef(None),
         }
     }
 
@@ -75,7 +249,7 @@ impl Val {
             Val::F32(f32) => Value { f32 },
             Val::F64(f64) => Value { f64 },
             Val::V128(v128) => Value { v128 },
-            Val::FuncRef(_) | Val::ExternRef(_) => Value {
+            Val::FuncRef(_) | Val::ExternRef(_) | Val::AnyRef(_) | Val::ExnRef(_) => Value {
                 reference: self.to_reference(),
             },
         }
@@ -85,14 +259,16 @@ impl Val {
     pub(crate) fn to_reference(self) -> usize {
         match self {
             Val::FuncRef(Some(func)) => func.address(),
-            Val::ExternRef(Some(external)) => (external.0 as usize) << 1 | 1,
+            Val::ExternRef(Some(external)) => (external.0 as usize) << 2 | HOST_TAG as usize,
+            Val::AnyRef(Some(reference)) => reference.reference(),
+            Val::ExnRef(Some(exception)) => exception.reference() as usize,
             _ => 0,
         }
     }
 
     /// # Safety
-    /// `raw` is a value of this type, out of the store with this number.
-    pub(crate) unsafe fn from_raw(raw: Value, ty: ValType, store: u64) -> Val {
+    /// `raw` is a value of this type, out of this store, which is alive and this thread's.
+    pub(crate) unsafe fn from_raw(raw: Value, ty: ValType, store: *mut StoreContext) -> Val {
         // SAFETY: as the caller promises.
         unsafe {
             match ty {
@@ -101,21 +277,37 @@ impl Val {
                 ValType::F32 => Val::F32(raw.f32),
                 ValType::F64 => Val::F64(raw.f64),
                 ValType::V128 => Val::V128(raw.v128),
-                ValType::FuncRef | ValType::ExternRef => {
-                    Val::from_reference(raw.reference, ty, store)
-                }
+                ValType::Ref(_) => Val::from_reference(raw.reference, ty, store),
             }
         }
     }
 
     /// # Safety
-    /// `raw` is a reference of this type, out of the store with this number.
-    pub(crate) unsafe fn from_reference(raw: usize, ty: ValType, store: u64) -> Val {
-        if ty == ValType::FuncRef {
-            // SAFETY: as the caller promises.
-            return Val::FuncRef(unsafe { Func::from_address(raw, store) });
+    /// As [`Val::from_raw`], for a type of references.
+    pub(crate) unsafe fn from_reference(raw: usize, ty: ValType, store: *mut StoreContext) -> Val {
+        // SAFETY: as the caller promises.
+        let store = unsafe { &*store };
+        let empty = Val::default_of(ty, store.engine.types());
+        if raw == 0 {
+            return empty;
         }
-        Val::ExternRef((raw != 0).then_some(ExternRef((raw >> 1) as u32)))
+        match empty {
+            // SAFETY: as the caller promises.
+            Val::FuncRef(_) => Val::FuncRef(unsafe { Func::from_address(raw, store.id) }),
+            // SAFETY: an exception of the store's heap.
+            Val::ExnRef(_) => Val::ExnRef(Some(unsafe { ExnRef::keep(raw as u32, store) })),
+            _ if raw as i64 & INTEGER_TAG != 0 => Val::AnyRef(Some(AnyRef(Any::I31(raw as u32)))),
+            _ if raw as i64 & TAG_MASK == HOST_TAG => {
+                Val::ExternRef(Some(ExternRef((raw >> 2) as u32)))
+            }
+            _ => {
+                let heap = store.heap.expect("an object is in a heap");
+                // SAFETY: the store owns its heap, and the object is in it.
+                Val::AnyRef(Some(unsafe {
+                    AnyRef::keep(raw as u32, &mut *heap.as_ptr(), store)
+                }))
+            }
+        }
     }
 
     /// The number of an `i32`.
@@ -169,7 +361,7 @@ from! {
     i32 => I32(|value| value), u32 => I32(|value| value as i32),
     i64 => I64(|value| value), u64 => I64(|value| value as i64),
     f32 => F32(f32::to_bits), f64 => F64(f64::to_bits),
-    Func => FuncRef(Some), ExternRef => ExternRef(Some)
+    Func => FuncRef(Some), ExternRef => ExternRef(Some), AnyRef => AnyRef(Some)
 }
 
 /// A Rust type that is a value of WebAssembly.

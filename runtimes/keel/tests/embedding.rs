@@ -199,7 +199,9 @@ fn a_timeout_stops_an_endless_loop() {
         &Engine::default(),
         r#"(module (func $spin (export "spin") (loop $l (br $l))))"#,
     );
-    store.set_timeout(Some(Duration::from_millis(20)));
+    store
+        .set_timeout(Some(Duration::from_millis(20)))
+        .expect("a thread");
     for _ in 0..3 {
         let trap = trap(call(&mut store, instance, "spin").expect_err("endless"));
         assert_eq!(trap.kind, TrapKind::Interrupted);
@@ -216,7 +218,7 @@ fn another_thread_can_interrupt_a_store() {
         &Engine::default(),
         r#"(module (func (export "spin") (loop $l (br $l))) (func (export "f")))"#,
     );
-    let handle = store.interrupt_handle();
+    let handle = store.interrupt_handle().expect("a thread");
     let other = std::thread::spawn(move || {
         std::thread::sleep(Duration::from_millis(20));
         handle.interrupt();
@@ -234,6 +236,7 @@ fn limits_hold_for_memories_and_tables() {
     store.set_limits(Limits {
         memory_bytes: 3 << 16,
         table_elements: 10,
+        ..Limits::default()
     });
     let instance = instantiate(
         &Linker::new(&engine),

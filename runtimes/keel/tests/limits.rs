@@ -17,7 +17,9 @@ fn instance(engine: &Engine, store: &mut Store<()>, wat: &str) -> Result<Instanc
 fn run(engine: &Engine, wat: &str, name: &str, arguments: &[Val]) -> Result<Vec<Val>, Error> {
     let mut store = Store::new(engine, ());
     store.set_fuel(1_000_000);
-    store.set_timeout(Some(Duration::from_secs(20)));
+    store
+        .set_timeout(Some(Duration::from_secs(20)))
+        .expect("a thread");
     let instance = instance(engine, &mut store, wat)?;
     instance
         .get_func(&mut store, name)?
@@ -130,7 +132,9 @@ fn every_kind_of_endless_loop_is_stopped_by_fuel_and_by_time() {
         assert_eq!(kind(stopped), Some(TrapKind::OutOfFuel), "{wat}");
         goes_on(&metered);
         let mut store = Store::new(&plain, ());
-        store.set_timeout(Some(Duration::from_millis(15)));
+        store
+            .set_timeout(Some(Duration::from_millis(15)))
+            .expect("a thread");
         let stopped = instance(&plain, &mut store, wat)
             .and_then(|instance| instance.get_func(&mut store, "run")?.call(&mut store, &[]));
         assert_eq!(kind(stopped), Some(TrapKind::Interrupted), "{wat}");
@@ -214,7 +218,9 @@ fn a_deadline_holds_when_a_guest_spends_its_time_in_the_host() {
         })
         .expect("a function");
     let mut store = Store::new(&engine, ());
-    store.set_timeout(Some(Duration::from_millis(30)));
+    store
+        .set_timeout(Some(Duration::from_millis(30)))
+        .expect("a thread");
     let stopped = linker
         .instantiate(&mut store, &module)
         .and_then(|instance| instance.get_func(&mut store, "run")?.call(&mut store, &[]));
@@ -242,7 +248,9 @@ fn a_storm_of_timer_signals_changes_nothing() {
         )
         .expect("an instance");
         // Only now is there a handler.
-        store.set_timeout(Some(Duration::from_secs(60)));
+        store
+            .set_timeout(Some(Duration::from_secs(60)))
+            .expect("a thread");
         let run = instance.get_func(&mut store, "run").expect("it is there");
         run.call(&mut store, &[Val::I32(1)]).expect("it runs");
         // SAFETY: asks who this thread is.
@@ -287,6 +295,7 @@ fn memory_does_not_grow_past_its_limits() {
         store.set_limits(Limits {
             memory_bytes: limit_pages << 16,
             table_elements: 0,
+            ..Limits::default()
         });
         let instance = instance(&engine, &mut store, &wat(ty)).expect("within the limits");
         let mut call = |name: &str, arguments: &[Val]| {
@@ -320,6 +329,7 @@ fn tables_do_not_grow_past_their_limits() {
         store.set_limits(Limits {
             memory_bytes: 0,
             table_elements: limit,
+            ..Limits::default()
         });
         let wat = format!(
             r#"(module (table {ty} funcref) (func (export "grow") (param i32) (result i32)
@@ -346,6 +356,7 @@ fn what_starts_beyond_a_limit_is_refused() {
         store.set_limits(Limits {
             memory_bytes: 4 << 16,
             table_elements: 10,
+            ..Limits::default()
         });
         let refused = instance(&engine, &mut store, wat);
         assert!(

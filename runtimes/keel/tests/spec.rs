@@ -244,3 +244,32 @@ fn extended_constant_expressions_pass() {
         proposal(Proposal::ExtendedConst),
     );
 }
+
+#[test]
+fn typed_function_references_pass() {
+    run(
+        "function-references",
+        // A script wants the byte to be zero that says which memory.
+        Features::default().without(Feature::MultiMemory),
+        proposal(Proposal::FunctionReferences),
+    );
+}
+
+#[test]
+fn garbage_collection_passes() {
+    run("gc", Features::default(), proposal(Proposal::GC));
+}
+
+#[test]
+fn exceptions_pass() {
+    run(
+        "exceptions",
+        Features::default(),
+        proposal(Proposal::ExceptionHandling),
+    );
+}
+
+#[test]
+fn webassembly_3_passes() {
+    run("wasm-v3", Features::default(), spec(SpecVersion::V3));
+}

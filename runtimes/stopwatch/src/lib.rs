@@ -9,12 +9,15 @@
 //! # Layout
 //!
 //! - [`watch`](mod@watch): the loop, and what it yields
+//! - `bytes`: what a program wrote, in JSON
 //! - `traced`: one process between its two stops
 //! - [`instructions`]: the counter of instructions, where the machine has one; for the kit too
 
+mod bytes;
 pub mod instructions;
 mod traced;
 pub mod watch;
 
+pub use bytes::GuestBytes;
 pub use instructions::Instructions;
 pub use watch::{Amount, Output, Program, Reading, WatchError, Watched, watch};

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use crate::bytes::GuestBytes;
 use crate::instructions;
 use crate::traced::{self, Traced};
 
@@ -63,9 +64,8 @@ pub struct Reading {
 pub struct Output {
     /// Its exit code.
     pub exit_code: i32,
-    /// What it wrote to stdout. Bytes that are not UTF-8 are replaced, and so can never equal an
-    /// expected output.
-    pub stdout: String,
+    /// What it wrote to stdout.
+    pub stdout: GuestBytes,
     /// How many iterations produced exactly this.
     pub times: u32,
 }
@@ -173,18 +173,18 @@ fn once(program: Program<'_>, counts: Counts, watched: &mut Watched) -> Result<(
         .rewind()
         .and_then(|()| stdout.read_to_end(&mut bytes))
         .map_err(WatchError::Output)?;
-    watched.add(exit_code, &String::from_utf8_lossy(&bytes));
+    watched.add(exit_code, bytes);
     Ok(())
 }
 
 impl Watched {
-    fn add(&mut self, exit_code: i32, stdout: &str) {
+    fn add(&mut self, exit_code: i32, stdout: Vec<u8>) {
         let mut outputs = self.outputs.iter_mut();
-        match outputs.find(|output| output.exit_code == exit_code && output.stdout == stdout) {
+        match outputs.find(|output| output.exit_code == exit_code && output.stdout.0 == stdout) {
             Some(output) => output.times += 1,
             None => self.outputs.push(Output {
                 exit_code,
-                stdout: stdout.to_owned(),
+                stdout: GuestBytes(stdout),
                 times: 1,
             }),
         }

@@ -29,7 +29,7 @@ fn every_iteration_is_a_process_with_a_reading_and_an_output() {
         .map(|o| (o.exit_code, o.times))
         .collect();
     assert_eq!(outputs, [(0, 3)]);
-    assert!(watched.outputs[0].stdout.starts_with("/\n"));
+    assert!(watched.outputs[0].stdout.0.starts_with(b"/\n"));
     for reading in &watched.readings {
         assert!(reading.run_ns > 0 && reading.cpu_ns > 0, "{reading:?}");
         assert!(reading.cycle_ns > reading.run_ns, "{reading:?}");
@@ -70,7 +70,7 @@ fn an_exit_code_is_an_output_and_so_is_a_different_text() {
 #[test]
 fn more_output_than_a_pipe_holds_blocks_nothing() {
     let watched = sh("head -c 1000000 /dev/zero", 1, AMPLE).expect("watched");
-    assert_eq!(watched.outputs[0].stdout.len(), 1_000_000);
+    assert_eq!(watched.outputs[0].stdout.0.len(), 1_000_000);
 }
 
 #[test]

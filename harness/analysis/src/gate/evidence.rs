@@ -53,7 +53,7 @@ pub(super) fn doubt(base: &Series, head: &Series) -> Option<Doubt> {
     let (was, now) = (missing(base), missing(head));
     (now * u64::from(known.planned) > was * u64::from(found.planned)).then(|| {
         Doubt::Weak(format!(
-            "head is incomplete: {now} of {} trials ended well without this value, in base {was} of {}",
+            "head is incomplete: {now} of {} trials succeeded without this value, in base {was} of {}",
             found.planned, known.planned
         ))
     })

@@ -144,7 +144,7 @@ fn unpassed(line: &ScriptLine) -> String {
         let _ = write!(text, "; and {} more", line.findings.len() - NAMED);
     }
     if text.is_empty() {
-        text.push_str("fewer are asked, or more unsupported");
+        text.push_str("fewer were run, or more are unsupported");
     }
     text
 }

@@ -14,8 +14,8 @@ pub const SCHEMA: &str = "plimsoll.gate/1";
 pub const RULE: &str = "A timed row fails only if the 95 % interval of head over base, paired \
 block by block, lies beyond the larger of the threshold and the noise that base against base showed \
 in the same job, and a second, independent measurement shows the same. It holds if the interval rules \
-out a slowdown of the size that must be detected; anything else is inconclusive. What no chance enters \
-into (files, passes) or little (peak memory) fails as soon as every trial of head is worse than every \
+out a slowdown of the size that must be detected; anything else is inconclusive. What does not \
+vary (files, passes) or hardly varies (peak memory) fails as soon as every trial of head is worse than every \
 trial of base by more than the growth allowed, which for counted instructions is at most 0.5 %. A pinned run is \
 compared by the rule of `bench compare`; a row of it holds only if both runs are whole, of the same \
 machine, conditions, engine and program, with at least six trials each, and if a slowdown of the size \
@@ -158,7 +158,7 @@ pub struct Reading {
     pub blocks: usize,
     /// Head over base, turned round where more is better: above 1 is worse.
     pub ratio: f64,
-    /// Its 95 % interval; one point where no chance enters.
+    /// Its 95 % interval; one point where it does not vary.
     pub ci95: Interval,
     /// What base against base shows, as a share of 1: the end of its interval that is further out.
     pub noise: f64,

@@ -163,7 +163,8 @@ impl World<'_> {
             adapter: "simulated".to_owned(),
             configuration: BTreeMap::new(),
             steps: made_up.steps.iter().map(|(step, _)| *step).collect(),
-            compiler: None,
+            family: None,
+            programs: Vec::new(),
         };
         Run {
             schema: SCHEMA.to_owned(),

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use plimsoll_adapter::footprint;
 use plimsoll_adapter::protocol::{Hello, PROTOCOL, Prepare, Prepared, Reply, Request};
+use plimsoll_record::run::ProgramRecord;
 use plimsoll_record::{FailureKind, Proposal, TargetId};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use thiserror::Error;
@@ -264,6 +265,26 @@ impl AdapterChild {
             Reply::Claims { proposals } => Ok(proposals),
             Reply::Unsupported { .. } | Reply::Failed { .. } => Ok(Vec::new()),
             other => Err(unexpected(&other, "claims")),
+        }
+    }
+
+    /// Asks for the programs that take part in a target's trials.
+    ///
+    /// # Errors
+    /// [`Fault`]; an adapter that does not know the request has none to record.
+    pub fn programs(
+        &mut self,
+        target: &TargetId,
+        limit: Duration,
+    ) -> Result<Vec<ProgramRecord>, Fault> {
+        let request = Request::Programs {
+            target: target.clone(),
+        };
+        let mut exchange = self.ask(&request, "programs", limit)?;
+        match exchange.reply()? {
+            Reply::Programs { programs } => Ok(programs),
+            Reply::Unsupported { .. } | Reply::Failed { .. } => Ok(Vec::new()),
+            other => Err(unexpected(&other, "programs")),
         }
     }
 

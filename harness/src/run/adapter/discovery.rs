@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use plimsoll_adapter::protocol::{Availability, Hello, Target};
 use plimsoll_record::TargetId;
+use plimsoll_record::run::ProgramRecord;
 
 use super::build::{Built, state};
 use super::child::AdapterChild;
@@ -72,6 +73,22 @@ pub fn look(checkout: &Checkout, row: &AdapterRow, interrupt: &Interrupt) -> Pre
             }
         }
     }
+}
+
+/// Has the adapter of `row` hash the programs that take part in the trials of `target`. An adapter of
+/// another maker need not know the request: then there are none to record.
+pub fn programs(
+    checkout: &Checkout,
+    row: &AdapterRow,
+    target: &TargetId,
+    interrupt: &Interrupt,
+) -> Result<Vec<ProgramRecord>, String> {
+    let program = row.executable(checkout);
+    let mut adapter = AdapterChild::start(&program, &checkout.root, interrupt)
+        .map_err(|fault| fault.to_string())?;
+    let programs = adapter.programs(target, HELLO);
+    adapter.goodbye();
+    programs.map_err(|fault| fault.to_string())
 }
 
 /// Whether `target` of `row` can run here.

@@ -115,7 +115,7 @@ impl Connection {
         let Some(under_way) = self.under_way else {
             return match read {
                 0 => Progress::Broken("the server closed an idle connection".to_owned()),
-                _ => Progress::Wrong("bytes that no request asked for".to_owned()),
+                _ => Progress::Wrong("bytes that belong to no request".to_owned()),
             };
         };
         let expected = &exchanges[under_way.exchange].response;

@@ -1,6 +1,7 @@
 //! One trial of a session: which piece of code does it, and what came of it.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use crate::process::spawn::Exited;
 use crate::run::adapter::child::{Fault, signal_name};
 use crate::run::trial::process::{self, Copy, Ended, ProcessTrial};
 use crate::run::trial::serving::{self, ServingTrial};
-use crate::run::trial::{Yield, conversation, density, peak, verify};
+use crate::run::trial::{Yield, conversation, count, density, peak, verify};
 
 /// How long the processor time of one process that waits is watched.
 const IDLE_WINDOW: Nanoseconds = Nanoseconds(200_000_000);
@@ -85,6 +86,7 @@ impl Session<'_> {
                 }
                 Ok(yielded)
             }
+            (Some(launch), Step::Count) => self.counted(launch, &trial.target, &scratch, ready),
             (Some(launch), Step::Peak) => {
                 let asked = peak::Asked {
                     launch,
@@ -141,6 +143,7 @@ impl Session<'_> {
             target: serve.target.clone(),
             workload: serve.workload.clone(),
             scratch: serve.scratch.clone(),
+            portable: false,
         });
         serving::run(&ServingTrial {
             prepare: prepare.as_ref(),
@@ -188,6 +191,40 @@ impl Session<'_> {
             deadline: self.deadline,
         };
         density::run(&asked, self.interrupt)
+    }
+
+    /// One run under valgrind; what it prints is verified as in any other run.
+    fn counted(
+        &self,
+        launch: &Launch,
+        target: &TargetId,
+        scratch: &Path,
+        ready: &Ready,
+    ) -> Result<Yield, Fault> {
+        if let Some(reason) = count::absent() {
+            return Ok(Yield::nothing(Outcome::Unsupported { reason }));
+        }
+        let failed = |error: io::Error| {
+            Yield::nothing(Outcome::Failed {
+                kind: FailureKind::Start,
+                message: format!("counting instructions of {target}: {error}"),
+                stderr: String::new(),
+            })
+        };
+        let under = match count::under_valgrind(launch, scratch) {
+            Ok(under) => under,
+            Err(error) => return Ok(failed(error)),
+        };
+        let mut yielded = self.launched(&under, Step::Process, scratch, &ready.expected)?;
+        if yielded.outcome != Outcome::Ok {
+            yielded.samples.clear();
+            return Ok(yielded);
+        }
+        match count::samples(scratch, self.kinds.get(target).copied()) {
+            Ok(samples) => yielded.samples = samples,
+            Err(error) => yielded = failed(error),
+        }
+        Ok(yielded)
     }
 
     fn launched(

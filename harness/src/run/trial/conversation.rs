@@ -100,7 +100,7 @@ fn judge(
         return Err(Fault::Protocol("no output to verify".to_owned()));
     }
     for output in &done.outputs {
-        let stdout = output.stdout.as_bytes();
+        let stdout = output.stdout.0.as_slice();
         let verdict = match output.exit_code {
             0 => verify::verify(stdout, stdout.len(), expected),
             code => Err(format!("exited with code {code} instead of 0")),
@@ -149,6 +149,7 @@ fn belongs(step: Step, sample: &Sample) -> bool {
         Step::Serve
         | Step::ServeFresh
         | Step::FirstResponse
+        | Step::Count
         | Step::Conformance
         | Step::Sandbox => false,
         Step::Execute => sample.boundary == Boundary::Run,

@@ -13,6 +13,7 @@
 
 pub mod container_cleanup;
 pub mod conversation;
+pub mod count;
 pub mod density;
 pub mod peak;
 pub mod process;

@@ -311,7 +311,7 @@ fn outcome(measured: &[Measured], serving: &mut Serving) -> Outcome {
     for one in measured {
         if let Some(wrong) = &one.wrong {
             return Outcome::WrongOutput {
-                message: format!("under {} requests a second: {wrong}", one.rate),
+                message: format!("under {} requests per second: {wrong}", one.rate),
             };
         }
         if let Ended::ServerGone(why) = &one.ended {
@@ -319,7 +319,7 @@ fn outcome(measured: &[Measured], serving: &mut Serving) -> Outcome {
             return Outcome::Failed {
                 kind: FailureKind::Crashed,
                 message: format!(
-                    "the server went away under {} requests a second, after {answered} answers: \
+                    "the server went away under {} requests per second, after {answered} answers: \
                      {why}{}",
                     one.rate,
                     serving.how_it_ended()

@@ -294,7 +294,7 @@ fn group(row: &Row, scripts: &[ScriptFile]) -> Group {
         features: row.features(),
         scripts: scripts.len() as u32,
         directives,
-        sha256: hash.finalize().iter().map(|b| format!("{b:02x}")).collect(),
+        sha256: hex::encode(hash.finalize()),
     }
 }
 

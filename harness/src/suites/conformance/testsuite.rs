@@ -137,8 +137,8 @@ pub fn group(directory: &Path) -> io::Result<(Group, Vec<ScriptFile>)> {
     }
     if scripts.is_empty() {
         let message = format!(
-            "{} has no tests: give a checkout of WebAssembly/wasi-testsuite whose tests are built \
-             (its branch prod/testsuite-base), or a folder of .wasm files with manifests",
+            "{} has no tests: give a checkout of WebAssembly/wasi-testsuite with its tests built \
+             (branch prod/testsuite-base), or a folder of .wasm files with manifests",
             directory.display()
         );
         return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
@@ -151,7 +151,7 @@ pub fn group(directory: &Path) -> io::Result<(Group, Vec<ScriptFile>)> {
         features: Vec::new(),
         scripts: scripts.len() as u32,
         directives: scripts.len() as u32,
-        sha256: hash.finalize().iter().map(|b| format!("{b:02x}")).collect(),
+        sha256: hex::encode(hash.finalize()),
     };
     Ok((group, scripts))
 }

@@ -57,7 +57,7 @@ pub fn group(checkout: &Checkout) -> io::Result<(Group, ScriptFile)> {
     }
     let group = Group {
         id: WorkloadId::from(ID),
-        title: "WASI preview 1, a case a call and the hard edges".to_owned(),
+        title: "WASI preview 1, one case per call and known edge cases".to_owned(),
         folder: "workloads/wasi-tests".to_owned(),
         proposal: None,
         features: Vec::new(),

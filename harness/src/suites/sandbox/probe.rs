@@ -171,6 +171,7 @@ fn asked(
             target: put.target.clone(),
             workload,
             scratch: put.scratch.to_owned(),
+            portable: false,
         });
         match ask(&prepare)? {
             Reply::Prepared(Prepared {

@@ -172,9 +172,10 @@ impl Questions {
             }
             gathered.skipped.push(Skipped {
                 what: chosen.target.id.to_string(),
-                why: "a configuration of a host that already runs: a guest that would take the host with it \
-                      is put to its engine's processes"
-                    .to_owned(),
+                why:
+                    "a configuration of a host that already runs: a guest that could end the host \
+                      is only run in its engine's processes"
+                        .to_owned(),
                 remedy: None,
                 requested: false,
             });

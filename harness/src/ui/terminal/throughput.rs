@@ -138,7 +138,7 @@ fn legend(text: &mut String, throughput: &Throughput) {
     let against = match &throughput.reference {
         Some(reference) => format!("Ratios are times {reference}: above 1 takes longer."),
         None => {
-            "Native code was not measured: there is nothing to hold the times against.".to_owned()
+            "Native code was not measured: there is nothing to compare the times with.".to_owned()
         }
     };
     let _ = writeln!(

@@ -47,7 +47,7 @@ pub(crate) fn sentences(facts: &Facts<'_>) -> Vec<String> {
     said.extend(ours(facts, lead));
     if said.is_empty() {
         said.push(
-            "One kind of target was measured, so there is nothing to hold it against.".to_owned(),
+            "One kind of target was measured, so there is nothing to compare it with.".to_owned(),
         );
     }
     said

@@ -15,7 +15,7 @@ const EACH: usize = 5;
 /// The sentences, most important first.
 pub(crate) fn sentences(facts: &Facts<'_>) -> Vec<String> {
     let Some(matrix) = matrix(facts.recorded) else {
-        return vec!["Nothing was asked, so there is nothing to sum up.".to_owned()];
+        return vec!["No test was run, so there is nothing to sum up.".to_owned()];
     };
     let mut totals: Vec<(&TargetId, Tally)> = matrix
         .targets

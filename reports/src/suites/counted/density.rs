@@ -92,14 +92,14 @@ fn grown(facts: &Facts<'_>, workload: &WorkloadRecord, at: Boundary, id: &str) -
         .collect();
     let caption = Caption {
         id: id.to_owned(),
-        title: format!("Memory of so many {at} of {}", workload.workload),
+        title: format!("Memory of {at} of {} by their number", workload.workload),
         description: spoken.join("; "),
     };
     let unit = Unit::Bytes;
     let drawn = curves_in(unit, &curves, &ticks, Points::Marked, WIDTH, &caption);
     html! {
         figure data-workload=(workload.workload) {
-            figcaption { b { "Memory of so many " (at) } (workload.workload) ": PSS of all that is theirs, by how many are alive" }
+            figcaption { b { "Memory by number of " (at) } (workload.workload) ": PSS of all that is theirs, by how many are alive" }
             @if let Some(drawn) = drawn { (PreEscaped(drawn)) }
             ul.legend.small {
                 @for grown in &measured { (curve_key(grown.place, grown.target, grown.target)) }

@@ -31,7 +31,7 @@ pub(crate) fn sentences(facts: &Facts<'_>) -> Vec<String> {
         said.extend(ours(facts, workload, table, rows));
     }
     if said.is_empty() {
-        said.push("Nothing was measured that could be held against anything.".to_owned());
+        said.push("Nothing was measured that could be compared.".to_owned());
     }
     said
 }

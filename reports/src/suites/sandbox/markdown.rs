@@ -7,9 +7,9 @@ use plimsoll_record::Recorded;
 use plimsoll_record::sandbox::Answer;
 
 /// What stands above every table of answers.
-pub(crate) const RULE: &str = "Facts, each tried in this run, and no marks: a container whose program may start processes \
-does what it is for, so there is no best answer and nothing is added up. A guest was granted no directory and no variable; \
-limits were asked for where a question names one. Whatever went on was killed.";
+pub(crate) const RULE: &str = "Facts, each tried in this run, without a score: a container that lets its program start processes \
+does its job, so there is no best answer. Guests had no directory and no variable; a limit was set where a question names \
+one. Guests that did not end were killed.";
 
 /// The sentence of a summary; none if the run was about something else.
 pub(crate) fn said(recorded: &Recorded) -> Option<String> {

@@ -133,7 +133,7 @@ fn glance(facts: &Facts<'_>, place: &Place<'_>) -> Markup {
     html! {
         section.glance aria-label=(place.label("At a glance")) {
             (card(
-                &format!("{} at {} requests a second", percentile(metric), quantity::grouped(rate)),
+                &format!("{} at {} requests per second", percentile(metric), quantity::grouped(rate)),
                 "From when a request was due to the last byte of its response. The highest rate that all carried.",
                 line(metric, Some(rate)),
                 Best::Least,
@@ -153,7 +153,7 @@ fn glance(facts: &Facts<'_>, place: &Place<'_>) -> Markup {
             div.card {
                 h2 { "How it was loaded" }
                 p.meaning {
-                    "Requests are due at a constant rate, whatever became of those before: a server that stalls is asked on, and the wait counts. "
+                    "Requests are due at a constant rate, whatever became of those before: a server that stalls keeps getting requests, and the wait counts. "
                     @if let Some(load) = &facts.recorded.run.load {
                         (quantity::grouped(load.connections.into())) " connections, "
                         (quantity::duration(load.window_ns as f64)) " at each rate, given up after "
@@ -346,8 +346,8 @@ pub(crate) fn by_percentile(facts: &Facts<'_>, place: &Place<'_>) -> Option<Sect
     .into();
     let body = html! {
         p {
-            "At " (quantity::grouped(rate)) " requests a second, the highest rate that all carried: how long the quickest so many percent of all requests took, "
-            "trials put together. A request that was given up counts with the time until then. From when it was sent is what a client that waits for "
+            "At " (quantity::grouped(rate)) " requests per second, the highest rate that all carried: the latency that each percentage of requests stayed below, over "
+            "all trials. A request that timed out counts with its time until then. From when it was sent is what a client that waits for "
             "each response would have seen: where the two differ, requests waited in line for a connection."
         }
         @for (w, workload) in facts.workloads().iter().enumerate() {

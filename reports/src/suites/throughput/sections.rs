@@ -30,7 +30,7 @@ pub(crate) fn section(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
         }
         p {
             "A run is the guest's own code, from its first instruction to its end: " code { "_start" } " of a fresh instance in an engine that has loaded the module, "
-            "or a native process between its exec and its call of exit, in the open or in a container. Making the instance or process and giving it up lies outside; "
+            "or a native process between its exec and its call of exit, outside or inside a container. Making the instance or process and giving it up lies outside; "
             "the cycle has both inside. Processor time is that of the whole process that holds the guest. "
             b { "Instructions: " }
             @match facts.recorded.run.instructions() {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use plimsoll_record::line::{OutcomeLine, SampleLine};
 use plimsoll_record::reader::Trial;
 use plimsoll_record::run::{
-    ArtefactRecord, Compiler, Environment, PreflightNote, Run, SCHEMA, Severity, TargetKind,
+    ArtefactRecord, Environment, Family, PreflightNote, Run, SCHEMA, Severity, TargetKind,
     TargetRecord, TrialPlan, WorkloadRecord,
 };
 use plimsoll_record::{Boundary, Metric, Outcome, Recorded, Step, Suite, TargetId, Unit};
@@ -114,7 +114,15 @@ fn steps(target: &MadeUp, suite: Suite) -> &'static [Step] {
     match (suite, target.kind) {
         (Suite::Conformance | Suite::Sandbox, _) => &[],
         (Suite::Throughput, _) => &[Step::Execute],
-        (Suite::Density | Suite::Memory | Suite::Size | Suite::Serve | Suite::Languages, _) => &[],
+        (
+            Suite::Density
+            | Suite::Memory
+            | Suite::Size
+            | Suite::Serve
+            | Suite::Languages
+            | Suite::Instructions,
+            _,
+        ) => &[],
         (Suite::Coldstart, TargetKind::Wasm) if target.in_process[1] == 0.0 => {
             &[Step::Compile, Step::Process]
         }
@@ -273,13 +281,15 @@ fn record(made_up: &MadeUp) -> TargetRecord {
         adapter: "adapter-made-up 0.1.0".to_owned(),
         configuration,
         steps: steps(made_up, Suite::Coldstart).to_vec(),
-        compiler: match (made_up.kind, made_up.target) {
-            (TargetKind::Native | TargetKind::Container, _) => None,
+        family: match (made_up.kind, made_up.target) {
+            (TargetKind::Native, _) => Some(Family::Native),
+            (TargetKind::Container, _) => Some(Family::Container),
             (_, target) if target.contains("winch") || target.contains("singlepass") => {
-                Some(Compiler::Baseline)
+                Some(Family::Baseline)
             }
-            _ => Some(Compiler::Optimising),
+            _ => Some(Family::Optimising),
         },
+        programs: Vec::new(),
     }
 }
 

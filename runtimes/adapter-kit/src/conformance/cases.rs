@@ -92,7 +92,7 @@ impl Checking<'_> {
             return Err("no output to verify".to_owned());
         }
         for output in &done.outputs {
-            verify(case, Some(output.exit_code), &output.stdout)?;
+            verify(case, Some(output.exit_code), &output.stdout.0)?;
         }
         for sample in &samples {
             if !boundaries(step).contains(&sample.boundary) {
@@ -122,7 +122,7 @@ impl Checking<'_> {
 
 /// Whether a step asks how much there is, and not how long something takes.
 fn weighs(step: Step) -> bool {
-    matches!(step, Step::Idle | Step::Peak | Step::Size)
+    matches!(step, Step::Idle | Step::Peak | Step::Size | Step::Count)
 }
 
 /// The boundaries that a step's samples may lie at.
@@ -146,6 +146,7 @@ fn boundaries(step: Step) -> &'static [Boundary] {
         Step::Idle => &[Boundary::Idle, Boundary::Daemon],
         Step::Peak => &[Boundary::Peak],
         Step::Size => &[Boundary::OnDisk],
+        Step::Count => &[Boundary::L4, Boundary::Run],
     }
 }
 
@@ -173,8 +174,7 @@ fn run(launch: &Launch, case: &Case) -> Result<(), String> {
         .stdin(Stdio::null())
         .output()
         .map_err(|error| format!("launching {}: {error}", launch.program.display()))?;
-    let stdout = String::from_utf8_lossy(&output.stdout);
-    verify(case, output.status.code(), &stdout).map_err(|error| {
+    verify(case, output.status.code(), &output.stdout).map_err(|error| {
         let stderr = String::from_utf8_lossy(&output.stderr);
         format!("{error} ({}); its stderr: {stderr}", output.status)
     })
@@ -198,12 +198,14 @@ fn run_copy(launch: &Launch, case: &Case, scratch: &Path) -> Result<(), String> 
     run(&copied, case)
 }
 
-fn verify(case: &Case, exit_code: Option<i32>, stdout: &str) -> Result<(), String> {
-    if exit_code == Some(case.exit_code) && stdout == case.stdout {
+fn verify(case: &Case, exit_code: Option<i32>, stdout: &[u8]) -> Result<(), String> {
+    if exit_code == Some(case.exit_code) && stdout == case.stdout.as_bytes() {
         return Ok(());
     }
     Err(format!(
-        "wrong output: exit code {exit_code:?} and {stdout:?}, expected {} and {:?}",
-        case.exit_code, case.stdout
+        "wrong output: exit code {exit_code:?} and {:?}, expected {} and {:?}",
+        String::from_utf8_lossy(stdout),
+        case.exit_code,
+        case.stdout
     ))
 }

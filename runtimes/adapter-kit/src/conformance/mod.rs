@@ -323,6 +323,7 @@ fn prepare(target: &TargetId, workload: &Workload, scratch: &Path) -> Request {
         target: target.clone(),
         workload: workload.clone(),
         scratch: scratch.to_owned(),
+        portable: false,
     })
 }
 

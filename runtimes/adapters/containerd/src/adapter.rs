@@ -14,8 +14,9 @@ use plimsoll_adapter::owner::Owner;
 use plimsoll_adapter::protocol::{
     Artefact, Done, Hello, Measure, PROTOCOL, Prepare, Prepared, Sample, Target as Told, Workload,
 };
-use plimsoll_adapter::record::{Boundary, Metric, Nanoseconds, Step};
-use plimsoll_adapter::{Adapter, Error, artefact};
+use plimsoll_adapter::record::run::ProgramRecord;
+use plimsoll_adapter::record::{Boundary, Metric, Nanoseconds, Step, TargetId};
+use plimsoll_adapter::{Adapter, Error, artefact, programs};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -224,6 +225,7 @@ impl Adapter for Containerd {
             availability: target.availability(&self.daemon),
             steps: vec![Step::Process, Step::Deploy],
             configuration: target.ledger(self.daemon.as_ref().ok()),
+            programs: Vec::new(),
         };
         Hello {
             protocol: PROTOCOL,
@@ -235,6 +237,18 @@ impl Adapter for Containerd {
             },
             targets: ALL.iter().map(told).collect(),
         }
+    }
+
+    fn programs(&mut self, _: &TargetId) -> Result<Vec<ProgramRecord>, Error> {
+        let mut found = programs::running("container engine", "containerd")?;
+        found.push(programs::of_file("client", &self.ctr()?.program)?);
+        found.extend(programs::on_path("shim", "containerd-shim-runc-v2")?);
+        found.extend(programs::on_path("container runtime", "runc")?);
+        let shim = targets::shim();
+        if shim.is_file() {
+            found.push(programs::of_file("shim", &shim)?);
+        }
+        Ok(found)
     }
 
     fn prepare(&mut self, request: &Prepare) -> Result<Prepared, Error> {

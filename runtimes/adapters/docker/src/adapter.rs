@@ -17,9 +17,9 @@ use plimsoll_adapter::protocol::{
     Artefact, Availability, Done, Hello, Measure, PROTOCOL, Prepare, Prepared, Probe, Sample,
     Serve, Target,
 };
-use plimsoll_adapter::record::run::TargetKind;
+use plimsoll_adapter::record::run::{ProgramRecord, TargetKind};
 use plimsoll_adapter::record::{Boundary, Metric, Nanoseconds, Step, TargetId};
-use plimsoll_adapter::{Adapter, Error, Probing, Served, ticks};
+use plimsoll_adapter::{Adapter, Error, Probing, Served, programs, ticks};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -31,6 +31,7 @@ use crate::failure::Failure;
 use crate::image::{Image, Source};
 use crate::ledger;
 use crate::owner::Owner;
+use crate::stopwatch;
 use crate::targets::{self, Configuration, Under};
 
 /// How often an iteration that measured nothing ([`Failure::WaitMissed`]) is tried again.
@@ -173,6 +174,19 @@ impl Adapter for Containers {
         lock(&self.session).hello()
     }
 
+    fn programs(&mut self, target: &TargetId) -> Result<Vec<ProgramRecord>, Error> {
+        let mut found = programs::running("container engine", "dockerd")?;
+        found.extend(programs::running("container engine", "containerd")?);
+        let runtime = lock(&self.session).configuration(target)?.runtime.name();
+        found.extend(programs::on_path("container runtime", runtime)?);
+        found.extend(programs::on_path("shim", "containerd-shim-runc-v2")?);
+        let stopwatch = stopwatch::path();
+        if stopwatch.is_file() {
+            found.push(programs::of_file("stopwatch", &stopwatch)?);
+        }
+        Ok(found)
+    }
+
     fn prepare(&mut self, request: &Prepare) -> Result<Prepared, Error> {
         lock(&self.session).prepare(request)
     }
@@ -218,6 +232,7 @@ impl Session {
                     availability: self.availability(configuration),
                     steps: configuration.steps.to_vec(),
                     configuration: ledger::of(configuration, self.engine.as_ref().ok()),
+                    programs: Vec::new(),
                 })
                 .collect(),
         }

@@ -72,7 +72,7 @@ impl Stopwatch {
 }
 
 /// Where the build leaves it.
-fn path() -> PathBuf {
+pub(crate) fn path() -> PathBuf {
     // This executable is in the profile's directory of a build directory.
     let own = std::env::current_exe().unwrap_or_default();
     let build = own.parent().and_then(std::path::Path::parent);

@@ -13,9 +13,10 @@ use std::path::Path;
 use plimsoll_adapter::Error;
 use plimsoll_adapter::http::LEDGER as HTTP_LEDGER;
 use plimsoll_adapter::in_process::{
-    self, COMPILES_AT_START, Configuration, GuestName, Held, LOADS, Process, unlimited,
+    self, COMPILES_AT_START, Configuration, GuestName, Held, LOADS, Process,
 };
 use plimsoll_adapter::record::{Limit, Step};
+use plimsoll_adapter::runner;
 
 use crate::engine::Keel;
 
@@ -85,41 +86,39 @@ impl Configuration for Target {
     }
 
     fn process(&self) -> Option<Process> {
-        let (program, options) = match self.runner {
-            Runner::Command => (in_process::beside("keel"), vec!["run".to_owned()]),
-            Runner::Loader => (in_process::built_for(TRIPLE, "keel-run"), Vec::new()),
+        let (program, options) = match (self.runner, self.code) {
+            // Native code is run by explicit request only.
+            (Runner::Command, Code::Loaded) => {
+                (in_process::beside("keel"), vec!["run", "--artifact"])
+            }
+            (Runner::Command, Code::Compiled) => (in_process::beside("keel"), vec!["run"]),
+            (Runner::Loader, _) => (in_process::built_for(TRIPLE, "keel-run"), Vec::new()),
         };
+        let options = options.into_iter().map(str::to_owned).collect();
         Some(Process {
             program,
             options,
-            grant: &["--dir", ".::.::ro"],
-            grant_writable: &["--dir", ".::."],
             name: GuestName::OfTheFile,
         })
     }
 
     fn held(&self, limits: &[Limit]) -> Result<Held<Keel>, Error> {
-        let mut options = Vec::new();
-        for limit in limits {
-            let (option, value) = match *limit {
-                Limit::Memory { bytes } => ("--max-memory", bytes.to_string()),
-                Limit::Time { nanoseconds } => {
-                    let seconds = std::time::Duration::from_nanos(nanoseconds).as_secs_f64();
-                    ("--timeout", seconds.to_string())
-                }
-                // Nothing of preview 1 writes, connects or starts anything without a grant.
-                _ => return Err(Error::Unsupported(unlimited(&[*limit]))),
-            };
-            options.extend([option.to_owned(), value]);
-        }
         Ok(Held {
             engine: Keel::new()?,
-            options,
+            options: runner::limits(limits)?,
         })
     }
 
     fn engine(&self) -> Result<Keel, Error> {
         Keel::new()
+    }
+
+    fn is_counted(&self) -> bool {
+        self.code == Code::Loaded && self.runner == Runner::Command
+    }
+
+    fn portable_engine(&self) -> Result<Keel, Error> {
+        Keel::portable()
     }
 
     fn serialise(&self, engine: &Keel, wasm: &[u8], _: &Path) -> Result<Vec<u8>, Error> {

@@ -30,10 +30,12 @@ impl Adapter for Native {
                     Step::Process,
                     Step::Deploy,
                     Step::Execute,
+                    Step::Count,
                     Step::Serve,
                     Step::FirstResponse,
                 ],
                 configuration: configuration(),
+                programs: Vec::new(),
             }],
         }
     }

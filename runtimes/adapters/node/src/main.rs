@@ -11,14 +11,15 @@ mod targets;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use plimsoll_adapter::in_process::unlimited;
 use plimsoll_adapter::protocol::{
     Done, Hello, Launch, Measure, PROTOCOL, Prepare, Prepared, Probe, Sample, Target,
 };
-use plimsoll_adapter::record::run::TargetKind;
-use plimsoll_adapter::record::{Limit, Step};
-use plimsoll_adapter::{Adapter, Error, Probing, adapter_main, artefact};
+use plimsoll_adapter::record::run::{ProgramRecord, TargetKind};
+use plimsoll_adapter::record::{Limit, Step, TargetId};
+use plimsoll_adapter::{Adapter, Error, Probing, adapter_main, artefact, programs};
 
 use node::Node;
 
@@ -36,6 +37,7 @@ impl Adapter for AdapterNode {
             availability: availability.clone(),
             steps: vec![Step::Process, Step::Deploy],
             configuration: target.ledger(self.0.as_ref().ok()),
+            programs: Vec::new(),
         });
         Hello {
             protocol: PROTOCOL,
@@ -44,6 +46,12 @@ impl Adapter for AdapterNode {
             engine_version: version,
             targets: targets.collect(),
         }
+    }
+
+    fn programs(&mut self, _: &TargetId) -> Result<Vec<ProgramRecord>, Error> {
+        let node = self.0.as_ref();
+        let node = node.map_err(|absent| Error::Failed(absent.to_string()))?;
+        Ok(vec![programs::of_file("engine", &node.program)?])
     }
 
     fn prepare(&mut self, request: &Prepare) -> Result<Prepared, Error> {
@@ -63,7 +71,7 @@ impl Adapter for AdapterNode {
         let mut args: Vec<_> = target.options().map(str::to_owned).collect();
         args.push(text(&run));
         if let Some(directory) = &workload.input {
-            args.extend(["--grant".to_owned(), format!("{}::.", text(directory))]);
+            args.extend(["--dir".to_owned(), format!("{}::.", text(directory))]);
         }
         for (name, value) in &workload.grants.env {
             args.extend(["--env".to_owned(), format!("{name}={value}")]);
@@ -93,8 +101,8 @@ impl Adapter for AdapterNode {
                     of_v8.push(format!("--wasm-max-mem-pages={}", bytes >> 16));
                 }
                 Limit::Time { nanoseconds } => {
-                    let milliseconds = nanoseconds / 1_000_000;
-                    of_the_script.extend(["--timeout".to_owned(), milliseconds.to_string()]);
+                    let time = Duration::from_nanos(*nanoseconds).as_secs_f64();
+                    of_the_script.extend(["--timeout".to_owned(), time.to_string()]);
                 }
                 _ => return Err(Error::Unsupported(unlimited(&[*limit]))),
             }
@@ -103,6 +111,7 @@ impl Adapter for AdapterNode {
             target: request.target.clone(),
             workload: request.workload.clone(),
             scratch: request.scratch.clone(),
+            portable: false,
         })?;
         let launch = prepared.launch.map(|mut launch| {
             // The script's own options follow its name, which is the first word that is no option.

@@ -1,4 +1,4 @@
-// One WASI command: run.mjs [--grant HOST::GUEST].. [--env NAME=VALUE].. [--timeout MILLISECONDS] FILE NAME [ARG..]
+// One WASI command: run.mjs [--dir HOST::GUEST].. [--env NAME=VALUE].. [--timeout SECONDS] FILE NAME [ARG..]
 import { readFileSync } from 'node:fs';
 import { WASI } from 'node:wasi';
 
@@ -9,10 +9,10 @@ let timeout;
 while (args[0].startsWith('--')) {
   const [option, value] = args.splice(0, 2);
   if (option === '--timeout') {
-    timeout = Number(value);
+    timeout = Math.max(1, Math.round(Number(value) * 1000));
     continue;
   }
-  const granting = option === '--grant';
+  const granting = option === '--dir';
   const [first, ...rest] = value.split(granting ? '::' : '=');
   if (granting) preopens[rest.join('::')] = first;
   else env[first] = rest.join('=');

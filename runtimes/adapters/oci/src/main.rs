@@ -24,8 +24,9 @@ use plimsoll_adapter::protocol::{
     Probe, Sample, Target, Workload,
 };
 use plimsoll_adapter::record::TargetId;
+use plimsoll_adapter::record::run::ProgramRecord;
 use plimsoll_adapter::size::weigh_all;
-use plimsoll_adapter::{Adapter, Error, Probing, adapter_main};
+use plimsoll_adapter::{Adapter, Error, Probing, adapter_main, programs};
 
 use runtime::{Found, Runtime};
 use targets::{ALL, Configuration};
@@ -132,9 +133,16 @@ impl Adapter for Runtimes {
                     },
                     steps: configuration.steps().to_vec(),
                     configuration: configuration.ledger(self.of(configuration).as_ref().ok()),
+                    programs: Vec::new(),
                 })
                 .collect(),
         }
+    }
+
+    fn programs(&mut self, target: &TargetId) -> Result<Vec<ProgramRecord>, Error> {
+        let runtime = self.of(configuration(target)?).as_ref();
+        let runtime = runtime.map_err(|absent| Error::Failed(absent.to_string()))?;
+        Ok(vec![programs::of_file("container runtime", &runtime.path)?])
     }
 
     fn prepare(&mut self, request: &Prepare) -> Result<Prepared, Error> {

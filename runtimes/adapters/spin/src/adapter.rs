@@ -7,9 +7,9 @@ use plimsoll_adapter::protocol::{
     Artefact, Availability, Done, Hello, Launch, Measure, PROTOCOL, Prepare, Prepared, Sample,
     Serve, Target, Workload,
 };
-use plimsoll_adapter::record::Step;
-use plimsoll_adapter::record::run::TargetKind;
-use plimsoll_adapter::{Adapter, Error, Served, artefact};
+use plimsoll_adapter::record::run::{ProgramRecord, TargetKind};
+use plimsoll_adapter::record::{Step, TargetId};
+use plimsoll_adapter::{Adapter, Error, Served, artefact, programs};
 
 use crate::command::{Absent, Spin};
 use crate::up;
@@ -49,8 +49,15 @@ impl Adapter for AdapterSpin {
                 availability,
                 steps: vec![Step::ServeFresh, Step::FirstResponse],
                 configuration: ledger(self.0.as_ref().ok()),
+                programs: Vec::new(),
             }],
         }
+    }
+
+    fn programs(&mut self, _: &TargetId) -> Result<Vec<ProgramRecord>, Error> {
+        let spin = self.0.as_ref();
+        let spin = spin.map_err(|absent| Error::Failed(absent.to_string()))?;
+        Ok(vec![programs::of_file("engine", &spin.program)?])
     }
 
     fn prepare(&mut self, request: &Prepare) -> Result<Prepared, Error> {

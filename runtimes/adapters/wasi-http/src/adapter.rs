@@ -27,6 +27,7 @@ impl Adapter for WasiHttp {
             availability: Availability::Available,
             steps: target.steps.to_vec(),
             configuration: target.ledger(),
+            programs: Vec::new(),
         };
         Hello {
             protocol: PROTOCOL,

@@ -131,6 +131,7 @@ fn every_request_of_the_workload_gets_the_response_that_the_other_targets_give()
             target: target.into(),
             workload: case.workload.clone(),
             scratch: scratch.path().to_owned(),
+            portable: false,
         }));
         assert!(matches!(prepared, Reply::Prepared(_)), "{prepared:?}");
         let reply = talk.ask(&Request::Serve(Serve {

@@ -6,11 +6,13 @@ use std::path::Path;
 use adapter_wasmedge::specification::{self, Specification};
 use adapter_wasmedge::{Interruptible, Limits, Mode};
 use plimsoll_adapter::in_process::{
-    self, Code, Configuration, GuestName, Held, LOADS, Process, RUNS_WASM, unlimited,
+    self, Code, Configuration, GuestName, Held, LOADS, Process, RUNS_WASM,
 };
 use plimsoll_adapter::protocol::{Directive, Script};
+use plimsoll_adapter::record::run::ProgramRecord;
 use plimsoll_adapter::record::{Limit, Proposal, Step};
-use plimsoll_adapter::{Error, http, wast};
+use plimsoll_adapter::runner;
+use plimsoll_adapter::{Error, http, programs, wast};
 
 use crate::engine::WasmEdge;
 
@@ -67,29 +69,19 @@ impl Configuration for Target {
                 Mode::Aot => Vec::new(),
                 Mode::Interpreter => vec!["--interpret".to_owned()],
             },
-            grant: &["--dir"],
-            grant_writable: &["--grant", ".::."],
             name: GuestName::Argument,
         })
     }
 
     fn held(&self, limits: &[Limit]) -> Result<Held<WasmEdge>, Error> {
-        let mut options = Vec::new();
+        let options = runner::limits(limits)?;
         let mut held = Limits::default();
         for limit in limits {
-            let (option, value) = match *limit {
-                Limit::Memory { bytes } => {
-                    held.memory_bytes = Some(bytes);
-                    ("--max-memory", bytes)
-                }
-                Limit::Time { nanoseconds } => {
-                    held.interruptible = Interruptible::Yes;
-                    ("--timeout", nanoseconds / 1_000_000)
-                }
-                // Nothing of preview 1 writes, connects or starts anything without a grant.
-                _ => return Err(Error::Unsupported(unlimited(&[*limit]))),
-            };
-            options.extend([option.to_owned(), value.to_string()]);
+            match *limit {
+                Limit::Memory { bytes } => held.memory_bytes = Some(bytes),
+                Limit::Time { .. } => held.interruptible = Interruptible::Yes,
+                _ => {}
+            }
         }
         Ok(Held {
             engine: WasmEdge::held(self.mode, held)?,
@@ -169,6 +161,10 @@ impl Configuration for Target {
             ),
             ("http", http::LEDGER),
         ])
+    }
+
+    fn libraries(&self) -> Result<Vec<ProgramRecord>, Error> {
+        programs::loaded_libraries("wasmedge")
     }
 
     fn claims(&self) -> Vec<Proposal> {

@@ -110,8 +110,6 @@ impl Configuration for Target {
         Some(Process {
             program: in_process::beside(program),
             options: options.iter().map(|&word| word.to_owned()).collect(),
-            grant: &["--dir"],
-            grant_writable: &["--grant", ".::."],
             name: GuestName::Argument,
         })
     }

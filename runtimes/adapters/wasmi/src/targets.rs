@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use plimsoll_adapter::in_process::{
-    self, Code, Configuration, GuestName, Held, Process, RUNS_WASM, unlimited,
+    self, Code, Configuration, GuestName, Held, Process, RUNS_WASM,
 };
 use plimsoll_adapter::protocol::{Directive, Script};
 use plimsoll_adapter::record::{Limit, Proposal, Step};
+use plimsoll_adapter::runner;
 use plimsoll_adapter::timed::Engine as _;
 use plimsoll_adapter::{Error, http, wast};
 
@@ -46,26 +47,14 @@ impl Configuration for Target {
         Some(Process {
             program: in_process::beside("wasmi-runner"),
             options: Vec::new(),
-            grant: &["--dir"],
-            grant_writable: &["--dir"],
             name: GuestName::Argument,
         })
     }
 
     fn held(&self, limits: &[Limit]) -> Result<Held<Wasmi>, Error> {
-        let mut options = Vec::new();
-        for limit in limits {
-            let (option, value) = match *limit {
-                Limit::Memory { bytes } => ("--max-memory", bytes),
-                Limit::Time { nanoseconds } => ("--timeout", nanoseconds / 1_000_000),
-                // Nothing of preview 1 writes, connects or starts anything without a grant.
-                _ => return Err(Error::Unsupported(unlimited(&[*limit]))),
-            };
-            options.extend([option.to_owned(), value.to_string()]);
-        }
         Ok(Held {
             engine: Wasmi::new()?,
-            options,
+            options: runner::limits(limits)?,
         })
     }
 

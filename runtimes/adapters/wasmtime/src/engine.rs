@@ -9,8 +9,8 @@ use plimsoll_adapter::guest::{Guest, Stdio};
 use plimsoll_adapter::{Error, timed};
 use tokio::runtime::Runtime;
 use wasmtime::error::OutOfMemory;
-use wasmtime::{Engine, InstancePre, Linker, Module, Store, TypedFunc};
-use wasmtime_runner::{Interruption, configuration, exit_code, guest, linker, runtime};
+use wasmtime::{Config, Engine, InstancePre, Linker, Module, Store, TypedFunc};
+use wasmtime_runner::{Interruption, configuration, exit_code, guest, linker, portable, runtime};
 use wasmtime_wasi::FsPerms;
 use wasmtime_wasi::cli::{InputFile, OutputFile};
 use wasmtime_wasi::p1::WasiP1Ctx;
@@ -38,8 +38,19 @@ pub(crate) struct Ready {
 impl Wasmtime {
     /// The target's engine, whose code can be interrupted in this way.
     pub(crate) fn interrupted(target: &Target, by: Interruption) -> Result<Self, Error> {
-        let engine = Engine::new(by.set(&mut configuration(target.compiler, target.setup)))
-            .map_err(|error| failed("making the engine", &error))?;
+        let mut config = configuration(target.compiler, target.setup);
+        Wasmtime::with(target, by.set(&mut config))
+    }
+
+    /// The target's engine, with code for any processor of x86-64-v2.
+    pub(crate) fn portable(target: &Target) -> Result<Self, Error> {
+        let mut config = configuration(target.compiler, target.setup);
+        let config = portable(&mut config).map_err(|error| failed("choosing a CPU", &error))?;
+        Wasmtime::with(target, config)
+    }
+
+    fn with(target: &Target, config: &Config) -> Result<Self, Error> {
+        let engine = Engine::new(config).map_err(|error| failed("making the engine", &error))?;
         let linker = linker(&engine).map_err(|error| failed("linking preview 1", &error))?;
         let runtime = runtime(target.setup)
             .map_err(|error| Error::failed("starting Tokio's runtime", error))?;

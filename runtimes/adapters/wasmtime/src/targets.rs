@@ -12,9 +12,10 @@ use plimsoll_adapter::wast;
 use std::path::Path;
 
 use plimsoll_adapter::in_process::{
-    self, COMPILES_AT_START, Code, Configuration, GuestName, Held, LOADS, unlimited,
+    self, COMPILES_AT_START, Code, Configuration, GuestName, Held, LOADS,
 };
 use plimsoll_adapter::record::{Limit, Step};
+use plimsoll_adapter::runner;
 use plimsoll_adapter::{Error, http};
 use wasmtime_runner::{
     Compiler, Interruption, MEMORY_KEEP_RESIDENT_BYTES, Setup, TABLE_KEEP_RESIDENT_BYTES,
@@ -120,26 +121,19 @@ impl Configuration for Target {
                 .filter(|(given, _)| *given)
                 .map(|(_, option)| option.to_owned())
                 .collect(),
-            grant: &["--dir"],
-            grant_writable: &["--grant", ".::."],
             name: GuestName::Argument,
         })
     }
 
     fn held(&self, limits: &[Limit]) -> Result<Held<Wasmtime>, Error> {
-        let mut options = Vec::new();
-        let mut interruption = Interruption::None;
-        for limit in limits {
-            let (option, value) = match *limit {
-                Limit::Memory { bytes } => ("--max-memory", bytes),
-                Limit::Time { nanoseconds } => {
-                    interruption = Interruption::Epochs;
-                    ("--timeout", nanoseconds / 1_000_000)
-                }
-                _ => return Err(Error::Unsupported(unlimited(&[*limit]))),
-            };
-            options.extend([option.to_owned(), value.to_string()]);
-        }
+        let timed = limits
+            .iter()
+            .any(|limit| matches!(limit, Limit::Time { .. }));
+        let interruption = match timed {
+            true => Interruption::Epochs,
+            false => Interruption::None,
+        };
+        let options = runner::limits(limits)?;
         Ok(Held {
             engine: Wasmtime::interrupted(self, interruption)?,
             options,
@@ -148,6 +142,14 @@ impl Configuration for Target {
 
     fn engine(&self) -> Result<Wasmtime, Error> {
         Wasmtime::interrupted(self, Interruption::None)
+    }
+
+    fn is_counted(&self) -> bool {
+        self.id == "wasmtime/cranelift"
+    }
+
+    fn portable_engine(&self) -> Result<Wasmtime, Error> {
+        Wasmtime::portable(self)
     }
 
     fn serialise(&self, engine: &Wasmtime, wasm: &[u8], _: &Path) -> Result<Vec<u8>, Error> {
@@ -346,7 +348,8 @@ fn ledger(configuration: &Target) -> BTreeMap<String, String> {
             "collected by wasmtime-wasi's MemoryOutputPipe in L0 to L2 and run".to_owned(),
         );
     }
-    if configuration.steps.contains(&Step::FirstResponse) || configuration.steps.contains(&Step::ServeFresh)
+    if configuration.steps.contains(&Step::FirstResponse)
+        || configuration.steps.contains(&Step::ServeFresh)
     {
         say("http", http::LEDGER.to_owned());
     }

@@ -1,33 +1,17 @@
 //! `keel-run`: runs a `.keel` artefact as a WASI program, as fast from nothing as can be.
 //!
 //! It carries no compiler, and starts without what Rust's runtime does before `main`: it has no use for
-//! a stack guard of its own, and sets the one signal that matters itself. Link it statically and at a
-//! fixed address, so that neither a dynamic loader nor relocations come first:
+//! a stack guard of its own, and does itself what it needs of it. Link it statically and at a fixed
+//! address, so that neither a dynamic loader nor relocations come first:
 //! `RUSTFLAGS="-C target-feature=+crt-static -C relocation-model=static" cargo build --release -p keel-run
 //! --target x86_64-unknown-linux-gnu`. What `bench` measures is built so (runtimes/targets.toml), and so
 //! is the other engines' smallest process.
 #![no_main]
 
-use std::time::Duration;
+use std::io::Write as _;
 
-use keel::command::{self, Allowance};
-use keel::wasi::{Access, WasiCtx};
-use keel::{Config, Engine, Error, Fuel, Limits, Module};
-
-const USAGE: &str = "usage: keel-run [--dir HOST[::GUEST[::ro]]].. [--env NAME[=VALUE]].. [--fuel N] \
-[--timeout SECONDS] [--max-memory BYTES] PROGRAM.keel [ARGUMENT]..";
-
-/// What the command line asks for.
-#[derive(Default)]
-struct Args {
-    directories: Vec<(String, String, Option<Access>)>,
-    environment: Vec<(String, String)>,
-    fuel: Option<u64>,
-    timeout: Option<Duration>,
-    limits: Limits,
-    program: String,
-    arguments: Vec<String>,
-}
+use keel::command::{self, Form, Options, Request};
+use keel::{Config, Engine, Error, Module};
 
 /// Where the C library hands over. The arguments are the process's own, which `std::env` knows as well.
 #[unsafe(no_mangle)]
@@ -35,102 +19,85 @@ extern "C" fn main(_count: libc::c_int, _arguments: *const *const libc::c_char) 
     // A guest that writes to a closed pipe is told so.
     // SAFETY: ignoring a signal has no handler that could do wrong.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
-    let code = match parse(std::env::args().skip(1)) {
-        Ok(args) => run(args).unwrap_or_else(|error| {
-            eprintln!("keel-run: {error}");
-            let error = error.downcast_ref::<Error>();
-            if error.is_some_and(|error| error.as_trap().is_some()) {
-                134
-            } else {
-                1
-            }
-        }),
-        Err(message) => {
-            eprintln!("keel-run: {message}\n{USAGE}");
-            2
-        }
+    let code = match open_standard_streams() {
+        true => start(),
+        false => command::USAGE,
     };
     // Nothing is left to be done: there are no buffers and no threads.
     // SAFETY: ends the process.
-    unsafe { libc::_exit(code) }
+    unsafe { libc::_exit(code.into()) }
 }
 
-fn parse(mut words: impl Iterator<Item = String>) -> Result<Args, String> {
-    let mut args = Args::default();
-    loop {
-        let Some(word) = words.next() else {
-            return Err("no program given".to_owned());
-        };
-        if !word.starts_with("--") {
-            args.program = word;
-            args.arguments = words.collect();
-            return Ok(args);
-        }
-        let (name, attached) = match word.split_once('=') {
-            Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
-            None => (word, None),
-        };
-        let value = attached
-            .or_else(|| words.next())
-            .ok_or_else(|| format!("{name} needs a value"))?;
-        let number = |error: &dyn std::fmt::Display| format!("{name} {value}: {error}");
-        match name.as_str() {
-            "--dir" => {
-                let mut parts = value.splitn(3, "::");
-                let host = parts.next().unwrap_or_default().to_owned();
-                let guest = parts.next().unwrap_or(&host).to_owned();
-                let access = match parts.next() {
-                    None => None,
-                    Some("ro") => Some(Access::ReadOnly),
-                    Some(other) => return Err(format!("--dir {value}: `{other}` is not `ro`")),
-                };
-                args.directories.push((host, guest, access));
-            }
-            "--env" => args.environment.push(match value.split_once('=') {
-                Some((name, value)) => (name.to_owned(), value.to_owned()),
-                None => {
-                    let own = std::env::var(&value).map_err(|error| number(&error))?;
-                    (value, own)
-                }
-            }),
-            "--fuel" => args.fuel = Some(value.parse().map_err(|error| number(&error))?),
-            "--timeout" => {
-                let seconds = value.parse().map_err(|error| number(&error))?;
-                let timeout = Duration::try_from_secs_f64(seconds);
-                args.timeout = Some(timeout.map_err(|error| number(&error))?);
-            }
-            "--max-memory" => {
-                args.limits.memory_bytes = value.parse().map_err(|error| number(&error))?;
-            }
-            _ => return Err(format!("unknown option {name}")),
-        }
-    }
-}
-
-fn run(args: Args) -> Result<i32, Box<dyn std::error::Error>> {
-    let fuel = if args.fuel.is_some() {
-        Fuel::Metered
-    } else {
-        Fuel::Off
+/// Opens `/dev/null` for each standard stream that is closed: otherwise the next file that is opened,
+/// the artefact itself, would be the guest's. False if that cannot be done.
+fn open_standard_streams() -> bool {
+    let stream = |fd| libc::pollfd {
+        fd,
+        events: 0,
+        revents: 0,
     };
-    let engine = Engine::new(Config::new().fuel(fuel));
-    let module = Module::deserialize_file(&engine, &args.program)?;
-    let mut wasi = WasiCtx::builder()
-        .inherit_stdio()
-        .arg(args.program)
-        .args(args.arguments);
-    for (name, value) in args.environment {
-        wasi = wasi.env(name, value);
+    let mut streams = [stream(0), stream(1), stream(2)];
+    // SAFETY: three records; no waiting.
+    let found = unsafe { libc::poll(streams.as_mut_ptr(), 3, 0) };
+    if found == 0 {
+        return true;
     }
-    for (host, guest, access) in args.directories {
-        wasi = wasi.directory(host, guest, access.unwrap_or(Access::ReadWrite));
+    let mut closed = streams
+        .iter()
+        .filter(|stream| stream.revents & libc::POLLNVAL != 0);
+    // The lowest free number is taken, so they come in order.
+    // SAFETY: a constant path.
+    let open = || unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDWR) };
+    found > 0 && closed.all(|stream| open() == stream.fd)
+}
+
+/// Says what is wrong. That nobody can be told changes nothing.
+fn complain(message: &str) {
+    let _ = writeln!(std::io::stderr(), "keel-run: {message}");
+}
+
+/// Does what the command line says; the exit code.
+fn start() -> u8 {
+    let options = match Options::parse(std::env::args_os().skip(1), Form::Artefact) {
+        Ok(Request::Run(options)) => options,
+        Ok(Request::Help) => {
+            let help = format!(
+                "Runs a WASI program, given as a .keel artefact: native code that you trust.\n\n\
+                 usage: keel-run [OPTION].. PROGRAM [ARGUMENT]..\n\n{}",
+                command::HELP
+            );
+            return match std::io::stdout().write_all(help.as_bytes()) {
+                Ok(()) => 0,
+                Err(_) => 1,
+            };
+        }
+        Err(message) => {
+            complain(&message);
+            return command::USAGE;
+        }
+    };
+    match run(&options) {
+        Ok(code) => code as u8,
+        Err(error) => {
+            complain(&command::explain(error.as_ref()));
+            match error.downcast_ref::<Error>().and_then(Error::as_trap) {
+                Some(_) => command::TRAPPED,
+                None => 1,
+            }
+        }
     }
-    let allowance = Allowance {
-        timeout: args.timeout,
-        fuel: args.fuel,
-        limits: args.limits,
+}
+
+fn run(options: &Options) -> Result<i32, Box<dyn std::error::Error>> {
+    let engine = Engine::new(Config::new().fuel(options.fuel()));
+    // SAFETY: an artefact is what this command runs: whoever calls it says that the code is to be trusted.
+    let module = match options.program == "-" {
+        true => unsafe { Module::deserialize(&engine, &command::read(&options.program)?)? },
+        false => unsafe { Module::deserialize_file(&engine, &options.program)? },
     };
     // Nor is the module taken apart.
     let module = std::mem::ManuallyDrop::new(module);
-    Ok(command::run_last(&module, wasi.build()?, allowance)?)
+    let context = options.context()?;
+    let (allowance, unknown) = (options.allowance, options.unknown_imports);
+    Ok(command::run_last(&module, context, allowance, unknown)?)
 }

@@ -15,7 +15,7 @@ use crate::module::layout::Counts;
 /// The first bytes of every artefact.
 pub(crate) const MAGIC: [u8; 8] = *b"\x7fkeel\r\n\x1a";
 /// The version of this layout. A change of what a field means, or of the context, raises it.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 /// The version together with the sizes of all records, so that a record that was changed without
 /// raising the version is noticed as well.
 pub(crate) const FORMAT_VERSION: u32 = {
@@ -49,10 +49,10 @@ macro_rules! plain {
 
 plain!(
     u8, u32, u64, Span, Header, Type, Import, Export, Global, Table, Memory, Op, Record, Element,
-    Item, Data, Entry, CodeRange, TrapSite, CallSite, Name
+    Item, Data, Entry, CodeRange, TrapSite, CallSite, Handler, Name
 );
 
-/// A piece of a string section or of the value types: start and length in bytes.
+/// A piece of another section: start and length in its records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub(crate) struct Span {
@@ -77,6 +77,8 @@ pub(crate) enum Section {
     Globals,
     Tables,
     Memories,
+    /// The type of each tag, imports first.
+    Tags,
     Ops,
     Records,
     Elements,
@@ -90,6 +92,7 @@ pub(crate) enum Section {
     Code,
     Traps,
     Calls,
+    Handlers,
     Names,
     NameStrings,
     /// Checksums of the pieces that are checked when they are needed.
@@ -102,6 +105,7 @@ pub(crate) const SECTIONS: usize = Section::Chunks as usize + 1;
 /// Bytes of a record, by [`Section`].
 pub(crate) const RECORD_SIZES: [usize; SECTIONS] = {
     let mut sizes = [1; SECTIONS];
+    sizes[Section::ValueTypes as usize] = 4;
     sizes[Section::Types as usize] = size_of::<Type>();
     sizes[Section::Imports as usize] = size_of::<Import>();
     sizes[Section::Exports as usize] = size_of::<Export>();
@@ -109,6 +113,7 @@ pub(crate) const RECORD_SIZES: [usize; SECTIONS] = {
     sizes[Section::Globals as usize] = size_of::<Global>();
     sizes[Section::Tables as usize] = size_of::<Table>();
     sizes[Section::Memories as usize] = size_of::<Memory>();
+    sizes[Section::Tags as usize] = 4;
     sizes[Section::Ops as usize] = size_of::<Op>();
     sizes[Section::Records as usize] = size_of::<Record>();
     sizes[Section::Elements as usize] = size_of::<Element>();
@@ -120,6 +125,7 @@ pub(crate) const RECORD_SIZES: [usize; SECTIONS] = {
     sizes[Section::Code as usize] = size_of::<CodeRange>();
     sizes[Section::Traps as usize] = size_of::<TrapSite>();
     sizes[Section::Calls as usize] = size_of::<CallSite>();
+    sizes[Section::Handlers as usize] = size_of::<Handler>();
     sizes[Section::Names as usize] = size_of::<Name>();
     sizes[Section::Chunks as usize] = 8;
     sizes
@@ -138,7 +144,8 @@ pub(crate) struct Header {
     pub(crate) counts: Counts,
     /// Where the part begins that is checked in pieces.
     pub(crate) lazy_start: u32,
-    pub(crate) reserved: u32,
+    /// See [`needs`].
+    pub(crate) needs: u32,
     pub(crate) text_start: u32,
     pub(crate) text_length: u32,
     pub(crate) image_start: u32,
@@ -154,15 +161,31 @@ pub(crate) struct Header {
     pub(crate) sections: [Span; SECTIONS],
 }
 
+/// What [`Header::needs`] says, by bit.
+pub(crate) mod needs {
+    /// Types that are known by registry.
+    pub(crate) const TYPES: u32 = 1;
+    /// A heap.
+    pub(crate) const HEAP: u32 = 2;
+}
+
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(crate) struct Type {
+    /// 0 for a function, 1 for a structure, 2 for an array.
+    pub(crate) kind: u32,
+    pub(crate) is_final: u32,
+    /// The supertype, or [`NONE`].
+    pub(crate) supertype: u32,
+    /// The first type of the group.
+    pub(crate) group: u32,
+    /// Parameters, fields, or the element. See [`ValType::to_raw`](crate::ValType::to_raw).
     pub(crate) params: Span,
     pub(crate) results: Span,
-    /// The first type that is structurally equal.
+    /// The first type that is equal.
     pub(crate) canonical: u32,
     pub(crate) reserved: u32,
-    /// The number by which types are compared, or zero for one that is too long to have one.
+    /// The number by which types are compared, or zero for one that has its number by registry.
     pub(crate) id: u64,
 }
 
@@ -186,7 +209,7 @@ pub(crate) struct Export {
     pub(crate) index: u32,
 }
 
-/// The four kinds of what is imported and exported.
+/// The five kinds of what is imported and exported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub(crate) enum ExternKind {
@@ -194,6 +217,7 @@ pub(crate) enum ExternKind {
     Table = 1,
     Memory = 2,
     Global = 3,
+    Tag = 4,
 }
 
 impl ExternKind {
@@ -203,6 +227,7 @@ impl ExternKind {
             1 => ExternKind::Table,
             2 => ExternKind::Memory,
             3 => ExternKind::Global,
+            4 => ExternKind::Tag,
             _ => return None,
         })
     }
@@ -278,6 +303,20 @@ pub(crate) mod op {
     pub(crate) const I64_ADD: u32 = 7;
     pub(crate) const I64_SUB: u32 = 8;
     pub(crate) const I64_MUL: u32 = 9;
+    /// These and what follows take the index of a type.
+    pub(crate) const STRUCT_NEW: u32 = 10;
+    pub(crate) const STRUCT_NEW_DEFAULT: u32 = 11;
+    pub(crate) const ARRAY_NEW: u32 = 12;
+    pub(crate) const ARRAY_NEW_DEFAULT: u32 = 13;
+    /// And have the number of elements in [`Op::low`](super::Op::low).
+    pub(crate) const ARRAY_NEW_FIXED: u32 = 14;
+    pub(crate) const REF_I31: u32 = 15;
+    /// Of an item: the rest of the number is how many steps there are, the index the first of them.
+    pub(crate) const COMPUTED: u32 = 16;
+    /// Where that number begins.
+    pub(crate) const COMPUTED_SHIFT: u32 = 8;
+    /// What is before it.
+    pub(crate) const CODE_MASK: u32 = (1 << COMPUTED_SHIFT) - 1;
 }
 
 /// A function whose address can be taken.
@@ -315,7 +354,7 @@ pub(crate) struct Element {
     pub(crate) items: Span,
 }
 
-/// An element: a step without operands, of [`op`]'s `NULL`, `FUNC` or `GLOBAL`.
+/// An element: a step without operands, of [`op`]'s `NULL`, `FUNC` or `GLOBAL`, or several.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(crate) struct Item {
@@ -369,6 +408,18 @@ pub(crate) struct CallSite {
     pub(crate) code: u32,
     /// Where in the module, or [`NONE`].
     pub(crate) offset: u32,
+}
+
+/// Where an exception goes that comes out of a call, in ascending order of the call.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub(crate) struct Handler {
+    /// The return address of the call.
+    pub(crate) code: u32,
+    /// Where the handler begins.
+    pub(crate) handler: u32,
+    /// How far the stack pointer is below the frame pointer there.
+    pub(crate) frame: u32,
 }
 
 /// A function's name, in ascending order of function.

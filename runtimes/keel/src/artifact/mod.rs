@@ -1,8 +1,8 @@
-//! The `.keel` artefact: a compiled module as a file that is mapped and run, not parsed.
+//! The `.keel` artefact: a compiled module as a file that is read into place and run, not parsed.
 //!
-//! A module that was just compiled goes through the same door: it is written to a file in memory and
-//! mapped from there, so that there is one way to start.
+//! A module that was just compiled goes through the same door, so that there is one way to start.
 
+mod copy;
 pub(crate) mod cpu;
 pub(crate) mod fingerprint;
 pub(crate) mod format;
@@ -10,15 +10,15 @@ pub(crate) mod format;
 mod tests;
 
 use std::fs::File;
-use std::io::Write as _;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
-use std::ptr::NonNull;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU8, Ordering};
 
-use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap, mprotect, munmap};
+use rustix::mm::MprotectFlags;
 
 use crate::error::{Error, Result};
+use copy::Copy;
 use format::{
     CHUNK, FORMAT_VERSION, Header, MAGIC, PAGE, Plain, RECORD_SIZES, Section, Span, checksum,
 };
@@ -57,19 +57,29 @@ pub fn is_artifact(bytes: &[u8]) -> bool {
     bytes.starts_with(&MAGIC)
 }
 
-/// A mapped artefact.
+/// Bytes up to which an artefact is read and checked at once: a fault costs more.
+const EAGER: usize = 2 * CHUNK;
+
+/// An artefact in memory.
 ///
-/// What a start needs was checked when it was opened. The rest is checked piece by piece when it is
-/// first needed; code is mapped inaccessible, and a piece becomes executable once it was checked.
+/// What a start needs was checked when it was opened. The rest is read and checked piece by piece when
+/// it is first needed. Until then it is inaccessible; what is checked is our own copy of it.
 pub(crate) struct Artifact {
-    file: OwnedFd,
-    map: NonNull<u8>,
-    length: usize,
-    /// Where the text is mapped to be run.
-    code: NonNull<u8>,
-    /// Which pieces from `lazy_start` on have been checked.
-    checked: Box<[AtomicBool]>,
+    copy: Copy,
+    /// For each piece from `lazy_start` on, how far it has come.
+    pieces: Box<[AtomicU8]>,
+    /// The image as a file, once something has mapped it.
+    image: OnceLock<OwnedFd>,
 }
+
+/// A piece has not been read, or not been checked.
+const ABSENT: u8 = 0;
+/// Some thread reads and checks it.
+const CLAIMED: u8 = 1;
+/// It is there and whole.
+const READY: u8 = 2;
+/// Its checksum does not hold, or it cannot be read.
+const DAMAGED: u8 = 3;
 
 /// What became of code that was not accessible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,74 +92,84 @@ pub(crate) enum Admission {
     NotConcerned,
 }
 
-// SAFETY: the mappings are never written after they were made, and unmapped only by `drop`.
-unsafe impl Send for Artifact {}
-// SAFETY: as above.
-unsafe impl Sync for Artifact {}
-
 impl Artifact {
-    /// Maps a file.
+    /// Reads a file.
     pub(crate) fn open(path: &Path, metering: u32) -> Result<Artifact> {
         let system = |source| Error::System {
             what: format!("opening {}", path.display()),
             source,
         };
         let file = File::open(path).map_err(system)?;
-        let length = file.metadata().map_err(system)?.len();
-        Artifact::map(file.into(), length, metering)
+        let found = file.metadata().map_err(system)?;
+        if !found.is_file() {
+            // A pipe or a device, which can be read once and from its start on.
+            let bytes = std::fs::read(path).map_err(system)?;
+            return Artifact::from_bytes(&bytes, metering);
+        }
+        Artifact::load(found.len(), Some(file), &[], metering)
     }
 
-    /// Maps bytes, by way of a file in memory.
+    /// Copies bytes.
     pub(crate) fn from_bytes(bytes: &[u8], metering: u32) -> Result<Artifact> {
-        let system = |error: std::io::Error| Error::System {
-            what: "writing an artefact to memory".to_owned(),
-            source: error,
-        };
-        let flags = rustix::fs::MemfdFlags::CLOEXEC;
-        let fd = rustix::fs::memfd_create(c"keel", flags).map_err(|error| system(error.into()))?;
-        let mut file = File::from(fd);
-        file.write_all(bytes).map_err(system)?;
-        Artifact::map(file.into(), bytes.len() as u64, metering)
+        Artifact::load(bytes.len() as u64, None, bytes, metering)
     }
 
-    fn map(file: OwnedFd, length: u64, metering: u32) -> Result<Artifact> {
+    fn load(length: u64, file: Option<File>, bytes: &[u8], metering: u32) -> Result<Artifact> {
         if length < size_of::<Header>() as u64 {
             return Err(ArtifactError::NotAnArtifact(format!("only {length} bytes long")).into());
         }
-        let length = usize::try_from(length)
-            .map_err(|_| ArtifactError::NotAnArtifact("too long".to_owned()))?;
-        // SAFETY: a new private mapping, at a place that the kernel chooses.
-        let map = unsafe {
-            mmap(
-                std::ptr::null_mut(),
-                length,
-                ProtFlags::READ,
-                MapFlags::PRIVATE,
-                &file,
-                0,
-            )
-        };
-        let map = map.map_err(|error| Error::System {
-            what: "mapping the artefact".to_owned(),
-            source: error.into(),
-        })?;
-        let map = NonNull::new(map.cast::<u8>())
-            .ok_or_else(|| ArtifactError::NotAnArtifact("mapped at null".to_owned()))?;
+        if length > u64::from(u32::MAX) {
+            return Err(ArtifactError::NotAnArtifact("longer than 4 GiB".to_owned()).into());
+        }
+        let length = length as usize;
         let mut artifact = Artifact {
-            file,
-            map,
-            length,
-            code: NonNull::dangling(),
-            checked: Box::default(),
+            copy: Copy::new(length, file)?,
+            pieces: Box::default(),
+            image: OnceLock::new(),
         };
+        let read = |start: usize, end: usize| {
+            // SAFETY: the mapping is new, and nothing looks at a part of it that was not filled.
+            let done = unsafe { artifact.copy.fill(start, end) };
+            done.map_err(|source| Error::System {
+                what: "reading the artefact".to_owned(),
+                source,
+            })
+        };
+        // SAFETY: as above.
+        unsafe { artifact.copy.take(bytes) };
+        let eager = length <= EAGER;
+        let first = if eager { length } else { size_of::<Header>() };
+        read(0, first)?;
+        artifact.check_header()?;
+        let lazy_start = artifact.header().lazy_start as usize;
+        if !eager {
+            read(first, lazy_start)?;
+        }
         artifact.check(metering)?;
-        let chunks = artifact.section::<u64>(Section::Chunks).len();
-        artifact.checked = (0..chunks).map(|_| AtomicBool::new(false)).collect();
-        artifact.map_code()?;
+        let count = artifact.section::<u64>(Section::Chunks).len();
+        artifact.pieces = (0..count).map(|_| AtomicU8::new(ABSENT)).collect();
+        artifact.close(lazy_start)?;
+        if eager {
+            artifact.ensure_all()?;
+        }
         Ok(artifact)
     }
 
-    fn check(&self, metering: u32) -> Result<(), ArtifactError> {
+    /// Makes the description constant, and the rest inaccessible until it has been checked.
+    fn close(&self, lazy_start: usize) -> Result<()> {
+        let constant = self.copy.protect(0, lazy_start, MprotectFlags::READ);
+        let closed = constant.and_then(|()| {
+            let end = self.copy.length();
+            self.copy.protect(lazy_start, end, MprotectFlags::empty())
+        });
+        closed.map_err(|source| Error::System {
+            what: "protecting the artefact".to_owned(),
+            source,
+        })
+    }
+
+    /// That the file starts as an artefact of this format, and is as long as it says.
+    fn check_header(&self) -> Result<(), ArtifactError> {
         let header = self.header();
         if header.magic != MAGIC {
             return Err(ArtifactError::NotAnArtifact(
@@ -163,21 +183,29 @@ impl Artifact {
                 expected: FORMAT_VERSION.to_string(),
             });
         }
-        if header.file_length != self.length as u64 {
+        let length = self.copy.length();
+        if header.file_length != length as u64 {
             return Err(ArtifactError::Truncated(format!(
-                "{} bytes of {}",
-                self.length, header.file_length
+                "{length} bytes of {}",
+                header.file_length
             )));
         }
         let lazy_start = header.lazy_start as usize;
         if header.header_size as usize != size_of::<Header>()
-            || lazy_start > self.length
+            || lazy_start > length
             || lazy_start < size_of::<Header>()
+            || !lazy_start.is_multiple_of(PAGE)
         {
             return Err(ArtifactError::Damaged(
                 "its header does not hold together".to_owned(),
             ));
         }
+        Ok(())
+    }
+
+    fn check(&self, metering: u32) -> Result<(), ArtifactError> {
+        let header = self.header();
+        let lazy_start = header.lazy_start as usize;
         let description = &self.bytes()[..lazy_start];
         if format::description_checksum(header, description) != header.checksum {
             return Err(ArtifactError::Damaged(
@@ -189,7 +217,7 @@ impl Artifact {
             .map_err(|_| ArtifactError::Damaged("its fingerprint is no text".to_owned()))?;
         fingerprint::check(fingerprint, metering)?;
         let sums: &[u64] = self.section(Section::Chunks);
-        if sums.len() != (self.length - lazy_start).div_ceil(CHUNK) {
+        if sums.len() != (self.copy.length() - lazy_start).div_ceil(CHUNK) {
             return Err(ArtifactError::Damaged(
                 "the number of its checksums".to_owned(),
             ));
@@ -202,7 +230,7 @@ impl Artifact {
         let lazy_start = self.header().lazy_start as usize;
         let first = start.saturating_sub(lazy_start) / CHUNK;
         let last = end.saturating_sub(lazy_start).div_ceil(CHUNK);
-        for piece in first..last.min(self.checked.len()) {
+        for piece in first..last.min(self.pieces.len()) {
             if !self.ensure_piece(piece) {
                 let at = lazy_start + piece * CHUNK;
                 return Err(ArtifactError::Damaged(format!(
@@ -215,21 +243,52 @@ impl Artifact {
 
     /// Checks everything.
     pub(crate) fn ensure_all(&self) -> Result<(), ArtifactError> {
-        self.ensure(0, self.length)
+        self.ensure(0, self.copy.length())
     }
 
-    /// Whether a piece's checksum holds. Neither allocates nor locks: the signal handler calls it.
+    /// Whether a piece is there and its checksum holds. Neither allocates nor locks: the signal handler
+    /// calls it.
     fn ensure_piece(&self, piece: usize) -> bool {
-        if self.checked[piece].load(Ordering::Acquire) {
-            return true;
+        let state = &self.pieces[piece];
+        loop {
+            match state.compare_exchange(ABSENT, CLAIMED, Ordering::Acquire, Ordering::Acquire) {
+                Ok(_) => break,
+                Err(READY) => return true,
+                Err(DAMAGED) => return false,
+                // Another thread is at it, and waits for nobody.
+                Err(_) => rustix::thread::sched_yield(),
+            }
         }
         let start = self.header().lazy_start as usize + piece * CHUNK;
-        let bytes = &self.bytes()[start..self.length.min(start + CHUNK)];
-        let holds = self.section::<u64>(Section::Chunks)[piece] == checksum(bytes);
-        if holds {
-            self.checked[piece].store(true, Ordering::Release);
+        let end = self.copy.length().min(start + CHUNK);
+        let whole = self.load_piece(piece, start, end).is_ok_and(|whole| whole);
+        state.store(if whole { READY } else { DAMAGED }, Ordering::Release);
+        whole
+    }
+
+    /// Reads a piece that this thread has claimed, and opens it if its checksum holds.
+    fn load_piece(&self, piece: usize, start: usize, end: usize) -> std::io::Result<bool> {
+        let writable = MprotectFlags::READ | MprotectFlags::WRITE;
+        self.copy.protect(start, end, writable)?;
+        if self.copy.length() > EAGER {
+            // SAFETY: just made writable; whoever else wants to read it waits until it is ready.
+            unsafe { self.copy.fill(start, end)? };
         }
-        holds
+        let whole =
+            self.section::<u64>(Section::Chunks)[piece] == checksum(&self.bytes()[start..end]);
+        let header = self.header();
+        let text_start = header.text_start as usize;
+        let text_end = (text_start + header.text_length as usize).next_multiple_of(PAGE);
+        let (text_start, text_end) = (text_start.clamp(start, end), text_end.clamp(start, end));
+        if !whole {
+            self.copy.protect(start, end, MprotectFlags::empty())?;
+            return Ok(false);
+        }
+        self.copy.protect(start, text_start, MprotectFlags::READ)?;
+        let executable = MprotectFlags::READ | MprotectFlags::EXEC;
+        self.copy.protect(text_start, text_end, executable)?;
+        self.copy.protect(text_end, end, MprotectFlags::READ)?;
+        Ok(true)
     }
 
     /// Whether the sections that only a trap needs can be read.
@@ -243,29 +302,18 @@ impl Artifact {
     /// and makes it executable. Neither allocates nor locks.
     pub(crate) fn admit(&self, address: usize) -> Admission {
         let header = self.header();
-        let Some(offset) = address.checked_sub(self.code.as_ptr() as usize) else {
+        let (code, length) = self.code();
+        let Some(offset) = address.checked_sub(code as usize) else {
             return Admission::NotConcerned;
         };
-        let length = (header.text_length as usize).next_multiple_of(PAGE);
-        if offset >= length {
+        if offset >= length.next_multiple_of(PAGE) {
             return Admission::NotConcerned;
         }
         let (text_start, lazy_start) = (header.text_start as usize, header.lazy_start as usize);
-        let piece = (text_start + offset - lazy_start) / CHUNK;
-        if !self.ensure_piece(piece) {
-            return Admission::Damaged;
-        }
-        let start = (lazy_start + piece * CHUNK).max(text_start) - text_start;
-        let end = (lazy_start + (piece + 1) * CHUNK - text_start).min(length);
-        // SAFETY: the range is within the mapping of the code.
-        let done = unsafe {
-            let place = self.code.as_ptr().add(start).cast();
-            let flags = MprotectFlags::READ | MprotectFlags::EXEC;
-            mprotect(place, end - start, flags)
-        };
-        match done {
-            Ok(()) => Admission::Admitted,
-            Err(_) => Admission::Damaged,
+        if self.ensure_piece((text_start + offset - lazy_start) / CHUNK) {
+            Admission::Admitted
+        } else {
+            Admission::Damaged
         }
     }
 
@@ -285,7 +333,7 @@ impl Artifact {
             && aligned(header.image_length as usize)
             && aligned(header.image_address as usize)
             && text_end <= image_start
-            && image_end <= self.length;
+            && image_end <= self.copy.length();
         let sections = header
             .sections
             .iter()
@@ -302,58 +350,34 @@ impl Artifact {
         ))
     }
 
-    /// Maps the text a second time: to be run if it is small, otherwise inaccessible for now.
-    fn map_code(&mut self) -> Result<()> {
-        let header = self.header();
-        let length = (header.text_length as usize).next_multiple_of(PAGE);
-        if length == 0 {
-            return Ok(());
-        }
-        let start = u64::from(header.text_start);
-        // What fits into a piece or two is checked here and now: a fault costs more.
-        let small = self.checked.len() <= 2;
-        let mut protection = ProtFlags::empty();
-        if small {
-            self.ensure_all()?;
-            protection = ProtFlags::READ | ProtFlags::EXEC;
-        }
-        // SAFETY: a new private mapping, at a place that the kernel chooses.
-        let code = unsafe {
-            let flags = MapFlags::PRIVATE;
-            mmap(
-                std::ptr::null_mut(),
-                length,
-                protection,
-                flags,
-                &self.file,
-                start,
-            )
-        };
-        let code = code.map_err(|error| Error::System {
-            what: "mapping an artefact's code".to_owned(),
-            source: error.into(),
-        })?;
-        self.code = NonNull::new(code.cast())
-            .ok_or_else(|| ArtifactError::NotAnArtifact("mapped at null".to_owned()))?;
-        Ok(())
-    }
-
     /// Where the code is, to be run, and how many bytes it has.
     pub(crate) fn code(&self) -> (*const u8, usize) {
-        (self.code.as_ptr(), self.header().text_length as usize)
+        let header = self.header();
+        let start = self.copy.base().as_ptr();
+        (
+            start.wrapping_add(header.text_start as usize),
+            header.text_length as usize,
+        )
     }
 
-    /// All bytes.
-    pub(crate) fn bytes(&self) -> &[u8] {
-        // SAFETY: the mapping is readable for `length` bytes and lives as long as `self`.
-        unsafe { std::slice::from_raw_parts(self.map.as_ptr(), self.length) }
+    /// All bytes, those that are inaccessible until they have been ensured too.
+    fn bytes(&self) -> &[u8] {
+        // SAFETY: the mapping has `length` bytes and lives as long as `self`; whoever looks at a part
+        // has ensured it.
+        unsafe { std::slice::from_raw_parts(self.copy.base().as_ptr(), self.copy.length()) }
+    }
+
+    /// All bytes, checked.
+    pub(crate) fn all_bytes(&self) -> Result<&[u8]> {
+        self.ensure_all()?;
+        Ok(self.bytes())
     }
 
     /// The start of the file.
     pub(crate) fn header(&self) -> &Header {
-        // SAFETY: `map` saw to it that the file is long enough; a mapping is page-aligned, and any
+        // SAFETY: `load` saw to it that the file is long enough; a mapping is page-aligned, and any
         // bytes are a valid header.
-        unsafe { self.map.cast::<Header>().as_ref() }
+        unsafe { self.copy.base().cast::<Header>().as_ref() }
     }
 
     /// A section's records.
@@ -363,7 +387,7 @@ impl Artifact {
         // SAFETY: `check_places` saw that the section lies within the file and is aligned for any
         // record; any bytes are valid records.
         unsafe {
-            let start = self.map.as_ptr().add(start as usize);
+            let start = self.copy.base().as_ptr().add(start as usize);
             std::slice::from_raw_parts(start.cast(), length as usize)
         }
     }
@@ -374,9 +398,13 @@ impl Artifact {
         &self.bytes()[header.image_start as usize..][..header.image_length as usize]
     }
 
-    /// The file, to map the image from.
-    pub(crate) fn file(&self) -> BorrowedFd<'_> {
-        self.file.as_fd()
+    /// The image as a file to map, which nobody can change. The image has been ensured.
+    pub(crate) fn image_file(&self) -> Result<BorrowedFd<'_>> {
+        if let Some(file) = self.image.get() {
+            return Ok(file.as_fd());
+        }
+        let file = copy::sealed(self.image())?;
+        Ok(self.image.get_or_init(|| file).as_fd())
     }
 
     /// A string of a string section; empty if it is not there.
@@ -387,19 +415,5 @@ impl Artifact {
             .and_then(|rest| rest.get(..span.length as usize))
             .unwrap_or_default();
         std::str::from_utf8(bytes).unwrap_or_default()
-    }
-}
-
-impl Drop for Artifact {
-    fn drop(&mut self) {
-        // SAFETY: the mappings are ours, and nothing that points into them outlives `self`. That a
-        // mapping of the right range cannot be unmapped does not happen.
-        unsafe {
-            if self.code != NonNull::dangling() {
-                let length = self.code().1.next_multiple_of(PAGE);
-                let _ = munmap(self.code.as_ptr().cast(), length);
-            }
-            let _ = munmap(self.map.as_ptr().cast(), self.length);
-        }
     }
 }

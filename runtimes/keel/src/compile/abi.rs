@@ -26,7 +26,7 @@ pub(super) fn clif_type(ty: ValType) -> Type {
         ValType::F32 => types::F32,
         ValType::F64 => types::F64,
         ValType::V128 => types::I8X16,
-        ValType::FuncRef | ValType::ExternRef => types::I64,
+        ValType::Ref(_) => types::I64,
     }
 }
 
@@ -79,6 +79,19 @@ pub(super) fn call_arguments(
     }
     arguments.extend(parameters);
     arguments
+}
+
+/// As [`call_results`], of a call that returned these values.
+pub(super) fn results_of(
+    builder: &mut FunctionBuilder<'_>,
+    ty: &FuncType,
+    returned: &[Value],
+    arguments: &[Value],
+) -> Vec<Value> {
+    if results_in_memory(ty) {
+        return load_values(builder, ty.results(), arguments[1]);
+    }
+    returned.to_vec()
 }
 
 /// The results of a call that was made with these arguments.

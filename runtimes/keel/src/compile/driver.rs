@@ -4,7 +4,9 @@ use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::{self, UserFuncName};
 use cranelift_codegen::isa::{OwnedTargetIsa, TargetIsa};
 use cranelift_codegen::settings::{self, Configurable};
-use cranelift_codegen::{Context, FinalizedRelocTarget};
+use cranelift_codegen::{
+    Context, FinalizedMachCallSite, FinalizedMachExceptionHandler, FinalizedRelocTarget,
+};
 use cranelift_frontend::FunctionBuilderContext;
 use rayon::prelude::*;
 
@@ -202,12 +204,7 @@ fn compile_unit(env: &Environment<'_>, unit: Unit, tools: &mut Tools) -> Result<
         Unit::Import(index) => thunk::import(env, index, function, &mut tools.builder),
         Unit::Host(index) => thunk::host(env, index, function, &mut tools.builder),
         Unit::Entry(ty) => {
-            thunk::entry(
-                env,
-                &env.module.types[ty as usize],
-                function,
-                &mut tools.builder,
-            );
+            thunk::entry(env, env.module.func_type(ty), function, &mut tools.builder);
         }
     }
     if let Err(error) = tools.context.compile(env.isa, &mut tools.control) {
@@ -256,6 +253,7 @@ fn extract(env: &Environment<'_>, unit: Unit, context: &Context) -> Result<Compi
         .call_sites()
         .map(|call| (call.ret_addr, location(call.ret_addr - 1)))
         .collect();
+    let handlers = handlers(buffer.call_sites());
     Ok(CompiledUnit {
         unit,
         code: buffer.data().to_vec(),
@@ -263,7 +261,20 @@ fn extract(env: &Environment<'_>, unit: Unit, context: &Context) -> Result<Compi
         relocations,
         traps,
         calls,
+        handlers,
     })
+}
+
+/// The handlers of the calls that have one.
+fn handlers<'a>(calls: impl Iterator<Item = FinalizedMachCallSite<'a>>) -> Vec<(u32, u32, u32)> {
+    calls
+        .filter_map(|call| match (call.exception_handlers, call.frame_offset) {
+            ([FinalizedMachExceptionHandler::Default(handler)], Some(frame)) => {
+                Some((call.ret_addr, *handler, frame))
+            }
+            _ => None,
+        })
+        .collect()
 }
 
 fn unlinkable(env: &Environment<'_>, unit: Unit, what: String) -> Error {
@@ -283,7 +294,7 @@ fn unit_name(module: &ModuleInfo<'_>, unit: Unit) -> String {
                 || index.to_string(),
                 |(_, name)| format!("{index} `{name}`"),
             ),
-        Unit::Entry(ty) => format!("(entry {})", module.types[ty as usize]),
+        Unit::Entry(ty) => format!("(entry {})", module.func_type(ty)),
     }
 }
 
@@ -322,12 +333,11 @@ fn units(module: &ModuleInfo<'_>) -> Vec<Unit> {
     units
 }
 
-/// The canonical types that are too long to be compared as a constant, in order.
+/// The canonical types that cannot be compared as a constant, in order.
 fn long_types(module: &ModuleInfo<'_>) -> Vec<u32> {
-    let types = module.types.iter().enumerate();
+    let types = 0..module.types.len() as u32;
     types
-        .filter(|(i, ty)| module.canonical_types[*i] == *i as u32 && ty.short_id().is_none())
-        .map(|(i, _)| i as u32)
+        .filter(|ty| module.canonical_types[*ty as usize] == *ty && module.short_id(*ty).is_none())
         .collect()
 }
 
@@ -345,6 +355,8 @@ fn counts(module: &ModuleInfo<'_>, long_types: &[u32]) -> Counts {
         long_types: long_types.len() as u32,
         element_segments: module.elements.len() as u32,
         data_segments: module.data.len() as u32,
+        imported_tags: module.imported_tags,
+        tags: defined(module.tags.len(), module.imported_tags),
         defines_memory_0: u32::from(module.defines_memory_0()),
     }
 }

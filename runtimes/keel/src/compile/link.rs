@@ -25,6 +25,8 @@ pub(crate) struct Linked {
     pub(crate) traps: Vec<(u32, u8, u32)>,
     /// Return address, offset in the module; in ascending order.
     pub(crate) calls: Vec<(u32, u32)>,
+    /// Return address, handler, bytes from the frame pointer down to the stack pointer; in ascending order.
+    pub(crate) handlers: Vec<(u32, u32, u32)>,
 }
 
 /// Links compiled units.
@@ -35,6 +37,7 @@ pub(super) fn link(module: &ModuleInfo<'_>, compiled: Vec<CompiledUnit>) -> Resu
     let mut functions = vec![None; module.functions.len()];
     let mut traps = Vec::new();
     let mut calls = Vec::new();
+    let mut handlers = Vec::new();
     for unit in &compiled {
         // Filled with int3, so that a jump into a gap stops at once.
         text.resize(text.len().next_multiple_of(unit.alignment as usize), 0xcc);
@@ -58,7 +61,14 @@ pub(super) fn link(module: &ModuleInfo<'_>, compiled: Vec<CompiledUnit>) -> Resu
                 .iter()
                 .map(|(at, location)| (offset + at, *location)),
         );
+        handlers.extend(
+            unit.handlers
+                .iter()
+                .map(|(at, handler, frame)| (offset + at, offset + handler, *frame)),
+        );
     }
+    calls.sort_unstable();
+    handlers.sort_unstable();
     let tables = place_tables(module, &functions, &mut text)?;
     if i32::try_from(text.len()).is_err() {
         return Err(Error::Limit(
@@ -78,12 +88,12 @@ pub(super) fn link(module: &ModuleInfo<'_>, compiled: Vec<CompiledUnit>) -> Resu
         }
     }
     traps.sort_unstable();
-    calls.sort_unstable();
     Ok(Linked {
         text,
         units,
         traps,
         calls,
+        handlers,
     })
 }
 

@@ -56,6 +56,13 @@ impl Libcall {
     pub(crate) fn signature(self) -> Signature {
         use types::{I32, I64};
         let args: &[cranelift_codegen::ir::Type] = match self {
+            Libcall::IsBelow | Libcall::StructNew => &[I32, I32],
+            Libcall::ArrayNew => &[I32, I32, I32],
+            Libcall::ArrayNewData | Libcall::ArrayNewElem => &[I32, I32, I32, I32, I32],
+            Libcall::ArrayInitData | Libcall::ArrayInitElem | Libcall::ArrayCopy => {
+                &[I32, I32, I32, I32, I32, I32]
+            }
+            Libcall::ArrayFill => &[I32, I32, I32, I64, I32],
             Libcall::MemoryGrow => &[I32, I64],
             Libcall::MemoryFill => &[I32, I64, I32, I64],
             Libcall::TableGrow => &[I32, I64, I64],
@@ -65,6 +72,7 @@ impl Libcall {
             Libcall::AtomicNotify => &[I32, I64, I32],
             Libcall::AtomicWait32 => &[I32, I64, I32, I64],
             Libcall::AtomicWait64 => &[I32, I64, I64, I64],
+            Libcall::Throw => &[I64],
             Libcall::Raise => &[],
         };
         let mut signature = Signature::new(CallConv::SystemV);

@@ -1,16 +1,23 @@
 //! A first pass over the bodies: validates them and notes what decides how the module is laid out.
 
 use rayon::prelude::*;
-use wasmparser::{FuncValidatorAllocations, Operator};
+use wasmparser::{BinaryReader, BrTable, FuncValidatorAllocations, Operator, OperatorsReader};
 
 use super::unit::Parallelism;
 use crate::artifact::format::ExternKind;
 use crate::error::{Error, Result};
 use crate::module::info::{Body, ConstOp, ModuleInfo, SegmentMode, TableUsage};
 use crate::types::ValType;
+use crate::types::def::TypeDef;
 
-/// Elements beyond which a table is not worth being constant data.
-const MAX_STATIC_TABLE: u64 = 1 << 20;
+/// Elements of a constant table for each that a segment gives it: beyond, it would be mostly holes, and the
+/// artefact larger than the module by any factor.
+const MAX_STATIC_SPREAD: u64 = 4;
+/// Elements that a constant table may have in any case.
+const MIN_STATIC_TABLE: u64 = 4;
+
+/// Targets beyond which a branch table is validated with each of them once.
+const MAX_PLAIN_TARGETS: u32 = 64;
 
 /// What one body does that concerns the whole module.
 #[derive(Default)]
@@ -23,13 +30,14 @@ struct Findings {
 
 /// Validates all bodies; decides which functions have records and which tables are static.
 pub(super) fn scan(module: &mut ModuleInfo<'_>, parallelism: Parallelism) -> Result<()> {
+    let types = &module.types;
     let findings: Vec<Findings> = match parallelism {
         Parallelism::Serial => {
             let mut allocations = FuncValidatorAllocations::default();
             let scan = module
                 .bodies
                 .iter()
-                .map(|body| scan_body(body, &mut allocations));
+                .map(|body| scan_body(types, body, &mut allocations));
             scan.collect::<Result<_>>()?
         }
         Parallelism::Threads => {
@@ -37,7 +45,7 @@ pub(super) fn scan(module: &mut ModuleInfo<'_>, parallelism: Parallelism) -> Res
                 .bodies
                 .par_iter()
                 .map_init(FuncValidatorAllocations::default, |allocations, body| {
-                    scan_body(body, allocations)
+                    scan_body(types, body, allocations)
                 });
             // All are run, and the first error in the module's order is the one reported.
             scan.collect::<Vec<_>>()
@@ -50,7 +58,11 @@ pub(super) fn scan(module: &mut ModuleInfo<'_>, parallelism: Parallelism) -> Res
     Ok(())
 }
 
-fn scan_body(body: &Body<'_>, allocations: &mut FuncValidatorAllocations) -> Result<Findings> {
+fn scan_body(
+    types: &[TypeDef],
+    body: &Body<'_>,
+    allocations: &mut FuncValidatorAllocations,
+) -> Result<Findings> {
     let to_validate = body
         .validator
         .lock()
@@ -63,12 +75,28 @@ fn scan_body(body: &Body<'_>, allocations: &mut FuncValidatorAllocations) -> Res
     let mut reader = body.body.get_binary_reader();
     reader.set_features(*validator.features());
     validator.read_locals(&mut reader)?;
-    let mut ops = wasmparser::OperatorsReader::new(reader);
+    let mut ops = OperatorsReader::new(reader);
     while !ops.eof() {
         let (op, offset) = ops.read_with_offset()?;
-        validator.op(offset, &op)?;
+        match &op {
+            Operator::BrTable { targets } if targets.len() > MAX_PLAIN_TARGETS => {
+                let distinct = distinct_targets(targets)?;
+                let mut distinct = OperatorsReader::new(BinaryReader::new(&distinct, 0));
+                validator.op(offset, &distinct.read()?)?;
+            }
+            op => validator.op(offset, op)?,
+        }
         match op {
             Operator::RefFunc { function_index } => findings.functions.push(function_index),
+            // What is below the type is not to be seen from a number in constant data.
+            Operator::CallIndirect {
+                type_index,
+                table_index,
+            }
+            | Operator::ReturnCallIndirect {
+                type_index,
+                table_index,
+            } if !types[type_index as usize].is_final => findings.tables.push(table_index),
             Operator::TableGet { table }
             | Operator::TableSet { table }
             | Operator::TableGrow { table }
@@ -88,6 +116,29 @@ fn scan_body(body: &Body<'_>, allocations: &mut FuncValidatorAllocations) -> Res
     Ok(findings)
 }
 
+/// The operator with each target once, in the binary form: the validator looks at all the values of a
+/// branch for each of its targets.
+fn distinct_targets(table: &BrTable<'_>) -> Result<Vec<u8>> {
+    let mut targets = table
+        .targets()
+        .collect::<std::result::Result<Vec<u32>, _>>()?;
+    targets.sort_unstable();
+    targets.dedup();
+    let mut bytes = vec![0x0e];
+    let count = targets.len() as u32;
+    for mut number in std::iter::once(count)
+        .chain(targets)
+        .chain([table.default()])
+    {
+        while number >= 0x80 {
+            bytes.push(number as u8 | 0x80);
+            number >>= 7;
+        }
+        bytes.push(number as u8);
+    }
+    Ok(bytes)
+}
+
 /// A table that nothing but active segments with known places writes, and nothing but
 /// `call_indirect` reads, is constant data.
 fn mark_static_tables(module: &mut ModuleInfo<'_>, findings: &[Findings]) {
@@ -100,11 +151,7 @@ fn mark_static_tables(module: &mut ModuleInfo<'_>, findings: &[Findings]) {
     let mut general: Vec<bool> = module
         .tables
         .iter()
-        .map(|table| {
-            table.init.is_some()
-                || table.ty.element != ValType::FuncRef
-                || table.ty.minimum > MAX_STATIC_TABLE
-        })
+        .map(|table| table.init.is_some() || table.ty.element != ValType::FUNCREF)
         .collect();
     for table in exported.chain(accessed).chain(0..module.imported_tables) {
         general[table as usize] = true;
@@ -121,6 +168,18 @@ fn mark_static_tables(module: &mut ModuleInfo<'_>, findings: &[Findings]) {
         if !fits || !segment.items.iter().all(functions) {
             general[*index as usize] = true;
         }
+    }
+    let mut given = vec![0u64; module.tables.len()];
+    for segment in &module.elements {
+        if let SegmentMode::Active { index, .. } = &segment.mode {
+            given[*index as usize] += segment.items.len() as u64;
+        }
+    }
+    for (i, table) in module.tables.iter().enumerate() {
+        let most = given[i]
+            .saturating_mul(MAX_STATIC_SPREAD)
+            .max(MIN_STATIC_TABLE);
+        general[i] |= table.ty.minimum > most;
     }
     for (table, general) in module.tables.iter_mut().zip(general) {
         table.usage = if general {
@@ -143,7 +202,7 @@ fn mark_escaping(module: &mut ModuleInfo<'_>, findings: &[Findings]) {
             }
         };
         if escapes {
-            escaping.extend(segment.items.iter().filter_map(|op| match op {
+            escaping.extend(segment.steps().filter_map(|op| match op {
                 ConstOp::Func(function) => Some(*function),
                 _ => None,
             }));

@@ -33,4 +33,6 @@ pub(super) struct CompiledUnit {
     pub(super) traps: Vec<(u32, u8, u32)>,
     /// Return address, offset in the module.
     pub(super) calls: Vec<(u32, u32)>,
+    /// Return address, handler, bytes from the frame pointer down to the stack pointer.
+    pub(super) handlers: Vec<(u32, u32, u32)>,
 }

@@ -5,8 +5,11 @@ use super::unit::Unit;
 use crate::artifact::fingerprint::Fingerprint;
 use crate::artifact::format::{self, *};
 use crate::error::{Error, Result};
-use crate::module::info::{ConstExpr, ConstOp, DataSegment, SegmentMode, TableUsage};
-use crate::types::{IndexType, Mutability, Sharing, ValType};
+use crate::module::info::{
+    ConstExpr, ConstOp, DataSegment, ElementSegment, SegmentMode, TableUsage,
+};
+use crate::types::def::Composite;
+use crate::types::{IndexType, Mutability, Sharing};
 
 /// The largest image, and how much larger than its data it may be before it is mostly holes.
 const MAX_IMAGE_BYTES: u64 = 64 << 20;
@@ -130,28 +133,47 @@ impl Writer {
     }
 
     fn types(&mut self, compiled: &Compiled<'_>) {
-        let mut values: Vec<u8> = Vec::new();
-        let mut span = |types: &[ValType]| {
+        let mut values: Vec<u32> = Vec::new();
+        let mut span = |types: &mut dyn Iterator<Item = u32>| {
             let start = values.len() as u32;
-            values.extend(types.iter().map(|ty| *ty as u8));
+            values.extend(types);
             Span {
                 start,
-                length: types.len() as u32,
+                length: values.len() as u32 - start,
             }
         };
         let module = &compiled.module;
-        let types: Vec<Type> = module
-            .types
-            .iter()
-            .zip(&module.canonical_types)
-            .map(|(ty, canonical)| Type {
-                params: span(ty.params()),
-                results: span(ty.results()),
-                canonical: *canonical,
+        let mut types = Vec::with_capacity(module.types.len());
+        for (i, ty) in module.types.iter().enumerate() {
+            let (kind, params, results) = match &ty.composite {
+                Composite::Func(ty) => (
+                    0,
+                    span(&mut ty.params().iter().map(|ty| ty.to_raw())),
+                    span(&mut ty.results().iter().map(|ty| ty.to_raw())),
+                ),
+                Composite::Struct(fields) => (
+                    1,
+                    span(&mut fields.iter().map(|field| field.to_raw())),
+                    Span::default(),
+                ),
+                Composite::Array(element) => (
+                    2,
+                    span(&mut std::iter::once(element.to_raw())),
+                    Span::default(),
+                ),
+            };
+            types.push(Type {
+                kind,
+                is_final: u32::from(ty.is_final),
+                supertype: ty.supertype.unwrap_or(NONE),
+                group: ty.group,
+                params,
+                results,
+                canonical: module.canonical_types[i],
                 reserved: 0,
-                id: ty.short_id().unwrap_or(0),
-            })
-            .collect();
+                id: module.short_id(i as u32).unwrap_or(0),
+            });
+        }
         self.section(Section::Types, &types);
         self.section(Section::ValueTypes, &values);
         self.section(Section::LongTypes, &compiled.long_types);
@@ -190,7 +212,7 @@ impl Writer {
             .globals
             .iter()
             .map(|global| Global {
-                content: global.ty.content as u32,
+                content: global.ty.content.to_raw(),
                 mutable: u32::from(global.ty.mutability == Mutability::Var),
                 init: self.expr(global.init.as_ref()),
             })
@@ -200,7 +222,7 @@ impl Writer {
             .tables
             .iter()
             .map(|table| Table {
-                element: table.ty.element as u32,
+                element: table.ty.element.to_raw(),
                 flags: limit_flags(table.ty.maximum, table.ty.index)
                     | match table.usage {
                         TableUsage::Static => flags::STATIC,
@@ -227,6 +249,7 @@ impl Writer {
             })
             .collect();
         self.section(Section::Memories, &memories);
+        self.section(Section::Tags, &module.tags);
     }
 
     fn expr(&mut self, expr: Option<&ConstExpr>) -> Span {
@@ -237,6 +260,21 @@ impl Writer {
         Span {
             start,
             length: self.ops.len() as u32 - start,
+        }
+    }
+
+    fn item(&mut self, segment: &ElementSegment, item: ConstOp) -> Item {
+        if let ConstOp::Computed(place) = item {
+            let steps = self.expr(segment.computed.get(place as usize));
+            return Item {
+                code: op::COMPUTED | steps.length << op::COMPUTED_SHIFT,
+                index: steps.start,
+            };
+        }
+        let op = plain_op(item);
+        Item {
+            code: op.code,
+            index: op.index,
         }
     }
 
@@ -257,13 +295,9 @@ impl Writer {
                 }
             };
             if mode != mode::DONE {
-                items.extend(segment.items.iter().map(|item| {
-                    let op = plain_op(*item);
-                    Item {
-                        code: op.code,
-                        index: op.index,
-                    }
-                }));
+                for item in &segment.items {
+                    items.push(self.item(segment, *item));
+                }
             }
             let items = Span {
                 start,
@@ -362,6 +396,15 @@ impl Writer {
             })
             .collect();
         self.lazy_section(Section::Calls, &calls);
+        let handlers = linked.handlers.iter();
+        let handlers: Vec<Handler> = handlers
+            .map(|(code, handler, frame)| Handler {
+                code: *code,
+                handler: *handler,
+                frame: *frame,
+            })
+            .collect();
+        self.lazy_section(Section::Handlers, &handlers);
         let (mut names, mut strings) = (Vec::new(), Vec::new());
         for (function, name) in &module.names {
             let start = strings.len() as u32;
@@ -422,7 +465,8 @@ impl Writer {
             checksum: 0,
             counts: compiled.counts,
             lazy_start: lazy_start as u32,
-            reserved: 0,
+            needs: u32::from(module.registers_types()) * needs::TYPES
+                | u32::from(module.uses_heap()) * needs::HEAP,
             text_start: text_start as u32,
             text_length: text.len() as u32,
             image_start: image_start as u32,
@@ -470,6 +514,13 @@ fn plain_op(op: ConstOp) -> Op {
         ConstOp::I64Add => (op::I64_ADD, 0, 0),
         ConstOp::I64Sub => (op::I64_SUB, 0, 0),
         ConstOp::I64Mul => (op::I64_MUL, 0, 0),
+        ConstOp::StructNew(ty) => (op::STRUCT_NEW, ty, 0),
+        ConstOp::StructNewDefault(ty) => (op::STRUCT_NEW_DEFAULT, ty, 0),
+        ConstOp::ArrayNew(ty) => (op::ARRAY_NEW, ty, 0),
+        ConstOp::ArrayNewDefault(ty) => (op::ARRAY_NEW_DEFAULT, ty, 0),
+        ConstOp::ArrayNewFixed(ty, length) => (op::ARRAY_NEW_FIXED, ty, u128::from(length)),
+        ConstOp::RefI31 => (op::REF_I31, 0, 0),
+        ConstOp::Computed(place) => (op::COMPUTED, place, 0),
     };
     Op {
         code,

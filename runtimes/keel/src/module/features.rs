@@ -72,11 +72,7 @@ const ALL: [(Feature, &str); 18] = [
 ];
 
 /// What keel does not have yet: on in no set.
-const LACKING: &[Feature] = &[
-    Feature::Exceptions,
-    Feature::FunctionReferences,
-    Feature::Gc,
-];
+const LACKING: &[Feature] = &[];
 
 impl Feature {
     /// All features that there are, whether keel has them or not.
@@ -142,17 +138,25 @@ impl Features {
             .fold(Features(0), Features::with)
     }
 
-    /// This set and one feature more. One that keel does not have stays off.
+    /// This set and one feature more, with what that is built on. One that keel does not have stays off.
     pub fn with(self, feature: Feature) -> Features {
         if LACKING.contains(&feature) {
             return self;
         }
-        Features(self.0 | 1 << feature as u8)
+        let with = Features(self.0 | 1 << feature as u8);
+        match feature {
+            Feature::Gc => with.with(Feature::FunctionReferences),
+            _ => with,
+        }
     }
 
-    /// This set without a feature.
+    /// This set without a feature and what is built on it.
     pub fn without(self, feature: Feature) -> Features {
-        Features(self.0 & !(1 << feature as u8))
+        let without = Features(self.0 & !(1 << feature as u8));
+        match feature {
+            Feature::FunctionReferences => without.without(Feature::Gc),
+            _ => without,
+        }
     }
 
     /// Whether modules may use a feature.

@@ -1,13 +1,17 @@
 //! What decoding a module yields: everything the compiler and the artefact need to know of it.
 
 use crate::artifact::format::ExternKind;
-use crate::types::{FuncType, GlobalType, MemoryType, TableType, ValType};
+use crate::types::def::{Composite, TypeDef, short_id_of};
+use crate::types::layout::Layout;
+use crate::types::{FuncType, GlobalType, HeapType, MemoryType, TableType, TypeId, ValType};
 
 /// A decoded and validated module, borrowing from its bytes.
 pub(crate) struct ModuleInfo<'a> {
-    pub(crate) types: Vec<FuncType>,
-    /// For each type, the first type that is structurally equal to it.
+    pub(crate) types: Vec<TypeDef>,
+    /// For each type, the first type that is equal to it.
     pub(crate) canonical_types: Vec<u32>,
+    /// How the objects of each type lie.
+    pub(crate) layouts: Vec<Option<Layout>>,
     pub(crate) imports: Vec<Import<'a>>,
     pub(crate) imported_functions: u32,
     pub(crate) imported_tables: u32,
@@ -23,6 +27,9 @@ pub(crate) struct ModuleInfo<'a> {
     pub(crate) elements: Vec<ElementSegment>,
     pub(crate) data: Vec<DataSegment<'a>>,
     pub(crate) bodies: Vec<Body<'a>>,
+    /// The type of each tag, imports first.
+    pub(crate) tags: Vec<u32>,
+    pub(crate) imported_tags: u32,
     /// Function names out of the name section, by function index.
     pub(crate) names: Vec<(u32, &'a str)>,
     /// For functions with hints on their branches, by ascending index: for each hinted branch its offset
@@ -82,6 +89,16 @@ pub(crate) enum ConstOp {
     I64Add,
     I64Sub,
     I64Mul,
+    /// These and the rest take the index of a type.
+    StructNew(u32),
+    StructNewDefault(u32),
+    ArrayNew(u32),
+    ArrayNewDefault(u32),
+    /// And how many elements there are.
+    ArrayNewFixed(u32, u32),
+    RefI31,
+    /// In a segment: the place of an expression among the segment's own.
+    Computed(u32),
 }
 
 /// A constant expression in postfix order, folded as far as it can be.
@@ -110,6 +127,16 @@ pub(crate) enum SegmentMode {
 pub(crate) struct ElementSegment {
     pub(crate) mode: SegmentMode,
     pub(crate) items: Vec<ConstOp>,
+    /// What the items are that are more than one step.
+    pub(crate) computed: Vec<ConstExpr>,
+}
+
+impl ElementSegment {
+    /// The steps of all items.
+    pub(crate) fn steps(&self) -> impl Iterator<Item = &ConstOp> {
+        let computed = self.computed.iter().flat_map(|expr| &expr.0);
+        self.items.iter().chain(computed)
+    }
 }
 
 pub(crate) struct DataSegment<'a> {
@@ -126,7 +153,50 @@ pub(crate) struct Body<'a> {
 impl ModuleInfo<'_> {
     /// The type of a function by its index.
     pub(crate) fn function_type(&self, function: u32) -> &FuncType {
-        &self.types[self.functions[function as usize] as usize]
+        self.func_type(self.functions[function as usize])
+    }
+
+    /// Whether a type of the module is a function's.
+    pub(crate) fn is_function_type(&self, id: TypeId) -> bool {
+        matches!(self.types[id.index as usize].composite, Composite::Func(_))
+    }
+
+    /// The function type with this index.
+    pub(crate) fn func_type(&self, ty: u32) -> &FuncType {
+        match &self.types[ty as usize].composite {
+            Composite::Func(ty) => ty,
+            _ => unreachable!("validation saw that functions have function types"),
+        }
+    }
+
+    /// The number of a type, where it says the whole type. See [`short_id`](crate::types::def::short_id).
+    pub(crate) fn short_id(&self, ty: u32) -> Option<u64> {
+        let def = &self.types[ty as usize];
+        let next = self.types.get(ty as usize + 1);
+        let alone = def.group == ty && next.is_none_or(|next| next.group != def.group);
+        short_id_of(def, alone)
+    }
+
+    /// How many types are above a type, what is above all of its kind among them.
+    pub(crate) fn type_depth(&self, ty: u32) -> usize {
+        let above = |ty: &u32| self.types[*ty as usize].supertype;
+        std::iter::successors(Some(ty), above).count()
+    }
+
+    /// Whether an instance or the host has to know a type of the module by its place in a registry.
+    pub(crate) fn registers_types(&self) -> bool {
+        let concrete = |ty: ValType| matches!(ty, ValType::Ref(ty) if matches!(ty.heap, HeapType::Concrete(_)));
+        (0..self.types.len() as u32).any(|ty| self.short_id(ty).is_none())
+            || self
+                .globals
+                .iter()
+                .any(|global| concrete(global.ty.content))
+            || self.tables.iter().any(|table| concrete(table.ty.element))
+    }
+
+    /// Whether the module's instances need a heap.
+    pub(crate) fn uses_heap(&self) -> bool {
+        !self.tags.is_empty() || self.layouts.iter().any(|layout| layout.is_some())
     }
 
     /// Whether the module itself defines memory 0 and it lies right behind the context.

@@ -18,8 +18,14 @@ pub(crate) const STORE: i32 = -40;
 pub(crate) const INSTANCE: i32 = -48;
 /// Units of fuel left, signed; it has run out when negative. Kept in the store: this is its address.
 pub(crate) const FUEL: i32 = -56;
+/// Pointer to the engine's table of types. See [`registry`](crate::types::registry).
+pub(crate) const TYPES: i32 = -64;
+/// Pointer to the store's heap, where the module has types of objects.
+pub(crate) const HEAP: i32 = -72;
+/// The address that references to objects are offsets to.
+pub(crate) const HEAP_BASE: i32 = -80;
 /// Bytes of the fields above.
-pub(crate) const HEADER_SIZE: u32 = 64;
+pub(crate) const HEADER_SIZE: u32 = 80;
 
 /// Size of a global's storage.
 pub(crate) const GLOBAL_SIZE: u32 = 16;
@@ -31,6 +37,9 @@ pub(crate) const IMPORTED_MEMORY_SIZE: u32 = 16;
 pub(crate) const IMPORTED_FUNCTION_SIZE: u32 = 32;
 /// Size of a function's record: code, context, type.
 pub(crate) const FUNCTION_RECORD_SIZE: u32 = 24;
+
+/// Size of a tag's record: see [`TagRecord`](crate::vm::exception::TagRecord).
+pub(crate) const TAG_SIZE: u32 = 16;
 
 /// How many of each thing an instance holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,6 +57,8 @@ pub(crate) struct Counts {
     pub(crate) long_types: u32,
     pub(crate) element_segments: u32,
     pub(crate) data_segments: u32,
+    pub(crate) imported_tags: u32,
+    pub(crate) tags: u32,
     /// 1 where the module defines memory 0 and it lies behind the context.
     pub(crate) defines_memory_0: u32,
 }
@@ -66,6 +77,8 @@ pub(crate) struct ContextLayout {
     long_types: i32,
     function_records: i32,
     segments: i32,
+    tags: i32,
+    imported_tags: i32,
     size: u32,
 }
 
@@ -90,6 +103,8 @@ impl ContextLayout {
             counts.element_segments.checked_add(counts.data_segments)?,
             4,
         )?;
+        let tags = place(counts.tags, TAG_SIZE)?;
+        let imported_tags = place(counts.imported_tags, 8)?;
         Some(ContextLayout {
             counts,
             globals,
@@ -102,6 +117,8 @@ impl ContextLayout {
             long_types,
             function_records,
             segments,
+            tags,
+            imported_tags,
             size: used as u32,
         })
     }
@@ -167,6 +184,18 @@ impl ContextLayout {
     pub(crate) fn function_record(&self, record: u32) -> i32 {
         debug_assert!(record < self.counts.function_records);
         self.function_records + (record * FUNCTION_RECORD_SIZE) as i32
+    }
+
+    /// A tag that the module defines, by its index among those.
+    pub(crate) fn tag(&self, defined: u32) -> i32 {
+        debug_assert!(defined < self.counts.tags);
+        self.tags + (defined * TAG_SIZE) as i32
+    }
+
+    /// Pointer to an imported tag's record.
+    pub(crate) fn imported_tag(&self, tag: u32) -> i32 {
+        debug_assert!(tag < self.counts.imported_tags);
+        self.imported_tags + (tag * 8) as i32
     }
 
     /// Whether an element segment has been dropped: a 32-bit flag.

@@ -1,25 +1,27 @@
 //! Modules: decoded, validated, compiled, ready to be instantiated.
 
+#[cfg(feature = "compiler")]
+pub(crate) mod convert;
 pub(crate) mod features;
 #[cfg(feature = "compiler")]
 pub(crate) mod info;
 pub(crate) mod layout;
 #[cfg(feature = "compiler")]
 pub(crate) mod parse;
+mod types;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use crate::artifact::format::{self, ExternKind, NONE, Section, Span, flags};
+use crate::artifact::format::{self, ExternKind, NONE, Section, Span, flags, needs};
 use crate::artifact::{Artifact, ArtifactError};
 use crate::engine::Engine;
-#[cfg(any(feature = "compiler", doc))]
-use crate::error::Error;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::trap::{Frame, TrapKind};
+use crate::types::def::TypeDef;
+use crate::types::registry::{TypeInfo, TypeSet};
 use crate::types::{
-    ExternType, FuncType, GlobalType, IndexType, MemoryType, Mutability, Sharing, TableType,
-    ValType, type_id,
+    ExternType, FuncType, GlobalType, IndexType, MemoryType, Mutability, Sharing, TableType, TypeId,
 };
 use crate::vm::slot::{Shape, Slot};
 use layout::ContextLayout;
@@ -44,8 +46,8 @@ struct Inner {
     engine: Engine,
     artifact: Artifact,
     layout: ContextLayout,
-    /// The numbers of the types that have one by registry only, in the order of the section.
-    long_types: Vec<u64>,
+    /// All types of the module, where the engine's registry has to know them.
+    types: Option<TypeSet>,
     /// For each type that the host calls functions of: its number, and the thunk.
     entries: Vec<(u64, u32)>,
     /// What instances that are gone have left behind.
@@ -62,7 +64,17 @@ impl Module {
     pub fn new(engine: &Engine, wasm: &[u8]) -> Result<Module> {
         #[cfg(feature = "wat")]
         let wasm = &*wat::parse_bytes(wasm).map_err(|error| Error::Text(error.to_string()))?;
-        Module::deserialize(engine, &engine.compile(wasm)?)
+        Module::from_binary(engine, wasm)
+    }
+
+    /// Compiles a module from its bytes, which are not taken for text.
+    ///
+    /// # Errors
+    /// As [`Module::new`].
+    #[cfg(feature = "compiler")]
+    pub fn from_binary(engine: &Engine, wasm: &[u8]) -> Result<Module> {
+        let artifact = engine.compile(wasm)?;
+        Module::from_artifact(engine, Artifact::from_bytes(&artifact, engine.metering())?)
     }
 
     /// Compiles the module in a file. See [`Module::new`].
@@ -84,15 +96,23 @@ impl Module {
     /// # Errors
     /// [`Error::Artifact`] if the bytes are damaged, or were made by or for something else. Damage in
     /// code is found when the code is first needed; see [`Module::verify`].
-    pub fn deserialize(engine: &Engine, artifact: &[u8]) -> Result<Module> {
+    ///
+    /// # Safety
+    /// The bytes are those of an artefact that a keel made which the caller trusts, since its code is run
+    /// as it is: the checksums guard against accidents, not against somebody who wants to do harm.
+    pub unsafe fn deserialize(engine: &Engine, artifact: &[u8]) -> Result<Module> {
         Module::from_artifact(engine, Artifact::from_bytes(artifact, engine.metering())?)
     }
 
-    /// A module from an artefact's file, which is mapped and must not change while the module lives.
+    /// A module from an artefact's file. It is copied, a large one piece by piece when a piece is needed,
+    /// and what was copied is checked: a file that changes meanwhile is found damaged.
     ///
     /// # Errors
     /// As [`Module::deserialize`], and [`Error::System`] if the file cannot be mapped.
-    pub fn deserialize_file(engine: &Engine, path: impl AsRef<Path>) -> Result<Module> {
+    ///
+    /// # Safety
+    /// As [`Module::deserialize`], for the file's contents now and until the module is gone.
+    pub unsafe fn deserialize_file(engine: &Engine, path: impl AsRef<Path>) -> Result<Module> {
         Module::from_artifact(engine, Artifact::open(path.as_ref(), engine.metering())?)
     }
 
@@ -103,23 +123,23 @@ impl Module {
             engine: engine.clone(),
             artifact,
             layout,
-            long_types: Vec::new(),
+            types: None,
             entries: Vec::new(),
             slots: Mutex::default(),
         };
-        let long: &[u32] = inner.artifact.section(Section::LongTypes);
-        inner.long_types = long
-            .iter()
-            .map(|ty| type_id(&inner.func_type(*ty)))
-            .collect();
+        if inner.artifact.header().needs & needs::TYPES != 0 {
+            let types: &[format::Type] = inner.artifact.section(Section::Types);
+            let types: Vec<TypeDef> = types.iter().map(|ty| inner.type_def(ty)).collect();
+            inner.types = Some(engine.types().register(&types)?);
+        }
         let entries: &[format::Entry] = inner.artifact.section(Section::Entries);
         inner.entries = entries
             .iter()
             .map(|entry| (inner.type_id(entry.ty), entry.code))
             .collect();
-        Ok(Module {
-            inner: Arc::new(inner),
-        })
+        let inner = Arc::new(inner);
+        engine.add_module(WeakModule(Arc::downgrade(&inner)));
+        Ok(Module { inner })
     }
 
     /// Checks all of the artefact that has not been checked yet. Opening one checks only what a start
@@ -133,8 +153,11 @@ impl Module {
     }
 
     /// The bytes of the module's artefact.
-    pub fn serialize(&self) -> &[u8] {
-        self.inner.artifact.bytes()
+    ///
+    /// # Errors
+    /// [`Error::Artifact`] if the artefact that the module was loaded from is damaged.
+    pub fn serialize(&self) -> Result<&[u8]> {
+        self.inner.artifact.all_bytes()
     }
 
     /// The engine that compiled it.
@@ -168,8 +191,36 @@ impl Module {
         &self.inner.layout
     }
 
-    pub(crate) fn long_types(&self) -> &[u64] {
-        &self.inner.long_types
+    /// The numbers of the types that have one by registry only, in the order of the section.
+    pub(crate) fn long_types(&self) -> impl Iterator<Item = u64> {
+        let long: &[u32] = self.artifact().section(Section::LongTypes);
+        long.iter().map(|ty| self.inner.type_id(*ty))
+    }
+
+    /// All types of the module, where the engine's registry has to know them.
+    pub(crate) fn types(&self) -> &[Arc<TypeInfo>] {
+        let types = self.inner.types.as_ref();
+        types.map_or(&[], |types| &types.types)
+    }
+
+    /// Whether its instances need a heap.
+    pub(crate) fn needs_heap(&self) -> bool {
+        self.artifact().header().needs & needs::HEAP != 0
+    }
+
+    /// Whether values of a type, given as [`ValType::to_raw`] says, can refer to objects.
+    pub(crate) fn is_traced(&self, raw: u32) -> bool {
+        let types: &[format::Type] = self.artifact().section(Section::Types);
+        let is_function = |id: TypeId| types[id.index as usize].kind == 0;
+        types::val_type(raw).is_traced(is_function)
+    }
+
+    /// The table of types that compiled code reads; null for a module of types that need none.
+    pub(crate) fn type_displays(&self) -> *const u8 {
+        match &self.inner.types {
+            Some(types) => types.displays(),
+            None => std::ptr::null(),
+        }
     }
 
     pub(crate) fn string(&self, span: Span) -> &str {
@@ -196,6 +247,7 @@ impl Module {
             Some(ExternKind::Table) => ExternType::Table(self.table_type(index)),
             Some(ExternKind::Memory) => ExternType::Memory(self.memory_type(index)),
             Some(ExternKind::Global) => ExternType::Global(self.global_type(index)),
+            Some(ExternKind::Tag) => ExternType::Tag(self.tag_type(index)),
             Some(ExternKind::Func) | None => ExternType::Func(self.function_type(index)),
         }
     }
@@ -212,11 +264,35 @@ impl Module {
         self.inner.type_id(types[function as usize])
     }
 
+    /// The type of a tag, by its index.
+    pub(crate) fn tag_type(&self, tag: u32) -> FuncType {
+        let types: &[u32] = self.artifact().section(Section::Tags);
+        self.inner.func_type(types[tag as usize])
+    }
+
+    /// The number of a tag's type, by the tag's index.
+    pub(crate) fn tag_type_id(&self, tag: u32) -> u64 {
+        let types: &[u32] = self.artifact().section(Section::Tags);
+        self.inner.type_id(types[tag as usize])
+    }
+
+    /// Where an exception goes that comes out of the call that returns to an offset of the text: the
+    /// handler, and how far the stack pointer is below the frame pointer there.
+    pub(crate) fn handler_at(&self, offset: u32) -> Option<(*const u8, usize)> {
+        if !self.artifact().has_sections_for_traps() {
+            return None;
+        }
+        let handlers: &[format::Handler] = self.artifact().section(Section::Handlers);
+        let found = handlers.binary_search_by_key(&offset, |handler| handler.code);
+        let handler = &handlers[found.ok()?];
+        Some((self.code(handler.handler), handler.frame as usize))
+    }
+
     pub(crate) fn table_type(&self, table: u32) -> TableType {
         let tables: &[format::Table] = self.artifact().section(Section::Tables);
         let table = &tables[table as usize];
         TableType {
-            element: val_type(table.element as u8),
+            element: self.inner.val_type(table.element),
             index: index_type(table.flags),
             minimum: table.minimum,
             maximum: (table.flags & flags::HAS_MAXIMUM != 0).then_some(table.maximum),
@@ -247,7 +323,7 @@ impl Module {
             Mutability::Const
         };
         GlobalType {
-            content: val_type(global.content as u8),
+            content: self.inner.val_type(global.content),
             mutability,
         }
     }
@@ -340,13 +416,7 @@ impl Module {
 
     /// A slot that no instance uses.
     pub(crate) fn take_slot(&self) -> Result<Slot> {
-        let pooled = self
-            .inner
-            .slots
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop();
-        if let Some(slot) = pooled {
+        if let Some(slot) = self.inner.evict() {
             return Ok(slot);
         }
         let defines_memory_0 = self.artifact().header().counts.defines_memory_0 == 1;
@@ -356,7 +426,14 @@ impl Module {
         });
         let shape = Shape::new(self.layout().size(), initial);
         let blank = self.engine().take_blank_slot(shape);
-        Slot::new(self.artifact(), shape, blank)
+        match Slot::new(self.artifact(), shape, blank) {
+            // There may be no address space: what nobody uses is given back.
+            Err(Error::System { .. }) => {
+                self.engine().evict_slots();
+                Slot::new(self.artifact(), shape, None)
+            }
+            made => made,
+        }
     }
 
     /// Takes a slot back whose instance is gone, with this much of its memory accessible.
@@ -366,24 +443,29 @@ impl Module {
             self.inner.give_up(slot, accessible);
             return;
         }
-        let room = self.inner.engine.config().pooled_slots;
-        let full = || {
-            self.inner
-                .slots
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .len()
-                >= room
-        };
         // A slot that cannot be reset is given up, and so is one too many.
-        if full() || slot.reset(self.artifact(), accessible).is_err() {
+        if !self.engine().claim_slot() {
             return;
         }
-        self.inner
-            .slots
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(slot);
+        if slot.reset(self.artifact(), accessible).is_err() {
+            self.engine().release_slots(1);
+            return;
+        }
+        self.inner.slots().push(slot);
+    }
+}
+
+/// A module, for as long as others keep it.
+pub(crate) struct WeakModule(Weak<Inner>);
+
+impl WeakModule {
+    pub(crate) fn is_alive(&self) -> bool {
+        self.0.strong_count() != 0
+    }
+
+    /// Takes a slot that the module keeps, which is to be dropped.
+    pub(crate) fn evict_one(&self) -> Option<Slot> {
+        self.0.upgrade()?.evict()
     }
 }
 
@@ -391,6 +473,7 @@ impl Drop for Inner {
     fn drop(&mut self) {
         let slots = self.slots.get_mut();
         let slots = std::mem::take(slots.unwrap_or_else(PoisonError::into_inner));
+        self.engine.release_slots(slots.len());
         for slot in slots {
             let accessible = slot.accessible();
             self.give_up(slot, accessible);
@@ -399,6 +482,17 @@ impl Drop for Inner {
 }
 
 impl Inner {
+    fn slots(&self) -> MutexGuard<'_, Vec<Slot>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes one of the slots that are kept.
+    fn evict(&self) -> Option<Slot> {
+        let slot = self.slots().pop()?;
+        self.engine.release_slots(1);
+        Some(slot)
+    }
+
     /// Leaves a slot to the engine, emptied; one that the engine has no room for, or that cannot be
     /// emptied, goes back to the kernel.
     fn give_up(&self, slot: Slot, accessible: u64) {
@@ -408,31 +502,6 @@ impl Inner {
             self.engine.keep_blank_slot(blank);
         }
     }
-
-    /// The number of a type, by its index.
-    fn type_id(&self, ty: u32) -> u64 {
-        let types: &[format::Type] = self.artifact.section(Section::Types);
-        let ty = &types[ty as usize];
-        if ty.id != 0 {
-            return ty.id;
-        }
-        let long: &[u32] = self.artifact.section(Section::LongTypes);
-        let place = long.binary_search(&ty.canonical);
-        self.long_types[place.expect("a type without a number is in the list")]
-    }
-
-    /// A type by its index.
-    fn func_type(&self, ty: u32) -> FuncType {
-        let types: &[format::Type] = self.artifact.section(Section::Types);
-        let values: &[u8] = self.artifact.section(Section::ValueTypes);
-        let ty = &types[ty as usize];
-        let list = |span: Span| {
-            values[span.start as usize..][..span.length as usize]
-                .iter()
-                .map(|raw| val_type(*raw))
-        };
-        FuncType::new(list(ty.params), list(ty.results))
-    }
 }
 
 fn index_type(flags: u32) -> IndexType {
@@ -440,8 +509,4 @@ fn index_type(flags: u32) -> IndexType {
         0 => IndexType::I32,
         _ => IndexType::I64,
     }
-}
-
-fn val_type(raw: u8) -> ValType {
-    ValType::from_raw(raw).expect("an artefact whose checksum holds has valid types")
 }

@@ -9,21 +9,23 @@ use wasmparser::{
     Validator, WasmFeatures,
 };
 
+use super::convert::{global_type, memory_type, table_type, type_def};
 use super::info::{
     Body, ConstExpr, ConstOp, DataSegment, ElementSegment, Export, Global, Import, ModuleInfo,
     SegmentMode, Table, TableUsage,
 };
 use crate::artifact::format::ExternKind;
 use crate::error::{Error, Result};
-use crate::types::{
-    FuncType, GlobalType, IndexType, MemoryType, Mutability, Sharing, TableType, ValType,
-};
+use crate::types::def::{Composite, canonical_types};
+use crate::types::layout::Layout;
+use crate::types::{Mutability, TypeId};
 
 /// Decodes and validates everything of a module but its function bodies.
 pub(crate) fn parse(bytes: &[u8], features: WasmFeatures) -> Result<ModuleInfo<'_>> {
     let mut module = ModuleInfo {
         types: Vec::new(),
         canonical_types: Vec::new(),
+        layouts: Vec::new(),
         imports: Vec::new(),
         imported_functions: 0,
         imported_tables: 0,
@@ -39,6 +41,8 @@ pub(crate) fn parse(bytes: &[u8], features: WasmFeatures) -> Result<ModuleInfo<'
         data: Vec::new(),
         bodies: Vec::new(),
         names: Vec::new(),
+        tags: Vec::new(),
+        imported_tags: 0,
         hints: Vec::new(),
         escaping: Vec::new(),
     };
@@ -66,25 +70,23 @@ impl<'a> ModuleInfo<'a> {
     fn payload(&mut self, payload: Payload<'a>) -> Result<()> {
         match payload {
             Payload::TypeSection(section) => {
-                for ty in section.into_iter_err_on_gc_types() {
-                    let ty = ty?;
-                    let convert = |types: &[wasmparser::ValType]| {
-                        types
-                            .iter()
-                            .map(|ty| val_type(*ty))
-                            .collect::<Result<Vec<_>>>()
+                for group in section {
+                    let first = self.types.len() as u32;
+                    for ty in group?.into_types() {
+                        self.types.push(type_def(&ty, first)?);
+                    }
+                }
+                self.canonical_types = canonical_types(&self.types);
+                for ty in &self.types {
+                    let above = ty
+                        .supertype
+                        .and_then(|above| self.layouts[above as usize].as_ref());
+                    let is_function = |id: TypeId| {
+                        let ty = &self.types[id.index as usize];
+                        matches!(ty.composite, Composite::Func(_))
                     };
-                    let ty = FuncType::new(convert(ty.params())?, convert(ty.results())?);
-                    let index = self.types.len() as u32;
-                    // The canonical index is found through a map at the end would the list be long;
-                    // real modules have tens of types.
-                    let canonical = self
-                        .types
-                        .iter()
-                        .position(|t| *t == ty)
-                        .map_or(index, |i| i as u32);
-                    self.types.push(ty);
-                    self.canonical_types.push(canonical);
+                    let layout = Layout::new(&ty.composite, above, is_function);
+                    self.layouts.push(layout);
                 }
             }
             Payload::ImportSection(section) => {
@@ -135,7 +137,7 @@ impl<'a> ModuleInfo<'a> {
                         ExternalKind::Table => ExternKind::Table,
                         ExternalKind::Memory => ExternKind::Memory,
                         ExternalKind::Global => ExternKind::Global,
-                        ExternalKind::Tag => return Err(unsupported("an exported tag")),
+                        ExternalKind::Tag => ExternKind::Tag,
                     };
                     self.exports.push(Export {
                         name: export.name,
@@ -173,7 +175,11 @@ impl<'a> ModuleInfo<'a> {
                 }
             }
             Payload::CustomSection(section) => self.custom_section(&section),
-            Payload::TagSection(_) => return Err(unsupported("a tag")),
+            Payload::TagSection(section) => {
+                for tag in section {
+                    self.tags.push(tag?.func_type_idx);
+                }
+            }
             _ => {}
         }
         Ok(())
@@ -235,7 +241,11 @@ impl<'a> ModuleInfo<'a> {
                 self.imported_globals += 1;
                 (ExternKind::Global, self.imported_globals)
             }
-            TypeRef::Tag(_) => return Err(unsupported("an imported tag")),
+            TypeRef::Tag(ty) => {
+                self.tags.push(ty.func_type_idx);
+                self.imported_tags += 1;
+                (ExternKind::Tag, self.imported_tags)
+            }
         };
         self.imports.push(Import {
             module: import.module,
@@ -259,6 +269,7 @@ impl<'a> ModuleInfo<'a> {
             },
         };
         let mut items = Vec::new();
+        let mut computed = Vec::new();
         match element.items {
             ElementItems::Functions(functions) => {
                 for function in functions {
@@ -267,14 +278,24 @@ impl<'a> ModuleInfo<'a> {
             }
             ElementItems::Expressions(_, expressions) => {
                 for expression in expressions {
-                    match self.const_expr(&expression?)?.0[..] {
-                        [op] => items.push(op),
-                        _ => return Err(unsupported("a computed element")),
+                    let expression = self.const_expr(&expression?)?;
+                    match expression.0[..] {
+                        [op @ (ConstOp::Null | ConstOp::Func(_) | ConstOp::Global(_))] => {
+                            items.push(op);
+                        }
+                        _ => {
+                            items.push(ConstOp::Computed(computed.len() as u32));
+                            computed.push(expression);
+                        }
                     }
                 }
             }
         }
-        self.elements.push(ElementSegment { mode, items });
+        self.elements.push(ElementSegment {
+            mode,
+            items,
+            computed,
+        });
         Ok(())
     }
 
@@ -297,6 +318,21 @@ impl<'a> ModuleInfo<'a> {
                 Operator::I64Add => ConstOp::I64Add,
                 Operator::I64Sub => ConstOp::I64Sub,
                 Operator::I64Mul => ConstOp::I64Mul,
+                Operator::StructNew { struct_type_index } => ConstOp::StructNew(struct_type_index),
+                Operator::StructNewDefault { struct_type_index } => {
+                    ConstOp::StructNewDefault(struct_type_index)
+                }
+                Operator::ArrayNew { array_type_index } => ConstOp::ArrayNew(array_type_index),
+                Operator::ArrayNewDefault { array_type_index } => {
+                    ConstOp::ArrayNewDefault(array_type_index)
+                }
+                Operator::ArrayNewFixed {
+                    array_type_index,
+                    array_size,
+                } => ConstOp::ArrayNewFixed(array_type_index, array_size),
+                Operator::RefI31 => ConstOp::RefI31,
+                // Both have the same values.
+                Operator::AnyConvertExtern | Operator::ExternConvertAny => continue,
                 Operator::End => break,
                 other => return Err(unsupported(&format!("{other:?} in a constant expression"))),
             };
@@ -309,7 +345,10 @@ impl<'a> ModuleInfo<'a> {
     fn const_global(&self, index: u32) -> ConstOp {
         let global = &self.globals[index as usize];
         match (&global.init, global.ty.mutability) {
-            (Some(init), Mutability::Const) if init.0.len() == 1 => init.0[0],
+            (Some(init), Mutability::Const) => match init.0[..] {
+                [op @ (ConstOp::Const(_) | ConstOp::Null | ConstOp::Func(_))] => op,
+                _ => ConstOp::Global(index),
+            },
             _ => ConstOp::Global(index),
         }
     }
@@ -370,75 +409,6 @@ pub(crate) fn fold(op: ConstOp, a: u128, b: u128) -> Option<u128> {
     })
 }
 
-fn unsupported(what: &str) -> Error {
+pub(super) fn unsupported(what: &str) -> Error {
     Error::Unsupported(what.to_owned())
-}
-
-/// The value type of the same name.
-pub(crate) fn val_type(ty: wasmparser::ValType) -> Result<ValType> {
-    Ok(match ty {
-        wasmparser::ValType::I32 => ValType::I32,
-        wasmparser::ValType::I64 => ValType::I64,
-        wasmparser::ValType::F32 => ValType::F32,
-        wasmparser::ValType::F64 => ValType::F64,
-        wasmparser::ValType::V128 => ValType::V128,
-        wasmparser::ValType::Ref(ty) => reference_type(ty)?,
-    })
-}
-
-fn reference_type(ty: wasmparser::RefType) -> Result<ValType> {
-    if ty == wasmparser::RefType::FUNCREF {
-        Ok(ValType::FuncRef)
-    } else if ty == wasmparser::RefType::EXTERNREF {
-        Ok(ValType::ExternRef)
-    } else {
-        Err(unsupported(&format!("the reference type {ty}")))
-    }
-}
-
-fn global_type(ty: &wasmparser::GlobalType) -> Result<GlobalType> {
-    let mutability = if ty.mutable {
-        Mutability::Var
-    } else {
-        Mutability::Const
-    };
-    Ok(GlobalType {
-        content: val_type(ty.content_type)?,
-        mutability,
-    })
-}
-
-fn index_type(is_64: bool) -> IndexType {
-    if is_64 {
-        IndexType::I64
-    } else {
-        IndexType::I32
-    }
-}
-
-fn memory_type(ty: &wasmparser::MemoryType) -> MemoryType {
-    MemoryType {
-        minimum: ty.initial,
-        maximum: ty.maximum,
-        index: index_type(ty.memory64),
-        sharing: match ty.shared {
-            true => Sharing::Shared,
-            false => Sharing::Unshared,
-        },
-        page_size_log2: ty
-            .page_size_log2
-            .map_or(MemoryType::PAGE_LOG2, |log2| log2 as u8),
-    }
-}
-
-fn table_type(ty: &wasmparser::TableType) -> Result<TableType> {
-    if ty.shared {
-        return Err(unsupported("a shared table"));
-    }
-    Ok(TableType {
-        element: reference_type(ty.element_type)?,
-        index: index_type(ty.table64),
-        minimum: ty.initial,
-        maximum: ty.maximum,
-    })
 }

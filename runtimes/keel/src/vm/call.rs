@@ -41,6 +41,21 @@ pub(crate) fn current() -> *mut Activation {
     CURRENT.get()
 }
 
+/// The highest stack pointer at which the host has entered code of a store, in the calls of this thread
+/// that have not come back; zero if there is none.
+pub(crate) fn outermost_stack(store: *const StoreContext) -> usize {
+    let (mut activation, mut stack) = (current(), 0);
+    while !activation.is_null() {
+        // SAFETY: an activation lives on the stack until its call has come back.
+        let at = unsafe { &*activation };
+        if std::ptr::eq(at.store, store) {
+            stack = stack.max(at.stack);
+        }
+        activation = at.previous;
+    }
+    stack
+}
+
 impl Activation {
     /// The return addresses that were on the stack, innermost first; the first one is the place
     /// itself for a trap.
@@ -76,6 +91,29 @@ impl Activation {
             }
             (lowest, frame) = (frame, next);
         }
+    }
+
+    /// Follows the frame pointers from `frame` up to the first call that `find` knows a place for, given
+    /// the return address: what it found, and the frame pointer of the function that called.
+    ///
+    /// # Safety
+    /// As [`Activation::walk`].
+    pub(crate) unsafe fn find<T>(
+        &self,
+        mut frame: usize,
+        find: impl Fn(usize) -> Option<T>,
+    ) -> Option<(T, usize)> {
+        let mut lowest = 0;
+        while frame > lowest && frame < self.stack && frame.is_multiple_of(8) {
+            // SAFETY: as in `walk`.
+            let (next, address) =
+                unsafe { (*(frame as *const usize), *(frame as *const usize).add(1)) };
+            if let Some(found) = find(address) {
+                return Some((found, next));
+            }
+            (lowest, frame) = (frame, next);
+        }
+        None
     }
 
     /// The stack pointer at which the host entered.

@@ -1,13 +1,20 @@
 //! What an instance has beside its context.
 
+use std::cell::RefCell;
 use std::ptr::NonNull;
 
 use super::context::{Context, FunctionRecord, Value};
+use super::exception::TagRecord;
+use super::heap::{Exhausted, Heap, INTEGER_TAG, Roots};
 use super::memory::MemoryObject;
 use super::slot::Slot;
+use super::store::StoreContext;
 use super::table::TableObject;
 use crate::artifact::format::{self, Section, Span, op};
+use crate::error::{Error, Result};
 use crate::module::Module;
+use crate::trap::{Trap, TrapKind};
+use crate::types::layout::Layout;
 
 /// What the runtime keeps for an instance beside its context.
 pub(crate) struct InstanceData {
@@ -22,6 +29,8 @@ pub(crate) struct InstanceData {
     pub(crate) own_memories: Vec<MemoryObject>,
     /// Likewise.
     pub(crate) own_tables: Vec<TableObject>,
+    /// The elements of segments that say more than functions, by index in ascending order.
+    pub(crate) computed_elements: RefCell<Vec<(u32, Vec<usize>)>>,
     pub(crate) slot: Option<Slot>,
 }
 
@@ -55,6 +64,18 @@ impl InstanceData {
             .as_ptr()
     }
 
+    /// A tag by its index.
+    pub(crate) fn tag(&self, index: u32) -> NonNull<TagRecord> {
+        let imported = self.module.artifact().header().counts.imported_tags;
+        let layout = self.module.layout();
+        let address = match index.checked_sub(imported) {
+            Some(defined) => self.context.field(layout.tag(defined)),
+            // SAFETY: written at instantiation.
+            None => unsafe { self.context.read(layout.imported_tag(index)) },
+        };
+        NonNull::new(address).expect("a tag has an address")
+    }
+
     /// Where a global's value is.
     pub(crate) fn global(&self, index: u32) -> NonNull<Value> {
         let imported = self.module.artifact().header().counts.imported_globals;
@@ -81,23 +102,26 @@ impl InstanceData {
 
     /// Copies a piece of a data segment into a memory; nothing if either is out of bounds.
     pub(crate) fn init_memory(
-        &mut self,
+        &self,
         memory: u32,
         segment: u32,
         to: u64,
         from: u32,
         length: u32,
     ) -> Option<()> {
-        let bytes = self
-            .data_segment(segment)
-            .get(from as usize..)?
-            .get(..length as usize)?;
+        let bytes = self.data_piece(segment, from, length)?;
         // SAFETY: the memory is alive.
         unsafe { (*self.memory(memory)).write(to, bytes) }
     }
 
+    /// A piece of a data segment; nothing if it is out of bounds.
+    pub(crate) fn data_piece(&self, segment: u32, from: u32, length: u32) -> Option<&[u8]> {
+        let bytes = self.data_segment(segment);
+        bytes.get(from as usize..)?.get(..length as usize)
+    }
+
     /// The bytes of a data segment; none if it was dropped.
-    fn data_segment(&self, segment: u32) -> &[u8] {
+    pub(crate) fn data_segment(&self, segment: u32) -> &[u8] {
         // SAFETY: written at instantiation.
         let dropped: u32 = unsafe {
             self.context
@@ -114,28 +138,85 @@ impl InstanceData {
 
     /// Copies a piece of an element segment into a table; nothing if either is out of bounds.
     pub(crate) fn init_table(
-        &mut self,
+        &self,
         table: u32,
         segment: u32,
         to: u64,
         from: u32,
         length: u32,
     ) -> Option<()> {
+        if !self.has_elements(segment, from, length) {
+            return None;
+        }
+        // SAFETY: the table is alive, and nothing else holds its elements.
+        let elements = unsafe { (*self.table(table)).range(to, length.into())? };
+        for (i, element) in elements.iter_mut().enumerate() {
+            *element = self.segment_element(segment, from + i as u32);
+        }
+        Some(())
+    }
+
+    fn items(&self, segment: u32) -> &[format::Item] {
+        let artifact = self.module.artifact();
+        let elements: &[format::Element] = artifact.section(Section::Elements);
+        let Span { start, length } = elements[segment as usize].items;
+        let items: &[format::Item] = artifact.section(Section::Items);
+        &items[start as usize..][..length as usize]
+    }
+
+    /// Whether an element segment has a range of elements; none if it was dropped.
+    pub(crate) fn has_elements(&self, segment: u32, from: u32, length: u32) -> bool {
         let flag = self.module.layout().element_segment(segment);
         // SAFETY: written at instantiation.
         let dropped: u32 = unsafe { self.context.read(flag) };
-        let artifact = self.module.artifact();
-        let elements: &[format::Element] = artifact.section(Section::Elements);
-        let Span { start, length: all } = elements[segment as usize].items;
-        let items: &[format::Item] = artifact.section(Section::Items);
-        let items = &items[start as usize..][..if dropped == 0 { all as usize } else { 0 }];
-        let items = items.get(from as usize..)?.get(..length as usize)?;
-        // SAFETY: the table is alive, and nothing else holds its elements.
-        let elements = unsafe { (*self.table(table)).range(to, length.into())? };
-        for (element, item) in elements.iter_mut().zip(items) {
-            *element = self.reference(item.code, item.index);
+        let all = if dropped == 0 {
+            self.items(segment).len()
+        } else {
+            0
+        };
+        u64::from(from) + u64::from(length) <= all as u64
+    }
+
+    /// An element of a segment, which is within bounds.
+    pub(crate) fn segment_element(&self, segment: u32, index: u32) -> usize {
+        let computed = self.computed_elements.borrow();
+        if !computed.is_empty()
+            && let Ok(place) = computed.binary_search_by_key(&segment, |(segment, _)| *segment)
+        {
+            return computed[place].1[index as usize];
         }
-        Some(())
+        let item = self.items(segment)[index as usize];
+        self.reference(item.code, item.index)
+    }
+
+    /// Computes the elements of the segments that say more than functions.
+    pub(crate) fn compute_elements(&self) -> Result<()> {
+        let artifact = self.module.artifact();
+        let segments = artifact.section::<format::Element>(Section::Elements).len();
+        for segment in 0..segments as u32 {
+            let is_computed = |item: &format::Item| item.code & op::CODE_MASK == op::COMPUTED;
+            if !self.items(segment).iter().any(is_computed) {
+                continue;
+            }
+            // What is computed is noted at once, so that a collection finds it.
+            self.computed_elements
+                .borrow_mut()
+                .push((segment, Vec::new()));
+            for i in 0..self.items(segment).len() {
+                let item = self.items(segment)[i];
+                let value = if is_computed(&item) {
+                    let length = item.code >> op::COMPUTED_SHIFT;
+                    let start = item.index;
+                    self.evaluate(Span { start, length })? as usize
+                } else {
+                    self.reference(item.code, item.index)
+                };
+                if let Some((_, elements)) = self.computed_elements.borrow_mut().last_mut() {
+                    elements.push(value);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The reference that a step of a constant expression yields.
@@ -148,8 +229,22 @@ impl InstanceData {
         }
     }
 
-    /// The value of a constant expression.
-    pub(crate) fn evaluate(&self, steps: Span) -> u128 {
+    /// The value of a constant expression. Nothing keeps an object that it makes: it is to be stored
+    /// somewhere before the next one is made.
+    pub(crate) fn evaluate(&self, steps: Span) -> Result<u128> {
+        let mut kept = Vec::new();
+        let value = self.evaluate_keeping(steps, &mut kept);
+        // SAFETY: the store is alive, and in use by this thread.
+        if let Some(heap) = unsafe { (*self.context.store()).heap } {
+            for (place, generation) in kept {
+                // SAFETY: as above.
+                unsafe { (*heap.as_ptr()).handles.remove(place, generation) };
+            }
+        }
+        value
+    }
+
+    fn evaluate_keeping(&self, steps: Span, kept: &mut Vec<(u32, u32)>) -> Result<u128> {
         let ops: &[format::Op] = self.module.artifact().section(Section::Ops);
         let mut stack: Vec<u128> = Vec::new();
         for step in &ops[steps.start as usize..][..steps.length as usize] {
@@ -159,6 +254,11 @@ impl InstanceData {
                 op::FUNC => self.reference(op::FUNC, step.index) as u128,
                 // SAFETY: a global's storage is alive and initialised in all its bytes.
                 op::GLOBAL => unsafe { (*self.global(step.index).as_ptr()).v128 },
+                op::REF_I31 => {
+                    let value = stack.pop().unwrap_or(0) as u32;
+                    u128::from(value << 1 | INTEGER_TAG as u32)
+                }
+                op::STRUCT_NEW..=op::ARRAY_NEW_FIXED => self.make(step, &mut stack, kept)?.into(),
                 _ => {
                     let (b, a) = (stack.pop().unwrap_or(0), stack.pop().unwrap_or(0));
                     binary(step.code, a, b)
@@ -166,7 +266,63 @@ impl InstanceData {
             };
             stack.push(value);
         }
-        stack.pop().unwrap_or(0)
+        Ok(stack.pop().unwrap_or(0))
+    }
+
+    /// The object that a step of a constant expression makes.
+    fn make(
+        &self,
+        step: &format::Op,
+        stack: &mut Vec<u128>,
+        kept: &mut Vec<(u32, u32)>,
+    ) -> Result<u32> {
+        let ty = &self.module.types()[step.index as usize];
+        let (place, layout) = (ty.id.index, ty.layout.as_ref());
+        let length = match step.code {
+            op::ARRAY_NEW | op::ARRAY_NEW_DEFAULT => stack.pop().unwrap_or(0) as u32,
+            _ => step.low as u32,
+        };
+        let made = |heap: &mut Heap, roots: &Roots<'_>| match layout {
+            Some(Layout::Struct { bytes, .. }) => heap.new_struct(roots, place, *bytes),
+            Some(Layout::Array(element)) => heap.new_array(roots, place, element.bytes, length),
+            None => Err(Exhausted),
+        };
+        let store = self.context.store();
+        // SAFETY: the store is alive, and in use by this thread; what the object is made of is kept by
+        // the heap until it is in the object, for which there is room.
+        unsafe {
+            let object = StoreContext::with_heap(store, made)
+                .map_err(|_| Error::from(Trap::new(TrapKind::HeapExhausted)))?;
+            let heap = &mut *(*store).heap.expect("it has just made an object").as_ptr();
+            kept.push(heap.handles.add(object));
+            match (step.code, layout) {
+                (op::STRUCT_NEW, Some(Layout::Struct { fields, .. })) => {
+                    let at = heap.base().add(object as usize);
+                    let values = stack.split_off(stack.len() - fields.len());
+                    for (field, value) in fields.iter().zip(values) {
+                        let value = value.to_le_bytes();
+                        let to = at.add(field.offset as usize);
+                        to.copy_from_nonoverlapping(value.as_ptr(), field.bytes.into());
+                    }
+                }
+                (op::ARRAY_NEW | op::ARRAY_NEW_FIXED, Some(Layout::Array(element))) => {
+                    let count = usize::from(element.bytes);
+                    let values = match step.code {
+                        op::ARRAY_NEW => vec![stack.pop().unwrap_or(0)],
+                        _ => stack.split_off(stack.len() - length as usize),
+                    };
+                    let to = heap.elements(object, element.bytes, 0, length);
+                    let to = to.expect("all of its elements");
+                    for (i, value) in values.iter().cycle().take(length as usize).enumerate() {
+                        let value = value.to_le_bytes();
+                        to.add(i * count)
+                            .copy_from_nonoverlapping(value.as_ptr(), count);
+                    }
+                }
+                _ => {}
+            }
+            Ok(object)
+        }
     }
 }
 

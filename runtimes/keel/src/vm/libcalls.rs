@@ -10,8 +10,11 @@ use std::time::Duration;
 use super::call::{self, Stop};
 use super::context::Context;
 use super::instance::InstanceData;
+use super::objects;
 use super::parking::Awake;
 use super::shared::SharedMemory;
+use crate::artifact::fingerprint::METERING_OFF;
+use crate::types::registry::REGISTERED;
 
 /// The functions of the runtime, by their place in the table that every context points to.
 #[cfg_attr(
@@ -29,9 +32,21 @@ pub(crate) enum Libcall {
     TableFill,
     TableCopy,
     TableInit,
+    /// Whether one type of the registry is another or below it.
+    IsBelow,
+    StructNew,
+    ArrayNew,
+    ArrayNewData,
+    ArrayNewElem,
+    ArrayInitData,
+    ArrayInitElem,
+    ArrayFill,
+    ArrayCopy,
     AtomicNotify,
     AtomicWait32,
     AtomicWait64,
+    /// Goes on where an exception is caught, or leaves with it.
+    Throw,
     /// Leaves WebAssembly code with the error that a host function has left in the store.
     Raise,
 }
@@ -47,9 +62,19 @@ pub(crate) struct Libcalls {
     table_fill: unsafe extern "C" fn(Context, u32, u64, usize, u64) -> u32,
     table_copy: unsafe extern "C" fn(Context, u32, u32, u64, u64, u64) -> u32,
     table_init: unsafe extern "C" fn(Context, u32, u32, u64, u32, u32) -> u32,
+    is_below: unsafe extern "C" fn(Context, u32, u32) -> u32,
+    struct_new: unsafe extern "C" fn(Context, u32, u32) -> u32,
+    array_new: unsafe extern "C" fn(Context, u32, u32, u32) -> u32,
+    array_new_data: unsafe extern "C" fn(Context, u32, u32, u32, u32, u32) -> u32,
+    array_new_elem: unsafe extern "C" fn(Context, u32, u32, u32, u32, u32) -> u32,
+    array_init_data: unsafe extern "C" fn(Context, u32, u32, u32, u32, u32, u32) -> u32,
+    array_init_elem: unsafe extern "C" fn(Context, u32, u32, u32, u32, u32, u32) -> u32,
+    array_fill: unsafe extern "C" fn(Context, u32, u32, u32, *const u8, u32) -> u32,
+    array_copy: unsafe extern "C" fn(Context, u32, u32, u32, u32, u32, u32) -> u32,
     atomic_notify: unsafe extern "C" fn(Context, u32, u64, u32) -> u64,
     atomic_wait32: unsafe extern "C" fn(Context, u32, u64, u32, i64) -> u32,
     atomic_wait64: unsafe extern "C" fn(Context, u32, u64, u64, i64) -> u32,
+    throw: unsafe extern "C" fn(Context, u64) -> u32,
     raise: unsafe extern "C" fn(Context) -> u32,
 }
 
@@ -63,9 +88,19 @@ pub(crate) static LIBCALLS: Libcalls = Libcalls {
     table_fill,
     table_copy,
     table_init,
+    is_below,
+    struct_new: objects::struct_new,
+    array_new: objects::array_new,
+    array_new_data: objects::array_new_data,
+    array_new_elem: objects::array_new_elem,
+    array_init_data: objects::array_init_data,
+    array_init_elem: objects::array_init_elem,
+    array_fill: objects::array_fill,
+    array_copy: objects::array_copy,
     atomic_notify,
     atomic_wait32,
     atomic_wait64,
+    throw: super::exception::throw,
     raise,
 };
 
@@ -88,11 +123,68 @@ unsafe fn done_if(context: Context, done: Option<()>) -> u32 {
 }
 
 /// # Safety
+/// As [`done_if`].
+pub(super) unsafe fn overdue(context: Context) -> u32 {
+    // SAFETY: as the caller promises.
+    unsafe { done_if(context, Some(())) }
+}
+
+/// # Safety
 /// Called by compiled code with its context; likewise all that follow.
-unsafe fn instance<'a>(context: Context) -> &'a mut InstanceData {
-    // SAFETY: code runs in one thread of a store at a time, and while it waits for us nothing else
-    // of the host holds the instance.
-    unsafe { &mut *context.instance() }
+unsafe fn instance<'a>(context: Context) -> &'a InstanceData {
+    // SAFETY: an instance is not changed after it was made, and its store keeps it. Its memories and
+    // tables are reached by pointers of their own, from one thread of a store at a time.
+    unsafe { &*context.instance() }
+}
+
+/// Bytes that are worked on between two looks at whether the call is overdue.
+const PIECE: u64 = 16 << 20;
+
+/// Charges what a range of so many bytes costs, where the store counts fuel; false if there is not as much,
+/// and nothing is to be done: code looks at its fuel next.
+///
+/// # Safety
+/// Called for compiled code with its context.
+pub(super) unsafe fn pay(context: Context, bytes: u64) -> bool {
+    let store = context.store();
+    // SAFETY: the store of code that runs is alive; the reference ends here.
+    unsafe {
+        if (*store).metering == METERING_OFF {
+            return true;
+        }
+        let cost = i64::try_from(bytes >> 6).unwrap_or(i64::MAX);
+        (*store).fuel = (*store).fuel.saturating_sub(cost);
+        (*store).fuel >= 0
+    }
+}
+
+/// Works on a range in pieces, from its end where `backwards`; stops between two where the call is overdue.
+///
+/// # Safety
+/// Called for compiled code with its context.
+unsafe fn in_pieces(
+    context: Context,
+    length: u64,
+    backwards: bool,
+    mut work: impl FnMut(u64, u64) -> Option<()>,
+) -> u32 {
+    let mut done = 0;
+    while done < length {
+        let piece = (length - done).min(PIECE);
+        let at = if backwards {
+            length - done - piece
+        } else {
+            done
+        };
+        let worked = work(at, piece);
+        // SAFETY: as the caller promises.
+        if unsafe { done_if(context, worked) } == STOP {
+            return STOP;
+        }
+        done += piece;
+    }
+    // SAFETY: as the caller promises.
+    unsafe { done_if(context, Some(())) }
 }
 
 unsafe extern "C" fn memory_grow(context: Context, memory: u32, pages: u64) -> u64 {
@@ -114,7 +206,15 @@ unsafe extern "C" fn memory_fill(
     // SAFETY: called by compiled code; see `instance`.
     unsafe {
         let memory = &*instance(context).memory(memory);
-        done_if(context, memory.fill(to, value as u8, length))
+        if memory.range(to, length).is_none() {
+            return STOP;
+        }
+        if !pay(context, length) {
+            return DONE;
+        }
+        in_pieces(context, length, false, |at, piece| {
+            memory.fill(to + at, value as u8, piece)
+        })
     }
 }
 
@@ -130,8 +230,17 @@ unsafe extern "C" fn memory_copy(
     unsafe {
         let instance = instance(context);
         let source = &*instance.memory(from_memory);
-        let done = (*instance.memory(to_memory)).copy(to, source, from, length);
-        done_if(context, done)
+        let target = &*instance.memory(to_memory);
+        if target.range(to, length).is_none() || source.range(from, length).is_none() {
+            return STOP;
+        }
+        if !pay(context, length) {
+            return DONE;
+        }
+        // Where they overlap, what is overwritten has been copied before.
+        in_pieces(context, length, to > from, |at, piece| {
+            target.copy(to + at, source, from + at, piece)
+        })
     }
 }
 
@@ -145,9 +254,18 @@ unsafe extern "C" fn memory_init(
 ) -> u32 {
     // SAFETY: called by compiled code; see `instance`.
     unsafe {
+        let instance = instance(context);
+        let fits = (*instance.memory(memory)).range(to, length.into());
+        let fits = fits.and_then(|_| instance.data_piece(segment, from, length));
+        if fits.is_none() {
+            return STOP;
+        }
+        if !pay(context, length.into()) {
+            return DONE;
+        }
         done_if(
             context,
-            instance(context).init_memory(memory, segment, to, from, length),
+            instance.init_memory(memory, segment, to, from, length),
         )
     }
 }
@@ -155,9 +273,11 @@ unsafe extern "C" fn memory_init(
 unsafe extern "C" fn table_grow(context: Context, table: u32, value: usize, count: u64) -> u64 {
     // SAFETY: called by compiled code; see `instance`.
     unsafe {
-        (*instance(context).table(table))
-            .grow(count, value)
-            .unwrap_or(CANNOT_GROW)
+        let table = &mut *instance(context).table(table);
+        if !table.can_grow(count) || !pay(context, count.saturating_mul(8)) {
+            return CANNOT_GROW;
+        }
+        table.grow(count, value).unwrap_or(CANNOT_GROW)
     }
 }
 
@@ -171,6 +291,9 @@ unsafe extern "C" fn table_fill(
     // SAFETY: called by compiled code; see `instance`.
     unsafe {
         let range = (*instance(context).table(table)).range(to, length);
+        if range.is_some() && !pay(context, length.saturating_mul(8)) {
+            return DONE;
+        }
         done_if(context, range.map(|elements| elements.fill(value)))
     }
 }
@@ -192,6 +315,9 @@ unsafe extern "C" fn table_copy(
         let to = (*instance.table(to_table)).range(to, length);
         let to = to.map(|to| to.as_mut_ptr());
         let ranges = to.zip(from);
+        if ranges.is_some() && !pay(context, length.saturating_mul(8)) {
+            return DONE;
+        }
         done_if(
             context,
             ranges.map(|(to, from)| to.copy_from(from, length as usize)),
@@ -209,11 +335,27 @@ unsafe extern "C" fn table_init(
 ) -> u32 {
     // SAFETY: called by compiled code; see `instance`.
     unsafe {
+        let instance = instance(context);
+        let fits = (*instance.table(table)).range(to, length.into()).is_some();
+        if !fits || !instance.has_elements(segment, from, length) {
+            return STOP;
+        }
+        if !pay(context, u64::from(length) * 8) {
+            return DONE;
+        }
         done_if(
             context,
-            instance(context).init_table(table, segment, to, from, length),
+            instance.init_table(table, segment, to, from, length),
         )
     }
+}
+
+unsafe extern "C" fn is_below(context: Context, place: u32, wide: u32) -> u32 {
+    // SAFETY: the store of code that runs is alive.
+    let store = unsafe { &*context.store() };
+    let number = |place: u32| u64::from(place) | REGISTERED;
+    let types = store.engine.types();
+    u32::from(types.is_subtype(number(place), number(wide)))
 }
 
 /// What waiting and notifying yield where code is to trap.
@@ -308,6 +450,8 @@ unsafe extern "C" fn raise(_context: Context) -> u32 {
 }
 
 unsafe extern "C" fn raise_from(frame: usize) -> ! {
+    // SAFETY: compiled code called, whose frame this is, and the store holds the error.
+    unsafe { super::exception::rethrow(frame) };
     // SAFETY: compiled code runs, so there is an activation; it is this thread's own. Between its
     // stack pointer and here there is compiled code and this function, which has no destructors.
     unsafe {

@@ -1,14 +1,17 @@
 //! Linear memories: address space reserved once, made accessible as it is needed, never moved.
 
 use std::ptr::NonNull;
+use std::sync::Arc;
 
 use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect, munmap};
 
+use super::budget::{Budget, Share};
 use super::context::Definition;
 use super::shared::{SharedMemory, racy};
 use super::{MEMORY_GUARD_BYTES, MEMORY_RESERVE_BYTES};
 use crate::artifact::format::PAGE;
 use crate::error::{Error, Result};
+use crate::limits::Resource;
 use crate::types::{MemoryType, Sharing};
 
 /// A range of address space of our own.
@@ -34,6 +37,11 @@ impl Reservation {
         let base = NonNull::new(base.cast())
             .ok_or_else(|| Error::Limit("the kernel gave address zero".to_owned()))?;
         Ok(Reservation { base, length })
+    }
+
+    /// Bytes of it.
+    pub(super) fn length(&self) -> usize {
+        self.length
     }
 
     /// The first address.
@@ -66,6 +74,16 @@ impl Reservation {
             what: format!("mapping {length} fresh bytes"),
             source: error.into(),
         })
+    }
+
+    /// Writes a value into a part that is accessible.
+    pub(crate) fn write<T: Copy>(&self, start: usize, value: T) {
+        self.check_within(start, size_of::<T>());
+        // SAFETY: the range is within our mapping, as was just checked, and the caller made it accessible.
+        unsafe {
+            let place = self.base.as_ptr().add(start).cast::<T>();
+            place.write_unaligned(value);
+        }
     }
 
     fn check_within(&self, start: usize, length: usize) {
@@ -105,6 +123,8 @@ pub(crate) struct MemoryObject {
     accessible: u64,
     /// The most bytes that the store allows.
     limit: u64,
+    /// What it has of its store's total; a shared memory belongs to no store.
+    share: Option<Share>,
 }
 
 /// Whose address space a memory is in.
@@ -112,9 +132,9 @@ enum Backing {
     /// A slot's, with the definition in the slot's context.
     Slot,
     /// The memory's own, with the definition in a context.
-    Own { _reservation: Reservation },
+    Own { reservation: Reservation },
     /// The memory's own, with the definition in an allocation that is the memory's.
-    Host { _reservation: Reservation },
+    Host { reservation: Reservation },
     /// Shared with other stores, the definition as well.
     Shared(SharedMemory),
 }
@@ -151,6 +171,7 @@ impl MemoryObject {
         ty: MemoryType,
         place: Option<NonNull<Definition>>,
         limit: u64,
+        budget: &Arc<Budget>,
     ) -> Result<MemoryObject> {
         if ty.sharing == Sharing::Shared {
             let shared = SharedMemory::with_limit(ty, limit)?;
@@ -168,6 +189,7 @@ impl MemoryObject {
         }
         let length = ty.bytes_of(ty.minimum);
         check_limit(length, limit)?;
+        let share = Share::new(budget, Resource::Memory, length)?;
         let reservation = Reservation::new(reservation_bytes(&ty, limit))?;
         let accessible = host_pages(length);
         reservation.make_accessible(0, accessible as usize)?;
@@ -179,21 +201,11 @@ impl MemoryObject {
             Some(place) => {
                 // SAFETY: a field of a context that is being made, which is this memory's.
                 unsafe { place.write(definition) };
-                (
-                    place,
-                    Backing::Own {
-                        _reservation: reservation,
-                    },
-                )
+                (place, Backing::Own { reservation })
             }
             None => {
                 let place = NonNull::from(Box::leak(Box::new(definition)));
-                (
-                    place,
-                    Backing::Host {
-                        _reservation: reservation,
-                    },
-                )
+                (place, Backing::Host { reservation })
             }
         };
         Ok(MemoryObject {
@@ -202,6 +214,7 @@ impl MemoryObject {
             ty,
             accessible,
             limit,
+            share: Some(share),
         })
     }
 
@@ -212,6 +225,7 @@ impl MemoryObject {
             ty: shared.declared(),
             accessible: 0,
             limit: 0,
+            share: None,
             backing: Backing::Shared(shared),
         }
     }
@@ -222,6 +236,7 @@ impl MemoryObject {
         definition: NonNull<Definition>,
         accessible: u64,
         limit: u64,
+        share: Share,
     ) -> MemoryObject {
         MemoryObject {
             definition,
@@ -229,6 +244,7 @@ impl MemoryObject {
             ty,
             accessible,
             limit,
+            share: Some(share),
         }
     }
 
@@ -257,6 +273,17 @@ impl MemoryObject {
         }
     }
 
+    /// Whether an address lies where nothing but this memory can: an access there that faults is out of
+    /// its bounds.
+    pub(crate) fn reserves(&self, address: usize) -> bool {
+        let length = match &self.backing {
+            Backing::Slot => (MEMORY_RESERVE_BYTES + MEMORY_GUARD_BYTES) as usize,
+            Backing::Own { reservation } | Backing::Host { reservation } => reservation.length,
+            Backing::Shared(shared) => shared.reserved(),
+        };
+        (self.base() as usize..).contains(&address) && address - (self.base() as usize) < length
+    }
+
     /// Bytes that have been made accessible.
     pub(crate) fn accessible(&self) -> u64 {
         self.accessible
@@ -277,6 +304,9 @@ impl MemoryObject {
         }
         let old = self.length();
         let new = grown(&self.ty, old, pages, self.limit)?;
+        if self.share.as_mut().is_some_and(|share| !share.grow_to(new)) {
+            return None;
+        }
         let accessible = host_pages(new);
         if accessible > self.accessible {
             let length = (accessible - self.accessible) as usize;

@@ -1,16 +1,22 @@
 //! The machinery under an instance: contexts, memories, tables, calls, traps. Unsafe code is here and in
 //! the thin layer above that calls it.
 
+pub(crate) mod budget;
 pub(crate) mod call;
 pub(crate) mod context;
+pub(crate) mod exception;
+pub(crate) mod heap;
 pub(crate) mod instance;
 pub(crate) mod libcalls;
 pub(crate) mod memory;
+mod objects;
 mod pagemap;
 mod parking;
+mod roots;
 pub(crate) mod shared;
 pub(crate) mod signal;
 pub(crate) mod slot;
+pub(crate) mod stack;
 pub(crate) mod store;
 pub(crate) mod table;
 pub(crate) mod timer;

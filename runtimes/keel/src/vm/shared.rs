@@ -182,6 +182,11 @@ impl SharedMemory {
         self.0.definition.base
     }
 
+    /// Bytes of address space behind the base that are the memory's.
+    pub(super) fn reserved(&self) -> usize {
+        self.0.reservation.length()
+    }
+
     /// The type as it was declared.
     pub(super) fn declared(&self) -> MemoryType {
         self.0.ty

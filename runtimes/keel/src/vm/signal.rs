@@ -136,7 +136,12 @@ extern "C" fn on_fault(
                 }
                 None => None,
             };
-            if let Some(kind) = kind {
+            // An access that should have been within bounds, and is to something else of the process's: a
+            // fault of the host's, which must not look like one of the guest's.
+            let foreign = kind == Some(TrapKind::MemoryOutOfBounds)
+                && matches!(signal, libc::SIGSEGV | libc::SIGBUS)
+                && !(*activation.store).is_out_of_bounds((*info).si_addr() as usize);
+            if let Some(kind) = kind.filter(|_| !foreign) {
                 // A function of the runtime that finds the call overdue has code trap.
                 let overdue = (*activation.store).is_overdue();
                 let kind = if overdue { TrapKind::Interrupted } else { kind };

@@ -174,6 +174,7 @@ impl Slot {
             unsafe { at.copy_from_nonoverlapping(image.as_ptr(), image.len()) };
             return Ok(());
         }
+        let file = artifact.image_file()?;
         // SAFETY: replaces pages of this slot's memory, which are in its reservation as was just
         // checked, before anything uses them.
         let mapped = unsafe {
@@ -182,8 +183,8 @@ impl Slot {
                 image.len(),
                 ProtFlags::READ | ProtFlags::WRITE,
                 MapFlags::PRIVATE | MapFlags::FIXED,
-                artifact.file(),
-                u64::from(header.image_start),
+                file,
+                0,
             )
         };
         mapped.map(drop).map_err(|error| Error::System {

@@ -4,30 +4,42 @@ use std::any::Any;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, compiler_fence};
-use std::time::{Duration, Instant};
 
+use super::budget::Budget;
 use super::call::{self, Activation, Stop};
 use super::context::{Context, Value};
+use super::exception::TagRecord;
+use super::heap::Heap;
 use super::instance::InstanceData;
 use super::memory::MemoryObject;
+use super::stack;
 use super::table::TableObject;
-use super::timer::{self, Interrupt};
+use super::timer::Interrupt;
 use crate::artifact::Admission;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::limits::Limits;
 use crate::module::layout;
 use crate::trap::{Trap, TrapKind};
+use crate::types::GlobalType;
 
 /// What of a store does not depend on the type of the embedder's data. Contexts point to it.
 pub(crate) struct StoreContext {
     pub(crate) id: u64,
+    pub(crate) engine: Engine,
     pub(crate) limits: Limits,
     pub(crate) fuel: i64,
+    /// Whether code of the store counts fuel, as artefacts say it.
+    pub(crate) metering: u32,
+    /// What its memories and tables have together.
+    pub(crate) budget: Arc<Budget>,
     pub(crate) instances: Vec<NonNull<InstanceData>>,
     pub(crate) memories: Vec<NonNull<MemoryObject>>,
     pub(crate) tables: Vec<NonNull<TableObject>>,
-    pub(crate) globals: Vec<NonNull<Value>>,
+    pub(crate) globals: Vec<(NonNull<Value>, GlobalType)>,
+    pub(crate) tags: Vec<NonNull<TagRecord>>,
+    /// Structures and arrays, once a module has types of them.
+    pub(crate) heap: Option<NonNull<Heap>>,
     /// Definitions that instances point to.
     pub(crate) kept: Vec<Arc<dyn Any + Send + Sync>>,
     /// What a host function failed with, on its way through compiled code.
@@ -38,8 +50,6 @@ pub(crate) struct StoreContext {
     /// Bytes of native stack that code may use.
     stack_bytes: usize,
     stack_limit: usize,
-    pub(crate) timeout: Option<Duration>,
-    deadline: Option<Instant>,
     pub(crate) interrupt: Option<Arc<Interrupt>>,
     /// Whether code should have stopped and the thread was found in the host: whoever returns to code
     /// next stops it. The handler of a signal writes it, in this thread.
@@ -64,7 +74,13 @@ impl Drop for StoreContext {
                 .for_each(|table| drop(Box::from_raw(table.as_ptr())));
             self.globals
                 .drain(..)
-                .for_each(|global| drop(Box::from_raw(global.as_ptr())));
+                .for_each(|(global, _)| drop(Box::from_raw(global.as_ptr())));
+            self.tags
+                .drain(..)
+                .for_each(|tag| drop(Box::from_raw(tag.as_ptr())));
+            if let Some(heap) = self.heap.take() {
+                drop(Box::from_raw(heap.as_ptr()));
+            }
         }
     }
 }
@@ -75,20 +91,23 @@ impl StoreContext {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         StoreContext {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
+            engine: engine.clone(),
             limits: Limits::default(),
             fuel: 0,
+            metering: engine.metering(),
+            budget: Budget::new(Limits::default().total_bytes, Some(engine.budget().clone())),
             instances: Vec::new(),
             memories: Vec::new(),
             tables: Vec::new(),
             globals: Vec::new(),
+            tags: Vec::new(),
+            heap: None,
             kept: Vec::new(),
             error: None,
             panic: None,
             depth: 0,
             stack_bytes: engine.config().stack_bytes,
             stack_limit: 0,
-            timeout: None,
-            deadline: None,
             interrupt: None,
             overdue: AtomicBool::new(false),
             changes: AtomicBool::new(false),
@@ -102,6 +121,29 @@ impl StoreContext {
             let module = unsafe { &(*instance.as_ptr()).module };
             module.trap_at(module.code_offset(address)?)
         })
+    }
+
+    /// Where an exception goes that comes out of the call that returns to an address.
+    pub(crate) fn handler_at(&self, address: usize) -> Option<(*const u8, usize)> {
+        self.instances.iter().find_map(|instance| {
+            // SAFETY: as in `trap_at`.
+            let module = unsafe { &(*instance.as_ptr()).module };
+            module.handler_at(module.code_offset(address)?)
+        })
+    }
+
+    /// Whether an access that faulted at `address` can be one out of bounds: code makes address null of
+    /// what it finds out of bounds itself, and the rest lies in what a memory has reserved.
+    pub(crate) fn is_out_of_bounds(&self, address: usize) -> bool {
+        /// The first address that can be mapped, by Linux's default.
+        const LOWEST: usize = 64 << 10;
+        let reserves = |instance: &NonNull<InstanceData>| {
+            // SAFETY: the store's instances are alive, and so are the memories that they know.
+            let memories = unsafe { &(*instance.as_ptr()).memories };
+            let mut memories = memories.iter();
+            memories.any(|memory| unsafe { (*memory.as_ptr()).reserves(address) })
+        };
+        address < LOWEST || self.instances.iter().any(reserves)
     }
 
     /// Called where a read or an instruction at `address` faulted: if that is code that was not
@@ -164,12 +206,8 @@ impl StoreContext {
 
     /// Whether code of this store should stop.
     fn is_interrupted(&self) -> bool {
-        self.interrupt
-            .as_ref()
-            .is_some_and(|interrupt| interrupt.is_requested())
-            || self
-                .deadline
-                .is_some_and(|deadline| Instant::now() >= deadline)
+        let interrupt = self.interrupt.as_ref();
+        interrupt.is_some_and(|interrupt| interrupt.is_due())
     }
 
     /// Calls code of this store.
@@ -210,7 +248,7 @@ impl StoreContext {
     fn enter(&mut self) -> Result<()> {
         let marker = 0u8;
         let stack = &raw const marker as usize;
-        let limit = stack.saturating_sub(self.stack_bytes);
+        let limit = stack::limit(stack, self.stack_bytes);
         self.stack_limit = limit;
         for instance in &self.instances {
             // SAFETY: the store's instances are alive, and so are their contexts.
@@ -220,9 +258,12 @@ impl StoreContext {
                     .write(layout::STACK_LIMIT, limit)
             };
         }
-        if let Some(interrupt) = &self.interrupt {
-            self.deadline = self.timeout.and_then(timer::deadline);
-            interrupt.watch(self.timeout)?;
+        if let Some(interrupt) = &self.interrupt
+            && interrupt.enter()
+        {
+            interrupt.exit();
+            interrupt.take();
+            return Err(Trap::new(TrapKind::Interrupted).into());
         }
         Ok(())
     }
@@ -234,8 +275,7 @@ impl StoreContext {
 
     fn exit(&mut self) {
         if let Some(interrupt) = &self.interrupt {
-            interrupt.unwatch();
-            self.deadline = None;
+            interrupt.exit();
             self.overdue.store(false, Ordering::Relaxed);
         }
     }

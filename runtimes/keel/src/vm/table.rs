@@ -1,19 +1,38 @@
 //! Tables: arrays of references, which move when they grow.
 
 use std::ptr::NonNull;
+use std::sync::Arc;
 
+use super::budget::{Budget, Share};
 use super::context::Definition;
 use crate::error::{Error, Result};
+use crate::limits::Resource;
 use crate::types::TableType;
 
 /// A table, wherever its definition is kept.
 pub(crate) struct TableObject {
     pub(crate) definition: NonNull<Definition>,
-    _own: Option<Box<Definition>>,
+    /// Whether the definition is in an allocation that is the table's.
+    is_own: bool,
     elements: Vec<usize>,
     ty: TableType,
     /// The most elements that the store allows.
     limit: u32,
+    share: Share,
+}
+
+impl Drop for TableObject {
+    fn drop(&mut self) {
+        if self.is_own {
+            // SAFETY: made by `Box::leak` in `new`; whatever points to it goes with this table.
+            drop(unsafe { Box::from_raw(self.definition.as_ptr()) });
+        }
+    }
+}
+
+/// Bytes of so many elements.
+fn bytes_of(elements: u64) -> u64 {
+    elements.saturating_mul(size_of::<usize>() as u64)
 }
 
 impl TableObject {
@@ -22,26 +41,32 @@ impl TableObject {
         ty: TableType,
         definition: Option<NonNull<Definition>>,
         limit: u32,
+        budget: &Arc<Budget>,
     ) -> Result<TableObject> {
         check_limit(ty.minimum, limit)?;
-        let mut own = definition.is_none().then(|| {
-            Box::new(Definition {
+        let share = Share::new(budget, Resource::Table, bytes_of(ty.minimum))?;
+        let count = ty.minimum as usize;
+        let mut elements = Vec::new();
+        elements.try_reserve_exact(count).map_err(|_| {
+            Error::Limit(format!(
+                "there is no memory for a table of {count} elements"
+            ))
+        })?;
+        elements.resize(count, 0);
+        let is_own = definition.is_none();
+        let definition = definition.unwrap_or_else(|| {
+            NonNull::from(Box::leak(Box::new(Definition {
                 base: std::ptr::null_mut(),
                 length: 0,
-            })
+            })))
         });
-        let definition = match (&mut own, definition) {
-            (Some(own), _) => NonNull::from(&mut **own),
-            (None, Some(place)) => place,
-            (None, None) => unreachable!("one of the two is there"),
-        };
-        let elements = vec![0; ty.minimum as usize];
         let mut table = TableObject {
             definition,
-            _own: own,
+            is_own,
             elements,
             ty,
             limit,
+            share,
         };
         table.publish();
         Ok(table)
@@ -69,11 +94,18 @@ impl TableObject {
         &mut self.elements
     }
 
+    /// Whether type and limit allow so many elements more.
+    pub(crate) fn can_grow(&self, count: u64) -> bool {
+        let new = (self.elements.len() as u64).checked_add(count);
+        let most = self.ty.maximum.unwrap_or(u64::MAX).min(self.limit.into());
+        new.is_some_and(|new| new <= most)
+    }
+
     /// Grows by some elements of one value; the length before, or nothing if it cannot.
     pub(crate) fn grow(&mut self, count: u64, value: usize) -> Option<u64> {
         let old = self.elements.len() as u64;
         let new = old.checked_add(count)?;
-        if new > self.ty.maximum.unwrap_or(u64::MAX) || new > u64::from(self.limit) {
+        if !self.can_grow(count) || !self.share.grow_to(bytes_of(new)) {
             return None;
         }
         self.elements.try_reserve_exact(count as usize).ok()?;

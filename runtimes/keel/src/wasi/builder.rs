@@ -1,6 +1,8 @@
 //! Saying what a guest gets. Nothing is granted that is not said here.
 
+use std::ffi::{OsStr, OsString};
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -16,33 +18,33 @@ const MOST_STRING_BYTES: usize = 2 << 20;
 /// Collects what a guest is given, then opens and checks it.
 #[derive(Debug, Default)]
 pub struct WasiCtxBuilder {
-    arguments: Vec<String>,
-    environment: Vec<(String, String)>,
+    arguments: Vec<OsString>,
+    environment: Vec<(OsString, OsString)>,
     stdin: Stdin,
     stdout: Stdout,
     stderr: Stdout,
-    directories: Vec<(Source, String, Access)>,
+    directories: Vec<(Source, OsString, Access)>,
     sockets: Vec<OwnedFd>,
 }
 
 impl WasiCtxBuilder {
-    /// Adds an argument. The first is the program's name.
+    /// Adds an argument, which need not be UTF-8. The first is the program's name.
     #[must_use]
-    pub fn arg(mut self, argument: impl Into<String>) -> Self {
+    pub fn arg(mut self, argument: impl Into<OsString>) -> Self {
         self.arguments.push(argument.into());
         self
     }
 
     /// Adds arguments.
     #[must_use]
-    pub fn args(mut self, arguments: impl IntoIterator<Item = impl Into<String>>) -> Self {
+    pub fn args(mut self, arguments: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
         self.arguments.extend(arguments.into_iter().map(Into::into));
         self
     }
 
     /// Adds an environment variable; of two with one name the later holds.
     #[must_use]
-    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+    pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         let name = name.into();
         self.environment.retain(|(known, _)| *known != name);
         self.environment.push((name, value.into()));
@@ -84,7 +86,7 @@ impl WasiCtxBuilder {
     pub fn directory(
         mut self,
         host: impl Into<PathBuf>,
-        guest: impl Into<String>,
+        guest: impl Into<OsString>,
         access: Access,
     ) -> Self {
         self.directories
@@ -94,7 +96,12 @@ impl WasiCtxBuilder {
 
     /// Grants a directory that is already open.
     #[must_use]
-    pub fn directory_fd(mut self, host: OwnedFd, guest: impl Into<String>, access: Access) -> Self {
+    pub fn directory_fd(
+        mut self,
+        host: OwnedFd,
+        guest: impl Into<OsString>,
+        access: Access,
+    ) -> Self {
         self.directories
             .push((Source::File(host), guest.into(), access));
         self
@@ -117,14 +124,14 @@ impl WasiCtxBuilder {
     pub fn build(self) -> Result<WasiCtx, WasiError> {
         let mut arguments = Strings::default();
         for argument in &self.arguments {
-            check("argument", argument, &[])?;
-            arguments.push(&[argument]);
+            check("argument", argument, b"")?;
+            arguments.push(&[argument.as_bytes()]);
         }
         let mut environment = Strings::default();
         for (name, value) in &self.environment {
-            check("environment variable name", name, &['='])?;
-            check("environment variable value", value, &[])?;
-            environment.push(&[name, "=", value]);
+            check("environment variable name", name, b"=")?;
+            check("environment variable value", value, b"")?;
+            environment.push(&[name.as_bytes(), b"=", value.as_bytes()]);
         }
         for (what, strings) in [("arguments", &arguments), ("environment", &environment)] {
             if strings.joined().len() > MOST_STRING_BYTES {
@@ -139,7 +146,7 @@ impl WasiCtxBuilder {
         grants.push(Grant::stdout(self.stdout, Stream::Output)?);
         grants.push(Grant::stdout(self.stderr, Stream::Error)?);
         for (source, name, access) in self.directories {
-            check("directory name", &name, &[])?;
+            check("directory name", &name, b"")?;
             grants.push(Grant::directory(source, name, access)?);
         }
         for socket in self.sockets {
@@ -153,11 +160,12 @@ impl WasiCtxBuilder {
     }
 }
 
-fn check(what: &'static str, text: &str, forbidden: &[char]) -> Result<(), WasiError> {
-    if text.contains('\0') || text.contains(forbidden) {
+fn check(what: &'static str, text: &OsStr, forbidden: &[u8]) -> Result<(), WasiError> {
+    let wrong = |byte: &u8| *byte == 0 || forbidden.contains(byte);
+    if text.as_bytes().iter().any(wrong) {
         return Err(WasiError::Text {
             what,
-            text: text.to_owned(),
+            text: text.to_string_lossy().into_owned(),
         });
     }
     Ok(())

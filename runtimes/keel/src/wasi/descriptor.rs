@@ -55,7 +55,7 @@ pub(crate) struct Directory {
     /// guest opened itself is that already.
     pub(crate) listing: Option<OwnedFd>,
     /// The name the guest knows it by, if the host granted it.
-    pub(crate) preopened_as: Option<Arc<str>>,
+    pub(crate) preopened_as: Option<Arc<[u8]>>,
 }
 
 impl Directory {

@@ -1,6 +1,8 @@
 //! What the host gives a guest, opened once and turned into descriptors for every context.
 
+use std::ffi::OsString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -74,7 +76,7 @@ pub(crate) enum Grant {
     },
     Directory {
         fd: Arc<OwnedFd>,
-        name: Arc<str>,
+        name: Arc<[u8]>,
         access: Access,
     },
 }
@@ -98,7 +100,8 @@ impl Grant {
         let may = Rights::ALL.without(Rights::FD_READ);
         match stdout {
             Stdout::Null => Ok(Grant::Null(Rights::STREAM.without(Rights::FD_READ))),
-            Stdout::Inherit => Grant::standard(stream, may),
+            // Others write to it, too: the guest can neither cut it off nor write over what is there.
+            Stdout::Inherit => Grant::standard(stream, may).map(Grant::append_only),
             Stdout::File(fd) => Grant::file(fd, may, "standard output or error"),
             Stdout::Capture(capture) => Ok(Grant::Capture(capture)),
         }
@@ -115,6 +118,27 @@ impl Grant {
             kind,
             rights: rights.intersection(may),
         })
+    }
+
+    /// A standard stream without the rights to change what it already holds. A device keeps that to seek,
+    /// without which the C library would take it for a terminal.
+    fn append_only(self) -> Grant {
+        match self {
+            Grant::Standard {
+                stream,
+                kind,
+                rights,
+            } if kind != FileType::CharacterDevice => Grant::Standard {
+                stream,
+                kind,
+                rights: rights
+                    .without(Rights::FD_SEEK)
+                    .without(Rights::FD_ALLOCATE)
+                    .without(Rights::FD_FILESTAT_SET_SIZE)
+                    .without(Rights::FD_FILESTAT_SET_TIMES),
+            },
+            other => other,
+        }
     }
 
     fn file(fd: OwnedFd, may: Rights, what: &'static str) -> Result<Grant, WasiError> {
@@ -148,7 +172,7 @@ impl Grant {
     /// Opens a directory, and proves that paths can be confined to it.
     pub(crate) fn directory(
         source: Source,
-        name: String,
+        name: OsString,
         access: Access,
     ) -> Result<Grant, WasiError> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -157,13 +181,13 @@ impl Grant {
             Source::File(fd) => rustix::fs::openat(&fd, ".", flags, Mode::empty()),
         };
         let fd = opened.map_err(|errno| WasiError::Open {
-            name: name.clone(),
+            name: name.to_string_lossy().into_owned(),
             errno,
         })?;
         resolve::prove_confinement(fd.as_fd())?;
         Ok(Grant::Directory {
             fd: Arc::new(fd),
-            name: name.into(),
+            name: name.as_bytes().into(),
             access,
         })
     }

@@ -9,9 +9,9 @@ pub(crate) struct Strings {
 
 impl Strings {
     /// Adds one string, which the builder has checked to be without a NUL.
-    pub(crate) fn push(&mut self, parts: &[&str]) {
+    pub(crate) fn push(&mut self, parts: &[&[u8]]) {
         for part in parts {
-            self.joined.extend_from_slice(part.as_bytes());
+            self.joined.extend_from_slice(part);
         }
         self.joined.push(0);
         self.count += 1;

@@ -34,8 +34,7 @@ impl Engine for Keel {
     type Running = KeelInstance;
 
     fn compile(&self, wasm: &[u8]) -> Result<Module, String> {
-        let artifact = self.0.compile(wasm).map_err(|error| error.to_string())?;
-        Module::deserialize(&self.0, &artifact).map_err(|error| error.to_string())
+        Module::from_binary(&self.0, wasm).map_err(|error| error.to_string())
     }
 
     fn instantiate(&self, module: &Module) -> Result<KeelInstance, Stop> {
@@ -43,6 +42,7 @@ impl Engine for Keel {
         store.set_limits(Limits {
             memory_bytes: host::MEMORY_LIMIT_BYTES,
             table_elements: host::TABLE_LIMIT_ELEMENTS,
+            ..Limits::default()
         });
         store.set_fuel(u64::MAX);
         let linker = linker(&self.0, &mut store).expect("the host's names are defined once");
@@ -107,6 +107,7 @@ impl Running for KeelInstance {
             Ok(ExternType::Global(_)) => ExportKind::Global,
             Ok(ExternType::Memory(_)) => ExportKind::Memory,
             Ok(ExternType::Table(_)) => ExportKind::Table,
+            Ok(ExternType::Tag(_)) => unreachable!("the random modules have no tags"),
             Err(error) => panic!("its own store: {error}"),
         };
         let exports = self.exports.iter();
@@ -208,8 +209,8 @@ fn ty_of(ty: Type) -> ValType {
         Type::F32 => ValType::F32,
         Type::F64 => ValType::F64,
         Type::V128 => ValType::V128,
-        Type::FuncRef => ValType::FuncRef,
-        Type::ExternRef => ValType::ExternRef,
+        Type::FuncRef => ValType::FUNCREF,
+        Type::ExternRef => ValType::EXTERNREF,
     }
 }
 
@@ -220,8 +221,9 @@ fn type_of(ty: ValType) -> Type {
         ValType::F32 => Type::F32,
         ValType::F64 => Type::F64,
         ValType::V128 => Type::V128,
-        ValType::FuncRef => Type::FuncRef,
-        ValType::ExternRef => Type::ExternRef,
+        ValType::FUNCREF => Type::FuncRef,
+        ValType::EXTERNREF => Type::ExternRef,
+        other => unreachable!("the random modules have no {other}"),
     }
 }
 
@@ -245,7 +247,10 @@ fn value(val: &Val) -> Value {
         Val::F32(bits) => Value::F32(*bits),
         Val::F64(bits) => Value::F64(*bits),
         Val::V128(bits) => Value::V128(*bits),
-        Val::FuncRef(None) | Val::ExternRef(None) => Value::Null,
+        Val::FuncRef(None) | Val::ExternRef(None) | Val::AnyRef(None) => Value::Null,
+        Val::AnyRef(Some(_)) | Val::ExnRef(_) => {
+            unreachable!("the random modules have no objects")
+        }
         Val::FuncRef(Some(_)) => Value::Func,
         Val::ExternRef(Some(thing)) => Value::Extern(thing.number()),
     }

@@ -213,7 +213,7 @@ fn a_guest_that_fails_gives_its_exit_code_and_all_it_printed_but_its_errors() ->
     assert!(
         output.stdout == expected,
         "{} bytes of {}",
-        output.stdout.len(),
+        output.stdout.0.len(),
         expected.len()
     );
     Ok(())

@@ -3,76 +3,37 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use plimsoll_adapter::protocol::Access;
+use plimsoll_adapter::runner::{Own, TRAPPED, Task};
 use wasmer::{Engine, Module};
 
 use crate::{Host, Ready, headless};
 
-/// What is to be run.
-struct Task {
-    compiler: Option<String>,
-    directory: Option<&'static Path>,
-    grant: Option<(String, String)>,
-    env: Vec<(String, String)>,
-    file: String,
-    args: Vec<String>,
-}
+const OWN: &[Own] = &[Own {
+    name: "compile",
+    value: Some("COMPILER"),
+}];
 
-/// The `main` of a runner: `PROGRAM [--compile COMPILER] [--dir | --grant HOST::GUEST]
-/// [--env NAME=VALUE].. FILE NAME [ARG..]`. FILE is an artefact for a headless engine, or with
-/// `--compile` a `.wasm`, compiled by a compiler that this build carries; `--dir` gives the guest
-/// the working directory for reading, `--grant` any one directory for reading and writing. The
-/// guest has the process's stdio and its exit code; a trap ends the process with 134.
+/// The `main` of a runner: [`plimsoll_adapter::runner`] has its command line. FILE is an artefact for a
+/// headless engine, or with `--compile` a `.wasm`, compiled by a compiler that this build carries.
+/// One `--dir` at most: WASIX roots a guest in it. Wasmer has no limit of memory or time, so the
+/// options that set one are refused.
 pub fn run_command() -> ! {
-    let Some(task) = task() else {
-        eprintln!(
-            "usage: wasmer-runner [--compile COMPILER] [--dir | --grant HOST::GUEST] \
-             [--env NAME=VALUE].. FILE NAME [ARG..]"
-        );
-        std::process::exit(2);
-    };
+    let task = Task::of_this_process("wasmer-runner", OWN);
     let code = run(&task).unwrap_or_else(|error| {
-        eprintln!("running {}: {error:?}", task.file);
-        134
+        eprintln!("running {}: {error:?}", task.file.display());
+        TRAPPED
     });
     // Not by returning: the kernel takes an address space apart faster than destructors do, and
     // Tokio's threads need not be waited for.
     std::process::exit(code)
 }
 
-fn task() -> Option<Task> {
-    let mut args = std::env::args().skip(1);
-    let mut task = Task {
-        compiler: None,
-        directory: None,
-        grant: None,
-        env: Vec::new(),
-        file: String::new(),
-        args: Vec::new(),
-    };
-    loop {
-        let arg = args.next()?;
-        match arg.as_str() {
-            "--compile" => task.compiler = Some(args.next()?),
-            "--dir" => task.directory = Some(Path::new(".")),
-            "--grant" => task.grant = Some(pair(&args.next()?, "::")?),
-            "--env" => task.env.push(pair(&args.next()?, "=")?),
-            _ => {
-                task.file = arg;
-                break;
-            }
-        }
-    }
-    task.args = args.collect();
-    (!task.args.is_empty()).then_some(task)
-}
-
-fn pair(text: &str, between: &str) -> Option<(String, String)> {
-    let (first, second) = text.split_once(between)?;
-    Some((first.to_owned(), second.to_owned()))
-}
-
 fn run(task: &Task) -> Result<i32> {
-    let (engine, module) = match &task.compiler {
+    if task.max_memory.is_some() || task.timeout.is_some() {
+        bail!("Wasmer holds a guest neither to a size of memory nor to a time");
+    }
+    let (engine, module) = match task.value("compile") {
         Some(compiler) => compile(compiler, &task.file)?,
         None => {
             let engine = headless();
@@ -84,9 +45,15 @@ fn run(task: &Task) -> Result<i32> {
     };
     let host = Host::new(&engine)?;
     let _entered = host.enter();
-    let mut guest = host.guest(&task.args, task.directory)?;
-    if let Some((directory, name)) = &task.grant {
-        host.grant(&mut guest, Path::new(directory), name)?;
+    let (readable, writable) = match task.folders.as_slice() {
+        [] => (None, None),
+        [folder] if folder.access == Access::Write => (None, Some(folder)),
+        [folder] if folder.guest == "." => (Some(folder.host.as_path()), None),
+        _ => bail!("a guest has one folder at most, which is called `.` if it may only be read"),
+    };
+    let mut guest = host.guest(&task.args, readable)?;
+    if let Some(folder) = writable {
+        host.grant(&mut guest, &folder.host, &folder.guest)?;
     }
     for (name, value) in &task.env {
         guest.add_env(name, value);
@@ -95,7 +62,7 @@ fn run(task: &Task) -> Result<i32> {
 }
 
 #[cfg(any(feature = "compilers", feature = "llvm"))]
-fn compile(name: &str, file: &str) -> Result<(Engine, Module)> {
+fn compile(name: &str, file: &Path) -> Result<(Engine, Module)> {
     use crate::{Compiler, Settings, engine};
 
     let Some(compiler) = Compiler::ALL.iter().find(|known| known.name() == name) else {
@@ -106,11 +73,15 @@ fn compile(name: &str, file: &str) -> Result<(Engine, Module)> {
         );
     };
     let engine = engine(*compiler, Settings::Default);
-    let module = Module::from_file(&engine, file).with_context(|| format!("compiling {file}"))?;
+    let module = Module::from_file(&engine, file)
+        .with_context(|| format!("compiling {}", file.display()))?;
     Ok((engine, module))
 }
 
 #[cfg(not(any(feature = "compilers", feature = "llvm")))]
-fn compile(compiler: &str, file: &str) -> Result<(Engine, Module)> {
-    bail!("cannot compile {file} with {compiler}: this runner carries no compiler")
+fn compile(compiler: &str, file: &Path) -> Result<(Engine, Module)> {
+    bail!(
+        "cannot compile {} with {compiler}: this runner carries no compiler",
+        file.display()
+    )
 }

@@ -93,6 +93,23 @@ pub fn configuration(compiler: Compiler, setup: Setup) -> Config {
     config
 }
 
+/// What compiles for any processor of x86-64-v2 instead of for this one; artefacts load as ever.
+///
+/// # Errors
+///
+/// When the crate does not know the target.
+#[cfg(feature = "compilers")]
+pub fn portable(config: &mut Config) -> Result<&mut Config> {
+    // A target that is named has no feature but its baseline's.
+    config.target("x86_64-unknown-linux-gnu")?;
+    for feature in ["sse3", "ssse3", "sse41", "sse42", "popcnt", "cmpxchg16b"] {
+        // SAFETY: every processor of x86-64-v2 has these, and code for one runs on such only: valgrind
+        // presents one, and so does every machine that the rest of the harness runs on.
+        unsafe { config.cranelift_flag_enable(&format!("has_{feature}")) };
+    }
+    Ok(config)
+}
+
 #[cfg(feature = "compilers")]
 fn choose(config: &mut Config, compiler: Compiler) {
     config.strategy(match compiler {

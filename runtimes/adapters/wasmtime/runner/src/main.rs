@@ -1,87 +1,38 @@
 //! One process, one WASI command, on Wasmtime: the process that `bench` starts at L3 and above.
 //!
-//! `wasmtime-runner [--compile] [--winch | --pulley] [--dir] [--grant HOST::GUEST].. [--env NAME=VALUE]..
-//! [--max-memory BYTES] [--timeout MILLISECONDS] FILE NAME [ARG..]`: FILE is an artefact, or with `--compile` a `.wasm`; `--dir` preopens the
-//! working directory for reading, `--grant` any directory for reading and writing. With a timeout, an
-//! artefact must be one whose code looks at epochs. The guest has
-//! the process's stdio and its exit code; a trap ends the process with 134, as `wasmtime run` does.
-//! Built without its default feature it is the smallest Wasmtime process: no compiler, and the
-//! artefact is one of `Setup::Smallest`.
+//! [`plimsoll_adapter::runner`] has its command line. FILE is an artefact, or with `--compile` a `.wasm`.
+//! With `--timeout`, an artefact must be one that checks epochs. Built without its default feature it is the
+//! smallest Wasmtime process: no compiler, and the artefact is one of `Setup::Smallest`.
 
 use std::convert::Infallible;
 use std::path::Path;
-use std::time::Duration;
 
-use wasmtime::{Engine, Linker, Module, Result, Store, StoreLimits, StoreLimitsBuilder};
+use plimsoll_adapter::protocol::Access;
+use plimsoll_adapter::runner::{Own, TRAPPED, Task};
+use wasmtime::{Engine, Linker, Module, Result, Store, StoreLimits, StoreLimitsBuilder, TypedFunc};
 use wasmtime_runner::{Compiler, Interruption, Setup, configuration, exit_code, guest, runtime};
 use wasmtime_wasi::FsPerms;
 use wasmtime_wasi::p1::{self, WasiP1Ctx};
 
-/// What is to be run.
-struct Task {
-    compile: bool,
-    compiler: Compiler,
-    directory: Option<&'static Path>,
-    grants: Vec<(String, String)>,
-    env: Vec<(String, String)>,
-    max_memory: Option<usize>,
-    timeout: Option<Duration>,
-    file: String,
-    args: Vec<String>,
+const fn flag(name: &'static str) -> Own {
+    Own { name, value: None }
 }
+
+const OWN: &[Own] = &[flag("compile"), flag("winch"), flag("pulley")];
 
 fn main() {
-    let Some(task) = task() else {
-        eprintln!(
-            "usage: wasmtime-runner [--compile] [--winch | --pulley] [--dir] [--grant HOST::GUEST].. \
-             [--env NAME=VALUE].. [--max-memory BYTES] [--timeout MILLISECONDS] FILE NAME [ARG..]"
-        );
-        std::process::exit(2);
-    };
+    let task = Task::of_this_process("wasmtime-runner", OWN);
     let Err(error) = run(&task);
-    eprintln!("running {}: {error:?}", task.file);
-    std::process::exit(134)
+    eprintln!("running {}: {error:?}", task.file.display());
+    std::process::exit(TRAPPED)
 }
 
-fn task() -> Option<Task> {
-    let mut args = std::env::args().skip(1);
-    let mut task = Task {
-        compile: false,
-        compiler: Compiler::Cranelift,
-        directory: None,
-        grants: Vec::new(),
-        env: Vec::new(),
-        max_memory: None,
-        timeout: None,
-        file: String::new(),
-        args: Vec::new(),
-    };
-    loop {
-        let arg = args.next()?;
-        match arg.as_str() {
-            "--compile" => task.compile = true,
-            "--winch" => task.compiler = Compiler::Winch,
-            "--pulley" => task.compiler = Compiler::Pulley,
-            "--dir" => task.directory = Some(Path::new(".")),
-            "--grant" => task.grants.push(pair(&args.next()?, "::")?),
-            "--env" => task.env.push(pair(&args.next()?, "=")?),
-            "--max-memory" => task.max_memory = Some(args.next()?.parse().ok()?),
-            "--timeout" => {
-                task.timeout = Some(Duration::from_millis(args.next()?.parse().ok()?));
-            }
-            _ => {
-                task.file = arg;
-                break;
-            }
-        }
+fn compiler(task: &Task) -> Compiler {
+    match (task.has("winch"), task.has("pulley")) {
+        (true, _) => Compiler::Winch,
+        (_, true) => Compiler::Pulley,
+        (false, false) => Compiler::Cranelift,
     }
-    task.args = args.collect();
-    (!task.args.is_empty()).then_some(task)
-}
-
-fn pair(text: &str, between: &str) -> Option<(String, String)> {
-    let (first, second) = text.split_once(between)?;
-    Some((first.to_owned(), second.to_owned()))
 }
 
 /// What a guest's store holds.
@@ -102,13 +53,17 @@ fn run(task: &Task) -> Result<Infallible> {
         None => Interruption::None,
         Some(_) => Interruption::Epochs,
     };
-    let engine = Engine::new(interruption.set(&mut configuration(task.compiler, setup)))?;
+    let engine = Engine::new(interruption.set(&mut configuration(compiler(task), setup)))?;
     let module = module(&engine, task)?;
     let mut linker = Linker::new(&engine);
     p1::add_to_linker_sync(&mut linker, |host: &mut Host| &mut host.wasi)?;
-    let mut context = guest(&task.args, task.directory)?;
-    for (host, name) in &task.grants {
-        context.preopened_dir(host, name, FsPerms::ReadWrite)?;
+    let mut context = guest(&task.args, None)?;
+    for folder in &task.folders {
+        let access = match folder.access {
+            Access::Read => FsPerms::ReadOnly,
+            Access::Write => FsPerms::ReadWrite,
+        };
+        context.preopened_dir(&folder.host, &folder.guest, access)?;
     }
     for (name, value) in &task.env {
         context.env(name, value);
@@ -136,13 +91,28 @@ fn run(task: &Task) -> Result<Infallible> {
     }
     let instance = linker.instantiate(&mut store, &module)?;
     let start = instance.get_typed_func::<(), ()>(&mut store, "_start")?;
-    let code = exit_code(start.call(&mut store, ()))?;
+    let ended = guest_phase(&start, &mut store);
+    guest_phase_ended();
+    let code = exit_code(ended)?;
     // Not by returning: the kernel takes an address space apart faster than destructors do.
     std::process::exit(code)
 }
 
+/// The guest's own code and what it calls, as one symbol: what counts instructions begins here and ends
+/// at [`guest_phase_ended`].
+#[inline(never)]
+fn guest_phase(start: &TypedFunc<(), ()>, store: &mut Store<Host>) -> Result<()> {
+    start.call(store, ())
+}
+
+#[inline(never)]
+fn guest_phase_ended() {
+    // Without something to do, the call would be left out.
+    std::hint::black_box(());
+}
+
 fn module(engine: &Engine, task: &Task) -> Result<Module> {
-    if task.compile {
+    if task.has("compile") {
         return compile(engine, &task.file);
     }
     // SAFETY: the file is what `prepare` of the adapter wrote with this engine's own
@@ -151,11 +121,14 @@ fn module(engine: &Engine, task: &Task) -> Result<Module> {
 }
 
 #[cfg(feature = "compilers")]
-fn compile(engine: &Engine, file: &str) -> Result<Module> {
+fn compile(engine: &Engine, file: &Path) -> Result<Module> {
     Module::from_file(engine, file)
 }
 
 #[cfg(not(feature = "compilers"))]
-fn compile(_: &Engine, file: &str) -> Result<Module> {
-    wasmtime::bail!("cannot compile {file}: this runner carries no compiler")
+fn compile(_: &Engine, file: &Path) -> Result<Module> {
+    wasmtime::bail!(
+        "cannot compile {}: this runner carries no compiler",
+        file.display()
+    )
 }

@@ -1,6 +1,9 @@
 //! `keel compile`: a module to an artefact.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -20,29 +23,64 @@ pub(crate) struct Args {
     /// Where to write the artefact; the module's name with .keel by default
     #[arg(long, short)]
     output: Option<PathBuf>,
-    /// The module: .wasm or .wat
-    module: PathBuf,
+    /// The module: .wasm or .wat, or - for standard input
+    module: OsString,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let fuel = if args.metered {
-        Fuel::Metered
-    } else {
-        Fuel::Off
+    let fuel = match args.metered {
+        true => Fuel::Metered,
+        false => Fuel::Off,
+    };
+    let output = match &args.output {
+        Some(output) => output.clone(),
+        None => beside(Path::new(&args.module))?,
     };
     let engine = super::engine::engine_for(fuel, args.cpu.clone());
     let artefact = engine
         .compile(&super::engine::wasm(&args.module)?)
-        .with_context(|| args.module.display().to_string())?;
-    let output = args
-        .output
-        .clone()
-        .unwrap_or_else(|| args.module.with_extension("keel"));
-    // Written aside and renamed: an artefact that is mapped must not change.
-    let mut aside = output.clone().into_os_string();
-    aside.push(format!(".{}", std::process::id()));
-    let aside = PathBuf::from(aside);
-    std::fs::write(&aside, &artefact).with_context(|| format!("writing {}", aside.display()))?;
-    std::fs::rename(&aside, &output).with_context(|| format!("writing {}", output.display()))?;
+        .with_context(|| args.module.to_string_lossy().into_owned())?;
+    write(&output, &artefact).with_context(|| format!("writing {}", output.display()))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The name of a module's artefact. What is no file, such as standard input, has no such place.
+fn beside(module: &Path) -> anyhow::Result<PathBuf> {
+    let is_file = std::fs::metadata(module).is_ok_and(|found| found.is_file());
+    if !is_file && (module == Path::new("-") || module.exists()) {
+        anyhow::bail!(
+            "{} is no file: say with -o where to write",
+            module.display()
+        );
+    }
+    Ok(module.with_extension("keel"))
+}
+
+/// Writes a file aside and renames it, so that whoever has the old one open keeps it. A link is followed;
+/// a device or a pipe is written to.
+fn write(output: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let target = match std::fs::metadata(output) {
+        Ok(found) if !found.is_file() => {
+            return OpenOptions::new()
+                .write(true)
+                .open(output)?
+                .write_all(bytes);
+        }
+        Ok(_) => std::fs::canonicalize(output)?,
+        // A link to nothing yet: what it names is made.
+        Err(_) => std::fs::read_link(output).map_or_else(
+            |_| output.to_owned(),
+            |link| output.parent().unwrap_or(Path::new("")).join(link),
+        ),
+    };
+    let mut aside = target.clone().into_os_string();
+    aside.push(format!(".{}", std::process::id()));
+    let written = File::create_new(&aside)
+        .and_then(|mut file| file.write_all(bytes))
+        .and_then(|()| std::fs::rename(&aside, &target));
+    if written.is_err() {
+        // What is left of it helps nobody; that it cannot be removed says nothing new.
+        let _ = std::fs::remove_file(&aside);
+    }
+    written
 }

@@ -1,10 +1,9 @@
 //! What the commands that compile have in common.
 
-use std::fs::File;
-use std::io::Read as _;
+use std::ffi::OsStr;
 use std::path::Path;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use keel::{Config, Cpu, Engine, Fuel, Module};
 
 /// An engine that meters fuel or does not.
@@ -17,27 +16,67 @@ pub(crate) fn engine_for(fuel: Fuel, cpu: Cpu) -> Engine {
     Engine::new(Config::new().fuel(fuel).cpu(cpu))
 }
 
-/// The bytes of the module in a file, text taken for what it says.
-pub(crate) fn wasm(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let bytes = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
-    let wasm = wat::parse_bytes(&bytes).with_context(|| path.display().to_string())?;
-    Ok(wasm.into_owned())
-}
-
-/// The module in a file: an artefact, by its name or its first bytes, is mapped, anything else compiled.
-pub(crate) fn load(engine: &Engine, path: &Path) -> anyhow::Result<Module> {
-    let named = path.extension().is_some_and(|name| name == "keel");
-    let module = if named || starts_as_artifact(path) {
-        Module::deserialize_file(engine, path)
-    } else {
-        Module::from_file(engine, path)
+/// The bytes of the module in a file or, for `-`, from standard input; text is taken for what it says.
+pub(crate) fn wasm(file: &OsStr) -> anyhow::Result<Vec<u8>> {
+    let shown = file.to_string_lossy();
+    let bytes = keel::command::read(file).with_context(|| format!("reading {shown}"))?;
+    if bytes.starts_with(b"\0asm") {
+        return Ok(bytes);
+    }
+    if keel::is_artifact(&bytes) {
+        bail!(
+            "{shown} is an artefact, native code: `keel run --artifact` and `keel inspect --artifact` \
+             take one that you trust"
+        );
+    }
+    let text = std::str::from_utf8(&bytes).ok();
+    let text = text.filter(|text| is_text(text));
+    let Some(text) = text else {
+        bail!(
+            "{shown} is not WebAssembly: neither a module (it does not start with \\0asm) nor its text"
+        );
     };
-    module.with_context(|| path.display().to_string())
+    let parsed = wat::parse_str(text).map_err(|mut error| {
+        error.set_path(Path::new(file));
+        error
+    });
+    Ok(parsed?)
 }
 
-/// Whether a file can be read and starts as an artefact does.
-fn starts_as_artifact(path: &Path) -> bool {
-    let mut start = [0; 8];
-    let read = File::open(path).and_then(|mut file| file.read_exact(&mut start));
-    read.is_ok() && keel::is_artifact(&start)
+/// Whether text starts as a module's does, after space and comments.
+fn is_text(text: &str) -> bool {
+    let mut rest = text.trim_start();
+    while let Some(comment) = rest.strip_prefix(";;") {
+        let end = comment.find('\n').unwrap_or(comment.len());
+        rest = comment[end..].trim_start();
+    }
+    rest.starts_with('(')
+}
+
+/// The artefact in a file or from standard input, by the caller's explicit wish.
+pub(crate) fn artifact(engine: &Engine, file: &OsStr) -> anyhow::Result<Module> {
+    // SAFETY: whoever gave `--artifact` says that the code is to be trusted.
+    let module = match file == "-" {
+        true => {
+            let bytes = keel::command::read(file).context("reading standard input")?;
+            unsafe { Module::deserialize(engine, &bytes) }
+        }
+        false => unsafe { Module::deserialize_file(engine, file) },
+    };
+    module.with_context(|| file.to_string_lossy().into_owned())
+}
+
+/// Prints to standard output, and ends quietly where nobody reads it any more.
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
+    use std::io::Write as _;
+    let mut output = std::io::stdout().lock();
+    match output
+        .write_all(text.as_bytes())
+        .and_then(|()| output.flush())
+    {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(error).context("writing to standard output")
+        }
+        _ => Ok(()),
+    }
 }

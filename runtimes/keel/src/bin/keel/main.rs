@@ -34,7 +34,13 @@ fn main() -> ExitCode {
         Command::Wast(args) => wast::run(&args),
     };
     outcome.unwrap_or_else(|error| {
-        eprintln!("keel: {error:#}");
+        complain(&keel::command::explain(error.as_ref()));
         ExitCode::FAILURE
     })
+}
+
+/// Says what is wrong. That nobody can be told changes nothing.
+fn complain(message: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stderr(), "keel: {message}");
 }

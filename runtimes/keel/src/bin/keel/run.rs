@@ -1,92 +1,109 @@
 //! `keel run`: runs a program.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
-use keel::command::{self, Allowance};
-use keel::wasi::{Access, WasiCtx};
-use keel::{Error, Fuel, Limits};
+use keel::command::{self, Form, Options, Request};
+use keel::{Engine, Error, Module};
 
-/// Run a WASI program
-///
-/// The exit code is the program's own; 134 says that it trapped, 1 that it could not be started.
+/// Bytes of stack of the thread that compiles, whatever this process's own stack is.
+const COMPILER_STACK_BYTES: usize = 8 << 20;
+
+/// Run a WASI program (see `keel run --help`)
 #[derive(clap::Args)]
+#[command(disable_help_flag = true)]
 pub(crate) struct Args {
-    /// Grant a directory: HOST, HOST::GUEST or HOST::GUEST::ro
-    #[arg(long = "dir", value_name = "HOST[::GUEST[::ro]]")]
-    directories: Vec<String>,
-    /// Set an environment variable; without a value, hand on our own
-    #[arg(long = "env", value_name = "NAME[=VALUE]")]
-    environment: Vec<String>,
-    /// Stop the program after so many operators
-    #[arg(long)]
-    fuel: Option<u64>,
-    /// Stop the program after so many seconds
-    #[arg(long, value_name = "SECONDS")]
-    timeout: Option<f64>,
-    /// Bytes that each memory may have
-    #[arg(long, value_name = "BYTES")]
-    max_memory: Option<u64>,
-    /// The program: .wasm, .wat or .keel
-    program: PathBuf,
-    /// Arguments of the program
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    arguments: Vec<String>,
+    /// Options, the program, and its arguments
+    #[arg(
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "[OPTION].. PROGRAM [ARGUMENT].."
+    )]
+    words: Vec<OsString>,
 }
 
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let fuel = if args.fuel.is_some() {
-        Fuel::Metered
-    } else {
-        Fuel::Off
+    let begun = Instant::now();
+    let options = match Options::parse(args.words, Form::Module) {
+        Ok(Request::Run(options)) => options,
+        Ok(Request::Help) => {
+            super::engine::print(&format!(
+                "Runs a WASI program, given as .wasm or .wat.\n\n\
+                 usage: keel run [OPTION].. PROGRAM [ARGUMENT]..\n\n{}  \
+                 --artifact                 PROGRAM is a .keel artefact: native code that you trust\n",
+                command::HELP
+            ))?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Err(message) => {
+            super::complain(&message);
+            return Ok(ExitCode::from(command::USAGE));
+        }
     };
-    let engine = super::engine::engine(fuel);
-    let module = super::engine::load(&engine, &args.program)?;
-    let mut wasi = WasiCtx::builder()
-        .inherit_stdio()
-        .arg(args.program.display().to_string())
-        .args(args.arguments);
-    for variable in &args.environment {
-        wasi = match variable.split_once('=') {
-            Some((name, value)) => wasi.env(name, value),
-            None => {
-                let value = std::env::var(variable);
-                wasi.env(
-                    variable,
-                    value.with_context(|| format!("handing on {variable}"))?,
-                )
+    let engine = super::engine::engine(options.fuel());
+    let module = match options.form {
+        Form::Artefact => super::engine::artifact(&engine, &options.program)?,
+        Form::Module => {
+            let timeout = options.allowance.timeout;
+            match compile(&engine, options.program.clone(), timeout)? {
+                Some(module) => module,
+                None => {
+                    super::complain("trap: interrupted, while the program was compiled");
+                    return Ok(ExitCode::from(command::TRAPPED));
+                }
             }
-        };
-    }
-    for grant in &args.directories {
-        let mut parts = grant.splitn(3, "::");
-        let host = parts.next().unwrap_or_default();
-        let guest = parts.next().unwrap_or(host);
-        let access = match parts.next() {
-            None => Access::ReadWrite,
-            Some("ro") => Access::ReadOnly,
-            Some(other) => anyhow::bail!("in --dir {grant}: `{other}` is not `ro`"),
-        };
-        wasi = wasi.directory(host, guest, access);
-    }
-    let timeout = args.timeout.map(Duration::try_from_secs_f64).transpose();
-    let mut limits = Limits::default();
-    if let Some(bytes) = args.max_memory {
-        limits.memory_bytes = bytes;
-    }
-    let allowance = Allowance {
-        timeout: timeout.context("--timeout")?,
-        fuel: args.fuel,
-        limits,
+        }
     };
-    match command::run_last(&module, wasi.build()?, allowance) {
+    let mut allowance = options.allowance;
+    allowance.timeout = allowance
+        .timeout
+        .map(|timeout| timeout.saturating_sub(begun.elapsed()));
+    match command::run_last(
+        &module,
+        options.context()?,
+        allowance,
+        options.unknown_imports,
+    ) {
         Ok(code) => Ok(ExitCode::from(code as u8)),
         Err(Error::Trap(trap)) => {
-            eprintln!("keel: {trap}");
-            Ok(ExitCode::from(134))
+            super::complain(&trap.to_string());
+            Ok(ExitCode::from(command::TRAPPED))
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+/// Compiles a program; nothing if that takes longer than `timeout`. The compiler has a thread of its own,
+/// for its stack and so that it can be left behind.
+fn compile(
+    engine: &Engine,
+    program: OsString,
+    timeout: Option<Duration>,
+) -> anyhow::Result<Option<Module>> {
+    let (sender, receiver) = mpsc::channel();
+    let engine = engine.clone();
+    let builder = std::thread::Builder::new().stack_size(COMPILER_STACK_BYTES);
+    builder.spawn(move || {
+        let module = super::engine::wasm(&program).and_then(|wasm| {
+            let module = Module::from_binary(&engine, &wasm);
+            Ok(anyhow::Context::with_context(module, || {
+                program.to_string_lossy().into_owned()
+            })?)
+        });
+        // Whoever asked may have given up.
+        let _ = sender.send(module);
+    })?;
+    let received = match timeout {
+        Some(timeout) => receiver.recv_timeout(timeout),
+        None => receiver.recv().map_err(Into::into),
+    };
+    match received {
+        Ok(module) => module.map(Some),
+        Err(mpsc::RecvTimeoutError::Timeout) => Ok(None),
+        Err(mpsc::RecvTimeoutError::Disconnected) => {
+            anyhow::bail!("the compiler ended without a module")
+        }
     }
 }

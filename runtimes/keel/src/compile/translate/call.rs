@@ -7,8 +7,9 @@ use cranelift_codegen::ir::{
 };
 use wasmparser::Operator;
 
+use super::exception::Handled;
 use super::{FuncTranslator, namespace};
-use crate::compile::abi::{call_arguments, call_results};
+use crate::compile::abi::{call_arguments, call_results, results_of};
 use crate::compile::trap_code;
 use crate::error::Result;
 use crate::module::info::TableUsage;
@@ -58,20 +59,43 @@ impl FuncTranslator<'_, '_> {
                 let (callee, context) = self.table_callee(*table_index, *type_index);
                 self.tail_call(callee, context, *type_index);
             }
+            Operator::CallRef { type_index } => {
+                self.charge();
+                let (callee, context) = self.reference_callee(*type_index);
+                self.call(callee, context, *type_index);
+            }
+            Operator::ReturnCallRef { type_index } => {
+                self.charge();
+                let (callee, context) = self.reference_callee(*type_index);
+                self.tail_call(callee, context, *type_index);
+            }
             _ => return Ok(false),
         }
         Ok(true)
     }
 
     fn parameters(&mut self, ty: u32) -> Vec<Value> {
-        let count = self.env.module.types[ty as usize].params().len();
+        let count = self.env.module.func_type(ty).params().len();
         self.stack.split_off(self.stack.len() - count)
     }
 
     fn call(&mut self, callee: Callee, context: Value, ty: u32) {
         let parameters = self.parameters(ty);
-        let ty = &self.env.module.types[ty as usize];
+        let ty = self.env.module.func_type(ty);
         let args = call_arguments(&mut self.builder, ty, context, parameters);
+        if let Some(landing) = self.landings.last().copied() {
+            let (callee, signature) = match callee {
+                Callee::Direct(function) => {
+                    let signature = self.builder.func.dfg.ext_funcs[function].signature;
+                    (Handled::Direct(function), signature)
+                }
+                Callee::Indirect(signature, code) => (Handled::Indirect(code), signature),
+            };
+            let results = self.try_call(callee, signature, &args, landing);
+            let results = results_of(&mut self.builder, ty, &results, &args);
+            self.stack.extend(results);
+            return;
+        }
         let inst = match callee {
             Callee::Direct(function) => self.builder.ins().call(function, &args),
             Callee::Indirect(signature, code) => {
@@ -214,26 +238,60 @@ impl FuncTranslator<'_, '_> {
         let actual = self.builder.ins().load(types::I64, checked, record, 16);
         let expected = self.type_id(ty);
         let differs = self.builder.ins().icmp(IntCC::NotEqual, actual, expected);
-        self.trap_if(differs, TrapKind::IndirectCallTypeMismatch);
+        if self.env.module.types[ty as usize].is_final {
+            self.trap_if(differs, TrapKind::IndirectCallTypeMismatch);
+        } else {
+            self.check_below(differs, actual, ty);
+        }
         let flags = MemFlagsData::trusted().with_readonly();
         let code = self.builder.ins().load(types::I64, flags, record, 0);
         let context = self.builder.ins().load(types::I64, flags, record, 8);
         (Callee::Indirect(self.signature(ty), code), context)
     }
 
-    /// The number by which all modules know a type.
-    fn type_id(&mut self, ty: u32) -> Value {
-        match self.env.module.types[ty as usize].short_id() {
+    /// Pops a reference to a function, which validation has found to have the type.
+    fn reference_callee(&mut self, ty: u32) -> (Callee, Value) {
+        let record = self.pop();
+        // A null record faults here: the first page is never mapped.
+        let checked = MemFlagsData::new()
+            .with_aligned()
+            .with_readonly()
+            .with_trap_code(Some(trap_code(TrapKind::NullReference)));
+        let code = self.builder.ins().load(types::I64, checked, record, 0);
+        let flags = MemFlagsData::trusted().with_readonly();
+        let context = self.builder.ins().load(types::I64, flags, record, 8);
+        (Callee::Indirect(self.signature(ty), code), context)
+    }
+
+    /// Traps unless the type with a number is below one that is not final, having found that it
+    /// `differs`. A type with a number of its own is below none.
+    fn check_below(&mut self, differs: Value, actual: Value, ty: u32) {
+        let unequal = self.builder.create_block();
+        let matches = self.builder.create_block();
+        self.builder.ins().brif(differs, unequal, &[], matches, &[]);
+        self.builder.seal_block(unequal);
+        self.builder.switch_to_block(unequal);
+        let simple = self
+            .builder
+            .ins()
+            .icmp_imm_s(IntCC::SignedGreaterThanOrEqual, actual, 0);
+        self.trap_if(simple, TrapKind::IndirectCallTypeMismatch);
+        let place = self.builder.ins().ireduce(types::I32, actual);
+        let place = self.builder.ins().uextend(types::I64, place);
+        let below = self.is_below(place, ty);
+        self.builder
+            .ins()
+            .trapz(below, trap_code(TrapKind::IndirectCallTypeMismatch));
+        self.builder.ins().jump(matches, &[]);
+        self.builder.seal_block(matches);
+        self.builder.switch_to_block(matches);
+    }
+
+    /// The number by which all modules of the engine know a type.
+    pub(super) fn type_id(&mut self, ty: u32) -> Value {
+        match self.env.module.short_id(ty) {
             Some(id) => self.builder.ins().iconst(types::I64, id as i64),
-            None => {
-                let canonical = self.env.module.canonical_types[ty as usize];
-                let place = self
-                    .env
-                    .long_types
-                    .binary_search(&canonical)
-                    .expect("every long type is in the list");
-                self.load_pointer(self.env.layout.long_type(place as u32))
-            }
+            None => self.load_pointer(self.type_slot(ty)),
         }
     }
 }

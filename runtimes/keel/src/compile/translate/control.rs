@@ -1,13 +1,15 @@
 //! Blocks, branches and everything else that decides what runs next.
 
+use std::collections::HashMap;
+
 use cranelift_codegen::ir::{Block, BlockArg, BlockCall, InstBuilder, JumpTableData, Value};
-use wasmparser::{BlockType, Operator};
+use wasmparser::{BlockType, Catch, Operator, TryTable};
 
 use super::FuncTranslator;
 use crate::compile::abi::{clif_type, return_results};
 use crate::compile::trap_code;
 use crate::error::Result;
-use crate::module::parse::val_type;
+use crate::module::convert::val_type;
 use crate::trap::TrapKind;
 use crate::types::{FuncType, ValType};
 
@@ -35,6 +37,8 @@ enum FrameKind {
         otherwise: Block,
         params: Vec<Value>,
     },
+    /// A `try_table`, with what it catches.
+    Try(Vec<Catch>),
     /// A frame in code that cannot be reached: nothing is emitted for it.
     Unreachable,
 }
@@ -139,7 +143,7 @@ impl FuncTranslator<'_, '_> {
             BlockType::Empty => (Vec::new(), Vec::new()),
             BlockType::Type(ty) => (Vec::new(), vec![val_type(ty)?]),
             BlockType::FuncType(index) => {
-                let ty = &self.env.module.types[index as usize];
+                let ty = self.env.module.func_type(index);
                 (ty.params().to_vec(), ty.results().to_vec())
             }
         })
@@ -157,6 +161,13 @@ impl FuncTranslator<'_, '_> {
             height: self.stack.len() - params.len(),
             exit_used: false,
         });
+        Ok(())
+    }
+
+    /// Opens the frame of a `try_table`.
+    pub(super) fn push_try(&mut self, try_table: &TryTable) -> Result<()> {
+        self.block(try_table.ty)?;
+        self.frame().kind = FrameKind::Try(try_table.catches.clone());
         Ok(())
     }
 
@@ -251,6 +262,11 @@ impl FuncTranslator<'_, '_> {
             self.leave_to_exit();
         }
         let mut frame = self.control.pop().expect("just looked at");
+        if let FrameKind::Try(catches) = &frame.kind {
+            let reachable = std::mem::replace(&mut self.reachable, true);
+            self.close_try(catches);
+            self.reachable = reachable;
+        }
         if let FrameKind::If { otherwise, params } = &frame.kind {
             // No else: the parameters are the results.
             let exit = frame.target;
@@ -269,6 +285,7 @@ impl FuncTranslator<'_, '_> {
         if self.control.is_empty() {
             let at = self.stack.len() - frame.results;
             if self.reachable {
+                self.charge_exit();
                 let results = self.stack.split_off(at);
                 return_results(&mut self.builder, self.ty, self.result_area, &results);
             } else {
@@ -310,13 +327,18 @@ impl FuncTranslator<'_, '_> {
         (frame.target, frame.arity)
     }
 
-    fn branch(&mut self, depth: u32) {
+    pub(super) fn branch(&mut self, depth: u32) {
         let (target, arity) = self.target(depth);
         self.jump(target, arity);
     }
 
     fn branch_if(&mut self, depth: u32) {
         let condition = self.pop();
+        self.branch_on(condition, depth);
+    }
+
+    /// Branches with the topmost values, which stay on the stack, where a condition is not zero.
+    pub(super) fn branch_on(&mut self, condition: Value, depth: u32) {
         self.charge();
         let (target, arity) = self.target(depth);
         let args = self.top(arity);
@@ -354,23 +376,38 @@ impl FuncTranslator<'_, '_> {
     fn branch_table(&mut self, targets: &wasmparser::BrTable<'_>) -> Result<()> {
         let index = self.pop();
         self.charge();
-        let call = |this: &mut Self, depth| {
+        // The values are passed on once for each frame and not in each entry: a table may have many.
+        let mut ways: HashMap<u32, Block> = HashMap::new();
+        let mut call = |this: &mut Self, depth| {
             let (target, arity) = this.target(depth);
-            let args = this.top(arity);
-            BlockCall::new(target, args, &mut this.builder.func.dfg.value_lists)
+            let block = match arity {
+                0 => target,
+                _ => *ways
+                    .entry(depth)
+                    .or_insert_with(|| this.builder.create_block()),
+            };
+            BlockCall::new(block, [], &mut this.builder.func.dfg.value_lists)
         };
         let default = call(self, targets.default());
         let mut table = Vec::with_capacity(targets.len() as usize);
         for depth in targets.targets() {
             table.push(call(self, depth?));
         }
+        let mut ways: Vec<(u32, Block)> = ways.into_iter().collect();
+        ways.sort_unstable();
         if table.is_empty() {
-            self.branch(targets.default());
+            let only = default.block(&self.builder.func.dfg.value_lists);
+            self.builder.ins().jump(only, &[]);
         } else {
             let table = self
                 .builder
                 .create_jump_table(JumpTableData::new(default, &table));
             self.builder.ins().br_table(index, table);
+        }
+        for (depth, way) in ways {
+            self.builder.seal_block(way);
+            self.builder.switch_to_block(way);
+            self.branch(depth);
         }
         self.reachable = false;
         Ok(())

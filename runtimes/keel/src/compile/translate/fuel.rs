@@ -1,25 +1,21 @@
 //! Counting what is executed, where that was asked for.
 //!
-//! Every operator costs one unit, and one that works on a range one more for every 64 bytes. The cost of a straight line is charged at its end, before control
-//! can go elsewhere, and what is left is compared on entry to a function and to each pass of a loop:
-//! code overruns its fuel by no more than a straight line. What a range costs is charged and compared
-//! before anything is done to it.
+//! Every operator costs one unit, and one that works on a range or grows a table one more for every 64
+//! bytes. The cost of a straight line is charged at its end, before control can go elsewhere. What is left
+//! is compared on entry to a function, to each pass of a loop, before a function returns and within long
+//! lines: code overruns its fuel by no more than [`MAX_LINE`]. What a range costs is charged by the function
+//! of the runtime that works on it, once its bounds are known to be right and before anything is done.
 
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{InstBuilder, Value, types};
+use cranelift_codegen::ir::{InstBuilder, types};
 use wasmparser::Operator;
 
 use super::{FuncTranslator, Metering};
 use crate::module::layout;
 use crate::trap::TrapKind;
 
-/// What a length counts.
-#[derive(Clone, Copy)]
-pub(super) enum Unit {
-    Bytes,
-    /// Of a table: eight bytes each.
-    Elements,
-}
+/// Operators of a straight line after which the fuel is compared.
+const MAX_LINE: i64 = 256;
 
 impl FuncTranslator<'_, '_> {
     /// Notes the cost of an operator.
@@ -29,6 +25,10 @@ impl FuncTranslator<'_, '_> {
             Operator::End | Operator::Else | Operator::Block { .. } | Operator::Nop
         ) {
             self.pending_fuel += 1;
+        }
+        if self.pending_fuel >= MAX_LINE {
+            self.charge();
+            self.check_fuel();
         }
     }
 
@@ -50,31 +50,13 @@ impl FuncTranslator<'_, '_> {
         self.pending_fuel = 0;
     }
 
-    /// As [`FuncTranslator::charge_length`], for an `i32`.
-    pub(super) fn charge_short_length(&mut self, length: Value, unit: Unit) {
-        if self.env.metering == Metering::Off {
-            return;
-        }
-        let length = self.builder.ins().uextend(types::I64, length);
-        self.charge_length(length, unit);
+    /// Stops behind a function of the runtime that has not done its work for want of fuel.
+    pub(super) fn charge_range(&mut self) {
+        self.check_fuel();
     }
 
-    /// Charges what an operator costs for the length of its range, an `i64` that only the running code
-    /// knows, and stops before it where that is too much.
-    pub(super) fn charge_length(&mut self, length: Value, unit: Unit) {
-        if self.env.metering == Metering::Off {
-            return;
-        }
-        let shift = match unit {
-            Unit::Bytes => 6,
-            Unit::Elements => 3,
-        };
-        let cost = self.builder.ins().ushr_imm_u(length, shift);
-        let address = self.load_pointer(layout::FUEL);
-        let flags = self.context_field();
-        let fuel = self.builder.ins().load(types::I64, flags, address, 0);
-        let fuel = self.builder.ins().isub(fuel, cost);
-        self.builder.ins().store(flags, fuel, address, 0);
+    /// Stops a function from returning without fuel.
+    pub(super) fn charge_exit(&mut self) {
         self.check_fuel();
     }
 

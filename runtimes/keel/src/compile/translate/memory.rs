@@ -11,7 +11,6 @@ use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value, types};
 use wasmparser::{MemArg, MemArgTarget, Operator};
 
 use super::FuncTranslator;
-use super::fuel::Unit;
 use crate::compile::{Libcall, trap_code};
 use crate::error::{Error, Result};
 use crate::trap::TrapKind;
@@ -92,10 +91,10 @@ impl FuncTranslator<'_, '_> {
                 let length = self.pop_index(index);
                 let value = self.pop();
                 let to = self.pop_index(index);
-                self.charge_length(length, Unit::Bytes);
                 let memory = self.index_constant(*mem);
                 let out = self.libcall(Libcall::MemoryFill, &[memory, to, value, length]);
                 self.trap_if(out, TrapKind::MemoryOutOfBounds);
+                self.charge_range();
             }
             Operator::MemoryCopy { dst_mem, src_mem } => {
                 let module = self.env.module;
@@ -104,18 +103,18 @@ impl FuncTranslator<'_, '_> {
                 let length = self.pop_index(narrower(to_index, from_index));
                 let from = self.pop_index(from_index);
                 let to = self.pop_index(to_index);
-                self.charge_length(length, Unit::Bytes);
                 let (dst, src) = (self.index_constant(*dst_mem), self.index_constant(*src_mem));
                 let out = self.libcall(Libcall::MemoryCopy, &[dst, src, to, from, length]);
                 self.trap_if(out, TrapKind::MemoryOutOfBounds);
+                self.charge_range();
             }
             Operator::MemoryInit { data_index, mem } => {
                 let (from, length) = self.pop2();
                 let to = self.pop_index(self.env.module.memories[*mem as usize].index);
-                self.charge_short_length(length, Unit::Bytes);
                 let (memory, data) = (self.index_constant(*mem), self.index_constant(*data_index));
                 let out = self.libcall(Libcall::MemoryInit, &[memory, data, to, from, length]);
                 self.trap_if(out, TrapKind::MemoryOutOfBounds);
+                self.charge_range();
             }
             Operator::DataDrop { data_index } => {
                 let flag = self.env.layout.data_segment(*data_index);

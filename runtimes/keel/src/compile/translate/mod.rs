@@ -4,12 +4,17 @@
 //! modules beside this one. References are `i64` (an address, zero for null) and a `v128` is always
 //! `I8X16` on the operand stack: an operator that wants other lanes casts on its way in and out.
 
+mod array;
 mod atomic;
 mod call;
+mod cast;
 mod control;
+mod exception;
 mod fuel;
 mod memory;
 mod numeric;
+mod object;
+mod reference;
 mod simd;
 mod table;
 mod variable;
@@ -25,9 +30,9 @@ use wasmparser::Operator;
 use super::abi::{clif_type, first_parameter, results_in_memory, wasm_signature};
 use super::trap_code;
 use crate::error::{Error, Result};
+use crate::module::convert::val_type;
 use crate::module::info::ModuleInfo;
 use crate::module::layout::{self, ContextLayout};
-use crate::module::parse::val_type;
 use crate::types::{FuncType, ValType};
 use control::Frame;
 
@@ -44,7 +49,7 @@ pub(crate) struct Environment<'a> {
     pub(crate) isa: &'a dyn TargetIsa,
     pub(crate) module: &'a ModuleInfo<'a>,
     pub(crate) layout: &'a ContextLayout,
-    /// The canonical types that are too long to be compared as a constant.
+    /// The canonical types that cannot be compared as a constant.
     pub(crate) long_types: &'a [u32],
     pub(crate) metering: Metering,
 }
@@ -62,6 +67,7 @@ pub(super) struct Regions {
     pub(super) memory: AliasRegion,
     pub(super) context: AliasRegion,
     pub(super) table: AliasRegion,
+    pub(super) heap: AliasRegion,
 }
 
 impl Regions {
@@ -76,6 +82,7 @@ impl Regions {
             memory: region(0, "memory"),
             context: region(1, "context"),
             table: region(2, "table"),
+            heap: region(3, "heap"),
         }
     }
 }
@@ -115,7 +122,9 @@ pub(crate) struct FuncTranslator<'a, 'b> {
     control: Vec<Frame>,
     locals: Vec<(Variable, ValType)>,
     reachable: bool,
-    signatures: Vec<Option<ir::SigRef>>,
+    /// The block of each open `try_table` that exceptions go to, the innermost last.
+    landings: Vec<ir::Block>,
+    signatures: std::collections::HashMap<u32, ir::SigRef>,
     functions: std::collections::HashMap<u32, ir::FuncRef>,
     static_tables: std::collections::HashMap<u32, ir::GlobalValue>,
     /// Fuel that the straight line so far costs and that is not yet charged.
@@ -158,7 +167,8 @@ pub(crate) fn translate<'a>(
         control: Vec::new(),
         locals: Vec::new(),
         reachable: true,
-        signatures: vec![None; env.module.types.len()],
+        landings: Vec::new(),
+        signatures: Default::default(),
         functions: Default::default(),
         static_tables: Default::default(),
         pending_fuel: 0,
@@ -210,11 +220,11 @@ impl FuncTranslator<'_, '_> {
     }
 
     /// The value that a local of this type starts with: zero or null.
-    fn zero(&mut self, ty: ValType) -> Value {
+    pub(super) fn zero(&mut self, ty: ValType) -> Value {
         let ins = self.builder.ins();
         match ty {
             ValType::I32 => ins.iconst(types::I32, 0),
-            ValType::I64 | ValType::FuncRef | ValType::ExternRef => ins.iconst(types::I64, 0),
+            ValType::I64 | ValType::Ref(_) => ins.iconst(types::I64, 0),
             ValType::F32 => ins.f32const(0.0),
             ValType::F64 => ins.f64const(0.0),
             ValType::V128 => {
@@ -236,7 +246,11 @@ impl FuncTranslator<'_, '_> {
             || self.memory_operator(op)?
             || self.call_operator(op)?
             || self.table_operator(op)?
+            || self.reference_operator(op)?
+            || self.object_operator(op)?
+            || self.array_operator(op)?
             || simd::translate(self, op)?
+            || self.exception_operator(op)?
             || self.wide_operator(op)
             || self.atomic_operator(op)?;
         if known {
@@ -275,6 +289,11 @@ impl FuncTranslator<'_, '_> {
         (first, second, third)
     }
 
+    /// Pops some values; the one pushed first comes first.
+    pub(super) fn pop_many(&mut self, count: usize) -> Vec<Value> {
+        self.stack.split_off(self.stack.len() - count)
+    }
+
     /// Flags for a field of a context that never changes once an instance runs.
     pub(super) fn constant_field(&self) -> MemFlagsData {
         MemFlagsData::trusted()
@@ -298,12 +317,12 @@ impl FuncTranslator<'_, '_> {
 
     /// The signature of a type of the module.
     pub(super) fn signature(&mut self, ty: u32) -> ir::SigRef {
-        if let Some(signature) = self.signatures[ty as usize] {
-            return signature;
+        if let Some(signature) = self.signatures.get(&ty) {
+            return *signature;
         }
-        let signature = wasm_signature(&self.env.module.types[ty as usize]);
+        let signature = wasm_signature(self.env.module.func_type(ty));
         let signature = self.builder.import_signature(signature);
-        self.signatures[ty as usize] = Some(signature);
+        self.signatures.insert(ty, signature);
         signature
     }
 

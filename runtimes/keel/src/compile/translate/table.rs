@@ -5,7 +5,6 @@ use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
 use wasmparser::Operator;
 
 use super::FuncTranslator;
-use super::fuel::Unit;
 use super::memory::narrower;
 use crate::compile::{Libcall, trap_code};
 use crate::error::Result;
@@ -62,6 +61,7 @@ impl FuncTranslator<'_, '_> {
                 let value = self.pop();
                 let table = self.index_constant(*table);
                 let result = self.libcall(Libcall::TableGrow, &[table, value, count]);
+                self.charge_range();
                 let result = self.as_index(result, index);
                 self.push(result);
             }
@@ -70,10 +70,10 @@ impl FuncTranslator<'_, '_> {
                 let length = self.pop_index(index);
                 let value = self.pop();
                 let to = self.pop_index(index);
-                self.charge_length(length, Unit::Elements);
                 let table = self.index_constant(*table);
                 let out = self.libcall(Libcall::TableFill, &[table, to, value, length]);
                 self.trap_if(out, TrapKind::TableOutOfBounds);
+                self.charge_range();
             }
             Operator::TableCopy {
                 dst_table,
@@ -84,24 +84,24 @@ impl FuncTranslator<'_, '_> {
                 let length = self.pop_index(narrower(to_index, from_index));
                 let from = self.pop_index(from_index);
                 let to = self.pop_index(to_index);
-                self.charge_length(length, Unit::Elements);
                 let (dst, src) = (
                     self.index_constant(*dst_table),
                     self.index_constant(*src_table),
                 );
                 let out = self.libcall(Libcall::TableCopy, &[dst, src, to, from, length]);
                 self.trap_if(out, TrapKind::TableOutOfBounds);
+                self.charge_range();
             }
             Operator::TableInit { elem_index, table } => {
                 let (from, length) = self.pop2();
                 let to = self.pop_index(self.table_index(*table));
-                self.charge_short_length(length, Unit::Elements);
                 let (table, segment) = (
                     self.index_constant(*table),
                     self.index_constant(*elem_index),
                 );
                 let out = self.libcall(Libcall::TableInit, &[table, segment, to, from, length]);
                 self.trap_if(out, TrapKind::TableOutOfBounds);
+                self.charge_range();
             }
             Operator::ElemDrop { elem_index } => {
                 let flag = self.env.layout.element_segment(*elem_index);

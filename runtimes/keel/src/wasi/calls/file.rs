@@ -345,10 +345,10 @@ pub fn fd_prestat_dir_name(
     if path_len < memory::size(name.len()) {
         return Err(Errno::Nametoolong);
     }
-    memory::write(memory, path, name.as_bytes())
+    memory::write(memory, path, name)
 }
 
-fn preopen_name(ctx: &WasiCtx, fd: u32) -> Result<&str, Errno> {
+fn preopen_name(ctx: &WasiCtx, fd: u32) -> Result<&[u8], Errno> {
     match &ctx.get(fd)?.object {
         Object::Directory(directory) => directory.preopened_as.as_deref().ok_or(Errno::Badf),
         _ => Err(Errno::Badf),

@@ -1,6 +1,6 @@
 //! `path_open`.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::fs::{Mode, OFlags};
 
@@ -63,6 +63,12 @@ pub fn path_open(
     memory::write_u32(memory, opened, number)
 }
 
+/// Whether a file is one that the kernel makes up about processes and itself.
+fn is_kernels_own(file: BorrowedFd<'_>) -> Result<bool, Errno> {
+    let system = rustix::fs::fstatfs(file)?;
+    Ok(system.f_type == rustix::fs::PROC_SUPER_MAGIC)
+}
+
 struct Request {
     lookup: LookupFlags,
     open: OpenFlags,
@@ -108,7 +114,12 @@ impl Request {
         let (kind, applicable) = if self.open.contains(OpenFlags::DIRECTORY) {
             (FileType::Directory, Rights::DIRECTORY)
         } else {
-            inspect(file.as_fd())?
+            let found = inspect(file.as_fd())?;
+            // A process's files under `/proc` reach into its memory, which is this process's own.
+            if is_kernels_own(file.as_fd())? {
+                return Err(Errno::Acces);
+            }
+            found
         };
         let handle = Handle::Opened(file);
         let object = match kind {

@@ -42,20 +42,30 @@ pub fn sched_yield(_ctx: &mut WasiCtx, _memory: &mut [u8]) -> Result<(), Errno> 
     Ok(())
 }
 
+/// Random bytes that are asked for at once: between two such pieces the deadline is looked at.
+const RANDOM_PIECE: usize = 1 << 20;
+
 /// Fills a buffer with the kernel's random bytes.
 ///
 /// # Errors
-/// `Fault`, and what the host says.
+/// `Fault`, `Intr` past the deadline, and what the host says.
 pub fn random_get(
-    _ctx: &mut WasiCtx,
+    ctx: &mut WasiCtx,
     memory: &mut [u8],
     buffer: u32,
     buffer_len: u32,
 ) -> Result<(), Errno> {
     let mut rest = memory::bytes_mut(memory, buffer, buffer_len)?;
     while !rest.is_empty() {
-        // Large requests come back in parts.
-        let filled = rustix::io::retry_on_intr(|| getrandom(&mut *rest, GetRandomFlags::empty()))?;
+        let piece = rest.len().min(RANDOM_PIECE);
+        let filled = match getrandom(&mut rest[..piece], GetRandomFlags::empty()) {
+            Err(rustix::io::Errno::INTR) => 0,
+            filled => filled?,
+        };
+        // Past the deadline the guest gets no answer, so a small request need not look.
+        if filled != rest.len() && ctx.is_overdue() {
+            return Err(Errno::Intr);
+        }
         rest = &mut rest[filled..];
     }
     Ok(())

@@ -1,60 +1,201 @@
 //! The types of WebAssembly as the embedder sees them: values, functions, and what a module imports
 //! and exports.
 
+pub(crate) mod def;
+pub(crate) mod layout;
+pub(crate) mod registry;
+
 use std::fmt;
 
 /// The type of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[repr(u8)]
 pub enum ValType {
     /// A 32-bit integer.
-    I32 = 1,
+    I32,
     /// A 64-bit integer.
-    I64 = 2,
+    I64,
     /// A 32-bit IEEE 754 number.
-    F32 = 3,
+    F32,
     /// A 64-bit IEEE 754 number.
-    F64 = 4,
+    F64,
     /// A 128-bit vector.
-    V128 = 5,
-    /// A reference to a function, or null.
-    FuncRef = 6,
-    /// A reference to something of the embedder's, or null.
-    ExternRef = 7,
+    V128,
+    /// A reference.
+    Ref(RefType),
+}
+
+/// The type of a reference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RefType {
+    /// Whether null is one of its values.
+    pub nullable: bool,
+    /// What a reference that is not null refers to.
+    pub heap: HeapType,
+}
+
+/// What a reference refers to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum HeapType {
+    /// Any function.
+    Func,
+    /// Nothing: the type of the null function reference.
+    NoFunc,
+    /// Anything, as the host has it.
+    Extern,
+    /// Nothing: the type of the null external reference.
+    NoExtern,
+    /// Anything, as the module has it.
+    Any,
+    /// Whatever can be compared: a structure, an array or a 31-bit integer.
+    Eq,
+    /// A 31-bit integer.
+    I31,
+    /// A structure of any type.
+    Struct,
+    /// An array of any type.
+    Array,
+    /// Nothing: the type of the null reference below `any`.
+    None,
+    /// An exception.
+    Exn,
+    /// Nothing: the type of the null exception reference.
+    NoExn,
+    /// An instance of a type that a module defines.
+    Concrete(TypeId),
+}
+
+/// A type that a module defines, as its engine knows it: equal types of all modules of an engine have the
+/// same one. It means nothing to another engine, nor once the last module with the type is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TypeId {
+    /// A place in the engine's registry; while a module is being compiled, an index of its own types.
+    pub(crate) index: u32,
+    /// Tells the types apart that have had the same place; zero while a module is being compiled.
+    pub(crate) generation: u32,
+}
+
+impl TypeId {
+    /// A type of a module by the module's own index.
+    pub(crate) fn of_module(index: u32) -> TypeId {
+        TypeId {
+            index,
+            generation: 0,
+        }
+    }
+}
+
+impl HeapType {
+    /// The names of all but the concrete ones.
+    const NAMES: [(HeapType, &'static str); 12] = [
+        (HeapType::Func, "func"),
+        (HeapType::NoFunc, "nofunc"),
+        (HeapType::Extern, "extern"),
+        (HeapType::NoExtern, "noextern"),
+        (HeapType::Any, "any"),
+        (HeapType::Eq, "eq"),
+        (HeapType::I31, "i31"),
+        (HeapType::Struct, "struct"),
+        (HeapType::Array, "array"),
+        (HeapType::None, "none"),
+        (HeapType::Exn, "exn"),
+        (HeapType::NoExn, "noexn"),
+    ];
+
+    /// Whether every abstract `self` is a `wide` as well.
+    pub(crate) fn is_within(self, wide: HeapType) -> bool {
+        use HeapType as H;
+        self == wide
+            || match wide {
+                H::Func => self == H::NoFunc,
+                H::Extern => self == H::NoExtern,
+                H::Exn => self == H::NoExn,
+                H::Any => matches!(self, H::Eq | H::I31 | H::Struct | H::Array | H::None),
+                H::Eq => matches!(self, H::I31 | H::Struct | H::Array | H::None),
+                H::I31 | H::Struct | H::Array => self == H::None,
+                _ => false,
+            }
+    }
+}
+
+impl fmt::Display for HeapType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let HeapType::Concrete(id) = self {
+            return write!(f, "${}", id.index);
+        }
+        let name = HeapType::NAMES.iter().find(|(heap, _)| heap == self);
+        f.write_str(name.map_or("", |(_, name)| name))
+    }
+}
+
+impl RefType {
+    /// A reference that may be null.
+    pub const fn nullable(heap: HeapType) -> RefType {
+        RefType {
+            nullable: true,
+            heap,
+        }
+    }
+
+    /// A reference that is never null.
+    pub const fn non_null(heap: HeapType) -> RefType {
+        RefType {
+            nullable: false,
+            heap,
+        }
+    }
+}
+
+impl fmt::Display for RefType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.nullable, self.heap) {
+            (true, HeapType::None) => f.write_str("nullref"),
+            (true, HeapType::NoFunc) => f.write_str("nullfuncref"),
+            (true, HeapType::NoExtern) => f.write_str("nullexternref"),
+            (true, HeapType::NoExn) => f.write_str("nullexnref"),
+            (true, HeapType::Concrete(_)) => write!(f, "(ref null {})", self.heap),
+            (true, heap) => write!(f, "{heap}ref"),
+            (false, heap) => write!(f, "(ref {heap})"),
+        }
+    }
 }
 
 impl ValType {
-    /// The type with this number, the inverse of `as u8`.
-    pub(crate) fn from_raw(raw: u8) -> Option<ValType> {
-        Some(match raw {
-            1 => ValType::I32,
-            2 => ValType::I64,
-            3 => ValType::F32,
-            4 => ValType::F64,
-            5 => ValType::V128,
-            6 => ValType::FuncRef,
-            7 => ValType::ExternRef,
-            _ => return None,
-        })
-    }
+    /// A function, or null.
+    pub const FUNCREF: ValType = ValType::Ref(RefType::nullable(HeapType::Func));
+    /// Something of the embedder's, or null.
+    pub const EXTERNREF: ValType = ValType::Ref(RefType::nullable(HeapType::Extern));
+    /// Anything of the module's, or null.
+    pub const ANYREF: ValType = ValType::Ref(RefType::nullable(HeapType::Any));
+    /// An exception, or null.
+    pub const EXNREF: ValType = ValType::Ref(RefType::nullable(HeapType::Exn));
 
     /// Whether values of this type are references.
     pub fn is_reference(self) -> bool {
-        matches!(self, ValType::FuncRef | ValType::ExternRef)
+        matches!(self, ValType::Ref(_))
+    }
+
+    /// Whether a variable of this type has a value without being given one: zero or null.
+    pub fn is_defaultable(self) -> bool {
+        !matches!(
+            self,
+            ValType::Ref(RefType {
+                nullable: false,
+                ..
+            })
+        )
     }
 }
 
 impl fmt::Display for ValType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            ValType::I32 => "i32",
-            ValType::I64 => "i64",
-            ValType::F32 => "f32",
-            ValType::F64 => "f64",
-            ValType::V128 => "v128",
-            ValType::FuncRef => "funcref",
-            ValType::ExternRef => "externref",
-        })
+        match self {
+            ValType::I32 => f.write_str("i32"),
+            ValType::I64 => f.write_str("i64"),
+            ValType::F32 => f.write_str("f32"),
+            ValType::F64 => f.write_str("f64"),
+            ValType::V128 => f.write_str("v128"),
+            ValType::Ref(ty) => ty.fmt(f),
+        }
     }
 }
 
@@ -86,30 +227,6 @@ impl FuncType {
     pub fn results(&self) -> &[ValType] {
         &self.results
     }
-
-    /// The number that compiled code compares to tell types apart, where the type is short enough to be
-    /// written as a number exactly: base-8 digits, one a value type, a zero between parameters and
-    /// results. It needs no registry, so it may stand in an artefact.
-    pub(crate) fn short_id(&self) -> Option<u64> {
-        short_id(&self.params, &self.results)
-    }
-}
-
-/// See [`FuncType::short_id`].
-fn short_id(params: &[ValType], results: &[ValType]) -> Option<u64> {
-    if params.len() + results.len() > 19 {
-        return None;
-    }
-    // The leading one keeps `[] -> []` from being zero and lengths apart.
-    let mut id = 1u64;
-    for param in params {
-        id = id << 3 | *param as u64;
-    }
-    id <<= 3;
-    for result in results {
-        id = id << 3 | *result as u64;
-    }
-    Some(id)
 }
 
 impl fmt::Display for FuncType {
@@ -246,6 +363,7 @@ impl MemoryType {
     }
 
     /// Whether the memory can lie behind its instance's context, where it is memory 0.
+    #[cfg(feature = "compiler")]
     pub(crate) fn fits_slot(&self) -> bool {
         self.is_guarded() && self.sharing == Sharing::Unshared
     }
@@ -262,6 +380,8 @@ pub enum ExternType {
     Memory(MemoryType),
     /// A global.
     Global(GlobalType),
+    /// A tag, with the values that its exceptions carry as parameters.
+    Tag(FuncType),
 }
 
 impl fmt::Display for ExternType {
@@ -276,6 +396,7 @@ impl fmt::Display for ExternType {
         };
         match self {
             ExternType::Func(ty) => write!(f, "function {ty}"),
+            ExternType::Tag(ty) => write!(f, "tag {ty}"),
             ExternType::Table(ty) => {
                 let limits = limits(ty.minimum, ty.maximum);
                 write!(f, "{}table {limits} of {}", wide(ty.index), ty.element)
@@ -296,77 +417,6 @@ impl fmt::Display for ExternType {
                 Mutability::Const => write!(f, "global {}", ty.content),
                 Mutability::Var => write!(f, "mutable global {}", ty.content),
             },
-        }
-    }
-}
-
-/// The numbers of the types that are too long to be written as a number, by order of appearance.
-static LONG_TYPES: std::sync::Mutex<Vec<FuncType>> = std::sync::Mutex::new(Vec::new());
-/// Tells the numbers of the registry from the others.
-const REGISTERED: u64 = 1 << 63;
-
-/// The number by which all modules of the process know a type.
-pub(crate) fn type_id(ty: &FuncType) -> u64 {
-    if let Some(id) = ty.short_id() {
-        return id;
-    }
-    let mut types = LONG_TYPES
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
-    let index = types
-        .iter()
-        .position(|known| known == ty)
-        .unwrap_or_else(|| {
-            types.push(ty.clone());
-            types.len() - 1
-        });
-    index as u64 | REGISTERED
-}
-
-/// As [`type_id`], of the function type with these parameters and results, which is only made if it has
-/// to be looked up.
-pub(crate) fn type_id_of(params: &[ValType], results: &[ValType]) -> u64 {
-    short_id(params, results).unwrap_or_else(|| {
-        let (params, results) = (params.iter().copied(), results.iter().copied());
-        type_id(&FuncType::new(params, results))
-    })
-}
-
-/// The inverse of [`type_id`].
-pub(crate) fn type_of_id(id: u64) -> FuncType {
-    if id & REGISTERED != 0 {
-        let types = LONG_TYPES
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        return types[(id & !REGISTERED) as usize].clone();
-    }
-    let digits = (63 - id.leading_zeros()) / 3;
-    let (mut params, mut results) = (Vec::new(), Vec::new());
-    let mut list = &mut params;
-    for digit in (0..digits).rev() {
-        match ValType::from_raw((id >> (3 * digit) & 7) as u8) {
-            Some(ty) => list.push(ty),
-            None => list = &mut results,
-        }
-    }
-    FuncType::new(params, results)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_type_number_says_the_whole_type() {
-        let all = [1u8, 2, 3, 4, 5, 6, 7].map(|raw| ValType::from_raw(raw).expect("a type"));
-        for params in 0..12 {
-            for results in 0..12 {
-                let ty = FuncType::new(
-                    all.iter().cycle().copied().take(params),
-                    all.iter().rev().cycle().copied().take(results),
-                );
-                assert_eq!(type_of_id(type_id(&ty)), ty);
-            }
         }
     }
 }

@@ -1,14 +1,19 @@
 //! Runs a WASI command: a module whose `_start` is a program's main function.
 
+mod options;
+
 use std::time::{Duration, Instant};
 
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::func::TypedFunc;
 use crate::limits::Limits;
 use crate::linker::Linker;
 use crate::module::Module;
 use crate::store::Store;
 use crate::wasi::{WasiCtx, add_to_linker};
+
+pub use options::{Form, HELP, Options, Request, TRAPPED, USAGE, UnknownImports, explain, read};
 
 /// What a command may use.
 #[derive(Clone, Copy, Debug, Default)]
@@ -37,8 +42,8 @@ pub fn linker(engine: &Engine) -> Result<Linker<WasiCtx>> {
 /// Whatever linking fails with; [`Error::Trap`] if the program traps, which includes that it ran out
 /// of what it was allowed.
 pub fn run(module: &Module, ctx: WasiCtx, allowance: Allowance) -> Result<i32> {
-    let mut store = store(module, ctx, allowance);
-    run_in(&mut store, module)
+    let mut store = store(module, ctx, allowance)?;
+    run_in(&mut store, module, UnknownImports::Refused)
 }
 
 /// As [`run`], for a process that ends next: the instance is left to the kernel, which takes an address
@@ -46,12 +51,17 @@ pub fn run(module: &Module, ctx: WasiCtx, allowance: Allowance) -> Result<i32> {
 ///
 /// # Errors
 /// As [`run`].
-pub fn run_last(module: &Module, ctx: WasiCtx, allowance: Allowance) -> Result<i32> {
-    let mut store = std::mem::ManuallyDrop::new(store(module, ctx, allowance));
-    run_in(&mut store, module)
+pub fn run_last(
+    module: &Module,
+    ctx: WasiCtx,
+    allowance: Allowance,
+    unknown: UnknownImports,
+) -> Result<i32> {
+    let mut store = std::mem::ManuallyDrop::new(store(module, ctx, allowance)?);
+    run_in(&mut store, module, unknown)
 }
 
-fn store(module: &Module, mut ctx: WasiCtx, allowance: Allowance) -> Store<WasiCtx> {
+fn store(module: &Module, mut ctx: WasiCtx, allowance: Allowance) -> Result<Store<WasiCtx>> {
     if let Some(timeout) = allowance.timeout {
         // The store's own timeout does not reach a guest that waits in the host.
         ctx.set_deadline(Instant::now().checked_add(timeout));
@@ -62,19 +72,36 @@ fn store(module: &Module, mut ctx: WasiCtx, allowance: Allowance) -> Store<WasiC
         store.set_fuel(fuel);
     }
     if allowance.timeout.is_some() {
-        store.set_timeout(allowance.timeout);
+        store.set_timeout(allowance.timeout)?;
     }
-    store
+    Ok(store)
 }
 
-fn run_in(store: &mut Store<WasiCtx>, module: &Module) -> Result<i32> {
-    let result = linker(module.engine())?
+/// The guest's own code and what it calls, as one symbol: what counts instructions begins here and ends
+/// at [`guest_phase_ended`].
+#[inline(never)]
+fn guest_phase(start: &TypedFunc<(), ()>, store: &mut Store<WasiCtx>) -> Result<()> {
+    start.call(store, ())
+}
+
+#[inline(never)]
+fn guest_phase_ended() {
+    // Without something to do, the call would be left out.
+    std::hint::black_box(());
+}
+
+fn run_in(store: &mut Store<WasiCtx>, module: &Module, unknown: UnknownImports) -> Result<i32> {
+    let mut linker = linker(module.engine())?;
+    if unknown == UnknownImports::Trap {
+        linker.define_unknown_imports_as_traps(module)?;
+    }
+    let result = linker
         .instantiate(&mut *store, module)
         .and_then(|instance| {
-            instance
-                .get_typed_func::<(), ()>(&mut *store, "_start")?
-                .call(store, ())
+            let start = instance.get_typed_func::<(), ()>(&mut *store, "_start")?;
+            guest_phase(&start, store)
         });
+    guest_phase_ended();
     match result {
         Ok(()) => Ok(0),
         Err(Error::Exit(code)) => Ok(code),
