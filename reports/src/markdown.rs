@@ -225,6 +225,9 @@ fn ratios(text: &mut String, facts: &Facts<'_>, throughput: &Throughput) {
         let cell = mean.map_or_else(|| "·".to_owned(), |m| shown(m.ratio, m.ci95));
         let _ = writeln!(text, " {cell} |");
     }
+    for sentence in throughput.left_out() {
+        let _ = writeln!(text, "\n{}", inline(&sentence));
+    }
 }
 
 /// Whether instructions stand beside times, and if not why.

@@ -40,7 +40,7 @@ pub enum Place {
     InProcess,
     /// A process or container from its start (L3 to L6).
     FromNothing,
-    /// What is there while so many are alive.
+    /// Memory and processor time of live instances, level by level.
     Alive,
     /// Files that nothing changes: they have no noise.
     AtRest,

@@ -259,7 +259,7 @@ impl Series {
                     .collect();
                 let first = values.first().copied();
                 let in_order = values.clone();
-                // A verified trial that has no sample here was not asked this: not every step
+                // A verified trial without a sample here did not measure this: not every step
                 // yields every metric each time.
                 if let (Some(first), Some(values)) = (first, Sorted::new(values)) {
                     tally.ok += 1;
