@@ -86,6 +86,14 @@ pub fn ratio_interval(interval: Interval) -> String {
     }
 }
 
+/// A ratio without a fraction: `0.0031×`, `0.47×`, `180×`.
+pub fn times(ratio: f64) -> String {
+    match ratio > 0.0 && ratio < 0.001 {
+        true => format!("{ratio:.1e}×"),
+        false => format!("{}×", significant(ratio)),
+    }
+}
+
 fn is_fraction(ratio: f64) -> bool {
     ratio > 0.0 && ratio < 0.1
 }
