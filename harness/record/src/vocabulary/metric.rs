@@ -77,6 +77,8 @@ pub enum Metric {
     FileDescriptors,
     /// Processor time used in one second in which everything waits.
     IdleCpu,
+    /// Energy that the machine's processor packages took over L4 of a process (powercap), whoever used it.
+    Energy,
 }
 
 impl Metric {
@@ -118,6 +120,7 @@ impl Metric {
         Metric::TransferCompressedBytes,
         Metric::FileDescriptors,
         Metric::IdleCpu,
+        Metric::Energy,
     ];
 
     /// The metric's name as rows and samples spell it.
@@ -342,6 +345,15 @@ impl Metric {
                 judged_as: Judged::Timed,
                 in_throughput: false,
             },
+            // Of the whole machine, whoever used it.
+            Metric::Energy => MetricSpec {
+                name: "energy",
+                unit: Unit::Microjoules,
+                label: "energy",
+                meaning: "what the processor packages took over L4",
+                judged_as: Judged::Never,
+                in_throughput: false,
+            },
             Metric::IdleCpu => MetricSpec {
                 name: "idle_cpu",
                 unit: Unit::Nanoseconds,
@@ -416,6 +428,9 @@ pub enum Unit {
     /// Whole things.
     #[serde(rename = "count")]
     Count,
+    /// Millionths of a joule.
+    #[serde(rename = "uJ")]
+    Microjoules,
 }
 
 impl fmt::Display for Unit {
@@ -425,6 +440,7 @@ impl fmt::Display for Unit {
             Unit::PerSecond => f.pad("1/s"),
             Unit::Bytes => f.pad("bytes"),
             Unit::Count => f.pad("count"),
+            Unit::Microjoules => f.pad("uJ"),
         }
     }
 }

@@ -79,6 +79,18 @@ impl Step {
                 rows: &[B::L2],
                 ..NOTHING
             },
+            Step::FirstOutputWarm => StepSpec {
+                name: "first-output-warm",
+                yields: &[B::FirstOutputWarm],
+                rows: &[B::FirstOutputWarm],
+                ..NOTHING
+            },
+            Step::FirstOutputArtefact => StepSpec {
+                name: "first-output-artefact",
+                yields: &[B::FirstOutputArtefact],
+                rows: &[B::FirstOutputArtefact],
+                ..NOTHING
+            },
             Step::Process => StepSpec {
                 name: "process",
                 yields: &[B::L3, B::L4, B::L5, B::Tick],

@@ -10,8 +10,8 @@ use plimsoll_adapter::launch::copy_folder;
 use plimsoll_adapter::protocol::Launch;
 
 use super::container_cleanup;
-use crate::machine::denoise;
 use crate::machine::interrupt::Interrupt;
+use crate::machine::{denoise, energy};
 use crate::process::pipe::{STDERR_KEPT, keep_tail, poll, read_once, readable};
 use crate::process::spawn::{Exited, Spawn, Spawned};
 
@@ -27,6 +27,8 @@ pub struct ProcessTrial {
     pub exit: Duration,
     /// User and system time, by wait4.
     pub cpu: Duration,
+    /// Energy of the machine's packages from spawn to exit, microjoules, where it is counted.
+    pub energy_uj: Option<u64>,
     /// How it ended.
     pub ended: Ended,
     /// What it printed, up to the limit that was given.
@@ -138,7 +140,10 @@ fn started(
 
     let is_folder = copy.is_some_and(|copy| copy.from.is_dir());
 
+    let meter = energy::Meter::open();
+    let energy = || meter.as_ref().and_then(|meter| meter.read().ok());
     let starting = denoise::starting();
+    let energy_before = energy();
     let start = Instant::now();
     if let Some(copy) = copy {
         copy.make(is_folder)?;
@@ -184,6 +189,7 @@ fn started(
         }
     };
     let exit = start.elapsed();
+    let energy_after = energy();
 
     drain(&process, &mut output, &mut errors)?;
     // Whatever it left behind in its group must not disturb the next trial.
@@ -192,6 +198,10 @@ fn started(
         first_byte,
         exit,
         cpu: waited.cpu,
+        energy_uj: match (&meter, energy_before, energy_after) {
+            (Some(meter), Some(before), Some(after)) => Some(meter.between(&before, &after)),
+            _ => None,
+        },
         ended: killed.unwrap_or(Ended::Exited(waited.exited)),
         stdout: output.kept,
         stdout_bytes: output.total,
