@@ -35,6 +35,8 @@ pub enum Resource {
     Memory,
     /// A table, eight bytes an element.
     Table,
+    /// The heap of structures and arrays of a store.
+    Heap,
 }
 
 impl fmt::Display for Resource {
@@ -42,11 +44,12 @@ impl fmt::Display for Resource {
         f.write_str(match self {
             Resource::Memory => "memory",
             Resource::Table => "table",
+            Resource::Heap => "heap",
         })
     }
 }
 
-/// A memory or table that is made, or wants to be larger.
+/// A memory, table or heap that is made, or wants to be larger.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Growth {

@@ -56,6 +56,21 @@ fn programs_print_the_same_where_the_heap_is_always_collected() {
 }
 
 #[test]
+fn a_heap_counts_in_the_total_of_its_store() {
+    let engine = Engine::default();
+    let module = Module::new(&engine, ROOTS.as_bytes()).expect("a module");
+    let mut store = Store::new(&engine, ());
+    store.set_limits(Limits {
+        total_bytes: 4 << 10,
+        ..Limits::default()
+    });
+    let error = Linker::new(&engine).instantiate(&mut store, &module);
+    let error = error.expect_err("its first object takes a block");
+    let kind = error.as_trap().map(|trap| trap.kind);
+    assert_eq!(kind, Some(TrapKind::HeapExhausted), "{error}");
+}
+
+#[test]
 fn what_is_done_to_objects_costs_fuel() {
     let engine = Engine::new(Config::new().fuel(Fuel::Metered));
     let wat = r#"(module

@@ -51,8 +51,12 @@ fn recorded() -> BTreeMap<String, usize> {
 
 /// Runs a suite's scripts and holds them against the ratchet.
 fn run(suite: &str, features: Features, scripts: impl Iterator<Item = TestFile<'static>>) {
+    run_with(suite, Config::new().features(features), scripts);
+}
+
+fn run_with(suite: &str, config: Config, scripts: impl Iterator<Item = TestFile<'static>>) {
     static RECORDING: Mutex<()> = Mutex::new(());
-    let engine = Engine::new(Config::new().features(features));
+    let engine = Engine::new(config);
     let mut complaints = String::new();
     let mut passed = BTreeMap::new();
     for script in scripts {
@@ -277,6 +281,12 @@ fn scripts_of_our_own_pass() {
     plimsoll_wast::run(&mut keel, text, Selection::default(), &mut report);
     assert!(complaints.is_empty(), "{complaints}");
     assert!(passed > 40, "only {passed} directives");
+}
+
+#[test]
+fn garbage_collection_passes_where_the_heap_is_always_collected() {
+    let config = Config::new().collect_always(true);
+    run_with("gc", config, proposal(Proposal::GC));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! How many bytes memories and tables may have together, of a store and of an engine.
+//! How many bytes memories, tables and heaps may have together, of a store and of an engine.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -65,7 +65,7 @@ impl Budget {
     }
 }
 
-/// What one memory or table has of a budget; given back with it.
+/// What one memory, table or heap has of a budget; given back with it.
 pub(crate) struct Share {
     budget: Arc<Budget>,
     resource: Resource,

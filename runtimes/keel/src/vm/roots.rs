@@ -19,7 +19,7 @@ impl StoreContext {
             Some(heap) => heap,
             None => {
                 let stress = self.engine.config().collect_always;
-                let heap = Heap::new(self.limits.heap_bytes, stress)?;
+                let heap = Heap::new(self.limits.heap_bytes, &self.budget, stress)?;
                 *self.heap.insert(NonNull::from(Box::leak(Box::new(heap))))
             }
         };

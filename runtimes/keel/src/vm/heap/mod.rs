@@ -18,7 +18,9 @@ mod space;
 
 use crate::types::layout::{ARRAY_ELEMENTS, ARRAY_LENGTH, GRANULE, Layout, Place};
 use crate::types::registry::TypeInfo;
+use crate::vm::budget::Budget;
 use space::Space;
+use std::sync::Arc;
 
 pub(crate) use collect::Roots;
 
@@ -156,14 +158,14 @@ impl Handles {
 pub(crate) struct Exhausted;
 
 impl Heap {
-    /// An empty heap of at most `limit` bytes, which collects before every allocation where `stress` says so.
-    pub(crate) fn new(limit: u64, stress: bool) -> crate::Result<Heap> {
+    /// An empty heap of at most `limit` bytes that count in a budget, which collects before every allocation where `stress` says so.
+    pub(crate) fn new(limit: u64, budget: &Arc<Budget>, stress: bool) -> crate::Result<Heap> {
         Ok(Heap {
             cursor: 0,
             limit: 0,
             hole: Hole::default(),
             overflow: Hole::default(),
-            space: Space::new(limit)?,
+            space: Space::new(limit, budget)?,
             fresh: Vec::new(),
             layouts: Vec::new(),
             exceptions: Vec::new(),

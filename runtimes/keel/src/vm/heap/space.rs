@@ -1,8 +1,12 @@
 //! The blocks and lines of a heap, and the marks of its objects.
 
+use std::sync::Arc;
+
 use super::{BLOCK_BYTES, HEAP_BYTES, LINE_BYTES, LINES, NULL_BYTES};
 use crate::error::Result;
+use crate::limits::Resource;
 use crate::types::layout::GRANULE;
+use crate::vm::budget::{Budget, Share};
 use crate::vm::memory::Reservation;
 
 /// What a block is used for.
@@ -30,6 +34,8 @@ const GROWTH: usize = 32;
 pub(super) struct Space {
     heap: Reservation,
     side: Reservation,
+    /// What the accessible blocks take of the store's budget.
+    share: Share,
     /// From the first block after what null reaches on.
     blocks: Vec<Block>,
     /// Blocks in use.
@@ -44,11 +50,12 @@ pub(super) struct Space {
 }
 
 impl Space {
-    pub(super) fn new(limit: u64) -> Result<Space> {
+    pub(super) fn new(limit: u64, budget: &Arc<Budget>) -> Result<Space> {
         let limit = (limit / u64::from(BLOCK_BYTES)).min((BLOCKS - FIRST_BLOCK) as u64) as usize;
         Ok(Space {
             heap: Reservation::new(HEAP_BYTES)?,
             side: Reservation::new(BLOCKS * SIDE_BYTES)?,
+            share: Share::new(budget, Resource::Heap, 0)?,
             blocks: Vec::new(),
             used: 0,
             limit,
@@ -145,7 +152,11 @@ impl Space {
         if end > self.accessible {
             let more = (end - self.accessible)
                 .next_multiple_of(GROWTH)
-                .min(BLOCKS - FIRST_BLOCK - self.accessible);
+                .min(self.limit.max(end) - self.accessible);
+            let bytes = (self.accessible + more) as u64 * u64::from(BLOCK_BYTES);
+            if !self.share.grow_to(bytes) {
+                return None;
+            }
             let start = Space::start(self.accessible) as usize;
             let (from, to) = (
                 FIRST_BLOCK + self.accessible,
