@@ -149,7 +149,7 @@ fn a_wait_ends_by_its_time_by_another_value_and_by_the_store_s_timeout() {
         Some(TrapKind::Interrupted)
     );
     store.set_timeout(None);
-    let handle = store.interrupt_handle();
+    let handle = store.interrupt_handle().expect("a thread for it");
     std::thread::scope(|scope| {
         scope.spawn(|| {
             std::thread::sleep(Duration::from_millis(50));

@@ -6,9 +6,7 @@ use super::unit::Unit;
 use crate::artifact::fingerprint::Fingerprint;
 use crate::artifact::format::{self, *};
 use crate::error::{Error, Result};
-use crate::module::info::{
-    ConstExpr, ConstOp, ElementSegment, SegmentMode, TableUsage,
-};
+use crate::module::info::{ConstExpr, ConstOp, ElementSegment, SegmentMode, TableUsage};
 use crate::types::def::Composite;
 use crate::types::{IndexType, Mutability, Sharing};
 
