@@ -70,7 +70,7 @@ fn recording(criterion: &mut Criterion) {
 }
 
 fn latencies(criterion: &mut Criterion) {
-    let mut measured = Measured::new(1000);
+    let mut measured = Measured::new(1000, Duration::from_secs(2));
     let mut latency = Duration::from_micros(50);
     criterion.bench_function("count the latency of a response", |b| {
         b.iter(|| {
@@ -79,7 +79,7 @@ fn latencies(criterion: &mut Criterion) {
                 0..500 => latency * 3 / 2,
                 _ => Duration::from_micros(50),
             };
-            measured.record(latency, Some(latency));
+            measured.record(Duration::from_secs(1), latency, Some(latency));
         });
     });
 }

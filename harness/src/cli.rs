@@ -228,6 +228,10 @@ pub struct Report {
     /// run of the suite `conformance`
     #[arg(long, value_name = "TARGET", group = "format")]
     pub badge: Option<String>,
+    /// Write latencies under load for other tools: a percentile distribution (.hgrm) and a series per
+    /// second (.csv) per target and rate
+    #[arg(long, value_name = "DIR", group = "format")]
+    pub hgrm: Option<PathBuf>,
     /// A table of published claims (TOML, like reports/claims.toml) [default: bundled with bench]
     #[arg(long, value_name = "FILE")]
     pub claims: Option<PathBuf>,

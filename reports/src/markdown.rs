@@ -177,7 +177,10 @@ fn run(text: &mut String, facts: &Facts<'_>) {
         match rule(run.suite) {
             Some(rule) => rule.to_owned(),
             None => {
-                let all = Boundary::LADDER.iter().chain(Boundary::GUEST);
+                let all = Boundary::LADDER
+                    .iter()
+                    .chain(Boundary::FIRST_OUTPUT)
+                    .chain(Boundary::GUEST);
                 let has = |b: &&Boundary| facts.rows.iter().any(|row| row.boundary == **b);
                 let all = all.filter(has);
                 let all = all.map(|boundary| format!("{boundary} {}", boundary.meaning()));
@@ -224,6 +227,9 @@ fn ratios(text: &mut String, facts: &Facts<'_>, throughput: &Throughput) {
         let mean = standing.mean(Metric::WallTime);
         let cell = mean.map_or_else(|| "·".to_owned(), |m| shown(m.ratio, m.ci95));
         let _ = writeln!(text, " {cell} |");
+    }
+    for sentence in throughput.left_out() {
+        let _ = writeln!(text, "\n{}", inline(&sentence));
     }
 }
 

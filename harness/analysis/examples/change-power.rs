@@ -8,7 +8,7 @@ use plimsoll_analysis::statistics::{changes, generator};
 use rand_distr::{Distribution, Normal};
 
 /// Simulated histories per cell.
-const HISTORIES: u64 = 400;
+const HISTORIES: u64 = 200;
 
 /// Runs before and after a change.
 const LENGTHS: [(usize, usize); 9] = [

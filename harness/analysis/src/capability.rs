@@ -15,7 +15,7 @@ use crate::rows::Status;
 pub struct Facts<'r> {
     /// The questions.
     pub questions: &'r [Question],
-    /// The targets that were asked, with what kind of thing each is.
+    /// The targets of the run, with their kinds.
     pub targets: Vec<(&'r TargetId, TargetKind)>,
     /// An answer for each that was planned.
     pub cells: Vec<Cell<'r>>,
@@ -116,7 +116,7 @@ pub struct FactRow {
     pub workload: WorkloadId,
     /// What is tried.
     pub title: String,
-    /// The limits that the target was asked to set.
+    /// The limits that the target was to set.
     pub limits: Vec<Limit>,
     /// The target.
     pub target: TargetId,

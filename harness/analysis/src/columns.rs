@@ -1,6 +1,6 @@
 //! Which rows of a suite stand side by side in a table: said once for the terminal, Markdown and
-//! HTML. The cold-start ladder, whose columns are its boundaries, needs no such list, nor do tables
-//! whose columns are rates.
+//! HTML. The columns of the cold-start ladder are its boundaries, and those of load tables are rates:
+//! neither needs such a list.
 
 use plimsoll_record::{Boundary, Metric, Suite};
 

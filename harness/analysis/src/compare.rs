@@ -133,13 +133,13 @@ impl Verdict {
         match (self, unit) {
             (_, Unit::Nanoseconds) | (Verdict::NoDifferenceShown, _) => self.name(),
             (verdict, Unit::PerSecond) => verdict.name(),
-            (Verdict::Faster, Unit::Bytes | Unit::Count) => "less",
-            (Verdict::Slower, Unit::Bytes | Unit::Count) => "more",
+            (Verdict::Faster, Unit::Bytes | Unit::Count | Unit::Microjoules) => "less",
+            (Verdict::Slower, Unit::Bytes | Unit::Count | Unit::Microjoules) => "more",
         }
     }
 }
 
-/// A row of which no ratio exists: only one of two runs has a figure, or one figure is zero.
+/// A row without a ratio: only one of two runs has a figure, or one figure is zero.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnmatchedRow {
     /// Workload, target, boundary and metric.
@@ -293,7 +293,7 @@ fn why_missing(run: &Recorded, series: Option<&Series>, key: &SeriesKey) -> Stri
     }
 }
 
-/// The rows of which a ratio exists.
+/// The rows with a ratio.
 fn rows(
     pairs: &[(&Series, &Series)],
     noise: &Noise,

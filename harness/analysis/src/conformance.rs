@@ -14,7 +14,7 @@ use crate::rows::Status;
 pub struct Matrix<'r> {
     /// The tests.
     pub specification: &'r Specification,
-    /// The targets that were asked.
+    /// The targets of the run.
     pub targets: Vec<&'r TargetId>,
     /// A cell for each target and group that was planned.
     pub cells: Vec<Cell<'r>>,
@@ -27,7 +27,7 @@ pub struct Cell<'r> {
     pub target: &'r TargetId,
     /// The group.
     pub group: &'r Group,
-    /// The counts; none if it was not reached or could not be asked, with why.
+    /// The counts; none if it was not reached or could not be run, with why.
     pub counted: Result<Tally, String>,
     /// Its scripts.
     pub scripts: &'r [ScriptLine],
@@ -102,7 +102,7 @@ fn counted(outcome: &Outcome, scripts: &[ScriptLine]) -> Result<Tally, String> {
             }
             Ok(tally)
         }
-        Outcome::Unsupported { reason } => Err(format!("not asked: {reason}")),
+        Outcome::Unsupported { reason } => Err(format!("not run: {reason}")),
         Outcome::Failed { message, .. } | Outcome::WrongOutput { message } => Err(message.clone()),
     }
 }

@@ -4,7 +4,7 @@
 //!
 //! - [`series`]: a run's samples, sorted by what they measure, trial by trial
 //! - [`statistics`]: medians, intervals, tests: everything that knows about chance
-//! - [`load`]: latencies under load: histograms read back, percentiles, the rate that was carried
+//! - [`load`]: latencies under load: histograms read back, percentiles, the highest rate achieved
 //! - [`columns`]: which rows stand side by side in a table, and the rule they were counted by
 //! - [`rows`]: the rows of `plimsoll.report/1`
 //! - [`capability`]: what guests could and could not do, by question and target
@@ -12,7 +12,7 @@
 //! - [`marks`]: speed on workloads that use what a target fails
 //! - [`analyse()`]: a run in, its rows out
 //! - [`reference`]: how many times as long one series takes as another of the same run
-//! - [`throughput`](mod@throughput): the guest's own code held against native, workload by
+//! - [`throughput`](mod@throughput): the guest's own code compared with native, workload by
 //!   workload and as a geometric mean
 //! - [`noise`]: by how much two runs of the same thing differ here
 //! - [`alike`]: what differs between two runs

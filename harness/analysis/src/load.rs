@@ -1,5 +1,6 @@
 //! Latencies under load: histograms read back, percentiles, the highest rate achieved.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 
 use base64::Engine;
@@ -39,7 +40,7 @@ pub(crate) fn derived(trial: &Trial) -> Derivation {
     let mut derived = Vec::new();
     let mut damaged = Vec::new();
     for line in &trial.histograms {
-        if line.clock != Clock::Due {
+        if line.clock != Clock::Due || line.second.is_some() {
             continue;
         }
         let Some(histogram) = decoded(line) else {
@@ -100,6 +101,54 @@ pub fn decoded(line: &HistogramLine) -> Option<Histogram<u64>> {
     Deserializer::new().deserialize(&mut plain.as_slice()).ok()
 }
 
+/// The latencies of every counting trial, put together second by second of the window: how a load went
+/// over time. Empty where no seconds are recorded.
+pub fn seconds(
+    recorded: &Recorded,
+    workload: &WorkloadId,
+    target: &TargetId,
+    boundary: Boundary,
+    clock: Clock,
+    at: u64,
+) -> Vec<(u32, Histogram<u64>)> {
+    let mut all: BTreeMap<u32, Histogram<u64>> = BTreeMap::new();
+    for line in counting(recorded, workload, target) {
+        let Some(second) = line.second else {
+            continue;
+        };
+        if (line.boundary, line.clock, line.at) != (boundary, clock, at) {
+            continue;
+        }
+        let Some(one) = decoded(line) else {
+            continue;
+        };
+        match all.get_mut(&second) {
+            None => {
+                all.insert(second, one);
+            }
+            // Of one shape: the same program made them.
+            Some(all) => {
+                let _ = all.add(&one);
+            }
+        }
+    }
+    all.into_iter().collect()
+}
+
+/// Every histogram of the counting trials of a target on a workload.
+fn counting<'a>(
+    recorded: &'a Recorded,
+    workload: &'a WorkloadId,
+    target: &'a TargetId,
+) -> impl Iterator<Item = &'a HistogramLine> {
+    let is_meant = move |plan: &&TrialPlan| plan.workload == *workload && plan.target == *target;
+    let trials = recorded.run.plan.iter().filter(is_meant);
+    trials
+        .filter_map(|plan| recorded.trials.get(&plan.index))
+        .filter(|trial| matches!(trial.outcome.outcome, Outcome::Ok))
+        .flat_map(|trial| &trial.histograms)
+}
+
 /// The latencies of every counting trial of a target at one rate, put together: what the shape of
 /// a tail is drawn from. `None` if there are none.
 pub fn merged(
@@ -110,22 +159,13 @@ pub fn merged(
     clock: Clock,
     at: u64,
 ) -> Option<Histogram<u64>> {
-    let is_meant = |plan: &&TrialPlan| plan.workload == *workload && plan.target == *target;
     let mut all: Option<Histogram<u64>> = None;
-    for plan in recorded.run.plan.iter().filter(is_meant) {
-        let Some(trial) = recorded.trials.get(&plan.index) else {
-            continue;
-        };
-        if !matches!(trial.outcome.outcome, Outcome::Ok) {
-            continue;
-        }
-        let lines = trial.histograms.iter();
-        for line in lines.filter(|l| (l.boundary, l.clock, l.at) == (boundary, clock, at)) {
-            let one = decoded(line)?;
-            match &mut all {
-                None => all = Some(one),
-                Some(all) => all.add(&one).ok()?,
-            }
+    let lines = counting(recorded, workload, target).filter(|line| line.second.is_none());
+    for line in lines.filter(|l| (l.boundary, l.clock, l.at) == (boundary, clock, at)) {
+        let one = decoded(line)?;
+        match &mut all {
+            None => all = Some(one),
+            Some(all) => all.add(&one).ok()?,
         }
     }
     all

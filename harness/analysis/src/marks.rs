@@ -73,7 +73,7 @@ impl Marks {
         }
     }
 
-    /// Every target and workload of `run` whose figures are marked.
+    /// Every target and workload of `run` with marked figures.
     pub fn marked(&self, run: &Run) -> Vec<Marked> {
         let mut marked: Vec<Marked> = Vec::new();
         for plan in &run.plan {

@@ -40,7 +40,7 @@ pub enum Place {
     InProcess,
     /// A process or container from its start (L3 to L6).
     FromNothing,
-    /// What is there while so many are alive.
+    /// Memory and processor time of live instances, level by level.
     Alive,
     /// Files that nothing changes: they have no noise.
     AtRest,
@@ -52,6 +52,7 @@ impl Place {
         match boundary {
             Boundary::L0 | Boundary::L1 | Boundary::L2 => Place::InProcess,
             Boundary::L3 | Boundary::L4 | Boundary::L5 | Boundary::L6 => Place::FromNothing,
+            Boundary::FirstOutputWarm | Boundary::FirstOutputArtefact => Place::InProcess,
             Boundary::Run | Boundary::Tick => Place::InProcess,
             Boundary::Request | Boundary::FreshRequest => Place::InProcess,
             Boundary::FirstResponse => Place::FromNothing,

@@ -259,7 +259,7 @@ impl Series {
                     .collect();
                 let first = values.first().copied();
                 let in_order = values.clone();
-                // A verified trial that has no sample here was not asked this: not every step
+                // A verified trial without a sample here did not measure this: not every step
                 // yields every metric each time.
                 if let (Some(first), Some(values)) = (first, Sorted::new(values)) {
                     tally.ok += 1;
@@ -331,6 +331,8 @@ fn due(step: Step, kind: Option<TargetKind>) -> impl Iterator<Item = (Boundary, 
         (Step::Instantiate, _) => &[Boundary::L0],
         (Step::Load, _) => &[Boundary::L1],
         (Step::Compile, _) => &[Boundary::L2],
+        (Step::FirstOutputWarm, _) => &[Boundary::FirstOutputWarm],
+        (Step::FirstOutputArtefact, _) => &[Boundary::FirstOutputArtefact],
         (Step::Process, Some(TargetKind::Container)) => &[Boundary::L3, Boundary::L4, Boundary::L5],
         (Step::Process, _) => &[Boundary::L3, Boundary::L4],
         (Step::Deploy, _) => &[Boundary::L6],

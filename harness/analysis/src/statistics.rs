@@ -2,7 +2,7 @@
 //! seed give the same numbers on every machine.
 //!
 //! Trials are independent of each other; iterations inside one trial are not. Every interval and
-//! every test here is therefore over trials, each of which stands for its iterations' median.
+//! every test here is therefore over trials; a trial stands for its iterations' median.
 //!
 //! # Layout
 //!

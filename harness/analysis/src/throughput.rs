@@ -23,12 +23,12 @@ pub const METRICS: [Metric; 4] = [
 pub struct Throughput {
     /// The native target that every other is compared with; `None` if it was not measured.
     pub reference: Option<TargetId>,
-    /// Every workload that any target was asked to run, in the order of the run.
+    /// Every workload that was planned for any target, in the order of the run.
     pub workloads: Vec<WorkloadId>,
     /// Those of them that every compared target completed, none of them another's program built with
     /// SIMD: what the means are over.
     pub common: Vec<WorkloadId>,
-    /// Every target that was asked, in the order of the run; the reference is one of them.
+    /// Every target with planned trials, in the order of the run; the reference is one of them.
     pub standings: Vec<Standing>,
 }
 
@@ -39,7 +39,7 @@ pub struct Standing {
     pub target: TargetId,
     /// What kind of thing it is.
     pub kind: TargetKind,
-    /// One for each workload that it was asked to run.
+    /// One for each workload that was planned for it.
     pub cells: Vec<Cell>,
     /// Geometric means over the common workloads, one for each metric that has one.
     pub means: Vec<Mean>,
@@ -87,7 +87,7 @@ impl Throughput {
         counted
     }
 
-    /// Those of [`METRICS`] by which anything could be held against native code: instructions are
+    /// Those of [`METRICS`] by which anything could be compared with native code: instructions are
     /// counted on some machines only.
     pub fn metrics(&self) -> Vec<Metric> {
         let cells = || self.standings.iter().flat_map(|standing| &standing.cells);
@@ -97,6 +97,54 @@ impl Throughput {
             .filter(|_| self.reference.is_some())
             .filter(|&metric| metric != Metric::Instructions || held(metric))
             .collect()
+    }
+}
+
+impl Throughput {
+    /// What is left out because no ratio exists, a sentence each: single ratios, and workloads of the
+    /// geometric means.
+    pub fn left_out(&self) -> Vec<String> {
+        let Some(reference) = &self.reference else {
+            return Vec::new();
+        };
+        let median = |standing: &Standing, workload| standing.cell(workload)?.median;
+        let base = |workload| {
+            let mut standings = self.standings.iter();
+            let found = standings.find(|standing| standing.target == *reference)?;
+            median(found, workload)
+        };
+        let mut sentences = Vec::new();
+        for workload in &self.workloads {
+            let without: Vec<&str> = self
+                .standings
+                .iter()
+                .filter(|standing| standing.target != *reference && base(workload).is_some())
+                .filter(|standing| median(standing, workload).is_some())
+                .filter(|standing| {
+                    let cell = standing.cell(workload);
+                    cell.is_none_or(|cell| cell.ratio(Metric::WallTime).is_none())
+                })
+                .map(|standing| standing.target.as_str())
+                .collect();
+            if !without.is_empty() {
+                sentences.push(format!(
+                    "No ratio exists for {workload} on {}: a median there or of {reference} is zero.",
+                    without.join(", ")
+                ));
+            }
+        }
+        for metric in METRICS {
+            let mut means = self.standings.iter().filter_map(|one| one.mean(metric));
+            if let Some(mean) = means.find(|mean| mean.left_out > 0) {
+                sentences.push(format!(
+                    "{} of {} common workloads are left out of the geometric means of {metric}: no \
+                     ratio exists where a median is zero.",
+                    mean.left_out,
+                    self.common.len()
+                ));
+            }
+        }
+        sentences
     }
 }
 
@@ -132,13 +180,13 @@ fn is_variant(run: &Run, workload: &WorkloadId, workloads: &[WorkloadId]) -> boo
     })
 }
 
-/// What `recorded`, sorted into `series`, says of throughput; `None` if it was not asked.
+/// What `recorded`, sorted into `series`, says of throughput; `None` if nothing was planned.
 pub fn throughput(recorded: &Recorded, series: &[Series]) -> Option<Throughput> {
-    let asked: Vec<&Series> = series
+    let walls: Vec<&Series> = series
         .iter()
         .filter(|s| s.key.boundary == Boundary::Run && s.key.metric == Metric::WallTime)
         .collect();
-    if asked.is_empty() {
+    if walls.is_empty() {
         return None;
     }
     let run = &recorded.run;
@@ -146,17 +194,17 @@ pub fn throughput(recorded: &Recorded, series: &[Series]) -> Option<Throughput> 
         .workloads
         .iter()
         .map(|w| w.workload.clone())
-        .filter(|id| asked.iter().any(|s| s.key.workload == *id))
+        .filter(|id| walls.iter().any(|s| s.key.workload == *id))
         .collect();
     let targets: Vec<(&TargetId, TargetKind)> = run
         .targets
         .iter()
         .map(|t| (&t.target, t.kind))
-        .filter(|(id, _)| asked.iter().any(|s| s.key.target == **id))
+        .filter(|(id, _)| walls.iter().any(|s| s.key.target == **id))
         .collect();
     let completed = |target: &TargetId, workload: &WorkloadId| {
-        let mut asked = asked.iter();
-        asked.any(|s| s.key.target == *target && s.key.workload == *workload && s.tally.ok > 0)
+        let mut walls = walls.iter();
+        walls.any(|s| s.key.target == *target && s.key.workload == *workload && s.tally.ok > 0)
     };
     let took_part = |target: &TargetId| workloads.iter().any(|w| completed(target, w));
     let reference = targets
@@ -173,40 +221,16 @@ pub fn throughput(recorded: &Recorded, series: &[Series]) -> Option<Throughput> 
         .filter(|w| !is_variant(run, w, &workloads))
         .cloned()
         .collect();
-    let find = |target: &TargetId, workload: &WorkloadId, metric: Metric| {
-        let key = SeriesKey {
-            workload: workload.clone(),
-            target: target.clone(),
-            boundary: Boundary::Run,
-            metric,
-            at: None,
-        };
-        series.iter().find(|s| s.key == key && s.tally.ok > 0)
-    };
     let standings = targets
         .iter()
         .map(|(target, kind)| {
-            let cells = asked
-                .iter()
-                .filter(|s| s.key.target == **target)
-                .map(|wall| Cell {
-                    workload: wall.key.workload.clone(),
-                    median: wall.median(),
-                    ratios: METRICS
-                        .iter()
-                        .filter_map(|&metric| {
-                            let of = find(target, &wall.key.workload, metric)?;
-                            let to = find(reference.as_ref()?, &wall.key.workload, metric)?;
-                            ratio(of, to, run.seed)
-                        })
-                        .collect(),
-                    warm_up: wall.warm_up(),
-                })
-                .collect();
+            let own = walls.iter().filter(|s| s.key.target == **target);
             Standing {
                 target: (*target).clone(),
                 kind: *kind,
-                cells,
+                cells: own
+                    .map(|wall| cell(wall, reference.as_ref(), series, run.seed))
+                    .collect(),
                 means: Vec::new(),
             }
         })
@@ -217,10 +241,11 @@ pub fn throughput(recorded: &Recorded, series: &[Series]) -> Option<Throughput> 
         common,
         standings,
     };
+    // Which workloads a mean is over depends on the cells of every target.
     let means: Vec<Vec<Mean>> = throughput
         .standings
         .iter()
-        .map(|standing| means(&throughput, standing, &find, run.seed))
+        .map(|standing| means(&throughput, standing, series, run.seed))
         .collect();
     for (standing, means) in throughput.standings.iter_mut().zip(means) {
         standing.means = means;
@@ -228,13 +253,44 @@ pub fn throughput(recorded: &Recorded, series: &[Series]) -> Option<Throughput> 
     Some(throughput)
 }
 
+/// The series of a target's runs of a workload, if a trial of it counts.
+fn find<'a>(
+    series: &'a [Series],
+    target: &TargetId,
+    workload: &WorkloadId,
+    metric: Metric,
+) -> Option<&'a Series> {
+    let key = SeriesKey {
+        workload: workload.clone(),
+        target: target.clone(),
+        boundary: Boundary::Run,
+        metric,
+        at: None,
+    };
+    series.iter().find(|s| s.key == key && s.tally.ok > 0)
+}
+
+/// One workload on the target of `wall`, compared with `reference`.
+fn cell(wall: &Series, reference: Option<&TargetId>, series: &[Series], seed: u64) -> Cell {
+    let workload = &wall.key.workload;
+    let compared = |metric| {
+        let of = find(series, &wall.key.target, workload, metric)?;
+        let to = find(series, reference?, workload, metric)?;
+        ratio(of, to, seed)
+    };
+    Cell {
+        workload: workload.clone(),
+        median: wall.median(),
+        ratios: METRICS
+            .iter()
+            .filter_map(|&metric| compared(metric))
+            .collect(),
+        warm_up: wall.warm_up(),
+    }
+}
+
 /// The geometric means of one target, each over the workloads that count for every target.
-fn means<'a>(
-    throughput: &Throughput,
-    standing: &Standing,
-    find: &impl Fn(&TargetId, &WorkloadId, Metric) -> Option<&'a Series>,
-    seed: u64,
-) -> Vec<Mean> {
+fn means(throughput: &Throughput, standing: &Standing, series: &[Series], seed: u64) -> Vec<Mean> {
     let Some(reference) = &throughput.reference else {
         return Vec::new();
     };
@@ -245,7 +301,10 @@ fn means<'a>(
             let counted = throughput.counted(metric);
             let members: Vec<(&Series, &Series)> = counted
                 .iter()
-                .map(|w| Some((find(target, w, metric)?, find(reference, w, metric)?)))
+                .map(|w| {
+                    let of = find(series, target, w, metric)?;
+                    Some((of, find(series, reference, w, metric)?))
+                })
                 .collect::<Option<_>>()?;
             let purpose = format!("{target} {metric} geometric mean");
             let mean = geometric_mean(&purpose, metric, &members, seed)?;

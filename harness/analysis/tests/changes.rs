@@ -3,7 +3,7 @@
 use plimsoll_analysis::statistics::{changes, discoveries, generator};
 use rand_distr::{Distribution, Normal};
 
-/// Medians of runs whose level is `level` of their position, with a scatter of 3 % and an outlier
+/// Medians of runs with a level of `level` of their position, a scatter of 3 % and an outlier
 /// every eleventh run.
 fn series(seed: u64, runs: usize, level: impl Fn(usize) -> f64) -> Vec<f64> {
     let mut rng = generator(seed, "a history");

@@ -1,5 +1,4 @@
-//! The intervals hold what they promise: simulated many times over from distributions whose truth
-//! is known. Seeded, never timed.
+//! The intervals hold what they promise: simulated many times over from known distributions. Seeded, never timed.
 
 use plimsoll_analysis::statistics::bootstrap::{
     Pair, geometric_mean_interval, median_interval, paired_ratio_interval, ratio_interval,

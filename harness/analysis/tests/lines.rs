@@ -1,4 +1,4 @@
-//! What one more costs, held against simulated truth: the slope is found, its interval covers, and
+//! What one more costs, compared with simulated truth: the slope is found, its interval covers, and
 //! a run's rows say what the line rests on. Seeded, never timed.
 
 #[expect(dead_code, reason = "other tests use the rest of it")]
@@ -15,7 +15,7 @@ const LEVELS: [u64; 4] = [1, 10, 100, 1000];
 const BASE: f64 = 12e6;
 const EACH: f64 = 31_500.0;
 
-/// What a process of this trial takes with so many alive: its own base, its own cost of one more,
+/// What a process of this trial takes at one level: its own base, its own cost of one more,
 /// and what the granularity of allocation adds at each level.
 fn trial(rng: &mut Generator) -> Vec<(f64, f64)> {
     let mut normal = |sigma: f64| Normal::new(0.0, sigma).expect("finite").sample(rng);

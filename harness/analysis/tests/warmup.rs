@@ -1,4 +1,4 @@
-//! Warm-up is judged as it is: on simulated series whose truth is known. Seeded, never timed.
+//! Warm-up is judged as it is: on simulated series with a known truth. Seeded, never timed.
 
 use plimsoll_analysis::statistics::warmup::{WARMUP_ITERATIONS, WARMUP_TRIALS};
 use plimsoll_analysis::statistics::{Generator, WarmUp, generator, warm_up};
@@ -30,7 +30,7 @@ const SHARED: Noise = Noise {
     spikes: 0.05,
 };
 
-/// One series: `trials` processes of `iterations` runs whose true time is `shape` of their place.
+/// One series: `trials` processes of `iterations` runs; their true time is `shape` of their place.
 fn simulate(
     (trials, iterations): (usize, usize),
     noise: Noise,
@@ -57,7 +57,7 @@ fn simulate(
     warm_up(&series)
 }
 
-/// The share of simulated series whose verdict is as `wanted`.
+/// The share of simulated series with the verdict `wanted`.
 fn share(
     size: (usize, usize),
     noise: Noise,

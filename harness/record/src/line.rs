@@ -61,6 +61,10 @@ pub struct HistogramLine {
     pub clock: Clock,
     /// Requests offered a second.
     pub at: u64,
+    /// The second of the window, from 0, that the requests were due in; absent from the histogram of the
+    /// whole window.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second: Option<u32>,
     /// The histogram, nanoseconds, three significant digits: HdrHistogram's V2 encoding with
     /// DEFLATE, in base64, as every implementation of HdrHistogram reads it.
     pub v2: String,

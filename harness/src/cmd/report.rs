@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use plimsoll_analysis::marks::Marks;
@@ -13,6 +13,7 @@ use crate::catalog::checkout::Checkout;
 use crate::catalog::selection::matches_any;
 use crate::cli::Report;
 use crate::exit::{Exit, Usage};
+use crate::ui;
 use crate::ui::progress::say;
 use crate::ui::terminal;
 
@@ -64,6 +65,8 @@ pub(super) fn run(args: &Report) -> anyhow::Result<Exit> {
             ))
         })?;
         super::print(&badge)?;
+    } else if let Some(folder) = &args.hgrm {
+        hgrm(&runs, folder)?;
     } else if args.markdown {
         super::print(&reports::markdown(&runs, &claims))?;
     } else if args.json {
@@ -80,6 +83,25 @@ pub(super) fn run(args: &Report) -> anyhow::Result<Exit> {
         super::print(&terminal::claims::verdicts(&claims::judge(&claims, &runs)))?;
     }
     Ok(Exit::Held)
+}
+
+/// Writes the latencies of `runs` into `folder`.
+fn hgrm(runs: &[Recorded], folder: &Path) -> anyhow::Result<()> {
+    let mut written = 0;
+    for run in runs {
+        written += ui::hgrm::write(run, folder)
+            .with_context(|| format!("cannot write to {}", folder.display()))?;
+    }
+    if written == 0 {
+        return Err(Usage(
+            "no run here has latencies under load; `bench run --suite serve` records them"
+                .to_owned(),
+        )
+        .into());
+    }
+    let files = ui::format::count(written, "file");
+    say(&format!("wrote {files} to {}", folder.display()));
+    Ok(())
 }
 
 /// Leaves of a run what `targets` and `workloads` name; without globs, everything.

@@ -1,4 +1,4 @@
-//! A whole gate carried out: both sides made ready, every suite measured, the verdict.
+//! A whole gate: both sides made ready, every suite measured, the verdict.
 
 use std::fs;
 use std::path::{Path, PathBuf};

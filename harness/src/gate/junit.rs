@@ -70,17 +70,17 @@ fn case(text: &mut String, row: &GateRow) {
         name = format!("{name} against {}", row.against);
     }
     let message = format!("{}: {}", row.verdict.name(), row.reason);
-    told(text, (&class, &name), row.verdict, &message);
+    test_case(text, (&class, &name), row.verdict, &message);
 }
 
 fn script(text: &mut String, row: &PassRow) {
     let class = escaped(&format!("conformance.{}", row.target));
     let name = format!("{} against {}", row.script, row.against);
     let message = format!("{}: {}", row.verdict.name(), row.reason);
-    told(text, (&class, &name), row.verdict, &message);
+    test_case(text, (&class, &name), row.verdict, &message);
 }
 
-fn told(text: &mut String, (class, name): (&str, &str), verdict: RowVerdict, message: &str) {
+fn test_case(text: &mut String, (class, name): (&str, &str), verdict: RowVerdict, message: &str) {
     let _ = write!(
         text,
         "    <testcase classname=\"{class}\" name=\"{}\"",

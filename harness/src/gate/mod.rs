@@ -4,7 +4,7 @@
 //!
 //! - [`request`]: what a gate is to measure, and which cells that comes to
 //! - [`side`]: what base and head can be, and getting them ready
-//! - [`job`]: a whole gate carried out
+//! - [`job`]: a whole gate from request to verdict
 //! - [`measure`](mod@measure): one measurement: three sessions, trial by trial in random order
 //! - [`passes`]: the specification's tests run on head
 //! - [`show`]: the report on a terminal and in Markdown

@@ -58,7 +58,7 @@ pub enum Source {
 }
 
 impl Request {
-    /// The rows of its suites, each of which can be gated.
+    /// The rows of its suites. All of them can be gated.
     ///
     /// # Errors
     /// [`Usage`] if one cannot, or if `pinned` is of another suite.

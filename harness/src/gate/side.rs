@@ -131,7 +131,7 @@ pub struct Side {
     pub workloads: Workloads,
     /// Its targets.
     pub targets: Vec<Chosen>,
-    /// What of the asked-for it does not have.
+    /// What it lacks of what was named.
     pub skipped: Vec<Skipped>,
     module: Option<PathBuf>,
 }
@@ -140,7 +140,7 @@ impl Side {
     /// Gets the targets `globs` of `product` ready; what is a checkout is built.
     ///
     /// # Errors
-    /// [`Usage`] if it does not have what is asked for, otherwise what went wrong in building.
+    /// [`Usage`] if it lacks what was named, otherwise what went wrong in building.
     pub fn ready(
         product: &Product,
         here: &Checkout,
@@ -204,20 +204,20 @@ impl Side {
         })
     }
 
-    /// The workloads that `asked`, or without any `amount`, names.
+    /// The workloads that `globs` name, or without any, `amount`.
     ///
     /// # Errors
     /// [`Usage`] if this side does not have them, or its module stands for more than one.
     pub fn ready_workloads(
         &self,
         here: &Checkout,
-        asked: &[String],
+        globs: &[String],
         amount: &Amount,
         interrupt: &Interrupt,
     ) -> anyhow::Result<Vec<Ready>> {
-        selection::check("workload", asked, &self.workloads.ids())?;
+        selection::check("workload", globs, &self.workloads.ids())?;
         let rows: Vec<&WorkloadRow> =
-            crate::run::cells::chosen_workloads(asked, amount, &self.workloads);
+            crate::run::cells::chosen_workloads(globs, amount, &self.workloads);
         let natives = match self.checkout.native_binaries().is_dir() {
             true => &self.checkout,
             false => here,

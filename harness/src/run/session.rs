@@ -474,6 +474,7 @@ pub fn lines(
             boundary: histogram.boundary,
             clock: histogram.clock,
             at: histogram.at,
+            second: histogram.second,
             v2: histogram.v2,
         })
     }));

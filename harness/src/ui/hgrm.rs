@@ -39,10 +39,19 @@ pub fn write(run: &Recorded, folder: &Path) -> io::Result<usize> {
         // Names of targets have slashes, and nothing of a run may lead out of the folder.
         let name: String = name
             .chars()
-            .map(|c| if c.is_alphanumeric() || "-+._".contains(c) { c } else { '-' })
+            .map(|c| {
+                if c.is_alphanumeric() || "-+._".contains(c) {
+                    c
+                } else {
+                    '-'
+                }
+            })
             .collect();
         if let Some(histogram) = merged(run, workload, target, boundary, clock, at) {
-            fs::write(folder.join(format!("{name}.hgrm")), distribution(&histogram))?;
+            fs::write(
+                folder.join(format!("{name}.hgrm")),
+                distribution(&histogram),
+            )?;
             written += 1;
         }
         let series = seconds(run, workload, target, boundary, clock, at);
@@ -78,8 +87,7 @@ fn loads(run: &Recorded) -> Vec<Load<'_>> {
 
 /// A percentile distribution in milliseconds.
 fn distribution(histogram: &Histogram<u64>) -> String {
-    let mut text =
-        "       Value     Percentile TotalCount 1/(1-Percentile)\n\n".to_owned();
+    let mut text = "       Value     Percentile TotalCount 1/(1-Percentile)\n\n".to_owned();
     let mut count = 0;
     for step in histogram.iter_quantiles(TICKS) {
         count += step.count_since_last_iteration();
@@ -123,4 +131,50 @@ fn table(series: &[(u32, Histogram<u64>)]) -> String {
         );
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn histogram(values: impl Iterator<Item = u64>) -> Histogram<u64> {
+        let mut histogram = Histogram::new_with_bounds(1, 3_600_000_000_000, 3).expect("valid");
+        values.for_each(|value| histogram.saturating_record(value));
+        histogram
+    }
+
+    #[test]
+    fn a_distribution_rises_to_every_request() {
+        let text = distribution(&histogram((1..=1000).map(|n| n * 1_000_000)));
+        let rows: Vec<Vec<f64>> = text
+            .lines()
+            .skip(2)
+            .take_while(|line| !line.starts_with('#'))
+            .map(|line| {
+                line.split_whitespace()
+                    .map(|word| word.parse().expect("a number"))
+                    .collect()
+            })
+            .collect();
+        assert!(rows.is_sorted_by(|a, b| a[0] <= b[0] && a[1] <= b[1] && a[2] <= b[2]));
+        let last = rows.last().expect("rows");
+        assert_eq!((last[1], last[2]), (1.0, 1000.0));
+        assert!((999.0..=1001.0).contains(&last[0]), "{last:?}");
+        let half = rows.iter().find(|row| row[1] >= 0.5).expect("a median");
+        assert!((499.0..=502.0).contains(&half[0]), "{half:?}");
+        assert!(text.contains("Total count    =         1000]"), "{text}");
+    }
+
+    #[test]
+    fn a_series_has_a_line_per_second() {
+        let quick = histogram((0..10).map(|_| 1_000));
+        let slow = histogram((0..5).map(|_| 9_000_000));
+        let text = table(&[(0, quick), (1, slow)]);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 3);
+        assert!(
+            lines[1].starts_with("0,10,1000,") && lines[2].starts_with("1,5,9"),
+            "{text}"
+        );
+    }
 }

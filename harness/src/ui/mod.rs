@@ -1,5 +1,6 @@
 //! Everything that `bench` prints.
 
 pub mod format;
+pub mod hgrm;
 pub mod progress;
 pub mod terminal;

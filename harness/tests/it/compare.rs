@@ -54,6 +54,7 @@ fn fail_on_turns_findings_into_exit_code_1() {
         ("same", |_| ()),
         ("slower", slower),
         ("crashed", crashed),
+        ("once", crashed_once),
         ("zero", zero),
     ]);
     for (code, args) in [

@@ -79,9 +79,9 @@ pub fn judge(job: &Job<'_>) -> GateReport {
             targets: job.targets,
             settings: &job.settings,
         };
-        let (rows, told) = pinned::rows(&pinned, &heads(job), job.recorded.is_some());
+        let (rows, reasons) = pinned::rows(&pinned, &heads(job), job.recorded.is_some());
         all.extend(rows);
-        warnings.extend(told);
+        warnings.extend(reasons);
     }
     let scripts = scripts(job);
     GateReport {

@@ -1,7 +1,7 @@
 //! Tests of the specification that passed before and must pass: the hardest of what must never fall.
 //!
-//! No chance enters: a script of which fewer directives pass than are recorded is a regression, and
-//! one that is there no more is lost. `bench gate` and the ratchet of `bench run` both ask here.
+//! No chance enters: a script with fewer passing directives than are recorded is a regression, and a
+//! missing one is lost. `bench gate` and the ratchet of `bench run` both use this.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -34,7 +34,7 @@ pub struct PassRow {
     pub against: String,
     /// How many directives passed before; absent if that is not recorded.
     pub before: Option<u32>,
-    /// How many of head pass; absent if it was not asked, or could not be.
+    /// How many pass in head; absent if they were not run.
     pub now: Option<u32>,
     /// What can be said.
     pub verdict: RowVerdict,
@@ -65,8 +65,8 @@ pub fn planned(run: &Run) -> Meant {
         .collect()
 }
 
-/// Every script of `head` held against what is known to have passed; `None` is a head that was
-/// asked nothing at all. Of what was `meant`, what `head` does not have is lost.
+/// Every script of `head` compared with what is known to have passed; `None` is a head that was
+/// not run at all. Of what was `meant`, what `head` does not have is lost.
 pub fn rows(known: &Known, head: Option<&Recorded>, meant: &Meant) -> Vec<PassRow> {
     let found = head.map(scripts).unwrap_or_default();
     let put = head.map(|head| planned(&head.run)).unwrap_or_default();
@@ -81,11 +81,8 @@ pub fn rows(known: &Known, head: Option<&Recorded>, meant: &Meant) -> Vec<PassRo
             None => (
                 RowVerdict::Lost,
                 match put.contains(&at) {
-                    true => "it was not asked, or could not be".to_owned(),
-                    false => format!(
-                        "its adapter does not carry out the tests of {} any more",
-                        at.1
-                    ),
+                    true => "it was not run, or could not be".to_owned(),
+                    false => format!("its adapter does not run the tests of {} any more", at.1),
                 },
             ),
             Some(line) if line.passed < before => (RowVerdict::Regression, unpassed(line)),
@@ -123,7 +120,7 @@ impl PassRow {
         match (self.now, self.before) {
             (Some(now), None) => format!("{now} pass"),
             (Some(now), Some(before)) => format!("{now} pass, {before} did"),
-            (None, before) => format!("none were asked, {} passed", before.unwrap_or(0)),
+            (None, before) => format!("none ran, {} passed before", before.unwrap_or(0)),
         }
     }
 }

@@ -114,7 +114,7 @@ pub(super) fn rows(
     (rows, beside.warnings())
 }
 
-/// A row for each of the pinned run, none of which could be judged.
+/// A row for each of the pinned run, where none could be judged.
 fn unmeasured(pinned: &Pinned<'_>, why: &str) -> Vec<GateRow> {
     series(pinned.run)
         .iter()
@@ -210,13 +210,14 @@ impl Beside<'_> {
             return Doubt::Lost(format!("head does not run workload {}", key.workload));
         }
         let request = matches!(key.boundary, Boundary::Request | Boundary::FreshRequest);
-        let carried = |other: &Series| {
+        let reached = |other: &Series| {
             (&other.key.workload, &other.key.target, other.key.boundary)
                 == (&key.workload, &key.target, key.boundary)
         };
         match key.at {
-            // A sweep ends at the first rate that is not carried: how far it came is a row of its own.
-            Some(at) if request && self.found.iter().any(carried) => Doubt::Weak(format!(
+            // A sweep ends at the first rate that the server does not sustain: how far it came is a row of
+            // its own.
+            Some(at) if request && self.found.iter().any(reached) => Doubt::Weak(format!(
                 "head's sweep ended before {at} requests per second"
             )),
             _ => Doubt::Lost(why_lost(None)),

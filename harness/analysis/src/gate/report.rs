@@ -80,7 +80,7 @@ pub struct GateReport {
     pub warnings: Vec<String>,
     /// Every row.
     pub rows: Vec<GateRow>,
-    /// Every script of the specification's tests, where those were asked.
+    /// Every script of the specification's tests, where those were run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub passes: Vec<PassRow>,
 }
@@ -141,7 +141,7 @@ pub struct GateRow {
     pub head: Option<f64>,
     /// The first measurement.
     pub first: Option<Reading>,
-    /// The second, where the first asked for one.
+    /// The second, where the first called for one.
     pub second: Option<Reading>,
     /// The smallest slowdown, as a share of 1, that this gate would have found in 80 % of cases.
     pub minimum_detectable: Option<f64>,

@@ -1,4 +1,4 @@
-//! What one more costs: a line through what so many alive took, trial by trial.
+//! What one more costs: per trial, a line through what each level of live instances took.
 //!
 //! Each trial has a line of its own, fitted by least squares to the levels that it reached; its
 //! slope (what one more costs) and its base (what is there however many are alive) are that
@@ -15,7 +15,7 @@ use crate::statistics::{Line, Sorted};
 /// From this miss on, as a share of a level's value, a row says that its line is not straight.
 const CROOKED: f64 = 0.1;
 
-/// Whether what so many take of it lies on a line. Pages that one alone maps are private, and shared
+/// Whether it grows along a line with their number. Pages that one alone maps are private, and shared
 /// as soon as there are two; and resident sizes count what is shared as often as it is mapped.
 fn adds_up(metric: Metric) -> bool {
     !matches!(metric, Metric::Private | Metric::Rss)

@@ -52,8 +52,8 @@ pub fn median_interval(trials: &[f64], rng: &mut impl Rng) -> Option<Interval> {
     percentile_interval(replicates, trials.len())
 }
 
-/// The 95 % interval of the ratio of two medians measured in different runs, whose trials have
-/// nothing to do with each other; `None` where [`median_interval`] has none, or where a trial is zero
+/// The 95 % interval of the ratio of two medians measured in different runs, with independent
+/// trials; `None` where [`median_interval`] has none, or where a trial is zero
 /// or negative: a resampled ratio might then not exist.
 pub fn ratio_interval(
     numerator: &[f64],
@@ -218,7 +218,7 @@ pub(super) fn percentile_interval(replicates: Vec<f64>, trials: usize) -> Option
     expanded_interval(replicates, trials, trials as f64 - 1.0)
 }
 
-/// The same where the scatter is known with so many degrees of freedom.
+/// The same where the scatter is known with `freedom` degrees of freedom.
 fn expanded_interval(replicates: Vec<f64>, trials: usize, freedom: f64) -> Option<Interval> {
     let replicates = Sorted::new(replicates)?;
     let n = trials as f64;

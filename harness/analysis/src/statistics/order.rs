@@ -66,7 +66,7 @@ impl Sorted {
 
     /// How many values lie beyond three times the interquartile range outside the quartiles
     /// (Tukey's outer fences), on a logarithmic scale because times are skewed. They are
-    /// counted to be told, never dropped.
+    /// counted and reported, never dropped.
     pub fn far_out(&self) -> usize {
         if self.0.len() < 8 {
             // Quartiles of fewer values are too loose to call anything an outlier by.

@@ -88,7 +88,7 @@ impl Paired {
         }
     }
 
-    /// Whether the interval, from so many resamples, lies above `floor` (a logarithm).
+    /// Whether the interval, from that many resamples, lies above `floor` (a logarithm).
     pub fn lies_beyond(&self, floor: f64, resamples: usize, rng: &mut impl Rng) -> bool {
         // Most lie nowhere near: the location alone says so.
         trimmed_mean(&mut self.log_ratios.clone()) > floor
@@ -96,7 +96,7 @@ impl Paired {
     }
 
     /// p-value of "head is not slower than base by more than `floor`" (a logarithm): the share of
-    /// relabellings of what exceeds the floor whose location is at least as large.
+    /// relabellings of what exceeds the floor with a location at least as large.
     pub fn p_value(&self, floor: f64, rng: &mut impl Rng) -> f64 {
         let beyond = Self {
             log_ratios: self.log_ratios.iter().map(|log| log - floor).collect(),

@@ -3,7 +3,7 @@
 //! Trials start alike, so what belongs to the start shows at the same place in each: iteration by
 //! iteration the median over trials is taken, which a spike in one trial does not move, and held
 //! against the level that each trial comes to in its second half. Whether a trial has come to a
-//! level at all is asked of that second half alone: its two quarters must agree. The scatter is
+//! level at all is decided by that second half alone: its two quarters must agree. The scatter is
 //! estimated from differences of neighbours, which a change of level does not inflate.
 
 use serde::{Deserialize, Serialize};
@@ -128,7 +128,7 @@ fn still_moves(logs: &[f64], sigma: f64) -> bool {
     (middle(fourth) - middle(third)).abs() > NEGLIGIBLE.max(BEYOND * error)
 }
 
-/// The median of values of which there is at least one.
+/// The median of at least one value.
 fn middle(values: &[f64]) -> f64 {
     median(values).unwrap_or_default()
 }

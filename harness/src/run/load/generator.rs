@@ -69,7 +69,7 @@ pub fn run(offer: &Offer<'_>, watch: Watch<'_>) -> io::Result<Measured> {
     generator.offer_all(every_connection, 0.0)?;
     let primed = &generator.measured;
     if primed.ended == Ended::Complete && primed.wrong.is_none() {
-        generator.measured = Measured::new(offer.rate);
+        generator.measured = Measured::new(offer.rate, offer.window);
         let requests = (offer.window.as_secs_f64() * offer.rate as f64).round() as u64;
         generator.offer_all(requests, 1e9 / offer.rate.max(1) as f64)?;
         let window = offer.window;
@@ -131,7 +131,7 @@ impl<'a> Generator<'a> {
             timer,
             idle: (0..connections.len()).collect(),
             connections,
-            measured: Measured::new(offer.rate),
+            measured: Measured::new(offer.rate, Duration::ZERO),
             start,
             last: start,
             total: 0,
@@ -259,8 +259,11 @@ impl<'a> Generator<'a> {
                 let now = Instant::now();
                 if let Some(request) = self.connections[index].under_way.take() {
                     self.measured.answered += 1;
-                    self.measured
-                        .record(now - request.due, Some(now - request.sent));
+                    self.measured.record(
+                        request.due - self.start,
+                        now - request.due,
+                        Some(now - request.sent),
+                    );
                     self.done += 1;
                     self.last = now;
                     self.failures = 0;
@@ -331,7 +334,7 @@ impl<'a> Generator<'a> {
 
     fn late(&mut self, now: Instant, due: Instant, service: Option<Duration>) {
         self.measured.timeouts += 1;
-        self.measured.record(now - due, service);
+        self.measured.record(due - self.start, now - due, service);
         self.done += 1;
         self.last = now;
     }

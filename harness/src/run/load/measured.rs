@@ -9,6 +9,8 @@ use hdrhistogram::serialization::{Serializer, V2DeflateSerializer, V2SerializeEr
 
 /// Longest latency that a histogram holds, nanoseconds: an hour.
 const LONGEST: u64 = 3_600_000_000_000;
+/// Nanoseconds of a second.
+const SECOND: u128 = 1_000_000_000;
 /// Significant digits of a histogram's values.
 const DIGITS: u8 = 3;
 
@@ -25,6 +27,9 @@ pub struct Measured {
     pub latency: Histogram<u64>,
     /// The same from when the request was sent: what a client that waits would have seen.
     pub service: Histogram<u64>,
+    /// Latency by the second of the window in which requests were due; requests that are due later, by
+    /// rounding, count in the last.
+    pub seconds: Vec<Histogram<u64>>,
     /// Requests answered with the expected response.
     pub answered: u64,
     /// Requests that failed with their connection, or were answered wrong.
@@ -53,8 +58,8 @@ pub enum Ended {
 }
 
 impl Measured {
-    /// Nothing yet.
-    pub fn new(rate: u64) -> Self {
+    /// Nothing yet, of a window that long. All memory is taken here, before the clock starts.
+    pub fn new(rate: u64, window: Duration) -> Self {
         let empty = || {
             let mut histogram = Histogram::new_with_bounds(1, LONGEST, DIGITS)
                 .expect("1 ns to an hour with three digits is a valid histogram");
@@ -65,6 +70,9 @@ impl Measured {
             rate,
             latency: empty(),
             service: empty(),
+            seconds: (0..window.as_nanos().div_ceil(SECOND).max(1))
+                .map(|_| empty())
+                .collect(),
             answered: 0,
             errors: 0,
             timeouts: 0,
@@ -91,9 +99,14 @@ impl Measured {
             && self.achieved() >= CARRIED * self.rate as f64
     }
 
-    /// Whether every request was answered as it should be, or given up.
-    pub fn record(&mut self, latency: Duration, service: Option<Duration>) {
-        self.latency.saturating_record(nanoseconds(latency));
+    /// Counts a request that was answered or given up: when it was due, from the start of the window,
+    /// how long it took from then, and from when it was sent, if it was.
+    pub fn record(&mut self, due: Duration, latency: Duration, service: Option<Duration>) {
+        let nanoseconds_late = nanoseconds(latency);
+        self.latency.saturating_record(nanoseconds_late);
+        let last = self.seconds.len() - 1;
+        let second = usize::try_from(due.as_secs()).unwrap_or(last).min(last);
+        self.seconds[second].saturating_record(nanoseconds_late);
         if let Some(service) = service {
             self.service.saturating_record(nanoseconds(service));
         }
@@ -116,5 +129,23 @@ pub fn encoded(histogram: &Histogram<u64>) -> Result<String, V2SerializeError> {
             error,
         )) => Err(error),
         Err(error) => unreachable!("deflating into memory: {error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_counts_in_the_second_it_was_due_in() {
+        let mut measured = Measured::new(10, Duration::from_millis(2500));
+        assert_eq!(measured.seconds.len(), 3);
+        for due in [0, 999, 1000, 2400, 2600] {
+            let latency = Duration::from_micros(50);
+            measured.record(Duration::from_millis(due), latency, Some(latency));
+        }
+        let counts: Vec<u64> = measured.seconds.iter().map(Histogram::len).collect();
+        assert_eq!(counts, [2, 1, 2]);
+        assert_eq!(measured.latency.len(), 5);
     }
 }

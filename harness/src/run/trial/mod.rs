@@ -47,6 +47,8 @@ pub struct Histogram {
     pub clock: Clock,
     /// Requests offered a second.
     pub at: u64,
+    /// The second of the window; absent for the whole of it.
+    pub second: Option<u32>,
     /// As [`plimsoll_record::HistogramLine::v2`] has it.
     pub v2: String,
 }

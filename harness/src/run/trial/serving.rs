@@ -347,19 +347,24 @@ fn samples(boundary: Boundary, measured: &Measured) -> [Sample; 3] {
 }
 
 fn histograms(boundary: Boundary, measured: &Measured) -> Vec<Histogram> {
-    [
-        (Clock::Due, &measured.latency),
-        (Clock::Sent, &measured.service),
-    ]
-    .into_iter()
-    .filter(|(_, histogram)| !histogram.is_empty())
-    .filter_map(|(clock, histogram)| {
-        Some(Histogram {
-            boundary,
-            clock,
-            at: measured.rate,
-            v2: encoded(histogram).ok()?,
+    let whole = [
+        (Clock::Due, None, &measured.latency),
+        (Clock::Sent, None, &measured.service),
+    ];
+    let seconds = (0..).zip(&measured.seconds);
+    let seconds = seconds.map(|(second, one)| (Clock::Due, Some(second), one));
+    whole
+        .into_iter()
+        .chain(seconds)
+        .filter(|(_, _, histogram)| !histogram.is_empty())
+        .filter_map(|(clock, second, histogram)| {
+            Some(Histogram {
+                boundary,
+                clock,
+                at: measured.rate,
+                second,
+                v2: encoded(histogram).ok()?,
+            })
         })
-    })
-    .collect()
+        .collect()
 }

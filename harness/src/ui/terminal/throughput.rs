@@ -41,6 +41,9 @@ pub fn throughput(recorded: &Recorded) -> String {
         }
     }
     means(&mut text, &throughput);
+    for sentence in throughput.left_out() {
+        let _ = writeln!(text, "{}", wrapped(&sentence));
+    }
     legend(&mut text, &throughput);
     let said = recorded.run.instructions().unwrap_or("not looked for");
     let counted = match throughput.metrics().contains(&Metric::Instructions) {

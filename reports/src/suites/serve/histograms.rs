@@ -57,7 +57,7 @@ fn log(facts: &Facts<'_>, workload: &WorkloadId, way: &Way<'_>) -> String {
         if plan.workload != *workload || plan.target != *way.target {
             continue;
         }
-        let lines = trial.histograms.iter();
+        let lines = trial.histograms.iter().filter(|l| l.second.is_none());
         for line in lines.filter(|l| l.boundary == way.boundary && l.clock == Clock::Due) {
             let start = trial.outcome.started_ns as f64 / 1e9;
             let most = plimsoll_analysis::load::decoded(line).map_or(0, |one| one.max());

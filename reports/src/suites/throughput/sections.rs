@@ -103,6 +103,7 @@ fn pictures(
             }
         }
         div.multiples { @for picture in &drawn { (picture) } }
+        @for sentence in throughput.left_out() { p { (sentence) } }
         (without(facts, "Not drawn", &undrawn))
     }
 }

@@ -280,6 +280,7 @@ fn fill(trial: &mut Trial, step: Step, kind: TargetKind, size: f64, histograms: 
                         boundary,
                         clock,
                         at: rate,
+                        second: None,
                         v2: histograms[usize::from(rate > 4000)].clone(),
                     });
                 }
