@@ -45,7 +45,7 @@ impl Command {
         let (options, command) = (&words[..at], &words[at + 1..]);
         let form = options.windows(2).find(|pair| pair[0] == "--form")?;
         let form = match form[1].as_str() {
-            "keel" | "wasmtime" => Form::Dir,
+            "dir" => Form::Dir,
             "runner" => Form::Runner,
             _ => return None,
         };
