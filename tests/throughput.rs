@@ -12,6 +12,41 @@ fn run(bench: &Bench, out: &Path, args: &[&str]) -> String {
     bench.exits(0, &words)
 }
 
+/// Counts repeat to the instruction, so two trials have one value.
+#[test]
+fn instructions_are_counted_alike_in_every_trial() {
+    let valgrind = std::process::Command::new("valgrind")
+        .arg("--version")
+        .output();
+    if !valgrind.is_ok_and(|output| output.status.success()) {
+        e2e::skip("no valgrind is on PATH; scripts/install-tools valgrind");
+        return;
+    }
+    let bench = Bench::new();
+    let out = bench.folder().join("run");
+    let narrow = ["--suite", "instructions", "--quick", "--workload", "hello"];
+    let targets = ["--target", "native", "--target", "keel", "--wait"];
+    run(&bench, &out, &[narrow.as_slice(), &targets].concat());
+    let rows = bench.rows(&out);
+    for target in ["native", "keel"] {
+        let of = |boundary| {
+            let row = row(&rows, "hello", target, boundary, "instructions").expect("a row");
+            assert_eq!(row["status"], "ok", "{row}");
+            row["median"].as_f64().expect("an ok row has a median")
+        };
+        let (guest, process) = (of("run"), of("L4"));
+        assert!(
+            0.0 < guest && guest <= process,
+            "{target}: {guest} of {process}"
+        );
+    }
+    let lines = e2e::lines(&out);
+    let counts = lines.iter().filter(|line| line["boundary"] == "L4");
+    let counts: Vec<u64> = counts.filter_map(|line| line["value"].as_u64()).collect();
+    let distinct: std::collections::BTreeSet<_> = counts.iter().collect();
+    assert_eq!((counts.len(), distinct.len()), (4, 2), "{counts:?}");
+}
+
 #[test]
 fn the_guests_own_code_is_held_against_native_run_by_run() {
     let bench = Bench::new();

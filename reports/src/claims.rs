@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use plimsoll_record::run::TargetKind;
+use plimsoll_record::run::{Family, TargetKind};
 use plimsoll_record::{Boundary, Metric, Suite, Unit};
 use serde::Deserialize;
 use thiserror::Error;
@@ -88,11 +88,13 @@ pub struct Claims {
 #[serde(deny_unknown_fields)]
 pub struct Source {
     id: String,
-    /// Authors and title.
+    /// Who wrote it.
+    pub author: Option<String>,
+    /// Its title.
     pub title: String,
-    /// Year of publication; absent for pages that change.
+    /// Year of publication; of a page that changes, of reading.
     pub year: Option<u16>,
-    /// Where it can be read: an address that was looked up, absent where none is known for sure.
+    /// Address where it can be read.
     pub url: Option<String>,
 }
 
@@ -107,6 +109,12 @@ pub struct Claim {
     /// The claim in a sentence.
     pub says: String,
     source: String,
+    /// The figure as published.
+    pub figure: Option<String>,
+    /// From where to where the published figure was measured.
+    pub boundary: Option<String>,
+    /// Machine, versions and load of the published figure.
+    pub condition: Option<String>,
     /// Where in its source, as far as known.
     pub place: Option<String>,
     /// How the sentence became a range, where that takes reading.
@@ -117,6 +125,10 @@ pub struct Claim {
     pub high: Option<f64>,
     /// What `low` and `high` are in.
     pub unit: Option<ClaimUnit>,
+    /// What a figure below the range means, if not what its unit says: `slower than claimed`.
+    pub below: Option<String>,
+    /// The same of a figure above it.
+    pub above: Option<String>,
     /// Why no run can be held against it.
     pub because: Option<String>,
     /// What it is held against; empty exactly if `because` says why.
@@ -148,6 +160,9 @@ pub enum ClaimUnit {
     /// One figure over another, in percent.
     #[serde(rename = "%")]
     Percent,
+    /// No number is claimed.
+    #[serde(rename = "words")]
+    Words,
 }
 
 impl ClaimUnit {
@@ -158,7 +173,7 @@ impl ClaimUnit {
                 Some(Unit::Nanoseconds)
             }
             ClaimUnit::Megabytes | ClaimUnit::Kilobytes => Some(Unit::Bytes),
-            ClaimUnit::Times | ClaimUnit::Percent => None,
+            ClaimUnit::Times | ClaimUnit::Percent | ClaimUnit::Words => None,
         }
     }
 
@@ -168,7 +183,7 @@ impl ClaimUnit {
             ClaimUnit::Seconds => 1e9,
             ClaimUnit::Milliseconds | ClaimUnit::Megabytes => 1e6,
             ClaimUnit::Microseconds | ClaimUnit::Kilobytes => 1e3,
-            ClaimUnit::Times => 1.0,
+            ClaimUnit::Times | ClaimUnit::Words => 1.0,
             ClaimUnit::Percent => 0.01,
         }
     }
@@ -208,6 +223,8 @@ pub enum Mean {
 pub struct Side {
     /// Targets of this kind, but for those of `not_by_kind`.
     pub kind: Option<TargetKind>,
+    /// Of these, targets that run code in this way.
+    pub family: Option<Family>,
     /// Targets of this name, a glob.
     pub target: Option<String>,
     /// Where it was measured.
@@ -408,6 +425,12 @@ fn check_reading(reading: &Reading, unit: ClaimUnit) -> Result<(), &'static str>
             Err("is in a unit that its metric is not measured in")
         }
         (Some(_), None) if reading.mean.is_some() => Err("averages what is no ratio"),
+        (None, Some(over))
+            if reading.of.metric == Metric::WallTime
+                && over.boundary.stops_at() != reading.of.boundary.stops_at() =>
+        {
+            Err("compares two times that stop at different moments, such as ready and first output")
+        }
         (None, Some(over)) if over.metric.unit() != reading.of.metric.unit() => {
             Err("has a ratio of two metrics of different units")
         }

@@ -251,6 +251,7 @@ impl<'a> Facts<'a> {
         };
         let ladder = Boundary::LADDER.iter();
         ladder
+            .chain(Boundary::FIRST_OUTPUT)
             .chain(&[Boundary::Run])
             .copied()
             .filter(has)

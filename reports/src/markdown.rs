@@ -177,7 +177,10 @@ fn run(text: &mut String, facts: &Facts<'_>) {
         match rule(run.suite) {
             Some(rule) => rule.to_owned(),
             None => {
-                let all = Boundary::LADDER.iter().chain(Boundary::GUEST);
+                let all = Boundary::LADDER
+                    .iter()
+                    .chain(Boundary::FIRST_OUTPUT)
+                    .chain(Boundary::GUEST);
                 let has = |b: &&Boundary| facts.rows.iter().any(|row| row.boundary == **b);
                 let all = all.filter(has);
                 let all = all.map(|boundary| format!("{boundary} {}", boundary.meaning()));

@@ -32,9 +32,29 @@ pub fn value(value: f64, unit: Unit) -> String {
         Unit::Nanoseconds => duration(value.abs()),
         Unit::Bytes => size(value.abs()),
         Unit::PerSecond => format!("{}/s", significant(value.abs())),
-        Unit::Count => significant(value.abs()),
+        Unit::Count => counted(value.abs()),
+        Unit::Microjoules => energy(value.abs()),
     };
     format!("{sign}{text}")
+}
+
+/// A number of things: `602,824`, `333 M`, `1.20 G`.
+fn counted(number: f64) -> String {
+    match number {
+        few if few < 999_999.5 => significant(few),
+        many if many < 999.5e6 => format!("{}{NO_BREAK}M", significant(many / 1e6)),
+        most => format!("{}{NO_BREAK}G", significant(most / 1e9)),
+    }
+}
+
+/// An energy in microjoules: `12.3 mJ`, `1.20 J`.
+fn energy(microjoules: f64) -> String {
+    let (value, unit) = match microjoules {
+        uj if uj < 999.5 => (uj, "µJ"),
+        uj if uj < 999.5e3 => (uj / 1e3, "mJ"),
+        uj => (uj / 1e6, "J"),
+    };
+    format!("{}{NO_BREAK}{unit}", significant(value))
 }
 
 /// What one more costs where chance has put that below nothing: `at most 1.23 µs`.
@@ -83,6 +103,14 @@ pub fn ratio_interval(interval: Interval) -> String {
     match is_fraction(interval.low) || is_fraction(interval.high) {
         true => format!("{low} to {high}"),
         false => format!("{} to {high}", significant(interval.low)),
+    }
+}
+
+/// A ratio without a fraction: `0.0031×`, `0.47×`, `180×`.
+pub fn times(ratio: f64) -> String {
+    match ratio > 0.0 && ratio < 0.001 {
+        true => format!("{ratio:.1e}×"),
+        false => format!("{}×", significant(ratio)),
     }
 }
 

@@ -252,7 +252,7 @@
       (local.set $round (i32.add (local.get $round) (i32.const 1)))
       (br_if $next (i32.lt_u (local.get $round) (local.get $rounds)))))
 
-  (func (export "_start") (call $run (i32.const 7) (i32.const 10) (i32.const 2000)))
+  (func (export "_start") (call $run (i32.const 7) (i32.const 10) (i32.const 100)))
   ;; For tests: a document of another size.
   (func (export "run") (param i32 i32 i32)
     (call $run (local.get 0) (local.get 1) (local.get 2))))

@@ -133,8 +133,8 @@ impl Verdict {
         match (self, unit) {
             (_, Unit::Nanoseconds) | (Verdict::NoDifferenceShown, _) => self.name(),
             (verdict, Unit::PerSecond) => verdict.name(),
-            (Verdict::Faster, Unit::Bytes | Unit::Count) => "less",
-            (Verdict::Slower, Unit::Bytes | Unit::Count) => "more",
+            (Verdict::Faster, Unit::Bytes | Unit::Count | Unit::Microjoules) => "less",
+            (Verdict::Slower, Unit::Bytes | Unit::Count | Unit::Microjoules) => "more",
         }
     }
 }

@@ -52,6 +52,7 @@ impl Place {
         match boundary {
             Boundary::L0 | Boundary::L1 | Boundary::L2 => Place::InProcess,
             Boundary::L3 | Boundary::L4 | Boundary::L5 | Boundary::L6 => Place::FromNothing,
+            Boundary::FirstOutputWarm | Boundary::FirstOutputArtefact => Place::InProcess,
             Boundary::Run | Boundary::Tick => Place::InProcess,
             Boundary::Request | Boundary::FreshRequest => Place::InProcess,
             Boundary::FirstResponse => Place::FromNothing,

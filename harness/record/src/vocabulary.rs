@@ -144,6 +144,13 @@ pub enum Boundary {
     L5,
     /// As L5, with the artefact or image not yet where the engine looks for it.
     L6,
+    /// Instance requested to the guest's first byte of output, in a host that runs and has the compiled
+    /// module in memory: ends where L3 ends.
+    #[serde(rename = "first-output-warm")]
+    FirstOutputWarm,
+    /// As [`Boundary::FirstOutputWarm`], from the artefact file.
+    #[serde(rename = "first-output-artefact")]
+    FirstOutputArtefact,
     /// A request due, by the schedule of the load, to the last byte of its response. The server
     /// is running and keeps what answers it: a process, or an instance for each connection.
     #[serde(rename = "request")]
@@ -199,6 +206,10 @@ impl Boundary {
         Boundary::FirstResponse,
     ];
 
+    /// In a host that runs, to the guest's first byte of output.
+    pub const FIRST_OUTPUT: &'static [Boundary] =
+        &[Boundary::FirstOutputWarm, Boundary::FirstOutputArtefact];
+
     /// What the guest's own code takes.
     pub const GUEST: &'static [Boundary] = &[Boundary::Run, Boundary::Tick];
 
@@ -236,6 +247,8 @@ impl Boundary {
             Boundary::L4 => "L4",
             Boundary::L5 => "L5",
             Boundary::L6 => "L6",
+            Boundary::FirstOutputWarm => "first-output-warm",
+            Boundary::FirstOutputArtefact => "first-output-artefact",
             Boundary::Request => "request",
             Boundary::FreshRequest => "fresh-request",
             Boundary::FirstResponse => "first-response",
@@ -265,6 +278,12 @@ impl Boundary {
             Boundary::L4 => "spawn of a process, or create of a container, to exit observed",
             Boundary::L5 => "as L4, with removal of the container",
             Boundary::L6 => "as L4/L5, with the artefact copied or the image loaded first",
+            Boundary::FirstOutputWarm => {
+                "in a running host: instance requested to first byte of guest output, module in memory"
+            }
+            Boundary::FirstOutputArtefact => {
+                "in a running host: artefact file to first byte of guest output"
+            }
             Boundary::Request => {
                 "request due to last byte of its response; the process, or the connection's instance, is kept"
             }
@@ -285,6 +304,19 @@ impl Boundary {
             Boundary::Process => "one more process or container (slope of a fitted line)",
             Boundary::Daemon => "the daemons that serve all containers, itemised apart",
             Boundary::Base => "what is there once, however many are alive (the line at none)",
+        }
+    }
+
+    /// The moment at which its clock stops, in words: only times that stop alike can be compared.
+    pub fn stops_at(self) -> &'static str {
+        match self {
+            Boundary::L0 | Boundary::L1 | Boundary::L2 => "instance ready",
+            Boundary::L3 | Boundary::FirstOutputWarm | Boundary::FirstOutputArtefact => {
+                "first output"
+            }
+            Boundary::L4 | Boundary::L5 | Boundary::L6 => "exit",
+            Boundary::Request | Boundary::FreshRequest | Boundary::FirstResponse => "response",
+            other => other.name(),
         }
     }
 
@@ -309,7 +341,10 @@ impl FromStr for Boundary {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let others = || Boundary::COUNTED.iter().chain(Boundary::SERVE);
+        let others = || {
+            let counted = Boundary::COUNTED.iter().chain(Boundary::SERVE);
+            counted.chain(Boundary::FIRST_OUTPUT)
+        };
         Boundary::LADDER
             .iter()
             .chain(others())
@@ -338,6 +373,12 @@ pub enum Step {
     Load,
     /// `.wasm` bytes compiled and instantiated in a loop: L2.
     Compile,
+    /// Compiled module in memory, instances made and run in a loop: [`Boundary::FirstOutputWarm`].
+    #[serde(rename = "first-output-warm")]
+    FirstOutputWarm,
+    /// Artefact file loaded, instantiated and run in a loop: [`Boundary::FirstOutputArtefact`].
+    #[serde(rename = "first-output-artefact")]
+    FirstOutputArtefact,
     /// One process or container from nothing to its end: L3, L4 and, where there is one, L5.
     Process,
     /// As [`Step::Process`] with the artefact copied, or the image loaded, first: L6.
@@ -380,6 +421,8 @@ impl Step {
         Step::Instantiate,
         Step::Load,
         Step::Compile,
+        Step::FirstOutputWarm,
+        Step::FirstOutputArtefact,
         Step::Process,
         Step::Deploy,
         Step::Serve,
@@ -407,6 +450,8 @@ impl Step {
             Step::Instantiate => "instantiate",
             Step::Load => "load",
             Step::Compile => "compile",
+            Step::FirstOutputWarm => "first-output-warm",
+            Step::FirstOutputArtefact => "first-output-artefact",
             Step::Process => "process",
             Step::Deploy => "deploy",
             Step::Serve => "serve",

@@ -80,6 +80,7 @@ fn measure(row: &Row) -> String {
     let unit = match row.unit {
         Unit::Nanoseconds => "-ns",
         Unit::PerSecond => "-per-second",
+        Unit::Microjoules => "-uj",
         Unit::Bytes | Unit::Count => "",
     };
     let mut slug = format!("{name}{unit}");

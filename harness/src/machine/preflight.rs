@@ -9,6 +9,7 @@ use std::time::Duration;
 use plimsoll_record::run::{Environment, INSTRUCTIONS, PreflightNote, Severity};
 use plimsoll_stopwatch::instructions;
 
+use crate::machine::energy;
 use crate::machine::environment::setting;
 
 /// How long the processors are watched for other work.
@@ -35,6 +36,14 @@ pub fn look(environment: &Environment) -> Vec<PreflightNote> {
     });
     notes.push(multithreading());
     notes.push(containers());
+    notes.push(match energy::Meter::open() {
+        Some(_) => note(
+            "energy",
+            "counted at L4, of the whole machine",
+            Severity::Good,
+        ),
+        None => note("energy", energy::NOT_SUPPORTED, Severity::Note),
+    });
     notes.push(match environment.virtualised {
         true => note(
             "virtual machine",

@@ -6,7 +6,7 @@ use plimsoll_analysis::statistics::Interval;
 use plimsoll_analysis::throughput::{geometric_mean, throughput};
 use plimsoll_analysis::{Row, Status, analyse};
 use plimsoll_record::glob::matches;
-use plimsoll_record::run::TargetKind;
+use plimsoll_record::run::{TargetKind, TargetRecord};
 use plimsoll_record::{Boundary, Recorded, Run, TargetId, WorkloadId};
 use serde::Serialize;
 
@@ -18,10 +18,12 @@ use super::{Claim, Claims, Mean, Reading, Side, Source};
 pub enum Verdict {
     /// Every figure lies inside the claimed range, with its whole interval.
     Holds,
-    /// Some do, or an interval reaches over an end of the range.
+    /// Some figures lie inside, some outside.
     HoldsInPart,
-    /// No figure's interval touches the claimed range.
+    /// Every figure lies outside.
     DoesNotHold,
+    /// Intervals that reach over an end of the range leave it open which of these it is.
+    Undecided,
     /// No run has a figure with an interval where the claim can be held against it.
     NotMeasured,
 }
@@ -32,6 +34,7 @@ impl Verdict {
         Verdict::Holds,
         Verdict::HoldsInPart,
         Verdict::DoesNotHold,
+        Verdict::Undecided,
         Verdict::NotMeasured,
     ];
 
@@ -50,7 +53,8 @@ impl Verdict {
             (0, 0, 0) => Verdict::NotMeasured,
             (_, 0, 0) => Verdict::Holds,
             (0, 0, _) => Verdict::DoesNotHold,
-            _ => Verdict::HoldsInPart,
+            (1.., _, 1..) => Verdict::HoldsInPart,
+            _ => Verdict::Undecided,
         }
     }
 }
@@ -256,7 +260,8 @@ fn takes(side: &Side, run: &Run, target: &TargetId, workload: &WorkloadId) -> bo
     let kind = |wanted: TargetKind| {
         let mut targets = run.targets.iter();
         let excluded = |glob: &String| matches(glob, target.as_str());
-        targets.any(|record| record.target == *target && record.kind == wanted)
+        let runs = |record: &TargetRecord| side.family.is_none() || side.family == record.family;
+        targets.any(|record| record.target == *target && record.kind == wanted && runs(record))
             && !side.not_by_kind.iter().any(excluded)
     };
     side.kind.is_none_or(kind)
@@ -473,8 +478,10 @@ mod tests {
             (&[Inside, Inside], Verdict::Holds),
             (&[Inside, NoInterval], Verdict::Holds),
             (&[Inside, Below], Verdict::HoldsInPart),
-            (&[AtTheEdge], Verdict::HoldsInPart),
-            (&[AtTheEdge, Above], Verdict::HoldsInPart),
+            (&[Inside, AtTheEdge, Below], Verdict::HoldsInPart),
+            (&[AtTheEdge], Verdict::Undecided),
+            (&[Inside, AtTheEdge], Verdict::Undecided),
+            (&[AtTheEdge, Above], Verdict::Undecided),
             (&[Below, Below], Verdict::DoesNotHold),
             (&[Below, Above], Verdict::DoesNotHold),
         ] {

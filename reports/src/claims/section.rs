@@ -27,14 +27,20 @@ pub(crate) fn glance(judgements: &[Judgement<'_>]) -> Markup {
                     @let count = judgements.iter().filter(|j| j.verdict == verdict).count();
                     @if count > 0 { span.verdict.(class(verdict)) { (count) " " (plural(verdict, count)) } " " }
                 }
+                span { (judged.len()) " of " (judgements.len()) " judged" } " "
                 a href="#claims" { "Every figure and the rule" }
             }
             ul {
                 @for judgement in judged {
                     li {
-                        (badge(judgement.verdict))
+                        (badge(judgement))
                         a href={ "#claim-" (judgement.claim.id) } { (judgement.claim.title) }
-                        span.dim { "claimed " (judgement.claim.range()) "; found " (judgement.span()) }
+                        span.dim {
+                            "claimed " (judgement.claim.range()) "; found " (judgement.span())
+                            @if judgement.verdict == Verdict::DoesNotHold {
+                                @for (miss, _) in judgement.misses() { "; " (miss) }
+                            }
+                        }
                     }
                 }
             }
@@ -61,12 +67,13 @@ fn class(verdict: Verdict) -> &'static str {
         Verdict::Holds => "holds",
         Verdict::HoldsInPart => "in-part",
         Verdict::DoesNotHold => "not",
+        Verdict::Undecided => "open",
         Verdict::NotMeasured => "none",
     }
 }
 
-fn badge(verdict: Verdict) -> Markup {
-    html! { span.verdict.(class(verdict)) { (verdict.words()) } }
+fn badge(judgement: &Judgement<'_>) -> Markup {
+    html! { span.verdict.(class(judgement.verdict)) { (judgement.verdict.words()) } }
 }
 
 /// Every claim with everything that its verdict rests on.
@@ -86,7 +93,7 @@ pub(crate) fn section(judgements: &[Judgement<'_>], room: &SizeBudget) -> Markup
             @for judgement in judged(judgements) { (claim(judgement, &part)) }
             @if !missing.is_empty() {
                 details {
-                    summary { b { "Not measured" } " " (quantity::count(missing.len() as u64, "claim")) " that these runs cannot judge" }
+                    summary { b { "Not measured" } " " (quantity::count(missing.len() as u64, "claim")) " without a comparable figure in this report" }
                     dl.missing {
                         @for judgement in missing {
                             div #{ "claim-" (judgement.claim.id) } {
@@ -116,9 +123,12 @@ fn claim(judgement: &Judgement<'_>, room: &Part<'_>) -> Markup {
     let claim = judgement.claim;
     html! {
         div.claim #{ "claim-" (claim.id) } {
-            h3 { (claim.title) " " (badge(judgement.verdict)) }
+            h3 { (claim.title) " " span.verdict.(class(judgement.verdict)) { (judgement.words()) } }
             p.says {
                 q { (claim.says) } " " span.dim { (origin(judgement)) "." }
+                @if let Some(condition) = &claim.condition {
+                    span.dim { " Published: " (claim.figure.as_deref().unwrap_or_default()) "; " (claim.boundary.as_deref().unwrap_or_default()) "; " (condition) "." }
+                }
                 @if let Some(read_as) = &claim.read_as { span.dim { " Read as: " (read_as) "." } }
             }
             p { (judgement.summary()) }
@@ -267,8 +277,8 @@ fn figure(judgement: &Judgement<'_>, finding: &Finding, is_ratio: bool) -> Marku
             td { (finding.standing.words()) }
             td.n {
                 @if let Some((times, ci95)) = finding.beyond(claim) {
-                    (quantity::ratio(times))
-                    @if let Some(ci) = ci95.filter(|ci| ci.low < ci.high) { i { (quantity::ratio_interval(ci)) } }
+                    (quantity::times(times))
+                    @if let Some(ci) = ci95.filter(|ci| ci.low < ci.high) { i { (format!("{} to {}", quantity::times(ci.low), quantity::times(ci.high))) } }
                 }
             }
             td.note { (finding.view) }

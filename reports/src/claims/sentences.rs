@@ -3,13 +3,18 @@
 //! Every sentence is worked out from the figures. A range that is missed is missed in a direction,
 //! and which side of a ratio is ahead is said whichever side it is.
 
+use std::collections::BTreeSet;
+
 use plimsoll_analysis::statistics::Interval;
-use plimsoll_record::Unit;
 use plimsoll_record::run::TargetKind;
+use plimsoll_record::{TargetId, Unit};
 
 use super::{Claim, ClaimUnit, Finding, Judgement, Side, Source, Standing, Verdict};
 use crate::quantity;
 use crate::quantity::list;
+
+/// Most targets that a sentence names.
+const NAMED: usize = 6;
 
 const NO_BREAK: char = '\u{a0}';
 
@@ -20,6 +25,7 @@ impl Verdict {
             Verdict::Holds => "holds",
             Verdict::HoldsInPart => "holds in part",
             Verdict::DoesNotHold => "does not hold",
+            Verdict::Undecided => "undecided",
             Verdict::NotMeasured => "not measured",
         }
     }
@@ -39,12 +45,12 @@ impl Standing {
 }
 
 impl Source {
-    /// Title and year.
+    /// Author, title and year.
     pub fn words(&self) -> String {
-        match self.year {
-            Some(year) => format!("{}, {year}", self.title),
-            None => self.title.clone(),
-        }
+        let author = self.author.as_ref().map(|author| format!("{author}: "));
+        let year = self.year.map(|year| format!(", {year}"));
+        let [author, year] = [author, year].map(Option::unwrap_or_default);
+        format!("{author}{}{year}", self.title)
     }
 }
 
@@ -59,6 +65,7 @@ impl Claim {
             ClaimUnit::Megabytes => format!("{NO_BREAK}MB"),
             ClaimUnit::Kilobytes => format!("{NO_BREAK}kB"),
             ClaimUnit::Percent => format!("{NO_BREAK}%"),
+            ClaimUnit::Words => String::new(),
         });
         match (self.low, self.high) {
             (Some(low), Some(high)) => format!("{} to {}{unit}", plain(low), plain(high)),
@@ -74,8 +81,10 @@ impl Claim {
         match self.unit {
             Some(ClaimUnit::Percent) => percent(value),
             Some(unit) => match unit.of_rows() {
+                // A fitted line can fall by chance: then nothing is shown to be there.
+                Some(_) if scaled < 0.0 => "nothing measurable".to_owned(),
                 Some(unit) => quantity::value(scaled, unit),
-                None => quantity::ratio(scaled),
+                None => quantity::times(scaled),
             },
             None => quantity::value(value, Unit::Count),
         }
@@ -89,6 +98,10 @@ impl Claim {
             high: ci.high * scale,
         };
         match self.unit.and_then(ClaimUnit::of_rows) {
+            Some(_) if scaled.high <= 0.0 => "nothing measurable".to_owned(),
+            Some(unit) if scaled.low < 0.0 => {
+                format!("at most {}", quantity::value(scaled.high, unit))
+            }
             Some(unit) => quantity::interval(scaled, unit),
             None if self.unit == Some(ClaimUnit::Percent) => {
                 format!(
@@ -97,8 +110,30 @@ impl Claim {
                     percent(ci.high)
                 )
             }
-            None => quantity::ratio_interval(ci),
+            None => format!(
+                "{} to {}",
+                quantity::times(ci.low).trim_end_matches('×'),
+                quantity::times(ci.high)
+            ),
         }
+    }
+
+    /// What a figure on this side of the range means: `faster than claimed`.
+    pub fn miss(&self, standing: Standing) -> Option<String> {
+        let (own, faster, smaller, less) = match standing {
+            Standing::Below => (&self.below, "faster", "smaller", "less"),
+            Standing::Above => (&self.above, "slower", "larger", "more"),
+            _ => return None,
+        };
+        let word = match self.unit.and_then(ClaimUnit::of_rows) {
+            Some(Unit::Nanoseconds) => faster,
+            Some(Unit::Bytes) => smaller,
+            _ => less,
+        };
+        Some(
+            own.clone()
+                .unwrap_or_else(|| format!("{word} than claimed")),
+        )
     }
 }
 
@@ -163,6 +198,14 @@ impl Judgement<'_> {
         };
         let claim = self.claim;
         let mut said = vec![self.shares(&counted)];
+        said.extend(self.misses().iter().map(|(miss, targets)| {
+            let names: Vec<String> = targets.iter().map(ToString::to_string).collect();
+            let whom = match names.len() > NAMED {
+                true => format!("{} targets", names.len()),
+                false => list(&names),
+            };
+            format!("{}: {whom}.", capital(miss))
+        }));
         said.push(match least == most {
             true => format!("The figure: {}.", self.told(least)),
             false => format!("From {} to {}.", self.told(least), self.told(most)),
@@ -172,6 +215,50 @@ impl Judgement<'_> {
             said.extend(self.by_view());
         }
         said.join(" ")
+    }
+
+    /// The verdict, and of one that does not hold in which way: `does not hold: faster than claimed`.
+    pub fn words(&self) -> String {
+        let misses = self.misses();
+        let verdict = self.verdict.words();
+        match (self.verdict, misses.as_slice()) {
+            (Verdict::DoesNotHold, [(only, _)]) => format!("{verdict}: {only}"),
+            (Verdict::DoesNotHold, [(one, _), (other, _)]) => {
+                format!("{verdict}: {one} or {other}")
+            }
+            _ => verdict.to_owned(),
+        }
+    }
+
+    /// In which ways figures miss the range, each with the targets that do.
+    pub fn misses(&self) -> Vec<(String, Vec<&TargetId>)> {
+        let side = |standing| {
+            let words = self.claim.miss(standing)?;
+            let mut targets: Vec<&TargetId> = Vec::new();
+            for finding in self.findings.iter().filter(|f| f.standing == standing) {
+                // Of a ratio the side that is Wasm is the one that is judged.
+                let target = match &finding.over {
+                    Some((over, _)) if self.names_over() => over,
+                    _ => &finding.target,
+                };
+                if !targets.contains(&target) {
+                    targets.push(target);
+                }
+            }
+            (!targets.is_empty()).then_some((words, targets))
+        };
+        let sides = [Standing::Below, Standing::Above];
+        sides.into_iter().filter_map(side).collect()
+    }
+
+    /// Whether a ratio's lower side has more targets to tell apart.
+    fn names_over(&self) -> bool {
+        let count = |of: &dyn Fn(&Finding) -> Option<TargetId>| {
+            let names: BTreeSet<TargetId> = self.findings.iter().filter_map(of).collect();
+            names.len()
+        };
+        count(&|f| f.over.as_ref().map(|(target, _)| target.clone()))
+            > count(&|f| Some(f.target.clone()))
     }
 
     /// Figures that count: those with an interval.
@@ -244,7 +331,7 @@ impl Judgement<'_> {
                 Standing::Below => "least",
                 _ => "most",
             };
-            format!("; {} of the {end} that is claimed", quantity::ratio(times))
+            format!("; {} the {end} that is claimed", quantity::times(times))
         });
         format!(
             "{figure} ({}{interval}{})",
@@ -333,7 +420,7 @@ impl Judgement<'_> {
             .map(name)
             .collect();
         format!(
-            "No figure of {} in these runs at the boundary of the claim ({}).",
+            "These runs have no figure of {} to compare the claim with ({}).",
             list(&who),
             commands.join(", ")
         )
@@ -367,6 +454,7 @@ fn extremes<'f>(counted: &[&'f Finding]) -> Option<(&'f Finding, &'f Finding)> {
 /// What a reader must know of how verdicts come about.
 pub(crate) const RULE: &str = "A figure is a median, or a ratio of two of one run, with its 95 % interval. It lies inside a claimed \
 range only with its whole interval, outside only if no part of its interval touches it. A claim holds if every figure \
-lies inside, does not hold if every one lies outside, and holds in part otherwise. Every target and view counts as one; a \
-figure without an interval is shown and does not count. A claim can be missed for the better as well as for the worse: \
-where figures lie is said each time.";
+lies inside, does not hold if every one lies outside, and holds in part if some lie inside and some outside. It is \
+undecided if intervals that reach over an end leave that open. Every target and view counts as one; a figure without an \
+interval is shown and does not count. Times are compared only where both clocks stop at the same moment. A claim can be \
+missed for the better as well as for the worse: each verdict says in which way.";

@@ -15,7 +15,7 @@ pub(super) fn reading() -> Markup {
                 div {
                     h3 { "Boundaries: where a clock starts and stops" }
                     dl {
-                        @for &boundary in Boundary::LADDER.iter().chain(Boundary::GUEST).chain(Boundary::SERVE) {
+                        @for &boundary in Boundary::LADDER.iter().chain(Boundary::FIRST_OUTPUT).chain(Boundary::GUEST).chain(Boundary::SERVE) {
                             div { dt { (boundary) } dd { (boundary.meaning()) } }
                         }
                     }

@@ -39,6 +39,8 @@ pub struct About {
 pub const LOADS: &[Step] = &[
     Step::Instantiate,
     Step::Load,
+    Step::FirstOutputWarm,
+    Step::FirstOutputArtefact,
     Step::Process,
     Step::Deploy,
     Step::Instances,
@@ -54,6 +56,7 @@ pub const LOADS: &[Step] = &[
 pub const RUNS_WASM: &[Step] = &[
     Step::Instantiate,
     Step::Compile,
+    Step::FirstOutputWarm,
     Step::Process,
     Step::Deploy,
     Step::Instances,

@@ -8,6 +8,8 @@
 //! | instantiate | [`Engine::load`], once | L0: [`Engine::instantiate`] | and [`Engine::start`], [`Engine::finish`] |
 //! | load | starting the guest, dropping the module | L1: [`Engine::load`], [`Engine::instantiate`] | - |
 //! | compile | reading the file, starting the guest, dropping the module | L2: [`Engine::compile`], [`Engine::instantiate`] | - |
+//! | first-output-warm | [`Engine::load`], once; what follows the first byte | [`Engine::instantiate`], [`Engine::start`] to the first byte | - |
+//! | first-output-artefact | what follows the first byte | [`Engine::load`], [`Engine::instantiate`], [`Engine::start`] to the first byte | - |
 //! | iterate | [`Engine::load`], once; [`Engine::instantiate`], [`Engine::finish`] | run: [`Engine::start`] | [`Engine::instantiate`] to [`Engine::finish`] |
 //!
 //! Every iteration is recorded, the first one too: warm-up is for analysis to look at. Samples
@@ -19,7 +21,9 @@
 //!
 //! - [`Engine`]: what an adapter gives
 //! - `loops`: the loops that hold the clocks
+//! - `first_byte`: when a guest's first byte of output arrives
 
+mod first_byte;
 mod loops;
 #[cfg(test)]
 mod tests;
@@ -88,7 +92,7 @@ pub trait Engine {
     fn finish(&self, instance: Self::Instance) -> Vec<u8>;
 }
 
-/// Does one of the steps `instantiate`, `load`, `compile`, `instances` and `iterate`. `artefact` is
+/// Does one of the steps `instantiate`, `load`, `compile`, `first-output-warm`, `first-output-artefact`, `instances` and `iterate`. `artefact` is
 /// the file that `prepare` left for this pair; `compile` does not need it.
 ///
 /// # Errors
@@ -124,6 +128,17 @@ pub fn measure<E: Engine>(
         Step::Compile => {
             let wasm = artefact::read_wasm(&request.workload.wasm)?;
             trial.run(Boundary::L2, || engine.compile(&wasm).map(Held::Fresh))?
+        }
+        Step::FirstOutputWarm => {
+            artefact::require(artefact)?;
+            let module = engine.load(artefact)?;
+            trial.first_output(Boundary::FirstOutputWarm, || Ok(Held::Kept(&module)))?
+        }
+        Step::FirstOutputArtefact => {
+            artefact::require(artefact)?;
+            trial.first_output(Boundary::FirstOutputArtefact, || {
+                engine.load(artefact).map(Held::Fresh)
+            })?
         }
         Step::Execute => {
             artefact::require(artefact)?;

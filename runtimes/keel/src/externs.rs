@@ -185,6 +185,28 @@ impl Memory {
         }
     }
 
+    /// Copies bytes from `at` on into `to`.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] if they are not all in the memory.
+    pub fn read(&self, store: impl AsContext, at: u64, to: &mut [u8]) -> Result<()> {
+        owner(&store, self.store)?;
+        // SAFETY: the store keeps its memories alive; the slice is the host's own.
+        let memory = unsafe { &*self.object.as_ptr() };
+        memory.read(at, to).ok_or_else(|| beyond(at, to.len()))
+    }
+
+    /// Copies bytes into the memory, from `at` on.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] if they do not all fit.
+    pub fn write(&self, store: impl AsContextMut, at: u64, from: &[u8]) -> Result<()> {
+        owner(&store, self.store)?;
+        // SAFETY: the store keeps its memories alive, and is borrowed mutably.
+        let memory = unsafe { &*self.object.as_ptr() };
+        memory.write(at, from).ok_or_else(|| beyond(at, from.len()))
+    }
+
     /// Grows the memory; gives its size before, in pages.
     ///
     /// # Errors
@@ -304,6 +326,10 @@ impl Table {
         let grown = table.grow(count, value.to_reference());
         grown.ok_or_else(|| Error::Limit(format!("the table cannot grow by {count} elements")))
     }
+}
+
+fn beyond(at: u64, length: usize) -> Error {
+    Error::Limit(format!("{length} bytes at {at} are not all in the memory"))
 }
 
 fn outside(index: u64) -> Error {

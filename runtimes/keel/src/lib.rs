@@ -8,10 +8,36 @@
 //! switched one by one. What it does not have, it refuses by name: [`Error::Unsupported`]. It runs on
 //! x86-64 Linux, with SSE 4.1 or later.
 //!
+//! # Quick start
+//! ```
+//! # #[cfg(feature = "wat")] {
+//! use keel::{Engine, Linker, Module, Store};
+//!
+//! # fn main() -> keel::Result<()> {
+//! let engine = Engine::default();
+//! let module = Module::new(&engine, br#"(module
+//!     (import "host" "double" (func $double (param i32) (result i32)))
+//!     (func (export "run") (param i32) (result i32)
+//!         (i32.add (call $double (local.get 0)) (i32.const 2))))"#)?;
+//! let mut linker = Linker::<()>::new(&engine);
+//! linker.func_wrap("host", "double", |_: keel::Caller<'_, ()>, n: i32| n * 2)?;
+//! let mut store = Store::new(&engine, ());
+//! let instance = linker.instantiate(&mut store, &module)?;
+//! let run = instance.get_typed_func::<i32, i32>(&mut store, "run")?;
+//! assert_eq!(run.call(&mut store, 20)?, 42);
+//! # Ok(())
+//! # }
+//! # main().unwrap();
+//! # }
+//! ```
+//! For a module of a stranger's, set [`Limits`], a timeout ([`Store::set_timeout`]) or fuel
+//! ([`Config::fuel`]); `docs/TRUST.md` says what keel defends against and what it does not.
+//!
 //! # How a module starts
-//! A module is compiled to an *artefact* (`artifact`), whether it is kept in a file or not. Starting maps
-//! it: code is position-independent, tables that nobody writes are constant data beside the code, and
-//! initial memory is mapped copy-on-write. An instance takes a *slot* (`vm::slot`): one reservation with
+//! A module is compiled to an *artefact* (`artifact`), whether it is kept in a file or not. Starting
+//! reads
+//! it into place: code is position-independent, tables that nobody writes are constant data beside the code,
+//! and initial memory is mapped copy-on-write. An instance takes a *slot* (`vm::slot`): one reservation with
 //! its context, memory 0 and the guard behind it. Compiled code carries the address between context and
 //! memory in a register: an access to memory needs no look-up and no bounds check, since 4 GiB and a
 //! guard are reserved and whatever is not accessible faults. A slot is reset by copying back the pages
@@ -25,7 +51,7 @@
 //! # How code stops
 //! A trap is a fault or an illegal instruction at a place that the compiler noted; the signal handler
 //! (`vm::signal`) leaves for the host at once, since compiled code holds nothing that would have to be
-//! released. A timeout or [`InterruptHandle`] signals the thread instead: code is not slowed down by
+//! released. For a timeout or an [`InterruptHandle`], a thread signals the one that runs the code: it is not slowed down by
 //! being stoppable. Every function checks its stack on entry.
 //!
 //! # Layout
@@ -54,6 +80,7 @@ mod host;
 mod inspect;
 mod instance;
 mod instantiate;
+mod kept;
 mod limits;
 mod linker;
 mod module;
@@ -66,6 +93,8 @@ mod vm;
 pub mod wasi;
 #[cfg(feature = "wast")]
 pub mod wast;
+#[cfg(feature = "compiler")]
+mod wrap;
 
 pub use artifact::{ArtifactError, is_artifact};
 pub use cpu::{Cpu, UnknownCpu};

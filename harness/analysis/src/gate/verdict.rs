@@ -24,6 +24,8 @@ pub(super) fn kind(key: &SeriesKey) -> Kind {
         (Boundary::OnDisk, _) | (_, Metric::PeakRss | Metric::Instructions) => Kind::Deterministic,
         // Zero in a run that went well: there is no ratio to zero.
         (_, Metric::Errors | Metric::Timeouts) => Kind::Shown,
+        // Of the whole machine, whoever used it.
+        (_, Metric::Energy) => Kind::Shown,
         // The kernel accounts memory in batches of pages per processor.
         (_, Metric::CgroupPeak) => Kind::Shown,
         (boundary, _) if boundary.slope().is_some() => Kind::Shown,

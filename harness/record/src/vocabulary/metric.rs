@@ -77,6 +77,8 @@ pub enum Metric {
     FileDescriptors,
     /// Processor time used in one second in which everything waits.
     IdleCpu,
+    /// Energy that the machine's processor packages took over L4 of a process (powercap), whoever used it.
+    Energy,
 }
 
 impl Metric {
@@ -119,6 +121,7 @@ impl Metric {
             Metric::TransferCompressedBytes => "transfer_compressed_bytes",
             Metric::FileDescriptors => "file_descriptors",
             Metric::IdleCpu => "idle_cpu",
+            Metric::Energy => "energy",
         }
     }
 
@@ -150,6 +153,7 @@ impl Metric {
             Metric::FileDescriptors | Metric::Errors | Metric::Timeouts | Metric::Instructions => {
                 Unit::Count
             }
+            Metric::Energy => Unit::Microjoules,
         }
     }
 }
@@ -177,6 +181,9 @@ pub enum Unit {
     /// Whole things.
     #[serde(rename = "count")]
     Count,
+    /// Millionths of a joule.
+    #[serde(rename = "uJ")]
+    Microjoules,
 }
 
 impl fmt::Display for Unit {
@@ -186,6 +193,7 @@ impl fmt::Display for Unit {
             Unit::PerSecond => f.pad("1/s"),
             Unit::Bytes => f.pad("bytes"),
             Unit::Count => f.pad("count"),
+            Unit::Microjoules => f.pad("uJ"),
         }
     }
 }

@@ -309,6 +309,14 @@ fn samples(step: Step, launch: &Launch, trial: &ProcessTrial) -> Vec<Sample> {
             sample(Boundary::L4, Metric::WallTime, trial.exit),
             sample(Boundary::L4, Metric::CpuTime, trial.cpu),
         ])
+        // Never zero for want of a counter: then there is no sample.
+        .chain(trial.energy_uj.map(|value| Sample {
+            boundary: Boundary::L4,
+            metric: Metric::Energy,
+            iteration: 0,
+            at: None,
+            value,
+        }))
         .chain(
             launch
                 .container

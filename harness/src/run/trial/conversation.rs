@@ -137,6 +137,8 @@ fn belongs(step: Step, sample: &Sample) -> bool {
         Step::Instantiate => sample.boundary == Boundary::L0,
         Step::Load => sample.boundary == Boundary::L1,
         Step::Compile => sample.boundary == Boundary::L2,
+        Step::FirstOutputWarm => sample.boundary == Boundary::FirstOutputWarm,
+        Step::FirstOutputArtefact => sample.boundary == Boundary::FirstOutputArtefact,
         Step::Process => {
             matches!(
                 sample.boundary,

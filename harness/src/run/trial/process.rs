@@ -10,8 +10,8 @@ use plimsoll_adapter::launch::copy_folder;
 use plimsoll_adapter::protocol::Launch;
 
 use super::container_cleanup;
-use crate::machine::denoise;
 use crate::machine::interrupt::Interrupt;
+use crate::machine::{denoise, energy};
 use crate::process::spawn::{Exited, Spawn, Spawned, poll, readable};
 
 /// Bytes of standard error that are kept, the last ones.
@@ -28,6 +28,8 @@ pub struct ProcessTrial {
     pub exit: Duration,
     /// User and system time, by wait4.
     pub cpu: Duration,
+    /// Energy of the machine's packages from spawn to exit, microjoules, where it is counted.
+    pub energy_uj: Option<u64>,
     /// How it ended.
     pub ended: Ended,
     /// What it printed, up to the limit that was given.
@@ -104,7 +106,10 @@ fn started(
 
     let is_folder = copy.is_some_and(|copy| copy.from.is_dir());
 
+    let meter = energy::Meter::open();
+    let energy = || meter.as_ref().and_then(|meter| meter.read().ok());
     let starting = denoise::starting();
+    let energy_before = energy();
     let start = Instant::now();
     if let Some(copy) = copy {
         match is_folder {
@@ -153,6 +158,7 @@ fn started(
         }
     };
     let exit = start.elapsed();
+    let energy_after = energy();
 
     drain(&process, &mut output, &mut errors)?;
     // Whatever it left behind in its group must not disturb the next trial.
@@ -161,6 +167,10 @@ fn started(
         first_byte,
         exit,
         cpu: waited.cpu,
+        energy_uj: match (&meter, energy_before, energy_after) {
+            (Some(meter), Some(before), Some(after)) => Some(meter.between(&before, &after)),
+            _ => None,
+        },
         ended: killed.unwrap_or(Ended::Exited(waited.exited)),
         stdout: output.kept,
         stdout_bytes: output.total,

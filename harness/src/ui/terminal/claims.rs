@@ -37,16 +37,26 @@ pub fn verdicts(judgements: &[Judgement<'_>]) -> String {
                 n => found.push_str(&format!(", {n} {what}")),
             }
         }
+        if verdict == Verdict::DoesNotHold {
+            for (miss, _) in judgement.misses() {
+                found.push_str(&format!("; {miss}"));
+            }
+        }
         let found = shortened(&found.replace('\u{a0}', " "), WIDTH - 15);
         let _ = writeln!(text, "{:14} {}", "", styled(DIM, &found));
     }
-    if !missing.is_empty() && !judgements.is_empty() {
+    if !judgements.is_empty() {
+        let open = judgements
+            .iter()
+            .filter(|j| j.verdict == Verdict::Undecided)
+            .count();
         let _ = writeln!(
             text,
-            "{}{} of {} published claims: nothing in this to compare them with.",
+            "{}Of {} published claims: {} judged, {open} undecided, {} not measured here.",
             if text.is_empty() { "\n" } else { "" },
-            missing.len(),
-            judgements.len()
+            judgements.len(),
+            judgements.len() - missing.len() - open,
+            missing.len()
         );
     }
     text
@@ -55,7 +65,7 @@ pub fn verdicts(judgements: &[Judgement<'_>]) -> String {
 fn style(verdict: Verdict) -> Style {
     match verdict {
         Verdict::Holds => GOOD,
-        Verdict::HoldsInPart | Verdict::DoesNotHold => WARN,
+        Verdict::HoldsInPart | Verdict::DoesNotHold | Verdict::Undecided => WARN,
         Verdict::NotMeasured => DIM,
     }
 }

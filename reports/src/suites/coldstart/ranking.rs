@@ -23,23 +23,23 @@ pub(crate) struct Ranking<'f> {
     pub(crate) reference: Option<&'f Row>,
 }
 
-/// The boundary at which a target's start is told on a platform that is already running.
+/// The boundary of a start on a platform that is already running. All stop at the first output.
 fn running_boundary(kind: TargetKind) -> Boundary {
     match kind {
-        TargetKind::Wasm => Boundary::L1,
+        TargetKind::Wasm => Boundary::FirstOutputArtefact,
         // The container engine's daemon is the platform that runs; a process needs none.
         TargetKind::Container | TargetKind::Native => Boundary::L3,
     }
 }
 
-/// A platform that is already running: an artefact to a ready instance inside it, beside a
-/// container of a daemon that runs.
+/// A platform that is already running: an artefact in a running host, a process, and a container of a
+/// running daemon, each to its first byte of output.
 pub(crate) fn running<'f>(facts: &'f Facts<'_>, workload: &WorkloadId) -> Ranking<'f> {
     let mut ranking = rank(facts, workload, running_boundary);
     // A container of no daemon is made from nothing: its L3 is not that of one that a daemon has made.
     ranking
         .standings
-        .retain(|s| s.kind != TargetKind::Native && !facts.is_without_daemon(&s.row.target));
+        .retain(|s| !facts.is_without_daemon(&s.row.target));
     let quickest = ranking.standings.first().map(|s| s.row);
     ranking.hold(facts, quickest);
     ranking

@@ -39,8 +39,7 @@ pub(crate) fn sentences(facts: &Facts<'_>) -> Vec<String> {
     if let (Some(wasm), Some(container)) = (wasm, running.best(TargetKind::Container)) {
         let versus = versus(facts, container, wasm);
         said.push(format!(
-            "On a platform already running ({lead}): {versus}. The two end differently: Wasm's clock \
-             ({}) stops at a ready instance, the container's ({}) at its first output.",
+            "On a platform already running ({lead}, {} and {}, both to the first output): {versus}.",
             wasm.boundary, container.boundary
         ));
     }

@@ -18,13 +18,13 @@ pub(crate) fn summary(facts: &Facts<'_>, place: &Place<'_>) -> Markup {
                 @if facts.recorded.run.suite == Suite::Coldstart {
                     (card(
                         "Platform already running",
-                        "Wasm: artefact file to ready instance in a running host (L1). Container: start in a running daemon to first output (L3).",
+                        "To the first byte of output. Wasm: from its artefact file in a running host (first-output-artefact). Container: start in a running daemon (L3). Native: a process (L3).",
                         &running(facts, &lead.workload),
                         &lead.workload,
                     ))
                     (card(
                         "From nothing",
-                        "Process or container, from its start to the first byte of output (L3).",
+                        "To the first byte of output, from the start of a process or container (L3).",
                         &from_nothing(facts, &lead.workload),
                         &lead.workload,
                     ))

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use plimsoll_record::line::{OutcomeLine, SampleLine};
 use plimsoll_record::reader::Trial;
 use plimsoll_record::run::{
-    ArtefactRecord, Environment, PreflightNote, Run, SCHEMA, Severity, TargetKind, TargetRecord,
-    TrialPlan, WorkloadRecord,
+    ArtefactRecord, Environment, Family, PreflightNote, Run, SCHEMA, Severity, TargetKind,
+    TargetRecord, TrialPlan, WorkloadRecord,
 };
 use plimsoll_record::{Boundary, Metric, Outcome, Recorded, Step, Suite, TargetId, Unit};
 use rand::rngs::ChaCha8Rng;
@@ -130,6 +130,8 @@ fn steps(target: &MadeUp, suite: Suite) -> &'static [Step] {
             Step::Instantiate,
             Step::Load,
             Step::Compile,
+            Step::FirstOutputWarm,
+            Step::FirstOutputArtefact,
             Step::Process,
             Step::Deploy,
         ],
@@ -166,6 +168,15 @@ fn samples(
         ],
         Step::Load => vec![(Boundary::L1, Metric::WallTime, l1 * size.powf(0.3), count)],
         Step::Compile => vec![(Boundary::L2, Metric::WallTime, l2 * size, count.min(4))],
+        // A reader in the host gets the first byte a little after the guest has written it.
+        Step::FirstOutputWarm => {
+            let took = l0 * size.powf(0.1) + 2e4 + guest * 0.98;
+            vec![(Boundary::FirstOutputWarm, Metric::WallTime, took, count)]
+        }
+        Step::FirstOutputArtefact => {
+            let took = l1 * size.powf(0.3) + 2e4 + guest * 0.98;
+            vec![(Boundary::FirstOutputArtefact, Metric::WallTime, took, count)]
+        }
         Step::Process => vec![
             (Boundary::L3, Metric::WallTime, l3, 1),
             (Boundary::L4, Metric::WallTime, l4, 1),
@@ -270,7 +281,14 @@ fn record(made_up: &MadeUp) -> TargetRecord {
         adapter: "adapter-made-up 0.1.0".to_owned(),
         configuration,
         steps: steps(made_up, Suite::Coldstart).to_vec(),
-        family: None,
+        family: match (made_up.kind, made_up.target) {
+            (TargetKind::Native, _) => Some(Family::Native),
+            (TargetKind::Container, _) => Some(Family::Container),
+            (_, target) if target.contains("winch") || target.contains("singlepass") => {
+                Some(Family::Baseline)
+            }
+            _ => Some(Family::Optimising),
+        },
         programs: Vec::new(),
     }
 }

@@ -131,6 +131,8 @@ fn boundaries(step: Step) -> &'static [Boundary] {
         Step::Instantiate => &[Boundary::L0],
         Step::Load => &[Boundary::L1],
         Step::Compile => &[Boundary::L2],
+        Step::FirstOutputWarm => &[Boundary::FirstOutputWarm],
+        Step::FirstOutputArtefact => &[Boundary::FirstOutputArtefact],
         Step::Process => &[Boundary::L3, Boundary::L4, Boundary::L5],
         Step::Deploy => &[Boundary::L6],
         Step::Serve

@@ -18,7 +18,7 @@ struct Row {
     args: Vec<String>,
     input: Option<PathBuf>,
     expected: PathBuf,
-    weight: String,
+    category: Option<String>,
 }
 
 /// Another form of a workload.
@@ -64,7 +64,11 @@ pub fn workloads(folder: &Path) -> Result<Vec<Case>, String> {
     table
         .workload
         .into_iter()
-        .filter(|row| !NAMED_ONLY.contains(&row.weight.as_str()))
+        .filter(|row| {
+            !row.category
+                .as_deref()
+                .is_some_and(|one| NAMED_ONLY.contains(&one))
+        })
         .map(|row| {
             Ok(Case {
                 exit_code: 0,

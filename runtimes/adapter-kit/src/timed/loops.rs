@@ -1,14 +1,16 @@
 //! The loops that hold the clocks.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use plimsoll_record::{Boundary, Metric, Nanoseconds};
 use plimsoll_stopwatch::Instructions;
 use rustix::time::{ClockId, clock_gettime};
 
+use super::first_byte::FirstByte;
 use super::{Engine, HEAVY_GUEST};
 use crate::Error;
-use crate::guest::{Guest, Outputs};
+use crate::guest::{Guest, Outputs, Stdio};
 use crate::protocol::Sample;
 
 /// A module that outlives the iteration, or one made in it.
@@ -98,6 +100,55 @@ impl<'t, E: Engine> Trial<'t, E> {
                     uncharged = ended - ready;
                 }
             }
+        }
+        Ok(Taken { samples, outputs })
+    }
+
+    /// Makes an instance, each of a module that `module` gives inside the clock, and runs it: the clock
+    /// stops at the first byte that a reader in the same host gets. Every run is charged to the
+    /// budget and verified.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for a guest that writes nothing.
+    pub(super) fn first_output<'m>(
+        &self,
+        boundary: Boundary,
+        mut module: impl FnMut() -> Result<Held<'m, E::Module>, Error>,
+    ) -> Result<Taken, Error>
+    where
+        E::Module: 'm,
+    {
+        let mut samples = Vec::with_capacity(self.iterations.min(100_000) as usize);
+        let mut outputs = Outputs::default();
+        let begun = Instant::now();
+        for iteration in 0..self.iterations {
+            if iteration > 0 && begun.elapsed() >= self.budget {
+                break;
+            }
+            let reader = FirstByte::listen()?;
+            let guest = Guest {
+                stdio: Stdio::Connection(Arc::clone(&reader.guests_end)),
+                ..self.guest.clone()
+            };
+
+            let requested = Instant::now();
+            let module = module()?;
+            let mut instance = self.engine.instantiate(module.get(), &guest)?;
+            let exit_code = self.engine.start(&mut instance)?;
+            self.engine.finish(instance);
+
+            let (first, stdout) = reader.end()?;
+            let first = first.ok_or_else(|| {
+                Error::Unsupported("the guest writes nothing, so it has no first output".to_owned())
+            })?;
+            outputs.add(exit_code, &stdout);
+            samples.push(Sample {
+                boundary,
+                metric: Metric::WallTime,
+                iteration,
+                at: None,
+                value: Nanoseconds::from(first - requested).0,
+            });
         }
         Ok(Taken { samples, outputs })
     }

@@ -15,10 +15,10 @@ use futures_util::StreamExt;
 use plimsoll_adapter::cgroup::killed_for_memory;
 use tokio::sync::watch;
 
+use crate::bounds::Bounds;
 use crate::failure::{CREATE, Failure, REMOVE, RUN, SAY, bounded};
 use crate::image::Image;
 use crate::owner::{self, Owner};
-use crate::probing::Bounds;
 use crate::stopwatch::Stopwatch;
 use crate::targets::Configuration;
 

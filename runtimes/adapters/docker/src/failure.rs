@@ -77,10 +77,15 @@ pub enum Failure {
     /// The kernel killed the guest for want of memory.
     #[error("the container was killed: it ran out of memory")]
     OutOfMemory,
-    /// A signal ended the guest.
-    #[error("the container ended with status {status}, which is signal {}{}", status - 128, said(stderr))]
+    /// A signal ended the guest, or it exited with a code that looks so: the engine reports both alike.
+    #[error(
+        "the container ended with status {status}: signal {} ended its program, or the program exited with \
+         that code; the engine does not tell which{}",
+        status - 128,
+        said(stderr)
+    )]
     Killed {
-        /// 128 and the signal's number.
+        /// 128 and the signal's number, or the exit code.
         status: i32,
         /// The end of what the guest wrote to stderr.
         stderr: String,

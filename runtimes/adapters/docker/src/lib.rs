@@ -9,6 +9,7 @@
 //! - [`ledger`]: what the engine says of itself
 //! - [`image`]: the image's archive, written by the kit, loaded and removed
 //! - [`base`]: a distribution's root file system under it, where a target says so
+//! - [`bounds`]: what bounds a hostile guest
 //! - [`container`]: one container from create to remove, with the clock's readings
 //! - `serving`: one container that serves
 //! - [`peak`]: the most memory that a guest had
@@ -20,6 +21,7 @@
 
 pub mod adapter;
 pub mod base;
+pub mod bounds;
 pub mod container;
 pub mod engine;
 pub mod failure;

@@ -35,6 +35,8 @@ pub fn about(adapter: &'static str) -> About {
 const RUNS: &[Step] = &[
     Step::Instantiate,
     Step::Load,
+    Step::FirstOutputWarm,
+    Step::FirstOutputArtefact,
     Step::Process,
     Step::Deploy,
     Step::Execute,

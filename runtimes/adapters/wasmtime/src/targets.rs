@@ -161,6 +161,8 @@ impl Configuration for Target {
 const IN_PROCESS: &[Step] = &[
     Step::Instantiate,
     Step::Load,
+    Step::FirstOutputWarm,
+    Step::FirstOutputArtefact,
     Step::Instances,
     Step::ServeFresh,
 ];
@@ -168,6 +170,8 @@ const IN_PROCESS: &[Step] = &[
 const IN_PROCESS_AND_RUN: &[Step] = &[
     Step::Instantiate,
     Step::Load,
+    Step::FirstOutputWarm,
+    Step::FirstOutputArtefact,
     Step::Instances,
     Step::Execute,
     Step::ServeFresh,
@@ -176,6 +180,8 @@ const IN_PROCESS_AND_RUN: &[Step] = &[
 const INTERPRETED: &[Step] = &[
     Step::Instantiate,
     Step::Load,
+    Step::FirstOutputWarm,
+    Step::FirstOutputArtefact,
     Step::Process,
     Step::Deploy,
     Step::Execute,

@@ -6,6 +6,7 @@ mod copy;
 pub(crate) mod cpu;
 pub(crate) mod fingerprint;
 pub(crate) mod format;
+mod records;
 #[cfg(all(test, feature = "compiler"))]
 mod tests;
 
@@ -222,7 +223,7 @@ impl Artifact {
                 "the number of its checksums".to_owned(),
             ));
         }
-        Ok(())
+        records::check(self)
     }
 
     /// Checks what has not been checked yet of a range of the file.

@@ -128,3 +128,83 @@ fn an_artefact_for_another_cpu_is_refused_by_the_feature() {
         "code for this CPU, which lacks it",
     );
 }
+
+/// Artefacts in each of which something of the description was changed and the checksums made right again.
+const CHANGED: u32 = 10_000;
+
+/// A module with one of everything that a description has.
+const EVERYTHING: &[u8] = br#"(module $all
+    (type $long (func (param i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64) (result f64)))
+    (type $short (func (param i32) (result i32)))
+    (import "a" "f" (func (type $short))) (import "a" "g" (global i32))
+    (import "a" "t" (table 1 funcref)) (import "a" "m" (memory 1))
+    (memory (export "memory") 1 2) (data (i32.const 8) "abc") (data $d "passive") (data (memory 1) (global.get 0) "x")
+    (table (export "t") 4 8 funcref) (table 2 funcref) (elem (table 2) (i32.const 0) func 0 1)
+    (elem (table 1) (global.get 0) func 1) (elem $e func 0 1) (elem declare func 2)
+    (global (export "g") (mut i64) (i64.const 5)) (global i32 (i32.add (global.get 0) (i32.const 1)))
+    (global funcref (ref.func 1))
+    (func (export "one") (type $short) (call_indirect 2 (type $short) (local.get 0) (i32.const 0)))
+    (func (type $long) (unreachable)) (func $start (memory.init 1 $d (i32.const 0) (i32.const 0) (i32.const 1)))
+    (start $start))"#;
+
+#[test]
+fn what_was_written_wrong_is_refused_or_read_without_harm() {
+    let engine = Engine::default();
+    let wasm = wat::parse_bytes(EVERYTHING).expect("text");
+    let whole = engine.compile(&wasm).expect("it compiles");
+    load(&engine, &whole).expect("whole, it is good");
+    let lazy_start = {
+        let artifact = Artifact::from_bytes(&whole, engine.metering()).expect("it is whole");
+        artifact.header().lazy_start as usize
+    };
+    let mut state = 0x9e37_79b9_7f4a_7c15u64;
+    let mut number = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % below as u64) as usize
+    };
+    let (mut refused, mut read) = (0, 0);
+    for _ in 0..CHANGED {
+        let mut changed = whole.clone();
+        for _ in 0..=number(3) {
+            let at = number(lazy_start);
+            changed[at] = match number(4) {
+                0 => 0xff,
+                1 => 0,
+                2 => changed[at].wrapping_add(1),
+                _ => number(256) as u8,
+            };
+        }
+        sign(&mut changed);
+        match load(&engine, &changed) {
+            Err(Error::Artifact(_) | Error::Limit(_)) => refused += 1,
+            Err(other) => panic!("not the artefact's error: {other}"),
+            Ok(module) => {
+                let names = module.imports().len()
+                    + module.exports().map(|(name, _)| name.len()).sum::<usize>();
+                assert!(names + module.describe().len() > 0);
+                let _ = (module.name(), module.verify());
+                read += 1;
+            }
+        }
+    }
+    assert!(
+        refused > CHANGED / 10 && read > CHANGED / 100,
+        "{refused} refused, {read} read"
+    );
+}
+
+/// Makes the checksums of an artefact right, as far as its header lets them be found.
+fn sign(bytes: &mut [u8]) {
+    // SAFETY: an artefact starts with a header, for which any bytes are valid.
+    let mut header = unsafe { bytes.as_ptr().cast::<Header>().read_unaligned() };
+    let lazy_start = header.lazy_start as usize;
+    let description = bytes
+        .get(size_of::<Header>()..lazy_start)
+        .map(|_| &bytes[..lazy_start]);
+    if let Some(description) = description {
+        header.checksum = format::description_checksum(&header, description);
+        bytes[..size_of::<Header>()].copy_from_slice(format::bytes_of(&[header]));
+    }
+}

@@ -1,4 +1,5 @@
-//! Runs a WASI command: a module whose `_start` is a program's main function.
+//! Runs a WASI command: a module whose `_start` is a program's main function. A reactor, which has
+//! `_initialize` in its place, is initialised, and its export without a name is called.
 
 mod options;
 
@@ -95,11 +96,26 @@ fn run_in(store: &mut Store<WasiCtx>, module: &Module, unknown: UnknownImports) 
     if unknown == UnknownImports::Trap {
         linker.define_unknown_imports_as_traps(module)?;
     }
+    // A reactor is initialised; what it has for a main function, if anything, has no name.
+    let exports = |name: &&str| module.export(name).is_some();
+    let names: Vec<&str> = match exports(&"_start") {
+        true => vec!["_start"],
+        false => ["_initialize", ""].into_iter().filter(exports).collect(),
+    };
+    if names.is_empty() {
+        return Err(Error::UnknownExport {
+            name: "_start".to_owned(),
+            found: "it exports no such name, nor `_initialize`".to_owned(),
+        });
+    }
     let result = linker
         .instantiate(&mut *store, module)
         .and_then(|instance| {
-            let start = instance.get_typed_func::<(), ()>(&mut *store, "_start")?;
-            guest_phase(&start, store)
+            for name in names {
+                let start = instance.get_typed_func::<(), ()>(&mut *store, name)?;
+                guest_phase(&start, store)?;
+            }
+            Ok(())
         });
     guest_phase_ended();
     match result {

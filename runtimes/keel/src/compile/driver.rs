@@ -136,6 +136,13 @@ fn compile_valid<'a>(
     })
 }
 
+/// Decodes and validates a module.
+pub(crate) fn validate(bytes: &[u8], options: &CompileOptions) -> Result<()> {
+    let valid = parse(bytes, options.features.validated())
+        .and_then(|mut module| scan::scan(&mut module, Parallelism::Serial));
+    valid.map_err(|error| options.features.explain(error, bytes))
+}
+
 /// The intermediate representation and the assembly of one function.
 pub(crate) fn inspect(
     bytes: &[u8],

@@ -18,7 +18,7 @@ use cranelift_codegen::ir::{AbiParam, Signature, TrapCode, types};
 use cranelift_codegen::isa::CallConv;
 
 pub(crate) use crate::vm::libcalls::Libcall;
-pub(crate) use driver::{CompileOptions, compile, inspect, target_isa};
+pub(crate) use driver::{CompileOptions, compile, inspect, target_isa, validate};
 pub(crate) use write::write;
 
 use crate::trap::TrapKind;

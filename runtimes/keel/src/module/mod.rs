@@ -6,6 +6,7 @@ pub(crate) mod features;
 #[cfg(feature = "compiler")]
 pub(crate) mod info;
 pub(crate) mod layout;
+mod look;
 #[cfg(feature = "compiler")]
 pub(crate) mod parse;
 mod types;

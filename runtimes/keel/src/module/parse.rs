@@ -14,7 +14,7 @@ use super::info::{
     Body, ConstExpr, ConstOp, DataSegment, ElementSegment, Export, Global, Import, ModuleInfo,
     SegmentMode, Table, TableUsage,
 };
-use crate::artifact::format::ExternKind;
+use crate::artifact::format::{ExternKind, NONE};
 use crate::error::{Error, Result};
 use crate::types::def::{Composite, canonical_types};
 use crate::types::layout::Layout;
@@ -190,12 +190,20 @@ impl<'a> ModuleInfo<'a> {
         match section.as_known() {
             KnownCustom::Name(names) => {
                 for name in names.into_iter().map_while(|name| name.ok()) {
-                    if let Name::Function(functions) = name {
-                        let names = functions.into_iter().map_while(|naming| naming.ok());
-                        self.names = names.map(|naming| (naming.index, naming.name)).collect();
-                        self.names.sort_by_key(|(index, _)| *index);
+                    match name {
+                        // The module's own comes last.
+                        Name::Module { name, .. } => self.names.push((NONE, name)),
+                        Name::Function(functions) => {
+                            let names = functions.into_iter().map_while(|naming| naming.ok());
+                            let names = names.filter(|naming| naming.index != NONE);
+                            self.names
+                                .extend(names.map(|naming| (naming.index, naming.name)));
+                        }
+                        _ => {}
                     }
                 }
+                self.names.sort_by_key(|(index, _)| *index);
+                self.names.dedup_by_key(|(index, _)| *index);
             }
             KnownCustom::BranchHints(functions) => {
                 for function in functions.into_iter().map_while(|function| function.ok()) {

@@ -117,6 +117,17 @@ impl Field {
         storage | if self.mutable { MUTABLE } else { 0 }
     }
 
+    /// Whether a concrete type in it has an index below `end`.
+    pub(crate) fn refers_below(&self, end: u64) -> bool {
+        match self.storage {
+            Storage::Val(ValType::Ref(RefType {
+                heap: HeapType::Concrete(id),
+                ..
+            })) => u64::from(id.index) < end,
+            _ => true,
+        }
+    }
+
     /// The inverse of [`Field::to_raw`].
     pub(crate) fn from_raw(raw: u32) -> Option<Field> {
         let storage = match raw & !MUTABLE {

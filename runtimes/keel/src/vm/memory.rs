@@ -334,6 +334,19 @@ impl MemoryObject {
         (end <= self.length()).then(|| self.base().wrapping_add(start as usize))
     }
 
+    /// Copies a range out; nothing if that is out of bounds.
+    pub(crate) fn read(&self, start: u64, to: &mut [u8]) -> Option<()> {
+        let from = self.range(start, to.len() as u64)?;
+        // SAFETY: the range was checked; the slice is the host's.
+        unsafe {
+            match self.backing {
+                Backing::Shared(_) => racy::copy(to.as_mut_ptr(), from, to.len()),
+                _ => to.as_mut_ptr().copy_from_nonoverlapping(from, to.len()),
+            }
+        }
+        Some(())
+    }
+
     /// Copies bytes into a range; nothing if that is out of bounds.
     pub(crate) fn write(&self, start: u64, bytes: &[u8]) -> Option<()> {
         let to = self.range(start, bytes.len() as u64)?;

@@ -31,6 +31,9 @@ pub(crate) struct StoreContext {
     pub(crate) fuel: i64,
     /// Whether code of the store counts fuel, as artefacts say it.
     pub(crate) metering: u32,
+    /// Modules that pass a host function through, by its type.
+    #[cfg(feature = "compiler")]
+    pub(crate) thunks: std::collections::HashMap<crate::types::FuncType, crate::module::Module>,
     /// What its memories and tables have together.
     pub(crate) budget: Arc<Budget>,
     pub(crate) instances: Vec<NonNull<InstanceData>>,
@@ -42,6 +45,8 @@ pub(crate) struct StoreContext {
     pub(crate) heap: Option<NonNull<Heap>>,
     /// Definitions that instances point to.
     pub(crate) kept: Vec<Arc<dyn Any + Send + Sync>>,
+    /// Values that references of the host's stand for, by their number.
+    pub(crate) values: Vec<Box<dyn Any + Send + Sync>>,
     /// What a host function failed with, on its way through compiled code.
     pub(crate) error: Option<Error>,
     pub(crate) panic: Option<Box<dyn Any + Send>>,
@@ -95,6 +100,8 @@ impl StoreContext {
             limits: Limits::default(),
             fuel: 0,
             metering: engine.metering(),
+            #[cfg(feature = "compiler")]
+            thunks: Default::default(),
             budget: Budget::new(Limits::default().total_bytes, Some(engine.budget().clone())),
             instances: Vec::new(),
             memories: Vec::new(),
@@ -103,6 +110,7 @@ impl StoreContext {
             tags: Vec::new(),
             heap: None,
             kept: Vec::new(),
+            values: Vec::new(),
             error: None,
             panic: None,
             depth: 0,

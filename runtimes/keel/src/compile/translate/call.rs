@@ -27,6 +27,7 @@ impl FuncTranslator<'_, '_> {
         match op {
             Operator::Call { function_index } => {
                 self.charge();
+                self.charge_import(*function_index);
                 let (callee, context) = self.function(*function_index);
                 self.call(
                     callee,
@@ -36,6 +37,7 @@ impl FuncTranslator<'_, '_> {
             }
             Operator::ReturnCall { function_index } => {
                 self.charge();
+                self.charge_import(*function_index);
                 let (callee, context) = self.function(*function_index);
                 self.tail_call(
                     callee,

@@ -2,8 +2,8 @@
 //!
 //! Every operator costs one unit, and one that works on a range or grows a table one more for every 64
 //! bytes. The cost of a straight line is charged at its end, before control can go elsewhere. What is left
-//! is compared on entry to a function, to each pass of a loop, before a function returns and within long
-//! lines: code overruns its fuel by no more than [`MAX_LINE`]. What a range costs is charged by the function
+//! is compared on entry to a function, to each pass of a loop, before an imported function is called, before a
+//! function returns and within long lines: code overruns its fuel by no more than [`MAX_LINE`]. What a range costs is charged by the function
 //! of the runtime that works on it, once its bounds are known to be right and before anything is done.
 
 use cranelift_codegen::ir::condcodes::IntCC;
@@ -53,6 +53,13 @@ impl FuncTranslator<'_, '_> {
     /// Stops behind a function of the runtime that has not done its work for want of fuel.
     pub(super) fn charge_range(&mut self) {
         self.check_fuel();
+    }
+
+    /// Stops code from calling an imported function without fuel: the host's do not look at it.
+    pub(super) fn charge_import(&mut self, function: u32) {
+        if function < self.env.module.imported_functions {
+            self.check_fuel();
+        }
     }
 
     /// Stops a function from returning without fuel.

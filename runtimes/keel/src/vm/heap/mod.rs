@@ -15,6 +15,8 @@
 mod collect;
 mod find;
 mod space;
+#[cfg(test)]
+mod tests;
 
 use crate::types::layout::{ARRAY_ELEMENTS, ARRAY_LENGTH, GRANULE, Layout, Place};
 use crate::types::registry::TypeInfo;

@@ -1,5 +1,7 @@
 //! Names for what modules import, and instances made with them.
 
+mod names;
+
 use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -13,7 +15,6 @@ use crate::instance::Instance;
 use crate::instantiate::{ImportValue, instantiate};
 use crate::module::Module;
 use crate::store::AsContextMut;
-use crate::trap::{Frame, Trap, TrapKind};
 use crate::types::registry::Registry;
 use crate::types::{ExternType, FuncType, Mutability};
 use crate::value::Val;
@@ -145,54 +146,6 @@ impl<T: 'static> Linker<T> {
         item: impl Into<Extern>,
     ) -> Result<&mut Linker<T>> {
         self.insert(module, name, Definition::Extern(item.into()))
-    }
-
-    /// Gives each imported function of a module that nothing defines a function that traps when it is
-    /// called, as `unreachable` does; the innermost frame of the trap names the import.
-    ///
-    /// # Errors
-    /// None of its own: imports that are no functions stay undefined.
-    pub fn define_unknown_imports_as_traps(&mut self, module: &Module) -> Result<&mut Linker<T>> {
-        let functions = module.imports().filter_map(|(from, name, ty)| match ty {
-            ExternType::Func(ty) => Some((from, name, ty)),
-            _ => None,
-        });
-        for (index, (from, name, ty)) in functions.enumerate() {
-            if self.find(from, name).is_some() {
-                continue;
-            }
-            // The trap's innermost frame is the import itself.
-            let frame = Frame {
-                function: index as u32,
-                name: Some(format!("import `{from}` `{name}`, which nothing defines")),
-                offset: None,
-            };
-            self.func_new(from, name, ty, move |_, _, _| {
-                let mut trap = Trap::new(TrapKind::Unreachable);
-                trap.frames.push(frame.clone());
-                Err(trap.into())
-            })?;
-        }
-        Ok(self)
-    }
-
-    /// Gives what one name means a second name.
-    ///
-    /// # Errors
-    /// [`Error::UnknownExport`] if the first name is not defined, [`Error::DuplicateDefinition`] if the
-    /// second is taken.
-    pub fn alias(
-        &mut self,
-        (module, name): (&str, &str),
-        (as_module, as_name): (&str, &str),
-    ) -> Result<&mut Linker<T>> {
-        let item = self
-            .find(module, name)
-            .ok_or_else(|| Error::UnknownExport {
-                name: format!("{module} {name}"),
-                found: "nothing is defined under it".to_owned(),
-            })?;
-        self.insert(as_module, as_name, item)
     }
 
     /// Defines all exports of an instance under a module name.

@@ -1,0 +1,44 @@
+//! What a module says of itself, without being run.
+
+use super::Module;
+use crate::artifact::format::{self, NONE, Section};
+#[cfg(feature = "compiler")]
+use crate::engine::Engine;
+#[cfg(feature = "compiler")]
+use crate::error::Result;
+
+impl Module {
+    /// Whether bytes are a valid module that the engine's features allow; none of it is compiled.
+    ///
+    /// # Errors
+    /// As [`Module::new`].
+    #[cfg(feature = "compiler")]
+    pub fn validate(engine: &Engine, wasm: &[u8]) -> Result<()> {
+        crate::compile::validate(wasm, &engine.compile_options())
+    }
+
+    /// Name and bytes of each custom section of a module, in order. Artefacts do not keep them.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`](crate::Error::Invalid) if the bytes are no module.
+    #[cfg(feature = "compiler")]
+    pub fn custom_sections(wasm: &[u8]) -> Result<Vec<(&str, &[u8])>> {
+        let mut found = Vec::new();
+        for payload in wasmparser::Parser::new(0).parse_all(wasm) {
+            if let wasmparser::Payload::CustomSection(section) = payload? {
+                found.push((section.name(), section.data()));
+            }
+        }
+        Ok(found)
+    }
+
+    /// The module's own name, out of its name section.
+    pub fn name(&self) -> Option<&str> {
+        if !self.artifact().has_sections_for_traps() {
+            return None;
+        }
+        let names: &[format::Name] = self.artifact().section(Section::Names);
+        let own = names.last().filter(|name| name.function == NONE)?;
+        Some(self.artifact().string(Section::NameStrings, own.name))
+    }
+}
