@@ -11,7 +11,7 @@ How to read the ladder: each column is a boundary, a place where a clock starts 
 L0 to L2 are a platform that is already running; L3 to L6 start from nothing. Compare targets \
 within a column, never across.
 
-Exit codes: 0 held, 1 regression, 2 usage, 3 something could not be measured or the run was \
+Exit codes: 0 success, 1 regression, 2 usage, 3 something could not be measured or the run was \
 interrupted.";
 
 /// Heading of what is for a program of the user's own.
@@ -47,7 +47,7 @@ pub enum Command {
     Doctor(Doctor),
     /// Build adapters and native workloads
     Setup(Setup),
-    /// List targets, workloads or suites
+    /// List targets, workloads, suites or metrics
     List(List),
     /// Measure, and record the run
     Run(Box<Run>),
@@ -110,6 +110,8 @@ pub enum Listed {
     Workloads,
     /// Every suite.
     Suites,
+    /// Every metric, with its unit.
+    Metrics,
 }
 
 /// Arguments of `bench run`.
@@ -131,6 +133,12 @@ pub struct Run {
     /// Fewer trials, workloads and targets
     #[arg(long)]
     pub quick: bool,
+    /// Print the plan and an estimate of its time; measure nothing
+    #[arg(long, conflicts_with_all = ["resume", "out", "denoise", "record_passes"])]
+    pub list: bool,
+    /// With --list: print JSON
+    #[arg(long, requires = "list")]
+    pub json: bool,
     /// Reduce noise where permitted: pin the benchmark to one CPU, raise priority, disable ASLR,
     /// fix the clock. Prints what it changed, and restores it at the end
     #[arg(long)]
@@ -179,6 +187,20 @@ pub struct Run {
     /// The folder that it runs in and may read [default: an empty one]
     #[arg(long, value_name = "DIR", requires = "wasm", help_heading = OWN)]
     pub input: Option<PathBuf>,
+    /// Its standard input [default: /dev/null]; measures only processes that bench starts itself
+    #[arg(long, value_name = "FILE", requires = "wasm", help_heading = OWN)]
+    pub stdin: Option<PathBuf>,
+    /// A variable of its environment (repeatable); nothing is inherited
+    #[arg(long, value_name = "NAME=VALUE", requires = "wasm", help_heading = OWN)]
+    pub env: Vec<String>,
+    /// A shell command to run before every trial, outside the clock, in the folder of --input or else
+    /// the current one
+    #[arg(long, value_name = "COMMAND", requires = "wasm", help_heading = OWN)]
+    pub prepare: Option<String>,
+    /// A parameter and its values (repeatable), each a row of its own; {size} stands for the value in
+    /// arguments, --env and --prepare
+    #[arg(long = "param", value_name = "NAME=A,B,...", requires = "wasm", help_heading = OWN)]
+    pub params: Vec<String>,
     /// Its arguments
     #[arg(last = true, value_name = "ARG", requires = "wasm", help_heading = OWN)]
     pub args: Vec<String>,
@@ -212,7 +234,7 @@ pub struct Report {
     /// Run directories, of one suite or several [default: results/latest]
     #[arg(value_name = "RUN")]
     pub runs: Vec<PathBuf>,
-    /// One self-contained offline file (default: report.html in the run's directory)
+    /// Write one self-contained HTML file [default: report.html in the run directory]
     #[arg(long, value_name = "FILE", num_args = 0..=1, group = "format")]
     pub html: Option<Option<PathBuf>>,
     /// Print tables in Markdown
@@ -238,8 +260,7 @@ pub struct Report {
     /// Only these targets of the runs, as globs (repeatable)
     #[arg(long = "target", value_name = "GLOB")]
     pub targets: Vec<String>,
-    /// Only these workloads of the runs, as globs (repeatable): a page of one workload has every picture
-    /// and row of it, however large the run is
+    /// Only these workloads of the runs, as globs (repeatable)
     #[arg(long = "workload", value_name = "GLOB")]
     pub workloads: Vec<String>,
 }

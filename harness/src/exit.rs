@@ -8,7 +8,7 @@ use thiserror::Error;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     /// 0: everything asked for was done.
-    Held,
+    Ok,
     /// 1: something is slower than it was, beyond doubt.
     Regression,
     /// 2: the command line or a file it names makes no sense.
@@ -23,7 +23,7 @@ impl Exit {
     /// The process's exit code.
     pub fn code(self) -> u8 {
         match self {
-            Exit::Held => 0,
+            Exit::Ok => 0,
             Exit::Regression => 1,
             Exit::Usage => 2,
             Exit::Incomplete | Exit::Interrupted => 3,

@@ -44,12 +44,12 @@ pub fn run(cli: Cli) -> Exit {
     match cmd::dispatch(cli.command) {
         Ok(exit) => exit,
         // Whoever read our output has seen enough, `bench list targets | head` for one.
-        Err(error) if is_broken_pipe(&error) => Exit::Held,
+        Err(error) if is_broken_pipe(&error) => Exit::Ok,
         Err(error) => {
             ui::progress::say(&format!(
                 "{} {}",
                 ui::terminal::styled(ui::terminal::BAD, "error:"),
-                told(&error)
+                describe(&error)
             ));
             match error.is::<Usage>() || error.is::<plimsoll_record::ReadError>() {
                 true => Exit::Usage,
@@ -60,7 +60,7 @@ pub fn run(cli: Cli) -> Exit {
 }
 
 /// The error and its causes, without a cause that the error before it has told already.
-fn told(error: &anyhow::Error) -> String {
+fn describe(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain().map(ToString::to_string) {
         if text.is_empty() {
@@ -87,9 +87,9 @@ mod tests {
         let cause = io::Error::other("no space left");
         let error = anyhow::Error::new(cause).context("cannot write x: no space left; free some");
         assert_eq!(
-            told(&error.context("the run stopped")),
+            describe(&error.context("the run stopped")),
             "the run stopped: cannot write x: no space left; free some"
         );
-        assert_eq!(told(&anyhow::anyhow!("b").context("a")), "a: b");
+        assert_eq!(describe(&anyhow::anyhow!("b").context("a")), "a: b");
     }
 }

@@ -149,23 +149,53 @@ pub fn json(runs: &[Recorded], claims: &Claims) -> String {
 }
 
 /// The rows of `runs` as CSV (RFC 4180) with a header line. Times are in the row's unit; a field
-/// that a row has no value for is empty. Runs of the suite `conformance` are a table of counts, those of `capabilities` one of
-/// answers.
+/// that a row has no value for is empty. Runs of the suites `conformance` and `sandbox` have columns
+/// of their own (counts, answers); of several suites the table has the columns of all.
 pub fn csv(runs: &[Recorded]) -> String {
-    let mut writer = csv::Writer::from_writer(Vec::new());
     let counted: Vec<ConformanceRow> = runs.iter().flat_map(conformance::rows).collect();
     let answers: Vec<FactRow> = runs.iter().flat_map(capability::rows).collect();
-    let written = match (counted.as_slice(), answers.as_slice()) {
-        ([], []) => write_csv(&mut writer, &rows(runs)),
-        ([], answers) => write_answers(&mut writer, answers),
-        (counted, _) => write_counts(&mut writer, counted),
+    let measured = rows(runs);
+    let mut tables = Vec::new();
+    if !measured.is_empty() || (counted.is_empty() && answers.is_empty()) {
+        tables.push(of_rows(&measured));
+    }
+    if !counted.is_empty() {
+        tables.push(of_counts(&counted));
+    }
+    if !answers.is_empty() {
+        tables.push(of_answers(&answers));
+    }
+    let mut columns: Vec<&str> = Vec::new();
+    for (own, _) in &tables {
+        columns.extend(
+            own.iter()
+                .filter(|name| !columns.contains(name))
+                .collect::<Vec<_>>(),
+        );
+    }
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let mut write = || -> Result<(), csv::Error> {
+        writer.write_record(&columns)?;
+        for (own, lines) in &tables {
+            let place = |name: &&str| own.iter().position(|column| column == name);
+            let places: Vec<Option<usize>> = columns.iter().map(place).collect();
+            for line in lines {
+                let field = |place: &Option<usize>| place.map_or("", |at| line[at].as_str());
+                writer.write_record(places.iter().map(field))?;
+            }
+        }
+        Ok(())
     };
+    let written = write();
     match written.and_then(|()| writer.into_inner().map_err(|e| e.into_error().into())) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
         // Writing to memory does not fail, and every record has the header's length.
         Err(error) => unreachable!("CSV in memory: {error}"),
     }
 }
+
+/// Columns, and a line a row.
+type Columns = (Vec<&'static str>, Vec<Vec<String>>);
 
 fn rows(runs: &[Recorded]) -> Vec<Row> {
     let marks = Marks::of(runs);
@@ -177,8 +207,8 @@ fn rows(runs: &[Recorded]) -> Vec<Row> {
     runs.iter().flat_map(of).collect()
 }
 
-fn write_csv(writer: &mut csv::Writer<Vec<u8>>, rows: &[Row]) -> Result<(), csv::Error> {
-    writer.write_record([
+fn of_rows(rows: &[Row]) -> Columns {
+    let columns = vec![
         "run",
         "suite",
         "workload",
@@ -198,10 +228,11 @@ fn write_csv(writer: &mut csv::Writer<Vec<u8>>, rows: &[Row]) -> Result<(), csv:
         "outliers",
         "status",
         "note",
-    ])?;
+    ];
+    let mut lines = Vec::new();
     for row in rows {
         let number = |value: Option<f64>| value.map(|v| v.to_string()).unwrap_or_default();
-        writer.write_record([
+        lines.push(vec![
             row.run.clone(),
             row.suite.to_string(),
             row.workload.to_string(),
@@ -221,17 +252,14 @@ fn write_csv(writer: &mut csv::Writer<Vec<u8>>, rows: &[Row]) -> Result<(), csv:
             row.outliers.to_string(),
             status(row.status).to_owned(),
             row.note.clone().unwrap_or_default(),
-        ])?;
+        ]);
     }
-    Ok(())
+    (columns, lines)
 }
 
 /// What became of directives has columns of its own, so a run of that suite is a table of its own.
-fn write_counts(
-    writer: &mut csv::Writer<Vec<u8>>,
-    rows: &[ConformanceRow],
-) -> Result<(), csv::Error> {
-    writer.write_record([
+fn of_counts(rows: &[ConformanceRow]) -> Columns {
+    let columns = vec![
         "run",
         "suite",
         "workload",
@@ -246,11 +274,12 @@ fn write_counts(
         "total",
         "status",
         "note",
-    ])?;
+    ];
+    let mut lines = Vec::new();
     for row in rows {
         let count = |of: fn(&Tally) -> u32| row.tally.as_ref().map(|t| of(t).to_string());
         let count = |of| count(of).unwrap_or_default();
-        writer.write_record([
+        lines.push(vec![
             row.run.clone(),
             row.suite.to_string(),
             row.workload.to_string(),
@@ -265,18 +294,19 @@ fn write_counts(
             row.total.to_string(),
             status(row.status).to_owned(),
             row.note.clone().unwrap_or_default(),
-        ])?;
+        ]);
     }
-    Ok(())
+    (columns, lines)
 }
 
 /// Answers are words: a run of that suite is a table of its own.
-fn write_answers(writer: &mut csv::Writer<Vec<u8>>, rows: &[FactRow]) -> Result<(), csv::Error> {
-    writer.write_record([
+fn of_answers(rows: &[FactRow]) -> Columns {
+    let columns = vec![
         "run", "suite", "workload", "title", "target", "answer", "evidence", "status", "note",
-    ])?;
+    ];
+    let mut lines = Vec::new();
     for row in rows {
-        writer.write_record([
+        lines.push(vec![
             row.run.clone(),
             row.suite.to_string(),
             row.workload.to_string(),
@@ -288,9 +318,9 @@ fn write_answers(writer: &mut csv::Writer<Vec<u8>>, rows: &[FactRow]) -> Result<
             row.evidence.clone().unwrap_or_default(),
             status(row.status).to_owned(),
             row.note.clone().unwrap_or_default(),
-        ])?;
+        ]);
     }
-    Ok(())
+    (columns, lines)
 }
 
 /// A status as JSON and CSV spell it.

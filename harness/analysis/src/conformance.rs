@@ -3,7 +3,7 @@
 //! The denominator of a share is the directives that are a question to an engine. It is the same for
 //! every target; what a target does not claim counts in it and does not pass.
 
-use plimsoll_record::conformance::{Group, How, ScriptLine, Specification, Tally};
+use plimsoll_record::conformance::{FailureMode, Group, ScriptLine, Specification, Tally};
 use plimsoll_record::{Outcome, Recorded, TargetId, WorkloadId};
 use serde::{Deserialize, Serialize};
 
@@ -180,7 +180,7 @@ pub struct FindingRow {
     /// Its line, from 1.
     pub line: u32,
     /// How it did not pass.
-    pub how: How,
+    pub how: FailureMode,
     /// What happened instead.
     pub message: String,
 }

@@ -319,35 +319,11 @@ fn measured(
 /// The boundaries that a step is to give, as the words of [`Step`] say, and the metric that tells
 /// of it first.
 fn due(step: Step, kind: Option<TargetKind>) -> impl Iterator<Item = (Boundary, Metric)> {
-    let metric = match step {
-        Step::Serve | Step::ServeFresh => Metric::AchievedRate,
-        Step::Instances | Step::Processes | Step::Idle => Metric::Pss,
-        Step::Peak => Metric::PeakRss,
-        Step::Size => Metric::TransferBytes,
-        Step::Count => Metric::Instructions,
-        _ => Metric::WallTime,
+    let spec = step.spec();
+    let rows = match kind {
+        Some(TargetKind::Container) => spec.rows.len(),
+        _ => spec.rows.len() - spec.only_containers,
     };
-    let list: &[Boundary] = match (step, kind) {
-        (Step::Instantiate, _) => &[Boundary::L0],
-        (Step::Load, _) => &[Boundary::L1],
-        (Step::Compile, _) => &[Boundary::L2],
-        (Step::FirstOutputWarm, _) => &[Boundary::FirstOutputWarm],
-        (Step::FirstOutputArtefact, _) => &[Boundary::FirstOutputArtefact],
-        (Step::Process, Some(TargetKind::Container)) => &[Boundary::L3, Boundary::L4, Boundary::L5],
-        (Step::Process, _) => &[Boundary::L3, Boundary::L4],
-        (Step::Deploy, _) => &[Boundary::L6],
-        (Step::Serve, _) => &[Boundary::Request],
-        (Step::ServeFresh, _) => &[Boundary::FreshRequest],
-        (Step::FirstResponse, _) => &[Boundary::FirstResponse],
-        (Step::Execute, _) => &[Boundary::Run],
-        (Step::Instances, _) => &[Boundary::Instance],
-        (Step::Processes, _) => &[Boundary::Process],
-        (Step::Idle, _) => &[Boundary::Idle],
-        (Step::Peak, _) => &[Boundary::Peak],
-        (Step::Size, _) => &[Boundary::OnDisk],
-        (Step::Count, _) => &[Boundary::L4, Boundary::Run],
-        // Counted, not measured: `conformance` has it.
-        (Step::Conformance | Step::Sandbox, _) => &[],
-    };
-    list.iter().map(move |&boundary| (boundary, metric))
+    let rows = spec.rows[..rows].iter();
+    rows.filter_map(move |&boundary| Some((boundary, spec.first_metric?)))
 }

@@ -189,7 +189,7 @@ pub struct Finding {
     /// Its line in the script, from 1.
     pub line: u32,
     /// How it did not pass.
-    pub how: How,
+    pub how: FailureMode,
     /// What happened instead of what should have.
     pub message: String,
 }
@@ -197,7 +197,7 @@ pub struct Finding {
 /// How a directive did not pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum How {
+pub enum FailureMode {
     /// Something else happened.
     Failed,
     /// The engine's process died, or was killed for the memory it took.
@@ -226,7 +226,7 @@ pub enum Verdict {
     /// It did not.
     Found {
         /// How.
-        how: How,
+        how: FailureMode,
         /// What happened instead.
         message: String,
     },
@@ -293,10 +293,10 @@ impl ScriptLine {
         let lines = |reasons: &[Reason]| reasons.iter().map(|r| r.lines.len() as u32).sum();
         Tally {
             passed: self.passed,
-            failed: found(How::Failed),
+            failed: found(FailureMode::Failed),
             skipped: lines(&self.skipped),
-            crashed: found(How::Crashed),
-            timeout: found(How::Timeout),
+            crashed: found(FailureMode::Crashed),
+            timeout: found(FailureMode::Timeout),
             unsupported: lines(&self.unsupported),
             differing: self.differing,
         }
@@ -377,9 +377,9 @@ mod tests {
             Verdict::Passed {
                 differs: Some("other".to_owned()),
             },
-            found(How::Failed),
-            found(How::Crashed),
-            found(How::Timeout),
+            found(FailureMode::Failed),
+            found(FailureMode::Crashed),
+            found(FailureMode::Timeout),
             Verdict::Skipped { reason: reason() },
             Verdict::Skipped { reason: reason() },
             Verdict::Unsupported { reason: reason() },

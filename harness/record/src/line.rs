@@ -25,6 +25,27 @@ pub enum Line {
     Outcome(OutcomeLine),
 }
 
+impl Line {
+    /// The trial that it belongs to, and the attempt at that trial.
+    pub fn of(&self) -> (u32, u32) {
+        match self {
+            Line::Sample(line) => (line.trial, line.attempt),
+            Line::Histogram(line) => (line.trial, line.attempt),
+            Line::Script(line) => (line.trial, line.attempt),
+            Line::Fact(line) => (line.trial, line.attempt),
+            Line::Outcome(line) => (line.trial, line.attempt),
+        }
+    }
+
+    /// Whether a sample's value is in the unit of its metric.
+    pub fn is_sound(&self) -> bool {
+        match self {
+            Line::Sample(sample) => sample.unit == sample.metric.unit(),
+            _ => true,
+        }
+    }
+}
+
 /// One measured value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SampleLine {

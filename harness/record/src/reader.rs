@@ -1,5 +1,6 @@
 //! Reads a run directory back, also one that was cut short.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
@@ -11,6 +12,7 @@ use crate::conformance::ScriptLine;
 use crate::line::{HistogramLine, Line, Outcome, OutcomeLine, SampleLine};
 use crate::run::{READABLE, Run};
 use crate::sandbox::FactLine;
+use crate::text;
 
 /// Name of the file that says what was planned.
 pub const RUN_FILE: &str = "run.json";
@@ -39,6 +41,17 @@ pub enum ReadError {
         /// Where and why.
         source: serde_json::Error,
     },
+    /// The plan contradicts itself.
+    #[error(
+        "{path} is damaged: trial {index} stands in its plan twice, so its samples cannot be told apart; \
+         restore the file or measure again"
+    )]
+    Plan {
+        /// The file.
+        path: PathBuf,
+        /// The index that is there more than once.
+        index: u32,
+    },
     /// The run was written in a format that this version does not know.
     #[error(
         "{path} has schema {found:?}, this version reads {}; use the version of bench that wrote it",
@@ -63,8 +76,8 @@ pub struct Recorded {
     pub trials: BTreeMap<u32, Trial>,
     /// Highest attempt number seen for each trial, interrupted attempts included.
     pub attempts: BTreeMap<u32, u32>,
-    /// Lines that could not be read, and outcomes of an attempt that already had one: more than a torn
-    /// last line means damage.
+    /// Lines that could not be read, that belong to no trial of the plan, or that are outcomes of an attempt
+    /// that already had one: more than a torn last one means damage.
     pub unreadable_lines: usize,
 }
 
@@ -107,6 +120,7 @@ impl Recorded {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             Err(source) => return Err(ReadError::Io { path, source }),
         };
+        let planned = run.plan.iter().map(|trial| trial.index).collect();
         let mut recorded = Recorded {
             directory: directory.to_owned(),
             run,
@@ -114,63 +128,37 @@ impl Recorded {
             attempts: BTreeMap::new(),
             unreadable_lines: 0,
         };
+        recorded.add(&content, &planned);
+        Ok(recorded)
+    }
+
+    /// Adds the lines of `content`; those of trials that were not `planned` count as unreadable.
+    fn add(&mut self, content: &[u8], planned: &BTreeSet<u32>) {
         let mut open: BTreeMap<(u32, u32), Open> = BTreeMap::new();
         let mut closed: BTreeSet<(u32, u32)> = BTreeSet::new();
-        for line in content
-            .split(|&b| b == b'\n')
-            .filter(|line| !line.is_empty())
-        {
-            match serde_json::from_slice(line) {
-                Ok(Line::Sample(sample)) => {
-                    recorded.saw(sample.trial, sample.attempt);
-                    open.entry((sample.trial, sample.attempt))
-                        .or_default()
-                        .samples
-                        .push(sample);
+        let lines = content.split(|&byte| byte == b'\n');
+        for text in lines.filter(|line| !line.is_empty()) {
+            let line = match shown_line(text) {
+                Ok(line) if planned.contains(&line.of().0) && line.is_sound() => line,
+                _ => {
+                    self.unreadable_lines += 1;
+                    continue;
                 }
-                Ok(Line::Histogram(histogram)) => {
-                    recorded.saw(histogram.trial, histogram.attempt);
-                    open.entry((histogram.trial, histogram.attempt))
-                        .or_default()
-                        .histograms
-                        .push(histogram);
-                }
-                Ok(Line::Script(script)) => {
-                    recorded.saw(script.trial, script.attempt);
-                    open.entry((script.trial, script.attempt))
-                        .or_default()
-                        .scripts
-                        .push(script);
-                }
-                Ok(Line::Fact(fact)) => {
-                    recorded.saw(fact.trial, fact.attempt);
-                    let trial = open.entry((fact.trial, fact.attempt)).or_default();
-                    trial.fact = Some(fact);
-                }
-                Ok(Line::Outcome(outcome)) => {
-                    recorded.saw(outcome.trial, outcome.attempt);
-                    let attempt = (outcome.trial, outcome.attempt);
-                    let taken = open.remove(&attempt).unwrap_or_default();
-                    // The first counts: what repeats it would replace or empty it.
-                    if !closed.insert(attempt) {
-                        recorded.unreadable_lines += 1;
-                        continue;
-                    }
-                    recorded.trials.insert(
-                        outcome.trial,
-                        Trial {
-                            outcome,
-                            samples: taken.samples,
-                            histograms: taken.histograms,
-                            scripts: taken.scripts,
-                            fact: taken.fact,
-                        },
-                    );
-                }
-                Err(_) => recorded.unreadable_lines += 1,
+            };
+            let key = line.of();
+            let highest = self.attempts.entry(key.0).or_default();
+            *highest = key.1.max(*highest);
+            let Line::Outcome(outcome) = line else {
+                open.entry(key).or_default().add(line);
+                continue;
+            };
+            let taken = open.remove(&key).unwrap_or_default();
+            if !closed.insert(key) {
+                self.unreadable_lines += 1;
+                continue;
             }
+            self.trials.insert(key.0, taken.closed(outcome));
         }
-        Ok(recorded)
     }
 
     /// Whether every planned trial has an outcome.
@@ -189,10 +177,62 @@ impl Recorded {
                 .values()
                 .all(|trial| matches!(trial.outcome.outcome, Outcome::Ok))
     }
+}
 
-    fn saw(&mut self, trial: u32, attempt: u32) {
-        let highest = self.attempts.entry(trial).or_default();
-        *highest = attempt.max(*highest);
+/// A line, its text escaped as [`text`] does: names and what guests print end on terminals and pages.
+fn shown_line(bytes: &[u8]) -> serde_json::Result<Line> {
+    // JSON has controls as escapes, and directions as more than one byte.
+    if bytes.is_ascii() && !bytes.contains(&b'\\') {
+        return serde_json::from_slice(bytes);
+    }
+    let mut value = serde_json::from_slice(bytes)?;
+    escape(&mut value, false);
+    serde_json::from_value(value)
+}
+
+/// Escapes every string in `value`; what guests and engines print may have several lines.
+fn escape(value: &mut serde_json::Value, several_lines: bool) {
+    match value {
+        serde_json::Value::String(string) => {
+            let shown = match several_lines {
+                true => text::lines(string),
+                false => text::plain(string),
+            };
+            if let Cow::Owned(shown) = shown {
+                *string = shown;
+            }
+        }
+        serde_json::Value::Array(values) => {
+            values.iter_mut().for_each(|one| escape(one, several_lines));
+        }
+        serde_json::Value::Object(fields) => {
+            for (name, field) in fields {
+                escape(field, matches!(name.as_str(), "stderr" | "evidence"));
+            }
+        }
+        _ => {}
+    }
+}
+
+impl Open {
+    fn add(&mut self, line: Line) {
+        match line {
+            Line::Sample(sample) => self.samples.push(sample),
+            Line::Histogram(histogram) => self.histograms.push(histogram),
+            Line::Script(script) => self.scripts.push(script),
+            Line::Fact(fact) => self.fact = Some(fact),
+            Line::Outcome(_) => {}
+        }
+    }
+
+    fn closed(self, outcome: OutcomeLine) -> Trial {
+        Trial {
+            outcome,
+            samples: self.samples,
+            histograms: self.histograms,
+            scripts: self.scripts,
+            fact: self.fact,
+        }
     }
 }
 
@@ -209,11 +249,16 @@ pub fn read_run(directory: &Path) -> Result<Run, ReadError> {
         }
         Err(source) => return Err(ReadError::Io { path, source }),
     };
-    let value: serde_json::Value =
+    let mut value: serde_json::Value =
         serde_json::from_slice(&text).map_err(|source| ReadError::Damaged {
             path: path.clone(),
             source,
         })?;
+    if let Some(fields) = value.as_object_mut() {
+        // The command is run again, not only shown: whoever shows it escapes it.
+        let fields = fields.iter_mut().filter(|(name, _)| *name != "command");
+        fields.for_each(|(_, field)| escape(field, false));
+    }
     let schema = value
         .get("schema")
         .and_then(|s| s.as_str())
@@ -224,5 +269,17 @@ pub fn read_run(directory: &Path) -> Result<Run, ReadError> {
             found: schema.to_owned(),
         });
     }
-    serde_json::from_value(value).map_err(|source| ReadError::Damaged { path, source })
+    let run: Run = match serde_json::from_value(value) {
+        Ok(run) => run,
+        Err(source) => return Err(ReadError::Damaged { path, source }),
+    };
+    let mut seen = BTreeSet::new();
+    let mut trials = run.plan.iter();
+    match trials.find(|trial| !seen.insert(trial.index)) {
+        Some(trial) => Err(ReadError::Plan {
+            path,
+            index: trial.index,
+        }),
+        None => Ok(run),
+    }
 }

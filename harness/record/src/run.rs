@@ -45,10 +45,17 @@ pub struct Run {
     pub seed: u64,
     /// Whether the run was asked to be the smallest honest one.
     pub quick: bool,
+    /// Whether noise was held down with `--denoise`; absent in runs of schema 1, where notes of the
+    /// preflight say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub denoised: Option<bool>,
     /// The machine.
     pub environment: Environment,
     /// What makes this machine noisy, looked at before the first trial.
     pub preflight: Vec<PreflightNote>,
+    /// Every program that takes part, by its content; empty in runs of schema 1.
+    #[serde(default)]
+    pub programs: Vec<ProgramRecord>,
     /// The fairness ledger: every target, exactly as it was configured.
     pub targets: Vec<TargetRecord>,
     /// Every workload, with its hashes.
@@ -98,8 +105,10 @@ pub struct Load {
 impl Run {
     /// Whether it was made with `--denoise`.
     pub fn is_denoised(&self) -> bool {
-        let mut notes = self.preflight.iter();
-        notes.any(|note| note.subject.starts_with(DENOISE))
+        self.denoised.unwrap_or_else(|| {
+            let mut notes = self.preflight.iter();
+            notes.any(|note| note.subject.starts_with(DENOISE))
+        })
     }
 
     /// Whether instructions were counted, in the words of the preflight; `None` where it did not
@@ -297,6 +306,9 @@ pub struct WorkloadRecord {
     pub native_sha256: Option<String>,
     /// SHA-256 of the expected output, hexadecimal.
     pub expected_sha256: String,
+    /// What the command line gives it: parameters, environment, standard input, a preparing command.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub given: BTreeMap<String, String>,
     /// The proposals that its `.wasm` uses: what an engine must have to run it rightly.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub uses: Vec<Proposal>,

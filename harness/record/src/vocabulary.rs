@@ -1,6 +1,7 @@
 //! The words of the house: what a boundary, a step, a metric and a target are called.
 
 mod metric;
+mod step;
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +9,8 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use metric::{Metric, Nanoseconds, Unit};
+pub use metric::{Judged, Metric, MetricSpec, Nanoseconds, Unit};
+pub use step::{DoneBy, Needs, StepSpec};
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -441,32 +443,12 @@ impl Step {
 
     /// Whether the workload is a server in it.
     pub fn serves(self) -> bool {
-        matches!(self, Step::Serve | Step::ServeFresh | Step::FirstResponse)
+        self.spec().needs == Needs::Server
     }
 
     /// The step's name as the protocol spells it.
     pub fn name(self) -> &'static str {
-        match self {
-            Step::Instantiate => "instantiate",
-            Step::Load => "load",
-            Step::Compile => "compile",
-            Step::FirstOutputWarm => "first-output-warm",
-            Step::FirstOutputArtefact => "first-output-artefact",
-            Step::Process => "process",
-            Step::Deploy => "deploy",
-            Step::Serve => "serve",
-            Step::ServeFresh => "serve-fresh",
-            Step::FirstResponse => "first-response",
-            Step::Execute => "execute",
-            Step::Instances => "instances",
-            Step::Processes => "processes",
-            Step::Idle => "idle",
-            Step::Peak => "peak",
-            Step::Size => "size",
-            Step::Count => "count",
-            Step::Conformance => "conformance",
-            Step::Sandbox => "sandbox",
-        }
+        self.spec().name
     }
 }
 

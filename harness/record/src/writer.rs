@@ -17,6 +17,12 @@ pub enum WriteError {
     /// The directory of a new run is already there.
     #[error("run directory {0} already exists; give another --out or resume it with --resume")]
     Exists(PathBuf),
+    /// Samples lie there without a run that they belong to.
+    #[error(
+        "{0} has a samples.ndjson without a run.json: what remains of another run; remove it or give \
+         another --out"
+    )]
+    Remains(PathBuf),
     /// A file could not be written: most often a full disk.
     #[error(
         "cannot write {path}: {source}; what was recorded before is kept, free space and continue with --resume"
@@ -39,22 +45,37 @@ pub struct RunWriter {
 }
 
 impl RunWriter {
+    /// Whether a new run can be recorded in `directory`, which need not be there yet.
+    ///
+    /// # Errors
+    /// [`WriteError::Exists`] if a run is already recorded there, [`WriteError::Remains`] if samples of
+    /// another run are.
+    pub fn check(directory: &Path) -> Result<(), WriteError> {
+        if directory.join(RUN_FILE).symlink_metadata().is_ok() {
+            return Err(WriteError::Exists(directory.to_owned()));
+        }
+        match directory.join(SAMPLES_FILE).symlink_metadata() {
+            // One without a line was left by a run that was killed before its first trial.
+            Ok(samples) if !samples.is_file() || samples.len() > 0 => {
+                Err(WriteError::Remains(directory.to_owned()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Makes the run directory `directory` and writes `run.json`.
     ///
     /// # Errors
-    /// [`WriteError::Exists`] if a run is already recorded there, [`WriteError::Io`] if a file
-    /// cannot be made.
+    /// As [`RunWriter::check`]; [`WriteError::Io`] if a file cannot be made.
     pub fn create(directory: &Path, run: &Run) -> Result<Self, WriteError> {
-        if directory.join(RUN_FILE).exists() {
-            return Err(WriteError::Exists(directory.to_owned()));
-        }
+        Self::check(directory)?;
         fs::create_dir_all(directory).map_err(io_at(directory))?;
         write_run(directory, run)?;
         Self::open(directory)
     }
 
     /// Opens an existing run directory to append to it. A torn last line, left by a kill or a
-    /// full disk, is cut off.
+    /// full disk, is cut off; one that lacks only its newline is kept.
     ///
     /// # Errors
     /// [`WriteError::Io`] if `samples.ndjson` cannot be opened or mended.
@@ -69,13 +90,21 @@ impl RunWriter {
         let whole = content
             .iter()
             .rposition(|&b| b == b'\n')
-            .map_or(0, |at| at as u64 + 1);
-        samples.set_len(whole).map_err(io_at(&path))?;
-        Ok(Self {
+            .map_or(0, |at| at + 1);
+        let mut writer = Self {
             directory: directory.to_owned(),
             samples,
-            whole,
-        })
+            whole: whole as u64,
+        };
+        let last = &content[whole..];
+        if serde_json::from_slice::<Line>(last).is_ok() {
+            writer.samples.write_all(b"\n").map_err(io_at(&path))?;
+            writer.whole = content.len() as u64 + 1;
+        } else {
+            let cut = writer.samples.set_len(writer.whole);
+            cut.map_err(io_at(&path))?;
+        }
+        Ok(writer)
     }
 
     /// The run directory.

@@ -2,6 +2,7 @@
 //! left out is said, with why and with the command that adds it.
 
 use plimsoll_adapter::protocol::{Hello, Target};
+use plimsoll_record::TargetId;
 use plimsoll_record::run::{Family, PreflightNote, Severity, Skipped, TargetKind, TargetRecord};
 use std::process::Command;
 
@@ -22,7 +23,7 @@ use crate::ui::progress::say;
 #[derive(Debug, Default)]
 pub struct Gathered {
     /// The targets, in the order of the table.
-    pub targets: Vec<Chosen>,
+    pub targets: Vec<ResolvedTarget>,
     /// The workloads, in the order of their table.
     pub workloads: Vec<Ready>,
     /// What was left out.
@@ -31,9 +32,18 @@ pub struct Gathered {
     pub notes: Vec<PreflightNote>,
 }
 
+/// Whether adapters and native programs are built on the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Building {
+    /// Those that are missing or older than their sources.
+    WhereStale,
+    /// None: they are used as they are.
+    Never,
+}
+
 /// A target that can run here.
 #[derive(Debug, Clone)]
-pub struct Chosen {
+pub struct ResolvedTarget {
     /// What its adapter says of it.
     pub target: Target,
     /// What its adapter says of itself.
@@ -42,7 +52,7 @@ pub struct Chosen {
     pub family: Option<Family>,
 }
 
-impl Chosen {
+impl ResolvedTarget {
     /// Its row of the fairness ledger.
     pub fn record(&self) -> TargetRecord {
         TargetRecord {
@@ -70,7 +80,7 @@ impl Gathered {
         checkout: &Checkout,
         table: &Table,
         globs: &[String],
-        extent: Extent,
+        (extent, building): (Extent, Building),
         interrupt: &Interrupt,
     ) -> anyhow::Result<()> {
         selection::check("target", globs, &table.targets())?;
@@ -98,7 +108,11 @@ impl Gathered {
                 self.skipped.extend(left);
                 continue;
             }
-            if built != Built::Fresh && failed_before(checkout, row) {
+            let builds = match building {
+                Building::WhereStale => built != Built::Fresh,
+                Building::Never => false,
+            };
+            if builds && failed_before(checkout, row) {
                 self.skipped.extend(meant.iter().map(|target| {
                     let why = "its last build failed, and is not tried again in a run";
                     left(
@@ -110,9 +124,7 @@ impl Gathered {
                 }));
                 continue;
             }
-            if built != Built::Fresh
-                && let Err(error) = set_up(checkout, row, interrupt)
-            {
+            if builds && let Err(error) = set_up(checkout, row, interrupt) {
                 if matches!(error, ToolError::Interrupted) {
                     return Err(error.into());
                 }
@@ -130,50 +142,74 @@ impl Gathered {
             if interrupt.asked() {
                 return Err(ToolError::Interrupted.into());
             }
-            // An engine that does not answer is no fault of a run that did not name it; an
-            // adapter of the default set that does not even speak is.
-            let broken = matches!(presence, Presence::Broken { .. });
-            for target in meant {
-                let leaves = extent == Extent::Quick && row.not_quick.contains(target);
-                match (ability(row, &presence, target), &presence) {
-                    (Ability::Ready(target), _) if leaves && globs.is_empty() => {
-                        let why = "left to runs without --quick, or that name it with --target";
-                        let left = left(target.id.as_str(), why.to_owned(), None, false);
-                        self.skipped.push(left);
-                    }
-                    (Ability::Ready(mut target), Presence::Speaks(hello)) => {
-                        match programs(checkout, row, &target.id, interrupt) {
-                            Ok(found) => target.programs = found,
-                            Err(why) => self.notes.push(PreflightNote {
-                                subject: format!("programs of {}", target.id),
-                                found: format!("not recorded by hash: {why}"),
-                                severity: Severity::Noisy,
-                            }),
-                        }
-                        self.targets.push(Chosen {
-                            family: row.family_of(&target.id),
-                            target,
-                            hello: hello.clone(),
-                        });
-                    }
-                    (Ability::Ready(_), _) => unreachable!("only what speaks is ready"),
-                    (Ability::Absent { why, remedy }, _) => {
-                        let asked = !globs.is_empty() || (row.default && broken);
-                        self.skipped.push(left(target.as_str(), why, remedy, asked));
-                    }
-                }
-            }
-            if let Presence::Speaks(hello) = &presence
-                && let Some(found) = unexpected_version(row, hello)
-            {
-                self.notes.push(PreflightNote {
-                    subject: format!("version of {}", row.id),
-                    found,
-                    severity: Severity::Note,
-                });
-            }
+            let may_rest = extent == Extent::Quick && globs.is_empty();
+            let named = !globs.is_empty();
+            self.add(row, &meant, &presence, may_rest, named);
+            self.hash(checkout, row, interrupt);
         }
         Ok(())
+    }
+
+    /// Adds the targets `meant` of an adapter, or the reason why they are left out. A quick run may leave
+    /// some to longer ones; a target that was named must not be missing.
+    fn add(
+        &mut self,
+        row: &AdapterRow,
+        meant: &[&TargetId],
+        presence: &Presence,
+        may_rest: bool,
+        named: bool,
+    ) {
+        // An engine that does not answer is no fault of a run that did not name it; an
+        // adapter of the default set that does not even speak is.
+        let broken = matches!(presence, Presence::Broken { .. });
+        for &target in meant {
+            let rests = may_rest && row.not_quick.contains(target);
+            match (ability(row, presence, target), presence) {
+                (Ability::Ready(target), _) if rests => {
+                    let why = "left to runs without --quick, or that name it with --target";
+                    let left = left(target.id.as_str(), why.to_owned(), None, false);
+                    self.skipped.push(left);
+                }
+                (Ability::Ready(target), Presence::Speaks(hello)) => {
+                    self.targets.push(ResolvedTarget {
+                        family: row.family_of(&target.id),
+                        target,
+                        hello: hello.clone(),
+                    });
+                }
+                (Ability::Ready(_), _) => unreachable!("only what speaks is ready"),
+                (Ability::Absent { why, remedy }, _) => {
+                    let requested = named || (row.default && broken);
+                    self.skipped
+                        .push(left(target.as_str(), why, remedy, requested));
+                }
+            }
+        }
+        if let Presence::Speaks(hello) = presence
+            && let Some(found) = unexpected_version(row, hello)
+        {
+            self.notes.push(PreflightNote {
+                subject: format!("version of {}", row.id),
+                found,
+                severity: Severity::Note,
+            });
+        }
+    }
+
+    /// Has the adapter of `row` hash the programs of its targets.
+    fn hash(&mut self, checkout: &Checkout, row: &AdapterRow, interrupt: &Interrupt) {
+        let own = |target: &&mut ResolvedTarget| row.targets.contains(&target.target.id);
+        for one in self.targets.iter_mut().filter(own) {
+            match programs(checkout, row, &one.target.id, interrupt) {
+                Ok(found) => one.target.programs = found,
+                Err(why) => self.notes.push(PreflightNote {
+                    subject: format!("programs of {}", one.target.id),
+                    found: format!("not recorded by hash: {why}"),
+                    severity: Severity::Noisy,
+                }),
+            }
+        }
     }
 
     /// Gathers `rows`, building native binaries that are missing.
@@ -185,6 +221,7 @@ impl Gathered {
         checkout: &Checkout,
         workloads: &Workloads,
         rows: &[&WorkloadRow],
+        building: Building,
         interrupt: &Interrupt,
     ) -> anyhow::Result<()> {
         let missing: Vec<&str> = rows
@@ -192,7 +229,8 @@ impl Gathered {
             .filter(|row| workloads.native(checkout, row) == Native::Missing)
             .map(|row| row.id.as_str())
             .collect();
-        if !missing.is_empty()
+        if building == Building::WhereStale
+            && !missing.is_empty()
             && let Err(error) = build_native(checkout, &missing, interrupt)
         {
             if matches!(error, ToolError::Interrupted) {
@@ -230,7 +268,7 @@ impl Gathered {
     }
 
     /// Whether something that was asked for is left out.
-    pub fn lacks_something_asked_for(&self) -> bool {
+    pub fn lacks_something_requested(&self) -> bool {
         self.skipped.iter().any(|one| one.requested)
     }
 }

@@ -4,13 +4,18 @@
 //! target that can, natively if there is a binary; what it prints there is what it must print
 //! everywhere.
 
+mod reference;
+mod variation;
+
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use plimsoll_adapter::protocol::{self, Prepare, Prepared};
+use plimsoll_adapter::protocol::{self, Prepared};
 use plimsoll_record::run::{PreflightNote, Severity, Skipped, TargetKind, WorkloadRecord};
-use plimsoll_record::{Step, TargetId, WorkloadId};
+use plimsoll_record::text::plain;
+use plimsoll_record::{Step, WorkloadId};
 
 use crate::catalog::checkout::Checkout;
 use crate::catalog::resolve::Gathered;
@@ -19,17 +24,21 @@ use crate::catalog::workloads::{Category, DurationClass, Native, Ready, Workload
 use crate::cli::Run;
 use crate::exit::Usage;
 use crate::machine::interrupt::Interrupt;
-use crate::process::command::ToolError;
-use crate::process::spawn::Exited;
-use crate::run::adapter::child::{AdapterChild, Fault, Preparation};
-use crate::run::trial::process::{self, Ended};
+use crate::process::command;
+use crate::run::adapter::child::Preparation;
+use crate::run::job::Deadlines;
+use crate::run::scratch::Scratch;
 use crate::suites::conformance::uses::uses;
 use crate::ui::progress::say;
+pub use reference::shell;
+use reference::{Here, Printed, ended_unless_interrupted, prepared, printed};
+use variation::{Param, Variation};
 
-/// Most that it may print, bytes.
-const STDOUT_KEPT: usize = 64 << 20;
 /// Processor time beyond which it is one that computes, and is given fewer trials.
 const HEAVY: Duration = Duration::from_millis(20);
+
+/// The steps whose process `bench` starts itself, so that it decides what the standard input is.
+const STARTED_HERE: [Step; 4] = [Step::Process, Step::Deploy, Step::Peak, Step::Size];
 
 /// The steps that are about an image itself, or about what is put into it.
 const ABOUT_IMAGES: [Step; 4] = [Step::Deploy, Step::Size, Step::Peak, Step::Execute];
@@ -42,6 +51,11 @@ pub struct Program {
     image: Option<String>,
     input: Option<PathBuf>,
     args: Vec<String>,
+    stdin: Option<PathBuf>,
+    env: Vec<String>,
+    prepare: Option<String>,
+    params: Vec<String>,
+    variations: Vec<Variation>,
 }
 
 impl Program {
@@ -54,10 +68,34 @@ impl Program {
             return Ok(None);
         };
         let at = |option: &str, path: &Path| {
-            fs::canonicalize(path)
-                .map_err(|error| Usage(format!("{option} {}: {error}", path.display())))
+            let path = fs::canonicalize(path)
+                .map_err(|error| Usage(format!("{option} {}: {error}", path.display())))?;
+            match path.to_str() {
+                Some(_) => Ok(path),
+                // It goes to adapters, and into run.json, as text.
+                None => Err(Usage(format!(
+                    "{option} {}: the path is not UTF-8; rename it or link to it",
+                    path.display()
+                ))),
+            }
         };
+        if let Some(wrong) = args.env.iter().find(|one| !one.contains('=')) {
+            return Err(Usage(format!("--env {wrong}: give NAME=VALUE")));
+        }
+        let params = args.params.iter().map(|text| Param::of(text));
+        let params = params.collect::<Result<Vec<_>, _>>()?;
+        let templates = args.args.iter().chain(&args.env).chain(&args.prepare);
+        let templates: Vec<&str> = templates.map(String::as_str).collect();
         let program = Program {
+            stdin: args
+                .stdin
+                .as_deref()
+                .map(|path| at("--stdin", path))
+                .transpose()?,
+            env: args.env.clone(),
+            prepare: args.prepare.clone(),
+            params: args.params.clone(),
+            variations: Variation::all(&params, &templates)?,
             wasm: at("--wasm", wasm)?,
             native: args
                 .native
@@ -92,6 +130,14 @@ impl Program {
         option("--native", self.native.as_deref().map(text));
         option("--image", self.image.clone());
         option("--input", self.input.as_deref().map(text));
+        option("--stdin", self.stdin.as_deref().map(text));
+        option("--prepare", self.prepare.clone());
+        for variable in &self.env {
+            option("--env", Some(variable.clone()));
+        }
+        for param in &self.params {
+            option("--param", Some(param.clone()));
+        }
         let after = match self.args.is_empty() {
             true => Vec::new(),
             false => [vec!["--".to_owned()], self.args.clone()].concat(),
@@ -126,8 +172,8 @@ impl Program {
         }));
     }
 
-    /// Finds out what it prints, and makes a workload of it; with a note that says where. The two
-    /// deadlines are those of a trial and of preparing a pair.
+    /// Finds out what it prints with each of its parameters, and makes a workload of each; with a note
+    /// that says where.
     ///
     /// # Errors
     /// [`Usage`] if it ends well on no target; [`ToolError::Interrupted`].
@@ -137,20 +183,75 @@ impl Program {
         table: &Table,
         workloads: &Workloads,
         gathered: &mut Gathered,
-        deadlines: (Duration, Duration),
+        deadlines: Deadlines,
         interrupt: &Interrupt,
     ) -> anyhow::Result<()> {
-        let workload = protocol::Workload {
-            id: self.id(workloads),
+        self.keep_what_has_stdin(gathered);
+        let here = Here {
+            checkout,
+            table,
+            deadlines,
+            interrupt,
+        };
+        for (nth, variation) in self.variations.iter().enumerate() {
+            let workload = self.varied(workloads, variation);
+            if nth == 0 {
+                let limit = deadlines.prepare;
+                self.fit_image(checkout, table, &workload, gathered, limit, interrupt)?;
+            }
+            self.expect(workload, variation, gathered, &here)?;
+        }
+        Ok(())
+    }
+
+    fn varied(&self, workloads: &Workloads, variation: &Variation) -> protocol::Workload {
+        let fill = |texts: &[String]| texts.iter().map(|text| variation.fill(text)).collect();
+        let env: Vec<String> = fill(&self.env);
+        let id = format!("{}{}", self.id(workloads), variation.suffix());
+        protocol::Workload {
+            id: WorkloadId::from(id.as_str()),
             wasm: self.wasm.clone(),
             component: None,
             native: self.native.clone(),
             image: self.image.clone(),
-            args: self.args.clone(),
+            args: fill(&self.args),
             input: self.input.clone(),
-            grants: protocol::Grants::default(),
-        };
-        self.fit_image(checkout, table, &workload, gathered, deadlines.1, interrupt)?;
+            grants: protocol::Grants::of(protocol::Access::default(), &env),
+        }
+    }
+
+    /// With a standard input, leaves out what `bench` does not start itself.
+    fn keep_what_has_stdin(&self, gathered: &mut Gathered) {
+        if self.stdin.is_none() {
+            return;
+        }
+        for mut chosen in std::mem::take(&mut gathered.targets) {
+            let is_process = chosen.target.kind != TargetKind::Container
+                && chosen.target.steps.contains(&Step::Process);
+            if is_process {
+                let steps = &mut chosen.target.steps;
+                steps.retain(|step| STARTED_HERE.contains(step));
+                gathered.targets.push(chosen);
+                continue;
+            }
+            gathered.skipped.push(Skipped {
+                what: chosen.target.id.to_string(),
+                why: "--stdin is for processes that bench starts itself".to_owned(),
+                remedy: None,
+                requested: false,
+            });
+        }
+    }
+
+    /// Makes a workload of what `workload` prints on the first target that runs it as a process.
+    fn expect(
+        &self,
+        workload: protocol::Workload,
+        variation: &Variation,
+        gathered: &mut Gathered,
+        here: &Here<'_>,
+    ) -> anyhow::Result<()> {
+        let prepare = self.prepare.as_ref().map(|line| variation.fill(line));
         let mut why = Vec::new();
         for chosen in &gathered.targets {
             let id = &chosen.target.id;
@@ -159,7 +260,12 @@ impl Program {
             {
                 continue;
             }
-            match printed(checkout, table, id, &workload, deadlines, interrupt)? {
+            if let Some(line) = &prepare {
+                let mut shell = shell(line, self.input.as_deref());
+                command::run(&mut shell, here.interrupt)
+                    .map_err(|error| ended_unless_interrupted(error, "--prepare"))?;
+            }
+            match printed(id, &workload, self.stdin.as_deref(), here)? {
                 Ok(printed) => {
                     let note = PreflightNote {
                         subject: "expected output".to_owned(),
@@ -169,12 +275,14 @@ impl Program {
                         ),
                         severity: Severity::Note,
                     };
-                    gathered.workloads.push(self.workload(workload, printed)?);
+                    let ready = self.workload(workload, variation, prepare, printed)?;
+                    gathered.workloads.push(ready);
                     gathered.notes.push(note);
                     return Ok(());
                 }
                 Err(said) => {
-                    say(&format!("{id} cannot say what it prints: {said}"));
+                    let said = plain(&said).into_owned();
+                    say(&format!("{id} gives no reference output: {said}"));
                     why.push(format!("{id}: {said}"));
                 }
             }
@@ -184,7 +292,7 @@ impl Program {
              reference output{}{}",
             self.wasm.display(),
             if why.is_empty() {
-                "; name one with --target"
+                "; name a target that is a process with --target"
             } else {
                 ": "
             },
@@ -211,7 +319,9 @@ impl Program {
         for mut chosen in std::mem::take(&mut gathered.targets) {
             let id = chosen.target.id.clone();
             if chosen.target.kind == TargetKind::Container {
-                match prepared(checkout, table, &id, workload, deadline, interrupt)? {
+                let scratch = Scratch::make(&checkout.scratch(), "image")?;
+                let limit = deadline;
+                match prepared(checkout, table, &id, workload, limit, &scratch, interrupt)? {
                     Ok(Preparation::Ready(Prepared { launch: None, .. })) => {
                         started_as_it_is = true;
                         chosen
@@ -247,7 +357,25 @@ impl Program {
         Ok(())
     }
 
-    fn workload(&self, workload: protocol::Workload, printed: Printed) -> anyhow::Result<Ready> {
+    fn workload(
+        &self,
+        workload: protocol::Workload,
+        variation: &Variation,
+        prepare: Option<String>,
+        printed: Printed,
+    ) -> anyhow::Result<Ready> {
+        let mut given: BTreeMap<String, String> = variation
+            .pairs()
+            .iter()
+            .map(|(name, value)| (format!("--param {name}"), value.clone()))
+            .collect();
+        if let Some(stdin) = &self.stdin {
+            given.insert("--stdin, SHA-256".to_owned(), sha256(&fs::read(stdin)?));
+        }
+        for (name, value) in &workload.grants.env {
+            given.insert(format!("--env {name}"), value.clone());
+        }
+        given.extend(prepare.clone().map(|line| ("--prepare".to_owned(), line)));
         let bytes = fs::read(&self.wasm)?;
         let native = self.native.as_deref().map(fs::read).transpose()?;
         let unknown = "not known: it came built".to_owned();
@@ -266,8 +394,11 @@ impl Program {
                 native_sha256: native.as_deref().map(sha256),
                 expected_sha256: sha256(&printed.stdout),
                 uses: uses(&bytes),
+                given,
             },
             workload,
+            stdin: self.stdin.clone(),
+            prepare,
             expected: printed.stdout,
             exchanges: Vec::new(),
             duration: match printed.cpu > HEAVY {
@@ -302,90 +433,4 @@ impl Program {
 
 fn text(path: impl AsRef<Path>) -> String {
     path.as_ref().to_string_lossy().into_owned()
-}
-
-/// What it printed, and the processor time that it took.
-struct Printed {
-    stdout: Vec<u8>,
-    cpu: Duration,
-}
-
-/// Runs it once on a target, by the command line that the adapter hands out; in words, why that
-/// did not end well.
-fn printed(
-    checkout: &Checkout,
-    table: &Table,
-    target: &TargetId,
-    workload: &protocol::Workload,
-    deadlines: (Duration, Duration),
-    interrupt: &Interrupt,
-) -> anyhow::Result<Result<Printed, String>> {
-    let prepared = prepared(checkout, table, target, workload, deadlines.1, interrupt)?;
-    let launch = match prepared {
-        Ok(Preparation::Ready(prepared)) => match prepared.launch {
-            Some(launch) => launch,
-            None => return Ok(Err("it is no process".to_owned())),
-        },
-        Ok(Preparation::Unsupported(reason)) => return Ok(Err(reason)),
-        Ok(Preparation::Failed { message, .. }) => return Ok(Err(message)),
-        Err(why) => return Ok(Err(why)),
-    };
-    let ran = process::run(&launch, None, STDOUT_KEPT, deadlines.0, interrupt)?;
-    let stderr = String::from_utf8_lossy(&ran.stderr);
-    let last = stderr.trim().lines().last().unwrap_or_default().to_owned();
-    Ok(match ran.ended {
-        Ended::Interrupted => return Err(ToolError::Interrupted.into()),
-        Ended::Deadline => Err(format!("it did not end within {} s", deadlines.0.as_secs())),
-        Ended::Exited(Exited::Signal(signal)) => Err(format!("signal {signal} ended it: {last}")),
-        Ended::Exited(Exited::Code(0)) if ran.stdout_bytes > STDOUT_KEPT => Err(format!(
-            "it printed {} bytes, which is too much",
-            ran.stdout_bytes
-        )),
-        Ended::Exited(Exited::Code(0)) => Ok(Printed {
-            stdout: ran.stdout,
-            cpu: ran.cpu,
-        }),
-        Ended::Exited(Exited::Code(code)) => Err(format!("it exited with code {code}: {last}")),
-    })
-}
-
-/// What a target's adapter answers when it is to make the program ready; in words, why it does not
-/// answer.
-fn prepared(
-    checkout: &Checkout,
-    table: &Table,
-    target: &TargetId,
-    workload: &protocol::Workload,
-    deadline: Duration,
-    interrupt: &Interrupt,
-) -> anyhow::Result<Result<Preparation, String>> {
-    let Some(row) = table.adapter_of(target) else {
-        return Ok(Err("it is in no table".to_owned()));
-    };
-    // The machine's lock is held: nobody else is in there, and the run empties it.
-    let scratch = checkout.scratch().join("expected");
-    let _ = fs::remove_dir_all(&scratch);
-    fs::create_dir_all(&scratch)?;
-    let request = Prepare {
-        target: target.clone(),
-        workload: workload.clone(),
-        scratch,
-        portable: false,
-    };
-    let program = row.executable(checkout);
-    let prepared =
-        AdapterChild::start(&program, &checkout.root, interrupt).and_then(|mut child| {
-            let prepared = child
-                .hello(deadline)
-                .and_then(|_| child.prepare(request, deadline));
-            if prepared.is_ok() {
-                child.goodbye();
-            }
-            prepared
-        });
-    match prepared {
-        Err(Fault::Interrupted) => Err(ToolError::Interrupted.into()),
-        Err(fault) => Ok(Err(fault.to_string())),
-        Ok(prepared) => Ok(Ok(prepared)),
-    }
 }

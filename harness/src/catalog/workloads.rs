@@ -241,6 +241,10 @@ pub struct Ready {
     pub workload: protocol::Workload,
     /// What is recorded.
     pub record: WorkloadRecord,
+    /// What its process finds on its standard input; /dev/null without.
+    pub stdin: Option<PathBuf>,
+    /// A shell command that is run before every trial, outside the clock.
+    pub prepare: Option<String>,
     /// What it must print, byte for byte.
     pub expected: Vec<u8>,
     /// What it is asked when it serves, with the expected responses; none for what does not.
@@ -366,7 +370,10 @@ impl Workloads {
                 native_sha256,
                 expected_sha256: sha256(&expected),
                 uses: uses(&bytes),
+                given: Default::default(),
             },
+            stdin: None,
+            prepare: None,
             workload: protocol::Workload {
                 id,
                 wasm: path,

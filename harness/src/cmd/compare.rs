@@ -42,7 +42,7 @@ pub(super) fn run(args: &Compare) -> anyhow::Result<Exit> {
     super::print(&text)?;
     Ok(match args.fail_on {
         Some(what) => verdict(what, &comparisons),
-        None => Exit::Held,
+        None => Exit::Ok,
     })
 }
 
@@ -67,6 +67,6 @@ fn verdict(what: FailOn, comparisons: &[Comparison]) -> Exit {
     });
     match fails {
         true => Exit::Regression,
-        false => Exit::Held,
+        false => Exit::Ok,
     }
 }

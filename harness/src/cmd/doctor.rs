@@ -26,7 +26,7 @@ pub(super) fn run(args: &Doctor) -> anyhow::Result<Exit> {
     targets(&mut text, &checkout)?;
     workloads(&mut text, &checkout)?;
     super::print(&text)?;
-    Ok(Exit::Held)
+    Ok(Exit::Ok)
 }
 
 fn machine(text: &mut String, checkout: &Checkout) {

@@ -64,7 +64,7 @@ pub(super) fn run(args: &History) -> anyhow::Result<Exit> {
         }
     };
     super::print(&text)?;
-    Ok(Exit::Held)
+    Ok(Exit::Ok)
 }
 
 /// The runs of one machine: the one that `glob` matches, or that of the newest run.

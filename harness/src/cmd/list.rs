@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use plimsoll_adapter::protocol::Target;
-use plimsoll_record::Suite;
+use plimsoll_record::{Metric, Suite};
 use serde_json::json;
 
 use crate::catalog::checkout::Checkout;
@@ -21,12 +21,13 @@ pub(super) fn run(args: &List) -> anyhow::Result<Exit> {
         Listed::Targets => targets(&checkout)?,
         Listed::Workloads => workloads(&checkout)?,
         Listed::Suites => suites(),
+        Listed::Metrics => metrics(),
     };
     match args.json {
         true => super::print(&(serde_json::to_string_pretty(&rows)? + "\n"))?,
         false => super::print(&text)?,
     }
-    Ok(Exit::Held)
+    Ok(Exit::Ok)
 }
 
 type Listing = (Vec<serde_json::Value>, String);
@@ -125,8 +126,27 @@ fn suites() -> Listing {
     let (mut rows, mut text) = (Vec::new(), String::new());
     for &suite in Suite::ALL {
         let row = suites::row(suite);
-        let _ = writeln!(text, "{suite:12}  {}", row.title);
+        let _ = writeln!(text, "{suite:11}  {}", row.title);
         rows.push(json!({ "id": suite.name(), "title": row.title, "steps": row.steps }));
+    }
+    (rows, text)
+}
+
+fn metrics() -> Listing {
+    let names = Metric::ALL.iter().map(|metric| metric.name().len());
+    let width = names.max().unwrap_or(0);
+    let (mut rows, mut text) = (Vec::new(), String::new());
+    for metric in Metric::ALL {
+        let spec = metric.spec();
+        let _ = writeln!(
+            text,
+            "{:width$}  {:5}  {}",
+            spec.name, spec.unit, spec.meaning
+        );
+        rows.push(json!({
+            "id": spec.name, "unit": spec.unit, "label": spec.label, "meaning": spec.meaning,
+            "judged": spec.judged_as.name(), "in_throughput": spec.in_throughput,
+        }));
     }
     (rows, text)
 }

@@ -19,5 +19,5 @@ pub(super) fn run() -> anyhow::Result<Exit> {
         man.render_options_section(&mut page)?;
     }
     super::print(&String::from_utf8_lossy(&page))?;
-    Ok(Exit::Held)
+    Ok(Exit::Ok)
 }

@@ -42,7 +42,7 @@ pub fn dispatch(command: Command) -> anyhow::Result<Exit> {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "bench", &mut script);
             print(&String::from_utf8_lossy(&script))?;
-            Ok(Exit::Held)
+            Ok(Exit::Ok)
         }
         Command::Man => man::run(),
     }

@@ -2,25 +2,28 @@
 
 use std::path::Path;
 
+use anyhow::Context as _;
 use clap::Parser;
-use plimsoll_record::run::{PreflightNote, Severity};
+use plimsoll_record::run::{PreflightNote, ProgramRecord, Run as RunRecord, Severity};
 use plimsoll_record::{Recorded, RunWriter};
 
-use super::run::{by_id, carry_out, eprint_part, when_held};
+use super::run::{eprint_part, finish, when_held};
 use crate::catalog::checkout::Checkout;
-use crate::catalog::resolve::Gathered;
+use crate::catalog::resolve::{Building, Gathered};
 use crate::catalog::suites::{self, Extent};
 use crate::catalog::targets::Table;
 use crate::catalog::user_program::Program;
 use crate::catalog::workloads::Workloads;
 use crate::cli::{Cli, Command, Run};
 use crate::exit::{Exit, Usage};
-use crate::machine::denoise::Denoised;
+use crate::machine::denoise::{self, Denoised};
 use crate::machine::environment;
 use crate::machine::interrupt::Interrupt;
 use crate::machine::lock::MachineLock;
 use crate::machine::preflight;
-use crate::run::session::Session;
+use crate::run::carry_out::carry_out;
+use crate::run::job::{Deadlines, Job, Subject};
+use crate::run::programs::{ADAPTER, Programs};
 use crate::suites::conformance::groups::Tests;
 use crate::suites::sandbox::questions::Questions;
 use crate::ui::progress::say;
@@ -31,54 +34,138 @@ pub(super) fn run(args: &Run, directory: &Path) -> anyhow::Result<Exit> {
     let checkout = Checkout::find()?;
     let table = Table::read(&checkout)?;
     let workloads = Workloads::read(&checkout)?;
-    let interrupt = Interrupt::install()?;
+    let interrupt = Interrupt::install(denoise::put_files_back)?;
     let mut record = recorded.run.clone();
     if recorded.is_complete() {
         say(&format!("{} is complete: nothing is left to do", record.id));
     }
     let _machine = MachineLock::take(&record.id, when_held(args), &interrupt)?;
+    same_adapters(&record, &checkout, &table)?;
 
+    let row = suites::row(record.suite);
+    let deadlines = Deadlines {
+        trial: args.asked_deadline().unwrap_or(row.deadline()),
+        prepare: row.prepare_deadline(),
+    };
+    let catalog = (&checkout, &table, &workloads);
+    let (gathered, subject) = gathered(&recorded, catalog, deadlines, &interrupt)?;
+    let notes = continued(&recorded, &checkout);
+    eprint_part(&terminal::preflight(&notes, Notes::Noisy));
+    record.preflight.extend(notes);
+
+    let denoised = record.is_denoised().then(|| Denoised::set(&row.steps));
+    if let Some(denoised) = &denoised {
+        eprint_part(&terminal::preflight(&denoised.notes, Notes::All));
+    }
+    let job = Job {
+        checkout: &checkout,
+        table: &table,
+        id: record.id.clone(),
+        suite: record.suite,
+        subject,
+        targets: gathered.targets,
+        plan: record.plan.clone(),
+        seed: record.seed,
+        deadlines,
+        load: record.load.clone(),
+        density: record.density.clone(),
+        quick: record.quick,
+        denoised: record.is_denoised(),
+        command: record.command.clone(),
+        notes: record.preflight.clone(),
+        skipped: record.skipped.clone(),
+    };
+    let mut writer = RunWriter::open(directory)?;
+    let attempt = |index| match recorded.trials.contains_key(&index) {
+        true => None,
+        false => Some(recorded.attempts.get(&index).map_or(0, |last| last + 1)),
+    };
+    let done = carry_out(&job, record, &mut writer, attempt, &interrupt);
+    drop(denoised);
+    finish(done, directory)
+}
+
+/// The targets and the subject of a run, which must be what they were.
+fn gathered(
+    recorded: &Recorded,
+    (checkout, table, workloads): (&Checkout, &Table, &Workloads),
+    deadlines: Deadlines,
+    interrupt: &Interrupt,
+) -> anyhow::Result<(Gathered, Subject)> {
+    let record = &recorded.run;
     let mut gathered = Gathered::default();
     let targets: Vec<String> = record
         .targets
         .iter()
         .map(|t| t.target.to_string())
         .collect();
-    gathered.targets(&checkout, &table, &targets, Extent::Full, &interrupt)?;
+    // A program that is built anew may be another one.
+    let building = match record.programs.is_empty() {
+        true => Building::WhereStale,
+        false => Building::Never,
+    };
+    let how = (Extent::Full, building);
+    gathered.targets(checkout, table, &targets, how, interrupt)?;
     let rows: Vec<_> = workloads
         .rows
         .iter()
         .filter(|row| record.workloads.iter().any(|w| w.workload == row.id))
         .collect();
-    let tests = tests(&checkout, &record)?;
-    let questions = questions(&checkout, &record, &interrupt)?;
-    gathered.workloads(&checkout, &workloads, &rows, &interrupt)?;
-    let row = suites::row(record.suite);
-    let deadlines = (
-        args.asked_deadline().unwrap_or(row.deadline()),
-        row.prepare_deadline(),
-    );
+    let tests = tests(checkout, &record)?;
+    let questions = questions(checkout, record, interrupt)?;
+    gathered.workloads(checkout, workloads, &rows, building, interrupt)?;
     if let Some(own) = own(&record.command)? {
         own.gather(
-            &checkout,
-            &table,
-            &workloads,
+            checkout,
+            table,
+            workloads,
             &mut gathered,
             deadlines,
-            &interrupt,
+            interrupt,
         )?;
     }
     eprint_part(&terminal::skipped(&gathered.skipped));
-    if gathered.lacks_something_asked_for() {
+    if gathered.lacks_something_requested() {
         return Err(Usage(format!(
             "{} cannot be continued without what is left out; bring it back, or start a new run",
             record.id
         ))
         .into());
     }
-    same_things(&recorded, &gathered)?;
+    same_things(recorded, &gathered)?;
+    let subject = match (tests, questions) {
+        (Some(tests), _) => Subject::Specification(tests),
+        (None, Some(questions)) => Subject::Sandbox(questions),
+        (None, None) => Subject::Workloads(std::mem::take(&mut gathered.workloads)),
+    };
+    Ok((gathered, subject))
+}
 
-    let environment = environment::look(&checkout);
+/// Makes sure that the adapters are those that the run was begun with, before anything is started.
+fn same_adapters(record: &RunRecord, checkout: &Checkout, table: &Table) -> anyhow::Result<()> {
+    let mut programs = Programs::default();
+    for target in &record.targets {
+        if let Some(row) = table.adapter_of(&target.target) {
+            let path = row.executable(checkout);
+            programs
+                .add(ADAPTER, &row.id, &path)
+                .with_context(|| {
+                    format!(
+                        "{} cannot be continued: its adapter {} cannot be read; bring it back, or start a \
+                         new run",
+                        record.id,
+                        path.display()
+                    )
+                })?;
+        }
+    }
+    Ok(programs.same_as(&record.id, &record.programs)?)
+}
+
+/// What a reader must know of a run that was continued.
+fn continued(recorded: &Recorded, checkout: &Checkout) -> Vec<PreflightNote> {
+    let record = &recorded.run;
+    let environment = environment::look(checkout);
     let mut notes = preflight::look(&environment);
     notes.push(PreflightNote {
         subject: "continued".to_owned(),
@@ -98,30 +185,7 @@ pub(super) fn run(args: &Run, directory: &Path) -> anyhow::Result<Exit> {
             severity: Severity::Noisy,
         });
     }
-    eprint_part(&terminal::preflight(&notes, Notes::Noisy));
-    record.preflight.extend(notes);
-
-    let denoised = record.is_denoised().then(|| Denoised::set(&row.steps));
-    if let Some(denoised) = &denoised {
-        eprint_part(&terminal::preflight(&denoised.notes, Notes::All));
-    }
-    let mut session = Session::new(
-        &checkout,
-        &table,
-        by_id(gathered.workloads),
-        deadlines,
-        &interrupt,
-        &record.id,
-    )?;
-    session.tests = tests;
-    session.questions = questions;
-    let writer = RunWriter::open(directory)?;
-    carry_out(record, writer, session, |index| {
-        match recorded.trials.contains_key(&index) {
-            true => None,
-            false => Some(recorded.attempts.get(&index).map_or(0, |last| last + 1)),
-        }
-    })
+    notes
 }
 
 /// The tests that a run is about, which must be the same still.
@@ -197,6 +261,18 @@ fn same_things(recorded: &Recorded, gathered: &Gathered) -> Result<(), Usage> {
                     now.engine_version
                 ));
             }
+        }
+    }
+    for before in &recorded.run.targets {
+        let mut targets = gathered.targets.iter();
+        let now = targets.find(|one| one.target.id == before.target);
+        let programs = now.map_or(&[][..], |now| &now.target.programs);
+        let other = |one: &&ProgramRecord| !programs.contains(one);
+        if let Some(program) = before.programs.iter().find(other) {
+            return changed(format!(
+                "the {} {} of {} is not the one that it was begun with",
+                program.role, program.name, before.target
+            ));
         }
     }
     for before in &recorded.run.workloads {

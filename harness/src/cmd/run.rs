@@ -1,367 +1,396 @@
 //! `bench run`: plan, prepare, measure, record, show.
 
+mod command;
+mod listed;
 mod ratcheted;
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::Context;
-use plimsoll_analysis::gate::Meant;
-use plimsoll_record::run::{Run as RunRecord, SCHEMA, TrialPlan};
-use plimsoll_record::{Recorded, RunWriter, Step, Suite};
+use plimsoll_record::{Recorded, RunWriter, Suite};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
 use crate::catalog::checkout::Checkout;
-use crate::catalog::resolve::Gathered;
+use crate::catalog::resolve::{Building, Gathered};
 use crate::catalog::selection;
-use crate::catalog::suites::{self, Amount, Extent};
+use crate::catalog::suites::{self, Amount, Extent, SuiteRow};
 use crate::catalog::targets::Table;
 use crate::catalog::user_program::Program;
-use crate::catalog::workloads::{Ready, Workloads};
+use crate::catalog::workloads::Workloads;
 use crate::cli::Run;
 use crate::exit::{Exit, Usage};
-use crate::machine::denoise::Denoised;
+use crate::machine::denoise::{self, Denoised};
 use crate::machine::environment;
 use crate::machine::interrupt::Interrupt;
 use crate::machine::lock::{MachineLock, WhenHeld};
 use crate::machine::preflight;
 use crate::process::command::ToolError;
-use crate::run::plan::plan;
-use crate::run::session::{Session, Stopped};
+use crate::run::carry_out::carry_out;
+use crate::run::job::{Deadlines, Job, Subject};
+use crate::run::plan::{Cell, plan};
+use crate::run::session::Stopped;
 use crate::suites::conformance::groups::Tests;
 use crate::suites::sandbox::questions::{Questions, without_native};
 use crate::ui::format;
 use crate::ui::progress::say;
 use crate::ui::terminal::{self, Notes};
 
-pub(crate) use crate::run::cells::{chosen_workloads, conformance_cells};
-use crate::run::cells::{density, sandbox_cells, workload_cells};
+use crate::run::cells::{
+    chosen_workloads, conformance_cells, density, sandbox_cells, workload_cells,
+};
+use command::command;
 use ratcheted::ratcheted;
 
+/// A command line that makes sense, with what it needs to become a job.
+struct Request<'a> {
+    args: &'a Run,
+    suite: Suite,
+    row: SuiteRow,
+    extent: Extent,
+    own: Option<Program>,
+    checkout: Checkout,
+    table: Table,
+    workloads: Workloads,
+}
+
 pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
-    // Only a program of the user's own needs no suite to be named.
-    let suite = suite_named(args.suite.as_deref().unwrap_or("coldstart"))?;
-    let own = Program::of(args)?;
-    let checkout = Checkout::find()?;
-    let table = Table::read(&checkout)?;
-    let workloads = Workloads::read(&checkout)?;
-    selection::check("target", &args.targets, &table.targets())?;
-    let row = suites::row(suite);
-    let extent = match args.quick {
-        true => Extent::Quick,
-        false => Extent::Full,
-    };
-    let amount = row.amount(extent);
-    let mut tests = tests(&checkout, suite, args, amount)?;
-    if !matches!(suite, Suite::Conformance | Suite::Sandbox) {
-        selection::check("workload", &args.workloads, &workloads.ids())?;
+    let request = Request::of(args)?;
+    if args.list {
+        return listed::listed(&request);
     }
-    // What is asked wrongly is said before an hour of setting up, not after.
-    let density = density(amount, args.memory_budget)?;
-    if own.is_some() && amount.load().is_some() {
-        let why = "--wasm is not for the suite serve: nothing says what its program must answer";
-        return Err(Usage(why.to_owned()).into());
-    }
-
     let started = OffsetDateTime::now_utc();
-    let id = name(suite, started)?;
-    let directory = directory(&checkout, args, &id)?;
-    let interrupt = Interrupt::install()?;
+    let id = name(request.suite, started)?;
+    if let Some(out) = &args.out {
+        free(&std::env::current_dir()?.join(out))?;
+    }
+    let interrupt = Interrupt::install(denoise::put_files_back)?;
     let _machine = MachineLock::take(&id, when_held(args), &interrupt)?;
-
-    let mut questions = None;
-    let mut gathered = Gathered::default();
-    let chosen = match suite {
-        Suite::Conformance | Suite::Sandbox => Vec::new(),
-        _ => chosen_workloads(&args.workloads, amount, &workloads),
+    let directory = request.directory(&id)?;
+    let id = match (&args.out, directory.file_name()) {
+        (None, Some(name)) => name.to_string_lossy().into_owned(),
+        _ => id,
     };
-    let ready = gathered
-        .targets(&checkout, &table, &args.targets, extent, &interrupt)
-        .and_then(|()| match &own {
-            None => gathered.workloads(&checkout, &workloads, &chosen, &interrupt),
-            Some(own) => {
-                own.leave_out(&mut gathered);
-                let limits = (
-                    args.asked_deadline().unwrap_or(row.deadline()),
-                    row.prepare_deadline(),
-                );
-                own.gather(
-                    &checkout,
-                    &table,
-                    &workloads,
-                    &mut gathered,
-                    limits,
-                    &interrupt,
-                )
-            }
-        });
-    if let Err(error) = ready {
-        if matches!(error.downcast_ref(), Some(ToolError::Interrupted)) {
-            say("interrupted while setting up; nothing was measured");
-            return Ok(Exit::Interrupted);
-        }
-        return Err(error);
-    }
-    let mut meant = Meant::new();
-    if let Some(tests) = &mut tests {
-        meant = tests.meant(gathered.targets.iter());
-        tests.ask(&mut gathered, &checkout, &table, &interrupt);
-    }
-    if suite == Suite::Sandbox {
-        questions = match asked(&checkout, args, &mut gathered, &interrupt)? {
-            None => return Ok(Exit::Interrupted),
-            some => some,
-        };
-    }
-    eprint_part(&terminal::skipped(&gathered.skipped));
-    let nothing = tests.is_none() && questions.is_none() && gathered.workloads.is_empty();
-    if gathered.targets.is_empty() || nothing {
+    let Some(mut job) = request.job(id, &interrupt)? else {
+        // It is empty still.
+        let _ = fs::remove_dir(&directory);
+        return Ok(Exit::Interrupted);
+    };
+    if job.plan.is_empty() {
         say("nothing is left to measure");
+        let _ = fs::remove_dir(&directory);
         return Ok(Exit::Incomplete);
     }
-
-    let environment = environment::look(&checkout);
-    let mut notes = preflight::look(&environment);
-    notes.append(&mut gathered.notes);
-    if row.steps.contains(&Step::Execute) {
-        notes.push(preflight::counting());
-    }
-    eprint_part(&terminal::preflight(&notes, Notes::Noisy));
     // Until the run is over, however it ends: dropping it puts everything back.
-    let denoised = args.denoise.then(|| Denoised::set(&row.steps));
+    let denoised = args.denoise.then(|| Denoised::set(&request.row.steps));
     if let Some(denoised) = &denoised {
         eprint_part(&terminal::preflight(&denoised.notes, Notes::All));
-        notes.extend(denoised.notes.iter().cloned());
+        job.notes.extend(denoised.notes.iter().cloned());
     }
-
-    let seed = args
-        .seed
-        .unwrap_or_else(|| u64::from(rand::random::<u32>()));
-    let cells = match (&tests, &questions) {
-        (Some(tests), _) => conformance_cells(&gathered, tests, &table),
-        (None, Some(questions)) => sandbox_cells(&gathered, questions),
-        (None, None) => workload_cells(&gathered, &row.steps, amount, args.trials),
-    };
-    let record = RunRecord {
-        schema: SCHEMA.to_owned(),
-        id: id.clone(),
-        suite,
-        bench_version: env!("CARGO_PKG_VERSION").to_owned(),
-        started,
-        ended: None,
-        command: command(args, own.as_ref(), seed),
-        seed,
-        quick: args.quick,
-        environment,
-        preflight: notes,
-        targets: gathered
-            .targets
-            .iter()
-            .map(|chosen| chosen.record())
-            .collect(),
-        workloads: gathered
-            .workloads
-            .iter()
-            .map(|ready| ready.record.clone())
-            .collect(),
-        artefacts: Vec::new(),
-        density,
-        plan: plan(&cells, seed),
-        skipped: gathered.skipped.clone(),
-        load: amount.load(),
-        specification: tests.as_ref().map(|tests| tests.record.clone()),
-        sandbox: questions.as_ref().map(Questions::record),
-    };
-    let writer = RunWriter::create(&directory, &record)?;
+    let mut record = job.record();
+    record.started = started;
+    let mut writer = RunWriter::create(&directory, &record)?;
     if args.out.is_none() {
-        super::point_latest(&checkout, &directory).with_context(|| {
-            format!(
-                "cannot point {}/latest to the run",
-                checkout.shown(&checkout.results())
-            )
+        let results = request.checkout.results();
+        super::point_latest(&request.checkout, &directory).with_context(|| {
+            let shown = request.checkout.shown(&results);
+            format!("cannot point {shown}/latest to the run")
         })?;
     }
-    say(&format!(
-        "{suite}{}: {} of {} on {}, seed {seed}, recorded in {}",
-        if args.quick { " --quick" } else { "" },
-        format::count(record.plan.len(), "trial"),
-        match (&record.specification, &record.sandbox) {
-            (Some(tests), _) => format::count(tests.groups.len(), "test group"),
-            (_, Some(asked)) => format::count(asked.questions.len(), "question"),
-            (None, None) => format::count(record.workloads.len(), "workload"),
-        },
-        format::count(record.targets.len(), "target"),
-        checkout.shown(&directory),
-    ));
-    let mut session = Session::new(
-        &checkout,
-        &table,
-        by_id(gathered.workloads),
-        (
-            args.asked_deadline().unwrap_or(row.deadline()),
-            row.prepare_deadline(),
-        ),
-        &interrupt,
-        &id,
-    )?;
-    session.tests = tests;
-    session.questions = questions;
-    let held = carry_out(record, writer, session, |_| Some(0))?;
-    match (suite, held) {
-        (Suite::Conformance, Exit::Held) => ratcheted(&checkout, &directory, args, &meant),
-        _ => Ok(held),
+    request.announce(&job, &directory);
+    let done = carry_out(&job, record, &mut writer, |_| Some(0), &interrupt);
+    drop(denoised);
+    let exit = finish(done, &directory)?;
+    match (&job.subject, exit) {
+        (Subject::Specification(tests), Exit::Ok) => {
+            ratcheted(&request.checkout, &directory, args, &tests.meant)
+        }
+        _ => Ok(exit),
     }
 }
 
-/// The tests that are asked for, if that is the suite.
-fn tests(
-    checkout: &Checkout,
-    suite: Suite,
-    args: &Run,
-    amount: &Amount,
-) -> anyhow::Result<Option<Tests>> {
-    if suite != Suite::Conformance {
-        if args.spec_dir.is_some() || args.wasi_testsuite.is_some() || args.record_passes {
+impl<'a> Request<'a> {
+    /// Checks the command line: what makes no sense is said before an hour of setting up, not after.
+    fn of(args: &'a Run) -> anyhow::Result<Self> {
+        // Only a program of the user's own needs no suite to be named.
+        let suite = suite_named(args.suite.as_deref().unwrap_or("coldstart"))?;
+        let own = Program::of(args)?;
+        let checkout = Checkout::find()?;
+        let request = Request {
+            args,
+            suite,
+            row: suites::row(suite),
+            extent: match args.quick {
+                true => Extent::Quick,
+                false => Extent::Full,
+            },
+            own,
+            table: Table::read(&checkout)?,
+            workloads: Workloads::read(&checkout)?,
+            checkout,
+        };
+        selection::check("target", &args.targets, &request.table.targets())?;
+        if !matches!(suite, Suite::Conformance | Suite::Sandbox) {
+            selection::check("workload", &args.workloads, &request.workloads.ids())?;
+        }
+        let only_conformance =
+            args.spec_dir.is_some() || args.wasi_testsuite.is_some() || args.record_passes;
+        if suite != Suite::Conformance && only_conformance {
             let why =
                 "--spec-dir, --wasi-testsuite and --record-passes are for the suite conformance";
             return Err(Usage(why.to_owned()).into());
         }
-        return Ok(None);
-    }
-    let globs = match args.workloads.as_slice() {
-        [] => &amount.workloads,
-        asked => asked,
-    };
-    let absolute = |path: &PathBuf| std::path::absolute(path);
-    let testsuite = args.wasi_testsuite.as_ref().map(absolute).transpose()?;
-    Tests::gather(
-        checkout,
-        args.spec_dir.as_deref(),
-        testsuite.as_deref(),
-        globs,
-    )
-    .map(Some)
-}
-
-/// The questions that are asked, with the targets that they can be put to; none if interrupted.
-fn asked(
-    checkout: &Checkout,
-    args: &Run,
-    gathered: &mut Gathered,
-    interrupt: &Interrupt,
-) -> anyhow::Result<Option<Questions>> {
-    let questions = match Questions::gather(checkout, &args.workloads, interrupt) {
-        Err(error) if matches!(error.downcast_ref(), Some(ToolError::Interrupted)) => {
-            say("interrupted while setting up; nothing was measured");
-            return Ok(None);
+        if request.own.is_some() && request.amount().load().is_some() {
+            let why =
+                "--wasm is not for the suite serve: nothing says what its program must answer";
+            return Err(Usage(why.to_owned()).into());
         }
-        questions => questions?,
-    };
-    questions.leave_out(gathered);
-    let can = |kind| {
-        questions
-            .asked
-            .iter()
-            .all(|one| questions.can_be_put(one, kind))
-    };
-    for chosen in std::mem::take(&mut gathered.targets) {
-        match can(chosen.target.kind) {
-            true => gathered.targets.push(chosen),
-            false => gathered.skipped.push(without_native(&chosen.target.id)),
+        density(request.amount(), args.memory_budget)?;
+        Ok(request)
+    }
+
+    fn amount(&self) -> &Amount {
+        self.row.amount(self.extent)
+    }
+
+    fn deadlines(&self) -> Deadlines {
+        Deadlines {
+            trial: self.args.asked_deadline().unwrap_or(self.row.deadline()),
+            prepare: self.row.prepare_deadline(),
         }
     }
-    Ok(Some(questions))
-}
 
-/// Does the trials to which `attempt` gives a number, and shows the whole run.
-pub(super) fn carry_out(
-    mut record: RunRecord,
-    mut writer: RunWriter,
-    mut session: Session<'_>,
-    attempt: impl Fn(u32) -> Option<u32>,
-) -> anyhow::Result<Exit> {
-    let directory = writer.directory().to_owned();
-    session.load.clone_from(&record.load);
-    session.kinds = record
-        .targets
-        .iter()
-        .map(|target| (target.target.clone(), target.kind))
-        .collect();
-    session.density.clone_from(&record.density);
-    let trials: Vec<TrialPlan> = record
-        .plan
-        .iter()
-        .filter(|trial| attempt(trial.index).is_some())
-        .cloned()
-        .collect();
-    let measured = session.prepare(&trials).and_then(|made| {
-        for artefact in made {
-            if !record.artefacts.contains(&artefact) {
-                record.artefacts.push(artefact);
+    /// The folder of the run, made.
+    fn directory(&self, id: &str) -> anyhow::Result<PathBuf> {
+        let made = |path: &Path| format!("cannot make the run directory {}", path.display());
+        if let Some(out) = &self.args.out {
+            let directory = std::env::current_dir()?.join(out);
+            // It may have come to be while this run waited for its turn.
+            free(&directory)?;
+            fs::create_dir_all(&directory).with_context(|| made(&directory))?;
+            writable(&directory)?;
+            return Ok(directory);
+        }
+        let results = self.checkout.results();
+        fs::create_dir_all(&results)
+            .with_context(|| format!("{}; name a folder with --out", made(&results)))?;
+        // Two runs can begin in one second.
+        for number in 1_u32.. {
+            let directory = match number {
+                1 => results.join(id),
+                _ => results.join(format!("{id}-{number}")),
+            };
+            match fs::create_dir(&directory) {
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(error) => {
+                    let what = format!("{}; name a folder with --out", made(&directory));
+                    return Err(anyhow::Error::new(error).context(what));
+                }
+                Ok(()) => return Ok(directory),
             }
         }
-        writer.update_run(&record)?;
-        let trials: Vec<&TrialPlan> = trials.iter().collect();
-        session.measure(&trials, |index| attempt(index).unwrap_or(0), &mut writer)
-    });
-    drop(session);
-    let resume = format!("bench run --resume {}", shell_word(&directory));
-    let stopped = match measured {
-        Ok(_) => {
-            record.ended = Some(OffsetDateTime::now_utc());
-            let ended = writer.update_run(&record).and_then(|()| writer.sync());
-            ended.err().map(Stopped::Write)
-        }
-        Err(stopped) => Some(stopped),
-    };
-    match stopped {
-        Some(Stopped::Interrupted) => {
-            let done = Recorded::read(&directory)?.trials.len();
-            say(&format!(
-                "interrupted: {done} of {} are recorded; continue with `{resume}`",
-                format::count(record.plan.len(), "trial")
-            ));
-            return Ok(Exit::Interrupted);
-        }
-        Some(stopped) => {
-            return Err(anyhow::Error::new(stopped).context(format!(
-                "the run stopped early; continue it with `{resume}`"
-            )));
-        }
-        None => {}
+        unreachable!("some number is free")
     }
-    show(&directory)
+
+    /// What will be measured, everything set up for it; none if interrupted. The plan is empty if
+    /// nothing is left to measure.
+    fn job(&self, id: String, interrupt: &Interrupt) -> anyhow::Result<Option<Job<'_>>> {
+        let mut gathered = Gathered::default();
+        let subject = match self.subject(&mut gathered, Building::WhereStale, interrupt) {
+            Err(error) if matches!(error.downcast_ref(), Some(ToolError::Interrupted)) => {
+                say("interrupted while setting up; nothing was measured");
+                return Ok(None);
+            }
+            subject => subject?,
+        };
+        eprint_part(&terminal::skipped(&gathered.skipped));
+        let environment = environment::look(&self.checkout);
+        let mut notes = preflight::look(&environment);
+        notes.append(&mut gathered.notes);
+        if self.row.steps.contains(&plimsoll_record::Step::Execute) {
+            notes.push(preflight::counting());
+        }
+        eprint_part(&terminal::preflight(&notes, Notes::Noisy));
+        let seed = self.args.seed;
+        let seed = seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
+        Ok(Some(Job {
+            checkout: &self.checkout,
+            table: &self.table,
+            id,
+            suite: self.suite,
+            plan: plan(&self.cells(&gathered, &subject), seed),
+            subject,
+            targets: gathered.targets,
+            seed,
+            deadlines: self.deadlines(),
+            load: self.amount().load(),
+            density: density(self.amount(), self.args.memory_budget)?,
+            quick: self.args.quick,
+            denoised: self.args.denoise,
+            command: command(self.args, self.own.as_ref(), seed),
+            notes,
+            skipped: gathered.skipped,
+        }))
+    }
+
+    /// What is put to the targets, which are gathered too.
+    fn subject(
+        &self,
+        gathered: &mut Gathered,
+        building: Building,
+        interrupt: &Interrupt,
+    ) -> anyhow::Result<Subject> {
+        let (checkout, table) = (&self.checkout, &self.table);
+        let targets = &self.args.targets;
+        gathered.targets(checkout, table, targets, (self.extent, building), interrupt)?;
+        match self.suite {
+            Suite::Conformance => {
+                let mut tests = self.tests()?;
+                tests.ask(gathered, checkout, table, interrupt);
+                Ok(Subject::Specification(tests))
+            }
+            Suite::Sandbox => self.questions(gathered, interrupt).map(Subject::Sandbox),
+            _ => {
+                match &self.own {
+                    None => {
+                        let globs = &self.args.workloads;
+                        let rows = chosen_workloads(globs, self.amount(), &self.workloads);
+                        let all = &self.workloads;
+                        gathered.workloads(checkout, all, &rows, building, interrupt)?;
+                    }
+                    Some(own) => {
+                        own.leave_out(gathered);
+                        let limits = self.deadlines();
+                        own.gather(
+                            checkout,
+                            table,
+                            &self.workloads,
+                            gathered,
+                            limits,
+                            interrupt,
+                        )?;
+                    }
+                }
+                Ok(Subject::Workloads(std::mem::take(&mut gathered.workloads)))
+            }
+        }
+    }
+
+    fn cells(&self, gathered: &Gathered, subject: &Subject) -> Vec<Cell> {
+        match subject {
+            Subject::Specification(tests) => conformance_cells(gathered, tests, &self.table),
+            Subject::Sandbox(questions) => sandbox_cells(gathered, questions),
+            Subject::Workloads(ready) => {
+                let (steps, trials) = (&self.row.steps, self.args.trials);
+                workload_cells(gathered, ready, steps, self.amount(), trials)
+            }
+        }
+    }
+
+    /// The tests that are selected.
+    fn tests(&self) -> anyhow::Result<Tests> {
+        let globs = match self.args.workloads.as_slice() {
+            [] => &self.amount().workloads,
+            named => named,
+        };
+        let absolute = |path: &PathBuf| std::path::absolute(path);
+        let testsuite = self.args.wasi_testsuite.as_ref();
+        let testsuite = testsuite.map(absolute).transpose()?;
+        let folder = self.args.spec_dir.as_deref();
+        Tests::gather(&self.checkout, folder, testsuite.as_deref(), globs)
+    }
+
+    /// The questions that are selected, with the targets that they can be put to.
+    fn questions(
+        &self,
+        gathered: &mut Gathered,
+        interrupt: &Interrupt,
+    ) -> anyhow::Result<Questions> {
+        let questions = Questions::gather(&self.checkout, &self.args.workloads, interrupt)?;
+        questions.leave_out(gathered);
+        let mut all = questions.asked.iter();
+        let native =
+            all.all(|one| questions.can_be_put(one, plimsoll_record::run::TargetKind::Native));
+        for target in std::mem::take(&mut gathered.targets) {
+            match native || target.target.kind == plimsoll_record::run::TargetKind::Wasm {
+                true => gathered.targets.push(target),
+                false => gathered.skipped.push(without_native(&target.target.id)),
+            }
+        }
+        Ok(questions)
+    }
+
+    fn announce(&self, job: &Job<'_>, directory: &Path) {
+        say(&format!(
+            "{}{}: {} of {} on {}, seed {}, recorded in {}",
+            job.suite,
+            if job.quick { " --quick" } else { "" },
+            format::count(job.plan.len(), "trial"),
+            match &job.subject {
+                Subject::Specification(tests) => {
+                    format::count(tests.record.groups.len(), "test group")
+                }
+                Subject::Sandbox(all) => format::count(all.asked.len(), "question"),
+                Subject::Workloads(ready) => format::count(ready.len(), "workload"),
+            },
+            format::count(job.targets.len(), "target"),
+            job.seed,
+            self.checkout.shown(directory),
+        ));
+    }
+}
+
+/// Shows a run that was carried out, or says how one that was not can be continued.
+pub(super) fn finish(done: anyhow::Result<()>, directory: &Path) -> anyhow::Result<Exit> {
+    let resume = format!("bench run --resume {}", shell_word(directory));
+    let Err(error) = done else {
+        return show(directory);
+    };
+    match error.downcast_ref() {
+        Some(Stopped::Interrupted) => {
+            let recorded = Recorded::read(directory)?;
+            say(&format!(
+                "interrupted: {} of {} are recorded; continue with `{resume}`",
+                recorded.trials.len(),
+                format::count(recorded.run.plan.len(), "trial")
+            ));
+            Ok(Exit::Interrupted)
+        }
+        Some(_) => Err(error.context(format!(
+            "the run stopped early; continue it with `{resume}`"
+        ))),
+        None => Err(error),
+    }
 }
 
 fn show(directory: &Path) -> anyhow::Result<Exit> {
     let recorded = Recorded::read(directory)?;
     let report = plimsoll_analysis::analyse(&recorded);
     super::print(&terminal::tables(&recorded, &report))?;
+    eprint_part(&terminal::damage(&recorded));
     eprint_part(&terminal::skipped(&recorded.run.skipped));
     say(&format!(
         "`bench report {} --html` has intervals, distributions and the fairness ledger",
         shell_word(directory)
     ));
-    let asked_for_is_missing = recorded.run.skipped.iter().any(|one| one.requested);
-    if recorded.all_ok() && !asked_for_is_missing {
-        return Ok(Exit::Held);
-    }
-    if !recorded.all_ok() {
-        let bad = recorded
-            .trials
-            .values()
-            .filter(|trial| !matches!(trial.outcome.outcome, plimsoll_record::Outcome::Ok))
-            .count();
+    let plan = &recorded.run.plan;
+    let is_ok = |trial: &&plimsoll_record::run::TrialPlan| {
+        let done = recorded.trials.get(&trial.index);
+        done.is_some_and(|done| matches!(done.outcome.outcome, plimsoll_record::Outcome::Ok))
+    };
+    let bad = plan.len() - plan.iter().filter(is_ok).count();
+    if bad > 0 {
         say(&format!(
-            "{} of {} could not be measured or verified",
-            bad,
-            format::count(recorded.run.plan.len(), "trial")
+            "{bad} of {} could not be measured or verified",
+            format::count(plan.len(), "trial")
         ));
     }
-    Ok(Exit::Incomplete)
+    let missing = recorded.run.skipped.iter().any(|one| one.requested);
+    match bad > 0 || missing {
+        true => Ok(Exit::Incomplete),
+        false => Ok(Exit::Ok),
+    }
 }
 
 /// The suite called `name`.
@@ -382,18 +411,25 @@ fn name(suite: Suite, started: OffsetDateTime) -> anyhow::Result<String> {
     Ok(format!("{}-{suite}", started.format(format)?))
 }
 
-fn directory(checkout: &Checkout, args: &Run, id: &str) -> anyhow::Result<PathBuf> {
-    let directory = match &args.out {
-        Some(out) => std::env::current_dir()?.join(out),
-        None => checkout.results().join(id),
-    };
-    // Checked before an hour of setting up, not after.
-    if directory.join(plimsoll_record::reader::RUN_FILE).exists() {
-        return Err(Usage(plimsoll_record::WriteError::Exists(directory).to_string()).into());
-    }
-    fs::create_dir_all(&directory)
-        .with_context(|| format!("cannot make the run directory {}", directory.display()))?;
-    Ok(directory)
+/// Makes sure that a new run can be recorded in `directory`.
+fn free(directory: &Path) -> Result<(), Usage> {
+    RunWriter::check(directory).map_err(|error| Usage(error.to_string()))
+}
+
+/// Makes sure that files can be made in `directory`: said before an hour of measuring, not after.
+fn writable(directory: &Path) -> anyhow::Result<()> {
+    tempfile_in(directory).with_context(|| {
+        format!(
+            "cannot write to {}; give another --out",
+            directory.display()
+        )
+    })
+}
+
+fn tempfile_in(directory: &Path) -> std::io::Result<()> {
+    let path = directory.join(".writable");
+    fs::write(&path, "")?;
+    fs::remove_file(path)
 }
 
 pub(super) fn when_held(args: &Run) -> WhenHeld {
@@ -401,55 +437,6 @@ pub(super) fn when_held(args: &Run) -> WhenHeld {
         true => WhenHeld::Wait,
         false => WhenHeld::Refuse,
     }
-}
-
-pub(super) fn by_id(ready: Vec<Ready>) -> BTreeMap<plimsoll_record::WorkloadId, Ready> {
-    ready
-        .into_iter()
-        .map(|ready| (ready.workload.id.clone(), ready))
-        .collect()
-}
-
-/// The command that makes this run again.
-fn command(args: &Run, own: Option<&Program>, seed: u64) -> Vec<String> {
-    let mut words: Vec<String> = ["bench", "run", "--suite"].map(str::to_owned).into();
-    words.push(args.suite.clone().unwrap_or("coldstart".to_owned()));
-    let (named, after) = own.map(Program::words).unwrap_or_default();
-    words.extend(named);
-    let mut option = |name: &str, value: Option<String>| {
-        if let Some(value) = value {
-            words.extend([name.to_owned(), value]);
-        }
-    };
-    for target in &args.targets {
-        option("--target", Some(target.clone()));
-    }
-    for workload in &args.workloads {
-        option("--workload", Some(workload.clone()));
-    }
-    let spec_dir = args.spec_dir.as_ref();
-    option("--spec-dir", spec_dir.map(|dir| dir.display().to_string()));
-    let testsuite = args.wasi_testsuite.as_ref();
-    option(
-        "--wasi-testsuite",
-        testsuite.map(|dir| dir.display().to_string()),
-    );
-    option("--trials", args.trials.map(|n| n.to_string()));
-    option("--memory-budget", args.memory_budget.map(|n| n.to_string()));
-    option(
-        "--deadline",
-        args.asked_deadline()
-            .map(|deadline: Duration| deadline.as_secs().to_string()),
-    );
-    option("--seed", Some(seed.to_string()));
-    if args.quick {
-        words.push("--quick".to_owned());
-    }
-    if args.denoise {
-        words.push("--denoise".to_owned());
-    }
-    words.extend(after);
-    words
 }
 
 pub(super) fn shell_word(path: &Path) -> String {

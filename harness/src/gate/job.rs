@@ -1,6 +1,5 @@
 //! A whole gate: both sides made ready, every suite measured, the verdict.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -20,7 +19,7 @@ use super::side::{Product, Side, introduce};
 use crate::catalog::checkout::Checkout;
 use crate::catalog::suites::{Amount, SuiteRow};
 use crate::exit::Usage;
-use crate::machine::denoise::Denoised;
+use crate::machine::denoise::{self, Denoised};
 use crate::machine::interrupt::Interrupt;
 use crate::machine::lock::{MachineLock, WhenHeld};
 use crate::machine::{environment, preflight};
@@ -71,7 +70,7 @@ struct Gating<'a> {
 /// [`Usage`] if it makes no sense; otherwise what stopped it.
 pub fn carry_out(request: &Request, pinned: Option<&Recorded>) -> anyhow::Result<Ended> {
     let here = Checkout::find()?;
-    let interrupt = Interrupt::install()?;
+    let interrupt = Interrupt::install(denoise::put_files_back)?;
     let suites = request.suites(pinned)?;
     let (id, directory) = place(request, &here)?;
     let commit;
@@ -87,7 +86,6 @@ pub fn carry_out(request: &Request, pinned: Option<&Recorded>) -> anyhow::Result
         false => WhenHeld::Refuse,
     };
     let _machine = MachineLock::take(&id, when_held, &interrupt)?;
-    let _ = fs::remove_dir_all(here.scratch());
     let ready = |product| Side::ready(product, &here, &request.targets, &interrupt);
     let (head, base) = (ready(&request.head)?, ready(base)?);
     introduce("base", &base);

@@ -1,12 +1,11 @@
 //! One measurement of a gate: three sessions that share a plan. A trial of the plan is done by all
 //! three, one right after the other, in random order, before the next trial of the plan begins.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use plimsoll_record::run::{PreflightNote, Run, SCHEMA, TrialPlan};
-use plimsoll_record::{Recorded, RunWriter, Suite, WorkloadId};
+use plimsoll_record::run::{DENOISE, PreflightNote, Run, TrialPlan};
+use plimsoll_record::{Recorded, RunWriter, Suite};
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
@@ -15,9 +14,10 @@ use time::OffsetDateTime;
 use super::side::Side;
 use crate::catalog::checkout::Checkout;
 use crate::catalog::workloads::Ready;
-use crate::machine::environment;
 use crate::machine::interrupt::Interrupt;
+use crate::run::job::{Deadlines, Job, Subject};
 use crate::run::plan::{Cell, plan};
+use crate::run::scratch::Scratch;
 use crate::run::session::{Session, Stopped, lines};
 use crate::ui::progress::Progress;
 
@@ -67,34 +67,21 @@ pub fn measure(
     interrupt: &Interrupt,
 ) -> anyhow::Result<[Recorded; 3]> {
     let planned = plan(measuring.cells, measuring.seed);
-    let mut runs: Vec<Run> = Vec::new();
+    let jobs: Vec<Job<'_>> = ARMS
+        .iter()
+        .zip(&arms)
+        .map(|(name, arm)| job(name, arm, measuring, &planned))
+        .collect();
+    let mut runs: Vec<Run> = jobs.iter().map(Job::record).collect();
     let mut sessions: Vec<Session<'_>> = Vec::new();
-    for (name, arm) in ARMS.iter().zip(&arms) {
-        runs.push(record(name, arm, measuring, &planned));
+    let whole = Scratch::make(
+        &here.scratch(),
+        &format!("{}-{}", measuring.gate, measuring.suite),
+    )?;
+    for job in &jobs {
         // Of one length: what a path's length moves in memory is then the same for all three.
-        let scratch = here
-            .scratch()
-            .join(format!("{}-{}", measuring.gate, measuring.suite))
-            .join(format!("arm-{}", sessions.len()));
-        let workloads: BTreeMap<WorkloadId, Ready> = arm
-            .workloads
-            .iter()
-            .map(|ready| (ready.workload.id.clone(), ready.clone()))
-            .collect();
-        let side = arm.side;
-        let mut session = Session::within(
-            scratch,
-            &side.checkout,
-            &side.table,
-            workloads,
-            measuring.deadlines,
-            interrupt,
-        )?;
-        let targets = side.targets.iter();
-        session.kinds = targets
-            .map(|chosen| (chosen.target.id.clone(), chosen.target.kind))
-            .collect();
-        sessions.push(session);
+        let scratch = whole.part(&format!("arm-{}", sessions.len()))?;
+        sessions.push(Session::new(job, scratch, interrupt)?);
     }
     let directories: Vec<PathBuf> = ARMS
         .iter()
@@ -102,7 +89,8 @@ pub fn measure(
         .collect();
     let mut writers = Vec::new();
     for ((run, session), directory) in runs.iter_mut().zip(&mut sessions).zip(&directories) {
-        run.artefacts = session.prepare(&planned)?;
+        run.artefacts = session.prepare(&planned.iter().collect::<Vec<_>>())?;
+        run.programs = session.programs().records().to_vec();
         writers.push(RunWriter::create(directory, run)?);
     }
 
@@ -149,36 +137,29 @@ pub fn measure(
     ])
 }
 
-fn record(name: &str, arm: &Arm<'_>, measuring: &Measuring<'_>, planned: &[TrialPlan]) -> Run {
-    Run {
-        schema: SCHEMA.to_owned(),
+fn job<'a>(name: &str, arm: &Arm<'a>, measuring: &Measuring<'_>, planned: &[TrialPlan]) -> Job<'a> {
+    Job {
+        checkout: &arm.side.checkout,
+        table: &arm.side.table,
         id: format!("{}-{}-{name}", measuring.gate, measuring.suite),
         suite: measuring.suite,
-        bench_version: env!("CARGO_PKG_VERSION").to_owned(),
-        started: OffsetDateTime::now_utc(),
-        ended: None,
-        command: measuring.command.to_vec(),
+        subject: Subject::Workloads(arm.workloads.to_vec()),
+        targets: arm.side.targets.clone(),
+        plan: planned.to_vec(),
         seed: measuring.seed,
-        quick: false,
-        environment: environment::look(&arm.side.checkout),
-        preflight: measuring.preflight.to_vec(),
-        targets: arm
-            .side
-            .targets
-            .iter()
-            .map(|chosen| chosen.record())
-            .collect(),
-        workloads: arm
-            .workloads
-            .iter()
-            .map(|ready| ready.record.clone())
-            .collect(),
-        artefacts: Vec::new(),
-        skipped: Vec::new(),
+        deadlines: Deadlines {
+            trial: measuring.deadlines.0,
+            prepare: measuring.deadlines.1,
+        },
         load: None,
         density: None,
-        specification: None,
-        sandbox: None,
-        plan: planned.to_vec(),
+        quick: false,
+        denoised: measuring
+            .preflight
+            .iter()
+            .any(|note| note.subject.starts_with(DENOISE)),
+        command: measuring.command.to_vec(),
+        notes: measuring.preflight.to_vec(),
+        skipped: Vec::new(),
     }
 }

@@ -5,17 +5,16 @@ use std::time::Duration;
 
 use anyhow::bail;
 use plimsoll_analysis::gate::Meant;
-use plimsoll_record::run::{PreflightNote, SCHEMA};
-use plimsoll_record::{Recorded, Run, RunWriter, Suite};
-use time::OffsetDateTime;
+use plimsoll_record::run::PreflightNote;
+use plimsoll_record::{Recorded, RunWriter, Suite};
 
 use super::side::Side;
 use crate::catalog::resolve::Gathered;
-use crate::machine::environment;
 use crate::machine::interrupt::Interrupt;
+use crate::run::carry_out::carry_out;
 use crate::run::cells::conformance_cells;
+use crate::run::job::{Deadlines, Job, Subject};
 use crate::run::plan::plan;
-use crate::run::session::{Session, Stopped};
 use crate::suites::conformance::groups::Tests;
 use crate::ui::progress::say;
 
@@ -79,46 +78,30 @@ pub fn measure(
     if cells.is_empty() {
         return Ok(Answered { head: None, meant });
     }
-    let mut run = Run {
-        schema: SCHEMA.to_owned(),
+    let job = Job {
+        checkout: &side.checkout,
+        table: &side.table,
         id: format!("{}-conformance-head", question.gate),
         suite: Suite::Conformance,
-        bench_version: env!("CARGO_PKG_VERSION").to_owned(),
-        started: OffsetDateTime::now_utc(),
-        ended: None,
-        command: question.command.to_vec(),
+        subject: Subject::Specification(tests),
+        targets: gathered.targets,
+        plan: plan(&cells, question.seed),
         seed: question.seed,
-        quick: false,
-        environment: environment::look(&side.checkout),
-        preflight: question.preflight.to_vec(),
-        targets: gathered.targets.iter().map(|one| one.record()).collect(),
-        workloads: Vec::new(),
-        artefacts: Vec::new(),
-        skipped: gathered.skipped.clone(),
+        deadlines: Deadlines {
+            trial: question.deadlines.0,
+            prepare: question.deadlines.1,
+        },
         load: None,
         density: None,
-        specification: Some(tests.record.clone()),
-        sandbox: None,
-        plan: plan(&cells, question.seed),
+        quick: false,
+        denoised: false,
+        command: question.command.to_vec(),
+        notes: question.preflight.to_vec(),
+        skipped: gathered.skipped,
     };
-    let scratch = side.checkout.scratch().join(&run.id);
-    let mut session = Session::within(
-        scratch,
-        &side.checkout,
-        &side.table,
-        Default::default(),
-        question.deadlines,
-        interrupt,
-    )?;
-    session.tests = Some(tests);
-    let mut writer = RunWriter::create(question.directory, &run)?;
-    let trials: Vec<_> = run.plan.iter().collect();
-    session
-        .measure(&trials, |_| 0, &mut writer)
-        .map_err(|stopped: Stopped| anyhow::Error::new(stopped))?;
-    run.ended = Some(OffsetDateTime::now_utc());
-    writer.update_run(&run)?;
-    writer.sync()?;
+    let record = job.record();
+    let mut writer = RunWriter::create(question.directory, &record)?;
+    carry_out(&job, record, &mut writer, |_| Some(0), interrupt)?;
     Ok(Answered {
         head: Some(Recorded::read(question.directory)?),
         meant,

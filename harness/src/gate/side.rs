@@ -9,7 +9,7 @@ use anyhow::Context;
 use plimsoll_record::run::Skipped;
 
 use crate::catalog::checkout::Checkout;
-use crate::catalog::resolve::{Chosen, Gathered};
+use crate::catalog::resolve::{Building, Gathered, ResolvedTarget};
 use crate::catalog::selection;
 use crate::catalog::suites::{Amount, Extent};
 use crate::catalog::targets::{Table, is_executable};
@@ -130,7 +130,7 @@ pub struct Side {
     /// Its workloads as their table has them.
     pub workloads: Workloads,
     /// Its targets.
-    pub targets: Vec<Chosen>,
+    pub targets: Vec<ResolvedTarget>,
     /// What it lacks of what was named.
     pub skipped: Vec<Skipped>,
     module: Option<PathBuf>,
@@ -182,7 +182,13 @@ impl Side {
                 (row.manifest, row.binary) = (None, None);
                 as_it_is(&mut gathered, &checkout, &table, globs, interrupt);
             }
-            _ => gathered.targets(&checkout, &table, globs, Extent::Full, interrupt)?,
+            _ => gathered.targets(
+                &checkout,
+                &table,
+                globs,
+                (Extent::Full, Building::WhereStale),
+                interrupt,
+            )?,
         }
         // A build directory without native programs is measured with those of this checkout.
         let natives = match product {
@@ -223,7 +229,13 @@ impl Side {
             false => here,
         };
         let mut gathered = Gathered::default();
-        gathered.workloads(natives, &self.workloads, &rows, interrupt)?;
+        gathered.workloads(
+            natives,
+            &self.workloads,
+            &rows,
+            Building::WhereStale,
+            interrupt,
+        )?;
         if let Some(lost) = gathered.skipped.first() {
             return Err(Usage(format!("{}: {}: {}", self.words, lost.what, lost.why)).into());
         }
@@ -269,7 +281,7 @@ fn as_it_is(
                     if let Presence::Speaks(hello) = &presence {
                         let hello = hello.clone();
                         let family = row.family_of(&target.id);
-                        gathered.targets.push(Chosen {
+                        gathered.targets.push(ResolvedTarget {
                             target,
                             hello,
                             family,

@@ -15,11 +15,13 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use plimsoll_record::Step;
 use plimsoll_record::run::{DENOISE, PreflightNote, Severity};
+use rustix::process::{getpriority_process, setpriority_process};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use crate::machine::environment::setting;
 
 /// Priority of what is measured: above everything ordinary, below what keeps the machine alive.
-const NICE: libc::c_int = -10;
+const NICE: i32 = -10;
 
 /// The sets of processors, once they are set.
 static PROCESSORS: OnceLock<Processors> = OnceLock::new();
@@ -30,8 +32,8 @@ static FILES: Mutex<Vec<(PathBuf, String)>> = Mutex::new(Vec::new());
 
 /// Who runs where.
 struct Processors {
-    measured: libc::cpu_set_t,
-    bench: libc::cpu_set_t,
+    measured: CpuSet,
+    bench: CpuSet,
 }
 
 /// What was changed; dropping it changes it back.
@@ -45,9 +47,9 @@ pub struct Denoised {
 /// How something was.
 #[derive(Debug)]
 enum Before {
-    Priority(libc::c_int),
+    Priority(i32),
     Personality(libc::c_ulong),
-    Affinity(Box<libc::cpu_set_t>),
+    Affinity(Box<CpuSet>),
 }
 
 impl Denoised {
@@ -129,20 +131,14 @@ impl Denoised {
     }
 
     fn priority(&mut self) {
-        // SAFETY: no pointer is passed; errno tells a priority of -1 from an error.
-        let before = unsafe {
-            *libc::__errno_location() = 0;
-            libc::getpriority(libc::PRIO_PROCESS, 0)
-        };
-        // SAFETY: no pointer is passed.
-        let code = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICE) };
-        match code {
-            0 => {
+        let raised = getpriority_process(None)
+            .and_then(|before| setpriority_process(None, NICE).map(|()| before));
+        match raised {
+            Ok(before) => {
                 self.before.push(Before::Priority(before));
                 self.note("priority", format!("nice {NICE}"), Severity::Good);
             }
-            _ => {
-                let error = io::Error::last_os_error();
+            Err(error) => {
                 let found = format!("not raised to nice {NICE}: {error}; root may");
                 self.note("priority", found, Severity::Noisy);
             }
@@ -232,10 +228,7 @@ impl Drop for Denoised {
         put_files_back();
         for before in self.before.drain(..).rev() {
             let undone = match &before {
-                Before::Priority(nice) => {
-                    // SAFETY: no pointer is passed.
-                    checked(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, *nice) })
-                }
+                Before::Priority(nice) => setpriority_process(None, *nice).map_err(io::Error::from),
                 // SAFETY: no pointer is passed.
                 Before::Personality(flags) => checked(unsafe { libc::personality(*flags) }.min(0)),
                 Before::Affinity(set) => keep_to(set),
@@ -267,33 +260,23 @@ impl Drop for Starting {
     }
 }
 
-fn affinity() -> io::Result<libc::cpu_set_t> {
-    // SAFETY: all-zero is an empty set.
-    let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
-    // SAFETY: the pointer is to a live set of the size that is given.
-    checked(unsafe { libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &mut set) })?;
-    Ok(set)
+fn affinity() -> io::Result<CpuSet> {
+    Ok(sched_getaffinity(None)?)
 }
 
-fn keep_to(set: &libc::cpu_set_t) -> io::Result<()> {
-    // SAFETY: the pointer is to a live set of the size that is given.
-    checked(unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), set) })
+fn keep_to(set: &CpuSet) -> io::Result<()> {
+    Ok(sched_setaffinity(None, set)?)
 }
 
-fn members(set: &libc::cpu_set_t) -> Vec<usize> {
-    (0..libc::CPU_SETSIZE as usize)
-        // SAFETY: the index is below the size of the set.
-        .filter(|&cpu| unsafe { libc::CPU_ISSET(cpu, set) })
+fn members(set: &CpuSet) -> Vec<usize> {
+    (0..CpuSet::MAX_CPU)
+        .filter(|&cpu| set.is_set(cpu))
         .collect()
 }
 
-fn set_of(cpus: &[usize]) -> libc::cpu_set_t {
-    // SAFETY: all-zero is an empty set.
-    let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
-    for &cpu in cpus {
-        // SAFETY: the numbers come from a set of the same size.
-        unsafe { libc::CPU_SET(cpu, &mut set) };
-    }
+fn set_of(cpus: &[usize]) -> CpuSet {
+    let mut set = CpuSet::new();
+    cpus.iter().for_each(|&cpu| set.set(cpu));
     set
 }
 
@@ -378,7 +361,7 @@ mod tests {
     #[test]
     fn a_second_interrupt_ends_the_process_and_still_puts_the_machine_back() {
         if let Some(file) = std::env::var_os(CHANGES) {
-            let interrupt = crate::machine::interrupt::Interrupt::install().unwrap();
+            let interrupt = crate::machine::interrupt::Interrupt::install(put_files_back).unwrap();
             let mut denoised = Denoised::default();
             denoised.write("turbo", &[file.into()], "1");
             for asked in [false, true] {

@@ -9,8 +9,6 @@ use std::thread;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use crate::machine::denoise;
-
 /// Exit code after a second signal: 128 and SIGINT, as shells have it.
 const AT_ONCE: i32 = 130;
 
@@ -24,11 +22,11 @@ pub struct Interrupt {
 
 impl Interrupt {
     /// From now on SIGINT, SIGTERM and SIGHUP set the flag; a second one ends the process at
-    /// once, with exit code 130, but not before the machine's own settings are put back.
+    /// once, with exit code 130, but not before `before_the_end` has put the machine's settings back.
     ///
     /// # Errors
     /// If the system refuses the handlers.
-    pub fn install() -> io::Result<Self> {
+    pub fn install(before_the_end: fn()) -> io::Result<Self> {
         let asked = Arc::new(AtomicBool::new(false));
         let (readable, writable) = UnixStream::pair()?;
         // A handler may not write files; a thread that waits for the second signal may.
@@ -37,7 +35,7 @@ impl Interrupt {
             .name("second interrupt".to_owned())
             .spawn(move || {
                 if signals.read_exact(&mut [0; 2]).is_ok() {
-                    denoise::put_files_back();
+                    before_the_end();
                     std::process::exit(AT_ONCE);
                 }
             })?;

@@ -1,11 +1,16 @@
-//! One run at a time on a machine: two would measure each other. Who waits is served in the order of
-//! coming.
+//! One run at a time on a machine: two would measure each other. Waiting runs are served in the order in
+//! which they came.
+//!
+//! The lock file lies at one place per machine, whatever TMPDIR says: in the first of [`FOLDERS`] that
+//! every user may write to. Its mode decides, not the user's own rights, so that all users agree. A
+//! container with such a folder of its own has a lock of its own.
 //!
 //! Whoever waits has a ticket: a file of the queue's folder, named by the time of coming and locked
 //! for as long as its process lives. The machine is taken by the first ticket only; a ticket that
 //! nobody holds any more is removed by whoever finds it.
 
 use std::env;
+use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -13,13 +18,20 @@ use std::path::{Path, PathBuf};
 use std::process;
 use std::time::Duration;
 
+use rustix::fs::OFlags;
 use rustix::time::{ClockId, clock_gettime};
 
 use thiserror::Error;
 
 use crate::machine::interrupt::Interrupt;
-use crate::process::spawn::{poll, readable};
+use crate::process::pipe::{poll, readable};
 use crate::ui::progress::say;
+
+/// Where the lock file may lie, in the order of preference.
+const FOLDERS: [&str; 4] = ["/run/lock", "/var/lock", "/tmp", "/var/tmp"];
+
+/// Names another folder: for tests of `bench` itself, and machines that have none of [`FOLDERS`].
+pub const OVERRIDE: &str = "PLIMSOLL_LOCK_DIR";
 
 /// How often the lock is tried again.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -38,8 +50,17 @@ pub enum LockError {
     /// The user wants to stop waiting.
     #[error("interrupted while waiting for another run on this machine")]
     Interrupted,
+    /// No folder is for every user.
+    #[error(
+        "no folder for the machine's lock: none of {} has mode 1777; make one of them so, or name another \
+         with {OVERRIDE}",
+        FOLDERS.join(", ")
+    )]
+    NoFolder,
     /// The lock file cannot be used.
-    #[error("cannot use the lock file {path}: {source}; remove it or set TMPDIR")]
+    #[error(
+        "cannot use the lock file {path}: {source}; remove it, or make it writable for everybody"
+    )]
     Io {
         /// The file.
         path: PathBuf,
@@ -70,7 +91,7 @@ impl MachineLock {
     /// [`LockError`] if another run has it and `when_held` is [`WhenHeld::Refuse`], or if the
     /// lock file cannot be opened.
     pub fn take(name: &str, when_held: WhenHeld, interrupt: &Interrupt) -> Result<Self, LockError> {
-        Self::take_in(&env::temp_dir(), name, when_held, interrupt)
+        Self::take_in(&folder()?, name, when_held, interrupt)
     }
 
     /// The same with lock file and queue in `folder`.
@@ -130,6 +151,28 @@ impl MachineLock {
     }
 }
 
+/// The folder that the lock file of this machine lies in.
+///
+/// # Errors
+/// [`LockError::NoFolder`].
+pub fn folder() -> Result<PathBuf, LockError> {
+    place(env::var_os(OVERRIDE), &FOLDERS.map(Path::new))
+}
+
+fn place(named: Option<OsString>, folders: &[&Path]) -> Result<PathBuf, LockError> {
+    if let Some(named) = named {
+        return Ok(PathBuf::from(named));
+    }
+    let for_everybody = |folder: &&&Path| {
+        let about = fs::metadata(folder);
+        about.is_ok_and(|about| about.is_dir() && about.mode() & 0o1777 == 0o1777)
+    };
+    let folder = folders.iter().find(for_everybody);
+    folder
+        .map(|folder| folder.to_path_buf())
+        .ok_or(LockError::NoFolder)
+}
+
 /// Opens a file that every user may lock. Opened without O_CREAT first: in a sticky directory the
 /// kernel refuses O_CREAT on a file that another user made (fs.protected_regular).
 fn open(path: &Path) -> io::Result<File> {
@@ -140,6 +183,7 @@ fn open(path: &Path) -> io::Result<File> {
             .create(create)
             .truncate(false)
             .mode(0o666)
+            .custom_flags(OFlags::NOFOLLOW.bits() as i32)
             .open(path)
     };
     open(false).or_else(|_| {
@@ -277,6 +321,24 @@ mod tests {
         });
         assert_eq!(served.into_inner().expect("unpoisoned"), [0, 1, 2, 3]);
         assert_eq!(fs::read_dir(&queue).expect("there").count(), 0);
+    }
+
+    #[test]
+    fn the_first_folder_that_everybody_may_write_to_has_the_lock() {
+        let all = tempfile::tempdir().expect("a folder");
+        let (closed, open) = (all.path().join("closed"), all.path().join("open"));
+        for (folder, mode) in [(&closed, 0o755), (&open, 0o1777)] {
+            fs::create_dir(folder).expect("made");
+            fs::set_permissions(folder, fs::Permissions::from_mode(mode)).expect("set");
+        }
+        let folders = [Path::new("/nowhere"), &closed, &open];
+        assert_eq!(place(None, &folders).expect("one is open"), open);
+        assert_eq!(
+            place(Some("/named".into()), &folders).expect("named"),
+            Path::new("/named")
+        );
+        let none = place(None, &folders[..2]).expect_err("none is open");
+        assert!(none.to_string().contains("/run/lock"), "{none}");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use plimsoll_stopwatch::instructions;
 
 use crate::machine::energy;
 use crate::machine::environment::setting;
+use crate::machine::lock;
 
 /// How long the processors are watched for other work.
 const WATCH: Duration = Duration::from_millis(400);
@@ -53,6 +54,7 @@ pub fn look(environment: &Environment) -> Vec<PreflightNote> {
         false => note("virtual machine", "no", Severity::Good),
     });
     notes.extend(clock(environment));
+    notes.extend(lock_elsewhere());
     if let Some(aslr) = &environment.aslr {
         let found = match aslr.as_str() {
             "0" => "off: every process has one layout, which may be a lucky or an unlucky one",
@@ -64,6 +66,17 @@ pub fn look(environment: &Environment) -> Vec<PreflightNote> {
         notes.push(note("transparent huge pages", setting, Severity::Note));
     }
     notes
+}
+
+/// A lock that other runs on this machine do not see.
+fn lock_elsewhere() -> Option<PreflightNote> {
+    let folder = std::env::var_os(lock::OVERRIDE)?;
+    let found = format!(
+        "in {} by {}: runs that lock elsewhere are not kept out",
+        folder.to_string_lossy(),
+        lock::OVERRIDE
+    );
+    Some(note("machine lock", &found, Severity::Noisy))
 }
 
 /// Whether the instructions of guests will be counted, for a run that would have them.

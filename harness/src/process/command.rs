@@ -9,8 +9,8 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use thiserror::Error;
 
 use crate::machine::interrupt::Interrupt;
-use crate::process::spawn::{poll, readable};
-use crate::run::adapter::child::describe;
+use crate::process::pipe::{poll, readable};
+use crate::process::status::describe;
 
 /// Why a tool did not do its work.
 #[derive(Debug, Error)]

@@ -1,5 +1,7 @@
 //! Processes that `bench` starts and supervises.
 
 pub mod command;
+pub mod pipe;
 pub mod spawn;
+pub mod status;
 pub mod supervised;

@@ -66,7 +66,7 @@ pub struct Waited {
 
 impl Spawn {
     /// Makes everything ready: argument and environment blocks, pipes, process group, working
-    /// directory; stdin is /dev/null, signals are at their defaults.
+    /// directory; stdin is the file `stdin`, or /dev/null, and signals are at their defaults.
     ///
     /// # Errors
     /// If a string holds a NUL byte or the system refuses pipes.
@@ -75,6 +75,7 @@ impl Spawn {
         args: &[String],
         env: &BTreeMap<String, String>,
         directory: &Path,
+        stdin: Option<&Path>,
     ) -> io::Result<Self> {
         let program = c_string(program.as_os_str())?;
         let mut arguments = vec![program.clone()];
@@ -88,7 +89,10 @@ impl Spawn {
         let (stdout, child_stdout) = pipe_with(PipeFlags::CLOEXEC)?;
         let (stderr, child_stderr) = pipe_with(PipeFlags::CLOEXEC)?;
         let mut actions = Actions::new()?;
-        actions.open_null_as_stdin()?;
+        let stdin = stdin.unwrap_or(Path::new("/dev/null"));
+        // Opened by the child, before it starts: said here, where there is a name to it.
+        std::fs::File::open(stdin)?;
+        actions.open_as_stdin(&c_string(stdin.as_os_str())?)?;
         actions.duplicate(&child_stdout, libc::STDOUT_FILENO)?;
         actions.duplicate(&child_stderr, libc::STDERR_FILENO)?;
         actions.change_directory(&c_string(directory.as_os_str())?)?;
@@ -185,45 +189,6 @@ impl Spawned {
     }
 }
 
-/// What to poll for: descriptor, or a negative number for none.
-///
-/// # Errors
-/// What poll says, except EINTR, which returns as if nothing were ready.
-pub fn poll(descriptors: &mut [libc::pollfd], timeout: Duration) -> io::Result<()> {
-    // Rounded up: a timeout of 0 would spin through the last millisecond.
-    let milliseconds = i32::try_from(timeout.as_millis().saturating_add(1)).unwrap_or(i32::MAX);
-    for descriptor in descriptors.iter_mut() {
-        descriptor.revents = 0;
-    }
-    // SAFETY: the pointer and the length are of one live slice.
-    let ready = unsafe {
-        libc::poll(
-            descriptors.as_mut_ptr(),
-            descriptors.len() as libc::nfds_t,
-            milliseconds,
-        )
-    };
-    if ready < 0 {
-        let error = io::Error::last_os_error();
-        if error.kind() != io::ErrorKind::Interrupted {
-            return Err(error);
-        }
-        for descriptor in descriptors.iter_mut() {
-            descriptor.revents = 0;
-        }
-    }
-    Ok(())
-}
-
-/// A descriptor to wait on for input.
-pub fn readable(descriptor: &impl AsRawFd) -> libc::pollfd {
-    libc::pollfd {
-        fd: descriptor.as_raw_fd(),
-        events: libc::POLLIN,
-        revents: 0,
-    }
-}
-
 struct Actions(libc::posix_spawn_file_actions_t);
 
 impl Actions {
@@ -235,13 +200,13 @@ impl Actions {
         Ok(Self(unsafe { actions.assume_init() }))
     }
 
-    fn open_null_as_stdin(&mut self) -> io::Result<()> {
-        // SAFETY: the actions are initialised; the path is a static C string.
+    fn open_as_stdin(&mut self, path: &CString) -> io::Result<()> {
+        // SAFETY: the actions are initialised; the call copies the string.
         check(unsafe {
             libc::posix_spawn_file_actions_addopen(
                 &mut self.0,
                 libc::STDIN_FILENO,
-                c"/dev/null".as_ptr(),
+                path.as_ptr(),
                 libc::O_RDONLY,
                 0,
             )

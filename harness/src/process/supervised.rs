@@ -11,11 +11,13 @@ use std::time::{Duration, Instant};
 
 use plimsoll_adapter::footprint;
 use plimsoll_adapter::protocol::Launch;
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+use rustix::process::{
+    Pid, PidfdFlags, Resource, Rlimit, Signal, kill_process_group, pidfd_open,
+    set_parent_process_death_signal, setrlimit,
+};
 
 use crate::machine::interrupt::Interrupt;
-use crate::process::spawn::{poll, readable};
-use crate::run::trial::process::{STDERR_KEPT, keep_tail, read_once};
+use crate::process::pipe::{STDERR_KEPT, keep_tail, poll, read_once, readable};
 
 /// Most memory that a process may hold while its guest does its worst, bytes.
 pub const MEMORY_BYTES: u64 = 1 << 30;
@@ -143,29 +145,21 @@ fn spawn(launch: &Launch, stdin: Stdin) -> io::Result<Child> {
     // but the limits on this stack.
     unsafe {
         command.pre_exec(|| {
-            limit(libc::RLIMIT_DATA, DATA_BYTES)?;
-            limit(libc::RLIMIT_CPU, PROCESSOR_SECONDS)?;
-            limit(libc::RLIMIT_CORE, 0)?;
-            check(libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL))
+            limit(Resource::Data, DATA_BYTES)?;
+            limit(Resource::Cpu, PROCESSOR_SECONDS)?;
+            limit(Resource::Core, 0)?;
+            Ok(set_parent_process_death_signal(Some(Signal::KILL))?)
         });
     }
     command.spawn()
 }
 
-fn limit(resource: libc::__rlimit_resource_t, most: u64) -> io::Result<()> {
-    let both = libc::rlimit {
-        rlim_cur: most,
-        rlim_max: most,
+fn limit(resource: Resource, most: u64) -> io::Result<()> {
+    let both = Rlimit {
+        current: Some(most),
+        maximum: Some(most),
     };
-    // SAFETY: the pointer is to a live value of the right type.
-    check(unsafe { libc::setrlimit(resource, &both) })
-}
-
-fn check(code: libc::c_int) -> io::Result<()> {
-    match code {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
-    }
+    Ok(setrlimit(resource, both)?)
 }
 
 fn pid_of(pid: u32) -> io::Result<Pid> {

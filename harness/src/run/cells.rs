@@ -6,9 +6,10 @@ use anyhow::Context;
 use plimsoll_adapter::footprint;
 use plimsoll_adapter::protocol::Target;
 use plimsoll_record::run::{Density, TargetKind};
+use plimsoll_record::vocabulary::{DoneBy, Needs};
 use plimsoll_record::{Step, WorkloadId};
 
-use crate::catalog::resolve::{Chosen, Gathered};
+use crate::catalog::resolve::{Gathered, ResolvedTarget};
 use crate::catalog::selection;
 use crate::catalog::suites::Amount;
 use crate::catalog::targets::Table;
@@ -48,20 +49,19 @@ fn can_run(kind: TargetKind, ready: &Ready) -> bool {
     kind == TargetKind::Wasm || ready.native != Native::NotPlanned
 }
 
-/// Whether a step is for workloads of that duration.
+/// Whether a step applies to workloads of that duration.
 pub(crate) fn applies_to(step: Step, duration: DurationClass) -> bool {
-    match step {
-        Step::Processes | Step::Idle => duration == DurationClass::Waiting,
-        Step::Instances | Step::Peak => duration != DurationClass::Waiting,
-        _ => true,
+    match step.spec().needs {
+        Needs::Waits => duration == DurationClass::Waiting,
+        Needs::Ends => duration != DurationClass::Waiting,
+        Needs::Any | Needs::Server => true,
     }
 }
 
-/// Whether a target does a step, by itself or because `bench` does it with the target's launch.
+/// Whether a target supports a step, by itself or because `bench` does it with the target's launch.
 pub(crate) fn supports(target: &Target, step: Step) -> bool {
     let launched = target.kind != TargetKind::Container && target.steps.contains(&Step::Process);
-    let by_bench = matches!(step, Step::Processes | Step::Idle | Step::Peak | Step::Size);
-    target.steps.contains(&step) || (by_bench && launched)
+    target.steps.contains(&step) || (step.spec().done_by == DoneBy::Bench && launched)
 }
 
 /// How many are to be alive at once, if the suite asks for that.
@@ -86,13 +86,14 @@ pub(crate) fn density(amount: &Amount, budget: Option<u64>) -> anyhow::Result<Op
 /// A cell for each step of each workload on each target that does it.
 pub(crate) fn workload_cells(
     gathered: &Gathered,
+    workloads: &[Ready],
     steps: &[Step],
     amount: &Amount,
     trials: Option<u32>,
 ) -> Vec<Cell> {
     let mut cells = Vec::new();
     for chosen in &gathered.targets {
-        for ready in &gathered.workloads {
+        for ready in workloads {
             for &step in steps
                 .iter()
                 .filter(|&&step| supports(&chosen.target, step) && applies_to(step, ready.duration))
@@ -131,7 +132,7 @@ pub(crate) fn sandbox_cells(gathered: &Gathered, questions: &Questions) -> Vec<C
 
 /// A cell for each group of tests on each target that does them.
 pub(crate) fn conformance_cells(gathered: &Gathered, tests: &Tests, table: &Table) -> Vec<Cell> {
-    let of = |chosen: &Chosen, group: &WorkloadId| match group.as_str() {
+    let of = |chosen: &ResolvedTarget, group: &WorkloadId| match group.as_str() {
         wasi::ID | testsuite::ID => wasi::runs(table, &chosen.target.id),
         _ => carries_out(chosen),
     };

@@ -3,6 +3,7 @@
 
 mod attempt;
 mod folder;
+mod lines;
 mod sandbox;
 mod specification;
 
@@ -11,28 +12,29 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use plimsoll_adapter::cgroup::killed_for_memory;
 use plimsoll_adapter::protocol::{Launch, Prepare};
-use plimsoll_record::run::{ArtefactRecord, Density, Load, TargetKind, TrialPlan};
+use plimsoll_record::run::{ArtefactRecord, TargetKind, TrialPlan};
 use plimsoll_record::{
-    FailureKind, HistogramLine, Line, Nanoseconds, Outcome, OutcomeLine, RunWriter, SampleLine,
-    Step, TargetId, WorkloadId, WriteError,
+    FailureKind, Line, Outcome, RunWriter, Step, TargetId, WorkloadId, WriteError,
 };
 use thiserror::Error;
 
-use crate::catalog::checkout::Checkout;
-use crate::catalog::targets::{AdapterRow, Table};
+use crate::catalog::targets::AdapterRow;
 use crate::catalog::workloads::Ready;
 use crate::machine::interrupt::Interrupt;
 use crate::run::adapter::child::{AdapterChild, Fault, Preparation};
-use crate::run::trial::Yield;
+use crate::run::job::Job;
+use crate::run::programs::{ADAPTER, Programs};
+use crate::run::scratch::Scratch;
+use crate::run::trial::TrialResult;
 use crate::run::trial::size::Scales;
-use crate::suites::conformance::groups::Tests;
-use crate::suites::sandbox::questions::Questions;
 use crate::ui::progress::Progress;
 use folder::Folder;
+use lines::describe;
+pub use lines::{Verdict, lines};
 
 /// A cell that missed its deadline this often in a row is not tried again: every further trial
 /// would cost a whole deadline and tell nothing new.
@@ -47,9 +49,25 @@ pub enum Stopped {
     /// The run directory cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
+    /// A program on the disk is another than at the start.
+    #[error(
+        "{} was exchanged while the run measured, so trials to come would measure another program; bring \
+         the earlier one back and continue, or start a new run",
+        .0.display()
+    )]
+    Exchanged(PathBuf),
+    /// A program that takes part cannot be read.
+    #[error("cannot hash {path}, which takes part in the run: {source}")]
+    Program {
+        /// The program.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The scratch directory cannot be made.
     #[error(
-        "cannot make the scratch directory {path}: {source}; free space or set CARGO_TARGET_DIR"
+        "cannot make the scratch directory {path}: {source}; {}",
+        remedy(source)
     )]
     Scratch {
         /// The directory.
@@ -61,28 +79,14 @@ pub enum Stopped {
 
 /// What every trial of a run shares.
 pub struct Session<'a> {
-    /// Where things are.
-    pub checkout: &'a Checkout,
-    /// Which adapter drives which target.
-    pub table: &'a Table,
-    /// The workloads of the plan, verified.
-    pub workloads: BTreeMap<WorkloadId, Ready>,
-    /// Time after which a trial is killed.
-    pub deadline: Duration,
-    /// Time after which preparing a pair is given up.
-    pub prepare_deadline: Duration,
-    /// The load that servers are put under, in a run that asks for it.
-    pub load: Option<Load>,
+    job: &'a Job<'a>,
+    /// The workloads of the plan, with folders of their own where they write.
+    workloads: BTreeMap<WorkloadId, Ready>,
     /// What kind of thing each target is.
-    pub kinds: BTreeMap<TargetId, TargetKind>,
-    /// Asked before every wait.
-    pub interrupt: &'a Interrupt,
-    /// How many are to be alive at once, where that is the question.
-    pub density: Option<Density>,
-    /// The specification's tests, where they are the question.
-    pub tests: Option<Tests>,
-    /// What guests try, where that is the question.
-    pub questions: Option<Questions>,
+    kinds: BTreeMap<TargetId, TargetKind>,
+    /// Looked at before every wait.
+    interrupt: &'a Interrupt,
+    programs: Programs,
     /// Whether artefacts are made for any processor, because their instructions are counted.
     portable: bool,
     scales: RefCell<Scales>,
@@ -102,74 +106,61 @@ enum Pair {
     Refused(Outcome),
 }
 
-/// A directory that is gone when the run is over, however it ended short of a kill.
-struct Scratch(PathBuf);
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // What cannot be removed now is removed at the start of the next run.
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
 impl<'a> Session<'a> {
-    /// Makes a session with a scratch directory for the run called `id`. The machine's lock must
-    /// be held: what earlier, killed runs left there is removed.
+    /// Makes a session that keeps what it needs on the disk in `scratch`.
     ///
     /// # Errors
-    /// [`Stopped::Scratch`].
+    /// [`Stopped::Scratch`], [`Stopped::Program`].
     pub fn new(
-        checkout: &'a Checkout,
-        table: &'a Table,
-        workloads: BTreeMap<WorkloadId, Ready>,
-        deadlines: (Duration, Duration),
-        interrupt: &'a Interrupt,
-        id: &str,
-    ) -> Result<Self, Stopped> {
-        let all = checkout.scratch();
-        let _ = fs::remove_dir_all(&all);
-        let path = all.join(id);
-        Self::within(path, checkout, table, workloads, deadlines, interrupt)
-    }
-
-    /// As [`Session::new`], for one of several sessions at once: with the scratch directory `path`,
-    /// and nothing is removed before.
-    ///
-    /// # Errors
-    /// [`Stopped::Scratch`].
-    pub fn within(
-        path: PathBuf,
-        checkout: &'a Checkout,
-        table: &'a Table,
-        mut workloads: BTreeMap<WorkloadId, Ready>,
-        deadlines: (Duration, Duration),
+        job: &'a Job<'a>,
+        scratch: Scratch,
         interrupt: &'a Interrupt,
     ) -> Result<Self, Stopped> {
-        let unmade = |source| Stopped::Scratch {
-            path: path.clone(),
-            source,
-        };
-        fs::create_dir_all(&path).map_err(unmade)?;
-        let folders = folder::give(&mut workloads, &path).map_err(unmade)?;
-        Ok(Self {
-            checkout,
-            table,
+        let mut workloads = job.workloads();
+        let folders =
+            folder::give(&mut workloads, scratch.path()).map_err(|source| Stopped::Scratch {
+                path: scratch.path().to_owned(),
+                source,
+            })?;
+        let targets = job.targets.iter();
+        let kinds = targets
+            .map(|target| (target.target.id.clone(), target.target.kind))
+            .collect();
+        let mut session = Self {
+            job,
             workloads,
-            deadline: deadlines.0,
-            prepare_deadline: deadlines.1,
-            load: None,
-            kinds: BTreeMap::new(),
+            kinds,
             interrupt,
-            density: None,
-            tests: None,
-            questions: None,
+            programs: Programs::of_bench().map_err(|source| Stopped::Program {
+                path: "/proc/self/exe".into(),
+                source,
+            })?,
             portable: false,
             scales: RefCell::default(),
-            scratch: Scratch(path),
+            scratch,
             pairs: BTreeMap::new(),
             hangs: BTreeMap::new(),
             folders,
-        })
+        };
+        session.hash_adapters()?;
+        Ok(session)
+    }
+
+    fn hash_adapters(&mut self) -> Result<(), Stopped> {
+        for target in &self.job.targets {
+            let Some(row) = self.job.table.adapter_of(&target.target.id) else {
+                continue;
+            };
+            let path = row.executable(self.job.checkout);
+            let added = self.programs.add(ADAPTER, &row.id, &path);
+            added.map_err(|source| Stopped::Program { path, source })?;
+        }
+        Ok(())
+    }
+
+    /// The programs that take part, as far as they are known: all of them once pairs are prepared.
+    pub fn programs(&self) -> &Programs {
+        &self.programs
     }
 
     /// Prepares every pair of `plan`, and says what was made. A pair that cannot be prepared is
@@ -177,7 +168,7 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// [`Stopped`].
-    pub fn prepare(&mut self, plan: &[TrialPlan]) -> Result<Vec<ArtefactRecord>, Stopped> {
+    pub fn prepare(&mut self, plan: &[&TrialPlan]) -> Result<Vec<ArtefactRecord>, Stopped> {
         let mut wanted: Vec<(TargetId, WorkloadId)> = Vec::new();
         // A test brings its own module, and a probe is prepared for its limits.
         let own = |step| matches!(step, Step::Conformance | Step::Sandbox);
@@ -194,8 +185,18 @@ impl<'a> Session<'a> {
         for (target, workload) in wanted {
             progress.next(|| format!("{target} {workload}"));
             let pair = self.prepare_pair(&target, &workload, &mut artefacts)?;
-            if let Pair::Refused(outcome) = &pair {
-                progress.line(&told(&target, &workload, "prepare", outcome));
+            match &pair {
+                Pair::Refused(outcome) => {
+                    progress.line(&describe(&target, &workload, "prepare", outcome));
+                }
+                Pair::Ready {
+                    launch: Some(launch),
+                } => {
+                    let path = launch.program.clone();
+                    let added = self.programs.add_launch(&target, launch);
+                    added.map_err(|source| Stopped::Program { path, source })?;
+                }
+                Pair::Ready { launch: None } => {}
             }
             self.pairs.insert((target, workload), pair);
         }
@@ -224,20 +225,19 @@ impl<'a> Session<'a> {
             scratch,
             portable: self.portable,
         };
-        let program = row.executable(self.checkout);
+        let program = row.executable(self.job.checkout);
         let mut stderr = String::new();
-        let answer = AdapterChild::start(&program, &self.checkout.root, self.interrupt).and_then(
-            |mut adapter| {
+        let answer = AdapterChild::start(&program, &self.job.checkout.root, self.interrupt)
+            .and_then(|mut adapter| {
                 let answer = adapter
-                    .hello(self.prepare_deadline)
-                    .and_then(|_| adapter.prepare(request, self.prepare_deadline));
+                    .hello(self.job.deadlines.prepare)
+                    .and_then(|_| adapter.prepare(request, self.job.deadlines.prepare));
                 stderr = adapter.stderr();
                 if answer.is_ok() {
                     adapter.goodbye();
                 }
                 answer
-            },
-        );
+            });
         Ok(match answer {
             Ok(Preparation::Ready(prepared)) => {
                 artefacts.extend(prepared.artefacts.into_iter().map(|made| ArtefactRecord {
@@ -293,6 +293,10 @@ impl<'a> Session<'a> {
                 progress.finish();
                 return Err(Stopped::Interrupted);
             }
+            if let Some(path) = self.programs.exchanged() {
+                progress.finish();
+                return Err(Stopped::Exchanged(path));
+            }
             progress.next(|| format!("{} {} {}", trial.target, trial.workload, trial.step));
             let started = begun.elapsed();
             let number = attempt(trial.index);
@@ -325,7 +329,7 @@ impl<'a> Session<'a> {
             }
             if first {
                 let step = trial.step.name();
-                progress.line(&told(
+                progress.line(&describe(
                     &trial.target,
                     &trial.workload,
                     step,
@@ -349,7 +353,7 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// [`Fault::Interrupted`] alone; what else goes wrong is the trial's outcome.
-    pub fn one(&mut self, trial: &TrialPlan) -> Result<Yield, Fault> {
+    pub fn one(&mut self, trial: &TrialPlan) -> Result<TrialResult, Fault> {
         let cell = (trial.target.clone(), trial.workload.clone(), trial.step);
         let hangs = self.hangs.get(&cell).copied().unwrap_or(0);
         if hangs >= HANGS_BELIEVED {
@@ -358,7 +362,7 @@ impl<'a> Session<'a> {
                 message: format!("not tried: it missed its deadline {hangs} times in a row"),
                 stderr: String::new(),
             };
-            return Ok(Yield::nothing(outcome));
+            return Ok(TrialResult::nothing(outcome));
         }
         let killed_before = killed_for_memory();
         let mut yielded = self.attempt(trial)?;
@@ -377,16 +381,27 @@ impl<'a> Session<'a> {
         Ok(yielded)
     }
 
+    /// Fails if a program was exchanged on the disk since it was hashed.
+    ///
+    /// # Errors
+    /// [`Stopped::Exchanged`].
+    pub fn same_programs(&mut self) -> Result<(), Stopped> {
+        match self.programs.exchanged() {
+            Some(path) => Err(Stopped::Exchanged(path)),
+            None => Ok(()),
+        }
+    }
+
     fn find(
         &self,
         target: &TargetId,
         workload: &WorkloadId,
     ) -> Result<(&'a AdapterRow, &Ready), Outcome> {
         let unsupported = |what: String| Outcome::Unsupported { reason: what };
-        let row = self
-            .table
-            .adapter_of(target)
-            .ok_or_else(|| unsupported(format!("runtimes/targets.toml has no target {target}")))?;
+        let row =
+            self.job.table.adapter_of(target).ok_or_else(|| {
+                unsupported(format!("runtimes/targets.toml has no target {target}"))
+            })?;
         let ready = self
             .workloads
             .get(workload)
@@ -396,7 +411,17 @@ impl<'a> Session<'a> {
 
     fn pair_scratch(&self, target: &TargetId, workload: &WorkloadId) -> PathBuf {
         let folder = format!("{target}--{workload}").replace('/', "-");
-        self.scratch.0.join(folder)
+        self.scratch.path().join(folder)
+    }
+}
+
+/// What a user can do about a folder that cannot be made.
+fn remedy(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
+            "set CARGO_TARGET_DIR to a folder that can be written"
+        }
+        _ => "free space or set CARGO_TARGET_DIR",
     }
 }
 
@@ -409,98 +434,4 @@ fn blame_memory(outcome: &mut Outcome) {
         *kind = FailureKind::OutOfMemory;
         message.push_str("; meanwhile the kernel killed a process because memory ran out");
     }
-}
-
-/// What came of the trials that were done.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Verdict {
-    /// Trials that were measured and verified.
-    pub ok: usize,
-    /// Trials that the target says it cannot do.
-    pub unsupported: usize,
-    /// Trials that failed or gave a wrong output.
-    pub failed: usize,
-    told: Vec<(TargetId, WorkloadId, Step)>,
-}
-
-impl Verdict {
-    /// Counts an outcome; true if it is the first of its cell that is not ok.
-    fn add(&mut self, trial: &TrialPlan, outcome: &Outcome) -> bool {
-        match outcome {
-            Outcome::Ok => {
-                self.ok += 1;
-                return false;
-            }
-            Outcome::Unsupported { .. } => self.unsupported += 1,
-            Outcome::Failed { .. } | Outcome::WrongOutput { .. } => self.failed += 1,
-        }
-        let cell = (trial.target.clone(), trial.workload.clone(), trial.step);
-        let first = !self.told.contains(&cell);
-        if first {
-            self.told.push(cell);
-        }
-        first
-    }
-}
-
-/// What is recorded of a trial, in the order of the file.
-pub fn lines(
-    trial: &TrialPlan,
-    attempt: u32,
-    started: Duration,
-    took: Duration,
-    yielded: Yield,
-) -> Vec<Line> {
-    let mut lines: Vec<Line> = yielded
-        .samples
-        .iter()
-        .map(|sample| {
-            Line::Sample(SampleLine {
-                trial: trial.index,
-                attempt,
-                boundary: sample.boundary,
-                metric: sample.metric,
-                iteration: sample.iteration,
-                at: sample.at,
-                value: sample.value,
-                unit: sample.metric.unit(),
-            })
-        })
-        .collect();
-    lines.extend(yielded.histograms.into_iter().map(|histogram| {
-        Line::Histogram(HistogramLine {
-            trial: trial.index,
-            attempt,
-            boundary: histogram.boundary,
-            clock: histogram.clock,
-            at: histogram.at,
-            second: histogram.second,
-            v2: histogram.v2,
-        })
-    }));
-    lines.push(Line::Outcome(OutcomeLine {
-        trial: trial.index,
-        attempt,
-        started_ns: Nanoseconds::from(started).0,
-        took_ns: Nanoseconds::from(took).0,
-        note: yielded.note,
-        outcome: yielded.outcome,
-    }));
-    lines
-}
-
-/// A line on an outcome that is not ok.
-fn told(target: &TargetId, workload: &WorkloadId, step: &str, outcome: &Outcome) -> String {
-    let what = match outcome {
-        Outcome::Ok => "ok".to_owned(),
-        Outcome::Unsupported { reason } => format!("unsupported: {reason}"),
-        Outcome::Failed {
-            message, stderr, ..
-        } => match stderr.trim().lines().last() {
-            Some(last) => format!("failed: {message} (stderr: {last})"),
-            None => format!("failed: {message}"),
-        },
-        Outcome::WrongOutput { message } => format!("wrong output: {message}"),
-    };
-    format!("{target} {workload} {step}: {what}")
 }

@@ -16,6 +16,7 @@ use anstyle::{AnsiColor, Style};
 use plimsoll_analysis::marks::{MARK, Marked};
 use plimsoll_analysis::{Report, Row, Status};
 use plimsoll_record::run::{PreflightNote, Severity, Skipped};
+use plimsoll_record::text::plain;
 use plimsoll_record::{Boundary, Metric, Recorded, Suite, TargetId};
 
 pub use languages::languages;
@@ -181,32 +182,43 @@ fn legend(text: &mut String, report: &Report) {
     );
 }
 
-/// What was left out of a run, a line for what shares a reason.
+/// What was left out of a run: in full what was asked for, and the number of the rest.
 pub fn skipped(skipped: &[Skipped]) -> String {
     let mut text = String::new();
-    let mut told: Vec<(&str, Option<&str>)> = Vec::new();
-    for one in skipped {
-        let reason = (one.why.as_str(), one.remedy.as_deref());
-        if told.contains(&reason) {
-            continue;
+    let (requested, rest): (Vec<_>, Vec<_>) = skipped.iter().partition(|one| one.requested);
+    for one in requested {
+        let remedy = one.remedy.as_ref();
+        let remedy = remedy.map_or_else(String::new, |remedy| format!("; add it with `{remedy}`"));
+        let why = plain(&one.why);
+        let what = plain(&one.what);
+        let _ = writeln!(text, "{} {what}: {why}{remedy}", styled(WARN, "skipped"));
+    }
+    if !rest.is_empty() {
+        let count = format::count(rest.len(), "target");
+        let _ = writeln!(text, "{count} skipped: bench list targets");
+    }
+    text
+}
+
+/// What of a run's record is damaged, if anything is.
+pub fn damage(recorded: &Recorded) -> String {
+    let mut text = String::new();
+    let trials = recorded.trials.values();
+    let histograms = trials.flat_map(|trial| &trial.histograms);
+    let damaged = histograms.filter(|line| plimsoll_analysis::load::decoded(line).is_none());
+    for (number, what, meaning) in [
+        (
+            recorded.unreadable_lines,
+            "line",
+            "cannot be read, or is there twice",
+        ),
+        (damaged.count(), "histogram", "damaged and left out"),
+    ] {
+        if number > 0 {
+            let count = format::count(number, what);
+            let warning = styled(WARN, "damaged");
+            let _ = writeln!(text, "{warning} {count} of samples.ndjson: {meaning}");
         }
-        told.push(reason);
-        let names: Vec<&str> = skipped
-            .iter()
-            .filter(|other| (other.why.as_str(), other.remedy.as_deref()) == reason)
-            .map(|other| other.what.as_str())
-            .collect();
-        let _ = write!(
-            text,
-            "{} {}: {}",
-            styled(WARN, "left out"),
-            names.join(", "),
-            one.why
-        );
-        let _ = match &one.remedy {
-            Some(remedy) => writeln!(text, "; add it with `{remedy}`"),
-            None => writeln!(text),
-        };
     }
     text
 }

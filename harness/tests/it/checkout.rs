@@ -11,7 +11,7 @@ use tempfile::TempDir;
 /// The adapter that keeps the protocol unless it is told to misbehave.
 pub(crate) const FAKE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/fake-adapter.sh");
 
-/// A checkout in a folder of its own. Also TMPDIR: tests do not wait for each other's machine.
+/// A checkout in a folder of its own. Also TMPDIR and the place of the lock: tests do not wait for each other's machine.
 pub(crate) struct Checkout {
     folder: TempDir,
 }
@@ -92,6 +92,7 @@ impl Checkout {
             .current_dir(self.folder.path())
             .env("PLIMSOLL_ROOT", self.folder.path())
             .env("TMPDIR", self.folder.path())
+            .env("PLIMSOLL_LOCK_DIR", self.folder.path())
             .env("NO_COLOR", "1")
             .env_remove("CARGO_TARGET_DIR");
         command

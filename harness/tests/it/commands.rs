@@ -70,7 +70,7 @@ fn a_named_target_that_cannot_run_is_exit_code_3_with_its_remedy() {
     let (code, _, stderr) = checkout.measure(&["--target", "fake/*", "--trials", "1"], &[]);
     assert_eq!(code, 3, "{stderr}");
     assert!(
-        stderr.contains("left out fake/absent: no engine answers; add it with `start-the-engine`"),
+        stderr.contains("skipped fake/absent: no engine answers; add it with `start-the-engine`"),
         "{stderr}"
     );
     let (code, _, stderr) = checkout.run(&[

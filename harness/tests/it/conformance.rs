@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use plimsoll::machine::interrupt::Interrupt;
-use plimsoll::suites::conformance::drive::{self, Asked};
+use plimsoll::suites::conformance::drive::{self, ScriptRequest};
 use plimsoll::suites::conformance::groups::{ScriptFile, Tests};
 use plimsoll_record::conformance::Group;
 use plimsoll_record::{Proposal, TargetId, WorkloadId};
@@ -38,6 +38,7 @@ fn with_adapter(script: &str) -> Checkout {
             r#"while read -r line; do
 case $line in
 *'"hello"'*) echo '{{"reply":"hello","protocol":2,"adapter":"double 1","engine":"double","engine_version":"1.0","targets":[{{"id":"double","kind":"wasm","availability":{{"status":"available"}},"steps":["conformance"],"configuration":{{"compiler":"none"}}}}]}}' ;;
+*'"programs"'*) echo '{{"reply":"programs","programs":[]}}' ;;
 *'"claims"'*) echo '{{"reply":"claims","proposals":["mutable-global"]}}' ;;
 *)
 count=5; case $line in *b.wast*) count=2 ;; esac
@@ -442,7 +443,7 @@ i=$from; while [ $i -lt $count ]; do say $i passed; i=$((i + 1)); done"#;
         text: text.to_owned(),
         superseded: Vec::new(),
     };
-    let asked = Asked {
+    let asked = ScriptRequest {
         program: &checkout.path("double"),
         directory: &checkout.path(""),
         target: &TargetId::from("double"),

@@ -37,6 +37,7 @@ while IFS= read -r line; do
         *) echo '{"reply":"prepared","launch":null,"artefacts":[{"role":"aot","bytes":4096}]}' ;;
         esac
         ;;
+    *'"request":"programs"'*) echo '{"reply":"programs","programs":[]}' ;;
     *'"request":"measure"'*)
         echo "measuring" >&2
         case $mode in
@@ -59,7 +60,8 @@ while IFS= read -r line; do
             *'"step":"instances"'*) crowd ;;
             *) sample L0 0 1000 && sample L0 1 1100 ;;
             esac
-            printf '{"reply":"done","outputs":[{"exit_code":0,"stdout":"%s","times":2}]}\n' "$said"
+            bytes=${FAKE_BASE64+{\"base64\":\"$FAKE_BASE64\"\}}
+            printf '{"reply":"done","outputs":[{"exit_code":%s,"stdout":%s,"times":2}]}\n' "${FAKE_EXIT-0}" "${bytes:-\"$said\"}"
             ;;
         esac
         ;;

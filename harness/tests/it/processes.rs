@@ -54,7 +54,7 @@ fn output_beyond_what_is_kept_is_drained_and_counted() {
 #[test]
 fn of_standard_error_the_end_is_kept() {
     let trial = run("head -c 100000 /dev/zero >&2; echo last >&2");
-    assert_eq!(trial.stderr.len(), process::STDERR_KEPT);
+    assert_eq!(trial.stderr.len(), plimsoll::process::pipe::STDERR_KEPT);
     assert!(trial.stderr.ends_with(b"last\n"));
 }
 

@@ -1,6 +1,6 @@
 //! Speed that is marked, because its target fails what the workload uses: in every form of a report of both runs.
 
-use plimsoll_record::conformance::{Finding, Group, How, ScriptLine, Specification};
+use plimsoll_record::conformance::{FailureMode, Finding, Group, ScriptLine, Specification};
 use plimsoll_record::run::{TargetKind, TrialPlan};
 use plimsoll_record::{Proposal, Recorded, Step, Suite};
 use reports::claims::Claims;
@@ -42,7 +42,7 @@ fn conformance(run: &Recorded, failing: &str) -> Recorded {
         let lost = u32::from(target.target.as_str() == failing);
         let finding = |_| Finding {
             line: 3,
-            how: How::Failed,
+            how: FailureMode::Failed,
             message: "gave another lane".to_owned(),
         };
         trial.scripts = vec![ScriptLine {

@@ -41,3 +41,17 @@ fn csv_of_a_small_run() {
 fn json_of_a_small_run() {
     insta::assert_snapshot!(reports::json(&[synthetic::small()], &two_claims()));
 }
+
+#[test]
+fn csv_of_several_suites_loses_no_row() {
+    let all = synthetic::whole::runs();
+    let lines = |runs: &[plimsoll_record::Recorded]| reports::csv(runs).lines().count() - 1;
+    let apart: usize = all.iter().map(|run| lines(std::slice::from_ref(run))).sum();
+    assert_eq!(lines(&all), apart);
+    let header = reports::csv(&all);
+    let header = header.lines().next().expect("a header");
+    assert!(
+        header.contains("boundary") && header.contains("passed"),
+        "{header}"
+    );
+}

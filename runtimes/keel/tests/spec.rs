@@ -264,6 +264,25 @@ fn garbage_collection_passes() {
     run("gc", Features::default(), proposal(Proposal::GC));
 }
 
+/// Scripts of our own, for what the suites do not ask: 64-bit tables.
+#[test]
+fn scripts_of_our_own_pass() {
+    let text = include_str!("scripts/table64.wast");
+    let engine = Engine::new(Config::new());
+    let mut keel = Specification::new(&engine).expect("there is room");
+    let mut complaints = String::new();
+    let mut passed = 0;
+    let mut report = |_, form: &Form<'_>, outcome| match complaint(outcome) {
+        Some(message) => {
+            let _ = writeln!(complaints, "table64.wast:{}: {message}", form.line);
+        }
+        None => passed += 1,
+    };
+    plimsoll_wast::run(&mut keel, text, Selection::default(), &mut report);
+    assert!(complaints.is_empty(), "{complaints}");
+    assert!(passed > 40, "only {passed} directives");
+}
+
 #[test]
 fn garbage_collection_passes_where_the_heap_is_always_collected() {
     let config = Config::new().collect_always(true);

@@ -153,6 +153,7 @@ impl World<'_> {
             native_toolchain: None,
             native_sha256: Some("00".to_owned()),
             expected_sha256: "00".to_owned(),
+            given: Default::default(),
             uses: Vec::new(),
         };
         let target = |made_up: &&MadeUp| TargetRecord {
@@ -192,6 +193,8 @@ impl World<'_> {
             preflight: Vec::new(),
             targets: self.targets.iter().map(target).collect(),
             workloads: self.workloads.iter().map(workload).collect(),
+            programs: Vec::new(),
+            denoised: None,
             artefacts: Vec::new(),
             skipped: Vec::new(),
             load: None,

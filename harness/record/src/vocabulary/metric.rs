@@ -91,69 +91,316 @@ impl Metric {
         (Metric::P9999, 0.9999),
     ];
 
+    /// Every metric.
+    pub const ALL: &'static [Metric] = &[
+        Metric::WallTime,
+        Metric::CpuTime,
+        Metric::CycleTime,
+        Metric::Instructions,
+        Metric::P50,
+        Metric::P90,
+        Metric::P99,
+        Metric::P999,
+        Metric::P9999,
+        Metric::Max,
+        Metric::AchievedRate,
+        Metric::Errors,
+        Metric::Timeouts,
+        Metric::Pss,
+        Metric::Rss,
+        Metric::Private,
+        Metric::PageTables,
+        Metric::PeakRss,
+        Metric::CgroupPeak,
+        Metric::ModuleBytes,
+        Metric::ArtefactBytes,
+        Metric::RunnerBytes,
+        Metric::TransferBytes,
+        Metric::ArtefactCompressedBytes,
+        Metric::TransferCompressedBytes,
+        Metric::FileDescriptors,
+        Metric::IdleCpu,
+        Metric::Energy,
+    ];
+
     /// The metric's name as rows and samples spell it.
     pub fn name(self) -> &'static str {
-        match self {
-            Metric::WallTime => "wall_time",
-            Metric::CpuTime => "cpu_time",
-            Metric::CycleTime => "cycle_time",
-            Metric::Instructions => "instructions",
-            Metric::P50 => "p50",
-            Metric::P90 => "p90",
-            Metric::P99 => "p99",
-            Metric::P999 => "p99.9",
-            Metric::P9999 => "p99.99",
-            Metric::Max => "max",
-            Metric::AchievedRate => "achieved_rate",
-            Metric::Errors => "errors",
-            Metric::Timeouts => "timeouts",
-            Metric::Pss => "pss",
-            Metric::Rss => "rss",
-            Metric::Private => "private",
-            Metric::PageTables => "page_tables",
-            Metric::PeakRss => "peak_rss",
-            Metric::CgroupPeak => "cgroup_peak",
-            Metric::ModuleBytes => "module_bytes",
-            Metric::ArtefactBytes => "artefact_bytes",
-            Metric::RunnerBytes => "runner_bytes",
-            Metric::TransferBytes => "transfer_bytes",
-            Metric::ArtefactCompressedBytes => "artefact_compressed_bytes",
-            Metric::TransferCompressedBytes => "transfer_compressed_bytes",
-            Metric::FileDescriptors => "file_descriptors",
-            Metric::IdleCpu => "idle_cpu",
-            Metric::Energy => "energy",
-        }
+        self.spec().name
     }
 
     /// The unit its values are in.
     pub fn unit(self) -> Unit {
+        self.spec().unit
+    }
+
+    /// The metric's row of the one table of metrics.
+    pub const fn spec(self) -> MetricSpec {
         match self {
-            Metric::P50
-            | Metric::P90
-            | Metric::P99
-            | Metric::P999
-            | Metric::P9999
-            | Metric::Max => Unit::Nanoseconds,
-            Metric::AchievedRate => Unit::PerSecond,
-            Metric::WallTime | Metric::CpuTime | Metric::CycleTime | Metric::IdleCpu => {
-                Unit::Nanoseconds
-            }
-            Metric::Pss
-            | Metric::Rss
-            | Metric::Private
-            | Metric::PageTables
-            | Metric::PeakRss
-            | Metric::CgroupPeak
-            | Metric::ModuleBytes
-            | Metric::ArtefactBytes
-            | Metric::RunnerBytes
-            | Metric::TransferBytes
-            | Metric::ArtefactCompressedBytes
-            | Metric::TransferCompressedBytes => Unit::Bytes,
-            Metric::FileDescriptors | Metric::Errors | Metric::Timeouts | Metric::Instructions => {
-                Unit::Count
-            }
-            Metric::Energy => Unit::Microjoules,
+            Metric::WallTime => MetricSpec {
+                name: "wall_time",
+                unit: Unit::Nanoseconds,
+                label: "wall time",
+                meaning: "elapsed time by CLOCK_MONOTONIC",
+                judged_as: Judged::Timed,
+                in_throughput: true,
+            },
+            Metric::CpuTime => MetricSpec {
+                name: "cpu_time",
+                unit: Unit::Nanoseconds,
+                label: "CPU time",
+                meaning: "user and system time",
+                judged_as: Judged::Timed,
+                in_throughput: true,
+            },
+            Metric::CycleTime => MetricSpec {
+                name: "cycle_time",
+                unit: Unit::Nanoseconds,
+                label: "cycle time",
+                meaning: "from an instance requested to it gone or reset",
+                judged_as: Judged::Timed,
+                in_throughput: true,
+            },
+            Metric::Instructions => MetricSpec {
+                name: "instructions",
+                unit: Unit::Count,
+                label: "instructions",
+                meaning: "instructions finished in user mode",
+                judged_as: Judged::Timed,
+                in_throughput: true,
+            },
+            Metric::P50 => MetricSpec {
+                name: "p50",
+                unit: Unit::Nanoseconds,
+                label: "median latency",
+                meaning: "median of the latencies at one rate, or of a loop's steps",
+                judged_as: Judged::Timed,
+                in_throughput: false,
+            },
+            Metric::P90 => MetricSpec {
+                name: "p90",
+                unit: Unit::Nanoseconds,
+                label: "90th percentile",
+                meaning: "90th percentile of the same",
+                judged_as: Judged::Timed,
+                in_throughput: false,
+            },
+            Metric::P99 => MetricSpec {
+                name: "p99",
+                unit: Unit::Nanoseconds,
+                label: "99th percentile",
+                meaning: "99th percentile of the same",
+                judged_as: Judged::Timed,
+                in_throughput: false,
+            },
+            Metric::P999 => MetricSpec {
+                name: "p99.9",
+                unit: Unit::Nanoseconds,
+                label: "99.9th percentile",
+                meaning: "99.9th percentile of the same",
+                judged_as: Judged::Timed,
+                in_throughput: false,
+            },
+            Metric::P9999 => MetricSpec {
+                name: "p99.99",
+                unit: Unit::Nanoseconds,
+                label: "99.99th percentile",
+                meaning: "99.99th percentile of the same",
+                judged_as: Judged::Timed,
+                in_throughput: false,
+            },
+            Metric::Max => MetricSpec {
+                name: "max",
+                unit: Unit::Nanoseconds,
+                label: "maximum",
+                meaning: "the longest of them",
+                judged_as: Judged::Timed,
+                in_throughput: false,
+            },
+            Metric::AchievedRate => MetricSpec {
+                name: "achieved_rate",
+                unit: Unit::PerSecond,
+                label: "achieved rate",
+                meaning: "requests answered correctly per second",
+                judged_as: Judged::Timed,
+                in_throughput: false,
+            },
+            Metric::Errors => MetricSpec {
+                name: "errors",
+                unit: Unit::Count,
+                label: "errors",
+                meaning: "requests answered wrong, or with a failed connection",
+                judged_as: Judged::Never,
+                in_throughput: false,
+            },
+            Metric::Timeouts => MetricSpec {
+                name: "timeouts",
+                unit: Unit::Count,
+                label: "timeouts",
+                meaning: "requests not answered in time",
+                judged_as: Judged::Never,
+                in_throughput: false,
+            },
+            Metric::Pss => MetricSpec {
+                name: "pss",
+                unit: Unit::Bytes,
+                label: "PSS",
+                meaning: "proportional set size: own memory and a share of what is shared",
+                judged_as: Judged::Timed,
+                in_throughput: false,
+            },
+            Metric::Rss => MetricSpec {
+                name: "rss",
+                unit: Unit::Bytes,
+                label: "RSS",
+                meaning: "resident set size: every page in memory",
+                judged_as: Judged::Timed,
+                in_throughput: false,
+            },
+            Metric::Private => MetricSpec {
+                name: "private",
+                unit: Unit::Bytes,
+                label: "private memory",
+                meaning: "pages that no other process maps",
+                judged_as: Judged::Timed,
+                in_throughput: false,
+            },
+            Metric::PageTables => MetricSpec {
+                name: "page_tables",
+                unit: Unit::Bytes,
+                label: "page tables",
+                meaning: "kernel memory for the address space",
+                judged_as: Judged::Timed,
+                in_throughput: false,
+            },
+            Metric::PeakRss => MetricSpec {
+                name: "peak_rss",
+                unit: Unit::Bytes,
+                label: "peak RSS",
+                meaning: "the most pages in memory at once",
+                judged_as: Judged::Counted,
+                in_throughput: false,
+            },
+            // The kernel's own accounting comes in batches of pages, one for each processor.
+            Metric::CgroupPeak => MetricSpec {
+                name: "cgroup_peak",
+                unit: Unit::Bytes,
+                label: "peak of the control group",
+                meaning: "the most charged to a control group",
+                judged_as: Judged::Never,
+                in_throughput: false,
+            },
+            Metric::ModuleBytes => MetricSpec {
+                name: "module_bytes",
+                unit: Unit::Bytes,
+                label: "module size",
+                meaning: "size of the .wasm",
+                judged_as: Judged::Counted,
+                in_throughput: false,
+            },
+            Metric::ArtefactBytes => MetricSpec {
+                name: "artefact_bytes",
+                unit: Unit::Bytes,
+                label: "artefact size",
+                meaning: "size of what the target runs",
+                judged_as: Judged::Counted,
+                in_throughput: false,
+            },
+            Metric::RunnerBytes => MetricSpec {
+                name: "runner_bytes",
+                unit: Unit::Bytes,
+                label: "runner size",
+                meaning: "size of the program that runs it",
+                judged_as: Judged::Counted,
+                in_throughput: false,
+            },
+            Metric::TransferBytes => MetricSpec {
+                name: "transfer_bytes",
+                unit: Unit::Bytes,
+                label: "bytes to deploy",
+                meaning: "artefact and runner, for a host that has nothing",
+                judged_as: Judged::Counted,
+                in_throughput: false,
+            },
+            Metric::ArtefactCompressedBytes => MetricSpec {
+                name: "artefact_compressed_bytes",
+                unit: Unit::Bytes,
+                label: "artefact size (gzip)",
+                meaning: "artefact_bytes as gzip",
+                judged_as: Judged::Never,
+                in_throughput: false,
+            },
+            Metric::TransferCompressedBytes => MetricSpec {
+                name: "transfer_compressed_bytes",
+                unit: Unit::Bytes,
+                label: "bytes to deploy (gzip)",
+                meaning: "transfer_bytes as gzip",
+                judged_as: Judged::Never,
+                in_throughput: false,
+            },
+            Metric::FileDescriptors => MetricSpec {
+                name: "file_descriptors",
+                unit: Unit::Count,
+                label: "file descriptors",
+                meaning: "open file descriptors",
+                judged_as: Judged::Timed,
+                in_throughput: false,
+            },
+            // Of the whole machine, whoever used it.
+            Metric::Energy => MetricSpec {
+                name: "energy",
+                unit: Unit::Microjoules,
+                label: "energy",
+                meaning: "what the processor packages took over L4",
+                judged_as: Judged::Never,
+                in_throughput: false,
+            },
+            Metric::IdleCpu => MetricSpec {
+                name: "idle_cpu",
+                unit: Unit::Nanoseconds,
+                label: "idle CPU",
+                meaning: "processor time used in one second of waiting",
+                judged_as: Judged::Timed,
+                in_throughput: false,
+            },
+        }
+    }
+}
+
+/// What must be known of a metric to record, show and judge it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MetricSpec {
+    /// Its name on the wire.
+    pub name: &'static str,
+    /// The unit of its values.
+    pub unit: Unit,
+    /// Its name for readers.
+    pub label: &'static str,
+    /// What it is, in one line.
+    pub meaning: &'static str,
+    /// How a gate judges a change of it.
+    pub judged_as: Judged,
+    /// Whether the suite `throughput` compares it with native.
+    pub in_throughput: bool,
+}
+
+/// How a gate judges a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Judged {
+    /// By chance: intervals over trials.
+    Timed,
+    /// Hard: it does not scatter.
+    Counted,
+    /// Not at all: it says how far other figures count.
+    Never,
+}
+
+impl Judged {
+    /// The word for it in lists.
+    pub fn name(self) -> &'static str {
+        match self {
+            Judged::Timed => "by intervals",
+            Judged::Counted => "exactly",
+            Judged::Never => "not judged",
         }
     }
 }

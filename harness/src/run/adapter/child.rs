@@ -6,7 +6,7 @@
 
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -14,14 +14,16 @@ use std::time::{Duration, Instant};
 use plimsoll_adapter::footprint;
 use plimsoll_adapter::protocol::{Hello, PROTOCOL, Prepare, Prepared, Reply, Request};
 use plimsoll_record::run::ProgramRecord;
-use plimsoll_record::{FailureKind, Proposal, TargetId};
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+use plimsoll_record::{FailureKind, Proposal, TargetId, text};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, set_parent_process_death_signal,
+};
 use thiserror::Error;
 
 use crate::machine::denoise;
 use crate::machine::interrupt::Interrupt;
-use crate::process::spawn::{poll, readable};
-use crate::run::trial::process::{STDERR_KEPT, keep_tail, read_once};
+use crate::process::pipe::{STDERR_KEPT, keep_tail, poll, read_once, readable};
+use crate::process::status::describe;
 
 /// Longest message an adapter may send: a guest's output is inside it.
 const LONGEST_MESSAGE: usize = 64 << 20;
@@ -153,10 +155,7 @@ impl AdapterChild {
             command.pre_exec(|| {
                 // If `bench` is killed outright, the adapter ends too; TERM and not KILL, so
                 // that it can remove what it made outside its own process.
-                match libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM) {
-                    0 => Ok(()),
-                    _ => Err(io::Error::last_os_error()),
-                }
+                Ok(set_parent_process_death_signal(Some(Signal::TERM))?)
             });
         }
         let starting = denoise::starting();
@@ -213,7 +212,7 @@ impl AdapterChild {
 
     /// The last of what it wrote to standard error.
     pub fn stderr(&self) -> String {
-        String::from_utf8_lossy(&self.stderr_tail).into_owned()
+        text::lines(&String::from_utf8_lossy(&self.stderr_tail)).into_owned()
     }
 
     /// Asks who it is, and makes sure that it speaks this version of the protocol.
@@ -482,21 +481,4 @@ fn excerpt(text: &str) -> String {
         short.push('…');
     }
     format!("{short:?}")
-}
-
-/// How a process ended, in words.
-pub fn describe(status: ExitStatus) -> String {
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("exited with code {code}"),
-        (None, Some(signal)) => format!("was killed by {}", signal_name(signal)),
-        (None, None) => "ended".to_owned(),
-    }
-}
-
-/// `signal 9 (SIGKILL)`.
-pub fn signal_name(signal: i32) -> String {
-    match signal_hook::low_level::signal_name(signal) {
-        Some(name) => format!("signal {signal} ({name})"),
-        None => format!("signal {signal}"),
-    }
 }

@@ -12,33 +12,36 @@ use plimsoll_record::{Boundary, FailureKind, Metric, Nanoseconds, Outcome, Step,
 
 use super::{Pair, Session};
 use crate::catalog::targets::AdapterRow;
+use crate::catalog::user_program::shell;
 use crate::catalog::workloads::Ready;
+use crate::process::command::{self, ToolError};
 use crate::process::spawn::Exited;
-use crate::run::adapter::child::{Fault, signal_name};
-use crate::run::trial::process::{self, Copy, Ended, ProcessTrial};
+use crate::process::status::signal_name;
+use crate::run::adapter::child::Fault;
+use crate::run::trial::process::{self, Copy, Ended, Given, ProcessTrial};
 use crate::run::trial::serving::{self, ServingTrial};
-use crate::run::trial::{Yield, conversation, count, density, peak, verify};
+use crate::run::trial::{TrialResult, conversation, count, density, peak, verify};
 
 /// How long the processor time of one process that waits is watched.
 const IDLE_WINDOW: Nanoseconds = Nanoseconds(200_000_000);
 
 impl Session<'_> {
-    pub(super) fn attempt(&self, trial: &TrialPlan) -> Result<Yield, Fault> {
+    pub(super) fn attempt(&self, trial: &TrialPlan) -> Result<TrialResult, Fault> {
         let pair = (trial.target.clone(), trial.workload.clone());
         let (row, ready) = match self.find(&trial.target, &trial.workload) {
             Ok(found) => found,
-            Err(outcome) => return Ok(Yield::nothing(outcome)),
+            Err(outcome) => return Ok(TrialResult::nothing(outcome)),
         };
         let launch = match self.pairs.get(&pair) {
             Some(Pair::Ready { launch }) => launch.as_deref(),
-            Some(Pair::Refused(outcome)) => return Ok(Yield::nothing(outcome.clone())),
+            Some(Pair::Refused(outcome)) => return Ok(TrialResult::nothing(outcome.clone())),
             None => None,
         };
         // Outside every clock: what an earlier trial left, killed or not, is gone.
         if let Some(folder) = self.folders.get(&trial.workload)
             && let Err(error) = folder.renew()
         {
-            return Ok(Yield::nothing(Outcome::Failed {
+            return Ok(TrialResult::nothing(Outcome::Failed {
                 kind: FailureKind::Start,
                 message: format!(
                     "emptying the folder that {} writes: {error}",
@@ -47,57 +50,44 @@ impl Session<'_> {
                 stderr: String::new(),
             }));
         }
+        if let Some(line) = &ready.prepare
+            && let Err(outcome) = self.prepared_by(line, ready)?
+        {
+            return Ok(TrialResult::nothing(outcome));
+        }
         let scratch = self.pair_scratch(&trial.target, &trial.workload);
         match (launch, trial.step) {
             (Some(launch), Step::Process | Step::Deploy) => {
-                self.launched(launch, trial.step, &scratch, &ready.expected)
+                self.launched(launch, trial.step, &scratch, ready)
             }
             (_, Step::Serve | Step::ServeFresh | Step::FirstResponse) => {
                 self.serving(row, ready, trial, scratch)
             }
             (Some(launch), Step::Processes) => self.alive(launch, &trial.target, &ready.expected),
             (Some(launch), Step::Idle) => {
-                let asked = density::Asked {
+                let asked = density::DensityRequest {
                     launch,
                     levels: &one(),
                     boundary: Boundary::Idle,
                     expected: &ready.expected,
-                    deadline: self.deadline,
+                    deadline: self.job.deadlines.trial,
                 };
                 density::run(&asked, self.interrupt)
             }
-            (Some(launch), Step::Size) => {
-                // Run once: what is weighed must be what works.
-                let mut yielded =
-                    self.launched(launch, Step::Process, &scratch, &ready.expected)?;
-                let weighed = self
-                    .scales
-                    .borrow_mut()
-                    .samples(launch, &ready.workload.wasm);
-                match weighed {
-                    Ok(samples) => yielded.samples = samples,
-                    Err(error) => {
-                        yielded = Yield::nothing(Outcome::Failed {
-                            kind: FailureKind::Start,
-                            message: format!("weighing {error}"),
-                            stderr: String::new(),
-                        });
-                    }
-                }
-                Ok(yielded)
-            }
+            (Some(launch), Step::Size) => self.weighed(launch, &scratch, ready),
             (Some(launch), Step::Count) => self.counted(launch, &trial.target, &scratch, ready),
             (Some(launch), Step::Peak) => {
-                let asked = peak::Asked {
+                let asked = peak::PeakRequest {
                     launch,
+                    stdin: ready.stdin.as_deref(),
                     expected: &ready.expected,
-                    deadline: self.deadline,
+                    deadline: self.job.deadlines.trial,
                 };
                 peak::run(&asked, self.interrupt)
             }
             _ => conversation::run(
-                &row.executable(self.checkout),
-                &self.checkout.root,
+                &row.executable(self.job.checkout),
+                &self.job.checkout.root,
                 &Measure {
                     target: trial.target.clone(),
                     workload: ready.workload.clone(),
@@ -108,9 +98,48 @@ impl Session<'_> {
                     levels: self.levels(trial.step),
                 },
                 &ready.expected,
-                self.deadline,
+                self.job.deadlines.trial,
                 self.interrupt,
             ),
+        }
+    }
+
+    fn weighed(
+        &self,
+        launch: &Launch,
+        scratch: &Path,
+        ready: &Ready,
+    ) -> Result<TrialResult, Fault> {
+        // Run once: what is weighed must be what works.
+        let mut result = self.launched(launch, Step::Process, scratch, ready)?;
+        let weighed = self
+            .scales
+            .borrow_mut()
+            .samples(launch, &ready.workload.wasm);
+        match weighed {
+            Ok(samples) => result.samples = samples,
+            Err(error) => {
+                result = TrialResult::nothing(Outcome::Failed {
+                    kind: FailureKind::Start,
+                    message: format!("weighing {error}"),
+                    stderr: String::new(),
+                });
+            }
+        }
+        Ok(result)
+    }
+
+    /// Runs the command that a workload is prepared with before every trial, outside every clock.
+    fn prepared_by(&self, line: &str, ready: &Ready) -> Result<Result<(), Outcome>, Fault> {
+        let folder = ready.workload.input.as_deref();
+        match command::run(&mut shell(line, folder), self.interrupt) {
+            Ok(()) => Ok(Ok(())),
+            Err(ToolError::Interrupted) => Err(Fault::Interrupted),
+            Err(error) => Ok(Err(Outcome::Failed {
+                kind: FailureKind::Start,
+                message: format!("--prepare: {error}"),
+                stderr: String::new(),
+            })),
         }
     }
 
@@ -120,9 +149,9 @@ impl Session<'_> {
         ready: &Ready,
         trial: &TrialPlan,
         scratch: PathBuf,
-    ) -> Result<Yield, Fault> {
-        let (Some(load), false) = (&self.load, ready.exchanges.is_empty()) else {
-            return Ok(Yield::nothing(Outcome::Unsupported {
+    ) -> Result<TrialResult, Fault> {
+        let (Some(load), false) = (&self.job.load, ready.exchanges.is_empty()) else {
+            return Ok(TrialResult::nothing(Outcome::Unsupported {
                 reason: format!("{} is no program that answers requests", trial.workload),
             }));
         };
@@ -147,13 +176,13 @@ impl Session<'_> {
         });
         serving::run(&ServingTrial {
             prepare: prepare.as_ref(),
-            adapter: &row.executable(self.checkout),
-            directory: &self.checkout.root,
+            adapter: &row.executable(self.job.checkout),
+            directory: &self.job.checkout.root,
             serve: &serve,
             step: trial.step,
             load,
             exchanges: &ready.exchanges,
-            deadline: self.deadline,
+            deadline: self.job.deadlines.trial,
             interrupt: self.interrupt,
         })
     }
@@ -163,7 +192,7 @@ impl Session<'_> {
         if step == Step::Idle {
             return Some(one());
         }
-        let density = self.density.as_ref()?;
+        let density = self.job.density.as_ref()?;
         match step {
             Step::Instances => Some(within(density, &density.instances)),
             // What has a command line is started by `bench`: an adapter does this with containers alone.
@@ -173,9 +202,14 @@ impl Session<'_> {
     }
 
     /// Processes that `bench` itself starts and has wait.
-    fn alive(&self, launch: &Launch, target: &TargetId, expected: &[u8]) -> Result<Yield, Fault> {
-        let Some(density) = &self.density else {
-            return Ok(Yield::nothing(Outcome::Unsupported {
+    fn alive(
+        &self,
+        launch: &Launch,
+        target: &TargetId,
+        expected: &[u8],
+    ) -> Result<TrialResult, Fault> {
+        let Some(density) = &self.job.density else {
+            return Ok(TrialResult::nothing(Outcome::Unsupported {
                 reason: "the run does not say how many are to be alive".to_owned(),
             }));
         };
@@ -183,12 +217,12 @@ impl Session<'_> {
             Some(TargetKind::Container) => &density.containers,
             _ => &density.processes,
         };
-        let asked = density::Asked {
+        let asked = density::DensityRequest {
             launch,
             levels: &within(density, alive),
             boundary: Boundary::Processes,
             expected,
-            deadline: self.deadline,
+            deadline: self.job.deadlines.trial,
         };
         density::run(&asked, self.interrupt)
     }
@@ -200,12 +234,12 @@ impl Session<'_> {
         target: &TargetId,
         scratch: &Path,
         ready: &Ready,
-    ) -> Result<Yield, Fault> {
+    ) -> Result<TrialResult, Fault> {
         if let Some(reason) = count::absent() {
-            return Ok(Yield::nothing(Outcome::Unsupported { reason }));
+            return Ok(TrialResult::nothing(Outcome::Unsupported { reason }));
         }
         let failed = |error: io::Error| {
-            Yield::nothing(Outcome::Failed {
+            TrialResult::nothing(Outcome::Failed {
                 kind: FailureKind::Start,
                 message: format!("counting instructions of {target}: {error}"),
                 stderr: String::new(),
@@ -215,7 +249,7 @@ impl Session<'_> {
             Ok(under) => under,
             Err(error) => return Ok(failed(error)),
         };
-        let mut yielded = self.launched(&under, Step::Process, scratch, &ready.expected)?;
+        let mut yielded = self.launched(&under, Step::Process, scratch, ready)?;
         if yielded.outcome != Outcome::Ok {
             yielded.samples.clear();
             return Ok(yielded);
@@ -232,8 +266,11 @@ impl Session<'_> {
         launch: &Launch,
         step: Step,
         scratch: &Path,
-        expected: &[u8],
-    ) -> Result<Yield, Fault> {
+        ready: &Ready,
+    ) -> Result<TrialResult, Fault> {
+        let expected = &ready.expected;
+        let (deadline, interrupt) = (self.job.deadlines.trial, self.interrupt);
+        let stdin = ready.stdin.as_deref();
         // One byte more than expected tells a longer output from an equal one.
         let keep = expected.len() + 1;
         let result = match step {
@@ -244,7 +281,9 @@ impl Session<'_> {
                     from: &launch.artefact,
                     to: &to,
                 };
-                let result = process::run(&moved, Some(copy), keep, self.deadline, self.interrupt);
+                let copy = Some(copy);
+                let given = Given { copy, stdin };
+                let result = process::run_with(&moved, given, keep, deadline, interrupt);
                 // Outside the clock: whoever deploys an artefact does not remove it at once.
                 let _ = match launch.artefact.is_dir() {
                     true => fs::remove_dir_all(&to),
@@ -252,19 +291,22 @@ impl Session<'_> {
                 };
                 result
             }
-            _ => process::run(launch, None, keep, self.deadline, self.interrupt),
+            _ => {
+                let given = Given { copy: None, stdin };
+                process::run_with(launch, given, keep, deadline, interrupt)
+            }
         };
         match result {
-            Err(error) => Ok(Yield::nothing(Outcome::Failed {
+            Err(error) => Ok(TrialResult::nothing(Outcome::Failed {
                 kind: FailureKind::Start,
                 message: format!("cannot start {}: {error}", launch.program.display()),
                 stderr: String::new(),
             })),
             Ok(trial) if trial.ended == Ended::Interrupted => Err(Fault::Interrupted),
-            Ok(trial) => Ok(Yield {
+            Ok(trial) => Ok(TrialResult {
                 samples: samples(step, launch, &trial),
                 histograms: Vec::new(),
-                outcome: judge(&trial, expected, self.deadline),
+                outcome: judge(&trial, expected, deadline),
                 note: None,
             }),
         }

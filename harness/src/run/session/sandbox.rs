@@ -7,7 +7,7 @@ use plimsoll_record::{FactLine, Outcome};
 
 use super::Session;
 use crate::run::adapter::child::Fault;
-use crate::run::trial::Yield;
+use crate::run::trial::TrialResult;
 use crate::suites::sandbox::probe::{self, Put};
 
 impl Session<'_> {
@@ -16,18 +16,18 @@ impl Session<'_> {
         &self,
         trial: &TrialPlan,
         attempt: u32,
-    ) -> Result<(Yield, Option<FactLine>), Fault> {
+    ) -> Result<(TrialResult, Option<FactLine>), Fault> {
         let refused = |reason: String| {
             let outcome = Outcome::Unsupported { reason };
-            Ok((Yield::nothing(outcome), None))
+            Ok((TrialResult::nothing(outcome), None))
         };
-        let Some(row) = self.table.adapter_of(&trial.target) else {
+        let Some(row) = self.job.table.adapter_of(&trial.target) else {
             return refused(format!(
                 "runtimes/targets.toml has no target {}",
                 trial.target
             ));
         };
-        let questions = self.questions.as_ref();
+        let questions = self.job.questions();
         let Some(question) = questions.and_then(|all| all.find(&trial.workload)) else {
             return refused(format!("there is no question called {}", trial.workload));
         };
@@ -37,13 +37,13 @@ impl Session<'_> {
         }
         let kind = self.kinds.get(&trial.target).copied();
         let put = Put {
-            program: &row.executable(self.checkout),
-            directory: &self.checkout.root,
+            program: &row.executable(self.job.checkout),
+            directory: &self.job.checkout.root,
             target: &trial.target,
             kind: kind.unwrap_or(TargetKind::Wasm),
             question,
             scratch: &scratch,
-            deadline: self.prepare_deadline,
+            deadline: self.job.deadlines.prepare,
         };
         let found = probe::put(&put, self.interrupt)?;
         // What a guest has left must not be there for the next.
@@ -56,7 +56,7 @@ impl Session<'_> {
                     answer,
                     evidence,
                 };
-                (Yield::nothing(Outcome::Ok), Some(fact))
+                (TrialResult::nothing(Outcome::Ok), Some(fact))
             }
             Err(lost) => {
                 let outcome = Outcome::Failed {
@@ -64,7 +64,7 @@ impl Session<'_> {
                     message: lost.message,
                     stderr: lost.stderr,
                 };
-                (Yield::nothing(outcome), None)
+                (TrialResult::nothing(outcome), None)
             }
         })
     }

@@ -8,8 +8,8 @@ use plimsoll_record::{FailureKind, Outcome};
 
 use super::Session;
 use crate::run::adapter::child::Fault;
-use crate::run::trial::Yield;
-use crate::suites::conformance::drive::{self, Asked, MEMORY_BYTES};
+use crate::run::trial::TrialResult;
+use crate::suites::conformance::drive::{self, MEMORY_BYTES, ScriptRequest};
 use crate::suites::conformance::{testsuite, wasi};
 
 impl Session<'_> {
@@ -19,18 +19,18 @@ impl Session<'_> {
         &self,
         trial: &TrialPlan,
         attempt: u32,
-    ) -> Result<(Yield, Vec<ScriptLine>), Fault> {
+    ) -> Result<(TrialResult, Vec<ScriptLine>), Fault> {
         let refused = |reason: String| {
             let outcome = Outcome::Unsupported { reason };
-            Ok((Yield::nothing(outcome), Vec::new()))
+            Ok((TrialResult::nothing(outcome), Vec::new()))
         };
-        let Some(row) = self.table.adapter_of(&trial.target) else {
+        let Some(row) = self.job.table.adapter_of(&trial.target) else {
             return refused(format!(
                 "runtimes/targets.toml has no target {}",
                 trial.target
             ));
         };
-        let tests = self.tests.as_ref();
+        let tests = self.job.tests();
         let Some((group, scripts)) = tests.and_then(|tests| tests.group(&trial.workload)) else {
             return refused(format!("there are no tests called {}", trial.workload));
         };
@@ -38,7 +38,7 @@ impl Session<'_> {
             let words = row.wasi_tests.get(&trial.target);
             let words = words.map_or(&[][..], Vec::as_slice);
             let number = (trial.index, attempt);
-            let line = wasi::run(self.checkout, words, cases, number, self.interrupt);
+            let line = wasi::run(self.job.checkout, words, cases, number, self.interrupt);
             return recorded(line.map(|line| vec![line]));
         }
         let scratch = self.pair_scratch(&trial.target, &trial.workload);
@@ -48,7 +48,7 @@ impl Session<'_> {
             let words = words.map_or(&[][..], Vec::as_slice);
             let number = (trial.index, attempt);
             return recorded(testsuite::run(
-                self.checkout,
+                self.job.checkout,
                 folder,
                 words,
                 &scratch,
@@ -56,15 +56,15 @@ impl Session<'_> {
                 self.interrupt,
             ));
         }
-        let asked = Asked {
-            program: &row.executable(self.checkout),
-            directory: &self.checkout.root,
+        let asked = ScriptRequest {
+            program: &row.executable(self.job.checkout),
+            directory: &self.job.checkout.root,
             target: &trial.target,
             claims: tests.map_or(&[], |tests| tests.claims(&trial.target)),
             group,
             scripts,
             scratch: &scratch,
-            deadline: self.deadline,
+            deadline: self.job.deadlines.trial,
             memory_bytes: MEMORY_BYTES,
             trial: (trial.index, attempt),
         };
@@ -78,9 +78,9 @@ impl Session<'_> {
     }
 }
 
-fn recorded(done: Result<Vec<ScriptLine>, Fault>) -> Result<(Yield, Vec<ScriptLine>), Fault> {
+fn recorded(done: Result<Vec<ScriptLine>, Fault>) -> Result<(TrialResult, Vec<ScriptLine>), Fault> {
     match done {
-        Ok(lines) => Ok((Yield::nothing(Outcome::Ok), lines)),
+        Ok(lines) => Ok((TrialResult::nothing(Outcome::Ok), lines)),
         Err(Fault::Interrupted) => Err(Fault::Interrupted),
         Err(fault) => {
             let outcome = Outcome::Failed {
@@ -88,7 +88,7 @@ fn recorded(done: Result<Vec<ScriptLine>, Fault>) -> Result<(Yield, Vec<ScriptLi
                 message: fault.to_string(),
                 stderr: String::new(),
             };
-            Ok((Yield::nothing(outcome), Vec::new()))
+            Ok((TrialResult::nothing(outcome), Vec::new()))
         }
     }
 }

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use plimsoll_adapter::protocol::{Done, Measure, Reply, Request, Sample};
-use plimsoll_record::{Boundary, FailureKind, Outcome, Step};
+use plimsoll_record::{FailureKind, Outcome};
 
-use super::{Yield, verify};
+use super::{TrialResult, verify};
 use crate::machine::interrupt::Interrupt;
 use crate::run::adapter::child::{AdapterChild, Fault, unexpected};
 
@@ -22,7 +22,7 @@ pub fn run(
     expected: &[u8],
     deadline: Duration,
     interrupt: &Interrupt,
-) -> Result<Yield, Fault> {
+) -> Result<TrialResult, Fault> {
     let mut adapter = match AdapterChild::start(program, directory, interrupt) {
         Ok(adapter) => adapter,
         Err(fault) => return failed(fault, String::new(), Vec::new()),
@@ -48,16 +48,18 @@ fn converse(
     expected: &[u8],
     deadline: Duration,
     samples: &mut Vec<Sample>,
-) -> Result<Yield, Fault> {
+) -> Result<TrialResult, Fault> {
     adapter.hello(deadline)?;
     let request = Request::Measure(measure.clone());
     let mut exchange = adapter.ask(&request, "measure", deadline)?;
     loop {
         match exchange.reply()? {
-            Reply::Sample(sample) if belongs(measure.step, &sample) => samples.push(sample),
+            Reply::Sample(sample) if measure.step.spec().yields.contains(&sample.boundary) => {
+                samples.push(sample)
+            }
             Reply::Done(done) => return judge(take(samples), &done, measure, expected),
             Reply::Unsupported { reason } => {
-                return Ok(Yield::nothing(Outcome::Unsupported { reason }));
+                return Ok(TrialResult::nothing(Outcome::Unsupported { reason }));
             }
             Reply::Failed {
                 message,
@@ -72,7 +74,7 @@ fn converse(
                     stderr: String::new(),
                 };
                 // Recorded with what was measured until then, although it does not count.
-                return Ok(Yield {
+                return Ok(TrialResult {
                     histograms: Vec::new(),
                     samples: take(samples),
                     outcome,
@@ -89,7 +91,7 @@ fn judge(
     done: &Done,
     measure: &Measure,
     expected: &[u8],
-) -> Result<Yield, Fault> {
+) -> Result<TrialResult, Fault> {
     if samples.is_empty() {
         return Err(Fault::Protocol(format!(
             "no sample of step {}",
@@ -101,12 +103,13 @@ fn judge(
     }
     for output in &done.outputs {
         let stdout = output.stdout.0.as_slice();
-        let verdict = match output.exit_code {
+        // As a process's parent sees it: the low eight bits.
+        let verdict = match output.exit_code & 0xff {
             0 => verify::verify(stdout, stdout.len(), expected),
             code => Err(format!("exited with code {code} instead of 0")),
         };
         if let Err(message) = verdict {
-            return Ok(Yield {
+            return Ok(TrialResult {
                 samples,
                 histograms: Vec::new(),
                 outcome: Outcome::WrongOutput {
@@ -123,7 +126,7 @@ fn judge(
             });
         }
     }
-    Ok(Yield {
+    Ok(TrialResult {
         samples,
         histograms: Vec::new(),
         outcome: Outcome::Ok,
@@ -131,45 +134,10 @@ fn judge(
     })
 }
 
-/// Whether a step can yield a sample at that boundary.
-fn belongs(step: Step, sample: &Sample) -> bool {
-    match step {
-        Step::Instantiate => sample.boundary == Boundary::L0,
-        Step::Load => sample.boundary == Boundary::L1,
-        Step::Compile => sample.boundary == Boundary::L2,
-        Step::FirstOutputWarm => sample.boundary == Boundary::FirstOutputWarm,
-        Step::FirstOutputArtefact => sample.boundary == Boundary::FirstOutputArtefact,
-        Step::Process => {
-            matches!(
-                sample.boundary,
-                Boundary::L3 | Boundary::L4 | Boundary::L5 | Boundary::Tick
-            )
-        }
-        Step::Deploy => sample.boundary == Boundary::L6,
-        Step::Serve
-        | Step::ServeFresh
-        | Step::FirstResponse
-        | Step::Count
-        | Step::Conformance
-        | Step::Sandbox => false,
-        Step::Execute => sample.boundary == Boundary::Run,
-        Step::Instances => sample.boundary == Boundary::Instances,
-        Step::Processes => {
-            matches!(sample.boundary, Boundary::Processes | Boundary::Daemon)
-        }
-        Step::Idle => matches!(
-            sample.boundary,
-            Boundary::Idle | Boundary::Peak | Boundary::Daemon
-        ),
-        Step::Peak => sample.boundary == Boundary::Peak,
-        Step::Size => sample.boundary == Boundary::OnDisk,
-    }
-}
-
-fn failed(fault: Fault, stderr: String, samples: Vec<Sample>) -> Result<Yield, Fault> {
+fn failed(fault: Fault, stderr: String, samples: Vec<Sample>) -> Result<TrialResult, Fault> {
     match fault.kind() {
         None => Err(fault),
-        Some(kind) => Ok(Yield {
+        Some(kind) => Ok(TrialResult {
             histograms: Vec::new(),
             samples,
             outcome: Outcome::Failed {
@@ -183,7 +151,7 @@ fn failed(fault: Fault, stderr: String, samples: Vec<Sample>) -> Result<Yield, F
 }
 
 /// An engine's own failure carries what the adapter wrote to its standard error, too.
-fn with_stderr(mut yielded: Yield, written: String) -> Yield {
+fn with_stderr(mut yielded: TrialResult, written: String) -> TrialResult {
     if let Outcome::Failed { stderr, .. } = &mut yielded.outcome {
         *stderr = written;
     }

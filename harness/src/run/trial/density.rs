@@ -20,11 +20,11 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Resource, Signal, getrlimit, kill_process_group, setrlimit};
 
-use super::process::{STDERR_KEPT, read_once};
-use super::{Yield, container_cleanup, verify};
+use super::{TrialResult, container_cleanup, verify};
 use crate::machine::interrupt::Interrupt;
-use crate::process::spawn::{poll, readable};
-use crate::run::adapter::child::{Fault, describe};
+use crate::process::pipe::{STDERR_KEPT, poll, read_once, readable};
+use crate::process::status::describe;
+use crate::run::adapter::child::Fault;
 
 /// What the guest says when it waits; nothing is looked at before all have said so.
 pub const READY: &[u8] = b"ready\n";
@@ -38,7 +38,7 @@ const BETWEEN_LOOKS: usize = 8;
 
 /// What is asked of a trial.
 #[derive(Debug, Clone, Copy)]
-pub struct Asked<'a> {
+pub struct DensityRequest<'a> {
     /// The command line of each process.
     pub launch: &'a Launch,
     /// How many are to be alive.
@@ -56,7 +56,7 @@ pub struct Asked<'a> {
 /// # Errors
 /// Only [`Fault::Interrupted`]: everything else is the trial's outcome, and what was measured
 /// until then stands in it.
-pub fn run(asked: &Asked<'_>, interrupt: &Interrupt) -> Result<Yield, Fault> {
+pub fn run(asked: &DensityRequest<'_>, interrupt: &Interrupt) -> Result<TrialResult, Fault> {
     let mut samples = Vec::new();
     let mut crowd = match Crowd::new(asked, interrupt) {
         Ok(crowd) => crowd,
@@ -86,14 +86,14 @@ pub fn run(asked: &Asked<'_>, interrupt: &Interrupt) -> Result<Yield, Fault> {
         }
     }
     match crowd.end() {
-        Ok(()) => Ok(Yield {
+        Ok(()) => Ok(TrialResult {
             histograms: Vec::new(),
             samples,
             outcome: Outcome::Ok,
             note,
         }),
         Err(Ending::Interrupted) => Err(Fault::Interrupted),
-        Err(Ending::Wrong(message)) => Ok(Yield {
+        Err(Ending::Wrong(message)) => Ok(TrialResult {
             histograms: Vec::new(),
             samples,
             outcome: Outcome::WrongOutput { message },
@@ -103,8 +103,8 @@ pub fn run(asked: &Asked<'_>, interrupt: &Interrupt) -> Result<Yield, Fault> {
     }
 }
 
-fn failed(samples: Vec<Sample>, kind: FailureKind, message: String, stderr: &str) -> Yield {
-    Yield {
+fn failed(samples: Vec<Sample>, kind: FailureKind, message: String, stderr: &str) -> TrialResult {
+    TrialResult {
         histograms: Vec::new(),
         samples,
         outcome: Outcome::Failed {
@@ -148,7 +148,7 @@ fn odd(error: io::Error) -> Trouble {
 /// Processes that are alive. Dropping it kills them, with all that descends from them in their
 /// process groups.
 struct Crowd<'a> {
-    asked: &'a Asked<'a>,
+    asked: &'a DensityRequest<'a>,
     interrupt: &'a Interrupt,
     begun: Instant,
     /// What all of them read from.
@@ -173,7 +173,7 @@ struct Waiting {
 }
 
 impl<'a> Crowd<'a> {
-    fn new(asked: &'a Asked<'a>, interrupt: &'a Interrupt) -> io::Result<Self> {
+    fn new(asked: &'a DensityRequest<'a>, interrupt: &'a Interrupt) -> io::Result<Self> {
         allow_many_descriptors();
         keep_descriptors_to_ourselves();
         let (input, hold) = pipe_with(PipeFlags::CLOEXEC)?;

@@ -27,7 +27,7 @@ use plimsoll_record::{Boundary, Clock, Outcome};
 
 /// What a trial yielded: samples count only if the outcome is ok.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Yield {
+pub struct TrialResult {
     /// What was measured, in order.
     pub samples: Vec<Sample>,
     /// Latencies, rate by rate, in order.
@@ -53,7 +53,7 @@ pub struct Histogram {
     pub v2: String,
 }
 
-impl Yield {
+impl TrialResult {
     /// One that measured nothing.
     pub fn nothing(outcome: Outcome) -> Self {
         Self {

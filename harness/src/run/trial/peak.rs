@@ -10,7 +10,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::os::fd::AsRawFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -24,17 +24,19 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use super::process::{STDERR_KEPT, read_once};
-use super::{Yield, container_cleanup, verify};
+use super::{TrialResult, container_cleanup, verify};
 use crate::machine::interrupt::Interrupt;
-use crate::process::spawn::{poll, readable};
-use crate::run::adapter::child::{Fault, describe};
+use crate::process::pipe::{STDERR_KEPT, poll, read_once, readable};
+use crate::process::status::describe;
+use crate::run::adapter::child::Fault;
 
 /// What is asked of a trial.
 #[derive(Debug, Clone, Copy)]
-pub struct Asked<'a> {
+pub struct PeakRequest<'a> {
     /// The command line.
     pub launch: &'a Launch,
+    /// The file that is its standard input; /dev/null without.
+    pub stdin: Option<&'a Path>,
     /// What it must print.
     pub expected: &'a [u8],
     /// Time after which it is killed.
@@ -63,14 +65,7 @@ enum Cut {
 ///
 /// # Errors
 /// Only [`Fault::Interrupted`]: everything else is the trial's outcome.
-pub fn run(asked: &Asked<'_>, interrupt: &Interrupt) -> Result<Yield, Fault> {
-    let failed = |kind, message: String, stderr: String| {
-        Ok(Yield::nothing(Outcome::Failed {
-            kind,
-            message,
-            stderr,
-        }))
-    };
+pub fn run(asked: &PeakRequest<'_>, interrupt: &Interrupt) -> Result<TrialResult, Fault> {
     let pipes = pipe_with(PipeFlags::CLOEXEC).and_then(|pipe| {
         let errors = memfd_create("stderr of a followed process", MemfdFlags::CLOEXEC)?;
         Ok((pipe, File::from(errors)))
@@ -84,6 +79,7 @@ pub fn run(asked: &Asked<'_>, interrupt: &Interrupt) -> Result<Yield, Fault> {
         Err(error) => return failed(FailureKind::Start, error.to_string(), String::new()),
     };
     let launch = &*launch;
+    let stdin = asked.stdin;
     let child_errors = errors.try_clone();
     let (tell, told) = mpsc::channel();
     let (printed, followed) = thread::scope(|scope| {
@@ -95,7 +91,7 @@ pub fn run(asked: &Asked<'_>, interrupt: &Interrupt) -> Result<Yield, Fault> {
                 .env_clear()
                 .envs(&launch.env)
                 .current_dir(&launch.directory)
-                .stdin(Stdio::null())
+                .stdin(File::open(stdin.unwrap_or(Path::new("/dev/null")))?)
                 .stdout(child_output)
                 .stderr(child_errors?)
                 .process_group(0);
@@ -134,6 +130,25 @@ pub fn run(asked: &Asked<'_>, interrupt: &Interrupt) -> Result<Yield, Fault> {
     if !followed.as_ref().is_ok_and(by_itself) {
         container_cleanup::clear(launch);
     }
+    judged(asked, launch, printed, followed, stderr)
+}
+
+fn failed(kind: FailureKind, message: String, stderr: String) -> Result<TrialResult, Fault> {
+    Ok(TrialResult::nothing(Outcome::Failed {
+        kind,
+        message,
+        stderr,
+    }))
+}
+
+/// The trial's outcome, with its samples if it counts.
+fn judged(
+    asked: &PeakRequest<'_>,
+    launch: &Launch,
+    printed: io::Result<(Vec<u8>, Option<Cut>)>,
+    followed: io::Result<Followed>,
+    stderr: String,
+) -> Result<TrialResult, Fault> {
     let followed = match followed {
         Ok(followed) => followed,
         Err(error) => {
@@ -182,7 +197,7 @@ pub fn run(asked: &Asked<'_>, interrupt: &Interrupt) -> Result<Yield, Fault> {
         })
     })
     .collect();
-    Ok(Yield {
+    Ok(TrialResult {
         histograms: Vec::new(),
         samples,
         outcome,

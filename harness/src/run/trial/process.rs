@@ -12,10 +12,9 @@ use plimsoll_adapter::protocol::Launch;
 use super::container_cleanup;
 use crate::machine::interrupt::Interrupt;
 use crate::machine::{denoise, energy};
-use crate::process::spawn::{Exited, Spawn, Spawned, poll, readable};
+use crate::process::pipe::{STDERR_KEPT, keep_tail, poll, read_once, readable};
+use crate::process::spawn::{Exited, Spawn, Spawned};
 
-/// Bytes of standard error that are kept, the last ones.
-pub const STDERR_KEPT: usize = 4096;
 /// How long pipes are drained after the exit, in case something else holds them open.
 const DRAIN: Duration = Duration::from_millis(500);
 
@@ -60,6 +59,25 @@ pub struct Copy<'a> {
     pub to: &'a Path,
 }
 
+impl Copy<'_> {
+    #[inline]
+    fn make(self, is_folder: bool) -> io::Result<()> {
+        match is_folder {
+            true => copy_folder(self.from, self.to),
+            false => fs::copy(self.from, self.to).map(drop),
+        }
+    }
+}
+
+/// What a process is given beside its command line.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Given<'a> {
+    /// A copy of its artefact that is made first.
+    pub copy: Option<Copy<'a>>,
+    /// The file that is its standard input; /dev/null without.
+    pub stdin: Option<&'a Path>,
+}
+
 /// A path for a copy of `artefact` in `scratch`.
 pub fn copy_path(scratch: &Path, artefact: &Path) -> PathBuf {
     let name = artefact.file_name().unwrap_or_default();
@@ -79,8 +97,23 @@ pub fn run(
     deadline: Duration,
     interrupt: &Interrupt,
 ) -> io::Result<ProcessTrial> {
+    let given = Given { copy, stdin: None };
+    run_with(launch, given, keep, deadline, interrupt)
+}
+
+/// As [`run`], with a standard input.
+///
+/// # Errors
+/// As [`run`]; if the standard input cannot be opened.
+pub fn run_with(
+    launch: &Launch,
+    given: Given<'_>,
+    keep: usize,
+    deadline: Duration,
+    interrupt: &Interrupt,
+) -> io::Result<ProcessTrial> {
     let launch = launch.named()?;
-    let trial = started(&launch, copy, keep, deadline, interrupt);
+    let trial = started(&launch, given, keep, deadline, interrupt);
     let by_itself = |trial: &ProcessTrial| trial.ended == Ended::Exited(Exited::Code(0));
     if !trial.as_ref().is_ok_and(by_itself) {
         container_cleanup::clear(&launch);
@@ -90,7 +123,7 @@ pub fn run(
 
 fn started(
     launch: &Launch,
-    copy: Option<Copy<'_>>,
+    Given { copy, stdin }: Given<'_>,
     keep: usize,
     deadline: Duration,
     interrupt: &Interrupt,
@@ -102,6 +135,7 @@ fn started(
         &launch.args,
         &launch.env,
         &launch.directory,
+        stdin,
     )?;
 
     let is_folder = copy.is_some_and(|copy| copy.from.is_dir());
@@ -112,10 +146,7 @@ fn started(
     let energy_before = energy();
     let start = Instant::now();
     if let Some(copy) = copy {
-        match is_folder {
-            true => copy_folder(copy.from, copy.to)?,
-            false => fs::copy(copy.from, copy.to).map(drop)?,
-        }
+        copy.make(is_folder)?;
     }
     let process = spawn.spawn()?;
     drop(starting);
@@ -230,23 +261,5 @@ impl Collected {
         keep_tail(&mut self.kept, &self.chunk[..read], self.limit);
         self.total += read;
         Ok(read)
-    }
-}
-
-/// Appends `more` to `kept`, of which the last `limit` bytes remain.
-pub fn keep_tail(kept: &mut Vec<u8>, more: &[u8], limit: usize) {
-    kept.extend_from_slice(&more[more.len().saturating_sub(limit)..]);
-    let excess = kept.len().saturating_sub(limit);
-    kept.drain(..excess);
-}
-
-/// Reads what is there, at least one byte unless at the end of the file.
-pub fn read_once(pipe: &impl AsFd, chunk: &mut [u8]) -> io::Result<usize> {
-    loop {
-        match rustix::io::read(pipe, &mut *chunk) {
-            Ok(read) => return Ok(read),
-            Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
     }
 }

@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use plimsoll_adapter::protocol::Launch;
 use thiserror::Error;
 
-use super::process::{STDERR_KEPT, keep_tail, read_once};
 use crate::machine::interrupt::Interrupt;
-use crate::process::spawn::{Exited, Spawn, Spawned, poll, readable};
-use crate::run::adapter::child::signal_name;
+use crate::process::pipe::{STDERR_KEPT, keep_tail, poll, read_once, readable};
+use crate::process::spawn::{Exited, Spawn, Spawned};
+use crate::process::status::signal_name;
 
 /// What a server says once it accepts, before the address.
 const READY: &str = "listening on ";
@@ -70,6 +70,7 @@ pub fn prepare(launch: &Launch) -> Result<Spawn, StartError> {
         &launch.args,
         &launch.env,
         &launch.directory,
+        None,
     )
     .map_err(|error| not_started(launch, &error))
 }

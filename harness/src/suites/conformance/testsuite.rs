@@ -40,12 +40,12 @@ const VERSION: &str = "wasm32-wasip1";
 struct Test {
     wasm: PathBuf,
     /// What it is given and must come to; or why no engine is asked.
-    asked: Result<Asked, String>,
+    asked: Result<TestRequest, String>,
 }
 
 /// What a test is given, and what must come of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Asked {
+struct TestRequest {
     args: Vec<String>,
     env: BTreeMap<String, String>,
     /// Folders granted, and the name of each as the guest sees it.
@@ -206,7 +206,7 @@ fn manifest(wasm: &Path) -> PathBuf {
 }
 
 /// What a test's manifest asks; without one, the defaults.
-fn asked(wasm: &Path) -> Result<Asked, String> {
+fn asked(wasm: &Path) -> Result<TestRequest, String> {
     let path = manifest(wasm);
     let manifest: Manifest = match fs::read(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Manifest::default(),
@@ -223,7 +223,7 @@ fn asked(wasm: &Path) -> Result<Asked, String> {
         return Err(format!("it needs {}", manifest.proposals.join(", ")));
     }
     let folder = wasm.parent().unwrap_or(Path::new(""));
-    let mut asked = Asked {
+    let mut asked = TestRequest {
         args: manifest.args,
         env: manifest.env,
         grants: grants(folder, manifest.dirs, manifest.root),
@@ -271,7 +271,7 @@ fn grants(folder: &Path, dirs: Vec<String>, root: Option<String>) -> Vec<(PathBu
 mod tests {
     use super::*;
 
-    fn asked_of(manifest: &str) -> Result<Asked, String> {
+    fn asked_of(manifest: &str) -> Result<TestRequest, String> {
         let folder = tempfile::tempdir().unwrap();
         let wasm = folder.path().join("t.wasm");
         fs::write(wasm.with_extension("json"), manifest).unwrap();
@@ -284,7 +284,7 @@ mod tests {
 
     #[test]
     fn every_generation_of_manifest_says_the_same() {
-        let whole = Asked {
+        let whole = TestRequest {
             args: vec!["a b".to_owned()],
             env: [("NAME".to_owned(), "a=b\nc".to_owned())].into(),
             grants: vec![(PathBuf::from("fs.dir"), "fs.dir".to_owned())],
@@ -295,7 +295,7 @@ mod tests {
         let oldest = r#"{"args": ["a b"], "env": {"NAME": "a=b\nc"}, "dirs": ["fs.dir"],
             "exit_code": 33, "stdout": "hello", "wasi_functions": ["fd_write"]}"#;
         assert_eq!(asked_of(oldest), Ok(whole.clone()));
-        let rooted = Asked {
+        let rooted = TestRequest {
             grants: vec![(PathBuf::from("fs.dir"), "/".to_owned())],
             ..whole
         };
@@ -306,7 +306,7 @@ mod tests {
             {"type": "read", "payload": "hel"}, {"type": "read", "id": "stdout", "payload": "lo"},
             {"type": "wait", "exit_code": 33}]}"#;
         assert_eq!(asked_of(newest), Ok(rooted));
-        assert_eq!(asked_of("{}"), Ok(Asked::default()));
+        assert_eq!(asked_of("{}"), Ok(TestRequest::default()));
     }
 
     #[test]

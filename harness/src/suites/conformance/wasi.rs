@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use plimsoll_adapter::protocol::Launch;
-use plimsoll_record::conformance::{Group, How, ScriptLine, Verdict};
+use plimsoll_record::conformance::{FailureMode, Group, ScriptLine, Verdict};
 use plimsoll_record::{TargetId, WorkloadId};
 
 use super::groups::ScriptFile;
@@ -19,7 +19,8 @@ use crate::catalog::checkout::Checkout;
 use crate::catalog::targets::Table;
 use crate::machine::interrupt::Interrupt;
 use crate::process::spawn::Exited;
-use crate::run::adapter::child::{Fault, signal_name};
+use crate::process::status::signal_name;
+use crate::run::adapter::child::Fault;
 use crate::run::trial::process::{self, Ended};
 
 /// The group's id.
@@ -134,7 +135,7 @@ pub fn run(
     let said = verdicts(&String::from_utf8_lossy(&ran.stdout));
     let all = cases(&script.text).into_iter().map(|(line, name)| {
         let verdict = said.get(&name).cloned().unwrap_or_else(|| Verdict::Found {
-            how: How::Crashed,
+            how: FailureMode::Crashed,
             message: format!("{name}: scripts/run-wasi-tests {how}"),
         });
         (line, verdict)
@@ -153,7 +154,7 @@ fn verdicts(printed: &str) -> BTreeMap<String, Verdict> {
         let verdict = match word {
             "ok" => Verdict::Passed { differs: None },
             "LOST" => Verdict::Found {
-                how: How::Failed,
+                how: FailureMode::Failed,
                 message: format!("{name}: {why}"),
             },
             "skipped" => Verdict::Unsupported {
@@ -189,7 +190,7 @@ mod tests {
         assert_eq!(
             said["fd_read"],
             Verdict::Found {
-                how: How::Failed,
+                how: FailureMode::Failed,
                 message: "fd_read: another output; < 1; > 2".to_owned()
             }
         );

@@ -7,8 +7,8 @@ use plimsoll_record::Answer;
 use plimsoll_record::run::TargetKind;
 
 use super::questions::{Import, Row};
+use crate::process::status::signal_name;
 use crate::process::supervised::{Ending, Ran};
-use crate::run::adapter::child::signal_name;
 use crate::ui::format::clipped;
 
 /// Most of an engine's words that are quoted, characters.

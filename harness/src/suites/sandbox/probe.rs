@@ -11,7 +11,7 @@ use plimsoll_record::{Answer, FailureKind, TargetId};
 
 use super::host::{Host, VARIABLE};
 use super::judge::judge;
-use super::questions::Asked;
+use super::questions::ReadyQuestion;
 use crate::machine::interrupt::Interrupt;
 use crate::process::supervised::{self, Bounds, Ending, MEMORY_BYTES, Ran, Stdin};
 use crate::run::adapter::child::{AdapterChild, Fault, unexpected};
@@ -28,7 +28,7 @@ pub struct Put<'a> {
     /// What kind of thing it is.
     pub kind: TargetKind,
     /// The question.
-    pub question: &'a Asked,
+    pub question: &'a ReadyQuestion,
     /// A directory for this trial alone, already made.
     pub scratch: &'a Path,
     /// Time for the adapter to make things ready.

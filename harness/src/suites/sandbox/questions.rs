@@ -79,7 +79,7 @@ struct Locked {
 
 /// A question with its program, ready to be put.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
+pub struct ReadyQuestion {
     /// What is recorded of it.
     pub record: Question,
     /// Its row.
@@ -94,7 +94,7 @@ pub struct Asked {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Questions {
     /// In the order of tables.
-    pub asked: Vec<Asked>,
+    pub asked: Vec<ReadyQuestion>,
 }
 
 fn folder(checkout: &Checkout) -> PathBuf {
@@ -157,7 +157,7 @@ impl Questions {
     }
 
     /// The question called `id`.
-    pub fn find(&self, id: &WorkloadId) -> Option<&Asked> {
+    pub fn find(&self, id: &WorkloadId) -> Option<&ReadyQuestion> {
         self.asked.iter().find(|one| one.record.id == *id)
     }
 
@@ -183,7 +183,7 @@ impl Questions {
     }
 
     /// Whether a question can be put to a target of that kind here.
-    pub fn can_be_put(&self, question: &Asked, kind: TargetKind) -> bool {
+    pub fn can_be_put(&self, question: &ReadyQuestion, kind: TargetKind) -> bool {
         kind == TargetKind::Wasm || question.native.is_some()
     }
 }
@@ -202,7 +202,12 @@ fn sources(probe: &str) -> [PathBuf; 2] {
     ]
 }
 
-fn asked(checkout: &Checkout, folder: &Path, lock: &Lock, row: Row) -> anyhow::Result<Asked> {
+fn asked(
+    checkout: &Checkout,
+    folder: &Path,
+    lock: &Lock,
+    row: Row,
+) -> anyhow::Result<ReadyQuestion> {
     let locked = locked(lock, &row.probe)?;
     let wasm = folder.join(format!("wasm/{}.wasm", row.probe));
     let bytes = fs::read(&wasm).with_context(|| {
@@ -226,7 +231,7 @@ fn asked(checkout: &Checkout, folder: &Path, lock: &Lock, row: Row) -> anyhow::R
             })?))
         }
     };
-    Ok(Asked {
+    Ok(ReadyQuestion {
         record: Question {
             id: row.id.clone(),
             title: row.title.clone(),

@@ -340,12 +340,12 @@ fn located(matrix: &Matrix<'_>, cell: &Cell<'_>, script: &str, line: u32) -> Mar
 }
 
 /// How a directive did not pass, in a word.
-pub(crate) fn how(how: plimsoll_record::conformance::How) -> &'static str {
-    use plimsoll_record::conformance::How;
+pub(crate) fn how(how: plimsoll_record::conformance::FailureMode) -> &'static str {
+    use plimsoll_record::conformance::FailureMode;
     match how {
-        How::Failed => "failed",
-        How::Crashed => "crashed",
-        How::Timeout => "took too long",
+        FailureMode::Failed => "failed",
+        FailureMode::Crashed => "crashed",
+        FailureMode::Timeout => "took too long",
     }
 }
 

@@ -96,6 +96,8 @@ pub(super) fn simulate_suite(
             preflight: preflight(),
             targets: targets.iter().map(record).collect(),
             workloads: workloads.iter().map(workload).collect(),
+            programs: Vec::new(),
+            denoised: None,
             artefacts: artefacts(workloads, targets),
             skipped: Vec::new(),
             load: None,
@@ -316,6 +318,7 @@ fn workload(
         native_toolchain: Some("rustc 1.96.0, LLVM 22".to_owned()),
         native_sha256: Some(hash("native")),
         expected_sha256: hash("expected"),
+        given: Default::default(),
         uses: Vec::new(),
     }
 }

@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
-use plimsoll_record::conformance::{Finding, Group, How, ScriptLine, Specification};
+use plimsoll_record::conformance::{FailureMode, Finding, Group, ScriptLine, Specification};
 use plimsoll_record::line::{HistogramLine, OutcomeLine, SampleLine};
 use plimsoll_record::reader::Trial;
 use plimsoll_record::run::{Density, Load, TargetKind, TrialPlan};
@@ -362,7 +362,7 @@ fn script(trial: u32, nth: u32, fails: bool) -> ScriptLine {
         findings: (0..findings)
             .map(|n| Finding {
                 line: 10 * n + 1,
-                how: How::Failed,
+                how: FailureMode::Failed,
                 message: "invoking \"f32.add\" gave 0x7fc00000, the script expects a canonical NaN"
                     .to_owned(),
             })

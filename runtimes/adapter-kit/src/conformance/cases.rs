@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use plimsoll_record::{Boundary, Metric, Nanoseconds, Step};
+use plimsoll_record::{Metric, Nanoseconds, Step};
 
 use super::session::Exchange;
 use super::{Case, Checking, Exercised, ITERATIONS, Went, measure, prepare};
@@ -95,7 +95,7 @@ impl Checking<'_> {
             verify(case, Some(output.exit_code), &output.stdout.0)?;
         }
         for sample in &samples {
-            if !boundaries(step).contains(&sample.boundary) {
+            if !step.spec().yields.contains(&sample.boundary) {
                 return Err(format!("a sample at {}", sample.boundary));
             }
             if sample.iteration >= ITERATIONS {
@@ -122,32 +122,7 @@ impl Checking<'_> {
 
 /// Whether a step asks how much there is, and not how long something takes.
 fn weighs(step: Step) -> bool {
-    matches!(step, Step::Idle | Step::Peak | Step::Size | Step::Count)
-}
-
-/// The boundaries that a step's samples may lie at.
-fn boundaries(step: Step) -> &'static [Boundary] {
-    match step {
-        Step::Instantiate => &[Boundary::L0],
-        Step::Load => &[Boundary::L1],
-        Step::Compile => &[Boundary::L2],
-        Step::FirstOutputWarm => &[Boundary::FirstOutputWarm],
-        Step::FirstOutputArtefact => &[Boundary::FirstOutputArtefact],
-        Step::Process => &[Boundary::L3, Boundary::L4, Boundary::L5],
-        Step::Deploy => &[Boundary::L6],
-        Step::Serve
-        | Step::ServeFresh
-        | Step::FirstResponse
-        | Step::Conformance
-        | Step::Sandbox => &[],
-        Step::Execute => &[Boundary::Run],
-        Step::Instances => &[Boundary::Instances],
-        Step::Processes => &[Boundary::Processes, Boundary::Daemon],
-        Step::Idle => &[Boundary::Idle, Boundary::Daemon],
-        Step::Peak => &[Boundary::Peak],
-        Step::Size => &[Boundary::OnDisk],
-        Step::Count => &[Boundary::L4, Boundary::Run],
-    }
+    step.spec().first_metric != Some(Metric::WallTime)
 }
 
 fn run(launch: &Launch, case: &Case) -> Result<(), String> {

@@ -37,7 +37,7 @@ struct Table {
 
 /// Use cases, kernels and languages: of these there are many, and tests from end to end verify them,
 /// once on every kind of target.
-const NAMED_ONLY: [&str; 3] = ["case", "kernel", "language"];
+const NAMED_ONLY: [&str; 3] = ["use-case", "kernel", "language"];
 
 /// Every workload of the folder `workloads` that is for every suite, with its expected output; exit
 /// code 0.

@@ -7,6 +7,7 @@
 
 mod abi;
 mod driver;
+mod image;
 mod link;
 mod scan;
 mod thunk;

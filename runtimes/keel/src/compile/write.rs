@@ -1,19 +1,14 @@
 //! Lays a compiled module out as an artefact.
 
 use super::driver::Compiled;
+use super::image::Image;
 use super::unit::Unit;
 use crate::artifact::fingerprint::Fingerprint;
 use crate::artifact::format::{self, *};
 use crate::error::{Error, Result};
-use crate::module::info::{
-    ConstExpr, ConstOp, DataSegment, ElementSegment, SegmentMode, TableUsage,
-};
+use crate::module::info::{ConstExpr, ConstOp, ElementSegment, SegmentMode, TableUsage};
 use crate::types::def::Composite;
 use crate::types::{IndexType, Mutability, Sharing};
-
-/// The largest image, and how much larger than its data it may be before it is mostly holes.
-const MAX_IMAGE_BYTES: u64 = 64 << 20;
-const MAX_IMAGE_HOLES: u64 = 1 << 20;
 
 /// The bytes of a module's artefact.
 pub(crate) fn write(compiled: &Compiled<'_>, fingerprint: &Fingerprint) -> Result<Vec<u8>> {
@@ -26,66 +21,6 @@ pub(crate) fn write(compiled: &Compiled<'_>, fingerprint: &Fingerprint) -> Resul
     writer.segments(compiled, image.as_ref());
     writer.code(compiled)?;
     writer.finish(compiled, image, fingerprint)
-}
-
-/// The initial contents of memory 0, where they are known.
-struct Image {
-    address: u32,
-    bytes: Vec<u8>,
-}
-
-impl Image {
-    /// The image of a module's active segments, if all are known to fit and lie close together.
-    fn new(compiled: &Compiled<'_>) -> Option<Image> {
-        let module = &compiled.module;
-        if !module.defines_memory_0() {
-            return None;
-        }
-        let size = module.memories[0].bytes_of(module.memories[0].minimum);
-        let mut places = Vec::new();
-        for segment in &module.data {
-            let Some((0, at)) = known_place(segment) else {
-                // A segment without a known place may come before or after the others.
-                if matches!(segment.mode, SegmentMode::Active { .. }) {
-                    return None;
-                }
-                continue;
-            };
-            if u64::from(at) + segment.bytes.len() as u64 > size {
-                return None;
-            }
-            if !segment.bytes.is_empty() {
-                places.push((at, segment.bytes));
-            }
-        }
-        let start = places.iter().map(|(at, _)| *at).min()? as usize / PAGE * PAGE;
-        let end = places
-            .iter()
-            .map(|(at, bytes)| *at as usize + bytes.len())
-            .max()?;
-        let length = (end - start).next_multiple_of(PAGE);
-        let data: usize = places.iter().map(|(_, bytes)| bytes.len()).sum();
-        if length as u64 > MAX_IMAGE_BYTES || (length - data.min(length)) as u64 > MAX_IMAGE_HOLES {
-            return None;
-        }
-        let mut bytes = vec![0; length];
-        for (at, data) in places {
-            let at = at as usize - start;
-            bytes[at..at + data.len()].copy_from_slice(data);
-        }
-        Some(Image {
-            address: start as u32,
-            bytes,
-        })
-    }
-}
-
-/// The memory and address of an active segment, where they are known.
-fn known_place(segment: &DataSegment<'_>) -> Option<(u32, u32)> {
-    match &segment.mode {
-        SegmentMode::Active { index, offset } => Some((*index, offset.known()? as u32)),
-        _ => None,
-    }
 }
 
 #[derive(Default)]

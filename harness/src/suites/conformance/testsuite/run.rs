@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use plimsoll_adapter::protocol::Launch;
-use plimsoll_record::conformance::{How, ScriptLine, Verdict};
+use plimsoll_record::conformance::{FailureMode, ScriptLine, Verdict};
 
-use super::{Asked, Test};
+use super::{Test, TestRequest};
 use crate::catalog::checkout::Checkout;
 use crate::machine::interrupt::Interrupt;
+use crate::process::status::signal_name;
 use crate::process::supervised::{self, Bounds, Ending, MEMORY_BYTES, Stdin};
-use crate::run::adapter::child::{Fault, signal_name};
+use crate::run::adapter::child::Fault;
 use crate::ui::format::clipped;
 
 /// Time for one test.
@@ -67,7 +68,7 @@ impl Command {
     fn launch(
         &self,
         test: &Test,
-        asked: &Asked,
+        asked: &TestRequest,
         grants: &[(PathBuf, String)],
         at: &Path,
     ) -> Launch {
@@ -142,7 +143,7 @@ pub fn run(
 fn one(
     command: &Command,
     test: &Test,
-    asked: &Asked,
+    asked: &TestRequest,
     scratch: &Path,
     interrupt: &Interrupt,
 ) -> Result<Verdict, Fault> {
@@ -159,7 +160,10 @@ fn one(
         grants.push((to, name.clone()));
     }
     if let Err(error) = fs::create_dir_all(scratch) {
-        return found(How::Crashed, format!("cannot make its folder: {error}"));
+        return found(
+            FailureMode::Crashed,
+            format!("cannot make its folder: {error}"),
+        );
     }
     let launch = command.launch(test, asked, &grants, scratch);
     let bounds = Bounds {
@@ -172,7 +176,10 @@ fn one(
         Ok(None) => return Err(Fault::Interrupted),
         Err(error) => {
             let program = launch.program.display();
-            return found(How::Crashed, format!("cannot run {program}: {error}"));
+            return found(
+                FailureMode::Crashed,
+                format!("cannot run {program}: {error}"),
+            );
         }
         Ok(Some(ran)) => ran,
     };
@@ -182,18 +189,19 @@ fn one(
     };
     match ran.end {
         Ending::Exited(code) if code != asked.exit_code => found(
-            How::Failed,
+            FailureMode::Failed,
             format!("exit code {code}, not {}{}", asked.exit_code, said()),
         ),
         Ending::Exited(_) => Ok(compared(asked, &ran)),
         Ending::Killed(signal) => found(
-            How::Crashed,
+            FailureMode::Crashed,
             format!("killed by {}{}", signal_name(signal), said()),
         ),
-        Ending::Impatience(after) => found(How::Timeout, format!("no end after {after:?}")),
-        Ending::Memory(_) | Ending::OutOfMemory => {
-            found(How::Crashed, "took more memory than it may".to_owned())
-        }
+        Ending::Impatience(after) => found(FailureMode::Timeout, format!("no end after {after:?}")),
+        Ending::Memory(_) | Ending::OutOfMemory => found(
+            FailureMode::Crashed,
+            "took more memory than it may".to_owned(),
+        ),
     }
 }
 
@@ -212,7 +220,7 @@ fn telling(stderr: &str) -> Option<String> {
     })
 }
 
-fn compared(asked: &Asked, ran: &supervised::Ran) -> Verdict {
+fn compared(asked: &TestRequest, ran: &supervised::Ran) -> Verdict {
     let streams = [
         ("stdout", &asked.stdout, &ran.stdout),
         ("stderr", &asked.stderr, &ran.stderr),
@@ -223,7 +231,7 @@ fn compared(asked: &Asked, ran: &supervised::Ran) -> Verdict {
         {
             let [printed, wanted] = [printed, wanted].map(|text| clipped(text, QUOTED));
             return Verdict::Found {
-                how: How::Failed,
+                how: FailureMode::Failed,
                 message: format!("{name} is {printed:?}, not {wanted:?}"),
             };
         }

@@ -1,0 +1,76 @@
+//! Text from outside, made fit to be shown: what a terminal would obey is escaped.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+/// `text` on one line: every control character and every character that changes the direction of text
+/// is written as an escape, `\\u{1b}` for one.
+pub fn plain(text: &str) -> Cow<'_, str> {
+    escaped(text, |_| false)
+}
+
+/// The same with line feeds and tabs left as they are.
+pub fn lines(text: &str) -> Cow<'_, str> {
+    escaped(text, |c| matches!(c, '\n' | '\t'))
+}
+
+fn escaped(text: &str, keep: impl Fn(char) -> bool) -> Cow<'_, str> {
+    let is_obeyed = |c: char| is_obeyed(c) && !keep(c);
+    if !text.contains(is_obeyed) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        match character {
+            '\n' if is_obeyed(character) => shown.push_str("\\n"),
+            '\t' if is_obeyed(character) => shown.push_str("\\t"),
+            '\r' => shown.push_str("\\r"),
+            _ if is_obeyed(character) => {
+                let _ = write!(shown, "\\u{{{:x}}}", u32::from(character));
+            }
+            _ => shown.push(character),
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// Whether a terminal acts on a character, or shows other text than was written: controls of both sets
+/// (ESC, CSI, OSC), marks, embeddings, overrides and isolates of direction, separators of lines and
+/// paragraphs, and what has no width (Unicode, Bidi_Control and Default_Ignorable_Code_Point).
+fn is_obeyed(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{ad}'
+                | '\u{61c}'
+                | '\u{180e}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+                | '\u{fff9}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_obeys_is_escaped() {
+        for (text, shown) in [
+            ("\x1b[2J", "\\u{1b}[2J"),
+            ("\u{9b}31m", "\\u{9b}31m"),
+            ("\x1b]0;title\x07", "\\u{1b}]0;title\\u{7}"),
+            ("a\rb\nc\td", "a\\rb\\nc\\td"),
+            ("gnp.\u{202e}exe", "gnp.\\u{202e}exe"),
+            ("\u{2066}x\u{2069}", "\\u{2066}x\\u{2069}"),
+        ] {
+            assert_eq!(plain(text), shown);
+            assert_eq!(plain(&plain(text)), shown, "once is enough");
+        }
+        assert!(matches!(plain("größer 10 µs – 東京"), Cow::Borrowed(_)));
+        assert_eq!(lines("one\n\ttwo\x1b"), "one\n\ttwo\\u{1b}");
+    }
+}

@@ -1,0 +1,199 @@
+//! The one table of steps: what each yields, needs, and is done by.
+
+use super::{Boundary, Metric, Step};
+
+/// What must be known of a step to plan it, to check its samples, and to show its rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StepSpec {
+    /// Its name on the wire and in the terminal.
+    pub name: &'static str,
+    /// The boundaries that its samples may lie at.
+    pub yields: &'static [Boundary],
+    /// The boundaries that its rows lie at; those of containers alone are last and not counted.
+    pub rows: &'static [Boundary],
+    /// How many of `rows` only a container has.
+    pub only_containers: usize,
+    /// The metric that is looked at first; none where nothing is measured.
+    pub first_metric: Option<Metric>,
+    /// What it needs of a workload.
+    pub needs: Needs,
+    /// Who does it.
+    pub done_by: DoneBy,
+}
+
+/// What a step needs of a workload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// Nothing in particular.
+    Any,
+    /// That it waits for the end of its input.
+    Waits,
+    /// That it ends by itself.
+    Ends,
+    /// That it answers requests.
+    Server,
+}
+
+/// Who does a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DoneBy {
+    /// The adapter alone.
+    Adapter,
+    /// `bench`, from the command line that an adapter hands out; the adapter of a container.
+    Launch,
+    /// As [`DoneBy::Launch`], for every target that is a process, whether its adapter names the step
+    /// or not.
+    Bench,
+}
+
+const NOTHING: StepSpec = StepSpec {
+    name: "",
+    yields: &[],
+    rows: &[],
+    only_containers: 0,
+    first_metric: Some(Metric::WallTime),
+    needs: Needs::Any,
+    done_by: DoneBy::Adapter,
+};
+
+impl Step {
+    /// The step's row of the table.
+    pub const fn spec(self) -> StepSpec {
+        use Boundary as B;
+        match self {
+            Step::Instantiate => StepSpec {
+                name: "instantiate",
+                yields: &[B::L0],
+                rows: &[B::L0],
+                ..NOTHING
+            },
+            Step::Load => StepSpec {
+                name: "load",
+                yields: &[B::L1],
+                rows: &[B::L1],
+                ..NOTHING
+            },
+            Step::Compile => StepSpec {
+                name: "compile",
+                yields: &[B::L2],
+                rows: &[B::L2],
+                ..NOTHING
+            },
+            Step::FirstOutputWarm => StepSpec {
+                name: "first-output-warm",
+                yields: &[B::FirstOutputWarm],
+                rows: &[B::FirstOutputWarm],
+                ..NOTHING
+            },
+            Step::FirstOutputArtefact => StepSpec {
+                name: "first-output-artefact",
+                yields: &[B::FirstOutputArtefact],
+                rows: &[B::FirstOutputArtefact],
+                ..NOTHING
+            },
+            Step::Process => StepSpec {
+                name: "process",
+                yields: &[B::L3, B::L4, B::L5, B::Tick],
+                rows: &[B::L3, B::L4, B::L5],
+                only_containers: 1,
+                done_by: DoneBy::Launch,
+                ..NOTHING
+            },
+            Step::Deploy => StepSpec {
+                name: "deploy",
+                yields: &[B::L6],
+                rows: &[B::L6],
+                done_by: DoneBy::Launch,
+                ..NOTHING
+            },
+            Step::Serve => StepSpec {
+                name: "serve",
+                rows: &[B::Request],
+                first_metric: Some(Metric::AchievedRate),
+                needs: Needs::Server,
+                ..NOTHING
+            },
+            Step::ServeFresh => StepSpec {
+                name: "serve-fresh",
+                rows: &[B::FreshRequest],
+                first_metric: Some(Metric::AchievedRate),
+                needs: Needs::Server,
+                ..NOTHING
+            },
+            Step::FirstResponse => StepSpec {
+                name: "first-response",
+                rows: &[B::FirstResponse],
+                needs: Needs::Server,
+                ..NOTHING
+            },
+            Step::Execute => StepSpec {
+                name: "execute",
+                yields: &[B::Run],
+                rows: &[B::Run],
+                ..NOTHING
+            },
+            Step::Instances => StepSpec {
+                name: "instances",
+                yields: &[B::Instances],
+                rows: &[B::Instance],
+                first_metric: Some(Metric::Pss),
+                needs: Needs::Ends,
+                ..NOTHING
+            },
+            Step::Processes => StepSpec {
+                name: "processes",
+                yields: &[B::Processes, B::Daemon],
+                rows: &[B::Process],
+                first_metric: Some(Metric::Pss),
+                needs: Needs::Waits,
+                done_by: DoneBy::Bench,
+                ..NOTHING
+            },
+            Step::Idle => StepSpec {
+                name: "idle",
+                yields: &[B::Idle, B::Peak, B::Daemon],
+                rows: &[B::Idle],
+                first_metric: Some(Metric::Pss),
+                needs: Needs::Waits,
+                done_by: DoneBy::Bench,
+                ..NOTHING
+            },
+            Step::Peak => StepSpec {
+                name: "peak",
+                yields: &[B::Peak],
+                rows: &[B::Peak],
+                first_metric: Some(Metric::PeakRss),
+                needs: Needs::Ends,
+                done_by: DoneBy::Bench,
+                ..NOTHING
+            },
+            Step::Size => StepSpec {
+                name: "size",
+                yields: &[B::OnDisk],
+                rows: &[B::OnDisk],
+                first_metric: Some(Metric::TransferBytes),
+                done_by: DoneBy::Bench,
+                ..NOTHING
+            },
+            Step::Count => StepSpec {
+                name: "count",
+                yields: &[B::L4, B::Run],
+                rows: &[B::L4, B::Run],
+                first_metric: Some(Metric::Instructions),
+                done_by: DoneBy::Launch,
+                ..NOTHING
+            },
+            // Counted, not measured.
+            Step::Conformance => StepSpec {
+                name: "conformance",
+                first_metric: None,
+                ..NOTHING
+            },
+            Step::Sandbox => StepSpec {
+                name: "sandbox",
+                first_metric: None,
+                ..NOTHING
+            },
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! The programs that take part in a run, by their content: `bench` itself, adapters, and what a target's
+//! command line starts.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use plimsoll_adapter::protocol::Launch;
+use plimsoll_record::TargetId;
+use plimsoll_record::run::ProgramRecord;
+use sha2::{Digest, Sha256};
+
+use crate::exit::Usage;
+
+/// Plans, starts, times and records.
+pub const BENCH: &str = "bench";
+/// Speaks for an engine.
+pub const ADAPTER: &str = "adapter";
+/// Is started for every trial of a target: an engine's runner, or a native program.
+pub const RUNNER: &str = "runner";
+
+/// What shows that a file was exchanged without reading it: device, inode, size, and when it was changed.
+type Stamp = (u64, u64, u64, i64, i64);
+
+/// The programs of a run, hashed once.
+#[derive(Debug, Default)]
+pub struct Programs {
+    records: Vec<ProgramRecord>,
+    files: BTreeMap<PathBuf, (Stamp, String)>,
+}
+
+impl Programs {
+    /// With the program that runs.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn of_bench() -> io::Result<Self> {
+        let mut programs = Self::default();
+        // By this name, the file that runs can be read even if another has taken its place.
+        let sha256 = sha256_of(Path::new("/proc/self/exe"))?;
+        programs.records.push(ProgramRecord {
+            role: BENCH.to_owned(),
+            name: "bench".to_owned(),
+            sha256,
+        });
+        Ok(programs)
+    }
+
+    /// Adds the program at `path`.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn add(&mut self, role: &str, name: &str, path: &Path) -> io::Result<()> {
+        let sha256 = match self.files.get(path) {
+            Some((_, sha256)) => sha256.clone(),
+            None => {
+                let stamp = stamp_of(path)?;
+                let sha256 = sha256_of(path)?;
+                self.files.insert(path.to_owned(), (stamp, sha256.clone()));
+                sha256
+            }
+        };
+        let record = ProgramRecord {
+            role: role.to_owned(),
+            name: name.to_owned(),
+            sha256,
+        };
+        if !self.records.contains(&record) {
+            self.records.push(record);
+        }
+        Ok(())
+    }
+
+    /// Adds what `launch` of a target starts.
+    ///
+    /// # Errors
+    /// As [`Programs::add`].
+    pub fn add_launch(&mut self, target: &TargetId, launch: &Launch) -> io::Result<()> {
+        let file = launch.program.file_name().unwrap_or_default();
+        let name = format!("{target}: {}", file.to_string_lossy());
+        self.add(RUNNER, &name, &launch.program)
+    }
+
+    /// What a run records of them.
+    pub fn records(&self) -> &[ProgramRecord] {
+        &self.records
+    }
+
+    /// The first program on the disk that is another than when it was added, if there is one.
+    pub fn exchanged(&mut self) -> Option<PathBuf> {
+        for (path, (stamp, sha256)) in &mut self.files {
+            let now = stamp_of(path).ok();
+            if now == Some(*stamp) {
+                continue;
+            }
+            // A build that made the same again is no exchange.
+            match (now, sha256_of(path)) {
+                (Some(now), Ok(again)) if again == *sha256 => *stamp = now,
+                _ => return Some(path.clone()),
+            }
+        }
+        None
+    }
+
+    /// Makes sure that no program is another than the run called `id` recorded under its name.
+    ///
+    /// # Errors
+    /// [`Usage`] with the program's name.
+    pub fn same_as(&self, id: &str, before: &[ProgramRecord]) -> Result<(), Usage> {
+        for now in &self.records {
+            let named = |one: &&ProgramRecord| (&one.role, &one.name) == (&now.role, &now.name);
+            let mut same_name = before.iter().filter(named).peekable();
+            let is_new = same_name.peek().is_none();
+            if !is_new && !same_name.any(|one| one.sha256 == now.sha256) {
+                return Err(Usage(format!(
+                    "{id} cannot be continued: the {} {} is not the one that it was begun with \
+                     (SHA-256 {}... now); bring that back, or start a new run",
+                    now.role,
+                    now.name,
+                    &now.sha256[..12],
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn stamp_of(path: &Path) -> io::Result<Stamp> {
+    let about = fs::metadata(path)?;
+    Ok((
+        about.dev(),
+        about.ino(),
+        about.size(),
+        about.ctime(),
+        about.ctime_nsec(),
+    ))
+}
+
+/// SHA-256 of a file, hexadecimal.
+fn sha256_of(path: &Path) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    let mut hasher = Sha256::new();
+    let mut chunk = vec![0; 1 << 20];
+    loop {
+        match io::Read::read(&mut file, &mut chunk)? {
+            0 => break,
+            read => hasher.update(&chunk[..read]),
+        }
+    }
+    let digest = hasher.finalize();
+    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_exchanged_program_is_seen_and_a_touched_one_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("adapter");
+        fs::write(&path, "one").unwrap();
+        let mut programs = Programs::default();
+        programs.add(ADAPTER, "it", &path).unwrap();
+        assert_eq!(programs.exchanged(), None);
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, "one").unwrap();
+        assert_eq!(programs.exchanged(), None);
+        fs::write(&path, "two").unwrap();
+        assert_eq!(programs.exchanged(), Some(path.clone()));
+        let before = programs.records().to_vec();
+        let mut now = Programs::default();
+        now.add(ADAPTER, "it", &path).unwrap();
+        let refused = now.same_as("a run", &before).unwrap_err().to_string();
+        assert!(refused.contains("adapter it"), "{refused}");
+        assert!(now.same_as("a run", now.records()).is_ok());
+        assert!(now.same_as("a run", &[]).is_ok());
+    }
+}

@@ -1,0 +1,85 @@
+//! What is known of a place in a module's code: why it traps, whose it is, where exceptions go.
+
+use super::Module;
+use crate::artifact::format::{self, NONE, Section};
+use crate::trap::{Frame, TrapKind};
+
+impl Module {
+    /// The offset in the text of an address, if it is this module's code.
+    pub(crate) fn code_offset(&self, address: usize) -> Option<u32> {
+        let (start, length) = self.artifact().code();
+        let offset = address.checked_sub(start as usize)?;
+        (offset < length).then_some(offset as u32)
+    }
+
+    /// Why the instruction at an offset of the text traps, if it does.
+    pub(crate) fn trap_at(&self, offset: u32) -> Option<TrapKind> {
+        if !self.artifact().has_sections_for_traps() {
+            return Some(TrapKind::DamagedCode);
+        }
+        TrapKind::from_raw(self.trap_site(offset)?.kind as u8)
+    }
+
+    fn trap_site(&self, offset: u32) -> Option<&format::TrapSite> {
+        let traps: &[format::TrapSite] = self.artifact().section(Section::Traps);
+        traps
+            .binary_search_by_key(&offset, |site| site.code)
+            .ok()
+            .map(|i| &traps[i])
+    }
+
+    /// The frame of code that stopped at, or called and returns to, an offset of the text; nothing
+    /// for a thunk.
+    pub(crate) fn frame(&self, offset: u32, innermost: bool) -> Option<Frame> {
+        if !self.artifact().has_sections_for_traps() {
+            return None;
+        }
+        let ranges: &[format::CodeRange] = self.artifact().section(Section::Code);
+        // A call may be the last instruction: its return address is then beyond the function.
+        let inside = if innermost {
+            offset
+        } else {
+            offset.checked_sub(1)?
+        };
+        let next = ranges.partition_point(|range| range.start <= inside);
+        let range = ranges[..next]
+            .last()
+            .filter(|range| inside - range.start < range.length)?;
+        if range.function == NONE {
+            return None;
+        }
+        let place = if innermost {
+            self.trap_site(offset).map(|site| site.offset)
+        } else {
+            let calls: &[format::CallSite] = self.artifact().section(Section::Calls);
+            let found = calls.binary_search_by_key(&offset, |call| call.code);
+            found.ok().map(|i| calls[i].offset)
+        };
+        let names: &[format::Name] = self.artifact().section(Section::Names);
+        let name = names
+            .binary_search_by_key(&range.function, |name| name.function)
+            .ok();
+        Some(Frame {
+            function: range.function,
+            name: name.map(|i| {
+                let name = names[i].name;
+                self.artifact()
+                    .string(Section::NameStrings, name)
+                    .to_owned()
+            }),
+            offset: place.filter(|place| *place != NONE),
+        })
+    }
+
+    /// Where an exception goes that comes out of the call that returns to an offset of the text: the
+    /// handler, and how far the stack pointer is below the frame pointer there.
+    pub(crate) fn handler_at(&self, offset: u32) -> Option<(*const u8, usize)> {
+        if !self.artifact().has_sections_for_traps() {
+            return None;
+        }
+        let handlers: &[format::Handler] = self.artifact().section(Section::Handlers);
+        let found = handlers.binary_search_by_key(&offset, |handler| handler.code);
+        let handler = &handlers[found.ok()?];
+        Some((self.code(handler.handler), handler.frame as usize))
+    }
+}
