@@ -39,7 +39,7 @@ fn an_ordinary_user_runs_a_container_and_leaves_nothing() {
     assert!(compiled.success());
     let configuration = json!({
         "ociVersion": "1.0.2",
-        "process": { "user": { "uid": 0, "gid": 0 }, "args": ["/bin/says"], "cwd": "/" },
+        "process": { "user": { "uid": 0, "gid": 0 }, "args": ["/bin/says"], "env": ["PATH=/bin"], "cwd": "/" },
         "root": { "path": "rootfs", "readonly": true },
         "mounts": [{ "destination": "/proc", "type": "proc", "source": "proc" },
             // The devices of every container are made here.
