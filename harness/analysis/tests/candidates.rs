@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use plimsoll_analysis::gate::{GateReport, Job, Kind, Overall, RowVerdict, Settings, judge};
-use plimsoll_record::Recorded;
+use plimsoll_record::{ReadError, Recorded};
 use serde_json::{Value, json};
 
 const SETTINGS: Settings = Settings {
@@ -48,6 +48,10 @@ impl Files {
     }
 
     fn record_with(&self, change: impl Fn(String) -> String) -> Recorded {
+        self.read_with(change).expect("a run")
+    }
+
+    fn read_with(&self, change: impl Fn(String) -> String) -> Result<Recorded, ReadError> {
         let directory = tempfile::tempdir().expect("a directory");
         let lines = self.lines.iter().map(|line| format!("{line}\n"));
         let write = |name: &str, text: String| {
@@ -55,7 +59,7 @@ impl Files {
         };
         write("run.json", self.run.to_string());
         write("samples.ndjson", change(lines.collect()));
-        Recorded::read(directory.path()).expect("a run")
+        Recorded::read(directory.path())
     }
 
     fn target_of(&self, trial: &Value) -> String {
@@ -272,13 +276,13 @@ const CASES: &[Case] = &[
             f.lines.extend(again);
         },
         Overall::Inconclusive,
-        "damaged or repeat",
+        "repeat earlier ones",
     ),
     (
         "everything doubled",
         |f| f.lines.extend(f.lines.clone()),
         Overall::Inconclusive,
-        "damaged or repeat",
+        "repeat earlier ones",
     ),
     (
         "samples doubled",
@@ -293,15 +297,6 @@ const CASES: &[Case] = &[
         "recorded twice",
     ),
     (
-        "a plan with doubled indexes",
-        |f| {
-            let plan = f.run["plan"].as_array_mut().expect("a plan");
-            plan.extend(plan.clone());
-        },
-        Overall::Inconclusive,
-        "names 12 trials twice",
-    ),
-    (
         "outcomes of no planned trial",
         |f| {
             let mut stray = f.lines.last().expect("lines").clone();
@@ -309,7 +304,7 @@ const CASES: &[Case] = &[
             f.lines.push(stray);
         },
         Overall::Inconclusive,
-        "of no planned trial",
+        "belong to no planned trial",
     ),
     (
         "another processor",
@@ -387,7 +382,7 @@ const CASES: &[Case] = &[
             }
         },
         Overall::Regression,
-        "is recorded in bytes instead of ns",
+        "are damaged",
     ),
 ];
 
@@ -429,6 +424,15 @@ fn damaged_and_unlike_candidates_are_never_held() {
             assert!(judged.is_some(), "{name}: no verdict on {row:?}");
         }
     }
+}
+
+#[test]
+fn a_plan_with_doubled_indexes_is_refused() {
+    let mut files = Files::candidate();
+    let plan = files.run["plan"].as_array_mut().expect("a plan");
+    plan.extend(plan.clone());
+    let error = files.read_with(|text| text).expect_err("refused");
+    assert!(matches!(error, ReadError::Plan { .. }), "{error}");
 }
 
 #[test]

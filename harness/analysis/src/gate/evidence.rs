@@ -86,20 +86,9 @@ pub(super) fn damage(run: &Recorded) -> Vec<String> {
     let mut found = Vec::new();
     if run.unreadable_lines > 0 {
         found.push(format!(
-            "{} of its lines are damaged or repeat earlier ones",
+            "{} of its lines are damaged, repeat earlier ones, or belong to no planned trial",
             run.unreadable_lines
         ));
-    }
-    let mut planned = BTreeSet::new();
-    let plan = run.run.plan.iter();
-    let doubled = plan.filter(|trial| !planned.insert(trial.index)).count();
-    if doubled > 0 {
-        found.push(format!("its plan names {doubled} trials twice"));
-    }
-    let strays = run.trials.keys();
-    let strays = strays.filter(|index| !planned.contains(index)).count();
-    if strays > 0 {
-        found.push(format!("{strays} of its outcomes are of no planned trial"));
     }
     let repeated: usize = run.trials.values().map(repeated).sum();
     if repeated > 0 {
