@@ -1,6 +1,5 @@
 //! Reads a run directory back, also one that was cut short.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
@@ -186,32 +185,8 @@ fn shown_line(bytes: &[u8]) -> serde_json::Result<Line> {
         return serde_json::from_slice(bytes);
     }
     let mut value = serde_json::from_slice(bytes)?;
-    escape(&mut value, false);
+    text::escape(&mut value);
     serde_json::from_value(value)
-}
-
-/// Escapes every string in `value`; what guests and engines print may have several lines.
-fn escape(value: &mut serde_json::Value, several_lines: bool) {
-    match value {
-        serde_json::Value::String(string) => {
-            let shown = match several_lines {
-                true => text::lines(string),
-                false => text::plain(string),
-            };
-            if let Cow::Owned(shown) = shown {
-                *string = shown;
-            }
-        }
-        serde_json::Value::Array(values) => {
-            values.iter_mut().for_each(|one| escape(one, several_lines));
-        }
-        serde_json::Value::Object(fields) => {
-            for (name, field) in fields {
-                escape(field, matches!(name.as_str(), "stderr" | "evidence"));
-            }
-        }
-        _ => {}
-    }
 }
 
 impl Open {
@@ -257,7 +232,7 @@ pub fn read_run(directory: &Path) -> Result<Run, ReadError> {
     if let Some(fields) = value.as_object_mut() {
         // The command is run again, not only shown: whoever shows it escapes it.
         let fields = fields.iter_mut().filter(|(name, _)| *name != "command");
-        fields.for_each(|(_, field)| escape(field, false));
+        fields.for_each(|(_, field)| text::escape(field));
     }
     let schema = value
         .get("schema")

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
+use serde_json::Value;
+
 /// `text` on one line: every control character and every character that changes the direction of text
 /// is written as an escape, `\\u{1b}` for one.
 pub fn plain(text: &str) -> Cow<'_, str> {
@@ -12,6 +14,37 @@ pub fn plain(text: &str) -> Cow<'_, str> {
 /// The same with line feeds and tabs left as they are.
 pub fn lines(text: &str) -> Cow<'_, str> {
     escaped(text, |c| matches!(c, '\n' | '\t'))
+}
+
+/// Escapes every string in `value` as [`plain`] does, and as [`lines`] does where guests and engines print
+/// several lines.
+pub fn escape(value: &mut Value) {
+    escape_as(value, false);
+}
+
+fn escape_as(value: &mut Value, several_lines: bool) {
+    match value {
+        Value::String(string) => {
+            let shown = match several_lines {
+                true => lines(string),
+                false => plain(string),
+            };
+            if let Cow::Owned(shown) = shown {
+                *string = shown;
+            }
+        }
+        Value::Array(values) => {
+            values
+                .iter_mut()
+                .for_each(|one| escape_as(one, several_lines));
+        }
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                escape_as(field, matches!(name.as_str(), "stderr" | "evidence"));
+            }
+        }
+        _ => {}
+    }
 }
 
 fn escaped(text: &str, keep: impl Fn(char) -> bool) -> Cow<'_, str> {

@@ -17,6 +17,7 @@ use std::time::Instant;
 use plimsoll_adapter::cgroup::killed_for_memory;
 use plimsoll_adapter::protocol::{Launch, Prepare};
 use plimsoll_record::run::{ArtefactRecord, TargetKind, TrialPlan};
+use plimsoll_record::text::plain;
 use plimsoll_record::{
     FailureKind, Line, Outcome, RunWriter, Step, TargetId, WorkloadId, WriteError,
 };
@@ -322,10 +323,8 @@ impl<'a> Session<'a> {
                 && noted.insert((trial.target.clone(), trial.workload.clone(), trial.step))
             {
                 let step = trial.step.name();
-                progress.line(&format!(
-                    "{} {} {step}: {note}",
-                    trial.target, trial.workload
-                ));
+                let said = format!("{} {} {step}: {note}", trial.target, trial.workload);
+                progress.line(&plain(&said));
             }
             if first {
                 let step = trial.step.name();

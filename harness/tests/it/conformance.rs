@@ -317,7 +317,7 @@ fn with_runner() -> Checkout {
     let checkout = with_adapter(&all("passed"));
     let runner = r#"env=
 while :; do case $1 in
---grant) grant=$2; shift 2 ;;
+--dir) grant=$2; shift 2 ;;
 --env) env=$2; shift 2 ;;
 *) break ;;
 esac; done

@@ -142,13 +142,14 @@ fn a_wait_ends_by_its_time_by_another_value_and_by_the_store_s_timeout() {
     memory.write(64, &[1]).expect("in bounds");
     assert_eq!(wait.call(&mut store, -1).expect("no trap"), 1);
     memory.write(64, &[0]).expect("in bounds");
-    store.set_timeout(Some(Duration::from_millis(50)));
+    let timeout = store.set_timeout(Some(Duration::from_millis(50)));
+    timeout.expect("a thread for it");
     let error = wait.call(&mut store, -1).expect_err("it takes too long");
     assert_eq!(
         error.as_trap().map(|trap| trap.kind),
         Some(TrapKind::Interrupted)
     );
-    store.set_timeout(None);
+    store.set_timeout(None).expect("nothing to start");
     let handle = store.interrupt_handle().expect("a thread for it");
     std::thread::scope(|scope| {
         scope.spawn(|| {

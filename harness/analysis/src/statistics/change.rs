@@ -3,7 +3,7 @@
 //! Binary segmentation. Of every split with [`LEAST_SIDE`] runs on either side the statistic is the
 //! difference of the mean logarithms of both sides over its standard error's shape, so that a split near
 //! an end counts as much as one in the middle (Hinkley, Biometrika 57, 1970). Logarithms are clipped at
-//! three robust standard deviations from the middle: medians of runs have outliers. The p-value of the
+//! three robust standard deviations from where values lie densest: medians of runs have outliers. The p-value of the
 //! largest statistic is the share of random orders of the same values with one as large. It takes no
 //! distribution for granted, but it does take runs to be independent of each other. Each side is then
 //! searched again, and last every change is dated anew between its neighbours.
@@ -36,8 +36,8 @@ pub const LEAST_SIDE: usize = 4;
 /// Robust standard deviations at which logarithms are clipped.
 const CLIP: f64 = 3.0;
 
-/// Turns a median of absolute deviations into the standard deviation of a normal variable.
-const MAD_TO_SIGMA: f64 = 1.4826;
+/// Turns the length of the densest two fifths of a normal variable into its standard deviation.
+const LENGTH_TO_SIGMA: f64 = 0.9535;
 
 /// The least scatter that is assumed, on the logarithmic scale: file sizes have none.
 const LEAST_SCATTER: f64 = 1e-3;
@@ -194,12 +194,23 @@ fn scores(values: &[f64]) -> Vec<f64> {
         return ranks(values);
     }
     let logs: Vec<f64> = values.iter().map(|value| value.ln()).collect();
-    let middle = median(&logs).unwrap_or_default();
-    let apart: Vec<f64> = logs.iter().map(|log| (log - middle).abs()).collect();
-    let scatter = MAD_TO_SIGMA * median(&apart).unwrap_or_default();
+    let (middle, scatter) = densest(&logs);
     let reach = CLIP * scatter.max(LEAST_SCATTER);
     let clipped = |log: &f64| (log - middle).clamp(-reach, reach);
     logs.iter().map(clipped).collect()
+}
+
+/// The middle of the shortest interval that holds two fifths of `logs`, and the standard deviation that
+/// its length stands for (after Rousseeuw and Leroy, Statistica Neerlandica 42, 1988): of two levels it
+/// sees one, where the median and its deviations see the step between them.
+fn densest(logs: &[f64]) -> (f64, f64) {
+    let mut sorted = logs.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let parts = sorted.windows((2 * sorted.len()).div_ceil(5).max(2));
+    let ends = parts.map(|part| (part[0], part[part.len() - 1]));
+    let shortest = ends.min_by(|a, b| (a.1 - a.0).total_cmp(&(b.1 - b.0)));
+    let (low, high) = shortest.unwrap_or_default();
+    (f64::midpoint(low, high), LENGTH_TO_SIGMA * (high - low))
 }
 
 /// The rank of each value, from 1; equal values share the middle of theirs.

@@ -222,7 +222,7 @@ impl AdapterChild {
     pub fn hello(&mut self, limit: Duration) -> Result<Hello, Fault> {
         let mut exchange = self.ask(&Request::Hello, "hello", limit)?;
         match exchange.reply()? {
-            Reply::Hello(hello) if hello.protocol == PROTOCOL => Ok(hello),
+            Reply::Hello(hello) if hello.protocol == PROTOCOL => shown(&hello),
             Reply::Hello(hello) => Err(Fault::Protocol(format!(
                 "{} speaks version {} of the protocol, this bench speaks {PROTOCOL}; build both from one checkout",
                 hello.adapter, hello.protocol
@@ -467,6 +467,15 @@ impl Exchange<'_> {
             ))
         })
     }
+}
+
+/// What an adapter says of itself, fit to be shown on a terminal.
+fn shown(hello: &Hello) -> Result<Hello, Fault> {
+    let escaped = serde_json::to_value(hello).and_then(|mut value| {
+        text::escape(&mut value);
+        serde_json::from_value(value)
+    });
+    escaped.map_err(|error| Fault::Protocol(format!("hello ({error})")))
 }
 
 /// The fault of a reply that does not belong to its request.

@@ -35,7 +35,7 @@ struct Command {
 enum Form {
     /// `--dir HOST::GUEST --env NAME=VALUE FILE ARG..`
     Dir,
-    /// `--grant HOST::GUEST --env NAME=VALUE FILE NAME ARG..`
+    /// `--dir HOST::GUEST --env NAME=VALUE FILE NAME ARG..`
     Runner,
 }
 
@@ -45,7 +45,7 @@ impl Command {
         let (options, command) = (&words[..at], &words[at + 1..]);
         let form = options.windows(2).find(|pair| pair[0] == "--form")?;
         let form = match form[1].as_str() {
-            "keel" | "wasmtime" => Form::Dir,
+            "dir" => Form::Dir,
             "runner" => Form::Runner,
             _ => return None,
         };
@@ -74,12 +74,8 @@ impl Command {
     ) -> Launch {
         let name = test.wasm.file_name().unwrap_or_default().to_string_lossy();
         let mut args = self.args.clone();
-        let grant = match self.form {
-            Form::Dir => "--dir",
-            Form::Runner => "--grant",
-        };
         for (host, guest) in grants {
-            args.extend([grant.to_owned(), format!("{}::{guest}", host.display())]);
+            args.extend(["--dir".to_owned(), format!("{}::{guest}", host.display())]);
         }
         for (name, value) in &asked.env {
             args.extend(["--env".to_owned(), format!("{name}={value}")]);
