@@ -12,10 +12,10 @@ fn every_workload_is_verified_on_every_step_of_every_target() {
         Path::new(env!("CARGO_BIN_EXE_adapter-wasmer")),
         |_| true,
         &[
-            ("wasmer/cranelift", 6),
+            ("wasmer/cranelift", 8),
             ("wasmer/cranelift+mapped", 3),
             ("wasmer/cranelift+jit", 3),
-            ("wasmer/singlepass", 6),
+            ("wasmer/singlepass", 8),
             ("wasmer/singlepass+jit", 3),
         ],
     );

@@ -13,6 +13,6 @@ fn workloads_are_verified_on_every_step() {
     conformance::assert_every_workload(
         Path::new(env!("CARGO_BIN_EXE_adapter-wasmi")),
         |workload| LIGHT.contains(&workload),
-        &[("wasmi", 6)],
+        &[("wasmi", 7)],
     );
 }

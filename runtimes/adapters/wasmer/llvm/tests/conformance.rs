@@ -12,8 +12,8 @@ fn every_workload_is_verified_on_every_step_of_every_target() {
         Path::new(env!("CARGO_BIN_EXE_adapter-wasmer-llvm")),
         |_| true,
         &[
-            ("wasmer/llvm", 6),
-            ("wasmer/llvm+non-volatile", 5),
+            ("wasmer/llvm", 8),
+            ("wasmer/llvm+non-volatile", 7),
             ("wasmer/llvm+jit", 3),
         ],
     );
