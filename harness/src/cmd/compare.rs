@@ -56,9 +56,12 @@ fn verdict(what: FailOn, comparisons: &[Comparison]) -> Exit {
         return Exit::Incomplete;
     }
     let fails = comparisons.iter().any(|one| {
-        let lost = one.unmatched.iter();
-        let lost =
-            lost.filter(|row| what == FailOn::Any || row.measured_in != Measured::CandidateOnly);
+        let counts = |side: Measured| what == FailOn::Any || side != Measured::CandidateOnly;
+        let rows = one.unmatched.iter().map(|row| row.measured_in);
+        let trials = one.rows.iter().filter_map(|row| row.lost.as_ref());
+        let lost = rows
+            .chain(trials.map(|lost| lost.measured_in))
+            .filter(|side| counts(*side));
         let differs = match what {
             FailOn::Regression => one.count(Verdict::Slower) > 0,
             FailOn::Any => one.count(Verdict::Slower) + one.count(Verdict::Faster) > 0,

@@ -45,9 +45,10 @@ impl Checking<'_> {
                 (Step::Deploy, Some(launch)) => {
                     run_copy(launch, case, &scratch).map(|()| Went::Verified(None))
                 }
-                // A case is a program that ends; what serves is another one.
+                // A case is a program that ends; what serves is another one. `bench` counts, under valgrind.
                 (
-                    Step::Serve
+                    Step::Count
+                    | Step::Serve
                     | Step::ServeFresh
                     | Step::FirstResponse
                     | Step::Conformance
