@@ -444,7 +444,7 @@ pub(crate) fn source_sha256(folder: &Path, sources: &[PathBuf]) -> Result<String
         hash.update(format!("\0{}\0", bytes.len()));
         hash.update(&bytes);
     }
-    Ok(hex::encode(&hash.finalize()))
+    Ok(hex::encode(hash.finalize()))
 }
 
 fn native_record(checkout: &Checkout, name: &str) -> Option<NativeRecord> {
@@ -454,7 +454,7 @@ fn native_record(checkout: &Checkout, name: &str) -> Option<NativeRecord> {
 
 /// SHA-256 of `bytes`, hexadecimal.
 pub fn sha256(bytes: &[u8]) -> String {
-    hex::encode(&Sha256::digest(bytes))
+    hex::encode(Sha256::digest(bytes))
 }
 
 fn read(path: &Path, remedy: impl FnOnce() -> String) -> Result<Vec<u8>, WorkloadError> {

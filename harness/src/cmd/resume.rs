@@ -111,7 +111,7 @@ fn gathered(
         .iter()
         .filter(|row| record.workloads.iter().any(|w| w.workload == row.id))
         .collect();
-    let tests = tests(checkout, &record)?;
+    let tests = tests(checkout, record)?;
     let questions = questions(checkout, record, interrupt)?;
     gathered.workloads(checkout, workloads, &rows, building, interrupt)?;
     if let Some(own) = own(&record.command)? {

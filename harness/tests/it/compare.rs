@@ -5,8 +5,11 @@ use serde_json::{Value, json};
 use crate::checkout::Checkout;
 use crate::history::{Files, KEEL, crash, recorded};
 
+/// Changes the files of a run.
+type Change = fn(&mut Files);
+
 /// A checkout with the run `base` and, under each name, that run changed.
-fn runs(changed: &[(&str, fn(&mut Files))]) -> Checkout {
+fn runs(changed: &[(&str, Change)]) -> Checkout {
     let checkout = Checkout::new();
     recorded("base").write(&checkout.path("base"));
     for (name, change) in changed {

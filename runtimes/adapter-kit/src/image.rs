@@ -91,7 +91,7 @@ impl Content<'_> {
         )?;
         let mut written = layer.into_inner()?;
         written.flush()?;
-        Ok(hex::encode(&written.hash.finalize()))
+        Ok(hex::encode(written.hash.finalize()))
     }
 
     fn write_archive(&self, path: &Path, layer: &Path, layer_sha256: &str) -> io::Result<()> {
@@ -124,7 +124,7 @@ impl Content<'_> {
             "history": history,
         })
         .to_string();
-        let configuration_name = format!("{}.json", hex::encode(&Sha256::digest(&configuration)));
+        let configuration_name = format!("{}.json", hex::encode(Sha256::digest(&configuration)));
         let layer_names: Vec<String> = digests.iter().map(|digest| layer_name(digest)).collect();
         let manifest = json!([{
             "Config": configuration_name,
@@ -277,7 +277,7 @@ mod tests {
         let configuration: Value = serde_json::from_slice(&named(&manifest[0]["Config"]))?;
         assert_eq!(configuration["config"]["Entrypoint"], json!(["/bin/sum"]));
         let layer = named(&manifest[0]["Layers"][0]);
-        let digest = format!("sha256:{}", hex::encode(&Sha256::digest(&layer)));
+        let digest = format!("sha256:{}", hex::encode(Sha256::digest(&layer)));
         assert_eq!(configuration["rootfs"]["diff_ids"], json!([digest]));
         let modes: BTreeMap<String, u32> = tar::Archive::new(&layer[..])
             .entries()?

@@ -97,7 +97,7 @@ impl Base {
         Ok(Base {
             archive: self.archive.clone(),
             before,
-            digest: hex::encode(&hash.finalize()),
+            digest: hex::encode(hash.finalize()),
         })
     }
 
@@ -157,7 +157,7 @@ mod tests {
         let base = Base {
             archive: archive.clone(),
             before: Vec::new(),
-            digest: hex::encode(&Sha256::digest(std::fs::read(&archive)?)),
+            digest: hex::encode(Sha256::digest(std::fs::read(&archive)?)),
         };
         let (one, two) = (base.anew("one")?, base.anew("two")?);
         assert!(one.digest != two.digest && one.digest != base.digest);
@@ -173,7 +173,7 @@ mod tests {
         assert_eq!(entry.path()?.to_str(), Some(one.layer_name().as_str()));
         let mut layer = Vec::new();
         entry.read_to_end(&mut layer)?;
-        assert_eq!(hex::encode(&Sha256::digest(&layer)), one.digest);
+        assert_eq!(hex::encode(Sha256::digest(&layer)), one.digest);
         let mut inner = tar::Archive::new(layer.as_slice());
         let names: Vec<String> = inner
             .entries()?

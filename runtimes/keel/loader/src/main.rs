@@ -90,9 +90,10 @@ fn start() -> u8 {
 
 fn run(options: &Options) -> Result<i32, Box<dyn std::error::Error>> {
     let engine = Engine::new(Config::new().fuel(options.fuel()));
-    // SAFETY: an artefact is what this command runs: whoever calls it says that the code is to be trusted.
     let module = match options.program == "-" {
+        // SAFETY: this command runs artefacts only: whoever calls it says that the code is to be trusted.
         true => unsafe { Module::deserialize(&engine, &command::read(&options.program)?)? },
+        // SAFETY: as above.
         false => unsafe { Module::deserialize_file(&engine, &options.program)? },
     };
     // Nor is the module taken apart.

@@ -400,8 +400,8 @@ impl Writer {
             checksum: 0,
             counts: compiled.counts,
             lazy_start: lazy_start as u32,
-            needs: u32::from(module.registers_types()) * needs::TYPES
-                | u32::from(module.uses_heap()) * needs::HEAP,
+            needs: (u32::from(module.registers_types()) * needs::TYPES)
+                | (u32::from(module.uses_heap()) * needs::HEAP),
             text_start: text_start as u32,
             text_length: text.len() as u32,
             image_start: image_start as u32,

@@ -276,7 +276,7 @@ pub(crate) fn group_key(first: u32, group: &[TypeDef], outside: impl Fn(u32) -> 
             heap: HeapType::Concrete(id),
             ..
         }) => {
-            key.push(u64::from(raw & (MUTABLE | (1 << INDEX_SHIFT) - 1)));
+            key.push(u64::from(raw & (MUTABLE | ((1 << INDEX_SHIFT) - 1))));
             key.push(word(id.index));
         }
         _ => key.push(u64::from(raw)),

@@ -149,6 +149,7 @@ impl StoreContext {
             // SAFETY: the store's instances are alive, and so are the memories that they know.
             let memories = unsafe { &(*instance.as_ptr()).memories };
             let mut memories = memories.iter();
+            // SAFETY: as above; nobody else looks at them while a fault is handled.
             memories.any(|memory| unsafe { (*memory.as_ptr()).reserves(address) })
         };
         address < LOWEST || self.instances.iter().any(reserves)

@@ -55,12 +55,13 @@ fn is_text(text: &str) -> bool {
 
 /// The artefact in a file or from standard input, by the caller's explicit wish.
 pub(crate) fn artifact(engine: &Engine, file: &OsStr) -> anyhow::Result<Module> {
-    // SAFETY: whoever gave `--artifact` says that the code is to be trusted.
     let module = match file == "-" {
         true => {
             let bytes = keel::command::read(file).context("reading standard input")?;
+            // SAFETY: whoever gave `--artifact` says that the code is to be trusted.
             unsafe { Module::deserialize(engine, &bytes) }
         }
+        // SAFETY: as above.
         false => unsafe { Module::deserialize_file(engine, file) },
     };
     module.with_context(|| file.to_string_lossy().into_owned())

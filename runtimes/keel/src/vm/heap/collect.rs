@@ -7,10 +7,13 @@ use super::{Heap, Kind, MIN_ALLOWANCE};
 use crate::types::layout::ARRAY_ELEMENTS;
 use crate::types::layout::GRANULE;
 
+/// What is called with each root.
+pub(crate) type Visit<'a> = &'a mut dyn FnMut(u64);
+
 /// Where references are that a collection has to keep, beside the heap's own.
 pub(crate) struct Roots<'a> {
     /// Calls a function with each root that is known exactly.
-    pub(crate) each: &'a dyn Fn(&mut dyn FnMut(u64)),
+    pub(crate) each: &'a dyn Fn(Visit<'_>),
     /// The lowest address above the stack of the store's calls; zero outside of a call.
     pub(crate) stack_end: usize,
 }
