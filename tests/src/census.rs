@@ -259,6 +259,8 @@ fn is_of_a_run(group: &Path, containers: &BTreeSet<String>) -> bool {
         .file_name()
         .map(|name| name.to_string_lossy().into_owned());
     name.is_some_and(|name| {
-        name.starts_with(OUR_GROUPS) || containers.iter().any(|id| name.contains(id.as_str()))
+        // libcontainer puts its own name in front.
+        let ours = name.strip_prefix(":youki:").unwrap_or(&name);
+        ours.starts_with(OUR_GROUPS) || containers.iter().any(|id| name.contains(id.as_str()))
     })
 }
