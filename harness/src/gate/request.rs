@@ -120,7 +120,7 @@ pub(super) fn cells(
         let other = others.find(|other| other.target.id == chosen.target.id);
         for ready in workloads {
             for &step in row.steps.iter().filter(|&&step| {
-                applies_to(step, ready.duration)
+                applies_to(step, ready)
                     && !step.serves()
                     && supports(&chosen.target, step)
                     && other.is_some_and(|other| supports(&other.target, step))

@@ -49,11 +49,16 @@ fn can_run(kind: TargetKind, ready: &Ready) -> bool {
     kind == TargetKind::Wasm || ready.native != Native::NotPlanned
 }
 
-/// Whether a step applies to workloads of that duration.
-pub(crate) fn applies_to(step: Step, duration: DurationClass) -> bool {
+/// Whether a step applies to a workload: one that writes nothing has no first output.
+pub(crate) fn applies_to(step: Step, ready: &Ready) -> bool {
+    if matches!(step, Step::FirstOutputWarm | Step::FirstOutputArtefact)
+        && ready.expected.is_empty()
+    {
+        return false;
+    }
     match step.spec().needs {
-        Needs::Waits => duration == DurationClass::Waiting,
-        Needs::Ends => duration != DurationClass::Waiting,
+        Needs::Waits => ready.duration == DurationClass::Waiting,
+        Needs::Ends => ready.duration != DurationClass::Waiting,
         Needs::Any | Needs::Server => true,
     }
 }
@@ -96,7 +101,7 @@ pub(crate) fn workload_cells(
         for ready in workloads {
             for &step in steps
                 .iter()
-                .filter(|&&step| supports(&chosen.target, step) && applies_to(step, ready.duration))
+                .filter(|&&step| supports(&chosen.target, step) && applies_to(step, ready))
                 .filter(|_| can_run(chosen.target.kind, ready))
                 .filter(|step| !step.serves() || !ready.exchanges.is_empty())
             {
