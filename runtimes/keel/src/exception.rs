@@ -15,7 +15,7 @@ use crate::vm::exception::TagRecord;
 use crate::vm::heap::Heap;
 use crate::vm::store::StoreContext;
 
-/// A tag in a store: what exceptions are told apart by.
+/// A tag in a store: it distinguishes kinds of exceptions.
 ///
 /// ```
 /// # fn main() -> keel::Result<()> {

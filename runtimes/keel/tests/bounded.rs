@@ -4,7 +4,7 @@
 
 use keel::{Config, Engine, Linker, Module, Store};
 
-/// The steepest slope in log-log that passes: what is asked, and what a busy machine adds.
+/// The steepest log-log slope that passes: the target of 1.1, and what a busy machine adds.
 const STEEPEST: f64 = 1.1 + 0.2;
 /// Seconds below which a measurement says nothing of a slope.
 const LEAST: f64 = 0.02;

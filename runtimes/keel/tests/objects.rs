@@ -11,7 +11,7 @@ use proptest::prelude::*;
 const BINARY_TREES: &str = include_str!("../../../workloads/binary-trees/main.wat");
 const DOCUMENT_TREE: &str = include_str!("../../../workloads/document-tree/main.wat");
 
-/// What a program prints that is called with some numbers, in a heap of so many bytes.
+/// What a program prints that is called with some numbers, in a heap of that many bytes.
 fn run(
     engine: &Engine,
     wat: &str,

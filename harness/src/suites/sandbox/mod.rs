@@ -5,7 +5,7 @@
 //!
 //! # Layout
 //!
-//! - [`questions`]: what is asked, from `workloads/sandbox`
+//! - [`questions`]: the questions, from `workloads/sandbox`
 //! - [`host`]: what the guests try to get at, made for one run
 //! - [`probe`]: one question to one target
 //! - [`judge`]: which answer an end is

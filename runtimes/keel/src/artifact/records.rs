@@ -59,7 +59,7 @@ fn inside(span: Span, length: u64) -> bool {
     u64::from(span.start) + u64::from(span.length) <= length
 }
 
-/// Whether an index is one of so many, or says that there is none.
+/// Whether an index lies below the count, or says that there is none.
 fn optional(index: u32, length: u64) -> bool {
     index == NONE || u64::from(index) < length
 }

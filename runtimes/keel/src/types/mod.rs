@@ -342,7 +342,7 @@ impl MemoryType {
         1 << self.page_size_log2
     }
 
-    /// Bytes of so many pages, as far as a number can say them.
+    /// Bytes of a number of pages, saturating.
     pub(crate) fn bytes_of(&self, pages: u64) -> u64 {
         pages.saturating_mul(self.page_bytes())
     }

@@ -74,7 +74,7 @@ pub(crate) struct Share {
 
 impl Share {
     /// # Errors
-    /// [`Error::Limit`] if the budget does not have so many bytes, or the embedder refuses them.
+    /// [`Error::Limit`] if the budget lacks the bytes, or the embedder refuses them.
     pub(crate) fn new(budget: &Arc<Budget>, resource: Resource, bytes: u64) -> Result<Share> {
         let mut share = Share {
             budget: budget.clone(),
@@ -90,7 +90,7 @@ impl Share {
         )))
     }
 
-    /// Takes what is missing to so many bytes; false, and nothing taken, if that is too much.
+    /// Takes what is missing up to that number of bytes; false, and nothing taken, if that is too much.
     pub(crate) fn grow_to(&mut self, bytes: u64) -> bool {
         let Some(more) = bytes.checked_sub(self.bytes) else {
             return true;

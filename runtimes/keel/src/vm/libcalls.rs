@@ -140,7 +140,7 @@ unsafe fn instance<'a>(context: Context) -> &'a InstanceData {
 /// Bytes that are worked on between two looks at whether the call is overdue.
 const PIECE: u64 = 16 << 20;
 
-/// Charges what a range of so many bytes costs, where the store counts fuel; false if there is not as much,
+/// Charges what a range of that many bytes costs, where the store counts fuel; false if there is not as much,
 /// and nothing is to be done: code looks at its fuel next.
 ///
 /// # Safety

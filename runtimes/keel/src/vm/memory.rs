@@ -160,7 +160,7 @@ pub(super) fn reservation_bytes(ty: &MemoryType, limit: u64) -> usize {
         .unwrap_or(usize::MAX)
 }
 
-/// Bytes of whole pages of the host's that hold so many bytes.
+/// Bytes of the whole host pages that hold a number of bytes.
 pub(super) fn host_pages(length: u64) -> u64 {
     length.next_multiple_of(PAGE as u64)
 }

@@ -13,7 +13,7 @@ use super::store::StoreContext;
 /// The range of a segment was out of bounds.
 const SEGMENT_OUT_OF_BOUNDS: u32 = 2;
 
-/// Charges for so many elements; false if there is not as much fuel, and nothing is to be done.
+/// Charges for a number of elements; false if there is not as much fuel, and nothing is to be done.
 ///
 /// # Safety
 /// Called for compiled code with its context.

@@ -30,7 +30,7 @@ impl Drop for TableObject {
     }
 }
 
-/// Bytes of so many elements.
+/// Bytes of a number of elements.
 fn bytes_of(elements: u64) -> u64 {
     elements.saturating_mul(size_of::<usize>() as u64)
 }
@@ -94,7 +94,7 @@ impl TableObject {
         &mut self.elements
     }
 
-    /// Whether type and limit allow so many elements more.
+    /// Whether type and limit allow that many more elements.
     pub(crate) fn can_grow(&self, count: u64) -> bool {
         let new = (self.elements.len() as u64).checked_add(count);
         let most = self.ty.maximum.unwrap_or(u64::MAX).min(self.limit.into());

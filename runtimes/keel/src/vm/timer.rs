@@ -147,7 +147,7 @@ impl Interrupt {
     }
 }
 
-/// This thread's number, which is asked of the kernel once.
+/// This thread's number, read from the kernel once.
 fn thread_id() -> i32 {
     thread_local! {
         static ID: std::cell::Cell<i32> = const { std::cell::Cell::new(0) };

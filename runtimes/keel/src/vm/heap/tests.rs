@@ -14,7 +14,7 @@ use crate::types::{HeapType, RefType, ValType};
 enum Step {
     /// Makes a structure that refers to two objects, and roots it.
     Struct(usize, usize),
-    /// Makes an array of so many references to one object, and roots it.
+    /// Makes an array of `n` references to one object, and roots it.
     Array(u32, usize),
     Unroot(usize),
     Collect,

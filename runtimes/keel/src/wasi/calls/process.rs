@@ -42,7 +42,7 @@ pub fn sched_yield(_ctx: &mut WasiCtx, _memory: &mut [u8]) -> Result<(), Errno> 
     Ok(())
 }
 
-/// Random bytes that are asked for at once: between two such pieces the deadline is looked at.
+/// Random bytes requested at once: between two such pieces the deadline is looked at.
 const RANDOM_PIECE: usize = 1 << 20;
 
 /// Fills a buffer with the kernel's random bytes.
