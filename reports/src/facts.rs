@@ -134,9 +134,8 @@ impl<'a> Facts<'a> {
     }
 
     pub(crate) fn kind(&self, target: &TargetId) -> TargetKind {
-        let mut targets = self.targets().iter();
-        let found = targets.find(|record| record.target == *target);
-        found.map_or(TargetKind::Wasm, |record| record.kind)
+        self.record(target)
+            .map_or(TargetKind::Wasm, |record| record.kind)
     }
 
     /// The row of a workload and target that was counted at a boundary, in a metric, under a load.
@@ -260,26 +259,20 @@ impl<'a> Facts<'a> {
         self.rows.iter().map(|row| u64::from(row.samples)).sum()
     }
 
-    /// Whether nothing runs before a target's containers do: its adapter says so in the ledger, as
-    /// `daemon: none`.
+    /// Whether nothing runs before a target's containers do.
     pub(crate) fn is_without_daemon(&self, target: &TargetId) -> bool {
-        let mut targets = self.targets().iter();
-        let found = targets.find(|record| record.target == *target);
-        found.is_some_and(|record| {
-            record
-                .configuration
-                .get("daemon")
-                .is_some_and(|d| d == "none")
-        })
+        self.record(target)
+            .is_some_and(TargetRecord::is_without_daemon)
     }
 
-    /// Whether a target is made by the people who made this harness: its adapter says so in the
-    /// ledger, as `made by: this project`.
+    /// Whether a target is made by the people who made this harness.
     pub(crate) fn is_ours(&self, target: &TargetId) -> bool {
+        self.record(target).is_some_and(TargetRecord::is_own)
+    }
+
+    fn record(&self, target: &TargetId) -> Option<&TargetRecord> {
         let mut targets = self.targets().iter();
-        let found = targets.find(|record| record.target == *target);
-        let made_by = found.and_then(|record| record.configuration.get("made by"));
-        made_by.is_some_and(|by| by == "this project")
+        targets.find(|record| record.target == *target)
     }
 }
 

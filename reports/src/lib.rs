@@ -14,7 +14,6 @@
 //! - [`markdown`]: the report as Markdown
 //! - [`data`]: JSON and CSV, for programs
 //! - [`quantity`]: how a duration, a size, a ratio is written
-//! - [`shell`]: how a command line is written
 
 pub mod claims;
 
@@ -24,7 +23,6 @@ mod markdown;
 mod page;
 mod picture;
 pub mod quantity;
-mod shell;
 mod suites;
 
 pub use data::{csv, json};

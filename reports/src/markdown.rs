@@ -7,17 +7,17 @@ use plimsoll_analysis::marks::MARK;
 use plimsoll_analysis::statistics::Interval;
 use plimsoll_analysis::throughput::Throughput;
 use plimsoll_analysis::{Analysed, Row, Status};
+use plimsoll_record::shell;
 use plimsoll_record::{Boundary, Metric, Suite};
 
 use crate::claims::sentences::RULE;
 use crate::claims::{Claims, Judgement, Source, Verdict, judge};
 use crate::facts::Facts;
 use crate::quantity;
-use crate::shell;
 use crate::suites;
 use crate::suites::conformance::markdown as conformance;
 use crate::suites::sandbox::markdown as capability;
-use crate::suites::serve::sections as load;
+use crate::suites::serve::ways as load;
 
 /// The report of `runs` as Markdown: the summary, a table per workload, what was not measured, and
 /// the command that makes it again; then a verdict on each of `claims`. Everything that comes from a

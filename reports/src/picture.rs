@@ -4,7 +4,8 @@
 //!
 //! # Layout
 //!
-//! - [`canvas`]: lines, dots, text on an SVG, each in a [`Pen`](canvas::Pen)
+//! - [`canvas`]: lines, dots, text on an SVG, each in a [`Pen`](pen::Pen)
+//! - [`pen`]: what things are drawn as
 //! - `svg`: the backend
 //! - [`scale`]: the logarithmic axis and its ticks
 //! - [`mark`]: the shapes that tell boundaries and targets apart without colour
@@ -24,6 +25,7 @@ pub(crate) mod ecdf;
 pub(crate) mod ladder;
 pub(crate) mod load;
 pub(crate) mod mark;
+pub(crate) mod pen;
 pub(crate) mod scale;
 pub(crate) mod shares;
 mod svg;

@@ -7,7 +7,7 @@ use plimsoll_record::{Boundary, Metric, Recorded, Run, TargetId, WorkloadId};
 
 use crate::capability::{self, FactRow, facts};
 use crate::conformance::{self, ConformanceRow, Matrix, matrix};
-use crate::marks::{Marked, Marks};
+use crate::marks::{Marked, Marks, note};
 use crate::reference::{Ratio, ratio};
 use crate::rows::{RatioRow, Row, Status};
 use crate::series::{Reasons, Series, SeriesKey, Tally, series};
@@ -78,9 +78,7 @@ pub fn analyse_all(runs: &[Recorded]) -> Vec<Analysed<'_>> {
     let marks = Marks::of(all.iter().filter_map(|one| one.matrix.as_ref()));
     for one in &mut all {
         one.marked = marks.marked(&one.recorded.run);
-        for row in &mut one.rows {
-            row.mark(&one.marked);
-        }
+        note(&one.marked, &mut one.rows);
     }
     all
 }

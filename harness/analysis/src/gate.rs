@@ -24,9 +24,9 @@ mod suspects;
 mod verdict;
 
 pub use judge::{Job, Passes, judge};
-pub use passes::{Known, Meant, PassRow};
+pub use passes::{ExpectedGroups, RecordedPasses};
 pub use report::{
-    FalseAlarms, GateReport, GateRow, Kind, Overall, Reading, RowVerdict, SCHEMA, Settings,
+    FalseAlarms, GateReport, GateRow, Kind, Overall, PassRow, Reading, RowVerdict, SCHEMA, Settings,
 };
 pub use rows::Measurement;
 pub use suspects::suspects;

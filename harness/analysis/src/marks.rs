@@ -10,6 +10,7 @@ use plimsoll_record::run::Run;
 use plimsoll_record::{Proposal, TargetId, WorkloadId};
 
 use crate::conformance::Matrix;
+use crate::rows::Row;
 
 /// What stands at a figure that is marked.
 pub const MARK: &str = "†";
@@ -92,6 +93,20 @@ impl Marks {
         }
         marked.sort_by(|a, b| (&a.workload, &a.target).cmp(&(&b.workload, &b.target)));
         marked
+    }
+}
+
+/// Puts before the note of each of `rows` the mark of its target on its workload, if there is one.
+pub(crate) fn note(marked: &[Marked], rows: &mut [Row]) {
+    for row in rows.iter_mut().filter(|row| row.is_speed()) {
+        let of = |one: &&Marked| one.target == row.target && one.workload == row.workload;
+        if let Some(one) = marked.iter().find(of) {
+            let mark = one.words();
+            row.note = Some(match row.note.take() {
+                None => mark,
+                Some(note) => format!("{mark}; {note}"),
+            });
+        }
     }
 }
 

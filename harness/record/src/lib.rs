@@ -13,6 +13,7 @@
 //! - [`sandbox`]: what a guest can and cannot do, and what is recorded of it
 //! - [`conformance`]: proposals, verdicts, and what is recorded of the specification's tests
 //! - [`glob`]: names that stand for several
+//! - [`shell`]: command lines as a reader can paste them
 //! - [`text`]: text from outside, made fit to be shown
 //! - [`writer`]: appends to a run directory
 //! - [`reader`]: reads one back, truncated or not
@@ -23,6 +24,7 @@ pub mod line;
 pub mod reader;
 pub mod run;
 pub mod sandbox;
+pub mod shell;
 pub mod text;
 pub mod vocabulary;
 pub mod writer;

@@ -248,9 +248,35 @@ pub struct TargetRecord {
     /// How it runs code, where the run says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub family: Option<Family>,
+    /// Whether its engine is made by the authors of this harness; absent in runs made before 2026-12,
+    /// where the configuration says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own: Option<bool>,
+    /// Whether its containers need a daemon that already runs. Absent of what is no container, and in
+    /// runs made before 2026-12, where the configuration says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub daemon: Option<bool>,
     /// The programs and libraries that took part in its trials, the adapter among them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub programs: Vec<ProgramRecord>,
+}
+
+impl TargetRecord {
+    /// Whether its engine is made by the authors of this harness.
+    pub fn is_own(&self) -> bool {
+        let said = || self.configuration.get("made by");
+        self.own
+            .unwrap_or_else(|| said().is_some_and(|by| by == "this project"))
+    }
+
+    /// Whether its containers start with no daemon running.
+    pub fn is_without_daemon(&self) -> bool {
+        let said = || self.configuration.get("daemon");
+        match self.daemon {
+            Some(daemon) => !daemon,
+            None => said().is_some_and(|daemon| daemon == "none"),
+        }
+    }
 }
 
 /// How a target runs a program's code.

@@ -3,13 +3,13 @@
 
 use plimsoll_adapter::protocol::{Hello, Target};
 use plimsoll_record::TargetId;
-use plimsoll_record::run::{Family, PreflightNote, Severity, Skipped, TargetKind, TargetRecord};
+use plimsoll_record::run::{PreflightNote, Severity, Skipped, TargetKind, TargetRecord};
 use std::process::Command;
 
 use crate::catalog::checkout::Checkout;
 use crate::catalog::selection;
 use crate::catalog::suites::Extent;
-use crate::catalog::targets::{AdapterRow, Table};
+use crate::catalog::targets::{AdapterRow, Table, Traits};
 use crate::catalog::workloads::{Native, Ready, WorkloadRow, Workloads};
 use crate::machine::interrupt::Interrupt;
 use crate::process::command::{self, ToolError};
@@ -48,8 +48,8 @@ pub struct ResolvedTarget {
     pub target: Target,
     /// What its adapter says of itself.
     pub hello: Hello,
-    /// How it runs code.
-    pub family: Option<Family>,
+    /// What the table of targets says of it.
+    pub traits: Traits,
 }
 
 impl ResolvedTarget {
@@ -63,7 +63,9 @@ impl ResolvedTarget {
             adapter: self.hello.adapter.clone(),
             configuration: self.target.configuration.clone(),
             steps: self.target.steps.clone(),
-            family: self.family,
+            family: self.traits.family,
+            own: Some(self.traits.own),
+            daemon: self.traits.daemon,
             programs: self.target.programs.clone(),
         }
     }
@@ -173,7 +175,7 @@ impl Gathered {
                 }
                 (Ability::Ready(target), Presence::Speaks(hello)) => {
                     self.targets.push(ResolvedTarget {
-                        family: row.family_of(&target.id),
+                        traits: row.traits_of(&target.id),
                         target,
                         hello: hello.clone(),
                     });

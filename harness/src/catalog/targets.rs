@@ -74,6 +74,11 @@ pub struct AdapterRow {
     /// Those of them that run it otherwise.
     #[serde(default)]
     pub families: BTreeMap<TargetId, Family>,
+    /// Whether the authors of this harness make its engine.
+    #[serde(default)]
+    pub own: bool,
+    /// Whether its containers need a daemon that already runs; absent of what makes no containers.
+    pub daemon: Option<bool>,
     /// How scripts/run-wasi-tests runs a target: form, needs, `--` and the engine's command, whose
     /// program is relative to the build directory if there is a slash in it, else on PATH.
     #[serde(default)]
@@ -81,6 +86,17 @@ pub struct AdapterRow {
     /// Those of them that a quick run leaves to longer ones, unless it names them.
     #[serde(default)]
     pub not_quick: Vec<TargetId>,
+}
+
+/// What reports compare targets by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Traits {
+    /// How it runs code.
+    pub family: Option<Family>,
+    /// Whether the authors of this harness make its engine.
+    pub own: bool,
+    /// Whether its containers need a daemon that already runs.
+    pub daemon: Option<bool>,
 }
 
 /// One `cargo build` of an adapter's manifest.
@@ -223,9 +239,13 @@ impl AdapterRow {
             .collect()
     }
 
-    /// How a target of this row runs code.
-    pub fn family_of(&self, target: &TargetId) -> Option<Family> {
-        self.families.get(target).copied().or(self.family)
+    /// What this row says of one of its targets.
+    pub fn traits_of(&self, target: &TargetId) -> Traits {
+        Traits {
+            family: self.families.get(target).copied().or(self.family),
+            own: self.own,
+            daemon: self.daemon,
+        }
     }
 
     /// The command that gets it ready.
@@ -268,7 +288,7 @@ mod tests {
         for adapter in &table.adapters {
             for target in &adapter.targets {
                 assert!(
-                    adapter.family_of(target).is_some(),
+                    adapter.traits_of(target).family.is_some(),
                     "{target} has no family"
                 );
             }

@@ -440,12 +440,7 @@ pub(super) fn when_held(args: &Run) -> WhenHeld {
 }
 
 pub(super) fn shell_word(path: &Path) -> String {
-    let text = path.to_string_lossy();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
-    match text.chars().all(plain) {
-        true => text.into_owned(),
-        false => format!("'{}'", text.replace('\'', r"'\''")),
-    }
+    plimsoll_record::shell::word(&path.to_string_lossy())
 }
 
 pub(super) fn eprint_part(text: &str) {

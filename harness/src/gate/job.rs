@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use plimsoll_analysis::gate::{
-    GateReport, Job, Known, Measurement, Passes, Settings, judge, suspects,
+    GateReport, Job, Measurement, Passes, RecordedPasses, Settings, judge, suspects,
 };
 use plimsoll_record::run::PreflightNote;
 use plimsoll_record::{Recorded, Step, Suite, TargetId};
@@ -221,7 +221,11 @@ impl Gating<'_> {
     }
 
     /// Runs the specification's tests on head, and reads what base records as passing.
-    fn tests(&self, row: &SuiteRow, amount: &Amount) -> anyhow::Result<(passes::Answered, Known)> {
+    fn tests(
+        &self,
+        row: &SuiteRow,
+        amount: &Amount,
+    ) -> anyhow::Result<(passes::Answered, RecordedPasses)> {
         let groups = match self.request.workloads.as_slice() {
             [] => &amount.workloads,
             named => named,
@@ -318,6 +322,7 @@ impl Gating<'_> {
             deadlines: (row.deadline(), row.prepare_deadline()),
             directory: self.directory.join(format!("{}-{}", row.id, number + 1)),
             gate: &self.id,
+            denoised: self.request.denoise,
             preflight: &self.notes,
             command: &self.command,
         };
@@ -326,7 +331,7 @@ impl Gating<'_> {
 }
 
 /// Whether anything is recorded as passing of the tests that were planned.
-fn was_done(answered: &passes::Answered, known: &Known) -> bool {
+fn was_done(answered: &passes::Answered, known: &RecordedPasses) -> bool {
     known.passed.keys().any(|(target, script)| {
         let group = script.split_once('/').map_or("", |(group, _)| group);
         answered.meant.contains(&(target.clone(), group.into()))

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use plimsoll_record::run::{DENOISE, PreflightNote, Run, TrialPlan};
+use plimsoll_record::run::{PreflightNote, Run, TrialPlan};
 use plimsoll_record::{Recorded, RunWriter, Suite};
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
@@ -41,6 +41,8 @@ pub struct Measuring<'a> {
     pub directory: PathBuf,
     /// The gate's name.
     pub gate: &'a str,
+    /// Whether noise is held down.
+    pub denoised: bool,
     /// What makes this machine noisy.
     pub preflight: &'a [PreflightNote],
     /// The command that makes this gate again.
@@ -154,10 +156,7 @@ fn job<'a>(name: &str, arm: &Arm<'a>, measuring: &Measuring<'_>, planned: &[Tria
         load: None,
         density: None,
         quick: false,
-        denoised: measuring
-            .preflight
-            .iter()
-            .any(|note| note.subject.starts_with(DENOISE)),
+        denoised: measuring.denoised,
         command: measuring.command.to_vec(),
         notes: measuring.preflight.to_vec(),
         skipped: Vec::new(),

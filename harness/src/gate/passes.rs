@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::bail;
-use plimsoll_analysis::gate::Meant;
+use plimsoll_analysis::gate::ExpectedGroups;
 use plimsoll_record::run::PreflightNote;
 use plimsoll_record::{Recorded, RunWriter, Suite};
 
@@ -43,7 +43,7 @@ pub struct Answered {
     /// The run of head; none if no target of it runs these tests.
     pub head: Option<Recorded>,
     /// What was planned for every target of it, whether its adapter still runs these tests or not.
-    pub meant: Meant,
+    pub meant: ExpectedGroups,
 }
 
 /// What `side` passes.

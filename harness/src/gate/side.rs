@@ -280,11 +280,11 @@ fn as_it_is(
                 Ability::Ready(target) => {
                     if let Presence::Speaks(hello) = &presence {
                         let hello = hello.clone();
-                        let family = row.family_of(&target.id);
+                        let traits = row.traits_of(&target.id);
                         gathered.targets.push(ResolvedTarget {
                             target,
                             hello,
-                            family,
+                            traits,
                         });
                     }
                 }

@@ -227,20 +227,13 @@ impl<'a> Session<'a> {
             portable: self.portable,
         };
         let program = row.executable(self.job.checkout);
-        let mut stderr = String::new();
-        let answer = AdapterChild::start(&program, &self.job.checkout.root, self.interrupt)
-            .and_then(|mut adapter| {
-                let answer = adapter
-                    .hello(self.job.deadlines.prepare)
-                    .and_then(|_| adapter.prepare(request, self.job.deadlines.prepare));
-                stderr = adapter.stderr();
-                if answer.is_ok() {
-                    adapter.goodbye();
-                }
-                answer
-            });
+        let limit = self.job.deadlines.prepare;
+        let at = (program.as_path(), self.job.checkout.root.as_path());
+        let answer = AdapterChild::once(at, limit, self.interrupt, |adapter, _| {
+            adapter.prepare(request, limit)
+        });
         Ok(match answer {
-            Ok(Preparation::Ready(prepared)) => {
+            Ok((Preparation::Ready(prepared), _)) => {
                 artefacts.extend(prepared.artefacts.into_iter().map(|made| ArtefactRecord {
                     target: target.clone(),
                     workload: workload.clone(),
@@ -251,11 +244,16 @@ impl<'a> Session<'a> {
                     launch: prepared.launch.map(Box::new),
                 }
             }
-            Ok(Preparation::Unsupported(reason)) => Pair::Refused(Outcome::Unsupported { reason }),
-            Ok(Preparation::Failed {
-                message,
-                out_of_memory,
-            }) => Pair::Refused(Outcome::Failed {
+            Ok((Preparation::Unsupported(reason), _)) => {
+                Pair::Refused(Outcome::Unsupported { reason })
+            }
+            Ok((
+                Preparation::Failed {
+                    message,
+                    out_of_memory,
+                },
+                stderr,
+            )) => Pair::Refused(Outcome::Failed {
                 kind: match out_of_memory {
                     true => FailureKind::OutOfMemory,
                     false => FailureKind::Engine,
@@ -263,7 +261,7 @@ impl<'a> Session<'a> {
                 message: format!("preparing it: {message}"),
                 stderr,
             }),
-            Err(fault) => match fault.kind() {
+            Err((fault, stderr)) => match fault.kind() {
                 None => return Err(Stopped::Interrupted),
                 Some(kind) => Pair::Refused(Outcome::Failed {
                     kind,

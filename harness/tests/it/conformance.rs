@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use plimsoll::machine::interrupt::Interrupt;
 use plimsoll::suites::conformance::drive::{self, ScriptRequest};
-use plimsoll::suites::conformance::groups::{ScriptFile, Tests};
+use plimsoll::suites::conformance::groups::Tests;
+use plimsoll::suites::conformance::script::ScriptFile;
 use plimsoll_record::conformance::Group;
 use plimsoll_record::{Proposal, TargetId, WorkloadId};
 use serde_json::{Value, json};

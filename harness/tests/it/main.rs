@@ -11,6 +11,7 @@ mod evidence;
 mod faults;
 mod gate;
 mod history;
+mod house;
 mod language;
 mod load;
 mod own_program;

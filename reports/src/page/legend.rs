@@ -3,8 +3,8 @@
 use maud::{Markup, PreEscaped, html};
 use plimsoll_record::Boundary;
 
-use crate::picture::canvas::Mark;
-use crate::picture::mark::{self, LOOKS};
+use crate::picture::mark;
+use crate::picture::pen::{LOOKS, Mark};
 
 /// The marks that pictures refer to and the keys of every legend, each drawn once; of so many
 /// curves.

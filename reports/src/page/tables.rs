@@ -88,7 +88,7 @@ fn by_boundary(facts: &Facts<'_>, workload: &WorkloadRecord, place: &Place<'_>) 
         .collect();
     let headings: Vec<_> = boundaries.iter().map(|b| (b.name(), b.meaning())).collect();
     let label = format!("Medians of {}", workload.workload);
-    matrix(&place.label(&label), &headings, &lines)
+    matrix(facts, &place.label(&label), &headings, &lines)
 }
 
 /// What a program says of the steps of its own loop.
@@ -110,7 +110,7 @@ fn ticks(facts: &Facts<'_>, workload: &WorkloadRecord, place: &Place<'_>) -> Mar
     let label = format!("{}, {}", workload.workload, TICKS.title);
     html! {
         p { b { (TICKS.title) } ". " (TICKS_RULE) }
-        (matrix(&place.label(&label), &headings, &lines))
+        (matrix(facts, &place.label(&label), &headings, &lines))
     }
 }
 
@@ -118,7 +118,12 @@ fn ticks(facts: &Facts<'_>, workload: &WorkloadRecord, place: &Place<'_>) -> Mar
 pub(crate) type MatrixLine<'f> = (&'f TargetId, Vec<Option<&'f Row>>);
 
 /// Target by what `headings` say (with what they mean): medians with their intervals.
-pub(crate) fn matrix(label: &str, headings: &[(&str, &str)], lines: &[MatrixLine<'_>]) -> Markup {
+pub(crate) fn matrix(
+    facts: &Facts<'_>,
+    label: &str,
+    headings: &[(&str, &str)],
+    lines: &[MatrixLine<'_>],
+) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label=(label) {
             table.matrix {
@@ -131,7 +136,7 @@ pub(crate) fn matrix(label: &str, headings: &[(&str, &str)], lines: &[MatrixLine
                     @for (target, cells) in lines {
                         tr {
                             th scope="row" { (target) }
-                            @for row in cells { (cell(*row)) }
+                            @for row in cells { (cell(facts, *row)) }
                         }
                     }
                 }
@@ -140,7 +145,7 @@ pub(crate) fn matrix(label: &str, headings: &[(&str, &str)], lines: &[MatrixLine
     }
 }
 
-fn cell(row: Option<&Row>) -> Markup {
+fn cell(facts: &Facts<'_>, row: Option<&Row>) -> Markup {
     html! {
         @match row {
             // What does not apply is an empty cell, in which the style sheet puts a dot.
@@ -149,7 +154,7 @@ fn cell(row: Option<&Row>) -> Markup {
                 @match row.median {
                     Some(_) if row.at_most().is_some() => (quantity::at_most(row)),
                     Some(median) => {
-                        (quantity::value(median, row.unit)) (mark(row))
+                        (quantity::value(median, row.unit)) (mark(facts, row))
                         @if let Some([low, high]) = row.ci95
                             && quantity::value(low, row.unit) != quantity::value(high, row.unit)
                         {
@@ -163,10 +168,14 @@ fn cell(row: Option<&Row>) -> Markup {
     }
 }
 
-/// The mark of a row that carries one in its note.
-fn mark(row: &Row) -> Markup {
-    let note = row.note.as_deref().filter(|note| note.starts_with(MARK));
-    html! { @if let Some(note) = note { sup title=(note) { (MARK) } } }
+/// The mark of a row of a target that fails tests of what its workload uses.
+fn mark(facts: &Facts<'_>, row: &Row) -> Markup {
+    let marked = facts.mark(&row.target, &row.workload);
+    html! {
+        @if let Some(marked) = marked.filter(|_| row.is_speed()) {
+            sup title=(row.note.as_deref().unwrap_or(&marked.why)) { (MARK) }
+        }
+    }
 }
 
 /// A status in words.
@@ -236,7 +245,7 @@ fn rows(facts: &Facts<'_>, workload: &WorkloadRecord, place: &Place<'_>) -> Mark
                             td.n {
                                 @match time(row.median) {
                                     Some(median) => {
-                                        (median) (mark(row))
+                                        (median) (mark(facts, row))
                                         @if let Some([low, high]) = row.ci95 {
                                             i { (quantity::interval(Interval { low, high }, row.unit)) }
                                         }

@@ -2,8 +2,6 @@
 
 use std::cell::RefCell;
 
-use plimsoll_record::Boundary;
-use plimsoll_record::run::TargetKind;
 use plotters::coord::Shift;
 use plotters::prelude::{
     Circle, Color, DrawingArea, IntoDrawingArea, PathElement, Polygon, Rectangle, ShapeStyle, Text,
@@ -11,53 +9,8 @@ use plotters::prelude::{
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{BLACK, IntoFont, TextStyle};
 
+use super::pen::{Mark, Pen, Point};
 use super::svg::{Sheet, SvgBackend, escape};
-
-/// A point in pixels from the upper left.
-pub(crate) type Point = (i32, i32);
-
-/// What something is drawn as. The page's style sheet says in which colour, for light and dark.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Pen {
-    /// What is read first.
-    #[default]
-    Ink,
-    /// What is read second: axes' figures.
-    Muted,
-    /// What is not read: grid lines.
-    Grid,
-    /// The body of a box.
-    Box,
-    /// The background, to set one thing off from another.
-    Paper,
-    /// A boundary of the ladder.
-    Boundary(Boundary),
-    /// A kind of target.
-    Kind(TargetKind),
-    /// The curve of the n-th target.
-    Curve(usize),
-}
-
-/// How many curves are drawn differently; their marks tell more of them apart.
-pub(crate) const CURVES: usize = 14;
-
-impl Pen {
-    /// The class that the style sheet knows the pen by, after `f-` (filled) or `s-` (stroked).
-    pub(crate) fn class(self) -> String {
-        match self {
-            Pen::Ink => "ink".to_owned(),
-            Pen::Muted => "muted".to_owned(),
-            Pen::Grid => "grid".to_owned(),
-            Pen::Paper => "paper".to_owned(),
-            Pen::Box => "box".to_owned(),
-            Pen::Boundary(boundary) => boundary.name().to_lowercase(),
-            Pen::Kind(TargetKind::Native) => "native".to_owned(),
-            Pen::Kind(TargetKind::Wasm) => "wasm".to_owned(),
-            Pen::Kind(TargetKind::Container) => "container".to_owned(),
-            Pen::Curve(n) => format!("c{}", n % CURVES),
-        }
-    }
-}
 
 /// Where a text stands beside its point.
 #[derive(Debug, Clone, Copy)]
@@ -65,25 +18,6 @@ pub(crate) enum Anchor {
     Start,
     Middle,
     End,
-}
-
-/// A mark that the page defines once and every picture refers to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mark {
-    /// Of a boundary.
-    Boundary(Boundary),
-    /// Of the n-th curve; from [`mark::LOOKS`](super::mark::LOOKS) on they come round again.
-    Curve(usize),
-}
-
-impl Mark {
-    /// The id of its definition.
-    pub(crate) fn id(self) -> String {
-        match self {
-            Mark::Boundary(boundary) => format!("m-{}", boundary.name().to_lowercase()),
-            Mark::Curve(n) => format!("m-c{}", n % super::mark::LOOKS),
-        }
-    }
 }
 
 /// Dots up to this radius are part of a crowd.
@@ -229,13 +163,15 @@ fn on(sheet: Sheet, size: (u32, u32), draw: impl FnOnce(&Canvas<'_>)) -> String 
 
 #[cfg(test)]
 mod tests {
+    use plimsoll_record::Boundary;
+
     use super::*;
 
     #[test]
     fn a_mark_is_a_reference_to_its_definition() {
         let drawn = fragment((10, 10), |canvas| {
             canvas.mark((3, 4), Mark::Boundary(Boundary::L3));
-            canvas.mark((5, 6), Mark::Curve(super::super::mark::LOOKS + 2));
+            canvas.mark((5, 6), Mark::Curve(super::super::pen::LOOKS + 2));
         });
         assert_eq!(
             drawn,

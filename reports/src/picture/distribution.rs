@@ -5,8 +5,9 @@ use plimsoll_record::run::TargetKind;
 use plimsoll_record::{Boundary, TargetId, WorkloadId};
 use rand::seq::SliceRandom;
 
-use super::canvas::{Anchor, Canvas, Caption, Pen, picture};
+use super::canvas::{Anchor, Canvas, Caption, picture};
 use super::ladder::shortened;
+use super::pen::Pen;
 use super::scale::Scale;
 use crate::quantity;
 

@@ -3,8 +3,9 @@
 use plimsoll_analysis::Row;
 use plimsoll_record::run::TargetKind;
 
-use super::canvas::{Anchor, Canvas, Caption, Pen, picture};
+use super::canvas::{Anchor, Canvas, Caption, picture};
 use super::ladder::{Layout, shortened};
+use super::pen::Pen;
 use super::scale::{Axis, Scale};
 use crate::quantity;
 

@@ -3,8 +3,9 @@
 use plimsoll_analysis::statistics::Sorted;
 use plimsoll_record::{Boundary, WorkloadId};
 
-use super::canvas::{Anchor, Caption, Mark, Pen, Point, picture};
+use super::canvas::{Anchor, Caption, picture};
 use super::distribution::{Line, span};
+use super::pen::{Mark, Pen, Point};
 use super::scale::Scale;
 
 const WIDTH: i32 = 360;

@@ -2,7 +2,8 @@
 
 use plimsoll_record::{Boundary, TargetId, Unit, WorkloadId};
 
-use super::canvas::{Anchor, Canvas, Caption, Mark, Pen, picture};
+use super::canvas::{Anchor, Canvas, Caption, picture};
+use super::pen::{Mark, Pen};
 use super::scale::{Axis, Scale};
 use crate::facts::Facts;
 use crate::quantity;

@@ -2,7 +2,8 @@
 
 use plimsoll_record::Unit;
 
-use super::canvas::{Anchor, Caption, Mark, Pen, picture};
+use super::canvas::{Anchor, Caption, picture};
+use super::pen::{Mark, Pen};
 use super::scale::{Scale, figure};
 
 /// Pixels that a picture is wide where it is not asked to be of another width: it is read on a

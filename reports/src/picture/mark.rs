@@ -1,6 +1,7 @@
 //! The shapes that tell boundaries and targets apart without colour.
 
-use super::canvas::{Canvas, Mark, Pen, Point, around, fragment};
+use super::canvas::{Canvas, around, fragment};
+use super::pen::{COLOURS, LOOKS, Mark, Pen, Point, SHAPES};
 
 /// Half the width and half the height of every mark, pixels, without the rim that sets it off.
 pub(crate) const HALF: i32 = 5;
@@ -9,7 +10,7 @@ const RIM: i32 = 1;
 
 /// Outlines in tenths of a mark's half width, clockwise. Each reaches to 10 on all four sides, so
 /// that the middle of its box is its point and all marks are of one size.
-const SHAPES: [&[Point]; 6] = [
+const OUTLINES: [&[Point]; SHAPES - 1] = [
     // diamond
     &[(0, -10), (10, 0), (0, 10), (-10, 0)],
     // triangle
@@ -39,21 +40,16 @@ const SHAPES: [&[Point]; 6] = [
 
 /// Draws the n-th shape, reaching `half` pixels from its point on all four sides.
 fn shape(canvas: &Canvas<'_>, at: Point, half: i32, n: usize, pen: Pen) {
-    match n % (SHAPES.len() + 1) {
+    match n % SHAPES {
         0 => canvas.dot(at, half as u32, pen),
         shape => {
             let pixel = |tenths: i32| (f64::from(tenths * half) / 10.0).round() as i32;
-            let outline = SHAPES[shape - 1].iter();
+            let outline = OUTLINES[shape - 1].iter();
             let outline = outline.map(|(x, y)| (at.0 + pixel(*x), at.1 + pixel(*y)));
             canvas.polygon(outline.collect(), pen);
         }
     }
 }
-
-/// How many marks of curves there are: every pair of a colour and a shape.
-pub(crate) const LOOKS: usize = COLOURS * (SHAPES.len() + 1);
-/// Colours of curves.
-const COLOURS: usize = 7;
 
 fn draw(canvas: &Canvas<'_>, at: Point, mark: Mark) {
     let (n, pen) = match mark {
@@ -96,7 +92,7 @@ mod tests {
 
     use plimsoll_record::Boundary;
 
-    use super::super::canvas::CURVES;
+    use super::super::pen::CURVES;
     use super::*;
 
     #[test]

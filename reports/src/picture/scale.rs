@@ -5,7 +5,8 @@ use plotters::prelude::{IntoLogRange, LogCoord};
 
 use plimsoll_record::Unit;
 
-use super::canvas::{Anchor, Canvas, Pen};
+use super::canvas::{Anchor, Canvas};
+use super::pen::Pen;
 use crate::quantity;
 
 /// Pixels that a tick's figure needs, with the space beside it.

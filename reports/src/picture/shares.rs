@@ -3,8 +3,9 @@
 use plimsoll_record::TargetId;
 use plimsoll_record::run::TargetKind;
 
-use super::canvas::{Anchor, Canvas, Caption, Pen, picture};
+use super::canvas::{Anchor, Canvas, Caption, picture};
 use super::ladder::{Layout, shortened};
+use super::pen::Pen;
 
 /// One target's counts.
 #[derive(Debug, Clone)]

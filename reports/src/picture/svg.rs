@@ -10,7 +10,7 @@ use plotters_backend::{
     BackendColor, BackendCoord, BackendStyle, BackendTextStyle, DrawingBackend, DrawingErrorKind,
 };
 
-use super::canvas::{Pen, Point};
+use super::pen::{Pen, Point};
 
 /// What has been drawn so far, shared by a canvas and its backend.
 #[derive(Debug, Default)]

@@ -3,3 +3,4 @@
 pub(crate) mod histograms;
 pub(crate) mod sections;
 pub(crate) mod sentences;
+pub(crate) mod ways;

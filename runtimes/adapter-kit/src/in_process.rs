@@ -18,7 +18,7 @@ use crate::protocol::{
     Artefact, Availability, Directive, Done, Hello, Launch, Measure, PROTOCOL, Prepare, Prepared,
     Probe, Sample, Script, Target, Workload,
 };
-use crate::runner::working_directory;
+use crate::runner::{unlimited, working_directory};
 use crate::timed::{self, Engine};
 use crate::{Adapter, Error, Probing, artefact, programs};
 #[cfg(feature = "http")]
@@ -218,12 +218,6 @@ pub struct Held<E> {
     pub engine: E,
     /// Options of the process, which stand before everything else but its own.
     pub options: Vec<String>,
-}
-
-/// Why a target does not hold a guest to `limits`, where its adapter sets none of the kind.
-pub fn unlimited(limits: &[Limit]) -> String {
-    let words: Vec<String> = limits.iter().map(ToString::to_string).collect();
-    format!("its adapter cannot hold it to {}", words.join(" and "))
 }
 
 /// The adapter of these targets.

@@ -13,7 +13,6 @@ use lexopt::Arg;
 use plimsoll_record::sandbox::Limit;
 
 use crate::Error;
-use crate::in_process::unlimited;
 use crate::protocol::Access;
 
 /// Exit code of a runner after a trap, as `wasmtime run` has it: 128 and SIGABRT.
@@ -196,6 +195,12 @@ fn variable(value: &str) -> Result<(String, String), lexopt::Error> {
         Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
         None => Err(format!("--env {value}: no `=` in it").into()),
     }
+}
+
+/// Why a target does not hold a guest to `limits`, where its adapter sets none of the kind.
+pub fn unlimited(limits: &[Limit]) -> String {
+    let words: Vec<String> = limits.iter().map(ToString::to_string).collect();
+    format!("its adapter cannot hold it to {}", words.join(" and "))
 }
 
 #[cfg(test)]

@@ -3,10 +3,10 @@
 use plimsoll_record::{Recorded, Suite};
 
 use super::evidence::{Doubt, damage};
-use super::passes::{self, Known, Meant, planned};
+use super::passes::{self, ExpectedGroups, RecordedPasses, planned};
 use super::pinned::{self, Pinned};
 use super::report::{
-    FalseAlarms, GateReport, GateRow, Kind, Overall, Reading, RowVerdict, SCHEMA, Settings,
+    FalseAlarms, GateReport, GateRow, Kind, Overall, PassRow, Reading, RowVerdict, SCHEMA, Settings,
 };
 use super::rows::{Measurement, Row, rows};
 use super::verdict::{deterministic, percent, weakened, without_ratio};
@@ -48,9 +48,9 @@ pub struct Passes<'a> {
     /// The run of head; none if no target of head runs these tests.
     pub head: Option<&'a Recorded>,
     /// What was planned for head.
-    pub meant: Meant,
+    pub meant: ExpectedGroups,
     /// What is recorded as passing.
-    pub known: Known,
+    pub known: RecordedPasses,
 }
 
 /// The verdict on `job`.
@@ -109,13 +109,13 @@ fn heads<'a>(job: &Job<'a>) -> Vec<(&'a Recorded, Option<&'a Recorded>)> {
 }
 
 /// The scripts of the specification's tests, compared with what is recorded as passing.
-fn scripts(job: &Job<'_>) -> Vec<passes::PassRow> {
+fn scripts(job: &Job<'_>) -> Vec<PassRow> {
     let mut scripts = Vec::new();
     if let Some(one) = &job.passes {
         scripts.extend(passes::rows(&one.known, one.head, &one.meant));
     }
     if let Some(run) = job.pinned.filter(|run| run.run.suite == Suite::Conformance) {
-        let known = Known::of(run);
+        let known = RecordedPasses::of(run);
         if let Some(one) = &job.passes {
             scripts.extend(passes::rows(&known, one.head, &one.meant));
         }
@@ -127,7 +127,7 @@ fn scripts(job: &Job<'_>) -> Vec<passes::PassRow> {
 }
 
 /// The worst of all rows; where no row was judged, that.
-fn overall(rows: &[GateRow], scripts: &[passes::PassRow]) -> Overall {
+fn overall(rows: &[GateRow], scripts: &[PassRow]) -> Overall {
     let verdicts: Vec<RowVerdict> = rows
         .iter()
         .filter(|row| row.kind != Kind::Shown)

@@ -7,46 +7,26 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use plimsoll_record::{Recorded, Run, ScriptLine, TargetId, WorkloadId};
-use serde::{Deserialize, Serialize};
 
-use super::report::RowVerdict;
+use super::report::{PassRow, RowVerdict};
 
 /// Most directives named of one script that lost some.
 const NAMED: usize = 5;
 
 /// What passed before: by target and `group/script`, and where that is recorded.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Known {
+pub struct RecordedPasses {
     /// A file, or the name of a run.
     pub name: String,
     /// Directives that passed.
     pub passed: BTreeMap<(TargetId, String), u32>,
 }
 
-/// One script on one target.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PassRow {
-    /// The target.
-    pub target: TargetId,
-    /// `group/script`.
-    pub script: String,
-    /// Where it is recorded what passed before.
-    pub against: String,
-    /// How many directives passed before; absent if that is not recorded.
-    pub before: Option<u32>,
-    /// How many pass in head; absent if they were not run.
-    pub now: Option<u32>,
-    /// What can be said.
-    pub verdict: RowVerdict,
-    /// Why, in words: which directives do not pass.
-    pub reason: String,
-}
-
-impl Known {
+impl RecordedPasses {
     /// What a recorded run passed.
     pub fn of(run: &Recorded) -> Self {
         let found = scripts(run).into_iter();
-        Known {
+        RecordedPasses {
             name: run.run.id.clone(),
             passed: found.map(|(at, line)| (at, line.passed)).collect(),
         }
@@ -55,10 +35,10 @@ impl Known {
 
 /// The groups of tests that were to be put to a target: what is recorded of these must be found
 /// again. What is recorded of others is not missed.
-pub type Meant = BTreeSet<(TargetId, WorkloadId)>;
+pub type ExpectedGroups = BTreeSet<(TargetId, WorkloadId)>;
 
 /// What `run` planned.
-pub fn planned(run: &Run) -> Meant {
+pub fn planned(run: &Run) -> ExpectedGroups {
     let plans = run.plan.iter();
     plans
         .map(|plan| (plan.target.clone(), plan.workload.clone()))
@@ -67,7 +47,11 @@ pub fn planned(run: &Run) -> Meant {
 
 /// Every script of `head` compared with what is known to have passed; `None` is a head that was
 /// not run at all. Of what was `meant`, what `head` does not have is lost.
-pub fn rows(known: &Known, head: Option<&Recorded>, meant: &Meant) -> Vec<PassRow> {
+pub fn rows(
+    known: &RecordedPasses,
+    head: Option<&Recorded>,
+    meant: &ExpectedGroups,
+) -> Vec<PassRow> {
     let found = head.map(scripts).unwrap_or_default();
     let put = head.map(|head| planned(&head.run)).unwrap_or_default();
     let mut rows = Vec::new();
@@ -112,17 +96,6 @@ pub fn rows(known: &Known, head: Option<&Recorded>, meant: &Meant) -> Vec<PassRo
         reason: "nothing is recorded of it".to_owned(),
     }));
     rows
-}
-
-impl PassRow {
-    /// How many passed before and pass now, in words.
-    pub fn counts(&self) -> String {
-        match (self.now, self.before) {
-            (Some(now), None) => format!("{now} pass"),
-            (Some(now), Some(before)) => format!("{now} pass, {before} did"),
-            (None, before) => format!("none ran, {} passed before", before.unwrap_or(0)),
-        }
-    }
 }
 
 /// The group of a `group/script`.

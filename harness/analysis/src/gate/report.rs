@@ -1,9 +1,8 @@
 //! What `plimsoll.gate/1` holds.
 
-use plimsoll_record::{Suite, Unit};
+use plimsoll_record::{Suite, TargetId, Unit};
 use serde::{Deserialize, Serialize};
 
-use super::passes::PassRow;
 use crate::series::SeriesKey;
 use crate::statistics::Interval;
 
@@ -218,5 +217,35 @@ impl RowVerdict {
     /// Whether it fails the gate.
     pub fn fails(self) -> bool {
         matches!(self, RowVerdict::Regression | RowVerdict::Lost)
+    }
+}
+
+/// One script on one target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PassRow {
+    /// The target.
+    pub target: TargetId,
+    /// `group/script`.
+    pub script: String,
+    /// Where it is recorded what passed before.
+    pub against: String,
+    /// How many directives passed before; absent if that is not recorded.
+    pub before: Option<u32>,
+    /// How many pass in head; absent if they were not run.
+    pub now: Option<u32>,
+    /// What can be said.
+    pub verdict: RowVerdict,
+    /// Why, in words: which directives do not pass.
+    pub reason: String,
+}
+
+impl PassRow {
+    /// How many passed before and pass now, in words.
+    pub fn counts(&self) -> String {
+        match (self.now, self.before) {
+            (Some(now), None) => format!("{now} pass"),
+            (Some(now), Some(before)) => format!("{now} pass, {before} did"),
+            (None, before) => format!("none ran, {} passed before", before.unwrap_or(0)),
+        }
     }
 }

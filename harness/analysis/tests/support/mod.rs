@@ -165,6 +165,8 @@ impl World<'_> {
             configuration: BTreeMap::new(),
             steps: made_up.steps.iter().map(|(step, _)| *step).collect(),
             family: None,
+            own: None,
+            daemon: None,
             programs: Vec::new(),
         };
         Run {

@@ -118,19 +118,13 @@ pub(super) fn prepared(
         portable: false,
     };
     let program = row.executable(checkout);
-    let prepared =
-        AdapterChild::start(&program, &checkout.root, interrupt).and_then(|mut child| {
-            let prepared = child
-                .hello(deadline)
-                .and_then(|_| child.prepare(request, deadline));
-            if prepared.is_ok() {
-                child.goodbye();
-            }
-            prepared
-        });
+    let at = (program.as_path(), checkout.root.as_path());
+    let prepared = AdapterChild::once(at, deadline, interrupt, |adapter, _| {
+        adapter.prepare(request, deadline)
+    });
     match prepared {
-        Err(Fault::Interrupted) => Err(ToolError::Interrupted.into()),
-        Err(fault) => Ok(Err(fault.to_string())),
-        Ok(prepared) => Ok(Ok(prepared)),
+        Err((Fault::Interrupted, _)) => Err(ToolError::Interrupted.into()),
+        Err((fault, _)) => Ok(Err(fault.to_string())),
+        Ok((prepared, _)) => Ok(Ok(prepared)),
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use plimsoll_analysis::gate::{Meant, PassRow, RowVerdict};
+use plimsoll_analysis::gate::{ExpectedGroups, PassRow, RowVerdict};
 use plimsoll_record::Recorded;
 
 use crate::catalog::checkout::Checkout;
@@ -18,7 +18,7 @@ pub(super) fn ratcheted(
     checkout: &Checkout,
     directory: &Path,
     args: &Run,
-    meant: &Meant,
+    meant: &ExpectedGroups,
 ) -> anyhow::Result<Exit> {
     let path = ratchet::path(checkout);
     let shown = checkout.shown(&path);

@@ -158,6 +158,32 @@ impl AdapterChild {
         })
     }
 
+    /// A whole conversation with a new adapter: who it is, what `ask` asks, goodbye. With what
+    /// came of it, the last of what the adapter wrote to standard error.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    pub fn once<T>(
+        (program, directory): (&Path, &Path),
+        limit: Duration,
+        interrupt: &Interrupt,
+        ask: impl FnOnce(&mut Self, Hello) -> Result<T, Fault>,
+    ) -> Result<(T, String), (Fault, String)> {
+        let started = Self::start(program, directory, interrupt);
+        let mut adapter = started.map_err(|fault| (fault, String::new()))?;
+        let answer = adapter
+            .hello(limit)
+            .and_then(|hello| ask(&mut adapter, hello));
+        let stderr = adapter.stderr();
+        match answer {
+            Ok(answer) => {
+                adapter.goodbye();
+                Ok((answer, stderr))
+            }
+            Err(fault) => Err((fault, stderr)),
+        }
+    }
+
     /// Kills it, from now on, when more than so many bytes of it are in memory. That is looked at
     /// while its replies are waited for, every 40 ms.
     pub fn limit_memory(&mut self, limit_bytes: u64) {

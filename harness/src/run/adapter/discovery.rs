@@ -49,21 +49,10 @@ pub fn look(checkout: &Checkout, row: &AdapterRow, interrupt: &Interrupt) -> Pre
         return Presence::NotBuilt;
     }
     let program = row.executable(checkout);
-    let mut adapter = match AdapterChild::start(&program, &checkout.root, interrupt) {
-        Ok(adapter) => adapter,
-        Err(fault) => {
-            return Presence::Broken {
-                why: fault.to_string(),
-            };
-        }
-    };
-    match adapter.hello(HELLO) {
-        Ok(hello) => {
-            adapter.goodbye();
-            Presence::Speaks(hello)
-        }
-        Err(fault) => {
-            let stderr = adapter.stderr();
+    let at = (program.as_path(), checkout.root.as_path());
+    match AdapterChild::once(at, HELLO, interrupt, |_, hello| Ok(hello)) {
+        Ok((hello, _)) => Presence::Speaks(hello),
+        Err((fault, stderr)) => {
             let said = match stderr.trim().lines().last() {
                 Some(line) => format!(" (it said: {line})"),
                 None => String::new(),

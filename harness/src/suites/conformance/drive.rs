@@ -15,8 +15,8 @@ use plimsoll_adapter::wast::module::skip;
 use plimsoll_record::conformance::{FailureMode, Group, Proposal, ScriptLine, Verdict};
 use plimsoll_record::{FailureKind, TargetId};
 
-use super::groups::ScriptFile;
 use super::judge::judge;
+use super::script::ScriptFile;
 use crate::machine::interrupt::Interrupt;
 use crate::run::adapter::child::{AdapterChild, Fault, unexpected};
 
@@ -118,11 +118,10 @@ pub fn claims(
     limit: Duration,
     interrupt: &Interrupt,
 ) -> Result<Vec<Proposal>, Fault> {
-    let mut adapter = AdapterChild::start(program, directory, interrupt)?;
-    adapter.hello(limit)?;
-    let claims = adapter.claims(target, limit)?;
-    adapter.goodbye();
-    Ok(claims)
+    let claims = AdapterChild::once((program, directory), limit, interrupt, |adapter, _| {
+        adapter.claims(target, limit)
+    });
+    claims.map(|(claims, _)| claims).map_err(|(fault, _)| fault)
 }
 
 fn unsupported(form: &Form<'_>, proposal: Proposal) -> Verdict {

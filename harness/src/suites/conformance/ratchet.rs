@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use plimsoll_analysis::gate::passes::rows;
-use plimsoll_analysis::gate::{Known, Meant, PassRow};
+use plimsoll_analysis::gate::{ExpectedGroups, PassRow, RecordedPasses};
 use plimsoll_record::{Recorded, Run, TargetId};
 
 use super::testsuite;
@@ -27,11 +27,11 @@ pub fn path(checkout: &Checkout) -> PathBuf {
 ///
 /// # Errors
 /// If it cannot be read, or a line is not of that form.
-pub fn read(checkout: &Checkout) -> io::Result<Known> {
+pub fn read(checkout: &Checkout) -> io::Result<RecordedPasses> {
     let path = path(checkout);
-    let mut known = Known {
+    let mut known = RecordedPasses {
         name: checkout.shown(&path).to_string(),
-        ..Known::default()
+        ..RecordedPasses::default()
     };
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
@@ -59,7 +59,7 @@ pub fn read(checkout: &Checkout) -> io::Result<Known> {
 
 /// Every script of a run that counts here, held against what is recorded. Of what was `meant`, what
 /// the run does not have is lost.
-pub fn held(known: &Known, recorded: &Recorded, meant: &Meant) -> Vec<PassRow> {
+pub fn held(known: &RecordedPasses, recorded: &Recorded, meant: &ExpectedGroups) -> Vec<PassRow> {
     if !is_brought_along(&recorded.run) {
         return Vec::new();
     }
@@ -72,9 +72,9 @@ pub fn held(known: &Known, recorded: &Recorded, meant: &Meant) -> Vec<PassRow> {
 ///
 /// # Errors
 /// If the file cannot be written.
-pub fn record(mut known: Known, recorded: &Recorded, path: &Path) -> io::Result<()> {
+pub fn record(mut known: RecordedPasses, recorded: &Recorded, path: &Path) -> io::Result<()> {
     if is_brought_along(&recorded.run) {
-        let found = Known::of(recorded).passed.into_iter();
+        let found = RecordedPasses::of(recorded).passed.into_iter();
         known
             .passed
             .extend(found.filter(|((_, script), _)| counts(script)));

@@ -23,7 +23,7 @@ use plimsoll_record::conformance::Group;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::groups::ScriptFile;
+use super::script::ScriptFile;
 
 pub use run::run;
 

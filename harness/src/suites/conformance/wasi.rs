@@ -14,7 +14,7 @@ use plimsoll_adapter::protocol::Launch;
 use plimsoll_record::conformance::{FailureMode, Group, ScriptLine, Verdict};
 use plimsoll_record::{TargetId, WorkloadId};
 
-use super::groups::ScriptFile;
+use super::script::ScriptFile;
 use crate::catalog::checkout::Checkout;
 use crate::catalog::targets::Table;
 use crate::machine::interrupt::Interrupt;

@@ -248,5 +248,5 @@ fn by_column(
     let columns = table.columns.iter();
     let headings: Vec<_> = columns.map(|c| (c.heading, c.boundary.meaning())).collect();
     let label = format!("{}, {}", workload.workload, table.title);
-    matrix(&place.label(&label), &headings, &lines)
+    matrix(facts, &place.label(&label), &headings, &lines)
 }

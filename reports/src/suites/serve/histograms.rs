@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use plimsoll_record::run::WorkloadRecord;
 use plimsoll_record::{Clock, WorkloadId};
 
-use super::sections::Way;
+use super::ways::Way;
 use crate::facts::Facts;
 use crate::page::parts::Place;
 

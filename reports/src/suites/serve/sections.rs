@@ -1,12 +1,13 @@
 //! Servers under load: at a glance, latency by rate, latency by percentile, every number.
 
 use maud::{Markup, PreEscaped, html};
-use plimsoll_analysis::load::{is_sustained, merged};
+use plimsoll_analysis::load::merged;
 use plimsoll_analysis::statistics::Interval;
 use plimsoll_analysis::{Row, Status};
 use plimsoll_record::run::{TargetKind, WorkloadRecord};
-use plimsoll_record::{Boundary, Clock, Metric, Suite, TargetId, WorkloadId};
+use plimsoll_record::{Boundary, Clock, Metric, Suite, WorkloadId};
 
+use super::ways::{Way, common_rate, rates, row, ways};
 use crate::facts::Facts;
 use crate::page::legend::curve_key;
 use crate::page::parts::{Place, Section};
@@ -16,86 +17,6 @@ use crate::picture::canvas::Caption;
 use crate::picture::load::{Curve, Points, Tick, WIDTH, curves};
 use crate::quantity;
 use crate::suites;
-
-/// A target in one way of serving.
-pub(crate) struct Way<'f> {
-    pub(crate) target: &'f TargetId,
-    pub(crate) kind: TargetKind,
-    pub(crate) boundary: Boundary,
-    /// Which of the curves' looks it has.
-    place: usize,
-}
-
-impl Way<'_> {
-    pub(crate) fn target(&self) -> &TargetId {
-        self.target
-    }
-
-    /// What it is called: a fresh instance for each request is said, what is kept is not.
-    pub(crate) fn name(&self) -> String {
-        match self.boundary {
-            Boundary::FreshRequest => format!("{}, fresh", self.target),
-            _ => self.target.to_string(),
-        }
-    }
-}
-
-/// Every way of serving a workload that was tried, in the order of the ledger.
-pub(crate) fn ways<'f>(facts: &'f Facts<'_>, workload: &WorkloadId) -> Vec<Way<'f>> {
-    let mut ways = Vec::new();
-    for record in facts.targets() {
-        for boundary in [Boundary::Request, Boundary::FreshRequest] {
-            let tried = facts.rows.iter().any(|row| {
-                row.workload == *workload && row.target == record.target && row.boundary == boundary
-            });
-            if tried {
-                ways.push(Way {
-                    target: &record.target,
-                    kind: record.kind,
-                    boundary,
-                    place: ways.len(),
-                });
-            }
-        }
-    }
-    ways
-}
-
-/// The row of a way at a rate.
-pub(crate) fn row<'f>(
-    facts: &'f Facts<'_>,
-    workload: &WorkloadId,
-    way: &Way<'_>,
-    metric: Metric,
-    at: Option<u64>,
-) -> Option<&'f Row> {
-    facts.row(workload, way.target, (way.boundary, metric), at)
-}
-
-/// The rates that were planned.
-pub(crate) fn rates(facts: &Facts<'_>) -> Vec<u64> {
-    let load = facts.recorded.run.load.as_ref();
-    load.map(|load| load.rates.clone()).unwrap_or_default()
-}
-
-/// Whether nearly all of a rate was answered in the median trial.
-pub(crate) fn carries(facts: &Facts<'_>, workload: &WorkloadId, way: &Way<'_>, rate: u64) -> bool {
-    row(facts, workload, way, Metric::AchievedRate, Some(rate))
-        .and_then(|row| row.median)
-        .is_some_and(|achieved| is_sustained(achieved, rate))
-}
-
-/// The highest rate that every way with a number carried; the lowest of all if there is none.
-pub(crate) fn common_rate(facts: &Facts<'_>, workload: &WorkloadId) -> Option<u64> {
-    let rates = rates(facts);
-    let mut ways = ways(facts, workload);
-    ways.retain(|way| {
-        row(facts, workload, way, Metric::AchievedRate, None).is_some_and(|r| r.median.is_some())
-    });
-    let all_carry = |rate: &&u64| ways.iter().all(|way| carries(facts, workload, way, **rate));
-    let common = rates.iter().rev().find(all_carry);
-    common.or(rates.first()).copied()
-}
 
 /// What a busy reader takes in within a screen.
 pub(crate) fn summary(facts: &Facts<'_>, place: &Place<'_>) -> Markup {
@@ -384,7 +305,7 @@ pub(crate) fn numbers(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
     let body = html! {
         p {
             "Medians over trials, with 95 % intervals over trials. A percentile is given where at least five requests of a trial lie beyond it; "
-            "above the rate that a server carries its figures say mostly how long it was overloaded."
+            "above the rate that a server sustains its figures say mostly how long it was overloaded."
         }
         @for workload in facts.workloads() {
             @let id = &workload.workload;

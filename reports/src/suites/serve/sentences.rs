@@ -7,7 +7,7 @@ use plimsoll_record::{Boundary, Metric};
 use crate::facts::median;
 use crate::facts::{Difference, Facts};
 use crate::quantity;
-use crate::suites::serve::sections::{Way, common_rate, row, ways};
+use crate::suites::serve::ways::{Way, common_rate, row, ways};
 
 /// The sentences, most important first.
 pub(crate) fn sentences(facts: &Facts<'_>) -> Vec<String> {

@@ -265,16 +265,13 @@ fn preflight() -> Vec<PreflightNote> {
 }
 
 fn record(made_up: &MadeUp) -> TargetRecord {
-    let mut configuration: BTreeMap<String, String> = [
+    let configuration: BTreeMap<String, String> = [
         ("optimisation", "speed"),
         ("memory", "static, 4 GiB reserved, 32 MiB guard"),
         ("cache", "none: the artefact is made before the first trial"),
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .into();
-    if made_up.target.starts_with("ours") {
-        configuration.insert("made by".to_owned(), "this project".to_owned());
-    }
     TargetRecord {
         target: made_up.target.into(),
         kind: made_up.kind,
@@ -291,6 +288,8 @@ fn record(made_up: &MadeUp) -> TargetRecord {
             }
             _ => Some(Family::Optimising),
         },
+        own: Some(made_up.target.starts_with("ours")),
+        daemon: (made_up.kind == TargetKind::Container).then_some(true),
         programs: Vec::new(),
     }
 }

@@ -168,7 +168,6 @@ fn ledger(configuration: &Target) -> BTreeMap<String, String> {
         }
     };
     in_process::ledger([
-        // Reports read this entry to say where the engine of those who measure is behind.
         ("made by", "this project"),
         (
             "compiler",

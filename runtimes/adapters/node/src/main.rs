@@ -13,12 +13,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use plimsoll_adapter::in_process::unlimited;
 use plimsoll_adapter::protocol::{
     Done, Hello, Launch, Measure, PROTOCOL, Prepare, Prepared, Probe, Sample, Target,
 };
 use plimsoll_adapter::record::run::{ProgramRecord, TargetKind};
 use plimsoll_adapter::record::{Limit, Step, TargetId};
+use plimsoll_adapter::runner::unlimited;
 use plimsoll_adapter::{Adapter, Error, Probing, adapter_main, artefact, programs};
 
 use node::Node;

@@ -54,7 +54,7 @@ impl Configuration for Target {
     fn held(&self, limits: &[Limit]) -> Result<Held<Tinywasm>, Error> {
         // tinywasm has no limiter of memory.
         if limits.iter().any(|one| matches!(one, Limit::Memory { .. })) {
-            return Err(Error::Unsupported(in_process::unlimited(limits)));
+            return Err(Error::Unsupported(runner::unlimited(limits)));
         }
         Ok(Held {
             engine: Tinywasm,

@@ -1,0 +1,91 @@
+//! Ways of serving: a target, keeping its instance or making one per request; and what each sustains.
+
+use plimsoll_analysis::Row;
+use plimsoll_analysis::load::is_sustained;
+use plimsoll_record::run::TargetKind;
+use plimsoll_record::{Boundary, Metric, TargetId, WorkloadId};
+
+use crate::facts::Facts;
+
+/// A target in one way of serving.
+pub(crate) struct Way<'f> {
+    pub(crate) target: &'f TargetId,
+    pub(crate) kind: TargetKind,
+    pub(crate) boundary: Boundary,
+    /// Which of the curves' looks it has.
+    pub(crate) place: usize,
+}
+
+impl Way<'_> {
+    pub(crate) fn target(&self) -> &TargetId {
+        self.target
+    }
+
+    /// What it is called: a fresh instance for each request is said, what is kept is not.
+    pub(crate) fn name(&self) -> String {
+        match self.boundary {
+            Boundary::FreshRequest => format!("{}, fresh", self.target),
+            _ => self.target.to_string(),
+        }
+    }
+}
+
+/// Every way of serving a workload that was tried, in the order of the ledger.
+pub(crate) fn ways<'f>(facts: &'f Facts<'_>, workload: &WorkloadId) -> Vec<Way<'f>> {
+    let mut ways = Vec::new();
+    for record in facts.targets() {
+        for boundary in [Boundary::Request, Boundary::FreshRequest] {
+            let tried = facts.rows.iter().any(|row| {
+                row.workload == *workload && row.target == record.target && row.boundary == boundary
+            });
+            if tried {
+                ways.push(Way {
+                    target: &record.target,
+                    kind: record.kind,
+                    boundary,
+                    place: ways.len(),
+                });
+            }
+        }
+    }
+    ways
+}
+
+/// The row of a way at a rate.
+pub(crate) fn row<'f>(
+    facts: &'f Facts<'_>,
+    workload: &WorkloadId,
+    way: &Way<'_>,
+    metric: Metric,
+    at: Option<u64>,
+) -> Option<&'f Row> {
+    facts.row(workload, way.target, (way.boundary, metric), at)
+}
+
+/// The rates that were planned.
+pub(crate) fn rates(facts: &Facts<'_>) -> Vec<u64> {
+    let load = facts.recorded.run.load.as_ref();
+    load.map(|load| load.rates.clone()).unwrap_or_default()
+}
+
+/// Whether nearly all of a rate was answered in the median trial.
+pub(crate) fn sustains(facts: &Facts<'_>, workload: &WorkloadId, way: &Way<'_>, rate: u64) -> bool {
+    row(facts, workload, way, Metric::AchievedRate, Some(rate))
+        .and_then(|row| row.median)
+        .is_some_and(|achieved| is_sustained(achieved, rate))
+}
+
+/// The highest rate that every way with a number sustained; the lowest of all if there is none.
+pub(crate) fn common_rate(facts: &Facts<'_>, workload: &WorkloadId) -> Option<u64> {
+    let rates = rates(facts);
+    let mut ways = ways(facts, workload);
+    ways.retain(|way| {
+        row(facts, workload, way, Metric::AchievedRate, None).is_some_and(|r| r.median.is_some())
+    });
+    let all_sustain = |rate: &&u64| {
+        ways.iter()
+            .all(|way| sustains(facts, workload, way, **rate))
+    };
+    let common = rates.iter().rev().find(all_sustain);
+    common.or(rates.first()).copied()
+}
