@@ -1,5 +1,7 @@
 //! The command line and its help.
 
+pub mod fleet;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -59,6 +61,9 @@ pub enum Command {
     Gate(Gate),
     /// Show how rows changed from run to run, and export them
     History(History),
+    /// Measure on several machines at once, started by a scheduler
+    #[command(subcommand)]
+    Fleet(fleet::Fleet),
     /// Print a completion script for a shell
     Completions {
         /// The shell

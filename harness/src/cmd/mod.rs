@@ -2,6 +2,7 @@
 
 mod compare;
 mod doctor;
+mod fleet;
 mod gate;
 mod history;
 mod list;
@@ -38,6 +39,7 @@ pub fn dispatch(command: Command) -> anyhow::Result<Exit> {
         Command::Compare(args) => compare::run(&args),
         Command::Gate(args) => gate::run(&args),
         Command::History(args) => history::run(&args),
+        Command::Fleet(args) => fleet::run(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "bench", &mut script);
