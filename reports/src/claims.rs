@@ -78,7 +78,7 @@ pub enum ClaimsError {
 }
 
 /// Published claims, in the order of their table.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Default, Debug, Clone, PartialEq)]
 pub struct Claims {
     claims: Vec<(Claim, Source)>,
 }

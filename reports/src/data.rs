@@ -2,6 +2,7 @@
 
 use plimsoll_analysis::capability::{self, FactRow};
 use plimsoll_analysis::conformance::{self, ConformanceRow};
+use plimsoll_analysis::machines::across::Across;
 use plimsoll_analysis::marks::Marks;
 use plimsoll_analysis::rows::SCHEMA;
 use plimsoll_analysis::{Report, Row, Status, analyse};
@@ -10,6 +11,8 @@ use plimsoll_record::{Boundary, Recorded, TargetId};
 use serde::Serialize;
 
 use crate::claims::{ClaimUnit, Claims, Finding, Judgement, Standing, Verdict, judge};
+use crate::machines::csv::of_machines;
+use crate::machines::{ByMachine, Machines, machines};
 
 /// A report with the verdicts on published claims.
 #[derive(Serialize)]
@@ -17,6 +20,17 @@ struct Document<'c> {
     #[serde(flatten)]
     report: Report,
     claims: Vec<Judged<'c>>,
+    /// Of several machines only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    across: Option<AcrossMachines<'c>>,
+}
+
+/// Rows over machines, and claims by machine.
+#[derive(Serialize)]
+struct AcrossMachines<'c> {
+    #[serde(flatten)]
+    across: Across,
+    claims: Vec<ByMachine<'c>>,
 }
 
 /// A claim and its verdict.
@@ -127,6 +141,8 @@ pub fn json(runs: &[Recorded], claims: &Claims) -> String {
     let document = Document {
         report,
         claims: judge(claims, runs).iter().map(judged).collect(),
+        across: machines(runs, claims)
+            .map(|Machines { across, claims }| AcrossMachines { across, claims }),
     };
     let rows: Vec<_> = runs.iter().flat_map(conformance::rows).collect();
     let answers: Vec<_> = runs.iter().flat_map(capability::rows).collect();
@@ -150,7 +166,8 @@ pub fn json(runs: &[Recorded], claims: &Claims) -> String {
 
 /// The rows of `runs` as CSV (RFC 4180) with a header line. Times are in the row's unit; a field
 /// that a row has no value for is empty. Runs of the suites `conformance` and `sandbox` have columns
-/// of their own (counts, answers); of several suites the table has the columns of all.
+/// of their own (counts, answers); of several suites the table has the columns of all. Of several
+/// machines there are rows over machines, too: they name no run.
 pub fn csv(runs: &[Recorded]) -> String {
     let counted: Vec<ConformanceRow> = runs.iter().flat_map(conformance::rows).collect();
     let answers: Vec<FactRow> = runs.iter().flat_map(capability::rows).collect();
@@ -164,6 +181,9 @@ pub fn csv(runs: &[Recorded]) -> String {
     }
     if !answers.is_empty() {
         tables.push(of_answers(&answers));
+    }
+    if let Some(machines) = machines(runs, &Claims::default()) {
+        tables.push(of_machines(&machines.across));
     }
     let mut columns: Vec<&str> = Vec::new();
     for (own, _) in &tables {
@@ -195,7 +215,7 @@ pub fn csv(runs: &[Recorded]) -> String {
 }
 
 /// Columns, and a line a row.
-type Columns = (Vec<&'static str>, Vec<Vec<String>>);
+pub(crate) type Columns = (Vec<&'static str>, Vec<Vec<String>>);
 
 fn rows(runs: &[Recorded]) -> Vec<Row> {
     let marks = Marks::of(runs);

@@ -34,6 +34,9 @@ pub fn markdown(runs: &[Recorded], claims: &Claims) -> String {
         }
         run(&mut text, facts);
     }
+    if let Some(machines) = crate::machines::of_facts(&facts, claims) {
+        crate::machines::markdown::markdown(&mut text, &machines);
+    }
     if !runs.is_empty() && !claims.is_empty() {
         let evidence: Vec<_> = facts.iter().map(Facts::evidence).collect();
         published(&mut text, &judge_by(claims, &evidence));
@@ -358,7 +361,7 @@ fn cell(row: &Row) -> String {
 }
 
 /// Text in one line that Markdown takes as it is.
-fn inline(text: &str) -> String {
+pub(crate) fn inline(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -45,7 +45,7 @@ fn over(runs: &[Recorded]) -> Option<Across> {
     let measured: Vec<Measured<'_>> = measured
         .map(|(recorded, series)| Measured {
             run: &recorded.run,
-            series,
+            series: series.iter().collect(),
         })
         .collect();
     across(&measured)

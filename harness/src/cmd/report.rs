@@ -77,6 +77,9 @@ pub(super) fn run(args: &Report) -> anyhow::Result<Exit> {
             super::print(&terminal::tables(recorded, &report))?;
             super::print(&terminal::marked(&marks.marked(&recorded.run)))?;
         }
+        if let Some(machines) = reports::machines::machines(&runs, &claims) {
+            super::print(&terminal::machines::machines(&machines))?;
+        }
         super::print(&terminal::claims::verdicts(&claims::judge(&claims, &runs)))?;
     }
     Ok(Exit::Ok)

@@ -145,6 +145,7 @@ pub struct Judgement<'c> {
 }
 
 /// What a run has to say, worked out once.
+#[derive(Clone)]
 pub(crate) struct Evidence<'a> {
     pub(crate) run: &'a Run,
     pub(crate) rows: &'a [Row],

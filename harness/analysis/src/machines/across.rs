@@ -16,12 +16,12 @@ use crate::statistics::clustered::{Draw, Method, over_machines};
 use crate::statistics::{Components, components, generator, median};
 
 /// A run with its series.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Measured<'a> {
     /// The run.
     pub run: &'a Run,
     /// All of it.
-    pub series: &'a [Series],
+    pub series: Vec<&'a Series>,
 }
 
 /// What several machines say together.
@@ -124,7 +124,7 @@ pub fn across(runs: &[Measured<'_>]) -> Option<Across> {
     for (number, machine) in fleet.machines.iter().enumerate() {
         for &place in &machine.runs {
             let run = runs[place].run;
-            for series in runs[place].series {
+            for series in &runs[place].series {
                 let subject = (run.suite, series.key.clone(), program(run, &series.key));
                 let by_machine = found.entry(subject.clone()).or_insert_with(|| {
                     order.push(subject);
@@ -168,7 +168,8 @@ fn program(run: &Run, key: &SeriesKey) -> String {
 }
 
 fn find<'a>(runs: &[Measured<'a>], place: usize, key: &SeriesKey) -> Option<&'a Series> {
-    runs[place].series.iter().find(|series| series.key == *key)
+    let mut series = runs[place].series.iter();
+    series.find(|series| series.key == *key).copied()
 }
 
 fn row(
