@@ -10,14 +10,15 @@ pub(crate) mod csv;
 pub(crate) mod markdown;
 pub(crate) mod page;
 
+use plimsoll_analysis::Analysed;
 use plimsoll_analysis::columns::{TICKS, tables};
 use plimsoll_analysis::machines::across::{Across, AcrossRow, Measured, Pooled, across};
 use plimsoll_analysis::statistics::Interval;
 use plimsoll_analysis::statistics::clustered::Method;
-use plimsoll_record::{Boundary, Metric, Recorded, Suite, WorkloadId};
+use plimsoll_record::{Boundary, Metric, Suite, WorkloadId};
 use serde::Serialize;
 
-use crate::claims::{Claims, Evidence, Judgement, Verdict, judge_by};
+use crate::claims::{Claims, Judgement, Verdict, judge_some};
 use crate::quantity;
 
 /// How a table over machines is read, for people.
@@ -82,24 +83,23 @@ impl ByMachine<'_> {
 const NAMED: usize = 4;
 
 impl<'c> Machines<'c> {
-    /// `None` if all runs are of one machine.
-    pub(crate) fn of(
-        runs: &[Measured<'_>],
-        evidence: &[Evidence<'_>],
-        claims: &'c Claims,
-    ) -> Option<Self> {
-        let across = across(runs)?;
+    /// `None` if all of `runs` are of one machine.
+    pub fn of(runs: &[Analysed<'_>], claims: &'c Claims) -> Option<Self> {
+        let measured: Vec<Measured<'_>> = runs
+            .iter()
+            .map(|one| Measured {
+                run: &one.recorded.run,
+                series: one.series.iter().collect(),
+            })
+            .collect();
+        let across = across(&measured)?;
         let by_machine: Vec<Vec<Judgement<'c>>> = across
             .fleet
             .machines
             .iter()
             .map(|machine| {
-                let own: Vec<Evidence<'_>> = machine
-                    .runs
-                    .iter()
-                    .map(|&at| evidence[at].clone())
-                    .collect();
-                judge_by(claims, &own)
+                let own: Vec<&Analysed<'_>> = machine.runs.iter().map(|&at| &runs[at]).collect();
+                judge_some(claims, &own)
             })
             .collect();
         let claims = claims
@@ -246,27 +246,6 @@ impl<'c> Machines<'c> {
             })
             .collect()
     }
-}
-
-/// The machines of `runs` with their claims, from nothing but the runs.
-pub fn machines<'c>(runs: &[Recorded], claims: &'c Claims) -> Option<Machines<'c>> {
-    let facts = crate::facts::Facts::all(runs);
-    of_facts(&facts, claims)
-}
-
-pub(crate) fn of_facts<'c>(
-    facts: &[crate::facts::Facts<'_>],
-    claims: &'c Claims,
-) -> Option<Machines<'c>> {
-    let evidence: Vec<Evidence<'_>> = facts.iter().map(|one| one.evidence()).collect();
-    let measured: Vec<Measured<'_>> = evidence
-        .iter()
-        .map(|one| Measured {
-            run: one.run,
-            series: one.series.clone(),
-        })
-        .collect();
-    Machines::of(&measured, &evidence, claims)
 }
 
 /// One table.

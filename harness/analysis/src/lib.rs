@@ -11,7 +11,7 @@
 //! - [`conformance`]: the specification's own tests, counted by target and group
 //! - [`machines`]: runs of several machines: medians over machines, and where the spread is
 //! - [`marks`]: speed on workloads that use what a target fails
-//! - [`analyse()`]: a run in, its rows out
+//! - [`analyse()`]: a run in, everything that is computed from it out
 //! - [`reference`]: how many times as long one series takes as another of the same run
 //! - [`throughput`](mod@throughput): the guest's own code compared with native, workload by
 //!   workload and as a geometric mean
@@ -37,7 +37,7 @@ pub mod series;
 pub mod statistics;
 pub mod throughput;
 
-pub use analyse::{analyse, lost_trials};
+pub use analyse::{Analysed, analyse, analyse_all, lost_trials};
 pub use compare::{
     ComparedRow, Comparison, LEVEL, Lost, Measured, RULE, SCHEMA as COMPARISON_SCHEMA,
     UnmatchedRow, Verdict, compare, compare_all,

@@ -22,7 +22,7 @@ use crate::fleet::submit::{Wanted, choose, equip, submit};
 use crate::fleet::worker::{Place, bench_in, digest, work};
 use crate::machine::denoise;
 use crate::machine::interrupt::Interrupt;
-use crate::process::pipe::{poll, readable};
+use crate::process::pipe::ready;
 use crate::ui::format;
 use crate::ui::progress::say;
 
@@ -217,8 +217,7 @@ fn follow(folder: &Folder, seconds: u64) -> anyhow::Result<Exit> {
             }
             Err(error) => return Err(error.into()),
         }
-        let mut waiting = [readable(&interrupt.descriptor())];
-        poll(&mut waiting, Duration::from_secs(seconds))?;
+        ready([Some(interrupt.as_fd())], Duration::from_secs(seconds))?;
         if interrupt.asked() {
             say(&format!(
                 "the nodes work on; continue with `bench fleet collect {}`",
