@@ -82,7 +82,7 @@ pub(crate) fn sentences(facts: &Facts<'_>) -> Vec<String> {
     match facts.recorded.run.suite {
         Suite::Conformance => conformance::sentences::sentences(facts),
         Suite::Languages => languages::sentences::sentences(facts),
-        Suite::Sandbox => sandbox::markdown::said(facts.recorded)
+        Suite::Sandbox => sandbox::markdown::said(facts.analysed)
             .into_iter()
             .collect(),
         Suite::Serve => serve::sentences::sentences(facts),

@@ -366,8 +366,8 @@ pub(super) fn finish(done: anyhow::Result<()>, directory: &Path) -> anyhow::Resu
 
 fn show(directory: &Path) -> anyhow::Result<Exit> {
     let recorded = Recorded::read(directory)?;
-    let report = plimsoll_analysis::analyse(&recorded);
-    super::print(&terminal::tables(&recorded, &report))?;
+    let analysed = plimsoll_analysis::analyse(&recorded);
+    super::print(&terminal::tables(&analysed))?;
     eprint_part(&terminal::damage(&recorded));
     eprint_part(&terminal::skipped(&recorded.run.skipped));
     say(&format!(

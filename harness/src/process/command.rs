@@ -1,15 +1,13 @@
 //! Runs the tools that set things up (cargo, the scripts) in the foreground, interruptibly.
 
 use std::io;
-use std::os::unix::process::CommandExt;
-use std::process::{Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::process::{Command, Stdio};
 
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+use rustix::process::Signal;
 use thiserror::Error;
 
 use crate::machine::interrupt::Interrupt;
-use crate::process::pipe::{poll, readable};
+use crate::process::group::{Bounds, Cut, Group};
 use crate::process::status::describe;
 
 /// Why a tool did not do its work.
@@ -49,26 +47,25 @@ pub fn run(command: &mut Command, interrupt: &Interrupt) -> Result<(), ToolError
         tool: shown.clone(),
         source,
     };
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(io::stderr())
-        .process_group(0)
-        .spawn()
-        .map_err(start)?;
-    let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-    if let Some(group) = group {
-        let exit = pidfd_open(group, PidfdFlags::empty()).map_err(|e| start(e.into()))?;
-        let mut waiting = [readable(&exit), readable(&interrupt.descriptor())];
-        while waiting[0].revents == 0 {
-            poll(&mut waiting, Duration::from_secs(3600)).map_err(start)?;
-            if waiting[1].revents != 0 {
-                let _ = kill_process_group(group, Signal::TERM);
-                let _ = child.wait();
+    let mut tool =
+        Group::start(command.stdin(Stdio::null()).stdout(io::stderr())).map_err(start)?;
+    let mut bounds = Bounds {
+        interrupt: Some(interrupt),
+        until: None,
+        memory: None,
+    };
+    loop {
+        match bounds.wait([Some(tool.exit())]).map_err(start)? {
+            Ok([true]) => break,
+            Ok([false]) => {}
+            Err(Cut::Interrupted | Cut::Deadline | Cut::Memory) => {
+                tool.signal(Signal::TERM);
+                let _ = tool.wait();
                 return Err(ToolError::Interrupted);
             }
         }
     }
-    let status: ExitStatus = child.wait().map_err(start)?;
+    let status = tool.wait().map_err(start)?;
     match status.success() {
         true => Ok(()),
         false => Err(ToolError::Failed {
