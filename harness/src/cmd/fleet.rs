@@ -192,30 +192,18 @@ fn follow(folder: &Folder, seconds: u64) -> anyhow::Result<Exit> {
     let mut shown = Vec::new();
     let mut unanswered = 0_u32;
     loop {
-        let mut fleet = folder.read()?;
-        match standings(folder, &fleet) {
-            Ok(found) => {
-                unanswered = 0;
-                tell(&shown, &found);
-                if again(folder, &mut fleet, &found)? {
-                    shown = found;
-                    continue;
-                }
-                let open =
-                    |one: &Standing| matches!(one.phase, Phase::Running | Phase::Waiting { .. });
-                if !found.iter().any(open) {
-                    return finish(folder, &found);
-                }
-                shown = found;
-            }
+        match look(folder, &mut shown) {
+            Ok(Next::Wait) => unanswered = 0,
+            Ok(Next::LookAgain) => continue,
+            Ok(Next::End) => return finish(folder, &shown),
             // A controller that starts again is gone for a while; the nodes work on.
-            Err(error) if unanswered < PATIENCE && !matches!(error, SlurmError::Absent { .. }) => {
+            Err(error) if unanswered < PATIENCE && is_passing(&error) => {
                 if unanswered == 0 {
-                    say(&format!("{error}; asking again"));
+                    say(&format!("{error:#}; asking again"));
                 }
                 unanswered += 1;
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
         }
         ready([Some(interrupt.as_fd())], Duration::from_secs(seconds))?;
         if interrupt.asked() {
@@ -228,10 +216,49 @@ fn follow(folder: &Folder, seconds: u64) -> anyhow::Result<Exit> {
     }
 }
 
+/// What to do after a look.
+enum Next {
+    Wait,
+    LookAgain,
+    End,
+}
+
+/// Looks at every node, says what changed since `shown`, and does what can be done.
+fn look(folder: &Folder, shown: &mut Vec<Standing>) -> anyhow::Result<Next> {
+    let mut fleet = folder.read()?;
+    let found = standings(folder, &fleet)?;
+    tell(shown, &found);
+    shown.clone_from(&found);
+    for one in &found {
+        if let Phase::Held { task } = one.phase {
+            slurm::bind(task, &one.node)?;
+        }
+    }
+    let is_open = |one: &Standing| {
+        matches!(
+            one.phase,
+            Phase::Running | Phase::Waiting { .. } | Phase::Held { .. }
+        )
+    };
+    Ok(match again(folder, &mut fleet, &found)? {
+        true => Next::LookAgain,
+        false if found.iter().any(is_open) => Next::Wait,
+        false => {
+            slurm::cancel_waiting(&fleet.id);
+            Next::End
+        }
+    })
+}
+
+/// Whether Slurm may answer the next time.
+fn is_passing(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(SlurmError::Failed { .. }))
+}
+
 /// How many times in a row the controller may not answer.
 const PATIENCE: u32 = 60;
 
-/// Submits what is lost and may go better, and lets go what a crash left held. `true` if anything was done.
+/// Submits what is lost and may go better. `true` if anything was.
 fn again(folder: &Folder, fleet: &mut Fleet, found: &[Standing]) -> anyhow::Result<bool> {
     let attempts = fleet.attempts as usize;
     let lost: Vec<usize> = found
@@ -276,6 +303,9 @@ fn line(one: &Standing) -> String {
         Phase::Done => "done".to_owned(),
         Phase::Running => "running".to_owned(),
         Phase::Waiting { why } => format!("waiting: {why}"),
+        Phase::Held { .. } => {
+            "held by Slurm, not bound to the node yet; `bench fleet collect` lets it go".to_owned()
+        }
         Phase::Lost { why, .. } => format!("lost: {why}"),
     };
     format!("{}{trials}: {phase}", one.node)

@@ -22,6 +22,13 @@ pub enum Phase {
         /// For what, in Slurm's words, with the node's state where that is the reason.
         why: String,
     },
+    /// Its task is not bound to the node: the submitting `bench` was killed before, or the controller before it
+    /// had saved that.
+    Held {
+        /// The task.
+        #[serde(skip)]
+        task: Task,
+    },
     /// No task is left, and trials are missing.
     Lost {
         /// How the last task ended.
@@ -68,17 +75,23 @@ pub fn standings(folder: &Folder, fleet: &Fleet) -> Result<Vec<Standing>, SlurmE
             slurm::nodes(fleet.partition.as_deref()).unwrap_or_default(),
         ),
     };
-    let standing = |(node, counts): (&Node, (usize, usize))| Standing {
+    let standing = |(place, (node, counts)): (usize, (&Node, (usize, usize)))| Standing {
         node: node.name.clone(),
         phase: match is_done(&counts) {
             true => Phase::Done,
-            false => phase(folder, node, &queue, &nodes),
+            false => phase(folder, (place, node), &queue, &nodes),
         },
         recorded: counts.0,
         planned: counts.1,
         tasks: node.tasks.len(),
     };
-    Ok(fleet.nodes.iter().zip(runs).map(standing).collect())
+    Ok(fleet
+        .nodes
+        .iter()
+        .zip(runs)
+        .enumerate()
+        .map(standing)
+        .collect())
 }
 
 /// Trials with an outcome, and trials of the plan.
@@ -91,24 +104,19 @@ fn trials(folder: &Folder, node: &Node) -> (usize, usize) {
 
 fn phase(
     folder: &Folder,
-    node: &Node,
+    (place, node): (usize, &Node),
     queue: &BTreeMap<Task, Queued>,
     nodes: &[NodeState],
 ) -> Phase {
-    let mut tasks = node.tasks.iter().rev();
-    let Some((task, queued)) = tasks.find_map(|task| Some((task, queue.get(task)?))) else {
+    // Also a task that was submitted and not recorded before `bench` was killed.
+    let mut tasks = queue.iter().rev();
+    let Some((task, queued)) = tasks.find(|(task, _)| task.index as usize == place) else {
         return lost(folder, node);
     };
     match queued.state.as_str() {
         // Its work is over, and the next look finds it gone.
         "RUNNING" | "COMPLETING" | "CONFIGURING" | "SUSPENDED" | "STOPPED" => Phase::Running,
-        // A crash between submitting and releasing.
-        "PENDING" if queued.reason.starts_with("JobHeld") => Phase::Waiting {
-            why: format!(
-                "held; `scontrol release {}_{}` lets it go",
-                task.job, task.index
-            ),
-        },
+        "PENDING" if queued.reason == "JobHeldUser" => Phase::Held { task: *task },
         _ => {
             let state = nodes.iter().find(|known| known.name == node.name);
             let why = match state.filter(|state| !state.takes_jobs()) {
@@ -117,6 +125,7 @@ fn phase(
                     state.describe(),
                     node.name
                 ),
+                None if queued.reason == "None" => "Slurm has not looked at it yet".to_owned(),
                 None => queued.reason.clone(),
             };
             Phase::Waiting { why }

@@ -257,14 +257,8 @@ pub fn submit(submission: &Submission<'_>) -> Result<u64, SlurmError> {
     let job: u64 = id
         .parse()
         .map_err(|_| format_error("sbatch", &arguments, &said))?;
-    let bound = submission.tasks.iter().try_for_each(|(place, node)| {
-        let task = format!("JobId={job}_{place}");
-        output(
-            "scontrol",
-            &["update", &task, &format!("ReqNodeList={node}")],
-        )?;
-        output("scontrol", &["release", &format!("{job}_{place}")]).map(drop)
-    });
+    let mut tasks = submission.tasks.iter();
+    let bound = tasks.try_for_each(|&(index, node)| bind(Task { job, index }, node));
     match bound {
         Ok(()) => Ok(job),
         Err(error) => {
@@ -274,9 +268,25 @@ pub fn submit(submission: &Submission<'_>) -> Result<u64, SlurmError> {
     }
 }
 
+/// Binds a held task to its node, and lets it go.
+///
+/// # Errors
+/// [`SlurmError`].
+pub fn bind(task: Task, node: &str) -> Result<(), SlurmError> {
+    let id = format!("{}_{}", task.job, task.index);
+    let node = format!("ReqNodeList={node}");
+    output("scontrol", &["update", &format!("JobId={id}"), &node])?;
+    output("scontrol", &["release", &id]).map(drop)
+}
+
 /// Cancels an array. What fails is left to the scheduler: the tasks are held, or end by themselves.
 pub fn cancel(job: u64) {
     let _ = output("scancel", &[&job.to_string()]);
+}
+
+/// Cancels every task called `name` that has not begun.
+pub fn cancel_waiting(name: &str) {
+    let _ = output("scancel", &["--name", name, "--state", "PENDING"]);
 }
 
 /// The tasks called `name` that Slurm has not ended.
