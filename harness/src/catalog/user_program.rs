@@ -161,7 +161,9 @@ impl Program {
                 TargetKind::Container => {
                     "neither --native nor --image says what runs in its container"
                 }
-                TargetKind::Native | TargetKind::Wasm => "no --native says what it runs",
+                TargetKind::Native | TargetKind::Wasm => {
+                    "no native binary was given (--native FILE)"
+                }
             };
             Skipped {
                 what: chosen.target.id.to_string(),
