@@ -23,7 +23,7 @@ pub enum Fleet {
 /// Arguments of `bench fleet run`.
 #[derive(Debug, Args)]
 pub struct Run {
-    /// Use Slurm, whose commands are on PATH
+    /// Use Slurm; its commands must be on PATH
     #[arg(long, required = true)]
     pub slurm: bool,
     /// The partition [default: the cluster's default]

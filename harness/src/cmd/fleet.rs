@@ -35,7 +35,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         Args::Work(args) => on_node(args),
     };
     done.map_err(|error| match error.downcast_ref() {
-        // What was asked for does not exist: another command line would.
+        // What the command line names does not exist: another command line would.
         Some(
             SlurmError::Partition { .. } | SlurmError::Node { .. } | SlurmError::TooFew { .. },
         ) => Usage(error.to_string()).into(),

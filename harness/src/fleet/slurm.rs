@@ -43,7 +43,7 @@ pub enum SlurmError {
     /// No such partition.
     #[error("there is no partition {asked:?} with nodes; this cluster has: {}", .known.join(", "))]
     Partition {
-        /// As it was asked for.
+        /// As it was given.
         asked: String,
         /// The cluster's partitions.
         known: Vec<String>,
@@ -51,7 +51,7 @@ pub enum SlurmError {
     /// A node is not in the partition.
     #[error("there is no node {node:?} in {partition}; it has: {}", .known.join(", "))]
     Node {
-        /// As it was asked for.
+        /// As it was given.
         node: String,
         /// Where it was looked for.
         partition: String,
@@ -70,7 +70,7 @@ pub enum SlurmError {
         /// Its reason, with a separator, or nothing.
         reason: String,
     },
-    /// Fewer usable nodes than asked for.
+    /// Fewer usable nodes than requested.
     #[error(
         "{partition} has {usable} usable nodes of {asked}: {states}; ask for fewer with --nodes"
     )]
@@ -79,7 +79,7 @@ pub enum SlurmError {
         partition: String,
         /// How many take jobs.
         usable: usize,
-        /// How many were asked for.
+        /// How many are needed.
         asked: usize,
         /// Every node with its state.
         states: String,
