@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+
+use crate::catalog::checkout::Checkout;
 
 const READING: &str = "\
 How to read the ladder: each column is a boundary, a place where a clock starts and stops. \
@@ -27,6 +29,27 @@ pub struct Cli {
     /// What to do
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Cli {
+    /// Reads the command line; it does not return where that is wrong, or asks for help or the version.
+    pub fn read() -> Self {
+        let command = Self::command().long_version(version());
+        let read = Self::from_arg_matches(&command.get_matches());
+        read.unwrap_or_else(|error| error.exit())
+    }
+}
+
+/// The version, and where `bench` finds its data: a bundle says what it was built from.
+fn version() -> String {
+    let data = match Checkout::find() {
+        Err(error) => error.to_string(),
+        Ok(Checkout { root, bundle, .. }) => match bundle {
+            Some(bundle) => format!("data: {}, a bundle of {}", root.display(), bundle.origin()),
+            None => format!("data: {}, a checkout", root.display()),
+        },
+    };
+    format!("{}\n{data}", env!("CARGO_PKG_VERSION"))
 }
 
 /// When to use colour.
@@ -59,6 +82,8 @@ pub enum Command {
     Gate(Gate),
     /// Show how rows changed from run to run, and export them
     History(History),
+    /// Write one archive that runs without Rust, this checkout or a network
+    Bundle(Bundle),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -89,6 +114,20 @@ pub struct Setup {
     /// With --all: only adapters that take at most this many minutes to set up
     #[arg(long, value_name = "N", requires = "all")]
     pub minutes: Option<u32>,
+}
+
+/// Arguments of `bench bundle`.
+#[derive(Debug, Args)]
+pub struct Bundle {
+    /// The archive [default: target/plimsoll-VERSION-x86_64-linux.tar.gz]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Write an unpacked bundle to this folder instead
+    #[arg(long, value_name = "DIR", conflicts_with = "out")]
+    pub folder: Option<PathBuf>,
+    /// Check the bundle that this bench runs from: every file by its hash
+    #[arg(long, conflicts_with_all = ["out", "folder"])]
+    pub check: bool,
 }
 
 /// Arguments of `bench list`.

@@ -16,7 +16,7 @@ pub(crate) mod serve;
 pub(crate) mod throughput;
 
 use maud::Markup;
-use plimsoll_record::Suite;
+use plimsoll_record::{Recorded, Suite};
 
 use crate::facts::Facts;
 use crate::page::parts::{Place, Section};
@@ -94,6 +94,15 @@ pub(crate) fn sentences(facts: &Facts<'_>) -> Vec<String> {
             Some(throughput) => throughput::sentences::sentences(facts, throughput),
             None => coldstart::sentences::sentences(facts),
         },
+    }
+}
+
+/// The sentences of a run that answer its question beside its tables on a terminal, at most five; none for suites
+/// that print their own.
+pub fn brief(recorded: &Recorded) -> Vec<String> {
+    match recorded.run.suite {
+        Suite::Coldstart => coldstart::sentences::brief(&Facts::of(recorded)),
+        _ => Vec::new(),
     }
 }
 

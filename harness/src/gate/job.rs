@@ -70,6 +70,7 @@ struct Gating<'a> {
 /// [`Usage`] if it makes no sense; otherwise what stopped it.
 pub fn carry_out(request: &Request, pinned: Option<&Recorded>) -> anyhow::Result<Ended> {
     let here = Checkout::find()?;
+    here.verify()?;
     let interrupt = Interrupt::install(denoise::put_files_back)?;
     let suites = request.suites(pinned)?;
     let (id, directory) = place(request, &here)?;

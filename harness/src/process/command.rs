@@ -9,8 +9,9 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use thiserror::Error;
 
 use crate::machine::interrupt::Interrupt;
-use crate::process::pipe::{poll, readable};
+use crate::process::pipe::{keep_tail, poll, read_once, readable};
 use crate::process::status::describe;
+use crate::ui::progress::{Moving, say};
 
 /// Why a tool did not do its work.
 #[derive(Debug, Error)]
@@ -33,10 +34,18 @@ pub enum ToolError {
         /// Its exit code, unless a signal ended it.
         code: Option<i32>,
     },
+    /// It would have built something, and `bench` runs from a bundle.
+    #[error(
+        "it is not in this bundle, and nothing is built from a bundle; `bench bundle` in a checkout makes one with it"
+    )]
+    Bundle,
     /// The user wants to stop.
     #[error("interrupted")]
     Interrupted,
 }
+
+/// Bytes of a tool's output that are shown if it fails, the last ones.
+const SHOWN: usize = 8192;
 
 /// Runs `command` to its end, its output going to our standard error. An interruption ends its
 /// whole process group.
@@ -44,6 +53,46 @@ pub enum ToolError {
 /// # Errors
 /// [`ToolError`] unless it exits with 0.
 pub fn run(command: &mut Command, interrupt: &Interrupt) -> Result<(), ToolError> {
+    command.stdout(io::stderr()).stderr(Stdio::inherit());
+    ended(command, interrupt, None)
+}
+
+/// As [`run`], but what it prints is one moving line called `title`, and all of its last lines if it fails.
+///
+/// # Errors
+/// [`ToolError`] unless it exits with 0.
+pub fn run_quietly(
+    command: &mut Command,
+    title: &str,
+    interrupt: &Interrupt,
+) -> Result<(), ToolError> {
+    let shown = show(command);
+    let start = |source| ToolError::Start {
+        tool: shown.clone(),
+        source,
+    };
+    let (ours, theirs) = io::pipe().map_err(start)?;
+    command
+        .stdout(theirs.try_clone().map_err(start)?)
+        .stderr(theirs);
+    let moving = Moving::begin(title);
+    let mut output = (ours, Vec::new());
+    let done = ended(command, interrupt, Some((&mut output, &moving)));
+    moving.finish();
+    if matches!(done, Err(ToolError::Failed { .. })) {
+        say(String::from_utf8_lossy(&output.1).trim_end());
+    }
+    done
+}
+
+/// A tool's output, and as much of it as is kept.
+type Output = (io::PipeReader, Vec<u8>);
+
+fn ended(
+    command: &mut Command,
+    interrupt: &Interrupt,
+    mut output: Option<(&mut Output, &Moving)>,
+) -> Result<(), ToolError> {
     let shown = show(command);
     let start = |source| ToolError::Start {
         tool: shown.clone(),
@@ -51,14 +100,16 @@ pub fn run(command: &mut Command, interrupt: &Interrupt) -> Result<(), ToolError
     };
     let mut child = command
         .stdin(Stdio::null())
-        .stdout(io::stderr())
         .process_group(0)
         .spawn()
         .map_err(start)?;
+    // Our copies of the pipe's other end: without this it never ends.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
     let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     if let Some(group) = group {
         let exit = pidfd_open(group, PidfdFlags::empty()).map_err(|e| start(e.into()))?;
-        let mut waiting = [readable(&exit), readable(&interrupt.descriptor())];
+        let mut waiting = vec![readable(&exit), readable(&interrupt.descriptor())];
+        waiting.extend(output.as_ref().map(|(output, _)| readable(&output.0)));
         while waiting[0].revents == 0 {
             poll(&mut waiting, Duration::from_secs(3600)).map_err(start)?;
             if waiting[1].revents != 0 {
@@ -66,9 +117,25 @@ pub fn run(command: &mut Command, interrupt: &Interrupt) -> Result<(), ToolError
                 let _ = child.wait();
                 return Err(ToolError::Interrupted);
             }
+            if let (Some((output, moving)), Some(pipe)) = (&mut output, waiting.get_mut(2))
+                && pipe.revents != 0
+                && !take(output, moving).map_err(start)?
+            {
+                // A descriptor below nothing is none to poll.
+                pipe.fd = -1;
+            }
         }
     }
     let status: ExitStatus = child.wait().map_err(start)?;
+    if let Some((output, moving)) = &mut output {
+        // What it wrote last; a descendant that lives on may hold the pipe open.
+        let mut rest = [readable(&output.0)];
+        while poll(&mut rest, Duration::ZERO).is_ok() && rest[0].revents != 0 {
+            if !take(output, moving).map_err(start)? {
+                break;
+            }
+        }
+    }
     match status.success() {
         true => Ok(()),
         false => Err(ToolError::Failed {
@@ -77,6 +144,18 @@ pub fn run(command: &mut Command, interrupt: &Interrupt) -> Result<(), ToolError
             code: status.code(),
         }),
     }
+}
+
+/// Reads what is there, shows its last line, and says whether more can come.
+fn take((pipe, kept): &mut Output, moving: &Moving) -> io::Result<bool> {
+    let mut chunk = [0; 4096];
+    let read = read_once(&*pipe, &mut chunk)?;
+    keep_tail(kept, &chunk[..read], SHOWN);
+    let text = String::from_utf8_lossy(kept);
+    if let Some(line) = text.lines().rev().find(|line| !line.trim().is_empty()) {
+        moving.show(line.trim());
+    }
+    Ok(read > 0)
 }
 
 fn show(command: &Command) -> String {
