@@ -51,7 +51,9 @@ fn the_first_run_answers_in_sixty_lines_without_docker() {
         assert!(line.chars().count() <= 80, "too wide: {line}");
     }
     for target in ["native", "keel", "wasmtime/cranelift", "oci/embedded"] {
-        let row = stdout.lines().find(|line| line.split(' ').next() == Some(target));
+        let row = stdout
+            .lines()
+            .find(|line| line.split(' ').next() == Some(target));
         let row = row.unwrap_or_else(|| panic!("no row for {target}: {all}"));
         assert!(row.contains("ms") || row.contains("µs"), "{row}");
     }
@@ -69,6 +71,11 @@ fn the_first_run_answers_in_sixty_lines_without_docker() {
     }
     let skipped = stderr.lines().filter(|line| line.contains("skipped"));
     assert!(skipped.clone().count() <= 1, "{all}");
-    assert!(skipped.clone().all(|line| line.ends_with(": bench list targets")), "{all}");
+    assert!(
+        skipped
+            .clone()
+            .all(|line| line.ends_with(": bench list targets")),
+        "{all}"
+    );
     assert!(stderr.contains("--html`"), "{all}");
 }

@@ -22,7 +22,6 @@ use plimsoll_record::{Boundary, Metric, Suite, Unit};
 use serde::Deserialize;
 use thiserror::Error;
 
-pub(crate) use judge::{Evidence, judge_by};
 pub use judge::{Finding, Judgement, Range, Standing, Verdict, judge};
 
 /// The schema of a table of claims.

@@ -16,7 +16,8 @@ pub(crate) mod serve;
 pub(crate) mod throughput;
 
 use maud::Markup;
-use plimsoll_record::{Recorded, Suite};
+use plimsoll_analysis::Analysed;
+use plimsoll_record::Suite;
 
 use crate::facts::Facts;
 use crate::page::parts::{Place, Section};
@@ -82,7 +83,7 @@ pub(crate) fn sentences(facts: &Facts<'_>) -> Vec<String> {
     match facts.recorded.run.suite {
         Suite::Conformance => conformance::sentences::sentences(facts),
         Suite::Languages => languages::sentences::sentences(facts),
-        Suite::Sandbox => sandbox::markdown::said(facts.recorded)
+        Suite::Sandbox => sandbox::markdown::said(facts.analysed)
             .into_iter()
             .collect(),
         Suite::Serve => serve::sentences::sentences(facts),
@@ -99,9 +100,9 @@ pub(crate) fn sentences(facts: &Facts<'_>) -> Vec<String> {
 
 /// The sentences of a run that answer its question beside its tables on a terminal, at most five; none for suites
 /// that print their own.
-pub fn brief(recorded: &Recorded) -> Vec<String> {
-    match recorded.run.suite {
-        Suite::Coldstart => coldstart::sentences::brief(&Facts::of(recorded)),
+pub fn brief(analysed: &Analysed<'_>) -> Vec<String> {
+    match analysed.recorded.run.suite {
+        Suite::Coldstart => coldstart::sentences::brief(&Facts::of(analysed)),
         _ => Vec::new(),
     }
 }

@@ -370,12 +370,11 @@ pub(super) fn finish(done: anyhow::Result<()>, directory: &Path) -> anyhow::Resu
 
 fn show(directory: &Path) -> anyhow::Result<Exit> {
     let recorded = Recorded::read(directory)?;
-    let report = plimsoll_analysis::analyse(&recorded);
-    super::print(&terminal::tables(&recorded, &report))?;
-    let runs = std::slice::from_ref(&recorded);
+    let analysed = plimsoll_analysis::analyse(&recorded);
+    super::print(&terminal::tables(&analysed))?;
     let published = Claims::published();
-    let judgements = claims::judge(&published, runs);
-    super::print(&terminal::answer(&reports::brief(&recorded), &judgements))?;
+    let judgements = claims::judge(&published, std::slice::from_ref(&analysed));
+    super::print(&terminal::answer(&reports::brief(&analysed), &judgements))?;
     eprint_part(&terminal::damage(&recorded));
     eprint_part(&terminal::skipped(&recorded.run.skipped));
     let named = match Checkout::find()

@@ -1,15 +1,16 @@
 //! Runs the tools that set things up (cargo, the scripts) in the foreground, interruptibly.
 
 use std::io;
-use std::os::unix::process::CommandExt;
-use std::process::{Command, ExitStatus, Stdio};
+use std::os::fd::AsFd;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+use rustix::process::Signal;
 use thiserror::Error;
 
 use crate::machine::interrupt::Interrupt;
-use crate::process::pipe::{keep_tail, poll, read_once, readable};
+use crate::process::group::{Bounds, Cut, Group};
+use crate::process::pipe::{keep_tail, read_once, ready};
 use crate::process::status::describe;
 use crate::ui::progress::{Moving, say};
 
@@ -98,42 +99,33 @@ fn ended(
         tool: shown.clone(),
         source,
     };
-    let mut child = command
-        .stdin(Stdio::null())
-        .process_group(0)
-        .spawn()
-        .map_err(start)?;
-    // Our copies of the pipe's other end: without this it never ends.
-    command.stdout(Stdio::null()).stderr(Stdio::null());
-    let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-    if let Some(group) = group {
-        let exit = pidfd_open(group, PidfdFlags::empty()).map_err(|e| start(e.into()))?;
-        let mut waiting = vec![readable(&exit), readable(&interrupt.descriptor())];
-        waiting.extend(output.as_ref().map(|(output, _)| readable(&output.0)));
-        while waiting[0].revents == 0 {
-            poll(&mut waiting, Duration::from_secs(3600)).map_err(start)?;
-            if waiting[1].revents != 0 {
-                let _ = kill_process_group(group, Signal::TERM);
-                let _ = child.wait();
-                return Err(ToolError::Interrupted);
+    let mut tool = Group::start(command.stdin(Stdio::null())).map_err(start)?;
+    let mut bounds = Bounds {
+        interrupt: Some(interrupt),
+        until: None,
+        memory: None,
+    };
+    loop {
+        let pipe = output.as_ref().map(|(output, _)| output.0.as_fd());
+        match bounds.wait([Some(tool.exit()), pipe]).map_err(start)? {
+            Ok([true, _]) => break,
+            Ok([false, readable]) => {
+                if let (true, Some((output, moving))) = (readable, &mut output) {
+                    take(output, moving).map_err(start)?;
+                }
             }
-            if let (Some((output, moving)), Some(pipe)) = (&mut output, waiting.get_mut(2))
-                && pipe.revents != 0
-                && !take(output, moving).map_err(start)?
-            {
-                // A descriptor below nothing is none to poll.
-                pipe.fd = -1;
+            Err(Cut::Interrupted | Cut::Deadline | Cut::Memory) => {
+                tool.signal(Signal::TERM);
+                let _ = tool.wait();
+                return Err(ToolError::Interrupted);
             }
         }
     }
-    let status: ExitStatus = child.wait().map_err(start)?;
+    let status = tool.wait().map_err(start)?;
     if let Some((output, moving)) = &mut output {
-        // What it wrote last; a descendant that lives on may hold the pipe open.
-        let mut rest = [readable(&output.0)];
-        while poll(&mut rest, Duration::ZERO).is_ok() && rest[0].revents != 0 {
-            if !take(output, moving).map_err(start)? {
-                break;
-            }
+        // What it wrote last. The pipe does not end: `command` holds its other end.
+        while ready([Some(output.0.as_fd())], Duration::ZERO).map_err(start)? == [true] {
+            take(output, moving).map_err(start)?;
         }
     }
     match status.success() {
@@ -146,8 +138,8 @@ fn ended(
     }
 }
 
-/// Reads what is there, shows its last line, and says whether more can come.
-fn take((pipe, kept): &mut Output, moving: &Moving) -> io::Result<bool> {
+/// Reads what is there, and shows its last line.
+fn take((pipe, kept): &mut Output, moving: &Moving) -> io::Result<()> {
     let mut chunk = [0; 4096];
     let read = read_once(&*pipe, &mut chunk)?;
     keep_tail(kept, &chunk[..read], SHOWN);
@@ -155,7 +147,7 @@ fn take((pipe, kept): &mut Output, moving: &Moving) -> io::Result<bool> {
     if let Some(line) = text.lines().rev().find(|line| !line.trim().is_empty()) {
         moving.show(line.trim());
     }
-    Ok(read > 0)
+    Ok(())
 }
 
 fn show(command: &Command) -> String {

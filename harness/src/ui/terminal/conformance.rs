@@ -3,8 +3,8 @@
 
 use std::fmt::Write;
 
-use plimsoll_analysis::conformance::{Cell, Matrix, matrix};
-use plimsoll_record::Recorded;
+use plimsoll_analysis::Analysed;
+use plimsoll_analysis::conformance::{Cell, Matrix};
 use plimsoll_record::conformance::Tally;
 
 use super::{BAD, BOLD, DIM, GOOD, styled};
@@ -13,14 +13,14 @@ use super::{BAD, BOLD, DIM, GOOD, styled};
 const SHOWN: usize = 12;
 
 /// The matrix, the totals, and the first failures of each target.
-pub fn tables(recorded: &Recorded) -> String {
-    let Some(matrix) = matrix(recorded) else {
+pub fn tables(run: &Analysed<'_>) -> String {
+    let Some(matrix) = &run.matrix else {
         return String::new();
     };
     let mut text = String::new();
-    shares(&mut text, &matrix);
-    totals(&mut text, &matrix);
-    failures(&mut text, &matrix);
+    shares(&mut text, matrix);
+    totals(&mut text, matrix);
+    failures(&mut text, matrix);
     text
 }
 

@@ -168,7 +168,7 @@ fn containers_ahead(facts: &Facts<'_>) -> Option<String> {
     let container = &facts.container()?.target;
     let mut compared = 0;
     let mut ahead = Vec::new();
-    for row in &facts.rows {
+    for row in facts.rows {
         if row.metric != plimsoll_record::Metric::WallTime
             || facts.kind(&row.target) != TargetKind::Wasm
         {

@@ -1,7 +1,7 @@
 //! The suite `conformance`: a matrix of groups by targets, every failure below it.
 
 use maud::{Markup, PreEscaped, html};
-use plimsoll_analysis::conformance::{Cell, Matrix, matrix};
+use plimsoll_analysis::conformance::{Cell, Matrix};
 use plimsoll_record::conformance::Tally;
 
 use crate::facts::Facts;
@@ -23,7 +23,7 @@ pub(crate) fn summary(facts: &Facts<'_>, place: &Place<'_>) -> Markup {
     let question = suites::question(facts.recorded.run.suite);
     html! {
         (heading(facts, place, question.asked, question.subject))
-        @if let Some(matrix) = matrix(facts.recorded) {
+        @if let Some(matrix) = &facts.analysed.matrix {
             p { "What each target does with the specification's own tests, from " (matrix.specification.source) "." }
         }
         section.glance aria-label=(place.label("In words")) { (in_words(&suites::sentences(facts))) }
@@ -32,7 +32,7 @@ pub(crate) fn summary(facts: &Facts<'_>, place: &Place<'_>) -> Markup {
 
 /// What became of all directives, target by target.
 pub(crate) fn picture(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
-    let matrix = matrix(facts.recorded)?;
+    let matrix = facts.analysed.matrix.as_ref()?;
     let lines: Vec<Shares<'_>> = matrix
         .targets
         .iter()
@@ -128,7 +128,7 @@ fn unpassed(tally: &Tally) -> String {
 
 /// The matrix.
 pub(crate) fn shares(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
-    let matrix = matrix(facts.recorded)?;
+    let matrix = facts.analysed.matrix.as_ref()?;
     let hide = place.id("hide");
     let body = html! {
         p {
@@ -234,7 +234,7 @@ pub(crate) fn shown(cell: &Cell<'_>) -> String {
 
 /// Every failure, by target, group and script.
 pub(crate) fn failures(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
-    let matrix = matrix(facts.recorded)?;
+    let matrix = facts.analysed.matrix.as_ref()?;
     let failing = |cell: &&Cell<'_>| {
         let mut scripts = cell.scripts.iter();
         scripts.any(|script| !script.findings.is_empty())
@@ -257,7 +257,7 @@ pub(crate) fn failures(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> 
             div data-t=(target) {
                 h3 { (target) }
                 @for cell in cells {
-                    @let told = |most| told(&matrix, cell, most, place);
+                    @let told = |most| told(matrix, cell, most, place);
                     @match part.draw(|| told(SHOWN)).or_else(|| part.draw(|| told(FEW))) {
                         Some(told) => (told),
                         None => (told(0)),
