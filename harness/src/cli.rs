@@ -305,9 +305,9 @@ pub struct Report {
 }
 
 const COMPARING: &str = "\
-How to read it: a row is faster or slower only if the 95 % interval of its ratio, widened by what two
-runs differ by here, leaves out 1, and a corrected test agrees. Rows without a ratio are listed with the
-reason.
+How to read it: a row is faster or slower only if the 95 % interval of its ratio, widened by what two \
+runs differ by here, leaves out 1, and a corrected test agrees. Rows without a ratio are listed with \
+the reason.
 
 Exit codes: 0 compared, 1 what --fail-on names was found, 2 usage, 3 nothing could be compared.";
 
@@ -339,14 +339,14 @@ pub enum FailOn {
 }
 
 const GATING: &str = "\
-How to read it: a timed row fails only if the 95 % interval of head over base lies beyond both the
-threshold and the noise that base against base showed in the same job, and a second, independent
-measurement shows the same. What does not vary (sizes, counted instructions) fails at once, and so
-does a row that head lost. `detects` is the smallest slowdown that the row would have shown in 80 % of all
-cases. A row that is too noisy is inconclusive. Every row of a baseline gets a verdict.
+How to read it: a timed row fails only if the 95 % interval of head over base lies beyond both the \
+threshold and the noise that base against base showed in the same job, and a second, independent \
+measurement shows the same. What does not vary (sizes, counted instructions) fails at once, and so \
+does a row that head lost. `detects` is the smallest slowdown that the row would have shown in 80 % \
+of all cases. A row that is too noisy is inconclusive. Every row of a baseline gets a verdict.
 
-Exit codes: 0 held (or inconclusive, with a warning), 1 regression or lost rows, 2 usage, 3 inconclusive
-under --strict, or rows that could not be judged or measured.";
+Exit codes: 0 no regression (inconclusive rows only warn), 1 regression or lost rows, 2 usage, \
+3 inconclusive under --strict, or rows that could not be judged or measured.";
 
 /// Arguments of `bench gate`.
 #[derive(Debug, Args)]

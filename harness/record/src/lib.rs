@@ -32,5 +32,7 @@ pub use line::{Clock, FailureKind, HistogramLine, Line, Outcome, OutcomeLine, Sa
 pub use reader::{ReadError, Recorded};
 pub use run::Run;
 pub use sandbox::{Answer, FactLine, Limit};
-pub use vocabulary::{Boundary, Metric, Nanoseconds, Step, Suite, TargetId, Unit, WorkloadId};
+pub use vocabulary::{
+    Boundary, Judged, Metric, Nanoseconds, Step, Suite, TargetId, Unit, WorkloadId,
+};
 pub use writer::{RunWriter, WriteError};

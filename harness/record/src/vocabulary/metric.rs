@@ -165,7 +165,7 @@ impl Metric {
                 unit: Unit::Count,
                 label: "instructions",
                 meaning: "instructions finished in user mode",
-                judged_as: Judged::Timed,
+                judged_as: Judged::Counted,
                 in_throughput: true,
             },
             Metric::P50 => MetricSpec {
@@ -386,11 +386,11 @@ pub struct MetricSpec {
 /// How a gate judges a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Judged {
-    /// By chance: intervals over trials.
+    /// By intervals over trials: values scatter.
     Timed,
-    /// Hard: it does not scatter.
+    /// By every trial, without statistics: values do not scatter.
     Counted,
-    /// Not at all: it says how far other figures count.
+    /// Not at all: shown beside the others.
     Never,
 }
 
