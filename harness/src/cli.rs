@@ -1,12 +1,14 @@
 //! The command line and its help.
 
+mod bundle;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use crate::catalog::checkout::Checkout;
+pub use bundle::Bundle;
 
 const READING: &str = "\
 How to read the ladder: each column is a boundary, a place where a clock starts and stops. \
@@ -29,27 +31,6 @@ pub struct Cli {
     /// What to do
     #[command(subcommand)]
     pub command: Command,
-}
-
-impl Cli {
-    /// Reads the command line; it does not return where that is wrong, or asks for help or the version.
-    pub fn read() -> Self {
-        let command = Self::command().long_version(version());
-        let read = Self::from_arg_matches(&command.get_matches());
-        read.unwrap_or_else(|error| error.exit())
-    }
-}
-
-/// The version, and where `bench` finds its data: a bundle says what it was built from.
-fn version() -> String {
-    let data = match Checkout::find() {
-        Err(error) => error.to_string(),
-        Ok(Checkout { root, bundle, .. }) => match bundle {
-            Some(bundle) => format!("data: {}, a bundle of {}", root.display(), bundle.origin()),
-            None => format!("data: {}, a checkout", root.display()),
-        },
-    };
-    format!("{}\n{data}", env!("CARGO_PKG_VERSION"))
 }
 
 /// When to use colour.
@@ -114,20 +95,6 @@ pub struct Setup {
     /// With --all: only adapters that take at most this many minutes to set up
     #[arg(long, value_name = "N", requires = "all")]
     pub minutes: Option<u32>,
-}
-
-/// Arguments of `bench bundle`.
-#[derive(Debug, Args)]
-pub struct Bundle {
-    /// The archive [default: target/plimsoll-VERSION-x86_64-linux.tar.gz]
-    #[arg(long, value_name = "FILE")]
-    pub out: Option<PathBuf>,
-    /// Write an unpacked bundle to this folder instead
-    #[arg(long, value_name = "DIR", conflicts_with = "out")]
-    pub folder: Option<PathBuf>,
-    /// Check the bundle that this bench runs from: every file by its hash
-    #[arg(long, conflicts_with_all = ["out", "folder"])]
-    pub check: bool,
 }
 
 /// Arguments of `bench list`.
@@ -352,8 +319,8 @@ Exit codes: 0 no regression (inconclusive rows only warn), 1 regression or lost 
 #[derive(Debug, Args)]
 #[command(after_help = GATING)]
 pub struct Gate {
-    /// Base: a checkout, a build directory (as target/), an adapter's program, or a .wasm of the one
-    /// workload; without it and --base-ref, this checkout
+    /// Base: a checkout, a build directory (as target/), an adapter's program, or a .wasm: of the one
+    /// --workload, or without one of your own program; without it and --base-ref, this checkout
     #[arg(long, value_name = "PATH", conflicts_with = "base_ref")]
     pub base: Option<PathBuf>,
     /// Base: a commit of this repository, built in a work tree of its own
@@ -422,6 +389,24 @@ pub struct Gate {
     /// Wait if another run is measuring on this machine, instead of giving up
     #[arg(long)]
     pub wait: bool,
+    /// Base of your own program as an image that the container engine has
+    #[arg(long, value_name = "NAME", requires = "head_image", help_heading = OWN)]
+    pub base_image: Option<String>,
+    /// Head, as --base-image. It must print what base prints
+    #[arg(long, value_name = "NAME", requires = "base_image", help_heading = OWN)]
+    pub head_image: Option<String>,
+    /// Base as a static Linux binary too, for native code and containers
+    #[arg(long, value_name = "FILE", requires_all = ["base", "head_native"], conflicts_with = "base_image", help_heading = OWN)]
+    pub base_native: Option<PathBuf>,
+    /// Head, as --base-native
+    #[arg(long, value_name = "FILE", requires_all = ["head", "base_native"], conflicts_with = "head_image", help_heading = OWN)]
+    pub head_native: Option<PathBuf>,
+    /// The folder that the program runs in and may read [default: an empty one]
+    #[arg(long, value_name = "DIR", help_heading = OWN)]
+    pub input: Option<PathBuf>,
+    /// Its arguments
+    #[arg(last = true, value_name = "ARG", help_heading = OWN)]
+    pub args: Vec<String>,
 }
 
 /// A share of 1: `5%`, `0.5%`, or `5` for the same as `5%`.
