@@ -64,7 +64,7 @@ pub(crate) fn question(suite: Suite) -> Question {
             subject: "Languages",
         },
         Suite::Memory => Question {
-            asked: "How much memory does it hold?",
+            asked: "How much memory does it need?",
             subject: "Memory",
         },
         Suite::Throughput => Question {
@@ -72,7 +72,7 @@ pub(crate) fn question(suite: Suite) -> Question {
             subject: "Throughput",
         },
         Suite::Serve => Question {
-            asked: "How does it carry a load?",
+            asked: "How does it behave under load?",
             subject: "Serving under load",
         },
     }

@@ -167,7 +167,7 @@ impl Program {
                 TargetKind::Container => {
                     "neither --native nor --image says what runs in its container"
                 }
-                TargetKind::Native => "no --native says what it runs",
+                TargetKind::Native => "no native binary was given (--native FILE)",
                 TargetKind::Wasm => "no module is given",
             };
             Skipped {

@@ -295,8 +295,8 @@ impl Gating<'_> {
             command: &self.command,
         };
         let answered = passes::measure(&self.head, &question, self.interrupt)?;
-        let known = ratchet::read(&self.base.checkout)
-            .context("cannot read what is recorded as passing")?;
+        let known =
+            ratchet::read(&self.base.checkout).context("cannot read the recorded passes")?;
         match (&answered.head, was_done(&answered, &known)) {
             (None, false) => say(&format!("{}: no target here runs its tests", row.id)),
             (None, true) => say(&format!(
@@ -323,7 +323,7 @@ impl Gating<'_> {
         let cells = cells([&self.base, &self.head], &head, row, amount, request.blocks);
         if cells.is_empty() {
             say(&format!(
-                "{}: nothing of it is for these targets and workloads",
+                "{}: has no rows of these targets and workloads",
                 row.id
             ));
             return Ok(None);

@@ -26,7 +26,7 @@ pub enum ToolError {
         source: io::Error,
     },
     /// It failed; what it said is on the terminal.
-    #[error("`{command}` {how}; what it said is above")]
+    #[error("`{command}` {how}; its output is above")]
     Failed {
         /// The command line.
         command: String,

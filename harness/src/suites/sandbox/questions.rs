@@ -287,7 +287,7 @@ fn build_native(
         Err(command::ToolError::Interrupted) => Err(command::ToolError::Interrupted.into()),
         Err(error) => {
             say(&format!(
-                "native programs and containers are not asked: {error}"
+                "native programs and containers are skipped: {error}"
             ));
             Ok(())
         }

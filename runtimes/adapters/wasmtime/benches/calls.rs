@@ -41,12 +41,19 @@ macro_rules! engine {
         let defined = linker.func_wrap("host", "f", |_: Caller<'_, u64>, n: i32| n ^ 1);
         defined.expect("a host function");
         let three = |_: Caller<'_, u64>, a: i32, b: i64, c: f64| i64::from(a) ^ b ^ (c as i64);
-        linker.func_wrap("host", "g", three).expect("a host function");
+        linker
+            .func_wrap("host", "g", three)
+            .expect("a host function");
         let mut store = Store::new(&engine, 0);
-        let instance = linker.instantiate(&mut store, &module).expect("an instance");
-        let nothing: TypedFunc<(), ()> = instance.get_typed_func(&mut store, "nothing").expect("nothing");
+        let instance = linker
+            .instantiate(&mut store, &module)
+            .expect("an instance");
+        let nothing: TypedFunc<(), ()> = instance
+            .get_typed_func(&mut store, "nothing")
+            .expect("nothing");
         let id: TypedFunc<i32, i32> = instance.get_typed_func(&mut store, "id").expect("id");
-        let sum: TypedFunc<(i32, i64, f64), i64> = instance.get_typed_func(&mut store, "sum").expect("sum");
+        let sum: TypedFunc<(i32, i64, f64), i64> =
+            instance.get_typed_func(&mut store, "sum").expect("sum");
         let out: TypedFunc<i32, i32> = instance.get_typed_func(&mut store, "out").expect("out");
         let out3: TypedFunc<i32, i32> = instance.get_typed_func(&mut store, "out3").expect("out3");
         let mut group = |group: &str, call: &mut dyn FnMut()| {
@@ -61,7 +68,10 @@ macro_rules! engine {
             black_box(id.call(&mut store, black_box(7)).expect("it runs"));
         });
         group("into, three values", &mut || {
-            black_box(sum.call(&mut store, black_box((7, 8, 9.0))).expect("it runs"));
+            black_box(
+                sum.call(&mut store, black_box((7, 8, 9.0)))
+                    .expect("it runs"),
+            );
         });
         group("1000 out, one value", &mut || {
             black_box(out.call(&mut store, CALLS_OUT).expect("it runs"));

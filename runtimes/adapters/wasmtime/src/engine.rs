@@ -5,8 +5,8 @@ use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use plimsoll_adapter::in_process;
 use plimsoll_adapter::guest::{Guest, Stdio};
+use plimsoll_adapter::in_process;
 use plimsoll_adapter::{Error, timed};
 use tokio::runtime::Runtime;
 use wasmtime::error::OutOfMemory;

@@ -37,7 +37,7 @@ pub(crate) struct Target {
     pub(crate) setup: Setup,
     steps: &'static [Step],
     process: Process,
-    cache: Cache,
+    pub(crate) cache: Cache,
 }
 
 /// Whether what compiles looks into Wasmtime's cache first.
