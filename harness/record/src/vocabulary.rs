@@ -295,17 +295,17 @@ impl Boundary {
             Boundary::FirstResponse => "nothing running to last byte of the first response",
             Boundary::Run => "the guest's own code from its first instruction to its end",
             Boundary::Tick => "one step of a program's own loop, by its own clock",
-            Boundary::OnDisk => "files and images at rest, nothing running",
-            Boundary::Idle => "a process or container that waits, with all that is its own",
-            Boundary::Peak => "the most at any moment of one run of the workload",
+            Boundary::OnDisk => "files and images on disk, nothing running",
+            Boundary::Idle => "a waiting process or container, with its descendants and its shim",
+            Boundary::Peak => "the maximum over one run of the workload",
             Boundary::Instances => "a host with this many instances alive in it",
-            Boundary::Instance => "one more instance in a host that runs (slope of a fitted line)",
+            Boundary::Instance => "one more instance in a running host (slope of a fitted line)",
             Boundary::Processes => {
                 "this many processes or containers alive, with everything that belongs to them"
             }
             Boundary::Process => "one more process or container (slope of a fitted line)",
-            Boundary::Daemon => "the daemons that serve all containers, itemised apart",
-            Boundary::Base => "what is there once, however many are alive (the line at none)",
+            Boundary::Daemon => "the daemons that serve all containers, listed separately",
+            Boundary::Base => "the fixed part: the fitted line at zero instances",
         }
     }
 
