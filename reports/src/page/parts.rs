@@ -83,7 +83,7 @@ pub(crate) fn in_words(sentences: &[String]) -> Markup {
                 @for sentence in sentences { li { (sentence) } }
                 li.bias {
                     "This project also makes one of the engines it can measure; "
-                    a href="#bias" { "what is done about that" } "."
+                    a href="#bias" { "what we do about it" } "."
                 }
             }
         }

@@ -218,7 +218,7 @@ fn every_suite_says_in_words_what_it_found() {
         &Claims::published(),
     );
     for said in [
-        "requests per second, the highest rate that all carried, the 99th percentile",
+        "requests per second, the highest rate that all sustained, the 99th percentile",
         "Container beside Wasm, at that rate",
         "From nothing running to the first response",
         "an instance made for every request",

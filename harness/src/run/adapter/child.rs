@@ -65,7 +65,7 @@ pub enum Fault {
         limit_bytes: u64,
     },
     /// What it sent is not the protocol.
-    #[error("the adapter sent what is not the protocol: {0}")]
+    #[error("the adapter sent a line that is not of the protocol: {0}")]
     Protocol(String),
     /// The run was asked to end.
     #[error("interrupted")]

@@ -28,12 +28,8 @@ fn shares(text: &mut String, matrix: &Matrix<'_>) {
     let groups = &matrix.specification.groups;
     let width = groups.iter().map(|group| group.id.as_str().len()).max();
     let width = width.unwrap_or(0);
-    let _ = writeln!(
-        text,
-        "\n{}",
-        styled(BOLD, "passed, of what is a question to an engine")
-    );
-    let _ = write!(text, "{:width$} {:>7}", "", "asked");
+    let _ = writeln!(text, "\n{}", styled(BOLD, "share of directives passed"));
+    let _ = write!(text, "{:width$} {:>7}", "", "total");
     for target in &matrix.targets {
         let _ = write!(text, "  {:>7}", target.as_str());
     }

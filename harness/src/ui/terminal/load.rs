@@ -47,7 +47,7 @@ pub fn tables(run: &Analysed<'_>) -> String {
         let _ = writeln!(
             text,
             "Rates are offered without waiting for responses; latency counts from when a request\n\
-             was due. A latency with `!` is of a rate that was not carried. Medians over trials."
+             was due. A latency with `!` is at a rate that was not sustained. Medians over trials."
         );
     }
     text

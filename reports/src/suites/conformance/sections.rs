@@ -105,7 +105,9 @@ pub(crate) fn each(matrix: &Matrix<'_>) -> Vec<String> {
         );
         if tally.unsupported > 0 {
             let unsupported = quantity::grouped(u64::from(tally.unsupported));
-            text.push_str(&format!("; {unsupported} are about what it does not claim"));
+            text.push_str(&format!(
+                "; {unsupported} test proposals that it does not claim"
+            ));
         }
         if tally.unpassed() > 0 {
             text.push_str(&format!("; {}", unpassed(&tally)));
@@ -132,9 +134,9 @@ pub(crate) fn shares(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
     let hide = place.id("hide");
     let body = html! {
         p {
-            "Share of the directives that are a question to an engine, and how many. What only a reader of "
-            "the text format decides is none and counts for nobody; what a target does not claim counts, "
-            "and does not pass. Words of a refusal or trap may differ from the script's."
+            "Share and number of the directives that an engine passes. Directives that only test a parser of the text "
+            "format are left out for every target. A proposal that a target does not claim counts as not passed. "
+            "The message of a refusal or trap may differ from the script's."
         }
         div.conformance {
             p { input type="checkbox" id=(hide); " " label for=(hide) { "hide what passes everywhere" } }
@@ -215,7 +217,7 @@ pub(crate) fn counts(tally: &Tally) -> [u32; 8] {
 pub(crate) fn shown(cell: &Cell<'_>) -> String {
     match (&cell.counted, cell.share()) {
         (Err(why), _) => why.clone(),
-        (Ok(_), None) => "nothing asked".to_owned(),
+        (Ok(_), None) => "no directives".to_owned(),
         (Ok(tally), Some(_)) if cell.is_unclaimed() => {
             let asked = quantity::grouped(u64::from(tally.asked()));
             format!("not claimed (0/{asked})")

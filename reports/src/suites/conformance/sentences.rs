@@ -55,7 +55,7 @@ fn ends(matrix: &Matrix<'_>, totals: &[(&TargetId, Tally)]) -> Option<String> {
     Some(match totals.len() {
         1 => format!("{of} {} pass.", told(most)),
         _ => format!(
-            "{of} from {} to {} pass; what a target does not claim counts and does not pass.",
+            "{of} from {} to {} pass; proposals that a target does not claim count as not passed.",
             told(least),
             told(most)
         ),

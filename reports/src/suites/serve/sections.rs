@@ -131,7 +131,7 @@ fn glance(facts: &Facts<'_>, place: &Place<'_>) -> Markup {
         section.glance aria-label=(place.label("At a glance")) {
             (card(
                 &format!("{} at {} requests per second", percentile(metric), quantity::grouped(rate)),
-                "From when a request was due to the last byte of its response. The highest rate that all carried.",
+                "From when a request was due to the last byte of its response. The highest rate that all sustained.",
                 line(metric, Some(rate)),
                 Best::Least,
             ))
@@ -343,9 +343,9 @@ pub(crate) fn by_percentile(facts: &Facts<'_>, place: &Place<'_>) -> Option<Sect
     .into();
     let body = html! {
         p {
-            "At " (quantity::grouped(rate)) " requests per second, the highest rate that all carried: the latency that each percentage of requests stayed below, over "
-            "all trials. A request that timed out counts with its time until then. From when it was sent is what a client that waits for "
-            "each response would have seen: where the two differ, requests waited in line for a connection."
+            "At " (quantity::grouped(rate)) " requests per second, the highest rate that all sustained: the latency that each percentage of requests stayed below, over "
+            "all trials. A request that timed out counts with its time until then. The second picture, from when it was sent, is what a client that waits for "
+            "each response would have seen: where the two differ, requests waited for a connection."
         }
         @for (w, workload) in facts.workloads().iter().enumerate() {
             @let ways = ways(facts, &workload.workload);
