@@ -1,5 +1,6 @@
 //! The command line and its help.
 
+mod bundle;
 pub mod fleet;
 
 use std::path::PathBuf;
@@ -7,6 +8,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+
+pub use bundle::Bundle;
 
 const READING: &str = "\
 How to read the ladder: each column is a boundary, a place where a clock starts and stops. \
@@ -64,6 +67,8 @@ pub enum Command {
     /// Measure on several machines at once, started by a scheduler
     #[command(subcommand)]
     Fleet(fleet::Fleet),
+    /// Write one archive that runs without Rust, this checkout or a network
+    Bundle(Bundle),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -318,8 +323,8 @@ Exit codes: 0 no regression (inconclusive rows only warn), 1 regression or lost 
 #[derive(Debug, Args)]
 #[command(after_help = GATING)]
 pub struct Gate {
-    /// Base: a checkout, a build directory (as target/), an adapter's program, or a .wasm of the one
-    /// workload; without it and --base-ref, this checkout
+    /// Base: a checkout, a build directory (as target/), an adapter's program, or a .wasm: of the one
+    /// --workload, or without one of your own program; without it and --base-ref, this checkout
     #[arg(long, value_name = "PATH", conflicts_with = "base_ref")]
     pub base: Option<PathBuf>,
     /// Base: a commit of this repository, built in a work tree of its own
@@ -388,6 +393,24 @@ pub struct Gate {
     /// Wait if another run is measuring on this machine, instead of giving up
     #[arg(long)]
     pub wait: bool,
+    /// Base of your own program as an image that the container engine has
+    #[arg(long, value_name = "NAME", requires = "head_image", help_heading = OWN)]
+    pub base_image: Option<String>,
+    /// Head, as --base-image. It must print what base prints
+    #[arg(long, value_name = "NAME", requires = "base_image", help_heading = OWN)]
+    pub head_image: Option<String>,
+    /// Base as a static Linux binary too, for native code and containers
+    #[arg(long, value_name = "FILE", requires_all = ["base", "head_native"], conflicts_with = "base_image", help_heading = OWN)]
+    pub base_native: Option<PathBuf>,
+    /// Head, as --base-native
+    #[arg(long, value_name = "FILE", requires_all = ["head", "base_native"], conflicts_with = "head_image", help_heading = OWN)]
+    pub head_native: Option<PathBuf>,
+    /// The folder that the program runs in and may read [default: an empty one]
+    #[arg(long, value_name = "DIR", help_heading = OWN)]
+    pub input: Option<PathBuf>,
+    /// Its arguments
+    #[arg(last = true, value_name = "ARG", help_heading = OWN)]
+    pub args: Vec<String>,
 }
 
 /// A share of 1: `5%`, `0.5%`, or `5` for the same as `5%`.

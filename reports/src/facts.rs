@@ -58,7 +58,7 @@ impl<'a> Facts<'a> {
         marked.find(|one| one.target == *target && one.workload == *workload)
     }
 
-    fn of(analysed: &'a Analysed<'a>) -> Self {
+    pub(crate) fn of(analysed: &'a Analysed<'a>) -> Self {
         let mut facts = Self {
             recorded: analysed.recorded,
             rows: &analysed.rows,

@@ -32,4 +32,5 @@ mod suites;
 pub use data::{csv, json};
 pub use markdown::markdown;
 pub use page::html;
+pub use suites::brief;
 pub use suites::conformance::markdown::badge;

@@ -16,6 +16,7 @@ pub(crate) mod serve;
 pub(crate) mod throughput;
 
 use maud::Markup;
+use plimsoll_analysis::Analysed;
 use plimsoll_record::Suite;
 
 use crate::facts::Facts;
@@ -94,6 +95,15 @@ pub(crate) fn sentences(facts: &Facts<'_>) -> Vec<String> {
             Some(throughput) => throughput::sentences::sentences(facts, throughput),
             None => coldstart::sentences::sentences(facts),
         },
+    }
+}
+
+/// The sentences of a run that answer its question beside its tables on a terminal, at most five; none for suites
+/// that print their own.
+pub fn brief(analysed: &Analysed<'_>) -> Vec<String> {
+    match analysed.recorded.run.suite {
+        Suite::Coldstart => coldstart::sentences::brief(&Facts::of(analysed)),
+        _ => Vec::new(),
     }
 }
 

@@ -133,7 +133,7 @@ fn check_arguments(arguments: &[String]) -> anyhow::Result<()> {
 fn source(bundle: Option<&Path>) -> anyhow::Result<Source> {
     let Some(bundle) = bundle else {
         let checkout = Checkout::find()?;
-        let Checkout { root, target } = checkout;
+        let Checkout { root, target, .. } = checkout;
         return Ok(Source::Checkout { root, target });
     };
     let path = bundle.canonicalize().map_err(|error| {

@@ -125,7 +125,6 @@ impl NodeState {
             "fail",
             "failing",
             "error",
-            "unknown",
             "maint",
             "inval",
             "power_down",

@@ -19,6 +19,7 @@ use plimsoll_analysis::{Analysed, Row, Status};
 use plimsoll_record::run::{PreflightNote, Severity, Skipped};
 use plimsoll_record::text::plain;
 use plimsoll_record::{Boundary, Metric, Recorded, Suite, TargetId};
+use reports::claims::{Judgement, Verdict};
 
 pub use languages::languages;
 pub use throughput::throughput;
@@ -180,6 +181,37 @@ fn legend(text: &mut String, run: &Analysed<'_>) {
         rows.len(),
         if wide > 0 { " (dimmed)" } else { "" }
     );
+}
+
+/// Columns for sentences: the terminal's, at least 60 and at most 100; 100 without a terminal.
+fn columns() -> usize {
+    let named = std::env::var("COLUMNS").ok();
+    let named = named.and_then(|columns| columns.parse().ok());
+    let terminal = || rustix::termios::tcgetwinsize(std::io::stdout()).ok();
+    let found = named.or_else(|| terminal().map(|size| usize::from(size.ws_col)));
+    found
+        .filter(|columns| *columns > 0)
+        .unwrap_or(100)
+        .clamp(60, 100)
+}
+
+/// What a run answers beside its tables: a few sentences, and how published claims fare. Empty without either.
+pub fn answer(sentences: &[String], judgements: &[Judgement<'_>]) -> String {
+    let mut text = String::new();
+    for sentence in sentences {
+        let sentence = sentence.replace('\u{a0}', " ");
+        let _ = writeln!(text, "{}", counted::wrapped_to(columns(), &sentence));
+    }
+    if judgements
+        .iter()
+        .any(|one| one.verdict != Verdict::NotMeasured)
+    {
+        text += &counted::wrapped_to(columns(), &claims::counts(judgements));
+    }
+    match text.is_empty() {
+        true => text,
+        false => format!("\n{text}"),
+    }
 }
 
 /// What was left out of a run: in full what was asked for, and the number of the rest.

@@ -124,11 +124,16 @@ pub(super) fn cell(row: Option<&Row>) -> String {
 
 /// Text in lines of at most 80 characters.
 pub(super) fn wrapped(text: &str) -> String {
+    wrapped_to(80, text)
+}
+
+/// `text` in lines of at most `columns`, broken between words.
+pub(super) fn wrapped_to(columns: usize, text: &str) -> String {
     let mut lines = String::new();
     let mut width = 0;
     for word in text.split(' ') {
         let letters = word.chars().count();
-        if width > 0 && width + 1 + letters > 80 {
+        if width > 0 && width + 1 + letters > columns {
             lines.push('\n');
             width = 0;
         } else if width > 0 {
