@@ -283,7 +283,7 @@ mod compiling {
     use super::{Engine, Fuel};
     use crate::artifact::fingerprint::Fingerprint;
     use crate::compile::translate::Metering;
-    use crate::compile::{CompileOptions, compile, target_isa, write};
+    use crate::compile::{CompileInterrupt, CompileOptions, compile, target_isa, write};
     use crate::error::Result;
 
     impl Engine {
@@ -295,8 +295,24 @@ mod compiling {
         ///
         /// [`Module::deserialize`]: crate::Module::deserialize
         pub fn compile(&self, wasm: &[u8]) -> Result<Vec<u8>> {
+            self.compile_interruptible(wasm, &CompileInterrupt::new())
+        }
+
+        /// As [`Engine::compile`], until the handle says to stop.
+        ///
+        /// # Errors
+        /// As [`Engine::compile`], and [`Error::Interrupted`](crate::Error::Interrupted).
+        pub fn compile_interruptible(
+            &self,
+            wasm: &[u8],
+            interrupt: &CompileInterrupt,
+        ) -> Result<Vec<u8>> {
             let isa = self.isa()?;
-            let compiled = compile(wasm, &**isa, &self.compile_options())?;
+            let options = CompileOptions {
+                interrupt: interrupt.clone(),
+                ..self.compile_options()
+            };
+            let compiled = compile(wasm, &**isa, &options)?;
             write(&compiled, &self.fingerprint(isa))
         }
 
@@ -308,6 +324,7 @@ mod compiling {
             CompileOptions {
                 features: self.config().features,
                 metering,
+                interrupt: CompileInterrupt::new(),
             }
         }
 

@@ -12,11 +12,13 @@
 //! - [`outcome`]: what became of a directive
 //! - `executor`: one script, directive by directive; `threads`: its `thread` and `wait`
 //! - [`module`]: the modules of directives, in binary
+//! - [`scripts`]: scripts that the published collection lacks
 
 mod executor;
 pub mod forms;
 pub mod module;
 pub mod outcome;
+pub mod scripts;
 pub mod spectest;
 mod threads;
 pub mod value;

@@ -2,6 +2,8 @@
 
 mod code;
 #[cfg(feature = "compiler")]
+use crate::compile::CompileInterrupt;
+#[cfg(feature = "compiler")]
 pub(crate) mod convert;
 pub(crate) mod features;
 #[cfg(feature = "compiler")]
@@ -74,7 +76,31 @@ impl Module {
     /// As [`Module::new`].
     #[cfg(feature = "compiler")]
     pub fn from_binary(engine: &Engine, wasm: &[u8]) -> Result<Module> {
-        let artifact = engine.compile(wasm)?;
+        Module::new_interruptible(engine, wasm, &CompileInterrupt::new())
+    }
+
+    /// As [`Module::from_binary`], until another thread says to stop.
+    ///
+    /// ```
+    /// use keel::{CompileInterrupt, Engine, Error, Module};
+    ///
+    /// let interrupt = CompileInterrupt::new();
+    /// let stop = interrupt.clone();
+    /// std::thread::spawn(move || stop.interrupt()).join().expect("it ends");
+    /// let wasm = wat::parse_str("(module (func))").expect("the text is right");
+    /// let module = Module::new_interruptible(&Engine::default(), &wasm, &interrupt);
+    /// assert!(matches!(module, Err(Error::Interrupted)));
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Module::new`], and [`Error::Interrupted`].
+    #[cfg(feature = "compiler")]
+    pub fn new_interruptible(
+        engine: &Engine,
+        wasm: &[u8],
+        interrupt: &CompileInterrupt,
+    ) -> Result<Module> {
+        let artifact = engine.compile_interruptible(wasm, interrupt)?;
         Module::from_artifact(engine, Artifact::from_bytes(&artifact, engine.metering())?)
     }
 
