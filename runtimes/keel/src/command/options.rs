@@ -22,6 +22,7 @@ Everything after PROGRAM is the program's own, byte for byte. `-` stands for sta
   --max-total BYTES          bytes that all memories and tables together may have
   --invoke NAME              call this export, which takes nothing, instead of `_start`, and print its
                              results; a reactor is initialised first
+  --cache FOLDER             keep compiled code in FOLDER, made with mode 0700, and use what is there
   --unknown-imports-trap     give imports that are not WASI's a function that traps
   -h, --help                 print this
 
@@ -65,6 +66,8 @@ pub struct Options {
     pub unknown_imports: UnknownImports,
     /// The export to call instead of the main function.
     pub invoke: Option<String>,
+    /// Where compiled code is kept, if anywhere. Artefacts have no use for it.
+    pub cache: Option<PathBuf>,
     /// The form of the program.
     pub form: Form,
     /// The program's file.
@@ -142,6 +145,7 @@ impl Options {
     fn valued(&mut self, name: &str, value: OsString) -> Result<(), String> {
         match name {
             "--dir" => self.directories.push(directory(&value)?),
+            "--cache" => self.cache = Some(value.into()),
             "--env" => self.environment.push(variable(value)?),
             "--fuel" => self.allowance.fuel = Some(number(name, &value)?),
             "--timeout" => {
@@ -191,8 +195,9 @@ impl Options {
 }
 
 /// The options that take a value.
-const VALUED: [&str; 8] = [
+const VALUED: [&str; 9] = [
     "--invoke",
+    "--cache",
     "--dir",
     "--env",
     "--fuel",
