@@ -8,8 +8,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use plimsoll_adapter::protocol::Launch;
-use plimsoll_record::TargetId;
 use plimsoll_record::run::ProgramRecord;
+use plimsoll_record::{TargetId, WorkloadId};
 use sha2::{Digest, Sha256};
 
 use crate::exit::Usage;
@@ -20,6 +20,8 @@ pub const BENCH: &str = "bench";
 pub const ADAPTER: &str = "adapter";
 /// Is started for every trial of a target: an engine's runner, or a native program.
 pub const RUNNER: &str = "runner";
+/// What a compiler made of a workload, and a runner loads.
+pub const ARTEFACT: &str = "artefact";
 
 /// What shows that a file was exchanged without reading it: device, inode, size, and when it was changed.
 type Stamp = (u64, u64, u64, i64, i64);
@@ -73,14 +75,23 @@ impl Programs {
         Ok(())
     }
 
-    /// Adds what `launch` of a target starts.
+    /// Adds what `launch` of a target starts, and the file that this loads. An artefact that is a folder, a
+    /// container's bundle, is left out: its configuration names this very run.
     ///
     /// # Errors
     /// As [`Programs::add`].
-    pub fn add_launch(&mut self, target: &TargetId, launch: &Launch) -> io::Result<()> {
+    pub fn add_launch(
+        &mut self,
+        (target, workload): (&TargetId, &WorkloadId),
+        launch: &Launch,
+    ) -> io::Result<()> {
         let file = launch.program.file_name().unwrap_or_default();
         let name = format!("{target}: {}", file.to_string_lossy());
-        self.add(RUNNER, &name, &launch.program)
+        self.add(RUNNER, &name, &launch.program)?;
+        if launch.artefact != launch.program && launch.artefact.is_file() {
+            self.add(ARTEFACT, &format!("{target}: {workload}"), &launch.artefact)?;
+        }
+        Ok(())
     }
 
     /// What a run records of them.
