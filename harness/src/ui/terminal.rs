@@ -42,6 +42,10 @@ pub fn styled(style: Style, text: &str) -> String {
 
 /// The tables of a run, as its suite has them.
 pub fn tables(recorded: &Recorded, report: &Report) -> String {
+    of_suite(recorded, report) + &fewer(report)
+}
+
+fn of_suite(recorded: &Recorded, report: &Report) -> String {
     match recorded.run.suite {
         Suite::Coldstart => ladder(recorded, report) + &counted::ticks(recorded, report),
         Suite::Throughput => throughput(recorded),
@@ -53,6 +57,44 @@ pub fn tables(recorded: &Recorded, report: &Report) -> String {
         Suite::Sandbox => sandbox::tables(recorded),
         Suite::Languages => languages(recorded, report),
     }
+}
+
+/// How many lines about figures without all of their trials there are at most.
+const FEWER: usize = 6;
+
+/// Which figures lack trials that were planned, and why: damaged, failed or not reached.
+fn fewer(report: &Report) -> String {
+    let mut found: Vec<(String, usize)> = Vec::new();
+    let rows = report.rows.iter();
+    for row in rows.filter(|row| row.status != Status::Unsupported) {
+        let mut notes = row.note.as_deref().unwrap_or_default().split("; ");
+        let counts = |note: &&str| {
+            let begins = note.starts_with(|first: char| first.is_ascii_digit());
+            (begins && note.contains(" trials ")) || note.starts_with("the one trial ")
+        };
+        let Some(why) = notes.find(counts) else {
+            continue;
+        };
+        let line = format!("{} on {}: {}", row.target, row.workload, plain(why));
+        match found.iter_mut().find(|(other, _)| *other == line) {
+            Some((_, figures)) => *figures += 1,
+            None => found.push((line, 1)),
+        }
+    }
+    if found.is_empty() {
+        return String::new();
+    }
+    let mut text = "\nFigures that lack planned trials:\n".to_owned();
+    for (line, figures) in found.iter().take(FEWER) {
+        let _ = writeln!(text, "  {line} ({})", format::count(*figures, "figure"));
+    }
+    if let Some(more) = found.len().checked_sub(FEWER).filter(|more| *more > 0) {
+        let _ = writeln!(
+            text,
+            "  and {more} more: `bench report RUN --csv` lists each"
+        );
+    }
+    text
 }
 
 /// Which figures of speed are of targets that fail tests of what a workload uses.
