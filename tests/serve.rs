@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use e2e::census::{Census, containers, init_of};
 use e2e::{
-    Bench, PATIENCE, both_streams, built, container_engine_answers, eventually, lines, root, row,
-    row_at, signal, words,
+    ANOTHER_RUN, Bench, PATIENCE, both_streams, built, container_engine_answers, lines, root, row,
+    row_at, signal, within, words,
 };
 use rustix::process::{Pid, Signal};
 
@@ -135,7 +135,7 @@ fn under_load(bench: &Bench) -> (Running, PathBuf, u32) {
         .expect("bench can be started");
     let mut child = Running(child);
     // The server of the step `zero` is gone after one request.
-    let server = eventually("a server under load", || {
+    let server = within(ANOTHER_RUN, "a server under load", || {
         assert!(
             child.0.try_wait().is_ok_and(|ended| ended.is_none()),
             "bench ended"
@@ -210,11 +210,11 @@ fn a_container_that_is_killed_under_load_is_recorded_with_what_was_measured_unti
         assert!(running, "bench ended: {}", both_streams(&child.output()));
     };
     // Before there is a plan, containers are somebody else's.
-    eventually("the run to begin", || {
+    within(ANOTHER_RUN, "the run to begin", || {
         alive(&mut child);
         run.join("run.json").exists().then_some(())
     });
-    eventually("a container under load to be killed", || {
+    within(ANOTHER_RUN, "a container under load to be killed", || {
         alive(&mut child);
         census.look();
         let inits: Vec<u32> = containers().iter().filter_map(|id| init_of(id)).collect();

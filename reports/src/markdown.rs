@@ -7,6 +7,7 @@ use plimsoll_analysis::marks::MARK;
 use plimsoll_analysis::statistics::Interval;
 use plimsoll_analysis::throughput::Throughput;
 use plimsoll_analysis::{Row, Status};
+use plimsoll_record::text::lines;
 use plimsoll_record::{Boundary, Metric, Recorded, Suite};
 
 use crate::claims::sentences::RULE;
@@ -38,7 +39,8 @@ pub fn markdown(runs: &[Recorded], claims: &Claims) -> String {
         let evidence: Vec<_> = facts.iter().map(Facts::evidence).collect();
         published(&mut text, &judge_by(claims, &evidence));
     }
-    text
+    // It is printed on terminals too.
+    lines(&text).into_owned()
 }
 
 /// The verdicts on published claims.

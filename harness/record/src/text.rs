@@ -70,7 +70,7 @@ fn escaped(text: &str, keep: impl Fn(char) -> bool) -> Cow<'_, str> {
 /// Whether a terminal acts on a character, or shows other text than was written: controls of both sets
 /// (ESC, CSI, OSC), marks, embeddings, overrides and isolates of direction, separators of lines and
 /// paragraphs, and what has no width (Unicode, Bidi_Control and Default_Ignorable_Code_Point).
-fn is_obeyed(character: char) -> bool {
+pub fn is_obeyed(character: char) -> bool {
     character.is_control()
         || matches!(
             character,
