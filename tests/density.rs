@@ -26,7 +26,7 @@ fn one_more_instance_and_one_more_process_have_a_cost_and_an_interval() {
     assert!(output.status.success(), "{}", both_streams(&output));
     let said = String::from_utf8(output.stdout).expect("bench prints UTF-8");
     assert!(
-        said.contains("one more instance in a host that runs"),
+        said.contains("one more instance in a running host"),
         "{said}"
     );
     assert!(

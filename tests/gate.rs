@@ -83,6 +83,7 @@ fn texts<'a>(yaml: &'a Yaml, found: &mut Vec<&'a str>) {
 fn the_examples_for_pipelines_are_yaml_and_call_bench_as_it_is() {
     let bench = Bench::new();
     let help = bench.exits(0, &["gate", "--help"]);
+    // Those that gate a program of another repository are carried out by scripts/ci-check.
     for example in ["github-action/action.yml", "gitlab-ci.yml"] {
         let path = root().join("scripts/ci-examples").join(example);
         let text = fs::read_to_string(&path).expect("the example is there");

@@ -53,11 +53,11 @@ fn sixty_four_mebibytes_are_reported_as_such_on_every_target() {
     }
     bench.exits(0, &["report", "memory", "--html", "report.html"]);
     let html = std::fs::read_to_string(bench.folder().join("report.html")).expect("written");
-    assert!(html.contains("How much memory does it hold?") && html.contains("The rule."));
+    assert!(html.contains("How much memory does it need?") && html.contains("The rule."));
 }
 
 #[test]
-fn what_travels_is_the_artefact_and_what_runs_it() {
+fn deployed_bytes_are_the_artefact_and_its_runner() {
     let bench = Bench::new();
     let rows = measured(&bench, "size", &["hello"], "1");
     for target in targets() {

@@ -1,10 +1,14 @@
 //! The command line and its help.
 
+mod bundle;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+
+pub use bundle::Bundle;
 
 const READING: &str = "\
 How to read the ladder: each column is a boundary, a place where a clock starts and stops. \
@@ -59,6 +63,8 @@ pub enum Command {
     Gate(Gate),
     /// Show how rows changed from run to run, and export them
     History(History),
+    /// Write one archive that runs without Rust, this checkout or a network
+    Bundle(Bundle),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -269,9 +275,9 @@ pub struct Report {
 }
 
 const COMPARING: &str = "\
-How to read it: a row is faster or slower only if the 95 % interval of its ratio, widened by what two
-runs differ by here, leaves out 1, and a corrected test agrees. Rows without a ratio are listed with the
-reason.
+How to read it: a row is faster or slower only if the 95 % interval of its ratio, widened by what two \
+runs differ by here, leaves out 1, and a corrected test agrees. Rows without a ratio are listed with \
+the reason.
 
 Exit codes: 0 compared, 1 what --fail-on names was found, 2 usage, 3 nothing could be compared.";
 
@@ -303,21 +309,21 @@ pub enum FailOn {
 }
 
 const GATING: &str = "\
-How to read it: a timed row fails only if the 95 % interval of head over base lies beyond both the
-threshold and the noise that base against base showed in the same job, and a second, independent
-measurement shows the same. What does not vary (sizes, counted instructions) fails at once, and so
-does a row that head lost. `detects` is the smallest slowdown that the row would have shown in 80 % of all
-cases. A row that is too noisy is inconclusive. Every row of a baseline gets a verdict.
+How to read it: a timed row fails only if the 95 % interval of head over base lies beyond both the \
+threshold and the noise that base against base showed in the same job, and a second, independent \
+measurement shows the same. What does not vary (sizes, counted instructions) fails at once, and so \
+does a row that head lost. `detects` is the smallest slowdown that the row would have shown in 80 % \
+of all cases. A row that is too noisy is inconclusive. Every row of a baseline gets a verdict.
 
-Exit codes: 0 held (or inconclusive, with a warning), 1 regression or lost rows, 2 usage, 3 inconclusive
-under --strict, or rows that could not be judged or measured.";
+Exit codes: 0 no regression (inconclusive rows only warn), 1 regression or lost rows, 2 usage, \
+3 inconclusive under --strict, or rows that could not be judged or measured.";
 
 /// Arguments of `bench gate`.
 #[derive(Debug, Args)]
 #[command(after_help = GATING)]
 pub struct Gate {
-    /// Base: a checkout, a build directory (as target/), an adapter's program, or a .wasm of the one
-    /// workload; without it and --base-ref, this checkout
+    /// Base: a checkout, a build directory (as target/), an adapter's program, or a .wasm: of the one
+    /// --workload, or without one of your own program; without it and --base-ref, this checkout
     #[arg(long, value_name = "PATH", conflicts_with = "base_ref")]
     pub base: Option<PathBuf>,
     /// Base: a commit of this repository, built in a work tree of its own
@@ -386,6 +392,24 @@ pub struct Gate {
     /// Wait if another run is measuring on this machine, instead of giving up
     #[arg(long)]
     pub wait: bool,
+    /// Base of your own program as an image that the container engine has
+    #[arg(long, value_name = "NAME", requires = "head_image", help_heading = OWN)]
+    pub base_image: Option<String>,
+    /// Head, as --base-image. It must print what base prints
+    #[arg(long, value_name = "NAME", requires = "base_image", help_heading = OWN)]
+    pub head_image: Option<String>,
+    /// Base as a static Linux binary too, for native code and containers
+    #[arg(long, value_name = "FILE", requires_all = ["base", "head_native"], conflicts_with = "base_image", help_heading = OWN)]
+    pub base_native: Option<PathBuf>,
+    /// Head, as --base-native
+    #[arg(long, value_name = "FILE", requires_all = ["head", "base_native"], conflicts_with = "head_image", help_heading = OWN)]
+    pub head_native: Option<PathBuf>,
+    /// The folder that the program runs in and may read [default: an empty one]
+    #[arg(long, value_name = "DIR", help_heading = OWN)]
+    pub input: Option<PathBuf>,
+    /// Its arguments
+    #[arg(last = true, value_name = "ARG", help_heading = OWN)]
+    pub args: Vec<String>,
 }
 
 /// A share of 1: `5%`, `0.5%`, or `5` for the same as `5%`.

@@ -24,7 +24,6 @@ use plimsoll_record::{Boundary, Metric, Suite, Unit};
 use serde::Deserialize;
 use thiserror::Error;
 
-pub(crate) use judge::{Evidence, judge_by};
 pub use judge::{Finding, Judgement, judge};
 pub use verdict::{Range, Standing, Verdict};
 
@@ -427,7 +426,7 @@ fn check_reading(reading: &Reading, unit: ClaimUnit) -> Result<(), &'static str>
         (Some(unit), None) if reading.of.metric.unit() != unit => {
             Err("is in a unit that its metric is not measured in")
         }
-        (Some(_), None) if reading.mean.is_some() => Err("averages what is no ratio"),
+        (Some(_), None) if reading.mean.is_some() => Err("has `mean`, which only a ratio can have"),
         (None, Some(over))
             if reading.of.metric == Metric::WallTime
                 && over.boundary.stops_at() != reading.of.boundary.stops_at() =>

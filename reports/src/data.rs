@@ -1,12 +1,11 @@
 //! The rows for programs: JSON (`plimsoll.report/1`) and CSV.
 
-use plimsoll_analysis::capability::{self, FactRow};
-use plimsoll_analysis::conformance::{self, ConformanceRow};
-use plimsoll_analysis::marks::Marks;
+use plimsoll_analysis::capability::FactRow;
+use plimsoll_analysis::conformance::ConformanceRow;
 use plimsoll_analysis::rows::SCHEMA;
-use plimsoll_analysis::{Report, Row, Status, analyse};
+use plimsoll_analysis::{Analysed, Report, Row, Status};
 use plimsoll_record::conformance::Tally;
-use plimsoll_record::{Boundary, Recorded, TargetId};
+use plimsoll_record::{Boundary, TargetId};
 use serde::Serialize;
 
 use crate::claims::{ClaimUnit, Claims, Finding, Judgement, Standing, Verdict, judge};
@@ -111,25 +110,17 @@ fn figure(finding: &Finding, judgement: &Judgement<'_>) -> Figure {
 
 /// The rows of `runs` as one JSON document of schema `plimsoll.report/1`, ending in a newline, with
 /// a verdict on each of `claims`.
-pub fn json(runs: &[Recorded], claims: &Claims) -> String {
-    let mut report = Report {
-        schema: SCHEMA.to_owned(),
-        rows: Vec::new(),
-        ratios: Vec::new(),
-    };
-    let marks = Marks::of(runs);
-    for run in runs {
-        let mut one = analyse(run);
-        marks.note(&run.run, &mut one.rows);
-        report.rows.append(&mut one.rows);
-        report.ratios.append(&mut one.ratios);
-    }
+pub fn json(runs: &[Analysed<'_>], claims: &Claims) -> String {
     let document = Document {
-        report,
+        report: Report {
+            schema: SCHEMA.to_owned(),
+            rows: rows(runs).cloned().collect(),
+            ratios: runs.iter().flat_map(Analysed::ratio_rows).collect(),
+        },
         claims: judge(claims, runs).iter().map(judged).collect(),
     };
-    let rows: Vec<_> = runs.iter().flat_map(conformance::rows).collect();
-    let answers: Vec<_> = runs.iter().flat_map(capability::rows).collect();
+    let rows: Vec<_> = runs.iter().flat_map(Analysed::conformance_rows).collect();
+    let answers: Vec<_> = runs.iter().flat_map(Analysed::fact_rows).collect();
     let whole = serde_json::to_value(&document).and_then(|mut whole| {
         if let Some(all) = whole["rows"].as_array_mut() {
             for row in &rows {
@@ -151,10 +142,10 @@ pub fn json(runs: &[Recorded], claims: &Claims) -> String {
 /// The rows of `runs` as CSV (RFC 4180) with a header line. Times are in the row's unit; a field
 /// that a row has no value for is empty. Runs of the suites `conformance` and `sandbox` have columns
 /// of their own (counts, answers); of several suites the table has the columns of all.
-pub fn csv(runs: &[Recorded]) -> String {
-    let counted: Vec<ConformanceRow> = runs.iter().flat_map(conformance::rows).collect();
-    let answers: Vec<FactRow> = runs.iter().flat_map(capability::rows).collect();
-    let measured = rows(runs);
+pub fn csv(runs: &[Analysed<'_>]) -> String {
+    let counted: Vec<ConformanceRow> = runs.iter().flat_map(Analysed::conformance_rows).collect();
+    let answers: Vec<FactRow> = runs.iter().flat_map(Analysed::fact_rows).collect();
+    let measured: Vec<&Row> = rows(runs).collect();
     let mut tables = Vec::new();
     if !measured.is_empty() || (counted.is_empty() && answers.is_empty()) {
         tables.push(of_rows(&measured));
@@ -197,17 +188,11 @@ pub fn csv(runs: &[Recorded]) -> String {
 /// Columns, and a line a row.
 type Columns = (Vec<&'static str>, Vec<Vec<String>>);
 
-fn rows(runs: &[Recorded]) -> Vec<Row> {
-    let marks = Marks::of(runs);
-    let of = |run: &Recorded| {
-        let mut rows = analyse(run).rows;
-        marks.note(&run.run, &mut rows);
-        rows
-    };
-    runs.iter().flat_map(of).collect()
+fn rows<'a>(runs: &'a [Analysed<'_>]) -> impl Iterator<Item = &'a Row> {
+    runs.iter().flat_map(|run| &run.rows)
 }
 
-fn of_rows(rows: &[Row]) -> Columns {
+fn of_rows(rows: &[&Row]) -> Columns {
     let columns = vec![
         "run",
         "suite",

@@ -1,31 +1,24 @@
-//! What a run says, worked out once: every report is written from these facts.
+//! An analysed run as page and Markdown look at it.
 
 use std::collections::BTreeMap;
 
 use plimsoll_analysis::columns::Column;
-use plimsoll_analysis::marks::{Marked, Marks};
-use plimsoll_analysis::reference::{Ratio, ratio};
-use plimsoll_analysis::series::{Series, SeriesKey, series};
+use plimsoll_analysis::marks::Marked;
+use plimsoll_analysis::reference::Ratio;
+use plimsoll_analysis::series::{Series, SeriesKey};
 use plimsoll_analysis::statistics::holm;
-use plimsoll_analysis::throughput::{Throughput, throughput};
-use plimsoll_analysis::{LEVEL, Row, analyse, lost_trials};
+use plimsoll_analysis::throughput::Throughput;
+use plimsoll_analysis::{Analysed, LEVEL, Row, lost_trials};
 use plimsoll_record::run::{TargetKind, TargetRecord, WorkloadRecord};
 use plimsoll_record::{Boundary, Metric, Outcome, Recorded, TargetId, WorkloadId};
 
-use crate::claims::Evidence;
-
-/// A run with everything that was worked out of it.
+/// An analysed run, and how its rows compare with its references.
 #[derive(Debug)]
 pub(crate) struct Facts<'a> {
     pub(crate) recorded: &'a Recorded,
-    pub(crate) rows: Vec<Row>,
-    /// Where in `rows` a row is.
-    places: BTreeMap<SeriesKey, usize>,
-    series: BTreeMap<SeriesKey, Series>,
+    pub(crate) rows: &'a [Row],
+    pub(crate) analysed: &'a Analysed<'a>,
     against: BTreeMap<(SeriesKey, TargetId), Against>,
-    throughput: Option<Throughput>,
-    /// What targets fail that workloads use, by the conformance runs beside this one.
-    pub(crate) marked: Vec<Marked>,
 }
 
 /// A ratio, and whether it shows a difference once corrected for all ratios of the report.
@@ -54,48 +47,29 @@ pub(crate) struct Ended {
 }
 
 impl<'a> Facts<'a> {
-    /// The facts of each of `runs`, with what they say of each other: marks.
-    pub(crate) fn all(runs: &'a [Recorded]) -> Vec<Self> {
-        let marks = Marks::of(runs);
-        let of = |run| {
-            let mut facts = Facts::of(run);
-            marks.note(&run.run, &mut facts.rows);
-            facts.marked = marks.marked(&run.run);
-            facts
-        };
-        runs.iter().map(of).collect()
+    /// The facts of each of `runs`.
+    pub(crate) fn all(runs: &'a [Analysed<'a>]) -> Vec<Self> {
+        runs.iter().map(Facts::of).collect()
     }
 
     /// The mark of a target's figures on a workload, if they have one.
     pub(crate) fn mark(&self, target: &TargetId, workload: &WorkloadId) -> Option<&Marked> {
-        let mut marked = self.marked.iter();
+        let mut marked = self.analysed.marked.iter();
         marked.find(|one| one.target == *target && one.workload == *workload)
     }
 
-    pub(crate) fn of(recorded: &'a Recorded) -> Self {
-        let series = series(recorded);
-        let throughput = throughput(recorded, &series);
-        let series: BTreeMap<SeriesKey, Series> = series
-            .into_iter()
-            .map(|series| (series.key.clone(), series))
-            .collect();
-        let rows = analyse(recorded).rows;
-        let places = rows.iter().enumerate();
-        let places = places.map(|(n, row)| (key_of(row), n)).collect();
+    pub(crate) fn of(analysed: &'a Analysed<'a>) -> Self {
         let mut facts = Self {
-            recorded,
-            rows,
-            places,
-            series,
+            recorded: analysed.recorded,
+            rows: &analysed.rows,
+            analysed,
             against: BTreeMap::new(),
-            throughput,
-            marked: Vec::new(),
         };
-        facts.hold_against_references();
+        facts.compare_with_references();
         facts
     }
 
-    fn hold_against_references(&mut self) {
+    fn compare_with_references(&mut self) {
         let references: Vec<TargetId> = [self.native(), self.container()]
             .into_iter()
             .flatten()
@@ -103,18 +77,14 @@ impl<'a> Facts<'a> {
             .collect();
         let mut found = Vec::new();
         for reference in &references {
-            for series in self.series.values() {
+            let series = self.analysed.series.iter().map(|series| &series.key);
+            for of in series.filter(|key| key.target != *reference) {
                 let to = SeriesKey {
                     target: reference.clone(),
-                    ..series.key.clone()
+                    ..of.clone()
                 };
-                let Some(to) = self.series.get(&to) else {
-                    continue;
-                };
-                if series.key.target != *reference {
-                    let held = ratio(series, to, self.recorded.run.seed);
-                    found.extend(held.map(|ratio| (reference.clone(), ratio)));
-                }
+                let ratio = self.analysed.ratio(of, &to);
+                found.extend(ratio.map(|ratio| (reference.clone(), ratio)));
             }
         }
         let tested: Vec<f64> = found.iter().filter_map(|(_, r)| r.p_value).collect();
@@ -124,16 +94,6 @@ impl<'a> Facts<'a> {
             let difference = difference(&ratio, p);
             self.against
                 .insert((ratio.of.clone(), reference), Against { ratio, difference });
-        }
-    }
-
-    /// What published claims are held against.
-    pub(crate) fn evidence(&self) -> Evidence<'_> {
-        Evidence {
-            run: &self.recorded.run,
-            rows: &self.rows,
-            series: self.series.values().collect(),
-            common: self.throughput.as_ref().map_or(&[], |t| &t.common),
         }
     }
 
@@ -194,7 +154,7 @@ impl<'a> Facts<'a> {
             metric,
             at,
         };
-        self.rows.get(*self.places.get(&key)?)
+        self.analysed.row_of(&key)
     }
 
     /// The wall time row at a boundary.
@@ -218,12 +178,14 @@ impl<'a> Facts<'a> {
     }
 
     pub(crate) fn series(&self, key: &SeriesKey) -> Option<&Series> {
-        self.series.get(key).filter(|series| series.tally.ok > 0)
+        self.analysed
+            .series_of(key)
+            .filter(|series| series.tally.ok > 0)
     }
 
     /// What became of a row's trials that do not count, in words; `None` if all count.
     pub(crate) fn lost_trials(&self, row: &Row) -> Option<String> {
-        let lost = lost_trials(&self.series.get(&key_of(row))?.tally);
+        let lost = lost_trials(&self.analysed.series_of(&key_of(row))?.tally);
         (!lost.is_empty()).then(|| lost.join("; "))
     }
 
@@ -234,8 +196,7 @@ impl<'a> Facts<'a> {
 
     /// Any two rows of the run held against each other.
     pub(crate) fn ratio(&self, of: &Row, to: &Row) -> Option<Against> {
-        let (of, to) = (self.series(&key_of(of))?, self.series(&key_of(to))?);
-        let ratio = ratio(of, to, self.recorded.run.seed)?;
+        let ratio = self.analysed.ratio(&key_of(of), &key_of(to))?;
         let difference = difference(&ratio, ratio.p_value);
         Some(Against { ratio, difference })
     }
@@ -266,7 +227,7 @@ impl<'a> Facts<'a> {
 
     /// What the run says of throughput, if it was asked.
     pub(crate) fn throughput(&self) -> Option<&Throughput> {
-        self.throughput.as_ref()
+        self.analysed.throughput.as_ref()
     }
 
     /// One line on what a workload does.

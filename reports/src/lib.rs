@@ -7,7 +7,7 @@
 //! # Layout
 //!
 //! - [`claims`]: what has been published, compared with it
-//! - [`facts`]: what a run says, worked out once for every kind of report
+//! - [`facts`]: an analysed run as page and Markdown look at it
 //! - [`suites`]: what is said of each suite: sentences, first screen, sections, Markdown
 //! - [`page`]: the HTML report
 //! - [`picture`]: its pictures, drawn by plotters
@@ -30,4 +30,5 @@ mod suites;
 pub use data::{csv, json};
 pub use markdown::markdown;
 pub use page::html;
+pub use suites::brief;
 pub use suites::conformance::markdown::badge;

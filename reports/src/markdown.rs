@@ -6,12 +6,12 @@ use plimsoll_analysis::columns::{TICKS, Table, rule, tables};
 use plimsoll_analysis::marks::MARK;
 use plimsoll_analysis::statistics::Interval;
 use plimsoll_analysis::throughput::Throughput;
-use plimsoll_analysis::{Row, Status};
+use plimsoll_analysis::{Analysed, Row, Status};
 use plimsoll_record::text::lines;
-use plimsoll_record::{Boundary, Metric, Recorded, Suite};
+use plimsoll_record::{Boundary, Metric, Suite};
 
 use crate::claims::sentences::RULE;
-use crate::claims::{Claims, Judgement, Source, Verdict, judge_by};
+use crate::claims::{Claims, Judgement, Source, Verdict, judge};
 use crate::facts::Facts;
 use crate::quantity;
 use crate::shell;
@@ -23,7 +23,7 @@ use crate::suites::serve::sections as load;
 /// The report of `runs` as Markdown: the summary, a table per workload, what was not measured, and
 /// the command that makes it again; then a verdict on each of `claims`. Everything that comes from a
 /// run is escaped.
-pub fn markdown(runs: &[Recorded], claims: &Claims) -> String {
+pub fn markdown(runs: &[Analysed<'_>], claims: &Claims) -> String {
     let mut text = String::new();
     if runs.is_empty() {
         text.push_str("# No run to report\n");
@@ -36,8 +36,7 @@ pub fn markdown(runs: &[Recorded], claims: &Claims) -> String {
         run(&mut text, facts);
     }
     if !runs.is_empty() && !claims.is_empty() {
-        let evidence: Vec<_> = facts.iter().map(Facts::evidence).collect();
-        published(&mut text, &judge_by(claims, &evidence));
+        published(&mut text, &judge(claims, runs));
     }
     // It is printed on terminals too.
     lines(&text).into_owned()
@@ -109,8 +108,8 @@ fn run(text: &mut String, facts: &Facts<'_>) {
     for sentence in sentences {
         let _ = writeln!(text, "- {}", inline(&sentence));
     }
-    text.push_str(&conformance::markdown(facts.recorded, inline));
-    text.push_str(&capability::markdown(facts.recorded, inline));
+    text.push_str(&conformance::markdown(facts.analysed, inline));
+    text.push_str(&capability::markdown(facts.analysed, inline));
     if let Some(throughput) = facts.throughput() {
         ratios(text, facts, throughput);
         instructions(text, facts);
@@ -141,10 +140,10 @@ fn run(text: &mut String, facts: &Facts<'_>) {
             }
         }
     }
-    if !facts.marked.is_empty() {
+    if !facts.analysed.marked.is_empty() {
         text.push_str("\n## Marked figures\n\n");
     }
-    for one in &facts.marked {
+    for one in &facts.analysed.marked {
         let on = format!("{} on {}: {}", one.target, one.workload, one.why);
         let _ = writeln!(text, "- {MARK} {}", inline(&on));
     }
@@ -264,7 +263,11 @@ fn table(text: &mut String, facts: &Facts<'_>, workload: &plimsoll_record::Workl
         }
         let _ = write!(text, "| {} |", inline(target.target.as_str()));
         for row in rows {
-            let _ = write!(text, " {} |", row.map_or_else(|| "·".to_owned(), cell));
+            let _ = write!(
+                text,
+                " {} |",
+                row.map_or_else(|| "·".to_owned(), |row| cell(facts, row))
+            );
         }
         text.push('\n');
     }
@@ -292,7 +295,11 @@ fn under_load(text: &mut String, facts: &Facts<'_>, workload: &plimsoll_record::
                 _ => facts.wall(workload, way.target(), Boundary::FirstResponse),
             };
             for row in rates.iter().map(|rate| at(Some(*rate))).chain([last]) {
-                let _ = write!(text, " {} |", row.map_or_else(|| "·".to_owned(), cell));
+                let _ = write!(
+                    text,
+                    " {} |",
+                    row.map_or_else(|| "·".to_owned(), |row| cell(facts, row))
+                );
             }
             text.push('\n');
         }
@@ -330,7 +337,11 @@ fn counted(
         for (target, cells) in lines {
             let _ = write!(text, "| {} |", inline(target));
             for row in cells {
-                let _ = write!(text, " {} |", row.map_or_else(|| "·".to_owned(), cell));
+                let _ = write!(
+                    text,
+                    " {} |",
+                    row.map_or_else(|| "·".to_owned(), |row| cell(facts, row))
+                );
             }
             text.push('\n');
         }
@@ -338,7 +349,7 @@ fn counted(
     }
 }
 
-fn cell(row: &Row) -> String {
+fn cell(facts: &Facts<'_>, row: &Row) -> String {
     match (row.status, row.median) {
         (Status::Ok, Some(_)) if row.at_most().is_some() => quantity::at_most(row),
         (Status::Ok, Some(median)) => {
@@ -348,7 +359,8 @@ fn cell(row: &Row) -> String {
                     quantity::interval(Interval { low, high }, row.unit)
                 )
             });
-            let mark = row.note.as_deref().filter(|note| note.starts_with(MARK));
+            let mark = facts.mark(&row.target, &row.workload);
+            let mark = mark.filter(|_| row.is_speed());
             quantity::value(median, row.unit)
                 + mark.map_or("", |_| MARK)
                 + &interval.unwrap_or_default()

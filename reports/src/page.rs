@@ -24,11 +24,12 @@ pub(crate) mod spread;
 pub(crate) mod tables;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use plimsoll_analysis::Analysed;
+use plimsoll_record::Suite;
 use plimsoll_record::text::is_obeyed;
-use plimsoll_record::{Recorded, Suite};
 
 use crate::claims::section as claims;
-use crate::claims::{Claims, Judgement, judge_by};
+use crate::claims::{Claims, Judgement, judge};
 use crate::facts::Facts;
 use crate::suites;
 use parts::{Place, Section};
@@ -41,12 +42,11 @@ const SCRIPT: &str = include_str!("report.js");
 ///
 /// It makes no request: styles, pictures and raw data are inside, and so is the script that filters
 /// and sorts, without which nothing is missing. Everything that comes from a run is escaped.
-pub fn html(runs: &[Recorded], claims: &Claims) -> String {
+pub fn html(runs: &[Analysed<'_>], claims: &Claims) -> String {
     let facts = Facts::all(runs);
-    let evidence: Vec<_> = facts.iter().map(Facts::evidence).collect();
-    let judgements = match facts.is_empty() {
+    let judgements = match runs.is_empty() {
         true => Vec::new(),
-        false => judge_by(claims, &evidence),
+        false => judge(claims, runs),
     };
     let page = |shown: &SizeBudget, raw: Option<usize>| {
         document(&facts, &judgements, shown, raw)

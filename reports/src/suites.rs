@@ -16,6 +16,7 @@ pub(crate) mod serve;
 pub(crate) mod throughput;
 
 use maud::Markup;
+use plimsoll_analysis::Analysed;
 use plimsoll_record::Suite;
 
 use crate::facts::Facts;
@@ -63,7 +64,7 @@ pub(crate) fn question(suite: Suite) -> Question {
             subject: "Languages",
         },
         Suite::Memory => Question {
-            asked: "How much memory does it hold?",
+            asked: "How much memory does it need?",
             subject: "Memory",
         },
         Suite::Throughput => Question {
@@ -71,7 +72,7 @@ pub(crate) fn question(suite: Suite) -> Question {
             subject: "Throughput",
         },
         Suite::Serve => Question {
-            asked: "How does it carry a load?",
+            asked: "How does it behave under load?",
             subject: "Serving under load",
         },
     }
@@ -82,7 +83,7 @@ pub(crate) fn sentences(facts: &Facts<'_>) -> Vec<String> {
     match facts.recorded.run.suite {
         Suite::Conformance => conformance::sentences::sentences(facts),
         Suite::Languages => languages::sentences::sentences(facts),
-        Suite::Sandbox => sandbox::markdown::said(facts.recorded)
+        Suite::Sandbox => sandbox::markdown::said(facts.analysed)
             .into_iter()
             .collect(),
         Suite::Serve => serve::sentences::sentences(facts),
@@ -94,6 +95,15 @@ pub(crate) fn sentences(facts: &Facts<'_>) -> Vec<String> {
             Some(throughput) => throughput::sentences::sentences(facts, throughput),
             None => coldstart::sentences::sentences(facts),
         },
+    }
+}
+
+/// The sentences of a run that answer its question beside its tables on a terminal, at most five; none for suites
+/// that print their own.
+pub fn brief(analysed: &Analysed<'_>) -> Vec<String> {
+    match analysed.recorded.run.suite {
+        Suite::Coldstart => coldstart::sentences::brief(&Facts::of(analysed)),
+        _ => Vec::new(),
     }
 }
 

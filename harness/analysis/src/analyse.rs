@@ -1,29 +1,136 @@
-//! A run in, its rows out.
+//! A run in, everything that is computed from it out.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 
 use plimsoll_record::{Boundary, Metric, Recorded, Run, TargetId, WorkloadId};
 
-use crate::rows::{RatioRow, Report, Row, SCHEMA, Status};
-use crate::series::{Reasons, Series, Tally, series};
+use crate::capability::{self, FactRow, facts};
+use crate::conformance::{self, ConformanceRow, Matrix, matrix};
+use crate::marks::{Marked, Marks};
+use crate::reference::{Ratio, ratio};
+use crate::rows::{RatioRow, Row, Status};
+use crate::series::{Reasons, Series, SeriesKey, Tally, series};
 use crate::statistics::bootstrap::{RESAMPLING_TRIALS, median_interval};
 use crate::statistics::generator;
 use crate::statistics::order::{P99_SAMPLES, P99_TRIALS};
-use crate::throughput::throughput;
+use crate::throughput::{Throughput, throughput};
 
-/// The rows of a run: one per workload, target, boundary and metric, in the order of the run's
-/// tables. Pure and deterministic: the run's seed is the seed of every interval.
+/// What every output of a run is written from: terminal, Markdown, page, JSON, CSV, claims. Each
+/// interval in it is resampled once.
+#[derive(Debug)]
+pub struct Analysed<'r> {
+    /// The run.
+    pub recorded: &'r Recorded,
+    /// In the order of the run's tables.
+    pub series: Vec<Series>,
+    /// One per series, in the same order.
+    pub rows: Vec<Row>,
+    /// `None` if no runs of a guest's own code were planned.
+    pub throughput: Option<Throughput>,
+    /// `None` unless the specification's tests were run.
+    pub matrix: Option<Matrix<'r>>,
+    /// `None` unless hostile programs were run.
+    pub answers: Option<capability::Facts<'r>>,
+    /// Figures of targets that fail tests of what a workload uses, by the conformance runs that were
+    /// analysed together with this one.
+    pub marked: Vec<Marked>,
+    places: BTreeMap<SeriesKey, usize>,
+    ratios: RefCell<BTreeMap<(SeriesKey, SeriesKey), Option<Ratio>>>,
+}
+
+/// Pure and deterministic: the run's seed is the seed of every interval.
 ///
 /// Trials with a wrong output or any other failure never count; what became of them is in the
 /// row's note.
-pub fn analyse(recorded: &Recorded) -> Report {
+pub fn analyse(recorded: &Recorded) -> Analysed<'_> {
     let series = series(recorded);
     let rows = series
         .iter()
         .map(|series| row(&recorded.run, series))
         .collect();
-    Report {
-        schema: SCHEMA.to_owned(),
+    let places = series.iter().enumerate();
+    let places = places.map(|(n, series)| (series.key.clone(), n)).collect();
+    let throughput = throughput(recorded, &series);
+    let ratios = throughput.iter().flat_map(|throughput| {
+        let cells = throughput.standings.iter().flat_map(|one| &one.cells);
+        cells.flat_map(|cell| &cell.ratios)
+    });
+    let ratios = ratios
+        .map(|ratio| ((ratio.of.clone(), ratio.to.clone()), Some(ratio.clone())))
+        .collect();
+    Analysed {
+        recorded,
         rows,
-        ratios: ratios(recorded, &series),
+        matrix: matrix(recorded),
+        answers: facts(recorded),
+        marked: Vec::new(),
+        places,
+        ratios: RefCell::new(ratios),
+        throughput,
+        series,
+    }
+}
+
+/// Each of `runs`, with the marks that they give each other.
+pub fn analyse_all(runs: &[Recorded]) -> Vec<Analysed<'_>> {
+    let mut all: Vec<Analysed<'_>> = runs.iter().map(analyse).collect();
+    let marks = Marks::of(all.iter().filter_map(|one| one.matrix.as_ref()));
+    for one in &mut all {
+        one.marked = marks.marked(&one.recorded.run);
+        for row in &mut one.rows {
+            row.mark(&one.marked);
+        }
+    }
+    all
+}
+
+impl Analysed<'_> {
+    /// The series of a key.
+    pub fn series_of(&self, key: &SeriesKey) -> Option<&Series> {
+        Some(&self.series[*self.places.get(key)?])
+    }
+
+    /// The row of a key.
+    pub fn row_of(&self, key: &SeriesKey) -> Option<&Row> {
+        Some(&self.rows[*self.places.get(key)?])
+    }
+
+    /// How many times as long `of` takes as `to`, resampled the first time that it is needed; `None`
+    /// if one of them has no figure, or `to` is zero.
+    pub fn ratio(&self, of: &SeriesKey, to: &SeriesKey) -> Option<Ratio> {
+        let pair = (of.clone(), to.clone());
+        if let Some(known) = self.ratios.borrow().get(&pair) {
+            return known.clone();
+        }
+        let seed = self.recorded.run.seed;
+        let (top, bottom) = (self.series_of(of)?, self.series_of(to)?);
+        let found = ratio(top, bottom, seed);
+        self.ratios.borrow_mut().insert(pair, found.clone());
+        found
+    }
+
+    /// Every target's runs compared with native ones, and their geometric means.
+    pub fn ratio_rows(&self) -> Vec<RatioRow> {
+        self.throughput
+            .as_ref()
+            .map_or_else(Vec::new, |throughput| {
+                ratios(&self.recorded.run, throughput)
+            })
+    }
+
+    /// A row per target and group of the specification's tests.
+    pub fn conformance_rows(&self) -> Vec<ConformanceRow> {
+        let run = &self.recorded.run;
+        let matrix = self.matrix.as_ref();
+        matrix.map_or_else(Vec::new, |matrix| conformance::rows(run, matrix))
+    }
+
+    /// A row per target and question to its sandbox.
+    pub fn fact_rows(&self) -> Vec<FactRow> {
+        let run = &self.recorded.run;
+        let answers = self.answers.as_ref();
+        answers.map_or_else(Vec::new, |answers| capability::rows(run, answers))
     }
 }
 
@@ -88,17 +195,13 @@ fn row(run: &Run, series: &Series) -> Row {
     row
 }
 
-/// Every target's runs compared with native ones, and their geometric means.
-fn ratios(recorded: &Recorded, series: &[Series]) -> Vec<RatioRow> {
-    let Some(throughput) = throughput(recorded, series) else {
-        return Vec::new();
-    };
+fn ratios(run: &Run, throughput: &Throughput) -> Vec<RatioRow> {
     let Some(reference) = &throughput.reference else {
         return Vec::new();
     };
     let row = |target: &TargetId, workloads: Vec<WorkloadId>, metric, ratio, ci95| RatioRow {
         left_out: 0,
-        run: recorded.run.id.clone(),
+        run: run.id.clone(),
         target: target.clone(),
         to: reference.clone(),
         workloads,

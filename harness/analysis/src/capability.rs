@@ -3,7 +3,7 @@
 //! There is nothing to compute: the answers of a run are put side by side, in its own order, and never
 //! added up.
 
-use plimsoll_record::run::TargetKind;
+use plimsoll_record::run::{Run, TargetKind};
 use plimsoll_record::sandbox::{Answer, Limit, Question, Sandbox};
 use plimsoll_record::{FactLine, Outcome, Recorded, Suite, TargetId, WorkloadId};
 use serde::{Deserialize, Serialize};
@@ -65,7 +65,7 @@ impl<'r> Facts<'r> {
 }
 
 /// The answers of a run; none if it was about something else.
-pub fn facts(recorded: &Recorded) -> Option<Facts<'_>> {
+pub(crate) fn facts(recorded: &Recorded) -> Option<Facts<'_>> {
     let run = &recorded.run;
     let Sandbox { questions } = run.sandbox.as_ref()?;
     let mut cells = Vec::new();
@@ -130,14 +130,11 @@ pub struct FactRow {
     pub note: Option<String>,
 }
 
-/// The rows of a run; none if it was about something else.
-pub fn rows(recorded: &Recorded) -> Vec<FactRow> {
-    let Some(facts) = facts(recorded) else {
-        return Vec::new();
-    };
+/// A row per answer of `run`.
+pub(crate) fn rows(run: &Run, facts: &Facts<'_>) -> Vec<FactRow> {
     let row = |cell: &Cell<'_>| FactRow {
-        run: recorded.run.id.clone(),
-        suite: recorded.run.suite,
+        run: run.id.clone(),
+        suite: run.suite,
         workload: cell.question.id.clone(),
         title: cell.question.title.clone(),
         limits: cell.question.limits.clone(),

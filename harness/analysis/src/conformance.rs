@@ -4,6 +4,7 @@
 //! every target; what a target does not claim counts in it and does not pass.
 
 use plimsoll_record::conformance::{FailureMode, Group, ScriptLine, Specification, Tally};
+use plimsoll_record::run::Run;
 use plimsoll_record::{Outcome, Recorded, TargetId, WorkloadId};
 use serde::{Deserialize, Serialize};
 
@@ -54,7 +55,7 @@ impl Cell<'_> {
 }
 
 /// The counts of a run; none if it was about something else.
-pub fn matrix(recorded: &Recorded) -> Option<Matrix<'_>> {
+pub(crate) fn matrix(recorded: &Recorded) -> Option<Matrix<'_>> {
     let run = &recorded.run;
     let specification = run.specification.as_ref()?;
     let mut cells = Vec::new();
@@ -185,11 +186,8 @@ pub struct FindingRow {
     pub message: String,
 }
 
-/// The rows of a run; none if it was about something else.
-pub fn rows(recorded: &Recorded) -> Vec<ConformanceRow> {
-    let Some(matrix) = matrix(recorded) else {
-        return Vec::new();
-    };
+/// A row per cell of the matrix of `run`.
+pub(crate) fn rows(run: &Run, matrix: &Matrix<'_>) -> Vec<ConformanceRow> {
     let row = |cell: &Cell<'_>| {
         let findings = cell.scripts.iter().flat_map(|script| {
             script.findings.iter().map(|finding| FindingRow {
@@ -200,8 +198,8 @@ pub fn rows(recorded: &Recorded) -> Vec<ConformanceRow> {
             })
         });
         ConformanceRow {
-            run: recorded.run.id.clone(),
-            suite: recorded.run.suite,
+            run: run.id.clone(),
+            suite: run.suite,
             workload: cell.group.id.clone(),
             target: cell.target.clone(),
             tally: cell.counted.as_ref().ok().copied(),

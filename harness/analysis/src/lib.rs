@@ -10,7 +10,7 @@
 //! - [`capability`]: what guests could and could not do, by question and target
 //! - [`conformance`]: the specification's own tests, counted by target and group
 //! - [`marks`]: speed on workloads that use what a target fails
-//! - [`analyse()`]: a run in, its rows out
+//! - [`analyse()`]: a run in, everything that is computed from it out
 //! - [`reference`]: how many times as long one series takes as another of the same run
 //! - [`throughput`](mod@throughput): the guest's own code compared with native, workload by
 //!   workload and as a geometric mean
@@ -35,7 +35,7 @@ pub mod series;
 pub mod statistics;
 pub mod throughput;
 
-pub use analyse::{analyse, lost_trials};
+pub use analyse::{Analysed, analyse, analyse_all, lost_trials};
 pub use compare::{
     ComparedRow, Comparison, LEVEL, Lost, Measured, RULE, SCHEMA as COMPARISON_SCHEMA,
     UnmatchedRow, Verdict, compare, compare_all,

@@ -17,6 +17,8 @@ use plimsoll_record::{
 /// Fewest requests of a trial beyond a percentile for which it is stated: one or two would be chance
 /// alone.
 const BEYOND: f64 = 5.0;
+/// Part of an offered rate that a server must achieve to sustain it.
+const SUSTAINED: f64 = 0.95;
 
 /// A value that a trial gives beside its samples.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -147,6 +149,11 @@ fn counting<'a>(
         .filter_map(|plan| recorded.trials.get(&plan.index))
         .filter(|trial| matches!(trial.outcome.outcome, Outcome::Ok))
         .flat_map(|trial| &trial.histograms)
+}
+
+/// Whether a server that answered `achieved` requests per second sustained the offered `rate`.
+pub fn is_sustained(achieved: f64, rate: u64) -> bool {
+    achieved >= SUSTAINED * rate as f64
 }
 
 /// The latencies of every counting trial of a target at one rate, put together: what the shape of

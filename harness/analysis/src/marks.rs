@@ -7,10 +7,9 @@
 use std::collections::BTreeMap;
 
 use plimsoll_record::run::Run;
-use plimsoll_record::{Proposal, Recorded, TargetId, Unit, WorkloadId};
+use plimsoll_record::{Proposal, TargetId, WorkloadId};
 
-use crate::conformance::matrix;
-use crate::rows::Row;
+use crate::conformance::Matrix;
 
 /// What stands at a figure that is marked.
 pub const MARK: &str = "†";
@@ -31,10 +30,10 @@ pub struct Marked {
 }
 
 impl Marks {
-    /// What the conformance runs among `runs` say.
-    pub fn of(runs: &[Recorded]) -> Self {
+    /// What conformance runs say.
+    pub fn of<'m, 'r: 'm>(runs: impl Iterator<Item = &'m Matrix<'r>>) -> Self {
         let mut marks = BTreeMap::new();
-        for matrix in runs.iter().filter_map(matrix) {
+        for matrix in runs {
             for cell in &matrix.cells {
                 let (Some(proposal), Ok(tally)) = (cell.group.proposal, &cell.counted) else {
                     continue;
@@ -93,22 +92,6 @@ impl Marks {
         }
         marked.sort_by(|a, b| (&a.workload, &a.target).cmp(&(&b.workload, &b.target)));
         marked
-    }
-
-    /// Says in the notes of `rows`, which are of `run`, which figures of speed are marked.
-    pub fn note(&self, run: &Run, rows: &mut [Row]) {
-        let marked = self.marked(run);
-        for row in rows {
-            let timed = matches!(row.unit, Unit::Nanoseconds | Unit::PerSecond);
-            let of = |one: &&Marked| one.target == row.target && one.workload == row.workload;
-            if let (true, Some(one)) = (timed, marked.iter().find(of)) {
-                let mark = one.words();
-                row.note = Some(match row.note.take() {
-                    None => mark,
-                    Some(note) => format!("{mark}; {note}"),
-                });
-            }
-        }
     }
 }
 

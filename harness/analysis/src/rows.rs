@@ -3,6 +3,8 @@
 use plimsoll_record::{Boundary, Metric, Suite, TargetId, Unit, WorkloadId};
 use serde::{Deserialize, Serialize};
 
+use crate::marks::Marked;
+
 /// The schema of [`Report`].
 pub const SCHEMA: &str = "plimsoll.report/1";
 
@@ -93,6 +95,23 @@ pub struct Row {
 }
 
 impl Row {
+    /// Whether it is a figure of speed: what a mark is about.
+    pub fn is_speed(&self) -> bool {
+        matches!(self.unit, Unit::Nanoseconds | Unit::PerSecond)
+    }
+
+    /// Puts before its note the mark of its target on its workload, if `marked` has one.
+    pub(crate) fn mark(&mut self, marked: &[Marked]) {
+        let of = |one: &&Marked| one.target == self.target && one.workload == self.workload;
+        if let (true, Some(one)) = (self.is_speed(), marked.iter().find(of)) {
+            let mark = one.words();
+            self.note = Some(match self.note.take() {
+                None => mark,
+                Some(note) => format!("{mark}; {note}"),
+            });
+        }
+    }
+
     /// What one more costs at most, where chance has put the slope below nothing: the upper end of
     /// its interval, or nothing. Tables show this instead of a negative cost; the row keeps what
     /// was fitted.

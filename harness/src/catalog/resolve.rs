@@ -15,7 +15,7 @@ use crate::machine::interrupt::Interrupt;
 use crate::process::command::{self, ToolError};
 use crate::run::adapter::build::{Built, build, failed_before, state};
 use crate::run::adapter::discovery::{
-    Ability, Presence, ability, look, programs, unexpected_version,
+    Ability, Presence, ability, look, missing, programs, unexpected_version,
 };
 use crate::ui::progress::say;
 
@@ -99,7 +99,7 @@ impl Gathered {
                 let left =
                     meant
                         .iter()
-                        .map(|target| match ability(row, &Presence::NotBuilt, target) {
+                        .map(|target| match ability(row, &missing(checkout), target) {
                             Ability::Absent { why, remedy } => {
                                 left(target.as_str(), why, remedy, false)
                             }
@@ -109,7 +109,8 @@ impl Gathered {
                 continue;
             }
             let builds = match building {
-                Building::WhereStale => built != Built::Fresh,
+                // What a bundle lacks cannot be built from it.
+                Building::WhereStale => built != Built::Fresh && checkout.bundle.is_none(),
                 Building::Never => false,
             };
             if builds && failed_before(checkout, row) {
@@ -302,6 +303,9 @@ pub fn build_native(
     ids: &[&str],
     interrupt: &Interrupt,
 ) -> Result<(), ToolError> {
+    if checkout.bundle.is_some() {
+        return Err(ToolError::Bundle);
+    }
     say(&format!("building native binaries: {}", ids.join(", ")));
     let mut script = Command::new(checkout.root.join("scripts/build-workloads"));
     script
@@ -309,7 +313,7 @@ pub fn build_native(
         .env("CARGO_TARGET_DIR", &checkout.target)
         .arg("--native")
         .args(ids);
-    command::run(&mut script, interrupt)
+    command::run_quietly(&mut script, "building native binaries", interrupt)
 }
 
 fn left(what: &str, why: String, remedy: Option<String>, requested: bool) -> Skipped {

@@ -143,7 +143,7 @@ impl Table {
                 .find(|target| !adapter.targets.contains(target))
             {
                 return Err(format!(
-                    "{unknown} in `not_quick` of {:?} is none of its targets",
+                    "{unknown} in `not_quick` of {:?} is not one of its targets",
                     adapter.id
                 ));
             }
@@ -153,7 +153,7 @@ impl Table {
                 .find(|target| !adapter.targets.contains(target))
             {
                 return Err(format!(
-                    "{unknown} in `families` of {:?} is none of its targets",
+                    "{unknown} in `families` of {:?} is not one of its targets",
                     adapter.id
                 ));
             }
@@ -297,7 +297,7 @@ mod tests {
         let row = "[[adapter]]\nid = 'a'\ntitle = 't'\nprogram = 'p'\ndefault = true\n\
                    targets = ['x']\nnot_quick = ['y']\n";
         let error = parse(row).unwrap_err();
-        assert_eq!(error, "y in `not_quick` of \"a\" is none of its targets");
+        assert_eq!(error, "y in `not_quick` of \"a\" is not one of its targets");
     }
 
     #[test]

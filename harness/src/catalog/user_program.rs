@@ -4,10 +4,12 @@
 //! target that can, natively if there is a binary; what it prints there is what it must print
 //! everywhere.
 
+mod gated;
 mod reference;
 mod variation;
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -30,8 +32,9 @@ use crate::run::job::Deadlines;
 use crate::run::scratch::Scratch;
 use crate::suites::conformance::uses::uses;
 use crate::ui::progress::say;
+pub use gated::{Place, Sides};
 pub use reference::shell;
-use reference::{Here, Printed, ended_unless_interrupted, prepared, printed};
+use reference::{Here, Printed, ended_unless_interrupted, prepared, printed, printed_by_image};
 use variation::{Param, Variation};
 
 /// Processor time beyond which it is one that computes, and is given fewer trials.
@@ -56,6 +59,8 @@ pub struct Program {
     prepare: Option<String>,
     params: Vec<String>,
     variations: Vec<Variation>,
+    /// Its name, instead of its file's: both sides of a gate have one.
+    name: Option<&'static str>,
 }
 
 impl Program {
@@ -109,6 +114,7 @@ impl Program {
                 .map(|path| at("--input", path))
                 .transpose()?,
             args: args.args.clone(),
+            name: None,
         };
         let bytes = fs::read(&program.wasm)
             .map_err(|error| Usage(format!("--wasm {}: {error}", program.wasm.display())))?;
@@ -151,7 +157,7 @@ impl Program {
         let (targets, without): (Vec<_>, Vec<_>) = std::mem::take(&mut gathered.targets)
             .into_iter()
             .partition(|chosen| match chosen.target.kind {
-                TargetKind::Wasm => true,
+                TargetKind::Wasm => self.has_module(),
                 TargetKind::Native => native,
                 TargetKind::Container => native || image,
             });
@@ -161,7 +167,8 @@ impl Program {
                 TargetKind::Container => {
                     "neither --native nor --image says what runs in its container"
                 }
-                TargetKind::Native | TargetKind::Wasm => "no --native says what it runs",
+                TargetKind::Native => "no native binary was given (--native FILE)",
+                TargetKind::Wasm => "no module is given",
             };
             Skipped {
                 what: chosen.target.id.to_string(),
@@ -252,6 +259,12 @@ impl Program {
         here: &Here<'_>,
     ) -> anyhow::Result<()> {
         let prepare = self.prepare.as_ref().map(|line| variation.fill(line));
+        if let (false, Some(image)) = (self.has_module(), &self.image) {
+            let printed = printed_by_image(image, &workload.args, here.interrupt)?;
+            let ready = self.workload(workload, variation, prepare, printed)?;
+            gathered.workloads.push(ready);
+            return Ok(());
+        }
         let mut why = Vec::new();
         for chosen in &gathered.targets {
             let id = &chosen.target.id;
@@ -382,7 +395,10 @@ impl Program {
         Ok(Ready {
             record: WorkloadRecord {
                 workload: workload.id.clone(),
-                title: format!("a program of the user's own, {}", self.wasm.display()),
+                title: match (self.has_module(), &self.image) {
+                    (false, Some(image)) => format!("the user's own image {image}"),
+                    _ => format!("a program of the user's own, {}", self.wasm.display()),
+                },
                 language: "not known".to_owned(),
                 // Of the one thing that stands for its source here.
                 source_sha256: sha256(&bytes),
@@ -412,7 +428,10 @@ impl Program {
 
     /// Its file's name, unless a workload is called so.
     fn id(&self, workloads: &Workloads) -> WorkloadId {
-        let stem = self.wasm.file_stem().unwrap_or_default();
+        let stem = match self.name {
+            Some(name) => OsStr::new(name),
+            None => self.wasm.file_stem().unwrap_or_default(),
+        };
         let plain: String = stem
             .to_string_lossy()
             .chars()

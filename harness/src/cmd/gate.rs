@@ -10,6 +10,7 @@ use plimsoll_analysis::gate::{GateReport, Overall, Settings};
 use plimsoll_record::Recorded;
 
 use super::run::{shell_word, suite_named};
+use crate::catalog::user_program::Sides;
 use crate::cli::Gate;
 use crate::exit::{Exit, Usage};
 use crate::gate::job::{Ended, carry_out, check_writable, recorded};
@@ -51,6 +52,7 @@ pub(super) fn run(args: &Gate) -> anyhow::Result<Exit> {
 
 fn request(args: &Gate, settings: Settings) -> anyhow::Result<Request> {
     Ok(Request {
+        own: Sides::of(args)?,
         base: match (&args.base, &args.base_ref) {
             (Some(path), _) => Source::Product(Product::at(path)?),
             (None, Some(name)) => Source::Commit(name.clone()),

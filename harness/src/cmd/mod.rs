@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod bundle;
 mod compare;
 mod doctor;
 mod gate;
@@ -29,6 +30,7 @@ pub fn dispatch(command: Command) -> anyhow::Result<Exit> {
     match command {
         Command::Doctor(args) => doctor::run(&args),
         Command::Setup(args) => setup::run(&args),
+        Command::Bundle(args) => bundle::run(&args),
         Command::List(args) => list::run(&args),
         Command::Run(args) => match &args.resume {
             Some(directory) => resume::run(&args, directory),

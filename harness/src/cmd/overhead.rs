@@ -124,7 +124,7 @@ struct Timed {
 
 /// Seconds, as hyperfine measured them without a shell, its child's output piped as ours is.
 fn hyperfine(checkout: &Checkout, program: &Path) -> anyhow::Result<Vec<f64>> {
-    let export = checkout.target.join("hyperfine-overhead.json");
+    let export = checkout.scratch().with_file_name("hyperfine-overhead.json");
     let status = Command::new("hyperfine")
         // What it starts inherits its environment, and an exec copies that: ours is empty.
         .env_clear()

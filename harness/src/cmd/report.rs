@@ -6,7 +6,7 @@ use std::path::{self, Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::Context;
-use plimsoll_analysis::marks::Marks;
+use plimsoll_analysis::analyse_all;
 use plimsoll_record::{Recorded, TargetId, WorkloadId};
 use reports::claims::{self, Claims};
 
@@ -50,7 +50,7 @@ pub(super) fn run(args: &Report) -> anyhow::Result<Exit> {
             Some(path) => path.clone(),
             None => directories[0].join("report.html"),
         };
-        fs::write(&path, reports::html(&runs, &claims))
+        fs::write(&path, reports::html(&analyse_all(&runs), &claims))
             .with_context(|| format!("cannot write the report to {}", path.display()))?;
         if args.open {
             open(&path)?;
@@ -65,7 +65,9 @@ pub(super) fn run(args: &Report) -> anyhow::Result<Exit> {
         }
     } else if let Some(target) = &args.badge {
         let target = TargetId::from(target.as_str());
-        let badge = runs.iter().find_map(|run| reports::badge(run, &target));
+        let badge = analyse_all(&runs)
+            .iter()
+            .find_map(|run| reports::badge(run, &target));
         let badge = badge.ok_or_else(|| {
             Usage(format!(
                 "no run here counts what {target} passes of the specification; `bench run --suite \
@@ -76,19 +78,19 @@ pub(super) fn run(args: &Report) -> anyhow::Result<Exit> {
     } else if let Some(folder) = &args.hgrm {
         hgrm(&runs, folder)?;
     } else if args.markdown {
-        super::print(&reports::markdown(&runs, &claims))?;
+        super::print(&reports::markdown(&analyse_all(&runs), &claims))?;
     } else if args.json {
-        super::print(&reports::json(&runs, &claims))?;
+        super::print(&reports::json(&analyse_all(&runs), &claims))?;
     } else if args.csv {
-        super::print(&reports::csv(&runs))?;
+        super::print(&reports::csv(&analyse_all(&runs)))?;
     } else {
-        let marks = Marks::of(&runs);
-        for recorded in &runs {
-            let report = plimsoll_analysis::analyse(recorded);
-            super::print(&terminal::tables(recorded, &report))?;
-            super::print(&terminal::marked(&marks.marked(&recorded.run)))?;
+        let analysed = analyse_all(&runs);
+        for run in &analysed {
+            super::print(&terminal::tables(run))?;
+            super::print(&terminal::marked(&run.marked))?;
         }
-        super::print(&terminal::claims::verdicts(&claims::judge(&claims, &runs)))?;
+        let verdicts = claims::judge(&claims, &analysed);
+        super::print(&terminal::claims::verdicts(&verdicts))?;
     }
     Ok(Exit::Ok)
 }

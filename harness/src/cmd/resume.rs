@@ -129,7 +129,7 @@ fn gathered(
     eprint_part(&terminal::skipped(&gathered.skipped));
     if gathered.lacks_something_requested() {
         return Err(Usage(format!(
-            "{} cannot be continued without what is left out; bring it back, or start a new run",
+            "{} cannot be continued without the targets and workloads above; make them available again, or start a new run",
             record.id
         ))
         .into());

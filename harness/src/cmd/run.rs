@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use plimsoll_record::{Recorded, RunWriter, Suite, WriteError};
+use reports::claims::{self, Claims};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
@@ -117,6 +118,7 @@ impl<'a> Request<'a> {
         let suite = suite_named(args.suite.as_deref().unwrap_or("coldstart"))?;
         let own = Program::of(args)?;
         let checkout = Checkout::find()?;
+        checkout.verify()?;
         let request = Request {
             args,
             suite,
@@ -204,7 +206,9 @@ impl<'a> Request<'a> {
             }
             subject => subject?,
         };
-        eprint_part(&terminal::skipped(&gathered.skipped));
+        let requested = gathered.skipped.iter().filter(|one| one.requested);
+        let requested: Vec<_> = requested.cloned().collect();
+        eprint_part(&terminal::skipped(&requested));
         let environment = environment::look(&self.checkout);
         let mut notes = preflight::look(&environment);
         notes.append(&mut gathered.notes);
@@ -366,13 +370,21 @@ pub(super) fn finish(done: anyhow::Result<()>, directory: &Path) -> anyhow::Resu
 
 fn show(directory: &Path) -> anyhow::Result<Exit> {
     let recorded = Recorded::read(directory)?;
-    let report = plimsoll_analysis::analyse(&recorded);
-    super::print(&terminal::tables(&recorded, &report))?;
+    let analysed = plimsoll_analysis::analyse(&recorded);
+    super::print(&terminal::tables(&analysed))?;
+    let published = Claims::published();
+    let judgements = claims::judge(&published, std::slice::from_ref(&analysed));
+    super::print(&terminal::answer(&reports::brief(&analysed), &judgements))?;
     eprint_part(&terminal::damage(&recorded));
     eprint_part(&terminal::skipped(&recorded.run.skipped));
+    let named = match Checkout::find()
+        .map(|checkout| checkout.results().join("latest").canonicalize())
+    {
+        Ok(Ok(latest)) if directory.canonicalize().is_ok_and(|run| run == latest) => String::new(),
+        _ => format!(" {}", shell_word(directory)),
+    };
     say(&format!(
-        "`bench report {} --html` has intervals, distributions and the fairness ledger",
-        shell_word(directory)
+        "Next: `bench report{named} --html` has pictures and intervals, `bench report{named}` the claims."
     ));
     let plan = &recorded.run.plan;
     let is_ok = |trial: &&plimsoll_record::run::TrialPlan| {

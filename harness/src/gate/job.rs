@@ -17,12 +17,16 @@ use super::passes;
 use super::request::{Request, Source, cells, kept, same_workloads};
 use super::side::{Product, Side, introduce};
 use crate::catalog::checkout::Checkout;
+use crate::catalog::resolve::Gathered;
 use crate::catalog::suites::{Amount, SuiteRow};
+use crate::catalog::user_program::{Place, Sides};
+use crate::catalog::workloads::Ready;
 use crate::exit::Usage;
 use crate::machine::denoise::{self, Denoised};
 use crate::machine::interrupt::Interrupt;
 use crate::machine::lock::{MachineLock, WhenHeld};
 use crate::machine::{environment, preflight};
+use crate::run::job::Deadlines;
 use crate::run::plan::Cell;
 use crate::suites::conformance::ratchet;
 use crate::ui::format;
@@ -57,6 +61,8 @@ struct Gating<'a> {
     interrupt: &'a Interrupt,
     base: Side,
     head: Side,
+    /// Workloads of both sides, if they are builds of the user's own program.
+    own: Option<[Vec<Ready>; 2]>,
     id: String,
     directory: PathBuf,
     seed: u64,
@@ -70,6 +76,7 @@ struct Gating<'a> {
 /// [`Usage`] if it makes no sense; otherwise what stopped it.
 pub fn carry_out(request: &Request, pinned: Option<&Recorded>) -> anyhow::Result<Ended> {
     let here = Checkout::find()?;
+    here.verify()?;
     let interrupt = Interrupt::install(denoise::put_files_back)?;
     let suites = request.suites(pinned)?;
     let (id, directory) = place(request, &here)?;
@@ -87,7 +94,11 @@ pub fn carry_out(request: &Request, pinned: Option<&Recorded>) -> anyhow::Result
     };
     let _machine = MachineLock::take(&id, when_held, &interrupt)?;
     let ready = |product| Side::ready(product, &here, &request.targets, &interrupt);
-    let (head, base) = (ready(&request.head)?, ready(base)?);
+    let (mut head, mut base) = (ready(&request.head)?, ready(base)?);
+    let own = match &request.own {
+        Some(sides) => Some(own(sides, [&mut base, &mut head], &suites, &interrupt)?),
+        None => None,
+    };
     introduce("base", &base);
     introduce("head", &head);
     if lacks_something(&base, &head) {
@@ -109,6 +120,7 @@ pub fn carry_out(request: &Request, pinned: Option<&Recorded>) -> anyhow::Result
         interrupt: &interrupt,
         base,
         head,
+        own,
         id,
         directory,
         seed: request.seed.unwrap_or_else(drawn),
@@ -119,6 +131,52 @@ pub fn carry_out(request: &Request, pinned: Option<&Recorded>) -> anyhow::Result
     };
     let report = gating.report(&suites)?;
     Ok(Ended::Judged(Box::new(report), gating.directory))
+}
+
+/// Workloads of the user's own program, one per side.
+fn own(
+    sides: &Sides,
+    [base, head]: [&mut Side; 2],
+    suites: &[SuiteRow],
+    interrupt: &Interrupt,
+) -> anyhow::Result<[Vec<Ready>; 2]> {
+    let longest = |of: fn(&SuiteRow) -> Duration| suites.iter().map(of).max().unwrap_or_default();
+    let deadlines = Deadlines {
+        trial: longest(SuiteRow::deadline),
+        prepare: longest(SuiteRow::prepare_deadline),
+    };
+    let mut gathered = [&mut *base, &mut *head].map(|side| Gathered {
+        targets: std::mem::take(&mut side.targets),
+        ..Gathered::default()
+    });
+    fn place(side: &Side) -> Place<'_> {
+        Place {
+            checkout: &side.checkout,
+            table: &side.table,
+            workloads: &side.workloads,
+        }
+    }
+    let [of_base, of_head] = &mut gathered;
+    let places = [place(base), place(head)];
+    sides.ready(places, [of_base, of_head], deadlines, interrupt)?;
+    for one in &gathered[0].skipped {
+        say(&format!("not measured: {}: {}", one.what, one.why));
+    }
+    let [of_base, of_head] = gathered;
+    (base.targets, head.targets) = (of_base.targets, of_head.targets);
+    if let Some([old, new]) = sides.images() {
+        base.words = format!("the image {old}");
+        head.words = format!("the image {new}");
+    }
+    match base.targets.is_empty() {
+        true => Err(Usage(
+            "no target that is named can run this program as it is given; add --base-native and --head-native, or \
+             --base-image and --head-image, or name other targets"
+                .to_owned(),
+        )
+        .into()),
+        false => Ok([of_base.workloads, of_head.workloads]),
+    }
 }
 
 fn say_all(text: &str) {
@@ -237,8 +295,8 @@ impl Gating<'_> {
             command: &self.command,
         };
         let answered = passes::measure(&self.head, &question, self.interrupt)?;
-        let known = ratchet::read(&self.base.checkout)
-            .context("cannot read what is recorded as passing")?;
+        let known =
+            ratchet::read(&self.base.checkout).context("cannot read the recorded passes")?;
         match (&answered.head, was_done(&answered, &known)) {
             (None, false) => say(&format!("{}: no target here runs its tests", row.id)),
             (None, true) => say(&format!(
@@ -257,12 +315,15 @@ impl Gating<'_> {
         let workloads = |side: &Side| {
             side.ready_workloads(self.here, &request.workloads, amount, self.interrupt)
         };
-        let (base, head) = (workloads(&self.base)?, workloads(&self.head)?);
+        let (base, head) = match &self.own {
+            Some([base, head]) => (base.clone(), head.clone()),
+            None => (workloads(&self.base)?, workloads(&self.head)?),
+        };
         same_workloads(&base, &head)?;
         let cells = cells([&self.base, &self.head], &head, row, amount, request.blocks);
         if cells.is_empty() {
             say(&format!(
-                "{}: nothing of it is for these targets and workloads",
+                "{}: has no rows of these targets and workloads",
                 row.id
             ));
             return Ok(None);

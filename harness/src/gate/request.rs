@@ -8,6 +8,7 @@ use plimsoll_record::{Recorded, Step, Suite, TargetId, WorkloadId};
 
 use super::side::{Product, Side};
 use crate::catalog::suites::{self, Amount, SuiteRow};
+use crate::catalog::user_program::Sides;
 use crate::catalog::workloads::Ready;
 use crate::exit::Usage;
 use crate::run::cells::{applies_to, supports};
@@ -28,6 +29,8 @@ pub struct Request {
     pub head: Product,
     /// Globs of targets.
     pub targets: Vec<String>,
+    /// Two builds of the user's own program, instead of workloads.
+    pub own: Option<Sides>,
     /// Globs of workloads; empty means what the suites name.
     pub workloads: Vec<String>,
     /// Suites; empty means the default ones.
@@ -64,7 +67,9 @@ impl Request {
     /// [`Usage`] if one cannot, or if `pinned` is of another suite.
     pub fn suites(&self, pinned: Option<&Recorded>) -> Result<Vec<SuiteRow>, Usage> {
         // A module of one workload passes no tests of its own, and whoever names workloads means others.
-        let whole = self.workloads.is_empty() && !matches!(self.head, Product::Module(_));
+        let whole = self.workloads.is_empty()
+            && self.own.is_none()
+            && !matches!(self.head, Product::Module(_));
         let named: Vec<Suite> = match self.suites.as_slice() {
             [] if whole => [SUITES.as_slice(), &[Suite::Conformance]].concat(),
             [] => SUITES.to_vec(),

@@ -149,13 +149,10 @@ impl Side {
     ) -> anyhow::Result<Self> {
         let checkout = match product {
             Product::Here | Product::Adapter(_) | Product::Module(_) => here.clone(),
-            Product::Checkout(root) => Checkout {
-                root: root.clone(),
-                target: root.join("target"),
-            },
+            Product::Checkout(root) => Checkout::at(root.clone(), root.join("target")),
             Product::Built(target) => Checkout {
-                root: here.root.clone(),
                 target: target.clone(),
+                ..here.clone()
             },
         };
         let mut table = Table::read(&checkout)?;

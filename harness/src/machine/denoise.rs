@@ -98,7 +98,7 @@ impl Denoised {
         let others = others.join(",");
         self.note(
             WHAT,
-            format!("what is measured runs on processor {measured}, bench on {others}"),
+            format!("the benchmark runs on processor {measured}, bench on {others}"),
             Severity::Good,
         );
         if let Some(siblings) = siblings(measured).filter(|siblings| siblings.len() > 1) {

@@ -1,7 +1,7 @@
 //! Ctrl-C and SIGTERM: a flag that every wait in the program looks at.
 
 use std::io::{self, Read};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -72,10 +72,5 @@ impl Interrupt {
     /// Readable once asked.
     pub fn as_fd(&self) -> BorrowedFd<'_> {
         self.readable.as_fd()
-    }
-
-    /// Readable once asked.
-    pub fn descriptor(&self) -> RawFd {
-        self.readable.as_raw_fd()
     }
 }

@@ -24,7 +24,7 @@ use rustix::time::{ClockId, clock_gettime};
 use thiserror::Error;
 
 use crate::machine::interrupt::Interrupt;
-use crate::process::pipe::{poll, readable};
+use crate::process::pipe::ready;
 use crate::ui::progress::say;
 
 /// Where the lock file may lie, in the order of preference.
@@ -137,8 +137,7 @@ impl MachineLock {
                 ticket = Some(drawn);
                 continue;
             }
-            let mut waiting = [readable(&interrupt.descriptor())];
-            poll(&mut waiting, LOOK_EVERY).map_err(at)?;
+            ready([Some(interrupt.as_fd())], LOOK_EVERY).map_err(at)?;
             if interrupt.asked() {
                 return Err(LockError::Interrupted);
             }

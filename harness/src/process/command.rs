@@ -1,16 +1,18 @@
 //! Runs the tools that set things up (cargo, the scripts) in the foreground, interruptibly.
 
 use std::io;
-use std::os::unix::process::CommandExt;
-use std::process::{Command, ExitStatus, Stdio};
+use std::os::fd::AsFd;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+use rustix::process::Signal;
 use thiserror::Error;
 
 use crate::machine::interrupt::Interrupt;
-use crate::process::pipe::{poll, readable};
+use crate::process::group::{Bounds, Cut, Group};
+use crate::process::pipe::{keep_tail, read_once, ready};
 use crate::process::status::describe;
+use crate::ui::progress::{Moving, say};
 
 /// Why a tool did not do its work.
 #[derive(Debug, Error)]
@@ -24,7 +26,7 @@ pub enum ToolError {
         source: io::Error,
     },
     /// It failed; what it said is on the terminal.
-    #[error("`{command}` {how}; what it said is above")]
+    #[error("`{command}` {how}; its output is above")]
     Failed {
         /// The command line.
         command: String,
@@ -33,10 +35,18 @@ pub enum ToolError {
         /// Its exit code, unless a signal ended it.
         code: Option<i32>,
     },
+    /// It would have built something, and `bench` runs from a bundle.
+    #[error(
+        "it is not in this bundle, and nothing is built from a bundle; `bench bundle` in a checkout makes one with it"
+    )]
+    Bundle,
     /// The user wants to stop.
     #[error("interrupted")]
     Interrupted,
 }
+
+/// Bytes of a tool's output that are shown if it fails, the last ones.
+const SHOWN: usize = 8192;
 
 /// Runs `command` to its end, its output going to our standard error. An interruption ends its
 /// whole process group.
@@ -44,31 +54,80 @@ pub enum ToolError {
 /// # Errors
 /// [`ToolError`] unless it exits with 0.
 pub fn run(command: &mut Command, interrupt: &Interrupt) -> Result<(), ToolError> {
+    command.stdout(io::stderr()).stderr(Stdio::inherit());
+    ended(command, interrupt, None)
+}
+
+/// As [`run`], but what it prints is one moving line called `title`, and all of its last lines if it fails.
+///
+/// # Errors
+/// [`ToolError`] unless it exits with 0.
+pub fn run_quietly(
+    command: &mut Command,
+    title: &str,
+    interrupt: &Interrupt,
+) -> Result<(), ToolError> {
     let shown = show(command);
     let start = |source| ToolError::Start {
         tool: shown.clone(),
         source,
     };
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(io::stderr())
-        .process_group(0)
-        .spawn()
-        .map_err(start)?;
-    let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-    if let Some(group) = group {
-        let exit = pidfd_open(group, PidfdFlags::empty()).map_err(|e| start(e.into()))?;
-        let mut waiting = [readable(&exit), readable(&interrupt.descriptor())];
-        while waiting[0].revents == 0 {
-            poll(&mut waiting, Duration::from_secs(3600)).map_err(start)?;
-            if waiting[1].revents != 0 {
-                let _ = kill_process_group(group, Signal::TERM);
-                let _ = child.wait();
+    let (ours, theirs) = io::pipe().map_err(start)?;
+    command
+        .stdout(theirs.try_clone().map_err(start)?)
+        .stderr(theirs);
+    let moving = Moving::begin(title);
+    let mut output = (ours, Vec::new());
+    let done = ended(command, interrupt, Some((&mut output, &moving)));
+    moving.finish();
+    if matches!(done, Err(ToolError::Failed { .. })) {
+        say(String::from_utf8_lossy(&output.1).trim_end());
+    }
+    done
+}
+
+/// A tool's output, and as much of it as is kept.
+type Output = (io::PipeReader, Vec<u8>);
+
+fn ended(
+    command: &mut Command,
+    interrupt: &Interrupt,
+    mut output: Option<(&mut Output, &Moving)>,
+) -> Result<(), ToolError> {
+    let shown = show(command);
+    let start = |source| ToolError::Start {
+        tool: shown.clone(),
+        source,
+    };
+    let mut tool = Group::start(command.stdin(Stdio::null())).map_err(start)?;
+    let mut bounds = Bounds {
+        interrupt: Some(interrupt),
+        until: None,
+        memory: None,
+    };
+    loop {
+        let pipe = output.as_ref().map(|(output, _)| output.0.as_fd());
+        match bounds.wait([Some(tool.exit()), pipe]).map_err(start)? {
+            Ok([true, _]) => break,
+            Ok([false, readable]) => {
+                if let (true, Some((output, moving))) = (readable, &mut output) {
+                    take(output, moving).map_err(start)?;
+                }
+            }
+            Err(Cut::Interrupted | Cut::Deadline | Cut::Memory) => {
+                tool.signal(Signal::TERM);
+                let _ = tool.wait();
                 return Err(ToolError::Interrupted);
             }
         }
     }
-    let status: ExitStatus = child.wait().map_err(start)?;
+    let status = tool.wait().map_err(start)?;
+    if let Some((output, moving)) = &mut output {
+        // What it wrote last. The pipe does not end: `command` holds its other end.
+        while ready([Some(output.0.as_fd())], Duration::ZERO).map_err(start)? == [true] {
+            take(output, moving).map_err(start)?;
+        }
+    }
     match status.success() {
         true => Ok(()),
         false => Err(ToolError::Failed {
@@ -77,6 +136,18 @@ pub fn run(command: &mut Command, interrupt: &Interrupt) -> Result<(), ToolError
             code: status.code(),
         }),
     }
+}
+
+/// Reads what is there, and shows its last line.
+fn take((pipe, kept): &mut Output, moving: &Moving) -> io::Result<()> {
+    let mut chunk = [0; 4096];
+    let read = read_once(&*pipe, &mut chunk)?;
+    keep_tail(kept, &chunk[..read], SHOWN);
+    let text = String::from_utf8_lossy(kept);
+    if let Some(line) = text.lines().rev().find(|line| !line.trim().is_empty()) {
+        moving.show(line.trim());
+    }
+    Ok(())
 }
 
 fn show(command: &Command) -> String {

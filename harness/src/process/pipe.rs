@@ -1,49 +1,51 @@
 //! Waiting on descriptors, and reading pipes as far as something is kept.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::thread;
 use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 
 /// Bytes of standard error that are kept, the last ones.
 pub const STDERR_KEPT: usize = 4096;
 
-/// What to poll for: descriptor, or a negative number for none.
+/// Waits until one of `pipes` can be read or has ended, at most for `timeout`; says which. `None`
+/// is never ready, and after a signal none is. Nothing is allocated: clocks run around this.
 ///
 /// # Errors
-/// What poll says, except EINTR, which returns as if nothing were ready.
-pub fn poll(descriptors: &mut [libc::pollfd], timeout: Duration) -> io::Result<()> {
-    // Rounded up: a timeout of 0 would spin through the last millisecond.
-    let milliseconds = i32::try_from(timeout.as_millis().saturating_add(1)).unwrap_or(i32::MAX);
-    for descriptor in descriptors.iter_mut() {
-        descriptor.revents = 0;
-    }
-    // SAFETY: the pointer and the length are of one live slice.
-    let ready = unsafe {
-        libc::poll(
-            descriptors.as_mut_ptr(),
-            descriptors.len() as libc::nfds_t,
-            milliseconds,
-        )
+/// What poll says.
+pub fn ready<const N: usize>(
+    pipes: [Option<BorrowedFd<'_>>; N],
+    timeout: Duration,
+) -> io::Result<[bool; N]> {
+    let Some(any) = pipes.iter().flatten().next() else {
+        thread::sleep(timeout);
+        return Ok([false; N]);
     };
-    if ready < 0 {
-        let error = io::Error::last_os_error();
-        if error.kind() != io::ErrorKind::Interrupted {
-            return Err(error);
-        }
-        for descriptor in descriptors.iter_mut() {
-            descriptor.revents = 0;
-        }
+    // In the place of none stands one that is waited for anyway, of which nothing is asked.
+    let mut waiting = pipes.map(|pipe| match pipe {
+        Some(pipe) => PollFd::from_borrowed_fd(pipe, PollFlags::IN),
+        None => PollFd::from_borrowed_fd(*any, PollFlags::empty()),
+    });
+    // A time beyond what the system counts to is no limit.
+    let timeout = Timespec::try_from(timeout).ok();
+    match poll(&mut waiting, timeout.as_ref()) {
+        Ok(_) => {}
+        Err(Errno::INTR) => return Ok([false; N]),
+        Err(error) => return Err(error.into()),
     }
-    Ok(())
+    let mut ready = [false; N];
+    for ((ready, waited), pipe) in ready.iter_mut().zip(&waiting).zip(pipes) {
+        *ready = pipe.is_some() && !waited.revents().is_empty();
+    }
+    Ok(ready)
 }
 
-/// A descriptor to wait on for input.
-pub fn readable(descriptor: &impl AsRawFd) -> libc::pollfd {
-    libc::pollfd {
-        fd: descriptor.as_raw_fd(),
-        events: libc::POLLIN,
-        revents: 0,
-    }
+/// The descriptor of what may have ended.
+pub fn open<T: AsFd>(pipe: &Option<T>) -> Option<BorrowedFd<'_>> {
+    pipe.as_ref().map(AsFd::as_fd)
 }
 
 /// Appends `more` to `kept`, of which the last `limit` bytes remain.
@@ -58,7 +60,7 @@ pub fn read_once(pipe: &impl AsFd, chunk: &mut [u8]) -> io::Result<usize> {
     loop {
         match rustix::io::read(pipe, &mut *chunk) {
             Ok(read) => return Ok(read),
-            Err(rustix::io::Errno::INTR) => {}
+            Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
     }

@@ -4,20 +4,17 @@
 //! and exec, and so that the kernel ends it when `bench` is killed outright.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, Command, Stdio};
+use std::process::{ChildStderr, ChildStdout, Stdio};
 use std::time::{Duration, Instant};
 
-use plimsoll_adapter::footprint;
 use plimsoll_adapter::protocol::Launch;
-use rustix::process::{
-    Pid, PidfdFlags, Resource, Rlimit, Signal, kill_process_group, pidfd_open,
-    set_parent_process_death_signal, setrlimit,
-};
+use rustix::process::{Resource, Rlimit, Signal, setrlimit};
 
+use super::group::{self, Cut, Group, Memory};
+use super::pipe::{STDERR_KEPT, keep_tail, open, read_once};
 use crate::machine::interrupt::Interrupt;
-use crate::process::pipe::{STDERR_KEPT, keep_tail, poll, read_once, readable};
 
 /// Most memory that a process may hold while its guest does its worst, bytes.
 pub const MEMORY_BYTES: u64 = 1 << 30;
@@ -84,41 +81,41 @@ pub enum Stdin {
 /// # Errors
 /// If it cannot be started or watched.
 pub fn run(launch: &Launch, bounds: Bounds, interrupt: &Interrupt) -> io::Result<Option<Ran>> {
-    let Bounds {
-        patience,
-        memory_bytes,
-        stdin,
-    } = bounds;
-    let mut process = Group(spawn(launch, stdin)?);
-    let pid = process.0.id();
-    let exit = pidfd_open(pid_of(pid)?, PidfdFlags::empty())?;
-    let mut pipes = Pipes::of(&mut process.0)?;
-    let begun = Instant::now();
-    let ours = loop {
-        let left = patience.saturating_sub(begun.elapsed());
-        let ended = pipes.wait(Some(&exit), Some(interrupt), LOOK.min(left))?;
-        match ended {
-            Seen::Interrupted => return Ok(None),
-            Seen::Exit => break None,
-            Seen::Nothing => {}
-        }
-        if begun.elapsed() >= patience {
-            break Some(Ending::Impatience(patience));
-        }
-        if footprint::resident_bytes(pid).is_some_and(|bytes| bytes > memory_bytes) {
-            break Some(Ending::Memory(memory_bytes));
+    let mut process = spawn(launch, bounds.stdin)?;
+    let mut pipes = Pipes::of(&mut process)?;
+    let mut memory = Memory {
+        pid: process.id(),
+        limit_bytes: bounds.memory_bytes,
+        every: LOOK,
+        looked: Instant::now(),
+    };
+    let mut wait = group::Bounds {
+        interrupt: Some(interrupt),
+        until: Some(Instant::now() + bounds.patience),
+        memory: Some(&mut memory),
+    };
+    let cut = loop {
+        match pipes.wait(&mut wait, Some(process.exit()))? {
+            Ok(true) => break None,
+            Ok(false) => {}
+            Err(Cut::Interrupted) => return Ok(None),
+            // This thread may have been late: what has ended was in time.
+            Err(cut) => break process.ended()?.is_none().then_some(cut),
         }
     };
-    process.kill();
-    let status = process.0.wait()?;
-    let drained = Instant::now() + DRAIN;
-    while pipes.are_open() && Instant::now() < drained {
-        pipes.wait(None, None, LOOK)?;
-    }
-    let end = ours.unwrap_or_else(|| match (status.code(), status.signal()) {
-        (Some(code), _) => Ending::Exited(code),
-        (None, signal) => Ending::Killed(signal.unwrap_or_default()),
-    });
+    let status = process.end()?;
+    let mut drained = group::Bounds {
+        interrupt: None,
+        until: Some(Instant::now() + DRAIN),
+        memory: None,
+    };
+    while pipes.are_open() && pipes.wait(&mut drained, None)?.is_ok() {}
+    let end = match (cut, status.code(), status.signal()) {
+        (Some(Cut::Memory), ..) => Ending::Memory(bounds.memory_bytes),
+        (Some(_), ..) => Ending::Impatience(bounds.patience),
+        (None, Some(code), _) => Ending::Exited(code),
+        (None, None, signal) => Ending::Killed(signal.unwrap_or_default()),
+    };
     Ok(Some(Ran {
         end,
         stdout: String::from_utf8_lossy(&pipes.stdout).into_owned(),
@@ -126,32 +123,27 @@ pub fn run(launch: &Launch, bounds: Bounds, interrupt: &Interrupt) -> io::Result
     }))
 }
 
-fn spawn(launch: &Launch, stdin: Stdin) -> io::Result<Child> {
-    let mut command = Command::new(&launch.program);
+fn spawn(launch: &Launch, stdin: Stdin) -> io::Result<Group> {
+    let mut command = group::command(launch);
     command
-        .args(&launch.args)
-        .env_clear()
-        .envs(&launch.env)
-        .current_dir(&launch.directory)
         .stdin(match stdin {
             Stdin::Empty => Stdio::null(),
             // Held open by the child's handle until it is waited for.
             Stdin::Silent => Stdio::piped(),
         })
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0);
-    // SAFETY: setrlimit and prctl are async-signal-safe, allocate nothing and touch no memory of ours
-    // but the limits on this stack.
+        .stderr(Stdio::piped());
+    group::dies_with_bench(&mut command, Signal::KILL);
+    // SAFETY: setrlimit is async-signal-safe, allocates nothing and touches no memory of ours but the
+    // limits on this stack.
     unsafe {
         command.pre_exec(|| {
             limit(Resource::Data, DATA_BYTES)?;
             limit(Resource::Cpu, PROCESSOR_SECONDS)?;
-            limit(Resource::Core, 0)?;
-            Ok(set_parent_process_death_signal(Some(Signal::KILL))?)
+            limit(Resource::Core, 0)
         });
     }
-    command.spawn()
+    Group::start(&mut command)
 }
 
 fn limit(resource: Resource, most: u64) -> io::Result<()> {
@@ -162,44 +154,10 @@ fn limit(resource: Resource, most: u64) -> io::Result<()> {
     Ok(setrlimit(resource, both)?)
 }
 
-fn pid_of(pid: u32) -> io::Result<Pid> {
-    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
-    pid.ok_or_else(|| io::Error::other("a process without a number"))
-}
-
-/// A process that leads a group, which is gone when this is dropped.
-struct Group(Child);
-
-impl Group {
-    fn kill(&self) {
-        if let Ok(group) = pid_of(self.0.id()) {
-            // It may be gone already, which is what is wanted.
-            let _ = kill_process_group(group, Signal::KILL);
-        }
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        // Once it has been waited for this is nothing.
-        if matches!(self.0.try_wait(), Ok(None)) {
-            self.kill();
-            let _ = self.0.wait();
-        }
-    }
-}
-
-/// What woke a wait.
-enum Seen {
-    Exit,
-    Interrupted,
-    Nothing,
-}
-
 /// What a process prints, as far as it is kept.
 struct Pipes {
-    out: Option<std::process::ChildStdout>,
-    err: Option<std::process::ChildStderr>,
+    out: Option<ChildStdout>,
+    err: Option<ChildStderr>,
     stdout: Vec<u8>,
     stderr: Vec<u8>,
     /// The last of what it wrote to standard error after that.
@@ -207,11 +165,11 @@ struct Pipes {
 }
 
 impl Pipes {
-    fn of(child: &mut Child) -> io::Result<Self> {
+    fn of(process: &mut Group) -> io::Result<Self> {
         let missing = || io::Error::other("its pipes are missing");
         Ok(Pipes {
-            out: Some(child.stdout.take().ok_or_else(missing)?),
-            err: Some(child.stderr.take().ok_or_else(missing)?),
+            out: Some(process.child().stdout.take().ok_or_else(missing)?),
+            err: Some(process.child().stderr.take().ok_or_else(missing)?),
             stdout: Vec::new(),
             stderr: Vec::new(),
             tail: Vec::new(),
@@ -222,26 +180,18 @@ impl Pipes {
         self.out.is_some() || self.err.is_some()
     }
 
+    /// Waits once and keeps what has come; says whether `exit` is ready.
     fn wait(
         &mut self,
-        exit: Option<&OwnedFd>,
-        interrupt: Option<&Interrupt>,
-        limit: Duration,
-    ) -> io::Result<Seen> {
-        let none = || libc::pollfd {
-            fd: -1,
-            events: 0,
-            revents: 0,
+        bounds: &mut group::Bounds<'_>,
+        exit: Option<BorrowedFd<'_>>,
+    ) -> io::Result<Result<bool, Cut>> {
+        let [out, err, exited] = match bounds.wait([open(&self.out), open(&self.err), exit])? {
+            Ok(ready) => ready,
+            Err(cut) => return Ok(Err(cut)),
         };
-        let mut waiting = [
-            self.out.as_ref().map_or_else(none, readable),
-            self.err.as_ref().map_or_else(none, readable),
-            exit.map_or_else(none, readable),
-            interrupt.map_or_else(none, |one| readable(&one.descriptor())),
-        ];
-        poll(&mut waiting, limit)?;
         let mut chunk = [0; 16 << 10];
-        if waiting[0].revents != 0
+        if out
             && read(&mut self.out, &mut chunk, |bytes| {
                 let room = KEPT.saturating_sub(self.stdout.len());
                 self.stdout
@@ -250,7 +200,7 @@ impl Pipes {
         {
             self.out = None;
         }
-        if waiting[1].revents != 0
+        if err
             && read(&mut self.err, &mut chunk, |bytes| {
                 // An engine says why first and where after it, or the other way round.
                 let room = KEPT.saturating_sub(self.stderr.len()).min(bytes.len());
@@ -260,11 +210,7 @@ impl Pipes {
         {
             self.err = None;
         }
-        Ok(match (waiting[3].revents, waiting[2].revents) {
-            (0, 0) => Seen::Nothing,
-            (0, _) => Seen::Exit,
-            _ => Seen::Interrupted,
-        })
+        Ok(Ok(exited))
     }
 }
 
@@ -284,6 +230,8 @@ fn read(
 mod tests {
     use std::collections::BTreeMap;
     use std::path::PathBuf;
+
+    use plimsoll_adapter::footprint;
 
     use super::*;
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// How often a plain line is printed.
-const PLAIN_EVERY: Duration = Duration::from_secs(10);
+const PLAIN_EVERY: Duration = Duration::from_secs(60);
 
 /// The progress of one phase. Nothing is drawn behind the caller's back: a ticking bar would run
 /// on a processor that is being measured.
@@ -87,6 +87,32 @@ impl Progress {
         if let Shown::Bar(bar) = &self.shown {
             bar.finish_and_clear();
         }
+    }
+}
+
+/// One moving line for work of unknown length: its title, the time it has taken, and what it does. Nothing is shown
+/// where there is no terminal.
+#[derive(Debug)]
+pub struct Moving(ProgressBar);
+
+impl Moving {
+    /// Begins the work called `title`.
+    pub fn begin(title: &str) -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(4));
+        let style = ProgressStyle::with_template("{prefix} {elapsed_precise}  {wide_msg:.dim}");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+        bar.set_prefix(title.to_owned());
+        Self(bar)
+    }
+
+    /// Shows what is done now.
+    pub fn show(&self, doing: &str) {
+        self.0.set_message(doing.to_owned());
+    }
+
+    /// Takes the line away.
+    pub fn finish(self) {
+        self.0.finish_and_clear();
     }
 }
 

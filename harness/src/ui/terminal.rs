@@ -14,10 +14,11 @@ use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 use plimsoll_analysis::marks::{MARK, Marked};
-use plimsoll_analysis::{Report, Row, Status};
+use plimsoll_analysis::{Analysed, Row, Status};
 use plimsoll_record::run::{PreflightNote, Severity, Skipped};
 use plimsoll_record::text::plain;
 use plimsoll_record::{Boundary, Metric, Recorded, Suite, TargetId};
+use reports::claims::{Judgement, Verdict};
 
 pub use languages::languages;
 pub use throughput::throughput;
@@ -41,21 +42,19 @@ pub fn styled(style: Style, text: &str) -> String {
 }
 
 /// The tables of a run, as its suite has them.
-pub fn tables(recorded: &Recorded, report: &Report) -> String {
-    of_suite(recorded, report) + &fewer(report)
+pub fn tables(run: &Analysed<'_>) -> String {
+    of_suite(run) + &fewer(&run.rows)
 }
 
-fn of_suite(recorded: &Recorded, report: &Report) -> String {
-    match recorded.run.suite {
-        Suite::Coldstart => ladder(recorded, report) + &counted::ticks(recorded, report),
-        Suite::Throughput => throughput(recorded),
-        Suite::Density | Suite::Memory | Suite::Size | Suite::Instructions => {
-            counted::tables(recorded, report)
-        }
-        Suite::Serve => load::tables(recorded, report),
-        Suite::Conformance => conformance::tables(recorded),
-        Suite::Sandbox => sandbox::tables(recorded),
-        Suite::Languages => languages(recorded, report),
+fn of_suite(run: &Analysed<'_>) -> String {
+    match run.recorded.run.suite {
+        Suite::Coldstart => ladder(run) + &counted::ticks(run),
+        Suite::Throughput => throughput(run),
+        Suite::Density | Suite::Memory | Suite::Size | Suite::Instructions => counted::tables(run),
+        Suite::Serve => load::tables(run),
+        Suite::Conformance => conformance::tables(run),
+        Suite::Sandbox => sandbox::tables(run),
+        Suite::Languages => languages(run),
     }
 }
 
@@ -63,10 +62,9 @@ fn of_suite(recorded: &Recorded, report: &Report) -> String {
 const FEWER: usize = 6;
 
 /// Which figures lack trials that were planned, and why: damaged, failed or not reached.
-fn fewer(report: &Report) -> String {
+fn fewer(rows: &[Row]) -> String {
     let mut found: Vec<(String, usize)> = Vec::new();
-    let rows = report.rows.iter();
-    for row in rows.filter(|row| row.status != Status::Unsupported) {
+    for row in rows.iter().filter(|row| row.status != Status::Unsupported) {
         let mut notes = row.note.as_deref().unwrap_or_default().split("; ");
         let counts = |note: &&str| {
             let begins = note.starts_with(|first: char| first.is_ascii_digit());
@@ -112,11 +110,12 @@ pub fn marked(marked: &[Marked]) -> String {
     text
 }
 
-/// The ladder of every workload of `report`.
-pub fn ladder(recorded: &Recorded, report: &Report) -> String {
+/// The ladder of every workload.
+pub fn ladder(run: &Analysed<'_>) -> String {
+    let recorded = run.recorded;
     let mut text = String::new();
     for workload in &recorded.run.workloads {
-        let rows: Vec<&Row> = report
+        let rows: Vec<&Row> = run
             .rows
             .iter()
             .filter(|row| row.workload == workload.workload && row.metric == Metric::WallTime)
@@ -129,7 +128,7 @@ pub fn ladder(recorded: &Recorded, report: &Report) -> String {
         table(&mut text, recorded, &rows);
     }
     if !text.is_empty() {
-        legend(&mut text, report);
+        legend(&mut text, run);
     }
     text
 }
@@ -203,8 +202,8 @@ fn is_wide(row: &Row) -> bool {
     }
 }
 
-fn legend(text: &mut String, report: &Report) {
-    let rows: Vec<&Row> = report
+fn legend(text: &mut String, run: &Analysed<'_>) {
+    let rows: Vec<&Row> = run
         .rows
         .iter()
         .filter(|row| row.metric == Metric::WallTime && row.status == Status::Ok)
@@ -212,7 +211,7 @@ fn legend(text: &mut String, report: &Report) {
     let wide = rows.iter().filter(|row| is_wide(row)).count();
     text.push('\n');
     for boundary in Boundary::LADDER {
-        if report.rows.iter().any(|row| row.boundary == *boundary) {
+        if run.rows.iter().any(|row| row.boundary == *boundary) {
             let _ = writeln!(text, "{}  {}", boundary.name(), boundary.meaning());
         }
     }
@@ -222,6 +221,37 @@ fn legend(text: &mut String, report: &Report) {
         rows.len(),
         if wide > 0 { " (dimmed)" } else { "" }
     );
+}
+
+/// Columns for sentences: the terminal's, at least 60 and at most 100; 100 without a terminal.
+fn columns() -> usize {
+    let named = std::env::var("COLUMNS").ok();
+    let named = named.and_then(|columns| columns.parse().ok());
+    let terminal = || rustix::termios::tcgetwinsize(std::io::stdout()).ok();
+    let found = named.or_else(|| terminal().map(|size| usize::from(size.ws_col)));
+    found
+        .filter(|columns| *columns > 0)
+        .unwrap_or(100)
+        .clamp(60, 100)
+}
+
+/// What a run answers beside its tables: a few sentences, and how published claims fare. Empty without either.
+pub fn answer(sentences: &[String], judgements: &[Judgement<'_>]) -> String {
+    let mut text = String::new();
+    for sentence in sentences {
+        let sentence = sentence.replace('\u{a0}', " ");
+        let _ = writeln!(text, "{}", counted::wrapped_to(columns(), &sentence));
+    }
+    if judgements
+        .iter()
+        .any(|one| one.verdict != Verdict::NotMeasured)
+    {
+        text += &counted::wrapped_to(columns(), &claims::counts(judgements));
+    }
+    match text.is_empty() {
+        true => text,
+        false => format!("\n{text}"),
+    }
 }
 
 /// What was left out of a run: in full what was asked for, and the number of the rest.

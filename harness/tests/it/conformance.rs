@@ -146,10 +146,8 @@ fn every_directive_is_counted_whatever_an_adapter_does() {
 #[test]
 fn every_proposal_has_a_group_of_its_own_and_every_version_of_the_specification() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let here = plimsoll::catalog::checkout::Checkout {
-        target: root.join("target"),
-        root,
-    };
+    let target = root.join("target");
+    let here = plimsoll::catalog::checkout::Checkout::at(root, target);
     let tests = Tests::gather(&here, None, None, &[]).expect("the tests are brought along");
     let groups = &tests.record.groups;
     for proposal in Proposal::ALL {

@@ -282,3 +282,27 @@ fn texts_of_the_harness_and_the_reports_use_no_banned_phrase() {
     assert!(count > 1000, "{count}");
     refuse(found);
 }
+
+/// clap wraps help to the terminal. A line break inside a paragraph leaves a short line in the middle of it.
+#[test]
+fn help_has_no_line_break_inside_a_paragraph() {
+    let command = Cli::command();
+    let mut seen = 0;
+    for command in std::iter::once(&command).chain(command.get_subcommands()) {
+        let notes = command
+            .get_after_help()
+            .into_iter()
+            .chain(command.get_after_long_help());
+        for note in notes.map(ToString::to_string) {
+            seen += 1;
+            for paragraph in note.split("\n\n") {
+                assert!(
+                    !paragraph.contains('\n'),
+                    "{}: {paragraph:?}",
+                    command.get_name()
+                );
+            }
+        }
+    }
+    assert!(seen > 1, "only {seen} commands have notes");
+}

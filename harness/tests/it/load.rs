@@ -121,7 +121,7 @@ fn a_request_that_is_never_answered_is_given_up_and_counts_with_its_wait() {
         measured.answered + measured.timeouts
     );
     assert!(slower_than(&measured.latency, timeout) >= measured.timeouts);
-    assert!(!measured.is_carried());
+    assert!(!measured.is_sustained());
 }
 
 #[test]

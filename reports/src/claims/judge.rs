@@ -1,13 +1,12 @@
 //! A verdict a claim, with every figure it rests on.
 
-use plimsoll_analysis::reference::ratio;
-use plimsoll_analysis::series::{Series, series};
+use plimsoll_analysis::series::Series;
 use plimsoll_analysis::statistics::Interval;
-use plimsoll_analysis::throughput::{geometric_mean, throughput};
-use plimsoll_analysis::{Row, Status, analyse};
+use plimsoll_analysis::throughput::geometric_mean;
+use plimsoll_analysis::{Analysed, Row, Status};
 use plimsoll_record::glob::matches;
 use plimsoll_record::run::{TargetKind, TargetRecord};
-use plimsoll_record::{Boundary, Recorded, Run, TargetId, WorkloadId};
+use plimsoll_record::{Boundary, Run, TargetId, WorkloadId};
 
 use super::{Claim, Claims, Mean, Range, Reading, Side, Source, Standing, Verdict};
 
@@ -52,43 +51,12 @@ pub struct Judgement<'c> {
     pub findings: Vec<Finding>,
 }
 
-/// What a run has to say, worked out once.
-pub(crate) struct Evidence<'a> {
-    pub(crate) run: &'a Run,
-    pub(crate) rows: &'a [Row],
-    pub(crate) series: Vec<&'a Series>,
-    /// Workloads that every compared target completed, of a throughput run.
-    pub(crate) common: &'a [WorkloadId],
-}
-
 /// A verdict on every claim, from everything that `runs` measured.
-pub fn judge<'c>(claims: &'c Claims, runs: &[Recorded]) -> Vec<Judgement<'c>> {
-    let worked_out: Vec<_> = runs
-        .iter()
-        .map(|recorded| {
-            let series = series(recorded);
-            let common = throughput(recorded, &series).map_or_else(Vec::new, |t| t.common);
-            (&recorded.run, analyse(recorded).rows, series, common)
-        })
-        .collect();
-    let evidence: Vec<Evidence<'_>> = worked_out
-        .iter()
-        .map(|(run, rows, series, common)| Evidence {
-            run,
-            rows,
-            series: series.iter().collect(),
-            common,
-        })
-        .collect();
-    judge_by(claims, &evidence)
-}
-
-/// The same from what has been worked out already.
-pub(crate) fn judge_by<'c>(claims: &'c Claims, evidence: &[Evidence<'_>]) -> Vec<Judgement<'c>> {
+pub fn judge<'c>(claims: &'c Claims, runs: &[Analysed<'_>]) -> Vec<Judgement<'c>> {
     claims
         .iter()
         .map(|(claim, source)| {
-            let findings = findings(claim, evidence);
+            let findings = findings(claim, runs);
             Judgement {
                 claim,
                 source,
@@ -99,10 +67,13 @@ pub(crate) fn judge_by<'c>(claims: &'c Claims, evidence: &[Evidence<'_>]) -> Vec
         .collect()
 }
 
-fn findings(claim: &Claim, evidence: &[Evidence<'_>]) -> Vec<Finding> {
+fn findings(claim: &Claim, runs: &[Analysed<'_>]) -> Vec<Finding> {
     let mut found: Vec<Finding> = Vec::new();
     for reading in &claim.measured {
-        for evidence in evidence.iter().filter(|e| e.run.suite == reading.suite) {
+        for evidence in runs
+            .iter()
+            .filter(|run| run.recorded.run.suite == reading.suite)
+        {
             let figures = match (&reading.over, reading.mean) {
                 _ if !reading.share_of.is_empty() => shares(reading, evidence),
                 (None, _) => values(&reading.of, evidence),
@@ -119,7 +90,7 @@ fn findings(claim: &Claim, evidence: &[Evidence<'_>]) -> Vec<Finding> {
                 });
                 match twin {
                     Some(twin) => twin.alike += 1,
-                    None => found.push(finding(claim, reading, evidence.run, figure)),
+                    None => found.push(finding(claim, reading, &evidence.recorded.run, figure)),
                 }
             }
         }
@@ -195,10 +166,10 @@ fn takes(side: &Side, run: &Run, target: &TargetId, workload: &WorkloadId) -> bo
         && matches(&side.workload, workload.as_str())
 }
 
-fn values(side: &Side, evidence: &Evidence<'_>) -> Vec<Figure> {
+fn values(side: &Side, evidence: &Analysed<'_>) -> Vec<Figure> {
     let meant = |row: &&Row| {
         (row.boundary, row.metric, row.at) == (side.boundary, side.metric, None)
-            && takes(side, evidence.run, &row.target, &row.workload)
+            && takes(side, &evidence.recorded.run, &row.target, &row.workload)
     };
     let rows = evidence.rows.iter().filter(meant);
     rows.filter_map(|row| {
@@ -217,7 +188,7 @@ fn values(side: &Side, evidence: &Evidence<'_>) -> Vec<Figure> {
 }
 
 /// How many of the named programs each target ran to a verified output.
-fn shares(reading: &Reading, evidence: &Evidence<'_>) -> Vec<Figure> {
+fn shares(reading: &Reading, evidence: &Analysed<'_>) -> Vec<Figure> {
     let programs: Vec<WorkloadId> = reading
         .share_of
         .iter()
@@ -231,9 +202,9 @@ fn shares(reading: &Reading, evidence: &Evidence<'_>) -> Vec<Figure> {
                 && row.workload == *program
         })
     };
-    let targets = evidence.run.targets.iter();
+    let targets = evidence.recorded.run.targets.iter();
     targets
-        .filter(|record| takes(side, evidence.run, &record.target, &programs[0]))
+        .filter(|record| takes(side, &evidence.recorded.run, &record.target, &programs[0]))
         .filter_map(|record| {
             let rows: Option<Vec<&Row>> = programs
                 .iter()
@@ -270,19 +241,19 @@ fn exact(boundary: Boundary, value: f64) -> Option<Interval> {
     })
 }
 
-fn of_side<'a>(side: &Side, evidence: &Evidence<'a>) -> Vec<&'a Series> {
-    let all = evidence.series.iter().copied();
+fn of_side<'a>(side: &Side, evidence: &'a Analysed<'_>) -> Vec<&'a Series> {
+    let all = evidence.series.iter();
     all.filter(|series| {
         let key = &series.key;
         series.tally.ok > 0
             && (key.boundary, key.metric, key.at) == (side.boundary, side.metric, None)
-            && takes(side, evidence.run, &key.target, &key.workload)
+            && takes(side, &evidence.recorded.run, &key.target, &key.workload)
     })
     .collect()
 }
 
 /// Every pair of the two sides: of the same workload, unless the sides name different ones.
-fn pairs<'a>(of: &Side, over: &Side, evidence: &Evidence<'a>) -> Vec<(&'a Series, &'a Series)> {
+fn pairs<'a>(of: &Side, over: &Side, evidence: &'a Analysed<'_>) -> Vec<(&'a Series, &'a Series)> {
     let (tops, bottoms) = (of_side(of, evidence), of_side(over, evidence));
     // Of two sides that differ in the metric alone every target is held against itself.
     let by_metric = of.metric != over.metric
@@ -304,12 +275,12 @@ fn pairs<'a>(of: &Side, over: &Side, evidence: &Evidence<'a>) -> Vec<(&'a Series
     pairs
 }
 
-fn ratios(of: &Side, over: &Side, evidence: &Evidence<'_>) -> Vec<Figure> {
+fn ratios(of: &Side, over: &Side, evidence: &Analysed<'_>) -> Vec<Figure> {
     let pairs = pairs(of, over, evidence);
     pairs
         .into_iter()
         .filter_map(|(top, bottom)| {
-            let held = ratio(top, bottom, evidence.run.seed)?;
+            let held = evidence.ratio(&top.key, &bottom.key)?;
             let exact = || exact(top.key.boundary, held.ratio);
             Some(Figure {
                 workloads: vec![top.key.workload.clone()],
@@ -323,12 +294,14 @@ fn ratios(of: &Side, over: &Side, evidence: &Evidence<'_>) -> Vec<Figure> {
         .collect()
 }
 
-fn means(of: &Side, over: &Side, evidence: &Evidence<'_>) -> Vec<Figure> {
+fn means(of: &Side, over: &Side, evidence: &Analysed<'_>) -> Vec<Figure> {
+    let throughput = evidence.throughput.as_ref();
+    let common = throughput.map_or(&[][..], |throughput| &throughput.common);
     let mut groups: Vec<Vec<(&Series, &Series)>> = Vec::new();
     for pair in pairs(of, over, evidence) {
         let targets =
             |(top, bottom): (&Series, &Series)| (top.key.target.clone(), bottom.key.target.clone());
-        if !evidence.common.contains(&pair.0.key.workload) {
+        if !common.contains(&pair.0.key.workload) {
             continue;
         }
         let mut known = groups.iter_mut();
@@ -338,13 +311,13 @@ fn means(of: &Side, over: &Side, evidence: &Evidence<'_>) -> Vec<Figure> {
         }
     }
     // A mean over one program is that program, which has a view of its own.
-    groups.retain(|group| group.len() > 1 && group.len() == evidence.common.len());
+    groups.retain(|group| group.len() > 1 && group.len() == common.len());
     groups
         .into_iter()
         .filter_map(|group| {
             let (top, bottom) = (&group[0].0.key, &group[0].1.key);
             let purpose = format!("claim {} over {}", top.target, bottom.target);
-            let mean = geometric_mean(&purpose, top.metric, &group, evidence.run.seed)?;
+            let mean = geometric_mean(&purpose, top.metric, &group, evidence.recorded.run.seed)?;
             Some(Figure {
                 workloads: group.iter().map(|p| p.0.key.workload.clone()).collect(),
                 target: top.target.clone(),

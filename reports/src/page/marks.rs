@@ -9,7 +9,7 @@ use crate::facts::Facts;
 
 /// Which figures are marked, and why.
 pub(crate) fn section(facts: &Facts<'_>, _: &Place) -> Option<Section> {
-    if facts.marked.is_empty() {
+    if facts.analysed.marked.is_empty() {
         return None;
     }
     let body = html! {
@@ -18,7 +18,7 @@ pub(crate) fn section(facts: &Facts<'_>, _: &Place) -> Option<Section> {
             "uses, by the conformance runs in this report. What is got wrong may be fast because of it."
         }
         ul.plain {
-            @for one in &facts.marked {
+            @for one in &facts.analysed.marked {
                 li { (one.target) " on " (one.workload) ": " (one.why) }
             }
         }

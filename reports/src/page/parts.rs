@@ -1,8 +1,6 @@
 //! What pages are put together from: headings, ids, sections, cells.
 
 use maud::{Markup, html};
-use plimsoll_analysis::capability::facts as answers;
-use plimsoll_analysis::conformance::matrix;
 use plimsoll_analysis::statistics::Interval;
 use plimsoll_record::WorkloadId;
 use plimsoll_record::run::{Severity, TargetKind};
@@ -85,7 +83,7 @@ pub(crate) fn in_words(sentences: &[String]) -> Markup {
                 @for sentence in sentences { li { (sentence) } }
                 li.bias {
                     "This project also makes one of the engines it can measure; "
-                    a href="#bias" { "what is done about that" } "."
+                    a href="#bias" { "what we do about it" } "."
                 }
             }
         }
@@ -120,12 +118,12 @@ pub(crate) fn heading(facts: &Facts<'_>, place: &Place<'_>, question: &str, what
 
 /// How many targets were asked, and of what.
 fn asked(facts: &Facts<'_>) -> (u64, String) {
-    if let Some(matrix) = matrix(facts.recorded) {
+    if let Some(matrix) = &facts.analysed.matrix {
         let groups = matrix.specification.groups.len() as u64;
         let targets = matrix.targets.len() as u64;
         return (targets, quantity::count(groups, "group") + " of tests");
     }
-    if let Some(answers) = answers(facts.recorded) {
+    if let Some(answers) = &facts.analysed.answers {
         let targets = answers.targets.len() as u64;
         return (
             targets,

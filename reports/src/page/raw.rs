@@ -86,7 +86,7 @@ pub(super) fn section(facts: &Facts<'_>, files: &Files) -> Option<Section> {
             }
         } @else {
             p {
-                "The raw samples of this run are too many to be carried in this file (" (quantity::bytes(files.size() as u64))
+                "The raw samples of this run are too large for this file (" (quantity::bytes(files.size() as u64))
                 " as gzip and text). They are in " code { "samples.ndjson" } " of the run directory " code { (shell::word(&directory)) } "."
             }
         }

@@ -1,5 +1,6 @@
 //! The verdicts on published claims: one for every row of the table, by the rule, in fair words.
 
+use plimsoll_analysis::analyse_all;
 use plimsoll_record::Recorded;
 use reports::claims::{Claims, Standing, Verdict, judge};
 
@@ -33,7 +34,7 @@ fn ratio(range: &str) -> Claims {
 }
 
 fn verdict(claims: &Claims, run: &Recorded) -> (Verdict, String) {
-    let judged = judge(claims, std::slice::from_ref(run));
+    let judged = judge(claims, &analyse_all(std::slice::from_ref(run)));
     (
         judged[0].verdict,
         judged[0].summary().replace('\u{a0}', " "),
@@ -54,7 +55,7 @@ fn every_published_claim_has_a_verdict_or_says_why_not() {
     ];
     let mut measured = 0;
     for run in &runs {
-        let judged = judge(&claims, std::slice::from_ref(run));
+        let judged = judge(&claims, &analyse_all(std::slice::from_ref(run)));
         assert_eq!(judged.len(), claims.len());
         for judgement in judged {
             let summary = judgement.summary();
@@ -90,7 +91,7 @@ fn no_finding_is_a_negative_figure_or_a_fraction() {
     let runs = [synthetic::full(), synthetic::throughput()];
     let runs: Vec<Recorded> = runs.into_iter().chain(synthetic::whole::runs()).collect();
     let claims = Claims::published();
-    for judgement in judge(&claims, &runs) {
+    for judgement in judge(&claims, &analyse_all(&runs)) {
         let words = judgement.summary();
         let negative = |word: &str| {
             let digits = word.trim_start_matches('(').strip_prefix('-');
@@ -130,7 +131,9 @@ fn interpreters_and_optimising_compilers_are_told_apart() {
              [[claim.measured]]\nview = \"v\"\nsuite = \"coldstart\"\n\
              of = {{ kind = \"wasm\", family = \"{family}\", boundary = \"L3\" }}"
         ));
-        judge(&claims, &[synthetic::full()])[0].findings.len()
+        judge(&claims, &analyse_all(&[synthetic::full()]))[0]
+            .findings
+            .len()
     };
     assert!(takes("optimising") > takes("baseline") && takes("baseline") > 0);
     assert_eq!(takes("interpreter"), 0);
@@ -189,7 +192,7 @@ fn where_the_container_is_ahead_the_words_say_so() {
 fn a_missed_ratio_names_its_wasm_side_however_many_targets_each_side_has() {
     let named = |run: &Recorded| {
         let claims = ratio("low = 1\nhigh = 1.5");
-        let judged = judge(&claims, std::slice::from_ref(run));
+        let judged = judge(&claims, &analyse_all(std::slice::from_ref(run)));
         let misses = judged[0].misses();
         let names = misses.iter().flat_map(|(_, targets)| targets.iter());
         names.map(|target| target.as_str().to_owned()).collect()
@@ -223,7 +226,7 @@ fn a_target_that_no_kind_takes_is_taken_by_its_name_alone() {
 fn a_single_trial_is_shown_and_does_not_count() {
     let run = synthetic::single();
     let claims = takes("native", "high = 1000");
-    let judged = judge(&claims, std::slice::from_ref(&run));
+    let judged = judge(&claims, &analyse_all(std::slice::from_ref(&run)));
     assert!(
         judged[0]
             .findings
@@ -247,9 +250,11 @@ fn the_tutorials_claim_is_one_that_can_be_judged() {
 #[test]
 fn several_runs_are_judged_together() {
     let claims = takes("wasm", "high = 100");
-    let one = judge(&claims, &[synthetic::small()])[0].findings.len();
+    let one = judge(&claims, &analyse_all(&[synthetic::small()]))[0]
+        .findings
+        .len();
     let both = [synthetic::small(), synthetic::full()];
-    assert!(judge(&claims, &both)[0].findings.len() > one);
+    assert!(judge(&claims, &analyse_all(&both))[0].findings.len() > one);
 }
 
 #[test]

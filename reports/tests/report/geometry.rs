@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use plimsoll_analysis::analyse_all;
 use reports::claims::Claims;
 
 use crate::synthetic;
@@ -69,13 +70,13 @@ fn drawn_right(page: &str) {
 #[test]
 fn pictures_of_eleven_targets_are_drawn_right() {
     let runs = [synthetic::full(), synthetic::throughput()];
-    drawn_right(&reports::html(&runs, &Claims::published()));
+    drawn_right(&reports::html(&analyse_all(&runs), &Claims::published()));
 }
 
 #[test]
 fn pictures_of_forty_targets_are_drawn_right() {
     drawn_right(&reports::html(
-        &synthetic::whole::runs(),
+        &analyse_all(&synthetic::whole::runs()),
         &Claims::published(),
     ));
 }

@@ -1,5 +1,6 @@
 //! Speed that is marked, because its target fails what the workload uses: in every form of a report of both runs.
 
+use plimsoll_analysis::analyse_all;
 use plimsoll_record::conformance::{FailureMode, Finding, Group, ScriptLine, Specification};
 use plimsoll_record::run::{TargetKind, TrialPlan};
 use plimsoll_record::{Proposal, Recorded, Step, Suite};
@@ -82,7 +83,7 @@ fn figures_of_a_target_that_fails_what_a_workload_uses_are_marked_and_no_others(
     let claims = Claims::published();
     let why = "passes 1 of 2 tests of simd";
 
-    let json = reports::json(&[speed.clone(), tests.clone()], &claims);
+    let json = reports::json(&analyse_all(&[speed.clone(), tests.clone()]), &claims);
     let report: serde_json::Value = serde_json::from_str(&json).expect("JSON");
     let rows = report["rows"].as_array().expect("rows").iter();
     let of_speed = rows.filter(|row| row["suite"] == "throughput");
@@ -100,12 +101,12 @@ fn figures_of_a_target_that_fails_what_a_workload_uses_are_marked_and_no_others(
     assert!(marked > 0, "the figures are there");
 
     let both = [speed.clone(), tests];
-    let markdown = reports::markdown(&both, &claims);
+    let markdown = reports::markdown(&analyse_all(&both), &claims);
     let line = format!("\u{2020} {failing} on {using}: {why}");
     assert!(markdown.contains(&line), "{line} in {markdown}");
-    let page = reports::html(&both, &claims);
+    let page = reports::html(&analyse_all(&both), &claims);
     assert!(page.contains("Marked figures") && page.contains(why));
     // Without the other run nobody knows, and nothing is marked.
-    let alone = reports::markdown(&[speed], &claims);
+    let alone = reports::markdown(&analyse_all(&[speed]), &claims);
     assert!(!alone.contains('\u{2020}'), "{alone}");
 }

@@ -5,6 +5,7 @@ mod pictures;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use plimsoll_analysis::analyse;
+use plimsoll_analysis::analyse_all;
 use plimsoll_record::Recorded;
 use plimsoll_record::text::is_obeyed;
 use reports::claims::Claims;
@@ -25,7 +26,7 @@ fn runs() -> Vec<(&'static str, Recorded)> {
 }
 
 fn html(run: Recorded) -> String {
-    reports::html(&[run], &Claims::published())
+    reports::html(&analyse_all(&[run]), &Claims::published())
 }
 
 /// The page as XML: maud leaves void elements open, which is all that HTML allows beyond it.
@@ -138,7 +139,7 @@ fn what_an_engine_says_of_itself_cannot_become_markup() {
     check("hostile", &page, |document| {
         assert!(text_of(document.root()).contains("<script>alert('x')</script>"));
     });
-    let markdown = reports::markdown(&[synthetic::hostile()], &Claims::published());
+    let markdown = reports::markdown(&analyse_all(&[synthetic::hostile()]), &Claims::published());
     for text in [&page, &markdown] {
         let obeyed = text.chars().find(|c| *c != '\n' && is_obeyed(*c));
         assert_eq!(obeyed, None, "a terminal or a reader would be misled");
@@ -182,7 +183,7 @@ fn a_full_run_stays_small() {
 #[test]
 fn forty_targets_on_thirty_five_workloads_in_every_suite_fit_into_a_mail() {
     let runs = synthetic::whole::runs();
-    let page = reports::html(&runs, &Claims::published());
+    let page = reports::html(&analyse_all(&runs), &Claims::published());
     if let Some(directory) = std::env::var_os("PLIMSOLL_REPORT_EXAMPLES") {
         let path = std::path::Path::new(&directory).join("whole.html");
         std::fs::write(path, &page).expect("the directory can be written to");
@@ -217,9 +218,12 @@ fn forty_targets_on_thirty_five_workloads_in_every_suite_fit_into_a_mail() {
 
 #[test]
 fn every_suite_says_in_words_what_it_found() {
-    let page = reports::html(&synthetic::whole::runs()[5..], &Claims::published());
+    let page = reports::html(
+        &analyse_all(&synthetic::whole::runs()[5..]),
+        &Claims::published(),
+    );
     for said in [
-        "requests per second, the highest rate that all carried, the 99th percentile",
+        "requests per second, the highest rate that all sustained, the 99th percentile",
         "Container beside Wasm, at that rate",
         "From nothing running to the first response",
         "an instance made for every request",
@@ -262,7 +266,7 @@ fn verdicts_stand_at_the_top_and_lead_to_what_they_rest_on() {
     for page in [
         html(synthetic::full()),
         reports::html(
-            &[synthetic::full(), synthetic::throughput()],
+            &analyse_all(&[synthetic::full(), synthetic::throughput()]),
             &Claims::published(),
         ),
     ] {
@@ -319,7 +323,7 @@ fn the_summary_says_where_our_own_engine_is_behind() {
 #[test]
 fn several_runs_stand_in_one_file() {
     let page = reports::html(
-        &[synthetic::small(), synthetic::single()],
+        &analyse_all(&[synthetic::small(), synthetic::single()]),
         &Claims::published(),
     );
     check("two runs", &page, |document| {

@@ -1,5 +1,6 @@
 //! The report as Markdown, CSV and JSON of a small synthetic run, as users and programs see it.
 
+use plimsoll_analysis::analyse_all;
 use reports::claims::Claims;
 
 use crate::synthetic;
@@ -27,28 +28,32 @@ fn two_claims() -> Claims {
 #[test]
 fn markdown_of_a_small_run() {
     insta::assert_snapshot!(reports::markdown(
-        &[synthetic::small()],
+        &analyse_all(&[synthetic::small()]),
         &Claims::published()
     ));
 }
 
 #[test]
 fn csv_of_a_small_run() {
-    insta::assert_snapshot!(reports::csv(&[synthetic::small()]));
+    insta::assert_snapshot!(reports::csv(&analyse_all(&[synthetic::small()])));
 }
 
 #[test]
 fn json_of_a_small_run() {
-    insta::assert_snapshot!(reports::json(&[synthetic::small()], &two_claims()));
+    insta::assert_snapshot!(reports::json(
+        &analyse_all(&[synthetic::small()]),
+        &two_claims()
+    ));
 }
 
 #[test]
 fn csv_of_several_suites_loses_no_row() {
     let all = synthetic::whole::runs();
-    let lines = |runs: &[plimsoll_record::Recorded]| reports::csv(runs).lines().count() - 1;
+    let lines =
+        |runs: &[plimsoll_record::Recorded]| reports::csv(&analyse_all(runs)).lines().count() - 1;
     let apart: usize = all.iter().map(|run| lines(std::slice::from_ref(run))).sum();
     assert_eq!(lines(&all), apart);
-    let header = reports::csv(&all);
+    let header = reports::csv(&analyse_all(&all));
     let header = header.lines().next().expect("a header");
     assert!(
         header.contains("boundary") && header.contains("passed"),

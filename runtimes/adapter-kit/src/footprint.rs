@@ -73,7 +73,9 @@ impl Footprint {
         let status = read(&format!("{folder}/status"))?;
         let bytes = |text: &str, name: &str| {
             kilobytes(text, name).ok_or_else(|| {
-                io::Error::other(format!("{folder} says nothing of {name}: it has no memory"))
+                io::Error::other(format!(
+                    "{folder} does not show {name}: the process has no memory"
+                ))
             })
         };
         Ok(Footprint {

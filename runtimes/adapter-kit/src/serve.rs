@@ -210,7 +210,7 @@ pub fn serve<A: Adapter>(
         }
         let closing = match serde_json::from_slice(&line) {
             Err(error) => Reply::Failed {
-                message: format!("the request is none of protocol {PROTOCOL}: {error}"),
+                message: format!("the request is not of protocol {PROTOCOL}: {error}"),
                 out_of_memory: false,
             },
             Ok(request) => catch_unwind(AssertUnwindSafe(|| {

@@ -58,6 +58,7 @@
 //! - `module`: decode, validate, describe; `module::layout`: the context's fields
 //! - `compile`: scan, translate (an operator family a file), thunks, link
 //! - `artifact`: the `.keel` file: `format` is its specification, `fingerprint` what it is bound to
+//! - `cache`: artefacts in a folder, by what they were made of
 //! - `vm`: contexts, slots, memories, tables, calls, signals, timers: all that is unsafe at heart
 //! - `engine`, `store`, `linker`, `instantiate`, `instance`, `func`, `host`, `externs`, `value`: the API
 //! - `wasi`, `command`: preview 1, and programs on it; `wast`: the specification's scripts
@@ -66,6 +67,8 @@
 compile_error!("keel runs on x86-64 Linux only");
 
 mod artifact;
+#[cfg(feature = "cache")]
+mod cache;
 pub mod command;
 #[cfg(feature = "compiler")]
 mod compile;
@@ -97,6 +100,8 @@ pub mod wast;
 mod wrap;
 
 pub use artifact::{ArtifactError, is_artifact};
+#[cfg(feature = "cache")]
+pub use cache::CodeCache;
 pub use cpu::{Cpu, UnknownCpu};
 pub use engine::{Config, Engine, Fuel, Language};
 pub use error::{Error, Result};

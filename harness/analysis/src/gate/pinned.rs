@@ -85,7 +85,7 @@ pub(super) fn rows(
             .map(|(head, _)| head.run.suite.name())
             .collect();
         let why = match suites.as_slice() {
-            [] => "nothing of head was measured".to_owned(),
+            [] => "head was not measured".to_owned(),
             suites => format!("head is a run of suite {}", suites.join(", ")),
         };
         return (unmeasured(pinned, &why), Vec::new());

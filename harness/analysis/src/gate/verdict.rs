@@ -1,6 +1,6 @@
 //! How one series is judged: what every part of the gate shares.
 
-use plimsoll_record::{Boundary, Metric, Unit};
+use plimsoll_record::{Boundary, Judged, Metric, Unit};
 
 use super::evidence::Doubt;
 use super::report::{GateRow, Kind, Reading, RowVerdict};
@@ -14,22 +14,15 @@ const LEAST_COUNTED: usize = 2;
 /// that, so anything beyond it is code that changed.
 pub const INSTRUCTIONS_GROWTH: f64 = 0.005;
 
-/// How a series is judged.
+/// How a series is judged: as the table of metrics says, but for the slope of a line, which is always shown.
 pub(super) fn kind(key: &SeriesKey) -> Kind {
-    match (key.boundary, key.metric) {
-        // Their sizes depend on the compressor as much as on the file.
-        (Boundary::OnDisk, Metric::ArtefactCompressedBytes | Metric::TransferCompressedBytes) => {
-            Kind::Shown
-        }
-        (Boundary::OnDisk, _) | (_, Metric::PeakRss | Metric::Instructions) => Kind::Deterministic,
-        // Zero in a run that went well: there is no ratio to zero.
-        (_, Metric::Errors | Metric::Timeouts) => Kind::Shown,
-        // Of the whole machine, whoever used it.
-        (_, Metric::Energy) => Kind::Shown,
-        // The kernel accounts memory in batches of pages per processor.
-        (_, Metric::CgroupPeak) => Kind::Shown,
-        (boundary, _) if boundary.slope().is_some() => Kind::Shown,
-        _ => Kind::Timed,
+    if key.boundary.slope().is_some() {
+        return Kind::Shown;
+    }
+    match key.metric.spec().judged_as {
+        Judged::Timed => Kind::Timed,
+        Judged::Counted => Kind::Deterministic,
+        Judged::Never => Kind::Shown,
     }
 }
 

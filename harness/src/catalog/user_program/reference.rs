@@ -1,6 +1,7 @@
 //! The reference output of a program of the user's own: what it prints in one run before the run.
 
 use std::path::Path;
+use std::process::Stdio;
 use std::time::Duration;
 
 use plimsoll_adapter::protocol::{self, Prepare};
@@ -12,6 +13,7 @@ use crate::exit::Usage;
 use crate::machine::interrupt::Interrupt;
 use crate::process::command::ToolError;
 use crate::process::spawn::Exited;
+use crate::process::status::describe;
 use crate::run::adapter::child::{AdapterChild, Fault, Preparation};
 use crate::run::job::Deadlines;
 use crate::run::scratch::Scratch;
@@ -94,6 +96,41 @@ pub(super) fn printed(
             cpu: ran.cpu,
         }),
         Ended::Exited(Exited::Code(code)) => Err(format!("it exited with code {code}: {last}")),
+    })
+}
+
+/// Runs an image once by the engine's own client: no target runs it as a process of ours.
+pub(super) fn printed_by_image(
+    image: &str,
+    args: &[String],
+    interrupt: &Interrupt,
+) -> anyhow::Result<Printed> {
+    let mut client = std::process::Command::new("docker");
+    client
+        .args(["run", "--rm", "--network=none", "--pull=never", image])
+        .args(args)
+        .stdin(Stdio::null());
+    let ran = client.output().map_err(|error| {
+        Usage(format!(
+            "cannot run docker, which tells what {image} prints: {error}; install the client (docker.io)"
+        ))
+    })?;
+    if interrupt.asked() {
+        return Err(ToolError::Interrupted.into());
+    }
+    if !ran.status.success() {
+        let stderr = String::from_utf8_lossy(&ran.stderr);
+        let last = stderr.trim().lines().last().unwrap_or_default().to_owned();
+        return Err(Usage(format!(
+            "{image} did not exit successfully ({}): {last}; load it into the engine, and check its arguments",
+            describe(ran.status)
+        ))
+        .into());
+    }
+    Ok(Printed {
+        stdout: ran.stdout,
+        // Nothing counts what it took; a container's start is longer than most of what it runs.
+        cpu: Duration::ZERO,
     })
 }
 

@@ -26,6 +26,15 @@ pub fn state(checkout: &Checkout, row: &AdapterRow) -> Built {
     if !is_executable(&row.executable(checkout)) {
         return Built::Missing;
     }
+    if checkout.bundle.is_some() {
+        let builds = row.builds(checkout);
+        let mut makes = builds.iter().flat_map(|(_, makes)| makes);
+        // Nothing is built from a bundle, and its files' ages mean nothing.
+        return match makes.all(|made| is_executable(made)) {
+            true => Built::Fresh,
+            false => Built::Missing,
+        };
+    }
     let inputs = inputs(checkout, row);
     row.builds(checkout)
         .iter()
@@ -114,7 +123,7 @@ fn cargo_build(
             .arg(&checkout.target)
             .args(&build.args)
             .envs(&build.env);
-        command::run(&mut cargo, interrupt)?;
+        command::run_quietly(&mut cargo, &format!("building {}", row.id), interrupt)?;
         // Cargo leaves a program alone whose sources were merely touched; its age must still
         // say that it was looked at, or every run would ask cargo again.
         for made in makes {

@@ -5,24 +5,21 @@
 //! group is gone when [`AdapterChild`] is dropped.
 
 use std::io::{self, Write};
-use std::os::fd::OwnedFd;
-use std::os::unix::process::CommandExt;
+use std::os::fd::AsFd;
 use std::path::Path;
-use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use plimsoll_adapter::footprint;
 use plimsoll_adapter::protocol::{Hello, PROTOCOL, Prepare, Prepared, Reply, Request};
 use plimsoll_record::run::ProgramRecord;
 use plimsoll_record::{FailureKind, Proposal, TargetId, text};
-use rustix::process::{
-    Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, set_parent_process_death_signal,
-};
+use rustix::process::Signal;
 use thiserror::Error;
 
 use crate::machine::denoise;
 use crate::machine::interrupt::Interrupt;
-use crate::process::pipe::{STDERR_KEPT, keep_tail, poll, read_once, readable};
+use crate::process::group::{self, Bounds, Cut, Group, Memory};
+use crate::process::pipe::{STDERR_KEPT, keep_tail, open, read_once};
 use crate::process::status::describe;
 
 /// Longest message an adapter may send: a guest's output is inside it.
@@ -68,7 +65,7 @@ pub enum Fault {
         limit_bytes: u64,
     },
     /// What it sent is not the protocol.
-    #[error("the adapter sent what is not the protocol: {0}")]
+    #[error("the adapter sent a line that is not of the protocol: {0}")]
     Protocol(String),
     /// The run was asked to end.
     #[error("interrupted")]
@@ -109,9 +106,7 @@ pub enum Preparation {
 /// A running adapter. Dropping it ends its whole process group.
 #[derive(Debug)]
 pub struct AdapterChild {
-    child: Child,
-    group: Pid,
-    exit: OwnedFd,
+    process: Group,
     stdin: Option<ChildStdin>,
     stdout: ChildStdout,
     stderr: Option<ChildStderr>,
@@ -119,18 +114,11 @@ pub struct AdapterChild {
     pending: Vec<u8>,
     stderr_tail: Vec<u8>,
     interrupt: Interrupt,
-    memory: Option<MemoryWatch>,
+    memory: Option<Memory>,
 }
 
 /// How often the memory of an adapter is looked at that may only take so much.
 const LOOK: Duration = Duration::from_millis(40);
-
-/// Minds what an adapter's process holds in memory while it is waited for.
-#[derive(Debug)]
-struct MemoryWatch {
-    limit_bytes: u64,
-    looked: Instant,
-}
 
 impl AdapterChild {
     /// Starts `program` in `directory`.
@@ -147,30 +135,19 @@ impl AdapterChild {
             .current_dir(directory)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            // A terminal's Ctrl-C is for `bench`, which then ends the adapter in its own way.
-            .process_group(0);
-        // SAFETY: prctl is async-signal-safe, allocates nothing and touches no memory of ours.
-        unsafe {
-            command.pre_exec(|| {
-                // If `bench` is killed outright, the adapter ends too; TERM and not KILL, so
-                // that it can remove what it made outside its own process.
-                Ok(set_parent_process_death_signal(Some(Signal::TERM))?)
-            });
-        }
+            .stderr(Stdio::piped());
+        // TERM and not KILL, so that it can remove what it made outside its own process.
+        group::dies_with_bench(&mut command, Signal::TERM);
         let starting = denoise::starting();
-        let mut child = command.spawn().map_err(fault)?;
+        let mut process = Group::start(&mut command).map_err(fault)?;
         drop(starting);
+        let child = process.child();
         let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-        let (Some(group), (Some(stdin), Some(stdout), Some(stderr))) = (pid, pipes) else {
+        let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
             return Err(fault(io::Error::other("its pipes are missing")));
         };
-        let exit = pidfd_open(group, PidfdFlags::empty()).map_err(|error| fault(error.into()))?;
         Ok(Self {
-            child,
-            group,
-            exit,
+            process,
             stdin: Some(stdin),
             stdout,
             stderr: Some(stderr),
@@ -184,30 +161,12 @@ impl AdapterChild {
     /// Kills it, from now on, when more than so many bytes of it are in memory. That is looked at
     /// while its replies are waited for, every 40 ms.
     pub fn limit_memory(&mut self, limit_bytes: u64) {
-        self.memory = Some(MemoryWatch {
+        self.memory = Some(Memory {
+            pid: self.process.id(),
             limit_bytes,
+            every: LOOK,
             looked: Instant::now(),
         });
-    }
-
-    /// The fault of an adapter that is over its limit.
-    fn over_memory(&mut self, during: &'static str) -> Option<Fault> {
-        let watch = self.memory.as_mut()?;
-        if watch.looked.elapsed() < LOOK {
-            return None;
-        }
-        watch.looked = Instant::now();
-        let limit_bytes = watch.limit_bytes;
-        let resident = footprint::resident_bytes(self.child.id())?;
-        if resident <= limit_bytes {
-            return None;
-        }
-        // At once: what eats memory does not wait to be asked.
-        let _ = kill_process_group(self.group, Signal::KILL);
-        Some(Fault::Memory {
-            during,
-            limit_bytes,
-        })
     }
 
     /// The last of what it wrote to standard error.
@@ -338,30 +297,21 @@ impl AdapterChild {
                     "{LONGEST_MESSAGE} bytes without an end of line"
                 )));
             }
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Err(Fault::Deadline { during, limit });
-            }
-            let mut waiting = [
-                readable(&self.stdout),
-                self.stderr_or_none(),
-                readable(&self.interrupt.descriptor()),
-            ];
-            let wait = match self.memory {
-                Some(_) => left.min(LOOK),
-                None => left,
+            let mut bounds = Bounds {
+                interrupt: Some(&self.interrupt),
+                until: Some(until),
+                memory: self.memory.as_mut(),
             };
-            poll(&mut waiting, wait).map_err(|error| Fault::Protocol(error.to_string()))?;
-            if waiting[2].revents != 0 {
-                return Err(Fault::Interrupted);
-            }
-            if let Some(fault) = self.over_memory(during) {
-                return Err(fault);
-            }
-            if waiting[1].revents != 0 {
+            let pipes = [Some(self.stdout.as_fd()), open(&self.stderr)];
+            let waited = bounds.wait(pipes);
+            let [out, err] = match waited.map_err(|error| Fault::Protocol(error.to_string()))? {
+                Ok(ready) => ready,
+                Err(cut) => return Err(self.cut(cut, during, limit)),
+            };
+            if err {
                 self.read_stderr();
             }
-            if waiting[0].revents != 0 {
+            if out {
                 let read = read_once(&self.stdout, &mut chunk).unwrap_or(0);
                 if read == 0 {
                     return Err(self.crashed(during));
@@ -371,14 +321,18 @@ impl AdapterChild {
         }
     }
 
-    fn stderr_or_none(&self) -> libc::pollfd {
-        match &self.stderr {
-            Some(stderr) => readable(stderr),
-            None => libc::pollfd {
-                fd: -1,
-                events: 0,
-                revents: 0,
-            },
+    fn cut(&self, cut: Cut, during: &'static str, limit: Duration) -> Fault {
+        match cut {
+            Cut::Interrupted => Fault::Interrupted,
+            Cut::Deadline => Fault::Deadline { during, limit },
+            Cut::Memory => {
+                // At once: what eats memory does not wait to be asked.
+                self.process.signal(Signal::KILL);
+                Fault::Memory {
+                    during,
+                    limit_bytes: self.memory.as_ref().map_or(0, |memory| memory.limit_bytes),
+                }
+            }
         }
     }
 
@@ -404,17 +358,18 @@ impl AdapterChild {
 
     /// Waits for the process to end, reading its standard error meanwhile.
     fn await_exit(&mut self, limit: Duration) -> Option<ExitStatus> {
-        let until = Instant::now() + limit;
+        let mut bounds = Bounds {
+            interrupt: None,
+            until: Some(Instant::now() + limit),
+            memory: None,
+        };
         loop {
-            let left = until.saturating_duration_since(Instant::now());
-            let mut waiting = [readable(&self.exit), self.stderr_or_none()];
-            poll(&mut waiting, left).ok()?;
-            if waiting[1].revents != 0 {
-                self.read_stderr();
-            } else if waiting[0].revents != 0 {
-                return self.child.wait().ok();
-            } else if left.is_zero() {
-                return None;
+            let pipes = [Some(self.process.exit()), open(&self.stderr)];
+            match bounds.wait(pipes).ok()? {
+                Ok([_, true]) => self.read_stderr(),
+                Ok([true, false]) => return self.process.end().ok(),
+                Ok([false, false]) => {}
+                Err(_) => return self.process.ended().ok()?,
             }
         }
     }
@@ -423,13 +378,10 @@ impl AdapterChild {
 impl Drop for AdapterChild {
     fn drop(&mut self) {
         self.stdin = None;
-        if matches!(self.child.try_wait(), Ok(None)) {
-            let _ = kill_process_group(self.group, Signal::TERM);
+        if matches!(self.process.ended(), Ok(None)) {
+            self.process.signal(Signal::TERM);
             self.await_exit(CLEAN_UP);
         }
-        // Also what it started and left behind.
-        let _ = kill_process_group(self.group, Signal::KILL);
-        let _ = self.child.wait();
     }
 }
 

@@ -20,6 +20,8 @@ const HELLO: Duration = Duration::from_secs(20);
 pub enum Presence {
     /// Its program is not there.
     NotBuilt,
+    /// Its program is not in the bundle that `bench` runs from.
+    NotBundled,
     /// Its program does not speak the protocol.
     Broken {
         /// What it did instead.
@@ -43,10 +45,18 @@ pub enum Ability {
     },
 }
 
+/// What is known of an adapter that is not there.
+pub fn missing(checkout: &Checkout) -> Presence {
+    match checkout.bundle {
+        Some(_) => Presence::NotBundled,
+        None => Presence::NotBuilt,
+    }
+}
+
 /// Asks the adapter of `row` who it is.
 pub fn look(checkout: &Checkout, row: &AdapterRow, interrupt: &Interrupt) -> Presence {
     if state(checkout, row) == Built::Missing {
-        return Presence::NotBuilt;
+        return missing(checkout);
     }
     let program = row.executable(checkout);
     let mut adapter = match AdapterChild::start(&program, &checkout.root, interrupt) {
@@ -104,6 +114,11 @@ pub fn ability(row: &AdapterRow, presence: &Presence, target: &TargetId) -> Abil
                 None => "not set up".to_owned(),
             };
             absent(time, Some(row.setup_command()))
+        }
+        Presence::NotBundled => {
+            let remedy = format!("{} && bench bundle", row.setup_command());
+            let why = "not in this bundle; a checkout makes one with it";
+            absent(why.to_owned(), Some(remedy))
         }
         Presence::Broken { why } => absent(why.clone(), Some(row.setup_command())),
         Presence::Speaks(hello) => match hello.targets.iter().find(|t| t.id == *target) {

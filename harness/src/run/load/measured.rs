@@ -14,9 +14,6 @@ const SECOND: u128 = 1_000_000_000;
 /// Significant digits of a histogram's values.
 const DIGITS: u8 = 3;
 
-/// Part of the offered rate that must be achieved for the rate to count as carried.
-pub const CARRIED: f64 = 0.95;
-
 /// What came of offering one rate.
 #[derive(Debug, Clone)]
 pub struct Measured {
@@ -92,11 +89,11 @@ impl Measured {
     }
 
     /// Whether the server carried the rate: nearly all of it, without an error.
-    pub fn is_carried(&self) -> bool {
+    pub fn is_sustained(&self) -> bool {
         self.ended == Ended::Complete
             && self.errors == 0
             && self.timeouts == 0
-            && self.achieved() >= CARRIED * self.rate as f64
+            && plimsoll_analysis::load::is_sustained(self.achieved(), self.rate)
     }
 
     /// Counts a request that was answered or given up: when it was due, from the start of the window,

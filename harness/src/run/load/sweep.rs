@@ -43,9 +43,9 @@ pub fn sweep(
     for &rate in &load.rates {
         offer.rate = rate;
         let measured = run(&offer, watch)?;
-        let carried = measured.is_carried();
+        let sustained = measured.is_sustained();
         all.push(measured);
-        if !carried {
+        if !sustained {
             break;
         }
     }

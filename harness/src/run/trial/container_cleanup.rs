@@ -2,19 +2,17 @@
 //! killed and could not tidy up.
 
 use std::io;
-use std::process::{Command, Stdio};
-use std::thread;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use plimsoll_adapter::cgroup;
 use plimsoll_adapter::protocol::{Container, Launch};
 
+use crate::process::group::{self, Bounds, Group};
 use crate::ui::progress::say;
 
 /// How long the program has to remove a container.
 const REMOVE: Duration = Duration::from_secs(10);
-/// How often it is looked whether it has.
-const LOOK: Duration = Duration::from_millis(2);
 
 /// Ends and removes the container of a start, if it makes one; `launch` is as it was started. What
 /// cannot be removed now, the next start of its adapter removes.
@@ -33,24 +31,27 @@ pub fn clear(launch: &Launch) {
 }
 
 fn remove(launch: &Launch, container: &Container) -> io::Result<()> {
-    let mut child = Command::new(&launch.program)
-        .args(&container.remove)
-        .env_clear()
-        .envs(&launch.env)
-        .current_dir(&launch.directory)
+    let mut command = group::command(&Launch {
+        args: container.remove.clone(),
+        ..launch.clone()
+    });
+    command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()?;
-    let begun = Instant::now();
+        .stderr(Stdio::null());
+    let mut remover = Group::start(&mut command)?;
+    // After an interruption, too: nothing may be left.
+    let mut bounds = Bounds {
+        interrupt: None,
+        until: Some(Instant::now() + REMOVE),
+        memory: None,
+    };
     // How it ended says nothing: there may have been no such container yet, or any more.
-    while child.try_wait()?.is_none() {
-        if begun.elapsed() > REMOVE {
-            child.kill()?;
-            child.wait()?;
-            return Err(io::Error::other(format!("not done within {REMOVE:?}")));
+    loop {
+        match bounds.wait([Some(remover.exit())])? {
+            Ok([true]) => return remover.wait().map(drop),
+            Ok([false]) => {}
+            Err(_) => return Err(io::Error::other(format!("not done within {REMOVE:?}"))),
         }
-        thread::sleep(LOOK);
     }
-    Ok(())
 }

@@ -5,24 +5,24 @@
 //! pipe as their stdin and `bench` alone holds its other end, so that all end when `bench` wants
 //! it, and also when `bench` is killed.
 
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
+use std::os::fd::AsFd;
 use std::os::fd::OwnedFd;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{ChildStdout, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use plimsoll_adapter::budget::Budget;
 use plimsoll_adapter::footprint::{self, Footprint};
 use plimsoll_adapter::protocol::{Launch, Levels, Sample};
 use plimsoll_record::{Boundary, FailureKind, Metric, Nanoseconds, Outcome};
-use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{Pid, Resource, Signal, getrlimit, kill_process_group, setrlimit};
+use rustix::process::{Resource, Signal, getrlimit, setrlimit};
 
 use super::{TrialResult, container_cleanup, verify};
 use crate::machine::interrupt::Interrupt;
-use crate::process::pipe::{STDERR_KEPT, poll, read_once, readable};
+use crate::process::group::{self, Bounds, Cut, Errors, Group};
+use crate::process::pipe::read_once;
 use crate::process::status::describe;
 use crate::run::adapter::child::Fault;
 
@@ -81,7 +81,7 @@ pub fn run(asked: &DensityRequest<'_>, interrupt: &Interrupt) -> Result<TrialRes
             Err(Trouble::Failed(kind, why)) => {
                 let alive = crowd.alive.len();
                 let why = format!("with {alive} alive: {why}");
-                return Ok(failed(samples, kind, why, &crowd.stderr()));
+                return Ok(failed(samples, kind, why, &crowd.errors.tail()));
             }
         }
     }
@@ -99,7 +99,7 @@ pub fn run(asked: &DensityRequest<'_>, interrupt: &Interrupt) -> Result<TrialRes
             outcome: Outcome::WrongOutput { message },
             note,
         }),
-        Err(Ending::Failed(kind, why)) => Ok(failed(samples, kind, why, &crowd.stderr())),
+        Err(Ending::Failed(kind, why)) => Ok(failed(samples, kind, why, &crowd.errors.tail())),
     }
 }
 
@@ -156,7 +156,7 @@ struct Crowd<'a> {
     /// Its other end; dropped, it is the end of everybody's input.
     hold: Option<OwnedFd>,
     /// What they write to stderr, one after the other.
-    errors: File,
+    errors: Errors,
     alive: Vec<Waiting>,
     making: Duration,
     budget: Budget,
@@ -165,7 +165,7 @@ struct Crowd<'a> {
 }
 
 struct Waiting {
-    child: Child,
+    process: Group,
     stdout: ChildStdout,
     printed: Vec<u8>,
     /// As it was started.
@@ -177,14 +177,13 @@ impl<'a> Crowd<'a> {
         allow_many_descriptors();
         keep_descriptors_to_ourselves();
         let (input, hold) = pipe_with(PipeFlags::CLOEXEC)?;
-        let errors = memfd_create("stderr of waiting processes", MemfdFlags::CLOEXEC)?;
         Ok(Crowd {
             asked,
             interrupt,
             begun: Instant::now(),
             input,
             hold: Some(hold),
-            errors: File::from(errors),
+            errors: Errors::new()?,
             alive: Vec::new(),
             making: Duration::ZERO,
             budget: Budget::of(asked.levels),
@@ -213,7 +212,7 @@ impl<'a> Crowd<'a> {
 
     /// Takes note of what the last few processes brought.
     fn mind(&mut self, alive: usize) -> io::Result<()> {
-        let last = self.alive.last().map(|waiting| waiting.child.id());
+        let last = self.alive.last().map(|waiting| waiting.process.id());
         let one = Footprint::sum(last)?;
         self.taken += match alive {
             1 => one.pss + one.page_tables,
@@ -226,30 +225,25 @@ impl<'a> Crowd<'a> {
     fn start(&mut self) -> Result<(), Trouble> {
         let launch = self.asked.launch.named().map_err(odd)?.into_owned();
         let spawned = self.input.try_clone().and_then(|input| {
-            let errors = self.errors.try_clone()?;
-            Command::new(&launch.program)
-                .args(&launch.args)
-                .env_clear()
-                .envs(&launch.env)
-                .current_dir(&launch.directory)
+            let mut command = group::command(&launch);
+            command
                 .stdin(input)
                 .stdout(Stdio::piped())
-                .stderr(errors)
-                .process_group(0)
-                .spawn()
+                .stderr(self.errors.handle()?);
+            Group::start(&mut command)
         });
-        let mut child = spawned.map_err(|error| {
+        let mut process = spawned.map_err(|error| {
             let program = launch.program.display();
             Trouble::Failed(
                 FailureKind::Start,
                 format!("cannot start {program}: {error}"),
             )
         })?;
-        let Some(stdout) = child.stdout.take() else {
+        let Some(stdout) = process.child().stdout.take() else {
             unreachable!("its stdout was piped");
         };
         self.alive.push(Waiting {
-            child,
+            process,
             stdout,
             printed: Vec::new(),
             launch,
@@ -257,7 +251,7 @@ impl<'a> Crowd<'a> {
         let last = self.alive.len() - 1;
         while !self.alive[last].printed.starts_with(READY) {
             if self.read(last)? == 0 {
-                let ended = self.alive[last].child.wait().map_err(odd)?;
+                let ended = self.alive[last].process.wait().map_err(odd)?;
                 return Err(Trouble::Failed(
                     FailureKind::Crashed,
                     format!(
@@ -272,35 +266,39 @@ impl<'a> Crowd<'a> {
 
     /// Reads what one of them prints next; 0 bytes are its end.
     fn read(&mut self, which: usize) -> Result<usize, Trouble> {
+        let mut bounds = self.bounds(self.begun + self.asked.deadline);
         let waiting = &mut self.alive[which];
         loop {
-            let left = self.asked.deadline.saturating_sub(self.begun.elapsed());
-            if left.is_zero() {
-                let limit = self.asked.deadline;
-                let why = format!("not done within {limit:?}; all were killed");
-                return Err(Trouble::Failed(FailureKind::Deadline, why));
+            match bounds.wait([Some(waiting.stdout.as_fd())]).map_err(odd)? {
+                Ok([false]) => {}
+                Ok([true]) => {
+                    let mut piece = [0; 4096];
+                    let read = read_once(&waiting.stdout, &mut piece).map_err(odd)?;
+                    waiting.printed.extend_from_slice(&piece[..read]);
+                    return Ok(read);
+                }
+                Err(Cut::Interrupted) => return Err(Trouble::Interrupted),
+                Err(Cut::Deadline | Cut::Memory) => {
+                    let limit = self.asked.deadline;
+                    let why = format!("not done within {limit:?}; all were killed");
+                    return Err(Trouble::Failed(FailureKind::Deadline, why));
+                }
             }
-            let mut descriptors = [
-                readable(&waiting.stdout),
-                readable(&self.interrupt.descriptor()),
-            ];
-            poll(&mut descriptors, left).map_err(odd)?;
-            if descriptors[1].revents != 0 {
-                return Err(Trouble::Interrupted);
-            }
-            if descriptors[0].revents != 0 {
-                let mut piece = [0; 4096];
-                let read = read_once(&waiting.stdout, &mut piece).map_err(odd)?;
-                waiting.printed.extend_from_slice(&piece[..read]);
-                return Ok(read);
-            }
+        }
+    }
+
+    fn bounds(&self, until: Instant) -> Bounds<'a> {
+        Bounds {
+            interrupt: Some(self.interrupt),
+            until: Some(until),
+            memory: None,
         }
     }
 
     /// Looks at all of them while they wait.
     fn look(&mut self, level: u64, samples: &mut Vec<Sample>) -> Result<(), Trouble> {
         self.sleep(SETTLE)?;
-        let roots: Vec<u32> = self.alive.iter().map(|one| one.child.id()).collect();
+        let roots: Vec<u32> = self.alive.iter().map(|one| one.process.id()).collect();
         let family = footprint::with_descendants(&roots).map_err(odd)?;
         let used = || footprint::cpu_time(family.iter().copied());
         let (before, begun) = (used().map_err(odd)?, Instant::now());
@@ -309,7 +307,7 @@ impl<'a> Crowd<'a> {
         let idle = footprint::per_second(after.saturating_sub(before), waited);
         let taken = Footprint::sum(family.iter().copied()).map_err(odd)?;
         for which in 0..self.alive.len() {
-            if let Some(ended) = self.alive[which].child.try_wait().map_err(odd)? {
+            if let Some(ended) = self.alive[which].process.ended().map_err(odd)? {
                 let why = format!("one of them, which was to wait, {}", describe(ended));
                 return Err(Trouble::Failed(FailureKind::Crashed, why));
             }
@@ -330,16 +328,12 @@ impl<'a> Crowd<'a> {
     }
 
     fn sleep(&self, time: Duration) -> Result<(), Trouble> {
-        let mut descriptors = [readable(&self.interrupt.descriptor())];
-        let until = Instant::now() + time;
+        let mut bounds = self.bounds(Instant::now() + time);
         loop {
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Ok(());
-            }
-            poll(&mut descriptors, left).map_err(odd)?;
-            if descriptors[0].revents != 0 {
-                return Err(Trouble::Interrupted);
+            match bounds.wait([]).map_err(odd)? {
+                Ok([]) => {}
+                Err(Cut::Interrupted) => return Err(Trouble::Interrupted),
+                Err(Cut::Deadline | Cut::Memory) => return Ok(()),
             }
         }
     }
@@ -349,21 +343,10 @@ impl<'a> Crowd<'a> {
         self.hold = None;
         for which in 0..self.alive.len() {
             while self.read(which)? > 0 {}
-            let ended = self.alive[which].child.wait().map_err(odd)?;
+            let ended = self.alive[which].process.wait().map_err(odd)?;
             judge(ended, &self.alive[which].printed, self.asked.expected)?;
         }
         Ok(())
-    }
-
-    /// The last of what they wrote to stderr.
-    fn stderr(&mut self) -> String {
-        let mut tail = Vec::new();
-        let from = self.errors.stream_position().unwrap_or(0);
-        let _ = self
-            .errors
-            .seek(SeekFrom::Start(from.saturating_sub(STDERR_KEPT as u64)))
-            .and_then(|_| self.errors.read_to_end(&mut tail));
-        String::from_utf8_lossy(&tail).into_owned()
     }
 }
 
@@ -378,17 +361,10 @@ impl Drop for Crowd<'_> {
     fn drop(&mut self) {
         self.hold = None;
         for waiting in &mut self.alive {
-            // What was waited for has no group any more, and its number may be somebody else's.
-            if let Ok(None) = waiting.child.try_wait()
-                && let Some(group) = i32::try_from(waiting.child.id())
-                    .ok()
-                    .and_then(Pid::from_raw)
-            {
-                let _ = kill_process_group(group, Signal::KILL);
-            }
+            waiting.process.signal(Signal::KILL);
         }
         for waiting in &mut self.alive {
-            if !waiting.child.wait().is_ok_and(|ended| ended.success()) {
+            if !waiting.process.wait().is_ok_and(|ended| ended.success()) {
                 container_cleanup::clear(&waiting.launch);
             }
         }

@@ -6,8 +6,8 @@
 //! kernel's own memory. See [`plimsoll_adapter::trace`] for why it is not taken from wait4.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom};
-use std::os::fd::AsRawFd;
+use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Command, ExitStatus};
@@ -20,13 +20,12 @@ use plimsoll_adapter::footprint;
 use plimsoll_adapter::protocol::{Container, Launch, Sample};
 use plimsoll_adapter::trace::{self, Forks, Stop};
 use plimsoll_record::{Boundary, FailureKind, Metric, Outcome};
-use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::{TrialResult, container_cleanup, verify};
 use crate::machine::interrupt::Interrupt;
-use crate::process::pipe::{STDERR_KEPT, poll, read_once, readable};
+use crate::process::group::{self, Bounds, Cut, Errors, kill};
+use crate::process::pipe::read_once;
 use crate::process::status::describe;
 use crate::run::adapter::child::Fault;
 
@@ -54,23 +53,13 @@ struct Followed {
 /// How often it is looked whether a process that has closed its output, or was killed, is gone.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// Why it was ended from this side.
-#[derive(Clone, Copy)]
-enum Cut {
-    Interrupted,
-    Deadline,
-}
-
 /// Runs the process once and reads the most that it had.
 ///
 /// # Errors
 /// Only [`Fault::Interrupted`]: everything else is the trial's outcome.
 pub fn run(asked: &PeakRequest<'_>, interrupt: &Interrupt) -> Result<TrialResult, Fault> {
-    let pipes = pipe_with(PipeFlags::CLOEXEC).and_then(|pipe| {
-        let errors = memfd_create("stderr of a followed process", MemfdFlags::CLOEXEC)?;
-        Ok((pipe, File::from(errors)))
-    });
-    let ((output, child_output), mut errors) = match pipes {
+    let pipes = || io::Result::Ok((pipe_with(PipeFlags::CLOEXEC)?, Errors::new()?));
+    let ((output, child_output), mut errors) = match pipes() {
         Ok(pipes) => pipes,
         Err(error) => return failed(FailureKind::Start, error.to_string(), String::new()),
     };
@@ -80,17 +69,13 @@ pub fn run(asked: &PeakRequest<'_>, interrupt: &Interrupt) -> Result<TrialResult
     };
     let launch = &*launch;
     let stdin = asked.stdin;
-    let child_errors = errors.try_clone();
+    let child_errors = errors.handle();
     let (tell, told) = mpsc::channel();
     let (printed, followed) = thread::scope(|scope| {
         // All of ptrace is between a process and one thread: this one starts and follows it.
         let tracer = scope.spawn(move || {
-            let mut command = Command::new(&launch.program);
+            let mut command = group::command(launch);
             command
-                .args(&launch.args)
-                .env_clear()
-                .envs(&launch.env)
-                .current_dir(&launch.directory)
                 .stdin(File::open(stdin.unwrap_or(Path::new("/dev/null")))?)
                 .stdout(child_output)
                 .stderr(child_errors?)
@@ -125,7 +110,7 @@ pub fn run(asked: &PeakRequest<'_>, interrupt: &Interrupt) -> Result<TrialResult
             .unwrap_or_else(|_| Err(io::Error::other("the thread that followed it panicked")));
         (printed, followed)
     });
-    let stderr = tail(&mut errors);
+    let stderr = errors.tail();
     let by_itself = |ended: &Followed| ended.ended.is_some_and(|status| status.success());
     if !followed.as_ref().is_ok_and(by_itself) {
         container_cleanup::clear(launch);
@@ -163,7 +148,7 @@ fn judged(
     };
     match (cut, followed.ended) {
         (Some(Cut::Interrupted), _) => return Err(Fault::Interrupted),
-        (Some(Cut::Deadline), _) => {
+        (Some(Cut::Deadline | Cut::Memory), _) => {
             let limit = asked.deadline;
             let why = format!("did not end within {limit:?} and was killed");
             return failed(FailureKind::Deadline, why, stderr);
@@ -214,16 +199,10 @@ fn follow(mut command: Command, tell: &mpsc::Sender<u32>) -> io::Result<Followed
         Some(group) => Some(File::options().write(true).open(group.processes())?),
         None => None,
     };
-    if let Some(entrance) = &entrance {
-        let descriptor = entrance.as_raw_fd();
-        // SAFETY: write is async-signal-safe; the descriptor stays open beyond the exec.
+    if let Some(entrance) = entrance {
+        // SAFETY: write is async-signal-safe, and rustix calls it without anything else.
         unsafe {
-            command.pre_exec(
-                move || match libc::write(descriptor, c"0".as_ptr().cast(), 1) {
-                    1 => Ok(()),
-                    _ => Err(io::Error::last_os_error()),
-                },
-            );
+            command.pre_exec(move || Ok(rustix::io::write(&entrance, b"0").map(drop)?));
         }
     }
     let started = trace::spawn(&mut command);
@@ -317,66 +296,52 @@ struct Watch<'w> {
 
 impl Watch<'_> {
     /// Reads its output to the end.
-    fn read_all(&mut self, output: &impl std::os::fd::AsFd) -> io::Result<Vec<u8>> {
+    fn read_all(&mut self, output: &impl AsFd) -> io::Result<Vec<u8>> {
         let mut printed = Vec::new();
         let mut piece = vec![0; 64 * 1024];
         loop {
-            let mut waiting = [
-                readable(&output.as_fd()),
-                readable(&self.interrupt.descriptor()),
-            ];
-            let patience = match self.cut {
-                None => self.deadline.saturating_sub(self.begun.elapsed()),
-                Some(_) => {
-                    waiting[1].fd = -1;
-                    LOOK
-                }
+            // Once it is cut, only its end is waited for.
+            let mut bounds = match self.cut {
+                None => Bounds {
+                    interrupt: Some(self.interrupt),
+                    until: Some(self.begun + self.deadline),
+                    memory: None,
+                },
+                Some(_) => Bounds {
+                    interrupt: None,
+                    until: None,
+                    memory: None,
+                },
             };
-            poll(&mut waiting, patience)?;
-            if waiting[0].revents != 0 {
-                match read_once(output, &mut piece)? {
+            match bounds.wait([Some(output.as_fd())])? {
+                Ok([false]) => {}
+                Ok([true]) => match read_once(output, &mut piece)? {
                     0 => return Ok(printed),
                     read => printed.extend_from_slice(&piece[..read]),
-                }
+                },
+                Err(cut) => self.end(cut),
             }
-            self.look(waiting[1].revents != 0);
         }
     }
 
     /// Waits a moment for its end.
     fn wait(&mut self) {
         thread::sleep(LOOK);
-        self.look(self.interrupt.asked());
+        if self.interrupt.asked() {
+            self.end(Cut::Interrupted);
+        } else if self.begun.elapsed() >= self.deadline {
+            self.end(Cut::Deadline);
+        }
     }
 
-    /// Ends it, once, if the user or the deadline wants it.
-    fn look(&mut self, interrupted: bool) {
+    /// Ends it, once.
+    fn end(&mut self, cut: Cut) {
         if self.cut.is_some() {
             return;
         }
-        self.cut = match (interrupted, self.begun.elapsed() >= self.deadline) {
-            (true, _) => Some(Cut::Interrupted),
-            (false, true) => Some(Cut::Deadline),
-            (false, false) => return,
-        };
+        self.cut = Some(cut);
         kill(self.pid);
         // A container lives on without the program that made it, and holds the output open.
         container_cleanup::clear(self.launch);
     }
-}
-
-/// Kills a process group, if it is still there.
-fn kill(pid: u32) {
-    if let Some(group) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
-        let _ = kill_process_group(group, Signal::KILL);
-    }
-}
-
-fn tail(errors: &mut File) -> String {
-    let mut tail = Vec::new();
-    let from = errors.stream_position().unwrap_or(0);
-    let _ = errors
-        .seek(SeekFrom::Start(from.saturating_sub(STDERR_KEPT as u64)))
-        .and_then(|_| errors.read_to_end(&mut tail));
-    String::from_utf8_lossy(&tail).into_owned()
 }

@@ -12,7 +12,7 @@ use plimsoll_adapter::protocol::Launch;
 use super::container_cleanup;
 use crate::machine::interrupt::Interrupt;
 use crate::machine::{denoise, energy};
-use crate::process::pipe::{STDERR_KEPT, keep_tail, poll, read_once, readable};
+use crate::process::pipe::{STDERR_KEPT, keep_tail, read_once, ready};
 use crate::process::spawn::{Exited, Spawn, Spawned};
 
 /// How long pipes are drained after the exit, in case something else holds them open.
@@ -152,39 +152,37 @@ fn started(
     drop(starting);
     let mut first_byte = None;
     let mut killed = None;
-    let mut waiting = [
-        readable(&process.stdout),
-        readable(&process.stderr),
-        readable(&process.exit),
-        readable(&interrupt.descriptor()),
-    ];
+    let mut stdout = Some(process.stdout.as_fd());
+    let mut stderr = Some(process.stderr.as_fd());
+    let exited = Some(process.exit.as_fd());
+    let mut asked = Some(interrupt.as_fd());
     let waited = loop {
         let left = deadline.saturating_sub(start.elapsed());
-        poll(&mut waiting, left)?;
-        if waiting[0].revents != 0 {
+        let [out, err, has_exited, is_interrupted] = ready([stdout, stderr, exited, asked], left)?;
+        if out {
             let read = output.read(&process.stdout)?;
             if read > 0 && first_byte.is_none() {
                 first_byte = Some(start.elapsed());
             }
             if read == 0 {
-                waiting[0].fd = -1;
+                stdout = None;
             }
         }
-        if waiting[1].revents != 0 && errors.read_tail(&process.stderr)? == 0 {
-            waiting[1].fd = -1;
+        if err && errors.read_tail(&process.stderr)? == 0 {
+            stderr = None;
         }
-        if waiting[2].revents != 0 {
+        if has_exited {
             break process.wait()?;
         }
         if killed.is_none() {
-            if waiting[3].revents != 0 {
+            if is_interrupted {
                 killed = Some(Ended::Interrupted);
             } else if start.elapsed() >= deadline {
                 killed = Some(Ended::Deadline);
             }
             if killed.is_some() {
                 process.kill();
-                waiting[3].fd = -1;
+                asked = None;
             }
         }
     };
@@ -211,18 +209,19 @@ fn started(
 
 fn drain(process: &Spawned, output: &mut Collected, errors: &mut Collected) -> io::Result<()> {
     let until = Instant::now() + DRAIN;
-    let mut waiting = [readable(&process.stdout), readable(&process.stderr)];
-    while waiting.iter().any(|w| w.fd >= 0) {
+    let mut stdout = Some(process.stdout.as_fd());
+    let mut stderr = Some(process.stderr.as_fd());
+    while stdout.is_some() || stderr.is_some() {
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() {
             break;
         }
-        poll(&mut waiting, left)?;
-        if waiting[0].revents != 0 && output.read(&process.stdout)? == 0 {
-            waiting[0].fd = -1;
+        let [out, err] = ready([stdout, stderr], left)?;
+        if out && output.read(&process.stdout)? == 0 {
+            stdout = None;
         }
-        if waiting[1].revents != 0 && errors.read_tail(&process.stderr)? == 0 {
-            waiting[1].fd = -1;
+        if err && errors.read_tail(&process.stderr)? == 0 {
+            stderr = None;
         }
     }
     Ok(())

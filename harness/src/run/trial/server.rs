@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use plimsoll_adapter::protocol::Launch;
 use thiserror::Error;
 
 use crate::machine::interrupt::Interrupt;
-use crate::process::pipe::{STDERR_KEPT, keep_tail, poll, read_once, readable};
+use crate::process::pipe::{STDERR_KEPT, keep_tail, read_once, ready};
 use crate::process::spawn::{Exited, Spawn, Spawned};
 use crate::process::status::signal_name;
 
@@ -100,21 +100,22 @@ pub fn start(
             return Err(StartError::Deadline(deadline));
         }
         let process = &server.process;
-        let mut waiting = [
-            readable(&process.stdout),
-            readable(&process.stderr),
-            readable(&interrupt.descriptor()),
+        let pipes = [
+            Some(process.stdout.as_fd()),
+            Some(process.stderr.as_fd()),
+            Some(interrupt.as_fd()),
         ];
-        poll(&mut waiting, left).map_err(|error| not_started(launch, &error))?;
-        if waiting[2].revents != 0 {
+        let [out, err, is_interrupted] =
+            ready(pipes, left).map_err(|error| not_started(launch, &error))?;
+        if is_interrupted {
             return Err(StartError::Interrupted);
         }
         let mut chunk = [0; LONGEST_LINE];
-        if waiting[1].revents != 0 {
+        if err {
             let read = read_once(&process.stderr, &mut chunk).unwrap_or(0);
             keep(&server.stderr, &chunk[..read]);
         }
-        if waiting[0].revents != 0 {
+        if out {
             let read = read_once(&process.stdout, &mut chunk).unwrap_or(0);
             if read == 0 {
                 let how = server.end();
@@ -149,25 +150,20 @@ impl Server {
         let (process, stderr) = (Arc::clone(&self.process), Arc::clone(&self.stderr));
         thread::spawn(move || {
             let mut chunk = [0; 4096];
-            let mut waiting = [readable(&process.stdout), readable(&process.stderr)];
-            while waiting.iter().any(|one| one.fd >= 0) {
-                if poll(&mut waiting, Duration::from_secs(3600)).is_err() {
+            let mut pipes = [Some(process.stdout.as_fd()), Some(process.stderr.as_fd())];
+            while pipes.iter().any(Option::is_some) {
+                let Ok(found) = ready(pipes, Duration::from_secs(3600)) else {
                     return;
-                }
-                for (at, one) in waiting.iter_mut().enumerate() {
-                    if one.revents == 0 {
+                };
+                for (at, pipe) in pipes.iter_mut().enumerate() {
+                    let Some(from) = pipe.filter(|_| found[at]) else {
                         continue;
-                    }
-                    let from = if at == 0 {
-                        &process.stdout
-                    } else {
-                        &process.stderr
                     };
-                    match read_once(from, &mut chunk) {
+                    match read_once(&from, &mut chunk) {
                         Ok(read) if read > 0 && at == 1 => keep(&stderr, &chunk[..read]),
                         Ok(read) if read > 0 => {}
                         // Nothing more comes: it is not waited for.
-                        _ => one.fd = -1,
+                        _ => *pipe = None,
                     }
                 }
             }
@@ -186,9 +182,8 @@ impl Server {
             return "had been ended".to_owned();
         }
         // Whoever has just closed its stdout, or died under load, may not be gone yet.
-        let mut exit = [readable(&self.process.exit.as_raw_fd())];
-        let _ = poll(&mut exit, Duration::from_millis(20));
-        let by_itself = exit[0].revents != 0;
+        let exit = [Some(self.process.exit.as_fd())];
+        let by_itself = ready(exit, Duration::from_millis(20)).is_ok_and(|[exited]| exited);
         self.process.kill();
         self.ended = true;
         match self.process.wait() {

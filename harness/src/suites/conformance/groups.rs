@@ -382,10 +382,7 @@ mod tests {
 
     fn here() -> Checkout {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        Checkout {
-            target: root.join("target"),
-            root,
-        }
+        Checkout::at(root.clone(), root.join("target"))
     }
 
     #[test]

@@ -67,7 +67,7 @@ pub fn put(put: &Put<'_>, interrupt: &Interrupt) -> Result<Result<(Answer, Strin
         Err(error) => {
             return lost(
                 FailureKind::Start,
-                format!("making what a guest tries: {error}"),
+                format!("preparing the files and the port that guests try to reach: {error}"),
             );
         }
     };

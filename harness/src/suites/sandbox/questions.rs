@@ -273,6 +273,10 @@ fn build_native(
     if !rows.iter().any(missing) {
         return Ok(());
     }
+    if checkout.bundle.is_some() {
+        say("native programs and containers are not asked: their programs are not in this bundle");
+        return Ok(());
+    }
     say("building the native programs of suite sandbox");
     let mut script = Command::new(checkout.root.join("scripts/build-sandbox"));
     script
@@ -283,7 +287,7 @@ fn build_native(
         Err(command::ToolError::Interrupted) => Err(command::ToolError::Interrupted.into()),
         Err(error) => {
             say(&format!(
-                "native programs and containers are not asked: {error}"
+                "native programs and containers are skipped: {error}"
             ));
             Ok(())
         }
@@ -307,10 +311,7 @@ mod tests {
 
     fn here() -> Checkout {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        Checkout {
-            target: root.join("target"),
-            root,
-        }
+        Checkout::at(root.clone(), root.join("target"))
     }
 
     #[test]

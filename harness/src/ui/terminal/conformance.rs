@@ -3,8 +3,8 @@
 
 use std::fmt::Write;
 
-use plimsoll_analysis::conformance::{Cell, Matrix, matrix};
-use plimsoll_record::Recorded;
+use plimsoll_analysis::Analysed;
+use plimsoll_analysis::conformance::{Cell, Matrix};
 use plimsoll_record::conformance::Tally;
 
 use super::{BAD, BOLD, DIM, GOOD, styled};
@@ -13,14 +13,14 @@ use super::{BAD, BOLD, DIM, GOOD, styled};
 const SHOWN: usize = 12;
 
 /// The matrix, the totals, and the first failures of each target.
-pub fn tables(recorded: &Recorded) -> String {
-    let Some(matrix) = matrix(recorded) else {
+pub fn tables(run: &Analysed<'_>) -> String {
+    let Some(matrix) = &run.matrix else {
         return String::new();
     };
     let mut text = String::new();
-    shares(&mut text, &matrix);
-    totals(&mut text, &matrix);
-    failures(&mut text, &matrix);
+    shares(&mut text, matrix);
+    totals(&mut text, matrix);
+    failures(&mut text, matrix);
     text
 }
 
@@ -28,12 +28,8 @@ fn shares(text: &mut String, matrix: &Matrix<'_>) {
     let groups = &matrix.specification.groups;
     let width = groups.iter().map(|group| group.id.as_str().len()).max();
     let width = width.unwrap_or(0);
-    let _ = writeln!(
-        text,
-        "\n{}",
-        styled(BOLD, "passed, of what is a question to an engine")
-    );
-    let _ = write!(text, "{:width$} {:>7}", "", "asked");
+    let _ = writeln!(text, "\n{}", styled(BOLD, "share of directives passed"));
+    let _ = write!(text, "{:width$} {:>7}", "", "total");
     for target in &matrix.targets {
         let _ = write!(text, "  {:>7}", target.as_str());
     }

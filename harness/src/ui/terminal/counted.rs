@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use plimsoll_analysis::columns::{Column, TICKS, TICKS_RULE, Table, rule, tables as tables_of};
-use plimsoll_analysis::{Report, Row, Status};
+use plimsoll_analysis::{Analysed, Row, Status};
 use plimsoll_record::{Recorded, TargetId};
 
 use super::{BAD, BOLD, DIM, NAME_WIDTH, is_wide, styled};
@@ -14,23 +14,24 @@ use crate::ui::format;
 const NONE: &str = "~0";
 
 /// Every table of the run's suite.
-pub fn tables(recorded: &Recorded, report: &Report) -> String {
-    let suite = recorded.run.suite;
-    under(recorded, report, tables_of(suite), rule(suite))
+pub fn tables(run: &Analysed<'_>) -> String {
+    let suite = run.recorded.run.suite;
+    under(run, tables_of(suite), rule(suite))
 }
 
 /// What programs say of the steps of their own loops; empty if none does.
-pub fn ticks(recorded: &Recorded, report: &Report) -> String {
-    under(recorded, report, &[TICKS], Some(TICKS_RULE))
+pub fn ticks(run: &Analysed<'_>) -> String {
+    under(run, &[TICKS], Some(TICKS_RULE))
 }
 
 /// Tables with the rule that they are counted by.
-fn under(recorded: &Recorded, report: &Report, tables: &[Table], rule: Option<&str>) -> String {
+fn under(run: &Analysed<'_>, tables: &[Table], rule: Option<&str>) -> String {
+    let recorded = run.recorded;
     let mut text = String::new();
     let mut shown = Vec::new();
     for table in tables {
         for workload in &recorded.run.workloads {
-            let rows: Vec<&Row> = report
+            let rows: Vec<&Row> = run
                 .rows
                 .iter()
                 .filter(|row| row.workload == workload.workload && row.at.is_none())
@@ -123,11 +124,16 @@ pub(super) fn cell(row: Option<&Row>) -> String {
 
 /// Text in lines of at most 80 characters.
 pub(super) fn wrapped(text: &str) -> String {
+    wrapped_to(80, text)
+}
+
+/// `text` in lines of at most `columns`, broken between words.
+pub(super) fn wrapped_to(columns: usize, text: &str) -> String {
     let mut lines = String::new();
     let mut width = 0;
     for word in text.split(' ') {
         let letters = word.chars().count();
-        if width > 0 && width + 1 + letters > 80 {
+        if width > 0 && width + 1 + letters > columns {
             lines.push('\n');
             width = 0;
         } else if width > 0 {

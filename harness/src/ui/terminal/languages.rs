@@ -4,16 +4,15 @@
 use std::fmt::Write;
 
 use plimsoll_analysis::columns::{rule, tables};
-use plimsoll_analysis::{Report, Row};
-use plimsoll_record::Recorded;
+use plimsoll_analysis::{Analysed, Row};
 
 use super::counted::{cell, is_of, wrapped};
 use super::{BOLD, styled};
 
 /// A table a target.
-pub fn languages(recorded: &Recorded, report: &Report) -> String {
+pub fn languages(analysed: &Analysed<'_>) -> String {
     let mut text = String::new();
-    let run = &recorded.run;
+    let run = &analysed.recorded.run;
     let width = run
         .workloads
         .iter()
@@ -22,7 +21,7 @@ pub fn languages(recorded: &Recorded, report: &Report) -> String {
         .unwrap_or(0);
     for table in tables(run.suite) {
         for target in &run.targets {
-            let rows: Vec<&Row> = report
+            let rows: Vec<&Row> = analysed
                 .rows
                 .iter()
                 .filter(|row| row.target == target.target && row.at.is_none())

@@ -3,8 +3,9 @@
 
 use std::fmt::Write;
 
-use plimsoll_analysis::{Report, Row, Status};
-use plimsoll_record::{Boundary, Metric, Recorded, TargetId, WorkloadId};
+use plimsoll_analysis::load::is_sustained;
+use plimsoll_analysis::{Analysed, Row, Status};
+use plimsoll_record::{Boundary, Metric, TargetId, WorkloadId};
 
 use super::{BAD, BOLD, DIM, styled};
 use crate::ui::format;
@@ -19,11 +20,12 @@ const RATES: usize = (LINE - NAME - 2 * COLUMN - 2) / COLUMN;
 
 /// The tables of every workload: latency at a percentile by rate, the most that was carried, and
 /// from nothing to the first response.
-pub fn tables(recorded: &Recorded, report: &Report) -> String {
+pub fn tables(run: &Analysed<'_>) -> String {
+    let recorded = run.recorded;
     let mut text = String::new();
     for workload in &recorded.run.workloads {
         let id = &workload.workload;
-        if !report.rows.iter().any(|row| row.workload == *id) {
+        if !run.rows.iter().any(|row| row.workload == *id) {
             continue;
         }
         let heading = styled(BOLD, id.as_str());
@@ -32,20 +34,20 @@ pub fn tables(recorded: &Recorded, report: &Report) -> String {
             (Metric::P50, "median latency"),
             (Metric::P99, "p99 latency"),
         ] {
-            table(&mut text, recorded, report, id, (metric, what));
+            table(&mut text, run, id, (metric, what));
         }
     }
     if !text.is_empty() {
         text.push('\n');
         for boundary in Boundary::SERVE {
-            if report.rows.iter().any(|row| row.boundary == *boundary) {
+            if run.rows.iter().any(|row| row.boundary == *boundary) {
                 let _ = writeln!(text, "{}: {}", boundary.name(), boundary.meaning());
             }
         }
         let _ = writeln!(
             text,
             "Rates are offered without waiting for responses; latency counts from when a request\n\
-             was due. A latency with `!` is of a rate that was not carried. Medians over trials."
+             was due. A latency with `!` is at a rate that was not sustained. Medians over trials."
         );
     }
     text
@@ -53,11 +55,11 @@ pub fn tables(recorded: &Recorded, report: &Report) -> String {
 
 fn table(
     text: &mut String,
-    recorded: &Recorded,
-    report: &Report,
+    run: &Analysed<'_>,
     workload: &WorkloadId,
     (metric, what): (Metric, &str),
 ) {
+    let recorded = run.recorded;
     let rates = shown(
         recorded
             .run
@@ -71,7 +73,7 @@ fn table(
     }
     let _ = writeln!(text, "{:>COLUMN$}  {:>COLUMN$}", "most/s", "first-response");
     let find = |target: &TargetId, boundary, metric, at| {
-        report.rows.iter().find(|row| {
+        run.rows.iter().find(|row| {
             row.workload == *workload
                 && row.target == *target
                 && (row.boundary, row.metric, row.at) == (boundary, metric, at)
@@ -99,10 +101,14 @@ fn table(
             }
             for &rate in &rates {
                 let at = |metric| find(target, boundary, metric, Some(rate));
-                let carried = at(Metric::AchievedRate).is_none_or(|row| is_carried(row, rate));
-                text.push_str(&cell(at(metric), most, if carried { "" } else { "!" }));
+                let achieved = at(Metric::AchievedRate);
+                let is_sustained = achieved.is_none_or(|row| {
+                    row.median
+                        .is_some_and(|achieved| is_sustained(achieved, rate))
+                });
+                text.push_str(&cell(at(metric), most, if is_sustained { "" } else { "!" }));
             }
-            let _ = write!(text, "{:>COLUMN$}", most_carried(most));
+            let _ = write!(text, "{:>COLUMN$}", highest(most));
             let _ = writeln!(text, "  {}", cell(zero.take(), None, ""));
         }
     }
@@ -116,12 +122,6 @@ fn shown(rates: &[u64]) -> Vec<u64> {
     (0..RATES)
         .map(|n| rates[n * (rates.len() - 1) / (RATES - 1)])
         .collect()
-}
-
-/// Whether nearly all of a rate was answered, in the median trial.
-fn is_carried(row: &Row, rate: u64) -> bool {
-    row.median
-        .is_some_and(|achieved| achieved >= crate::run::load::measured::CARRIED * rate as f64)
 }
 
 fn cell(row: Option<&Row>, most: Option<&Row>, mark: &str) -> String {
@@ -142,7 +142,7 @@ fn cell(row: Option<&Row>, most: Option<&Row>, mark: &str) -> String {
     }
 }
 
-fn most_carried(row: Option<&Row>) -> String {
+fn highest(row: Option<&Row>) -> String {
     match row.and_then(|row| row.median) {
         Some(most) => compact(most.round() as u64),
         None => "-".to_owned(),

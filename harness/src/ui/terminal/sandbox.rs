@@ -3,9 +3,10 @@
 
 use std::fmt::Write;
 
-use plimsoll_analysis::capability::{Cell, Facts, facts};
+use plimsoll_analysis::Analysed;
+use plimsoll_analysis::capability::{Cell, Facts};
+use plimsoll_record::TargetId;
 use plimsoll_record::sandbox::Answer;
-use plimsoll_record::{Recorded, TargetId};
 
 use super::{BAD, BOLD, DIM, styled};
 
@@ -15,8 +16,8 @@ const COLUMNS: usize = 80;
 const ANSWER: usize = "no such limit".len() + 2;
 
 /// The answers, and what those rest on that could not be found out.
-pub fn tables(recorded: &Recorded) -> String {
-    let Some(facts) = facts(recorded) else {
+pub fn tables(run: &Analysed<'_>) -> String {
+    let Some(facts) = &run.answers else {
         return String::new();
     };
     let mut text = String::new();
@@ -25,7 +26,7 @@ pub fn tables(recorded: &Recorded) -> String {
     let at_once = (COLUMNS.saturating_sub(width) / ANSWER).max(1);
     let targets: Vec<&TargetId> = facts.targets.iter().map(|(target, _)| *target).collect();
     for some in targets.chunks(at_once) {
-        answers(&mut text, &facts, some, width);
+        answers(&mut text, facts, some, width);
     }
     text.push('\n');
     for question in facts.questions {

@@ -3,11 +3,11 @@
 
 use std::fmt::Write;
 
+use plimsoll_analysis::Analysed;
 use plimsoll_analysis::reference::Ratio;
-use plimsoll_analysis::series::series;
 use plimsoll_analysis::statistics::{Interval, WarmUp};
 use plimsoll_analysis::throughput::{Cell, Standing, Throughput};
-use plimsoll_record::{Metric, Recorded, TargetId};
+use plimsoll_record::{Metric, TargetId};
 
 use super::counted::wrapped;
 use super::{BAD, BOLD, DIM, styled};
@@ -17,9 +17,9 @@ use crate::ui::format;
 const NAME_WIDTH: usize = 26;
 
 /// Times native for every workload, and the geometric means.
-pub fn throughput(recorded: &Recorded) -> String {
-    let all = series(recorded);
-    let Some(throughput) = plimsoll_analysis::throughput::throughput(recorded, &all) else {
+pub fn throughput(run: &Analysed<'_>) -> String {
+    let recorded = run.recorded;
+    let Some(throughput) = &run.throughput else {
         return String::new();
     };
     let mut text = String::new();
@@ -40,11 +40,11 @@ pub fn throughput(recorded: &Recorded) -> String {
             }
         }
     }
-    means(&mut text, &throughput);
+    means(&mut text, throughput);
     for sentence in throughput.left_out() {
         let _ = writeln!(text, "{}", wrapped(&sentence));
     }
-    legend(&mut text, &throughput);
+    legend(&mut text, throughput);
     let said = recorded.run.instructions().unwrap_or("not looked for");
     let counted = match throughput.metrics().contains(&Metric::Instructions) {
         true => "; their ratios are in the report",

@@ -6,7 +6,7 @@ use plimsoll_analysis::Row;
 use plimsoll_record::run::TargetKind;
 use plimsoll_record::{Boundary, TargetId, WorkloadId};
 
-use super::ranking::{from_nothing, rank, running};
+use super::ranking::{Ranking, from_nothing, rank, running};
 use crate::facts::{Against, Difference, Facts, median};
 use crate::quantity::{self, list};
 
@@ -15,42 +15,92 @@ pub(crate) fn sentences(facts: &Facts<'_>) -> Vec<String> {
         return vec!["Nothing was measured, so there is nothing to sum up.".to_owned()];
     };
     let lead = &lead.workload;
-    let mut said = Vec::new();
     let nothing = from_nothing(facts, lead);
-    let wasm = nothing.best(TargetKind::Wasm);
-    let container = nothing.best(TargetKind::Container);
-    if let (Some(wasm), Some(container)) = (wasm, container) {
-        let versus = versus(facts, container, wasm);
-        said.push(format!(
-            "From nothing ({}, {lead}): {versus}.",
-            wasm.boundary
-        ));
-        said.extend(over_workloads(facts, lead, wasm.boundary));
-    }
-    if let (Some(wasm), Some(native)) = (wasm, nothing.best(TargetKind::Native)) {
-        let versus = versus(facts, wasm, native);
-        said.push(format!(
-            "Wasm beside native ({}, {lead}): {versus}.",
-            wasm.boundary
-        ));
-    }
-    let running = running(facts, lead);
-    let wasm = running.best(TargetKind::Wasm);
-    if let (Some(wasm), Some(container)) = (wasm, running.best(TargetKind::Container)) {
-        let versus = versus(facts, container, wasm);
-        said.push(format!(
-            "On a platform already running ({lead}, {} and {}, both to the first output): {versus}.",
-            wasm.boundary, container.boundary
-        ));
-    }
-    said.extend(containers_ahead(facts));
-    said.extend(ours(facts, lead));
+    let boundary = nothing.best(TargetKind::Wasm).map(|wasm| wasm.boundary);
+    let all = [
+        container_beside_wasm(facts, lead, &nothing),
+        boundary.and_then(|boundary| over_workloads(facts, lead, boundary)),
+        wasm_beside_native(facts, lead, &nothing),
+        on_a_running_platform(facts, lead),
+        containers_ahead(facts),
+        ours(facts, lead),
+    ];
+    let mut said: Vec<String> = all.into_iter().flatten().collect();
     if said.is_empty() {
         said.push(
             "One kind of target was measured, so there is nothing to compare it with.".to_owned(),
         );
     }
     said
+}
+
+/// The few sentences that a terminal has room for: container, Wasm and native compared at one boundary, and this
+/// project's own engine.
+pub(crate) fn brief(facts: &Facts<'_>) -> Vec<String> {
+    let Some(lead) = facts.lead() else {
+        return Vec::new();
+    };
+    let lead = &lead.workload;
+    let nothing = from_nothing(facts, lead);
+    let all = [
+        container_beside_wasm(facts, lead, &nothing),
+        wasm_beside_native(facts, lead, &nothing),
+        container_beside_native(facts, lead, &nothing),
+        on_a_running_platform(facts, lead),
+        ours(facts, lead),
+    ];
+    all.into_iter().flatten().collect()
+}
+
+fn container_beside_wasm(
+    facts: &Facts<'_>,
+    lead: &WorkloadId,
+    nothing: &Ranking<'_>,
+) -> Option<String> {
+    let wasm = nothing.best(TargetKind::Wasm)?;
+    let container = nothing.best(TargetKind::Container)?;
+    let versus = versus(facts, container, wasm);
+    let boundary = wasm.boundary;
+    Some(format!("From nothing ({boundary}, {lead}): {versus}."))
+}
+
+fn wasm_beside_native(
+    facts: &Facts<'_>,
+    lead: &WorkloadId,
+    nothing: &Ranking<'_>,
+) -> Option<String> {
+    let wasm = nothing.best(TargetKind::Wasm)?;
+    let native = nothing.best(TargetKind::Native)?;
+    let versus = versus(facts, wasm, native);
+    let boundary = wasm.boundary;
+    Some(format!(
+        "Wasm beside native ({boundary}, {lead}): {versus}."
+    ))
+}
+
+fn container_beside_native(
+    facts: &Facts<'_>,
+    lead: &WorkloadId,
+    nothing: &Ranking<'_>,
+) -> Option<String> {
+    let container = nothing.best(TargetKind::Container)?;
+    let native = nothing.best(TargetKind::Native)?;
+    let versus = versus(facts, container, native);
+    let boundary = container.boundary;
+    Some(format!(
+        "A container beside native ({boundary}, {lead}): {versus}."
+    ))
+}
+
+fn on_a_running_platform(facts: &Facts<'_>, lead: &WorkloadId) -> Option<String> {
+    let running = running(facts, lead);
+    let wasm = running.best(TargetKind::Wasm)?;
+    let container = running.best(TargetKind::Container)?;
+    let versus = versus(facts, container, wasm);
+    Some(format!(
+        "On a platform already running ({lead}, {} and {}, both to the first output): {versus}.",
+        wasm.boundary, container.boundary
+    ))
 }
 
 /// Two rows in words, the slower one first: "a (178 ms) takes 190× (184 to 196×) as long as b
@@ -118,7 +168,7 @@ fn containers_ahead(facts: &Facts<'_>) -> Option<String> {
     let container = &facts.container()?.target;
     let mut compared = 0;
     let mut ahead = Vec::new();
-    for row in &facts.rows {
+    for row in facts.rows {
         if row.metric != plimsoll_record::Metric::WallTime
             || facts.kind(&row.target) != TargetKind::Wasm
         {

@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
-use plimsoll_analysis::conformance::{Cell, matrix};
-use plimsoll_record::{Recorded, TargetId};
+use plimsoll_analysis::Analysed;
+use plimsoll_analysis::conformance::Cell;
+use plimsoll_record::TargetId;
 
 use crate::suites::conformance::sections::{COUNTS, counts, each, how, shown};
 
@@ -11,12 +12,12 @@ use crate::suites::conformance::sections::{COUNTS, counts, each, how, shown};
 const LISTED: usize = 200;
 
 /// Sentences, matrix, totals and failures; nothing if the run was about something else.
-pub(crate) fn markdown(recorded: &Recorded, inline: impl Fn(&str) -> String) -> String {
-    let Some(matrix) = matrix(recorded) else {
+pub(crate) fn markdown(run: &Analysed<'_>, inline: impl Fn(&str) -> String) -> String {
+    let Some(matrix) = &run.matrix else {
         return String::new();
     };
     let mut text = String::new();
-    for sentence in each(&matrix) {
+    for sentence in each(matrix) {
         let _ = writeln!(text, "- {}", inline(&sentence));
     }
     let heading = |text: &mut String, first: &str, columns: &mut dyn Iterator<Item = String>| {
@@ -82,8 +83,8 @@ pub(crate) fn markdown(recorded: &Recorded, inline: impl Fn(&str) -> String) -> 
 
 /// A badge (SVG, 20 pixels high) with what `target` passes of the newest version of the
 /// specification that the run has; nothing if the run has none or did not count it.
-pub fn badge(recorded: &Recorded, target: &TargetId) -> Option<String> {
-    let matrix = matrix(recorded)?;
+pub fn badge(run: &Analysed<'_>, target: &TargetId) -> Option<String> {
+    let matrix = run.matrix.as_ref()?;
     let mut cells = matrix.cells.iter().filter(|cell| cell.target == target);
     let of_a_version = |cell: &&Cell<'_>| {
         let group = cell.group;

@@ -1,7 +1,7 @@
 //! The suite `conformance`: a matrix of groups by targets, every failure below it.
 
 use maud::{Markup, PreEscaped, html};
-use plimsoll_analysis::conformance::{Cell, Matrix, matrix};
+use plimsoll_analysis::conformance::{Cell, Matrix};
 use plimsoll_record::conformance::Tally;
 
 use crate::facts::Facts;
@@ -23,7 +23,7 @@ pub(crate) fn summary(facts: &Facts<'_>, place: &Place<'_>) -> Markup {
     let question = suites::question(facts.recorded.run.suite);
     html! {
         (heading(facts, place, question.asked, question.subject))
-        @if let Some(matrix) = matrix(facts.recorded) {
+        @if let Some(matrix) = &facts.analysed.matrix {
             p { "What each target does with the specification's own tests, from " (matrix.specification.source) "." }
         }
         section.glance aria-label=(place.label("In words")) { (in_words(&suites::sentences(facts))) }
@@ -32,7 +32,7 @@ pub(crate) fn summary(facts: &Facts<'_>, place: &Place<'_>) -> Markup {
 
 /// What became of all directives, target by target.
 pub(crate) fn picture(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
-    let matrix = matrix(facts.recorded)?;
+    let matrix = facts.analysed.matrix.as_ref()?;
     let lines: Vec<Shares<'_>> = matrix
         .targets
         .iter()
@@ -105,7 +105,9 @@ pub(crate) fn each(matrix: &Matrix<'_>) -> Vec<String> {
         );
         if tally.unsupported > 0 {
             let unsupported = quantity::grouped(u64::from(tally.unsupported));
-            text.push_str(&format!("; {unsupported} are about what it does not claim"));
+            text.push_str(&format!(
+                "; {unsupported} test proposals that it does not claim"
+            ));
         }
         if tally.unpassed() > 0 {
             text.push_str(&format!("; {}", unpassed(&tally)));
@@ -128,13 +130,13 @@ fn unpassed(tally: &Tally) -> String {
 
 /// The matrix.
 pub(crate) fn shares(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
-    let matrix = matrix(facts.recorded)?;
+    let matrix = facts.analysed.matrix.as_ref()?;
     let hide = place.id("hide");
     let body = html! {
         p {
-            "Share of the directives that are a question to an engine, and how many. What only a reader of "
-            "the text format decides is none and counts for nobody; what a target does not claim counts, "
-            "and does not pass. Words of a refusal or trap may differ from the script's."
+            "Share and number of the directives that an engine passes. Directives that only test a parser of the text "
+            "format are left out for every target. A proposal that a target does not claim counts as not passed. "
+            "The message of a refusal or trap may differ from the script's."
         }
         div.conformance {
             p { input type="checkbox" id=(hide); " " label for=(hide) { "hide what passes everywhere" } }
@@ -215,7 +217,7 @@ pub(crate) fn counts(tally: &Tally) -> [u32; 8] {
 pub(crate) fn shown(cell: &Cell<'_>) -> String {
     match (&cell.counted, cell.share()) {
         (Err(why), _) => why.clone(),
-        (Ok(_), None) => "nothing asked".to_owned(),
+        (Ok(_), None) => "no directives".to_owned(),
         (Ok(tally), Some(_)) if cell.is_unclaimed() => {
             let asked = quantity::grouped(u64::from(tally.asked()));
             format!("not claimed (0/{asked})")
@@ -234,7 +236,7 @@ pub(crate) fn shown(cell: &Cell<'_>) -> String {
 
 /// Every failure, by target, group and script.
 pub(crate) fn failures(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
-    let matrix = matrix(facts.recorded)?;
+    let matrix = facts.analysed.matrix.as_ref()?;
     let failing = |cell: &&Cell<'_>| {
         let mut scripts = cell.scripts.iter();
         scripts.any(|script| !script.findings.is_empty())
@@ -257,7 +259,7 @@ pub(crate) fn failures(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> 
             div data-t=(target) {
                 h3 { (target) }
                 @for cell in cells {
-                    @let told = |most| told(&matrix, cell, most, place);
+                    @let told = |most| told(matrix, cell, most, place);
                     @match part.draw(|| told(SHOWN)).or_else(|| part.draw(|| told(FEW))) {
                         Some(told) => (told),
                         None => (told(0)),

@@ -1,6 +1,6 @@
 //! What a busy reader takes away from a run of the conformance suite.
 
-use plimsoll_analysis::conformance::{Matrix, matrix};
+use plimsoll_analysis::conformance::Matrix;
 use plimsoll_record::TargetId;
 use plimsoll_record::conformance::Tally;
 
@@ -14,7 +14,7 @@ const EACH: usize = 5;
 
 /// The sentences, most important first.
 pub(crate) fn sentences(facts: &Facts<'_>) -> Vec<String> {
-    let Some(matrix) = matrix(facts.recorded) else {
+    let Some(matrix) = &facts.analysed.matrix else {
         return vec!["No test was run, so there is nothing to sum up.".to_owned()];
     };
     let mut totals: Vec<(&TargetId, Tally)> = matrix
@@ -25,12 +25,12 @@ pub(crate) fn sentences(facts: &Facts<'_>) -> Vec<String> {
         .collect();
     totals.sort_by(|a, b| share(&a.1).total_cmp(&share(&b.1)));
     let mut said = Vec::new();
-    said.extend(ends(&matrix, &totals));
+    said.extend(ends(matrix, &totals));
     said.extend(faultless(&totals));
     said.extend(lost(&totals));
     said.extend(ours(facts, &totals));
     if matrix.targets.len() <= EACH {
-        said.extend(each(&matrix));
+        said.extend(each(matrix));
     }
     said
 }
@@ -55,7 +55,7 @@ fn ends(matrix: &Matrix<'_>, totals: &[(&TargetId, Tally)]) -> Option<String> {
     Some(match totals.len() {
         1 => format!("{of} {} pass.", told(most)),
         _ => format!(
-            "{of} from {} to {} pass; what a target does not claim counts and does not pass.",
+            "{of} from {} to {} pass; proposals that a target does not claim count as not passed.",
             told(least),
             told(most)
         ),

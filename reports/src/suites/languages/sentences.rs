@@ -14,7 +14,7 @@ use crate::quantity::list;
 pub(crate) fn sentences(facts: &Facts<'_>) -> Vec<String> {
     let mut said = vec![everywhere(facts)];
     let mut modules: Vec<&Row> = Vec::new();
-    for row in &facts.rows {
+    for row in facts.rows {
         let known = |other: &&Row| other.workload == row.workload;
         if row.metric == Metric::ModuleBytes && row.median.is_some() && !modules.iter().any(known) {
             modules.push(row);

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use plimsoll_analysis::capability::{Facts, facts};
-use plimsoll_record::Recorded;
+use plimsoll_analysis::Analysed;
+use plimsoll_analysis::capability::Facts;
 use plimsoll_record::sandbox::Answer;
 
 /// What stands above every table of answers.
@@ -12,8 +12,8 @@ does its job, so there is no best answer. Guests had no directory and no variabl
 one. Guests that did not end were killed.";
 
 /// The sentence of a summary; none if the run was about something else.
-pub(crate) fn said(recorded: &Recorded) -> Option<String> {
-    facts(recorded).map(|facts| sentence(&facts))
+pub(crate) fn said(run: &Analysed<'_>) -> Option<String> {
+    run.answers.as_ref().map(sentence)
 }
 
 fn sentence(facts: &Facts<'_>) -> String {
@@ -26,12 +26,12 @@ fn sentence(facts: &Facts<'_>) -> String {
 }
 
 /// The table and what each answer rests on; nothing if the run was about something else.
-pub(crate) fn markdown(recorded: &Recorded, inline: impl Fn(&str) -> String) -> String {
-    let Some(facts) = facts(recorded) else {
+pub(crate) fn markdown(run: &Analysed<'_>, inline: impl Fn(&str) -> String) -> String {
+    let Some(facts) = &run.answers else {
         return String::new();
     };
     let mut text = String::new();
-    let _ = writeln!(text, "- {}\n\n{RULE}", inline(&sentence(&facts)));
+    let _ = writeln!(text, "- {}\n\n{RULE}", inline(&sentence(facts)));
     text.push_str("\n## Can it\n\n|  |");
     for (target, _) in &facts.targets {
         let _ = write!(text, " {} |", inline(target.as_str()));

@@ -1,7 +1,7 @@
 //! The suite `sandbox`: a table of facts, and below it what each of them rests on.
 
 use maud::{Markup, html};
-use plimsoll_analysis::capability::{Cell, Facts as Answers, facts};
+use plimsoll_analysis::capability::{Cell, Facts as Answers};
 use plimsoll_record::sandbox::Answer;
 
 use super::markdown::RULE;
@@ -22,7 +22,7 @@ pub(crate) fn summary(facts: &Facts<'_>, place: &Place) -> Markup {
 
 /// The table, a row a question.
 pub(crate) fn answers(of: &Facts<'_>, place: &Place) -> Option<Section> {
-    let answers = facts(of.recorded)?;
+    let answers = of.analysed.answers.as_ref()?;
     let body = html! {
         p { (RULE) }
         div.scroll tabindex="0" role="region" aria-label=(place.label("Answers by question and target")) {
@@ -62,12 +62,12 @@ pub(crate) fn answers(of: &Facts<'_>, place: &Place) -> Option<Section> {
 
 /// What every answer rests on, by target.
 pub(crate) fn evidence(of: &Facts<'_>, place: &Place) -> Option<Section> {
-    let answers = facts(of.recorded)?;
+    let answers = of.analysed.answers.as_ref()?;
     let body = html! {
         @for (target, _) in &answers.targets {
             div data-t=(target) {
                 h3 { (target) }
-                (of_target(&answers, target, place))
+                (of_target(answers, target, place))
             }
         }
     };

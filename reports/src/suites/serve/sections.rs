@@ -1,7 +1,7 @@
 //! Servers under load: at a glance, latency by rate, latency by percentile, every number.
 
 use maud::{Markup, PreEscaped, html};
-use plimsoll_analysis::load::merged;
+use plimsoll_analysis::load::{is_sustained, merged};
 use plimsoll_analysis::statistics::Interval;
 use plimsoll_analysis::{Row, Status};
 use plimsoll_record::run::{TargetKind, WorkloadRecord};
@@ -16,9 +16,6 @@ use crate::picture::canvas::Caption;
 use crate::picture::load::{Curve, Points, Tick, WIDTH, curves};
 use crate::quantity;
 use crate::suites;
-
-/// Part of an offered rate that must be achieved for it to count as carried.
-const CARRIED: f64 = 0.95;
 
 /// A target in one way of serving.
 pub(crate) struct Way<'f> {
@@ -85,7 +82,7 @@ pub(crate) fn rates(facts: &Facts<'_>) -> Vec<u64> {
 pub(crate) fn carries(facts: &Facts<'_>, workload: &WorkloadId, way: &Way<'_>, rate: u64) -> bool {
     row(facts, workload, way, Metric::AchievedRate, Some(rate))
         .and_then(|row| row.median)
-        .is_some_and(|achieved| achieved >= CARRIED * rate as f64)
+        .is_some_and(|achieved| is_sustained(achieved, rate))
 }
 
 /// The highest rate that every way with a number carried; the lowest of all if there is none.
@@ -134,7 +131,7 @@ fn glance(facts: &Facts<'_>, place: &Place<'_>) -> Markup {
         section.glance aria-label=(place.label("At a glance")) {
             (card(
                 &format!("{} at {} requests per second", percentile(metric), quantity::grouped(rate)),
-                "From when a request was due to the last byte of its response. The highest rate that all carried.",
+                "From when a request was due to the last byte of its response. The highest rate that all sustained.",
                 line(metric, Some(rate)),
                 Best::Least,
             ))
@@ -346,9 +343,9 @@ pub(crate) fn by_percentile(facts: &Facts<'_>, place: &Place<'_>) -> Option<Sect
     .into();
     let body = html! {
         p {
-            "At " (quantity::grouped(rate)) " requests per second, the highest rate that all carried: the latency that each percentage of requests stayed below, over "
-            "all trials. A request that timed out counts with its time until then. From when it was sent is what a client that waits for "
-            "each response would have seen: where the two differ, requests waited in line for a connection."
+            "At " (quantity::grouped(rate)) " requests per second, the highest rate that all sustained: the latency that each percentage of requests stayed below, over "
+            "all trials. A request that timed out counts with its time until then. The second picture, from when it was sent, is what a client that waits for "
+            "each response would have seen: where the two differ, requests waited for a connection."
         }
         @for (w, workload) in facts.workloads().iter().enumerate() {
             @let ways = ways(facts, &workload.workload);

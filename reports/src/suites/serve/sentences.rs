@@ -49,7 +49,7 @@ pub(crate) fn sentences(facts: &Facts<'_>) -> Vec<String> {
 fn latency(rate: u64, what: &str, latencies: &[(&Way<'_>, &Row)]) -> Option<String> {
     let (least, greatest) = (latencies.first()?, latencies.last()?);
     let at = format!(
-        "At {} requests per second, the highest rate that all carried, the {what} of latency",
+        "At {} requests per second, the highest rate that all sustained, the {what} of latency",
         quantity::grouped(rate)
     );
     let told = |(way, row): &(&Way<'_>, &Row)| {

@@ -155,7 +155,7 @@ fn every_target_of_a_picture_can_be_hidden_and_axes_changed() {
 #[test]
 fn a_throughput_report_shows_bars_first_and_the_mean_of_what_all_completed() {
     let run = synthetic::throughput();
-    let ratios = analyse(&run).ratios;
+    let ratios = analyse(&run).ratio_rows();
     let page = html(run);
     let (picture, table) = (
         page.find("<b>Geometric mean</b>"),

@@ -5,12 +5,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use keel::wasi::{self, Access, Capture, Stdin, Stdout, WasiCtx};
-use keel::{Config, Engine, InstancePre, Linker, Module, Store, TypedFunc};
+use keel::{CodeCache, Config, Engine, InstancePre, Linker, Module, Store, TypedFunc};
 use plimsoll_adapter::guest::{Guest, Stdio};
 use plimsoll_adapter::{Error, timed};
 
 /// Most that a guest may print, bytes; no workload comes near.
 const STDOUT_CAPACITY: usize = 64 << 20;
+
+/// Bytes that the code of all workloads may take in the cache; far more than it does.
+const CACHE_BYTES: u64 = 1 << 30;
 
 /// An engine that is running, with its imports linked.
 pub(crate) struct Keel {
@@ -28,6 +31,13 @@ pub(crate) struct Ready {
 impl Keel {
     pub(crate) fn new() -> Result<Self, Error> {
         Keel::with(Config::new())
+    }
+
+    /// One that keeps what it has compiled in a folder.
+    pub(crate) fn cached(folder: &Path) -> Result<Self, Error> {
+        let cache = CodeCache::open(folder, CACHE_BYTES)
+            .map_err(|error| failed("opening the code cache", error))?;
+        Keel::with(Config::new().cache(cache))
     }
 
     /// One whose code runs on any processor of x86-64-v2.
@@ -51,6 +61,14 @@ impl Keel {
         self.engine
             .compile(wasm)
             .map_err(|error| failed("compiling the module ahead of time", error))
+    }
+
+    /// Leaves a module's code in the cache.
+    pub(crate) fn warm(&self, wasm: &[u8]) -> Result<(), Error> {
+        let module = Module::new(&self.engine, wasm);
+        module
+            .map(drop)
+            .map_err(|error| failed("compiling the module for the cache", error))
     }
 
     fn link(&self, module: &Module) -> Result<InstancePre<WasiCtx>, Error> {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use plimsoll_adapter::protocol::{Directive, Script};
 use plimsoll_adapter::record::Proposal;
 use plimsoll_adapter::wast;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use plimsoll_adapter::Error;
 use plimsoll_adapter::http::LEDGER as HTTP_LEDGER;
@@ -41,6 +41,13 @@ enum Code {
     Loaded,
     /// The `.wasm`, compiled at every start.
     Compiled,
+    /// The `.wasm`, which has been compiled before: its code is in a cache.
+    Cached,
+}
+
+/// Where cached code is: beside the programs, where nothing but these adapters writes.
+fn cache() -> PathBuf {
+    in_process::beside("keel-code-cache")
 }
 
 /// Which program a process is.
@@ -81,20 +88,25 @@ impl Configuration for Target {
                 file: "module.keel",
                 role: "aot",
             },
-            Code::Compiled => in_process::Code::Wasm,
+            Code::Compiled | Code::Cached => in_process::Code::Wasm,
         }
     }
 
     fn process(&self) -> Option<Process> {
+        let folder;
         let (program, options) = match (self.runner, self.code) {
             // Native code is run by explicit request only.
             (Runner::Command, Code::Loaded) => {
                 (in_process::beside("keel"), vec!["run", "--artifact"])
             }
             (Runner::Command, Code::Compiled) => (in_process::beside("keel"), vec!["run"]),
+            (Runner::Command, Code::Cached) => {
+                folder = cache().to_string_lossy().into_owned();
+                (in_process::beside("keel"), vec!["run", "--cache", &folder])
+            }
             (Runner::Loader, _) => (in_process::built_for(TRIPLE, "keel-run"), Vec::new()),
         };
-        let options = options.into_iter().map(str::to_owned).collect();
+        let options: Vec<String> = options.into_iter().map(str::to_owned).collect();
         Some(Process {
             program,
             options,
@@ -110,7 +122,10 @@ impl Configuration for Target {
     }
 
     fn engine(&self) -> Result<Keel, Error> {
-        Keel::new()
+        match self.code {
+            Code::Cached => Keel::cached(&cache()),
+            Code::Loaded | Code::Compiled => Keel::new(),
+        }
     }
 
     fn is_counted(&self) -> bool {
@@ -122,6 +137,9 @@ impl Configuration for Target {
     }
 
     fn serialise(&self, engine: &Keel, wasm: &[u8], _: &Path) -> Result<Vec<u8>, Error> {
+        if self.code == Code::Cached {
+            engine.warm(wasm)?;
+        }
         engine.serialise(wasm)
     }
 }
@@ -141,6 +159,12 @@ pub(crate) const ALL: &[Target] = &[
         runner: Runner::Command,
     },
     Target {
+        id: "keel+cached",
+        steps: COMPILES_AT_START,
+        code: Code::Cached,
+        runner: Runner::Command,
+    },
+    Target {
         id: "keel+static",
         steps: &[Step::Process, Step::Deploy],
         code: Code::Loaded,
@@ -154,6 +178,10 @@ fn ledger(configuration: &Target) -> BTreeMap<String, String> {
         Code::Loaded => {
             "ahead of time: a .keel artefact, mapped; its description is checked at the load, its code \
              piece by piece when it first runs"
+        }
+        Code::Cached => {
+            "the .wasm each time, the code out of keel's cache, where it is before the first trial: found by the \
+             SHA-256 of the .wasm, read, and checked as a whole"
         }
         Code::Compiled => "compiled from the .wasm each time, on all cores; no compilation cache",
     };

@@ -6,17 +6,18 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use plimsoll_adapter::guest::{Guest, Stdio};
+use plimsoll_adapter::in_process;
 use plimsoll_adapter::{Error, timed};
 use tokio::runtime::Runtime;
 use wasmtime::error::OutOfMemory;
-use wasmtime::{Config, Engine, InstancePre, Linker, Module, Store, TypedFunc};
+use wasmtime::{CacheConfig, Config, Engine, InstancePre, Linker, Module, Store, TypedFunc};
 use wasmtime_runner::{Interruption, configuration, exit_code, guest, linker, portable, runtime};
 use wasmtime_wasi::FsPerms;
 use wasmtime_wasi::cli::{InputFile, OutputFile};
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p2::pipe::{MemoryInputPipe, MemoryOutputPipe};
 
-use crate::targets::Target;
+use crate::targets::{Cache, Target};
 
 /// Most that a guest may print, bytes; no workload comes near.
 const STDOUT_CAPACITY: usize = 64 << 20;
@@ -39,6 +40,13 @@ impl Wasmtime {
     /// The target's engine, whose code can be interrupted in this way.
     pub(crate) fn interrupted(target: &Target, by: Interruption) -> Result<Self, Error> {
         let mut config = configuration(target.compiler, target.setup);
+        if target.cache == Cache::On {
+            let mut folder = CacheConfig::new();
+            folder.with_directory(in_process::beside("wasmtime-code-cache"));
+            let cache = wasmtime::Cache::new(folder)
+                .map_err(|error| failed("opening the code cache", &error))?;
+            config.cache(Some(cache));
+        }
         Wasmtime::with(target, by.set(&mut config))
     }
 
@@ -66,6 +74,14 @@ impl Wasmtime {
         self.engine
             .precompile_module(wasm)
             .map_err(|error| failed("compiling the module ahead of time", &error))
+    }
+
+    /// Leaves a module's code in the cache.
+    pub(crate) fn warm(&self, wasm: &[u8]) -> Result<(), Error> {
+        let module = Module::from_binary(&self.engine, wasm);
+        module
+            .map(drop)
+            .map_err(|error| failed("compiling the module for the cache", &error))
     }
 
     fn link(&self, module: &Module) -> Result<InstancePre<WasiP1Ctx>, Error> {

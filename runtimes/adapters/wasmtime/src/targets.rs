@@ -37,6 +37,14 @@ pub(crate) struct Target {
     pub(crate) setup: Setup,
     steps: &'static [Step],
     process: Process,
+    pub(crate) cache: Cache,
+}
+
+/// Whether what compiles looks into Wasmtime's cache first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cache {
+    Off,
+    On,
 }
 
 /// What the target is as a process from nothing.
@@ -62,7 +70,7 @@ enum Runner {
 impl Target {
     /// Whether it runs artefacts that `prepare` leaves.
     fn loads(&self) -> bool {
-        !matches!(self.process, Process::Compiles(_))
+        !matches!(self.process, Process::Compiles(_)) && self.cache == Cache::Off
     }
 }
 
@@ -153,6 +161,9 @@ impl Configuration for Target {
     }
 
     fn serialise(&self, engine: &Wasmtime, wasm: &[u8], _: &Path) -> Result<Vec<u8>, Error> {
+        if self.cache == Cache::On {
+            engine.warm(wasm)?;
+        }
         engine.serialise(wasm)
     }
 }
@@ -197,6 +208,7 @@ pub(crate) const ALL: &[Target] = &[
         setup: Setup::Default,
         steps: LOADS,
         process: Process::Loads(Runner::Default),
+        cache: Cache::Off,
     },
     Target {
         id: "wasmtime/cranelift+pooling",
@@ -204,6 +216,7 @@ pub(crate) const ALL: &[Target] = &[
         setup: Setup::Pooling,
         steps: IN_PROCESS,
         process: Process::None,
+        cache: Cache::Off,
     },
     Target {
         id: "wasmtime/cranelift+pooling+keep-resident",
@@ -211,6 +224,7 @@ pub(crate) const ALL: &[Target] = &[
         setup: Setup::PoolingKeepResident,
         steps: IN_PROCESS_AND_RUN,
         process: Process::None,
+        cache: Cache::Off,
     },
     Target {
         id: "wasmtime/cranelift+no-cow",
@@ -218,6 +232,7 @@ pub(crate) const ALL: &[Target] = &[
         setup: Setup::NoCow,
         steps: IN_PROCESS,
         process: Process::None,
+        cache: Cache::Off,
     },
     Target {
         id: "wasmtime/cranelift+jit",
@@ -225,6 +240,15 @@ pub(crate) const ALL: &[Target] = &[
         setup: Setup::Default,
         steps: COMPILES_AT_START,
         process: Process::Compiles(Runner::Default),
+        cache: Cache::Off,
+    },
+    Target {
+        id: "wasmtime/cranelift+cached",
+        compiler: Compiler::Cranelift,
+        setup: Setup::Default,
+        steps: &[Step::Compile],
+        process: Process::None,
+        cache: Cache::On,
     },
     Target {
         id: "wasmtime/winch",
@@ -232,6 +256,7 @@ pub(crate) const ALL: &[Target] = &[
         setup: Setup::Default,
         steps: LOADS,
         process: Process::Loads(Runner::Default),
+        cache: Cache::Off,
     },
     Target {
         id: "wasmtime/winch+jit",
@@ -239,6 +264,7 @@ pub(crate) const ALL: &[Target] = &[
         setup: Setup::Default,
         steps: COMPILES_AT_START,
         process: Process::Compiles(Runner::Default),
+        cache: Cache::Off,
     },
     Target {
         id: "wasmtime/pulley",
@@ -246,6 +272,7 @@ pub(crate) const ALL: &[Target] = &[
         setup: Setup::Default,
         steps: INTERPRETED,
         process: Process::Loads(Runner::Default),
+        cache: Cache::Off,
     },
     Target {
         id: "wasmtime/cranelift+static",
@@ -253,6 +280,7 @@ pub(crate) const ALL: &[Target] = &[
         setup: Setup::Smallest,
         steps: PROCESS_ONLY,
         process: Process::Loads(Runner::Smallest),
+        cache: Cache::Off,
     },
 ];
 
@@ -276,7 +304,9 @@ fn ledger(configuration: &Target) -> BTreeMap<String, String> {
     );
     say(
         "code",
-        if configuration.loads() {
+        if configuration.cache == Cache::On {
+            "the .wasm each time, the code out of Wasmtime's own cache, where it is before the first trial"
+        } else if configuration.loads() {
             "ahead of time: a serialised module, mapped by deserialize_file"
         } else {
             "compiled from the .wasm each time, on all cores; no compilation cache"

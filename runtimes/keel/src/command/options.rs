@@ -20,6 +20,7 @@ Everything after PROGRAM is the program's own, byte for byte. `-` stands for sta
   --max-memory BYTES         bytes that each memory may have
   --max-table ELEMENTS       elements that each table may have
   --max-total BYTES          bytes that all memories and tables together may have
+  --cache FOLDER             keep compiled code in FOLDER, made with mode 0700, and use what is there
   --unknown-imports-trap     give imports that are not WASI's a function that traps
   -h, --help                 print this
 
@@ -61,6 +62,8 @@ pub struct Options {
     pub allowance: Allowance,
     /// What to do about imports that nobody defines.
     pub unknown_imports: UnknownImports,
+    /// Where compiled code is kept, if anywhere. Artefacts have no use for it.
+    pub cache: Option<PathBuf>,
     /// The form of the program.
     pub form: Form,
     /// The program's file.
@@ -138,6 +141,7 @@ impl Options {
     fn valued(&mut self, name: &str, value: OsString) -> Result<(), String> {
         match name {
             "--dir" => self.directories.push(directory(&value)?),
+            "--cache" => self.cache = Some(value.into()),
             "--env" => self.environment.push(variable(value)?),
             "--fuel" => self.allowance.fuel = Some(number(name, &value)?),
             "--timeout" => {
@@ -181,7 +185,8 @@ impl Options {
 }
 
 /// The options that take a value.
-const VALUED: [&str; 7] = [
+const VALUED: [&str; 8] = [
+    "--cache",
     "--dir",
     "--env",
     "--fuel",

@@ -74,7 +74,23 @@ impl Module {
     /// As [`Module::new`].
     #[cfg(feature = "compiler")]
     pub fn from_binary(engine: &Engine, wasm: &[u8]) -> Result<Module> {
+        #[cfg(feature = "cache")]
+        if let Some(cache) = &engine.config().cache {
+            return Module::from_cache(engine, cache, wasm);
+        }
         let artifact = engine.compile(wasm)?;
+        Module::from_artifact(engine, Artifact::from_bytes(&artifact, engine.metering())?)
+    }
+
+    #[cfg(feature = "cache")]
+    fn from_cache(engine: &Engine, cache: &crate::cache::CodeCache, wasm: &[u8]) -> Result<Module> {
+        let key = crate::cache::CodeCache::key(engine.config(), wasm);
+        // Code that cannot run here, of another machine's CPU for example, is as good as none.
+        if let Some(found) = cache.find(key, engine.metering()) {
+            return Module::from_artifact(engine, found);
+        }
+        let artifact = engine.compile_for(wasm, Some(key.text()))?;
+        cache.keep(key, &artifact);
         Module::from_artifact(engine, Artifact::from_bytes(&artifact, engine.metering())?)
     }
 

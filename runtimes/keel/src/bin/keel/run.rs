@@ -42,7 +42,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(command::USAGE));
         }
     };
-    let engine = super::engine::engine(options.fuel());
+    let engine = super::engine::caching(options.fuel(), options.cache.as_deref())?;
     let module = match options.form {
         Form::Artefact => super::engine::artifact(&engine, &options.program)?,
         Form::Module => {
