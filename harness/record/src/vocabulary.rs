@@ -1,4 +1,4 @@
-//! The words of the house: what a boundary, a step, a metric and a target are called.
+//! The project's terms: names of suites, boundaries, steps, metrics and targets.
 
 mod metric;
 mod step;
@@ -53,7 +53,7 @@ id! {
 }
 
 impl TargetId {
-    /// The engine: what stands before the first `/` or `+`.
+    /// The engine: the part before the first `/` or `+`.
     pub fn engine(&self) -> &str {
         self.0.split(['/', '+']).next().unwrap_or_default()
     }
@@ -103,7 +103,7 @@ impl Suite {
         Suite::Instructions,
     ];
 
-    /// The suite's name as the command line spells it.
+    /// The suite's name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Suite::Coldstart => "coldstart",
@@ -208,14 +208,14 @@ impl Boundary {
         Boundary::FirstResponse,
     ];
 
-    /// In a host that runs, to the guest's first byte of output.
+    /// From a running host to the guest's first byte of output.
     pub const FIRST_OUTPUT: &'static [Boundary] =
         &[Boundary::FirstOutputWarm, Boundary::FirstOutputArtefact];
 
-    /// What the guest's own code takes.
+    /// The boundaries of the guest's own code.
     pub const GUEST: &'static [Boundary] = &[Boundary::Run, Boundary::Tick];
 
-    /// What is no rung of the ladder: where something is counted.
+    /// Boundaries outside the ladder, where something is counted.
     pub const COUNTED: &'static [Boundary] = &[
         Boundary::OnDisk,
         Boundary::Idle,
@@ -228,7 +228,7 @@ impl Boundary {
         Boundary::Base,
     ];
 
-    /// The ladder from the bottom up.
+    /// The ladder, bottom to top.
     pub const LADDER: &'static [Boundary] = &[
         Boundary::L0,
         Boundary::L1,
@@ -239,7 +239,7 @@ impl Boundary {
         Boundary::L6,
     ];
 
-    /// Its name in rows and samples: `L0` to `L6`, `run`, and what is counted.
+    /// Its name in rows and samples, for example `L0`, `run` or `on-disk`.
     pub fn name(self) -> &'static str {
         match self {
             Boundary::L0 => "L0",
@@ -268,7 +268,7 @@ impl Boundary {
         }
     }
 
-    /// From where to where, in one line.
+    /// The start and the end of the clock, in one line.
     pub fn meaning(self) -> &'static str {
         match self {
             Boundary::L0 => "instance requested to instance ready, compiled module in memory",
@@ -309,7 +309,7 @@ impl Boundary {
         }
     }
 
-    /// The moment at which its clock stops, in words: only times that stop alike can be compared.
+    /// The event that stops its clock. Only times with the same end can be compared.
     pub fn stops_at(self) -> &'static str {
         match self {
             Boundary::L0 | Boundary::L1 | Boundary::L2 => "instance ready",
@@ -322,8 +322,8 @@ impl Boundary {
         }
     }
 
-    /// Where a line through values at several levels, taken here, has its slope; `None` where
-    /// nothing is counted by level.
+    /// The boundary of the slope of a line fitted to levels at this one; `None` if it has no
+    /// levels.
     pub fn slope(self) -> Option<Boundary> {
         match self {
             Boundary::Instances => Some(Boundary::Instance),
@@ -441,12 +441,12 @@ impl Step {
         Step::Sandbox,
     ];
 
-    /// Whether the workload is a server in it.
+    /// Whether its workload is a server.
     pub fn serves(self) -> bool {
         self.spec().needs == Needs::Server
     }
 
-    /// The step's name as the protocol spells it.
+    /// The step's name in the protocol.
     pub fn name(self) -> &'static str {
         self.spec().name
     }

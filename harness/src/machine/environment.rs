@@ -1,4 +1,4 @@
-//! The machine that a run is made on, as it is recorded.
+//! Describes the machine of a run, for the record.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,7 +9,7 @@ use plimsoll_record::run::Environment;
 use crate::catalog::checkout::Checkout;
 use crate::process::command;
 
-/// Looks at the machine. What the kernel does not say is recorded as `unknown`, never guessed.
+/// Reads the machine's description. Unknown values are recorded as `unknown`, never guessed.
 pub fn look(checkout: &Checkout) -> Environment {
     let uname = rustix::system::uname();
     let cpuinfo = read("/proc/cpuinfo").unwrap_or_default();
@@ -34,7 +34,7 @@ pub fn look(checkout: &Checkout) -> Environment {
     }
 }
 
-/// A one-line kernel setting, if the kernel has it.
+/// A one-line kernel setting; `None` if the kernel lacks it.
 pub fn setting(path: &str) -> Option<String> {
     Some(read(path)?.trim().to_owned())
 }
@@ -74,7 +74,7 @@ fn memory_bytes(meminfo: &str) -> u64 {
         .map_or(0, |kibibytes| kibibytes * 1024)
 }
 
-/// `madvise` of `always [madvise] never`.
+/// Extracts `madvise` from `always [madvise] never`.
 fn chosen(text: &str) -> String {
     text.split_once('[')
         .and_then(|(_, rest)| rest.split_once(']'))

@@ -1,5 +1,4 @@
-//! The programs that take part in a run, by their content: `bench` itself, adapters, and what a target's
-//! command line starts.
+//! The programs of a run, by content: `bench` itself, adapters, and what a target's command line starts.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -14,14 +13,14 @@ use sha2::{Digest, Sha256};
 
 use crate::exit::Usage;
 
-/// Plans, starts, times and records.
+/// The program that plans, starts, times and records.
 pub const BENCH: &str = "bench";
-/// Speaks for an engine.
+/// The program that drives an engine.
 pub const ADAPTER: &str = "adapter";
-/// Is started for every trial of a target: an engine's runner, or a native program.
+/// The program started for every trial of a target: an engine's runner, or a native program.
 pub const RUNNER: &str = "runner";
 
-/// What shows that a file was exchanged without reading it: device, inode, size, and when it was changed.
+/// Detects a replaced file without reading it: device, inode, size, change time.
 type Stamp = (u64, u64, u64, i64, i64);
 
 /// The programs of a run, hashed once.
@@ -32,13 +31,13 @@ pub struct Programs {
 }
 
 impl Programs {
-    /// With the program that runs.
+    /// The record with `bench` itself.
     ///
     /// # Errors
     /// If it cannot be read.
     pub fn of_bench() -> io::Result<Self> {
         let mut programs = Self::default();
-        // By this name, the file that runs can be read even if another has taken its place.
+        // This name opens the running file even if another has replaced it on disk.
         let sha256 = sha256_of(Path::new("/proc/self/exe"))?;
         programs.records.push(ProgramRecord {
             role: BENCH.to_owned(),
@@ -73,7 +72,7 @@ impl Programs {
         Ok(())
     }
 
-    /// Adds what `launch` of a target starts.
+    /// Adds the program that `launch` of a target starts.
     ///
     /// # Errors
     /// As [`Programs::add`].
@@ -83,19 +82,19 @@ impl Programs {
         self.add(RUNNER, &name, &launch.program)
     }
 
-    /// What a run records of them.
+    /// The records for `run.json`.
     pub fn records(&self) -> &[ProgramRecord] {
         &self.records
     }
 
-    /// The first program on the disk that is another than when it was added, if there is one.
+    /// The first program on disk with changed content, if there is one.
     pub fn exchanged(&mut self) -> Option<PathBuf> {
         for (path, (stamp, sha256)) in &mut self.files {
             let now = stamp_of(path).ok();
             if now == Some(*stamp) {
                 continue;
             }
-            // A build that made the same again is no exchange.
+            // A rebuild with identical content counts as unchanged.
             match (now, sha256_of(path)) {
                 (Some(now), Ok(again)) if again == *sha256 => *stamp = now,
                 _ => return Some(path.clone()),
@@ -104,7 +103,7 @@ impl Programs {
         None
     }
 
-    /// Makes sure that no program is another than the run called `id` recorded under its name.
+    /// Checks that no program differs from the one that run `id` recorded under its name.
     ///
     /// # Errors
     /// [`Usage`] with the program's name.
