@@ -24,6 +24,7 @@ use plimsoll_record::{Boundary, Metric, Suite, Unit};
 use serde::Deserialize;
 use thiserror::Error;
 
+pub(crate) use judge::judge_some;
 pub use judge::{Finding, Judgement, judge};
 pub use verdict::{Range, Standing, Verdict};
 
@@ -80,7 +81,7 @@ pub enum ClaimsError {
 }
 
 /// Published claims, in the order of their table.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Claims {
     claims: Vec<(Claim, Source)>,
 }

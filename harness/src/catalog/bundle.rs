@@ -1,5 +1,5 @@
-//! A bundle: everything that `bench` needs at run time in one folder, which needs no compiler, no checkout and no
-//! network. `bundle.json` in its root says what it was built from, and has the hash of every file in it.
+//! A bundle: one folder with everything that `bench` needs at run time, without compiler, checkout or
+//! network. Its `bundle.json` records its origin and the hash of every file.
 
 use std::fs;
 use std::io;
@@ -10,15 +10,15 @@ use thiserror::Error;
 
 use crate::catalog::workloads::sha256;
 
-/// The file that makes a folder a bundle.
+/// The file that marks a bundle.
 pub const MANIFEST: &str = "bundle.json";
 
-/// The folder of programs, laid out as cargo's build directory.
+/// The folder of programs, in the layout of cargo's build directory.
 pub const PROGRAMS: &str = "programs";
 
 const SCHEMA: &str = "plimsoll.bundle/1";
 
-/// How a damaged bundle is mended.
+/// What to do about a damaged bundle.
 const REMEDY: &str = "unpack the archive again; if that fails too, fetch it again";
 
 /// What is wrong with a bundle.
@@ -29,46 +29,46 @@ pub enum BundleError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// `bundle.json` is not of the known shape.
+    /// `bundle.json` does not have the expected shape.
     #[error("{path} is damaged or of another version ({why}); {REMEDY}")]
     Malformed {
         /// The file.
         path: PathBuf,
-        /// Where and why.
+        /// Position and cause of the error.
         why: String,
     },
-    /// Files are missing, cut or changed.
+    /// Files are missing, truncated or changed.
     #[error("the bundle in {root} is damaged: {} of its files, the first {first}; {REMEDY}", .count)]
     Damaged {
         /// Its folder.
         root: PathBuf,
-        /// How many files.
+        /// The number of damaged files.
         count: usize,
-        /// The first of them, and what is wrong with it.
+        /// The first of them and its damage.
         first: String,
     },
 }
 
-/// What a bundle was built from.
+/// The origin and the files of a bundle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     schema: String,
     /// Version of `bench`.
     pub version: String,
-    /// The commit of the checkout; none outside of a git repository.
+    /// The commit of the checkout; `None` outside a git repository.
     pub commit: Option<String>,
-    /// Whether the checkout had changes beside that commit.
+    /// Whether the checkout had uncommitted changes.
     pub dirty: bool,
     /// When it was built, RFC 3339.
     pub built: String,
-    /// The C library that its programs need, as `2.36`.
+    /// The C library that its programs need, for example `2.36`; `None` if they need none.
     pub glibc: Option<String>,
     /// Ids of the adapters in it.
     pub adapters: Vec<String>,
-    /// Every other file.
+    /// Every file except this one.
     pub files: Vec<Listed>,
 }
 
@@ -77,9 +77,9 @@ pub struct Manifest {
 pub struct Listed {
     /// Relative to the bundle's folder.
     pub path: PathBuf,
-    /// Its size.
+    /// Size of the whole file.
     pub bytes: u64,
-    /// SHA-256 in hexadecimal digits.
+    /// SHA-256, hexadecimal.
     pub sha256: String,
 }
 
@@ -103,7 +103,7 @@ impl Manifest {
         folder.join(MANIFEST).is_file()
     }
 
-    /// Reads the manifest of the bundle in `root` and checks that every file is there in its full size.
+    /// Reads the manifest of the bundle in `root`, and checks that every file exists with its full size.
     ///
     /// # Errors
     /// [`BundleError`] with what to do.
@@ -166,7 +166,7 @@ impl Manifest {
         }
     }
 
-    /// What it was built from, in words: `commit 0b6da51 with changes, 2026-12-01T04:40:00Z`.
+    /// A description of its origin: `commit 0b6da51 with changes, 2026-12-01T04:40:00Z`.
     pub fn origin(&self) -> String {
         let commit = match &self.commit {
             Some(commit) => format!("commit {}", commit.get(..12).unwrap_or(commit)),
@@ -177,7 +177,7 @@ impl Manifest {
     }
 }
 
-/// The newest version of the C library that an executable asks for, as `[2, 36]`; none if it is static.
+/// The newest C library version that an executable requires, as `[2, 36]`; `None` if it is static.
 pub fn glibc_needed(program: &[u8]) -> Option<[u32; 2]> {
     const NAME: &[u8] = b"GLIBC_2.";
     let at = program
@@ -187,7 +187,7 @@ pub fn glibc_needed(program: &[u8]) -> Option<[u32; 2]> {
         .filter_map(|(at, _)| {
             let rest = &program[at + NAME.len()..];
             let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-            // A version's name ends there, or goes on with a point: `GLIBC_2.2.5`.
+            // A version name ends there or continues with a dot: `GLIBC_2.2.5`.
             let ends = matches!(rest.get(digits), Some(0 | b'.'));
             let minor = std::str::from_utf8(&rest[..digits]).ok()?.parse().ok()?;
             ends.then_some([2, minor])

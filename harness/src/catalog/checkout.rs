@@ -1,4 +1,5 @@
-//! Where the project's files are: a checkout, whose programs cargo builds, or a bundle, which holds built programs.
+//! Locates the project's files: a checkout, with programs built by cargo, or a bundle of built
+//! programs.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -8,10 +9,10 @@ use thiserror::Error;
 
 use crate::catalog::bundle::{BundleError, Manifest, PROGRAMS};
 
-/// The file whose presence makes a directory the root of a checkout or a bundle.
+/// The file that marks the root of a checkout or a bundle.
 const MARK: &str = "workloads/workloads.toml";
 
-/// Why no checkout or bundle could be found.
+/// Why no checkout or bundle was found.
 #[derive(Debug, Error)]
 pub enum CheckoutError {
     /// `PLIMSOLL_ROOT` names a directory without workloads.
@@ -25,26 +26,26 @@ pub enum CheckoutError {
          bundle` in a checkout makes one) and run the bench in it, or set PLIMSOLL_ROOT to a checkout or bundle"
     )]
     NotFound {
-        /// The folders that were looked at, in words.
+        /// The folders searched.
         places: String,
     },
-    /// The working directory cannot be told.
+    /// The working directory cannot be determined.
     #[error("cannot tell the working directory: {0}")]
     WorkingDirectory(std::io::Error),
-    /// There is a bundle, but it cannot be used.
+    /// The bundle is unusable.
     #[error(transparent)]
     Bundle(#[from] BundleError),
 }
 
-/// A checkout of the project and the directory its programs are built into, or an unpacked bundle.
+/// A checkout with its build directory, or an unpacked bundle.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkout {
     /// The directory that holds `workloads/`, `runtimes/` and `scripts/`, absolute.
     pub root: PathBuf,
-    /// The directory of programs, laid out as cargo's: `CARGO_TARGET_DIR`, or `target/` of the root, or a bundle's
-    /// programs; absolute.
+    /// The directory of built programs, in cargo's layout: `CARGO_TARGET_DIR`, `target/` of the
+    /// root, or the bundle's programs; absolute.
     pub target: PathBuf,
-    /// What the root was built from, if it is a bundle.
+    /// The manifest of a bundle; `None` for a checkout.
     pub bundle: Option<Arc<Manifest>>,
 }
 
@@ -58,9 +59,9 @@ impl Checkout {
         }
     }
 
-    /// Finds the project's files. `PLIMSOLL_ROOT` comes first. A `bench` that lies in a bundle uses that bundle.
-    /// Otherwise the working directory or the nearest above it that is a checkout is used, then the checkout that this
-    /// program was built in, then an installed bundle.
+    /// Finds the project's files, in this order: `PLIMSOLL_ROOT`, the bundle that contains this
+    /// program, the nearest checkout at or above the working directory, the checkout that this
+    /// program was built in, an installed bundle.
     ///
     /// # Errors
     /// [`CheckoutError`] if there is none, or if it is a damaged bundle.
@@ -116,7 +117,7 @@ impl Checkout {
         Ok(Self::at(root, target))
     }
 
-    /// Checks every file of a bundle by its hash; a checkout has nothing to check.
+    /// Checks every file of a bundle by its hash; does nothing for a checkout.
     ///
     /// # Errors
     /// [`BundleError::Damaged`].
@@ -137,12 +138,12 @@ impl Checkout {
         self.root.join("workloads")
     }
 
-    /// The folder of native binaries, each with a `.json` beside it.
+    /// The folder of native binaries, each with a `.json` record next to it.
     pub fn native_binaries(&self) -> PathBuf {
         self.target.join("workloads/native")
     }
 
-    /// The folder that runs land in: a bundle's are in the working directory.
+    /// The default folder for runs; with a bundle, in the working directory.
     pub fn results(&self) -> PathBuf {
         match self.bundle {
             Some(_) => env::current_dir().unwrap_or_default().join("results"),
@@ -150,7 +151,8 @@ impl Checkout {
         }
     }
 
-    /// The folder for what lives only as long as a run. A bundle may lie where nobody can write.
+    /// The folder for files that last only as long as a run; outside a bundle, which may be
+    /// read-only.
     pub fn scratch(&self) -> PathBuf {
         match self.bundle {
             Some(_) => user_folder("XDG_CACHE_HOME", ".cache").join("bench-scratch"),
@@ -158,7 +160,7 @@ impl Checkout {
         }
     }
 
-    /// `path` as a reader in the root would write it; with a bundle, a reader in the working directory.
+    /// `path` relative to the root, or to the working directory with a bundle.
     pub fn shown<'a>(&self, path: &'a Path) -> std::path::Display<'a> {
         let from = match self.bundle {
             Some(_) => env::current_dir().unwrap_or_default(),
@@ -168,7 +170,8 @@ impl Checkout {
     }
 }
 
-/// Where an installed bundle can be: beside the folder of the program, as a package puts it, and the user's own.
+/// Places of an installed bundle: beside the program's folder, as packages install it, and the
+/// user's own.
 fn installed(program: &Path) -> Vec<PathBuf> {
     let prefix = program.parent().and_then(Path::parent);
     let own = user_folder("XDG_DATA_HOME", ".local/share");

@@ -1,8 +1,7 @@
-//! A program that is none of the project's workloads: the user's own, measured like one of them.
+//! The user's own program, measured like a workload.
 //!
-//! Nobody has written down what it must print. So it is run once before the run, on the first
-//! target that can, natively if there is a binary; what it prints there is what it must print
-//! everywhere.
+//! Its expected output is unknown. So `bench` runs it once before the run, on the first target that
+//! can (natively if there is a binary). Every target must then produce the same output.
 
 mod gated;
 mod reference;
@@ -37,16 +36,16 @@ pub use reference::shell;
 use reference::{Here, Printed, ended_unless_interrupted, prepared, printed, printed_by_image};
 use variation::{Param, Variation};
 
-/// Processor time beyond which it is one that computes, and is given fewer trials.
+/// CPU time above which a program counts as heavy and gets fewer trials.
 const HEAVY: Duration = Duration::from_millis(20);
 
-/// The steps whose process `bench` starts itself, so that it decides what the standard input is.
+/// Steps with a process that `bench` itself starts, and can therefore give standard input.
 const STARTED_HERE: [Step; 4] = [Step::Process, Step::Deploy, Step::Peak, Step::Size];
 
-/// The steps that are about an image itself, or about what is put into it.
+/// Steps that measure an image itself, or need a program put into it.
 const ABOUT_IMAGES: [Step; 4] = [Step::Deploy, Step::Size, Step::Peak, Step::Execute];
 
-/// A program as the command line names it.
+/// A program as given on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Program {
     wasm: PathBuf,
@@ -59,12 +58,12 @@ pub struct Program {
     prepare: Option<String>,
     params: Vec<String>,
     variations: Vec<Variation>,
-    /// Its name, instead of its file's: both sides of a gate have one.
+    /// Replaces the name from its file: both sides of a gate share one.
     name: Option<&'static str>,
 }
 
 impl Program {
-    /// What `args` name, with absolute paths; none if they name no program.
+    /// The program in `args`, with absolute paths; `None` if they name none.
     ///
     /// # Errors
     /// [`Usage`] if a file is not there.
@@ -77,7 +76,7 @@ impl Program {
                 .map_err(|error| Usage(format!("{option} {}: {error}", path.display())))?;
             match path.to_str() {
                 Some(_) => Ok(path),
-                // It goes to adapters, and into run.json, as text.
+                // Adapters and run.json need it as text.
                 None => Err(Usage(format!(
                     "{option} {}: the path is not UTF-8; rename it or link to it",
                     path.display()
@@ -127,7 +126,7 @@ impl Program {
         }
     }
 
-    /// The words of a command line that name it.
+    /// The command-line options that specify it, and the arguments after them.
     pub fn words(&self) -> (Vec<String>, Vec<String>) {
         let mut options = vec!["--wasm".to_owned(), text(&self.wasm)];
         let mut option = |name: &str, value: Option<String>| {
@@ -151,7 +150,7 @@ impl Program {
         (options, after)
     }
 
-    /// Leaves out the targets that need what was not given.
+    /// Skips targets that need a module, binary or image that was not given.
     pub fn leave_out(&self, gathered: &mut Gathered) {
         let (native, image) = (self.native.is_some(), self.image.is_some());
         let (targets, without): (Vec<_>, Vec<_>) = std::mem::take(&mut gathered.targets)
@@ -179,11 +178,11 @@ impl Program {
         }));
     }
 
-    /// Finds out what it prints with each of its parameters, and makes a workload of each; with a note
-    /// that says where.
+    /// Runs it once per combination of parameters, and makes a workload of each; a note records the
+    /// target.
     ///
     /// # Errors
-    /// [`Usage`] if it ends well on no target; [`ToolError::Interrupted`].
+    /// [`Usage`] if it exits successfully on no target; [`ToolError::Interrupted`].
     pub fn gather(
         &self,
         checkout: &Checkout,
@@ -227,7 +226,7 @@ impl Program {
         }
     }
 
-    /// With a standard input, leaves out what `bench` does not start itself.
+    /// With a standard input, skips what `bench` does not start itself.
     fn keep_what_has_stdin(&self, gathered: &mut Gathered) {
         if self.stdin.is_none() {
             return;
@@ -250,7 +249,7 @@ impl Program {
         }
     }
 
-    /// Makes a workload of what `workload` prints on the first target that runs it as a process.
+    /// Makes a workload with the output on the first target that runs `workload` as a process.
     fn expect(
         &self,
         workload: protocol::Workload,
@@ -314,8 +313,8 @@ impl Program {
         .into())
     }
 
-    /// Leaves out what cannot be done with an image of the user's own: targets that make what they
-    /// run themselves, and on the others the steps that are about the image.
+    /// Skips what the user's own image cannot support: targets that build their own images, and on
+    /// the others the steps that measure the image.
     fn fit_image(
         &self,
         checkout: &Checkout,
@@ -351,7 +350,7 @@ impl Program {
                         });
                         continue;
                     }
-                    // What else went wrong, the trials will tell.
+                    // Trials report any other failure.
                     Ok(_) | Err(_) => {}
                 }
             }
@@ -400,7 +399,7 @@ impl Program {
                     _ => format!("a program of the user's own, {}", self.wasm.display()),
                 },
                 language: "not known".to_owned(),
-                // Of the one thing that stands for its source here.
+                // The `.wasm` stands in for its unknown source.
                 source_sha256: sha256(&bytes),
                 wasm_sha256: sha256(&bytes),
                 wasm_bytes: bytes.len() as u64,
@@ -426,7 +425,7 @@ impl Program {
         })
     }
 
-    /// Its file's name, unless a workload is called so.
+    /// Its file's name, unless a workload has that name.
     fn id(&self, workloads: &Workloads) -> WorkloadId {
         let stem = match self.name {
             Some(name) => OsStr::new(name),

@@ -1,4 +1,4 @@
-//! What the command line says of bundles: `bench bundle`, and the version.
+//! Command line of bundles: `bench bundle` and the version.
 
 use std::path::PathBuf;
 
@@ -22,7 +22,7 @@ pub struct Bundle {
 }
 
 impl Cli {
-    /// Reads the command line; it does not return where that is wrong, or asks for help or the version.
+    /// Reads the command line; exits if it is wrong, or for help and the version.
     pub fn read() -> Self {
         let command = Self::command().long_version(version());
         let read = Self::from_arg_matches(&command.get_matches());
@@ -30,7 +30,7 @@ impl Cli {
     }
 }
 
-/// The version, and where `bench` finds its data: a bundle says what it was built from.
+/// The version and the location of the data, with the origin of a bundle.
 fn version() -> String {
     let data = match Checkout::find() {
         Err(error) => error.to_string(),

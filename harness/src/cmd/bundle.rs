@@ -1,4 +1,4 @@
-//! `bench bundle`: one archive with everything that `bench` needs at run time.
+//! `bench bundle`: writes an archive with everything that `bench` needs at run time.
 
 mod contents;
 
@@ -25,10 +25,10 @@ use crate::ui::format;
 use crate::ui::progress::say;
 use contents::{Contents, contents};
 
-/// The program that a user starts: it explains what the dynamic loader would not.
+/// The start script; it explains errors that the dynamic loader does not.
 const LAUNCHER: &str = include_str!("bundle/bench.sh");
 
-/// The C library of the oldest system that a bundle is meant for, Debian 12.
+/// The oldest C library that a bundle supports: Debian 12's.
 const OLDEST: [u32; 2] = [2, 36];
 
 pub(super) fn run(args: &Bundle) -> anyhow::Result<Exit> {
@@ -105,7 +105,7 @@ fn check(checkout: &Checkout) -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
-/// A program's path, and the version of the C library that it needs.
+/// A program's path and the C library version that it needs.
 type Needs = (String, [u32; 2]);
 
 fn manifest(
@@ -162,7 +162,7 @@ fn archive(
     manifest: &Manifest,
     now: OffsetDateTime,
 ) -> anyhow::Result<()> {
-    // A cut file must not lie where a whole one is expected.
+    // An incomplete file must not have the final name.
     let unfinished = file.with_extension("part");
     let gzip = GzEncoder::new(File::create(&unfinished)?, Compression::default());
     let mut tar = tar::Builder::new(gzip);
@@ -175,7 +175,7 @@ fn archive(
         tar.append_data(&mut header, Path::new(name).join(path), bytes)
     };
     let text = serde_json::to_string_pretty(manifest)? + "\n";
-    // First, so that a cut archive leaves a list of what it lacks.
+    // The manifest comes first, so that a truncated archive still lists its files.
     add(Path::new(MANIFEST), 0o644, text.as_bytes())?;
     add(Path::new("bench"), 0o755, launcher(manifest).as_bytes())?;
     for (path, from) in &contents.files {

@@ -1,4 +1,4 @@
-//! Runs the tools that set things up (cargo, the scripts) in the foreground, interruptibly.
+//! Runs set-up tools (cargo, the scripts) in the foreground, interruptibly.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -14,7 +14,7 @@ use crate::process::pipe::{keep_tail, read_once, ready};
 use crate::process::status::describe;
 use crate::ui::progress::{Moving, say};
 
-/// Why a tool did not do its work.
+/// Why a tool failed.
 #[derive(Debug, Error)]
 pub enum ToolError {
     /// It could not be started.
@@ -22,20 +22,20 @@ pub enum ToolError {
     Start {
         /// The tool.
         tool: String,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// It failed; what it said is on the terminal.
+    /// It exited with an error; its output is on the terminal.
     #[error("`{command}` {how}; its output is above")]
     Failed {
         /// The command line.
         command: String,
         /// How it ended.
         how: String,
-        /// Its exit code, unless a signal ended it.
+        /// Its exit code; `None` if a signal ended it.
         code: Option<i32>,
     },
-    /// It would have built something, and `bench` runs from a bundle.
+    /// It would have to build something, which is impossible in a bundle.
     #[error(
         "it is not in this bundle, and nothing is built from a bundle; `bench bundle` in a checkout makes one with it"
     )]
@@ -45,11 +45,10 @@ pub enum ToolError {
     Interrupted,
 }
 
-/// Bytes of a tool's output that are shown if it fails, the last ones.
+/// Maximum output shown of a failed tool, from its end, bytes.
 const SHOWN: usize = 8192;
 
-/// Runs `command` to its end, its output going to our standard error. An interruption ends its
-/// whole process group.
+/// Runs `command` with its output on standard error. An interruption ends its process group.
 ///
 /// # Errors
 /// [`ToolError`] unless it exits with 0.
@@ -58,7 +57,7 @@ pub fn run(command: &mut Command, interrupt: &Interrupt) -> Result<(), ToolError
     ended(command, interrupt, None)
 }
 
-/// As [`run`], but what it prints is one moving line called `title`, and all of its last lines if it fails.
+/// As [`run`], but shows the output as one moving line called `title`, and its end if the tool fails.
 ///
 /// # Errors
 /// [`ToolError`] unless it exits with 0.
@@ -86,7 +85,7 @@ pub fn run_quietly(
     done
 }
 
-/// A tool's output, and as much of it as is kept.
+/// The pipe with a tool's output, and the end of that output.
 type Output = (io::PipeReader, Vec<u8>);
 
 fn ended(
@@ -123,7 +122,7 @@ fn ended(
     }
     let status = tool.wait().map_err(start)?;
     if let Some((output, moving)) = &mut output {
-        // What it wrote last. The pipe does not end: `command` holds its other end.
+        // Read the remaining output without waiting for end of file: `command` keeps the other end open.
         while ready([Some(output.0.as_fd())], Duration::ZERO).map_err(start)? == [true] {
             take(output, moving).map_err(start)?;
         }
@@ -138,7 +137,7 @@ fn ended(
     }
 }
 
-/// Reads what is there, and shows its last line.
+/// Reads available output and shows its last line.
 fn take((pipe, kept): &mut Output, moving: &Moving) -> io::Result<()> {
     let mut chunk = [0; 4096];
     let read = read_once(&*pipe, &mut chunk)?;
@@ -158,7 +157,7 @@ fn show(command: &Command) -> String {
         .join(" ")
 }
 
-/// The first line that `program args` prints, if it runs.
+/// The first line that `program args` prints; `None` if it cannot run.
 pub fn first_line(program: &str, args: &[&str]) -> Option<String> {
     let output = Command::new(program)
         .args(args)

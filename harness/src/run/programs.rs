@@ -1,5 +1,4 @@
-//! The programs that take part in a run, by their content: `bench` itself, adapters, and what a target's
-//! command line starts.
+//! The programs of a run, by content: `bench` itself, adapters, and what a target's command line starts.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -14,16 +13,16 @@ use sha2::{Digest, Sha256};
 
 use crate::exit::Usage;
 
-/// Plans, starts, times and records.
+/// The program that plans, starts, times and records.
 pub const BENCH: &str = "bench";
-/// Speaks for an engine.
+/// The program that drives an engine.
 pub const ADAPTER: &str = "adapter";
-/// Is started for every trial of a target: an engine's runner, or a native program.
+/// The program started for every trial of a target: an engine's runner, or a native program.
 pub const RUNNER: &str = "runner";
 /// What a compiler made of a workload, and a runner loads.
 pub const ARTEFACT: &str = "artefact";
 
-/// What shows that a file was exchanged without reading it: device, inode, size, and when it was changed.
+/// Detects a replaced file without reading it: device, inode, size, change time.
 type Stamp = (u64, u64, u64, i64, i64);
 
 /// The programs of a run, hashed once.
@@ -34,13 +33,13 @@ pub struct Programs {
 }
 
 impl Programs {
-    /// With the program that runs.
+    /// The record with `bench` itself.
     ///
     /// # Errors
     /// If it cannot be read.
     pub fn of_bench() -> io::Result<Self> {
         let mut programs = Self::default();
-        // By this name, the file that runs can be read even if another has taken its place.
+        // This name opens the running file even if another has replaced it on disk.
         let sha256 = sha256_of(Path::new("/proc/self/exe"))?;
         programs.records.push(ProgramRecord {
             role: BENCH.to_owned(),
@@ -75,7 +74,7 @@ impl Programs {
         Ok(())
     }
 
-    /// Adds what `launch` of a target starts, and the file that this loads. An artefact that is a folder, a
+    /// Adds the program that `launch` of a target starts, and the file that this program loads. A folder, a
     /// container's bundle, is left out: its configuration names this very run.
     ///
     /// # Errors
@@ -94,19 +93,19 @@ impl Programs {
         Ok(())
     }
 
-    /// What a run records of them.
+    /// The records for `run.json`.
     pub fn records(&self) -> &[ProgramRecord] {
         &self.records
     }
 
-    /// The first program on the disk that is another than when it was added, if there is one.
+    /// The first program on disk with changed content, if there is one.
     pub fn exchanged(&mut self) -> Option<PathBuf> {
         for (path, (stamp, sha256)) in &mut self.files {
             let now = stamp_of(path).ok();
             if now == Some(*stamp) {
                 continue;
             }
-            // A build that made the same again is no exchange.
+            // A rebuild with identical content counts as unchanged.
             match (now, sha256_of(path)) {
                 (Some(now), Ok(again)) if again == *sha256 => *stamp = now,
                 _ => return Some(path.clone()),
@@ -115,7 +114,7 @@ impl Programs {
         None
     }
 
-    /// Makes sure that no program is another than the run called `id` recorded under its name.
+    /// Checks that no program differs from the one that run `id` recorded under its name.
     ///
     /// # Errors
     /// [`Usage`] with the program's name.
@@ -150,7 +149,10 @@ fn stamp_of(path: &Path) -> io::Result<Stamp> {
 }
 
 /// SHA-256 of a file, hexadecimal.
-fn sha256_of(path: &Path) -> io::Result<String> {
+///
+/// # Errors
+/// If it cannot be read.
+pub fn sha256_of(path: &Path) -> io::Result<String> {
     let mut file = File::open(path)?;
     let mut hasher = Sha256::new();
     let mut chunk = vec![0; 1 << 20];

@@ -1,4 +1,4 @@
-//! A program of the user's own on both sides of a gate: an old and a new build of it.
+//! The user's own program in a gate: an old and a new build of it.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ use crate::exit::Usage;
 use crate::machine::interrupt::Interrupt;
 use crate::run::job::Deadlines;
 
-/// What stands where a module would, in a gate of images alone.
+/// Path of the module in a gate of images alone.
 const NO_MODULE: &str = "/dev/null";
 
 /// An old and a new build of one program.
@@ -24,26 +24,27 @@ pub struct Sides {
     head: Program,
 }
 
-/// Where a side's things are.
+/// Where one side of a gate finds what it runs.
 #[derive(Debug, Clone, Copy)]
 pub struct Place<'a> {
     /// Its files.
     pub checkout: &'a Checkout,
     /// Its adapters.
     pub table: &'a Table,
-    /// The workloads that it must not be called like.
+    /// The workloads with names that it must not take.
     pub workloads: &'a Workloads,
 }
 
 impl Program {
-    /// Whether there is a module of it; otherwise there is an image alone.
+    /// Whether it has a module; otherwise it has an image only.
     pub(super) fn has_module(&self) -> bool {
         self.wasm != Path::new(NO_MODULE)
     }
 }
 
 impl Sides {
-    /// The program of a gate that names no workload: modules, images, or both. None for any other gate.
+    /// The program of a gate that names no workload: modules, images, or both. `None` for any other
+    /// gate.
     ///
     /// # Errors
     /// [`Usage`] if one side lacks what the other has.
@@ -89,7 +90,7 @@ impl Sides {
         }))
     }
 
-    /// The images of base and head, where there are no modules.
+    /// The images of base and head, if there are no modules.
     pub fn images(&self) -> Option<[&str; 2]> {
         let image = |one: &'_ Program| !one.has_module() && one.image.is_some();
         match (image(&self.base), &self.base.image, &self.head.image) {
@@ -98,11 +99,11 @@ impl Sides {
         }
     }
 
-    /// Makes a workload of each, and adds it to what is gathered of its side. Head must print what base prints. Targets
-    /// that need what is not given are left out of both.
+    /// Adds a workload to each side. Head must print what base prints. Targets that need something
+    /// not given are skipped on both sides.
     ///
     /// # Errors
-    /// [`Usage`] if base ends well on no target.
+    /// [`Usage`] if base exits successfully on no target.
     pub fn ready(
         &self,
         [base, head]: [Place<'_>; 2],
@@ -163,7 +164,7 @@ impl Program {
             deadlines,
             interrupt,
         };
-        // It has no parameters.
+        // A gated program has no parameters.
         let variation = &Variation::default();
         let workload = self.varied(place.workloads, variation);
         let limit = deadlines.prepare;

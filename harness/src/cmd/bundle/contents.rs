@@ -1,4 +1,4 @@
-//! What goes into a bundle: programs as they are built, and the committed files that are read at run time.
+//! The contents of a bundle: built programs, and the committed files that are read at run time.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use crate::run::adapter::build::{Built, state};
 use crate::suites::sandbox::questions::Questions;
 use crate::ui::progress::say;
 
-/// Committed files and folders that are read at run time, or that a reader needs.
+/// Committed files and folders that programs or users read.
 const COMMITTED: [&str; 8] = [
     "workloads",
     "scripts",
@@ -30,7 +30,7 @@ const COMMITTED: [&str; 8] = [
     "CHANGELOG.md",
 ];
 
-/// Libraries that every system of the C library's age has.
+/// Libraries that every system with the C library has.
 const EVERYWHERE: [&str; 8] = [
     "linux-vdso.so",
     "ld-linux-x86-64.so",
@@ -42,18 +42,18 @@ const EVERYWHERE: [&str; 8] = [
     "librt.so",
 ];
 
-/// What a bundle consists of.
+/// The contents of a bundle.
 #[derive(Debug, Default)]
 pub(super) struct Contents {
-    /// Where in the bundle, and from where.
+    /// Source paths by their path in the bundle.
     pub(super) files: BTreeMap<PathBuf, PathBuf>,
     /// Ids of the adapters in it.
     pub(super) adapters: Vec<String>,
-    /// What is not in it, and why.
+    /// What is missing, and why.
     pub(super) left_out: Vec<String>,
 }
 
-/// Builds what is missing of the default set, and gathers what is there.
+/// Builds what the default set lacks, and collects everything that is built.
 ///
 /// # Errors
 /// If the default set cannot be built, or git cannot list the committed files.
@@ -88,7 +88,7 @@ fn committed(checkout: &Checkout, contents: &mut Contents) -> anyhow::Result<()>
     }
     for name in String::from_utf8_lossy(&listed.stdout).split('\0') {
         let path = checkout.root.join(name);
-        // What is deleted in the checkout is listed still.
+        // git also lists files that are deleted in the checkout.
         if !name.is_empty() && path.is_file() {
             contents.files.insert(PathBuf::from(name), path);
         }
@@ -139,7 +139,7 @@ fn adapter(
     Ok(())
 }
 
-/// A shared library that `program` is linked to and that another machine need not have.
+/// A shared library that `program` needs and that another machine may lack.
 fn foreign_library(program: &Path) -> Option<String> {
     let listed = Command::new("ldd")
         .arg(program)
@@ -182,7 +182,7 @@ fn natives(
             format!("the native binary of {id}: `scripts/build-workloads --native {id}` builds it");
         contents.left_out.push(why);
     }
-    // It builds what the suite lacks.
+    // This builds what the suite lacks.
     Questions::gather(checkout, &[], interrupt)?;
     let mut folders = vec![checkout.native_binaries()];
     while let Some(folder) = folders.pop() {

@@ -1,4 +1,4 @@
-//! Which adapters are there, and what they say of themselves.
+//! Finds out which adapters exist and what they offer.
 
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ use crate::catalog::checkout::Checkout;
 use crate::catalog::targets::AdapterRow;
 use crate::machine::interrupt::Interrupt;
 
-/// How long an adapter has to say who it is.
+/// Time limit for an adapter's description.
 const HELLO: Duration = Duration::from_secs(20);
 
-/// What is known of an adapter.
+/// The state of an adapter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Presence {
-    /// Its program is not there.
+    /// Its program does not exist.
     NotBuilt,
     /// Its program is not in the bundle that `bench` runs from.
     NotBundled,
@@ -27,11 +27,11 @@ pub enum Presence {
         /// What it did instead.
         why: String,
     },
-    /// It said who it is.
+    /// It described itself.
     Speaks(Hello),
 }
 
-/// Whether a target can run here, and if not what would change that.
+/// Whether a target can run here, and if not what would make it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ability {
     /// It can.
@@ -40,7 +40,7 @@ pub enum Ability {
     Absent {
         /// Why.
         why: String,
-        /// The command or the words that change that.
+        /// The command or action that would change that.
         remedy: Option<String>,
     },
 }
@@ -53,7 +53,7 @@ pub fn missing(checkout: &Checkout) -> Presence {
     }
 }
 
-/// Asks the adapter of `row` who it is.
+/// Requests the description of the adapter of `row`.
 pub fn look(checkout: &Checkout, row: &AdapterRow, interrupt: &Interrupt) -> Presence {
     if state(checkout, row) == Built::Missing {
         return missing(checkout);
@@ -85,8 +85,8 @@ pub fn look(checkout: &Checkout, row: &AdapterRow, interrupt: &Interrupt) -> Pre
     }
 }
 
-/// Has the adapter of `row` hash the programs that take part in the trials of `target`. An adapter of
-/// another maker need not know the request: then there are none to record.
+/// Lets the adapter of `row` hash the programs that trials of `target` use. The list is empty if the adapter
+/// does not know the request.
 pub fn programs(
     checkout: &Checkout,
     row: &AdapterRow,
@@ -136,7 +136,7 @@ pub fn ability(row: &AdapterRow, presence: &Presence, target: &TargetId) -> Abil
     }
 }
 
-/// What to say if the engine is of another version than the table expects.
+/// A note if the engine's version differs from the one in the table.
 pub fn unexpected_version(row: &AdapterRow, hello: &Hello) -> Option<String> {
     let expected = row.expected_engine.as_deref()?;
     (!hello.engine_version.starts_with(expected)).then(|| {

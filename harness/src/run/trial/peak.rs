@@ -8,8 +8,9 @@
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::sync::mpsc;
 use std::thread;
@@ -262,9 +263,21 @@ fn follow_inside(
     Ok(followed)
 }
 
-/// Whether that is the program of a process, as it is called where the process is.
+/// Whether that is the program of a process, as it is called where the process is. Compared by file: below a root
+/// that was changed, the link shows a path that the process does not know.
 fn runs(pid: u32, program: &Path) -> bool {
-    fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == program)
+    let file = |path: PathBuf| fs::metadata(path).map(|found| (found.dev(), found.ino()));
+    let process = PathBuf::from(format!("/proc/{pid}"));
+    let Ok(within) = program.strip_prefix("/") else {
+        return false;
+    };
+    match (
+        file(process.join("exe")),
+        file(process.join("root").join(within)),
+    ) {
+        (Ok(runs), Ok(meant)) => runs == meant,
+        _ => false,
+    }
 }
 
 /// Whether a process sees other processes than this one does.

@@ -1,4 +1,4 @@
-//! What an adapter answers.
+//! Replies: what an adapter sends to `bench`.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

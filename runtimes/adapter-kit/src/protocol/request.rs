@@ -1,4 +1,4 @@
-//! What `bench` sends.
+//! Requests: what `bench` sends to an adapter.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -81,11 +81,11 @@ pub struct Measure {
 }
 
 impl Measure {
-    /// How many are to be alive.
+    /// The levels of the request.
     ///
     /// # Errors
     ///
-    /// When the request does not say.
+    /// If the request has none.
     pub fn required_levels(&self) -> Result<&Levels, crate::Error> {
         self.levels.as_ref().ok_or_else(|| {
             let step = self.step;
@@ -215,7 +215,7 @@ pub struct Grants {
 }
 
 impl Grants {
-    /// A folder, and an environment of `NAME=VALUE`; what has no `=` is no variable.
+    /// Builds grants from a folder's access and `NAME=VALUE` strings; strings without `=` are ignored.
     pub fn of(folder: Access, env: &[String]) -> Self {
         let pairs = env.iter().filter_map(|variable| variable.split_once('='));
         let pairs = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
@@ -225,7 +225,7 @@ impl Grants {
         }
     }
 
-    /// Whether there is nothing beyond.
+    /// Whether the workload gets only its arguments and a read-only folder.
     pub fn are_none(&self) -> bool {
         *self == Grants::default()
     }
