@@ -1,6 +1,7 @@
 //! The command line and its help.
 
 mod bundle;
+pub mod fleet;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -63,6 +64,9 @@ pub enum Command {
     Gate(Gate),
     /// Show how rows changed from run to run, and export them
     History(History),
+    /// Measure on several machines at once, started by a scheduler
+    #[command(subcommand)]
+    Fleet(fleet::Fleet),
     /// Write one archive that runs without Rust, this checkout or a network
     Bundle(Bundle),
     /// Print a completion script for a shell

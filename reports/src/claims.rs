@@ -22,6 +22,7 @@ use plimsoll_record::{Boundary, Metric, Suite, Unit};
 use serde::Deserialize;
 use thiserror::Error;
 
+pub(crate) use judge::judge_some;
 pub use judge::{Finding, Judgement, Range, Standing, Verdict, judge};
 
 /// The schema of a table of claims.
@@ -77,7 +78,7 @@ pub enum ClaimsError {
 }
 
 /// Published claims, in the order of their table.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Claims {
     claims: Vec<(Claim, Source)>,
 }

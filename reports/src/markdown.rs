@@ -34,6 +34,9 @@ pub fn markdown(runs: &[Analysed<'_>], claims: &Claims) -> String {
         }
         run(&mut text, facts);
     }
+    if let Some(machines) = crate::machines::Machines::of(runs, claims) {
+        crate::machines::markdown::markdown(&mut text, &machines);
+    }
     if !runs.is_empty() && !claims.is_empty() {
         published(&mut text, &judge(claims, runs));
     }
@@ -370,7 +373,7 @@ fn cell(facts: &Facts<'_>, row: &Row) -> String {
 }
 
 /// Text in one line that Markdown takes as it is.
-fn inline(text: &str) -> String {
+pub(crate) fn inline(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

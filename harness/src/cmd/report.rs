@@ -8,6 +8,7 @@ use anyhow::Context;
 use plimsoll_analysis::analyse_all;
 use plimsoll_record::{Recorded, TargetId, WorkloadId};
 use reports::claims::{self, Claims};
+use reports::machines::Machines;
 
 use crate::catalog::checkout::Checkout;
 use crate::catalog::selection::matches_any;
@@ -77,6 +78,9 @@ pub(super) fn run(args: &Report) -> anyhow::Result<Exit> {
         for run in &analysed {
             super::print(&terminal::tables(run))?;
             super::print(&terminal::marked(&run.marked))?;
+        }
+        if let Some(machines) = Machines::of(&analysed, &claims) {
+            super::print(&terminal::machines::machines(&machines))?;
         }
         let verdicts = claims::judge(&claims, &analysed);
         super::print(&terminal::claims::verdicts(&verdicts))?;

@@ -327,7 +327,7 @@ impl<'a> Request<'a> {
 
     fn announce(&self, job: &Job<'_>, directory: &Path) {
         say(&format!(
-            "{}{}: {} of {} on {}, seed {}, recorded in {}",
+            "{}{}: {} of {} on {}, seed {}\nrecorded in {}",
             job.suite,
             if job.quick { " --quick" } else { "" },
             format::count(job.plan.len(), "trial"),

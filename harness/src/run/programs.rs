@@ -138,7 +138,10 @@ fn stamp_of(path: &Path) -> io::Result<Stamp> {
 }
 
 /// SHA-256 of a file, hexadecimal.
-fn sha256_of(path: &Path) -> io::Result<String> {
+///
+/// # Errors
+/// If it cannot be read.
+pub fn sha256_of(path: &Path) -> io::Result<String> {
     let mut file = File::open(path)?;
     let mut hasher = Sha256::new();
     let mut chunk = vec![0; 1 << 20];

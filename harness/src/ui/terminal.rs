@@ -7,6 +7,7 @@ pub mod conformance;
 pub mod counted;
 mod languages;
 pub mod load;
+pub mod machines;
 pub mod sandbox;
 mod throughput;
 

@@ -145,6 +145,11 @@ pub struct Judgement<'c> {
 
 /// A verdict on every claim, from everything that `runs` measured.
 pub fn judge<'c>(claims: &'c Claims, runs: &[Analysed<'_>]) -> Vec<Judgement<'c>> {
+    judge_some(claims, &runs.iter().collect::<Vec<_>>())
+}
+
+/// The same from some runs of several.
+pub(crate) fn judge_some<'c>(claims: &'c Claims, runs: &[&Analysed<'_>]) -> Vec<Judgement<'c>> {
     claims
         .iter()
         .map(|(claim, source)| {
@@ -159,7 +164,7 @@ pub fn judge<'c>(claims: &'c Claims, runs: &[Analysed<'_>]) -> Vec<Judgement<'c>
         .collect()
 }
 
-fn findings(claim: &Claim, runs: &[Analysed<'_>]) -> Vec<Finding> {
+fn findings(claim: &Claim, runs: &[&Analysed<'_>]) -> Vec<Finding> {
     let mut found: Vec<Finding> = Vec::new();
     for reading in &claim.measured {
         for evidence in runs

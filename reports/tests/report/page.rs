@@ -53,7 +53,7 @@ fn parsed(page: &str) -> String {
     format!("{before}{after}").replace(" open>", " open=\"\">")
 }
 
-fn check(name: &str, page: &str, claim: impl Fn(&roxmltree::Document<'_>)) {
+pub(crate) fn check(name: &str, page: &str, claim: impl Fn(&roxmltree::Document<'_>)) {
     let xml = parsed(page);
     match roxmltree::Document::parse(&xml) {
         Ok(document) => claim(&document),

@@ -7,8 +7,9 @@
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::sync::mpsc;
 use std::thread;
@@ -261,9 +262,21 @@ fn follow_inside(
     Ok(followed)
 }
 
-/// Whether a process runs `program`, a path in the process's own file system.
+/// Whether a process runs `program`, a path in its own file system. Compares files, because in a changed root the
+/// link shows a path that the process does not know.
 fn runs(pid: u32, program: &Path) -> bool {
-    fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == program)
+    let file = |path: PathBuf| fs::metadata(path).map(|found| (found.dev(), found.ino()));
+    let process = PathBuf::from(format!("/proc/{pid}"));
+    let Ok(within) = program.strip_prefix("/") else {
+        return false;
+    };
+    match (
+        file(process.join("exe")),
+        file(process.join("root").join(within)),
+    ) {
+        (Ok(runs), Ok(meant)) => runs == meant,
+        _ => false,
+    }
 }
 
 /// Whether a process is in another pid namespace.

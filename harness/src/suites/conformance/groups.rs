@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use plimsoll_adapter::wast::forms::forms;
+use plimsoll_adapter::wast::scripts;
 use plimsoll_analysis::gate::Meant;
 use plimsoll_record::conformance::{Group, Proposal, SpecVersion, Specification};
 use plimsoll_record::run::{Skipped, TargetKind};
@@ -308,6 +309,14 @@ fn bundled(row: &Row) -> Vec<ScriptFile> {
         superseded: Vec::new(),
     };
     match row.folder() {
+        "memory64-3.0" => scripts::MEMORY64
+            .iter()
+            .map(|(name, text)| ScriptFile {
+                name: (*name).to_owned(),
+                text: (*text).to_owned(),
+                superseded: Vec::new(),
+            })
+            .collect(),
         "wasm-v1" => data::spec(data::SpecVersion::V1).map(file).collect(),
         "wasm-v2" => data::spec(data::SpecVersion::V2).map(file).collect(),
         "wasm-v3" => data::spec(data::SpecVersion::V3).map(file).collect(),
