@@ -1,6 +1,7 @@
 //! The command line and its help.
 
 mod bundle;
+pub mod fleet;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -63,6 +64,9 @@ pub enum Command {
     Gate(Gate),
     /// Show how rows changed from run to run, and export them
     History(History),
+    /// Measure on several machines at once, started by a scheduler
+    #[command(subcommand)]
+    Fleet(fleet::Fleet),
     /// Write one archive that runs without Rust, this checkout or a network
     Bundle(Bundle),
     /// Print a completion script for a shell
@@ -243,6 +247,9 @@ pub struct Report {
     /// Write one self-contained HTML file [default: report.html in the run directory]
     #[arg(long, value_name = "FILE", num_args = 0..=1, group = "format")]
     pub html: Option<Option<PathBuf>>,
+    /// With --html: open the file in the desktop's browser
+    #[arg(long, requires = "html")]
+    pub open: bool,
     /// Print tables in Markdown
     #[arg(long, group = "format")]
     pub markdown: bool,

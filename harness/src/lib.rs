@@ -12,12 +12,14 @@
 //! - [`run`]: plan, session, trials, load, adapters
 //! - [`suites`]: the suites that ask for behaviour: conformance and sandbox
 //! - [`gate`], [`history`]: runs compared, side by side and over time
+//! - [`fleet`]: one suite on several machines
 //! - [`ui`], [`exit`]: terminal output and exit codes
 
 pub mod catalog;
 pub mod cli;
 pub mod cmd;
 pub mod exit;
+pub mod fleet;
 pub mod gate;
 pub mod history;
 pub mod machine;

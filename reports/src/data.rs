@@ -2,6 +2,7 @@
 
 use plimsoll_analysis::capability::FactRow;
 use plimsoll_analysis::conformance::ConformanceRow;
+use plimsoll_analysis::machines::across::Across;
 use plimsoll_analysis::rows::SCHEMA;
 use plimsoll_analysis::{Analysed, Report, Row, Status};
 use plimsoll_record::conformance::Tally;
@@ -9,6 +10,8 @@ use plimsoll_record::{Boundary, TargetId};
 use serde::Serialize;
 
 use crate::claims::{ClaimUnit, Claims, Finding, Judgement, Standing, Verdict, judge};
+use crate::machines::csv::of_machines;
+use crate::machines::{ByMachine, Machines};
 
 /// A report with the verdicts on published claims.
 #[derive(Serialize)]
@@ -16,6 +19,17 @@ struct Document<'c> {
     #[serde(flatten)]
     report: Report,
     claims: Vec<Judged<'c>>,
+    /// Of several machines only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    across: Option<AcrossMachines<'c>>,
+}
+
+/// Rows over machines, and claims by machine.
+#[derive(Serialize)]
+struct AcrossMachines<'c> {
+    #[serde(flatten)]
+    across: Across,
+    claims: Vec<ByMachine<'c>>,
 }
 
 /// A claim and its verdict.
@@ -118,6 +132,8 @@ pub fn json(runs: &[Analysed<'_>], claims: &Claims) -> String {
             ratios: runs.iter().flat_map(Analysed::ratio_rows).collect(),
         },
         claims: judge(claims, runs).iter().map(judged).collect(),
+        across: Machines::of(runs, claims)
+            .map(|Machines { across, claims }| AcrossMachines { across, claims }),
     };
     let rows: Vec<_> = runs.iter().flat_map(Analysed::conformance_rows).collect();
     let answers: Vec<_> = runs.iter().flat_map(Analysed::fact_rows).collect();
@@ -141,7 +157,8 @@ pub fn json(runs: &[Analysed<'_>], claims: &Claims) -> String {
 
 /// The rows of `runs` as CSV (RFC 4180) with a header line. Times are in the row's unit; a field
 /// that a row has no value for is empty. Runs of the suites `conformance` and `sandbox` have columns
-/// of their own (counts, answers); of several suites the table has the columns of all.
+/// of their own (counts, answers); of several suites the table has the columns of all. Of several
+/// machines there are rows over machines, too: they name no run.
 pub fn csv(runs: &[Analysed<'_>]) -> String {
     let counted: Vec<ConformanceRow> = runs.iter().flat_map(Analysed::conformance_rows).collect();
     let answers: Vec<FactRow> = runs.iter().flat_map(Analysed::fact_rows).collect();
@@ -155,6 +172,9 @@ pub fn csv(runs: &[Analysed<'_>]) -> String {
     }
     if !answers.is_empty() {
         tables.push(of_answers(&answers));
+    }
+    if let Some(machines) = Machines::of(runs, &Claims::default()) {
+        tables.push(of_machines(&machines.across));
     }
     let mut columns: Vec<&str> = Vec::new();
     for (own, _) in &tables {
@@ -186,7 +206,7 @@ pub fn csv(runs: &[Analysed<'_>]) -> String {
 }
 
 /// Columns, and a line a row.
-type Columns = (Vec<&'static str>, Vec<Vec<String>>);
+pub(crate) type Columns = (Vec<&'static str>, Vec<Vec<String>>);
 
 fn rows<'a>(runs: &'a [Analysed<'_>]) -> impl Iterator<Item = &'a Row> {
     runs.iter().flat_map(|run| &run.rows)

@@ -8,6 +8,7 @@
 //!
 //! - [`claims`]: what has been published, compared with it
 //! - [`facts`]: an analysed run as page and Markdown look at it
+//! - [`machines`]: what several machines say together
 //! - [`suites`]: what is said of each suite: sentences, first screen, sections, Markdown
 //! - [`page`]: the HTML report
 //! - [`picture`]: its pictures, drawn by plotters
@@ -20,6 +21,7 @@ pub mod claims;
 
 mod data;
 mod facts;
+pub mod machines;
 mod markdown;
 mod page;
 mod picture;

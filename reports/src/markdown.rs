@@ -7,6 +7,7 @@ use plimsoll_analysis::marks::MARK;
 use plimsoll_analysis::statistics::Interval;
 use plimsoll_analysis::throughput::Throughput;
 use plimsoll_analysis::{Analysed, Row, Status};
+use plimsoll_record::text::lines;
 use plimsoll_record::{Boundary, Metric, Suite};
 
 use crate::claims::sentences::RULE;
@@ -34,10 +35,14 @@ pub fn markdown(runs: &[Analysed<'_>], claims: &Claims) -> String {
         }
         run(&mut text, facts);
     }
+    if let Some(machines) = crate::machines::Machines::of(runs, claims) {
+        crate::machines::markdown::markdown(&mut text, &machines);
+    }
     if !runs.is_empty() && !claims.is_empty() {
         published(&mut text, &judge(claims, runs));
     }
-    text
+    // It is printed on terminals too.
+    lines(&text).into_owned()
 }
 
 /// The verdicts on published claims.
@@ -370,7 +375,7 @@ fn cell(facts: &Facts<'_>, row: &Row) -> String {
 }
 
 /// Text in one line that Markdown takes as it is.
-fn inline(text: &str) -> String {
+pub(crate) fn inline(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

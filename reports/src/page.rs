@@ -26,10 +26,12 @@ pub(crate) mod tables;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use plimsoll_analysis::Analysed;
 use plimsoll_record::Suite;
+use plimsoll_record::text::is_obeyed;
 
 use crate::claims::section as claims;
 use crate::claims::{Claims, Judgement, judge};
 use crate::facts::Facts;
+use crate::machines::{self, Machines};
 use crate::suites;
 use parts::{Place, Section};
 use size_budget::SizeBudget;
@@ -47,11 +49,13 @@ pub fn html(runs: &[Analysed<'_>], claims: &Claims) -> String {
         true => Vec::new(),
         false => judge(claims, runs),
     };
+    let machines = Machines::of(runs, claims);
     let page = |shown: &SizeBudget, raw: Option<usize>| {
-        document(&facts, &judgements, shown, raw)
+        document((&facts, machines.as_ref()), &judgements, shown, raw)
             .into_string()
-            // Control characters stand for nothing in HTML and are not allowed in it.
-            .replace(|c: char| c.is_control() && c != '\n', "\u{fffd}")
+            // Control characters stand for nothing in HTML and are not allowed in it; marks of direction would
+            // show other text than was recorded.
+            .replace(|c: char| is_obeyed(c) && c != '\n', "\u{fffd}")
     };
     // What nobody can do without comes first; the rest shares what that leaves.
     let needed = page(&SizeBudget::of(0), None).len();
@@ -65,7 +69,7 @@ pub fn html(runs: &[Analysed<'_>], claims: &Claims) -> String {
 
 /// The whole page, with `shown` for what is not indispensable, and so many bytes for raw data.
 fn document(
-    facts: &[Facts<'_>],
+    (facts, machines): (&[Facts<'_>], Option<&Machines<'_>>),
     judgements: &[Judgement<'_>],
     shown: &SizeBudget,
     raw: Option<usize>,
@@ -77,6 +81,7 @@ fn document(
         many => format!("Plimsoll: {} runs", many.len()),
     };
     let published = claims::section(judgements, shown);
+    let across = machines.map(|machines| machines::page::section(machines, shown));
     let runs: Vec<Markup> = facts
         .iter()
         .enumerate()
@@ -121,8 +126,9 @@ fn document(
                         p { "Nothing was given. " code { "bench run --suite coldstart" } " makes a run." }
                     }
                     @if facts.len() > 1 {
-                        (overview::overview(facts))
+                        (overview::overview(facts, machines))
                         (claims::glance(judgements))
+                        @if let Some(across) = &across { (across) }
                     }
                     @for run in &runs { (run) }
                     (published)

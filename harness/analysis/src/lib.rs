@@ -9,6 +9,7 @@
 //! - [`rows`]: the rows of `plimsoll.report/1`
 //! - [`capability`]: what guests could and could not do, by question and target
 //! - [`conformance`]: the specification's own tests, counted by target and group
+//! - [`machines`]: runs of several machines: medians over machines, and where the spread is
 //! - [`marks`]: speed on workloads that use what a target fails
 //! - [`analyse()`]: a run in, everything that is computed from it out
 //! - [`reference`]: how many times as long one series takes as another of the same run
@@ -27,6 +28,7 @@ mod compare;
 pub mod conformance;
 pub mod gate;
 pub mod load;
+pub mod machines;
 pub mod marks;
 pub mod noise;
 pub mod reference;

@@ -8,6 +8,8 @@
 //!
 //! - [`order`]: sorted values, medians, quantiles, outliers
 //! - [`bootstrap`]: intervals of medians and of ratios of medians
+//! - [`clustered`]: intervals over machines, each with trials of its own
+//! - [`components`]: spread between machines, between trials, within a trial
 //! - [`warmup`]: whether a process's iterations have settled
 //! - [`line`]: a straight line through a few points
 //! - [`paired`]: two things measured side by side, block by block
@@ -16,6 +18,8 @@
 
 pub mod bootstrap;
 pub mod change;
+pub mod clustered;
+pub mod components;
 pub mod line;
 pub mod order;
 pub mod paired;
@@ -24,6 +28,7 @@ pub mod warmup;
 
 pub use bootstrap::Interval;
 pub use change::{Change, changes, discoveries};
+pub use components::{Components, components};
 pub use line::Line;
 pub use order::{Sorted, median};
 pub use paired::Paired;

@@ -177,6 +177,31 @@ pub struct Environment {
     pub cgroup: String,
     /// Other settings, by name.
     pub other: BTreeMap<String, String>,
+    /// Which machine it is; absent in runs of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Identity>,
+}
+
+/// What tells a machine from others of its type.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// The name that `PLIMSOLL_MACHINE` gives it (a fleet's node), else the host name.
+    pub name: String,
+    /// A hash of /etc/machine-id, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// A hash of the kernel's boot id: the same in every container of a machine, until it boots again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot: Option<String>,
+}
+
+impl Identity {
+    /// Whether both are one machine: of one boot, or of one name and machine id. Copies of a machine's
+    /// image can share the machine id, so that alone does not suffice.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let equal = |one: &Option<String>, other: &Option<String>| one.is_some() && one == other;
+        equal(&self.boot, &other.boot) || (equal(&self.id, &other.id) && self.name == other.name)
+    }
 }
 
 /// A preflight finding, with its effect on the certainty of results.

@@ -3,6 +3,7 @@
 mod bundle;
 mod compare;
 mod doctor;
+mod fleet;
 mod gate;
 mod history;
 mod list;
@@ -40,6 +41,7 @@ pub fn dispatch(command: Command) -> anyhow::Result<Exit> {
         Command::Compare(args) => compare::run(&args),
         Command::Gate(args) => gate::run(&args),
         Command::History(args) => history::run(&args),
+        Command::Fleet(args) => fleet::run(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "bench", &mut script);

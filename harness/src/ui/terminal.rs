@@ -7,6 +7,7 @@ pub mod conformance;
 pub mod counted;
 mod languages;
 pub mod load;
+pub mod machines;
 pub mod sandbox;
 mod throughput;
 
@@ -43,6 +44,10 @@ pub fn styled(style: Style, text: &str) -> String {
 
 /// The tables of a run, as its suite has them.
 pub fn tables(run: &Analysed<'_>) -> String {
+    of_suite(run) + &fewer(&run.rows)
+}
+
+fn of_suite(run: &Analysed<'_>) -> String {
     match run.recorded.run.suite {
         Suite::Coldstart => ladder(run) + &counted::ticks(run),
         Suite::Throughput => throughput(run),
@@ -52,6 +57,43 @@ pub fn tables(run: &Analysed<'_>) -> String {
         Suite::Sandbox => sandbox::tables(run),
         Suite::Languages => languages(run),
     }
+}
+
+/// How many lines about figures without all of their trials there are at most.
+const FEWER: usize = 6;
+
+/// Which figures lack trials that were planned, and why: damaged, failed or not reached.
+fn fewer(rows: &[Row]) -> String {
+    let mut found: Vec<(String, usize)> = Vec::new();
+    for row in rows.iter().filter(|row| row.status != Status::Unsupported) {
+        let mut notes = row.note.as_deref().unwrap_or_default().split("; ");
+        let counts = |note: &&str| {
+            let begins = note.starts_with(|first: char| first.is_ascii_digit());
+            (begins && note.contains(" trials ")) || note.starts_with("the one trial ")
+        };
+        let Some(why) = notes.find(counts) else {
+            continue;
+        };
+        let line = format!("{} on {}: {}", row.target, row.workload, plain(why));
+        match found.iter_mut().find(|(other, _)| *other == line) {
+            Some((_, figures)) => *figures += 1,
+            None => found.push((line, 1)),
+        }
+    }
+    if found.is_empty() {
+        return String::new();
+    }
+    let mut text = "\nFigures that lack planned trials:\n".to_owned();
+    for (line, figures) in found.iter().take(FEWER) {
+        let _ = writeln!(text, "  {line} ({})", format::count(*figures, "figure"));
+    }
+    if let Some(more) = found.len().checked_sub(FEWER).filter(|more| *more > 0) {
+        let _ = writeln!(
+            text,
+            "  and {more} more: `bench report RUN --csv` lists each"
+        );
+    }
+    text
 }
 
 /// Which figures of speed are of targets that fail tests of what a workload uses.

@@ -9,6 +9,7 @@ mod documents;
 mod earlier;
 mod evidence;
 mod faults;
+mod fleet;
 mod gate;
 mod history;
 mod language;

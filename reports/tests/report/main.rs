@@ -3,6 +3,7 @@
 
 mod claims;
 mod geometry;
+mod machines;
 mod marks;
 mod page;
 mod snapshots;

@@ -12,11 +12,13 @@
 //! - [`outcome`]: results of directives
 //! - `executor`: runs one script, directive by directive; `threads`: its `thread` and `wait`
 //! - [`module`]: encodes the modules of directives
+//! - [`scripts`]: scripts that the published collection lacks
 
 mod executor;
 pub mod forms;
 pub mod module;
 pub mod outcome;
+pub mod scripts;
 pub mod spectest;
 mod threads;
 pub mod value;

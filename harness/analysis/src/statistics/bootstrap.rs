@@ -230,7 +230,7 @@ fn expanded_interval(replicates: Vec<f64>, trials: usize, freedom: f64) -> Optio
     })
 }
 
-fn student_interval(trials: &[f64]) -> Interval {
+pub(super) fn student_interval(trials: &[f64]) -> Interval {
     let n = trials.len() as f64;
     // What one more costs can be nothing, or less by chance: then there is no logarithm.
     let logarithmic = trials.iter().all(|value| *value > 0.0);

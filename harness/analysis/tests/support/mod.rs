@@ -189,6 +189,7 @@ impl World<'_> {
                 transparent_hugepages: None,
                 cgroup: "v2".to_owned(),
                 other: BTreeMap::new(),
+                identity: None,
             },
             preflight: Vec::new(),
             targets: self.targets.iter().map(target).collect(),

@@ -23,7 +23,7 @@ pub(crate) fn sentences(facts: &Facts<'_>) -> Vec<String> {
         wasm_beside_native(facts, lead, &nothing),
         on_a_running_platform(facts, lead),
         containers_ahead(facts),
-        ours(facts, lead),
+        ours(facts, lead, Detail::Ratios),
     ];
     let mut said: Vec<String> = all.into_iter().flatten().collect();
     if said.is_empty() {
@@ -47,7 +47,7 @@ pub(crate) fn brief(facts: &Facts<'_>) -> Vec<String> {
         wasm_beside_native(facts, lead, &nothing),
         container_beside_native(facts, lead, &nothing),
         on_a_running_platform(facts, lead),
-        ours(facts, lead),
+        ours(facts, lead, Detail::Boundaries),
     ];
     all.into_iter().flatten().collect()
 }
@@ -211,8 +211,17 @@ fn containers_ahead(facts: &Facts<'_>) -> Option<String> {
     ))
 }
 
+/// How much a sentence says of each boundary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Detail {
+    /// Its name.
+    Boundaries,
+    /// Its name, the other target and the ratio.
+    Ratios,
+}
+
 /// Where this project's own engine is ahead and where it is behind, in one sentence.
-fn ours(facts: &Facts<'_>, lead: &WorkloadId) -> Option<String> {
+fn ours(facts: &Facts<'_>, lead: &WorkloadId, detail: Detail) -> Option<String> {
     let (mut ahead, mut behind, mut open) = (Vec::new(), Vec::new(), Vec::new());
     let mut name: Option<&TargetId> = None;
     for &boundary in Boundary::LADDER {
@@ -241,6 +250,11 @@ fn ours(facts: &Facts<'_>, lead: &WorkloadId) -> Option<String> {
         let by = quantity::ratio(held.ratio.ratio);
         if held.difference == Difference::NotShown {
             open.push(boundary.to_string());
+        } else if detail == Detail::Boundaries {
+            match median(mine) < median(other) {
+                true => ahead.push(boundary.to_string()),
+                false => behind.push(boundary.to_string()),
+            }
         } else if median(mine) < median(other) {
             ahead.push(format!("{boundary} ({} takes {by} as long)", other.target));
         } else {

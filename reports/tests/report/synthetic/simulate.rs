@@ -242,6 +242,7 @@ fn environment() -> Environment {
         transparent_hugepages: Some("madvise".to_owned()),
         cgroup: "hybrid".to_owned(),
         other: BTreeMap::from([("clock source".to_owned(), "kvm-clock".to_owned())]),
+        identity: None,
     }
 }
 

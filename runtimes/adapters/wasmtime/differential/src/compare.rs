@@ -1,7 +1,7 @@
 //! Two texts that say what a module does, held against each other.
 
-/// Code that ran out of stack: how deep it came is each engine's own business, and so is all after it.
-const INCOMPARABLE: &str = "trap stack-exhausted";
+/// Code that ran out of stack or heap: how far it came is each engine's own business, and so is all after it.
+const INCOMPARABLE: [&str; 2] = ["trap stack-exhausted", "trap heap-exhausted"];
 
 /// What came of a comparison.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,7 +36,10 @@ pub fn compare(expected: &str, found: &str) -> Comparison {
             (None, None) => break,
             (expected, found) => (expected.unwrap_or_default(), found.unwrap_or_default()),
         };
-        if expected.contains(INCOMPARABLE) || found.contains(INCOMPARABLE) {
+        if INCOMPARABLE
+            .iter()
+            .any(|what| expected.contains(what) || found.contains(what))
+        {
             break;
         }
         if expected != found {
