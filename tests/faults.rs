@@ -7,8 +7,8 @@ use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use e2e::{
-    Bench, both_streams, built, container_engine_answers, eventually, outcomes, processes_with,
-    root, row, signal, skip, words,
+    ANOTHER_RUN, Bench, both_streams, built, container_engine_answers, eventually, outcomes,
+    processes_with, root, row, signal, skip, within, words,
 };
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -34,7 +34,7 @@ fn under_way(bench: &Bench, targets: &[&str], trials: &str, after: usize) -> (Ch
         .stderr(Stdio::piped())
         .spawn()
         .expect("bench can be started");
-    eventually("the first trials", || {
+    within(ANOTHER_RUN, "the first trials", || {
         (outcomes(&out).len() >= after).then_some(())
     });
     (child, out)
@@ -86,7 +86,7 @@ fn killing_an_adapter_loses_that_trial_and_no_other() {
     let (mut child, out) = under_way(&bench, &["wasmtime/cranelift"], "60", 5);
     let adapter = built("adapter-wasmtime").to_string_lossy().into_owned();
     // An adapter may end by itself between being seen and being signalled: try until one is hit.
-    eventually("an adapter to be killed", || {
+    within(ANOTHER_RUN, "an adapter to be killed", || {
         assert!(
             child.try_wait().expect("bench can be waited for").is_none(),
             "the run is over"

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use e2e::census::{Census, containers};
 use e2e::{
-    Bench, both_streams, container_engine_answers, eventually, outcomes, root, signal, skip,
-    target_is_ready, words,
+    ANOTHER_RUN, Bench, both_streams, container_engine_answers, eventually, outcomes, root, signal,
+    skip, target_is_ready, within, words,
 };
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -70,7 +70,7 @@ fn count(suite: &str, more: &str, end: End) {
 /// Waits for containers, and kills a run and those of its processes that run one of `programs`, all at
 /// once, as when the machine is short of memory: nobody can tidy up.
 fn killed_together(child: &mut Child, census: &mut Census, programs: &[&str]) {
-    eventually("containers that wait", || {
+    within(ANOTHER_RUN, "containers that wait", || {
         census.look();
         (census.namespaces.len() > 1).then_some(())
     });

@@ -8,8 +8,8 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use e2e::{
-    Bench, both_streams, built, container_engine_answers, eventually, outcomes, root, row, signal,
-    skip, words,
+    ANOTHER_RUN, Bench, both_streams, built, container_engine_answers, outcomes, root, row, signal,
+    skip, within, words,
 };
 use plimsoll_adapter::conformance::{self, Went};
 use rustix::process::Signal;
@@ -213,7 +213,9 @@ fn an_interrupted_run_of_a_program_of_the_users_own_is_continued() {
         .spawn()
         .expect("bench can be started");
     let run = bench.folder().join("run");
-    eventually("two trials", || (outcomes(&run).len() >= 2).then_some(()));
+    within(ANOTHER_RUN, "two trials", || {
+        (outcomes(&run).len() >= 2).then_some(())
+    });
     signal(child.id(), Signal::INT);
     let ended = child.wait().expect("bench ends");
     assert_eq!(ended.code(), Some(3), "{ended}");

@@ -247,6 +247,9 @@ pub struct Report {
     /// Write one self-contained HTML file [default: report.html in the run directory]
     #[arg(long, value_name = "FILE", num_args = 0..=1, group = "format")]
     pub html: Option<Option<PathBuf>>,
+    /// With --html: open the file in the desktop's browser
+    #[arg(long, requires = "html")]
+    pub open: bool,
     /// Print tables in Markdown
     #[arg(long, group = "format")]
     pub markdown: bool,

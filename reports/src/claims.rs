@@ -7,11 +7,13 @@
 //!
 //! - [`Claims`]: the table, read and checked
 //! - [`judge()`]: a verdict a claim, with every figure it rests on
-//! - `words`: the verdicts in sentences
+//! - `verdict`: the rule
+//! - `sentences`: the verdicts in sentences
 
 mod judge;
 pub(crate) mod section;
 pub(crate) mod sentences;
+mod verdict;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -23,7 +25,8 @@ use serde::Deserialize;
 use thiserror::Error;
 
 pub(crate) use judge::judge_some;
-pub use judge::{Finding, Judgement, Range, Standing, Verdict, judge};
+pub use judge::{Finding, Judgement, judge};
+pub use verdict::{Range, Standing, Verdict};
 
 /// The schema of a table of claims.
 pub const SCHEMA: &str = "plimsoll.claims/1";

@@ -7,6 +7,7 @@ use plimsoll_analysis::marks::MARK;
 use plimsoll_analysis::statistics::Interval;
 use plimsoll_analysis::throughput::Throughput;
 use plimsoll_analysis::{Analysed, Row, Status};
+use plimsoll_record::text::lines;
 use plimsoll_record::{Boundary, Metric, Suite};
 
 use crate::claims::sentences::RULE;
@@ -40,7 +41,8 @@ pub fn markdown(runs: &[Analysed<'_>], claims: &Claims) -> String {
     if !runs.is_empty() && !claims.is_empty() {
         published(&mut text, &judge(claims, runs));
     }
-    text
+    // It is printed on terminals too.
+    lines(&text).into_owned()
 }
 
 /// The verdicts on published claims.

@@ -26,6 +26,7 @@ pub(crate) mod tables;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use plimsoll_analysis::Analysed;
 use plimsoll_record::Suite;
+use plimsoll_record::text::is_obeyed;
 
 use crate::claims::section as claims;
 use crate::claims::{Claims, Judgement, judge};
@@ -52,8 +53,9 @@ pub fn html(runs: &[Analysed<'_>], claims: &Claims) -> String {
     let page = |shown: &SizeBudget, raw: Option<usize>| {
         document((&facts, machines.as_ref()), &judgements, shown, raw)
             .into_string()
-            // Control characters stand for nothing in HTML and are not allowed in it.
-            .replace(|c: char| c.is_control() && c != '\n', "\u{fffd}")
+            // Control characters stand for nothing in HTML and are not allowed in it; marks of direction would
+            // show other text than was recorded.
+            .replace(|c: char| is_obeyed(c) && c != '\n', "\u{fffd}")
     };
     // What nobody can do without comes first; the rest shares what that leaves.
     let needed = page(&SizeBudget::of(0), None).len();

@@ -143,24 +143,31 @@ impl Census {
     }
 }
 
-/// The containers on the engine that carry the label, running or not; none without an engine.
+/// The containers on the engine that carry the label, running or not; none without an engine. Those of a
+/// living process that does not descend from the test are another's.
 pub fn containers() -> BTreeSet<String> {
     let listed = Command::new("docker")
-        .args([
-            "ps",
-            "--all",
-            "--quiet",
-            "--no-trunc",
-            "--filter",
-            "label=plimsoll",
-        ])
+        .args(["ps", "--all", "--no-trunc", "--filter", "label=plimsoll"])
+        .args(["--format", "{{.ID}} {{.Label \"plimsoll.owner\"}}"])
         .output();
     let text = listed.map_or_else(|_| Vec::new(), |output| output.stdout);
     let text = String::from_utf8_lossy(&text);
-    text.lines().map(str::to_owned).collect()
+    let mine = below(std::process::id());
+    let counts = |owner: &str| {
+        // boot/namespace/process/start
+        let mut parts = owner.split('/').skip(2);
+        let pid = parts.next().and_then(|pid| pid.parse().ok());
+        let start = parts.next().and_then(|start| start.parse().ok());
+        pid.is_none_or(|pid| mine.contains(&pid) || started(pid) != start)
+    };
+    let rows = text.lines().filter_map(|line| line.split_once(' '));
+    rows.filter(|(_, owner)| counts(owner))
+        .map(|(container, _)| container.to_owned())
+        .collect()
 }
 
-fn init_of(container: &str) -> Option<u32> {
+/// The first process of a running container, as the host numbers it.
+pub fn init_of(container: &str) -> Option<u32> {
     let inspected = Command::new("docker")
         .args(["inspect", "--format", "{{.State.Pid}}", container])
         .output()

@@ -263,16 +263,27 @@ pub fn processes_with(marker: &str) -> Vec<(u32, String)> {
 ///
 /// # Panics
 /// When it takes longer than anything here does on a loaded machine.
-pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub fn eventually<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    within(PATIENCE, what, look)
+}
+
+/// As [`eventually`], with a patience of its own.
+///
+/// # Panics
+/// When that is over.
+pub fn within<T>(patience: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let begun = Instant::now();
     loop {
         if let Some(found) = look() {
             return found;
         }
-        assert!(begun.elapsed() < PATIENCE, "waited in vain for {what}");
+        assert!(begun.elapsed() < patience, "waited in vain for {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
 
 /// Reached only by what does not happen.
 pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Another run has the machine for so long at most.
+pub const ANOTHER_RUN: Duration = Duration::from_secs(1200);

@@ -81,6 +81,7 @@ pub fn machine(environment: &Environment) -> Vec<Fact> {
             format!("{} bytes", environment.memory_bytes),
         ),
         ("the kernel", environment.kernel.clone()),
+        ("the distribution", environment.os.clone()),
     ]
 }
 
@@ -145,6 +146,8 @@ struct Part {
 /// Targets that run the native binary.
 pub(crate) const NATIVE: &[TargetKind] = &[TargetKind::Native, TargetKind::Container];
 
+const ALL: &[TargetKind] = &[TargetKind::Native, TargetKind::Wasm, TargetKind::Container];
+
 const PARTS: [Part; 4] = [
     Part {
         what: "the .wasm",
@@ -163,7 +166,7 @@ const PARTS: [Part; 4] = [
     },
     Part {
         what: "the expected output",
-        kinds: &[TargetKind::Native, TargetKind::Wasm, TargetKind::Container],
+        kinds: ALL,
         hash: |record| Some(&record.expected_sha256),
     },
 ];
@@ -198,8 +201,12 @@ pub fn differences(base: &Recorded, candidate: &Recorded) -> Vec<Difference> {
     }
     for base in &b.workloads {
         let mut others = c.workloads.iter();
-        if let Some(other) = others.find(|other| other.workload == base.workload) {
-            found.extend(programs(base, other));
+        match others.find(|other| other.workload == base.workload) {
+            Some(other) => found.extend(programs(base, other)),
+            None if c.plan.iter().any(|trial| trial.workload == base.workload) => {
+                found.push(unrecorded(base));
+            }
+            None => {}
         }
     }
     found
@@ -255,6 +262,16 @@ fn targets(base: &TargetRecord, other: &TargetRecord) -> Vec<Difference> {
         );
     }
     found
+}
+
+/// A candidate that measured a workload without recording its programs.
+fn unrecorded(base: &WorkloadRecord) -> Difference {
+    Difference {
+        what: format!("the record of workload {}'s programs", base.workload),
+        base: "there".to_owned(),
+        candidate: "missing".to_owned(),
+        scope: Scope::Program(base.workload.clone(), ALL),
+    }
 }
 
 fn programs(base: &WorkloadRecord, other: &WorkloadRecord) -> Vec<Difference> {

@@ -271,6 +271,7 @@ pub fn lost_trials(tally: &Tally) -> Vec<String> {
             let planned = tally.planned;
             let first = first.trim();
             notes.push(if *count == 1 && planned == 1 {
+                let what = what.replace("do not", "does not").replace("were", "was");
                 format!("the one trial {what}: {first}")
             } else {
                 format!("{count} of {planned} trials {what}: {first}")

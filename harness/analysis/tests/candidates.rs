@@ -319,6 +319,18 @@ const CASES: &[Case] = &[
         "the kernel differs",
     ),
     (
+        "another distribution",
+        |f| f.run["environment"]["os"] = json!("another"),
+        Overall::NotJudged,
+        "the distribution differs",
+    ),
+    (
+        "no record of its programs",
+        |f| f.run["workloads"] = json!([]),
+        Overall::NotJudged,
+        "the record of workload hello's programs differs",
+    ),
+    (
         "less memory",
         |f| f.run["environment"]["memory_bytes"] = json!(1u64 << 30),
         Overall::NotJudged,

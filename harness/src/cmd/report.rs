@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use anyhow::Context;
 use plimsoll_analysis::analyse_all;
@@ -52,7 +53,17 @@ pub(super) fn run(args: &Report) -> anyhow::Result<Exit> {
         };
         fs::write(&path, reports::html(&analyse_all(&runs), &claims))
             .with_context(|| format!("cannot write the report to {}", path.display()))?;
-        say(&format!("wrote {}", path.display()));
+        if args.open {
+            open(&path)?;
+            say(&format!("wrote {} and opened it", path.display()));
+        } else {
+            let whole = path::absolute(&path)?;
+            say(&format!(
+                "wrote {}; open it in any browser, no network needed: file://{} (or add --open)",
+                path.display(),
+                whole.display()
+            ));
+        }
     } else if let Some(target) = &args.badge {
         let target = TargetId::from(target.as_str());
         let badge = analyse_all(&runs)
@@ -86,6 +97,24 @@ pub(super) fn run(args: &Report) -> anyhow::Result<Exit> {
         super::print(&terminal::claims::verdicts(&verdicts))?;
     }
     Ok(Exit::Ok)
+}
+
+/// Opens a file with the desktop's program for it.
+fn open(file: &Path) -> anyhow::Result<()> {
+    let name = "xdg-open";
+    let remedy = format!("open {} in a browser by hand", file.display());
+    let ended = Command::new(name)
+        .arg(path::absolute(file)?)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .status()
+        .with_context(|| format!("cannot start {name}, which opens files; {remedy}"))?;
+    anyhow::ensure!(
+        ended.success(),
+        "{name} found no program for {} ({ended}); {remedy}",
+        file.display()
+    );
+    Ok(())
 }
 
 /// Writes the latencies of `runs` into `folder`.

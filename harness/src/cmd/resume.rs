@@ -30,16 +30,18 @@ use crate::ui::progress::say;
 use crate::ui::terminal::{self, Notes};
 
 pub(super) fn run(args: &Run, directory: &Path) -> anyhow::Result<Exit> {
-    let recorded = Recorded::read(directory)?;
+    let name = Recorded::read(directory)?.run.id;
     let checkout = Checkout::find()?;
     let table = Table::read(&checkout)?;
     let workloads = Workloads::read(&checkout)?;
     let interrupt = Interrupt::install(denoise::put_files_back)?;
+    let _machine = MachineLock::take(&name, when_held(args), &interrupt)?;
+    // Read only now: whoever had the machine until then may have continued this very run.
+    let recorded = Recorded::read(directory)?;
     let mut record = recorded.run.clone();
     if recorded.is_complete() {
         say(&format!("{} is complete: nothing is left to do", record.id));
     }
-    let _machine = MachineLock::take(&record.id, when_held(args), &interrupt)?;
     same_adapters(&record, &checkout, &table)?;
 
     let row = suites::row(record.suite);

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use plimsoll_record::{Recorded, RunWriter, Suite};
+use plimsoll_record::{Recorded, RunWriter, Suite, WriteError};
 use reports::claims::{self, Claims};
 use time::OffsetDateTime;
 use time::macros::format_description;
@@ -360,10 +360,10 @@ pub(super) fn finish(done: anyhow::Result<()>, directory: &Path) -> anyhow::Resu
             ));
             Ok(Exit::Interrupted)
         }
+        Some(Stopped::Write(WriteError::Gone(_))) | None => Err(error),
         Some(_) => Err(error.context(format!(
             "the run stopped early; continue it with `{resume}`"
         ))),
-        None => Err(error),
     }
 }
 

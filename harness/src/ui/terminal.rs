@@ -44,6 +44,10 @@ pub fn styled(style: Style, text: &str) -> String {
 
 /// The tables of a run, by its suite.
 pub fn tables(run: &Analysed<'_>) -> String {
+    of_suite(run) + &fewer(&run.rows)
+}
+
+fn of_suite(run: &Analysed<'_>) -> String {
     match run.recorded.run.suite {
         Suite::Coldstart => ladder(run) + &counted::ticks(run),
         Suite::Throughput => throughput(run),
@@ -55,7 +59,44 @@ pub fn tables(run: &Analysed<'_>) -> String {
     }
 }
 
-/// Lists the targets with speeds marked because they fail tests of features that a workload uses.
+/// Maximum lines about figures that lack trials.
+const FEWER: usize = 6;
+
+/// Lists the figures that lack planned trials, and why: damaged, failed or not reached.
+fn fewer(rows: &[Row]) -> String {
+    let mut found: Vec<(String, usize)> = Vec::new();
+    for row in rows.iter().filter(|row| row.status != Status::Unsupported) {
+        let mut notes = row.note.as_deref().unwrap_or_default().split("; ");
+        let counts = |note: &&str| {
+            let begins = note.starts_with(|first: char| first.is_ascii_digit());
+            (begins && note.contains(" trials ")) || note.starts_with("the one trial ")
+        };
+        let Some(why) = notes.find(counts) else {
+            continue;
+        };
+        let line = format!("{} on {}: {}", row.target, row.workload, plain(why));
+        match found.iter_mut().find(|(other, _)| *other == line) {
+            Some((_, figures)) => *figures += 1,
+            None => found.push((line, 1)),
+        }
+    }
+    if found.is_empty() {
+        return String::new();
+    }
+    let mut text = "\nFigures that lack planned trials:\n".to_owned();
+    for (line, figures) in found.iter().take(FEWER) {
+        let _ = writeln!(text, "  {line} ({})", format::count(*figures, "figure"));
+    }
+    if let Some(more) = found.len().checked_sub(FEWER).filter(|more| *more > 0) {
+        let _ = writeln!(
+            text,
+            "  and {more} more: `bench report RUN --csv` lists each"
+        );
+    }
+    text
+}
+
+/// Which figures of speed are of targets that fail tests of what a workload uses.
 pub fn marked(marked: &[Marked]) -> String {
     let mut text = String::new();
     for one in marked {

@@ -404,3 +404,41 @@ fn help_completions_and_the_manual_are_there() {
         assert!(stdout.contains(holds), "{args:?}: {stdout}");
     }
 }
+
+#[test]
+fn a_report_says_how_to_open_it_and_opens_it_on_request() {
+    let checkout = Checkout::new();
+    checkout.measure(&["--trials", "1"], &[]);
+    let (code, _, stderr) = checkout.run(&["report", "run", "--html"]);
+    assert_eq!(code, 0, "{stderr}");
+    let page = checkout.path("run/report.html");
+    assert!(
+        stderr.contains(&format!("file://{}", page.display())),
+        "{stderr}"
+    );
+    assert_eq!(checkout.run(&["report", "run", "--open"]).0, 2);
+
+    // A desktop: a program of that name, which writes down what it is given and ends as the test wants.
+    for end in [0, 3] {
+        let opener = checkout.program(
+            "desktop/xdg-open",
+            &format!("echo \"$1\" >\"$0.opened\"\nexit {end}"),
+        );
+        let folder = opener
+            .parent()
+            .expect("it lies in a folder")
+            .display()
+            .to_string();
+        let output = checkout
+            .bench(&["report", "run", "--html", "--open"])
+            .env("PATH", format!("{folder}:/usr/bin:/bin"))
+            .output()
+            .expect("bench starts");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.success(), end == 0, "{said}");
+        let opened =
+            std::fs::read_to_string(opener.with_extension("opened")).expect("it was called");
+        assert_eq!(opened.trim(), page.display().to_string());
+        assert_eq!(said.contains("in a browser by hand"), end != 0, "{said}");
+    }
+}

@@ -211,6 +211,56 @@ fn a_run_does_not_continue_with_an_exchanged_native_program() {
 }
 
 #[test]
+fn a_run_does_not_continue_with_what_a_compiler_made_otherwise() {
+    let checkout = Checkout::new();
+    let code = |what| [("FAKE_CODE", what)];
+    let (ended, _, stderr) = checkout.measure(&["--trials", "2"], &code("one"));
+    assert_eq!(ended, 0, "{stderr}");
+    let whole = samples(&checkout);
+    checkout.write("run/samples.ndjson", &whole[..whole.len() / 2]);
+    let resume = |what| {
+        let mut bench = checkout.bench(&["run", "--resume", "run"]);
+        let output = bench.envs(code(what)).output().expect("bench starts");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), said)
+    };
+    let (ended, stderr) = resume("another");
+    assert_eq!(ended, Some(2), "{stderr}");
+    assert!(
+        stderr.contains("artefact fake/process: hello is not the one"),
+        "{stderr}"
+    );
+    let (ended, stderr) = resume("one");
+    assert_eq!(ended, Some(0), "{stderr}");
+}
+
+#[test]
+fn a_run_that_two_continue_at_once_has_each_trial_once() {
+    let checkout = Checkout::new();
+    let (code, _, stderr) = checkout.measure(&["--trials", "40"], &[]);
+    assert_eq!(code, 0, "{stderr}");
+    checkout.write("run/samples.ndjson", "");
+    let resume = || {
+        let mut bench = checkout.bench(&["run", "--resume", "run", "--wait"]);
+        let bench = bench.stdout(Stdio::null()).stderr(Stdio::piped());
+        bench.spawn().expect("bench starts")
+    };
+    for child in [resume(), resume()] {
+        let output = child.wait_with_output().expect("waited");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{stderr}");
+    }
+    let mut trials: Vec<String> = outcomes(&checkout.path("run"))
+        .iter()
+        .map(|line| line["trial"].to_string())
+        .collect();
+    let all = trials.len();
+    trials.sort();
+    trials.dedup();
+    assert_eq!(trials.len(), all, "some trials were done twice");
+}
+
+#[test]
 fn every_program_that_takes_part_is_recorded_by_its_hash() {
     let checkout = Checkout::new();
     let (code, _, stderr) = checkout.measure(&["--trials", "1"], &[]);
@@ -284,11 +334,18 @@ fn damaged_histograms_are_counted_and_said() {
         "run/samples.ndjson",
         &text.replacen("\"v2\":\"HISTF", "\"v2\":\"?", 2),
     );
-    let (_, _, stderr) = checkout.run(&["report", "run"]);
+    let (_, stdout, stderr) = checkout.run(&["report", "run"]);
     assert!(
         stderr.contains("2 histograms of samples.ndjson: damaged"),
         "{stderr}"
     );
+    // And where the figures stand, in every form.
+    let damaged = "does not count: the histogram at";
+    assert!(stdout.contains(damaged), "{stdout}");
+    for form in ["--csv", "--json", "--markdown"] {
+        let (_, stdout, _) = checkout.run(&["report", "run", form]);
+        assert!(stdout.contains(damaged), "{form}: {stdout}");
+    }
 }
 
 #[test]

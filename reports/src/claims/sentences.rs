@@ -3,8 +3,6 @@
 //! Every sentence is worked out from the figures. A range that is missed is missed in a direction,
 //! and which side of a ratio is ahead is said whichever side it is.
 
-use std::collections::BTreeSet;
-
 use plimsoll_analysis::statistics::Interval;
 use plimsoll_record::run::TargetKind;
 use plimsoll_record::{TargetId, Unit};
@@ -236,29 +234,14 @@ impl Judgement<'_> {
             let words = self.claim.miss(standing)?;
             let mut targets: Vec<&TargetId> = Vec::new();
             for finding in self.findings.iter().filter(|f| f.standing == standing) {
-                // Of a ratio the side that is Wasm is the one that is judged.
-                let target = match &finding.over {
-                    Some((over, _)) if self.names_over() => over,
-                    _ => &finding.target,
-                };
-                if !targets.contains(&target) {
-                    targets.push(target);
+                if !targets.contains(&&finding.judged) {
+                    targets.push(&finding.judged);
                 }
             }
             (!targets.is_empty()).then_some((words, targets))
         };
         let sides = [Standing::Below, Standing::Above];
         sides.into_iter().filter_map(side).collect()
-    }
-
-    /// Whether a ratio's lower side has more targets to tell apart.
-    fn names_over(&self) -> bool {
-        let count = |of: &dyn Fn(&Finding) -> Option<TargetId>| {
-            let names: BTreeSet<TargetId> = self.findings.iter().filter_map(of).collect();
-            names.len()
-        };
-        count(&|f| f.over.as_ref().map(|(target, _)| target.clone()))
-            > count(&|f| Some(f.target.clone()))
     }
 
     /// Figures that count: those with an interval.

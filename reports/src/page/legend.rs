@@ -4,6 +4,7 @@ use maud::{Markup, PreEscaped, html};
 use plimsoll_record::Boundary;
 
 use crate::picture::canvas::Mark;
+use crate::picture::ladder::RUNGS;
 use crate::picture::mark::{self, LOOKS};
 
 /// The marks that pictures refer to and the keys of every legend, each drawn once; of so many
@@ -17,7 +18,7 @@ pub(crate) fn symbols(curves: usize) -> Markup {
     };
     html! {
         svg.unseen aria-hidden="true" width="0" height="0" {
-            @for &boundary in Boundary::LADDER {
+            @for boundary in RUNGS {
                 (definition(Mark::Boundary(boundary)))
                 (symbol(key(boundary), Mark::Boundary(boundary)))
             }

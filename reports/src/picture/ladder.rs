@@ -16,6 +16,19 @@ pub(crate) enum Layout {
     Narrow,
 }
 
+/// The boundaries that a ladder shows, as its legend lists them.
+pub(crate) const RUNGS: [Boundary; 9] = [
+    Boundary::L0,
+    Boundary::L1,
+    Boundary::L2,
+    Boundary::FirstOutputWarm,
+    Boundary::FirstOutputArtefact,
+    Boundary::L3,
+    Boundary::L4,
+    Boundary::L5,
+    Boundary::L6,
+];
+
 /// Pixels that a mark covers: an interval that is narrower is not seen.
 const MARK: i32 = 8;
 
@@ -160,9 +173,9 @@ fn figures(canvas: &Canvas<'_>, scale: &Scale, rungs: &[Rung], y: i32) {
 }
 
 fn rungs(facts: &Facts<'_>, workload: &WorkloadId, target: &TargetId) -> Vec<Rung> {
-    let boundaries = Boundary::LADDER.iter();
-    boundaries
-        .filter_map(|&boundary| {
+    RUNGS
+        .into_iter()
+        .filter_map(|boundary| {
             let row = facts.wall(workload, target, boundary)?;
             Some(Rung {
                 boundary,

@@ -9,7 +9,7 @@ const RIM: i32 = 1;
 
 /// Outlines in tenths of a mark's half width, clockwise. Each reaches to 10 on all four sides, so
 /// that the middle of its box is its point and all marks are of one size.
-const SHAPES: [&[Point]; 6] = [
+const SHAPES: [&[Point]; 8] = [
     // diamond
     &[(0, -10), (10, 0), (0, 10), (-10, 0)],
     // triangle
@@ -35,11 +35,17 @@ const SHAPES: [&[Point]; 6] = [
     ],
     // hourglass on its side
     &[(-10, -10), (0, -2), (10, -10), (10, 10), (0, 2), (-10, 10)],
+    // triangle that points ahead
+    &[(-10, -10), (10, 0), (-10, 10)],
+    // hourglass
+    &[(-10, -10), (10, -10), (2, 0), (10, 10), (-10, 10), (-2, 0)],
 ];
+/// How many shapes curves have: a dot and the first of these.
+const OF_CURVES: usize = 7;
 
 /// Draws the n-th shape, reaching `half` pixels from its point on all four sides.
 fn shape(canvas: &Canvas<'_>, at: Point, half: i32, n: usize, pen: Pen) {
-    match n % (SHAPES.len() + 1) {
+    match n {
         0 => canvas.dot(at, half as u32, pen),
         shape => {
             let pixel = |tenths: i32| (f64::from(tenths * half) / 10.0).round() as i32;
@@ -51,7 +57,7 @@ fn shape(canvas: &Canvas<'_>, at: Point, half: i32, n: usize, pen: Pen) {
 }
 
 /// How many marks of curves there are: every pair of a colour and a shape.
-pub(crate) const LOOKS: usize = COLOURS * (SHAPES.len() + 1);
+pub(crate) const LOOKS: usize = COLOURS * OF_CURVES;
 /// Colours of curves.
 const COLOURS: usize = 7;
 
@@ -61,7 +67,8 @@ fn draw(canvas: &Canvas<'_>, at: Point, mark: Mark) {
         Mark::Curve(n) => {
             let n = n % LOOKS;
             // Where colours come round again, shapes are others.
-            (n % COLOURS + 3 * (n / COLOURS), Pen::Curve(n))
+            let n_shape = n % COLOURS + 3 * (n / COLOURS);
+            (n_shape % OF_CURVES, Pen::Curve(n))
         }
     };
     shape(canvas, at, HALF + RIM, n, Pen::Paper);
@@ -97,6 +104,7 @@ mod tests {
     use plimsoll_record::Boundary;
 
     use super::super::canvas::CURVES;
+    use super::super::ladder::RUNGS;
     use super::*;
 
     #[test]
@@ -169,8 +177,19 @@ mod tests {
     }
 
     #[test]
+    fn no_two_rungs_have_the_same_shape() {
+        let outline = |b: &Boundary| {
+            let drawn = definition(Mark::Boundary(*b));
+            let name = b.name().to_lowercase();
+            drawn.replace(&format!("f-{name}\""), "f\"")
+        };
+        let all: BTreeSet<String> = RUNGS.iter().map(outline).collect();
+        assert_eq!(all.len(), RUNGS.len());
+    }
+
+    #[test]
     fn every_mark_is_whole_centred_and_as_large_as_its_key() {
-        let boundaries = Boundary::LADDER.iter().map(|b| Mark::Boundary(*b));
+        let boundaries = RUNGS.iter().map(|b| Mark::Boundary(*b));
         for mark in boundaries.chain((0..LOOKS).map(Mark::Curve)) {
             let (half, rim) = (f64::from(HALF), f64::from(HALF + RIM));
             let around = |x: f64, y: f64, half: f64| [x - half, y - half, x + half, y + half];

@@ -189,6 +189,23 @@ fn where_the_container_is_ahead_the_words_say_so() {
 }
 
 #[test]
+fn a_missed_ratio_names_its_wasm_side_however_many_targets_each_side_has() {
+    let named = |run: &Recorded| {
+        let claims = ratio("low = 1\nhigh = 1.5");
+        let judged = judge(&claims, &analyse_all(std::slice::from_ref(run)));
+        let misses = judged[0].misses();
+        let names = misses.iter().flat_map(|(_, targets)| targets.iter());
+        names.map(|target| target.as_str().to_owned()).collect()
+    };
+    for run in [synthetic::small(), synthetic::full()] {
+        let named: Vec<String> = named(&run);
+        assert!(!named.is_empty());
+        let container = named.iter().find(|name| name.starts_with("docker"));
+        assert_eq!(container, None, "{named:?}");
+    }
+}
+
+#[test]
 fn a_target_that_no_kind_takes_is_taken_by_its_name_alone() {
     let run = synthetic::small();
     let claims = |side: &str| {

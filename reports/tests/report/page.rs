@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use plimsoll_analysis::analyse;
 use plimsoll_analysis::analyse_all;
 use plimsoll_record::Recorded;
+use plimsoll_record::text::is_obeyed;
 use reports::claims::Claims;
 
 use crate::synthetic;
@@ -139,6 +140,10 @@ fn what_an_engine_says_of_itself_cannot_become_markup() {
         assert!(text_of(document.root()).contains("<script>alert('x')</script>"));
     });
     let markdown = reports::markdown(&analyse_all(&[synthetic::hostile()]), &Claims::published());
+    for text in [&page, &markdown] {
+        let obeyed = text.chars().find(|c| *c != '\n' && is_obeyed(*c));
+        assert_eq!(obeyed, None, "a terminal or a reader would be misled");
+    }
     for line in markdown.lines().filter(|line| !line.starts_with("bench ")) {
         let code = line.split('`').step_by(2).collect::<String>();
         assert!(!code.contains("<script"), "{line}");

@@ -224,7 +224,7 @@ pub(crate) fn empty() -> Recorded {
 
 /// A run in which every text that an engine, a machine or a file can give is an attack.
 pub(crate) fn hostile() -> Recorded {
-    let attack = "\"><script>alert('x')</script><img src=x onerror=alert(1)>&amp;]]>\u{0}|`${x}";
+    let attack = "\"><script>alert('x')</script><img src=x onerror=alert(1)>&amp;]]>\u{0}|`${x}\u{202e}\u{9b}31m\r\x1b[31m";
     let mut recorded = simulate(&WORKLOADS[..1], &[at(0), at(1), at(10)], 3, 8);
     let id = TargetId::from(attack);
     for plan in &mut recorded.run.plan {
