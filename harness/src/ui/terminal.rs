@@ -96,7 +96,7 @@ fn fewer(rows: &[Row]) -> String {
     text
 }
 
-/// Which figures of speed are of targets that fail tests of what a workload uses.
+/// Lists the targets with speeds marked because they fail tests of features that a workload uses.
 pub fn marked(marked: &[Marked]) -> String {
     let mut text = String::new();
     for one in marked {
