@@ -5,9 +5,9 @@
 //! estimates, and the larger counts:
 //!
 //! - **anchors**: native programs, the same bytes in both runs. Anything may have shifted as much as they
-//! did.
+//!   did.
 //! - **halves**: the first half of a run's blocks against the second. A difference beyond their trials'
-//! scatter is drift.
+//!   scatter is drift.
 
 use std::collections::BTreeMap;
 
