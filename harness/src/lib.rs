@@ -7,10 +7,10 @@
 //!
 //! - [`cli`], [`cmd`]: arguments, one file per command
 //! - [`catalog`]: targets, workloads, suites, and which of them a command line selects
-//! - [`machine`]: its description, preflight, noise, lock and signals
+//! - [`machine`]: description, preflight, noise, lock and signals
 //! - [`process`]: how processes are started and supervised
 //! - [`run`]: plan, session, trials, load, adapters
-//! - [`suites`]: the suites that ask for behaviour: conformance and sandbox
+//! - [`suites`]: the suites that test behaviour: conformance and sandbox
 //! - [`gate`], [`history`]: runs compared, side by side and over time
 //! - [`fleet`]: one suite on several machines
 //! - [`ui`], [`exit`]: terminal output and exit codes
@@ -35,7 +35,7 @@ use anstream::ColorChoice;
 use crate::cli::{Cli, Color};
 use crate::exit::{Exit, Usage};
 
-/// Does what the command line says, and tells a failure on standard error.
+/// Runs the command of the command line, and prints a failure on standard error.
 pub fn run(cli: Cli) -> Exit {
     match cli.color {
         Color::Auto => ColorChoice::Auto,
@@ -45,7 +45,7 @@ pub fn run(cli: Cli) -> Exit {
     .write_global();
     match cmd::dispatch(cli.command) {
         Ok(exit) => exit,
-        // Whoever read our output has seen enough, `bench list targets | head` for one.
+        // The reader of our output closed it, as in `bench list targets | head`.
         Err(error) if is_broken_pipe(&error) => Exit::Ok,
         Err(error) => {
             ui::progress::say(&format!(
@@ -61,7 +61,7 @@ pub fn run(cli: Cli) -> Exit {
     }
 }
 
-/// The error and its causes, without a cause that the error before it has told already.
+/// The error and its causes, without those that its text already includes.
 fn describe(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain().map(ToString::to_string) {
