@@ -216,7 +216,7 @@ fn shares(reading: &Reading, evidence: &Analysed<'_>) -> Vec<Figure> {
                 .map(|program| asked(&record.target, program))
                 .collect();
             let rows = rows?;
-            // Programs that a target was never given, because its adapter does not support them, do not count.
+            // A target whose adapter supports none of the programs has no figure.
             if rows.iter().all(|row| row.status == Status::Unsupported) {
                 return None;
             }
