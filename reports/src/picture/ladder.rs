@@ -194,7 +194,7 @@ fn spoken(rungs: &[Rung]) -> String {
     spoken.collect::<Vec<_>>().join(", ")
 }
 
-/// Shortens a name to `most` characters. It keeps the end, which distinguishes configurations.
+/// Shortens a name to `most` characters. It keeps most of the end, which distinguishes configurations.
 pub(crate) fn shortened(name: &TargetId, most: usize) -> String {
     let letters: Vec<char> = name.as_str().chars().collect();
     if letters.len() <= most {

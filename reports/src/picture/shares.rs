@@ -11,7 +11,7 @@ use super::ladder::{Layout, shortened};
 pub(crate) struct Shares<'f> {
     pub(crate) target: &'f TargetId,
     pub(crate) passed: u32,
-    /// Proposals not claimed, so not passed.
+    /// Directives of proposals that the target does not claim.
     pub(crate) unclaimed: u32,
     /// Failed, crashed or timed out.
     pub(crate) failed: u32,

@@ -29,7 +29,7 @@ fn html(run: Recorded) -> String {
     reports::html(&analyse_all(&[run]), &Claims::published())
 }
 
-/// The page as XML: maud leaves void elements open, which is the only difference from XML.
+/// Converts the page to XML: closes void elements, removes the script, and gives attributes values.
 fn parsed(page: &str) -> String {
     let page = page.strip_prefix("<!DOCTYPE html>").expect("a doctype");
     let mut xml = String::with_capacity(page.len());

@@ -52,7 +52,7 @@ pub struct Target {
     pub compiler: Compiler,
     /// Differences from the compiler's defaults.
     pub settings: Settings,
-    /// When it compiles.
+    /// Whether it compiles ahead of time or at every start.
     pub code: Code,
 }
 

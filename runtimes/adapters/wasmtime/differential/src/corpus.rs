@@ -12,7 +12,7 @@ pub fn folder() -> PathBuf {
 /// The modules of a folder, sorted by name.
 ///
 /// # Errors
-/// When the folder cannot be read.
+/// If the folder cannot be read.
 pub fn modules(folder: &Path) -> Result<Vec<PathBuf>> {
     let reading = || format!("reading {}", folder.display());
     let mut modules = Vec::new();
@@ -32,7 +32,7 @@ pub fn modules(folder: &Path) -> Result<Vec<PathBuf>> {
 /// Stores a module and its behaviour; returns its path.
 ///
 /// # Errors
-/// When it cannot be written.
+/// If it cannot be written.
 pub fn keep(folder: &Path, name: &str, wasm: &[u8], text: &str) -> Result<PathBuf> {
     let path = folder.join(name).with_extension("wasm");
     std::fs::create_dir_all(folder)

@@ -26,7 +26,7 @@ impl Engine {
     /// its package's example, built now.
     ///
     /// # Errors
-    /// When cargo cannot build it.
+    /// If cargo cannot build it.
     pub fn program(self) -> Result<PathBuf> {
         let (variable, manifest, package, example) = match self {
             Engine::Keel => (
@@ -97,7 +97,7 @@ impl Process {
     /// A module's behaviour on this engine. A crash or hang of the process also counts as behaviour.
     ///
     /// # Errors
-    /// When the program cannot be started.
+    /// If the program cannot be started.
     pub fn describe(&mut self, wasm: &[u8]) -> Result<String> {
         let mut connection = match self.running.take() {
             Some(connection) => connection,
