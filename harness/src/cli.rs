@@ -153,7 +153,7 @@ pub struct Run {
     /// fix the clock. Prints what it changed, and restores it at the end
     #[arg(long)]
     pub denoise: bool,
-    /// Seed of the order of trials and of the bootstrap; [default: random, recorded]
+    /// Seed of the order of trials and of the bootstrap [default: random, recorded]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
     /// Where to record the run [default: results/<utc time>-<suite>, with results/latest pointing
@@ -363,7 +363,7 @@ pub struct Gate {
     /// A row holds only if a slowdown of this size is ruled out
     #[arg(long, value_name = "PERCENT", value_parser = percent, default_value = "5%")]
     pub detect: f64,
-    /// Growth allowed for files and peak memory; for counted instructions at most 0.5 %
+    /// Allowed growth of files and peak memory; at most 0.5 % for counted instructions
     #[arg(long, value_name = "PERCENT", value_parser = percent, default_value = "1%")]
     pub growth: f64,
     /// Blocks per measurement [default: the suite's]; fewer than 8 are never conclusive
@@ -378,7 +378,7 @@ pub struct Gate {
     /// Reduce noise, like `bench run --denoise`
     #[arg(long)]
     pub denoise: bool,
-    /// Seed of the order of trials and of the bootstrap; [default: random, recorded]
+    /// Seed of the order of trials and of the bootstrap [default: random, recorded]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
     /// Where to record the gate [default: results/<utc time>-gate]
