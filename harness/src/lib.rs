@@ -1,4 +1,4 @@
-//! `bench`: measures what WebAssembly on the server costs beside containers and native code.
+//! `bench`: measures the cost of WebAssembly on the server, in comparison with containers and native code.
 //!
 //! Nothing here names an engine: an engine is a row of `runtimes/targets.toml` and a program
 //! that speaks the protocol.
@@ -6,12 +6,12 @@
 //! # Layout, in the order of the flow
 //!
 //! - [`cli`], [`cmd`]: arguments, one file per command
-//! - [`catalog`]: targets, workloads, suites, and which of them a command line selects
+//! - [`catalog`]: targets, workloads and suites, and the selection by a command line
 //! - [`machine`]: description, preflight, noise, lock and signals
-//! - [`process`]: how processes are started and supervised
+//! - [`process`]: starts and supervises processes
 //! - [`run`]: plan, session, trials, load, adapters
 //! - [`suites`]: the suites that test behaviour: conformance and sandbox
-//! - [`gate`], [`history`]: runs compared, side by side and over time
+//! - [`gate`], [`history`]: comparisons, side by side and over time
 //! - [`fleet`]: one suite on several machines
 //! - [`ui`], [`exit`]: terminal output and exit codes
 

@@ -264,7 +264,7 @@ fn targets(base: &TargetRecord, other: &TargetRecord) -> Vec<Difference> {
     found
 }
 
-/// A candidate that measured a workload without recording its programs.
+/// The difference of a candidate that did not record a workload's programs.
 fn unrecorded(base: &WorkloadRecord) -> Difference {
     Difference {
         what: format!("the record of workload {}'s programs", base.workload),

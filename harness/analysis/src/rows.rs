@@ -120,7 +120,7 @@ impl Row {
     }
 }
 
-/// Whether a row holds a number, and if not why.
+/// Whether a row has a number, and if not the reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
@@ -130,7 +130,7 @@ pub enum Status {
     Unsupported,
     /// Every trial failed, or none was reached before the run ended; the note has the reason.
     Failed,
-    /// The guest's output was wrong: no number counts.
+    /// The guest's output was wrong, so there is no number.
     WrongOutput,
 }
 

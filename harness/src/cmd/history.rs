@@ -1,4 +1,4 @@
-//! `bench history`: how rows changed from run to run.
+//! `bench history`: shows how rows changed from run to run.
 
 use std::path::PathBuf;
 

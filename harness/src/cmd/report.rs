@@ -99,7 +99,7 @@ pub(super) fn run(args: &Report) -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
-/// Opens a file with the desktop's program for it.
+/// Opens a file with the desktop's default program.
 fn open(file: &Path) -> anyhow::Result<()> {
     let name = "xdg-open";
     let remedy = format!("open {} in a browser by hand", file.display());

@@ -36,7 +36,7 @@ pub(super) fn run(args: &Run, directory: &Path) -> anyhow::Result<Exit> {
     let workloads = Workloads::read(&checkout)?;
     let interrupt = Interrupt::install(denoise::put_files_back)?;
     let _machine = MachineLock::take(&name, when_held(args), &interrupt)?;
-    // Read only now: whoever had the machine until then may have continued this very run.
+    // Read only now, because another process may have resumed this run while it held the machine.
     let recorded = Recorded::read(directory)?;
     let mut record = recorded.run.clone();
     if recorded.is_complete() {

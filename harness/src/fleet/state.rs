@@ -118,14 +118,14 @@ pub struct Task {
     pub index: u32,
 }
 
-/// What `end.json` of a node holds: how its last task ended.
+/// The content of a node's `end.json`: how its last task ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct End {
     /// Exit code of `bench run`; `None` if it never started or a signal ended it.
     pub exit: Option<i32>,
-    /// What went wrong, with its remedy.
+    /// The error, with its remedy.
     pub error: Option<String>,
-    /// Whether another attempt may go better.
+    /// Whether another attempt may succeed.
     pub again: bool,
     /// Seconds of the task without `bench run`: unpacking, checks.
     pub around_seconds: f64,

@@ -82,7 +82,7 @@ fn expand(text: &str) -> Result<Vec<String>, String> {
 /// Chooses the nodes for `wanted` from those `known` in `partition`.
 ///
 /// # Errors
-/// [`SlurmError`] if there are too few, or a named one is missing or takes no jobs.
+/// [`SlurmError`] if there are too few, or a named one is missing or accepts no jobs.
 pub fn choose(
     wanted: &Wanted,
     known: &[NodeState],

@@ -255,7 +255,7 @@ pub fn answer(sentences: &[String], judgements: &[Judgement<'_>]) -> String {
     }
 }
 
-/// What a run skipped: in full if the user named it, otherwise only the number.
+/// What a run skipped: in full if it was required, otherwise only the number.
 pub fn skipped(skipped: &[Skipped]) -> String {
     let mut text = String::new();
     let (requested, rest): (Vec<_>, Vec<_>) = skipped.iter().partition(|one| one.requested);
