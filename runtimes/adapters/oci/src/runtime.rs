@@ -139,8 +139,8 @@ impl Runtime {
         base.join(self.name())
     }
 
-    /// Options before its verb. gVisor uses the system call interception that works on every machine, and a network with
-    /// only loopback.
+    /// Options before its verb. For gVisor: the system call interception that works on every machine, and a network
+    /// with only loopback.
     pub(crate) fn options(self) -> &'static [&'static str] {
         match self {
             Runtime::Runc | Runtime::Crun | Runtime::Embedded => &[],
