@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use plimsoll_record::run::Environment;
+use plimsoll_record::run::{Environment, Identity};
+use sha2::{Digest, Sha256};
 
 use crate::catalog::checkout::Checkout;
 use crate::process::command;
@@ -31,7 +32,34 @@ pub fn look(checkout: &Checkout) -> Environment {
             .map(|text| chosen(&text)),
         cgroup: cgroup(&read("/proc/self/mounts").unwrap_or_default()),
         other: other(checkout),
+        identity: Some(identity()),
     }
+}
+
+/// Variable with this machine's name in its runs; the default is the host name.
+pub const NAME: &str = "PLIMSOLL_MACHINE";
+
+fn identity() -> Identity {
+    let given = std::env::var(NAME).ok();
+    let given = given.map(|name| name.trim().to_owned());
+    let host = || {
+        rustix::system::uname()
+            .nodename()
+            .to_string_lossy()
+            .into_owned()
+    };
+    Identity {
+        name: given.filter(|name| !name.is_empty()).unwrap_or_else(host),
+        id: setting("/etc/machine-id").and_then(|id| hashed(&id)),
+        boot: setting("/proc/sys/kernel/random/boot_id").and_then(|id| hashed(&id)),
+    }
+}
+
+/// machine-id(5) forbids publishing the id itself. Twelve digits of a hash distinguish machines.
+fn hashed(id: &str) -> Option<String> {
+    let known = !id.is_empty() && id != "uninitialized";
+    let digest = Sha256::digest(format!("plimsoll {id}"));
+    known.then(|| hex::encode(&digest[..6]))
 }
 
 /// A one-line kernel setting; `None` if the kernel lacks it.
