@@ -1,4 +1,4 @@
-//! Servers under load: the real `bench`, the native server and keel's, and what goes wrong.
+//! Servers under load: the real `bench`, the native server and keel's, and faults.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -69,7 +69,7 @@ fn native_code_and_keel_carry_a_load_with_every_response_verified() {
     assert!(html.contains("Latency by rate") && html.contains(".hlog"));
 }
 
-/// The servers that a `bench` has started itself: its children that listen.
+/// The servers that a `bench` started itself: its listening children.
 fn servers_of(bench: u32) -> Vec<u32> {
     let children = |pid: &str| -> Option<u32> {
         let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
@@ -86,7 +86,7 @@ fn servers_of(bench: u32) -> Vec<u32> {
         .collect()
 }
 
-/// A `bench` that ends with the test, however the test ends.
+/// A `bench` that is killed at the end of the test, even on failure.
 struct Running(Child);
 
 impl Running {
@@ -122,7 +122,7 @@ impl Drop for Running {
     }
 }
 
-/// A run on the native target, with its server under load, and that server.
+/// A run on the native target, with its server under load.
 fn under_load(bench: &Bench) -> (Running, PathBuf, u32) {
     let child = bench
         .command(&[
@@ -134,7 +134,7 @@ fn under_load(bench: &Bench) -> (Running, PathBuf, u32) {
         .spawn()
         .expect("bench can be started");
     let mut child = Running(child);
-    // The server of the step `zero` is gone after one request.
+    // The server of the step `first-response` exits after one request.
     let server = within(ANOTHER_RUN, "a server under load", || {
         assert!(
             child.0.try_wait().is_ok_and(|ended| ended.is_none()),
@@ -175,11 +175,11 @@ fn a_server_that_is_killed_under_load_is_recorded_with_what_was_measured_until_t
     census.nothing_is_left();
 }
 
-/// Packets that a container has received when its first rate is over: at most three for each of the 250
-/// requests of the warm-up and the 500 after it.
+/// Packets that a container has received after the first rate: at most three for each of the 250 requests of
+/// the warm-up and the 500 of the rate.
 const FIRST_RATE: u64 = 2300;
 
-/// Packets that came from outside into the network namespace of a process; 0 of one that is gone.
+/// Packets received by a process's network namespace from outside; 0 if the process is gone.
 fn received(pid: u32) -> u64 {
     let devices = fs::read_to_string(format!("/proc/{pid}/net/dev")).unwrap_or_default();
     let rows = devices.lines().filter_map(|line| line.split_once(':'));
@@ -209,7 +209,7 @@ fn a_container_that_is_killed_under_load_is_recorded_with_what_was_measured_unti
         let running = child.0.try_wait().is_ok_and(|ended| ended.is_none());
         assert!(running, "bench ended: {}", both_streams(&child.output()));
     };
-    // Before there is a plan, containers are somebody else's.
+    // Without a plan, containers cannot be of this run.
     within(ANOTHER_RUN, "the run to begin", || {
         alive(&mut child);
         run.join("run.json").exists().then_some(())
@@ -221,7 +221,7 @@ fn a_container_that_is_killed_under_load_is_recorded_with_what_was_measured_unti
         let loaded = inits
             .into_iter()
             .find(|init| received(*init) > FIRST_RATE)?;
-        // At once, and past the engine's client: the load ends when the server cannot carry it.
+        // Kill it directly, without the engine's client: the load ends if the server cannot sustain it.
         rustix::process::kill_process(Pid::from_raw(loaded.cast_signed())?, Signal::KILL).ok()
     });
     let output = child.output();
@@ -244,7 +244,7 @@ fn a_container_that_is_killed_under_load_is_recorded_with_what_was_measured_unti
     census.nothing_is_left();
 }
 
-/// A server started by the test, with where it listens; it is ended with the test.
+/// A server started by the test, with its address; killed when dropped.
 struct Server(Child, SocketAddr);
 
 impl Drop for Server {
@@ -254,7 +254,7 @@ impl Drop for Server {
     }
 }
 
-/// The two programs that serve, as `bench` starts them, told where to listen.
+/// The two server programs with the arguments that `bench` gives them, listening on `address`.
 fn commands(address: &str) -> Vec<Command> {
     let mut native = Command::new(root().join("target/workloads/native/handler"));
     native.args(["--listen", address]);
@@ -332,7 +332,7 @@ fn bad_requests_get_the_same_answer_natively_and_from_an_instance() {
                     .set_read_timeout(Some(PATIENCE))
                     .expect("a timeout can be set");
                 connection.write_all(request).expect("it reads");
-                // A body that is announced and does not come is no reason to wait.
+                // A missing body must not make the server wait.
                 connection
                     .shutdown(std::net::Shutdown::Write)
                     .expect("half is closed");

@@ -24,7 +24,7 @@ pub enum WriteError {
          another --out"
     )]
     Remains(PathBuf),
-    /// The run directory is no longer where it was.
+    /// The run directory was removed or moved.
     #[error(
         "{0} was removed or moved while the run measured, so nothing more can be recorded there; move it back \
          and continue with --resume, or start a new run"
@@ -122,7 +122,7 @@ impl RunWriter {
     /// Appends lines in one write, so that a trial is recorded completely or not at all.
     ///
     /// # Errors
-    /// [`WriteError::Gone`] if the directory is no longer there. [`WriteError::Io`] if the file system refuses.
+    /// [`WriteError::Gone`] if the directory no longer exists. [`WriteError::Io`] if the file system refuses.
     /// Partly written lines are cut off again, so the file always ends in a whole line.
     pub fn append(&mut self, lines: &[Line]) -> Result<(), WriteError> {
         let path = self.directory.join(SAMPLES_FILE);

@@ -1,4 +1,4 @@
-//! `bench report`: a recorded run, for people or for programs.
+//! `bench report`: shows a recorded run, as text, HTML or data.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -99,7 +99,7 @@ pub(super) fn run(args: &Report) -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
-/// Opens a file with the desktop's program for it.
+/// Opens a file with the desktop's default program.
 fn open(file: &Path) -> anyhow::Result<()> {
     let name = "xdg-open";
     let remedy = format!("open {} in a browser by hand", file.display());
@@ -136,7 +136,7 @@ fn hgrm(runs: &[Recorded], folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Leaves of a run what `targets` and `workloads` name; without globs, everything.
+/// Keeps only what `targets` and `workloads` select; without globs, everything.
 ///
 /// # Errors
 /// [`Usage`] if nothing is left.

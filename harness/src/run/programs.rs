@@ -19,7 +19,7 @@ pub const BENCH: &str = "bench";
 pub const ADAPTER: &str = "adapter";
 /// The program started for every trial of a target: an engine's runner, or a native program.
 pub const RUNNER: &str = "runner";
-/// What a compiler made of a workload, and a runner loads.
+/// The compiled form of a workload, which a runner loads.
 pub const ARTEFACT: &str = "artefact";
 
 /// Detects a replaced file without reading it: device, inode, size, change time.
@@ -74,8 +74,8 @@ impl Programs {
         Ok(())
     }
 
-    /// Adds the program that `launch` of a target starts, and the file that this program loads. A folder, a
-    /// container's bundle, is left out: its configuration names this very run.
+    /// Adds the program that `launch` of a target starts, and the file that it loads, unless that is a folder:
+    /// the configuration of a container's bundle contains the run's name.
     ///
     /// # Errors
     /// As [`Programs::add`].

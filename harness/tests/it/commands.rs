@@ -1,4 +1,4 @@
-//! What users see of each command, and that a run survives what happens to it.
+//! The output of each command, and that a run survives faults.
 
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::checkout::{Checkout, outcomes};
 
-/// Medians differ from run to run; their place and width do not.
+/// Replaces medians, which differ between runs, and keeps their place and width.
 fn without_figures(text: &str) -> String {
     let mut settings = String::new();
     for line in text.lines() {
@@ -255,7 +255,7 @@ fn a_seed_is_recorded_and_gives_the_same_plan_again() {
     assert!(command.contains(&seed.as_str()));
 }
 
-/// A run whose every native process takes a moment, with at least `after` outcomes recorded.
+/// A run with slow native processes, with at least `after` outcomes recorded.
 fn under_way(checkout: &Checkout, after: usize) -> Child {
     checkout.program("target/workloads/native/hello", "sleep 0.05; echo hello");
     let args = [
@@ -418,7 +418,7 @@ fn a_report_says_how_to_open_it_and_opens_it_on_request() {
     );
     assert_eq!(checkout.run(&["report", "run", "--open"]).0, 2);
 
-    // A desktop: a program of that name, which writes down what it is given and ends as the test wants.
+    // A mock desktop opener, which records its arguments and exits with the code in question.
     for end in [0, 3] {
         let opener = checkout.program(
             "desktop/xdg-open",

@@ -1,4 +1,4 @@
-//! What a run has recorded can be believed: nothing old passes for new, nothing is lost, nothing is mixed.
+//! Recorded runs are trustworthy: nothing old counts as new, nothing is lost, nothing is mixed up.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -15,7 +15,7 @@ fn samples(checkout: &Checkout) -> String {
     fs::read_to_string(checkout.path("run/samples.ndjson")).expect("recorded")
 }
 
-/// `run.json` of the run in `run`, changed by `change`.
+/// Changes `run.json` of the run in `run`.
 fn change_run(checkout: &Checkout, change: impl FnOnce(&mut Value)) {
     let text = fs::read_to_string(checkout.path("run/run.json")).expect("recorded");
     let mut run: Value = serde_json::from_str(&text).expect("JSON");
@@ -165,7 +165,7 @@ fn a_machine_has_one_lock_wherever_tmpdir_points() {
     assert_eq!(kept, 1, "the first run's scratch folder stays");
 }
 
-/// A checkout with an adapter that can be exchanged.
+/// A checkout with a replaceable adapter.
 fn with_own_adapter() -> (Checkout, std::path::PathBuf) {
     let checkout = Checkout::new();
     let script = fs::read_to_string(FAKE).expect("the adapter");
@@ -342,7 +342,7 @@ fn damaged_histograms_are_counted_and_said() {
         stderr.contains("2 histograms of samples.ndjson: damaged"),
         "{stderr}"
     );
-    // And where the figures stand, in every form.
+    // Also next to the values, in every format.
     let damaged = "does not count: the histogram at";
     assert!(stdout.contains(damaged), "{stdout}");
     for form in ["--csv", "--json", "--markdown"] {

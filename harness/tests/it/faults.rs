@@ -1,4 +1,4 @@
-//! Whatever an adapter does is the outcome of that trial, and the run goes on.
+//! Any fault of an adapter becomes the outcome of its trial, and the run continues.
 
 use std::process::Stdio;
 
@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use crate::checkout::{Checkout, outcomes};
 
-/// Outcomes of the trials of `fake/engine` and of all others, after one run in which its step
-/// `load` misbehaves as `mode` says.
+/// Outcomes of the trials of `fake/engine` and of all others, after a run in which its step `load` misbehaves
+/// as in `mode`.
 fn misbehaving(mode: &str) -> (Vec<Value>, Vec<Value>, String) {
     let checkout = Checkout::new();
     let (code, _, stderr) = checkout.measure(

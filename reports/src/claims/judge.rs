@@ -1,4 +1,4 @@
-//! A verdict a claim, with every figure it rests on.
+//! Judges claims, and lists every figure that a verdict is based on.
 
 use plimsoll_analysis::series::Series;
 use plimsoll_analysis::statistics::Interval;
@@ -10,53 +10,53 @@ use plimsoll_record::{Boundary, Run, TargetId, WorkloadId};
 
 use super::{Claim, Claims, Mean, Range, Reading, Side, Source, Standing, Verdict};
 
-/// One figure that a claim is held against.
+/// One figure that is compared with a claim.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finding {
-    /// The run it is from.
+    /// Id of the run.
     pub run: String,
-    /// What is looked at.
+    /// What is compared: the reading's `view`.
     pub view: String,
-    /// The program, or those of a mean.
+    /// The workload, or those of a mean.
     pub workloads: Vec<WorkloadId>,
-    /// What was measured.
+    /// The measured target.
     pub target: TargetId,
-    /// Where.
+    /// The measured boundary.
     pub boundary: Boundary,
-    /// What it is divided by, of a ratio.
+    /// Denominator of a ratio.
     pub over: Option<(TargetId, Boundary)>,
-    /// The side that the claim is about: of Wasm beside something else the Wasm, of a container beside native
-    /// code the container, else `target`.
+    /// The target that the claim is about: in a ratio, Wasm before anything else and a container before native code;
+    /// otherwise `target`.
     pub judged: TargetId,
-    /// In the claim's unit.
+    /// The value in the claim's unit.
     pub value: f64,
-    /// Its 95 % interval, in the claim's unit.
+    /// 95 % interval in the claim's unit.
     pub ci95: Option<Interval>,
-    /// Where it stands beside the claimed range.
+    /// Position relative to the claimed range.
     pub standing: Standing,
-    /// How many others of the run have the very same figure and are not listed.
+    /// Number of identical figures in the run that are not listed.
     pub alike: u32,
 }
 
 /// A claim with its verdict.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Judgement<'c> {
-    /// The claim.
+    /// The judged claim.
     pub claim: &'c Claim,
     /// Where it was published.
     pub source: &'c Source,
-    /// What can be said.
+    /// The conclusion.
     pub verdict: Verdict,
-    /// What it rests on, in the order of the claim's readings.
+    /// The figures that it is based on, in the order of the claim's readings.
     pub findings: Vec<Finding>,
 }
 
-/// A verdict on every claim, from everything that `runs` measured.
+/// Judges every claim by all measurements in `runs`.
 pub fn judge<'c>(claims: &'c Claims, runs: &[Analysed<'_>]) -> Vec<Judgement<'c>> {
     judge_some(claims, &runs.iter().collect::<Vec<_>>())
 }
 
-/// The same from some runs of several.
+/// Like [`judge`], for borrowed runs.
 pub(crate) fn judge_some<'c>(claims: &'c Claims, runs: &[&Analysed<'_>]) -> Vec<Judgement<'c>> {
     claims
         .iter()
@@ -87,7 +87,7 @@ fn findings(claim: &Claim, runs: &[&Analysed<'_>]) -> Vec<Finding> {
             };
             let from = found.len();
             for figure in figures {
-                // The same file weighed for several targets is one figure.
+                // A file measured for several targets counts as one figure.
                 let twin = found[from..].iter_mut().find(|other| {
                     figure.boundary == Boundary::OnDisk
                         && other.workloads == figure.workloads
@@ -103,7 +103,7 @@ fn findings(claim: &Claim, runs: &[&Analysed<'_>]) -> Vec<Finding> {
     found
 }
 
-/// A figure in the unit of rows, or a bare ratio.
+/// A value in the unit of rows, or a plain ratio.
 struct Figure {
     workloads: Vec<WorkloadId>,
     target: TargetId,
@@ -145,7 +145,7 @@ fn finding(claim: &Claim, reading: &Reading, run: &Run, figure: Figure) -> Findi
     }
 }
 
-/// Of the two sides of a ratio the one with the higher rank is judged.
+/// In a ratio, the side with the higher rank is judged.
 fn rank(run: &Run, target: &TargetId) -> u8 {
     let record = run.targets.iter().find(|record| record.target == *target);
     match record.map(|record| record.kind) {
@@ -192,7 +192,7 @@ fn values(side: &Side, evidence: &Analysed<'_>) -> Vec<Figure> {
     .collect()
 }
 
-/// How many of the named programs each target ran to a verified output.
+/// The share of the named programs that each target ran with verified output.
 fn shares(reading: &Reading, evidence: &Analysed<'_>) -> Vec<Figure> {
     let programs: Vec<WorkloadId> = reading
         .share_of
@@ -216,7 +216,7 @@ fn shares(reading: &Reading, evidence: &Analysed<'_>) -> Vec<Figure> {
                 .map(|program| asked(&record.target, program))
                 .collect();
             let rows = rows?;
-            // What a target was never given, because its adapter has no way to, says nothing of it.
+            // A target whose adapter supports none of the programs has no figure.
             if rows.iter().all(|row| row.status == Status::Unsupported) {
                 return None;
             }
@@ -228,7 +228,7 @@ fn shares(reading: &Reading, evidence: &Analysed<'_>) -> Vec<Figure> {
                 boundary: side.boundary,
                 over: None,
                 value: share,
-                // A program runs or it does not.
+                // Exact, because a program either runs or does not.
                 ci95: Some(Interval {
                     low: share,
                     high: share,
@@ -238,7 +238,7 @@ fn shares(reading: &Reading, evidence: &Analysed<'_>) -> Vec<Figure> {
         .collect()
 }
 
-/// What is weighed twice weighs the same: it needs no second trial for an interval.
+/// Sizes are exact and need no second trial for an interval.
 fn exact(boundary: Boundary, value: f64) -> Option<Interval> {
     (boundary == Boundary::OnDisk).then_some(Interval {
         low: value,
@@ -257,10 +257,10 @@ fn of_side<'a>(side: &Side, evidence: &'a Analysed<'_>) -> Vec<&'a Series> {
     .collect()
 }
 
-/// Every pair of the two sides: of the same workload, unless the sides name different ones.
+/// Pairs of the two sides with the same workload, unless the sides name different ones.
 fn pairs<'a>(of: &Side, over: &Side, evidence: &'a Analysed<'_>) -> Vec<(&'a Series, &'a Series)> {
     let (tops, bottoms) = (of_side(of, evidence), of_side(over, evidence));
-    // Of two sides that differ in the metric alone every target is held against itself.
+    // If the sides differ only in the metric, each target is compared with itself.
     let by_metric = of.metric != over.metric
         && *of
             == Side {
@@ -315,7 +315,7 @@ fn means(of: &Side, over: &Side, evidence: &Analysed<'_>) -> Vec<Figure> {
             None => groups.push(vec![pair]),
         }
     }
-    // A mean over one program is that program, which has a view of its own.
+    // A mean of one program would duplicate that program's own reading.
     groups.retain(|group| group.len() > 1 && group.len() == common.len());
     groups
         .into_iter()

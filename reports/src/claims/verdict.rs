@@ -1,26 +1,26 @@
-//! The rule: from where figures stand beside a claimed range to a verdict.
+//! The rule that turns standings relative to a claimed range into a verdict.
 
 use plimsoll_analysis::statistics::Interval;
 use serde::Serialize;
 
-/// What can be said of a claim.
+/// Conclusion about a claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// Every figure lies inside the claimed range, with its whole interval.
+    /// Every figure lies inside the claimed range with its whole interval.
     Holds,
     /// Some figures lie inside, some outside.
     HoldsInPart,
     /// Every figure lies outside.
     DoesNotHold,
-    /// Intervals that reach over an end of the range leave it open which of these it is.
+    /// Some intervals cross an end of the range, so that none of these can be concluded.
     Undecided,
-    /// No run has a figure with an interval where the claim can be held against it.
+    /// No run has a figure with an interval to compare.
     NotMeasured,
 }
 
 impl Verdict {
-    /// Every verdict, the best for a claim first.
+    /// All verdicts, from best to worst for a claim.
     pub const ALL: &'static [Verdict] = &[
         Verdict::Holds,
         Verdict::HoldsInPart,
@@ -29,7 +29,7 @@ impl Verdict {
         Verdict::NotMeasured,
     ];
 
-    /// The rule, of where a claim's figures stand: figures without an interval do not count.
+    /// Applies the rule to the standings of a claim's figures; figures without an interval do not count.
     pub fn of(standings: impl IntoIterator<Item = Standing>) -> Self {
         let (mut inside, mut edge, mut outside) = (0, 0, 0);
         for standing in standings {
@@ -50,33 +50,33 @@ impl Verdict {
     }
 }
 
-/// Where a figure stands beside the claimed range.
+/// Position of a figure relative to the claimed range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Standing {
     /// Its whole interval lies in the range.
     Inside,
-    /// Its interval reaches over an end of the range.
+    /// Its interval crosses an end of the range.
     AtTheEdge,
     /// Its whole interval lies below the range.
     Below,
     /// Its whole interval lies above the range.
     Above,
-    /// Too few trials for an interval: it is shown and does not count.
+    /// Too few trials for an interval: shown, but not counted.
     NoInterval,
 }
 
-/// A claimed range; an end that is missing is not claimed.
+/// A claimed range; `None` means no limit on that side.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Range {
-    /// The least.
+    /// Lower end, inclusive.
     pub low: Option<f64>,
-    /// The most.
+    /// Upper end, inclusive.
     pub high: Option<f64>,
 }
 
 impl Range {
-    /// Where a figure with this 95 % interval stands.
+    /// Position of a figure with this 95 % interval.
     pub fn standing(&self, ci95: Option<Interval>) -> Standing {
         let Some(ci) = ci95 else {
             return Standing::NoInterval;

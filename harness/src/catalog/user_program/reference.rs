@@ -120,7 +120,7 @@ pub(super) fn printed_by_image(
     }
     if !ran.status.success() {
         let stderr = String::from_utf8_lossy(&ran.stderr);
-        // After it, the client explains its own use.
+        // The lines after it are the client's usage.
         let first = stderr.trim().lines().next().unwrap_or_default().to_owned();
         return Err(Usage(format!(
             "{image} did not exit successfully ({}): {first}; load it into the engine, and check its arguments",

@@ -1,4 +1,4 @@
-//! The cold-start ladder of every workload.
+//! The cold-start ladders of all workloads.
 
 use maud::{PreEscaped, html};
 use plimsoll_record::{Boundary, WorkloadId};
