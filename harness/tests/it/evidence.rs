@@ -298,7 +298,10 @@ fn a_program_exchanged_while_a_run_measures_stops_it() {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
     let script = fs::read_to_string(&adapter).expect("the adapter");
-    fs::write(&adapter, format!("{script}# another\n")).expect("exchanged");
+    // Beside it and renamed over it: what is being started cannot be written to.
+    let other = checkout.program("another", script.trim_start_matches("#!/bin/sh\n"));
+    fs::write(&other, format!("{script}# another\n")).expect("written");
+    fs::rename(&other, &adapter).expect("exchanged");
     let output = child.wait_with_output().expect("waited");
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(3), "{stderr}");
