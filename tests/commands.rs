@@ -1,5 +1,5 @@
-//! Every `bench` command that README and docs show is run. Runs are narrowed to what a test has time for: few targets, one
-//! workload, one trial. What a test must not do to the machine is skipped with its reason.
+//! Runs every `bench` command in README and docs, reduced to few targets, one workload and one trial.
+//! Commands that a test must not run on the machine are skipped with a reason.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,8 +8,8 @@ use std::process::Command;
 use e2e::{Bench, both_streams, root, skip};
 use serde_json::Value;
 
-/// The commands of a page, in its order: lines of its blocks without a language, and code in its text that begins with
-/// `bench`. A name of a command alone is no command.
+/// The commands of a page, in order: lines of code blocks without a language, and inline code that starts
+/// with `bench`. A bare command name does not count.
 fn shown_commands(text: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let mut block: Option<&str> = None;
@@ -38,7 +38,7 @@ fn shown_commands(text: &str) -> Vec<String> {
     found
 }
 
-/// What a test adds to `bench run` so that it ends within seconds.
+/// Reduces a `bench run` to seconds.
 fn narrowed(words: &mut Vec<String>) {
     let has = |words: &[String], flag: &str| words.iter().any(|word| word == flag);
     let suite = words
@@ -81,10 +81,10 @@ fn narrowed(words: &mut Vec<String>) {
     words.splice(end..end, more.into_iter().map(str::to_owned));
 }
 
-/// A page's folder, with the files and runs that its commands name.
+/// A page's folder, with the files and runs used by its commands.
 struct Page {
     bench: Bench,
-    /// The run that stands for RUN, BASE, CANDIDATE and DIR.
+    /// The run that replaces RUN, BASE, CANDIDATE and DIR.
     run: String,
 }
 
@@ -109,7 +109,7 @@ impl Page {
             .expect("a C compiler (sudo apt-get install gcc libc6-dev)");
         assert!(compiled.success(), "cc on {}", source.display());
         fs::write(folder.join("words.txt"), "one two\n").expect("a writable folder");
-        // The files that a page shows whole.
+        // The files that a page shows in full.
         for part in text.split("```toml\n").skip(1) {
             let content = part.split("```").next().unwrap_or_default();
             if content.contains("plimsoll.claims/1") {
@@ -196,7 +196,7 @@ impl Page {
     }
 }
 
-/// Runs what a page shows; all its commands, before it fails.
+/// Runs all commands of a page, and fails at the end if one did.
 fn check(page: &str) {
     let text =
         fs::read_to_string(root().join(page)).unwrap_or_else(|error| panic!("{page}: {error}"));
@@ -227,7 +227,7 @@ fn every_command_of_the_command_page_runs() {
     check("docs/COMMANDS.md");
 }
 
-/// The pages that mostly explain.
+/// The mostly explanatory pages.
 #[test]
 fn every_command_of_the_other_pages_runs() {
     for page in [

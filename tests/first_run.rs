@@ -1,12 +1,12 @@
-//! The first run of a new user, on a machine without Docker: short, and it answers the question.
+//! A new user's first run on a machine without Docker is short and answers the question.
 
 use e2e::{Bench, both_streams};
 use serde_json::Value;
 
-/// Lines that it may print, on both streams together.
+/// Maximum lines of its output on both streams.
 const LINES: usize = 60;
 
-/// Ready targets that are not of the default set. Each adds at most two lines to each of the two tables.
+/// Number of ready targets outside the default set. Each adds at most two lines to each of the two tables.
 fn beside_the_default_set(bench: &Bench) -> usize {
     let listed = bench.exits(0, &["list", "targets", "--json"]);
     let listed: Value = serde_json::from_str(&listed).expect("a list is JSON");
@@ -57,7 +57,7 @@ fn the_first_run_answers_in_sixty_lines_without_docker() {
         let row = row.unwrap_or_else(|| panic!("no row for {target}: {all}"));
         assert!(row.contains("ms") || row.contains("µs"), "{row}");
     }
-    // Wrapped lines, as one text.
+    // Undo line wrapping.
     let text = stdout.split_whitespace().collect::<Vec<_>>().join(" ");
     for (start, target) in [
         ("From nothing (L3, hello): ", "oci/embedded ("),

@@ -9,14 +9,14 @@ use e2e::{Bench, both_streams, eventually, outcomes, root, skip};
 use k8s_openapi::api::batch::v1::Job;
 use serde_json::Value;
 
-/// A cluster of three nodes, stopped at the end.
+/// A cluster of three nodes, stopped when dropped.
 struct Cluster {
     state: tempfile::TempDir,
     port: u16,
 }
 
 impl Cluster {
-    /// `None`, said loudly, where Slurm cannot be had.
+    /// `None` if Slurm is not available, which is reported as a skip.
     fn start(port: u16) -> Option<Self> {
         let cluster = Self {
             state: tempfile::tempdir_in("/tmp").expect("a temporary folder can be made"),
@@ -42,7 +42,7 @@ impl Cluster {
             .args(arguments)
             .env("PLIMSOLL_SLURM", self.folder())
             .env("PLIMSOLL_SLURM_PORT", self.port.to_string())
-            // Daemons outlive the script, and would hold its pipes open.
+            // Daemons outlive the script and would keep its pipes open.
             .stderr(Stdio::null())
             .output()
             .expect("the script can be started")
@@ -70,7 +70,7 @@ impl Drop for Cluster {
     }
 }
 
-/// How many outcomes each trial of a run has, and how many trials are planned.
+/// The number of outcomes per trial of a run, and the number of planned trials.
 fn counted(run: &Path) -> (BTreeMap<u64, usize>, usize) {
     let mut counts = BTreeMap::new();
     for outcome in outcomes(run) {
@@ -83,8 +83,8 @@ fn counted(run: &Path) -> (BTreeMap<u64, usize>, usize) {
     (counts, record["plan"].as_array().expect("a plan").len())
 }
 
-/// One node is killed in the middle, with everything on it, and the controller restarted; the command that
-/// submitted is gone, too. In the end every node has every trial once.
+/// Kills a node with everything on it, restarts the controller, and ends the submitting command. Afterwards
+/// every node has each trial exactly once.
 #[test]
 fn a_fleet_survives_a_killed_node_a_restarted_controller_and_its_own_end() {
     let Some(cluster) = Cluster::start(16817) else {
@@ -177,7 +177,7 @@ fn a_fleet_survives_a_killed_node_a_restarted_controller_and_its_own_end() {
         "{standings}"
     );
 
-    // Three nodes of one kernel are one machine, and the report says so.
+    // Three nodes of one kernel count as one machine, and the report mentions it.
     let runs = ["n1", "n2", "n3"].map(|node| format!("{path}/nodes/{node}/run"));
     let mut report = vec!["report", "--json"];
     report.extend(runs.iter().map(String::as_str));
@@ -253,7 +253,7 @@ fn what_a_cluster_cannot_do_is_said_with_a_remedy() {
         "{drained}"
     );
 
-    // A bundle that was cut when it was copied.
+    // A truncated copy of a bundle.
     let cut = bench.folder().join("cut.tar.gz");
     fs::write(&cut, b"\x1f\x8b\x08\x00no archive").expect("a writable folder");
     let cut = cut.to_str().expect("UTF-8").to_owned();
@@ -263,7 +263,7 @@ fn what_a_cluster_cannot_do_is_said_with_a_remedy() {
     assert!(cut.contains("the archive is damaged or was cut"), "{cut}");
 }
 
-/// Kubernetes itself is not here: the types of its API are what the manifest is held to.
+/// Kubernetes is not available: the manifest is checked against the types of its API.
 #[test]
 fn the_manifest_is_an_indexed_job_of_kubernetes() {
     let bench = Bench::new();
@@ -284,7 +284,7 @@ fn the_manifest_is_an_indexed_job_of_kubernetes() {
     ];
     let text = bench.exits(0, &arguments);
     let job: Job = serde_json::from_str(&text).expect("it is a Job");
-    // What the types do not know would be lost on the way: nothing is.
+    // Unknown fields would be lost in the conversion: nothing is.
     let again = serde_json::to_value(&job).expect("JSON");
     let printed: Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!(again, printed);

@@ -1,12 +1,12 @@
-//! `bench run --suite memory` and `--suite size` on real engines and a real container engine: a
-//! known amount is reported as what it is on every target, and what is weighed adds up.
+//! `bench run --suite memory` and `--suite size` on real engines and a real container engine: every target
+//! reports a known amount of memory correctly, and sizes add up.
 
 use e2e::{Bench, container_engine_answers, row};
 use serde_json::Value;
 
 const KNOWN: f64 = 64.0 * 1024.0 * 1024.0;
 
-/// Native code, an engine, and a container where one can be had.
+/// Native code, an engine, and a container if available.
 fn targets() -> Vec<&'static str> {
     let mut targets = vec!["native", "keel"];
     if container_engine_answers() {

@@ -1,10 +1,10 @@
-//! What several machines say together, in words and tables that every kind of report shares.
+//! Results over several machines, as sentences and tables for every report format.
 //!
 //! # Layout
 //!
 //! - [`page`]: the section of the HTML report
-//! - [`markdown`]: the same as Markdown
-//! - [`csv`]: every row for programs
+//! - [`markdown`]: the Markdown section
+//! - [`csv`]: all rows for programs
 
 pub(crate) mod csv;
 pub(crate) mod markdown;
@@ -21,13 +21,13 @@ use serde::Serialize;
 use crate::claims::{Claims, Judgement, Verdict, judge_some};
 use crate::quantity;
 
-/// How a table over machines is read, for people.
+/// Explains tables over machines to readers.
 pub const RULE: &str = "Medians over machines of each machine's median over trials. The interval is for machines like these: \
      Student's on logarithms for 3 to 5 machines, resampled over machines and then trials for 6 and more. \
      Two machines and unlike machines have a range and no interval. Spread: standard deviation between machines, between trials of \
      a machine, and within a trial.";
 
-/// Most machines that get a column each.
+/// Maximum machines with their own column.
 const COLUMNS: usize = 8;
 
 /// Several machines, with verdicts on claims by machine.
@@ -35,19 +35,19 @@ const COLUMNS: usize = 8;
 pub struct Machines<'c> {
     /// Rows and machines.
     pub across: Across,
-    /// In the order of the claims; those that no machine can be compared with are left out.
+    /// In the order of the claims, without those that no machine can test.
     pub claims: Vec<ByMachine<'c>>,
 }
 
 /// A claim's verdict on each machine.
 #[derive(Debug, Clone, Serialize)]
 pub struct ByMachine<'c> {
-    /// The claim.
+    /// Id of the claim.
     pub id: &'c str,
-    /// Its words.
+    /// The claim as a sentence.
     #[serde(skip)]
     pub says: &'c str,
-    /// A verdict per machine, in the order of the machines.
+    /// One verdict per machine, in the order of the machines.
     pub verdicts: Vec<Verdict>,
 }
 
@@ -79,11 +79,11 @@ impl ByMachine<'_> {
     }
 }
 
-/// Most machines that a sentence names.
+/// Maximum machines named in a sentence.
 const NAMED: usize = 4;
 
 impl<'c> Machines<'c> {
-    /// `None` if all of `runs` are of one machine.
+    /// `None` if all of `runs` come from one machine.
     pub fn of(runs: &[Analysed<'_>], claims: &'c Claims) -> Option<Self> {
         let measured: Vec<Measured<'_>> = runs
             .iter()
@@ -119,7 +119,7 @@ impl<'c> Machines<'c> {
         Some(Self { across, claims })
     }
 
-    /// Which machines there are, and how unlike they are, a sentence each.
+    /// Describes the machines and how they differ, one sentence each.
     pub fn sentences(&self) -> Vec<String> {
         let fleet = &self.across.fleet;
         let mut said = vec![format!(
@@ -149,7 +149,7 @@ impl<'c> Machines<'c> {
         said
     }
 
-    /// A table per suite and workload, with the rows that the suite's own tables have.
+    /// One table per suite and workload, with the rows of the suite's own tables.
     pub fn tables(&self) -> Vec<Table> {
         let mut tables: Vec<Table> = Vec::new();
         for row in self.across.rows.iter().filter(|row| is_shown(row)) {
@@ -166,7 +166,7 @@ impl<'c> Machines<'c> {
             });
             tables[place].lines.extend(self.lines(row));
         }
-        // Targets together, whatever was measured of them.
+        // Keeps the rows of each target together.
         for table in &mut tables {
             let mut order: Vec<String> = Vec::new();
             for line in &table.lines {
@@ -181,7 +181,7 @@ impl<'c> Machines<'c> {
         tables
     }
 
-    /// Names of the machines that have a column each; none if there are too many for a table.
+    /// Names of the machines with their own column; empty if there are too many for a table.
     pub fn columns(&self) -> Vec<&str> {
         let machines = &self.across.fleet.machines;
         match machines.len() <= COLUMNS {
@@ -248,37 +248,37 @@ impl<'c> Machines<'c> {
     }
 }
 
-/// One table.
+/// The rows of one suite and workload.
 #[derive(Debug)]
 pub struct Table {
-    /// The suite.
+    /// The measured suite.
     pub suite: Suite,
-    /// The workload.
+    /// The measured workload.
     pub workload: WorkloadId,
     /// One per target, boundary, metric and machine type.
     pub lines: Vec<Line>,
 }
 
-/// One line of a table, ready to be shown.
+/// One formatted table row.
 #[derive(Debug)]
 pub struct Line {
-    /// What was measured, with its version where machines differ in it.
+    /// Target name, with its version if it differs between machines.
     pub target: String,
-    /// Where and by which metric.
+    /// Boundary and metric.
     pub what: String,
-    /// How many machines, and which type.
+    /// Number of machines and their type.
     pub scope: String,
     /// Each machine's median.
     pub by_machine: Vec<String>,
-    /// Over the machines.
+    /// Median over the machines.
     pub median: String,
-    /// Its interval, or the range.
+    /// Confidence interval, or range.
     pub interval: String,
     /// Between machines, between trials, within a trial.
     pub spread: [String; 3],
 }
 
-/// Whether people are shown it: what the suite's own tables show. Programs get every row.
+/// Whether reports for people show the row: they show the columns of the suite's own tables; programs get all rows.
 fn is_shown(row: &AcrossRow) -> bool {
     let place = (row.boundary, row.metric);
     let mut columns = tables(row.suite)
@@ -313,7 +313,7 @@ fn interval(row: &AcrossRow, pooled: &Pooled) -> String {
     match (is_range, pooled.machines, pooled.method) {
         (true, 1, _) => String::new(),
         (true, _, Method::Range) => format!("range {shown}"),
-        // Nothing could be resampled: a figure of zero has no ratio.
+        // A zero has no ratio, so nothing was resampled.
         (true, ..) => format!("range {shown}"),
         (false, ..) => shown,
     }

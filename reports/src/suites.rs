@@ -1,11 +1,11 @@
-//! What a report says of each suite: a folder a suite, the same files in each.
+//! The text of each suite: one folder per suite, with the same files.
 //!
 //! # Layout
 //!
-//! - `sentences`: what a busy reader takes away, in words
+//! - `sentences`: the key results as sentences
 //! - `summary`: the first screen of the page
-//! - `sections`: the rest of the page
-//! - `markdown`: the same as Markdown
+//! - `sections`: the other sections of the page
+//! - `markdown`: the Markdown report
 
 pub(crate) mod coldstart;
 pub(crate) mod conformance;
@@ -23,7 +23,7 @@ use crate::facts::Facts;
 use crate::page::parts::{Place, Section};
 use crate::page::{spread, tables};
 
-/// What a suite asks, for titles.
+/// A suite's question, for titles.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Question {
     /// The heading.
@@ -78,7 +78,7 @@ pub(crate) fn question(suite: Suite) -> Question {
     }
 }
 
-/// The sentences of the summary, most important first.
+/// Sentences of the summary, most important first.
 pub(crate) fn sentences(facts: &Facts<'_>) -> Vec<String> {
     match facts.recorded.run.suite {
         Suite::Conformance => conformance::sentences::sentences(facts),
@@ -98,8 +98,7 @@ pub(crate) fn sentences(facts: &Facts<'_>) -> Vec<String> {
     }
 }
 
-/// The sentences of a run that answer its question beside its tables on a terminal, at most five; none for suites
-/// that print their own.
+/// At most five sentences for a terminal, shown with its tables; empty for suites that print their own.
 pub fn brief(analysed: &Analysed<'_>) -> Vec<String> {
     match analysed.recorded.run.suite {
         Suite::Coldstart => coldstart::sentences::brief(&Facts::of(analysed)),
@@ -120,7 +119,7 @@ pub(crate) fn summary(facts: &Facts<'_>, place: &Place<'_>) -> Markup {
     }
 }
 
-/// The sections that a suite has of its own, in order.
+/// The suite's own sections, in order.
 pub(crate) fn sections(facts: &Facts<'_>, place: &Place<'_>) -> Vec<Option<Section>> {
     match facts.recorded.run.suite {
         Suite::Coldstart => vec![

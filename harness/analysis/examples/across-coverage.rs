@@ -1,8 +1,8 @@
-//! How often intervals over machines cover the truth: the table in docs/METHODOLOGY.md.
+//! Measures how often intervals over machines cover the true value: the table in docs/METHODOLOGY.md.
 //!
-//! `cargo run --release -p plimsoll-analysis --example across-coverage` prints it again, digit for digit:
+//! `cargo run --release -p plimsoll-analysis --example across-coverage` reproduces it exactly, because
 //! everything is seeded. Trials scatter by 5 % around their machine, machines around each other as the row
-//! says. The truth is the median over all machines that there could be.
+//! says. The true value is the median over all possible machines.
 
 use plimsoll_analysis::statistics::bootstrap::median_interval;
 use plimsoll_analysis::statistics::clustered::{hierarchical, over_machines};
@@ -10,7 +10,7 @@ use plimsoll_analysis::statistics::{Generator, Interval, generator, median};
 use rand::RngExt;
 use rand_distr::{Distribution, Normal};
 
-/// Simulated fleets per cell: the standard error of a coverage of 95 % is 0.9 points.
+/// Simulated fleets per cell; the standard error of a coverage of 95 % is then 0.9 points.
 const FLEETS: usize = 600;
 
 /// Trials per machine.
@@ -27,9 +27,9 @@ const MACHINES: [usize; 3] = [3, 5, 10];
 enum Kind {
     /// Log-normal, with this standard deviation of the logarithm.
     LogNormal(f64),
-    /// This share of machines is a third slower, all scatter by 2 %.
+    /// This share of machines is a third slower; all scatter by 2 %.
     TwoTypes(f64),
-    /// Student's distribution with 3 degrees of freedom: a machine in twenty is far out.
+    /// Student's distribution with 3 degrees of freedom: one machine in twenty is far out.
     HeavyTails,
 }
 
@@ -92,7 +92,7 @@ impl Kind {
     }
 }
 
-/// A way to make an interval from the trials of each machine.
+/// A method for an interval from the trials of each machine.
 type Way = fn(&[Vec<f64>], &mut Generator) -> Option<Interval>;
 
 const WAYS: [(&str, Way); 3] = [

@@ -1,14 +1,14 @@
-//! The columns of each suite's tables, shared by terminal, Markdown and HTML. The ladder's columns are boundaries and those
-//! of load tables are rates: they need no list here.
+//! The columns of each suite's tables, shared by terminal, Markdown and HTML. The ladder's columns are
+//! boundaries and those of load tables are rates, so they need no list here.
 
 use plimsoll_record::{Boundary, Metric, Suite};
 
 /// One table, with one line per target, for every workload that has a row in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Table {
-    /// What its columns are of.
+    /// The subject of its columns.
     pub title: &'static str,
-    /// Its columns, the one that is read first in front.
+    /// Its columns, the main one first.
     pub columns: &'static [Column],
 }
 
@@ -81,7 +81,7 @@ const COUNT: &[Column] = &[
     column("process", Boundary::L4, Metric::Instructions),
 ];
 
-/// What a program says of the steps of its own loop: of any suite that runs it from nothing to its end.
+/// The steps that a program times itself, in any suite with complete runs.
 pub const TICKS: Table = Table {
     title: "the program's own steps",
     columns: &[
@@ -92,7 +92,7 @@ pub const TICKS: Table = Table {
     ],
 };
 
-/// How those are counted, for people to read.
+/// The rule for these values, for readers.
 pub const TICKS_RULE: &str = "The program times its own steps with its own clock, in the run of L4 above; the \
      first step counts. Percentiles over the steps of one run; medians over trials.";
 
@@ -139,7 +139,7 @@ pub fn tables(suite: Suite) -> &'static [Table] {
     }
 }
 
-/// How a suite's figures are counted, for people to read: printed with its tables.
+/// The rule for a suite's values, for readers; printed with its tables.
 pub fn rule(suite: Suite) -> Option<&'static str> {
     match suite {
         Suite::Serve => Some(

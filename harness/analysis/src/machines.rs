@@ -1,4 +1,4 @@
-//! Runs of several machines: which machine each is of, and which machines are of one type.
+//! Runs of several machines: assigns runs to machines, and machines to types.
 //!
 //! # Layout
 //!
@@ -14,19 +14,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::alike;
 
-/// A machine, as runs describe it.
+/// A machine, as described by its runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Machine {
-    /// Unique among the machines of one report.
+    /// Unique within one report.
     pub name: String,
-    /// Its place in [`Fleet::types`].
+    /// Index of its type in [`Fleet::types`].
     pub machine_type: usize,
-    /// Places of its runs among those that were given.
+    /// Indices of its runs.
     pub runs: Vec<usize>,
 }
 
-/// What makes machines alike enough for one median: model and number of processors, memory to the GiB,
-/// and whether there is a hypervisor.
+/// Properties that must be equal for a common median: processor model and number, memory in GiB, and
+/// virtualisation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MachineType {
     /// Processor model.
@@ -69,11 +69,11 @@ impl fmt::Display for MachineType {
 /// The machines of several runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fleet {
-    /// In the order of the first run of each.
+    /// In the order of their first runs.
     pub machines: Vec<Machine>,
-    /// In the order of the first machine of each.
+    /// In the order of their first machines.
     pub types: Vec<MachineType>,
-    /// What a reader must know of how runs were assigned and how machines of a type differ, a sentence each.
+    /// Notes on the assignment of runs and on differences within types, one sentence each.
     pub notes: Vec<String>,
 }
 
@@ -127,7 +127,7 @@ impl Fleet {
         self.machines.len() > 1
     }
 
-    /// How many machines are of the type at `place`.
+    /// The number of machines of the type with index `place`.
     pub fn count(&self, place: usize) -> usize {
         let of_type = self
             .machines
@@ -137,9 +137,8 @@ impl Fleet {
     }
 }
 
-/// Whether two runs are of one machine. Without an identity on both sides a machine is known only by its
-/// facts: equal ones are taken for one machine, because counting one machine twice would understate how
-/// much machines differ.
+/// Whether two runs are of one machine. Without an identity on both sides, equal properties count as one
+/// machine, because counting one machine twice would understate how much machines differ.
 fn is_same(one: &Run, other: &Run) -> bool {
     match (&one.environment.identity, &other.environment.identity) {
         (Some(own), Some(others)) => own.is_same(others),

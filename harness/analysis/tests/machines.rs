@@ -1,4 +1,4 @@
-//! Runs of several machines: which machines they are of, and what is said over them.
+//! Runs of several machines: assignment to machines, and results over all.
 
 mod support;
 
@@ -20,7 +20,7 @@ const STILL: Machine = Machine {
     spikes: 0.0,
 };
 
-/// A run on the machine `name`, which is `slow` times as slow as usual.
+/// A run on the machine `name`, `slow` times as slow as usual.
 fn run_on(name: &str, slow: f64) -> Recorded {
     let world = World {
         targets: &[&NATIVE, &ENGINE, &OTHER_ENGINE, &CONTAINER],
@@ -78,7 +78,7 @@ fn each_machine_has_its_median_and_the_row_their_median() {
     assert_eq!(pooled.median, medians[1]);
     let [low, high] = pooled.ci95.expect("three machines have an interval");
     assert!(low < pooled.range[0] && high > pooled.range[1]);
-    // The machine cancels in a ratio of one machine.
+    // A ratio of one machine is independent of its speed.
     let ratio = find(&across, "engine/fast", Boundary::L4, true);
     let [pooled] = ratio.pooled.as_slice() else {
         panic!("{:?}", ratio.pooled);
@@ -272,7 +272,7 @@ fn one_sample_per_trial_leaves_the_spread_within_unknown() {
     );
 }
 
-/// The full table is the example `across-coverage`; this fails if an interval stops to cover.
+/// The full table is the example `across-coverage`; this test fails if an interval stops covering.
 #[test]
 fn intervals_over_machines_cover_the_truth() {
     let fleets = 200;

@@ -177,27 +177,27 @@ pub struct Environment {
     pub cgroup: String,
     /// Other settings, by name.
     pub other: BTreeMap<String, String>,
-    /// Which machine it is; absent in runs of earlier versions.
+    /// Identity of the machine; `None` in runs of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<Identity>,
 }
 
-/// What tells a machine from others of its type.
+/// Distinguishes a machine from others of its type.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
-    /// The name that `PLIMSOLL_MACHINE` gives it (a fleet's node), else the host name.
+    /// From `PLIMSOLL_MACHINE` (the node's name in a fleet), else the host name.
     pub name: String,
-    /// A hash of /etc/machine-id, where there is one.
+    /// A hash of /etc/machine-id; `None` without that file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
-    /// A hash of the kernel's boot id: the same in every container of a machine, until it boots again.
+    /// A hash of the kernel's boot id: the same in all containers of a machine until it reboots.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot: Option<String>,
 }
 
 impl Identity {
-    /// Whether both are one machine: of one boot, or of one name and machine id. Copies of a machine's
-    /// image can share the machine id, so that alone does not suffice.
+    /// Whether both are the same machine: equal boot id, or equal name and machine id. The machine id alone
+    /// is not enough, because copies of a machine's image can share it.
     pub fn is_same(&self, other: &Self) -> bool {
         let equal = |one: &Option<String>, other: &Option<String>| one.is_some() && one == other;
         equal(&self.boot, &other.boot) || (equal(&self.id, &other.id) && self.name == other.name)
@@ -360,7 +360,7 @@ pub struct Skipped {
     pub why: String,
     /// The command that adds it, if there is one.
     pub remedy: Option<String>,
-    /// Whether the user named it; the run then cannot exit 0.
+    /// Whether it was required, by the user or as part of the default set; the run then cannot exit 0.
     #[serde(alias = "asked_for")]
     pub requested: bool,
 }

@@ -70,7 +70,7 @@ fn escaped(text: &str, keep: impl Fn(char) -> bool) -> Cow<'_, str> {
 /// Whether a terminal acts on a character or shows different text for it: C0 and C1 controls (ESC,
 /// CSI, OSC), bidirectional controls, line and paragraph separators, and invisible characters
 /// (Unicode Bidi_Control and Default_Ignorable_Code_Point).
-fn is_obeyed(character: char) -> bool {
+pub fn is_obeyed(character: char) -> bool {
     character.is_control()
         || matches!(
             character,

@@ -59,32 +59,32 @@ impl TargetId {
     }
 }
 
-/// A kind of question that a run answers.
+/// A question that runs answer.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Suite {
-    /// How long until an instance runs, boundary by boundary.
+    /// The time until an instance runs, boundary by boundary.
     Coldstart,
-    /// How long requests take under a constant load, and how much load is carried.
+    /// Latency of requests at constant rates, and the highest rate sustained.
     Serve,
-    /// How long a whole run of the guest's own code takes, once it is there.
+    /// The time of a complete run of the guest's own code.
     Throughput,
-    /// What one more instance, process or container costs on a machine that holds many.
+    /// The cost of one more instance, process or container on a machine with many.
     Density,
-    /// What a process or container holds in memory, waiting and at its most.
+    /// Idle and peak memory of a process or container.
     Memory,
-    /// How many bytes there are at rest, and how many must travel.
+    /// Size on disk, and bytes to deploy.
     Size,
-    /// How many of the specification's own tests an engine passes.
+    /// The share of the specification's tests that an engine passes.
     Conformance,
-    /// What a guest that was granted nothing can and cannot do.
+    /// What a guest without grants can and cannot do.
     #[serde(alias = "capabilities")]
     Sandbox,
-    /// What a language costs to start and to send: one small task, written in each.
+    /// The cost of a language at start-up and deployment: one small task, written in each.
     Languages,
-    /// How many instructions a program takes, counted by valgrind: no other load disturbs it.
+    /// Instructions of a program, counted by valgrind, independent of the machine's load.
     Instructions,
 }
 

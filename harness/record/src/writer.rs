@@ -3,6 +3,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -23,6 +24,12 @@ pub enum WriteError {
          another --out"
     )]
     Remains(PathBuf),
+    /// The run directory was removed or moved.
+    #[error(
+        "{0} was removed or moved while the run measured, so nothing more can be recorded there; move it back \
+         and continue with --resume, or start a new run"
+    )]
+    Gone(PathBuf),
     /// A file could not be written, usually because the disk is full.
     #[error(
         "cannot write {path}: {source}; what was recorded before is kept, free space and continue with --resume"
@@ -115,10 +122,16 @@ impl RunWriter {
     /// Appends lines in one write, so that a trial is recorded completely or not at all.
     ///
     /// # Errors
-    /// [`WriteError::Io`] if the file system refuses. Partly written lines are cut off again, so
-    /// the file always ends in a whole line.
+    /// [`WriteError::Gone`] if the directory no longer exists. [`WriteError::Io`] if the file system refuses.
+    /// Partly written lines are cut off again, so the file always ends in a whole line.
     pub fn append(&mut self, lines: &[Line]) -> Result<(), WriteError> {
         let path = self.directory.join(SAMPLES_FILE);
+        let open = self.samples.metadata().map_err(io_at(&path))?;
+        let is_there = fs::metadata(&path)
+            .is_ok_and(|there| (there.dev(), there.ino()) == (open.dev(), open.ino()));
+        if !is_there {
+            return Err(WriteError::Gone(self.directory.clone()));
+        }
         let mut text = Vec::with_capacity(lines.len() * 128);
         for line in lines {
             serde_json::to_writer(&mut text, line)

@@ -268,7 +268,7 @@ impl Gathered {
         targets.any(|chosen| chosen.target.kind != TargetKind::Wasm)
     }
 
-    /// Whether anything that the user named was skipped.
+    /// Whether anything required was skipped.
     pub fn lacks_something_requested(&self) -> bool {
         self.skipped.iter().any(|one| one.requested)
     }

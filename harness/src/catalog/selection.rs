@@ -12,7 +12,7 @@ pub fn matches_any(patterns: &[String], name: &str) -> bool {
 /// Checks that every pattern matches at least one of `known`.
 ///
 /// # Errors
-/// [`Usage`] naming the first pattern that matches nothing and the nearest known name.
+/// [`Usage`] with the first pattern that matches nothing, and the nearest known name.
 pub fn check(noun: &str, patterns: &[String], known: &[&str]) -> Result<(), Usage> {
     match patterns
         .iter()

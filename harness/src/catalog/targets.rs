@@ -223,7 +223,7 @@ impl AdapterRow {
             .collect()
     }
 
-    /// How a target of this row runs code.
+    /// The family of a target of this row; `None` if the table has none.
     pub fn family_of(&self, target: &TargetId) -> Option<Family> {
         self.families.get(target).copied().or(self.family)
     }

@@ -4,18 +4,18 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-/// What `bench fleet` can do.
+/// The commands of `bench fleet`.
 #[derive(Debug, Subcommand)]
 pub enum Fleet {
     /// Measure one suite on several nodes, each alone; wait for them, and submit lost ones again
     Run(Run),
-    /// Say where each node stands
+    /// Show the state of each node
     Status(Status),
     /// Continue a fleet: submit lost nodes again, and wait for all
     Collect(Collect),
     /// Print a Kubernetes manifest that does the same as an Indexed Job (untried by this project)
     Manifest(Manifest),
-    /// What a task of the fleet runs on its node
+    /// The program that a task of the fleet runs on its node
     #[command(hide = true)]
     Work(Work),
 }
@@ -26,32 +26,32 @@ pub struct Run {
     /// Use Slurm; its commands must be on PATH
     #[arg(long, required = true)]
     pub slurm: bool,
-    /// The partition [default: the cluster's default]
+    /// The partition [default: the cluster's]
     #[arg(long, value_name = "NAME")]
     pub partition: Option<String>,
-    /// How many nodes, or which: n1,n2 or n[1-3] [default: all that take jobs]
+    /// Number or names of the nodes: n1,n2 or n[1-3] [default: all that accept jobs]
     #[arg(long, value_name = "N|LIST")]
     pub nodes: Option<String>,
     /// A bundle, as an archive (unpacked on each node) or a folder that every node has [default: this
     /// checkout, on a file system that every node has]
     #[arg(long, value_name = "FILE|DIR")]
     pub bundle: Option<PathBuf>,
-    /// Folder for state and runs, which every node can write [default: results/<utc time>-fleet]
+    /// Folder for state and runs; every node must be able to write it [default: results/<utc time>-fleet]
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
-    /// Most minutes per node [default: the partition's]
+    /// Maximum minutes per node [default: the partition's]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub minutes: Option<u32>,
-    /// Most tasks per node
+    /// Maximum tasks per node
     #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u32).range(1..=100))]
     pub attempts: u32,
     /// Submit and return
     #[arg(long)]
     pub no_wait: bool,
-    /// Seconds between looks
+    /// Seconds between checks
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub poll: u64,
-    /// Arguments of `bench run` on every node, from the first that is none of the above: --suite ...
+    /// Arguments of `bench run` on every node, starting with the first unknown option: --suite ...
     #[arg(
         value_name = "RUN",
         required = true,
@@ -76,7 +76,7 @@ pub struct Status {
 pub struct Collect {
     /// The fleet's folder
     pub dir: PathBuf,
-    /// Seconds between looks
+    /// Seconds between checks
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub poll: u64,
 }
@@ -90,13 +90,13 @@ pub struct Manifest {
     /// An image with `bench` on PATH, made from a bundle
     #[arg(long, value_name = "NAME")]
     pub image: String,
-    /// The PersistentVolumeClaim for the runs, which every node can write
+    /// The PersistentVolumeClaim for the runs; every node must be able to write it
     #[arg(long, value_name = "NAME")]
     pub claim: String,
-    /// How many nodes
+    /// Number of nodes
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub nodes: u32,
-    /// Most pods per node
+    /// Maximum pods per node
     #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u32).range(1..=100))]
     pub attempts: u32,
     /// Name of the job

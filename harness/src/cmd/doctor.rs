@@ -1,4 +1,4 @@
-//! `bench doctor`: what can run here, what cannot, and the one command that would change that.
+//! `bench doctor`: what can run here, what cannot, and the command that would change that.
 
 use std::fmt::Write;
 
@@ -54,7 +54,7 @@ fn machine(text: &mut String, checkout: &Checkout) {
     };
 }
 
-/// What the bundle was built from, and whether all of it is there.
+/// The bundle's origin, and whether its files are intact.
 fn bundle(text: &mut String, checkout: &Checkout) -> std::fmt::Result {
     let root = checkout.root.display();
     let origin = checkout.bundle.as_ref().map(|bundle| bundle.origin());

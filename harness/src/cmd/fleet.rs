@@ -1,4 +1,4 @@
-//! `bench fleet`: one suite on several machines.
+//! `bench fleet`: runs one suite on several machines.
 
 use std::fs::{self, File};
 use std::io::IsTerminal;
@@ -35,7 +35,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         Args::Work(args) => on_node(args),
     };
     done.map_err(|error| match error.downcast_ref() {
-        // What the command line names does not exist: another command line would.
+        // Something named on the command line does not exist, so the command line is wrong.
         Some(
             SlurmError::Partition { .. } | SlurmError::Node { .. } | SlurmError::TooFew { .. },
         ) => Usage(error.to_string()).into(),
@@ -102,7 +102,7 @@ fn begin(args: &Run) -> anyhow::Result<Exit> {
     }
 }
 
-/// Nodes parse these again: what makes no sense is said before anything is submitted.
+/// Parses the arguments as nodes will, so that errors appear before anything is submitted.
 fn check_arguments(arguments: &[String]) -> anyhow::Result<()> {
     let line = ["bench", "run"]
         .into_iter()
@@ -155,7 +155,7 @@ fn name() -> anyhow::Result<String> {
     Ok(OffsetDateTime::now_utc().format(&format)?)
 }
 
-/// One process at a time submits for a fleet: two would submit a lost node twice.
+/// Locks a fleet for submitting: two processes would submit a lost node twice.
 fn alone(folder: &Folder) -> anyhow::Result<File> {
     let path = folder.path().join("collect.lock");
     let lock = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
@@ -186,7 +186,7 @@ fn collect(args: &Collect) -> anyhow::Result<Exit> {
     follow(&folder, args.poll)
 }
 
-/// Submits lost nodes again until every node is done or given up.
+/// Submits lost nodes again until every node is done or out of attempts.
 fn follow(folder: &Folder, seconds: u64) -> anyhow::Result<Exit> {
     let interrupt = Interrupt::install(denoise::put_files_back)?;
     let mut shown = Vec::new();
@@ -196,7 +196,7 @@ fn follow(folder: &Folder, seconds: u64) -> anyhow::Result<Exit> {
             Ok(Next::Wait) => unanswered = 0,
             Ok(Next::LookAgain) => continue,
             Ok(Next::End) => return finish(folder, &shown),
-            // A controller that starts again is gone for a while; the nodes work on.
+            // A restarting controller is absent for a while; the nodes go on.
             Err(error) if unanswered < PATIENCE && is_passing(&error) => {
                 if unanswered == 0 {
                     say(&format!("{error:#}; asking again"));
@@ -216,14 +216,14 @@ fn follow(folder: &Folder, seconds: u64) -> anyhow::Result<Exit> {
     }
 }
 
-/// What to do after a look.
+/// The next action after a check.
 enum Next {
     Wait,
     LookAgain,
     End,
 }
 
-/// Looks at every node, says what changed since `shown`, and does what can be done.
+/// Checks every node, prints what changed since `shown`, and submits or binds tasks if necessary.
 fn look(folder: &Folder, shown: &mut Vec<Standing>) -> anyhow::Result<Next> {
     let mut fleet = folder.read()?;
     let found = standings(folder, &fleet)?;
@@ -250,15 +250,15 @@ fn look(folder: &Folder, shown: &mut Vec<Standing>) -> anyhow::Result<Next> {
     })
 }
 
-/// Whether Slurm may answer the next time.
+/// Whether Slurm may be available at the next attempt.
 fn is_passing(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(SlurmError::Failed { .. }))
 }
 
-/// How many times in a row the controller may not answer.
+/// Number of consecutive failures of the controller to tolerate.
 const PATIENCE: u32 = 60;
 
-/// Submits what is lost and may go better. `true` if anything was.
+/// Submits lost nodes that may succeed; `true` if there were any.
 fn again(folder: &Folder, fleet: &mut Fleet, found: &[Standing]) -> anyhow::Result<bool> {
     let attempts = fleet.attempts as usize;
     let lost: Vec<usize> = found
@@ -281,7 +281,7 @@ fn again(folder: &Folder, fleet: &mut Fleet, found: &[Standing]) -> anyhow::Resu
     Ok(true)
 }
 
-/// Says what changed; on a terminal also the counts.
+/// Prints what changed; on a terminal also the counts.
 fn tell(before: &[Standing], now: &[Standing]) {
     for (place, one) in now.iter().enumerate() {
         let same = |old: &Standing| match std::io::stderr().is_terminal() {

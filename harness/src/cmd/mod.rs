@@ -23,10 +23,10 @@ use crate::catalog::checkout::Checkout;
 use crate::cli::{Cli, Command};
 use crate::exit::{Exit, Usage};
 
-/// Does one command.
+/// Runs one command.
 ///
 /// # Errors
-/// What stopped it, for the user to read.
+/// The reason for a failure, for the user to read.
 pub fn dispatch(command: Command) -> anyhow::Result<Exit> {
     match command {
         Command::Doctor(args) => doctor::run(&args),
@@ -60,7 +60,7 @@ fn print(text: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The run directory that is meant when none is named.
+/// The default run directory.
 fn latest(checkout: &Checkout) -> anyhow::Result<PathBuf> {
     let latest = checkout.results().join("latest");
     match latest.canonicalize() {
@@ -73,7 +73,7 @@ fn latest(checkout: &Checkout) -> anyhow::Result<PathBuf> {
     }
 }
 
-/// Points `results/latest` to `directory`, without a moment in which it points nowhere.
+/// Atomically points `results/latest` to `directory`.
 fn point_latest(checkout: &Checkout, directory: &Path) -> std::io::Result<()> {
     let results = checkout.results();
     std::fs::create_dir_all(&results)?;

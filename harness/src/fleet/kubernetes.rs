@@ -1,13 +1,13 @@
-//! An Indexed Job: one pod per node, each with a run of its own on one volume.
+//! Generates an Indexed Job: one pod per node, each with its own run on a shared volume.
 
 use serde_json::{Value, json};
 
 use crate::machine::environment;
 
-/// Where the volume of runs is mounted.
+/// Mount point of the volume of runs.
 const RUNS: &str = "/runs";
 
-/// Continues the run of this index, or makes it. `bench` and its data are in the image.
+/// Resumes the run of this index, or creates it. `bench` and its data are in the image.
 const SCRIPT: &str = r#"run=/runs/$JOB_COMPLETION_INDEX/run
 mkdir -p "${run%/run}"
 if [ -e "$run/run.json" ]; then exec bench run --resume "$run" --wait; fi
@@ -15,28 +15,28 @@ rm -rf "$run"
 exec bench run "$@" --out "$run" --wait
 "#;
 
-/// What a manifest is made of.
+/// The parameters of a manifest.
 #[derive(Debug)]
 pub struct Wanted<'a> {
     /// Name of the job.
     pub name: &'a str,
-    /// An image in which `bench` is on PATH, made from a bundle.
+    /// An image made from a bundle, with `bench` on PATH.
     pub image: &'a str,
-    /// The claim of a volume that every node can write (ReadWriteMany).
+    /// Claim of a volume that every node can write (ReadWriteMany).
     pub claim: &'a str,
-    /// Nodes.
+    /// Number of nodes.
     pub nodes: u32,
-    /// Most failures per node.
+    /// Maximum failures per node.
     pub attempts: u32,
-    /// Arguments of `bench run`.
+    /// Passed to `bench run`.
     pub arguments: &'a [String],
 }
 
-/// The manifest, as `kubectl apply -f -` reads it: an object of `batch/v1`. `backoffLimitPerIndex` needs
-/// Kubernetes 1.29.
+/// The manifest for `kubectl apply -f -`: an object of `batch/v1`. `backoffLimitPerIndex` needs Kubernetes
+/// 1.29.
 pub fn manifest(wanted: &Wanted<'_>) -> Value {
     let labels = json!({ "app.kubernetes.io/name": "plimsoll", "plimsoll/fleet": wanted.name });
-    // `sh -c SCRIPT NAME ARGUMENT..`: arguments stay words, whatever is in them.
+    // `sh -c SCRIPT NAME ARGUMENT..`: each argument stays one word, whatever it contains.
     let command = ["/bin/sh", "-c", SCRIPT, "bench"].map(str::to_owned);
     let container = json!({
         "name": "bench",
@@ -65,7 +65,7 @@ pub fn manifest(wanted: &Wanted<'_>) -> Value {
             "parallelism": wanted.nodes,
             "backoffLimitPerIndex": wanted.attempts.saturating_sub(1),
             "maxFailedIndexes": wanted.nodes,
-            // 2: the command line makes no sense, here as on every other node.
+            // 2: the command line is invalid, on this node and on every other.
             "podFailurePolicy": { "rules": [{
                 "action": "FailJob",
                 "onExitCodes": { "containerName": "bench", "operator": "In", "values": [2] },

@@ -1,16 +1,15 @@
-//! One suite on several machines, started by a scheduler that is there already.
+//! Runs one suite on several machines, with an existing scheduler.
 //!
-//! A fleet is a folder that every node can reach. It holds everything: what to run, where, and the
-//! runs themselves, which nodes write as `bench run` writes any run. Whoever reads the folder can go on where
-//! another process ended.
+//! A fleet is a folder that every node can reach. It contains everything: what to run, where, and the runs
+//! themselves, which nodes write like any `bench run`. Any process can continue from the folder.
 //!
 //! # Layout
 //!
 //! - [`state`]: the folder, `plimsoll.fleet/1`
-//! - [`slurm`]: Slurm's commands, and what they say
-//! - [`submit`]: nodes chosen, tasks submitted
-//! - [`worker`]: what runs on a node
-//! - [`progress`]: what became of each node
+//! - [`slurm`]: Slurm's commands and their output
+//! - [`submit`]: chooses nodes and submits tasks
+//! - [`worker`]: the program on a node
+//! - [`progress`]: the state of each node
 //! - [`kubernetes`]: a manifest for another scheduler
 
 pub mod kubernetes;

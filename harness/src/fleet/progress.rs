@@ -1,4 +1,4 @@
-//! What became of each node of a fleet: the folder says what is measured, Slurm what still runs.
+//! The state of each node of a fleet: results from the folder, running tasks from Slurm.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,57 +9,57 @@ use serde::Serialize;
 use super::slurm::{self, NodeState, Queued, SlurmError};
 use super::state::{Fleet, Folder, Node, Task};
 
-/// Where a node stands.
+/// The state of a node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "phase")]
 pub enum Phase {
     /// Every trial has an outcome.
     Done,
-    /// Its task runs.
+    /// Its task is running.
     Running,
-    /// Its task waits.
+    /// Its task is waiting.
     Waiting {
-        /// For what, in Slurm's words, with the node's state where that is the reason.
+        /// Slurm's reason, with the node's state if that is the reason.
         why: String,
     },
-    /// Its task is not bound to the node: the submitting `bench` was killed before, or the controller before it
-    /// had saved that.
+    /// Its task is not bound to the node, because the submitting `bench` was killed first, or the controller
+    /// before it had saved the binding.
     Held {
-        /// The task.
+        /// The held task.
         #[serde(skip)]
         task: Task,
     },
-    /// No task is left, and trials are missing.
+    /// Trials are missing, and there is no task any more.
     Lost {
         /// How the last task ended.
         why: String,
-        /// Whether another task may do better.
+        /// Whether another task may succeed.
         again: bool,
     },
 }
 
-/// A node with its trials.
+/// A node with its progress.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Standing {
     /// Its name.
     pub node: String,
-    /// Where it stands.
+    /// Done, or what is missing.
     #[serde(flatten)]
     pub phase: Phase,
     /// Trials with an outcome.
     pub recorded: usize,
-    /// Trials of the plan; 0 before there is one.
+    /// Trials of the plan; 0 before it exists.
     pub planned: usize,
     /// Tasks submitted so far.
     pub tasks: usize,
 }
 
-/// Every node of `fleet`, in its order.
+/// Every node of `fleet`, in order.
 ///
 /// # Errors
-/// [`SlurmError`] if Slurm does not say what still runs and a node is not done.
+/// [`SlurmError`] if a node is not done and Slurm does not report its tasks.
 pub fn standings(folder: &Folder, fleet: &Fleet) -> Result<Vec<Standing>, SlurmError> {
-    // The queue before the folder: a task that ends in between has then written all there is.
+    // Read the queue before the folder: a task that ends in between has then written everything.
     let queue = slurm::queue(&fleet.id);
     let runs: Vec<(usize, usize)> = fleet
         .nodes
@@ -68,7 +68,7 @@ pub fn standings(folder: &Folder, fleet: &Fleet) -> Result<Vec<Standing>, SlurmE
         .collect();
     let is_done = |(recorded, planned): &(usize, usize)| *planned > 0 && recorded == planned;
     let (queue, nodes) = match runs.iter().all(is_done) {
-        // What is measured is measured, whether or not Slurm is there.
+        // Complete results do not need Slurm.
         true => (queue.unwrap_or_default(), Vec::new()),
         false => (
             queue?,
@@ -94,7 +94,7 @@ pub fn standings(folder: &Folder, fleet: &Fleet) -> Result<Vec<Standing>, SlurmE
         .collect())
 }
 
-/// Trials with an outcome, and trials of the plan.
+/// The number of trials with an outcome, and of planned trials.
 fn trials(folder: &Folder, node: &Node) -> (usize, usize) {
     let recorded = Recorded::read(&folder.run(&node.name));
     recorded.map_or((0, 0), |recorded| {
@@ -108,13 +108,13 @@ fn phase(
     queue: &BTreeMap<Task, Queued>,
     nodes: &[NodeState],
 ) -> Phase {
-    // Also a task that was submitted and not recorded before `bench` was killed.
+    // Includes a task that was submitted but not recorded, because `bench` was killed.
     let mut tasks = queue.iter().rev();
     let Some((task, queued)) = tasks.find(|(task, _)| task.index as usize == place) else {
         return lost(folder, node);
     };
     match queued.state.as_str() {
-        // Its work is over, and the next look finds it gone.
+        // A completing task has finished its work; the next query no longer lists it.
         "RUNNING" | "COMPLETING" | "CONFIGURING" | "SUSPENDED" | "STOPPED" => Phase::Running,
         "PENDING" if queued.reason == "JobHeldUser" => Phase::Held { task: *task },
         _ => {
@@ -158,7 +158,7 @@ fn lost(folder: &Folder, node: &Node) -> Phase {
         .find(|line| !line.is_empty());
     let state = slurm::ended(*task).unwrap_or_else(|| "gone from Slurm".to_owned());
     let why = match last {
-        // The copy of bench did not start: the dynamic loader says which C library it needs.
+        // The copy of bench did not start; the dynamic loader names the C library it needs.
         Some(last) if last.contains("GLIBC_") => format!(
             "{last}; this node's C library is older than the one bench was built with: submit from the oldest \
              system of the cluster"

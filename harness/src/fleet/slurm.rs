@@ -1,5 +1,5 @@
-//! Slurm's commands. Formats are fixed by `-o`, `-h` and `--parsable`, which are the same in every release;
-//! JSON output needs a plugin that many sites lack.
+//! Runs Slurm's commands. Formats are fixed by `-o`, `-h` and `--parsable`, which work in every release; JSON
+//! output needs a plugin that many sites lack.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,41 +9,41 @@ use thiserror::Error;
 
 use super::state::Task;
 
-/// Why Slurm did not do what it was to do.
+/// Why a Slurm command failed.
 #[derive(Debug, Error)]
 pub enum SlurmError {
-    /// A command is missing.
+    /// A command does not exist.
     #[error(
         "cannot start {command}: {source}; run this where Slurm's commands are, on a login node (Debian: slurm-client)"
     )]
     Absent {
         /// The command.
         command: String,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// A command failed.
+    /// A command exited with an error.
     #[error("`{command}` failed: {said}{}", remedy(.said))]
     Failed {
         /// The command line.
         command: String,
-        /// What it said, in one line.
+        /// Its output, on one line.
         said: String,
     },
-    /// A command said something that it never says.
+    /// A command printed something unexpected.
     #[error(
         "`{command}` said {said:?}, which is not what this bench reads of it; report this with `sinfo --version`"
     )]
     Format {
         /// The command line.
         command: String,
-        /// What it said.
+        /// Its output.
         said: String,
     },
-    /// No such partition.
+    /// The partition does not exist or has no nodes.
     #[error("there is no partition {asked:?} with nodes; this cluster has: {}", .known.join(", "))]
     Partition {
-        /// As it was given.
+        /// The given name.
         asked: String,
         /// The cluster's partitions.
         known: Vec<String>,
@@ -51,23 +51,23 @@ pub enum SlurmError {
     /// A node is not in the partition.
     #[error("there is no node {node:?} in {partition}; it has: {}", .known.join(", "))]
     Node {
-        /// As it was given.
+        /// The given name.
         node: String,
-        /// Where it was looked for.
+        /// The partition searched.
         partition: String,
-        /// The nodes there.
+        /// The nodes in it.
         known: Vec<String>,
     },
-    /// A named node takes no job.
+    /// A named node accepts no jobs.
     #[error(
         "{node} is {state}{reason}; leave it out of --nodes, or bring it back: sudo scontrol update nodename={node} state=resume"
     )]
     Unusable {
         /// The node.
         node: String,
-        /// Slurm's word for its state.
+        /// Slurm's name for its state.
         state: String,
-        /// Its reason, with a separator, or nothing.
+        /// Slurm's reason after a separator, or empty.
         reason: String,
     },
     /// Fewer usable nodes than requested.
@@ -75,11 +75,11 @@ pub enum SlurmError {
         "{partition} has {usable} usable nodes of {asked}: {states}; ask for fewer with --nodes"
     )]
     TooFew {
-        /// Where.
+        /// The partition.
         partition: String,
-        /// How many take jobs.
+        /// Number of nodes that accept jobs.
         usable: usize,
-        /// How many are needed.
+        /// Number of nodes needed.
         asked: usize,
         /// Every node with its state.
         states: String,
@@ -108,9 +108,9 @@ fn remedy(said: &str) -> &'static str {
 pub struct NodeState {
     /// Its name.
     pub name: String,
-    /// Slurm's word, without marks.
+    /// Slurm's name for it, without flags.
     pub state: String,
-    /// Why it takes no jobs, if somebody said why.
+    /// Why it accepts no jobs, if a reason is set.
     pub reason: Option<String>,
 }
 
@@ -136,7 +136,7 @@ impl NodeState {
         !GONE.contains(&self.state.as_str())
     }
 
-    /// State and reason.
+    /// State and reason as text.
     pub fn describe(&self) -> String {
         match &self.reason {
             Some(reason) => format!("{} ({reason})", self.state),
@@ -145,33 +145,33 @@ impl NodeState {
     }
 }
 
-/// A task that Slurm still has.
+/// A task in Slurm's queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Queued {
-    /// Slurm's word: `PENDING`, `RUNNING`, `COMPLETING`, ...
+    /// Slurm's name for it: `PENDING`, `RUNNING`, `COMPLETING`, ...
     pub state: String,
-    /// Why it waits.
+    /// Slurm's reason for waiting.
     pub reason: String,
 }
 
-/// What to submit.
+/// An array of tasks to submit.
 #[derive(Debug)]
 pub struct Submission<'a> {
     /// Name of the job.
     pub name: &'a str,
-    /// Where, unless it is the default.
+    /// The partition; `None` means the default one.
     pub partition: Option<&'a str>,
-    /// Most minutes.
+    /// Time limit, minutes.
     pub minutes: Option<u32>,
-    /// Places in the array, each with its node.
+    /// Indices in the array with their nodes.
     pub tasks: &'a [(u32, &'a str)],
-    /// The script.
+    /// The script of each task.
     pub script: &'a Path,
     /// Working directory of the tasks.
     pub folder: &'a Path,
 }
 
-/// The nodes of a partition; of all partitions for `None`.
+/// The nodes of a partition, or of all for `None`.
 ///
 /// # Errors
 /// [`SlurmError::Partition`] if there are none.
@@ -192,7 +192,8 @@ pub fn nodes(partition: Option<&str>) -> Result<Vec<NodeState>, SlurmError> {
         }
         found.push(NodeState {
             name: (*name).to_owned(),
-            // sinfo(1): `*` does not respond, `~#!%` power saving, `$@^` reservations and reboots, `-` planned.
+            // sinfo(1): `*` is not responding, `~#!%` power saving, `$@^` reservations and reboots, `-`
+            // planned.
             state: state
                 .trim_end_matches(|c: char| !c.is_alphanumeric())
                 .to_owned(),
@@ -210,11 +211,10 @@ pub fn nodes(partition: Option<&str>) -> Result<Vec<NodeState>, SlurmError> {
     Ok(found)
 }
 
-/// Submits an array with one task per node, each on a node of its own and alone there.
+/// Submits an array with one task per node, which gets the node exclusively.
 ///
-/// sbatch cannot give each task of an array a node of its own, so the array is submitted held, each task is
-/// bound to its node, and all are released. A crash in between leaves held tasks, which are cancelled here if
-/// binding fails.
+/// sbatch cannot assign nodes to the tasks of an array. So the array is submitted held, each task is bound to
+/// its node, and all are released. A crash in between leaves held tasks; a failed binding cancels them here.
 ///
 /// # Errors
 /// [`SlurmError`].
@@ -267,7 +267,7 @@ pub fn submit(submission: &Submission<'_>) -> Result<u64, SlurmError> {
     }
 }
 
-/// Binds a held task to its node, and lets it go.
+/// Binds a held task to its node and releases it.
 ///
 /// # Errors
 /// [`SlurmError`].
@@ -278,17 +278,17 @@ pub fn bind(task: Task, node: &str) -> Result<(), SlurmError> {
     output("scontrol", &["release", &id]).map(drop)
 }
 
-/// Cancels an array. What fails is left to the scheduler: the tasks are held, or end by themselves.
+/// Cancels an array. Errors are ignored, because the tasks are held or end by themselves.
 pub fn cancel(job: u64) {
     let _ = output("scancel", &[&job.to_string()]);
 }
 
-/// Cancels every task called `name` that has not begun.
+/// Cancels every task called `name` that has not started.
 pub fn cancel_waiting(name: &str) {
     let _ = output("scancel", &["--name", name, "--state", "PENDING"]);
 }
 
-/// The tasks called `name` that Slurm has not ended.
+/// The unfinished tasks called `name`.
 ///
 /// # Errors
 /// [`SlurmError`].
@@ -316,8 +316,8 @@ pub fn queue(name: &str) -> Result<BTreeMap<Task, Queued>, SlurmError> {
     Ok(found)
 }
 
-/// How a task ended, in Slurm's words: from the controller while it remembers, then from the accounting where
-/// a site has it.
+/// How a task ended, in Slurm's terms: from the controller while it remembers, later from the accounting if
+/// the site has it.
 pub fn ended(task: Task) -> Option<String> {
     let id = format!("{}_{}", task.job, task.index);
     let shown = output("scontrol", &["-o", "show", "job", &id]).ok();
@@ -347,7 +347,7 @@ pub fn ended(task: Task) -> Option<String> {
 fn output(command: &str, arguments: &[&str]) -> Result<String, SlurmError> {
     let output = Command::new(command)
         .args(arguments)
-        // Users' defaults for these commands change what they print and do.
+        // Users' defaults for these commands change their output.
         .env_remove("SQUEUE_FORMAT")
         .env_remove("SINFO_FORMAT")
         .env("LC_ALL", "C")

@@ -1,5 +1,5 @@
-//! The folder of a fleet. `fleet.json` says what to run where; `nodes/NODE/` has the run of a node, the end of
-//! its last task and what `bench` printed there.
+//! The folder of a fleet. `fleet.json` has what to run and where; `nodes/NODE/` has the run of a node, how
+//! its last task ended, and the output of `bench`.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -10,19 +10,19 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// The schema that this version writes and reads.
+/// The schema that this version reads and writes.
 pub const SCHEMA: &str = "plimsoll.fleet/1";
 
-/// Why a fleet's folder cannot be used.
+/// Why a fleet's folder is unusable.
 #[derive(Debug, Error)]
 pub enum StateError {
-    /// There is no fleet.
+    /// The folder has no fleet.
     #[error("{0} has no fleet.json; give the folder that `bench fleet run` printed")]
     NoFleet(PathBuf),
-    /// A fleet is there already.
+    /// The folder already has a fleet.
     #[error("{0} is there already; give another --dir, or continue it with `bench fleet collect`")]
     Exists(PathBuf),
-    /// Written by another version.
+    /// The schema is unknown to this version.
     #[error(
         "{path} has the schema {found:?}, which this bench does not read ({SCHEMA}); use the bench that wrote it"
     )]
@@ -32,20 +32,20 @@ pub enum StateError {
         /// Its schema.
         found: String,
     },
-    /// Not what this version writes.
+    /// `fleet.json` does not fit its schema.
     #[error("{path} is damaged: {source}; the runs in {}/nodes are readable without it", .path.parent().unwrap_or(Path::new(".")).display())]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What the parser said.
+        /// Position and cause of the error.
         source: serde_json::Error,
     },
-    /// The system refused.
+    /// A file or folder cannot be used.
     #[error("cannot use {path}: {source}; check space and permissions there")]
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
 }
@@ -118,14 +118,14 @@ pub struct Task {
     pub index: u32,
 }
 
-/// What `end.json` of a node holds: how its last task ended.
+/// The content of a node's `end.json`: how its last task ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct End {
     /// Exit code of `bench run`; `None` if it never started or a signal ended it.
     pub exit: Option<i32>,
-    /// What went wrong, with its remedy.
+    /// The error, with its remedy.
     pub error: Option<String>,
-    /// Whether another attempt may go better.
+    /// Whether another attempt may succeed.
     pub again: bool,
     /// Seconds of the task without `bench run`: unpacking, checks.
     pub around_seconds: f64,
@@ -136,7 +136,7 @@ pub struct End {
 pub struct Folder(PathBuf);
 
 impl Folder {
-    /// The folder at `path`, made absolute: tasks run elsewhere.
+    /// The folder at `path`, made absolute because tasks run in other folders.
     ///
     /// # Errors
     /// [`StateError::Io`] if the working directory is gone.
@@ -148,7 +148,7 @@ impl Folder {
         Ok(Self(absolute))
     }
 
-    /// Makes the folder of a new fleet.
+    /// Creates the folder of a new fleet.
     ///
     /// # Errors
     /// [`StateError::Exists`], [`StateError::Io`].
@@ -165,17 +165,17 @@ impl Folder {
         Ok(())
     }
 
-    /// Where it is.
+    /// Its absolute path.
     pub fn path(&self) -> &Path {
         &self.0
     }
 
-    /// The copy of `bench` that tasks begin with.
+    /// The copy of `bench` that tasks start.
     pub fn bench(&self) -> PathBuf {
         self.0.join("bench")
     }
 
-    /// What a task prints before and around `bench run`, of all attempts.
+    /// Output of a task outside of `bench run`, over all attempts.
     pub fn printed(&self, task: Task) -> PathBuf {
         self.0
             .join(format!("tasks/{}_{}.out", task.job, task.index))
@@ -191,7 +191,7 @@ impl Folder {
         self.node(name).join("run")
     }
 
-    /// How the last task of a node ended; `None` while none has.
+    /// How the last task of a node ended; `None` before the first end.
     pub fn end(&self, name: &str) -> Option<End> {
         read(&self.node(name).join("end.json")).ok()
     }
@@ -204,7 +204,7 @@ impl Folder {
         write(&self.node(name).join("end.json"), end)
     }
 
-    /// What it holds.
+    /// Reads `fleet.json`.
     ///
     /// # Errors
     /// [`StateError`] if there is no fleet of this version.
@@ -218,7 +218,7 @@ impl Folder {
         serde_json::from_value(value).map_err(|source| StateError::Damaged { path, source })
     }
 
-    /// Replaces what it holds, all or nothing.
+    /// Atomically replaces `fleet.json`.
     ///
     /// # Errors
     /// [`StateError::Io`].
@@ -241,7 +241,7 @@ fn read<T: DeserializeOwned>(path: &Path) -> Result<T, StateError> {
     })
 }
 
-/// Written beside and renamed: a reader sees the old or the new, also after a kill.
+/// Writes a second file and renames it, so that readers see the old or the new one even after a kill.
 fn write(path: &Path, value: &impl Serialize) -> Result<(), StateError> {
     let fresh = path.with_extension(format!("new-{}", std::process::id()));
     let written = serde_json::to_vec_pretty(value)

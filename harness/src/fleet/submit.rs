@@ -8,21 +8,21 @@ use std::path::Path;
 use super::slurm::{self, NodeState, SlurmError, Submission};
 use super::state::{Fleet, Folder, StateError, Task};
 
-/// Which nodes a fleet is to have.
+/// The nodes of a fleet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wanted {
-    /// Every node that takes jobs.
+    /// Every node that accepts jobs.
     All,
-    /// So many of them.
+    /// That number of nodes.
     Count(usize),
-    /// These.
+    /// The named nodes.
     Named(Vec<String>),
 }
 
 impl std::str::FromStr for Wanted {
     type Err = String;
 
-    /// A number, or names with commas between; `node[01-03]` stands for three names.
+    /// Parses a number, or names separated by commas; `node[01-03]` stands for three names.
     fn from_str(text: &str) -> Result<Self, String> {
         if let Ok(count) = text.parse::<usize>() {
             return match count {
@@ -41,7 +41,7 @@ impl std::str::FromStr for Wanted {
     }
 }
 
-/// Names with commas between, each with at most one `[01-03,07]`.
+/// Expands names separated by commas, each with at most one `[01-03,07]`.
 fn expand(text: &str) -> Result<Vec<String>, String> {
     let wrong =
         || format!("{text:?} is neither a number of nodes nor names such as n1,n2 or n[1-3]");
@@ -79,10 +79,10 @@ fn expand(text: &str) -> Result<Vec<String>, String> {
     }
 }
 
-/// The names of the nodes that `wanted` means, of `known` in `partition`.
+/// Chooses the nodes for `wanted` from those `known` in `partition`.
 ///
 /// # Errors
-/// [`SlurmError`] if there are too few, or a named one is missing or takes no jobs.
+/// [`SlurmError`] if there are too few, or a named one is missing or accepts no jobs.
 pub fn choose(
     wanted: &Wanted,
     known: &[NodeState],
@@ -135,7 +135,8 @@ pub fn choose(
         .collect())
 }
 
-/// Puts what tasks start with into the folder: the script and a copy of this `bench`, so that a build in the
+/// Writes the files that tasks start with: the script, and a copy of this `bench`, which later builds in the
+/// checkout do not change.
 /// checkout meanwhile changes nothing.
 ///
 /// # Errors
@@ -163,7 +164,7 @@ fn quoted(path: &Path) -> String {
     format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
 }
 
-/// Submits one more task for each of the nodes at `places`, and records it.
+/// Submits one more task for each node at `places`, and records it.
 ///
 /// # Errors
 /// [`SlurmError`] as the cause; nothing is recorded then.

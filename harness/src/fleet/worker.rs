@@ -1,4 +1,4 @@
-//! What runs on a node: makes or continues the node's run, and records how that ended.
+//! The program on a node: creates or resumes the node's run, and records how that ended.
 
 use std::env;
 use std::fs::{self, File, OpenOptions};
@@ -14,20 +14,20 @@ use super::state::{End, Fleet, Folder, Source};
 use crate::machine::environment;
 use crate::run::programs::sha256_of;
 
-/// How much of what `bench` printed last is kept as the reason of a failure.
+/// Maximum output of `bench` kept as the reason of a failure, from its end, bytes.
 const LAST_WORDS: usize = 600;
 
-/// What the scheduler says of this task.
+/// A task's identity from the scheduler.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// The node of the fleet.
+    /// Index of the node in the fleet.
     pub index: usize,
-    /// The machine's name in the scheduler, if it says so.
+    /// The scheduler's name of the machine, if known.
     pub machine: Option<String>,
 }
 
 impl Place {
-    /// From the environment of a Slurm task or of a pod of an Indexed Job; `None` elsewhere.
+    /// Reads the environment of a Slurm task or of a pod of an Indexed Job; `None` elsewhere.
     pub fn here() -> Option<Self> {
         let index = |name| env::var(name).ok()?.parse().ok();
         if let Some(index) = index("SLURM_ARRAY_TASK_ID") {
@@ -44,7 +44,7 @@ impl Place {
     }
 }
 
-/// Does the task at `place`, and records its end. `true` if the node's run is complete.
+/// Runs the task at `place` and records its end. Returns whether the node's run is complete.
 ///
 /// # Errors
 /// If the end cannot even be recorded.
@@ -59,8 +59,8 @@ pub fn work(folder: &Folder, place: &Place) -> anyhow::Result<bool> {
         )
     })?;
     let begun = Instant::now();
-    // Slurm starts a lost task again, also where the first still runs unseen: they take turns. What the task
-    // starts holds the lock too, until the last of it is gone.
+    // Slurm restarts a lost task even if the first still runs unseen; the lock makes them take turns. The
+    // task's children inherit the lock and hold it until they exit.
     let lock = folder.node(&node.name);
     fs::create_dir_all(&lock)?;
     let lock = File::create(lock.join("lock"))?;
@@ -74,7 +74,7 @@ pub fn work(folder: &Folder, place: &Place) -> anyhow::Result<bool> {
             End {
                 exit,
                 error: (!is_complete).then(|| last_words(&printed(folder, &node.name), exit)),
-                // 2: the command line makes no sense, which it will not do next time either.
+                // 2: the command line is invalid, and stays so.
                 again: !is_complete && exit != Some(2),
                 around_seconds: 0.0,
             }
@@ -109,7 +109,7 @@ fn printed(folder: &Folder, node: &str) -> PathBuf {
     folder.node(node).join("printed.txt")
 }
 
-/// Runs `bench`, and adds its seconds to `measuring`.
+/// Runs `bench`, and adds the seconds to `measuring`.
 fn measure(
     folder: &Folder,
     fleet: &Fleet,
@@ -130,7 +130,7 @@ fn measure(
     if run.join("run.json").exists() {
         command.arg("--resume").arg(&run);
     } else {
-        // A task that ended before its run had a plan leaves nothing worth keeping.
+        // A task that ended before its run had a plan leaves nothing useful.
         let _ = fs::remove_dir_all(&run);
         command.args(&fleet.arguments).arg("--out").arg(&run);
     }
@@ -153,7 +153,7 @@ fn measure(
     Ok(status.code())
 }
 
-/// Where a checkout's programs are built into.
+/// The build directory of a checkout, as a variable of the environment.
 fn target_of(source: &Source) -> Option<(&'static str, &Path)> {
     match source {
         Source::Checkout { target, .. } => Some(("CARGO_TARGET_DIR", target)),
@@ -161,7 +161,7 @@ fn target_of(source: &Source) -> Option<(&'static str, &Path)> {
     }
 }
 
-/// The bundle is not what was submitted.
+/// The bundle differs from the submitted one.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "{path} on this node is not the bundle that was submitted ({found} instead of {expected} bytes or another content): copy it again, and start a new fleet"
@@ -172,7 +172,7 @@ struct WrongBundle {
     expected: String,
 }
 
-/// Root and `bench` of what is measured with, and what must stay until the end.
+/// The root, the `bench` to measure with, and a value that must live until the end.
 fn source(
     folder: &Folder,
     source: &Source,
@@ -197,7 +197,7 @@ fn source(
     }
 }
 
-/// `bench` in an unpacked bundle.
+/// Finds `bench` in an unpacked bundle.
 ///
 /// # Errors
 /// If it has none.
@@ -225,7 +225,7 @@ pub fn digest(bundle: &Path) -> anyhow::Result<String> {
     })
 }
 
-/// A bundle unpacked on this node; removed at the end.
+/// A bundle unpacked on this node; removed when dropped.
 struct Unpacked(PathBuf);
 
 impl Unpacked {
@@ -255,7 +255,7 @@ impl Unpacked {
         Ok(unpacked)
     }
 
-    /// The folder with `bench`: the archive's own, or the one folder in it.
+    /// The folder with `bench`: the archive's root, or the only folder in it.
     fn root(&self) -> anyhow::Result<PathBuf> {
         if bench_in(&self.0).is_ok() {
             return Ok(self.0.clone());
@@ -277,7 +277,7 @@ impl Drop for Unpacked {
     }
 }
 
-/// Why `bench` did not complete the run, in its own last words.
+/// Why `bench` did not complete the run, from the end of its output.
 fn last_words(printed: &Path, exit: Option<i32>) -> String {
     let how = match exit {
         Some(code) => format!("bench ended with exit code {code}"),

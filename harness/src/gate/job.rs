@@ -1,4 +1,4 @@
-//! A whole gate: both sides made ready, every suite measured, the verdict.
+//! A whole gate: prepares both sides, measures every suite, and judges.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -33,16 +33,16 @@ use crate::ui::format;
 use crate::ui::progress::say;
 use crate::ui::terminal::{self, Notes};
 
-/// What came of a gate.
+/// How a gate ended.
 #[derive(Debug)]
 pub enum Ended {
-    /// A verdict, and the directory of everything behind it.
+    /// With a verdict; and the directory with all its data.
     Judged(Box<GateReport>, PathBuf),
-    /// Nothing was measured: a side cannot run what was named.
+    /// Nothing was measured, because a side cannot run what was named.
     Refused,
 }
 
-/// One suite as it was measured: base, base again, head; and what was measured again.
+/// One suite's measurement (base, base again, head), and its repetition.
 struct Measured {
     first: [Recorded; 3],
     second: Option<[Recorded; 3]>,
@@ -53,7 +53,7 @@ fn measurement(runs: &[Recorded; 3]) -> Measurement<'_> {
     Measurement { base, again, head }
 }
 
-/// A gate under way.
+/// A gate in progress.
 struct Gating<'a> {
     request: &'a Request,
     pinned: Option<&'a Recorded>,
@@ -70,10 +70,10 @@ struct Gating<'a> {
     command: Vec<String>,
 }
 
-/// Carries out the gate that `request` describes.
+/// Runs the gate that `request` describes.
 ///
 /// # Errors
-/// [`Usage`] if it makes no sense; otherwise what stopped it.
+/// [`Usage`] if the request is invalid; otherwise what stopped the gate.
 pub fn carry_out(request: &Request, pinned: Option<&Recorded>) -> anyhow::Result<Ended> {
     let here = Checkout::find()?;
     here.verify()?;
@@ -185,7 +185,7 @@ fn say_all(text: &str) {
     }
 }
 
-/// The gate's name and its directory, which holds no gate yet.
+/// The gate's name and its directory, which must not contain a gate.
 fn place(request: &Request, here: &Checkout) -> anyhow::Result<(String, PathBuf)> {
     let stamp = format_description!("[year][month][day]T[hour][minute][second]Z");
     let id = format!("{}-gate", OffsetDateTime::now_utc().format(stamp)?);
@@ -203,7 +203,7 @@ fn place(request: &Request, here: &Checkout) -> anyhow::Result<(String, PathBuf)
     Ok((id, directory))
 }
 
-/// Whether a side lacks what the other has; each lack is reported.
+/// Whether a side lacks a named target; prints each one.
 fn lacks_something(base: &Side, head: &Side) -> bool {
     let mut lacking = false;
     for (name, side) in [("base", base), ("head", head)] {
@@ -233,7 +233,7 @@ fn lacks_something(base: &Side, head: &Side) -> bool {
 }
 
 impl Gating<'_> {
-    /// Measures every suite and judges what came of it.
+    /// Measures every suite and judges the results.
     fn report(&self, suites: &[SuiteRow]) -> anyhow::Result<GateReport> {
         let mut all = Vec::new();
         let mut tests = None;
@@ -278,7 +278,7 @@ impl Gating<'_> {
         }))
     }
 
-    /// Runs the specification's tests on head, and reads what base records as passing.
+    /// Runs the specification's tests on head, and reads the passes recorded in base.
     fn tests(&self, row: &SuiteRow, amount: &Amount) -> anyhow::Result<(passes::Answered, Known)> {
         let groups = match self.request.workloads.as_slice() {
             [] => &amount.workloads,
@@ -308,8 +308,8 @@ impl Gating<'_> {
         Ok((answered, known))
     }
 
-    /// Measures one suite, and again what looks worse; `None` if nothing of it is for these targets
-    /// and workloads.
+    /// Measures one suite, and repeats what looks worse. `None` if these targets and workloads have no part
+    /// in it.
     fn suite(&self, row: &SuiteRow, amount: &Amount) -> anyhow::Result<Option<Measured>> {
         let request = self.request;
         let workloads = |side: &Side| {
@@ -386,7 +386,7 @@ impl Gating<'_> {
     }
 }
 
-/// Whether anything is recorded as passing of the tests that were planned.
+/// Whether any of the planned tests is recorded as passing.
 fn was_done(answered: &passes::Answered, known: &Known) -> bool {
     known.passed.keys().any(|(target, script)| {
         let group = script.split_once('/').map_or("", |(group, _)| group);
@@ -421,7 +421,7 @@ pub fn recorded(
     }))
 }
 
-/// Refuses files that could not be written after measuring.
+/// Checks that files can be written, before measuring.
 ///
 /// # Errors
 /// [`Usage`] if the folder of one does not exist, or if it is a folder itself.

@@ -36,7 +36,7 @@ pub fn look(checkout: &Checkout) -> Environment {
     }
 }
 
-/// Names this machine in its runs; without it, the host name does.
+/// Variable with this machine's name in its runs; the default is the host name.
 pub const NAME: &str = "PLIMSOLL_MACHINE";
 
 fn identity() -> Identity {
@@ -55,7 +55,7 @@ fn identity() -> Identity {
     }
 }
 
-/// machine-id(5) asks programs never to publish the id itself. Twelve digits tell machines apart.
+/// machine-id(5) forbids publishing the id itself. Twelve digits of a hash distinguish machines.
 fn hashed(id: &str) -> Option<String> {
     let known = !id.is_empty() && id != "uninitialized";
     let digest = Sha256::digest(format!("plimsoll {id}"));

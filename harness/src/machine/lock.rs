@@ -58,7 +58,7 @@ pub enum LockError {
     NoFolder,
     /// The lock file is unusable.
     #[error(
-        "cannot use the lock file {path}: {source}; remove it, or make it writable for everybody"
+        "cannot use the lock file {path}: {source}; make its folder, or make both writable for everybody"
     )]
     Io {
         /// The file.

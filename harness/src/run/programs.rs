@@ -7,8 +7,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use plimsoll_adapter::protocol::Launch;
-use plimsoll_record::TargetId;
 use plimsoll_record::run::ProgramRecord;
+use plimsoll_record::{TargetId, WorkloadId};
 use sha2::{Digest, Sha256};
 
 use crate::exit::Usage;
@@ -19,6 +19,8 @@ pub const BENCH: &str = "bench";
 pub const ADAPTER: &str = "adapter";
 /// The program started for every trial of a target: an engine's runner, or a native program.
 pub const RUNNER: &str = "runner";
+/// The compiled form of a workload, which a runner loads.
+pub const ARTEFACT: &str = "artefact";
 
 /// Detects a replaced file without reading it: device, inode, size, change time.
 type Stamp = (u64, u64, u64, i64, i64);
@@ -72,14 +74,23 @@ impl Programs {
         Ok(())
     }
 
-    /// Adds the program that `launch` of a target starts.
+    /// Adds the program that `launch` of a target starts, and the file that it loads, unless that is a folder:
+    /// the configuration of a container's bundle contains the run's name.
     ///
     /// # Errors
     /// As [`Programs::add`].
-    pub fn add_launch(&mut self, target: &TargetId, launch: &Launch) -> io::Result<()> {
+    pub fn add_launch(
+        &mut self,
+        (target, workload): (&TargetId, &WorkloadId),
+        launch: &Launch,
+    ) -> io::Result<()> {
         let file = launch.program.file_name().unwrap_or_default();
         let name = format!("{target}: {}", file.to_string_lossy());
-        self.add(RUNNER, &name, &launch.program)
+        self.add(RUNNER, &name, &launch.program)?;
+        if launch.artefact != launch.program && launch.artefact.is_file() {
+            self.add(ARTEFACT, &format!("{target}: {workload}"), &launch.artefact)?;
+        }
+        Ok(())
     }
 
     /// The records for `run.json`.

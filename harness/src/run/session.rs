@@ -193,7 +193,7 @@ impl<'a> Session<'a> {
                     launch: Some(launch),
                 } => {
                     let path = launch.program.clone();
-                    let added = self.programs.add_launch(&target, launch);
+                    let added = self.programs.add_launch((&target, &workload), launch);
                     added.map_err(|source| Stopped::Program { path, source })?;
                 }
                 Pair::Ready { launch: None } => {}

@@ -5,8 +5,8 @@ use plimsoll_analysis::statistics::clustered::Method;
 
 use crate::data::Columns;
 
-/// A line per row and machine, then one per row and machine type. `min` and `max` are of the machines'
-/// medians; a ratio has the unit `ratio`; spreads are standard deviations of logarithms.
+/// One line per row and machine, then one per row and machine type. `min` and `max` are of the machines' medians;
+/// ratios have the unit `ratio`; spreads are standard deviations of logarithms.
 pub(crate) fn of_machines(across: &Across) -> Columns {
     let columns = vec![
         "suite",

@@ -1,11 +1,11 @@
-//! Several machines as Markdown.
+//! Results over several machines as Markdown.
 
 use std::fmt::Write;
 
 use super::{Machines, RULE};
 use crate::markdown::inline;
 
-/// Writing to a String cannot fail, so the results of write! are dropped throughout.
+/// Writes the section. Writing to a String cannot fail, so the results of write! are ignored throughout.
 pub(crate) fn markdown(text: &mut String, machines: &Machines<'_>) {
     text.push_str("\n# Across machines\n\n");
     for sentence in machines.sentences() {

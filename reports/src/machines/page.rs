@@ -1,4 +1,4 @@
-//! Several machines on the page.
+//! Results over several machines on the page.
 
 use maud::{Markup, html};
 
@@ -6,7 +6,7 @@ use super::{Machines, RULE, Table};
 use crate::page::size_budget::SizeBudget;
 use crate::suites;
 
-/// Machines, claims by machine, and a table per workload as far as `budget` lasts.
+/// Machines, claims by machine, and a table per workload within `budget`.
 pub(crate) fn section(machines: &Machines<'_>, budget: &SizeBudget) -> Markup {
     let (columns, part) = (machines.columns(), budget.part(2));
     let mut undrawn = Vec::new();

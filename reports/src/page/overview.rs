@@ -1,4 +1,4 @@
-//! What several runs say together: what a busy reader takes in within a screen.
+//! Summary of several runs on one screen.
 
 use maud::{Markup, html};
 
@@ -9,7 +9,7 @@ use crate::page::size_budget::SizeBudget;
 use crate::quantity;
 use crate::suites;
 
-/// Machine, runs, and the first thing that each of them says.
+/// Machine, runs, and the first sentence of each run.
 pub(super) fn overview(facts: &[Facts<'_>], machines: Option<&Machines<'_>>) -> Markup {
     let Some(first) = facts.first() else {
         return html! {};

@@ -1,4 +1,4 @@
-//! Runs of several machines in every form of the report.
+//! Tests runs of several machines in every report format.
 
 use plimsoll_analysis::analyse_all;
 use plimsoll_record::Recorded;
@@ -8,7 +8,7 @@ use reports::machines::Machines;
 
 use crate::synthetic;
 
-/// Four machines of two types, each slower than the one before by a tenth.
+/// Four machines of two types, each a tenth slower than the one before.
 fn four() -> Vec<Recorded> {
     let one = |at: u32| {
         let mut recorded = synthetic::small();

@@ -424,13 +424,13 @@ fn available(configuration: &impl Configuration) -> Availability {
     }
 }
 
-/// A program that a build leaves beside the adapter, built or not.
+/// Path of a program that is built beside the adapter; it may not exist yet.
 pub fn beside(name: &str) -> PathBuf {
     own_executable().with_file_name(name)
 }
 
-/// A program that a build for `triple` leaves in the build directory that the adapter is in, built
-/// or not: static programs need the triple said.
+/// Path of a program that is built for `triple` in the adapter's build directory; it may not exist yet. Static programs
+/// need an explicit triple.
 pub fn built_for(triple: &str, name: &str) -> PathBuf {
     let own = own_executable();
     let directory = own.ancestors().nth(2).unwrap_or(Path::new(""));
@@ -450,13 +450,13 @@ fn text(path: &Path) -> Result<String, Error> {
     })
 }
 
-/// The `main` of an adapter whose engine runs inside it: [`About`] it, and its targets.
+/// The `main` of an in-process engine's adapter, from its [`About`] and its targets.
 #[macro_export]
 macro_rules! in_process_main {
     ($about:expr, $targets:expr) => {
         $crate::adapter_main!($crate::in_process::InProcess::new($about, $targets));
     };
-    // Its engine also serves over HTTP, by the kit's front.
+    // The engine also serves over HTTP, with the kit's server.
     ($about:expr, $targets:expr, http) => {
         $crate::adapter_main!(
             $crate::in_process::InProcess::new($about, $targets),

@@ -38,25 +38,25 @@ pub trait Engine {
     /// Validates and compiles a binary module.
     ///
     /// # Errors
-    /// What the engine says of a module that it refuses.
+    /// The engine's error for a module that it rejects.
     fn compile(&mut self, wasm: &[u8]) -> Result<Self::Module, String>;
 
     /// Creates an instance and runs its start function.
     ///
     /// # Errors
-    /// [`Fault::Link`] for imports that do not fit, [`Fault::Trap`] for what it traps at.
+    /// [`Fault::Link`] if imports do not match, [`Fault::Trap`] if the start function traps.
     fn instantiate(&mut self, module: &Self::Module) -> Result<Self::Instance, Fault>;
 
     /// Makes the exports of an instance importable as `name`, replacing any earlier registration.
     ///
     /// # Errors
-    /// What the engine says.
+    /// The engine's error.
     fn register(&mut self, name: &str, instance: &Self::Instance) -> Result<(), Fault>;
 
     /// Calls an exported function.
     ///
     /// # Errors
-    /// [`Fault::Trap`] or [`Fault::Exception`] for what comes out of the guest.
+    /// [`Fault::Trap`] or [`Fault::Exception`] if the guest traps or throws.
     fn invoke(
         &mut self,
         instance: &Self::Instance,

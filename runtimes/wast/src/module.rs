@@ -8,7 +8,7 @@ use crate::forms::{Form, Legible, lexer};
 /// Parses one directive and passes it to `with`.
 ///
 /// # Errors
-/// What the parser says of a text that it cannot read.
+/// The parser's error for invalid text.
 pub fn parsed<T>(text: &str, with: impl FnOnce(WastDirective<'_>) -> T) -> Result<T, String> {
     let message = |error: wast::Error| error.message();
     let buffer = ParseBuffer::new_with_lexer(lexer(text)).map_err(message)?;
@@ -115,7 +115,7 @@ pub enum About {
 /// Describes what a directive uses.
 ///
 /// # Errors
-/// What the parser says of a text that it cannot read.
+/// The parser's error for invalid text.
 pub fn about(text: &str) -> Result<About, String> {
     let named = |id: Option<wast::token::Id<'_>>| id.map(|id| id.name().to_owned());
     parsed(text, |directive| match directive {

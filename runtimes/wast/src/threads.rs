@@ -29,7 +29,7 @@ impl Threads {
     /// Starts a thread with this name.
     ///
     /// # Errors
-    /// A message, where no thread can be started.
+    /// If the thread cannot be started.
     pub(crate) fn start<E: Engine + 'static>(
         &mut self,
         name: &str,
@@ -52,7 +52,7 @@ impl Threads {
     /// Joins a thread.
     ///
     /// # Errors
-    /// The first directive of it that failed, or that there is no such thread.
+    /// The first failed directive of the thread, or that there is no such thread.
     pub(crate) fn wait(&mut self, name: &str) -> Result<(), String> {
         match self.0.remove(name) {
             Some(thread) => finish(name, thread),

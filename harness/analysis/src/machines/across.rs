@@ -1,4 +1,4 @@
-//! Rows of several machines: each machine's median, medians over machines, and where the spread is.
+//! Rows of several machines: each machine's median, medians over machines, and the sources of spread.
 
 use std::collections::BTreeMap;
 
@@ -20,22 +20,22 @@ use crate::statistics::{Components, components, generator, median};
 pub struct Measured<'a> {
     /// The run.
     pub run: &'a Run,
-    /// All of it.
+    /// All series of the run.
     pub series: Vec<&'a Series>,
 }
 
-/// What several machines say together.
+/// The combined results of several machines.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Across {
-    /// The machines.
+    /// The machines and their types.
     #[serde(flatten)]
     pub fleet: Fleet,
-    /// One per suite, series and program; then one per timed series of a target, as a ratio to native code
-    /// on the same machine.
+    /// One row per suite, series and program; then one per timed series of a target, as a ratio to native
+    /// code on the same machine.
     pub rows: Vec<AcrossRow>,
 }
 
-/// One thing, measured on several machines.
+/// One series, measured on several machines.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AcrossRow {
     /// The question.
@@ -48,35 +48,35 @@ pub struct AcrossRow {
     pub boundary: Boundary,
     /// What was measured there.
     pub metric: Metric,
-    /// The load it was measured under, where that is part of the question.
+    /// The level it was measured at; `None` for series without levels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<u64>,
     /// The unit of every value; `None` for a ratio.
     pub unit: Option<Unit>,
-    /// The target of the same machine that values are divided by, of a ratio.
+    /// For a ratio, the target on the same machine that values are divided by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub over: Option<TargetId>,
-    /// Engine version and program hash, where machines differ in them: each has rows of its own.
+    /// Engine version and program hash, if machines differ in them; each variant has its own rows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub variant: Option<String>,
-    /// Each machine that was to measure it.
+    /// Results by machine, for all machines that planned it.
     pub by_machine: Vec<OnMachine>,
-    /// A median per machine type; then, of several types, one over all.
+    /// One median per machine type, and one over all if there are several types.
     pub pooled: Vec<Pooled>,
 }
 
-/// One machine's figure.
+/// One machine's result.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OnMachine {
-    /// Place of the machine in the fleet.
+    /// Index of the machine in the fleet.
     pub machine: usize,
-    /// Median over its trials; absent if none counts.
+    /// Median over its trials; `None` if none counts.
     pub median: Option<f64>,
     /// 95 % interval over its trials.
     pub ci95: Option<[f64; 2]>,
     /// Trials that count.
     pub trials: u32,
-    /// What became of the others.
+    /// A note on the other trials.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }
@@ -84,35 +84,35 @@ pub struct OnMachine {
 /// A median over machines.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Pooled {
-    /// Place of the one machine type in the fleet; `None` over unlike machines.
+    /// Index of the machine type in the fleet; `None` for a median over unlike machines.
     pub machine_type: Option<usize>,
-    /// Machines with a figure.
+    /// Machines with a result.
     pub machines: u32,
     /// Median over the machines' medians.
     pub median: f64,
-    /// 95 % interval of it over machines like these; absent for two machines and fewer, and over unlike
-    /// ones, which are no sample of anything.
+    /// 95 % interval over machines like these; `None` for fewer than three machines, and for unlike ones,
+    /// which are no sample of a population.
     pub ci95: Option<[f64; 2]>,
-    /// How the interval was made.
+    /// The method of the interval.
     pub method: Method,
     /// Smallest and largest median of a machine.
     pub range: [f64; 2],
-    /// Where the spread is.
+    /// The sources of spread.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spread: Option<Components>,
 }
 
 impl AcrossRow {
-    /// The median over unlike machines, or else of the one type there is.
+    /// The median over unlike machines, or else that of the only type.
     pub fn overall(&self) -> Option<&Pooled> {
         self.pooled.last()
     }
 }
 
-/// What is compared across machines: the same key, engine and program.
+/// The identity for a comparison across machines: suite, key, and engine with program.
 type Subject = (Suite, SeriesKey, String);
 
-/// `None` if the runs are of one machine.
+/// Combines the runs; `None` if they are of one machine.
 pub fn across(runs: &[Measured<'_>]) -> Option<Across> {
     let all: Vec<&Run> = runs.iter().map(|one| one.run).collect();
     let fleet = Fleet::of(&all);
@@ -151,7 +151,7 @@ pub fn across(runs: &[Measured<'_>]) -> Option<Across> {
     Some(Across { fleet, rows })
 }
 
-/// What must be the same for one median: engine with version, program, noise reduction.
+/// What must be equal for a common median: engine with version, program, noise reduction.
 fn program(run: &Run, key: &SeriesKey) -> String {
     let hashes = alike::program(run, &key.workload, alike::kind_of(run, &key.target));
     let short = |hash: &str| hash.get(..8).unwrap_or(hash).to_owned();
@@ -235,7 +235,7 @@ fn row(
     }
 }
 
-/// A timed series over native code of the same machine, paired by block.
+/// A timed series over native code on the same machine, paired by block.
 fn ratio_row(
     fleet: &Fleet,
     runs: &[Measured<'_>],
@@ -319,7 +319,7 @@ fn native(run: &Run) -> Option<&TargetId> {
         .map(|record| &record.target)
 }
 
-/// A median for each machine type with a figure, then one over all if there are several types.
+/// One median per machine type with a result, and one over all if there are several types.
 fn pooled<T: Draw>(
     fleet: &Fleet,
     figures: &[(usize, Vec<T>)],

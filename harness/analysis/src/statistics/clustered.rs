@@ -1,12 +1,12 @@
-//! Intervals over machines, each with trials of its own.
+//! Intervals over machines with several trials each.
 //!
-//! Trials of one machine share that machine, so they are no independent draws from all machines: an
-//! interval over all trials together would be far too narrow. Machines are drawn with replacement, then
-//! trials within each drawn machine (Davison and Hinkley, *Bootstrap Methods*, 1997, section 3.8).
+//! Trials of one machine are no independent draws from all machines, so an interval over all trials together
+//! would be far too narrow. Machines are drawn with replacement, then trials within each drawn machine
+//! (Davison and Hinkley, *Bootstrap Methods*, 1997, section 3.8).
 //!
-//! Few machines cannot be resampled: three values have ten different samples. They get Student's interval
-//! on the logarithms of the machines' medians, and two machines get none. The example `across-coverage`
-//! simulates what these cover.
+//! Few machines cannot be resampled: three values have only ten different samples. They get Student's
+//! interval on the logarithms of the machines' medians, and two machines get none. The example
+//! `across-coverage` simulates the coverage of these intervals.
 
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
@@ -16,18 +16,18 @@ use super::bootstrap::{
 };
 use super::order::median;
 
-/// Fewest machines that get an interval: with two, Student's has one degree of freedom and spans
-/// several times their range.
+/// Minimum machines for an interval: with two, Student's has one degree of freedom and spans several times
+/// their range.
 pub const FEWEST_MACHINES: usize = 3;
 
-/// Fewest machines that are resampled: as for trials, the range of five covers their median in 93.75 %.
+/// Minimum machines for resampling: as for trials, the range of five covers their median in only 93.75 %.
 pub const RESAMPLED_MACHINES: usize = RESAMPLING_TRIALS;
 
-/// How an interval over machines was made.
+/// The method of an interval over machines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Method {
-    /// Fewer than [`FEWEST_MACHINES`]: only the range is given.
+    /// Below [`FEWEST_MACHINES`]: only the range, no interval.
     Range,
     /// Student's on the logarithms of the machines' medians, widened to their range.
     Student,
@@ -36,7 +36,7 @@ pub enum Method {
 }
 
 impl Method {
-    /// The method for so many machines.
+    /// The method for that number of machines.
     pub fn of(machines: usize) -> Self {
         match machines {
             0..FEWEST_MACHINES => Method::Range,
@@ -46,9 +46,9 @@ impl Method {
     }
 }
 
-/// What one trial contributes to a machine's figure.
+/// The values of one trial, from which a machine's result is computed.
 pub trait Draw: Copy {
-    /// The figure of a machine with these trials; `None` if there is none.
+    /// The result of a machine with these trials; `None` if there is none.
     fn figure(trials: &[Self]) -> Option<f64>;
 }
 
@@ -67,7 +67,7 @@ impl Draw for Pair {
 }
 
 /// The 95 % interval of the median over machines, from the trials of each. `None` for fewer than
-/// [`FEWEST_MACHINES`] machines, or where a machine has no figure.
+/// [`FEWEST_MACHINES`] machines, or if a machine has no result.
 pub fn over_machines<T: Draw>(machines: &[Vec<T>], rng: &mut impl Rng) -> Option<Interval> {
     let figures: Vec<f64> = machines
         .iter()
@@ -80,7 +80,7 @@ pub fn over_machines<T: Draw>(machines: &[Vec<T>], rng: &mut impl Rng) -> Option
     }
 }
 
-/// Machines drawn with replacement, then the trials of each drawn machine; ends are expanded percentiles.
+/// Draws machines with replacement, then the trials of each; the ends are expanded percentiles.
 pub fn hierarchical<T: Draw>(machines: &[Vec<T>], rng: &mut impl Rng) -> Option<Interval> {
     let (mut trials, mut figures) = (Vec::new(), Vec::with_capacity(machines.len()));
     let mut replicates = Vec::with_capacity(RESAMPLES);

@@ -1,9 +1,9 @@
-//! How much of the spread is between machines, between trials of a machine, and within a trial.
+//! Components of the spread: between machines, between trials of a machine, within a trial.
 
 use serde::{Deserialize, Serialize};
 
-/// Standard deviations of logarithms by level: 0.05 is about 5 %. They are estimates from a nested analysis
-/// of variance, unweighted means, cut off at zero. Outliers count like everything else.
+/// Standard deviations of logarithms by level: 0.05 is about 5 %. Estimated by a nested analysis of variance
+/// with unweighted means, cut off at zero. Outliers count like any other value.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Components {
     /// Between machines; `None` for one machine.
@@ -24,8 +24,8 @@ impl Components {
     }
 }
 
-/// The levels of `machines`: samples by trial by machine. `None` without a trial, or where a sample is
-/// zero, negative or infinite: it has no logarithm.
+/// The components for `machines`: samples by trial by machine. `None` without a trial, or if a sample is
+/// zero, negative or infinite, because it has no logarithm.
 pub fn components<T: AsRef<[f64]>>(machines: &[Vec<T>]) -> Option<Components> {
     let logs: Vec<Vec<Vec<f64>>> = machines
         .iter()
@@ -51,7 +51,7 @@ pub fn components<T: AsRef<[f64]>>(machines: &[Vec<T>]) -> Option<Components> {
         .collect();
     let machine_means: Vec<f64> = trial_means.iter().map(|trials| mean(trials)).collect();
     let within = pooled(logs.iter().flatten());
-    // A trial's mean scatters by what is within the trial, too; a machine's by what is between its trials.
+    // A trial's mean also scatters because of its samples, and a machine's because of its trials.
     let per_trial: Vec<f64> = logs
         .iter()
         .flatten()

@@ -419,13 +419,13 @@ pub enum Unit {
     /// Nanoseconds.
     #[serde(rename = "ns")]
     Nanoseconds,
-    /// Events a second.
+    /// Events per second.
     #[serde(rename = "1/s")]
     PerSecond,
     /// Bytes.
     #[serde(rename = "bytes")]
     Bytes,
-    /// Whole things.
+    /// A number of things.
     #[serde(rename = "count")]
     Count,
     /// Millionths of a joule.

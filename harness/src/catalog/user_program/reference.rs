@@ -120,9 +120,10 @@ pub(super) fn printed_by_image(
     }
     if !ran.status.success() {
         let stderr = String::from_utf8_lossy(&ran.stderr);
-        let last = stderr.trim().lines().last().unwrap_or_default().to_owned();
+        // The lines after it are the client's usage.
+        let first = stderr.trim().lines().next().unwrap_or_default().to_owned();
         return Err(Usage(format!(
-            "{image} did not exit successfully ({}): {last}; load it into the engine, and check its arguments",
+            "{image} did not exit successfully ({}): {first}; load it into the engine, and check its arguments",
             describe(ran.status)
         ))
         .into());

@@ -45,7 +45,7 @@ pub enum Ability {
     },
 }
 
-/// What is known of an adapter that is not there.
+/// The state of an adapter without a program.
 pub fn missing(checkout: &Checkout) -> Presence {
     match checkout.bundle {
         Some(_) => Presence::NotBundled,

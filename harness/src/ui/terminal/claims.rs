@@ -9,7 +9,7 @@ use super::{BOLD, DIM, GOOD, WARN, styled};
 
 const WIDTH: usize = 80;
 
-/// The verdict on every claim that the runs can be held against, and how many others there are.
+/// The verdict on every claim that the runs can confirm or refute, and the number of other claims.
 pub fn verdicts(judgements: &[Judgement<'_>]) -> String {
     let mut text = String::new();
     let judged = judgements.iter();
@@ -54,7 +54,7 @@ pub fn verdicts(judgements: &[Judgement<'_>]) -> String {
     text
 }
 
-/// One line: how many claims have which verdict. Empty without claims.
+/// The numbers of claims by verdict, on one line. Empty without claims.
 pub fn counts(judgements: &[Judgement<'_>]) -> String {
     let count = |verdict| judgements.iter().filter(|j| j.verdict == verdict).count();
     let (all, missing) = (judgements.len(), count(Verdict::NotMeasured));
@@ -82,7 +82,7 @@ fn style(verdict: Verdict) -> Style {
     }
 }
 
-/// A text that has room for `most` characters.
+/// `text` shortened to at most `most` characters.
 fn shortened(text: &str, most: usize) -> String {
     let letters: Vec<char> = text.chars().collect();
     match letters.len() <= most {

@@ -1,4 +1,4 @@
-//! Several machines on a terminal.
+//! Runs of several machines on a terminal.
 
 use std::fmt::Write;
 
@@ -6,8 +6,8 @@ use reports::machines::{Machines, RULE};
 
 use super::{BOLD, DIM, styled};
 
-/// Machines, medians over them, and claims by machine. Each machine's own figures are in the tables of its
-/// runs.
+/// Machines, medians over them, and claims by machine. The tables of each run have the single machine's
+/// results.
 pub fn machines(machines: &Machines<'_>) -> String {
     let mut text = format!("\n{}\n", styled(BOLD, "Across machines"));
     for sentence in machines.sentences() {

@@ -1,6 +1,6 @@
-//! The sentences of a cold-start run, most important first.
+//! Sentences of a cold-start run, most important first.
 //!
-//! Two things are never mixed: a platform that is already running, and a start from nothing.
+//! Starts on a running platform and starts from nothing are never mixed.
 
 use plimsoll_analysis::Row;
 use plimsoll_record::run::TargetKind;
@@ -23,7 +23,7 @@ pub(crate) fn sentences(facts: &Facts<'_>) -> Vec<String> {
         wasm_beside_native(facts, lead, &nothing),
         on_a_running_platform(facts, lead),
         containers_ahead(facts),
-        ours(facts, lead),
+        ours(facts, lead, Detail::Ratios),
     ];
     let mut said: Vec<String> = all.into_iter().flatten().collect();
     if said.is_empty() {
@@ -34,8 +34,7 @@ pub(crate) fn sentences(facts: &Facts<'_>) -> Vec<String> {
     said
 }
 
-/// The few sentences that a terminal has room for: container, Wasm and native compared at one boundary, and this
-/// project's own engine.
+/// Sentences for a terminal: container, Wasm and native compared at one boundary, and this project's own engine.
 pub(crate) fn brief(facts: &Facts<'_>) -> Vec<String> {
     let Some(lead) = facts.lead() else {
         return Vec::new();
@@ -47,7 +46,7 @@ pub(crate) fn brief(facts: &Facts<'_>) -> Vec<String> {
         wasm_beside_native(facts, lead, &nothing),
         container_beside_native(facts, lead, &nothing),
         on_a_running_platform(facts, lead),
-        ours(facts, lead),
+        ours(facts, lead, Detail::Boundaries),
     ];
     all.into_iter().flatten().collect()
 }
@@ -103,8 +102,7 @@ fn on_a_running_platform(facts: &Facts<'_>, lead: &WorkloadId) -> Option<String>
     ))
 }
 
-/// Two rows in words, the slower one first: "a (178 ms) takes 190× (184 to 196×) as long as b
-/// (0.94 ms)".
+/// Compares two rows, slower first: "a (178 ms) takes 190× (184 to 196×) as long as b (0.94 ms)".
 fn versus(facts: &Facts<'_>, one: &Row, other: &Row) -> String {
     let (slow, quick) = match median(one) >= median(other) {
         true => (one, other),
@@ -135,7 +133,7 @@ fn versus(facts: &Facts<'_>, one: &Row, other: &Row) -> String {
     }
 }
 
-/// How the container's ratio to the quickest Wasm target runs over the workloads.
+/// Range over the workloads of the container's ratio to the fastest Wasm target.
 fn over_workloads(facts: &Facts<'_>, lead: &WorkloadId, boundary: Boundary) -> Option<String> {
     let mut ratios: Vec<(f64, &WorkloadId)> = facts
         .workloads()
@@ -163,7 +161,7 @@ fn over_workloads(facts: &Facts<'_>, lead: &WorkloadId, boundary: Boundary) -> O
     ))
 }
 
-/// Where a container is quicker than a Wasm target, or that it is nowhere.
+/// Where a container is faster than a Wasm target, or that it never is.
 fn containers_ahead(facts: &Facts<'_>) -> Option<String> {
     let container = &facts.container()?.target;
     let mut compared = 0;
@@ -211,8 +209,17 @@ fn containers_ahead(facts: &Facts<'_>) -> Option<String> {
     ))
 }
 
-/// Where this project's own engine is ahead and where it is behind, in one sentence.
-fn ours(facts: &Facts<'_>, lead: &WorkloadId) -> Option<String> {
+/// Amount of detail per boundary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Detail {
+    /// Only boundary names.
+    Boundaries,
+    /// Boundary names, the other target and the ratio.
+    Ratios,
+}
+
+/// Where this project's own engine is ahead and behind, in one sentence.
+fn ours(facts: &Facts<'_>, lead: &WorkloadId, detail: Detail) -> Option<String> {
     let (mut ahead, mut behind, mut open) = (Vec::new(), Vec::new(), Vec::new());
     let mut name: Option<&TargetId> = None;
     for &boundary in Boundary::LADDER {
@@ -241,6 +248,11 @@ fn ours(facts: &Facts<'_>, lead: &WorkloadId) -> Option<String> {
         let by = quantity::ratio(held.ratio.ratio);
         if held.difference == Difference::NotShown {
             open.push(boundary.to_string());
+        } else if detail == Detail::Boundaries {
+            match median(mine) < median(other) {
+                true => ahead.push(boundary.to_string()),
+                false => behind.push(boundary.to_string()),
+            }
         } else if median(mine) < median(other) {
             ahead.push(format!("{boundary} ({} takes {by} as long)", other.target));
         } else {

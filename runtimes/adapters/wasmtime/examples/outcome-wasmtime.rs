@@ -1,5 +1,5 @@
-//! Describes modules on Wasmtime for the differential test, which runs this as a process of its
-//! own: a crash of the engine is then a finding like any other.
+//! Describes modules on Wasmtime for the differential test, which runs this in its own process, so that a crash is a
+//! finding.
 
 use outcome::graph::{MOST_ELEMENTS, Node, graph};
 use outcome::host::{self, Calls};
@@ -15,8 +15,8 @@ fn main() -> std::io::Result<()> {
     outcome::serve(Wasmtime::new().map_err(std::io::Error::other)?)
 }
 
-/// Wasmtime with the limits of [`outcome::host`] and all that keel has; relaxed vectors as the specification's
-/// deterministic profile has them.
+/// Wasmtime with the limits of [`outcome::host`] and keel's features; relaxed SIMD follows the specification's
+/// deterministic profile.
 struct Wasmtime(wasmtime::Engine);
 
 impl Wasmtime {
@@ -42,7 +42,7 @@ impl Wasmtime {
     }
 }
 
-/// What belongs to one instance.
+/// State of one instance.
 struct State {
     calls: Calls,
     limits: StoreLimits,
@@ -123,7 +123,7 @@ fn linker(store: &mut Store<State>) -> wasmtime::Result<Linker<State>> {
     Ok(linker)
 }
 
-/// The result types of a host function.
+/// Result types of a host function.
 fn results_of(function: usize) -> &'static &'static [Type] {
     &host::FUNCTIONS[function].2
 }
@@ -201,7 +201,7 @@ impl Running for WasmtimeInstance {
             Some(Extern::Memory(memory)) => memory.data(&self.store).to_vec(),
             Some(Extern::SharedMemory(memory)) => {
                 let bytes = memory.data().iter();
-                // SAFETY: no other thread has the memory.
+                // SAFETY: no other thread has access to the memory.
                 bytes.map(|byte| unsafe { *byte.get() }).collect()
             }
             _ => panic!("{name:?} is no memory"),
@@ -232,7 +232,8 @@ impl WasmtimeInstance {
     }
 }
 
-/// A trap is one on every engine; anything else is what `otherwise` makes of the engine's words.
+/// Classifies an error: traps are the same for every engine; `otherwise` handles other errors, from the engine's
+/// message.
 fn stop(
     error: &wasmtime::Error,
     mut store: StoreContextMut<'_, State>,
@@ -289,7 +290,7 @@ fn ty_of(ty: Type) -> ValType {
     }
 }
 
-/// The type as the host has values of it; nothing where it has none.
+/// The host's type for it, if any.
 fn type_of(ty: &ValType) -> Option<Type> {
     Some(match ty {
         ValType::I32 => Type::I32,
@@ -310,7 +311,7 @@ fn type_of(ty: &ValType) -> Option<Type> {
     })
 }
 
-/// The value as Wasmtime has it; a function is one that the host does not have, and becomes null.
+/// Converts a value for Wasmtime; functions do not exist in the host and become null.
 fn val(mut store: StoreContextMut<'_, State>, value: Value, ty: Type) -> wasmtime::Result<Val> {
     Ok(match value {
         Value::I32(bits) => Val::I32(bits as i32),
@@ -338,7 +339,7 @@ fn value(mut store: StoreContextMut<'_, State>, val: &Val) -> Value {
     })
 }
 
-/// What a value refers to.
+/// Expands one level of a value for [`graph`].
 fn open(mut store: StoreContextMut<'_, State>, val: Val) -> wasmtime::Result<Node<Val>> {
     Ok(Node::Leaf(match val {
         Val::I32(bits) => Value::I32(bits as u32),
@@ -355,7 +356,7 @@ fn open(mut store: StoreContextMut<'_, State>, val: Val) -> wasmtime::Result<Nod
                 let number = thing.downcast_ref::<u32>();
                 Value::Extern(*number.expect("the host's references are numbers"))
             }
-            // An object that went out as the host's.
+            // A guest object that was converted to a host reference.
             None => {
                 let inner = AnyRef::convert_extern(&mut store, thing)?;
                 return open(store, Val::AnyRef(Some(inner)));
@@ -396,7 +397,7 @@ fn open(mut store: StoreContextMut<'_, State>, val: Val) -> wasmtime::Result<Nod
     }))
 }
 
-/// A field as its bits, without a sign.
+/// Removes the sign extension of packed fields.
 fn unsigned(val: Val, ty: &FieldType) -> Val {
     match (val, ty.element_type()) {
         (Val::I32(bits), StorageType::I8) => Val::I32(bits & 0xff),

@@ -1,4 +1,4 @@
-//! A module from a seed.
+//! Generates a module from a seed.
 
 use outcome::digest::Numbers;
 use outcome::engine::Type;
@@ -6,14 +6,14 @@ use outcome::host::{self, Mutability};
 use wasm_smith::{Config, MemoryOffsetChoices, Module};
 use wasmparser::{Operator, Parser, Payload};
 
-/// What the fuel global holds before it is filled up for the first time: enough for start functions.
+/// Initial value of the fuel global: enough for start functions.
 const FIRST_FUEL: u32 = 2000;
-/// The random bytes that a module is made of: with fewer it is small, with more nothing changes.
+/// Range of random input bytes per module: fewer give small modules, more have no effect.
 const FEWEST_BYTES: u64 = 2048;
 const MOST_BYTES: u64 = 24 << 10;
 
-/// The module of a seed: valid, of the features that keel has, ending by itself whatever is called,
-/// with canonical NaNs only. Nothing if the seed gives none.
+/// Generates a valid module that uses only keel's features, always terminates, and produces only canonical NaNs. `None`
+/// if the seed gives no module.
 pub fn module(seed: u64) -> Option<Vec<u8>> {
     let mut numbers = Numbers::new(seed);
     let config = config(&mut numbers);
@@ -27,7 +27,7 @@ pub fn module(seed: u64) -> Option<Vec<u8>> {
     (!may_wait(&wasm)).then_some(wasm)
 }
 
-/// Whether code can wait at a shared memory, for as long as chance has it: nobody would wake it.
+/// Whether code can wait on a shared memory: nothing would wake it.
 fn may_wait(wasm: &[u8]) -> bool {
     let (mut shared, mut waits) = (false, false);
     for payload in Parser::new(0).parse_all(wasm).flatten() {
@@ -59,7 +59,7 @@ fn config(numbers: &mut Numbers) -> Config {
     let bounded_memories = often(2);
     let bounded_tables = often(2);
     let any_offset = !often(4);
-    // The proposals beyond 2.0, each on its own, so that modules of all mixtures come.
+    // Each proposal beyond 2.0 is chosen independently, to cover all combinations.
     let gc = often(2);
     let exceptions = often(2);
     let wide_memories = !often(3);
@@ -132,7 +132,7 @@ fn empty_module() -> Vec<u8> {
     b"\0asm\x01\0\0\0".to_vec()
 }
 
-/// A module that imports all that the host has.
+/// A module that imports everything that the host exports.
 fn imports_module() -> Vec<u8> {
     let name = |ty: &Type| match ty {
         Type::I32 => "i32",
@@ -184,11 +184,10 @@ fn imports_module() -> Vec<u8> {
 
 /// Id of the export section.
 const EXPORT_SECTION: u8 = 7;
-/// What says in an export that it is a global.
+/// Export kind of a global.
 const GLOBAL: u8 = 3;
 
-/// The module with a global exported as well: an entry more in its export section, where it has one.
-/// What is malformed stays as it is.
+/// Adds an export of a global to the module's export section, if it has one. Malformed modules are left unchanged.
 fn export_global(wasm: &[u8], name: &str, index: u32) -> Vec<u8> {
     let (mut out, mut rest) = (wasm[..8].to_vec(), &wasm[8..]);
     while let Some((&id, after)) = rest.split_first() {
@@ -220,7 +219,7 @@ fn export_global(wasm: &[u8], name: &str, index: u32) -> Vec<u8> {
     out
 }
 
-/// An unsigned LEB128 number, and what comes after it.
+/// Parses an unsigned LEB128 number; returns it and the remaining bytes.
 fn number(bytes: &[u8]) -> Option<(u32, &[u8])> {
     let mut value = 0;
     for (i, byte) in bytes.iter().enumerate().take(5) {
