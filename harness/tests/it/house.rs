@@ -133,5 +133,8 @@ fn harness_and_reports_name_no_engine() {
             }
         }
     }
-    assert!(named.is_empty(), "name them in targets.toml alone: {named:#?}");
+    assert!(
+        named.is_empty(),
+        "name them in targets.toml alone: {named:#?}"
+    );
 }

@@ -12,7 +12,7 @@ use plotters::style::{BLACK, IntoFont, TextStyle};
 use super::pen::{Mark, Pen, Point};
 use super::svg::{Sheet, SvgBackend, escape};
 
-/// Where a text stands beside its point.
+/// Position of a text relative to its point.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Anchor {
     Start,
@@ -20,17 +20,17 @@ pub(crate) enum Anchor {
     End,
 }
 
-/// Dots up to this radius are part of a crowd.
+/// Dots up to this radius are drawn as part of a crowd.
 const CROWD: u32 = 2;
 
-/// An SVG being drawn.
+/// An SVG under construction.
 pub(crate) struct Canvas<'s> {
     area: DrawingArea<SvgBackend<'s>, Shift>,
     sheet: &'s RefCell<Sheet>,
 }
 
 impl Canvas<'_> {
-    /// What belongs to one target: the page can hide it by its name.
+    /// Groups one target's elements, so that the page can hide them by name.
     pub(crate) fn group(&self, target: &str, draw: impl FnOnce()) {
         let tag = format!("<g data-t=\"{}\">", escape(target));
         self.sheet.borrow_mut().push(&tag);
@@ -38,7 +38,7 @@ impl Canvas<'_> {
         self.sheet.borrow_mut().push("</g>");
     }
 
-    /// A mark with its middle at a point.
+    /// Draws a mark centred on a point.
     pub(crate) fn mark(&self, (x, y): Point, mark: Mark) {
         let id = mark.id();
         let tag = format!("<use href=\"#{id}\" x=\"{x}\" y=\"{y}\"/>");
@@ -73,7 +73,7 @@ impl Canvas<'_> {
         drawn(self.area.draw(&Polygon::new(points, filled())));
     }
 
-    /// Text in the page's font, 12 pixels high; `at` is at half its height.
+    /// Draws text in the page's font, 12 pixels high and vertically centred on `at`.
     pub(crate) fn text(&self, at: Point, text: &str, pen: Pen, anchor: Anchor) {
         let side = match anchor {
             Anchor::Start => HPos::Left,
@@ -91,7 +91,7 @@ impl Canvas<'_> {
     }
 }
 
-/// The pen says the colour.
+/// The colour is irrelevant: the pen determines it.
 fn filled() -> ShapeStyle {
     BLACK.filled()
 }
@@ -104,16 +104,16 @@ fn drawn<E: std::error::Error + Send + Sync>(
     }
 }
 
-/// What a picture is called and what it shows, for those who do not see it.
+/// A chart's title and description, for readers who cannot see it.
 #[derive(Debug)]
 pub(crate) struct Caption {
-    /// Unique in the page; letters, digits and dashes.
+    /// Unique on the page; letters, digits and dashes.
     pub(crate) id: String,
     pub(crate) title: String,
     pub(crate) description: String,
 }
 
-/// Draws a picture of the given size in pixels and returns it as an `<svg>` element.
+/// Draws a chart of this size in pixels and returns it as an `<svg>` element.
 pub(crate) fn picture(
     size: (u32, u32),
     caption: &Caption,
@@ -135,13 +135,12 @@ pub(crate) fn picture(
     )
 }
 
-/// Draws the elements of a picture without the `<svg>` around them: with classes for colours, and
-/// nothing said that the page says.
+/// Draws elements without the surrounding `<svg>`; colours are classes.
 pub(crate) fn fragment(size: (u32, u32), draw: impl FnOnce(&Canvas<'_>)) -> String {
     on(Sheet::default(), size, draw)
 }
 
-/// Draws around the point 0, 0, which lies at `middle` while drawing.
+/// Draws elements centred on the origin, which is at `middle` while drawing.
 pub(crate) fn around(middle: Point, size: (u32, u32), draw: impl FnOnce(&Canvas<'_>)) -> String {
     on(Sheet::around(middle), size, draw)
 }

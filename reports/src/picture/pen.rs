@@ -1,4 +1,4 @@
-//! What things are drawn as, and where.
+//! Colours, marks and points of drawings.
 
 use plimsoll_record::Boundary;
 use plimsoll_record::run::TargetKind;
@@ -6,33 +6,33 @@ use plimsoll_record::run::TargetKind;
 /// A point in pixels from the upper left.
 pub(crate) type Point = (i32, i32);
 
-/// What something is drawn as. The page's style sheet says in which colour, for light and dark.
+/// Semantic colour of a drawing. The page's style sheet maps it to a colour, for light and dark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Pen {
-    /// What is read first.
+    /// Primary content.
     #[default]
     Ink,
-    /// What is read second: axes' figures.
+    /// Secondary content, such as axis labels.
     Muted,
-    /// What is not read: grid lines.
+    /// Grid lines.
     Grid,
-    /// The body of a box.
+    /// Bodies of boxes.
     Box,
-    /// The background, to set one thing off from another.
+    /// Background, to separate overlapping elements.
     Paper,
     /// A boundary of the ladder.
     Boundary(Boundary),
     /// A kind of target.
     Kind(TargetKind),
-    /// The curve of the n-th target.
+    /// The n-th target's curve.
     Curve(usize),
 }
 
-/// How many curves are drawn differently; their marks tell more of them apart.
+/// Number of distinct curve styles; marks distinguish more curves.
 pub(crate) const CURVES: usize = 14;
 
 impl Pen {
-    /// The class that the style sheet knows the pen by, after `f-` (filled) or `s-` (stroked).
+    /// The pen's class in the style sheet, after `f-` (filled) or `s-` (stroked).
     pub(crate) fn class(self) -> String {
         match self {
             Pen::Ink => "ink".to_owned(),
@@ -49,19 +49,19 @@ impl Pen {
     }
 }
 
-/// Shapes of marks: a circle, and the outlines of [`mark`](super::mark).
-pub(super) const SHAPES: usize = 7;
-/// Colours of curves' marks.
+/// Number of curve shapes: a dot and the first outlines of [`mark`](super::mark).
+pub(super) const OF_CURVES: usize = 7;
+/// Number of curve colours.
 pub(super) const COLOURS: usize = 7;
-/// How many marks of curves there are: every pair of a colour and a shape.
-pub(crate) const LOOKS: usize = COLOURS * SHAPES;
+/// Number of distinct curve marks: all combinations of colour and shape.
+pub(crate) const LOOKS: usize = COLOURS * OF_CURVES;
 
-/// A mark that the page defines once and every picture refers to.
+/// A mark that the page defines once and all charts reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mark {
-    /// Of a boundary.
+    /// The mark of a boundary.
     Boundary(Boundary),
-    /// Of the n-th curve; from [`LOOKS`] on they come round again.
+    /// The mark of the n-th curve; marks repeat from [`LOOKS`] on.
     Curve(usize),
 }
 

@@ -21,6 +21,8 @@ pub struct Config {
     pub(crate) collect_always: bool,
     pub(crate) total_bytes: u64,
     pub(crate) cpu: Cpu,
+    #[cfg(feature = "cache")]
+    pub(crate) cache: Option<crate::cache::CodeCache>,
 }
 
 /// Whether code counts what it executes, so that it can be made to stop after so much.
@@ -58,6 +60,8 @@ impl Default for Config {
             collect_always: false,
             total_bytes: u64::MAX,
             cpu: Cpu::native(),
+            #[cfg(feature = "cache")]
+            cache: None,
         }
     }
 }
@@ -108,6 +112,14 @@ impl Config {
     /// this machine is compiled by [`Engine::compile`], and refused here by the feature that is missing.
     pub fn cpu(mut self, cpu: Cpu) -> Config {
         self.cpu = cpu;
+        self
+    }
+
+    /// Where [`Module::new`](crate::Module::new) and its like look for a module's code before they compile it, and
+    /// keep what they have compiled; nowhere by default.
+    #[cfg(feature = "cache")]
+    pub fn cache(mut self, cache: crate::cache::CodeCache) -> Config {
+        self.cache = Some(cache);
         self
     }
 
@@ -283,7 +295,7 @@ mod compiling {
     use super::{Engine, Fuel};
     use crate::artifact::fingerprint::Fingerprint;
     use crate::compile::translate::Metering;
-    use crate::compile::{CompileOptions, compile, target_isa, write};
+    use crate::compile::{CompileInterrupt, CompileOptions, compile, target_isa, write};
     use crate::error::Result;
 
     impl Engine {
@@ -295,9 +307,39 @@ mod compiling {
         ///
         /// [`Module::deserialize`]: crate::Module::deserialize
         pub fn compile(&self, wasm: &[u8]) -> Result<Vec<u8>> {
+            self.compile_interruptible(wasm, &CompileInterrupt::new())
+        }
+
+        /// As [`Engine::compile`], until the handle says to stop.
+        ///
+        /// # Errors
+        /// As [`Engine::compile`], and [`Error::Interrupted`](crate::Error::Interrupted).
+        pub fn compile_interruptible(
+            &self,
+            wasm: &[u8],
+            interrupt: &CompileInterrupt,
+        ) -> Result<Vec<u8>> {
+            self.compile_for(wasm, None, interrupt)
+        }
+
+        /// As [`Engine::compile_interruptible`], with what the artefact is found by.
+        pub(crate) fn compile_for(
+            &self,
+            wasm: &[u8],
+            source: Option<String>,
+            interrupt: &CompileInterrupt,
+        ) -> Result<Vec<u8>> {
             let isa = self.isa()?;
-            let compiled = compile(wasm, &**isa, &self.compile_options())?;
-            write(&compiled, &self.fingerprint(isa))
+            let options = CompileOptions {
+                interrupt: interrupt.clone(),
+                ..self.compile_options()
+            };
+            let compiled = compile(wasm, &**isa, &options)?;
+            let mut fingerprint = self.fingerprint(isa);
+            if let Some(source) = source {
+                fingerprint.add_source(&source);
+            }
+            write(&compiled, &fingerprint)
         }
 
         pub(crate) fn compile_options(&self) -> CompileOptions {
@@ -308,6 +350,7 @@ mod compiling {
             CompileOptions {
                 features: self.config().features,
                 metering,
+                interrupt: CompileInterrupt::new(),
             }
         }
 

@@ -105,7 +105,8 @@ pub struct Frame {
     pub function: u32,
     /// The function's name, where the module says one.
     pub name: Option<String>,
-    /// Where in the module's bytes the instruction is, where that is known.
+    /// Where in the module's bytes the instruction is, where that is known. It is not of a function that was calling
+    /// one whose code stands in the place of the call.
     pub offset: Option<u32>,
 }
 

@@ -39,7 +39,7 @@ fn a_trap_names_the_functions_and_offsets() {
     let (mut store, instance) = alone(
         &Engine::default(),
         r#"(module (memory 1)
-            (func $inner (drop (i32.load (i32.const 65536))))
+            (func $inner (loop) (drop (i32.load (i32.const 65536))))
             (func $outer (export "run") (call $inner)))"#,
     );
     let trap = trap(call(&mut store, instance, "run").expect_err("out of bounds"));

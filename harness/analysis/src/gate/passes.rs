@@ -1,7 +1,7 @@
-//! Tests of the specification that passed before and must pass: the hardest of what must never fall.
+//! Tests of the specification that passed before and must still pass.
 //!
-//! No chance enters: a script with fewer passing directives than are recorded is a regression, and a
-//! missing one is lost. `bench gate` and the ratchet of `bench run` both use this.
+//! Results do not vary: a script with fewer passes than recorded is a regression, and a missing one is lost.
+//! `bench gate` and the ratchet of `bench run` both use this.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -10,20 +10,20 @@ use plimsoll_record::{Recorded, Run, ScriptLine, TargetId, WorkloadId};
 
 use super::report::{PassRow, RowVerdict};
 
-/// Most directives named of one script that lost some.
+/// Maximum directives named per script.
 const NAMED: usize = 5;
 
-/// What passed before: by target and `group/script`, and where that is recorded.
+/// The passes recorded earlier, by target and `group/script`, and their source.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RecordedPasses {
-    /// A file, or the name of a run.
+    /// A file name, or the name of a run.
     pub name: String,
-    /// Directives that passed.
+    /// Number of directives that passed.
     pub passed: BTreeMap<(TargetId, String), u32>,
 }
 
 impl RecordedPasses {
-    /// What a recorded run passed.
+    /// The passes of a recorded run.
     pub fn of(run: &Recorded) -> Self {
         let found = scripts(run).into_iter();
         RecordedPasses {
@@ -33,11 +33,11 @@ impl RecordedPasses {
     }
 }
 
-/// The groups of tests that were to be put to a target: what is recorded of these must be found
-/// again. What is recorded of others is not missed.
+/// The groups of tests planned per target. Recorded passes of these must appear again; those of other groups
+/// are not missed.
 pub type ExpectedGroups = BTreeSet<(TargetId, WorkloadId)>;
 
-/// What `run` planned.
+/// The groups that `run` planned.
 pub fn planned(run: &Run) -> ExpectedGroups {
     let plans = run.plan.iter();
     plans
@@ -45,8 +45,8 @@ pub fn planned(run: &Run) -> ExpectedGroups {
         .collect()
 }
 
-/// Every script of `head` compared with what is known to have passed; `None` is a head that was
-/// not run at all. Of what was `meant`, what `head` does not have is lost.
+/// Compares every script of `head` with the recorded passes; `None` means that head was not run. Passes in
+/// `meant` that `head` does not have are lost.
 pub fn rows(
     known: &RecordedPasses,
     head: Option<&Recorded>,

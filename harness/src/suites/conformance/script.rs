@@ -1,4 +1,4 @@
-//! A script of tests, as it is given to an engine.
+//! A script of tests, as an engine gets it.
 
 use plimsoll_record::WorkloadId;
 use serde::Deserialize;
@@ -6,11 +6,11 @@ use serde::Deserialize;
 /// One script of a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScriptFile {
-    /// Its file name, with the folders below its group's.
+    /// File name, with the folders below its group's.
     pub name: String,
-    /// What is in it.
+    /// The whole script.
     pub text: String,
-    /// What in it no engine is asked any more.
+    /// Directives that no engine is tested with any more.
     pub superseded: Vec<Superseded>,
 }
 
@@ -22,8 +22,8 @@ pub struct Superseded {
     pub group: WorkloadId,
     /// The script.
     pub script: String,
-    /// Their lines, from 1.
+    /// Line numbers, from 1.
     pub lines: Vec<u32>,
-    /// What came instead.
+    /// The later rule.
     pub why: String,
 }

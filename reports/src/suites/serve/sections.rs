@@ -1,4 +1,4 @@
-//! Servers under load: at a glance, latency by rate, latency by percentile, every number.
+//! Servers under load: overview, latency by rate, latency by percentile, all numbers.
 
 use maud::{Markup, PreEscaped, html};
 use plimsoll_analysis::load::merged;
@@ -18,7 +18,7 @@ use crate::picture::load::{Curve, Points, Tick, WIDTH, curves};
 use crate::quantity;
 use crate::suites;
 
-/// What a busy reader takes in within a screen.
+/// The first screen.
 pub(crate) fn summary(facts: &Facts<'_>, place: &Place<'_>) -> Markup {
     html! {
         (heading(facts, place, suites::question(Suite::Serve).asked, "HTTP service"))
@@ -52,7 +52,7 @@ fn glance(facts: &Facts<'_>, place: &Place<'_>) -> Markup {
         section.glance aria-label=(place.label("At a glance")) {
             (card(
                 &format!("{} at {} requests per second", percentile(metric), quantity::grouped(rate)),
-                "From when a request was due to the last byte of its response. The highest rate that all carried.",
+                "From when a request was due to the last byte of its response. The highest rate that all sustained.",
                 line(metric, Some(rate)),
                 Best::Least,
             ))
@@ -88,7 +88,7 @@ fn glance(facts: &Facts<'_>, place: &Place<'_>) -> Markup {
     }
 }
 
-/// Which end of a list comes first.
+/// Sort order of a list.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Best {
     Least,
@@ -106,9 +106,9 @@ fn card(
         Best::Least => value(a.2).total_cmp(&value(b.2)),
         Best::Most => value(b.2).total_cmp(&value(a.2)),
     });
-    // Without a number last, whichever way they are sorted.
+    // Rows without a number come last in either order.
     lines.sort_by_key(|line| line.2.median.is_none());
-    // Each engine by its best configuration, with a fresh instance and without: the rest is below.
+    // Each engine's best configuration with and without a fresh instance; the others are listed below.
     let mut known = Vec::new();
     lines.retain(|(_, _, row)| {
         let way = (row.target.engine().to_owned(), row.boundary);
@@ -246,9 +246,9 @@ fn legend(ways: &[Way<'_>]) -> Markup {
     }
 }
 
-/// Latency by percentile, at a rate that all carried.
+/// Latency by percentile, at a rate that all sustained.
 pub(crate) fn by_percentile(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
-    /// Tenths of a decade from the median to the 99.99th percentile and a little beyond.
+    /// Tenths of a decade from the median to just beyond the 99.99th percentile.
     const TENTHS: std::ops::RangeInclusive<u32> = 0..=42;
     let lead = facts.lead()?;
     let rate = common_rate(facts, &lead.workload)?;
@@ -264,9 +264,9 @@ pub(crate) fn by_percentile(facts: &Facts<'_>, place: &Place<'_>) -> Option<Sect
     .into();
     let body = html! {
         p {
-            "At " (quantity::grouped(rate)) " requests per second, the highest rate that all carried: the latency that each percentage of requests stayed below, over "
-            "all trials. A request that timed out counts with its time until then. From when it was sent is what a client that waits for "
-            "each response would have seen: where the two differ, requests waited in line for a connection."
+            "At " (quantity::grouped(rate)) " requests per second, the highest rate that all sustained: the latency that each percentage of requests stayed below, over "
+            "all trials. A request that timed out counts with its time until then. The second picture, from when it was sent, is what a client that waits for "
+            "each response would have seen: where the two differ, requests waited for a connection."
         }
         @for (w, workload) in facts.workloads().iter().enumerate() {
             @let ways = ways(facts, &workload.workload);
@@ -296,7 +296,7 @@ pub(crate) fn by_percentile(facts: &Facts<'_>, place: &Place<'_>) -> Option<Sect
     })
 }
 
-/// Every number with its interval.
+/// All numbers with their intervals.
 pub(crate) fn numbers(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
     let rates = rates(facts);
     let metrics = Metric::PERCENTILES.iter().map(|(metric, _)| *metric);
@@ -332,7 +332,7 @@ pub(crate) fn numbers(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
     })
 }
 
-/// A metric of every way at every rate.
+/// A metric of every way of serving at every rate.
 fn by_rate_in_numbers(
     facts: &Facts<'_>,
     id: &WorkloadId,
@@ -371,7 +371,7 @@ fn by_rate_in_numbers(
     }
 }
 
-/// What a metric is, for a heading.
+/// A metric as a heading.
 fn what(metric: Metric) -> String {
     match metric {
         Metric::AchievedRate => "Answered a second".to_owned(),
@@ -381,7 +381,7 @@ fn what(metric: Metric) -> String {
     }
 }
 
-/// What a reader must know of single rows, once each.
+/// Notes on single rows, each once.
 fn notes(facts: &Facts<'_>, workload: &WorkloadId) -> Markup {
     let mut notes: Vec<String> = Vec::new();
     for row in facts.rows.iter().filter(|row| row.workload == *workload) {

@@ -1,4 +1,4 @@
-//! Ways of serving: a target, keeping its instance or making one per request; and what each sustains.
+//! Ways of serving: a target that keeps its instance or makes one per request; and what each sustains.
 
 use plimsoll_analysis::Row;
 use plimsoll_analysis::load::is_sustained;
@@ -12,7 +12,7 @@ pub(crate) struct Way<'f> {
     pub(crate) target: &'f TargetId,
     pub(crate) kind: TargetKind,
     pub(crate) boundary: Boundary,
-    /// Which of the curves' looks it has.
+    /// Index of the curve's style.
     pub(crate) place: usize,
 }
 
@@ -21,7 +21,7 @@ impl Way<'_> {
         self.target
     }
 
-    /// What it is called: a fresh instance for each request is said, what is kept is not.
+    /// Its name; a fresh instance per request is mentioned, a kept one is not.
     pub(crate) fn name(&self) -> String {
         match self.boundary {
             Boundary::FreshRequest => format!("{}, fresh", self.target),
@@ -30,7 +30,7 @@ impl Way<'_> {
     }
 }
 
-/// Every way of serving a workload that was tried, in the order of the ledger.
+/// All ways of serving a workload that were tried, in the order of the ledger.
 pub(crate) fn ways<'f>(facts: &'f Facts<'_>, workload: &WorkloadId) -> Vec<Way<'f>> {
     let mut ways = Vec::new();
     for record in facts.targets() {
@@ -51,7 +51,7 @@ pub(crate) fn ways<'f>(facts: &'f Facts<'_>, workload: &WorkloadId) -> Vec<Way<'
     ways
 }
 
-/// The row of a way at a rate.
+/// The row of a way of serving at a rate.
 pub(crate) fn row<'f>(
     facts: &'f Facts<'_>,
     workload: &WorkloadId,
@@ -62,20 +62,20 @@ pub(crate) fn row<'f>(
     facts.row(workload, way.target, (way.boundary, metric), at)
 }
 
-/// The rates that were planned.
+/// The planned rates.
 pub(crate) fn rates(facts: &Facts<'_>) -> Vec<u64> {
     let load = facts.recorded.run.load.as_ref();
     load.map(|load| load.rates.clone()).unwrap_or_default()
 }
 
-/// Whether nearly all of a rate was answered in the median trial.
+/// Whether the median trial answered nearly all requests at this rate.
 pub(crate) fn sustains(facts: &Facts<'_>, workload: &WorkloadId, way: &Way<'_>, rate: u64) -> bool {
     row(facts, workload, way, Metric::AchievedRate, Some(rate))
         .and_then(|row| row.median)
         .is_some_and(|achieved| is_sustained(achieved, rate))
 }
 
-/// The highest rate that every way with a number sustained; the lowest of all if there is none.
+/// The highest rate that every way with a number sustained, or the lowest rate if there is none.
 pub(crate) fn common_rate(facts: &Facts<'_>, workload: &WorkloadId) -> Option<u64> {
     let rates = rates(facts);
     let mut ways = ways(facts, workload);

@@ -1,14 +1,14 @@
-//! Which configurations of keel are measured, and what the ledger says of each.
+//! The measured configurations of keel and their fairness ledgers.
 //!
-//! Nothing is measured twice under two names: what lies inside an engine (L0, L1, run) is measured
-//! on the target that loads artefacts, compiling (L2) on the one that compiles at start.
+//! Nothing is measured twice under two names: in-process boundaries (L0, L1, run) are measured on the target that loads
+//! artefacts, and compiling (L2) on the one that compiles at every start.
 
 use std::collections::BTreeMap;
 
 use plimsoll_adapter::protocol::{Directive, Script};
 use plimsoll_adapter::record::Proposal;
 use plimsoll_adapter::wast;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use plimsoll_adapter::Error;
 use plimsoll_adapter::http::LEDGER as HTTP_LEDGER;
@@ -22,10 +22,10 @@ use crate::engine::Keel;
 
 use crate::specification::{self, specification};
 
-/// The triple that the loader is built for, because a static one needs it said.
+/// The loader's build target; a static program needs an explicit target.
 const TRIPLE: &str = "x86_64-unknown-linux-gnu";
 
-/// One configuration: one target.
+/// One target.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Target {
     id: &'static str,
@@ -34,16 +34,23 @@ pub(crate) struct Target {
     runner: Runner,
 }
 
-/// Where the code that a process runs comes from.
+/// Source of a process's code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Code {
-    /// An artefact.
+    /// An artefact compiled ahead of time.
     Loaded,
     /// The `.wasm`, compiled at every start.
     Compiled,
+    /// The `.wasm`, whose code is already in a cache.
+    Cached,
 }
 
-/// Which program a process is.
+/// The code cache's folder, beside the programs, where only these adapters write.
+fn cache() -> PathBuf {
+    in_process::beside("keel-code-cache")
+}
+
+/// The program that a process runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Runner {
     /// The `keel` command.
@@ -81,20 +88,25 @@ impl Configuration for Target {
                 file: "module.keel",
                 role: "aot",
             },
-            Code::Compiled => in_process::Code::Wasm,
+            Code::Compiled | Code::Cached => in_process::Code::Wasm,
         }
     }
 
     fn process(&self) -> Option<Process> {
+        let folder;
         let (program, options) = match (self.runner, self.code) {
-            // Native code is run by explicit request only.
+            // keel runs native code only on explicit request.
             (Runner::Command, Code::Loaded) => {
                 (in_process::beside("keel"), vec!["run", "--artifact"])
             }
             (Runner::Command, Code::Compiled) => (in_process::beside("keel"), vec!["run"]),
+            (Runner::Command, Code::Cached) => {
+                folder = cache().to_string_lossy().into_owned();
+                (in_process::beside("keel"), vec!["run", "--cache", &folder])
+            }
             (Runner::Loader, _) => (in_process::built_for(TRIPLE, "keel-run"), Vec::new()),
         };
-        let options = options.into_iter().map(str::to_owned).collect();
+        let options: Vec<String> = options.into_iter().map(str::to_owned).collect();
         Some(Process {
             program,
             options,
@@ -110,7 +122,10 @@ impl Configuration for Target {
     }
 
     fn engine(&self) -> Result<Keel, Error> {
-        Keel::new()
+        match self.code {
+            Code::Cached => Keel::cached(&cache()),
+            Code::Loaded | Code::Compiled => Keel::new(),
+        }
     }
 
     fn is_counted(&self) -> bool {
@@ -122,11 +137,14 @@ impl Configuration for Target {
     }
 
     fn serialise(&self, engine: &Keel, wasm: &[u8], _: &Path) -> Result<Vec<u8>, Error> {
+        if self.code == Code::Cached {
+            engine.warm(wasm)?;
+        }
         engine.serialise(wasm)
     }
 }
 
-/// Every target, in the order of runtimes/targets.toml.
+/// All targets, in the order of runtimes/targets.toml.
 pub(crate) const ALL: &[Target] = &[
     Target {
         id: "keel",
@@ -141,6 +159,12 @@ pub(crate) const ALL: &[Target] = &[
         runner: Runner::Command,
     },
     Target {
+        id: "keel+cached",
+        steps: COMPILES_AT_START,
+        code: Code::Cached,
+        runner: Runner::Command,
+    },
+    Target {
         id: "keel+static",
         steps: &[Step::Process, Step::Deploy],
         code: Code::Loaded,
@@ -148,12 +172,16 @@ pub(crate) const ALL: &[Target] = &[
     },
 ];
 
-/// The fairness ledger of one target: every setting that a sceptical reader would ask about.
+/// The fairness ledger of one target.
 fn ledger(configuration: &Target) -> BTreeMap<String, String> {
     let code = match configuration.code {
         Code::Loaded => {
             "ahead of time: a .keel artefact, mapped; its description is checked at the load, its code \
              piece by piece when it first runs"
+        }
+        Code::Cached => {
+            "the .wasm each time, the code out of keel's cache, where it is before the first trial: found by the \
+             SHA-256 of the .wasm, read, and checked as a whole"
         }
         Code::Compiled => "compiled from the .wasm each time, on all cores; no compilation cache",
     };

@@ -1,6 +1,6 @@
-//! The adapter keeps the protocol, and every workload gives its expected output on every target.
+//! Protocol tests, and the output of every workload on every target.
 //!
-//! The loader is found where `bench setup keel-static` leaves it (runtimes/targets.toml says how).
+//! Uses the loader built by `bench setup keel-static` (see runtimes/targets.toml).
 
 use std::path::Path;
 

@@ -1,8 +1,7 @@
-//! Which configurations of Wasmtime are measured, and what the ledger says of each.
+//! The measured configurations of Wasmtime and their fairness ledgers.
 //!
-//! Nothing is measured twice under two names: what lies inside an engine (L0, L1, run) is measured
-//! on the targets that load artefacts, compiling (L2) on the `+jit` targets, and a process from
-//! nothing on every target that has one of its own.
+//! Nothing is measured twice under two names: in-process boundaries (L0, L1, run) are measured on the targets that load
+//! artefacts, compiling (L2) on the `+jit` targets, and starting a process on every target that has its own.
 
 use std::collections::BTreeMap;
 
@@ -25,11 +24,10 @@ use crate::engine::Wasmtime;
 
 use crate::specification::{self, Specification};
 
-/// The version of the wasmtime crate; Cargo.toml pins exactly this one, and a test holds them
-/// equal.
+/// Version of the wasmtime crate; Cargo.toml pins it exactly, and a test compares the two.
 pub(crate) const ENGINE_VERSION: &str = "48.0.8";
 
-/// One configuration: one target.
+/// One target.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Target {
     id: &'static str,
@@ -37,9 +35,17 @@ pub(crate) struct Target {
     pub(crate) setup: Setup,
     steps: &'static [Step],
     process: Process,
+    pub(crate) cache: Cache,
 }
 
-/// What the target is as a process from nothing.
+/// Whether compilation uses Wasmtime's cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cache {
+    Off,
+    On,
+}
+
+/// How the target starts as a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Process {
     /// Nothing: its configuration is one of a host that already runs.
@@ -50,19 +56,19 @@ enum Process {
     Compiles(Runner),
 }
 
-/// Which build of the runner.
+/// A build of the runner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Runner {
     /// Default features of the crate and Winch, dynamically linked.
     Default,
-    /// No optional features, statically linked, optimised as a whole.
+    /// No optional features, statically linked, with whole-program optimisation.
     Smallest,
 }
 
 impl Target {
-    /// Whether it runs artefacts that `prepare` leaves.
+    /// Whether it runs artefacts that `prepare` writes.
     fn loads(&self) -> bool {
-        !matches!(self.process, Process::Compiles(_))
+        !matches!(self.process, Process::Compiles(_)) && self.cache == Cache::Off
     }
 }
 
@@ -153,11 +159,14 @@ impl Configuration for Target {
     }
 
     fn serialise(&self, engine: &Wasmtime, wasm: &[u8], _: &Path) -> Result<Vec<u8>, Error> {
+        if self.cache == Cache::On {
+            engine.warm(wasm)?;
+        }
         engine.serialise(wasm)
     }
 }
 
-/// An allocator shows where instances are made.
+/// Steps that depend on the allocator.
 const IN_PROCESS: &[Step] = &[
     Step::Instantiate,
     Step::Load,
@@ -166,7 +175,7 @@ const IN_PROCESS: &[Step] = &[
     Step::Instances,
     Step::ServeFresh,
 ];
-// The code is that of the default; what differs is whether its memory is there already.
+// The code is the same as the default's, but its memory may already be resident.
 const IN_PROCESS_AND_RUN: &[Step] = &[
     Step::Instantiate,
     Step::Load,
@@ -176,7 +185,7 @@ const IN_PROCESS_AND_RUN: &[Step] = &[
     Step::Execute,
     Step::ServeFresh,
 ];
-/// What runs is not machine code; all else is as with the optimising compiler.
+/// Steps of bytecode; otherwise like those of the optimising compiler.
 const INTERPRETED: &[Step] = &[
     Step::Instantiate,
     Step::Load,
@@ -189,7 +198,7 @@ const INTERPRETED: &[Step] = &[
 ];
 const PROCESS_ONLY: &[Step] = &[Step::Process, Step::Deploy];
 
-/// Every target, in the order of runtimes/targets.toml.
+/// All targets, in the order of runtimes/targets.toml.
 pub(crate) const ALL: &[Target] = &[
     Target {
         id: "wasmtime/cranelift",
@@ -197,6 +206,7 @@ pub(crate) const ALL: &[Target] = &[
         setup: Setup::Default,
         steps: LOADS,
         process: Process::Loads(Runner::Default),
+        cache: Cache::Off,
     },
     Target {
         id: "wasmtime/cranelift+pooling",
@@ -204,6 +214,7 @@ pub(crate) const ALL: &[Target] = &[
         setup: Setup::Pooling,
         steps: IN_PROCESS,
         process: Process::None,
+        cache: Cache::Off,
     },
     Target {
         id: "wasmtime/cranelift+pooling+keep-resident",
@@ -211,6 +222,7 @@ pub(crate) const ALL: &[Target] = &[
         setup: Setup::PoolingKeepResident,
         steps: IN_PROCESS_AND_RUN,
         process: Process::None,
+        cache: Cache::Off,
     },
     Target {
         id: "wasmtime/cranelift+no-cow",
@@ -218,6 +230,7 @@ pub(crate) const ALL: &[Target] = &[
         setup: Setup::NoCow,
         steps: IN_PROCESS,
         process: Process::None,
+        cache: Cache::Off,
     },
     Target {
         id: "wasmtime/cranelift+jit",
@@ -225,6 +238,15 @@ pub(crate) const ALL: &[Target] = &[
         setup: Setup::Default,
         steps: COMPILES_AT_START,
         process: Process::Compiles(Runner::Default),
+        cache: Cache::Off,
+    },
+    Target {
+        id: "wasmtime/cranelift+cached",
+        compiler: Compiler::Cranelift,
+        setup: Setup::Default,
+        steps: &[Step::Compile],
+        process: Process::None,
+        cache: Cache::On,
     },
     Target {
         id: "wasmtime/winch",
@@ -232,6 +254,7 @@ pub(crate) const ALL: &[Target] = &[
         setup: Setup::Default,
         steps: LOADS,
         process: Process::Loads(Runner::Default),
+        cache: Cache::Off,
     },
     Target {
         id: "wasmtime/winch+jit",
@@ -239,6 +262,7 @@ pub(crate) const ALL: &[Target] = &[
         setup: Setup::Default,
         steps: COMPILES_AT_START,
         process: Process::Compiles(Runner::Default),
+        cache: Cache::Off,
     },
     Target {
         id: "wasmtime/pulley",
@@ -246,6 +270,7 @@ pub(crate) const ALL: &[Target] = &[
         setup: Setup::Default,
         steps: INTERPRETED,
         process: Process::Loads(Runner::Default),
+        cache: Cache::Off,
     },
     Target {
         id: "wasmtime/cranelift+static",
@@ -253,10 +278,11 @@ pub(crate) const ALL: &[Target] = &[
         setup: Setup::Smallest,
         steps: PROCESS_ONLY,
         process: Process::Loads(Runner::Smallest),
+        cache: Cache::Off,
     },
 ];
 
-/// The fairness ledger of one target: every setting that a sceptical reader would ask about.
+/// The fairness ledger of one target.
 fn ledger(configuration: &Target) -> BTreeMap<String, String> {
     let mut ledger = BTreeMap::new();
     let mut say = |name: &str, text: String| {
@@ -276,7 +302,9 @@ fn ledger(configuration: &Target) -> BTreeMap<String, String> {
     );
     say(
         "code",
-        if configuration.loads() {
+        if configuration.cache == Cache::On {
+            "the .wasm each time, the code out of Wasmtime's own cache, where it is before the first trial"
+        } else if configuration.loads() {
             "ahead of time: a serialised module, mapped by deserialize_file"
         } else {
             "compiled from the .wasm each time, on all cores; no compilation cache"

@@ -47,6 +47,11 @@ impl Fingerprint {
         );
         Fingerprint { text, metering }
     }
+
+    /// Binds the artefact to what a cache finds it by.
+    pub(crate) fn add_source(&mut self, source: &str) {
+        self.text.push_str(&format!("source={source}\n"));
+    }
 }
 
 /// Whether this process can run code of this fingerprint; says by name what differs.
@@ -114,7 +119,7 @@ fn same(what: &str, found: &str, expected: &str) -> Result<(), ArtifactError> {
 }
 
 /// The value of a line; empty if there is none.
-fn value<'a>(text: &'a str, name: &str) -> &'a str {
+pub(super) fn value<'a>(text: &'a str, name: &str) -> &'a str {
     text.lines()
         .filter_map(|line| line.split_once('='))
         .find(|(line, _)| *line == name)

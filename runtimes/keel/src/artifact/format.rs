@@ -388,6 +388,8 @@ pub(crate) struct CodeRange {
     pub(crate) length: u32,
     /// The function, or [`NONE`] for a thunk.
     pub(crate) function: u32,
+    /// Where the function's body starts in the module; thunks have none and come last.
+    pub(crate) body: u32,
 }
 
 /// An instruction that traps, in ascending order.

@@ -110,6 +110,19 @@ impl Artifact {
         Artifact::load(found.len(), Some(file), &[], metering)
     }
 
+    /// Reads an open file of `length` bytes.
+    #[cfg(feature = "cache")]
+    pub(crate) fn of_file(file: File, length: u64, metering: u32) -> Result<Artifact> {
+        Artifact::load(length, Some(file), &[], metering)
+    }
+
+    /// What a cache finds it by; empty if it was not made for one.
+    #[cfg(feature = "cache")]
+    pub(crate) fn source(&self) -> &str {
+        let fingerprint: &[u8] = self.section(Section::Fingerprint);
+        std::str::from_utf8(fingerprint).map_or("", |text| fingerprint::value(text, "source"))
+    }
+
     /// Copies bytes.
     pub(crate) fn from_bytes(bytes: &[u8], metering: u32) -> Result<Artifact> {
         Artifact::load(bytes.len() as u64, None, bytes, metering)

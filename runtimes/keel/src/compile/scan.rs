@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 use wasmparser::{BinaryReader, BrTable, FuncValidatorAllocations, Operator, OperatorsReader};
 
+use super::interrupt::CompileInterrupt;
 use super::unit::Parallelism;
 use crate::artifact::format::ExternKind;
 use crate::error::{Error, Result};
@@ -26,33 +27,90 @@ struct Findings {
     functions: Vec<u32>,
     /// Tables that it accesses other than by calling through them.
     tables: Vec<u32>,
+    /// What decides whether calls of it are replaced by it.
+    shape: Shape,
+}
+
+/// What a body is like.
+#[derive(Default)]
+struct Shape {
+    bytes: u64,
+    calls: u32,
+    /// Whether it has a loop, or an operator after which its caller's frame would not be what it is.
+    unfit: bool,
+}
+
+/// Bytes of a body that calls nothing up to which calls of it are replaced by it.
+const MAX_LEAF: u64 = 48;
+/// Likewise of one that calls another function, once.
+const MAX_WRAPPER: u64 = 24;
+
+impl Shape {
+    fn new(body: &Body<'_>) -> Shape {
+        let range = body.body.range();
+        Shape {
+            bytes: range.end - range.start,
+            ..Shape::default()
+        }
+    }
+
+    fn note(&mut self, op: &Operator<'_>) {
+        use Operator as O;
+        match op {
+            O::Call { .. } | O::CallIndirect { .. } | O::CallRef { .. } => self.calls += 1,
+            O::Loop { .. }
+            | O::ReturnCall { .. }
+            | O::ReturnCallIndirect { .. }
+            | O::ReturnCallRef { .. }
+            | O::TryTable { .. }
+            | O::Throw { .. }
+            | O::ThrowRef
+            | O::BrTable { .. } => self.unfit = true,
+            _ => {}
+        }
+    }
+
+    fn is_inlined(&self) -> bool {
+        let fits = match self.calls {
+            0 => self.bytes <= MAX_LEAF,
+            1 => self.bytes <= MAX_WRAPPER,
+            _ => false,
+        };
+        fits && !self.unfit
+    }
 }
 
 /// Validates all bodies; decides which functions have records and which tables are static.
-pub(super) fn scan(module: &mut ModuleInfo<'_>, parallelism: Parallelism) -> Result<()> {
+pub(super) fn scan(
+    module: &mut ModuleInfo<'_>,
+    parallelism: Parallelism,
+    interrupt: &CompileInterrupt,
+) -> Result<()> {
     let types = &module.types;
     let findings: Vec<Findings> = match parallelism {
         Parallelism::Serial => {
             let mut allocations = FuncValidatorAllocations::default();
-            let scan = module
-                .bodies
-                .iter()
-                .map(|body| scan_body(types, body, &mut allocations));
+            let scan = module.bodies.iter().map(|body| {
+                interrupt.check()?;
+                scan_body(types, body, &mut allocations)
+            });
             scan.collect::<Result<_>>()?
         }
         Parallelism::Threads => {
-            let scan = module
-                .bodies
-                .par_iter()
-                .map_init(FuncValidatorAllocations::default, |allocations, body| {
+            let scan = module.bodies.par_iter().map_init(
+                FuncValidatorAllocations::default,
+                |allocations, body| {
+                    interrupt.check()?;
                     scan_body(types, body, allocations)
-                });
+                },
+            );
             // All are run, and the first error in the module's order is the one reported.
             scan.collect::<Vec<_>>()
                 .into_iter()
                 .collect::<Result<_>>()?
         }
     };
+    module.inlined = findings.iter().map(|f| f.shape.is_inlined()).collect();
     mark_static_tables(module, &findings);
     mark_escaping(module, &findings);
     Ok(())
@@ -71,7 +129,10 @@ fn scan_body(
         return Err(Error::Limit("a function body was scanned twice".to_owned()));
     };
     let mut validator = to_validate.into_validator(std::mem::take(allocations));
-    let mut findings = Findings::default();
+    let mut findings = Findings {
+        shape: Shape::new(body),
+        ..Findings::default()
+    };
     let mut reader = body.body.get_binary_reader();
     reader.set_features(*validator.features());
     validator.read_locals(&mut reader)?;
@@ -86,6 +147,7 @@ fn scan_body(
             }
             op => validator.op(offset, op)?,
         }
+        findings.shape.note(&op);
         match op {
             Operator::RefFunc { function_index } => findings.functions.push(function_index),
             // What is below the type is not to be seen from a number in constant data.

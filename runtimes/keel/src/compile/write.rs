@@ -280,11 +280,13 @@ impl Writer {
         let mut host_thunks = vec![NONE; module.imported_functions as usize];
         let (mut entries, mut ranges) = (Vec::new(), Vec::new());
         for placed in &linked.units {
-            let mut function = NONE;
+            let (mut function, mut body) = (NONE, NONE);
             match placed.unit {
                 Unit::Body(index) => {
                     places[index as usize] = placed.offset;
                     function = index;
+                    let defined = index - module.imported_functions;
+                    body = module.bodies[defined as usize].body.range().start as u32;
                 }
                 Unit::Import(index) => places[index as usize] = placed.offset,
                 Unit::Host(index) => host_thunks[index as usize] = placed.offset,
@@ -297,6 +299,7 @@ impl Writer {
                 start: placed.offset,
                 length: placed.length,
                 function,
+                body,
             });
         }
         let mut records = Vec::new();

@@ -28,9 +28,14 @@ impl Module {
             .map(|i| &traps[i])
     }
 
-    /// The frame of code that stopped at, or called and returns to, an offset of the text; nothing
-    /// for a thunk.
-    pub(crate) fn frame(&self, offset: u32, innermost: bool) -> Option<Frame> {
+    /// The frames of code that stopped at, or called and returns to, an offset of the text: where a body stands in
+    /// the place of a call of it, its own, then its caller's. There is none for a thunk.
+    pub(crate) fn frames(&self, offset: u32, innermost: bool) -> impl Iterator<Item = Frame> {
+        let (inner, outer) = self.frame_pair(offset, innermost).unzip();
+        inner.into_iter().chain(outer.flatten())
+    }
+
+    fn frame_pair(&self, offset: u32, innermost: bool) -> Option<(Frame, Option<Frame>)> {
         if !self.artifact().has_sections_for_traps() {
             return None;
         }
@@ -55,20 +60,34 @@ impl Module {
             let found = calls.binary_search_by_key(&offset, |call| call.code);
             found.ok().map(|i| calls[i].offset)
         };
-        let names: &[format::Name] = self.artifact().section(Section::Names);
-        let name = names
-            .binary_search_by_key(&range.function, |name| name.function)
-            .ok();
-        Some(Frame {
-            function: range.function,
-            name: name.map(|i| {
-                let name = names[i].name;
-                self.artifact()
-                    .string(Section::NameStrings, name)
-                    .to_owned()
-            }),
-            offset: place.filter(|place| *place != NONE),
+        let place = place.filter(|place| *place != NONE);
+        let whose = place.and_then(|place| {
+            let after = ranges.partition_point(|range| range.body <= place);
+            ranges[..after].last().map(|range| range.function)
+        });
+        Some(match whose.filter(|whose| *whose != range.function) {
+            None => (self.named(range.function, place), None),
+            Some(inner) => (
+                self.named(inner, place),
+                Some(self.named(range.function, None)),
+            ),
         })
+    }
+
+    fn named(&self, function: u32, offset: Option<u32>) -> Frame {
+        let names: &[format::Name] = self.artifact().section(Section::Names);
+        let name = names.binary_search_by_key(&function, |name| name.function);
+        let name = name.ok().map(|i| {
+            let name = names[i].name;
+            self.artifact()
+                .string(Section::NameStrings, name)
+                .to_owned()
+        });
+        Frame {
+            function,
+            name,
+            offset,
+        }
     }
 
     /// Where an exception goes that comes out of the call that returns to an offset of the text: the

@@ -27,6 +27,8 @@ pub(crate) struct ModuleInfo<'a> {
     pub(crate) elements: Vec<ElementSegment>,
     pub(crate) data: Vec<DataSegment<'a>>,
     pub(crate) bodies: Vec<Body<'a>>,
+    /// For each body, whether calls of it are replaced by it.
+    pub(crate) inlined: Vec<bool>,
     /// The type of each tag, imports first.
     pub(crate) tags: Vec<u32>,
     pub(crate) imported_tags: u32,

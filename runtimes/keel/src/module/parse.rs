@@ -43,6 +43,7 @@ pub(crate) fn parse(bytes: &[u8], features: WasmFeatures) -> Result<ModuleInfo<'
         names: Vec::new(),
         tags: Vec::new(),
         imported_tags: 0,
+        inlined: Vec::new(),
         hints: Vec::new(),
         escaping: Vec::new(),
     };

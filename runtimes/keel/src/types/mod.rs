@@ -350,6 +350,7 @@ impl MemoryType {
     /// The most pages that a memory of this type can ever have.
     pub(crate) fn most_pages(&self) -> u64 {
         let addressable = match self.index {
+            IndexType::I32 if self.is_capped() => MemoryType::CAPPED_PAGES,
             IndexType::I32 => (1 << 32) >> self.page_size_log2,
             IndexType::I64 => u64::MAX >> self.page_size_log2,
         };
@@ -360,6 +361,15 @@ impl MemoryType {
     /// address space, and ends at the end of a page of the host's.
     pub(crate) fn is_guarded(&self) -> bool {
         self.index == IndexType::I32 && self.page_size_log2 == MemoryType::PAGE_LOG2
+    }
+
+    /// The most pages of a memory whose index plus 64 KiB is not to wrap.
+    const CAPPED_PAGES: u64 = (1 << 16) - 1;
+
+    /// Whether the memory never has its last page, which the specification lets an implementation refuse: an
+    /// index within bounds is more than 64 KiB below the last.
+    pub(crate) fn is_capped(&self) -> bool {
+        self.is_guarded() && self.minimum <= MemoryType::CAPPED_PAGES
     }
 
     /// Whether the memory can lie behind its instance's context, where it is memory 0.

@@ -295,13 +295,15 @@ impl StoreContext {
             .frames()
             .iter()
             .enumerate()
-            .filter_map(|(i, address)| {
+            .flat_map(|(i, address)| {
                 let innermost = i == 0 && matches!(activation.stop, Stop::Trap(_));
-                self.instances.iter().find_map(|instance| {
+                let found = self.instances.iter().find_map(|instance| {
                     // SAFETY: the store's instances are alive.
                     let module = unsafe { &(*instance.as_ptr()).module };
-                    module.frame(module.code_offset(*address)?, innermost)
-                })
+                    let offset = module.code_offset(*address)?;
+                    Some(module.frames(offset, innermost))
+                });
+                found.into_iter().flatten()
             });
         let frames: Vec<_> = frames.collect();
         let error = match activation.stop {

@@ -4,11 +4,23 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
-use keel::{Config, Cpu, Engine, Fuel, Module};
+use keel::{CodeCache, Config, Cpu, Engine, Fuel, Module};
 
 /// An engine that meters fuel or does not.
 pub(crate) fn engine(fuel: Fuel) -> Engine {
     Engine::new(Config::new().fuel(fuel))
+}
+
+/// Bytes that compiled code may take in a folder that was given for it.
+const CACHE_BYTES: u64 = 1 << 30;
+
+/// An engine that keeps compiled code in a folder, where one is given.
+pub(crate) fn caching(fuel: Fuel, folder: Option<&Path>) -> anyhow::Result<Engine> {
+    let config = Config::new().fuel(fuel);
+    Ok(Engine::new(match folder {
+        Some(folder) => config.cache(CodeCache::open(folder, CACHE_BYTES)?),
+        None => config,
+    }))
 }
 
 /// An engine that compiles for a CPU.

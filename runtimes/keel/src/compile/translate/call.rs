@@ -28,6 +28,9 @@ impl FuncTranslator<'_, '_> {
             Operator::Call { function_index } => {
                 self.charge();
                 self.charge_import(*function_index);
+                if self.inline(*function_index)? {
+                    return Ok(true);
+                }
                 let (callee, context) = self.function(*function_index);
                 self.call(
                     callee,

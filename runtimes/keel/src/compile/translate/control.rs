@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use cranelift_codegen::ir::{Block, BlockArg, BlockCall, InstBuilder, JumpTableData, Value};
 use wasmparser::{BlockType, Catch, Operator, TryTable};
 
-use super::FuncTranslator;
+use super::{FuncTranslator, Place};
 use crate::compile::abi::{clif_type, return_results};
 use crate::compile::trap_code;
 use crate::error::Result;
@@ -27,6 +27,8 @@ pub(super) struct Frame {
     height: usize,
     /// Whether the exit can be reached, as far as is known.
     exit_used: bool,
+    /// What had been reached when the frame was opened.
+    reached: usize,
 }
 
 enum FrameKind {
@@ -53,8 +55,9 @@ impl FuncTranslator<'_, '_> {
             arity: ty.results().len(),
             exit: Some(exit),
             results: ty.results().len(),
-            height: 0,
+            height: self.stack.len(),
             exit_used: false,
+            reached: self.reached.mark(),
         });
     }
 
@@ -107,6 +110,7 @@ impl FuncTranslator<'_, '_> {
                     results: 0,
                     height,
                     exit_used: false,
+                    reached: self.reached.mark(),
                 });
             }
             Operator::Else if matches!(self.frame().kind, FrameKind::Unreachable) => {}
@@ -160,6 +164,7 @@ impl FuncTranslator<'_, '_> {
             results: results.len(),
             height: self.stack.len() - params.len(),
             exit_used: false,
+            reached: self.reached.mark(),
         });
         Ok(())
     }
@@ -186,6 +191,7 @@ impl FuncTranslator<'_, '_> {
             results: results.len(),
             height,
             exit_used: false,
+            reached: self.reached.mark(),
         });
         self.builder.switch_to_block(header);
         self.stack
@@ -223,6 +229,7 @@ impl FuncTranslator<'_, '_> {
             results: results.len(),
             height,
             exit_used: false,
+            reached: self.reached.mark(),
         });
         self.builder.switch_to_block(then);
         Ok(())
@@ -241,6 +248,8 @@ impl FuncTranslator<'_, '_> {
             unreachable!("validated code has an else only in an if");
         };
         let height = frame.height;
+        let mark = frame.reached;
+        self.reached.return_to(mark);
         self.stack.truncate(height);
         self.stack.extend(params);
         self.builder.switch_to_block(otherwise);
@@ -262,6 +271,7 @@ impl FuncTranslator<'_, '_> {
             self.leave_to_exit();
         }
         let mut frame = self.control.pop().expect("just looked at");
+        self.reached.return_to(frame.reached);
         if let FrameKind::Try(catches) = &frame.kind {
             let reachable = std::mem::replace(&mut self.reachable, true);
             self.close_try(catches);
@@ -282,7 +292,7 @@ impl FuncTranslator<'_, '_> {
         self.reachable = frame.exit_used;
         self.stack
             .extend_from_slice(self.builder.block_params(exit));
-        if self.control.is_empty() {
+        if self.control.is_empty() && self.place == Place::Function {
             let at = self.stack.len() - frame.results;
             if self.reachable {
                 self.charge_exit();

@@ -11,6 +11,7 @@ use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value, types};
 use wasmparser::{MemArg, MemArgTarget, Operator};
 
 use super::FuncTranslator;
+use super::reached::sum_of;
 use crate::compile::{Libcall, trap_code};
 use crate::error::{Error, Result};
 use crate::trap::TrapKind;
@@ -160,7 +161,7 @@ impl FuncTranslator<'_, '_> {
             return Err(Error::Unsupported("an array access".to_owned()));
         };
         let ty = self.env.module.memories[memory as usize];
-        let index = self.pop_index(ty.index);
+        let index = self.pop();
         let mut flags = MemFlagsData::new()
             .with_alias_region(Some(self.regions.memory))
             .with_trap_code(Some(trap_code(TrapKind::MemoryOutOfBounds)));
@@ -168,13 +169,19 @@ impl FuncTranslator<'_, '_> {
         let base = self.memory_base(memory);
         let end = memarg.offset.checked_add(bytes.into());
         if ty.is_guarded() && end.is_some_and(|end| end <= MEMORY_GUARD_BYTES) {
+            let (index, above) = self.reach(memory, index, memarg.offset, bytes);
+            let index = self.builder.ins().uextend(types::I64, index);
             let base = self.builder.ins().iadd(base, index);
             return Ok(Address {
                 flags,
                 base,
-                offset: Offset32::new(memarg.offset as i32),
+                offset: Offset32::new((memarg.offset + u64::from(above)) as i32),
             });
         }
+        let index = match ty.index {
+            IndexType::I32 => self.builder.ins().uextend(types::I64, index),
+            IndexType::I64 => index,
+        };
         let out = self.out_of_bounds(memory, index, end);
         let address = self.builder.ins().iadd(base, index);
         let address = match memarg.offset {
@@ -189,6 +196,24 @@ impl FuncTranslator<'_, '_> {
             base,
             offset: Offset32::new(0),
         })
+    }
+
+    /// For an access of `bytes` bytes `offset` behind an index: an index that the code has reached before, and
+    /// what to add to the offset; or the index itself, which is then reached.
+    fn reach(&mut self, memory: u32, index: Value, offset: u64, bytes: u32) -> (Value, u32) {
+        let module = self.env.module;
+        let capped = module.memories[memory as usize].is_capped();
+        if memory < module.imported_memories || !capped {
+            return (index, 0);
+        }
+        let sum = sum_of(&self.builder.func.dfg, index);
+        if let Some((reached, above)) = self.reached.below(memory, sum)
+            && offset + u64::from(above) + u64::from(bytes) <= MEMORY_GUARD_BYTES
+        {
+            return (reached, above);
+        }
+        self.reached.note(memory, sum, index);
+        (index, 0)
     }
 
     /// Whether an access is out of bounds that begins at or behind `index` and ends `end` bytes behind

@@ -11,9 +11,11 @@ mod cast;
 mod control;
 mod exception;
 mod fuel;
+mod inline;
 mod memory;
 mod numeric;
 mod object;
+mod reached;
 mod reference;
 mod simd;
 mod table;
@@ -35,6 +37,7 @@ use crate::module::info::ModuleInfo;
 use crate::module::layout::{self, ContextLayout};
 use crate::types::{FuncType, ValType};
 use control::Frame;
+use reached::Reached;
 
 /// What a compiled function's name refers to.
 pub(crate) mod namespace {
@@ -122,11 +125,17 @@ pub(crate) struct FuncTranslator<'a, 'b> {
     control: Vec<Frame>,
     locals: Vec<(Variable, ValType)>,
     reachable: bool,
+    /// Whether the body that is translated stands in the place of a call of it.
+    place: Place,
     /// The block of each open `try_table` that exceptions go to, the innermost last.
     landings: Vec<ir::Block>,
     signatures: std::collections::HashMap<u32, ir::SigRef>,
     functions: std::collections::HashMap<u32, ir::FuncRef>,
     static_tables: std::collections::HashMap<u32, ir::GlobalValue>,
+    /// The indices that accesses have shown to be within their memories.
+    reached: Reached,
+    /// Bytes of the bodies that stand in the place of calls.
+    inlined_bytes: u64,
     /// Fuel that the straight line so far costs and that is not yet charged.
     pending_fuel: i64,
     /// The hints on branches of this function that have not been reached, in order of their offsets
@@ -167,43 +176,59 @@ pub(crate) fn translate<'a>(
         control: Vec::new(),
         locals: Vec::new(),
         reachable: true,
+        place: Place::Function,
         landings: Vec::new(),
         signatures: Default::default(),
         functions: Default::default(),
         static_tables: Default::default(),
+        reached: Reached::default(),
+        inlined_bytes: 0,
         pending_fuel: 0,
         hints: env.module.hints_of(index),
         body_start: body.range().start,
         offset: 0,
     };
-    translator.declare_locals(entry, ty, body)?;
+    let parameters = translator.builder.block_params(entry)[first_parameter(ty)..].to_vec();
+    translator.declare_locals(&parameters, ty, body)?;
     translator.push_function_frame(ty);
     translator.charge_entry();
-    let mut reader = body.get_operators_reader()?;
-    while !reader.eof() {
-        let (op, offset) = reader.read_with_offset()?;
-        translator
-            .builder
-            .set_srcloc(ir::SourceLoc::new(offset as u32));
-        translator.offset = offset;
-        translator.operator(&op)?;
-    }
+    translator.operators(body)?;
     translator.builder.seal_all_blocks();
     translator.builder.finalize(env.isa.frontend_config());
     Ok(())
 }
 
+/// Where the code of a body goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Into a function of its own.
+    Function,
+    /// Into a caller's, in the place of a call.
+    Caller,
+}
+
 impl FuncTranslator<'_, '_> {
+    /// Translates the operators of a body.
+    fn operators(&mut self, body: &wasmparser::FunctionBody<'_>) -> Result<()> {
+        let mut reader = body.get_operators_reader()?;
+        while !reader.eof() {
+            let (op, offset) = reader.read_with_offset()?;
+            self.builder.set_srcloc(ir::SourceLoc::new(offset as u32));
+            self.offset = offset;
+            self.operator(&op)?;
+        }
+        Ok(())
+    }
+
     fn declare_locals(
         &mut self,
-        entry: ir::Block,
+        arguments: &[Value],
         ty: &FuncType,
         body: &wasmparser::FunctionBody<'_>,
     ) -> Result<()> {
-        for (i, param) in ty.params().iter().enumerate() {
+        for (param, value) in ty.params().iter().zip(arguments) {
             let variable = self.builder.declare_var(clif_type(*param));
-            let value = self.builder.block_params(entry)[first_parameter(ty) + i];
-            self.builder.def_var(variable, value);
+            self.builder.def_var(variable, *value);
             self.locals.push((variable, *param));
         }
         for group in body.get_locals_reader()? {

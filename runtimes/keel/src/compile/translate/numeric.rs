@@ -5,6 +5,7 @@ use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value, types};
 use wasmparser::Operator;
 
 use super::FuncTranslator;
+use super::reached::constant;
 
 impl FuncTranslator<'_, '_> {
     /// Translates a numeric operator; false where it is none.
@@ -60,7 +61,7 @@ impl FuncTranslator<'_, '_> {
         match op {
             O::I32Add | O::I64Add => self.binary(|ins, a, b| ins.iadd(a, b)),
             O::I32Sub | O::I64Sub => self.binary(|ins, a, b| ins.isub(a, b)),
-            O::I32Mul | O::I64Mul => self.binary(|ins, a, b| ins.imul(a, b)),
+            O::I32Mul | O::I64Mul => self.multiply(),
             O::I32DivS | O::I64DivS => self.binary(|ins, a, b| ins.sdiv(a, b)),
             O::I32DivU | O::I64DivU => self.binary(|ins, a, b| ins.udiv(a, b)),
             O::I32RemS | O::I64RemS => self.binary(|ins, a, b| ins.srem(a, b)),
@@ -160,6 +161,25 @@ impl FuncTranslator<'_, '_> {
     fn binary(&mut self, build: impl FnOnce(Ins<'_, '_>, Value, Value) -> Value) {
         let (first, second) = self.pop2();
         let result = build(self.builder.ins(), first, second);
+        self.push(result);
+    }
+
+    /// Products with 3, 5 and 9 are a value and the same value shifted: one instruction of one cycle.
+    fn multiply(&mut self) {
+        let (first, second) = self.pop2();
+        let shift = match constant(&self.builder.func.dfg, second) {
+            Some(3) => Some(1),
+            Some(5) => Some(2),
+            Some(9) => Some(3),
+            _ => None,
+        };
+        let result = match shift {
+            Some(shift) => {
+                let shifted = self.builder.ins().ishl_imm_u(first, shift);
+                self.builder.ins().iadd(first, shifted)
+            }
+            None => self.builder.ins().imul(first, second),
+        };
         self.push(result);
     }
 
