@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::claims::{ClaimUnit, Claims, Finding, Judgement, Standing, Verdict, judge};
 use crate::machines::csv::of_machines;
 use crate::machines::{ByMachine, Machines};
+use crate::text::Columns;
 
 /// A report with the verdicts on published claims.
 #[derive(Serialize)]
@@ -203,9 +204,6 @@ pub fn csv(runs: &[Analysed<'_>]) -> String {
         Err(error) => unreachable!("CSV in memory: {error}"),
     }
 }
-
-/// Column names and rows.
-pub(crate) type Columns = (Vec<&'static str>, Vec<Vec<String>>);
 
 fn rows<'a>(runs: &'a [Analysed<'_>]) -> impl Iterator<Item = &'a Row> {
     runs.iter().flat_map(|run| &run.rows)

@@ -14,6 +14,8 @@
 //! - [`markdown`]: the report as Markdown
 //! - [`data`]: JSON and CSV, for programs
 //! - [`quantity`]: formats durations, sizes and ratios
+//! - [`shell`]: formats command lines
+//! - `text`: shared by the text formats
 
 pub mod claims;
 
@@ -24,7 +26,9 @@ mod markdown;
 mod page;
 mod picture;
 pub mod quantity;
+pub mod shell;
 mod suites;
+mod text;
 
 pub use data::{csv, json};
 pub use markdown::markdown;

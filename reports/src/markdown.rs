@@ -7,7 +7,6 @@ use plimsoll_analysis::marks::MARK;
 use plimsoll_analysis::statistics::Interval;
 use plimsoll_analysis::throughput::Throughput;
 use plimsoll_analysis::{Analysed, Row, Status};
-use plimsoll_record::shell;
 use plimsoll_record::text::lines;
 use plimsoll_record::{Boundary, Metric, Suite};
 
@@ -15,10 +14,12 @@ use crate::claims::sentences::RULE;
 use crate::claims::{Claims, Judgement, Source, Verdict, judge};
 use crate::facts::Facts;
 use crate::quantity;
+use crate::shell;
 use crate::suites;
 use crate::suites::conformance::markdown as conformance;
 use crate::suites::sandbox::markdown as capability;
 use crate::suites::serve::ways as load;
+use crate::text::inline;
 
 /// The report of `runs` as Markdown: the summary, a table per workload, missing measurements and the command to
 /// reproduce it, then a verdict on each of `claims`. All text from runs is escaped.
@@ -371,23 +372,4 @@ fn cell(facts: &Facts<'_>, row: &Row) -> String {
         (Status::Unsupported, _) => "unsupported".to_owned(),
         (Status::WrongOutput, _) => "wrong output".to_owned(),
     }
-}
-
-/// Text as one line with Markdown escaped.
-pub(crate) fn inline(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '#' | '~' => {
-                escaped.push('\\');
-                escaped.push(c);
-            }
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '&' => escaped.push_str("&amp;"),
-            c if c.is_control() => escaped.push(' '),
-            c => escaped.push(c),
-        }
-    }
-    escaped
 }

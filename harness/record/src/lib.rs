@@ -13,7 +13,6 @@
 //! - [`sandbox`]: what guests can and cannot do, and its record
 //! - [`conformance`]: proposals, verdicts, and the record of the specification's tests
 //! - [`glob`]: patterns for names
-//! - [`shell`]: formats command lines
 //! - [`text`]: escapes untrusted text for display
 //! - [`writer`]: appends to a run directory
 //! - [`reader`]: reads a run directory, even an incomplete one
@@ -24,7 +23,6 @@ pub mod line;
 pub mod reader;
 pub mod run;
 pub mod sandbox;
-pub mod shell;
 pub mod text;
 pub mod vocabulary;
 pub mod writer;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::catalog::workloads::sha256;
+use crate::catalog::digest::sha256;
 
 /// The file that marks a bundle.
 pub const MANIFEST: &str = "bundle.json";

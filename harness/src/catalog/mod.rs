@@ -2,6 +2,7 @@
 
 pub mod bundle;
 pub mod checkout;
+pub mod digest;
 pub mod resolve;
 pub mod selection;
 pub mod suites;

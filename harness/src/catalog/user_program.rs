@@ -19,9 +19,10 @@ use plimsoll_record::text::plain;
 use plimsoll_record::{Step, WorkloadId};
 
 use crate::catalog::checkout::Checkout;
+use crate::catalog::digest::sha256;
 use crate::catalog::resolve::Gathered;
 use crate::catalog::targets::Table;
-use crate::catalog::workloads::{Category, DurationClass, Native, Ready, Workloads, sha256};
+use crate::catalog::workloads::{Category, DurationClass, Native, Ready, Workloads};
 use crate::cli::Run;
 use crate::exit::Usage;
 use crate::machine::interrupt::Interrupt;

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::catalog::checkout::Checkout;
+use crate::catalog::digest::sha256;
 use crate::run::load::exchange::{Exchange, ExchangeError, pair};
 use crate::suites::conformance::uses::uses;
 
@@ -449,11 +450,6 @@ pub(crate) fn source_sha256(folder: &Path, sources: &[PathBuf]) -> Result<String
 fn native_record(checkout: &Checkout, name: &str) -> Option<NativeRecord> {
     let path = checkout.native_binaries().join(format!("{name}.json"));
     serde_json::from_slice(&fs::read(path).ok()?).ok()
-}
-
-/// SHA-256 of `bytes`, hexadecimal.
-pub fn sha256(bytes: &[u8]) -> String {
-    hex::encode(Sha256::digest(bytes))
 }
 
 fn read(path: &Path, remedy: impl FnOnce() -> String) -> Result<Vec<u8>, WorkloadError> {

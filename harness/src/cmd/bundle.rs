@@ -15,7 +15,7 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::catalog::bundle::{Listed, MANIFEST, Manifest, glibc_needed};
 use crate::catalog::checkout::Checkout;
-use crate::catalog::workloads::sha256;
+use crate::catalog::digest::sha256;
 use crate::cli::Bundle;
 use crate::exit::{Exit, Usage};
 use crate::machine::denoise;

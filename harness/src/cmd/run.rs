@@ -451,7 +451,7 @@ pub(super) fn when_held(args: &Run) -> WhenHeld {
 }
 
 pub(super) fn shell_word(path: &Path) -> String {
-    plimsoll_record::shell::word(&path.to_string_lossy())
+    reports::shell::word(&path.to_string_lossy())
 }
 
 pub(super) fn eprint_part(text: &str) {

@@ -11,8 +11,8 @@ use plimsoll_record::Recorded;
 use rustix::io::{FdFlags, fcntl_setfd};
 
 use super::state::{End, Fleet, Folder, Source};
+use crate::catalog::digest::sha256_of;
 use crate::machine::environment;
-use crate::run::programs::sha256_of;
 
 /// Maximum output of `bench` kept as the reason of a failure, from its end, bytes.
 const LAST_WORDS: usize = 600;

@@ -9,11 +9,12 @@ use anyhow::Context;
 use plimsoll_record::run::Skipped;
 
 use crate::catalog::checkout::Checkout;
+use crate::catalog::digest::sha256;
 use crate::catalog::resolve::{Building, Gathered, ResolvedTarget};
 use crate::catalog::selection;
 use crate::catalog::suites::{Amount, Extent};
 use crate::catalog::targets::{Table, is_executable};
-use crate::catalog::workloads::{Ready, WorkloadRow, Workloads, sha256};
+use crate::catalog::workloads::{Ready, WorkloadRow, Workloads};
 use crate::exit::Usage;
 use crate::machine::interrupt::Interrupt;
 use crate::process::command;

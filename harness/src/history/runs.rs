@@ -13,7 +13,7 @@ use plimsoll_record::{ReadError, Recorded, Run};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::catalog::workloads::sha256;
+use crate::catalog::digest::sha256;
 use crate::ui::format;
 use crate::ui::progress::say;
 

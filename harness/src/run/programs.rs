@@ -1,7 +1,7 @@
 //! The programs of a run, by content: `bench` itself, adapters, and what a target's command line starts.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use plimsoll_adapter::protocol::Launch;
 use plimsoll_record::run::ProgramRecord;
 use plimsoll_record::{TargetId, WorkloadId};
-use sha2::{Digest, Sha256};
 
+use crate::catalog::digest::sha256_of;
 use crate::exit::Usage;
 
 /// The program that plans, starts, times and records.
@@ -146,23 +146,6 @@ fn stamp_of(path: &Path) -> io::Result<Stamp> {
         about.ctime(),
         about.ctime_nsec(),
     ))
-}
-
-/// SHA-256 of a file, hexadecimal.
-///
-/// # Errors
-/// If it cannot be read.
-pub fn sha256_of(path: &Path) -> io::Result<String> {
-    let mut file = File::open(path)?;
-    let mut hasher = Sha256::new();
-    let mut chunk = vec![0; 1 << 20];
-    loop {
-        match io::Read::read(&mut file, &mut chunk)? {
-            0 => break,
-            read => hasher.update(&chunk[..read]),
-        }
-    }
-    Ok(hex::encode(hasher.finalize()))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use plimsoll::catalog::workloads::sha256;
+use plimsoll::catalog::digest::sha256;
 use tempfile::TempDir;
 
 /// An adapter that keeps the protocol unless configured to misbehave.

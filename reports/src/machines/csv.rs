@@ -3,7 +3,7 @@
 use plimsoll_analysis::machines::across::{Across, AcrossRow, OnMachine, Pooled};
 use plimsoll_analysis::statistics::clustered::Method;
 
-use crate::data::Columns;
+use crate::text::Columns;
 
 /// One line per row and machine, then one per row and machine type. `min` and `max` are of the machines' medians;
 /// ratios have the unit `ratio`; spreads are standard deviations of logarithms.

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{Machines, RULE};
-use crate::markdown::inline;
+use crate::text::inline;
 
 /// Writes the section. Writing to a String cannot fail, so the results of write! are ignored throughout.
 pub(crate) fn markdown(text: &mut String, machines: &Machines<'_>) {

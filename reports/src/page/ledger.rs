@@ -3,13 +3,13 @@
 use maud::{Markup, html};
 use plimsoll_analysis::{Row, Status};
 use plimsoll_record::run::{ArtefactRecord, Severity, TargetRecord, WorkloadRecord};
-use plimsoll_record::shell;
 
 use super::parts::{Place, Section};
 use super::tables::status;
 use crate::facts::Facts;
 use crate::page::parts::kind_class;
 use crate::quantity;
+use crate::shell;
 
 pub(super) fn not_measured(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
     let of_rows = |wanted: fn(&Row) -> bool| incidents(facts, wanted);

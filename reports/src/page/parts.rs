@@ -4,12 +4,12 @@ use maud::{Markup, html};
 use plimsoll_analysis::statistics::Interval;
 use plimsoll_record::WorkloadId;
 use plimsoll_record::run::{Severity, TargetKind};
-use plimsoll_record::shell;
 use time::macros::format_description;
 
 use super::size_budget::SizeBudget;
 use crate::facts::{Against, Difference, Ended, Facts};
 use crate::quantity::{self, list};
+use crate::shell;
 
 /// Names the workloads that did not fit into this page, and the command that shows them.
 pub(crate) fn without(facts: &Facts<'_>, what: &str, workloads: &[&WorkloadId]) -> Markup {

@@ -7,12 +7,12 @@ use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use maud::{Markup, html};
-use plimsoll_record::shell;
 use plimsoll_record::{Line, Recorded};
 
 use super::parts::Section;
 use crate::facts::Facts;
 use crate::quantity;
+use crate::shell;
 
 /// Maximum length of a link in bytes that browsers accept.
 const ADDRESS: usize = 2_000_000;

@@ -64,7 +64,7 @@ pub fn group(checkout: &Checkout) -> io::Result<(Group, ScriptFile)> {
         features: Vec::new(),
         scripts: 1,
         directives: found as u32,
-        sha256: crate::catalog::workloads::sha256(script.text.as_bytes()),
+        sha256: crate::catalog::digest::sha256(script.text.as_bytes()),
     };
     Ok((group, script))
 }

@@ -13,9 +13,10 @@ use plimsoll_record::{Limit, Step, TargetId, WorkloadId};
 use serde::Deserialize;
 
 use crate::catalog::checkout::Checkout;
+use crate::catalog::digest::sha256;
 use crate::catalog::resolve::Gathered;
 use crate::catalog::selection;
-use crate::catalog::workloads::{sha256, source_sha256};
+use crate::catalog::workloads::source_sha256;
 use crate::machine::interrupt::Interrupt;
 use crate::process::command;
 use crate::ui::progress::say;

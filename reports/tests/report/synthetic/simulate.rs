@@ -143,15 +143,14 @@ fn steps(target: &MadeUp, suite: Suite) -> &'static [Step] {
     }
 }
 
-fn samples(
-    trial: u32,
+/// What a step yields: boundary, metric, typical nanoseconds, number of samples.
+fn typical(
     step: Step,
     target: &MadeUp,
     size: f64,
     work: f64,
     iterations: u32,
-    rng: &mut ChaCha8Rng,
-) -> Vec<SampleLine> {
+) -> Vec<(Boundary, Metric, f64, u32)> {
     let container = target.kind == TargetKind::Container;
     let [l0, l1, l2] = target.in_process;
     let guest = work * target.work;
@@ -200,13 +199,25 @@ fn samples(
     if step == Step::Process && container {
         plan.push((Boundary::L5, Metric::WallTime, l4 * 1.06, 1));
     }
+    plan
+}
+
+fn samples(
+    trial: u32,
+    step: Step,
+    target: &MadeUp,
+    size: f64,
+    work: f64,
+    iterations: u32,
+    rng: &mut ChaCha8Rng,
+) -> Vec<SampleLine> {
     let log_normal = |sigma: f64| LogNormal::new(0.0, sigma).expect("sigma is finite");
     let mut own = log_normal(0.05).sample(rng);
     if rng.random_bool(0.06) {
         own *= 1.7;
     }
     let mut lines = Vec::new();
-    for (boundary, metric, typical, count) in plan {
+    for (boundary, metric, typical, count) in typical(step, target, size, work, iterations) {
         for iteration in 0..count {
             let cold = if iteration == 0 && count > 1 {
                 1.8
