@@ -99,7 +99,7 @@ impl Page {
         let source = folder.join("my.c");
         fs::write(
             &source,
-            "#include <stdio.h>\nint main(void) { puts(\"Hello, world!\"); }\n",
+            "#include <stdio.h>\nint main(void) { puts(\"hello, world\"); }\n",
         )
         .expect("a writable folder");
         let compiled = Command::new("cc")
@@ -123,6 +123,12 @@ impl Page {
         narrowed(&mut first);
         bench.exits(0, &first);
         let _ = std::os::unix::fs::symlink("first", folder.join("results/latest"));
+        for machine in ["n1", "n2", "n3"] {
+            fs::create_dir(folder.join(machine)).expect("a writable folder");
+            let linked =
+                std::os::unix::fs::symlink("../results/first", folder.join(machine).join("run"));
+            linked.expect("a writable folder");
+        }
         Self { bench, run }
     }
 
@@ -133,12 +139,26 @@ impl Page {
             .map(|word| word.trim_matches('\'').to_owned())
             .collect();
         for word in &mut words {
-            if ["RUN", "BASE", "CANDIDATE", "DIR"].contains(&word.as_str()) {
-                word.clone_from(&self.run);
+            match word.as_str() {
+                "RUN" | "RUN.." | "BASE" | "CANDIDATE" | "DIR" => word.clone_from(&self.run),
+                "COMMAND" => "gate".clone_into(word),
+                _ => {}
             }
         }
         match words[0].as_str() {
             "run" => narrowed(&mut words),
+            // The page's run has one workload.
+            "report" => {
+                if let Some(at) = words.iter().position(|word| word == "--workload") {
+                    "hello".clone_into(&mut words[at + 1]);
+                }
+            }
+            "fleet" => {
+                skip(&format!(
+                    "{command}: needs a cluster; tests/fleet.rs starts one"
+                ));
+                return Ok(());
+            }
             "setup" if !self.is_set_up(&words[1..]) => {
                 skip(&format!(
                     "{command}: installs or builds what is not on this machine yet"
