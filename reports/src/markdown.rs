@@ -150,6 +150,36 @@ fn run(text: &mut String, facts: &Facts<'_>) {
         let on = format!("{} on {}: {}", one.target, one.workload, one.why);
         let _ = writeln!(text, "- {MARK} {}", inline(&on));
     }
+    not_measured(text, facts);
+    let _ = writeln!(
+        text,
+        "\nMedians with 95 % bootstrap intervals over trials. {}\n\n```sh\n{}\n```",
+        explained(facts),
+        shell::line(&run.command).replace("```", "'''"),
+    );
+}
+
+/// How the figures are counted, or between what they are timed.
+fn explained(facts: &Facts<'_>) -> String {
+    let run = &facts.recorded.run;
+    match rule(run.suite) {
+        Some(rule) => rule.to_owned(),
+        None => {
+            let all = Boundary::LADDER
+                .iter()
+                .chain(Boundary::FIRST_OUTPUT)
+                .chain(Boundary::GUEST);
+            let has = |b: &&Boundary| facts.rows.iter().any(|row| row.boundary == **b);
+            let all = all.filter(has);
+            let all = all.map(|boundary| format!("{boundary} {}", boundary.meaning()));
+            format!("Boundaries: {}.", all.collect::<Vec<_>>().join("; "))
+        }
+    }
+}
+
+/// Rows without a number, and skipped targets with how to enable them.
+fn not_measured(text: &mut String, facts: &Facts<'_>) {
+    let run = &facts.recorded.run;
     let missing: Vec<&Row> = facts
         .rows
         .iter()
@@ -175,24 +205,6 @@ fn run(text: &mut String, facts: &Facts<'_>) {
             inline(row.note.as_deref().unwrap_or("no reason was recorded"))
         );
     }
-    let _ = writeln!(
-        text,
-        "\nMedians with 95 % bootstrap intervals over trials. {}\n\n```sh\n{}\n```",
-        match rule(run.suite) {
-            Some(rule) => rule.to_owned(),
-            None => {
-                let all = Boundary::LADDER
-                    .iter()
-                    .chain(Boundary::FIRST_OUTPUT)
-                    .chain(Boundary::GUEST);
-                let has = |b: &&Boundary| facts.rows.iter().any(|row| row.boundary == **b);
-                let all = all.filter(has);
-                let all = all.map(|boundary| format!("{boundary} {}", boundary.meaning()));
-                format!("Boundaries: {}.", all.collect::<Vec<_>>().join("; "))
-            }
-        },
-        shell::line(&run.command).replace("```", "'''"),
-    );
 }
 
 /// Ratios to native: one target per row, one workload per column, the mean last.

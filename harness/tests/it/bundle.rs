@@ -3,7 +3,7 @@
 use std::fs;
 
 use plimsoll::catalog::bundle::{Listed, MANIFEST, Manifest};
-use plimsoll::catalog::workloads::sha256;
+use plimsoll::catalog::digest::sha256;
 
 use crate::checkout::Checkout;
 

@@ -335,10 +335,8 @@ file=$1; shift
     checkout
 }
 
-#[test]
-fn a_checkout_of_the_wasi_testsuite_is_run_and_what_is_malformed_in_it_is_skipped() {
-    let checkout = with_runner();
-    let tests = "suite/tests/c/testsuite/wasm32-wasip1";
+/// Writes a checkout of WebAssembly/wasi-testsuite with tests of every kind, malformed ones included.
+fn wasi_testsuite(checkout: &Checkout, tests: &str) {
     for (name, script, manifest) in [
         ("bare", "exit 0", None),
         (
@@ -386,6 +384,13 @@ fn a_checkout_of_the_wasi_testsuite_is_run_and_what_is_malformed_in_it_is_skippe
         "suite/tests/rust/testsuite/wasm32-wasip3/new.wasm",
         "exit 0\n",
     );
+}
+
+#[test]
+fn a_checkout_of_the_wasi_testsuite_is_run_and_what_is_malformed_in_it_is_skipped() {
+    let checkout = with_runner();
+    let tests = "suite/tests/c/testsuite/wasm32-wasip1";
+    wasi_testsuite(&checkout, tests);
     let run = [
         "run",
         "--suite",

@@ -15,6 +15,15 @@ const TABLES: &[(&str, &str)] = &[
     ("harness/record/src/vocabulary/step.rs", "spec"),
 ];
 
+/// Names of engines where they are meant, or mean something else.
+const NAMED: &[(&str, &str)] = &[
+    // A machine of a cluster.
+    ("harness/src/cmd/fleet", "node"),
+    ("harness/src/fleet/", "node"),
+    // An image of the user's own program is run once by its client, for the reference output.
+    ("harness/src/catalog/user_program/reference.rs", "docker"),
+];
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
@@ -127,7 +136,11 @@ fn harness_and_reports_name_no_engine() {
             let line = line.split("// ").next().unwrap_or_default();
             let mut words = line.split(|c: char| !c.is_ascii_alphanumeric());
             if !line.trim_start().starts_with("//")
-                && let Some(engine) = words.find(|word| engines.contains(word))
+                && let Some(engine) = words.find(|word| {
+                    let meant =
+                        |(place, name): &&(&str, &str)| path.starts_with(place) && name == word;
+                    engines.contains(word) && !NAMED.iter().any(|one| meant(&one))
+                })
             {
                 named.push(format!("{path}:{}: {engine}", number + 1));
             }

@@ -175,11 +175,7 @@ fn started(
             break process.wait()?;
         }
         if killed.is_none() {
-            if is_interrupted {
-                killed = Some(Ended::Interrupted);
-            } else if start.elapsed() >= deadline {
-                killed = Some(Ended::Deadline);
-            }
+            killed = cut(is_interrupted, start.elapsed() >= deadline);
             if killed.is_some() {
                 process.kill();
                 asked = None;
@@ -196,15 +192,22 @@ fn started(
         first_byte,
         exit,
         cpu: waited.cpu,
-        energy_uj: match (&meter, energy_before, energy_after) {
-            (Some(meter), Some(before), Some(after)) => Some(meter.between(&before, &after)),
-            _ => None,
-        },
+        energy_uj: (meter.as_ref().zip(energy_before).zip(energy_after))
+            .map(|((meter, before), after)| meter.between(&before, &after)),
         ended: killed.unwrap_or(Ended::Exited(waited.exited)),
         stdout: output.kept,
         stdout_bytes: output.total,
         stderr: errors.kept,
     })
+}
+
+/// Why a process is killed now, if it is.
+fn cut(is_interrupted: bool, is_late: bool) -> Option<Ended> {
+    match (is_interrupted, is_late) {
+        (true, _) => Some(Ended::Interrupted),
+        (false, true) => Some(Ended::Deadline),
+        (false, false) => None,
+    }
 }
 
 fn drain(process: &Spawned, output: &mut Collected, errors: &mut Collected) -> io::Result<()> {

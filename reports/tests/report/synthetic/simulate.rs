@@ -80,35 +80,45 @@ pub(super) fn simulate_suite(
     }
     Recorded {
         directory: PathBuf::from("results/2026-11-22T09-00-00Z-coldstart"),
-        run: Run {
-            schema: SCHEMA.to_owned(),
-            id: "2026-11-22T09-00-00Z-coldstart".to_owned(),
-            suite,
-            bench_version: "0.1.0".to_owned(),
-            started: datetime!(2026-11-22 09:00 UTC),
-            ended: Some(datetime!(2026-11-22 09:14 UTC)),
-            command: ["bench", "run", "--suite", "coldstart", "--seed", "7"]
-                .map(str::to_owned)
-                .to_vec(),
-            seed,
-            quick: false,
-            environment: environment(),
-            preflight: preflight(),
-            targets: targets.iter().map(record).collect(),
-            workloads: workloads.iter().map(workload).collect(),
-            programs: Vec::new(),
-            denoised: None,
-            artefacts: artefacts(workloads, targets),
-            skipped: Vec::new(),
-            load: None,
-            specification: None,
-            sandbox: None,
-            density: None,
-            plan,
-        },
+        run: run(suite, workloads, targets, seed, plan),
         trials,
         attempts: BTreeMap::new(),
         unreadable_lines: 0,
+    }
+}
+
+fn run(
+    suite: Suite,
+    workloads: &[(&'static str, &'static str, &'static str, u64, f64, u32)],
+    targets: &[MadeUp],
+    seed: u64,
+    plan: Vec<TrialPlan>,
+) -> Run {
+    Run {
+        schema: SCHEMA.to_owned(),
+        id: "2026-11-22T09-00-00Z-coldstart".to_owned(),
+        suite,
+        bench_version: "0.1.0".to_owned(),
+        started: datetime!(2026-11-22 09:00 UTC),
+        ended: Some(datetime!(2026-11-22 09:14 UTC)),
+        command: ["bench", "run", "--suite", "coldstart", "--seed", "7"]
+            .map(str::to_owned)
+            .to_vec(),
+        seed,
+        quick: false,
+        environment: environment(),
+        preflight: preflight(),
+        targets: targets.iter().map(record).collect(),
+        workloads: workloads.iter().map(workload).collect(),
+        programs: Vec::new(),
+        denoised: None,
+        artefacts: artefacts(workloads, targets),
+        skipped: Vec::new(),
+        load: None,
+        specification: None,
+        sandbox: None,
+        density: None,
+        plan,
     }
 }
 

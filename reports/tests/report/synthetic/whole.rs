@@ -202,19 +202,6 @@ fn steps(suite: Suite, kind: TargetKind) -> &'static [Step] {
 
 /// Samples of one trial of a step, for a target of roughly this size.
 fn fill(trial: &mut Trial, step: Step, kind: TargetKind, size: f64, histograms: &[String; 2]) {
-    let index = trial.outcome.trial;
-    let mut put = |boundary, metric: Metric, at: Option<u64>, value: f64| {
-        trial.samples.push(SampleLine {
-            trial: index,
-            attempt: 0,
-            boundary,
-            metric,
-            iteration: 0,
-            at,
-            value: value as u64,
-            unit: metric.unit(),
-        });
-    };
     let memory = [
         (Metric::Pss, 6e5),
         (Metric::Rss, 9e5),
@@ -232,17 +219,17 @@ fn fill(trial: &mut Trial, step: Step, kind: TargetKind, size: f64, histograms: 
                 (Metric::TransferBytes, 5e6),
                 (Metric::TransferCompressedBytes, 2e6),
             ] {
-                put(Boundary::OnDisk, metric, None, each * size);
+                put(trial, Boundary::OnDisk, metric, None, each * size);
             }
         }
         Step::Idle => {
             for (metric, each) in memory {
-                put(Boundary::Idle, metric, None, each * size);
+                put(trial, Boundary::Idle, metric, None, each * size);
             }
         }
         Step::Peak => {
-            put(Boundary::Peak, Metric::PeakRss, None, 2e6 * size);
-            put(Boundary::Peak, Metric::CgroupPeak, None, 1e6 * size);
+            put(trial, Boundary::Peak, Metric::PeakRss, None, 2e6 * size);
+            put(trial, Boundary::Peak, Metric::CgroupPeak, None, 1e6 * size);
         }
         Step::Instances | Step::Processes => {
             let (boundary, levels): (_, &[u64]) = match (step, kind) {
@@ -254,6 +241,7 @@ fn fill(trial: &mut Trial, step: Step, kind: TargetKind, size: f64, histograms: 
             for &level in levels {
                 for (metric, each) in memory.into_iter().chain(timed) {
                     put(
+                        trial,
                         boundary,
                         metric,
                         Some(level),
@@ -262,31 +250,54 @@ fn fill(trial: &mut Trial, step: Step, kind: TargetKind, size: f64, histograms: 
                 }
             }
         }
-        Step::FirstResponse => put(Boundary::FirstResponse, Metric::WallTime, None, 3e6 * size),
+        Step::FirstResponse => put(
+            trial,
+            Boundary::FirstResponse,
+            Metric::WallTime,
+            None,
+            3e6 * size,
+        ),
         Step::Serve | Step::ServeFresh => {
             let boundary = match step {
                 Step::Serve => Boundary::Request,
                 _ => Boundary::FreshRequest,
             };
-            for rate in RATES {
-                let achieved = (rate as f64).min(9e5 / size);
-                put(boundary, Metric::AchievedRate, Some(rate), achieved);
-                put(boundary, Metric::Errors, Some(rate), 0.0);
-                put(boundary, Metric::Timeouts, Some(rate), 0.0);
-                for clock in [Clock::Due, Clock::Sent] {
-                    trial.histograms.push(HistogramLine {
-                        trial: index,
-                        attempt: 0,
-                        boundary,
-                        clock,
-                        at: rate,
-                        second: None,
-                        v2: histograms[usize::from(rate > 4000)].clone(),
-                    });
-                }
-            }
+            load(trial, boundary, size, histograms);
         }
         other => unreachable!("{other} is simulated elsewhere"),
+    }
+}
+
+fn put(trial: &mut Trial, boundary: Boundary, metric: Metric, at: Option<u64>, value: f64) {
+    trial.samples.push(SampleLine {
+        trial: trial.outcome.trial,
+        attempt: 0,
+        boundary,
+        metric,
+        iteration: 0,
+        at,
+        value: value as u64,
+        unit: metric.unit(),
+    });
+}
+
+fn load(trial: &mut Trial, boundary: Boundary, size: f64, histograms: &[String; 2]) {
+    for rate in RATES {
+        let achieved = (rate as f64).min(9e5 / size);
+        put(trial, boundary, Metric::AchievedRate, Some(rate), achieved);
+        put(trial, boundary, Metric::Errors, Some(rate), 0.0);
+        put(trial, boundary, Metric::Timeouts, Some(rate), 0.0);
+        for clock in [Clock::Due, Clock::Sent] {
+            trial.histograms.push(HistogramLine {
+                trial: trial.outcome.trial,
+                attempt: 0,
+                boundary,
+                clock,
+                at: rate,
+                second: None,
+                v2: histograms[usize::from(rate > 4000)].clone(),
+            });
+        }
     }
 }
 
