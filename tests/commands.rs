@@ -89,7 +89,7 @@ struct Page {
 }
 
 impl Page {
-    fn new(text: &str) -> Self {
+    fn new() -> Self {
         let bench = Bench::new();
         let folder = bench.folder();
         for name in ["my.wasm", "old.wasm", "new.wasm"] {
@@ -142,6 +142,7 @@ impl Page {
             match word.as_str() {
                 "RUN" | "RUN.." | "BASE" | "CANDIDATE" | "DIR" => word.clone_from(&self.run),
                 "COMMAND" => "gate".clone_into(word),
+                "FILE" => "ours.toml".clone_into(word),
                 _ => {}
             }
         }
@@ -222,7 +223,7 @@ fn check(page: &str) {
         fs::read_to_string(root().join(page)).unwrap_or_else(|error| panic!("{page}: {error}"));
     let commands = shown_commands(&text);
     assert!(!commands.is_empty(), "{page} shows no command");
-    let folder = Page::new(&text);
+    let folder = Page::new();
     let mut seen = BTreeSet::new();
     let failures: Vec<String> = commands
         .iter()
