@@ -110,7 +110,8 @@ impl Page {
         assert!(compiled.success(), "cc on {}", source.display());
         fs::write(folder.join("words.txt"), "one two\n").expect("a writable folder");
         // The files that a page shows in full.
-        for part in text.split("```toml\n").skip(1) {
+        let tutorial = fs::read_to_string(root().join("docs/TUTORIAL.md")).expect("the tutorial");
+        for part in tutorial.split("```toml\n").skip(1) {
             let content = part.split("```").next().unwrap_or_default();
             if content.contains("plimsoll.claims/1") {
                 fs::write(folder.join("ours.toml"), content).expect("a writable folder");
