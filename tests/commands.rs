@@ -144,6 +144,8 @@ impl Page {
                 "RUN" | "RUN.." | "BASE" | "CANDIDATE" | "DIR" => word.clone_from(&self.run),
                 "COMMAND" => "gate".clone_into(word),
                 "FILE" => "ours.toml".clone_into(word),
+                // Some of these targets take longer to build than a test may.
+                "wasmtime/*" => "wasmtime/cranelift".clone_into(word),
                 _ => {}
             }
         }
