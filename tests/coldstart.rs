@@ -1,12 +1,11 @@
-//! The main job: `bench run --suite coldstart` on real engines and a real container engine, and
-//! the reports made of it.
+//! The main use: `bench run --suite coldstart` on real engines and a real container engine, and its reports.
 
 use std::path::Path;
 
 use e2e::{Bench, container_engine_answers, row, target_is_ready};
 use serde_json::Value;
 
-/// Runs the suite over the default targets, few trials, into `out`.
+/// Runs the suite on the default targets with few trials, into `out`.
 fn run(bench: &Bench, out: &Path, extra: &[&str]) {
     let mut args = vec!["run", "--suite", "coldstart", "--seed", "7", "--out"];
     args.push(out.to_str().expect("temporary paths are UTF-8"));
@@ -79,7 +78,7 @@ fn every_workload_gives_the_expected_output_on_every_kind_of_target() {
         .or_else(|| listed["workloads"].as_array())
         .expect("workloads are a list")
         .iter()
-        // What waits for its input, and a yardstick, are measured where they are named.
+        // Waiting workloads and yardsticks run only if named.
         .filter(|workload| workload["category"] == "general" && workload["duration"] != "waiting")
         .map(|workload| workload["id"].as_str().expect("a workload has an id"))
         .collect();
@@ -107,7 +106,7 @@ fn every_workload_gives_the_expected_output_on_every_kind_of_target() {
     assert!(rows.iter().all(|row| row["status"] != "wrong-output"));
 }
 
-/// Use cases and system access: run once by suite `size`, which is the quickest that verifies.
+/// Use cases and system access, run once by the suite `size`, the fastest that verifies outputs.
 #[test]
 fn every_use_case_gives_the_expected_output_on_every_kind_of_target() {
     if !container_engine_answers() {
@@ -177,8 +176,7 @@ fn a_program_that_times_itself_has_rows_for_its_ticks() {
     }
 }
 
-/// A container that an OCI runtime makes without a daemon is a process like any other: `bench` has the
-/// clock.
+/// A daemonless container of an OCI runtime is a process like any other, timed by `bench`.
 #[test]
 fn containers_without_a_daemon_are_verified_at_every_boundary_of_a_process() {
     let bench = Bench::new();
@@ -209,11 +207,11 @@ fn containers_without_a_daemon_are_verified_at_every_boundary_of_a_process() {
     }
 }
 
-/// What cannot be measured says why, and the one thing that changes it.
+/// An unavailable target reports why, and what would change that.
 #[test]
 fn every_target_is_ready_or_says_why_not_and_what_would_change_that() {
     let bench = Bench::new();
-    // As a user who has nothing installed but what lies in the checkout.
+    // As for a user with nothing installed besides the checkout.
     let output = bench
         .command(&["list", "targets", "--json"])
         .env("PATH", bench.folder())
@@ -301,7 +299,7 @@ fn a_report_is_one_offline_file_in_each_format() {
 
     bench.exits(0, &["report", out, "--html", "report.html"]);
     let html = std::fs::read_to_string(bench.folder().join("report.html")).expect("written");
-    // Sources of claims are linked to: a reader may follow those, the page fetches nothing.
+    // The page may link to sources of claims, but fetches nothing.
     let fetched = html.replace("<a href=\"http", "<a ");
     for outside in ["src=\"http", "href=\"http", "url(http", "@import"] {
         assert!(

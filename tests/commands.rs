@@ -1,5 +1,5 @@
-//! Every `bench` command that README and docs show is run. Runs are narrowed to what a test has time for: few targets, one
-//! workload, one trial. What a test must not do to the machine is skipped with its reason.
+//! Runs every `bench` command in README and docs, reduced to few targets, one workload and one trial.
+//! Commands that a test must not run on the machine are skipped with a reason.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,8 +8,8 @@ use std::process::Command;
 use e2e::{Bench, both_streams, root, skip};
 use serde_json::Value;
 
-/// The commands of a page, in its order: lines of its blocks without a language, and code in its text that begins with
-/// `bench`. A name of a command alone is no command.
+/// The commands of a page, in order: lines of code blocks without a language, and inline code that starts
+/// with `bench`. A bare command name does not count.
 fn shown_commands(text: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let mut block: Option<&str> = None;
@@ -38,7 +38,7 @@ fn shown_commands(text: &str) -> Vec<String> {
     found
 }
 
-/// What a test adds to `bench run` so that it ends within seconds.
+/// Reduces a `bench run` to seconds.
 fn narrowed(words: &mut Vec<String>) {
     let has = |words: &[String], flag: &str| words.iter().any(|word| word == flag);
     let suite = words
@@ -81,26 +81,25 @@ fn narrowed(words: &mut Vec<String>) {
     words.splice(end..end, more.into_iter().map(str::to_owned));
 }
 
-/// A page's folder, with the files and runs that its commands name.
+/// A page's folder, with the files and runs used by its commands.
 struct Page {
     bench: Bench,
-    /// The run that stands for RUN, BASE, CANDIDATE and DIR.
+    /// The run that replaces RUN, BASE, CANDIDATE and DIR.
     run: String,
 }
 
 impl Page {
-    fn new(text: &str) -> Self {
+    fn new() -> Self {
         let bench = Bench::new();
         let folder = bench.folder();
-        fs::copy(
-            root().join("workloads/wasm/hello.wasm"),
-            folder.join("my.wasm"),
-        )
-        .expect("a writable folder");
+        for name in ["my.wasm", "old.wasm", "new.wasm"] {
+            let module = root().join("workloads/wasm/hello.wasm");
+            fs::copy(module, folder.join(name)).expect("a writable folder");
+        }
         let source = folder.join("my.c");
         fs::write(
             &source,
-            "#include <stdio.h>\nint main(void) { puts(\"Hello, world!\"); }\n",
+            "#include <stdio.h>\nint main(void) { puts(\"hello, world\"); }\n",
         )
         .expect("a writable folder");
         let compiled = Command::new("cc")
@@ -110,8 +109,9 @@ impl Page {
             .expect("a C compiler (sudo apt-get install gcc libc6-dev)");
         assert!(compiled.success(), "cc on {}", source.display());
         fs::write(folder.join("words.txt"), "one two\n").expect("a writable folder");
-        // The files that a page shows whole.
-        for part in text.split("```toml\n").skip(1) {
+        // The files that a page shows in full.
+        let tutorial = fs::read_to_string(root().join("docs/TUTORIAL.md")).expect("the tutorial");
+        for part in tutorial.split("```toml\n").skip(1) {
             let content = part.split("```").next().unwrap_or_default();
             if content.contains("plimsoll.claims/1") {
                 fs::write(folder.join("ours.toml"), content).expect("a writable folder");
@@ -124,6 +124,12 @@ impl Page {
         narrowed(&mut first);
         bench.exits(0, &first);
         let _ = std::os::unix::fs::symlink("first", folder.join("results/latest"));
+        for machine in ["n1", "n2", "n3"] {
+            fs::create_dir(folder.join(machine)).expect("a writable folder");
+            let linked =
+                std::os::unix::fs::symlink("../results/first", folder.join(machine).join("run"));
+            linked.expect("a writable folder");
+        }
         Self { bench, run }
     }
 
@@ -134,12 +140,29 @@ impl Page {
             .map(|word| word.trim_matches('\'').to_owned())
             .collect();
         for word in &mut words {
-            if ["RUN", "BASE", "CANDIDATE", "DIR"].contains(&word.as_str()) {
-                word.clone_from(&self.run);
+            match word.as_str() {
+                "RUN" | "RUN.." | "BASE" | "CANDIDATE" | "DIR" => word.clone_from(&self.run),
+                "COMMAND" => "gate".clone_into(word),
+                "FILE" => "ours.toml".clone_into(word),
+                // Some of these targets take longer to build than a test may.
+                "wasmtime/*" => "wasmtime/cranelift".clone_into(word),
+                _ => {}
             }
         }
         match words[0].as_str() {
             "run" => narrowed(&mut words),
+            // The page's run has one workload.
+            "report" => {
+                if let Some(at) = words.iter().position(|word| word == "--workload") {
+                    "hello".clone_into(&mut words[at + 1]);
+                }
+            }
+            "fleet" => {
+                skip(&format!(
+                    "{command}: needs a cluster; tests/fleet.rs starts one"
+                ));
+                return Ok(());
+            }
             "setup" if !self.is_set_up(&words[1..]) => {
                 skip(&format!(
                     "{command}: installs or builds what is not on this machine yet"
@@ -149,6 +172,18 @@ impl Page {
             "gate" if command.contains("--base-ref") => {
                 skip(&format!(
                     "{command}: builds the engine of another commit, minutes; harness/tests/it/gate.rs does it with a small adapter"
+                ));
+                return Ok(());
+            }
+            "gate" if command.contains("old.wasm") => {
+                let end = words.iter().position(|word| word == "--");
+                let end = end.unwrap_or(words.len());
+                let few = ["--wait", "--suite", "size"].map(str::to_owned);
+                words.splice(end..end, few);
+            }
+            "bundle" => {
+                skip(&format!(
+                    "{command}: scripts/bundle-check does it in a bundle"
                 ));
                 return Ok(());
             }
@@ -185,13 +220,13 @@ impl Page {
     }
 }
 
-/// Runs what a page shows; all its commands, before it fails.
+/// Runs all commands of a page, and fails at the end if one did.
 fn check(page: &str) {
     let text =
         fs::read_to_string(root().join(page)).unwrap_or_else(|error| panic!("{page}: {error}"));
     let commands = shown_commands(&text);
     assert!(!commands.is_empty(), "{page} shows no command");
-    let folder = Page::new(&text);
+    let folder = Page::new();
     let mut seen = BTreeSet::new();
     let failures: Vec<String> = commands
         .iter()
@@ -216,7 +251,7 @@ fn every_command_of_the_command_page_runs() {
     check("docs/COMMANDS.md");
 }
 
-/// The pages that mostly explain.
+/// The mostly explanatory pages.
 #[test]
 fn every_command_of_the_other_pages_runs() {
     for page in [

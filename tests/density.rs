@@ -1,11 +1,11 @@
-//! `bench run --suite density` on real engines: what one more costs, a budget that is too small,
-//! and the daemons of a container engine apart. What is left of a crowd: `leftovers.rs`.
+//! `bench run --suite density` on real engines: the cost of one more, a budget that is too small, and the
+//! daemons of a container engine. `leftovers.rs` tests the clean-up.
 
 use std::process::Output;
 
 use e2e::{Bench, both_streams, container_engine_answers, row, row_at};
 
-/// Measures one target after the other in a short run with `more`; the run lies in `run`.
+/// Measures the targets one after the other in a short run with `more`, recorded in `run`.
 fn measure(bench: &Bench, targets: &[&str], more: &[&str]) -> Output {
     let mut args = vec!["run", "--suite", "density", "--quick", "--out", "run"];
     for target in targets {
@@ -26,7 +26,7 @@ fn one_more_instance_and_one_more_process_have_a_cost_and_an_interval() {
     assert!(output.status.success(), "{}", both_streams(&output));
     let said = String::from_utf8(output.stdout).expect("bench prints UTF-8");
     assert!(
-        said.contains("one more instance in a host that runs"),
+        said.contains("one more instance in a running host"),
         "{said}"
     );
     assert!(
@@ -79,7 +79,7 @@ fn containers_are_counted_with_their_shims_and_the_daemons_apart() {
             .and_then(|row| row["median"].as_f64())
             .unwrap_or_else(|| panic!("no row {place:?} at {level:?}"))
     };
-    // A shim alone holds more than a megabyte of its own; the guest, far less.
+    // A shim alone has more than 1 MB of private memory, the guest far less.
     assert!(median(("process", "pss"), None) > 1e6);
     assert!(median(("daemon", "pss"), Some(5)) > 1e6);
 }

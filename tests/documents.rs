@@ -1,5 +1,5 @@
-//! The documents are true: every file that they link to exists, ARCHITECTURE.md names every
-//! dependency, and README's figures are those of recorded runs.
+//! Checks the documents: linked files exist, ARCHITECTURE.md names every dependency, and README's figures
+//! come from recorded runs.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -32,7 +32,7 @@ fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The addresses of a page's headings: lower case, hyphens for blanks, without punctuation.
+/// The anchors of a page's headings: lower case, hyphens instead of spaces, no punctuation.
 fn headings(text: &str) -> BTreeSet<String> {
     let lines = text.lines().filter_map(|line| line.strip_prefix('#'));
     lines

@@ -1,14 +1,14 @@
-//! What goes wrong in the field: an interrupt, a killed adapter, a killed `bench`, a full disk,
-//! no container engine, a damaged run, a mistyped name. Each ends in a clear message, loses
-//! nothing that was measured, and leaves nothing running.
+//! Faults in the field: an interrupt, a killed adapter, a killed `bench`, a full disk, no container engine, a
+//! damaged run, a mistyped name. Each gives a clear message, loses no measurement, and leaves nothing
+//! running.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use e2e::{
-    Bench, both_streams, built, container_engine_answers, eventually, outcomes, processes_with,
-    root, row, signal, skip, words,
+    ANOTHER_RUN, Bench, both_streams, built, container_engine_answers, eventually, outcomes,
+    processes_with, root, row, signal, skip, within, words,
 };
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -19,7 +19,7 @@ fn planned(run: &Path) -> usize {
     run["plan"].as_array().expect("a run has a plan").len()
 }
 
-/// A run under way, with at least `after` trials measured.
+/// A run in progress, with at least `after` trials measured.
 fn under_way(bench: &Bench, targets: &[&str], trials: &str, after: usize) -> (Child, PathBuf) {
     let out = bench.folder().join("run");
     let mut args = words("run --suite coldstart --workload hello --out run");
@@ -34,7 +34,7 @@ fn under_way(bench: &Bench, targets: &[&str], trials: &str, after: usize) -> (Ch
         .stderr(Stdio::piped())
         .spawn()
         .expect("bench can be started");
-    eventually("the first trials", || {
+    within(ANOTHER_RUN, "the first trials", || {
         (outcomes(&out).len() >= after).then_some(())
     });
     (child, out)
@@ -85,8 +85,8 @@ fn killing_an_adapter_loses_that_trial_and_no_other() {
     let bench = Bench::new();
     let (mut child, out) = under_way(&bench, &["wasmtime/cranelift"], "60", 5);
     let adapter = built("adapter-wasmtime").to_string_lossy().into_owned();
-    // An adapter may end by itself between being seen and being signalled: try until one is hit.
-    eventually("an adapter to be killed", || {
+    // An adapter may exit before the signal reaches it: retry until one is hit.
+    within(ANOTHER_RUN, "an adapter to be killed", || {
         assert!(
             child.try_wait().expect("bench can be waited for").is_none(),
             "the run is over"
@@ -145,11 +145,11 @@ fn an_interrupted_container_run_leaves_no_container() {
     });
 }
 
-/// A small disk, unmounted with this value.
+/// A small file system, unmounted when dropped.
 struct Disk(PathBuf);
 
 impl Disk {
-    /// `None`, said loudly, if none can be mounted.
+    /// `None` if none can be mounted, which is reported as a skip.
     fn at(folder: PathBuf, size: &str) -> Option<Self> {
         std::fs::create_dir_all(&folder).expect("a folder can be made");
         let mounted = std::process::Command::new("mount")
@@ -207,7 +207,7 @@ fn an_artefact_that_is_too_large_for_the_disk_fails_its_own_trials_alone() {
     for part in ["release", "workloads"] {
         std::os::unix::fs::symlink(real.join(part), target.join(part)).expect("linked");
     }
-    // What lives only as long as a run lies here: also the copies that L6 starts from.
+    // The folder of temporary files, including the copies that L6 starts from.
     let Some(_disk) = Disk::at(target.join("bench-scratch"), "size=200k") else {
         return;
     };

@@ -8,7 +8,7 @@ use e2e::{Bench, root};
 use serde_json::Value;
 use yaml_rust2::{Yaml, YamlLoader};
 
-/// The module of workload `busy` with so many units of work.
+/// The module of the workload `busy` with that number of units of work.
 fn busy(folder: &Path, units: &str) -> std::path::PathBuf {
     let committed = root().join("workloads/wasm/busy.wasm");
     let mut module = fs::read(committed).expect("the module is committed");
@@ -83,6 +83,7 @@ fn texts<'a>(yaml: &'a Yaml, found: &mut Vec<&'a str>) {
 fn the_examples_for_pipelines_are_yaml_and_call_bench_as_it_is() {
     let bench = Bench::new();
     let help = bench.exits(0, &["gate", "--help"]);
+    // scripts/ci-check runs those that gate a program of another repository.
     for example in ["github-action/action.yml", "gitlab-ci.yml"] {
         let path = root().join("scripts/ci-examples").join(example);
         let text = fs::read_to_string(&path).expect("the example is there");

@@ -1,5 +1,5 @@
-//! Nothing is left of a run, however it ended: processes, containers, control groups and
-//! namespaces are counted while it goes on and after every kind of end.
+//! A run leaves nothing behind, however it ends. Processes, containers, control groups and namespaces are
+//! counted during it and after every kind of end.
 
 use std::fs;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use e2e::census::{Census, containers};
 use e2e::{
-    Bench, both_streams, container_engine_answers, eventually, outcomes, root, signal, skip,
-    target_is_ready, words,
+    ANOTHER_RUN, Bench, both_streams, container_engine_answers, eventually, outcomes, root, signal,
+    skip, target_is_ready, within, words,
 };
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Looking takes time from the run that is looked at.
+/// Interval between counts, because counting slows the run.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(150);
 
 /// How a run ends.
@@ -20,13 +20,13 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(150);
 enum End {
     /// By itself.
     Complete,
-    /// By this signal to `bench`, in the middle.
+    /// With this signal to `bench`, during the run.
     By(Signal),
 }
 
 const ENDS: [End; 3] = [End::Complete, End::By(Signal::INT), End::By(Signal::KILL)];
 
-/// A run of native code and of containers, as short as its suite can be.
+/// A run of native code and containers, as short as its suite allows.
 fn begun(bench: &Bench, suite: &str, more: &str) -> Child {
     let line =
         format!("run --suite {suite} --quick --trials 1 --out run --wait --target native {more}");
@@ -38,7 +38,7 @@ fn begun(bench: &Bench, suite: &str, more: &str) -> Child {
         .expect("bench can be started")
 }
 
-/// Lets a run go on until a container is alive, ends it, and says how it ended.
+/// Waits until a container exists, ends the run, and returns its exit status.
 fn ended(child: &mut Child, census: &mut Census, end: End) -> ExitStatus {
     eventually("the end of the run", || {
         census.look();
@@ -53,13 +53,13 @@ fn ended(child: &mut Child, census: &mut Census, end: End) -> ExitStatus {
     })
 }
 
-/// Ends such a run of the container engine's containers, and counts.
+/// Ends such a run with the container engine's containers, and counts.
 fn count(suite: &str, more: &str, end: End) {
     let bench = Bench::new();
     let mut census = Census::begin();
     let status = ended(&mut begun(&bench, suite, more), &mut census, end);
     assert_eq!(status.success(), end == End::Complete, "{suite} {end:?}");
-    // Otherwise there was nothing that could be left.
+    // Otherwise nothing could be left behind.
     assert!(!census.processes.is_empty(), "{suite} {end:?}");
     assert!(!census.containers.is_empty(), "{suite} {end:?}");
     assert!(!census.groups.is_empty(), "{suite} {end:?}");
@@ -67,10 +67,10 @@ fn count(suite: &str, more: &str, end: End) {
     census.nothing_is_left();
 }
 
-/// Waits for containers, and kills a run and those of its processes that run one of `programs`, all at
-/// once, as when the machine is short of memory: nobody can tidy up.
+/// Waits for containers, then kills the run and its processes that run one of `programs` all at once, as when
+/// memory runs out, so that nothing can clean up.
 fn killed_together(child: &mut Child, census: &mut Census, programs: &[&str]) {
-    eventually("containers that wait", || {
+    within(ANOTHER_RUN, "containers that wait", || {
         census.look();
         (census.namespaces.len() > 1).then_some(())
     });
@@ -80,7 +80,7 @@ fn killed_together(child: &mut Child, census: &mut Census, programs: &[&str]) {
         let program = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
         if programs.iter().any(|name| program.ends_with(name)) {
             let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
-            // One of a container that is just ending may be gone before it is hit.
+            // A process of an ending container may already be gone.
             let _ = kill_process(pid.expect("a pid"), Signal::KILL);
         }
     }
@@ -156,7 +156,7 @@ fn what_a_killed_run_and_its_killed_adapter_leave_is_removed_by_the_next_start()
     census.nothing_is_left();
 }
 
-/// What measures containers without a daemon.
+/// Options for daemonless containers.
 const WITHOUT_A_DAEMON: &str =
     "--target oci/crun --target oci/runc --target oci/embedded --workload idle";
 
@@ -191,12 +191,12 @@ fn containers_whose_runtimes_were_killed_with_bench_are_removed_by_the_next_star
     let mut census = Census::begin();
     let mut child = begun(&bench, "density", WITHOUT_A_DAEMON);
     killed_together(&mut child, &mut census, &["crun", "runc", "oci-embedded"]);
-    // That the adapter is started is enough.
+    // Starting the adapter is enough.
     bench.exits(0, &["list", "targets"]);
     census.nothing_is_left();
 }
 
-/// A guest that does not end is killed at its deadline, and its container with it.
+/// A guest that hangs is killed at its deadline together with its container.
 #[test]
 fn a_container_without_a_daemon_that_hangs_is_recorded_and_removed() {
     let bench = Bench::new();
@@ -219,7 +219,7 @@ fn a_container_without_a_daemon_that_hangs_is_recorded_and_removed() {
     assert!(compiled.success());
     let module = root().join("workloads/wasm/hello.wasm");
     let mut census = Census::begin();
-    // It ends outside a container, where it says what it prints.
+    // The guest ends outside a container, which gives the expected output.
     let mut line = words("run --trials 1 --deadline 2 --wait --out run");
     line.extend(words(
         "--target native --target oci/crun --target oci/runc --target oci/embedded",
@@ -235,7 +235,7 @@ fn a_container_without_a_daemon_that_hangs_is_recorded_and_removed() {
     assert_eq!(output.status.code(), Some(3), "{}", both_streams(&output));
     let outcomes = outcomes(&bench.folder().join("run"));
     let late = outcomes.iter().filter(|line| line["kind"] == "deadline");
-    // From nothing, and from a copied bundle.
+    // Of the step `process`, and of `deploy`.
     assert_eq!(late.count(), 3 * 2, "{outcomes:?}");
     census.look();
     assert!(
@@ -252,7 +252,7 @@ fn a_container_that_is_too_large_for_the_budget_is_recorded_and_removed() {
     }
     let bench = Bench::new();
     let mut census = Census::begin();
-    // A shim alone holds more than a megabyte; a native process, far less.
+    // A shim alone has more than 1 MB of memory, a native process far less.
     let mut child = begun(
         &bench,
         "density",
@@ -278,7 +278,7 @@ fn a_container_that_is_too_large_for_the_budget_is_recorded_and_removed() {
     census.nothing_is_left();
 }
 
-/// A control group that may hold so much memory, and that is gone with this value.
+/// A control group with a memory limit, removed when dropped.
 struct Limited(std::path::PathBuf);
 
 impl Limited {

@@ -1,12 +1,12 @@
-//! `bench run --suite memory` and `--suite size` on real engines and a real container engine: a
-//! known amount is reported as what it is on every target, and what is weighed adds up.
+//! `bench run --suite memory` and `--suite size` on real engines and a real container engine: every target
+//! reports a known amount of memory correctly, and sizes add up.
 
 use e2e::{Bench, container_engine_answers, row};
 use serde_json::Value;
 
 const KNOWN: f64 = 64.0 * 1024.0 * 1024.0;
 
-/// Native code, an engine, and a container where one can be had.
+/// Native code, an engine, and a container if available.
 fn targets() -> Vec<&'static str> {
     let mut targets = vec!["native", "keel"];
     if container_engine_answers() {
@@ -53,11 +53,11 @@ fn sixty_four_mebibytes_are_reported_as_such_on_every_target() {
     }
     bench.exits(0, &["report", "memory", "--html", "report.html"]);
     let html = std::fs::read_to_string(bench.folder().join("report.html")).expect("written");
-    assert!(html.contains("How much memory does it hold?") && html.contains("The rule."));
+    assert!(html.contains("How much memory does it need?") && html.contains("The rule."));
 }
 
 #[test]
-fn what_travels_is_the_artefact_and_what_runs_it() {
+fn deployed_bytes_are_the_artefact_and_its_runner() {
     let bench = Bench::new();
     let rows = measured(&bench, "size", &["hello"], "1");
     for target in targets() {

@@ -1,5 +1,4 @@
-//! What is not of this project: an engine that somebody else brings, a program that somebody else
-//! wrote.
+//! Third-party parts: someone else's engine adapter, and the user's own program.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -8,13 +7,13 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use e2e::{
-    Bench, both_streams, built, container_engine_answers, eventually, outcomes, root, row, signal,
-    skip, words,
+    ANOTHER_RUN, Bench, both_streams, built, container_engine_answers, outcomes, root, row, signal,
+    skip, within, words,
 };
 use plimsoll_adapter::conformance::{self, Went};
 use rustix::process::Signal;
 
-/// An adapter in Python, under 150 lines, is an adapter like any other.
+/// A Python adapter of under 150 lines works like any other.
 #[test]
 fn the_example_of_an_adapter_in_another_language_keeps_the_protocol() {
     if !Command::new("python3")
@@ -29,7 +28,7 @@ fn the_example_of_an_adapter_in_another_language_keeps_the_protocol() {
     let text = fs::read_to_string(&example).expect("the example is there");
     assert!(text.lines().count() < 150, "it is not short any more");
 
-    // The engine that it drives is the one on PATH.
+    // It drives the engine on PATH.
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let with_path = |name: &str, path: &Path| {
         let script = folder.path().join(name);
@@ -56,8 +55,8 @@ fn the_example_of_an_adapter_in_another_language_keeps_the_protocol() {
     }
 }
 
-/// A program that is none of the workloads, as a module and as a binary, is measured like one of
-/// them; and what prints something else on another target is told, not measured.
+/// The user's own program, as a module and a binary, is measured like a workload. A different output on
+/// another target is reported, not measured.
 #[test]
 fn a_program_of_the_users_own_is_measured_and_its_outputs_compared() {
     let bench = Bench::new();
@@ -88,7 +87,7 @@ fn a_program_of_the_users_own_is_measured_and_its_outputs_compared() {
     bench.exits(0, &arguments("same"));
     let rows = bench.rows(&bench.folder().join("same"));
     for (target, boundary) in [("native", "L4"), ("keel", "L0"), ("keel", "L4")] {
-        // A workload is called so already.
+        // A workload has that name already.
         let row = row(&rows, "own-hello", target, boundary, "wall_time");
         assert_eq!(row.expect("a row")["status"], "ok", "{row:?}");
     }
@@ -100,8 +99,8 @@ fn a_program_of_the_users_own_is_measured_and_its_outputs_compared() {
     assert_eq!(row["status"], "wrong-output", "{row}");
 }
 
-/// A guest's output is bytes, and its exit code what a process reports of it: a program that prints no
-/// text and exits with 256 is right at every boundary or at none.
+/// Output is bytes, and an exit code is what a process reports: a program with non-text output and exit code
+/// 256 is correct at every boundary or at none.
 #[test]
 fn output_that_is_no_text_is_right_inside_and_outside_of_a_process() {
     let bench = Bench::new();
@@ -132,7 +131,7 @@ fn output_that_is_no_text_is_right_inside_and_outside_of_a_process() {
     }
 }
 
-/// An image of the user's own is started as it is: no trial asks for what cannot be done with it.
+/// The user's own image is started unchanged, without trials of unsupported steps.
 #[test]
 fn a_program_in_an_image_of_the_users_own_is_measured_where_its_target_takes_one() {
     if !container_engine_answers() {
@@ -170,7 +169,7 @@ fn a_program_in_an_image_of_the_users_own_is_measured_where_its_target_takes_one
         let row = row(&rows, "own-hello", of, boundary, "wall_time").expect("a row");
         assert_eq!(row["status"], "ok", "{row}");
     }
-    // Nobody has loaded it, and a runtime without an engine has no images.
+    // The image is not loaded, and a runtime without an engine has no images.
     assert!(
         rows.iter()
             .all(|row| row["target"] != "docker/runc+host-net" || row["boundary"] != "L6")
@@ -180,7 +179,7 @@ fn a_program_in_an_image_of_the_users_own_is_measured_where_its_target_takes_one
         "{rows:?}"
     );
 
-    // An image that prints something else is told of, not measured.
+    // An image with another output is reported, not measured.
     let other = Image::of(
         &bench,
         "int main(void) { return puts(\"hello, sailor\") < 0; }",
@@ -200,7 +199,7 @@ fn a_program_in_an_image_of_the_users_own_is_measured_where_its_target_takes_one
     assert_eq!(row["status"], "wrong-output", "{row}");
 }
 
-/// A run of a program of the user's own goes on where it stopped, with the same program.
+/// A run of the user's own program can be resumed with the same program.
 #[test]
 fn an_interrupted_run_of_a_program_of_the_users_own_is_continued() {
     let bench = Bench::new();
@@ -213,13 +212,15 @@ fn an_interrupted_run_of_a_program_of_the_users_own_is_continued() {
         .spawn()
         .expect("bench can be started");
     let run = bench.folder().join("run");
-    eventually("two trials", || (outcomes(&run).len() >= 2).then_some(()));
+    within(ANOTHER_RUN, "two trials", || {
+        (outcomes(&run).len() >= 2).then_some(())
+    });
     signal(child.id(), Signal::INT);
     let ended = child.wait().expect("bench ends");
     assert_eq!(ended.code(), Some(3), "{ended}");
     let before = outcomes(&run).len();
 
-    // From another folder: what the command line named has not moved.
+    // From another folder, because paths of the command line stay valid.
     let elsewhere = Bench::new();
     elsewhere.exits(
         0,
@@ -233,11 +234,11 @@ fn an_interrupted_run_of_a_program_of_the_users_own_is_continued() {
     assert_eq!(Some(all.len()), record["plan"].as_array().map(Vec::len));
 }
 
-/// An image on the engine that is gone with this value.
+/// An image on the engine, removed when dropped.
 struct Image(String);
 
 impl Image {
-    /// A static program of this C source as the entry point, and nothing else.
+    /// An image with only a static program of this C source as its entry point.
     fn of(bench: &Bench, source: &str) -> Self {
         static MADE: AtomicU32 = AtomicU32::new(0);
         let made = MADE.fetch_add(1, Ordering::Relaxed);

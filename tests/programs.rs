@@ -1,10 +1,9 @@
-//! The programs that a suite must name: compute kernels, and the one task in every language.
+//! Programs that a suite must name: compute kernels, and one task in several languages.
 
 use e2e::{Bench, row};
 use serde_json::Value;
 
-/// Ids of the workloads of a category that have a native side that is built, or were never meant to
-/// have one.
+/// Ids of a category's workloads with a native binary that is built or was never planned.
 fn of_category(bench: &Bench, category: &str, native: &str) -> Vec<String> {
     let listed = bench.exits(0, &["list", "workloads", "--json"]);
     let listed: Value = serde_json::from_str(&listed).expect("a list is JSON");
@@ -24,7 +23,7 @@ fn of_category(bench: &Bench, category: &str, native: &str) -> Vec<String> {
         .collect()
 }
 
-/// Runs `suite` once a pair and expects every one of `workloads` to have printed what it must.
+/// Runs `suite` with one trial each, and expects the correct output of all `workloads`.
 fn all_verified(suite: &str, boundary: &str, targets: &[&str], workloads: &[String]) {
     let bench = Bench::new();
     let out = bench.folder().join("run");
@@ -55,7 +54,7 @@ fn every_kernel_comes_to_the_same_natively_and_as_wasm() {
     for needed in ["matmul", "quickjs", "zstd", "integer-mix", "murmur3"] {
         assert!(kernels.iter().any(|id| id == needed), "{kernels:?}");
     }
-    // Collected objects are of WebAssembly alone.
+    // Garbage-collected objects have no native version.
     let (collected, kernels): (Vec<_>, Vec<_>) = kernels
         .into_iter()
         .partition(|id| ["binary-trees", "document-tree"].contains(&id.as_str()));

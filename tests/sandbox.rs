@@ -1,5 +1,5 @@
-//! `bench run --suite `sandbox`: hostile guests, really run, on native code, an engine and a
-//! container; nothing of them is left.
+//! `bench run --suite sandbox`: real hostile guests on native code, an engine and a container; nothing is
+//! left behind.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -46,7 +46,7 @@ fn what_a_guest_can_do_is_found_out_by_trying_it_and_nothing_of_it_is_left() {
             assert!(!evidence.is_empty(), "{row}");
         }
     };
-    // The contrast: nothing but its user's rights holds it, and the guard page below its stack.
+    // For contrast: only the user's rights and the stack's guard page limit native code.
     says(
         "native",
         &[
@@ -129,7 +129,7 @@ fn what_a_guest_can_do_is_found_out_by_trying_it_and_nothing_of_it_is_left() {
     );
 }
 
-/// Containers without a daemon are run by their adapter, each in control groups of its own.
+/// The adapter runs daemonless containers, each in its own control groups.
 #[test]
 fn a_container_without_a_daemon_is_held_to_limits_by_its_control_groups_and_nothing_of_it_is_left()
 {

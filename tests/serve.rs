@@ -1,4 +1,4 @@
-//! Servers under load: the real `bench`, the native server and keel's, and what goes wrong.
+//! Servers under load: the real `bench`, the native server and keel's, and faults.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -7,12 +7,12 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-use e2e::census::{Census, containers};
+use e2e::census::{Census, containers, init_of};
 use e2e::{
-    Bench, PATIENCE, both_streams, built, container_engine_answers, eventually, lines, root, row,
-    row_at, signal, words,
+    ANOTHER_RUN, Bench, PATIENCE, both_streams, built, container_engine_answers, lines, root, row,
+    row_at, signal, within, words,
 };
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal};
 
 #[test]
 fn native_code_and_keel_carry_a_load_with_every_response_verified() {
@@ -69,7 +69,7 @@ fn native_code_and_keel_carry_a_load_with_every_response_verified() {
     assert!(html.contains("Latency by rate") && html.contains(".hlog"));
 }
 
-/// The servers that a `bench` has started itself: its children that listen.
+/// The servers that a `bench` started itself: its listening children.
 fn servers_of(bench: u32) -> Vec<u32> {
     let children = |pid: &str| -> Option<u32> {
         let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
@@ -86,7 +86,7 @@ fn servers_of(bench: u32) -> Vec<u32> {
         .collect()
 }
 
-/// A `bench` that ends with the test, however the test ends.
+/// A `bench` that is killed at the end of the test, even on failure.
 struct Running(Child);
 
 impl Running {
@@ -122,7 +122,7 @@ impl Drop for Running {
     }
 }
 
-/// A run on the native target, with its server under load, and that server.
+/// A run on the native target, with its server under load.
 fn under_load(bench: &Bench) -> (Running, PathBuf, u32) {
     let child = bench
         .command(&[
@@ -134,8 +134,8 @@ fn under_load(bench: &Bench) -> (Running, PathBuf, u32) {
         .spawn()
         .expect("bench can be started");
     let mut child = Running(child);
-    // The server of the step `zero` is gone after one request.
-    let server = eventually("a server under load", || {
+    // The server of the step `first-response` exits after one request.
+    let server = within(ANOTHER_RUN, "a server under load", || {
         assert!(
             child.0.try_wait().is_ok_and(|ended| ended.is_none()),
             "bench ended"
@@ -175,6 +175,19 @@ fn a_server_that_is_killed_under_load_is_recorded_with_what_was_measured_until_t
     census.nothing_is_left();
 }
 
+/// Packets that a container has received after the first rate: at most three for each of the 250 requests of
+/// the warm-up and the 500 of the rate.
+const FIRST_RATE: u64 = 2300;
+
+/// Packets received by a process's network namespace from outside; 0 if the process is gone.
+fn received(pid: u32) -> u64 {
+    let devices = fs::read_to_string(format!("/proc/{pid}/net/dev")).unwrap_or_default();
+    let rows = devices.lines().filter_map(|line| line.split_once(':'));
+    rows.filter(|(name, _)| name.trim() != "lo")
+        .filter_map(|(_, counts)| counts.split_whitespace().nth(1)?.parse::<u64>().ok())
+        .sum()
+}
+
 #[test]
 fn a_container_that_is_killed_under_load_is_recorded_with_what_was_measured_until_then() {
     if !container_engine_answers() {
@@ -185,7 +198,7 @@ fn a_container_that_is_killed_under_load_is_recorded_with_what_was_measured_unti
     let mut census = Census::begin();
     let child = bench
         .command(&words(
-            "run --suite serve --trials 1 --target docker/runc --out run --wait",
+            "run --suite serve --trials 3 --target docker/runc --out run --wait",
         ))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -196,23 +209,21 @@ fn a_container_that_is_killed_under_load_is_recorded_with_what_was_measured_unti
         let running = child.0.try_wait().is_ok_and(|ended| ended.is_none());
         assert!(running, "bench ended: {}", both_streams(&child.output()));
     };
-    // Before there is a plan, containers are somebody else's.
-    eventually("the run to begin", || {
+    // Without a plan, containers cannot be of this run.
+    within(ANOTHER_RUN, "the run to begin", || {
         alive(&mut child);
         run.join("run.json").exists().then_some(())
     });
-    // The container of the step `zero` is gone after one request; in so many seconds of a sweep the
-    // first rate has been offered.
-    let server = eventually("a container under load", || {
+    within(ANOTHER_RUN, "a container under load to be killed", || {
         alive(&mut child);
-        let before = containers();
-        std::thread::sleep(Duration::from_secs(5));
-        before.intersection(&containers()).next().cloned()
+        census.look();
+        let inits: Vec<u32> = containers().iter().filter_map(|id| init_of(id)).collect();
+        let loaded = inits
+            .into_iter()
+            .find(|init| received(*init) > FIRST_RATE)?;
+        // Kill it directly, without the engine's client: the load ends if the server cannot sustain it.
+        rustix::process::kill_process(Pid::from_raw(loaded.cast_signed())?, Signal::KILL).ok()
     });
-    census.look();
-    let killed = Command::new("docker").args(["kill", &server]).output();
-    let killed = killed.expect("the docker client can be started");
-    assert!(killed.status.success(), "{}", both_streams(&killed));
     let output = child.output();
     assert_eq!(output.status.code(), Some(3), "{}", both_streams(&output));
     let lines = lines(&run);
@@ -233,7 +244,7 @@ fn a_container_that_is_killed_under_load_is_recorded_with_what_was_measured_unti
     census.nothing_is_left();
 }
 
-/// A server started by the test, with where it listens; it is ended with the test.
+/// A server started by the test, with its address; killed when dropped.
 struct Server(Child, SocketAddr);
 
 impl Drop for Server {
@@ -243,7 +254,7 @@ impl Drop for Server {
     }
 }
 
-/// The two programs that serve, as `bench` starts them, told where to listen.
+/// The two server programs with the arguments that `bench` gives them, listening on `address`.
 fn commands(address: &str) -> Vec<Command> {
     let mut native = Command::new(root().join("target/workloads/native/handler"));
     native.args(["--listen", address]);
@@ -321,7 +332,7 @@ fn bad_requests_get_the_same_answer_natively_and_from_an_instance() {
                     .set_read_timeout(Some(PATIENCE))
                     .expect("a timeout can be set");
                 connection.write_all(request).expect("it reads");
-                // A body that is announced and does not come is no reason to wait.
+                // A missing body must not make the server wait.
                 connection
                     .shutdown(std::net::Shutdown::Write)
                     .expect("half is closed");

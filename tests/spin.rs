@@ -1,5 +1,5 @@
-//! The adapter of `spin up`, with a stand-in that speaks the same command line: nobody of this project
-//! has run Spin itself with it, and nothing that is measured here leaves the test.
+//! The adapter of `spin up`, tested only against a mock with the same command line. Its measurements are not
+//! used outside the test.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -9,8 +9,8 @@ use e2e::census::Census;
 use e2e::{Bench, both_streams, lines, root, row_at};
 use serde_json::Value;
 
-/// Writes a `spin` that serves with the native program, which gives the same responses, and hands
-/// that work to a process of its own, as Spin does.
+/// Writes a mock `spin` that serves with the native program (which gives the same responses) in a child
+/// process, as Spin does.
 fn stand_in(folder: &Path, up: &str) {
     let handler = root().join("target/workloads/native/handler");
     let script = format!(

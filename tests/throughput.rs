@@ -12,7 +12,7 @@ fn run(bench: &Bench, out: &Path, args: &[&str]) -> String {
     bench.exits(0, &words)
 }
 
-/// Counts repeat to the instruction, so two trials have one value.
+/// Counts repeat exactly, so two trials have the same value.
 #[test]
 fn instructions_are_counted_alike_in_every_trial() {
     let valgrind = std::process::Command::new("valgrind")

@@ -1,6 +1,6 @@
-//! What a trial costs the harness: `cargo bench --workspace --bench trial`. A process spawned and
-//! waited for, its lines recorded, a latency counted. For who changes the harness:
-//! `scripts/overhead-check` holds it against hyperfine.
+//! Benchmarks the harness's cost per trial (`cargo bench --workspace --bench trial`): spawning and waiting
+//! for a process, recording its lines, counting a latency. For developers of the harness;
+//! `scripts/overhead-check` compares it with hyperfine.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -74,7 +74,7 @@ fn latencies(criterion: &mut Criterion) {
     let mut latency = Duration::from_micros(50);
     criterion.bench_function("count the latency of a response", |b| {
         b.iter(|| {
-            // Up and down through four decades, as a loaded server has it.
+            // Moves through four decades, like latencies of a loaded server.
             latency = match latency.as_millis() {
                 0..500 => latency * 3 / 2,
                 _ => Duration::from_micros(50),

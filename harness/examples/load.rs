@@ -1,10 +1,10 @@
-//! The load generator by itself: offers a rate to whatever listens, and prints what came of it.
+//! Runs the load generator alone: offers a rate to a server and prints the results.
 //!
 //! ```text
 //! load ADDRESS RATE SECONDS CONNECTIONS
 //! ```
 //!
-//! It asks `GET /`, and expects what `trivial-server` answers. One line of JSON comes out.
+//! Requests `GET /`, and expects the response of `trivial-server`. Prints one line of JSON.
 
 use std::time::Duration;
 

@@ -1,12 +1,11 @@
-//! The least that can be called a server: one thread over epoll, one fixed response. What the
-//! load generator is held against, by itself and beside another tool (`scripts/load-check`).
+//! A minimal server: one thread over epoll, one fixed response. `scripts/load-check` measures it with the
+//! load generator and with another tool.
 //!
 //! ```text
 //! trivial-server [--delay-us N]
 //! ```
 //!
-//! It prints `listening on ADDRESS`. With a delay, every response is sent that long after its
-//! request was read: a latency that is known.
+//! Prints `listening on ADDRESS`. The option delays every response after its request, for a known latency.
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
@@ -46,7 +45,7 @@ fn main() -> anyhow::Result<()> {
     epoll::add(&epoll, &timer, data, EventFlags::IN | EventFlags::ET)?;
     let mut connections: Vec<Option<TcpStream>> = Vec::new();
     let mut events = Vec::with_capacity(256);
-    // When a response is due, and on which connection; in this order, since all wait as long.
+    // Due times of responses with their connections; in order, because all delays are equal.
     let mut due: VecDeque<(Instant, usize)> = VecDeque::new();
     loop {
         epoll::wait(&epoll, spare_capacity(&mut events), None)?;
@@ -103,7 +102,7 @@ fn nanoseconds(nanoseconds: i64) -> Timespec {
     }
 }
 
-/// How many requests are there; they have no body and come whole.
+/// Number of available requests; they have no body and arrive whole.
 fn requests(connection: &mut TcpStream) -> io::Result<usize> {
     let mut buffer = [0; 4096];
     match connection.read(&mut buffer) {

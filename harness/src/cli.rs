@@ -1,10 +1,15 @@
 //! The command line and its help.
 
+mod bundle;
+pub mod fleet;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+
+pub use bundle::Bundle;
 
 const READING: &str = "\
 How to read the ladder: each column is a boundary, a place where a clock starts and stops. \
@@ -14,10 +19,10 @@ within a column, never across.
 Exit codes: 0 success, 1 regression, 2 usage, 3 something could not be measured or the run was \
 interrupted.";
 
-/// Heading of what is for a program of the user's own.
+/// Heading of the options for the user's own program.
 const OWN: &str = "A program of your own";
 
-/// Measures what WebAssembly on the server costs beside containers and native code.
+/// Measures the cost of WebAssembly on the server, in comparison with containers and native code.
 #[derive(Debug, Parser)]
 #[command(name = "bench", version, after_help = READING, max_term_width = 100)]
 pub struct Cli {
@@ -40,8 +45,9 @@ pub enum Color {
     Never,
 }
 
-/// What `bench` can do.
+/// The commands of `bench`.
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one value per process")]
 pub enum Command {
     /// Show what can run on this machine, what cannot, and the command that would change that
     Doctor(Doctor),
@@ -59,6 +65,11 @@ pub enum Command {
     Gate(Gate),
     /// Show how rows changed from run to run, and export them
     History(History),
+    /// Measure on several machines at once, started by a scheduler
+    #[command(subcommand)]
+    Fleet(fleet::Fleet),
+    /// Write one archive that runs without Rust, this checkout or a network
+    Bundle(Bundle),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -71,8 +82,8 @@ pub enum Command {
 /// Arguments of `bench doctor`.
 #[derive(Debug, Args)]
 pub struct Doctor {
-    /// Measure the harness's own overhead: L4 of native programs beside `hyperfine -N` on the
-    /// same programs, interleaved
+    /// Measure the harness's own overhead: L4 of native programs, alternating with `hyperfine -N` on the same
+    /// programs
     #[arg(long)]
     pub overhead: bool,
 }
@@ -101,7 +112,7 @@ pub struct List {
     pub json: bool,
 }
 
-/// What `bench list` lists.
+/// The tables of `bench list`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Listed {
     /// Every target, and whether it can run here.
@@ -120,14 +131,14 @@ pub struct Run {
     /// The suite: see `bench list suites` [default with --wasm: coldstart]
     #[arg(long, value_name = "SUITE", required_unless_present_any = ["resume", "wasm"])]
     pub suite: Option<String>,
-    /// Targets, as globs (repeatable) [default: the default set, and all that is set up]
+    /// Targets, as globs (repeatable) [default: the default set, and others that are set up]
     #[arg(long = "target", value_name = "GLOB")]
     pub targets: Vec<String>,
     /// Workloads, as globs (repeatable) [default: the suite's]. In the suite `conformance`, groups
     /// of tests
     #[arg(long = "workload", value_name = "GLOB")]
     pub workloads: Vec<String>,
-    /// Trials (fresh processes) for each target, workload and step [default: the suite's]
+    /// Trials (fresh processes) per target, workload and step [default: the suite's]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub trials: Option<u32>,
     /// Fewer trials, workloads and targets
@@ -143,7 +154,7 @@ pub struct Run {
     /// fix the clock. Prints what it changed, and restores it at the end
     #[arg(long)]
     pub denoise: bool,
-    /// Seed of the order of trials and of the bootstrap; [default: random, recorded]
+    /// Seed of the order of trials and of the bootstrap [default: random, recorded]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
     /// Where to record the run [default: results/<utc time>-<suite>, with results/latest pointing
@@ -168,20 +179,20 @@ pub struct Run {
     /// preview 1 too. Nothing is downloaded
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     pub wasi_testsuite: Option<PathBuf>,
-    /// Record what passes in the suite `conformance`; later runs must not pass less
+    /// Record what passes in the suite `conformance`; later runs must pass at least as much
     #[arg(long, conflicts_with = "spec_dir")]
     pub record_passes: bool,
-    /// Wait if another run is measuring on this machine, instead of giving up
+    /// Wait if another run is measuring on this machine, instead of failing
     #[arg(long)]
     pub wait: bool,
-    /// Measure a program of your own instead of the workloads: a WASI command, as .wasm. Its
-    /// output must be the same on every target and every time
+    /// Measure your own program instead of the workloads: a WASI command, as .wasm. Its output must be the
+    /// same on every target and every time
     #[arg(long, value_name = "FILE", conflicts_with_all = ["workloads", "resume"], help_heading = OWN)]
     pub wasm: Option<PathBuf>,
     /// The same program as a static Linux binary, for native code and containers
     #[arg(long, value_name = "FILE", requires = "wasm", help_heading = OWN)]
     pub native: Option<PathBuf>,
-    /// The same program as an image that the container engine has
+    /// The same program as an image in the container engine
     #[arg(long, value_name = "NAME", requires = "wasm", conflicts_with = "native", help_heading = OWN)]
     pub image: Option<String>,
     /// The folder that it runs in and may read [default: an empty one]
@@ -197,7 +208,7 @@ pub struct Run {
     /// the current one
     #[arg(long, value_name = "COMMAND", requires = "wasm", help_heading = OWN)]
     pub prepare: Option<String>,
-    /// A parameter and its values (repeatable), each a row of its own; {size} stands for the value in
+    /// A parameter and its values (repeatable), with one row per value; {size} stands for the value in
     /// arguments, --env and --prepare
     #[arg(long = "param", value_name = "NAME=A,B,...", requires = "wasm", help_heading = OWN)]
     pub params: Vec<String>,
@@ -222,7 +233,7 @@ fn bytes(text: &str) -> Result<u64, String> {
 }
 
 impl Run {
-    /// The deadline from the command line.
+    /// The time limit of a trial from the command line.
     pub fn asked_deadline(&self) -> Option<Duration> {
         self.deadline.map(Duration::from_secs)
     }
@@ -237,6 +248,9 @@ pub struct Report {
     /// Write one self-contained HTML file [default: report.html in the run directory]
     #[arg(long, value_name = "FILE", num_args = 0..=1, group = "format")]
     pub html: Option<Option<PathBuf>>,
+    /// With --html: open the file in the desktop's browser
+    #[arg(long, requires = "html")]
+    pub open: bool,
     /// Print tables in Markdown
     #[arg(long, group = "format")]
     pub markdown: bool,
@@ -250,8 +264,8 @@ pub struct Report {
     /// run of the suite `conformance`
     #[arg(long, value_name = "TARGET", group = "format")]
     pub badge: Option<String>,
-    /// Write latencies under load for other tools: a percentile distribution (.hgrm) and a series per
-    /// second (.csv) per target and rate
+    /// Write latencies under load for other tools: per target and rate a percentile distribution (.hgrm) and
+    /// a series per second (.csv)
     #[arg(long, value_name = "DIR", group = "format")]
     pub hgrm: Option<PathBuf>,
     /// A table of published claims (TOML, like reports/claims.toml) [default: bundled with bench]
@@ -279,21 +293,21 @@ pub struct Compare {
     /// Run directories: the base and one or more candidates; with --base, candidates only
     #[arg(value_name = "RUN", required = true)]
     pub runs: Vec<PathBuf>,
-    /// The run to compare the others with; without it, the first
+    /// The run to compare the others with [default: the first]
     #[arg(long, value_name = "RUN")]
     pub base: Option<PathBuf>,
-    /// Exit 1 if this is found
+    /// Exit 1 if the comparison shows this
     #[arg(long, value_name = "WHAT")]
     pub fail_on: Option<FailOn>,
-    /// Print JSON, schema plimsoll.comparison/1; of several candidates, an array
+    /// Print JSON, schema plimsoll.comparison/1; an array for several candidates
     #[arg(long)]
     pub json: bool,
 }
 
-/// What makes `bench compare` exit with 1.
+/// The findings that make `bench compare` exit with 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum FailOn {
-    /// A row that is slower or more, or that a candidate lacks.
+    /// A row that is slower or higher, or that a candidate lacks.
     Regression,
     /// Any row that differs, or that one side lacks.
     Any,
@@ -313,14 +327,14 @@ Exit codes: 0 no regression (inconclusive rows only warn), 1 regression or lost 
 #[derive(Debug, Args)]
 #[command(after_help = GATING)]
 pub struct Gate {
-    /// Base: a checkout, a build directory (as target/), an adapter's program, or a .wasm of the one
-    /// workload; without it and --base-ref, this checkout
+    /// Base: a checkout, a build directory (as target/), an adapter's program, or a .wasm: of the one
+    /// --workload, or without one of your own program [default without --base-ref: this checkout]
     #[arg(long, value_name = "PATH", conflicts_with = "base_ref")]
     pub base: Option<PathBuf>,
-    /// Base: a commit of this repository, built in a work tree of its own
+    /// Base: a commit of this repository, built in its own work tree
     #[arg(long, value_name = "GITREF")]
     pub base_ref: Option<String>,
-    /// Head, as --base; without it, this checkout
+    /// Head, as --base [default: this checkout]
     #[arg(long, value_name = "PATH")]
     pub head: Option<PathBuf>,
     /// Targets, as globs (repeatable)
@@ -330,10 +344,11 @@ pub struct Gate {
         required_unless_present = "candidate"
     )]
     pub targets: Vec<String>,
-    /// Workloads, as globs (repeatable); without any, those that the suites name
+    /// Workloads, as globs (repeatable) [default: those of the suites]
     #[arg(long = "workload", value_name = "GLOB")]
     pub workloads: Vec<String>,
-    /// Suites (repeatable) [default: coldstart, memory and size]
+    /// Suites (repeatable) [default: coldstart, memory and size, and conformance unless workloads or a program are
+    /// named]
     #[arg(long = "suite", value_name = "SUITE")]
     pub suites: Vec<String>,
     /// A recorded run to compare head with as well. Sizes and counts are judged always, times only if
@@ -343,31 +358,31 @@ pub struct Gate {
     /// Measure nothing: compare this recorded run with the baseline
     #[arg(long, value_name = "RUN", requires = "baseline", conflicts_with_all = ["base", "base_ref", "head", "targets", "workloads", "suites", "blocks"])]
     pub candidate: Option<PathBuf>,
-    /// Slowdowns below it never fail
+    /// Smaller slowdowns never fail
     #[arg(long, value_name = "PERCENT", value_parser = percent, default_value = "2%")]
     pub threshold: f64,
-    /// A slowdown of this size must be ruled out for a row to hold
+    /// A row holds only if a slowdown of this size is ruled out
     #[arg(long, value_name = "PERCENT", value_parser = percent, default_value = "5%")]
     pub detect: f64,
-    /// Growth allowed for files and peak memory; for counted instructions at most 0.5 %
+    /// Allowed growth of files and peak memory; at most 0.5 % for counted instructions
     #[arg(long, value_name = "PERCENT", value_parser = percent, default_value = "1%")]
     pub growth: f64,
-    /// Blocks of a measurement, instead of what the suites name; fewer than 8 decide nothing
+    /// Blocks per measurement [default: the suite's]; fewer than 8 are never conclusive
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub blocks: Option<u32>,
-    /// Seconds after which a measurement of a suite begins no further block
+    /// Seconds after which the measurement of a suite starts no further block
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub budget: u64,
     /// Exit 3 if a row is inconclusive
     #[arg(long)]
     pub strict: bool,
-    /// Reduce noise, as `bench run --denoise` does
+    /// Reduce noise, like `bench run --denoise`
     #[arg(long)]
     pub denoise: bool,
-    /// Seed of the order of trials and of the bootstrap; [default: random, recorded]
+    /// Seed of the order of trials and of the bootstrap [default: random, recorded]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// Where to record it [default: results/<utc time>-gate]
+    /// Where to record the gate [default: results/<utc time>-gate]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Print the report as JSON, schema plimsoll.gate/1, instead of the summary
@@ -380,12 +395,30 @@ pub struct Gate {
     /// Write the report as JUnit XML
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
-    /// Wait if another run is measuring on this machine, instead of giving up
+    /// Wait if another run is measuring on this machine, instead of failing
     #[arg(long)]
     pub wait: bool,
+    /// Base of your own program, as an image in the container engine
+    #[arg(long, value_name = "NAME", requires = "head_image", help_heading = OWN)]
+    pub base_image: Option<String>,
+    /// Head, as --base-image. It must have the same output as base
+    #[arg(long, value_name = "NAME", requires = "base_image", help_heading = OWN)]
+    pub head_image: Option<String>,
+    /// Base as a static Linux binary too, for native code and containers
+    #[arg(long, value_name = "FILE", requires_all = ["base", "head_native"], conflicts_with = "base_image", help_heading = OWN)]
+    pub base_native: Option<PathBuf>,
+    /// Head, as --base-native
+    #[arg(long, value_name = "FILE", requires_all = ["head", "base_native"], conflicts_with = "head_image", help_heading = OWN)]
+    pub head_native: Option<PathBuf>,
+    /// The folder that the program runs in and may read [default: an empty one]
+    #[arg(long, value_name = "DIR", help_heading = OWN)]
+    pub input: Option<PathBuf>,
+    /// Its arguments
+    #[arg(last = true, value_name = "ARG", help_heading = OWN)]
+    pub args: Vec<String>,
 }
 
-/// A share of 1: `5%`, `0.5%`, or `5` for the same as `5%`.
+/// A share of 1: `5%`, `0.5%`, or `5`, which means `5%`.
 fn percent(text: &str) -> Result<f64, String> {
     let number = text.strip_suffix('%').unwrap_or(text).trim();
     let share = number.parse::<f64>().ok().map(|percent| percent / 100.0);
@@ -397,7 +430,7 @@ fn percent(text: &str) -> Result<f64, String> {
 /// Arguments of `bench history`.
 #[derive(Debug, Args)]
 pub struct History {
-    /// The folder that holds run directories; without it, results/
+    /// The folder with run directories [default: results/]
     #[arg(value_name = "DIR")]
     pub folder: Option<PathBuf>,
     /// Targets, as globs (repeatable)
@@ -409,8 +442,8 @@ pub struct History {
     /// Suites (repeatable)
     #[arg(long = "suite", value_name = "SUITE")]
     pub suites: Vec<String>,
-    /// The machine to show, as a glob over its description ("2 × AMD EPYC, 23.5 GiB"); without it, the
-    /// newest run's
+    /// The machine to show, as a glob over its description ("2 × AMD EPYC, 23.5 GiB") [default: the newest
+    /// run's]
     #[arg(long, value_name = "GLOB")]
     pub machine: Option<String>,
     /// List every run of every series instead of one line per series
@@ -419,19 +452,19 @@ pub struct History {
     /// Print the rows of the newest run of each suite for a dashboard
     #[arg(long, value_name = "FORMAT")]
     pub export: Option<Export>,
-    /// Analyse every run again, whatever is cached beside it
+    /// Analyse every run again, and ignore cached analyses
     #[arg(long)]
     pub rebuild: bool,
 }
 
-/// What `bench history --export` writes.
+/// The formats of `bench history --export`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Export {
     /// Bencher Metric Format, for Bencher's adapter `json`.
     Bmf,
     /// The array that github-action-benchmark reads as customSmallerIsBetter.
     GithubActionBenchmark,
-    /// The same of what is better the more there is of it, for customBiggerIsBetter.
+    /// The array for customBiggerIsBetter, with metrics where more is better.
     GithubActionBenchmarkBigger,
 }
 

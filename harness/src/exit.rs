@@ -1,4 +1,4 @@
-//! Exit codes, which scripts rely on, and the errors that a mistyped command ends with.
+//! Exit codes, which scripts rely on, and the error for a wrong command line.
 
 use std::process::ExitCode;
 
@@ -7,15 +7,15 @@ use thiserror::Error;
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// 0: everything asked for was done.
+    /// 0: success.
     Ok,
-    /// 1: something is slower than it was, beyond doubt.
+    /// 1: a regression, beyond doubt.
     Regression,
-    /// 2: the command line or a file it names makes no sense.
+    /// 2: the command line, or a file that it names, is invalid.
     Usage,
     /// 3: something could not be measured.
     Incomplete,
-    /// Also 3: interrupted by Ctrl-C or SIGTERM; what was measured is recorded.
+    /// Also 3: interrupted by Ctrl-C or SIGTERM; finished measurements are recorded.
     Interrupted,
 }
 
@@ -37,7 +37,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// A command that makes no sense as it was given; the message says what would.
+/// An invalid command; the message explains a valid one.
 #[derive(Debug, Error)]
 #[error("{0}")]
 pub struct Usage(pub String);

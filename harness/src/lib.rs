@@ -1,4 +1,4 @@
-//! `bench`: measures what WebAssembly on the server costs beside containers and native code.
+//! `bench`: measures the cost of WebAssembly on the server, in comparison with containers and native code.
 //!
 //! Nothing here names an engine: an engine is a row of `runtimes/targets.toml` and a program
 //! that speaks the protocol.
@@ -6,18 +6,20 @@
 //! # Layout, in the order of the flow
 //!
 //! - [`cli`], [`cmd`]: arguments, one file per command
-//! - [`catalog`]: targets, workloads, suites, and which of them a command line selects
-//! - [`machine`]: its description, preflight, noise, lock and signals
-//! - [`process`]: how processes are started and supervised
+//! - [`catalog`]: targets, workloads and suites, and the selection by a command line
+//! - [`machine`]: description, preflight, noise, lock and signals
+//! - [`process`]: starts and supervises processes
 //! - [`run`]: plan, session, trials, load, adapters
-//! - [`suites`]: the suites that ask for behaviour: conformance and sandbox
-//! - [`gate`], [`history`]: runs compared, side by side and over time
+//! - [`suites`]: the suites that test behaviour: conformance and sandbox
+//! - [`gate`], [`history`]: comparisons, side by side and over time
+//! - [`fleet`]: one suite on several machines
 //! - [`ui`], [`exit`]: terminal output and exit codes
 
 pub mod catalog;
 pub mod cli;
 pub mod cmd;
 pub mod exit;
+pub mod fleet;
 pub mod gate;
 pub mod history;
 pub mod machine;
@@ -33,7 +35,7 @@ use anstream::ColorChoice;
 use crate::cli::{Cli, Color};
 use crate::exit::{Exit, Usage};
 
-/// Does what the command line says, and tells a failure on standard error.
+/// Runs the command of the command line, and prints a failure on standard error.
 pub fn run(cli: Cli) -> Exit {
     match cli.color {
         Color::Auto => ColorChoice::Auto,
@@ -43,7 +45,7 @@ pub fn run(cli: Cli) -> Exit {
     .write_global();
     match cmd::dispatch(cli.command) {
         Ok(exit) => exit,
-        // Whoever read our output has seen enough, `bench list targets | head` for one.
+        // The reader of our output closed it, as in `bench list targets | head`.
         Err(error) if is_broken_pipe(&error) => Exit::Ok,
         Err(error) => {
             ui::progress::say(&format!(
@@ -59,7 +61,7 @@ pub fn run(cli: Cli) -> Exit {
     }
 }
 
-/// The error and its causes, without a cause that the error before it has told already.
+/// The error and its causes, without those that its text already includes.
 fn describe(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain().map(ToString::to_string) {

@@ -2,9 +2,8 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use plimsoll::cli::Cli;
 
 fn main() -> ExitCode {
-    plimsoll::run(Cli::parse()).into()
+    plimsoll::run(Cli::read()).into()
 }

@@ -1,17 +1,19 @@
-//! What has been published, held against what was measured.
+//! Compares published claims with measurements.
 //!
-//! `claims.toml` holds each claim with its source, the range it claims and the rows of a run that
-//! it can be held against. Everything here is a pure function of that table and of recorded runs.
+//! `claims.toml` lists each claim with its source, its range and the rows of a run to compare it with. Everything here
+//! is a pure function of that table and recorded runs.
 //!
 //! # Layout
 //!
-//! - [`Claims`]: the table, read and checked
-//! - [`judge()`]: a verdict a claim, with every figure it rests on
-//! - `words`: the verdicts in sentences
+//! - [`Claims`]: the parsed and validated table
+//! - [`judge()`]: a verdict per claim, with every figure that it is based on
+//! - `verdict`: the rule
+//! - `sentences`: verdicts as text
 
 mod judge;
 pub(crate) mod section;
 pub(crate) mod sentences;
+mod verdict;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -22,62 +24,64 @@ use plimsoll_record::{Boundary, Metric, Suite, Unit};
 use serde::Deserialize;
 use thiserror::Error;
 
-pub use judge::{Finding, Judgement, Range, Standing, Verdict, judge};
+pub(crate) use judge::judge_some;
+pub use judge::{Finding, Judgement, judge};
+pub use verdict::{Range, Standing, Verdict};
 
-/// The schema of a table of claims.
+/// Schema id of a table of claims.
 pub const SCHEMA: &str = "plimsoll.claims/1";
 
 const PUBLISHED: &str = include_str!("../claims.toml");
 
-/// Why a table of claims cannot be used.
+/// Why a table of claims is invalid.
 #[derive(Debug, Error)]
 pub enum ClaimsError {
     /// The file cannot be read.
     #[error("cannot read the claims in {path}: {source}")]
     Io {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// It is not TOML, or not of the shape of a table of claims.
+    /// Invalid TOML, or not in the format of a table of claims.
     #[error("{name} is no table of claims: {source}")]
     Shape {
-        /// The file.
+        /// Name of the table.
         name: String,
-        /// Where and why.
+        /// Location and reason.
         source: Box<toml::de::Error>,
     },
-    /// It is of a schema that this version does not know.
+    /// An unsupported schema.
     #[error("{name} has schema {found:?}, this version reads {SCHEMA:?}")]
     Schema {
-        /// The file.
+        /// Name of the table.
         name: String,
-        /// What it says it is.
+        /// The schema in the table.
         found: String,
     },
-    /// The address of one of its sources is none.
+    /// A source's address is not an https URL.
     #[error("{name}: source {id:?} has an url that does not begin with https://")]
     Source {
-        /// The file.
+        /// Name of the table.
         name: String,
-        /// Which source.
+        /// Id of the source.
         id: String,
     },
-    /// One of its claims makes no sense.
+    /// An invalid claim.
     #[error("{name}: claim {claim:?} {what}")]
     Claim {
-        /// The file.
+        /// Name of the table.
         name: String,
-        /// Which claim.
+        /// Id of the claim.
         claim: String,
-        /// What is wrong with it, and what would be right.
+        /// The error and how to fix it.
         what: String,
     },
 }
 
 /// Published claims, in the order of their table.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Claims {
     claims: Vec<(Claim, Source)>,
 }
@@ -87,13 +91,13 @@ pub struct Claims {
 #[serde(deny_unknown_fields)]
 pub struct Source {
     id: String,
-    /// Who wrote it.
+    /// Author or organisation.
     pub author: Option<String>,
-    /// Its title.
+    /// Title of the publication.
     pub title: String,
-    /// Year of publication; of a page that changes, of reading.
+    /// Year of publication, or of reading for a page that changes.
     pub year: Option<u16>,
-    /// Address where it can be read.
+    /// Its https address.
     pub url: Option<String>,
 }
 
@@ -101,41 +105,41 @@ pub struct Source {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Claim {
-    /// Its name: unique, for programs and links.
+    /// Unique id, for programs and links.
     pub id: String,
-    /// What it is about, in a few words.
+    /// Subject in a few words.
     pub title: String,
-    /// The claim in a sentence.
+    /// The claim as a sentence.
     pub says: String,
     source: String,
     /// The figure as published.
     pub figure: Option<String>,
-    /// From where to where the published figure was measured.
+    /// Start and end of the published measurement.
     pub boundary: Option<String>,
     /// Machine, versions and load of the published figure.
     pub condition: Option<String>,
-    /// Where in its source, as far as known.
+    /// Location in the source, if known.
     pub place: Option<String>,
-    /// How the sentence became a range, where that takes reading.
+    /// How the sentence was interpreted as a range, if not obvious.
     pub read_as: Option<String>,
-    /// The least that is claimed, in `unit`; absent for "at most".
+    /// Lower end of the range in `unit`; `None` for "at most".
     pub low: Option<f64>,
-    /// The most that is claimed, in `unit`; absent for "at least".
+    /// Upper end of the range in `unit`; `None` for "at least".
     pub high: Option<f64>,
-    /// What `low` and `high` are in.
+    /// Unit of `low` and `high`.
     pub unit: Option<ClaimUnit>,
-    /// What a figure below the range means, if not what its unit says: `slower than claimed`.
+    /// Meaning of a figure below the range, if the unit does not imply it: `slower than claimed`.
     pub below: Option<String>,
-    /// The same of a figure above it.
+    /// Meaning of a figure above the range.
     pub above: Option<String>,
-    /// Why no run can be held against it.
+    /// Why no run can test it.
     pub because: Option<String>,
-    /// What it is held against; empty exactly if `because` says why.
+    /// The figures to compare it with; empty if and only if `because` is present.
     #[serde(default)]
     pub measured: Vec<Reading>,
 }
 
-/// What a claim's figures are in.
+/// Unit of a claim's figures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, serde::Serialize)]
 pub enum ClaimUnit {
     /// Seconds.
@@ -153,10 +157,10 @@ pub enum ClaimUnit {
     /// Thousands of bytes.
     #[serde(rename = "kB")]
     Kilobytes,
-    /// One figure over another.
+    /// Ratio of two figures.
     #[serde(rename = "times")]
     Times,
-    /// One figure over another, in percent.
+    /// Ratio of two figures in percent.
     #[serde(rename = "%")]
     Percent,
     /// No number is claimed.
@@ -165,7 +169,7 @@ pub enum ClaimUnit {
 }
 
 impl ClaimUnit {
-    /// What measured values are in that are held against it; `None` for ratios.
+    /// The unit of the measured values to compare; `None` for ratios.
     pub fn of_rows(self) -> Option<Unit> {
         match self {
             ClaimUnit::Seconds | ClaimUnit::Milliseconds | ClaimUnit::Microseconds => {
@@ -176,7 +180,7 @@ impl ClaimUnit {
         }
     }
 
-    /// How much of a row's unit, or of a ratio, one of it is.
+    /// Factor to a row's unit, or to a plain ratio.
     pub fn scale(self) -> f64 {
         match self {
             ClaimUnit::Seconds => 1e9,
@@ -188,53 +192,53 @@ impl ClaimUnit {
     }
 }
 
-/// What a claim is held against: figures of one suite, or ratios of two of them.
+/// The measurements to compare a claim with: figures of one suite, or ratios of two.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reading {
-    /// What is looked at, in a few words.
+    /// What is compared, in a few words.
     pub view: String,
-    /// The suite whose runs have it.
+    /// The suite that measures it.
     pub suite: Suite,
-    /// The figure.
+    /// The figure, or the ratio's numerator.
     pub of: Side,
-    /// What it is divided by, if a ratio is claimed.
+    /// The ratio's denominator, if a ratio is claimed.
     pub over: Option<Side>,
-    /// Whether ratios are averaged over workloads.
+    /// Whether to average ratios over workloads.
     pub mean: Option<Mean>,
-    /// The figure is how many of these programs a target ran to a verified output, and a run that
-    /// lacks one of them has no figure.
+    /// If not empty, the figure is the share of these programs that a target ran with verified output. A run that lacks
+    /// one of them has no figure.
     #[serde(default)]
     pub share_of: Vec<String>,
 }
 
-/// How ratios are averaged.
+/// How to average ratios.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mean {
-    /// The geometric mean over the workloads that every compared target completed.
+    /// Geometric mean over the workloads that all compared targets completed.
     Geometric,
 }
 
-/// Which rows of a run.
+/// Selects rows of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Side {
-    /// Targets of this kind, but for those of `not_by_kind`.
+    /// Targets of this kind, except those in `not_by_kind`.
     pub kind: Option<TargetKind>,
-    /// Of these, targets that run code in this way.
+    /// Limits these to targets that execute code in this way.
     pub family: Option<Family>,
-    /// Targets of this name, a glob.
+    /// Target name as a glob.
     pub target: Option<String>,
-    /// Where it was measured.
+    /// The boundary of the rows.
     pub boundary: Boundary,
-    /// What was measured.
+    /// The metric of the rows; wall time by default.
     #[serde(default = "wall_time")]
     pub metric: Metric,
-    /// The programs, a glob.
+    /// Workload as a glob; `hello` by default.
     #[serde(default = "hello")]
     pub workload: String,
-    /// Targets that its kind does not take, globs: the table's `not_by_kind`.
+    /// Globs of targets that `kind` excludes: the table's `not_by_kind`.
     #[serde(skip)]
     pub not_by_kind: Vec<String>,
 }
@@ -260,7 +264,7 @@ struct Table {
 }
 
 impl Claims {
-    /// The claims that come with this version.
+    /// The claims included in this version.
     ///
     /// # Panics
     /// Never: a test reads them.
@@ -271,7 +275,7 @@ impl Claims {
         }
     }
 
-    /// The claims in a file.
+    /// Reads claims from a file.
     ///
     /// # Errors
     /// [`ClaimsError`] if it cannot be read or is no table of claims.
@@ -283,7 +287,7 @@ impl Claims {
         Self::parse(&path.display().to_string(), &text)
     }
 
-    /// The claims in a text; `name` is what errors call it.
+    /// Parses claims; errors refer to the text as `name`.
     ///
     /// # Errors
     /// [`ClaimsError`] if it is no table of claims.
@@ -300,7 +304,7 @@ impl Claims {
             });
         }
         for source in &table.source {
-            // It becomes a link of the report.
+            // The report links to it.
             if source
                 .url
                 .as_ref()
@@ -341,23 +345,23 @@ impl Claims {
         Ok(Self { claims })
     }
 
-    /// Every claim with where it was published.
+    /// All claims with their sources.
     pub fn iter(&self) -> impl Iterator<Item = (&Claim, &Source)> {
         self.claims.iter().map(|(claim, source)| (claim, source))
     }
 
-    /// How many there are.
+    /// Number of claims.
     pub fn len(&self) -> usize {
         self.claims.len()
     }
 
-    /// Whether there are none.
+    /// Whether the table is empty.
     pub fn is_empty(&self) -> bool {
         self.claims.is_empty()
     }
 }
 
-/// What is wrong with a claim, as the end of a sentence.
+/// The error in a claim, as the end of a sentence.
 fn check(claim: &Claim) -> Result<(), String> {
     let plain = |id: &str| {
         let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
@@ -423,7 +427,7 @@ fn check_reading(reading: &Reading, unit: ClaimUnit) -> Result<(), &'static str>
         (Some(unit), None) if reading.of.metric.unit() != unit => {
             Err("is in a unit that its metric is not measured in")
         }
-        (Some(_), None) if reading.mean.is_some() => Err("averages what is no ratio"),
+        (Some(_), None) if reading.mean.is_some() => Err("has `mean`, which only a ratio can have"),
         (None, Some(over))
             if reading.of.metric == Metric::WallTime
                 && over.boundary.stops_at() != reading.of.boundary.stops_at() =>

@@ -1,7 +1,8 @@
-//! The rows for programs: JSON (`plimsoll.report/1`) and CSV.
+//! Reports for programs: JSON (`plimsoll.report/1`) and CSV.
 
 use plimsoll_analysis::capability::FactRow;
 use plimsoll_analysis::conformance::ConformanceRow;
+use plimsoll_analysis::machines::across::Across;
 use plimsoll_analysis::rows::SCHEMA;
 use plimsoll_analysis::{Analysed, Report, Row, Status};
 use plimsoll_record::conformance::Tally;
@@ -9,6 +10,8 @@ use plimsoll_record::{Boundary, TargetId};
 use serde::Serialize;
 
 use crate::claims::{ClaimUnit, Claims, Finding, Judgement, Standing, Verdict, judge};
+use crate::machines::csv::of_machines;
+use crate::machines::{ByMachine, Machines};
 
 /// A report with the verdicts on published claims.
 #[derive(Serialize)]
@@ -16,6 +19,17 @@ struct Document<'c> {
     #[serde(flatten)]
     report: Report,
     claims: Vec<Judged<'c>>,
+    /// Only for several machines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    across: Option<AcrossMachines<'c>>,
+}
+
+/// Rows over machines, and claims by machine.
+#[derive(Serialize)]
+struct AcrossMachines<'c> {
+    #[serde(flatten)]
+    across: Across,
+    claims: Vec<ByMachine<'c>>,
 }
 
 /// A claim and its verdict.
@@ -39,7 +53,7 @@ struct Judged<'c> {
     figures: Vec<Figure>,
 }
 
-/// What a verdict rests on.
+/// A figure that a verdict is based on.
 #[derive(Serialize)]
 struct Figure {
     run: String,
@@ -52,7 +66,7 @@ struct Figure {
     value: f64,
     ci95: Option<[f64; 2]>,
     standing: Standing,
-    /// Times the nearer end of the range, of a figure outside of it.
+    /// Multiple of the nearer end of the range, for a figure outside it.
     #[serde(skip_serializing_if = "Option::is_none")]
     beyond: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -108,8 +122,8 @@ fn figure(finding: &Finding, judgement: &Judgement<'_>) -> Figure {
     }
 }
 
-/// The rows of `runs` as one JSON document of schema `plimsoll.report/1`, ending in a newline, with
-/// a verdict on each of `claims`.
+/// The rows of `runs` and the verdicts on `claims` as one JSON document of schema `plimsoll.report/1`, ending with a
+/// newline.
 pub fn json(runs: &[Analysed<'_>], claims: &Claims) -> String {
     let document = Document {
         report: Report {
@@ -118,6 +132,8 @@ pub fn json(runs: &[Analysed<'_>], claims: &Claims) -> String {
             ratios: runs.iter().flat_map(Analysed::ratio_rows).collect(),
         },
         claims: judge(claims, runs).iter().map(judged).collect(),
+        across: Machines::of(runs, claims)
+            .map(|Machines { across, claims }| AcrossMachines { across, claims }),
     };
     let rows: Vec<_> = runs.iter().flat_map(Analysed::conformance_rows).collect();
     let answers: Vec<_> = runs.iter().flat_map(Analysed::fact_rows).collect();
@@ -134,14 +150,14 @@ pub fn json(runs: &[Analysed<'_>], claims: &Claims) -> String {
     });
     match whole {
         Ok(text) => text + "\n",
-        // Strings, numbers, lists and maps with string keys: nothing that JSON cannot hold.
+        // Rows contain only strings, numbers, lists and maps with string keys, which JSON can represent.
         Err(error) => unreachable!("rows are plain data: {error}"),
     }
 }
 
-/// The rows of `runs` as CSV (RFC 4180) with a header line. Times are in the row's unit; a field
-/// that a row has no value for is empty. Runs of the suites `conformance` and `sandbox` have columns
-/// of their own (counts, answers); of several suites the table has the columns of all.
+/// The rows of `runs` as CSV (RFC 4180) with a header line. Times are in the row's unit; missing values are empty. Runs
+/// of the suites `conformance` and `sandbox` have their own columns (counts, answers); with several suites the table
+/// has the columns of all. With several machines there are also rows over machines, without a run.
 pub fn csv(runs: &[Analysed<'_>]) -> String {
     let counted: Vec<ConformanceRow> = runs.iter().flat_map(Analysed::conformance_rows).collect();
     let answers: Vec<FactRow> = runs.iter().flat_map(Analysed::fact_rows).collect();
@@ -155,6 +171,9 @@ pub fn csv(runs: &[Analysed<'_>]) -> String {
     }
     if !answers.is_empty() {
         tables.push(of_answers(&answers));
+    }
+    if let Some(machines) = Machines::of(runs, &Claims::default()) {
+        tables.push(of_machines(&machines.across));
     }
     let mut columns: Vec<&str> = Vec::new();
     for (own, _) in &tables {
@@ -180,13 +199,13 @@ pub fn csv(runs: &[Analysed<'_>]) -> String {
     let written = write();
     match written.and_then(|()| writer.into_inner().map_err(|e| e.into_error().into())) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-        // Writing to memory does not fail, and every record has the header's length.
+        // Writing to memory cannot fail, and every record has the header's length.
         Err(error) => unreachable!("CSV in memory: {error}"),
     }
 }
 
-/// Columns, and a line a row.
-type Columns = (Vec<&'static str>, Vec<Vec<String>>);
+/// Column names and rows.
+pub(crate) type Columns = (Vec<&'static str>, Vec<Vec<String>>);
 
 fn rows<'a>(runs: &'a [Analysed<'_>]) -> impl Iterator<Item = &'a Row> {
     runs.iter().flat_map(|run| &run.rows)
@@ -242,7 +261,7 @@ fn of_rows(rows: &[&Row]) -> Columns {
     (columns, lines)
 }
 
-/// What became of directives has columns of its own, so a run of that suite is a table of its own.
+/// Directive counts need their own columns, so a conformance run has its own table.
 fn of_counts(rows: &[ConformanceRow]) -> Columns {
     let columns = vec![
         "run",
@@ -284,7 +303,7 @@ fn of_counts(rows: &[ConformanceRow]) -> Columns {
     (columns, lines)
 }
 
-/// Answers are words: a run of that suite is a table of its own.
+/// Answers are text, so a sandbox run has its own table.
 fn of_answers(rows: &[FactRow]) -> Columns {
     let columns = vec![
         "run", "suite", "workload", "title", "target", "answer", "evidence", "status", "note",
@@ -308,7 +327,7 @@ fn of_answers(rows: &[FactRow]) -> Columns {
     (columns, lines)
 }
 
-/// A status as JSON and CSV spell it.
+/// A status as spelled in JSON and CSV.
 fn status(status: Status) -> &'static str {
     match status {
         Status::Ok => "ok",

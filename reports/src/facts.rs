@@ -1,4 +1,4 @@
-//! An analysed run as page and Markdown look at it.
+//! An analysed run, prepared for the page and Markdown.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use plimsoll_analysis::{Analysed, LEVEL, Row, lost_trials};
 use plimsoll_record::run::{TargetKind, TargetRecord, WorkloadRecord};
 use plimsoll_record::{Boundary, Metric, Outcome, Recorded, TargetId, WorkloadId};
 
-/// An analysed run, and how its rows compare with its references.
+/// An analysed run and the ratios of its rows to reference rows.
 #[derive(Debug)]
 pub(crate) struct Facts<'a> {
     pub(crate) recorded: &'a Recorded,
@@ -21,21 +21,21 @@ pub(crate) struct Facts<'a> {
     against: BTreeMap<(SeriesKey, TargetId), Against>,
 }
 
-/// A ratio, and whether it shows a difference once corrected for all ratios of the report.
+/// A ratio, and whether it is a significant difference after correction for all ratios of the report.
 #[derive(Debug, Clone)]
 pub(crate) struct Against {
     pub(crate) ratio: Ratio,
     pub(crate) difference: Difference,
 }
 
-/// Whether a difference is shown.
+/// Whether a difference is significant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Difference {
     Shown,
     NotShown,
 }
 
-/// How the trials of a run ended.
+/// Numbers of trials by outcome.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ended {
     pub(crate) planned: u64,
@@ -52,13 +52,13 @@ impl<'a> Facts<'a> {
         runs.iter().map(Facts::of).collect()
     }
 
-    /// The mark of a target's figures on a workload, if they have one.
+    /// The mark of a target's figures for a workload, if any.
     pub(crate) fn mark(&self, target: &TargetId, workload: &WorkloadId) -> Option<&Marked> {
         let mut marked = self.analysed.marked.iter();
         marked.find(|one| one.target == *target && one.workload == *workload)
     }
 
-    fn of(analysed: &'a Analysed<'a>) -> Self {
+    pub(crate) fn of(analysed: &'a Analysed<'a>) -> Self {
         let mut facts = Self {
             recorded: analysed.recorded,
             rows: &analysed.rows,
@@ -102,8 +102,8 @@ impl<'a> Facts<'a> {
         &self.recorded.run.targets
     }
 
-    /// Workloads in the order of the run, the one that does least first: `hello` where it was
-    /// measured, since a cold start is what it is about.
+    /// Workloads in the run's order, but the smallest first: `hello` if it was measured, because it shows the cold
+    /// start itself.
     pub(crate) fn workloads(&self) -> Vec<&'a WorkloadRecord> {
         let mut workloads: Vec<_> = self.recorded.run.workloads.iter().collect();
         workloads.sort_by_key(|w| w.workload.as_str() != "hello");
@@ -111,7 +111,7 @@ impl<'a> Facts<'a> {
         workloads
     }
 
-    /// The first workload with a number in it.
+    /// The first workload with a measured number.
     pub(crate) fn lead(&self) -> Option<&'a WorkloadRecord> {
         self.workloads().into_iter().find(|w| {
             let mut rows = self.rows.iter();
@@ -119,7 +119,7 @@ impl<'a> Facts<'a> {
         })
     }
 
-    /// The native target: what everything is held against first.
+    /// The native target, the main reference.
     pub(crate) fn native(&self) -> Option<&'a TargetRecord> {
         self.first(TargetKind::Native)
     }
@@ -139,7 +139,7 @@ impl<'a> Facts<'a> {
         found.map_or(TargetKind::Wasm, |record| record.kind)
     }
 
-    /// The row of a workload and target that was counted at a boundary, in a metric, under a load.
+    /// The row of a workload and target with this boundary, metric and load.
     pub(crate) fn row(
         &self,
         workload: &WorkloadId,
@@ -183,25 +183,25 @@ impl<'a> Facts<'a> {
             .filter(|series| series.tally.ok > 0)
     }
 
-    /// What became of a row's trials that do not count, in words; `None` if all count.
+    /// Describes a row's trials that do not count; `None` if all count.
     pub(crate) fn lost_trials(&self, row: &Row) -> Option<String> {
         let lost = lost_trials(&self.analysed.series_of(&key_of(row))?.tally);
         (!lost.is_empty()).then(|| lost.join("; "))
     }
 
-    /// A row held against the same row of `reference`.
+    /// The ratio of a row to the same row of `reference`.
     pub(crate) fn against(&self, row: &Row, reference: &TargetId) -> Option<&Against> {
         self.against.get(&(key_of(row), reference.clone()))
     }
 
-    /// Any two rows of the run held against each other.
+    /// The ratio of any two rows of the run.
     pub(crate) fn ratio(&self, of: &Row, to: &Row) -> Option<Against> {
         let ratio = self.analysed.ratio(&key_of(of), &key_of(to))?;
         let difference = difference(&ratio, ratio.p_value);
         Some(Against { ratio, difference })
     }
 
-    /// The boundaries at which anything was measured by wall time in `workload`.
+    /// The boundaries with wall time measurements of `workload`.
     pub(crate) fn boundaries(&self, workload: &WorkloadId) -> Vec<Boundary> {
         let has = |boundary: &Boundary| {
             self.rows.iter().any(|row| {
@@ -219,25 +219,25 @@ impl<'a> Facts<'a> {
             .collect()
     }
 
-    /// Whether a program says of the steps of its own loop how long they took.
+    /// Whether a program reports step times of its own loop.
     pub(crate) fn has_ticks(&self, workload: &WorkloadId) -> bool {
         let mut rows = self.rows.iter();
         rows.any(|row| row.workload == *workload && row.boundary == Boundary::Tick)
     }
 
-    /// What the run says of throughput, if it was asked.
+    /// Throughput results, if the run measured them.
     pub(crate) fn throughput(&self) -> Option<&Throughput> {
         self.analysed.throughput.as_ref()
     }
 
-    /// One line on what a workload does.
+    /// A one-line description of a workload.
     pub(crate) fn title(&self, workload: &WorkloadId) -> &str {
         let mut workloads = self.recorded.run.workloads.iter();
         let found = workloads.find(|record| record.workload == *workload);
         found.map_or("", |record| record.title.as_str())
     }
 
-    /// How the trials ended.
+    /// Counts the trials by outcome.
     pub(crate) fn ended(&self) -> Ended {
         let mut ended = Ended::default();
         for plan in &self.recorded.run.plan {
@@ -255,13 +255,12 @@ impl<'a> Facts<'a> {
         ended
     }
 
-    /// Samples of verified trials.
+    /// Number of samples from verified trials.
     pub(crate) fn samples(&self) -> u64 {
         self.rows.iter().map(|row| u64::from(row.samples)).sum()
     }
 
-    /// Whether nothing runs before a target's containers do: its adapter says so in the ledger, as
-    /// `daemon: none`.
+    /// Whether a target's containers need no daemon: its ledger has `daemon: none`.
     pub(crate) fn is_without_daemon(&self, target: &TargetId) -> bool {
         let mut targets = self.targets().iter();
         let found = targets.find(|record| record.target == *target);
@@ -273,8 +272,7 @@ impl<'a> Facts<'a> {
         })
     }
 
-    /// Whether a target is made by the people who made this harness: its adapter says so in the
-    /// ledger, as `made by: this project`.
+    /// Whether this project made the target's engine: its ledger has `made by: this project`.
     pub(crate) fn is_ours(&self, target: &TargetId) -> bool {
         let mut targets = self.targets().iter();
         let found = targets.find(|record| record.target == *target);
@@ -302,7 +300,7 @@ fn key_of(row: &Row) -> SeriesKey {
     }
 }
 
-/// The median of a row; infinite where there is none, so that such a row is last.
+/// The median of a row; infinite if there is none, so that the row sorts last.
 pub(crate) fn median(row: &Row) -> f64 {
     row.median.unwrap_or(f64::INFINITY)
 }

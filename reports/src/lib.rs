@@ -1,25 +1,26 @@
-//! A recorded run in, a report out: one offline HTML file, Markdown, JSON or CSV.
+//! Generates reports from recorded runs: one offline HTML file, Markdown, JSON or CSV.
 //!
-//! Everything is computed here from the raw samples by `plimsoll-analysis`, so a report can be
-//! made again, later and elsewhere. No engine is named in this crate: a target is a row of the
-//! run's own ledger.
+//! Everything is computed from the raw samples by `plimsoll-analysis`, so a report can be regenerated later and on
+//! other machines. This crate names no engine: targets come from the run's own ledger.
 //!
 //! # Layout
 //!
-//! - [`claims`]: what has been published, compared with it
-//! - [`facts`]: an analysed run as page and Markdown look at it
-//! - [`suites`]: what is said of each suite: sentences, first screen, sections, Markdown
+//! - [`claims`]: comparison with published claims
+//! - [`facts`]: an analysed run, prepared for the page and Markdown
+//! - [`machines`]: results over several machines
+//! - [`suites`]: the text of each suite: sentences, first screen, sections, Markdown
 //! - [`page`]: the HTML report
-//! - [`picture`]: its pictures, drawn by plotters
+//! - [`picture`]: its charts, drawn with plotters
 //! - [`markdown`]: the report as Markdown
 //! - [`data`]: JSON and CSV, for programs
-//! - [`quantity`]: how a duration, a size, a ratio is written
-//! - [`shell`]: how a command line is written
+//! - [`quantity`]: formats durations, sizes and ratios
+//! - [`shell`]: formats command lines
 
 pub mod claims;
 
 mod data;
 mod facts;
+pub mod machines;
 mod markdown;
 mod page;
 mod picture;
@@ -30,4 +31,5 @@ mod suites;
 pub use data::{csv, json};
 pub use markdown::markdown;
 pub use page::html;
+pub use suites::brief;
 pub use suites::conformance::markdown::badge;

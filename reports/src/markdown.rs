@@ -1,4 +1,4 @@
-//! The report as Markdown: what a pull request or a wiki page can show.
+//! The report as Markdown, for pull requests and wiki pages.
 
 use std::fmt::Write;
 
@@ -7,6 +7,7 @@ use plimsoll_analysis::marks::MARK;
 use plimsoll_analysis::statistics::Interval;
 use plimsoll_analysis::throughput::Throughput;
 use plimsoll_analysis::{Analysed, Row, Status};
+use plimsoll_record::text::lines;
 use plimsoll_record::{Boundary, Metric, Suite};
 
 use crate::claims::sentences::RULE;
@@ -19,9 +20,8 @@ use crate::suites::conformance::markdown as conformance;
 use crate::suites::sandbox::markdown as capability;
 use crate::suites::serve::sections as load;
 
-/// The report of `runs` as Markdown: the summary, a table per workload, what was not measured, and
-/// the command that makes it again; then a verdict on each of `claims`. Everything that comes from a
-/// run is escaped.
+/// The report of `runs` as Markdown: the summary, a table per workload, missing measurements and the command to
+/// reproduce it, then a verdict on each of `claims`. All text from runs is escaped.
 pub fn markdown(runs: &[Analysed<'_>], claims: &Claims) -> String {
     let mut text = String::new();
     if runs.is_empty() {
@@ -34,10 +34,14 @@ pub fn markdown(runs: &[Analysed<'_>], claims: &Claims) -> String {
         }
         run(&mut text, facts);
     }
+    if let Some(machines) = crate::machines::Machines::of(runs, claims) {
+        crate::machines::markdown::markdown(&mut text, &machines);
+    }
     if !runs.is_empty() && !claims.is_empty() {
         published(&mut text, &judge(claims, runs));
     }
-    text
+    // It is also printed on terminals.
+    lines(&text).into_owned()
 }
 
 /// The verdicts on published claims.
@@ -68,11 +72,11 @@ fn published(text: &mut String, judgements: &[Judgement<'_>]) {
     let _ = writeln!(text, "\n{RULE}");
 }
 
-/// Title and year of a source, as a link where it can be read.
+/// Title and year of a source, as a link if it has an address.
 fn origin(source: &Source) -> String {
     let words = inline(&source.words());
     match &source.url {
-        // Of a table that anybody may have written: nothing in it may end the link.
+        // The table may come from anyone: the URL must not be able to end the link.
         Some(url) if !url.contains(['(', ')', '<', '>', ' ', '|', '\n']) => {
             format!("[{words}]({url})")
         }
@@ -80,7 +84,7 @@ fn origin(source: &Source) -> String {
     }
 }
 
-// Writing to a String cannot fail, so the results of write! are dropped throughout.
+// Writing to a String cannot fail, so the results of write! are ignored throughout.
 fn run(text: &mut String, facts: &Facts<'_>) {
     let run = &facts.recorded.run;
     let machine = &run.environment;
@@ -99,7 +103,7 @@ fn run(text: &mut String, facts: &Facts<'_>) {
         quantity::count(ended.planned, "trial"),
     );
     let sentences = match run.suite {
-        // It has a sentence a target of its own.
+        // These have a sentence per target instead.
         Suite::Conformance | Suite::Sandbox => Vec::new(),
         _ => suites::sentences(facts),
     };
@@ -190,7 +194,7 @@ fn run(text: &mut String, facts: &Facts<'_>) {
     );
 }
 
-/// Times native: a line a target, a column a workload, the mean last.
+/// Ratios to native: one target per row, one workload per column, the mean last.
 fn ratios(text: &mut String, facts: &Facts<'_>, throughput: &Throughput) {
     let Some(reference) = &throughput.reference else {
         return;
@@ -232,7 +236,7 @@ fn ratios(text: &mut String, facts: &Facts<'_>, throughput: &Throughput) {
     }
 }
 
-/// Whether instructions stand beside times, and if not why.
+/// Whether instructions are reported in addition to times, and if not, why.
 fn instructions(text: &mut String, facts: &Facts<'_>) {
     let said = facts
         .recorded
@@ -271,7 +275,7 @@ fn table(text: &mut String, facts: &Facts<'_>, workload: &plimsoll_record::Workl
     }
 }
 
-/// The tables of servers: a column a rate.
+/// Tables of servers with one rate per column.
 fn under_load(text: &mut String, facts: &Facts<'_>, workload: &plimsoll_record::WorkloadId) {
     let rates = load::rates(facts);
     for metric in [Metric::P50, Metric::P99, Metric::AchievedRate] {
@@ -304,7 +308,7 @@ fn under_load(text: &mut String, facts: &Facts<'_>, workload: &plimsoll_record::
     }
 }
 
-/// Tables whose rows are counted, of those that have something in them.
+/// Tables of counted rows that have content.
 fn counted(
     text: &mut String,
     facts: &Facts<'_>,
@@ -369,8 +373,8 @@ fn cell(facts: &Facts<'_>, row: &Row) -> String {
     }
 }
 
-/// Text in one line that Markdown takes as it is.
-fn inline(text: &str) -> String {
+/// Text as one line with Markdown escaped.
+pub(crate) fn inline(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

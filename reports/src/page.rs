@@ -1,16 +1,16 @@
-//! The HTML report: one file, no request; whole without its script.
+//! The HTML report: one file that makes no requests and is complete without its script.
 //!
 //! # Layout
 //!
-//! - [`overview`]: what several runs say together
+//! - [`overview`]: summary of several runs
 //! - [`parts`]: headings, ids, sections, cells
-//! - [`marks`]: which figures are marked, because a target fails what a workload uses
-//! - [`tables`]: every number with its interval
+//! - [`marks`]: figures marked because the target fails tests of features that the workload uses
+//! - [`tables`]: all numbers with their intervals
 //! - [`spread`]: boxes, dots and cumulative shares
-//! - [`ledger`]: what was not measured, the machine, every target's configuration, the workloads
-//! - [`raw`]: everything that was recorded, to be taken away
-//! - [`size_budget`]: what a page may weigh
-//! - [`reading`]: the boundaries, the method, who made this
+//! - [`ledger`]: missing measurements, the machine, targets' configurations, workloads
+//! - [`raw`]: downloads of the raw data
+//! - [`size_budget`]: limits the size of a page
+//! - [`reading`]: boundaries, method, and authors
 
 mod ledger;
 pub(crate) mod legend;
@@ -26,10 +26,12 @@ pub(crate) mod tables;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use plimsoll_analysis::Analysed;
 use plimsoll_record::Suite;
+use plimsoll_record::text::is_obeyed;
 
 use crate::claims::section as claims;
 use crate::claims::{Claims, Judgement, judge};
 use crate::facts::Facts;
+use crate::machines::{self, Machines};
 use crate::suites;
 use parts::{Place, Section};
 use size_budget::SizeBudget;
@@ -39,21 +41,22 @@ const SCRIPT: &str = include_str!("report.js");
 
 /// The report of `runs` as one self-contained HTML document, with a verdict on each of `claims`.
 ///
-/// It makes no request: styles, pictures and raw data are inside, and so is the script that filters
-/// and sorts, without which nothing is missing. Everything that comes from a run is escaped.
+/// It makes no requests: styles, charts, raw data and the script are embedded. The script only filters and sorts;
+/// nothing is missing without it. All text from runs is escaped.
 pub fn html(runs: &[Analysed<'_>], claims: &Claims) -> String {
     let facts = Facts::all(runs);
     let judgements = match runs.is_empty() {
         true => Vec::new(),
         false => judge(claims, runs),
     };
+    let machines = Machines::of(runs, claims);
     let page = |shown: &SizeBudget, raw: Option<usize>| {
-        document(&facts, &judgements, shown, raw)
+        document((&facts, machines.as_ref()), &judgements, shown, raw)
             .into_string()
-            // Control characters stand for nothing in HTML and are not allowed in it.
-            .replace(|c: char| c.is_control() && c != '\n', "\u{fffd}")
+            // HTML forbids control characters, and bidirectional marks would display text other than what was recorded.
+            .replace(|c: char| is_obeyed(c) && c != '\n', "\u{fffd}")
     };
-    // What nobody can do without comes first; the rest shares what that leaves.
+    // First the size of the essential parts; everything else shares the rest.
     let needed = page(&SizeBudget::of(0), None).len();
     let left = size_budget::WHOLE.saturating_sub(needed);
     let shown = SizeBudget::of((left as f64 * size_budget::SHOWN) as usize);
@@ -63,9 +66,9 @@ pub fn html(runs: &[Analysed<'_>], claims: &Claims) -> String {
     page(&SizeBudget::of(taken), Some(raw))
 }
 
-/// The whole page, with `shown` for what is not indispensable, and so many bytes for raw data.
+/// The whole page, with budget `shown` for optional parts and a number of bytes for raw data.
 fn document(
-    facts: &[Facts<'_>],
+    (facts, machines): (&[Facts<'_>], Option<&Machines<'_>>),
     judgements: &[Judgement<'_>],
     shown: &SizeBudget,
     raw: Option<usize>,
@@ -77,6 +80,7 @@ fn document(
         many => format!("Plimsoll: {} runs", many.len()),
     };
     let published = claims::section(judgements, shown);
+    let across = machines.map(|machines| machines::page::section(machines, shown));
     let runs: Vec<Markup> = facts
         .iter()
         .enumerate()
@@ -85,7 +89,7 @@ fn document(
                 number: n + 1,
                 of: facts.len(),
                 earlier: &facts[..n],
-                // What a run leaves of its share is for those after it.
+                // Later runs can use what a run leaves of its share.
                 budget: &SizeBudget::of(shown.left() / (facts.len() - n)),
             };
             let before = place.budget.left();
@@ -107,7 +111,7 @@ fn document(
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 meta name="generator" content={ "Plimsoll " (env!("CARGO_PKG_VERSION")) };
-                // An empty icon: without one a browser asks the server for it.
+                // An empty icon, because browsers otherwise request one from the server.
                 link rel="icon" href="data:,";
                 title { (title) }
                 style { (PreEscaped(STYLE)) }
@@ -121,8 +125,9 @@ fn document(
                         p { "Nothing was given. " code { "bench run --suite coldstart" } " makes a run." }
                     }
                     @if facts.len() > 1 {
-                        (overview::overview(facts))
+                        (overview::overview(facts, machines))
                         (claims::glance(judgements))
+                        @if let Some(across) = &across { (across) }
                     }
                     @for run in &runs { (run) }
                     (published)
@@ -146,10 +151,10 @@ fn title(facts: &Facts<'_>) -> String {
     format!("{what}, measured: {}", facts.recorded.run.id)
 }
 
-/// How many curves a picture of the page has at most.
+/// Maximum number of curves in a chart of the page.
 fn curves(facts: &[Facts<'_>]) -> usize {
     let of_run = |facts: &Facts<'_>| match facts.recorded.run.suite {
-        // A target serves in one way or in two.
+        // Each target can have two ways of serving.
         Suite::Serve => 2 * facts.targets().len(),
         _ => facts.targets().len(),
     };

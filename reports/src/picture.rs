@@ -1,20 +1,19 @@
-//! Pictures: plotters draws them through a backend of ours that writes SVG with classes, which the
-//! page's style sheet colours; text is left to the page's fonts. Every picture has a title and a
-//! description.
+//! Charts, drawn by plotters through our own backend, which writes SVG with classes that the page's style sheet
+//! colours; text uses the page's fonts. Every chart has a title and a description.
 //!
 //! # Layout
 //!
-//! - [`canvas`]: lines, dots, text on an SVG, each in a [`Pen`](canvas::Pen)
+//! - [`canvas`]: lines, dots and text on an SVG, each with a [`Pen`](canvas::Pen)
 //! - `svg`: the backend
-//! - [`scale`]: the logarithmic axis and its ticks
-//! - [`mark`]: the shapes that tell boundaries and targets apart without colour
-//! - [`ladder`]: one workload's boundaries on one time axis, a line a target
-//! - [`dots`]: one figure a target with its interval, a line a target
-//! - [`distribution`]: boxes and dots, a line a target
-//! - [`ecdf`]: cumulative shares, a curve a target
-//! - [`load`]: latency over rate or percentile, a curve a target and way of serving
-//! - [`bars`]: ratios, a bar a target
-//! - [`shares`]: what became of so many questions, a bar a target
+//! - [`scale`]: axes and their ticks
+//! - [`mark`]: shapes that distinguish boundaries and targets without colour
+//! - [`ladder`]: one workload's boundaries on one time axis, one row per target
+//! - [`dots`]: one figure with its interval per target
+//! - [`distribution`]: boxes and dots, one row per target
+//! - [`ecdf`]: cumulative shares, one curve per target
+//! - [`load`]: latency by rate or percentile, one curve per target and way of serving
+//! - [`bars`]: ratios, one bar per target
+//! - [`shares`]: shares of test results, one bar per target
 
 pub(crate) mod bars;
 pub(crate) mod canvas;

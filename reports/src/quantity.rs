@@ -1,5 +1,5 @@
-//! How quantities are written for a reader: three significant digits, a unit, and a no-break
-//! space between them so that no table or phone tears them apart.
+//! Formats quantities for readers: three significant digits and a unit, joined by a no-break space so that no line
+//! break separates them.
 
 use plimsoll_analysis::Row;
 use plimsoll_analysis::statistics::Interval;
@@ -10,7 +10,7 @@ const NO_BREAK: char = '\u{a0}';
 /// A duration in nanoseconds: `850 ns`, `20.1 µs`, `1.23 ms`, `2.50 s`.
 pub fn duration(nanoseconds: f64) -> String {
     let (value, unit) = match nanoseconds {
-        // 999.5 would be written 1000, which is the next unit's 1.00.
+        // 999.5 would round to 1000, which is 1.00 of the next unit.
         ns if ns < 999.5 => (ns, "ns"),
         ns if ns < 999.5e3 => (ns / 1e3, "µs"),
         ns if ns < 999.5e6 => (ns / 1e6, "ms"),
@@ -19,13 +19,13 @@ pub fn duration(nanoseconds: f64) -> String {
     format!("{}{NO_BREAK}{unit}", significant(value))
 }
 
-/// An interval of durations in nanoseconds, as [`interval`].
+/// An interval of durations in nanoseconds, like [`interval`].
 pub fn duration_interval(ends: Interval) -> String {
     interval(ends, Unit::Nanoseconds)
 }
 
-/// A value of a row in its unit: as [`duration`], as [`bytes`], or a bare number. What one more
-/// costs can be less than nothing, by chance: `-1.23 µs`.
+/// A row's value in its unit, as by [`duration`] or [`bytes`], or a plain number. Noise can make a slope negative:
+/// `-1.23 µs`.
 pub fn value(value: f64, unit: Unit) -> String {
     let sign = if value < 0.0 { "-" } else { "" };
     let text = match unit {
@@ -57,7 +57,7 @@ fn energy(microjoules: f64) -> String {
     format!("{}{NO_BREAK}{unit}", significant(value))
 }
 
-/// What one more costs where chance has put that below nothing: `at most 1.23 µs`.
+/// The upper limit of a slope that noise made negative: `at most 1.23 µs`.
 pub fn at_most(row: &Row) -> String {
     match row.at_most() {
         Some(most) if most > 0.0 => format!("at most {}", value(most, row.unit)),
@@ -65,7 +65,7 @@ pub fn at_most(row: &Row) -> String {
     }
 }
 
-/// An interval of such values, `19.8 to 20.6 µs`; the unit is said once where both ends share it.
+/// An interval of values, `19.8 to 20.6 µs`; a common unit is written once.
 pub fn interval(interval: Interval, unit: Unit) -> String {
     let (low, high) = (value(interval.low, unit), value(interval.high, unit));
     match (low.split_once(NO_BREAK), high.split_once(NO_BREAK)) {
@@ -106,7 +106,7 @@ pub fn ratio_interval(interval: Interval) -> String {
     }
 }
 
-/// A ratio without a fraction: `0.0031×`, `0.47×`, `180×`.
+/// A ratio, never as a fraction: `0.0031×`, `0.47×`, `180×`.
 pub fn times(ratio: f64) -> String {
     match ratio > 0.0 && ratio < 0.001 {
         true => format!("{ratio:.1e}×"),
@@ -124,7 +124,7 @@ pub fn count(number: u64, noun: &str) -> String {
     format!("{}{NO_BREAK}{noun}{plural}", grouped(number))
 }
 
-/// A whole number with its thousands apart: `12,000`.
+/// An integer with thousands separators: `12,000`.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
@@ -137,7 +137,7 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
-/// Three significant digits; whole numbers from 100 up, their thousands apart.
+/// Three significant digits; from 100 up an integer with thousands separators.
 fn significant(value: f64) -> String {
     match value.abs() {
         v if !v.is_finite() => "–".to_owned(),

@@ -1,6 +1,6 @@
-//! Command lines as a reader can paste them.
+//! Formats command lines that readers can paste.
 
-/// A command line, each word quoted where a shell would read it differently.
+/// A command line with each word quoted if a shell requires it.
 pub(crate) fn line(words: &[String]) -> String {
     let words: Vec<String> = words.iter().map(|text| word(text)).collect();
     words.join(" ")

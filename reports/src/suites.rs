@@ -1,11 +1,11 @@
-//! What a report says of each suite: a folder a suite, the same files in each.
+//! The text of each suite: one folder per suite, with the same files.
 //!
 //! # Layout
 //!
-//! - `sentences`: what a busy reader takes away, in words
+//! - `sentences`: the key results as sentences
 //! - `summary`: the first screen of the page
-//! - `sections`: the rest of the page
-//! - `markdown`: the same as Markdown
+//! - `sections`: the other sections of the page
+//! - `markdown`: the Markdown report
 
 pub(crate) mod coldstart;
 pub(crate) mod conformance;
@@ -16,13 +16,14 @@ pub(crate) mod serve;
 pub(crate) mod throughput;
 
 use maud::Markup;
+use plimsoll_analysis::Analysed;
 use plimsoll_record::Suite;
 
 use crate::facts::Facts;
 use crate::page::parts::{Place, Section};
 use crate::page::{spread, tables};
 
-/// What a suite asks, for titles.
+/// A suite's question, for titles.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Question {
     /// The heading.
@@ -63,7 +64,7 @@ pub(crate) fn question(suite: Suite) -> Question {
             subject: "Languages",
         },
         Suite::Memory => Question {
-            asked: "How much memory does it hold?",
+            asked: "How much memory does it need?",
             subject: "Memory",
         },
         Suite::Throughput => Question {
@@ -71,13 +72,13 @@ pub(crate) fn question(suite: Suite) -> Question {
             subject: "Throughput",
         },
         Suite::Serve => Question {
-            asked: "How does it carry a load?",
+            asked: "How does it behave under load?",
             subject: "Serving under load",
         },
     }
 }
 
-/// The sentences of the summary, most important first.
+/// Sentences of the summary, most important first.
 pub(crate) fn sentences(facts: &Facts<'_>) -> Vec<String> {
     match facts.recorded.run.suite {
         Suite::Conformance => conformance::sentences::sentences(facts),
@@ -97,6 +98,14 @@ pub(crate) fn sentences(facts: &Facts<'_>) -> Vec<String> {
     }
 }
 
+/// At most five sentences for a terminal, shown with its tables; empty for suites that print their own.
+pub fn brief(analysed: &Analysed<'_>) -> Vec<String> {
+    match analysed.recorded.run.suite {
+        Suite::Coldstart => coldstart::sentences::brief(&Facts::of(analysed)),
+        _ => Vec::new(),
+    }
+}
+
 /// The first screen of a run.
 pub(crate) fn summary(facts: &Facts<'_>, place: &Place<'_>) -> Markup {
     match facts.recorded.run.suite {
@@ -110,7 +119,7 @@ pub(crate) fn summary(facts: &Facts<'_>, place: &Place<'_>) -> Markup {
     }
 }
 
-/// The sections that a suite has of its own, in order.
+/// The suite's own sections, in order.
 pub(crate) fn sections(facts: &Facts<'_>, place: &Place<'_>) -> Vec<Option<Section>> {
     match facts.recorded.run.suite {
         Suite::Coldstart => vec![

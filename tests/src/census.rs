@@ -1,10 +1,8 @@
-//! What a run brings into the world, counted while it goes on and again after its end: processes,
-//! containers, control groups, namespaces.
+//! Counts what a run creates, during and after it: processes, containers, control groups, namespaces.
 //!
-//! The test makes itself the one that orphans are handed to (a subreaper), so that what `bench`
-//! leaves behind when it is killed is still found below the test. What the container engine does
-//! is below the engine: it is found by the label of every container, its shim and its control
-//! groups by the container's id.
+//! The test process becomes a subreaper, so that processes orphaned by a killed `bench` stay below the test.
+//! Containers are below their engine: they are found by their label, their shims and control groups by the
+//! container's id.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,33 +14,33 @@ use rustix::process::{WaitOptions, set_child_subreaper, wait};
 
 use crate::eventually;
 
-/// The kinds of namespaces that a container gets of its own.
+/// The kinds of namespaces that a container has.
 const KINDS: [&str; 5] = ["mnt", "net", "pid", "ipc", "uts"];
-/// Where Docker pins network namespaces, so that they outlive their processes.
+/// Where Docker pins network namespaces so that they outlive their processes.
 const PINNED: &str = "/run/docker/netns";
 /// Where control groups are mounted.
 const GROUPS: &str = "/sys/fs/cgroup";
-/// What the names of control groups that `bench` makes begin with.
+/// Prefix of the names of control groups that `bench` creates.
 const OUR_GROUPS: &str = "plimsoll";
 
-/// Everything that was ever seen of one run.
+/// Everything seen of one run so far.
 #[derive(Debug, Default)]
 pub struct Census {
-    /// Processes below the test, and the processes and shims of containers, each with its start
-    /// (numbers are reused).
+    /// Processes below the test, and processes and shims of containers, each with its start time, because ids
+    /// are reused.
     pub processes: BTreeSet<(u32, u64)>,
-    /// Containers that carry the label, by their full id.
+    /// Labelled containers, by full id.
     pub containers: BTreeSet<String>,
-    /// Control groups of these containers, and those that `bench` made.
+    /// Control groups of these containers, and those created by `bench`.
     pub groups: BTreeSet<PathBuf>,
-    /// Namespaces other than the test's own that these processes are in: `net:[4026532001]`.
+    /// Namespaces of these processes other than the test's own: `net:[4026532001]`.
     pub namespaces: BTreeSet<String>,
-    /// Containers whose processes have been looked at.
+    /// Containers with their processes already recorded.
     seen: BTreeSet<String>,
 }
 
 impl Census {
-    /// Counts nothing yet; from now on orphans are handed to this process.
+    /// Starts an empty census, and makes this process the subreaper.
     ///
     /// # Panics
     /// If the kernel refuses that.
@@ -52,11 +50,11 @@ impl Census {
         Self::default()
     }
 
-    /// Adds what is there now.
+    /// Adds everything that exists now.
     pub fn look(&mut self) {
         let mut processes = below(std::process::id());
         for container in containers() {
-            // Asking the engine is dear, and one look at a container that runs is enough.
+            // Querying the engine is slow, and once per running container is enough.
             if self.seen.contains(&container) {
                 continue;
             }
@@ -64,7 +62,7 @@ impl Census {
                 self.seen.insert(container.clone());
                 processes.insert(init);
                 processes.extend(below(init));
-                // The shim; 1 and the engine's own daemon are not of this container.
+                // The shim. Pid 1 and the engine's daemon do not belong to this container.
                 let shim = parent(init).filter(|shim| command(*shim).contains(&container));
                 processes.extend(shim);
             }
@@ -87,10 +85,10 @@ impl Census {
         self.groups.extend(groups(&self.containers));
     }
 
-    /// Waits until all of it is gone.
+    /// Waits until everything is gone.
     ///
     /// # Panics
-    /// With what is left, when that takes longer than anything here does.
+    /// If something is left after a generous timeout.
     pub fn nothing_is_left(&self) {
         let mut left = Self::default();
         let mut looks = 0_u32;
@@ -113,7 +111,7 @@ impl Census {
     }
 
     fn left(&self) -> Self {
-        // Orphans that ended are this process's to wait for.
+        // Reaps orphans that have exited.
         while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {}
         let there = containers();
         Self {
@@ -143,24 +141,31 @@ impl Census {
     }
 }
 
-/// The containers on the engine that carry the label, running or not; none without an engine.
+/// The labelled containers of the engine, running or not; empty without an engine. Excludes those of a living
+/// process that does not descend from the test.
 pub fn containers() -> BTreeSet<String> {
     let listed = Command::new("docker")
-        .args([
-            "ps",
-            "--all",
-            "--quiet",
-            "--no-trunc",
-            "--filter",
-            "label=plimsoll",
-        ])
+        .args(["ps", "--all", "--no-trunc", "--filter", "label=plimsoll"])
+        .args(["--format", "{{.ID}} {{.Label \"plimsoll.owner\"}}"])
         .output();
     let text = listed.map_or_else(|_| Vec::new(), |output| output.stdout);
     let text = String::from_utf8_lossy(&text);
-    text.lines().map(str::to_owned).collect()
+    let mine = below(std::process::id());
+    let counts = |owner: &str| {
+        // boot/namespace/process/start
+        let mut parts = owner.split('/').skip(2);
+        let pid = parts.next().and_then(|pid| pid.parse().ok());
+        let start = parts.next().and_then(|start| start.parse().ok());
+        pid.is_none_or(|pid| mine.contains(&pid) || started(pid) != start)
+    };
+    let rows = text.lines().filter_map(|line| line.split_once(' '));
+    rows.filter(|(_, owner)| counts(owner))
+        .map(|(container, _)| container.to_owned())
+        .collect()
 }
 
-fn init_of(container: &str) -> Option<u32> {
+/// The host pid of a running container's first process.
+pub fn init_of(container: &str) -> Option<u32> {
     let inspected = Command::new("docker")
         .args(["inspect", "--format", "{{.State.Pid}}", container])
         .output()
@@ -172,7 +177,7 @@ fn init_of(container: &str) -> Option<u32> {
     (pid > 0).then_some(pid)
 }
 
-/// Everything that descends from a process.
+/// All descendants of a process.
 fn below(root: u32) -> BTreeSet<u32> {
     let mut found = BTreeSet::new();
     let mut look_at = vec![root];
@@ -189,15 +194,14 @@ fn below(root: u32) -> BTreeSet<u32> {
     found
 }
 
-/// Fields of /proc/PID/stat behind the name, which may hold anything: the first is field 3.
+/// The fields of /proc/PID/stat after the name, which may contain anything; the first is field 3.
 fn stat(pid: u32) -> Option<Vec<String>> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let fields = stat.rsplit_once(')')?.1.split_whitespace();
     Some(fields.map(str::to_owned).collect())
 }
 
-/// When a process began, in clock ticks after boot; `None` of one that is gone or merely waited
-/// for.
+/// Start time of a process, in clock ticks after boot; `None` for one that is gone or a zombie.
 fn started(pid: u32) -> Option<u64> {
     let fields = stat(pid)?;
     let alive = !matches!(fields.first()?.as_str(), "Z" | "X");
@@ -218,7 +222,7 @@ fn namespace(pid: &str, kind: &str) -> Option<String> {
     Some(link.to_string_lossy().into_owned())
 }
 
-/// Every namespace that a process is in or a file pins.
+/// Every namespace with a process in it or pinned by a file.
 fn all_namespaces() -> BTreeSet<String> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().into_string().ok());
@@ -235,7 +239,7 @@ fn all_namespaces() -> BTreeSet<String> {
     all
 }
 
-/// The control groups of these containers and those that `bench` makes, in every hierarchy.
+/// The control groups of these containers and those created by `bench`, in every hierarchy.
 fn groups(containers: &BTreeSet<String>) -> BTreeSet<PathBuf> {
     let mut found = BTreeSet::new();
     let mut look_at = vec![PathBuf::from(GROUPS)];
@@ -259,7 +263,7 @@ fn is_of_a_run(group: &Path, containers: &BTreeSet<String>) -> bool {
         .file_name()
         .map(|name| name.to_string_lossy().into_owned());
     name.is_some_and(|name| {
-        // libcontainer puts its own name in front.
+        // libcontainer adds its own prefix.
         let ours = name.strip_prefix(":youki:").unwrap_or(&name);
         ours.starts_with(OUR_GROUPS) || containers.iter().any(|id| name.contains(id.as_str()))
     })

@@ -1,4 +1,4 @@
-//! What the end-to-end tests share: the real `bench`, a scratch folder, and loud skipping.
+//! Shared code of the end-to-end tests: the real `bench`, a scratch folder, and reporting of skipped tests.
 
 pub mod census;
 
@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// The checkout that is tested.
+/// The checkout under test.
 pub fn root() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package
@@ -41,7 +41,7 @@ pub fn built(program: &str) -> PathBuf {
     path
 }
 
-/// The `bench` that was built beside this test, run in an empty folder of its own.
+/// The `bench` built with this test, which runs in its own empty folder.
 #[derive(Debug)]
 pub struct Bench {
     folder: TempDir,
@@ -54,19 +54,19 @@ impl Default for Bench {
 }
 
 impl Bench {
-    /// A `bench` with an empty folder to run in.
+    /// Creates the folder, empty.
     pub fn new() -> Self {
         Self {
             folder: TempDir::new().expect("a temporary folder can be made"),
         }
     }
 
-    /// The folder it runs in: relative paths on its command line start here.
+    /// Its working directory.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// A command that has not been started.
+    /// Prepares a command without starting it.
     pub fn command<S: AsRef<OsStr>>(&self, args: &[S]) -> Command {
         let mut command = Command::new(built("bench"));
         command
@@ -77,15 +77,15 @@ impl Bench {
         command
     }
 
-    /// Runs it to its end.
+    /// Runs it until it exits.
     pub fn run<S: AsRef<OsStr>>(&self, args: &[S]) -> Output {
         self.command(args).output().expect("bench can be started")
     }
 
-    /// Runs it to its end, which must be exit code `code`, and returns its stdout.
+    /// Runs it, checks its exit code, and returns its stdout.
     ///
     /// # Panics
-    /// With everything it printed, if it ended otherwise.
+    /// With all its output, if the exit code is not `code`.
     pub fn exits<S: AsRef<OsStr>>(&self, code: i32, args: &[S]) -> String {
         let output = self.run(args);
         assert_eq!(
@@ -116,12 +116,12 @@ impl Bench {
     }
 }
 
-/// The words of a command line in which no word needs a blank.
+/// Splits a command line that has no spaces inside its words.
 pub fn words(line: &str) -> Vec<&str> {
     line.split_whitespace().collect()
 }
 
-/// Everything a command printed, for a failing test's message.
+/// All output of a command, for a failing test's message.
 pub fn both_streams(output: &Output) -> String {
     format!(
         "{}\n--- stdout\n{}\n--- stderr\n{}",
@@ -147,7 +147,7 @@ pub fn row<'a>(
     })
 }
 
-/// The row of a target at one level, or without one of the line through all.
+/// The row of a target at one level; for `None`, that of the fitted line.
 pub fn row_at<'a>(
     rows: &'a [Value],
     target: &str,
@@ -162,7 +162,7 @@ pub fn row_at<'a>(
     })
 }
 
-/// Every whole line that a run has recorded so far.
+/// Every complete line recorded so far.
 pub fn lines(run: &Path) -> Vec<Value> {
     std::fs::read_to_string(run.join("samples.ndjson"))
         .unwrap_or_default()
@@ -171,14 +171,14 @@ pub fn lines(run: &Path) -> Vec<Value> {
         .collect()
 }
 
-/// Of these, the lines that close a trial.
+/// The recorded lines that close a trial.
 pub fn outcomes(run: &Path) -> Vec<Value> {
     let mut lines = lines(run);
     lines.retain(|line| line["type"] == "outcome");
     lines
 }
 
-/// Sends a signal to a process that is there.
+/// Sends a signal to an existing process.
 ///
 /// # Panics
 /// If it cannot be sent.
@@ -187,8 +187,8 @@ pub fn signal(pid: u32, signal: Signal) {
     kill_process(pid, signal).expect("the process can be signalled");
 }
 
-/// Says that a test cannot do its work on this machine, on stderr and in the file that
-/// `scripts/test` names in `PLIMSOLL_SKIPPED`: it prints and counts them at the end.
+/// Reports that a test cannot run on this machine, on stderr and in the file in `PLIMSOLL_SKIPPED`:
+/// `scripts/test` prints and counts these at the end.
 pub fn skip(reason: &str) {
     let name = std::thread::current().name().unwrap_or("a test").to_owned();
     let line = format!("SKIPPED: {name}: {reason}");
@@ -199,7 +199,7 @@ pub fn skip(reason: &str) {
     }
 }
 
-/// Whether a container engine answers; otherwise says so by [`skip`].
+/// Whether a container engine is available; if not, calls [`skip`].
 pub fn container_engine_answers() -> bool {
     let answers = Command::new(root().join("scripts/docker-engine"))
         .arg("status")
@@ -211,7 +211,7 @@ pub fn container_engine_answers() -> bool {
     answers
 }
 
-/// Whether a target can be measured here; otherwise says so by [`skip`].
+/// Whether a target can be measured here; if not, calls [`skip`].
 ///
 /// # Panics
 /// If `bench` does not know it.
@@ -229,8 +229,7 @@ pub fn target_is_ready(bench: &Bench, target: &str) -> bool {
     ready
 }
 
-/// Every process whose environment or command line holds `marker`, by /proc: what a run left
-/// running.
+/// Every process with `marker` in its environment or command line, from /proc: what a run left running.
 pub fn processes_with(marker: &str) -> Vec<(u32, String)> {
     let own = std::process::id();
     let mut found = Vec::new();
@@ -259,20 +258,31 @@ pub fn processes_with(marker: &str) -> Vec<(u32, String)> {
     found
 }
 
-/// Waits until `look` finds something, and gives it.
+/// Waits until `look` finds something, and returns it.
 ///
 /// # Panics
-/// When it takes longer than anything here does on a loaded machine.
-pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+/// After a timeout that is generous even on a loaded machine.
+pub fn eventually<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    within(PATIENCE, what, look)
+}
+
+/// As [`eventually`], with a given timeout.
+///
+/// # Panics
+/// After `patience`.
+pub fn within<T>(patience: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let begun = Instant::now();
     loop {
         if let Some(found) = look() {
             return found;
         }
-        assert!(begun.elapsed() < PATIENCE, "waited in vain for {what}");
+        assert!(begun.elapsed() < patience, "waited in vain for {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
 
-/// Reached only by what does not happen.
+/// Timeout for something that should happen; reached only in a failing test.
 pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Maximum time for which another run holds the machine.
+pub const ANOTHER_RUN: Duration = Duration::from_secs(1200);

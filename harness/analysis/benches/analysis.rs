@@ -1,4 +1,4 @@
-//! What analysing and comparing runs costs: `cargo bench --workspace --bench analysis`.
+//! Benchmarks the analysis and comparison of runs: `cargo bench --workspace --bench analysis`.
 
 #[path = "../tests/support/mod.rs"]
 mod support;

@@ -1,6 +1,6 @@
-//! How often changes of level are found: the table in docs/METHODOLOGY.md.
+//! Measures how often changes of level are found: the table in docs/METHODOLOGY.md.
 //!
-//! `cargo run --release -p plimsoll-analysis --example change-power` prints it again, digit for digit:
+//! `cargo run --release -p plimsoll-analysis --example change-power` reproduces it exactly, because
 //! everything is seeded. Medians of runs scatter by 3 % around their level, and every eleventh run is an
 //! outlier, 30 % higher.
 
@@ -27,8 +27,8 @@ fn main() {
     }
 }
 
-/// The share of histories with exactly this change, dated within one run; without a step, of those with
-/// any change.
+/// The share of histories with exactly this change, dated within one run; without a step, the share with any
+/// change.
 fn percent(before: usize, after: usize, step: f64) -> String {
     let scatter = Normal::new(0.0, 0.03).expect("a finite deviation");
     let found = (0..HISTORIES).filter(|&seed| {

@@ -1,41 +1,41 @@
-//! What differs between two runs: machine, conditions, engines, programs.
+//! Differences between two runs: machine, conditions, engines, programs.
 //!
-//! `bench compare` warns of every difference, `bench gate` does not judge across those that change what
-//! a figure means, and `bench history` keeps runs with different [`conditions`] in separate series.
+//! `bench compare` warns of every difference. `bench gate` does not judge rows that measure different things,
+//! and `bench history` keeps runs with different [`conditions`] in separate series.
 
 use plimsoll_record::run::{Environment, TargetKind, TargetRecord, WorkloadRecord};
 use plimsoll_record::{Recorded, Run, TargetId, WorkloadId};
 
 use crate::series::SeriesKey;
 
-/// A named property of a run, in words.
+/// The name and value of a property of a run.
 pub type Fact = (&'static str, String);
 
 /// One difference between a base and a candidate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    /// What differs, as the subject of a sentence.
+    /// The property that differs, as the subject of a sentence.
     pub what: String,
     /// Its value in the base.
     pub base: String,
     /// Its value in the candidate.
     pub candidate: String,
-    /// The rows it concerns.
+    /// The affected rows.
     pub scope: Scope,
 }
 
-/// The rows that a difference concerns.
+/// The rows that a difference affects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scope {
-    /// Every row: the runs answer different questions.
+    /// All rows, because the suites differ.
     Suite,
-    /// Every timed row: another machine.
+    /// All timed rows, because the machines differ.
     Machine,
-    /// Every timed row: the same machine, set up differently.
+    /// All timed rows, because the machine is configured differently.
     Conditions,
-    /// Every row, but no reason to refuse: the harness itself.
+    /// All rows, but they stay comparable: the harness differs.
     Harness,
-    /// The rows of a target: another engine, or another version of it.
+    /// The rows of a target: another engine or version.
     Engine(TargetId),
     /// The rows of a target: another configuration of the same engine.
     Configuration(TargetId),
@@ -52,8 +52,8 @@ impl Difference {
         )
     }
 
-    /// Whether rows with `key`, of a target of `kind`, measure another thing on the two sides,
-    /// whichever machine they ran on.
+    /// Whether rows with `key`, of a target of `kind`, measure different things on the two sides, whatever
+    /// the machine.
     pub fn is_other_thing(&self, key: &SeriesKey, kind: Option<TargetKind>) -> bool {
         match &self.scope {
             Scope::Suite => true,
@@ -81,10 +81,11 @@ pub fn machine(environment: &Environment) -> Vec<Fact> {
             format!("{} bytes", environment.memory_bytes),
         ),
         ("the kernel", environment.kernel.clone()),
+        ("the distribution", environment.os.clone()),
     ]
 }
 
-/// How the machine was set up for a run: settings that move times without changing a program.
+/// How the machine was configured for a run: settings that affect times but not programs.
 pub fn conditions(run: &Run) -> Vec<Fact> {
     let known = |value: &Option<String>| value.clone().unwrap_or_else(|| "unknown".to_owned());
     let environment = &run.environment;
@@ -117,7 +118,7 @@ pub fn program(run: &Run, workload: &WorkloadId, kind: Option<TargetKind>) -> St
     hashes.collect::<Vec<_>>().join(" ")
 }
 
-/// The engine of a target in `run` with its version, empty where the run has no such target.
+/// The engine of a target in `run` with its version; empty if the run does not have the target.
 pub fn engine(run: &Run, target: &TargetId) -> String {
     let mut targets = run.targets.iter();
     let found = targets.find(|record| record.target == *target);
@@ -135,7 +136,7 @@ pub fn kind_of(run: &Run, target: &TargetId) -> Option<TargetKind> {
     found.map(|record| record.kind)
 }
 
-/// A part of a workload that decides what is measured, and the targets that run it.
+/// A part of a workload that affects the results, and the targets that run it.
 struct Part {
     what: &'static str,
     kinds: &'static [TargetKind],
@@ -144,6 +145,8 @@ struct Part {
 
 /// Targets that run the native binary.
 pub(crate) const NATIVE: &[TargetKind] = &[TargetKind::Native, TargetKind::Container];
+
+const ALL: &[TargetKind] = &[TargetKind::Native, TargetKind::Wasm, TargetKind::Container];
 
 const PARTS: [Part; 4] = [
     Part {
@@ -163,13 +166,13 @@ const PARTS: [Part; 4] = [
     },
     Part {
         what: "the expected output",
-        kinds: &[TargetKind::Native, TargetKind::Wasm, TargetKind::Container],
+        kinds: ALL,
         hash: |record| Some(&record.expected_sha256),
     },
 ];
 
-/// Everything that differs between two runs and bears on their figures: suite and harness first, then
-/// machine, conditions, targets and workloads that both have.
+/// Everything that differs between two runs and affects their results: suite and harness first, then machine,
+/// conditions, and the targets and workloads of both.
 pub fn differences(base: &Recorded, candidate: &Recorded) -> Vec<Difference> {
     let (b, c) = (&base.run, &candidate.run);
     let suite = [("the suite", b.suite.to_string())];
@@ -198,8 +201,12 @@ pub fn differences(base: &Recorded, candidate: &Recorded) -> Vec<Difference> {
     }
     for base in &b.workloads {
         let mut others = c.workloads.iter();
-        if let Some(other) = others.find(|other| other.workload == base.workload) {
-            found.extend(programs(base, other));
+        match others.find(|other| other.workload == base.workload) {
+            Some(other) => found.extend(programs(base, other)),
+            None if c.plan.iter().any(|trial| trial.workload == base.workload) => {
+                found.push(unrecorded(base));
+            }
+            None => {}
         }
     }
     found
@@ -255,6 +262,16 @@ fn targets(base: &TargetRecord, other: &TargetRecord) -> Vec<Difference> {
         );
     }
     found
+}
+
+/// The difference of a candidate that did not record a workload's programs.
+fn unrecorded(base: &WorkloadRecord) -> Difference {
+    Difference {
+        what: format!("the record of workload {}'s programs", base.workload),
+        base: "there".to_owned(),
+        candidate: "missing".to_owned(),
+        scope: Scope::Program(base.workload.clone(), ALL),
+    }
 }
 
 fn programs(base: &WorkloadRecord, other: &WorkloadRecord) -> Vec<Difference> {

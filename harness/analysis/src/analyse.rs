@@ -1,4 +1,4 @@
-//! A run in, everything that is computed from it out.
+//! Computes everything that is shown of a run.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -16,24 +16,24 @@ use crate::statistics::generator;
 use crate::statistics::order::{P99_SAMPLES, P99_TRIALS};
 use crate::throughput::{Throughput, throughput};
 
-/// What every output of a run is written from: terminal, Markdown, page, JSON, CSV, claims. Each
-/// interval in it is resampled once.
+/// The source of every output of a run: terminal, Markdown, page, JSON, CSV, claims. Each interval is
+/// resampled only once.
 #[derive(Debug)]
 pub struct Analysed<'r> {
     /// The run.
     pub recorded: &'r Recorded,
-    /// In the order of the run's tables.
+    /// In table order.
     pub series: Vec<Series>,
     /// One per series, in the same order.
     pub rows: Vec<Row>,
-    /// `None` if no runs of a guest's own code were planned.
+    /// `None` if no trials at `run` were planned.
     pub throughput: Option<Throughput>,
-    /// `None` unless the specification's tests were run.
+    /// `None` unless the run has the specification's tests.
     pub matrix: Option<Matrix<'r>>,
-    /// `None` unless hostile programs were run.
+    /// `None` unless the run has the suite `sandbox`.
     pub answers: Option<capability::Facts<'r>>,
-    /// Figures of targets that fail tests of what a workload uses, by the conformance runs that were
-    /// analysed together with this one.
+    /// Results of targets that fail tests of a feature that a workload uses, according to the conformance
+    /// runs analysed together with this one.
     pub marked: Vec<Marked>,
     places: BTreeMap<SeriesKey, usize>,
     ratios: RefCell<BTreeMap<(SeriesKey, SeriesKey), Option<Ratio>>>,
@@ -41,7 +41,7 @@ pub struct Analysed<'r> {
 
 /// Pure and deterministic: the run's seed is the seed of every interval.
 ///
-/// Trials with a wrong output or any other failure never count; what became of them is in the
+/// Trials with a wrong output or another failure never count; the row's note mentions them.
 /// row's note.
 pub fn analyse(recorded: &Recorded) -> Analysed<'_> {
     let series = series(recorded);
@@ -72,7 +72,7 @@ pub fn analyse(recorded: &Recorded) -> Analysed<'_> {
     }
 }
 
-/// Each of `runs`, with the marks that they give each other.
+/// Analyses each of `runs`, and marks them by each other's conformance results.
 pub fn analyse_all(runs: &[Recorded]) -> Vec<Analysed<'_>> {
     let mut all: Vec<Analysed<'_>> = runs.iter().map(analyse).collect();
     let marks = Marks::of(all.iter().filter_map(|one| one.matrix.as_ref()));
@@ -86,18 +86,18 @@ pub fn analyse_all(runs: &[Recorded]) -> Vec<Analysed<'_>> {
 }
 
 impl Analysed<'_> {
-    /// The series of a key.
+    /// The series of a key; `None` if the run lacks it.
     pub fn series_of(&self, key: &SeriesKey) -> Option<&Series> {
         Some(&self.series[*self.places.get(key)?])
     }
 
-    /// The row of a key.
+    /// The row of a key; `None` if the run lacks it.
     pub fn row_of(&self, key: &SeriesKey) -> Option<&Row> {
         Some(&self.rows[*self.places.get(key)?])
     }
 
-    /// How many times as long `of` takes as `to`, resampled the first time that it is needed; `None`
-    /// if one of them has no figure, or `to` is zero.
+    /// The median of `of` over that of `to`, resampled at the first call. `None` if either has no result, or
+    /// `to` is zero.
     pub fn ratio(&self, of: &SeriesKey, to: &SeriesKey) -> Option<Ratio> {
         let pair = (of.clone(), to.clone());
         if let Some(known) = self.ratios.borrow().get(&pair) {
@@ -110,7 +110,7 @@ impl Analysed<'_> {
         found
     }
 
-    /// Every target's runs compared with native ones, and their geometric means.
+    /// Every target's times compared with native ones, and their geometric means.
     pub fn ratio_rows(&self) -> Vec<RatioRow> {
         self.throughput
             .as_ref()
@@ -119,14 +119,14 @@ impl Analysed<'_> {
             })
     }
 
-    /// A row per target and group of the specification's tests.
+    /// One row per target and group of the specification's tests.
     pub fn conformance_rows(&self) -> Vec<ConformanceRow> {
         let run = &self.recorded.run;
         let matrix = self.matrix.as_ref();
         matrix.map_or_else(Vec::new, |matrix| conformance::rows(run, matrix))
     }
 
-    /// A row per target and question to its sandbox.
+    /// One row per target and question of the suite `sandbox`.
     pub fn fact_rows(&self) -> Vec<FactRow> {
         let run = &self.recorded.run;
         let answers = self.answers.as_ref();
@@ -177,7 +177,7 @@ fn row(run: &Run, series: &Series) -> Row {
             ));
         }
         match trials.len() {
-            // What is weighed twice weighs the same.
+            // File sizes do not vary.
             1 if key.boundary == Boundary::OnDisk => {}
             1 => notes.push("one trial: no interval can be given".to_owned()),
             n if n < RESAMPLING_TRIALS => notes.push(format!(
@@ -243,8 +243,7 @@ fn ratios(run: &Run, throughput: &Throughput) -> Vec<RatioRow> {
     rows
 }
 
-/// The status of a row: `ok` as soon as one trial was verified; otherwise the gravest of what
-/// happened.
+/// The status of a row: `ok` if at least one trial was verified; otherwise the worst outcome.
 fn status(tally: &Tally) -> Status {
     if tally.ok > 0 {
         Status::Ok
@@ -261,8 +260,7 @@ fn status(tally: &Tally) -> Status {
     }
 }
 
-/// What a reader must know of the trials that do not count, a sentence fragment for each way in
-/// which they ended; empty if all count.
+/// Notes on the trials that do not count, one sentence fragment per kind of outcome; empty if all count.
 pub fn lost_trials(tally: &Tally) -> Vec<String> {
     let mut notes = Vec::new();
     let mut say = |reasons: &Reasons, what: &str| {
@@ -271,6 +269,7 @@ pub fn lost_trials(tally: &Tally) -> Vec<String> {
             let planned = tally.planned;
             let first = first.trim();
             notes.push(if *count == 1 && planned == 1 {
+                let what = what.replace("do not", "does not").replace("were", "was");
                 format!("the one trial {what}: {first}")
             } else {
                 format!("{count} of {planned} trials {what}: {first}")

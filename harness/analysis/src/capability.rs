@@ -1,7 +1,6 @@
 //! What guests could and could not do: answers by question and target.
 //!
-//! There is nothing to compute: the answers of a run are put side by side, in its own order, and never
-//! added up.
+//! Nothing is computed: answers are listed in the run's order and never added up.
 
 use plimsoll_record::run::{Run, TargetKind};
 use plimsoll_record::sandbox::{Answer, Limit, Question, Sandbox};
@@ -17,7 +16,7 @@ pub struct Facts<'r> {
     pub questions: &'r [Question],
     /// The targets of the run, with their kinds.
     pub targets: Vec<(&'r TargetId, TargetKind)>,
-    /// An answer for each that was planned.
+    /// One cell per planned answer.
     pub cells: Vec<Cell<'r>>,
 }
 
@@ -28,12 +27,12 @@ pub struct Cell<'r> {
     pub target: &'r TargetId,
     /// The question.
     pub question: &'r Question,
-    /// The answer; or why it could not be found out.
+    /// The answer, or why it is missing.
     pub found: Result<&'r FactLine, String>,
 }
 
 impl Cell<'_> {
-    /// The answer in a word; `not known` where it could not be found out.
+    /// The answer's name; `not known` if it is missing.
     pub fn word(&self) -> &'static str {
         match &self.found {
             Ok(fact) => fact.answer.word(),
@@ -41,7 +40,7 @@ impl Cell<'_> {
         }
     }
 
-    /// What the answer rests on, or why there is none.
+    /// The evidence for the answer, or why it is missing.
     pub fn evidence(&self) -> &str {
         match &self.found {
             Ok(fact) => &fact.evidence,
@@ -51,20 +50,20 @@ impl Cell<'_> {
 }
 
 impl<'r> Facts<'r> {
-    /// The cell of a target and question.
+    /// The cell of a target and question; `None` if it was not planned.
     pub fn cell(&self, target: &TargetId, question: &WorkloadId) -> Option<&Cell<'r>> {
         let mut cells = self.cells.iter();
         cells.find(|cell| cell.target == target && cell.question.id == *question)
     }
 
-    /// How many answers there are, and how many there should be.
+    /// The number of answers, and the number planned.
     pub fn known(&self) -> (usize, usize) {
         let known = self.cells.iter().filter(|cell| cell.found.is_ok());
         (known.count(), self.cells.len())
     }
 }
 
-/// The answers of a run; none if it was about something else.
+/// The answers of a run; `None` for other suites.
 pub(crate) fn facts(recorded: &Recorded) -> Option<Facts<'_>> {
     let run = &recorded.run;
     let Sandbox { questions } = run.sandbox.as_ref()?;
@@ -105,32 +104,32 @@ pub(crate) fn facts(recorded: &Recorded) -> Option<Facts<'_>> {
     })
 }
 
-/// A row of `plimsoll.report/1` for one target and question.
+/// A row of `plimsoll.report/1`: one target and question.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FactRow {
     /// Name of the run that the row is from.
     pub run: String,
-    /// Always `capabilities`.
+    /// Always `sandbox`.
     pub suite: Suite,
     /// The question's name.
     pub workload: WorkloadId,
-    /// What is tried.
+    /// The guest's attempt.
     pub title: String,
-    /// The limits that the target was to set.
+    /// The limits that the target had to set.
     pub limits: Vec<Limit>,
     /// The target.
     pub target: TargetId,
-    /// The answer; none where `status` is `failed`.
+    /// The answer; `None` if `status` is `failed`.
     pub answer: Option<Answer>,
-    /// What it rests on.
+    /// The evidence for the answer.
     pub evidence: Option<String>,
-    /// `unsupported` where the target sets no such limit.
+    /// `unsupported` if the target sets no such limit.
     pub status: Status,
     /// Why there is no answer.
     pub note: Option<String>,
 }
 
-/// A row per answer of `run`.
+/// One row per answer of `run`.
 pub(crate) fn rows(run: &Run, facts: &Facts<'_>) -> Vec<FactRow> {
     let row = |cell: &Cell<'_>| FactRow {
         run: run.id.clone(),

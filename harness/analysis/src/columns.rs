@@ -1,15 +1,14 @@
-//! Which rows of a suite stand side by side in a table: said once for the terminal, Markdown and
-//! HTML. The columns of the cold-start ladder are its boundaries, and those of load tables are rates:
-//! neither needs such a list.
+//! The columns of each suite's tables, shared by terminal, Markdown and HTML. The ladder's columns are
+//! boundaries and those of load tables are rates, so they need no list here.
 
 use plimsoll_record::{Boundary, Metric, Suite};
 
-/// One table: a line a target, for every workload that has a row in it.
+/// One table, with one line per target, for every workload that has a row in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Table {
-    /// What its columns are of.
+    /// The subject of its columns.
     pub title: &'static str,
-    /// Its columns, the one that is read first in front.
+    /// Its columns, the main one first.
     pub columns: &'static [Column],
 }
 
@@ -60,10 +59,10 @@ const PEAK: &[Column] = &[
 ];
 
 const REST: &[Column] = &[
-    column("travels", Boundary::OnDisk, Metric::TransferBytes),
-    column("as gzip", Boundary::OnDisk, Metric::TransferCompressedBytes),
-    column("runs", Boundary::OnDisk, Metric::ArtefactBytes),
-    column("as gzip", Boundary::OnDisk, Metric::ArtefactCompressedBytes),
+    column("deploy", Boundary::OnDisk, Metric::TransferBytes),
+    column("gzip", Boundary::OnDisk, Metric::TransferCompressedBytes),
+    column("file", Boundary::OnDisk, Metric::ArtefactBytes),
+    column("gzip", Boundary::OnDisk, Metric::ArtefactCompressedBytes),
     column("runner", Boundary::OnDisk, Metric::RunnerBytes),
     column("module", Boundary::OnDisk, Metric::ModuleBytes),
 ];
@@ -73,8 +72,8 @@ const TASK: &[Column] = &[
     column("output", Boundary::L3, Metric::WallTime),
     column("cpu", Boundary::L4, Metric::CpuTime),
     column("module", Boundary::OnDisk, Metric::ModuleBytes),
-    column("runs", Boundary::OnDisk, Metric::ArtefactBytes),
-    column("as gzip", Boundary::OnDisk, Metric::ArtefactCompressedBytes),
+    column("file", Boundary::OnDisk, Metric::ArtefactBytes),
+    column("gzip", Boundary::OnDisk, Metric::ArtefactCompressedBytes),
 ];
 
 const COUNT: &[Column] = &[
@@ -82,9 +81,9 @@ const COUNT: &[Column] = &[
     column("process", Boundary::L4, Metric::Instructions),
 ];
 
-/// What a program says of the steps of its own loop: of any suite that runs it from nothing to its end.
+/// The steps that a program times itself, in any suite with complete runs.
 pub const TICKS: Table = Table {
-    title: "steps of its own loop",
+    title: "the program's own steps",
     columns: &[
         column("p50", Boundary::Tick, Metric::P50),
         column("p90", Boundary::Tick, Metric::P90),
@@ -93,9 +92,9 @@ pub const TICKS: Table = Table {
     ],
 };
 
-/// How those are counted, for people to read.
-pub const TICKS_RULE: &str = "Steps of its own loop: the program's, by its own clock, in the run with the L4 \
-     above, including the first step. Percentiles of one run's steps; the median over trials.";
+/// The rule for these values, for readers.
+pub const TICKS_RULE: &str = "The program times its own steps with its own clock, in the run of L4 above; the \
+     first step counts. Percentiles over the steps of one run; medians over trials.";
 
 /// The tables of a suite.
 pub fn tables(suite: Suite) -> &'static [Table] {
@@ -107,26 +106,26 @@ pub fn tables(suite: Suite) -> &'static [Table] {
         | Suite::Sandbox => &[],
         Suite::Density => &[
             Table {
-                title: "one more instance in a host that runs",
+                title: "one more instance in a running host",
                 columns: INSTANCE,
             },
             Table {
-                title: "one more process or container that waits",
+                title: "one more waiting process or container",
                 columns: PROCESS,
             },
         ],
         Suite::Memory => &[
             Table {
-                title: "a process or container that waits",
+                title: "one waiting process or container",
                 columns: IDLE,
             },
             Table {
-                title: "the most at any moment of a run",
+                title: "peak of one run",
                 columns: PEAK,
             },
         ],
         Suite::Size => &[Table {
-            title: "bytes at rest",
+            title: "bytes on disk",
             columns: REST,
         }],
         Suite::Instructions => &[Table {
@@ -134,63 +133,61 @@ pub fn tables(suite: Suite) -> &'static [Table] {
             columns: COUNT,
         }],
         Suite::Languages => &[Table {
-            title: "one small task, from nothing to its end",
+            title: "one small task, from start to exit",
             columns: TASK,
         }],
     }
 }
 
-/// How a suite's figures are counted, for people to read: printed with its tables.
+/// The rule for a suite's values, for readers; printed with its tables.
 pub fn rule(suite: Suite) -> Option<&'static str> {
     match suite {
         Suite::Serve => Some(
-            "Latency is from when a request was due, by a constant rate that waits for nothing, to the last byte \
-             of its response. fresh: an instance made for every request; otherwise a connection keeps its \
-             instance, or the program serves by itself. most: requests answered right, a second, at whatever \
-             rate was offered. zero: nothing running to the last byte of the first response.",
+            "Latency: from the time at which a request was due, at a constant rate, to the last byte of its response. \
+             fresh: a new instance for every request; otherwise a connection keeps its instance, or the program is \
+             itself the server. most: the highest number of correct responses per second at any offered rate. zero: \
+             from nothing running to the last byte of the first response.",
         ),
         Suite::Coldstart | Suite::Throughput => None,
         Suite::Conformance => Some(
-            "Share of the directives that are a question to an engine: all but those that only a reader of the text \
-             format decides, which no engine is given. What a target does not claim counts and does not pass.",
+            "Share of the directives that an engine passes. Directives that only test a parser of the text format are \
+             left out for every target. Proposals that a target does not claim count as not passed.",
         ),
-        Suite::Sandbox => Some(
-            "Each answer was found by trying it; none is better than another, and nothing is added up.",
-        ),
+        Suite::Sandbox => {
+            Some("Each answer was found by trying it. There is no ranking and no score.")
+        }
         Suite::Density => Some(
-            "Each figure is the slope of a line through what all that are alive took, fitted in each trial by least \
-             squares; the median over trials. memory: PSS, private pages and a fair share of what is shared, \
-             summed over every process that exists because of the instances. tables: page tables, not in memory. \
-             time: made, and run to its end or to its waiting. files: open descriptors. idle/s: processor time \
-             used in one second while all wait. base: memory of the line at none, there however many are alive.",
+            "Each trial fits a line through the totals at each level by least squares; a figure is its slope, the \
+             median over trials. memory: PSS (private pages plus a share of shared ones) of every process that exists \
+             because of the instances. tables: page tables, not included in memory. time: from creation to the end of \
+             the run, or to waiting. files: open descriptors. idle/s: CPU time per second while all wait. base: the \
+             fixed part, the line at zero instances.",
         ),
         Suite::Memory => Some(
-            "Every target by the same rule. memory: PSS, private pages and a fair share of what is shared, summed over \
-             every process that exists because of the instance: the process and what descends from it; for a container \
-             all that is inside and its shim. private, rss: likewise, shared pages not at all or in full. tables: page \
-             tables, in none of these. daemons: PSS of what serves all containers, itemised and never added. peak: \
-             VmHWM of the guest's process as it ends, shared pages and mapped files in full; a shim is not in it. \
-             cgroup: the most charged to a control group of its own, with the kernel's memory, without file pages that \
-             were in memory before; of a container with what its start took.",
+            "One rule for every target. memory: PSS (private pages plus a share of shared ones) of the process and its \
+             descendants; of a container, everything inside it and its shim. private, rss: the same without shared \
+             pages, or with all of them. tables: page tables, not included in the others. daemons: PSS of the engine's \
+             daemons, which serve all containers; never added. peak: VmHWM of the guest's process at its exit, with \
+             shared pages and mapped files in full and without a shim. cgroup: the maximum charged to its own control \
+             group, with kernel memory and without file pages that were in memory before; of a container with its start.",
         ),
         Suite::Instructions => Some(
-            "Counted by valgrind's callgrind on code compiled for x86-64-v2, which valgrind presents. guest: from the call \
-             of _start to its return, with the host calls in between; of a native program its whole process. process: from \
-             exec to exit. The kernel, page faults and caches are not in these counts.",
+            "Counted by valgrind's callgrind on code compiled for x86-64-v2, the CPU that valgrind presents. guest: from the \
+             call of _start to its return, host calls included; of a native program the whole process. process: from \
+             exec to exit. The kernel, page faults and caches are not counted.",
         ),
         Suite::Languages => Some(
-            "The same task, the same text, the same output: its words counted. exit: spawn of a process, or create of a \
-             container, to its exit observed (L4). output: to its first byte of output (L3), which every program writes \
-             before it reads the text: what the language itself takes to start. cpu: processor time of the process up to \
-             its exit. module: the .wasm. runs: what the target runs, as in suite size; a script is an input beside it.",
+            "One task, one text, one output: count its words. exit: from spawning a process or creating a container to \
+             its exit (L4). output: to its first byte of output (L3), which every program writes before it reads the \
+             text, so this is the start of the language itself. cpu: CPU time of the process until it exits. module: \
+             the .wasm. file: what the target runs, as in suite size; a script is an input and not included.",
         ),
         Suite::Size => Some(
-            "travels: what a host that has nothing must be sent before it can start, what runs and its runner. runs: what \
-             the target runs, which is code compiled ahead of time, the .wasm where it is compiled at every start, the \
-             stripped static binary, or an image's layers unpacked; input files are in an image and in nothing else. \
-             runner: the engine's program as its build leaves it, sent once for all that it runs; shared libraries of \
-             the system, a container engine and the kernel are taken to be there. as gzip: each file by itself at \
-             gzip's default level, unpacked again and compared.",
+            "deploy: what a new host needs, file and runner. file: what the target runs: code compiled ahead of time, the \
+             .wasm if it is compiled at every start, the stripped static binary, or an image's layers unpacked. Input \
+             files are in an image and in nothing else. runner: the engine's program as built, deployed once for all \
+             artefacts. Shared system libraries, the container engine and the kernel are assumed to be there. gzip: each \
+             file by itself at gzip's default level, unpacked again and compared.",
         ),
     }
 }

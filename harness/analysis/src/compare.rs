@@ -1,4 +1,4 @@
-//! Two runs in, one verdict per row out.
+//! Compares two runs: one verdict per row.
 
 use std::cmp::Ordering;
 
@@ -17,10 +17,10 @@ use crate::statistics::{Interval, Shift, generator, holm};
 /// The schema of [`Comparison`].
 pub const SCHEMA: &str = "plimsoll.comparison/1";
 
-/// Level of the family of all rows of a comparison.
+/// Significance level for all rows of a comparison together.
 pub const LEVEL: f64 = 0.05;
 
-/// The rule by which a row is called faster or slower, for people to read.
+/// The rule for calling a row faster or slower, for readers.
 pub const RULE: &str = "A row is called faster or slower only if (1) the 95 % interval of its ratio, \
 widened by the noise between the two runs, leaves out 1, and (2) a test of \"the difference is no \
 larger than that noise\" (Yuen's trimmed t-test on the logarithms of trial medians) is rejected at 5 % \
@@ -37,18 +37,18 @@ pub struct Comparison {
     pub base: String,
     /// Name of the candidate run.
     pub candidate: String,
-    /// By how much runs of the same thing differ here.
+    /// How much runs of the same thing differ here.
     pub noise: Noise,
-    /// Reasons to doubt that the two can be compared at all, in words.
+    /// Reasons to doubt that the runs are comparable.
     pub warnings: Vec<String>,
     /// Every row that both runs measured, where a ratio exists.
     pub rows: Vec<ComparedRow>,
-    /// Every other row, with the reason why the two sides have no ratio.
+    /// All other rows, with the reason why there is no ratio.
     pub unmatched: Vec<UnmatchedRow>,
 }
 
 impl Comparison {
-    /// How many rows have this verdict.
+    /// The number of rows with this verdict.
     pub fn count(&self, verdict: Verdict) -> usize {
         self.rows.iter().filter(|r| r.verdict == verdict).count()
     }
@@ -57,7 +57,7 @@ impl Comparison {
 /// One row of a comparison.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ComparedRow {
-    /// The question.
+    /// The suite of the row.
     pub suite: Suite,
     /// Workload, target, boundary and metric.
     #[serde(flatten)]
@@ -68,47 +68,47 @@ pub struct ComparedRow {
     pub base: f64,
     /// Median of the candidate run.
     pub candidate: f64,
-    /// Candidate over base: above 1 is slower.
+    /// Candidate over base: above 1 is slower, or more.
     pub ratio: f64,
-    /// 95 % interval of `ratio`, widened at both ends by the noise between the runs; absent if
-    /// either run has fewer than two trials.
+    /// 95 % interval of `ratio`, widened at both ends by the noise between the runs; `None` if either run has
+    /// fewer than two trials.
     pub ci95: Option<Interval>,
-    /// p-value after Holm's correction; absent where there are too few trials to test.
+    /// p-value after Holm's correction; `None` with too few trials for a test.
     pub p_adjusted: Option<f64>,
-    /// The smallest change, as a share of 1, that this comparison finds in 80 % of all cases.
-    /// Smaller ones go unseen: "no difference shown" does not say that there is none. Absent
-    /// where there are too few trials to test.
+    /// The smallest change, as a share of 1, that this comparison detects in 80 % of cases. Smaller changes
+    /// may be missed, so "no difference shown" does not mean that there is none. `None` with too few trials
+    /// for a test.
     pub minimum_detectable: Option<f64>,
-    /// Trials that only one side lost, and why; their values do not count.
+    /// Trials that only one side lost, with the reason; their values do not count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost: Option<Lost>,
-    /// What can be said.
+    /// Faster, slower, or neither shown.
     pub verdict: Verdict,
 }
 
 /// Trials that one side lost and the other did not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lost {
-    /// The side that has the trials.
+    /// The side that still has the trials.
     pub measured_in: Measured,
-    /// What became of them on the other side.
+    /// Their outcome on the other side.
     pub reason: String,
 }
 
-/// What can be said of a row.
+/// The result of comparing a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// The candidate takes less time, or less of what is counted.
+    /// The candidate is faster, or lower in what is counted.
     Faster,
-    /// The candidate takes more time, or more of what is counted.
+    /// The candidate is slower, or higher in what is counted.
     Slower,
-    /// Nothing beyond chance and the noise between the runs.
+    /// The difference is within random variation and the noise between the runs.
     NoDifferenceShown,
 }
 
 impl Verdict {
-    /// The verdict in words.
+    /// The verdict's name for times.
     pub fn name(self) -> &'static str {
         match self {
             Verdict::Faster => "faster",
@@ -119,7 +119,7 @@ impl Verdict {
 }
 
 impl Verdict {
-    /// The verdict on what is better the more there is of it.
+    /// The verdict on a metric where more is better.
     fn turned(self) -> Self {
         match self {
             Verdict::Faster => Verdict::Slower,
@@ -128,7 +128,7 @@ impl Verdict {
         }
     }
 
-    /// The verdict in words, of what is counted in `unit`.
+    /// The verdict's name for values in `unit`.
     pub fn word(self, unit: Unit) -> &'static str {
         match (self, unit) {
             (_, Unit::Nanoseconds) | (Verdict::NoDifferenceShown, _) => self.name(),
@@ -139,28 +139,28 @@ impl Verdict {
     }
 }
 
-/// A row without a ratio: only one of two runs has a figure, or one figure is zero.
+/// A row without a ratio: only one run has a value, or a value is zero.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnmatchedRow {
     /// Workload, target, boundary and metric.
     #[serde(flatten)]
     pub key: SeriesKey,
-    /// Which run measured it.
+    /// The run that measured it.
     pub measured_in: Measured,
-    /// Why the other run has no figure, or why the two have no ratio.
+    /// Why the other run has no value, or why there is no ratio.
     #[serde(default)]
     pub reason: String,
 }
 
-/// Which of two runs measured a row.
+/// The runs that measured a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Measured {
-    /// Only the base run: the candidate has lost it.
+    /// Only the base run; the candidate lost it.
     BaseOnly,
     /// Only the candidate run.
     CandidateOnly,
-    /// Both, and a median is zero or negative.
+    /// Both, but a median is zero or negative.
     Both,
 }
 
@@ -169,8 +169,8 @@ pub fn compare(base: &Recorded, candidate: &Recorded) -> Comparison {
     compare_among(base, candidate, 1)
 }
 
-/// Compares each of `candidates` with `base`, as [`compare`] does; p-values are corrected for the number
-/// of candidates as well.
+/// Compares each of `candidates` with `base` as [`compare`] does, and also corrects p-values for the number
+/// of candidates.
 pub fn compare_all(base: &Recorded, candidates: &[Recorded]) -> Vec<Comparison> {
     let compared = candidates.iter();
     compared
@@ -244,13 +244,13 @@ fn is_empty(series: &Series) -> bool {
     series.tally.ok == 0 || series.trials.is_empty()
 }
 
-/// The medians of both and their ratio, candidate over base.
+/// Both medians and their ratio, candidate over base.
 fn ratio_of(base: &Series, candidate: &Series) -> Option<(f64, f64, f64)> {
     let (low, high) = (base.median()?, candidate.median()?);
     Some((low, high, quotient(high, low)?))
 }
 
-/// What only one of two series lost.
+/// The trials that only one of two series lost.
 fn lost(base: &Series, candidate: &Series) -> Option<Lost> {
     let failures = |series: &Series| {
         let tally = &series.tally;
@@ -267,7 +267,7 @@ fn lost(base: &Series, candidate: &Series) -> Option<Lost> {
     })
 }
 
-/// Why `run` has no figure for `key`; `series` is what it has of it.
+/// Why `run` has no value for `key`; `series` is its series, if there is one.
 fn why_missing(run: &Recorded, series: Option<&Series>, key: &SeriesKey) -> String {
     let reasons = series.map_or_else(Vec::new, |series| lost_trials(&series.tally));
     if !reasons.is_empty() {
@@ -343,7 +343,7 @@ fn rows(
                 lost: lost(b, c),
                 verdict: match (c.key.boundary, c.key.metric.unit()) {
                     (Boundary::OnDisk, _) => exact(low, high),
-                    // More of it is better.
+                    // More is better.
                     (_, Unit::PerSecond) => verdict(ci95, p_adjusted).turned(),
                     _ => verdict(ci95, p_adjusted),
                 },
@@ -352,7 +352,7 @@ fn rows(
         .collect()
 }
 
-/// The series that hold at least one verified trial and are compared.
+/// The series that have a verified trial and are compared.
 fn measured(all: &[Series]) -> Vec<Series> {
     let compared = all
         .iter()
@@ -360,8 +360,8 @@ fn measured(all: &[Series]) -> Vec<Series> {
     compared.cloned().collect()
 }
 
-/// Whether a series is compared between runs: every further row makes each other harder to tell apart.
-/// So of what is alive at once only the fitted lines, and of requests under load two percentiles and
+/// Whether a series is compared between runs. Every further row makes all others harder to distinguish, so
+/// levels are compared only by their fitted lines, and load only by two percentiles and the highest rate.
 /// the highest rate.
 pub(crate) fn is_compared(key: &SeriesKey) -> bool {
     if key.boundary.slope().is_some() {
@@ -397,7 +397,7 @@ fn verdict(ci95: Option<Interval>, p_adjusted: Option<f64>) -> Verdict {
     }
 }
 
-/// Of what no chance enters into: any difference is one.
+/// The verdict on values that do not vary: any difference counts.
 fn exact(base: f64, candidate: f64) -> Verdict {
     match candidate.total_cmp(&base) {
         Ordering::Less => Verdict::Faster,
@@ -406,7 +406,7 @@ fn exact(base: f64, candidate: f64) -> Verdict {
     }
 }
 
-/// What makes these two runs hard to compare: everything that differs, and damage.
+/// Everything that makes two runs hard to compare: differences and damage.
 fn warnings(base: &Recorded, candidate: &Recorded) -> Vec<String> {
     let mut warnings: Vec<String> = differences(base, candidate)
         .iter()

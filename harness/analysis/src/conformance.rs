@@ -1,7 +1,7 @@
-//! What targets do with the specification's own tests: counts by target and group.
+//! Results of the specification's tests: counts by target and group.
 //!
-//! The denominator of a share is the directives that are a question to an engine. It is the same for
-//! every target; what a target does not claim counts in it and does not pass.
+//! The denominator of a share is the directives that engines are tested with, the same for every target.
+//! Unclaimed features count in it and do not pass.
 
 use plimsoll_record::conformance::{FailureMode, Group, ScriptLine, Specification, Tally};
 use plimsoll_record::run::Run;
@@ -17,7 +17,7 @@ pub struct Matrix<'r> {
     pub specification: &'r Specification,
     /// The targets of the run.
     pub targets: Vec<&'r TargetId>,
-    /// A cell for each target and group that was planned.
+    /// One cell per planned target and group.
     pub cells: Vec<Cell<'r>>,
 }
 
@@ -28,33 +28,33 @@ pub struct Cell<'r> {
     pub target: &'r TargetId,
     /// The group.
     pub group: &'r Group,
-    /// The counts; none if it was not reached or could not be run, with why.
+    /// The counts, or why there are none.
     pub counted: Result<Tally, String>,
-    /// Its scripts.
+    /// Results by script.
     pub scripts: &'r [ScriptLine],
 }
 
 impl Cell<'_> {
-    /// Passed of those that were a question, from 0 to 1; none if none was.
+    /// Share that passed of the tested directives, 0 to 1; `None` if there are none.
     pub fn share(&self) -> Option<f64> {
         let tally = self.counted.as_ref().ok()?;
         (tally.asked() > 0).then(|| f64::from(tally.passed) / f64::from(tally.asked()))
     }
 
-    /// Whether every directive that is a question passes.
+    /// Whether every tested directive passes.
     pub fn passes_all(&self) -> bool {
         let counted = self.counted.as_ref();
         counted.is_ok_and(|tally| tally.passed == tally.asked())
     }
 
-    /// Whether the target does not claim what the group is about.
+    /// Whether the target does not claim the group's feature.
     pub fn is_unclaimed(&self) -> bool {
         let counted = self.counted.as_ref();
         counted.is_ok_and(|tally| tally.asked() > 0 && tally.unsupported == tally.asked())
     }
 }
 
-/// The counts of a run; none if it was about something else.
+/// The counts of a run; `None` for other suites.
 pub(crate) fn matrix(recorded: &Recorded) -> Option<Matrix<'_>> {
     let run = &recorded.run;
     let specification = run.specification.as_ref()?;
@@ -109,14 +109,14 @@ fn counted(outcome: &Outcome, scripts: &[ScriptLine]) -> Result<Tally, String> {
 }
 
 impl<'r> Matrix<'r> {
-    /// The cell of a target and group.
+    /// The cell of a target and group; `None` if it was not planned.
     pub fn cell(&self, target: &TargetId, group: &WorkloadId) -> Option<&Cell<'r>> {
         let mut cells = self.cells.iter();
         cells.find(|cell| cell.target == target && cell.group.id == *group)
     }
 
-    /// All of a target's counts; the tests of a proposal that was taken into a version are in both,
-    /// as the specification has them.
+    /// All of a target's counts. Tests of a proposal that a version includes count in both groups, as in the
+    /// specification.
     pub fn total(&self, target: &TargetId) -> Tally {
         let mut total = Tally::default();
         for cell in self.cells.iter().filter(|cell| cell.target == target) {
@@ -133,9 +133,9 @@ impl<'r> Matrix<'r> {
         self.cells.iter().filter(of_group).all(Cell::passes_all)
     }
 
-    /// Where a directive can be looked at.
+    /// URL of a directive's source; `None` if unknown.
     pub fn permalink(&self, group: &Group, script: &str, line: u32) -> Option<String> {
-        // Tests of WASI are not of that collection.
+        // The WASI tests have another source.
         if group.features.is_empty() {
             return None;
         }
@@ -149,7 +149,7 @@ impl<'r> Matrix<'r> {
     }
 }
 
-/// A row of `plimsoll.report/1` for one target and group.
+/// A row of `plimsoll.report/1`: one target and group.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ConformanceRow {
     /// Name of the run that the row is from.
@@ -160,33 +160,33 @@ pub struct ConformanceRow {
     pub workload: WorkloadId,
     /// The target.
     pub target: TargetId,
-    /// Directives by what became of them; absent unless `status` is `ok` or `unsupported`.
+    /// Directives by verdict; `None` unless `status` is `ok` or `unsupported`.
     #[serde(flatten)]
     pub tally: Option<Tally>,
-    /// All of them.
+    /// Number of directives in the group.
     pub total: u32,
     /// Whether there are counts.
     pub status: Status,
-    /// What a reader must know of this row.
+    /// A note for readers of this row.
     pub note: Option<String>,
-    /// Every directive that failed, crashed or took too long.
+    /// Every directive that failed, crashed or timed out.
     pub findings: Vec<FindingRow>,
 }
 
 /// A directive that did not pass.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FindingRow {
-    /// Its script.
+    /// File name of its script.
     pub script: String,
-    /// Its line, from 1.
+    /// Line number, from 1.
     pub line: u32,
-    /// How it did not pass.
+    /// The way in which it did not pass.
     pub how: FailureMode,
-    /// What happened instead.
+    /// What happened instead of the expected result.
     pub message: String,
 }
 
-/// A row per cell of the matrix of `run`.
+/// One row per cell of the matrix of `run`.
 pub(crate) fn rows(run: &Run, matrix: &Matrix<'_>) -> Vec<ConformanceRow> {
     let row = |cell: &Cell<'_>| {
         let findings = cell.scripts.iter().flat_map(|script| {

@@ -1,18 +1,18 @@
-//! The verdict of `bench gate`: base and head measured side by side, and base a second time.
+//! The verdict of `bench gate`: base and head measured side by side, with base measured twice.
 //!
-//! A *measurement* is three runs of one plan: base, base again, and head, trial by trial in random
-//! order within a block. Base again shows the noise of this machine where nothing changed.
+//! A *measurement* is three runs of one plan: base, base again and head, trial by trial in random order
+//! within a block. Base again shows the noise of this machine without any change.
 //!
 //! # Layout
 //!
-//! - [`report`]: what `plimsoll.gate/1` holds
-//! - [`evidence`]: whether the trials behind a row can carry a verdict
+//! - [`report`]: the format `plimsoll.gate/1`
+//! - [`evidence`]: whether a row's trials allow a verdict
 //! - [`verdict`]: how one series is judged
 //! - [`rows`]: the rows of one measurement
 //! - [`pinned`]: head compared with a recorded run
-//! - [`suspects`](mod@suspects): what has to be measured again
-//! - [`passes`]: tests of the specification, which must pass as before
-//! - [`judge`](mod@judge): measurements in, the report out
+//! - [`suspects`](mod@suspects): what must be measured again
+//! - [`passes`]: tests of the specification that must pass as before
+//! - [`judge`](mod@judge): turns measurements into the report
 
 mod evidence;
 pub mod judge;

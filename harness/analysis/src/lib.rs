@@ -1,23 +1,24 @@
-//! From raw samples to rows: a pure function of a recorded run.
+//! Computes rows from raw samples: a pure function of a recorded run.
 //!
 //! # Layout
 //!
-//! - [`series`]: a run's samples, sorted by what they measure, trial by trial
-//! - [`statistics`]: medians, intervals, tests: everything that knows about chance
-//! - [`load`]: latencies under load: histograms read back, percentiles, the highest rate achieved
-//! - [`columns`]: which rows stand side by side in a table, and the rule they were counted by
+//! - [`series`]: a run's samples by subject, trial by trial
+//! - [`statistics`]: medians, intervals and tests
+//! - [`load`]: latencies under load: histograms, percentiles, the highest rate achieved
+//! - [`columns`]: the columns of tables, and the rules for their values
 //! - [`rows`]: the rows of `plimsoll.report/1`
 //! - [`capability`]: what guests could and could not do, by question and target
-//! - [`conformance`]: the specification's own tests, counted by target and group
-//! - [`marks`]: speed on workloads that use what a target fails
-//! - [`analyse()`]: a run in, everything that is computed from it out
-//! - [`reference`]: how many times as long one series takes as another of the same run
+//! - [`conformance`]: the specification's tests, counted by target and group
+//! - [`machines`]: runs of several machines: medians over machines, and the sources of spread
+//! - [`marks`]: marks speeds on workloads that use features a target fails
+//! - [`analyse()`]: computes everything that is shown of a run
+//! - [`reference`]: the ratio of one series to another of the same run
 //! - [`throughput`](mod@throughput): the guest's own code compared with native, workload by
 //!   workload and as a geometric mean
-//! - [`noise`]: by how much two runs of the same thing differ here
-//! - [`alike`]: what differs between two runs
-//! - [`compare()`]: two runs in, a verdict per row out
-//! - [`gate`]: base and head measured side by side in, a verdict out
+//! - [`noise`]: how much two runs of the same thing differ here
+//! - [`alike`]: differences between two runs
+//! - [`compare()`]: compares two runs: one verdict per row
+//! - [`gate`]: judges base and head, measured side by side
 
 pub mod alike;
 mod analyse;
@@ -27,6 +28,7 @@ mod compare;
 pub mod conformance;
 pub mod gate;
 pub mod load;
+pub mod machines;
 pub mod marks;
 pub mod noise;
 pub mod reference;

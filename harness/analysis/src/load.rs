@@ -1,4 +1,4 @@
-//! Latencies under load: histograms read back, percentiles, the highest rate achieved.
+//! Latencies under load: histograms, percentiles, the highest rate achieved.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -14,26 +14,25 @@ use plimsoll_record::{
     Boundary, Clock, HistogramLine, Metric, Outcome, Recorded, TargetId, WorkloadId,
 };
 
-/// Fewest requests of a trial beyond a percentile for which it is stated: one or two would be chance
-/// alone.
+/// Minimum requests of a trial beyond a percentile for stating it: one or two would be pure chance.
 const BEYOND: f64 = 5.0;
-/// Part of an offered rate that a server must achieve to sustain it.
+/// Share of an offered rate that a server must achieve to sustain it.
 const SUSTAINED: f64 = 0.95;
 
-/// A value that a trial gives beside its samples.
+/// A value computed from a trial's histograms or rates.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Derived {
-    /// Where, what, and under which load.
+    /// Boundary, metric and level.
     pub(crate) place: (Boundary, Metric, Option<u64>),
     pub(crate) value: f64,
 }
 
-/// What follows from a trial's histograms and rates.
+/// The values computed from a trial's histograms and rates.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Derivation {
-    /// Percentiles at every rate, and the highest rate that was achieved at any.
+    /// Percentiles at every rate, and the highest rate achieved.
     pub(crate) values: Vec<Derived>,
-    /// Where a histogram is damaged: boundary and requests offered per second.
+    /// Damaged histograms: boundary and requests offered per second.
     pub(crate) damaged: Vec<(Boundary, u64)>,
 }
 
@@ -75,19 +74,20 @@ pub(crate) fn derived(trial: &Trial) -> Derivation {
     }
 }
 
-/// Header of a histogram in HdrHistogram's V2 encoding, uncompressed, bytes.
+/// Size of the header of a histogram in HdrHistogram's V2 encoding, uncompressed, bytes.
 const HEADER: usize = 40;
 
-/// Most bytes of one inflated histogram: three significant digits over all of 64 bits take a tenth.
+/// Maximum size of an inflated histogram, bytes: three significant digits over all 64 bits take a tenth of
+/// it.
 const MOST_INFLATED: u64 = 8 << 20;
 
-/// The histogram of a line, in nanoseconds; `None` if the line does not hold one.
+/// The histogram of a line, in nanoseconds; `None` if it cannot be decoded.
 ///
-/// It is inflated here, up to a limit, because the crate reserves what the header claims before it has
-/// read that much.
+/// Inflated here with a limit, because the crate reserves the length in the header before it has read that
+/// much.
 pub fn decoded(line: &HistogramLine) -> Option<Histogram<u64>> {
     let bytes = STANDARD.decode(&line.v2).ok()?;
-    // Cookie and length of what follows, 4 bytes each.
+    // Skips a cookie and a length, 4 bytes each.
     let deflated = bytes.get(8..)?;
     let mut plain = Vec::new();
     ZlibDecoder::new(deflated)
@@ -103,8 +103,7 @@ pub fn decoded(line: &HistogramLine) -> Option<Histogram<u64>> {
     Deserializer::new().deserialize(&mut plain.as_slice()).ok()
 }
 
-/// The latencies of every counting trial, put together second by second of the window: how a load went
-/// over time. Empty where no seconds are recorded.
+/// The latencies of all counting trials by second of the window. Empty if no seconds are recorded.
 pub fn seconds(
     recorded: &Recorded,
     workload: &WorkloadId,
@@ -128,7 +127,7 @@ pub fn seconds(
             None => {
                 all.insert(second, one);
             }
-            // Of one shape: the same program made them.
+            // The histograms have equal bounds, because the same program made them.
             Some(all) => {
                 let _ = all.add(&one);
             }
@@ -137,7 +136,7 @@ pub fn seconds(
     all.into_iter().collect()
 }
 
-/// Every histogram of the counting trials of a target on a workload.
+/// All histograms of the counting trials of a target on a workload.
 fn counting<'a>(
     recorded: &'a Recorded,
     workload: &'a WorkloadId,
@@ -156,8 +155,8 @@ pub fn is_sustained(achieved: f64, rate: u64) -> bool {
     achieved >= SUSTAINED * rate as f64
 }
 
-/// The latencies of every counting trial of a target at one rate, put together: what the shape of
-/// a tail is drawn from. `None` if there are none.
+/// The latencies of all counting trials of a target at one rate, merged, for drawing a tail. `None` if there
+/// are none.
 pub fn merged(
     recorded: &Recorded,
     workload: &WorkloadId,

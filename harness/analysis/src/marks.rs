@@ -1,8 +1,7 @@
-//! Speed that does not count fully: where a target fails tests of a proposal that a workload uses.
+//! Marks speeds that need a caveat: the target fails tests of a proposal that the workload uses.
 //!
-//! An engine that gets something wrong may be fast because of it. A workload's `.wasm` says which
-//! proposals it cannot do without (recorded with the run), conformance runs say which tests of them a
-//! target fails; figures that are touched by both carry a mark.
+//! An engine may be fast because of a mistake. A run records the proposals that each workload's `.wasm`
+//! needs; conformance runs show which targets fail tests of them. Speeds with both get a mark.
 
 use std::collections::BTreeMap;
 
@@ -11,26 +10,26 @@ use plimsoll_record::{Proposal, TargetId, WorkloadId};
 
 use crate::conformance::Matrix;
 
-/// What stands at a figure that is marked.
+/// The mark next to a value.
 pub const MARK: &str = "†";
 
-/// What targets fail, by the runs that were given.
+/// The targets' failures, from the given conformance runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Marks(BTreeMap<(TargetId, Proposal), String>);
 
-/// A target's figures on a workload, marked.
+/// A target and workload with marked results.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Marked {
     /// The target.
     pub target: TargetId,
     /// The workload.
     pub workload: WorkloadId,
-    /// What the target fails, in words.
+    /// A description of the failures.
     pub why: String,
 }
 
 impl Marks {
-    /// What conformance runs say.
+    /// Collects the failures from conformance runs.
     pub fn of<'m, 'r: 'm>(runs: impl Iterator<Item = &'m Matrix<'r>>) -> Self {
         let mut marks = BTreeMap::new();
         for matrix in runs {
@@ -55,8 +54,8 @@ impl Marks {
         Marks(marks)
     }
 
-    /// Why figures of `target` on a workload that `uses` these proposals are marked. Configurations
-    /// that differ in a label (`+pooling`) share what the one without it fails.
+    /// Why results of `target` on a workload that `uses` these proposals are marked; `None` if they are not.
+    /// A configuration with a label (`+pooling`) shares the failures of the one without.
     pub fn why(&self, target: &TargetId, uses: &[Proposal]) -> Option<String> {
         let mut name = target.as_str();
         loop {
@@ -72,7 +71,7 @@ impl Marks {
         }
     }
 
-    /// Every target and workload of `run` with marked figures.
+    /// Every target and workload of `run` with marked results.
     pub fn marked(&self, run: &Run) -> Vec<Marked> {
         let mut marked: Vec<Marked> = Vec::new();
         for plan in &run.plan {
@@ -96,7 +95,7 @@ impl Marks {
 }
 
 impl Marked {
-    /// The mark and why it stands there.
+    /// The mark with its explanation.
     pub fn words(&self) -> String {
         format!("{MARK} {}, which {} uses", self.why, self.workload)
     }

@@ -1,14 +1,13 @@
-//! How much two runs of the same thing differ on this machine, estimated from the runs
-//! themselves.
+//! Estimates from two runs how much runs of the same thing differ on this machine.
 //!
-//! The scatter of a run's trials says how well that run's median is known *under what the machine
-//! was doing then*. Two runs, one after the other, differ by more: neighbours on the machine come
-//! and go, frequencies drift. Two things in the runs show by how much, and the larger counts:
+//! The scatter of a run's trials shows how well its median is known *in the conditions at that time*. Two
+//! consecutive runs differ more: neighbours on the machine change, frequencies drift. There are two
+//! estimates, and the larger counts:
 //!
-//! - **anchors**: native programs, the same bytes in both runs. By as much as they moved, anything
-//!   may have moved.
-//! - **halves**: the first half of a run's blocks against its second. What they differ by beyond
-//!   what the scatter of their trials explains is drift.
+//! - **anchors**: native programs, the same bytes in both runs. Anything may have shifted as much as they
+//!   did.
+//! - **halves**: the first half of a run's blocks against the second. A difference beyond their trials'
+//!   scatter is drift.
 
 use std::collections::BTreeMap;
 
@@ -20,34 +19,34 @@ use crate::reference::quotient;
 use crate::series::Series;
 use crate::statistics::{Shift, Sorted, median};
 
-/// The floor that is never gone below, as a share: on a virtual machine with neighbours one run's
-/// medians repeat no better than to about 2 %, whatever its own halves say.
+/// The minimum floor, as a share of 1: on a virtual machine with neighbours, medians of a run repeat no
+/// better than to about 2 %, whatever its halves show.
 pub const LEAST_FLOOR: f64 = 0.02;
 
-/// The least floor where the two runs share no unchanged native program: then nothing in the runs
-/// can show how the machine moved between them.
+/// The minimum floor if the two runs share no unchanged native program, because nothing else shows how the
+/// machine shifted between them.
 pub const LEAST_FLOOR_WITHOUT_ANCHORS: f64 = 0.05;
 
-/// Median of the square of a standard normal variable: turns a median of squares into a variance
-/// that a few wild rows do not move.
+/// Median of the square of a standard normal variable: turns a median of squares into a variance that is
+/// robust against outliers.
 const MEDIAN_OF_CHI_SQUARED: f64 = 0.4549;
 
-/// What kind of cost a boundary is made of: boundaries of one kind drift alike.
+/// The kind of cost at a boundary: boundaries of one kind drift alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Place {
-    /// Inside a process that is running (L0 to L2, `run`, `tick`).
+    /// Inside a running process (L0 to L2, `run`, `tick`).
     InProcess,
     /// A process or container from its start (L3 to L6).
     FromNothing,
-    /// Memory and processor time of live instances, level by level.
+    /// Memory and CPU time of live instances, level by level.
     Alive,
-    /// Files that nothing changes: they have no noise.
+    /// Unchanging files, without noise.
     AtRest,
 }
 
 impl Place {
-    /// Where a boundary's clock runs.
+    /// The kind of a boundary.
     pub fn of(boundary: Boundary) -> Self {
         match boundary {
             Boundary::L0 | Boundary::L1 | Boundary::L2 => Place::InProcess,
@@ -69,18 +68,16 @@ impl Place {
     }
 }
 
-/// By how much two runs of the same thing may differ here.
+/// How much two runs of the same thing may differ here.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Noise {
-    /// Series of unchanged native programs that both runs hold.
+    /// Series of unchanged native programs in both runs.
     pub anchors: u32,
-    /// The difference, as a share of 1, that nine of ten anchors stayed within; absent without
-    /// anchors.
+    /// The 90th percentile of the anchors' differences, as a share of 1; `None` without anchors.
     pub anchor_shift: Option<f64>,
-    /// Drift between the halves of a run, as a share of 1 and two standard deviations wide, by
-    /// place.
+    /// Drift between the halves of a run, by place: two standard deviations, as a share of 1.
     pub drift: BTreeMap<Place, f64>,
-    /// The floor by place, as a share of 1: differences below it are never called differences.
+    /// The floor by place, as a share of 1: smaller differences are never reported as differences.
     pub floor: BTreeMap<Place, f64>,
 }
 
@@ -131,7 +128,7 @@ pub(crate) fn noise_between(base: Side<'_>, candidate: Side<'_>) -> Noise {
     }
 }
 
-/// By how much each series of an unchanged native program moved, on the logarithmic scale.
+/// How much each series of an unchanged native program shifted, on the logarithmic scale.
 fn anchor_shifts(base: Side<'_>, candidate: Side<'_>) -> Vec<f64> {
     let is_anchor = |series: &&Series| {
         let key = &series.key;
@@ -164,8 +161,8 @@ fn binary<'a>(recorded: &'a Recorded, workload: &WorkloadId) -> Option<&'a str> 
     workload.native_sha256.as_deref()
 }
 
-/// What the halves of a run differ by beyond the scatter of their trials: two standard
-/// deviations, as a share of 1. `None` where no series has trials enough to be halved.
+/// Difference between the halves of a run beyond their trials' scatter: two standard deviations, as a share
+/// of 1. `None` if no series has enough trials to halve.
 fn drift_within(series: &[Series], place: Place) -> Option<f64> {
     let halves: Vec<Shift> = series
         .iter()

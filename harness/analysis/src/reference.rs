@@ -1,4 +1,4 @@
-//! How many times as long one series takes as another of the same run.
+//! The ratio of one series to another of the same run.
 
 use crate::series::{Series, SeriesKey};
 use crate::statistics::bootstrap::{Pair, paired_ratio_interval};
@@ -13,25 +13,23 @@ pub struct Ratio {
     pub to: SeriesKey,
     /// The median of `of` over the median of `to`: above 1 is slower than the reference.
     pub ratio: f64,
-    /// 95 % interval of `ratio`, resampled over the blocks of the plan that hold both.
+    /// 95 % interval of `ratio`, resampled over the blocks of the plan that have both.
     pub ci95: Option<Interval>,
-    /// p-value of "they take the same time", for correction over all ratios of a table; absent
-    /// where there are too few trials to test.
+    /// p-value of "they take the same time", for correction over all ratios of a table; `None` with too few
+    /// trials for a test.
     pub p_value: Option<f64>,
 }
 
-/// `of` over `to`; `None` unless both are positive and finite and so is their quotient. A ratio with
-/// zero, a negative value or no number on either side does not exist.
+/// `of` over `to`; `None` unless both are positive and finite and so is their quotient.
 pub fn quotient(of: f64, to: f64) -> Option<f64> {
     let positive = |value: f64| value > 0.0 && value.is_finite();
     let quotient = of / to;
     (positive(of) && positive(to) && positive(quotient)).then_some(quotient)
 }
 
-/// How many times `of` is `to`; `None` if either has no verified trial or no ratio exists.
+/// The ratio of `of` to `to`; `None` if either has no verified trial or there is no ratio.
 ///
-/// The boundaries may differ: whether the comparison makes sense, and in what words, is for the
-/// caller to say.
+/// The boundaries may differ: the caller decides whether the comparison makes sense.
 pub fn ratio(of: &Series, to: &Series, seed: u64) -> Option<Ratio> {
     let ratio = quotient(of.median()?, to.median()?)?;
     let pairs = pairs(of, to);
@@ -46,7 +44,7 @@ pub fn ratio(of: &Series, to: &Series, seed: u64) -> Option<Ratio> {
     })
 }
 
-/// The trials of two series that stood in the same block of the plan.
+/// The trials of two series in the same block of the plan.
 pub fn pairs(of: &Series, to: &Series) -> Vec<Pair> {
     of.trials
         .iter()

@@ -13,15 +13,14 @@ pub const SCHEMA: &str = "plimsoll.report/1";
 pub struct Report {
     /// Always [`SCHEMA`] when written by this version.
     pub schema: String,
-    /// A row per suite, workload, target, boundary and metric.
+    /// One row per suite, workload, target, boundary and metric.
     pub rows: Vec<Row>,
-    /// Throughput: how many times as long a target takes as native code.
+    /// Suite `throughput`: ratios of targets to native code.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ratios: Vec<RatioRow>,
 }
 
-/// How many times as long a target takes as the reference: on one workload, or as the geometric
-/// mean over several.
+/// The ratio of a target to the reference, on one workload or as the geometric mean over several.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RatioRow {
     /// Name of the run that it is from.
@@ -30,17 +29,17 @@ pub struct RatioRow {
     pub target: TargetId,
     /// The reference.
     pub to: TargetId,
-    /// The programs: one, or those of a geometric mean.
+    /// The workload, or those of a geometric mean.
     pub workloads: Vec<WorkloadId>,
     /// Where the clock started and stopped.
     pub boundary: Boundary,
     /// What was measured there.
     pub metric: Metric,
-    /// Median over median, or the geometric mean of these.
+    /// Ratio of medians, or the geometric mean of such ratios.
     pub ratio: f64,
     /// Its bootstrap 95 % interval over blocks of the plan, `[low, high]`.
     pub ci95: Option<[f64; 2]>,
-    /// Workloads left out of a geometric mean, because no ratio exists where a median is zero.
+    /// Workloads missing from a geometric mean, because a median of zero has no ratio.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub left_out: u32,
 }
@@ -49,33 +48,33 @@ fn is_zero(count: &u32) -> bool {
     *count == 0
 }
 
-/// One number of a report, with what it rests on.
+/// One number of a report, with its evidence.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Row {
     /// Name of the run that the row is from.
     #[serde(default)]
     pub run: String,
-    /// The question.
+    /// The suite that the number belongs to.
     pub suite: Suite,
-    /// The program.
+    /// The program that was run.
     pub workload: WorkloadId,
-    /// What was measured.
+    /// The engine in one configuration.
     pub target: TargetId,
     /// Where the clock started and stopped.
     pub boundary: Boundary,
     /// What was measured there.
     pub metric: Metric,
-    /// The load it was measured under, where that is part of the question: how many were alive, or
-    /// how many requests a second were offered.
+    /// The level it was measured at: the number alive, or requests offered per second. `None` for metrics
+    /// without levels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<u64>,
     /// The unit of every value of this row.
     pub unit: Unit,
-    /// Median over trials of the trials' medians; absent unless `status` is `ok`.
+    /// Median over trials of the trials' medians; `None` unless `status` is `ok`.
     pub median: Option<f64>,
     /// Bootstrap 95 % interval of `median` over trials, `[low, high]`.
     pub ci95: Option<[f64; 2]>,
-    /// 99th percentile over samples, where there are enough of them to carry it.
+    /// 99th percentile over samples; `None` if there are too few.
     pub p99: Option<f64>,
     /// Smallest sample.
     pub min: Option<f64>,
@@ -85,22 +84,22 @@ pub struct Row {
     pub trials: u32,
     /// Samples that count.
     pub samples: u32,
-    /// Of these samples, how many lie far outside the others; they are counted, never dropped.
+    /// Number of these samples far outside the others; they are counted, never dropped.
     #[serde(default)]
     pub outliers: u32,
     /// Whether the row holds a number.
     pub status: Status,
-    /// What a reader must know of this row.
+    /// A note for readers of this row.
     pub note: Option<String>,
 }
 
 impl Row {
-    /// Whether it is a figure of speed: what a mark is about.
+    /// Whether it is a time or a rate, which can be marked.
     pub fn is_speed(&self) -> bool {
         matches!(self.unit, Unit::Nanoseconds | Unit::PerSecond)
     }
 
-    /// Puts before its note the mark of its target on its workload, if `marked` has one.
+    /// Prepends the mark of its target and workload to its note, if `marked` has one.
     pub(crate) fn mark(&mut self, marked: &[Marked]) {
         let of = |one: &&Marked| one.target == self.target && one.workload == self.workload;
         if let (true, Some(one)) = (self.is_speed(), marked.iter().find(of)) {
@@ -112,9 +111,8 @@ impl Row {
         }
     }
 
-    /// What one more costs at most, where chance has put the slope below nothing: the upper end of
-    /// its interval, or nothing. Tables show this instead of a negative cost; the row keeps what
-    /// was fitted.
+    /// The maximum cost of one more if noise made the slope negative: the upper end of its interval, at least
+    /// zero. Tables show this instead of a negative cost; the row keeps the fitted value.
     pub fn at_most(&self) -> Option<f64> {
         let sloped = matches!(self.boundary, Boundary::Instance | Boundary::Process);
         let below = self.median.is_some_and(|median| median < 0.0);
@@ -122,17 +120,17 @@ impl Row {
     }
 }
 
-/// Whether a row holds a number, and if not why.
+/// Whether a row has a number, and if not the reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
     /// Measured, output verified.
     Ok,
-    /// The target cannot do this.
+    /// The target does not support this.
     Unsupported,
-    /// Tried and failed in every trial, or not reached before the run ended: the note says which.
+    /// Every trial failed, or none was reached before the run ended; the note has the reason.
     Failed,
-    /// The guest's output was wrong: no number counts.
+    /// The guest's output was wrong, so there is no number.
     WrongOutput,
 }
 

@@ -1,5 +1,5 @@
-//! A run's samples, sorted by what they measure: one [`Series`] per workload, target, boundary,
-//! metric and load, trial by trial, with a count of the trials that gave nothing and why.
+//! Groups a run's samples by subject: one [`Series`] per workload, target, boundary, metric and level, trial
+//! by trial, with counts of the trials without a value and the reasons.
 
 mod fitted;
 
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::load::{self, Derivation};
 use crate::statistics::{Sorted, WarmUp, warm_up};
 
-/// What a series is of.
+/// The identity of a series.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SeriesKey {
     /// The program.
@@ -24,18 +24,18 @@ pub struct SeriesKey {
     pub boundary: Boundary,
     /// What was measured there.
     pub metric: Metric,
-    /// The load it was measured under, where that is part of the question.
+    /// The level it was measured at; `None` for series without levels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<u64>,
 }
 
 impl SeriesKey {
-    /// Where, what, and under which load.
+    /// Boundary, metric and level.
     fn place(&self) -> (Boundary, Metric, Option<u64>) {
         (self.boundary, self.metric, self.at)
     }
 
-    /// The rate of a damaged histogram that this series would have come from.
+    /// The rate of the damaged histogram that this series would come from, if there is one.
     fn damaged_at(&self, derived: &Derivation) -> Option<u64> {
         let mut percentiles = Metric::PERCENTILES.iter();
         let at = self.at?;
@@ -43,7 +43,7 @@ impl SeriesKey {
         (is_damaged && percentiles.any(|(metric, _)| *metric == self.metric)).then_some(at)
     }
 
-    /// The key as one word, the same in every run.
+    /// The key as a string, the same in every run.
     pub fn name(&self) -> String {
         let name = format!(
             "{} {} {} {}",
@@ -56,61 +56,61 @@ impl SeriesKey {
     }
 }
 
-/// Every counting trial of one key, and what became of the others.
+/// Every counting trial of one key, and the outcomes of the others.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
     /// What it is of.
     pub key: SeriesKey,
     /// The trials that count, in the order of the plan.
     pub trials: Vec<TrialSamples>,
-    /// What became of every planned trial.
+    /// Outcomes of every planned trial.
     pub tally: Tally,
-    /// What a reader must know of how the values came about.
+    /// A note on how the values were obtained.
     pub note: Option<String>,
 }
 
-/// The samples of one verified trial, one value an iteration.
+/// The samples of one verified trial, one value per iteration.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrialSamples {
-    /// The block of the plan that the trial stood in.
+    /// The trial's block in the plan.
     pub block: u32,
     /// The values, ascending, in the unit of the metric.
     pub values: Sorted,
     /// The value of the first iteration.
     pub first: f64,
-    /// The values in the order in which they were taken.
+    /// The values in order of measurement.
     pub in_order: Vec<f64>,
 }
 
-/// What became of the planned trials of a series, with the first reason given for each.
+/// Outcomes of the planned trials of a series, with the first reason for each.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Trials that the plan holds.
+    /// Number of planned trials.
     pub planned: u32,
     /// Measured and verified.
     pub ok: u32,
-    /// The target said it cannot.
+    /// Refused by the target as unsupported.
     pub unsupported: Reasons,
-    /// Crashed, hung, spoke nonsense or reported an error.
+    /// Crashed, hung, violated the protocol or reported an error.
     pub failed: Reasons,
-    /// The guest's output was not the expected one.
+    /// The guest's output was wrong.
     pub wrong_output: Reasons,
-    /// Recorded in another unit than the metric has: their values do not count.
+    /// Recorded in a unit other than the metric's; their values do not count.
     pub other_unit: Reasons,
-    /// Recorded, but damaged: their values do not count.
+    /// Recorded, but damaged; their values do not count.
     pub damaged: Reasons,
     /// Without an outcome: the run ended before or during them.
     pub not_reached: u32,
-    /// Of those that count, what their adapter or `bench` had to say.
+    /// Notes on trials that count.
     pub noted: Reasons,
 }
 
-/// How many trials ended one way, and what the first of them said.
+/// The number of trials with one outcome, and the reason of the first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reasons {
-    /// How many.
+    /// Number of trials.
     pub count: u32,
-    /// The first reason, in the words of whoever gave it.
+    /// The first reason, as reported.
     pub first: Option<String>,
 }
 
@@ -135,7 +135,7 @@ impl Series {
         Sorted::new(self.trial_medians()).map(|medians| medians.median())
     }
 
-    /// Whether its trials' iterations have settled.
+    /// Whether the iterations of its trials have settled.
     pub fn warm_up(&self) -> WarmUp {
         let trials: Vec<&[f64]> = self.trials.iter().map(|t| t.in_order.as_slice()).collect();
         warm_up(&trials)
@@ -152,9 +152,8 @@ impl Series {
     }
 }
 
-/// Every series of a run: workloads and targets in the order that the run names them, then
-/// boundaries up the ladder. A step that gave no sample at all has a series, too, at each
-/// boundary that it was to give: there is no silent gap.
+/// All series of a run: workloads and targets in the run's order, then boundaries up the ladder. A step
+/// without any sample still gets a series at each of its boundaries, so that no gap is silent.
 pub fn series(recorded: &Recorded) -> Vec<Series> {
     let mut groups: BTreeMap<(&TargetId, &WorkloadId, Step), Vec<&TrialPlan>> = BTreeMap::new();
     for plan in &recorded.run.plan {
@@ -259,8 +258,8 @@ impl Series {
                     .collect();
                 let first = values.first().copied();
                 let in_order = values.clone();
-                // A verified trial without a sample here did not measure this: not every step
-                // yields every metric each time.
+                // A verified trial without a sample did not measure this: steps do not yield every metric
+                // each time.
                 if let (Some(first), Some(values)) = (first, Sorted::new(values)) {
                     tally.ok += 1;
                     if let Some(note) = &trial.outcome.note {
@@ -281,8 +280,8 @@ impl Series {
     }
 }
 
-/// The boundaries, metrics and loads that a step gave; where no trial was verified, those that it was
-/// to give.
+/// The boundaries, metrics and levels that a step measured; without a verified trial, those that it should
+/// have.
 fn measured(
     recorded: &Recorded,
     derived: &BTreeMap<u32, Derivation>,
@@ -297,7 +296,7 @@ fn measured(
         .flat_map(|(index, trial)| {
             let derived = derived.get(&index);
             let values = derived.into_iter().flat_map(|derived| &derived.values);
-            // What a damaged histogram would have given has a row that says so.
+            // A damaged histogram still gets a row, which reports the damage.
             let damaged = derived.into_iter().flat_map(|derived| &derived.damaged);
             let damaged = damaged.flat_map(|&(boundary, at)| {
                 [Metric::P50, Metric::P99].map(|metric| (boundary, metric, Some(at)))
@@ -316,8 +315,7 @@ fn measured(
     seen
 }
 
-/// The boundaries that a step is to give, as the words of [`Step`] say, and the metric that tells
-/// of it first.
+/// The boundaries that a step should measure, from [`Step::spec`], with its main metric.
 fn due(step: Step, kind: Option<TargetKind>) -> impl Iterator<Item = (Boundary, Metric)> {
     let spec = step.spec();
     let rows = match kind {

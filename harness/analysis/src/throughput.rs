@@ -1,5 +1,5 @@
-//! How fast the guest's own code runs compared with native code: workload by workload, and as a
-//! geometric mean over the workloads that every compared target completed.
+//! Speed of the guest's own code compared with native code, by workload and as a geometric mean over the
+//! workloads that every compared target completed.
 
 use plimsoll_record::run::TargetKind;
 use plimsoll_record::{Boundary, Metric, Proposal, Recorded, Run, TargetId, WorkloadId};
@@ -10,7 +10,7 @@ use crate::series::{Series, SeriesKey};
 use crate::statistics::bootstrap::geometric_mean_interval;
 use crate::statistics::{Interval, WarmUp, generator};
 
-/// The metrics that are compared with native code, in the order of tables.
+/// The metrics that are compared with native code, in table order.
 pub const METRICS: [Metric; 4] = [
     Metric::WallTime,
     Metric::CpuTime,
@@ -18,30 +18,30 @@ pub const METRICS: [Metric; 4] = [
     Metric::Instructions,
 ];
 
-/// What a run says of throughput.
+/// A run's comparison with native code.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Throughput {
-    /// The native target that every other is compared with; `None` if it was not measured.
+    /// The native target that all others are compared with; `None` if it was not measured.
     pub reference: Option<TargetId>,
-    /// Every workload that was planned for any target, in the order of the run.
+    /// Every planned workload, in the run's order.
     pub workloads: Vec<WorkloadId>,
-    /// Those of them that every compared target completed, none of them another's program built with
-    /// SIMD: what the means are over.
+    /// The workloads of the means: those that every compared target completed, except another workload's
+    /// program built with SIMD.
     pub common: Vec<WorkloadId>,
-    /// Every target with planned trials, in the order of the run; the reference is one of them.
+    /// Every target with planned trials, in the run's order, including the reference.
     pub standings: Vec<Standing>,
 }
 
-/// One target.
+/// One target's results.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Standing {
     /// The target.
     pub target: TargetId,
-    /// What kind of thing it is.
+    /// Native process, WebAssembly engine or container.
     pub kind: TargetKind,
-    /// One for each workload that was planned for it.
+    /// One per workload planned for it.
     pub cells: Vec<Cell>,
-    /// Geometric means over the common workloads, one for each metric that has one.
+    /// Geometric means over the common workloads, one per metric that has one.
     pub means: Vec<Mean>,
 }
 
@@ -52,9 +52,9 @@ pub struct Cell {
     pub workload: WorkloadId,
     /// Median wall time of a run, nanoseconds; `None` if no trial counts.
     pub median: Option<f64>,
-    /// Times native, one for each metric that both have.
+    /// Ratios to native, one per metric that both have.
     pub ratios: Vec<Ratio>,
-    /// Whether the runs of a process have settled.
+    /// Whether the iterations of a process have settled.
     pub warm_up: WarmUp,
 }
 
@@ -63,18 +63,17 @@ pub struct Cell {
 pub struct Mean {
     /// The metric.
     pub metric: Metric,
-    /// Times native.
+    /// The mean ratio to native.
     pub ratio: f64,
-    /// Its 95 % interval, over trials; the workloads are taken as given.
+    /// Its 95 % interval over trials; the workloads are taken as fixed.
     pub ci95: Option<Interval>,
-    /// Common workloads that are left out of it, because some target or the reference has a median of
-    /// zero there: no ratio exists.
+    /// Common workloads missing from it, because a median of zero has no ratio.
     pub left_out: u32,
 }
 
 impl Throughput {
-    /// The workloads that a mean of `metric` is over: those of [`Throughput::common`] on which every
-    /// target with any ratio has one. A ratio to or of a median of zero does not exist.
+    /// The workloads in a mean of `metric`: those of [`Throughput::common`] on which every target with any
+    /// ratio has one.
     pub fn counted(&self, metric: Metric) -> Vec<WorkloadId> {
         let has = |cell: &Cell| cell.ratio(metric).is_some();
         let compared: Vec<&Standing> = self
@@ -87,8 +86,7 @@ impl Throughput {
         counted
     }
 
-    /// Those of [`METRICS`] by which anything could be compared with native code: instructions are
-    /// counted on some machines only.
+    /// The [`METRICS`] with any comparison to native code. Only some machines count instructions.
     pub fn metrics(&self) -> Vec<Metric> {
         let cells = || self.standings.iter().flat_map(|standing| &standing.cells);
         let held = |metric| cells().any(|cell| cell.ratio(metric).is_some());
@@ -101,7 +99,7 @@ impl Throughput {
 }
 
 impl Throughput {
-    /// What is left out because no ratio exists, a sentence each: single ratios, and workloads of the
+    /// What is missing because there is no ratio, one sentence each: single ratios, and workloads of the
     /// geometric means.
     pub fn left_out(&self) -> Vec<String> {
         let Some(reference) = &self.reference else {
@@ -149,26 +147,26 @@ impl Throughput {
 }
 
 impl Standing {
-    /// The cell of a workload.
+    /// The cell of a workload; `None` if it was not planned.
     pub fn cell(&self, workload: &WorkloadId) -> Option<&Cell> {
         self.cells.iter().find(|cell| cell.workload == *workload)
     }
 
-    /// The mean of a metric.
+    /// The mean of a metric; `None` if it has none.
     pub fn mean(&self, metric: Metric) -> Option<&Mean> {
         self.means.iter().find(|mean| mean.metric == metric)
     }
 }
 
 impl Cell {
-    /// Times native by a metric.
+    /// The ratio to native by a metric; `None` if it has none.
     pub fn ratio(&self, metric: Metric) -> Option<&Ratio> {
         self.ratios.iter().find(|ratio| ratio.of.metric == metric)
     }
 }
 
-/// Whether it is another workload's program built with SIMD: native code is the same for both, and a
-/// mean that had both would count it twice.
+/// Whether it is another workload's program built with SIMD. Native code is the same for both, so a mean with
+/// both would count it twice.
 fn is_variant(run: &Run, workload: &WorkloadId, workloads: &[WorkloadId]) -> bool {
     let record = |id: &WorkloadId| run.workloads.iter().find(|w| w.workload == *id);
     let Some(own) = record(workload).filter(|own| own.uses.contains(&Proposal::Simd)) else {
@@ -180,7 +178,7 @@ fn is_variant(run: &Run, workload: &WorkloadId, workloads: &[WorkloadId]) -> boo
     })
 }
 
-/// What `recorded`, sorted into `series`, says of throughput; `None` if nothing was planned.
+/// Computes the throughput of `recorded`; `None` if none was planned. `series` are all its series.
 pub fn throughput(recorded: &Recorded, series: &[Series]) -> Option<Throughput> {
     let walls: Vec<&Series> = series
         .iter()
@@ -241,7 +239,7 @@ pub fn throughput(recorded: &Recorded, series: &[Series]) -> Option<Throughput> 
         common,
         standings,
     };
-    // Which workloads a mean is over depends on the cells of every target.
+    // The workloads of a mean depend on the cells of every target.
     let means: Vec<Vec<Mean>> = throughput
         .standings
         .iter()
@@ -253,7 +251,7 @@ pub fn throughput(recorded: &Recorded, series: &[Series]) -> Option<Throughput> 
     Some(throughput)
 }
 
-/// The series of a target's runs of a workload, if a trial of it counts.
+/// The series of a target's runs of a workload; `None` if no trial counts.
 fn find<'a>(
     series: &'a [Series],
     target: &TargetId,
@@ -270,7 +268,7 @@ fn find<'a>(
     series.iter().find(|s| s.key == key && s.tally.ok > 0)
 }
 
-/// One workload on the target of `wall`, compared with `reference`.
+/// The workload of `wall` on its target, compared with `reference`.
 fn cell(wall: &Series, reference: Option<&TargetId>, series: &[Series], seed: u64) -> Cell {
     let workload = &wall.key.workload;
     let compared = |metric| {
@@ -316,9 +314,8 @@ fn means(throughput: &Throughput, standing: &Standing, series: &[Series], seed: 
         .collect()
 }
 
-/// The geometric mean of the ratios of `members`, first over second. Members without a ratio are left
-/// out and counted; `None` if none is left. `purpose` names it: what is resampled depends on nothing
-/// else.
+/// The geometric mean of the ratios of `members`, first over second. Members without a ratio are omitted and
+/// counted; `None` if none is left. `purpose` names it, and its resampling depends on nothing else.
 pub fn geometric_mean(
     purpose: &str,
     metric: Metric,

@@ -1,4 +1,4 @@
-//! A gate against a recorded run: damaged and unlike candidates are never held, each with its reason.
+//! A gate against a recorded run: rows of damaged or different candidates never hold, each with a reason.
 //!
 //! `data/min-base` is a real run: two targets, one workload, six trials each.
 
@@ -15,7 +15,7 @@ const SETTINGS: Settings = Settings {
     growth: 0.01,
 };
 
-/// A run as its two files, to be changed.
+/// A run as its two files, for changing them.
 #[derive(Clone)]
 struct Files {
     run: Value,
@@ -35,7 +35,7 @@ impl Files {
         }
     }
 
-    /// A run of its own: another name and slightly other values.
+    /// A different run: another name and slightly different values.
     fn candidate() -> Self {
         let mut files = Files::base();
         files.run["id"] = json!("candidate");
@@ -79,7 +79,7 @@ impl Files {
         }
     }
 
-    /// Lines of keel's trials.
+    /// Selects lines of keel's trials.
     fn keel(&self) -> impl Fn(&Value) -> bool + use<> {
         let files = self.clone();
         move |line: &Value| files.target_of(&line["trial"]) == "keel"
@@ -127,7 +127,7 @@ fn gate(pinned: &Recorded, candidate: &Recorded) -> GateReport {
     })
 }
 
-/// What is done to a candidate, how the gate ends, and what a reason or warning says.
+/// A name, the change to a candidate, the gate's outcome, and part of a reason or warning.
 type Case = (&'static str, fn(&mut Files), Overall, &'static str);
 
 const CRASHED: &str =
@@ -319,6 +319,18 @@ const CASES: &[Case] = &[
         "the kernel differs",
     ),
     (
+        "another distribution",
+        |f| f.run["environment"]["os"] = json!("another"),
+        Overall::NotJudged,
+        "the distribution differs",
+    ),
+    (
+        "no record of its programs",
+        |f| f.run["workloads"] = json!([]),
+        Overall::NotJudged,
+        "the record of workload hello's programs differs",
+    ),
+    (
         "less memory",
         |f| f.run["environment"]["memory_bytes"] = json!(1u64 << 30),
         Overall::NotJudged,
@@ -403,14 +415,14 @@ fn damaged_and_unlike_candidates_are_never_held() {
         for row in &report.rows {
             assert!(!row.reason.is_empty(), "{name}: {row:#?}");
         }
-        // Rows of the other target may stand; none of keel holds.
+        // Rows of the other target may hold; none of keel's does.
         let holds = |target: &str| {
             let rows = report.rows.iter();
             rows.filter(|row| row.key.target.as_str() == target)
                 .any(|row| matches!(row.verdict, RowVerdict::Held | RowVerdict::Improved))
         };
         assert!(!holds("keel"), "{name}: {report:#?}");
-        // Every row of the base has a verdict.
+        // Every row of the base gets a verdict.
         let known = plimsoll_analysis::analyse(&pinned).rows;
         for row in known {
             let judged = report.rows.iter().find(|judged| {
@@ -486,7 +498,7 @@ fn a_copy_of_the_baseline_holds_and_is_named_as_one() {
 
 #[test]
 fn enough_like_trials_hold_and_a_twentieth_more_does_not() {
-    // Twenty trials of the same spread as the fixture's quietest.
+    // Twenty trials with the spread of the fixture's quietest ones.
     let make = |id: &str, factor: f64| {
         let mut files = Files::base();
         files.run["id"] = json!(id);

@@ -1,10 +1,10 @@
-//! A change of level is found where it is, and none where there is none. Simulated, seeded.
+//! Changes of level are found where they are, and nowhere else. Simulated and seeded.
 
 use plimsoll_analysis::statistics::{changes, discoveries, generator};
 use rand_distr::{Distribution, Normal};
 
-/// Medians of runs with a level of `level` of their position, a scatter of 3 % and an outlier
-/// every eleventh run.
+/// Medians of runs with the level `level` of their position, a scatter of 3 % and an outlier in every
+/// eleventh run.
 fn series(seed: u64, runs: usize, level: impl Fn(usize) -> f64) -> Vec<f64> {
     let mut rng = generator(seed, "a history");
     let scatter = Normal::new(0.0, 0.03).expect("a deviation");
@@ -87,7 +87,7 @@ fn six_runs_after_a_threefold_step_are_enough() {
 
 #[test]
 fn a_table_of_unchanged_series_has_few_false_changes() {
-    // Twenty tables of fifty series: at most one table in twenty may show a change.
+    // Twenty tables of fifty series: at most one table may show a change.
     let shown = (0..20)
         .filter(|table| {
             let p_values: Vec<Option<f64>> = (0..50)

@@ -1,5 +1,5 @@
-//! A comparison of two runs raises no false alarm on a machine that drifts, and still finds what
-//! is there. Simulated, seeded, never timed.
+//! A comparison of two runs raises no false alarm on a drifting machine, and still finds real changes.
+//! Simulated, seeded, never timed.
 
 mod support;
 
@@ -14,7 +14,7 @@ const QUIET: Machine = Machine {
     spikes: 0.0,
 };
 
-/// What two shared cores of a virtual machine do on an ordinary day.
+/// Two shared cores of a virtual machine on an ordinary day.
 const SHARED: Machine = Machine {
     trial: 0.06,
     iteration: 0.05,
@@ -23,7 +23,7 @@ const SHARED: Machine = Machine {
     spikes: 0.08,
 };
 
-/// The same on a bad day.
+/// The same machine on a bad day.
 const STORMY: Machine = Machine {
     trial: 0.2,
     iteration: 0.1,
@@ -100,7 +100,7 @@ fn without_a_native_program_to_anchor_on_there_is_still_no_false_alarm() {
     assert!(calm * 100 >= rows * 95, "{calm} of {rows} rows");
 }
 
-/// The share of the engine's rows that are called slower when it is, by `factor`.
+/// The share of the engine's rows reported as slower if it is, by `factor`.
 fn found(machine: Machine, trials: u32, factor: f64) -> f64 {
     let world = world(machine, trials);
     let (mut found, mut all) = (0, 0);
@@ -134,9 +134,9 @@ fn a_tenth_slower_is_found_on_a_quiet_machine() {
 
 #[test]
 fn half_of_all_changes_of_the_stated_size_are_found() {
-    // The minimum detectable effect is stated so that nobody is fooled by "no difference": a
-    // change of that size must be found, in four of five cases by its definition. A trial more or
-    // less moves single rows, so half is asked for.
+    // The minimum detectable effect tells readers what "no difference" can hide, so a change of that size
+    // must be found, by definition in four of five cases. A single trial can change rows, so this requires
+    // half.
     let world = world(SHARED, 20);
     let stated = compare(&world.run(1, same), &world.run(2, same));
     let stated: Vec<f64> = stated

@@ -1,5 +1,5 @@
-//! A gate raises no false alarm on a machine that drifts, finds what is there, and says so where
-//! it cannot tell. Simulated, seeded, never timed.
+//! A gate raises no false alarm on a drifting machine, finds real changes, and reports when it cannot decide.
+//! Simulated, seeded, never timed.
 
 #[expect(dead_code, reason = "other tests use the rest of it")]
 mod support;
@@ -18,7 +18,7 @@ const SETTINGS: Settings = Settings {
     growth: 0.01,
 };
 
-/// Two shared cores of a virtual machine on an ordinary day, without what the arms share.
+/// Two shared cores of a virtual machine on an ordinary day, without what the three runs share.
 const SHARED: Machine = Machine {
     trial: 0.025,
     iteration: 0.01,
@@ -27,7 +27,7 @@ const SHARED: Machine = Machine {
     spikes: 0.06,
 };
 
-/// The same on a bad day.
+/// The same machine on a bad day.
 const STORMY: Machine = Machine {
     trial: 0.3,
     spikes: 0.2,
@@ -40,7 +40,7 @@ const TARGET: MadeUp = MadeUp {
     steps: &[(Step::Process, &[(Boundary::L4, 1e7)])],
 };
 
-/// Base, base again and head, `slow` times as slow, under one weather.
+/// Base, base again and head (`slow` times as slow), in the same weather.
 fn arms(seed: u64, blocks: u32, slow: f64, machine: Machine) -> [Recorded; 3] {
     let world = World {
         targets: &[&TARGET],
@@ -97,7 +97,7 @@ fn report(
     })
 }
 
-/// A whole gate, as `bench gate` does it: what looks worse is measured a second time.
+/// A whole gate, like `bench gate`: repeats the measurement of what looks worse.
 fn gate(seed: u64, blocks: u32, slow: f64, machine: Machine) -> GateReport {
     let first = arms(2 * seed, blocks, slow, machine);
     let doubted = suspects(measurement(&first), None, &SETTINGS, seed);
@@ -195,8 +195,7 @@ fn only_the_steps_that_look_worse_are_measured_again() {
     assert!(suspects(measurement(&same), None, &SETTINGS, 1).is_empty());
 }
 
-/// The three runs with every sample turned into bytes of peak memory, as `bytes` says of an arm
-/// and a block.
+/// The three runs with every sample replaced by a peak memory: `bytes` of the run and block.
 fn peaks(bytes: impl Fn(usize, u32) -> u64) -> [Recorded; 3] {
     let mut runs = arms(1, 4, 1.0, SHARED);
     for (arm, run) in runs.iter_mut().enumerate() {
@@ -262,7 +261,7 @@ fn a_pinned_run_from_another_machine_gates_only_what_no_chance_enters_into() {
             .any(|w| w.contains("the processor differs"))
     );
 
-    // Without the weather of `arms`: on a machine that drifts more than 5 % nothing pinned holds.
+    // Without the weather of `arms`, because nothing pinned holds on a machine that drifts more than 5 %.
     let world = World {
         targets: &[&TARGET],
         workloads: &["busy"],

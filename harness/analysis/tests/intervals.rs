@@ -1,4 +1,4 @@
-//! The intervals hold what they promise: simulated many times over from known distributions. Seeded, never timed.
+//! Intervals have the promised coverage, in many simulations from known distributions. Seeded, never timed.
 
 use plimsoll_analysis::statistics::bootstrap::{
     Pair, geometric_mean_interval, median_interval, paired_ratio_interval, ratio_interval,
@@ -7,17 +7,17 @@ use plimsoll_analysis::statistics::{Generator, Interval, generator, median};
 use rand::RngExt;
 use rand_distr::{Distribution, LogNormal};
 
-/// Simulated data sets behind every coverage figure: its own standard error is then 0.8 points.
+/// Simulated data sets per coverage; its own standard error is then 0.8 points.
 const DATA_SETS: usize = 800;
 
-/// How the medians of trials are spread.
+/// The distribution of trials' medians.
 #[derive(Debug, Clone, Copy)]
 enum Spread {
-    /// Log-normal between processes, a few iterations each.
+    /// Log-normal between processes, with a few iterations each.
     LogNormal { sigma: f64 },
-    /// Processes are alike, their iterations scatter.
+    /// Equal processes with scattering iterations.
     Iterations { sigma: f64 },
-    /// A share of processes is slower by a fixed factor.
+    /// This share of processes is slower by a fixed factor.
     Bimodal { slow_share: f64 },
 }
 
@@ -129,7 +129,7 @@ fn pairing_by_block_takes_out_what_both_sides_share() {
     assert!(narrower >= DATA_SETS * 9 / 10, "narrower in {narrower}");
 }
 
-/// One workload on a machine: the ratio of two targets, blocks that drift, a few iterations each.
+/// One workload on a machine: the ratio of two targets, with drifting blocks and a few iterations each.
 fn workload_pairs(ratio: f64, blocks: usize, rng: &mut Generator) -> Vec<Pair> {
     let log_normal = |sigma: f64| LogNormal::new(0.0, sigma).expect("sigma is finite");
     let trial = |typical: f64, rng: &mut Generator| {
@@ -157,7 +157,7 @@ fn the_interval_of_a_geometric_mean_covers_the_truth_at_least_as_often_as_it_say
         .powf(1.0 / ratios.len() as f64);
     for blocks in [5, 6, 10] {
         let mut rng = generator(5, &format!("geometric mean of {blocks}"));
-        // Resampled thousands of times each: fewer data sets keep this within seconds.
+        // Each is resampled thousands of times; fewer data sets keep this within seconds.
         let (mut of_mean, mut of_one) = (0.0, 0.0);
         let covered = (0..300)
             .filter(|_| {
@@ -174,7 +174,7 @@ fn the_interval_of_a_geometric_mean_covers_the_truth_at_least_as_often_as_it_say
             .count();
         let share = covered as f64 / 300.0;
         assert!(share >= 0.93, "{blocks} blocks: {share}");
-        // Wide enough is easy: five workloads must also tell more than one.
+        // Width alone is easy: five workloads must also be more informative than one.
         assert!(
             of_mean < 0.6 * of_one,
             "{blocks} blocks: {of_mean} {of_one}"
@@ -184,7 +184,7 @@ fn the_interval_of_a_geometric_mean_covers_the_truth_at_least_as_often_as_it_say
 
 #[test]
 fn iterations_taken_for_independent_would_cover_far_too_little() {
-    // Why whole trials are drawn: processes differ by more than the runs inside one of them.
+    // Shows why whole trials are drawn: processes differ more than the iterations in one of them.
     let between = LogNormal::new(0.0, 0.06).expect("sigma is finite");
     let inside = LogNormal::new(0.0, 0.01).expect("sigma is finite");
     let mut rng = generator(6, "hierarchy");

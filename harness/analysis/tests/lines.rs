@@ -1,5 +1,5 @@
-//! What one more costs, compared with simulated truth: the slope is found, its interval covers, and
-//! a run's rows say what the line rests on. Seeded, never timed.
+//! The cost of one more, compared with a simulated truth: the slope is found, its interval covers, and rows
+//! show the evidence. Seeded, never timed.
 
 #[expect(dead_code, reason = "other tests use the rest of it")]
 mod support;
@@ -15,8 +15,8 @@ const LEVELS: [u64; 4] = [1, 10, 100, 1000];
 const BASE: f64 = 12e6;
 const EACH: f64 = 31_500.0;
 
-/// What a process of this trial takes at one level: its own base, its own cost of one more,
-/// and what the granularity of allocation adds at each level.
+/// The values of one simulated process by level, from its own base, its own cost of one more, and the
+/// granularity of allocation at each level.
 fn trial(rng: &mut Generator) -> Vec<(f64, f64)> {
     let mut normal = |sigma: f64| Normal::new(0.0, sigma).expect("finite").sample(rng);
     let (base, each) = (BASE + normal(2e5), EACH * (1.0 + normal(0.02)));
@@ -57,7 +57,7 @@ fn the_interval_of_a_slope_covers_the_truth_as_often_as_it_says() {
     }
 }
 
-/// A run of the suite density with `trials` trials, levels up to the `reached`-th in each.
+/// A run of the suite `density` with `trials` trials; each reaches `reached` levels.
 fn recorded(trials: u32, reached: usize) -> Recorded {
     const HOLDER: MadeUp = MadeUp {
         target: "engine/fast",

@@ -1,4 +1,4 @@
-//! A ratio with nothing under it does not exist: not as infinity, not as zero, not in a mean.
+//! A ratio to zero does not exist: it is neither infinity nor zero, and in no mean.
 
 #[expect(dead_code, reason = "other tests use the rest of it")]
 mod support;

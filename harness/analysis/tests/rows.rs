@@ -1,4 +1,4 @@
-//! What the rows of a run say, and what they leave out.
+//! The content of a run's rows, and what they omit.
 
 mod support;
 
@@ -27,7 +27,7 @@ fn recorded(trials: u32, iterations: u32) -> Recorded {
     world.run(5, |_| 1.0)
 }
 
-/// Ends every trial of `target` and `step` with `outcome` instead, from the `skip`-th on.
+/// Replaces the outcome of every trial of `target` and `step`, from the `skip`-th on.
 fn spoil(recorded: &mut Recorded, target: &str, step: Step, skip: usize, outcome: &Outcome) {
     let plan = recorded.run.plan.iter();
     let hit = plan.filter(|plan| plan.target.as_str() == target && plan.step == step);
@@ -112,7 +112,7 @@ fn a_trial_with_a_wrong_output_never_counts() {
         loaded.note.as_deref(),
         Some("3 of 20 trials gave a wrong output: byte 3 differs")
     );
-    // What is resampled for a row does not depend on the other rows.
+    // A row's resampling does not depend on other rows.
     assert_eq!(
         row(&rows, ENGINE.target, Boundary::L0),
         row(&honest, ENGINE.target, Boundary::L0)

@@ -1,4 +1,4 @@
-//! What holds of every sample, whatever is in it.
+//! Properties that hold for every sample.
 
 use plimsoll_analysis::statistics::bootstrap::{median_interval, ratio_interval};
 use plimsoll_analysis::statistics::{Shift, Sorted, generator, holm};

@@ -1,21 +1,21 @@
-//! Warm-up is judged as it is: on simulated series with a known truth. Seeded, never timed.
+//! Verdicts on warm-up for simulated series with a known truth. Seeded, never timed.
 
 use plimsoll_analysis::statistics::warmup::{WARMUP_ITERATIONS, WARMUP_TRIALS};
 use plimsoll_analysis::statistics::{Generator, WarmUp, generator, warm_up};
 use rand::RngExt;
 use rand_distr::{Distribution, LogNormal};
 
-/// Simulated series behind every share.
+/// Simulated series per share.
 const SERIES: u32 = 400;
 
-/// What a machine adds to every simulated time.
+/// The noise of a machine: standard deviations of logarithms, except `spikes`.
 #[derive(Debug, Clone, Copy)]
 struct Noise {
     /// Between iterations of one process.
     iteration: f64,
     /// Between processes.
     process: f64,
-    /// Share of iterations hit by a neighbour, which makes them half as slow again.
+    /// Share of iterations hit by a neighbour, which takes them 1.5 times as long.
     spikes: f64,
 }
 
@@ -30,7 +30,7 @@ const SHARED: Noise = Noise {
     spikes: 0.05,
 };
 
-/// One series: `trials` processes of `iterations` runs; their true time is `shape` of their place.
+/// One series: `trials` processes of `iterations` runs, with true times given by `shape` of their position.
 fn simulate(
     (trials, iterations): (usize, usize),
     noise: Noise,
@@ -57,7 +57,7 @@ fn simulate(
     warm_up(&series)
 }
 
-/// The share of simulated series with the verdict `wanted`.
+/// The share of simulated series that get the verdict `wanted`.
 fn share(
     size: (usize, usize),
     noise: Noise,

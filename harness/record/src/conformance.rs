@@ -1,8 +1,8 @@
-//! What engines do with the specification's own tests: the words, and what is recorded.
+//! Results of the specification's tests: the terms, and the recorded format.
 //!
-//! A test is a *directive* of a script (`.wast`); scripts come in *groups*: a version of the
-//! specification, or a proposal. Every directive has exactly one [`Verdict`], so that the counts of
-//! a [`Tally`] add up to the same total for every engine.
+//! A test is a *directive* of a script (`.wast`). Scripts form *groups*: a version of the
+//! specification, or a proposal. Every directive gets exactly one [`Verdict`], so the counts of a
+//! [`Tally`] have the same total for every engine.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,10 +23,10 @@ macro_rules! proposals {
         }
 
         impl Proposal {
-            /// Every proposal, the oldest first.
+            /// Every proposal, oldest first.
             pub const ALL: &'static [Proposal] = &[$(Proposal::$variant,)*];
 
-            /// Its name.
+            /// The folder name of its tests.
             pub fn name(self) -> &'static str {
                 match self {
                     $(Proposal::$variant => $name,)*
@@ -100,9 +100,9 @@ pub enum SpecVersion {
 }
 
 impl SpecVersion {
-    /// The proposals that it and the versions before it have taken in.
+    /// The proposals included in this version and all before it.
     pub fn proposals(self) -> &'static [Proposal] {
-        // The order of `Proposal::ALL` is that of standardisation.
+        // `Proposal::ALL` is in order of standardisation.
         let taken = match self {
             SpecVersion::V1 => Proposal::MutableGlobal,
             SpecVersion::V2 => Proposal::Simd,
@@ -115,20 +115,20 @@ impl SpecVersion {
 /// The tests of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Specification {
-    /// Where they come from, in words.
+    /// A description of the source.
     pub source: String,
-    /// The directory they were read from, if they are not those that `bench` brings along.
+    /// The directory they were read from; `None` for those bundled with `bench`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub directory: Option<std::path::PathBuf>,
-    /// The checkout of WebAssembly/wasi-testsuite that was given, if one was.
+    /// The checkout of WebAssembly/wasi-testsuite, if one was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wasi_testsuite: Option<std::path::PathBuf>,
-    /// Where a script can be looked at: an address with `{folder}`, `{script}` and `{line}` in it.
+    /// URL template of a script's source, with `{folder}`, `{script}` and `{line}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub permalink: Option<String>,
-    /// The groups, in the order of tables.
+    /// The groups, in table order.
     pub groups: Vec<Group>,
-    /// What each target claims to have.
+    /// The proposals that each target claims to support.
     #[serde(default)]
     pub claims: BTreeMap<TargetId, Vec<Proposal>>,
 }
@@ -136,49 +136,50 @@ pub struct Specification {
 /// Tests that are counted together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Group {
-    /// Its name; a trial's workload.
+    /// Its name, also the workload of its trials.
     pub id: WorkloadId,
-    /// What it is, in one line.
+    /// A one-line description.
     pub title: String,
-    /// Where its scripts are in their collection.
+    /// The folder of its scripts in their collection.
     pub folder: String,
-    /// The proposal whose tests they are, if of one: an engine that does not claim it is not asked.
+    /// The proposal under test, if any; engines that do not claim it are not tested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proposal: Option<Proposal>,
-    /// What is switched on in engines where it can be.
+    /// Features to enable in engines that allow it.
     pub features: Vec<Proposal>,
-    /// Scripts in it.
+    /// Number of scripts.
     pub scripts: u32,
-    /// Directives in them: the denominator, whatever the engine.
+    /// Number of directives: the denominator, the same for every engine.
     pub directives: u32,
-    /// SHA-256 over names and contents of the scripts, hexadecimal.
+    /// SHA-256 over the names and contents of the scripts, hexadecimal.
     pub sha256: String,
 }
 
-/// A line of `samples.ndjson`: what became of one script on one target.
+/// A line of `samples.ndjson`: the result of one script on one target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScriptLine {
     /// Index of the trial in the plan.
     pub trial: u32,
-    /// Which try at that trial this is.
+    /// Number of the attempt at that trial.
     pub attempt: u32,
     /// The script's file name.
     pub script: String,
     /// How many directives passed.
     pub passed: u32,
-    /// Of these, how many were refused or trapped rightly but in other words than the script's.
+    /// Passed directives that were correctly rejected or trapped, with a message that differs from
+    /// the script's.
     #[serde(default)]
     pub differing: u32,
-    /// Some of those words.
+    /// Examples of the differing messages.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub words: Vec<String>,
     /// Directives that failed, crashed or took too long, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<Finding>,
-    /// Directives that no engine is asked, by reason.
+    /// Directives skipped on every engine, by reason.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<Reason>,
-    /// Directives about what the target does not claim to have, by reason.
+    /// Directives that need something the target does not claim to support, by reason.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unsupported: Vec<Reason>,
 }
@@ -188,9 +189,9 @@ pub struct ScriptLine {
 pub struct Finding {
     /// Its line in the script, from 1.
     pub line: u32,
-    /// How it did not pass.
+    /// The way in which it did not pass.
     pub how: FailureMode,
-    /// What happened instead of what should have.
+    /// What happened instead of the expected result.
     pub message: String,
 }
 
@@ -198,55 +199,55 @@ pub struct Finding {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FailureMode {
-    /// Something else happened.
+    /// The result was wrong.
     Failed,
-    /// The engine's process died, or was killed for the memory it took.
+    /// The engine's process died, or was killed for exceeding its memory limit.
     Crashed,
-    /// It did not end in time.
+    /// It missed its deadline.
     Timeout,
 }
 
 /// Directives that share a reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reason {
-    /// The reason.
+    /// Why they have no result.
     pub reason: String,
-    /// Their lines, from 1.
+    /// Line numbers in the script, from 1.
     pub lines: Vec<u32>,
 }
 
-/// What became of one directive.
+/// The result of one directive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// It passed, perhaps in other words than the script's.
+    /// Passed, perhaps with a message that differs from the script's.
     Passed {
-        /// Those words.
+        /// The differing message.
         differs: Option<String>,
     },
-    /// It did not.
+    /// Did not pass.
     Found {
-        /// How.
+        /// The way in which it did not pass.
         how: FailureMode,
-        /// What happened instead.
+        /// What happened instead of the expected result.
         message: String,
     },
-    /// No engine is asked.
+    /// Skipped on every engine.
     Skipped {
-        /// Why.
+        /// Why no engine runs it.
         reason: String,
     },
-    /// It is about what the target does not claim to have.
+    /// It needs something the target does not claim to support.
     Unsupported {
-        /// What that is.
+        /// The unsupported feature.
         reason: String,
     },
 }
 
-/// Most words kept of one script: a reader needs to see that they differ, not each time how.
+/// Maximum messages kept per script: enough to show that they differ.
 const WORDS_KEPT: usize = 3;
 
 impl ScriptLine {
-    /// What became of a script, from its directives' lines and verdicts.
+    /// Makes the line of a script from its directives' line numbers and verdicts.
     pub fn of(
         trial: u32,
         attempt: u32,
@@ -313,37 +314,37 @@ fn add(reasons: &mut Vec<Reason>, reason: String, line: u32) {
     }
 }
 
-/// Directives counted by what became of them.
+/// Directives counted by result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Tally {
-    /// Did what they should.
+    /// As the script expects.
     pub passed: u32,
-    /// Did something else.
+    /// With a wrong result.
     pub failed: u32,
-    /// No engine is asked.
+    /// Skipped on every engine.
     pub skipped: u32,
     /// The engine's process died.
     pub crashed: u32,
-    /// Did not end in time.
+    /// Past the deadline.
     pub timeout: u32,
-    /// About what the target does not claim to have.
+    /// Outside what the target claims to support.
     pub unsupported: u32,
-    /// Of those that passed: in other words than the script's.
+    /// Passed, with a message that differs from the script's.
     pub differing: u32,
 }
 
 impl Tally {
-    /// All of them.
+    /// The number of directives, skipped ones included.
     pub fn total(&self) -> u32 {
         self.asked() + self.skipped
     }
 
-    /// Those that are a question to an engine: all but the skipped, the same for every engine.
+    /// The directives that engines are tested with: all but the skipped, the same for every engine.
     pub fn asked(&self) -> u32 {
         self.passed + self.unpassed() + self.unsupported
     }
 
-    /// Those that failed, crashed or took too long.
+    /// Those that failed, crashed or timed out.
     pub fn unpassed(&self) -> u32 {
         self.failed + self.crashed + self.timeout
     }

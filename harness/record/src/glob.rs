@@ -1,12 +1,11 @@
-//! Names as users and tables write them: globs.
+//! Glob patterns for names, on the command line and in tables.
 
-/// Whether `name` matches `pattern`, where `*` stands for any characters (also `/`) and `?`
-/// for one.
+/// Whether `name` matches `pattern`. `*` stands for any characters (even `/`) and `?` for one.
 pub fn matches(pattern: &str, name: &str) -> bool {
     let pattern: Vec<char> = pattern.chars().collect();
     let name: Vec<char> = name.chars().collect();
-    // Backtracking to the last `*` alone is enough, because a later `*` can take over
-    // whatever an earlier one would have matched.
+    // Backtracking to the last `*` is enough: a later `*` can match whatever an earlier one would
+    // have.
     let (mut p, mut n) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
     while n < name.len() {

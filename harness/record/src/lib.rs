@@ -1,21 +1,21 @@
-//! The format of a recorded run, and the words everything else is said in.
+//! The format of a recorded run, and the project's terms.
 //!
-//! A run is a directory: `run.json` (what was planned, on what machine, under which
-//! configuration of every engine) and `samples.ndjson` (every raw sample and every trial's
-//! outcome, a line each, appended as they are taken). Nothing here computes: analysis is a
-//! pure function of what this crate reads back.
+//! A run is a directory. `run.json` has the plan, the machine and the configuration of every
+//! engine. `samples.ndjson` has every raw sample and every trial's outcome, one per line, appended
+//! as they are measured. Nothing here computes: analysis is a pure function of what this crate
+//! reads.
 //!
 //! # Layout
 //!
 //! - [`vocabulary`]: boundaries, metrics, units, target and workload ids
 //! - [`run`]: the types of `run.json`
-//! - [`line`]: the types of a line of `samples.ndjson`
-//! - [`sandbox`]: what a guest can and cannot do, and what is recorded of it
-//! - [`conformance`]: proposals, verdicts, and what is recorded of the specification's tests
-//! - [`glob`]: names that stand for several
-//! - [`text`]: text from outside, made fit to be shown
+//! - [`line`]: the types of the lines of `samples.ndjson`
+//! - [`sandbox`]: what guests can and cannot do, and its record
+//! - [`conformance`]: proposals, verdicts, and the record of the specification's tests
+//! - [`glob`]: patterns for names
+//! - [`text`]: escapes untrusted text for display
 //! - [`writer`]: appends to a run directory
-//! - [`reader`]: reads one back, truncated or not
+//! - [`reader`]: reads a run directory, even an incomplete one
 
 pub mod conformance;
 pub mod glob;

@@ -1,7 +1,7 @@
-//! A line of `samples.ndjson`: one sample, or the outcome that closes one trial.
+//! Types of the lines of `samples.ndjson`: results of a trial, and the outcome that closes it.
 //!
-//! Samples of a trial stand before its outcome. Samples without an outcome belong to a trial
-//! that was interrupted: they are kept in the file and left out of analysis.
+//! A trial's samples come before its outcome. Samples without an outcome belong to an interrupted
+//! trial; they stay in the file but are not analysed.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,9 +15,9 @@ use crate::vocabulary::{Boundary, Metric, Unit};
 pub enum Line {
     /// One measured value.
     Sample(SampleLine),
-    /// The latencies of every request that was offered at one rate.
+    /// The latencies of all requests offered at one rate.
     Histogram(HistogramLine),
-    /// What became of one script of the specification's tests.
+    /// The result of one script of the specification's tests.
     Script(ScriptLine),
     /// What a guest could or could not do.
     Fact(FactLine),
@@ -26,7 +26,7 @@ pub enum Line {
 }
 
 impl Line {
-    /// The trial that it belongs to, and the attempt at that trial.
+    /// Index of its trial, and number of the attempt.
     pub fn of(&self) -> (u32, u32) {
         match self {
             Line::Sample(line) => (line.trial, line.attempt),
@@ -37,7 +37,7 @@ impl Line {
         }
     }
 
-    /// Whether a sample's value is in the unit of its metric.
+    /// Whether the value's unit is that of its metric; true for lines that are not samples.
     pub fn is_sound(&self) -> bool {
         match self {
             Line::Sample(sample) => sample.unit == sample.metric.unit(),
@@ -51,7 +51,7 @@ impl Line {
 pub struct SampleLine {
     /// Index of the trial in the plan.
     pub trial: u32,
-    /// Which try at that trial this is; a resumed run tries an interrupted trial again.
+    /// Number of the attempt: a resumed run repeats an interrupted trial.
     pub attempt: u32,
     /// Where the clock started and stopped.
     pub boundary: Boundary,
@@ -59,45 +59,45 @@ pub struct SampleLine {
     pub metric: Metric,
     /// Repetition inside the trial's process, from 0.
     pub iteration: u32,
-    /// The load it was measured under, where that is part of the question: how many instances
-    /// were alive, or how many requests a second were offered.
+    /// The level it was measured at: the number of instances alive, or the requests offered per
+    /// second. `None` for samples without levels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<u64>,
-    /// The value, in `unit`.
+    /// In `unit`.
     pub value: u64,
-    /// The value's unit.
+    /// Always the unit of the metric.
     pub unit: Unit,
 }
 
-/// The latencies of every request that was offered at one rate.
+/// The latencies of all requests offered at one rate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HistogramLine {
     /// Index of the trial in the plan.
     pub trial: u32,
-    /// Which try at that trial this is.
+    /// Number of the attempt at that trial.
     pub attempt: u32,
-    /// Where the clock started and stopped; [`Clock`] says it more closely.
+    /// Where the clock started and stopped; see also [`Clock`].
     pub boundary: Boundary,
-    /// When the clock of each request was started.
+    /// When each request's clock started.
     pub clock: Clock,
-    /// Requests offered a second.
+    /// Requests offered per second.
     pub at: u64,
-    /// The second of the window, from 0, that the requests were due in; absent from the histogram of the
-    /// whole window.
+    /// The second of the window, from 0, in which the requests were due; `None` for the whole
+    /// window's histogram.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub second: Option<u32>,
-    /// The histogram, nanoseconds, three significant digits: HdrHistogram's V2 encoding with
-    /// DEFLATE, in base64, as every implementation of HdrHistogram reads it.
+    /// Nanoseconds with three significant digits, in HdrHistogram's V2 encoding with DEFLATE and
+    /// base64, which every implementation of HdrHistogram reads.
     pub v2: String,
 }
 
-/// When the clock of a request was started.
+/// When a request's clock started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Clock {
-    /// When it was due by the schedule, whether it could be sent then or not: the latency.
+    /// At its scheduled time, whether or not it could be sent then: the latency.
     Due,
-    /// When it was sent: what a client that waits for each response would have seen.
+    /// When it was sent: what a client that waits for each response would have measured.
     Sent,
 }
 
@@ -106,43 +106,43 @@ pub enum Clock {
 pub struct OutcomeLine {
     /// Index of the trial in the plan.
     pub trial: u32,
-    /// Which try at that trial this is.
+    /// Number of the attempt at that trial.
     pub attempt: u32,
     /// Nanoseconds from the start of the run (or of its resumption) to the start of the trial.
     pub started_ns: u64,
-    /// Nanoseconds the whole trial took, the harness's share included.
+    /// Duration of the whole trial, harness overhead included, nanoseconds.
     pub took_ns: u64,
-    /// What a reader must know of a trial that counts: for example at which level it stopped.
+    /// A note on a successful trial, for example the level it stopped at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// What came of it.
+    /// The result.
     #[serde(flatten)]
     pub outcome: Outcome,
 }
 
-/// What came of a trial.
+/// The result of a trial.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "status", rename_all = "kebab-case")]
 pub enum Outcome {
-    /// Measured, and the guest's output was the expected one.
+    /// Measured, and the guest's output was correct.
     Ok,
-    /// The target says it cannot do this.
+    /// The target does not support this.
     Unsupported {
-        /// Why, in the adapter's words.
+        /// The adapter's explanation.
         reason: String,
     },
-    /// Not measured: a crash, a missed deadline, garbage on the pipe, a failed start.
+    /// Not measured: a crash, a missed deadline, invalid data on the pipe, a failed start.
     Failed {
-        /// What kind of failure.
+        /// The category.
         kind: FailureKind,
-        /// What was tried, and what happened.
+        /// The attempted action and the error.
         message: String,
-        /// The last lines of the adapter's or guest's standard error.
+        /// The last lines of standard error of the adapter or guest.
         stderr: String,
     },
-    /// Measured, but the guest's output was not the expected one: its samples do not count.
+    /// Measured, but the guest's output was wrong; its samples do not count.
     WrongOutput {
-        /// Where the output first differs from the expected one, in words.
+        /// Where the output first differs from the expected one.
         message: String,
     },
 }
@@ -153,14 +153,14 @@ pub enum Outcome {
 pub enum FailureKind {
     /// The process could not be started.
     Start,
-    /// The process ended by a signal or closed its pipe in the middle.
+    /// The process died of a signal or closed its pipe too early.
     Crashed,
     /// It did not finish before its deadline and was killed.
     Deadline,
-    /// What came over the pipe was not the protocol.
+    /// The adapter's messages violated the protocol.
     Protocol,
-    /// The adapter reported an error of the engine.
+    /// The engine reported an error to the adapter.
     Engine,
-    /// Killed for using too much memory.
+    /// Killed for exceeding its memory limit.
     OutOfMemory,
 }

@@ -1,4 +1,4 @@
-//! Reads a run directory back, also one that was cut short.
+//! Reads a run directory, even an incomplete one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -13,9 +13,9 @@ use crate::run::{READABLE, Run};
 use crate::sandbox::FactLine;
 use crate::text;
 
-/// Name of the file that says what was planned.
+/// Name of the file with the plan.
 pub const RUN_FILE: &str = "run.json";
-/// Name of the file that holds samples and outcomes.
+/// Name of the file with samples and outcomes.
 pub const SAMPLES_FILE: &str = "samples.ndjson";
 
 /// Why a run directory could not be read.
@@ -24,23 +24,23 @@ pub enum ReadError {
     /// There is no `run.json`.
     #[error("{0} is not a run directory: it has no run.json; `bench run` makes one")]
     NotARun(PathBuf),
-    /// A file is there but cannot be read.
+    /// A file exists but cannot be read.
     #[error("cannot read {path}: {source}")]
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// `run.json` is truncated or is not what this version knows.
+    /// `run.json` is truncated or does not fit its schema.
     #[error("{path} is damaged: {source}; the raw samples beside it may still be whole")]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// Where and why.
+        /// Position and cause of the error.
         source: serde_json::Error,
     },
-    /// The plan contradicts itself.
+    /// Two trials of the plan have the same index.
     #[error(
         "{path} is damaged: trial {index} stands in its plan twice, so its samples cannot be told apart; \
          restore the file or measure again"
@@ -48,10 +48,10 @@ pub enum ReadError {
     Plan {
         /// The file.
         path: PathBuf,
-        /// The index that is there more than once.
+        /// The duplicate index.
         index: u32,
     },
-    /// The run was written in a format that this version does not know.
+    /// The run's schema is unknown to this version.
     #[error(
         "{path} has schema {found:?}, this version reads {}; use the version of bench that wrote it",
         READABLE.join(" and ")
@@ -59,24 +59,24 @@ pub enum ReadError {
     Schema {
         /// The file.
         path: PathBuf,
-        /// What it says it is.
+        /// The schema that it names.
         found: String,
     },
 }
 
-/// A run read back from its directory.
+/// A run as read from its directory.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recorded {
     /// Where it was read from.
     pub directory: PathBuf,
     /// `run.json`.
     pub run: Run,
-    /// Every trial that has an outcome, by its index in the plan; of several attempts the last.
+    /// Every trial that has an outcome, by its index in the plan; the last attempt wins.
     pub trials: BTreeMap<u32, Trial>,
     /// Highest attempt number seen for each trial, interrupted attempts included.
     pub attempts: BTreeMap<u32, u32>,
-    /// Lines that could not be read, that belong to no trial of the plan, or that are outcomes of an attempt
-    /// that already had one: more than a torn last one means damage.
+    /// Lines that could not be read, belong to no planned trial, or repeat an attempt's outcome.
+    /// More than one (a torn last line) means damage.
     pub unreadable_lines: usize,
 }
 
@@ -85,17 +85,17 @@ pub struct Recorded {
 pub struct Trial {
     /// How it ended.
     pub outcome: OutcomeLine,
-    /// Its raw samples, in the order they were taken.
+    /// Its raw samples, in order of measurement.
     pub samples: Vec<SampleLine>,
-    /// Its histograms, in the order they were taken.
+    /// Its histograms, in order of measurement.
     pub histograms: Vec<HistogramLine>,
-    /// What became of the specification's scripts, in the order they were run.
+    /// Results of the specification's scripts, in order of execution.
     pub scripts: Vec<ScriptLine>,
-    /// What its guest could or could not do.
+    /// What its guest could or could not do; `None` outside the suite `sandbox`.
     pub fact: Option<FactLine>,
 }
 
-/// What was read of a trial whose outcome was not yet.
+/// Lines of an attempt without an outcome so far.
 #[derive(Default)]
 struct Open {
     samples: Vec<SampleLine>,
@@ -108,9 +108,8 @@ impl Recorded {
     /// Reads the run in `directory`.
     ///
     /// # Errors
-    /// [`ReadError`] if there is no run, or if its `run.json` is damaged or of another version.
-    /// Damage to `samples.ndjson` is no error: the readable lines are returned and the others
-    /// counted.
+    /// [`ReadError`] if there is no run, or if `run.json` is damaged or has an unknown schema.
+    /// Damage to `samples.ndjson` is no error: unreadable lines are only counted.
     pub fn read(directory: &Path) -> Result<Self, ReadError> {
         let run = read_run(directory)?;
         let path = directory.join(SAMPLES_FILE);
@@ -131,7 +130,7 @@ impl Recorded {
         Ok(recorded)
     }
 
-    /// Adds the lines of `content`; those of trials that were not `planned` count as unreadable.
+    /// Adds the lines of `content`. Lines of trials that are not `planned` count as unreadable.
     fn add(&mut self, content: &[u8], planned: &BTreeSet<u32>) {
         let mut open: BTreeMap<(u32, u32), Open> = BTreeMap::new();
         let mut closed: BTreeSet<(u32, u32)> = BTreeSet::new();
@@ -178,9 +177,11 @@ impl Recorded {
     }
 }
 
-/// A line, its text escaped as [`text`] does: names and what guests print end on terminals and pages.
+/// Parses a line and escapes its text as [`text`] does, because names and guest output end up on
+/// terminals and pages.
 fn shown_line(bytes: &[u8]) -> serde_json::Result<Line> {
-    // JSON has controls as escapes, and directions as more than one byte.
+    // JSON escapes control characters, and bidirectional controls are not ASCII, so such a line
+    // needs no escaping.
     if bytes.is_ascii() && !bytes.contains(&b'\\') {
         return serde_json::from_slice(bytes);
     }
@@ -230,7 +231,7 @@ pub fn read_run(directory: &Path) -> Result<Run, ReadError> {
             source,
         })?;
     if let Some(fields) = value.as_object_mut() {
-        // The command is run again, not only shown: whoever shows it escapes it.
+        // The command is executed again, not only shown; code that shows it must escape it.
         let fields = fields.iter_mut().filter(|(name, _)| *name != "command");
         fields.for_each(|(_, field)| text::escape(field));
     }

@@ -1,4 +1,4 @@
-//! The types of `run.json`: what was planned, on what, and under which configuration.
+//! The types of `run.json`: the plan, the machine, and every target's configuration.
 
 use std::collections::BTreeMap;
 
@@ -13,13 +13,13 @@ use crate::vocabulary::{Step, Suite, TargetId, WorkloadId};
 pub const SCHEMA: &str = "plimsoll.run/2";
 
 /// Every schema that this version reads. Version 1 has other names for some suites, steps,
-/// boundaries and metrics: serde aliases read them.
+/// boundaries and metrics; serde aliases read them.
 pub const READABLE: &[&str] = &[SCHEMA, "plimsoll.run/1"];
 
-/// What the subject of every preflight note begins with that says what a denoised run has set.
+/// Prefix of the subject of preflight notes about the settings that `--denoise` changed.
 pub const DENOISE: &str = "denoise:";
 
-/// The subject of the preflight note that says whether this machine counts instructions.
+/// Subject of the preflight note that says whether this machine counts instructions.
 pub const INSTRUCTIONS: &str = "instructions";
 
 /// One recorded `bench run`.
@@ -29,81 +29,80 @@ pub struct Run {
     pub schema: String,
     /// The run's name: `<utc time>-<suite>`, also the name of its directory by default.
     pub id: String,
-    /// The question that was asked.
+    /// The suite, which is the question that the run answers.
     pub suite: Suite,
     /// Version of `bench` that made the run.
     pub bench_version: String,
     /// When the run was started, UTC.
     #[serde(with = "time::serde::rfc3339")]
     pub started: OffsetDateTime,
-    /// When it ended; absent while it is under way or if it was interrupted.
+    /// End time; `None` while the run is in progress or if it was interrupted.
     #[serde(with = "time::serde::rfc3339::option", default)]
     pub ended: Option<OffsetDateTime>,
-    /// The command line that makes this run again, seed included.
+    /// The command line that repeats this run, including the seed.
     pub command: Vec<String>,
     /// Seed of the trial order and of the bootstrap.
     pub seed: u64,
-    /// Whether the run was asked to be the smallest honest one.
+    /// Whether the run was made with `--quick`.
     pub quick: bool,
-    /// Whether noise was held down with `--denoise`; absent in runs of schema 1, where notes of the
-    /// preflight say so.
+    /// Whether `--denoise` was used; `None` in runs of schema 1, where preflight notes record it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub denoised: Option<bool>,
-    /// The machine.
+    /// The machine that the run was made on.
     pub environment: Environment,
-    /// What makes this machine noisy, looked at before the first trial.
+    /// Noise sources found before the first trial.
     pub preflight: Vec<PreflightNote>,
-    /// Every program that takes part, by its content; empty in runs of schema 1.
+    /// Every program involved, with its hash; empty in runs of schema 1.
     #[serde(default)]
     pub programs: Vec<ProgramRecord>,
-    /// The fairness ledger: every target, exactly as it was configured.
+    /// Every target with its exact configuration: the fairness ledger.
     pub targets: Vec<TargetRecord>,
     /// Every workload, with its hashes.
     pub workloads: Vec<WorkloadRecord>,
-    /// What preparing each (target, workload) pair made, with its size.
+    /// The artefacts prepared for each (target, workload) pair, with sizes.
     #[serde(default)]
     pub artefacts: Vec<ArtefactRecord>,
-    /// What of the asked-for was left out, why, and the command that adds it.
+    /// What was skipped, why, and the command that adds it.
     #[serde(alias = "left_out")]
     pub skipped: Vec<Skipped>,
-    /// The load that servers are put under, where that is the question.
+    /// The load offered to servers, in suites with servers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load: Option<Load>,
-    /// How many are alive at once, where that is the question.
+    /// The levels of instances, processes and containers, in the suite `density`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub density: Option<Density>,
-    /// The specification's tests, where they are the question.
+    /// The specification's tests, in the suite `conformance`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub specification: Option<Specification>,
-    /// What guests try, where that is the question.
+    /// The questions, in the suite `sandbox`.
     #[serde(
         default,
         alias = "capabilities",
         skip_serializing_if = "Option::is_none"
     )]
     pub sandbox: Option<Sandbox>,
-    /// Every trial, in the order of execution.
+    /// Every trial, in order of execution.
     pub plan: Vec<TrialPlan>,
 }
 
-/// The load that a server is put under, in a run that asks for it.
+/// The load that a run offers to its servers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Load {
-    /// Requests offered a second, ascending; a trial's sweep ends at the first that the server
-    /// does not carry.
+    /// Request rates per second, ascending. A trial's sweep stops at the first rate that the server
+    /// cannot sustain.
     pub rates: Vec<u64>,
-    /// How long each rate is offered, nanoseconds.
+    /// Duration of each rate, nanoseconds.
     pub window_ns: u64,
-    /// How long the lowest rate is offered before, and not recorded, nanoseconds.
+    /// Duration of the warm-up at the lowest rate, nanoseconds; not recorded.
     pub warm_up_ns: u64,
-    /// Connections that the requests are spread over.
+    /// Number of connections that share the requests.
     pub connections: u32,
-    /// Time from due, after which a request is given up, nanoseconds.
+    /// Timeout of a request, counted from its scheduled time, nanoseconds.
     pub timeout_ns: u64,
 }
 
 impl Run {
-    /// Whether it was made with `--denoise`.
+    /// Whether the run used `--denoise`; in schema 1, derived from preflight notes.
     pub fn is_denoised(&self) -> bool {
         self.denoised.unwrap_or_else(|| {
             let mut notes = self.preflight.iter();
@@ -111,8 +110,7 @@ impl Run {
         })
     }
 
-    /// Whether instructions were counted, in the words of the preflight; `None` where it did not
-    /// look.
+    /// What the preflight found about counting instructions; `None` if it did not check.
     pub fn instructions(&self) -> Option<&str> {
         let mut notes = self.preflight.iter();
         let note = notes.find(|note| note.subject == INSTRUCTIONS)?;
@@ -120,18 +118,18 @@ impl Run {
     }
 }
 
-/// How many instances, processes and containers are alive at once in a run that asks for it.
+/// The numbers of instances, processes and containers that a run keeps alive at once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Density {
-    /// Instances in one host, ascending.
+    /// Levels of instances in one host, ascending.
     pub instances: Vec<u64>,
-    /// Processes, ascending.
+    /// Levels of processes, ascending.
     pub processes: Vec<u64>,
-    /// Containers, ascending.
+    /// Levels of containers, ascending.
     pub containers: Vec<u64>,
-    /// Memory that they may take all together, bytes: no level is begun that would need more.
+    /// Memory limit for all of them together, bytes; a level that would exceed it is not started.
     pub memory_budget_bytes: u64,
-    /// How long processor time is watched while everything waits, at every level, nanoseconds.
+    /// How long idle CPU time is measured at every level, nanoseconds.
     pub idle_window_ns: u64,
 }
 
@@ -140,36 +138,36 @@ pub struct Density {
 pub struct TrialPlan {
     /// Position in the plan, from 0; samples refer to it.
     pub index: u32,
-    /// The block of the plan: each block holds every (target, workload, step) once, shuffled.
+    /// The block of the plan: each holds every (target, workload, step) at most once, shuffled.
     pub block: u32,
-    /// What is measured.
+    /// The target to measure.
     pub target: TargetId,
-    /// Which program.
+    /// The program to run.
     pub workload: WorkloadId,
-    /// Which procedure.
+    /// The procedure.
     pub step: Step,
-    /// Most iterations inside the trial's process.
+    /// Maximum iterations inside the trial's process.
     pub iterations: u32,
-    /// Time after which no further iteration is begun, nanoseconds.
+    /// Time after which no further iteration starts, nanoseconds.
     pub budget_ns: u64,
 }
 
 /// The machine that a run was made on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Environment {
-    /// Kernel name and release, as uname gives them.
+    /// Kernel name and release, from uname.
     pub kernel: String,
-    /// Distribution, as os-release gives it.
+    /// Distribution, from os-release.
     pub os: String,
-    /// Processor model, as /proc/cpuinfo gives it.
+    /// Processor model, from /proc/cpuinfo.
     pub cpu_model: String,
-    /// Logical processors this process may use.
+    /// Logical processors that this process may use.
     pub cpus: u32,
-    /// Memory of the machine in bytes.
+    /// Memory of the machine, bytes.
     pub memory_bytes: u64,
     /// Whether the processor reports a hypervisor.
     pub virtualised: bool,
-    /// Frequency governor, where the kernel has one.
+    /// Frequency governor; `None` if the kernel has none.
     pub governor: Option<String>,
     /// Address space layout randomisation, /proc/sys/kernel/randomize_va_space.
     pub aslr: Option<String>,
@@ -177,18 +175,43 @@ pub struct Environment {
     pub transparent_hugepages: Option<String>,
     /// cgroup version: `v1`, `v2` or `hybrid`.
     pub cgroup: String,
-    /// Anything else worth keeping, by name.
+    /// Other settings, by name.
     pub other: BTreeMap<String, String>,
+    /// Identity of the machine; `None` in runs of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Identity>,
 }
 
-/// Something that makes figures from this machine less certain.
+/// Distinguishes a machine from others of its type.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// From `PLIMSOLL_MACHINE` (the node's name in a fleet), else the host name.
+    pub name: String,
+    /// A hash of /etc/machine-id; `None` without that file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// A hash of the kernel's boot id: the same in all containers of a machine until it reboots.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot: Option<String>,
+}
+
+impl Identity {
+    /// Whether both are the same machine: equal boot id, or equal name and machine id. The machine id alone
+    /// is not enough, because copies of a machine's image can share it.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let equal = |one: &Option<String>, other: &Option<String>| one.is_some() && one == other;
+        equal(&self.boot, &other.boot) || (equal(&self.id, &other.id) && self.name == other.name)
+    }
+}
+
+/// A preflight finding, with its effect on the certainty of results.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PreflightNote {
-    /// What was looked at, for example `load average`.
+    /// The thing checked, for example `load average`.
     pub subject: String,
     /// What was found.
     pub found: String,
-    /// Whether it is reason to doubt the figures.
+    /// Whether it casts doubt on the results.
     pub severity: Severity,
 }
 
@@ -228,27 +251,27 @@ pub enum TargetKind {
     Container,
 }
 
-/// One target as it was measured: a row of the fairness ledger.
+/// One target as measured: a row of the fairness ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TargetRecord {
-    /// The target.
+    /// The engine in one configuration.
     pub target: TargetId,
-    /// What kind of thing it is.
+    /// Native process, WebAssembly engine or container.
     pub kind: TargetKind,
-    /// Engine name.
+    /// Engine name, without the version.
     pub engine: String,
     /// Exact engine version.
     pub engine_version: String,
-    /// Adapter name and version.
+    /// Name and version of the adapter.
     pub adapter: String,
-    /// Every setting that matters, by name, in the adapter's words.
+    /// Every relevant setting, by the adapter's name for it.
     pub configuration: BTreeMap<String, String>,
-    /// The steps that the target can do.
+    /// The steps that the target supports.
     pub steps: Vec<Step>,
-    /// How it runs code, where the run says so.
+    /// How it runs code; `None` if not recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub family: Option<Family>,
-    /// The programs and libraries that took part in its trials, the adapter among them.
+    /// The programs and libraries used in its trials, including the adapter.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub programs: Vec<ProgramRecord>,
 }
@@ -257,9 +280,9 @@ pub struct TargetRecord {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Family {
-    /// Machine code of a native compiler, as a process.
+    /// Machine code from a native compiler, as a process.
     Native,
-    /// The same, in a container.
+    /// Machine code from a native compiler, in a container.
     Container,
     /// WebAssembly, interpreted.
     Interpreter,
@@ -280,12 +303,12 @@ pub struct ProgramRecord {
     pub sha256: String,
 }
 
-/// One workload as it was measured.
+/// One workload as measured.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkloadRecord {
-    /// The workload.
+    /// The program, with its parameters if it has some.
     pub workload: WorkloadId,
-    /// One line on what it does.
+    /// A one-line description.
     pub title: String,
     /// Language of its source.
     pub language: String,
@@ -295,48 +318,49 @@ pub struct WorkloadRecord {
     pub wasm_sha256: String,
     /// Bytes of the `.wasm`.
     pub wasm_bytes: u64,
-    /// SHA-256 of the same program as a component, hexadecimal, if there is one.
+    /// SHA-256 of the same program as a component, hexadecimal; `None` if it has no component.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub component_sha256: Option<String>,
     /// Toolchain that built the `.wasm`.
     pub wasm_toolchain: String,
-    /// Toolchain that built the native binary, if one was built.
+    /// Toolchain of the native binary; `None` without one.
     pub native_toolchain: Option<String>,
-    /// SHA-256 of the native binary, hexadecimal.
+    /// SHA-256 of the native binary, hexadecimal; `None` without one.
     pub native_sha256: Option<String>,
     /// SHA-256 of the expected output, hexadecimal.
     pub expected_sha256: String,
-    /// What the command line gives it: parameters, environment, standard input, a preparing command.
+    /// Settings from the command line: parameters, environment, standard input, preparation
+    /// command.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub given: BTreeMap<String, String>,
-    /// The proposals that its `.wasm` uses: what an engine must have to run it rightly.
+    /// The proposals that its `.wasm` uses, which an engine must support.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub uses: Vec<Proposal>,
 }
 
-/// Something that was made for a (target, workload) pair before the first trial.
+/// An artefact that was made for a (target, workload) pair before the first trial.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArtefactRecord {
-    /// The target.
+    /// The target that runs it.
     pub target: TargetId,
-    /// The workload.
+    /// The workload that it was made from.
     pub workload: WorkloadId,
-    /// What it is, for example `aot` or `image`, in the adapter's words.
+    /// Its kind in the adapter's terms, for example `aot` or `image`.
     pub role: String,
-    /// Its size in bytes.
+    /// Size in bytes.
     pub bytes: u64,
 }
 
-/// Something that was left out of a run.
+/// A target or workload that a run skipped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Skipped {
     /// A target or workload id.
     pub what: String,
-    /// Why it was left out.
+    /// The reason.
     pub why: String,
-    /// The command that adds it, where there is one.
+    /// The command that adds it, if there is one.
     pub remedy: Option<String>,
-    /// Whether it had been asked for: then the run cannot exit 0.
+    /// Whether it was required, by the user or as part of the default set; the run then cannot exit 0.
     #[serde(alias = "asked_for")]
     pub requested: bool,
 }

@@ -1,7 +1,7 @@
-//! What a guest that was granted nothing can and cannot do: the words, and what is recorded.
+//! What a guest without any grants can and cannot do: the terms, and the recorded format.
 //!
-//! These are facts and no marks: a container that lets its program start processes does what it is
-//! for. So there is no best answer, and nothing is added up.
+//! Answers are facts, not scores: a container that lets its program start processes does its job.
+//! So there is no best answer and no total.
 
 use std::fmt;
 
@@ -50,27 +50,27 @@ impl fmt::Display for Limit {
 /// The questions of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sandbox {
-    /// In the order of tables.
+    /// In table order.
     pub questions: Vec<Question>,
 }
 
 /// One thing that a guest tries.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Question {
-    /// Its name; a trial's workload.
+    /// Its name, also the workload of its trials.
     pub id: WorkloadId,
-    /// What is tried, as the end of "can it".
+    /// The attempt, worded as the end of "can it".
     pub title: String,
-    /// The limits that the target was asked to set.
+    /// The limits that the target had to set.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub limits: Vec<Limit>,
-    /// The program that tries it.
+    /// The program that makes the attempt.
     pub probe: String,
     /// SHA-256 of its sources, hexadecimal.
     pub source_sha256: String,
     /// SHA-256 of its `.wasm`, hexadecimal.
     pub wasm_sha256: String,
-    /// SHA-256 of its native binary, hexadecimal, if one was built.
+    /// SHA-256 of its native binary, hexadecimal; `None` without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub native_sha256: Option<String>,
 }
@@ -80,32 +80,32 @@ pub struct Question {
 pub struct FactLine {
     /// Index of the trial in the plan.
     pub trial: u32,
-    /// Which try at that trial this is.
+    /// Number of the attempt at that trial.
     pub attempt: u32,
     /// The answer.
     pub answer: Answer,
-    /// What it rests on: the guest's own words, or how it ended and what the engine said.
+    /// The evidence: the guest's output, or how it ended and what the engine reported.
     pub evidence: String,
 }
 
-/// What came of what a guest tried.
+/// The result of a guest's attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Answer {
-    /// It did it.
+    /// It succeeded.
     Granted,
-    /// It was told no and could go on, or its module was not accepted.
+    /// It got an error and could go on, or its module was rejected.
     Refused,
-    /// It was ended for it by the target: a trap, a kill.
+    /// The target ended it for the attempt: a trap, a kill.
     Stopped,
     /// It went on until the harness killed it.
     NotStopped,
-    /// The target has no limit of the kind that was asked of it, or its adapter sets none.
+    /// The target has no limit of that kind, or its adapter sets none.
     Unsupported,
 }
 
 impl Answer {
-    /// Every answer.
+    /// Every answer, in table order.
     pub const ALL: &'static [Answer] = &[
         Answer::Granted,
         Answer::Refused,
@@ -114,7 +114,7 @@ impl Answer {
         Answer::Unsupported,
     ];
 
-    /// The answer as tables have it.
+    /// The answer's name in tables.
     pub fn word(self) -> &'static str {
         match self {
             Answer::Granted => "granted",
@@ -125,7 +125,7 @@ impl Answer {
         }
     }
 
-    /// What it means, in one line.
+    /// A one-line explanation.
     pub fn meaning(self) -> &'static str {
         match self {
             Answer::Granted => "the guest did it",

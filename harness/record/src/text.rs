@@ -1,23 +1,23 @@
-//! Text from outside, made fit to be shown: what a terminal would obey is escaped.
+//! Untrusted text, made safe to display: characters that control a terminal are escaped.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
 use serde_json::Value;
 
-/// `text` on one line: every control character and every character that changes the direction of text
-/// is written as an escape, `\\u{1b}` for one.
+/// `text` on one line: control characters, and characters that change the direction of text, are
+/// escaped as in `\u{1b}`.
 pub fn plain(text: &str) -> Cow<'_, str> {
     escaped(text, |_| false)
 }
 
-/// The same with line feeds and tabs left as they are.
+/// As [`plain`], but keeps line feeds and tabs.
 pub fn lines(text: &str) -> Cow<'_, str> {
     escaped(text, |c| matches!(c, '\n' | '\t'))
 }
 
-/// Escapes every string in `value` as [`plain`] does, and as [`lines`] does where guests and engines print
-/// several lines.
+/// Escapes every string in `value` as [`plain`] does, or as [`lines`] does for fields with
+/// multi-line output.
 pub fn escape(value: &mut Value) {
     escape_as(value, false);
 }
@@ -67,10 +67,10 @@ fn escaped(text: &str, keep: impl Fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Whether a terminal acts on a character, or shows other text than was written: controls of both sets
-/// (ESC, CSI, OSC), marks, embeddings, overrides and isolates of direction, separators of lines and
-/// paragraphs, and what has no width (Unicode, Bidi_Control and Default_Ignorable_Code_Point).
-fn is_obeyed(character: char) -> bool {
+/// Whether a terminal acts on a character or shows different text for it: C0 and C1 controls (ESC,
+/// CSI, OSC), bidirectional controls, line and paragraph separators, and invisible characters
+/// (Unicode Bidi_Control and Default_Ignorable_Code_Point).
+pub fn is_obeyed(character: char) -> bool {
     character.is_control()
         || matches!(
             character,

@@ -1,4 +1,4 @@
-//! The words of the house: what a boundary, a step, a metric and a target are called.
+//! The project's terms: names of suites, boundaries, steps, metrics and targets.
 
 mod metric;
 mod step;
@@ -53,38 +53,38 @@ id! {
 }
 
 impl TargetId {
-    /// The engine: what stands before the first `/` or `+`.
+    /// The engine: the part before the first `/` or `+`.
     pub fn engine(&self) -> &str {
         self.0.split(['/', '+']).next().unwrap_or_default()
     }
 }
 
-/// A kind of question that a run answers.
+/// A question that runs answer.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Suite {
-    /// How long until an instance runs, boundary by boundary.
+    /// The time until an instance runs, boundary by boundary.
     Coldstart,
-    /// How long requests take under a constant load, and how much load is carried.
+    /// Latency of requests at constant rates, and the highest rate sustained.
     Serve,
-    /// How long a whole run of the guest's own code takes, once it is there.
+    /// The time of a complete run of the guest's own code.
     Throughput,
-    /// What one more instance, process or container costs on a machine that holds many.
+    /// The cost of one more instance, process or container on a machine with many.
     Density,
-    /// What a process or container holds in memory, waiting and at its most.
+    /// Idle and peak memory of a process or container.
     Memory,
-    /// How many bytes there are at rest, and how many must travel.
+    /// Size on disk, and bytes to deploy.
     Size,
-    /// How many of the specification's own tests an engine passes.
+    /// The share of the specification's tests that an engine passes.
     Conformance,
-    /// What a guest that was granted nothing can and cannot do.
+    /// What a guest without grants can and cannot do.
     #[serde(alias = "capabilities")]
     Sandbox,
-    /// What a language costs to start and to send: one small task, written in each.
+    /// The cost of a language at start-up and deployment: one small task, written in each.
     Languages,
-    /// How many instructions a program takes, counted by valgrind: no other load disturbs it.
+    /// Instructions of a program, counted by valgrind, independent of the machine's load.
     Instructions,
 }
 
@@ -103,7 +103,7 @@ impl Suite {
         Suite::Instructions,
     ];
 
-    /// The suite's name as the command line spells it.
+    /// The suite's name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Suite::Coldstart => "coldstart",
@@ -208,14 +208,14 @@ impl Boundary {
         Boundary::FirstResponse,
     ];
 
-    /// In a host that runs, to the guest's first byte of output.
+    /// From a running host to the guest's first byte of output.
     pub const FIRST_OUTPUT: &'static [Boundary] =
         &[Boundary::FirstOutputWarm, Boundary::FirstOutputArtefact];
 
-    /// What the guest's own code takes.
+    /// The boundaries of the guest's own code.
     pub const GUEST: &'static [Boundary] = &[Boundary::Run, Boundary::Tick];
 
-    /// What is no rung of the ladder: where something is counted.
+    /// Boundaries outside the ladder, where something is counted.
     pub const COUNTED: &'static [Boundary] = &[
         Boundary::OnDisk,
         Boundary::Idle,
@@ -228,7 +228,7 @@ impl Boundary {
         Boundary::Base,
     ];
 
-    /// The ladder from the bottom up.
+    /// The ladder, bottom to top.
     pub const LADDER: &'static [Boundary] = &[
         Boundary::L0,
         Boundary::L1,
@@ -239,7 +239,7 @@ impl Boundary {
         Boundary::L6,
     ];
 
-    /// Its name in rows and samples: `L0` to `L6`, `run`, and what is counted.
+    /// Its name in rows and samples, for example `L0`, `run` or `on-disk`.
     pub fn name(self) -> &'static str {
         match self {
             Boundary::L0 => "L0",
@@ -268,14 +268,14 @@ impl Boundary {
         }
     }
 
-    /// From where to where, in one line.
+    /// The start and the end of the clock, in one line.
     pub fn meaning(self) -> &'static str {
         match self {
             Boundary::L0 => "instance requested to instance ready, compiled module in memory",
             Boundary::L1 => "artefact file to instance ready (deserialise or map, instantiate)",
             Boundary::L2 => ".wasm bytes to instance ready (validate, compile, instantiate)",
             Boundary::L3 => {
-                "spawn of a process, or start of a created container, to first byte of guest output"
+                "spawn of a process, or start of a container, to first byte of guest output"
             }
             Boundary::L4 => "spawn of a process, or create of a container, to exit observed",
             Boundary::L5 => "as L4, with removal of the container",
@@ -295,21 +295,21 @@ impl Boundary {
             Boundary::FirstResponse => "nothing running to last byte of the first response",
             Boundary::Run => "the guest's own code from its first instruction to its end",
             Boundary::Tick => "one step of a program's own loop, by its own clock",
-            Boundary::OnDisk => "files and images at rest, nothing running",
-            Boundary::Idle => "a process or container that waits, with all that is its own",
-            Boundary::Peak => "the most at any moment of one run of the workload",
+            Boundary::OnDisk => "files and images on disk, nothing running",
+            Boundary::Idle => "a waiting process or container, with its descendants and its shim",
+            Boundary::Peak => "the maximum over one run of the workload",
             Boundary::Instances => "a host with this many instances alive in it",
-            Boundary::Instance => "one more instance in a host that runs (slope of a fitted line)",
+            Boundary::Instance => "one more instance in a running host (slope of a fitted line)",
             Boundary::Processes => {
                 "this many processes or containers alive, with everything that belongs to them"
             }
             Boundary::Process => "one more process or container (slope of a fitted line)",
-            Boundary::Daemon => "the daemons that serve all containers, itemised apart",
-            Boundary::Base => "what is there once, however many are alive (the line at none)",
+            Boundary::Daemon => "the daemons that serve all containers, listed separately",
+            Boundary::Base => "the fixed part: the fitted line at zero instances",
         }
     }
 
-    /// The moment at which its clock stops, in words: only times that stop alike can be compared.
+    /// The event that stops its clock. Only times with the same end can be compared.
     pub fn stops_at(self) -> &'static str {
         match self {
             Boundary::L0 | Boundary::L1 | Boundary::L2 => "instance ready",
@@ -322,8 +322,8 @@ impl Boundary {
         }
     }
 
-    /// Where a line through values at several levels, taken here, has its slope; `None` where
-    /// nothing is counted by level.
+    /// The boundary of the slope of a line fitted to levels at this one; `None` if it has no
+    /// levels.
     pub fn slope(self) -> Option<Boundary> {
         match self {
             Boundary::Instances => Some(Boundary::Instance),
@@ -441,12 +441,12 @@ impl Step {
         Step::Sandbox,
     ];
 
-    /// Whether the workload is a server in it.
+    /// Whether its workload is a server.
     pub fn serves(self) -> bool {
         self.spec().needs == Needs::Server
     }
 
-    /// The step's name as the protocol spells it.
+    /// The step's name in the protocol.
     pub fn name(self) -> &'static str {
         self.spec().name
     }

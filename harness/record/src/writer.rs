@@ -1,8 +1,9 @@
-//! Appends to a run directory. Every line is on its way to the disk before the next trial
-//! begins, so a kill at any moment loses at most the trial under way.
+//! Appends to a run directory. A trial's lines are written before the next trial starts, so a kill
+//! loses at most the current trial.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -11,51 +12,57 @@ use crate::line::Line;
 use crate::reader::{RUN_FILE, SAMPLES_FILE};
 use crate::run::Run;
 
-/// Why something could not be recorded.
+/// Why recording failed.
 #[derive(Debug, Error)]
 pub enum WriteError {
-    /// The directory of a new run is already there.
+    /// The directory already holds a run.
     #[error("run directory {0} already exists; give another --out or resume it with --resume")]
     Exists(PathBuf),
-    /// Samples lie there without a run that they belong to.
+    /// The directory has samples but no `run.json`.
     #[error(
         "{0} has a samples.ndjson without a run.json: what remains of another run; remove it or give \
          another --out"
     )]
     Remains(PathBuf),
-    /// A file could not be written: most often a full disk.
+    /// The run directory was removed or moved.
+    #[error(
+        "{0} was removed or moved while the run measured, so nothing more can be recorded there; move it back \
+         and continue with --resume, or start a new run"
+    )]
+    Gone(PathBuf),
+    /// A file could not be written, usually because the disk is full.
     #[error(
         "cannot write {path}: {source}; what was recorded before is kept, free space and continue with --resume"
     )]
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
 }
 
-/// An open run directory, to which samples and outcomes are appended.
+/// An open run directory that takes samples and outcomes.
 #[derive(Debug)]
 pub struct RunWriter {
     directory: PathBuf,
     samples: File,
-    /// Bytes of `samples.ndjson` known to be whole lines.
+    /// Length of `samples.ndjson` up to its last whole line, bytes.
     whole: u64,
 }
 
 impl RunWriter {
-    /// Whether a new run can be recorded in `directory`, which need not be there yet.
+    /// Checks that a new run can be recorded in `directory`, which need not exist.
     ///
     /// # Errors
-    /// [`WriteError::Exists`] if a run is already recorded there, [`WriteError::Remains`] if samples of
-    /// another run are.
+    /// [`WriteError::Exists`] if it holds a run, [`WriteError::Remains`] if it holds samples of
+    /// another run.
     pub fn check(directory: &Path) -> Result<(), WriteError> {
         if directory.join(RUN_FILE).symlink_metadata().is_ok() {
             return Err(WriteError::Exists(directory.to_owned()));
         }
         match directory.join(SAMPLES_FILE).symlink_metadata() {
-            // One without a line was left by a run that was killed before its first trial.
+            // An empty file is left by a run killed before its first trial.
             Ok(samples) if !samples.is_file() || samples.len() > 0 => {
                 Err(WriteError::Remains(directory.to_owned()))
             }
@@ -63,10 +70,10 @@ impl RunWriter {
         }
     }
 
-    /// Makes the run directory `directory` and writes `run.json`.
+    /// Creates the run directory `directory` and writes `run.json`.
     ///
     /// # Errors
-    /// As [`RunWriter::check`]; [`WriteError::Io`] if a file cannot be made.
+    /// As [`RunWriter::check`]; [`WriteError::Io`] if a file cannot be created.
     pub fn create(directory: &Path, run: &Run) -> Result<Self, WriteError> {
         Self::check(directory)?;
         fs::create_dir_all(directory).map_err(io_at(directory))?;
@@ -74,11 +81,11 @@ impl RunWriter {
         Self::open(directory)
     }
 
-    /// Opens an existing run directory to append to it. A torn last line, left by a kill or a
-    /// full disk, is cut off; one that lacks only its newline is kept.
+    /// Opens an existing run directory for appending. A torn last line (from a kill or a full disk)
+    /// is cut off; a complete one that lacks its newline is kept.
     ///
     /// # Errors
-    /// [`WriteError::Io`] if `samples.ndjson` cannot be opened or mended.
+    /// [`WriteError::Io`] if `samples.ndjson` cannot be opened or repaired.
     pub fn open(directory: &Path) -> Result<Self, WriteError> {
         let path = directory.join(SAMPLES_FILE);
         let samples = OpenOptions::new()
@@ -112,13 +119,19 @@ impl RunWriter {
         &self.directory
     }
 
-    /// Appends lines in one write, so that a trial is recorded whole or not at all.
+    /// Appends lines in one write, so that a trial is recorded completely or not at all.
     ///
     /// # Errors
-    /// [`WriteError::Io`] if the file system refuses; what was written of these lines is cut off
-    /// again, so the file always ends in a whole line.
+    /// [`WriteError::Gone`] if the directory no longer exists. [`WriteError::Io`] if the file system refuses.
+    /// Partly written lines are cut off again, so the file always ends in a whole line.
     pub fn append(&mut self, lines: &[Line]) -> Result<(), WriteError> {
         let path = self.directory.join(SAMPLES_FILE);
+        let open = self.samples.metadata().map_err(io_at(&path))?;
+        let is_there = fs::metadata(&path)
+            .is_ok_and(|there| (there.dev(), there.ino()) == (open.dev(), open.ino()));
+        if !is_there {
+            return Err(WriteError::Gone(self.directory.clone()));
+        }
         let mut text = Vec::with_capacity(lines.len() * 128);
         for line in lines {
             serde_json::to_writer(&mut text, line)
@@ -132,23 +145,23 @@ impl RunWriter {
                 Ok(())
             }
             Err(source) => {
-                // Cutting frees space and cannot itself need any; if it fails the reader copes
-                // with a torn line.
+                // Truncating frees space and needs none. If it fails, the reader copes with a torn
+                // line.
                 let _ = self.samples.set_len(self.whole);
                 Err(WriteError::Io { path, source })
             }
         }
     }
 
-    /// Rewrites `run.json`, atomically.
+    /// Atomically replaces `run.json`.
     ///
     /// # Errors
-    /// [`WriteError::Io`] if it cannot be written; the earlier one is then still in place.
+    /// [`WriteError::Io`] if it cannot be written; the earlier file then remains.
     pub fn update_run(&self, run: &Run) -> Result<(), WriteError> {
         write_run(&self.directory, run)
     }
 
-    /// Waits until everything appended is on the disk.
+    /// Waits until everything appended is on disk.
     ///
     /// # Errors
     /// [`WriteError::Io`] if the file system reports a failure.

@@ -1,5 +1,6 @@
-//! What can be measured: targets, workloads, suites, and which of them a command line selects.
+//! The catalogue of targets, workloads and suites, and the selection by a command line.
 
+pub mod bundle;
 pub mod checkout;
 pub mod resolve;
 pub mod selection;

@@ -1,5 +1,5 @@
-//! What will be measured: asked for or default, set up where that is missing, verified. What is
-//! left out is said, with why and with the command that adds it.
+//! Resolves what to measure: selects targets and workloads, builds missing ones and verifies them.
+//! Records what is skipped, why, and the command that adds it.
 
 use plimsoll_adapter::protocol::{Hello, Target};
 use plimsoll_record::TargetId;
@@ -15,40 +15,40 @@ use crate::machine::interrupt::Interrupt;
 use crate::process::command::{self, ToolError};
 use crate::run::adapter::build::{Built, build, failed_before, state};
 use crate::run::adapter::discovery::{
-    Ability, Presence, ability, look, programs, unexpected_version,
+    Ability, Presence, ability, look, missing, programs, unexpected_version,
 };
 use crate::ui::progress::say;
 
-/// What can be measured of what was meant.
+/// The selected targets and workloads that can run here.
 #[derive(Debug, Default)]
 pub struct Gathered {
-    /// The targets, in the order of the table.
+    /// The targets, in table order.
     pub targets: Vec<ResolvedTarget>,
-    /// The workloads, in the order of their table.
+    /// The workloads, in table order.
     pub workloads: Vec<Ready>,
-    /// What was left out.
+    /// The targets and workloads that cannot.
     pub skipped: Vec<Skipped>,
-    /// What else is worth recording.
+    /// Further notes for the record.
     pub notes: Vec<PreflightNote>,
 }
 
-/// Whether adapters and native programs are built on the way.
+/// Whether adapters and native programs are built as needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Building {
-    /// Those that are missing or older than their sources.
+    /// If missing or older than their sources.
     WhereStale,
-    /// None: they are used as they are.
+    /// Never; existing ones are used.
     Never,
 }
 
 /// A target that can run here.
 #[derive(Debug, Clone)]
 pub struct ResolvedTarget {
-    /// What its adapter says of it.
+    /// The target as described by its adapter.
     pub target: Target,
-    /// What its adapter says of itself.
+    /// The adapter's description of itself.
     pub hello: Hello,
-    /// How it runs code.
+    /// How it runs code, from the table.
     pub family: Option<Family>,
 }
 
@@ -70,8 +70,8 @@ impl ResolvedTarget {
 }
 
 impl Gathered {
-    /// Gathers targets: those that match `globs`; or without any the default set, and what else
-    /// is set up already, less what a quick run leaves to longer ones.
+    /// Adds the targets that match `globs`. Without globs: the default set and all that is already
+    /// set up, minus what a quick run skips.
     ///
     /// # Errors
     /// [`crate::exit::Usage`] if a glob matches nothing; [`ToolError::Interrupted`].
@@ -99,7 +99,7 @@ impl Gathered {
                 let left =
                     meant
                         .iter()
-                        .map(|target| match ability(row, &Presence::NotBuilt, target) {
+                        .map(|target| match ability(row, &missing(checkout), target) {
                             Ability::Absent { why, remedy } => {
                                 left(target.as_str(), why, remedy, false)
                             }
@@ -109,7 +109,8 @@ impl Gathered {
                 continue;
             }
             let builds = match building {
-                Building::WhereStale => built != Built::Fresh,
+                // A bundle has no sources to build from.
+                Building::WhereStale => built != Built::Fresh && checkout.bundle.is_none(),
                 Building::Never => false,
             };
             if builds && failed_before(checkout, row) {
@@ -150,8 +151,8 @@ impl Gathered {
         Ok(())
     }
 
-    /// Adds the targets `meant` of an adapter, or the reason why they are left out. A quick run may leave
-    /// some to longer ones; a target that was named must not be missing.
+    /// Adds the targets `meant` of an adapter, or the reason why they are skipped. A quick run may
+    /// skip some; a missing target that was named is an error.
     fn add(
         &mut self,
         row: &AdapterRow,
@@ -160,8 +161,8 @@ impl Gathered {
         may_rest: bool,
         named: bool,
     ) {
-        // An engine that does not answer is no fault of a run that did not name it; an
-        // adapter of the default set that does not even speak is.
+        // An unavailable engine is no error in a run that did not name it; an adapter of the
+        // default set that does not speak the protocol is.
         let broken = matches!(presence, Presence::Broken { .. });
         for &target in meant {
             let rests = may_rest && row.not_quick.contains(target);
@@ -197,7 +198,7 @@ impl Gathered {
         }
     }
 
-    /// Has the adapter of `row` hash the programs of its targets.
+    /// Lets the adapter of `row` hash the programs of its targets.
     fn hash(&mut self, checkout: &Checkout, row: &AdapterRow, interrupt: &Interrupt) {
         let own = |target: &&mut ResolvedTarget| row.targets.contains(&target.target.id);
         for one in self.targets.iter_mut().filter(own) {
@@ -212,10 +213,10 @@ impl Gathered {
         }
     }
 
-    /// Gathers `rows`, building native binaries that are missing.
+    /// Adds the workloads `rows` and builds missing native binaries.
     ///
     /// # Errors
-    /// [`ToolError::Interrupted`]; a workload that cannot be used is left out.
+    /// [`ToolError::Interrupted`]; an unusable workload is skipped.
     pub fn workloads(
         &mut self,
         checkout: &Checkout,
@@ -267,13 +268,13 @@ impl Gathered {
         targets.any(|chosen| chosen.target.kind != TargetKind::Wasm)
     }
 
-    /// Whether something that was asked for is left out.
+    /// Whether anything required was skipped.
     pub fn lacks_something_requested(&self) -> bool {
         self.skipped.iter().any(|one| one.requested)
     }
 }
 
-/// Builds what `row` needs, saying so.
+/// Builds what `row` needs and prints a line about it.
 ///
 /// # Errors
 /// [`ToolError`].
@@ -302,6 +303,9 @@ pub fn build_native(
     ids: &[&str],
     interrupt: &Interrupt,
 ) -> Result<(), ToolError> {
+    if checkout.bundle.is_some() {
+        return Err(ToolError::Bundle);
+    }
     say(&format!("building native binaries: {}", ids.join(", ")));
     let mut script = Command::new(checkout.root.join("scripts/build-workloads"));
     script
@@ -309,7 +313,7 @@ pub fn build_native(
         .env("CARGO_TARGET_DIR", &checkout.target)
         .arg("--native")
         .args(ids);
-    command::run(&mut script, interrupt)
+    command::run_quietly(&mut script, "building native binaries", interrupt)
 }
 
 fn left(what: &str, why: String, remedy: Option<String>, requested: bool) -> Skipped {

@@ -1,4 +1,4 @@
-//! Names as users type them: globs, and the nearest known name to an unknown one.
+//! Selects names by globs, and suggests the nearest known name for an unknown one.
 
 use crate::exit::Usage;
 
@@ -12,7 +12,7 @@ pub fn matches_any(patterns: &[String], name: &str) -> bool {
 /// Checks that every pattern matches at least one of `known`.
 ///
 /// # Errors
-/// [`Usage`] naming the first pattern that matches nothing and the nearest known name.
+/// [`Usage`] with the first pattern that matches nothing, and the nearest known name.
 pub fn check(noun: &str, patterns: &[String], known: &[&str]) -> Result<(), Usage> {
     match patterns
         .iter()
@@ -39,7 +39,7 @@ fn nearest<'a>(given: &str, known: &[&'a str]) -> Option<&'a str> {
         .iter()
         .map(|name| (strsim::damerau_levenshtein(given, name), *name))
         .chain(known.iter().filter_map(|name| {
-            // `wasmtime` for `wasmtime/cranelift`: a prefix is nearer than any typing error.
+            // A prefix (`wasmtime` for `wasmtime/cranelift`) is nearer than any typing error.
             (!given.is_empty() && name.starts_with(given)).then_some((1, *name))
         }))
         .min_by_key(|(distance, _)| *distance)

@@ -1,4 +1,4 @@
-//! The suites: what each measures and how much of it, from `suites.toml`.
+//! The suites, from `suites.toml`: what each measures, and how much of it.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ use crate::catalog::workloads::{Category, DurationClass};
 
 const TABLE: &str = include_str!("../../suites.toml");
 
-/// How much of a suite is asked for.
+/// How much of a suite to measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
-    /// The whole of it.
+    /// All of it.
     Full,
-    /// The smallest honest run.
+    /// The smallest valid run.
     Quick,
 }
 
@@ -33,27 +33,27 @@ pub struct SuiteRow {
     prepare_deadline_seconds: u64,
     full: Amount,
     quick: Amount,
-    /// How much of it `bench gate` measures; absent where it cannot be gated.
+    /// The amount that `bench gate` measures; `None` if the suite cannot be gated.
     pub gate: Option<Amount>,
 }
 
-/// How much is measured.
+/// The amount to measure.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Amount {
-    /// Globs of the workloads that are measured unless the command line names some.
+    /// Globs of the default workloads.
     pub workloads: Vec<String>,
-    /// Trials of each (target, workload, step).
+    /// Trials per (target, workload, step).
     pub trials: Trials,
-    /// Most iterations in one process.
+    /// Maximum iterations in one process.
     pub iterations: u32,
     budget_ms: u64,
     load: Option<LoadRow>,
-    /// How many are alive at once, where that is the question.
+    /// Numbers of instances, processes and containers alive at once, in the suite `density`.
     pub density: Option<Levels>,
 }
 
-/// The load of a suite that offers one.
+/// The load of a suite with servers.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LoadRow {
@@ -64,7 +64,7 @@ struct LoadRow {
     timeout_ms: u64,
 }
 
-/// How many are alive at once, ascending.
+/// Numbers of instances, processes and containers alive at once, ascending.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Levels {
@@ -87,24 +87,23 @@ impl Levels {
     }
 }
 
-/// Trials by a workload's duration and category.
+/// Number of trials, by a workload's duration and category.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Trials {
-    /// Trials of a workload that ends at once.
+    /// For a workload that ends at once.
     pub light: u32,
-    /// Trials of a workload that computes for a while.
+    /// For a workload that computes for a while.
     pub heavy: u32,
-    /// Trials of a workload that waits to be told to end.
+    /// For a workload that waits until its input ends.
     #[serde(default)]
     pub waiting: u32,
-    /// Trials of a compute kernel or use case, of which there are many; absent: as of any that
-    /// computes.
+    /// For a compute kernel or use case, because there are many; `None` means `heavy`.
     pub kernel: Option<u32>,
 }
 
 impl Trials {
-    /// Trials of such a workload.
+    /// The number of trials of a workload.
     pub fn of(&self, duration: DurationClass, category: Category) -> u32 {
         match (duration, category) {
             (DurationClass::Light, _) => self.light,
@@ -118,14 +117,14 @@ impl Trials {
 }
 
 impl Amount {
-    /// Time after which no further iteration is begun in a process.
+    /// Time after which a process starts no further iteration.
     pub fn budget(&self) -> Duration {
         Duration::from_millis(self.budget_ms)
     }
 }
 
 impl Amount {
-    /// The load that servers are put under, if the suite asks for one.
+    /// The load to offer to servers, in a suite with servers.
     pub fn load(&self) -> Option<Load> {
         let nanoseconds = |ms: u64| ms * 1_000_000;
         self.load.as_ref().map(|row| Load {
@@ -144,12 +143,12 @@ impl SuiteRow {
         Duration::from_secs(self.deadline_seconds)
     }
 
-    /// Time after which preparing a pair is given up.
+    /// Time after which preparing a pair is aborted.
     pub fn prepare_deadline(&self) -> Duration {
         Duration::from_secs(self.prepare_deadline_seconds)
     }
 
-    /// How much is measured at `extent`.
+    /// The amount to measure at `extent`.
     pub fn amount(&self, extent: Extent) -> &Amount {
         match extent {
             Extent::Full => &self.full,
@@ -166,10 +165,10 @@ struct Table {
     suite: Vec<SuiteRow>,
 }
 
-/// Every suite.
+/// All suites, in table order.
 ///
 /// # Panics
-/// Never in a program whose tests passed: the table is part of it.
+/// Not in a tested build: the table is compiled in.
 pub fn all() -> Vec<SuiteRow> {
     let table: Table = toml::from_str(TABLE).expect("the built-in suites.toml is well formed");
     table.suite
@@ -195,15 +194,15 @@ mod tests {
         for &suite in Suite::ALL {
             let row = row(suite);
             assert!(!row.steps.is_empty());
-            // Fewer than six carry no resampling, and times scatter more than memory does.
+            // Fewer than six trials cannot be resampled, and times vary more than memory does.
             let least = match suite {
                 // A trial gives a histogram, not one value.
                 Suite::Serve => 5,
                 Suite::Coldstart | Suite::Throughput | Suite::Languages => 10,
                 Suite::Density | Suite::Memory => 6,
-                // A file that is weighed twice weighs the same.
+                // A file's size does not vary.
                 Suite::Size | Suite::Conformance | Suite::Sandbox => 1,
-                // Counts repeat; two trials show that they do.
+                // Counts repeat; a second trial confirms it.
                 Suite::Instructions => 2,
             };
             assert!(

@@ -1,4 +1,4 @@
-//! The table of adapters, `runtimes/targets.toml`: all that `bench` knows of engines.
+//! The table of adapters, `runtimes/targets.toml`: everything that `bench` knows about engines.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,7 +13,7 @@ use crate::catalog::checkout::Checkout;
 
 const SCHEMA: &str = "plimsoll.targets/1";
 
-/// Why the table could not be used.
+/// Why the table is unusable.
 #[derive(Debug, Error)]
 pub enum TableError {
     /// It cannot be read.
@@ -21,23 +21,23 @@ pub enum TableError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// It is not TOML of the known shape.
+    /// It is not TOML of the expected shape.
     #[error("the table of targets {path} is malformed: {message}")]
     Malformed {
         /// The file.
         path: PathBuf,
-        /// Where and why.
+        /// Position and cause of the error.
         message: String,
     },
 }
 
-/// Every adapter, in the order of tables and pictures.
+/// All adapters, in the order of tables and pictures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {
-    /// A row an adapter.
+    /// One row per adapter.
     pub adapters: Vec<AdapterRow>,
 }
 
@@ -45,40 +45,40 @@ pub struct Table {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AdapterRow {
-    /// Its short name.
+    /// Short name, used by `bench setup`.
     pub id: String,
-    /// What it drives, in one line.
+    /// A one-line description of what it drives.
     pub title: String,
-    /// The Cargo manifest it is built from; absent if `program` is given.
+    /// The Cargo manifest it is built from; `None` if `program` is given.
     pub manifest: Option<PathBuf>,
-    /// Name of its executable in the build directory; absent if `program` is given.
+    /// Name of its executable in the build directory; `None` if `program` is given.
     pub binary: Option<String>,
-    /// An executable in any language that needs no building, relative to the root.
+    /// An executable in any language that needs no build, relative to the root.
     pub program: Option<PathBuf>,
-    /// What the engine's version is expected to start with.
+    /// Expected prefix of the engine's version.
     pub expected_engine: Option<String>,
-    /// Whether a run that names no target measures it.
+    /// Whether it belongs to the default set.
     pub default: bool,
-    /// Roughly how long building it takes on two processors.
+    /// Approximate build time on two processors.
     pub build_minutes: Option<u32>,
-    /// Script, relative to the root, and arguments that bring what it drives to this machine.
-    /// Run by `bench setup` for who names the adapter, or everything.
+    /// Script (relative to the root) and arguments that install what it drives. `bench setup` runs
+    /// it if the adapter is named, or with `--all`.
     pub setup: Option<Vec<String>>,
-    /// The builds it needs, in order; one without arguments if there are none.
+    /// The builds it needs, in order; one without arguments by default.
     #[serde(default)]
     pub build: Vec<BuildRow>,
-    /// The targets it drives.
+    /// The targets that it drives.
     pub targets: Vec<TargetId>,
     /// How its targets run code.
     pub family: Option<Family>,
-    /// Those of them that run it otherwise.
+    /// Targets that differ from `family`.
     #[serde(default)]
     pub families: BTreeMap<TargetId, Family>,
-    /// How scripts/run-wasi-tests runs a target: form, needs, `--` and the engine's command, whose
-    /// program is relative to the build directory if there is a slash in it, else on PATH.
+    /// How scripts/run-wasi-tests runs a target: form, needs, `--` and the engine's command. A
+    /// program with a slash in it is relative to the build directory, any other is on PATH.
     #[serde(default)]
     pub wasi_tests: BTreeMap<TargetId, Vec<String>>,
-    /// Those of them that a quick run leaves to longer ones, unless it names them.
+    /// Targets that a quick run skips unless they are named.
     #[serde(default)]
     pub not_quick: Vec<TargetId>,
 }
@@ -90,10 +90,10 @@ pub struct BuildRow {
     /// Arguments after `cargo build --release --manifest-path M --target-dir T`.
     #[serde(default)]
     pub args: Vec<String>,
-    /// Environment of that build, added to the present one.
+    /// Environment variables added for that build.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
-    /// Executables it makes, relative to the build directory; `release/<binary>` if none is said.
+    /// Executables it produces, relative to the build directory; by default `release/<binary>`.
     #[serde(default)]
     pub makes: Vec<PathBuf>,
 }
@@ -143,7 +143,7 @@ impl Table {
                 .find(|target| !adapter.targets.contains(target))
             {
                 return Err(format!(
-                    "{unknown} in `not_quick` of {:?} is none of its targets",
+                    "{unknown} in `not_quick` of {:?} is not one of its targets",
                     adapter.id
                 ));
             }
@@ -153,7 +153,7 @@ impl Table {
                 .find(|target| !adapter.targets.contains(target))
             {
                 return Err(format!(
-                    "{unknown} in `families` of {:?} is none of its targets",
+                    "{unknown} in `families` of {:?} is not one of its targets",
                     adapter.id
                 ));
             }
@@ -195,12 +195,12 @@ impl AdapterRow {
         }
     }
 
-    /// Its manifest, absolute, if it is built here.
+    /// Its manifest, absolute; `None` if it is not built here.
     pub fn manifest(&self, checkout: &Checkout) -> Option<PathBuf> {
         self.manifest.as_ref().map(|path| checkout.root.join(path))
     }
 
-    /// The builds it needs, each with what it makes, absolute.
+    /// The builds it needs, each with the absolute paths that it produces.
     pub fn builds(&self, checkout: &Checkout) -> Vec<(BuildRow, Vec<PathBuf>)> {
         if self.manifest.is_none() {
             return Vec::new();
@@ -223,17 +223,17 @@ impl AdapterRow {
             .collect()
     }
 
-    /// How a target of this row runs code.
+    /// The family of a target of this row; `None` if the table has none.
     pub fn family_of(&self, target: &TargetId) -> Option<Family> {
         self.families.get(target).copied().or(self.family)
     }
 
-    /// The command that gets it ready.
+    /// The command that sets it up.
     pub fn setup_command(&self) -> String {
         format!("bench setup {}", self.id)
     }
 
-    /// Whether `pattern` of `bench setup` means this adapter: its id or one of its targets.
+    /// Whether `pattern` of `bench setup` selects this adapter, by its id or one of its targets.
     pub fn is_meant_by(&self, pattern: &str) -> bool {
         crate::catalog::selection::matches(pattern, &self.id)
             || self
@@ -243,7 +243,7 @@ impl AdapterRow {
     }
 }
 
-/// Whether `path` exists and may be executed.
+/// Whether `path` is a file with an execute permission.
 pub fn is_executable(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
     fs::metadata(path).is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
@@ -297,7 +297,7 @@ mod tests {
         let row = "[[adapter]]\nid = 'a'\ntitle = 't'\nprogram = 'p'\ndefault = true\n\
                    targets = ['x']\nnot_quick = ['y']\n";
         let error = parse(row).unwrap_err();
-        assert_eq!(error, "y in `not_quick` of \"a\" is none of its targets");
+        assert_eq!(error, "y in `not_quick` of \"a\" is not one of its targets");
     }
 
     #[test]

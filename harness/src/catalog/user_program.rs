@@ -1,13 +1,14 @@
-//! A program that is none of the project's workloads: the user's own, measured like one of them.
+//! The user's own program, measured like a workload.
 //!
-//! Nobody has written down what it must print. So it is run once before the run, on the first
-//! target that can, natively if there is a binary; what it prints there is what it must print
-//! everywhere.
+//! Its expected output is unknown. So `bench` runs it once before the run, on the first target that
+//! can (natively if there is a binary). Every target must then produce the same output.
 
+mod gated;
 mod reference;
 mod variation;
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -30,20 +31,21 @@ use crate::run::job::Deadlines;
 use crate::run::scratch::Scratch;
 use crate::suites::conformance::uses::uses;
 use crate::ui::progress::say;
+pub use gated::{Place, Sides};
 pub use reference::shell;
-use reference::{Here, Printed, ended_unless_interrupted, prepared, printed};
+use reference::{Here, Printed, ended_unless_interrupted, prepared, printed, printed_by_image};
 use variation::{Param, Variation};
 
-/// Processor time beyond which it is one that computes, and is given fewer trials.
+/// CPU time above which a program counts as heavy and gets fewer trials.
 const HEAVY: Duration = Duration::from_millis(20);
 
-/// The steps whose process `bench` starts itself, so that it decides what the standard input is.
+/// Steps with a process that `bench` itself starts, and can therefore give standard input.
 const STARTED_HERE: [Step; 4] = [Step::Process, Step::Deploy, Step::Peak, Step::Size];
 
-/// The steps that are about an image itself, or about what is put into it.
+/// Steps that measure an image itself, or need a program put into it.
 const ABOUT_IMAGES: [Step; 4] = [Step::Deploy, Step::Size, Step::Peak, Step::Execute];
 
-/// A program as the command line names it.
+/// A program as given on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Program {
     wasm: PathBuf,
@@ -56,10 +58,12 @@ pub struct Program {
     prepare: Option<String>,
     params: Vec<String>,
     variations: Vec<Variation>,
+    /// Replaces the name from its file: both sides of a gate share one.
+    name: Option<&'static str>,
 }
 
 impl Program {
-    /// What `args` name, with absolute paths; none if they name no program.
+    /// The program in `args`, with absolute paths; `None` if they name none.
     ///
     /// # Errors
     /// [`Usage`] if a file is not there.
@@ -72,7 +76,7 @@ impl Program {
                 .map_err(|error| Usage(format!("{option} {}: {error}", path.display())))?;
             match path.to_str() {
                 Some(_) => Ok(path),
-                // It goes to adapters, and into run.json, as text.
+                // Adapters and run.json need it as text.
                 None => Err(Usage(format!(
                     "{option} {}: the path is not UTF-8; rename it or link to it",
                     path.display()
@@ -109,6 +113,7 @@ impl Program {
                 .map(|path| at("--input", path))
                 .transpose()?,
             args: args.args.clone(),
+            name: None,
         };
         let bytes = fs::read(&program.wasm)
             .map_err(|error| Usage(format!("--wasm {}: {error}", program.wasm.display())))?;
@@ -121,7 +126,7 @@ impl Program {
         }
     }
 
-    /// The words of a command line that name it.
+    /// The command-line options that specify it, and the arguments after them.
     pub fn words(&self) -> (Vec<String>, Vec<String>) {
         let mut options = vec!["--wasm".to_owned(), text(&self.wasm)];
         let mut option = |name: &str, value: Option<String>| {
@@ -145,13 +150,13 @@ impl Program {
         (options, after)
     }
 
-    /// Leaves out the targets that need what was not given.
+    /// Skips targets that need a module, binary or image that was not given.
     pub fn leave_out(&self, gathered: &mut Gathered) {
         let (native, image) = (self.native.is_some(), self.image.is_some());
         let (targets, without): (Vec<_>, Vec<_>) = std::mem::take(&mut gathered.targets)
             .into_iter()
             .partition(|chosen| match chosen.target.kind {
-                TargetKind::Wasm => true,
+                TargetKind::Wasm => self.has_module(),
                 TargetKind::Native => native,
                 TargetKind::Container => native || image,
             });
@@ -161,7 +166,8 @@ impl Program {
                 TargetKind::Container => {
                     "neither --native nor --image says what runs in its container"
                 }
-                TargetKind::Native | TargetKind::Wasm => "no --native says what it runs",
+                TargetKind::Native => "no native binary was given (--native FILE)",
+                TargetKind::Wasm => "no module is given",
             };
             Skipped {
                 what: chosen.target.id.to_string(),
@@ -172,11 +178,11 @@ impl Program {
         }));
     }
 
-    /// Finds out what it prints with each of its parameters, and makes a workload of each; with a note
-    /// that says where.
+    /// Runs it once per combination of parameters, and makes a workload of each; a note records the
+    /// target.
     ///
     /// # Errors
-    /// [`Usage`] if it ends well on no target; [`ToolError::Interrupted`].
+    /// [`Usage`] if it exits successfully on no target; [`ToolError::Interrupted`].
     pub fn gather(
         &self,
         checkout: &Checkout,
@@ -220,7 +226,7 @@ impl Program {
         }
     }
 
-    /// With a standard input, leaves out what `bench` does not start itself.
+    /// With a standard input, skips what `bench` does not start itself.
     fn keep_what_has_stdin(&self, gathered: &mut Gathered) {
         if self.stdin.is_none() {
             return;
@@ -243,7 +249,7 @@ impl Program {
         }
     }
 
-    /// Makes a workload of what `workload` prints on the first target that runs it as a process.
+    /// Makes a workload with the output on the first target that runs `workload` as a process.
     fn expect(
         &self,
         workload: protocol::Workload,
@@ -252,6 +258,12 @@ impl Program {
         here: &Here<'_>,
     ) -> anyhow::Result<()> {
         let prepare = self.prepare.as_ref().map(|line| variation.fill(line));
+        if let (false, Some(image)) = (self.has_module(), &self.image) {
+            let printed = printed_by_image(image, &workload.args, here.interrupt)?;
+            let ready = self.workload(workload, variation, prepare, printed)?;
+            gathered.workloads.push(ready);
+            return Ok(());
+        }
         let mut why = Vec::new();
         for chosen in &gathered.targets {
             let id = &chosen.target.id;
@@ -301,8 +313,8 @@ impl Program {
         .into())
     }
 
-    /// Leaves out what cannot be done with an image of the user's own: targets that make what they
-    /// run themselves, and on the others the steps that are about the image.
+    /// Skips what the user's own image cannot support: targets that build their own images, and on
+    /// the others the steps that measure the image.
     fn fit_image(
         &self,
         checkout: &Checkout,
@@ -338,7 +350,7 @@ impl Program {
                         });
                         continue;
                     }
-                    // What else went wrong, the trials will tell.
+                    // Trials report any other failure.
                     Ok(_) | Err(_) => {}
                 }
             }
@@ -382,9 +394,12 @@ impl Program {
         Ok(Ready {
             record: WorkloadRecord {
                 workload: workload.id.clone(),
-                title: format!("a program of the user's own, {}", self.wasm.display()),
+                title: match (self.has_module(), &self.image) {
+                    (false, Some(image)) => format!("the user's own image {image}"),
+                    _ => format!("a program of the user's own, {}", self.wasm.display()),
+                },
                 language: "not known".to_owned(),
-                // Of the one thing that stands for its source here.
+                // The `.wasm` stands in for its unknown source.
                 source_sha256: sha256(&bytes),
                 wasm_sha256: sha256(&bytes),
                 wasm_bytes: bytes.len() as u64,
@@ -410,9 +425,12 @@ impl Program {
         })
     }
 
-    /// Its file's name, unless a workload is called so.
+    /// Its file's name, unless a workload has that name.
     fn id(&self, workloads: &Workloads) -> WorkloadId {
-        let stem = self.wasm.file_stem().unwrap_or_default();
+        let stem = match self.name {
+            Some(name) => OsStr::new(name),
+            None => self.wasm.file_stem().unwrap_or_default(),
+        };
         let plain: String = stem
             .to_string_lossy()
             .chars()

@@ -1,4 +1,4 @@
-//! The workloads: `workloads.toml`, its lock, and whether what is on the disk is what they say.
+//! The workloads: reads `workloads.toml` and its lock, and verifies the files on disk against them.
 
 use std::fs;
 use std::io;
@@ -19,7 +19,7 @@ use crate::suites::conformance::uses::uses;
 const SCHEMA: &str = "plimsoll.workloads/2";
 const LOCK_SCHEMA: &str = "plimsoll.workloads-lock/1";
 
-/// Why a workload cannot be used.
+/// Why a workload is unusable.
 #[derive(Debug, Error)]
 pub enum WorkloadError {
     /// A file cannot be read.
@@ -27,20 +27,20 @@ pub enum WorkloadError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
-        /// What to do.
+        /// The suggested action.
         remedy: String,
     },
-    /// A table is not of the known shape.
+    /// A table does not have the expected shape.
     #[error("{path} is malformed: {message}")]
     Malformed {
         /// The file.
         path: PathBuf,
-        /// Where and why.
+        /// Position and cause of the error.
         message: String,
     },
-    /// The lock says nothing of a workload.
+    /// The lock has no entry for a workload.
     #[error(
         "workloads.lock has no entry for {id}; build it with `scripts/build-workloads --wasm {id}`"
     )]
@@ -48,7 +48,7 @@ pub enum WorkloadError {
         /// The workload.
         id: WorkloadId,
     },
-    /// A `.wasm` is not the one that the lock names.
+    /// A `.wasm` differs from the one in the lock.
     #[error(
         "{path} is not the file that workloads.lock names (sha256 {found}, locked {locked}); \
          restore it or build it again with `scripts/build-workloads --wasm {id}`"
@@ -58,22 +58,22 @@ pub enum WorkloadError {
         id: WorkloadId,
         /// The file.
         path: PathBuf,
-        /// Hash of the file, its first 12 digits.
+        /// Hash of the file, first 12 digits.
         found: String,
-        /// Hash in the lock, its first 12 digits.
+        /// Hash in the lock, first 12 digits.
         locked: String,
     },
-    /// Its requests and responses do not fit each other.
+    /// Its requests and responses do not match.
     #[error("the requests of {id}, {path}, and its expected output do not fit: {source}")]
     Exchanges {
         /// The workload.
         id: WorkloadId,
         /// The file of requests.
         path: PathBuf,
-        /// How not.
+        /// The mismatch.
         source: ExchangeError,
     },
-    /// The sources are not those that the `.wasm` was built from.
+    /// The `.wasm` was built from other sources.
     #[error(
         "the sources of {id} are not those its .wasm was built from; \
          build it again with `scripts/build-workloads --wasm {id}`"
@@ -84,27 +84,27 @@ pub enum WorkloadError {
     },
 }
 
-/// How long one run of a workload takes: it decides the number of trials.
+/// How long one run of a workload takes, which decides the number of trials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DurationClass {
-    /// Ends within about two milliseconds: many trials.
+    /// Ends within about 2 ms: many trials.
     Light,
     /// Computes for tens of milliseconds or more: fewer trials.
     Heavy,
-    /// Prints that it is ready and waits for the end of its input: for idle and density.
+    /// Prints that it is ready and waits for the end of its input: for idle memory and density.
     Waiting,
 }
 
-/// What a workload is an example of. Suites measure those of [`Category::General`] by a glob, and
-/// the others only by name.
+/// The purpose of a workload. Globs of a suite select only [`Category::General`]; the others must
+/// be named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Category {
-    /// A small program of common use.
+    /// A small program for a common task.
     #[default]
     General,
-    /// Computes for a chosen time, for a gate's check.
+    /// Computes for a chosen time, to check a gate.
     Yardstick,
     /// A compute kernel.
     Kernel,
@@ -115,7 +115,7 @@ pub enum Category {
 }
 
 impl DurationClass {
-    /// The word for it in `workloads.toml`.
+    /// The name in `workloads.toml`.
     pub fn name(self) -> &'static str {
         match self {
             DurationClass::Light => "light",
@@ -126,7 +126,7 @@ impl DurationClass {
 }
 
 impl Category {
-    /// The word for it in `workloads.toml`.
+    /// The name in `workloads.toml`.
     pub fn name(self) -> &'static str {
         match self {
             Category::General => "general",
@@ -138,20 +138,20 @@ impl Category {
     }
 }
 
-/// One workload, as `workloads.toml` describes it. Paths are relative to the folder.
+/// One workload of `workloads.toml`. Paths are relative to its folder.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct WorkloadRow {
     /// Its id.
     pub id: WorkloadId,
-    /// What it does, in one line.
+    /// A one-line description.
     pub title: String,
-    /// Why it is measured.
+    /// The reason for measuring it.
     pub why: String,
     /// Language of its source.
     pub language: String,
     sources: Vec<PathBuf>,
     wasm: PathBuf,
-    /// Name of the native binary; absent if there is none.
+    /// Name of the native binary; `None` if it has none.
     native: Option<String>,
     #[serde(default)]
     args: Vec<String>,
@@ -159,35 +159,35 @@ pub struct WorkloadRow {
     /// What it may do in its folder.
     #[serde(default)]
     access: protocol::Access,
-    /// Its environment, as `NAME=VALUE`.
+    /// Environment variables, as `NAME=VALUE`.
     #[serde(default)]
     env: Vec<String>,
     expected: PathBuf,
-    /// Requests, one after the other, for a program that answers such on its standard streams;
-    /// `expected` holds the responses then.
+    /// Sequential requests for a program that serves them on its standard streams; `expected` then
+    /// holds the responses.
     requests: Option<PathBuf>,
-    /// How long one run takes.
+    /// Decides the number of trials.
     pub duration: DurationClass,
-    /// What it is an example of.
+    /// Its purpose.
     #[serde(default)]
     pub category: Category,
-    /// What a reader of its figures must know.
+    /// Caveats for readers of its results.
     #[serde(default)]
     pub notes: Vec<String>,
 }
 
 impl WorkloadRow {
-    /// Whether a suite's glob is enough to select it; a suite must name the others.
+    /// Whether a suite's glob can select it; other workloads must be named.
     pub fn matches_globs(&self) -> bool {
         self.category == Category::General && self.duration != DurationClass::Waiting
     }
 }
 
-/// Another form of a workload, as `workloads.toml` describes it.
+/// Another form of a workload in `workloads.toml`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 struct ComponentRow {
     id: WorkloadId,
-    /// The workload.
+    /// The workload with the same program.
     of: WorkloadId,
     sources: Vec<PathBuf>,
     wasm: PathBuf,
@@ -208,7 +208,7 @@ struct LockFile {
     workload: Vec<LockRow>,
 }
 
-/// What the committed `.wasm` was built from and by what.
+/// The hashes and toolchain of a committed `.wasm`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 struct LockRow {
     id: WorkloadId,
@@ -218,14 +218,14 @@ struct LockRow {
     toolchain: String,
 }
 
-/// What stands beside a native binary.
+/// The record next to a native binary.
 #[derive(Deserialize)]
 struct NativeRecord {
     toolchain: String,
     source_sha256: String,
 }
 
-/// Every workload of a checkout.
+/// All workloads of a checkout.
 #[derive(Debug, Clone)]
 pub struct Workloads {
     /// In the order of tables and pictures.
@@ -234,42 +234,42 @@ pub struct Workloads {
     lock: Vec<LockRow>,
 }
 
-/// A workload that can be run: everything on the disk, hashes verified.
+/// A workload that can run: all files exist, with verified hashes.
 #[derive(Debug, Clone)]
 pub struct Ready {
-    /// What an adapter is told.
+    /// The part that adapters get.
     pub workload: protocol::Workload,
-    /// What is recorded.
+    /// The part that is recorded.
     pub record: WorkloadRecord,
-    /// What its process finds on its standard input; /dev/null without.
+    /// Its standard input; `None` means /dev/null.
     pub stdin: Option<PathBuf>,
-    /// A shell command that is run before every trial, outside the clock.
+    /// A shell command to run before every trial, outside the clock.
     pub prepare: Option<String>,
-    /// What it must print, byte for byte.
+    /// The expected output, byte for byte.
     pub expected: Vec<u8>,
-    /// What it is asked when it serves, with the expected responses; none for what does not.
+    /// The requests to a server with their expected responses; empty for other workloads.
     pub exchanges: Vec<Exchange>,
-    /// How long one run takes.
+    /// Decides the number of trials.
     pub duration: DurationClass,
-    /// What it is an example of.
+    /// Its purpose.
     pub category: Category,
-    /// Whether there is a native side of it.
+    /// Whether it has a native binary.
     pub native: Native,
 }
 
-/// Whether a workload has a native binary of the same source.
+/// Whether a workload has a native binary from the same source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Native {
-    /// It has.
+    /// It has one.
     Ready,
-    /// It has none, or one of other sources.
+    /// It has none, or one from other sources.
     Missing,
     /// It is not meant to have one.
     NotPlanned,
 }
 
 impl Workloads {
-    /// Reads `workloads.toml` and `workloads.lock`. An absent lock is an empty one.
+    /// Reads `workloads.toml` and `workloads.lock`. A missing lock counts as empty.
     ///
     /// # Errors
     /// [`WorkloadError`] if either is unreadable or malformed.
@@ -297,7 +297,7 @@ impl Workloads {
         self.rows.iter().map(|row| row.id.as_str()).collect()
     }
 
-    /// Whether `row` has a native binary of the sources that the lock names.
+    /// Whether `row` has a native binary from the sources in the lock.
     pub fn native(&self, checkout: &Checkout, row: &WorkloadRow) -> Native {
         let Some(name) = &row.native else {
             return Native::NotPlanned;
@@ -315,10 +315,10 @@ impl Workloads {
         }
     }
 
-    /// Makes sure that what is on the disk for `row` is what the lock names.
+    /// Verifies the files of `row` against the lock.
     ///
     /// # Errors
-    /// [`WorkloadError`] naming what is missing or differs, and what to do.
+    /// [`WorkloadError`] with the file that is missing or differs, and the remedy.
     pub fn ready(&self, checkout: &Checkout, row: &WorkloadRow) -> Result<Ready, WorkloadError> {
         let folder = checkout.workloads();
         let id = row.id.clone();
@@ -393,7 +393,7 @@ impl Workloads {
     }
 }
 
-/// A committed `.wasm` that is the one that the lock names.
+/// A committed `.wasm` that matches the lock.
 struct Locked<'l> {
     path: PathBuf,
     bytes: Vec<u8>,
@@ -401,8 +401,8 @@ struct Locked<'l> {
 }
 
 impl Workloads {
-    /// Makes sure that a committed `.wasm` is the one that the lock names, built from the sources
-    /// that are there; gives its path and what the lock says of it.
+    /// Verifies a committed `.wasm` and its sources against the lock. Returns its path, bytes and
+    /// entry.
     fn locked(
         &self,
         folder: &Path,
@@ -432,8 +432,7 @@ impl Workloads {
     }
 }
 
-/// SHA-256 over `path NUL length NUL bytes` of each file, in order: as `scripts/build-workloads`
-/// computes it.
+/// SHA-256 over `path NUL length NUL bytes` of each file, in order, like `scripts/build-workloads`.
 pub(crate) fn source_sha256(folder: &Path, sources: &[PathBuf]) -> Result<String, WorkloadError> {
     let mut hash = Sha256::new();
     for source in sources {

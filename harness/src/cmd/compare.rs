@@ -1,4 +1,4 @@
-//! `bench compare`: runs compared with a base.
+//! `bench compare`: compares runs with a base.
 
 use plimsoll_analysis::{Comparison, Measured, Verdict, compare_all};
 use plimsoll_record::Recorded;
@@ -18,7 +18,7 @@ pub(super) fn run(args: &Compare) -> anyhow::Result<Exit> {
         }
     };
     let base = Recorded::read(base)?;
-    // The base among the candidates would be compared with itself.
+    // The base itself is not a candidate.
     let same = |run: &Recorded| {
         run.directory.canonicalize().ok() == base.directory.canonicalize().ok()
             && args.base.is_some()
@@ -46,7 +46,7 @@ pub(super) fn run(args: &Compare) -> anyhow::Result<Exit> {
     })
 }
 
-/// The exit code of a comparison that is to fail on `what`.
+/// The exit code for `--fail-on`.
 fn verdict(what: FailOn, comparisons: &[Comparison]) -> Exit {
     if let Some(empty) = comparisons.iter().find(|one| one.rows.is_empty()) {
         say(&format!(

@@ -1,4 +1,4 @@
-//! `bench doctor`: what can run here, what cannot, and the one command that would change that.
+//! `bench doctor`: what can run here, what cannot, and the command that would change that.
 
 use std::fmt::Write;
 
@@ -44,6 +44,7 @@ fn machine(text: &mut String, checkout: &Checkout) {
     );
     text.push_str(&preflight_lines(&preflight::look(&environment), Notes::All));
     let _ = match command::first_line("cargo", &["--version"]) {
+        _ if checkout.bundle.is_some() => bundle(text, checkout),
         Some(version) => writeln!(text, "{} {version}", styled(GOOD, "good ")),
         None => writeln!(
             text,
@@ -51,6 +52,17 @@ fn machine(text: &mut String, checkout: &Checkout) {
             styled(BAD, "bad  ")
         ),
     };
+}
+
+/// The bundle's origin, and whether its files are intact.
+fn bundle(text: &mut String, checkout: &Checkout) -> std::fmt::Result {
+    let root = checkout.root.display();
+    let origin = checkout.bundle.as_ref().map(|bundle| bundle.origin());
+    let origin = origin.unwrap_or_default();
+    match checkout.verify() {
+        Ok(()) => writeln!(text, "{} bundle {root}: {origin}", styled(GOOD, "good ")),
+        Err(error) => writeln!(text, "{} {error}", styled(BAD, "bad  ")),
+    }
 }
 
 fn targets(text: &mut String, checkout: &Checkout) -> anyhow::Result<()> {

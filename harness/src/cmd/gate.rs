@@ -1,4 +1,4 @@
-//! `bench gate`: base and head measured side by side; fails if head is worse.
+//! `bench gate`: measures base and head side by side; fails if head is worse.
 
 use std::fs;
 use std::io::Write;
@@ -10,6 +10,7 @@ use plimsoll_analysis::gate::{GateReport, Overall, Settings};
 use plimsoll_record::Recorded;
 
 use super::run::{shell_word, suite_named};
+use crate::catalog::user_program::Sides;
 use crate::cli::Gate;
 use crate::exit::{Exit, Usage};
 use crate::gate::job::{Ended, carry_out, check_writable, recorded};
@@ -51,6 +52,7 @@ pub(super) fn run(args: &Gate) -> anyhow::Result<Exit> {
 
 fn request(args: &Gate, settings: Settings) -> anyhow::Result<Request> {
     Ok(Request {
+        own: Sides::of(args)?,
         base: match (&args.base, &args.base_ref) {
             (Some(path), _) => Source::Product(Product::at(path)?),
             (None, Some(name)) => Source::Commit(name.clone()),
@@ -82,7 +84,7 @@ fn is_interruption(error: &anyhow::Error) -> bool {
         || matches!(error.downcast_ref(), Some(ToolError::Interrupted))
 }
 
-/// Writes the report wherever it is wanted, and turns it into an exit code.
+/// Writes the requested forms of the report, and returns the exit code.
 fn conclude(args: &Gate, report: &GateReport, directory: Option<&Path>) -> anyhow::Result<Exit> {
     let json = serde_json::to_string_pretty(report)? + "\n";
     let markdown = show::markdown(report);
@@ -90,14 +92,14 @@ fn conclude(args: &Gate, report: &GateReport, directory: Option<&Path>) -> anyho
     let write = |path: &Path, text: &str| {
         fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
     };
-    // The verdict comes first: it must not be lost to a full disk.
+    // Print the verdict first, because a full disk must not lose it.
     super::print(&match (args.json, &args.markdown) {
         (true, _) => json.clone(),
         (false, Some(None)) => markdown.clone(),
         (false, _) => show::terminal(report),
     })?;
     if let Some(directory) = directory {
-        // Where nothing could be measured it does not exist yet.
+        // The directory does not exist yet if nothing could be measured.
         fs::create_dir_all(directory)
             .with_context(|| format!("cannot make {}", directory.display()))?;
         write(&directory.join("gate.json"), &json)?;
@@ -129,7 +131,7 @@ fn conclude(args: &Gate, report: &GateReport, directory: Option<&Path>) -> anyho
     })
 }
 
-/// Appends to the summary of a job of GitHub Actions, where there is one.
+/// Appends to the job summary of GitHub Actions, if there is one.
 fn append_to_summary(markdown: &str) {
     let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) else {
         return;
@@ -140,7 +142,7 @@ fn append_to_summary(markdown: &str) {
         .append(true)
         .open(&path)
         .and_then(|mut file| file.write_all(markdown.as_bytes()));
-    // The verdict stands without its summary.
+    // A missing summary does not change the verdict.
     if let Err(error) = appended {
         say(&format!(
             "cannot append to the step summary {}: {error}",

@@ -1,4 +1,4 @@
-//! `bench history`: how rows changed from run to run.
+//! `bench history`: shows how rows changed from run to run.
 
 use std::path::PathBuf;
 
@@ -67,7 +67,7 @@ pub(super) fn run(args: &History) -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
-/// The runs of one machine: the one that `glob` matches, or that of the newest run.
+/// The runs of one machine: the one that matches `glob`, or the newest run's.
 fn on_machine<'a>(
     runs: &[&'a HistoryRun],
     glob: Option<&str>,
@@ -124,7 +124,7 @@ fn on_machine<'a>(
     Ok(here)
 }
 
-/// What the newest run of each suite measured, and nothing older.
+/// The rows of the newest run of each suite.
 fn exported(
     format: Export,
     runs: &[&HistoryRun],

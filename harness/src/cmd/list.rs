@@ -1,4 +1,4 @@
-//! `bench list`: what can be asked for.
+//! `bench list`: targets, workloads, suites and metrics.
 
 use std::fmt::Write;
 
@@ -76,8 +76,8 @@ fn targets(checkout: &Checkout) -> anyhow::Result<Listing> {
     Ok((rows, text))
 }
 
-/// What is otherwise in the ledger of `target` than in that of `first`, the first of its adapter: the
-/// beginning of each setting. The whole is in the JSON and in every report.
+/// Settings of `target` that differ from `first`, the first of its adapter, shortened. The JSON and reports
+/// have them in full.
 fn differences(first: &Target, target: &Target) -> String {
     let others = target.configuration.iter();
     let others = others.filter(|(name, value)| first.configuration.get(*name) != Some(value));
@@ -85,7 +85,7 @@ fn differences(first: &Target, target: &Target) -> String {
     short.collect::<Vec<_>>().join("; ")
 }
 
-/// The words of `text` that fit into some fifty characters, and whether there are more.
+/// As many words of `text` as fit into fifty characters, with a sign if there are more.
 fn beginning(text: &str) -> String {
     const FITS: usize = 50;
     let end = text.find([';', '(']).unwrap_or(text.len());

@@ -1,4 +1,4 @@
-//! `bench man`: the manual page, with every command on it.
+//! `bench man`: prints the manual page with all commands.
 
 use clap::CommandFactory;
 

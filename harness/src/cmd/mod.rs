@@ -1,7 +1,9 @@
 //! The commands, one file each.
 
+mod bundle;
 mod compare;
 mod doctor;
+mod fleet;
 mod gate;
 mod history;
 mod list;
@@ -21,14 +23,15 @@ use crate::catalog::checkout::Checkout;
 use crate::cli::{Cli, Command};
 use crate::exit::{Exit, Usage};
 
-/// Does one command.
+/// Runs one command.
 ///
 /// # Errors
-/// What stopped it, for the user to read.
+/// The reason for a failure, for the user to read.
 pub fn dispatch(command: Command) -> anyhow::Result<Exit> {
     match command {
         Command::Doctor(args) => doctor::run(&args),
         Command::Setup(args) => setup::run(&args),
+        Command::Bundle(args) => bundle::run(&args),
         Command::List(args) => list::run(&args),
         Command::Run(args) => match &args.resume {
             Some(directory) => resume::run(&args, directory),
@@ -38,6 +41,7 @@ pub fn dispatch(command: Command) -> anyhow::Result<Exit> {
         Command::Compare(args) => compare::run(&args),
         Command::Gate(args) => gate::run(&args),
         Command::History(args) => history::run(&args),
+        Command::Fleet(args) => fleet::run(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "bench", &mut script);
@@ -56,7 +60,7 @@ fn print(text: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The run directory that is meant when none is named.
+/// The default run directory.
 fn latest(checkout: &Checkout) -> anyhow::Result<PathBuf> {
     let latest = checkout.results().join("latest");
     match latest.canonicalize() {
@@ -69,7 +73,7 @@ fn latest(checkout: &Checkout) -> anyhow::Result<PathBuf> {
     }
 }
 
-/// Points `results/latest` to `directory`, without a moment in which it points nowhere.
+/// Atomically points `results/latest` to `directory`.
 fn point_latest(checkout: &Checkout, directory: &Path) -> std::io::Result<()> {
     let results = checkout.results();
     std::fs::create_dir_all(&results)?;

@@ -1,5 +1,4 @@
-//! `bench doctor --overhead`: what the harness itself adds to a figure, measured beside
-//! hyperfine, the tool that others would use.
+//! `bench doctor --overhead`: measures the harness's own overhead, in comparison with hyperfine.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,14 +18,13 @@ use crate::process::spawn::Exited;
 use crate::run::trial::process::{self, Ended};
 use crate::ui::format;
 
-/// The programs that are started: one that does nothing and one that prints a line.
+/// The programs to start: one does nothing, one prints a line.
 const PROGRAMS: [&str; 2] = ["empty", "hello"];
-/// Turns of each tool, alternating, so that drift hits both alike.
+/// Turns per tool, alternating, so that drift affects both alike.
 const TURNS: usize = 60;
-/// Processes in one turn: few, so that a turn of one tool and the next of the other see the same
-/// machine.
+/// Processes per turn: few, so that consecutive turns of the two tools see the same machine.
 const PER_TURN: usize = 20;
-/// How far the two may lie apart.
+/// Maximum relative difference between the two.
 const ALLOWED: f64 = 0.10;
 
 pub(super) fn run(checkout: &Checkout) -> anyhow::Result<Exit> {
@@ -122,11 +120,11 @@ struct Timed {
     times: Vec<f64>,
 }
 
-/// Seconds, as hyperfine measured them without a shell, its child's output piped as ours is.
+/// Seconds, measured by hyperfine without a shell and with piped output, as in `bench`.
 fn hyperfine(checkout: &Checkout, program: &Path) -> anyhow::Result<Vec<f64>> {
-    let export = checkout.target.join("hyperfine-overhead.json");
+    let export = checkout.scratch().with_file_name("hyperfine-overhead.json");
     let status = Command::new("hyperfine")
-        // What it starts inherits its environment, and an exec copies that: ours is empty.
+        // Children inherit the environment and exec copies it; `bench` passes an empty one.
         .env_clear()
         .args(["-N", "--style", "none", "--output", "pipe", "--runs"])
         .arg(PER_TURN.to_string())

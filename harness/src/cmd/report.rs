@@ -1,13 +1,15 @@
-//! `bench report`: a recorded run, for people or for programs.
+//! `bench report`: shows a recorded run, as text, HTML or data.
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use anyhow::Context;
 use plimsoll_analysis::analyse_all;
 use plimsoll_record::{Recorded, TargetId, WorkloadId};
 use reports::claims::{self, Claims};
+use reports::machines::Machines;
 
 use crate::catalog::checkout::Checkout;
 use crate::catalog::selection::matches_any;
@@ -51,7 +53,17 @@ pub(super) fn run(args: &Report) -> anyhow::Result<Exit> {
         };
         fs::write(&path, reports::html(&analyse_all(&runs), &claims))
             .with_context(|| format!("cannot write the report to {}", path.display()))?;
-        say(&format!("wrote {}", path.display()));
+        if args.open {
+            open(&path)?;
+            say(&format!("wrote {} and opened it", path.display()));
+        } else {
+            let whole = path::absolute(&path)?;
+            say(&format!(
+                "wrote {}; open it in any browser, no network needed: file://{} (or add --open)",
+                path.display(),
+                whole.display()
+            ));
+        }
     } else if let Some(target) = &args.badge {
         let target = TargetId::from(target.as_str());
         let badge = analyse_all(&runs)
@@ -78,10 +90,31 @@ pub(super) fn run(args: &Report) -> anyhow::Result<Exit> {
             super::print(&terminal::tables(run))?;
             super::print(&terminal::marked(&run.marked))?;
         }
+        if let Some(machines) = Machines::of(&analysed, &claims) {
+            super::print(&terminal::machines::machines(&machines))?;
+        }
         let verdicts = claims::judge(&claims, &analysed);
         super::print(&terminal::claims::verdicts(&verdicts))?;
     }
     Ok(Exit::Ok)
+}
+
+/// Opens a file with the desktop's default program.
+fn open(file: &Path) -> anyhow::Result<()> {
+    let name = "xdg-open";
+    let remedy = format!("open {} in a browser by hand", file.display());
+    let ended = Command::new(name)
+        .arg(path::absolute(file)?)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .status()
+        .with_context(|| format!("cannot start {name}, which opens files; {remedy}"))?;
+    anyhow::ensure!(
+        ended.success(),
+        "{name} found no program for {} ({ended}); {remedy}",
+        file.display()
+    );
+    Ok(())
 }
 
 /// Writes the latencies of `runs` into `folder`.
@@ -103,7 +136,7 @@ fn hgrm(runs: &[Recorded], folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Leaves of a run what `targets` and `workloads` name; without globs, everything.
+/// Keeps only what `targets` and `workloads` select; without globs, everything.
 ///
 /// # Errors
 /// [`Usage`] if nothing is left.

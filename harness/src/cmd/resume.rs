@@ -1,4 +1,4 @@
-//! `bench run --resume`: does the trials of an interrupted run that have no outcome yet.
+//! `bench run --resume`: runs the trials of an interrupted run that have no outcome.
 
 use std::path::Path;
 
@@ -30,16 +30,18 @@ use crate::ui::progress::say;
 use crate::ui::terminal::{self, Notes};
 
 pub(super) fn run(args: &Run, directory: &Path) -> anyhow::Result<Exit> {
-    let recorded = Recorded::read(directory)?;
+    let name = Recorded::read(directory)?.run.id;
     let checkout = Checkout::find()?;
     let table = Table::read(&checkout)?;
     let workloads = Workloads::read(&checkout)?;
     let interrupt = Interrupt::install(denoise::put_files_back)?;
+    let _machine = MachineLock::take(&name, when_held(args), &interrupt)?;
+    // Read only now, because another process may have resumed this run while it held the machine.
+    let recorded = Recorded::read(directory)?;
     let mut record = recorded.run.clone();
     if recorded.is_complete() {
         say(&format!("{} is complete: nothing is left to do", record.id));
     }
-    let _machine = MachineLock::take(&record.id, when_held(args), &interrupt)?;
     same_adapters(&record, &checkout, &table)?;
 
     let row = suites::row(record.suite);
@@ -85,7 +87,7 @@ pub(super) fn run(args: &Run, directory: &Path) -> anyhow::Result<Exit> {
     finish(done, directory)
 }
 
-/// The targets and the subject of a run, which must be what they were.
+/// The targets and the subject of a run, which must be unchanged.
 fn gathered(
     recorded: &Recorded,
     (checkout, table, workloads): (&Checkout, &Table, &Workloads),
@@ -99,7 +101,7 @@ fn gathered(
         .iter()
         .map(|t| t.target.to_string())
         .collect();
-    // A program that is built anew may be another one.
+    // A rebuilt program might differ from the recorded one.
     let building = match record.programs.is_empty() {
         true => Building::WhereStale,
         false => Building::Never,
@@ -127,7 +129,7 @@ fn gathered(
     eprint_part(&terminal::skipped(&gathered.skipped));
     if gathered.lacks_something_requested() {
         return Err(Usage(format!(
-            "{} cannot be continued without what is left out; bring it back, or start a new run",
+            "{} cannot be continued without the targets and workloads above; make them available again, or start a new run",
             record.id
         ))
         .into());
@@ -141,7 +143,7 @@ fn gathered(
     Ok((gathered, subject))
 }
 
-/// Makes sure that the adapters are those that the run was begun with, before anything is started.
+/// Checks that the adapters are those that the run started with, before anything is started.
 fn same_adapters(record: &RunRecord, checkout: &Checkout, table: &Table) -> anyhow::Result<()> {
     let mut programs = Programs::default();
     for target in &record.targets {
@@ -162,7 +164,7 @@ fn same_adapters(record: &RunRecord, checkout: &Checkout, table: &Table) -> anyh
     Ok(programs.same_as(&record.id, &record.programs)?)
 }
 
-/// What a reader must know of a run that was continued.
+/// Notes about the resumption, for readers of the run.
 fn continued(recorded: &Recorded, checkout: &Checkout) -> Vec<PreflightNote> {
     let record = &recorded.run;
     let environment = environment::look(checkout);
@@ -188,7 +190,7 @@ fn continued(recorded: &Recorded, checkout: &Checkout) -> Vec<PreflightNote> {
     notes
 }
 
-/// The tests that a run is about, which must be the same still.
+/// The run's tests, which must be unchanged.
 fn tests(checkout: &Checkout, run: &plimsoll_record::Run) -> anyhow::Result<Option<Tests>> {
     let Some(before) = &run.specification else {
         return Ok(None);
@@ -209,7 +211,7 @@ fn tests(checkout: &Checkout, run: &plimsoll_record::Run) -> anyhow::Result<Opti
     Ok(Some(tests))
 }
 
-/// The questions that a run puts, which must be the same still.
+/// The run's questions, which must be unchanged.
 fn questions(
     checkout: &Checkout,
     run: &plimsoll_record::Run,
@@ -229,7 +231,7 @@ fn questions(
     Ok(Some(questions))
 }
 
-/// The program of the user's own that a run's command line names.
+/// The user's own program in a run's command line.
 fn own(command: &[String]) -> Result<Option<Program>, Usage> {
     match Cli::try_parse_from(command).map(|cli| cli.command) {
         Ok(Command::Run(args)) => Program::of(&args),
@@ -237,7 +239,7 @@ fn own(command: &[String]) -> Result<Option<Program>, Usage> {
     }
 }
 
-/// Makes sure that the trials to come measure what the trials before measured.
+/// Checks that the remaining trials measure the same things as the earlier ones.
 fn same_things(recorded: &Recorded, gathered: &Gathered) -> Result<(), Usage> {
     let changed = |what: String| {
         Err(Usage(format!(

@@ -8,7 +8,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use plimsoll_record::{Recorded, RunWriter, Suite};
+use plimsoll_record::{Recorded, RunWriter, Suite, WriteError};
+use reports::claims::{self, Claims};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
@@ -43,7 +44,7 @@ use crate::run::cells::{
 use command::command;
 use ratcheted::ratcheted;
 
-/// A command line that makes sense, with what it needs to become a job.
+/// A valid command line, with what it takes to make a job.
 struct Request<'a> {
     args: &'a Run,
     suite: Suite,
@@ -73,7 +74,7 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
         _ => id,
     };
     let Some(mut job) = request.job(id, &interrupt)? else {
-        // It is empty still.
+        // The directory is still empty.
         let _ = fs::remove_dir(&directory);
         return Ok(Exit::Interrupted);
     };
@@ -82,7 +83,7 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
         let _ = fs::remove_dir(&directory);
         return Ok(Exit::Incomplete);
     }
-    // Until the run is over, however it ends: dropping it puts everything back.
+    // Restores the settings when dropped, however the run ends.
     let denoised = args.denoise.then(|| Denoised::set(&request.row.steps));
     if let Some(denoised) = &denoised {
         eprint_part(&terminal::preflight(&denoised.notes, Notes::All));
@@ -111,12 +112,13 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Exit> {
 }
 
 impl<'a> Request<'a> {
-    /// Checks the command line: what makes no sense is said before an hour of setting up, not after.
+    /// Checks the command line, so that errors appear before a long set-up.
     fn of(args: &'a Run) -> anyhow::Result<Self> {
-        // Only a program of the user's own needs no suite to be named.
+        // Only the user's own program has a default suite.
         let suite = suite_named(args.suite.as_deref().unwrap_or("coldstart"))?;
         let own = Program::of(args)?;
         let checkout = Checkout::find()?;
+        checkout.verify()?;
         let request = Request {
             args,
             suite,
@@ -161,12 +163,12 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// The folder of the run, made.
+    /// Creates the folder of the run.
     fn directory(&self, id: &str) -> anyhow::Result<PathBuf> {
         let made = |path: &Path| format!("cannot make the run directory {}", path.display());
         if let Some(out) = &self.args.out {
             let directory = std::env::current_dir()?.join(out);
-            // It may have come to be while this run waited for its turn.
+            // Another run may have created it meanwhile.
             free(&directory)?;
             fs::create_dir_all(&directory).with_context(|| made(&directory))?;
             writable(&directory)?;
@@ -175,7 +177,7 @@ impl<'a> Request<'a> {
         let results = self.checkout.results();
         fs::create_dir_all(&results)
             .with_context(|| format!("{}; name a folder with --out", made(&results)))?;
-        // Two runs can begin in one second.
+        // Two runs can start in the same second.
         for number in 1_u32.. {
             let directory = match number {
                 1 => results.join(id),
@@ -193,8 +195,7 @@ impl<'a> Request<'a> {
         unreachable!("some number is free")
     }
 
-    /// What will be measured, everything set up for it; none if interrupted. The plan is empty if
-    /// nothing is left to measure.
+    /// Prepares everything to measure; `None` if interrupted. The plan is empty if nothing can be measured.
     fn job(&self, id: String, interrupt: &Interrupt) -> anyhow::Result<Option<Job<'_>>> {
         let mut gathered = Gathered::default();
         let subject = match self.subject(&mut gathered, Building::WhereStale, interrupt) {
@@ -204,7 +205,9 @@ impl<'a> Request<'a> {
             }
             subject => subject?,
         };
-        eprint_part(&terminal::skipped(&gathered.skipped));
+        let requested = gathered.skipped.iter().filter(|one| one.requested);
+        let requested: Vec<_> = requested.cloned().collect();
+        eprint_part(&terminal::skipped(&requested));
         let environment = environment::look(&self.checkout);
         let mut notes = preflight::look(&environment);
         notes.append(&mut gathered.notes);
@@ -234,7 +237,7 @@ impl<'a> Request<'a> {
         }))
     }
 
-    /// What is put to the targets, which are gathered too.
+    /// The subject of the run; also adds its targets to `gathered`.
     fn subject(
         &self,
         gathered: &mut Gathered,
@@ -288,7 +291,7 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// The tests that are selected.
+    /// The selected tests.
     fn tests(&self) -> anyhow::Result<Tests> {
         let globs = match self.args.workloads.as_slice() {
             [] => &self.amount().workloads,
@@ -301,7 +304,7 @@ impl<'a> Request<'a> {
         Tests::gather(&self.checkout, folder, testsuite.as_deref(), globs)
     }
 
-    /// The questions that are selected, with the targets that they can be put to.
+    /// The selected questions, with the targets that can run them.
     fn questions(
         &self,
         gathered: &mut Gathered,
@@ -323,7 +326,7 @@ impl<'a> Request<'a> {
 
     fn announce(&self, job: &Job<'_>, directory: &Path) {
         say(&format!(
-            "{}{}: {} of {} on {}, seed {}, recorded in {}",
+            "{}{}: {} of {} on {}, seed {}\nrecorded in {}",
             job.suite,
             if job.quick { " --quick" } else { "" },
             format::count(job.plan.len(), "trial"),
@@ -341,7 +344,7 @@ impl<'a> Request<'a> {
     }
 }
 
-/// Shows a run that was carried out, or says how one that was not can be continued.
+/// Shows a completed run, or the command that resumes an incomplete one.
 pub(super) fn finish(done: anyhow::Result<()>, directory: &Path) -> anyhow::Result<Exit> {
     let resume = format!("bench run --resume {}", shell_word(directory));
     let Err(error) = done else {
@@ -357,10 +360,10 @@ pub(super) fn finish(done: anyhow::Result<()>, directory: &Path) -> anyhow::Resu
             ));
             Ok(Exit::Interrupted)
         }
+        Some(Stopped::Write(WriteError::Gone(_))) | None => Err(error),
         Some(_) => Err(error.context(format!(
             "the run stopped early; continue it with `{resume}`"
         ))),
-        None => Err(error),
     }
 }
 
@@ -368,11 +371,19 @@ fn show(directory: &Path) -> anyhow::Result<Exit> {
     let recorded = Recorded::read(directory)?;
     let analysed = plimsoll_analysis::analyse(&recorded);
     super::print(&terminal::tables(&analysed))?;
+    let published = Claims::published();
+    let judgements = claims::judge(&published, std::slice::from_ref(&analysed));
+    super::print(&terminal::answer(&reports::brief(&analysed), &judgements))?;
     eprint_part(&terminal::damage(&recorded));
     eprint_part(&terminal::skipped(&recorded.run.skipped));
+    let named = match Checkout::find()
+        .map(|checkout| checkout.results().join("latest").canonicalize())
+    {
+        Ok(Ok(latest)) if directory.canonicalize().is_ok_and(|run| run == latest) => String::new(),
+        _ => format!(" {}", shell_word(directory)),
+    };
     say(&format!(
-        "`bench report {} --html` has intervals, distributions and the fairness ledger",
-        shell_word(directory)
+        "Next: `bench report{named} --html` has pictures and intervals, `bench report{named}` the claims."
     ));
     let plan = &recorded.run.plan;
     let is_ok = |trial: &&plimsoll_record::run::TrialPlan| {
@@ -405,18 +416,18 @@ pub(super) fn suite_named(name: &str) -> Result<Suite, Usage> {
         })
 }
 
-/// `20261122T081500Z-coldstart`: sorts by time and is a plain file name everywhere.
+/// `20261122T081500Z-coldstart`: sorts by time, and is a valid file name everywhere.
 fn name(suite: Suite, started: OffsetDateTime) -> anyhow::Result<String> {
     let format = format_description!("[year][month][day]T[hour][minute][second]Z");
     Ok(format!("{}-{suite}", started.format(format)?))
 }
 
-/// Makes sure that a new run can be recorded in `directory`.
+/// Checks that a new run can be recorded in `directory`.
 fn free(directory: &Path) -> Result<(), Usage> {
     RunWriter::check(directory).map_err(|error| Usage(error.to_string()))
 }
 
-/// Makes sure that files can be made in `directory`: said before an hour of measuring, not after.
+/// Checks that `directory` is writable, before a long measurement.
 fn writable(directory: &Path) -> anyhow::Result<()> {
     tempfile_in(directory).with_context(|| {
         format!(

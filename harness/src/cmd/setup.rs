@@ -17,7 +17,7 @@ use crate::ui::format::count;
 use crate::ui::progress::say;
 use crate::ui::terminal::{BAD, GOOD, WARN, styled};
 
-/// What became of an adapter's targets.
+/// The state of an adapter's targets.
 #[derive(Debug, Default)]
 struct Tally {
     ready: usize,
@@ -25,7 +25,7 @@ struct Tally {
     failed: usize,
 }
 
-/// Exit code of a setup script that finds that this machine cannot have what it installs.
+/// Exit code of a setup script if this machine cannot have what it installs.
 const NOT_HERE: i32 = 3;
 
 pub(super) fn run(args: &Setup) -> anyhow::Result<Exit> {
@@ -69,7 +69,7 @@ pub(super) fn run(args: &Setup) -> anyhow::Result<Exit> {
         tally.skipped,
         tally.failed
     ));
-    // A target that was named is wanted: without it the command has not done its work.
+    // A named target that is skipped is a failure.
     let incomplete = tally.failed > 0 || (named && tally.skipped > 0);
     Ok(match incomplete {
         true => Exit::Incomplete,
@@ -77,7 +77,7 @@ pub(super) fn run(args: &Setup) -> anyhow::Result<Exit> {
     })
 }
 
-/// Sets up `rows`. The only error is an interruption: what fails is counted and the rest goes on.
+/// Sets up `rows`. Only an interruption is an error; failures are counted, and the rest continues.
 fn set_up_all<'a>(
     checkout: &Checkout,
     rows: impl Iterator<Item = &'a AdapterRow>,
@@ -86,7 +86,7 @@ fn set_up_all<'a>(
     tally: &mut Tally,
 ) -> Result<(), ToolError> {
     for row in rows {
-        // What installs more than a build does, such as an engine, runs only on request.
+        // Installing more than the build (such as an engine) happens only on request.
         let prepared = match (&row.setup, prepare) {
             (Some(words), true) => prepare_machine(checkout, words, interrupt),
             _ => Ok(()),
@@ -110,7 +110,7 @@ fn set_up_all<'a>(
     Ok(())
 }
 
-/// Builds the native sides that are missing and checks every workload.
+/// Builds missing native binaries and checks every workload.
 fn natives(
     checkout: &Checkout,
     workloads: &Workloads,
@@ -125,7 +125,7 @@ fn natives(
         .map(|row| row.id.as_str())
         .collect();
     if !missing.is_empty() {
-        // Compilers beside C and Rust, without which the build below passes over their workloads.
+        // Compilers for languages other than C and Rust; the build below skips workloads without a compiler.
         if all {
             let script = ["scripts/install-tools", "c++", "go"].map(str::to_owned);
             if let Err(error @ ToolError::Interrupted) =
@@ -162,7 +162,7 @@ fn prepare_machine(
     command::run(&mut command, interrupt)
 }
 
-/// Asks the adapter of `row`, which has been built, which of its targets can run here.
+/// Finds out which targets of `row`, already built, can run here.
 fn check(checkout: &Checkout, row: &AdapterRow, interrupt: &Interrupt, tally: &mut Tally) {
     let presence = look(checkout, row, interrupt);
     if let Presence::Broken { why } = &presence {

@@ -1,4 +1,4 @@
-//! A whole gate: both sides made ready, every suite measured, the verdict.
+//! A whole gate: prepares both sides, measures every suite, and judges.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,28 +17,32 @@ use super::passes;
 use super::request::{Request, Source, cells, kept, same_workloads};
 use super::side::{Product, Side, introduce};
 use crate::catalog::checkout::Checkout;
+use crate::catalog::resolve::Gathered;
 use crate::catalog::suites::{Amount, SuiteRow};
+use crate::catalog::user_program::{Place, Sides};
+use crate::catalog::workloads::Ready;
 use crate::exit::Usage;
 use crate::machine::denoise::{self, Denoised};
 use crate::machine::interrupt::Interrupt;
 use crate::machine::lock::{MachineLock, WhenHeld};
 use crate::machine::{environment, preflight};
+use crate::run::job::Deadlines;
 use crate::run::plan::Cell;
 use crate::suites::conformance::ratchet;
 use crate::ui::format;
 use crate::ui::progress::say;
 use crate::ui::terminal::{self, Notes};
 
-/// What came of a gate.
+/// How a gate ended.
 #[derive(Debug)]
 pub enum Ended {
-    /// A verdict, and the directory of everything behind it.
+    /// With a verdict; and the directory with all its data.
     Judged(Box<GateReport>, PathBuf),
-    /// Nothing was measured: a side cannot run what was named.
+    /// Nothing was measured, because a side cannot run what was named.
     Refused,
 }
 
-/// One suite as it was measured: base, base again, head; and what was measured again.
+/// One suite's measurement (base, base again, head), and its repetition.
 struct Measured {
     first: [Recorded; 3],
     second: Option<[Recorded; 3]>,
@@ -49,7 +53,7 @@ fn measurement(runs: &[Recorded; 3]) -> Measurement<'_> {
     Measurement { base, again, head }
 }
 
-/// A gate under way.
+/// A gate in progress.
 struct Gating<'a> {
     request: &'a Request,
     pinned: Option<&'a Recorded>,
@@ -57,6 +61,8 @@ struct Gating<'a> {
     interrupt: &'a Interrupt,
     base: Side,
     head: Side,
+    /// Workloads of both sides, if they are builds of the user's own program.
+    own: Option<[Vec<Ready>; 2]>,
     id: String,
     directory: PathBuf,
     seed: u64,
@@ -64,12 +70,13 @@ struct Gating<'a> {
     command: Vec<String>,
 }
 
-/// Carries out the gate that `request` describes.
+/// Runs the gate that `request` describes.
 ///
 /// # Errors
-/// [`Usage`] if it makes no sense; otherwise what stopped it.
+/// [`Usage`] if the request is invalid; otherwise what stopped the gate.
 pub fn carry_out(request: &Request, pinned: Option<&Recorded>) -> anyhow::Result<Ended> {
     let here = Checkout::find()?;
+    here.verify()?;
     let interrupt = Interrupt::install(denoise::put_files_back)?;
     let suites = request.suites(pinned)?;
     let (id, directory) = place(request, &here)?;
@@ -87,7 +94,11 @@ pub fn carry_out(request: &Request, pinned: Option<&Recorded>) -> anyhow::Result
     };
     let _machine = MachineLock::take(&id, when_held, &interrupt)?;
     let ready = |product| Side::ready(product, &here, &request.targets, &interrupt);
-    let (head, base) = (ready(&request.head)?, ready(base)?);
+    let (mut head, mut base) = (ready(&request.head)?, ready(base)?);
+    let own = match &request.own {
+        Some(sides) => Some(own(sides, [&mut base, &mut head], &suites, &interrupt)?),
+        None => None,
+    };
     introduce("base", &base);
     introduce("head", &head);
     if lacks_something(&base, &head) {
@@ -109,6 +120,7 @@ pub fn carry_out(request: &Request, pinned: Option<&Recorded>) -> anyhow::Result
         interrupt: &interrupt,
         base,
         head,
+        own,
         id,
         directory,
         seed: request.seed.unwrap_or_else(drawn),
@@ -121,13 +133,59 @@ pub fn carry_out(request: &Request, pinned: Option<&Recorded>) -> anyhow::Result
     Ok(Ended::Judged(Box::new(report), gating.directory))
 }
 
+/// Workloads of the user's own program, one per side.
+fn own(
+    sides: &Sides,
+    [base, head]: [&mut Side; 2],
+    suites: &[SuiteRow],
+    interrupt: &Interrupt,
+) -> anyhow::Result<[Vec<Ready>; 2]> {
+    let longest = |of: fn(&SuiteRow) -> Duration| suites.iter().map(of).max().unwrap_or_default();
+    let deadlines = Deadlines {
+        trial: longest(SuiteRow::deadline),
+        prepare: longest(SuiteRow::prepare_deadline),
+    };
+    let mut gathered = [&mut *base, &mut *head].map(|side| Gathered {
+        targets: std::mem::take(&mut side.targets),
+        ..Gathered::default()
+    });
+    fn place(side: &Side) -> Place<'_> {
+        Place {
+            checkout: &side.checkout,
+            table: &side.table,
+            workloads: &side.workloads,
+        }
+    }
+    let [of_base, of_head] = &mut gathered;
+    let places = [place(base), place(head)];
+    sides.ready(places, [of_base, of_head], deadlines, interrupt)?;
+    for one in &gathered[0].skipped {
+        say(&format!("not measured: {}: {}", one.what, one.why));
+    }
+    let [of_base, of_head] = gathered;
+    (base.targets, head.targets) = (of_base.targets, of_head.targets);
+    if let Some([old, new]) = sides.images() {
+        base.words = format!("the image {old}");
+        head.words = format!("the image {new}");
+    }
+    match base.targets.is_empty() {
+        true => Err(Usage(
+            "no target that is named can run this program as it is given; add --base-native and --head-native, or \
+             --base-image and --head-image, or name other targets"
+                .to_owned(),
+        )
+        .into()),
+        false => Ok([of_base.workloads, of_head.workloads]),
+    }
+}
+
 fn say_all(text: &str) {
     if !text.is_empty() {
         say(text.trim_end());
     }
 }
 
-/// The gate's name and its directory, which holds no gate yet.
+/// The gate's name and its directory, which must not contain a gate.
 fn place(request: &Request, here: &Checkout) -> anyhow::Result<(String, PathBuf)> {
     let stamp = format_description!("[year][month][day]T[hour][minute][second]Z");
     let id = format!("{}-gate", OffsetDateTime::now_utc().format(stamp)?);
@@ -145,7 +203,7 @@ fn place(request: &Request, here: &Checkout) -> anyhow::Result<(String, PathBuf)
     Ok((id, directory))
 }
 
-/// Whether a side lacks what the other has; each lack is reported.
+/// Whether a side lacks a named target; prints each one.
 fn lacks_something(base: &Side, head: &Side) -> bool {
     let mut lacking = false;
     for (name, side) in [("base", base), ("head", head)] {
@@ -175,7 +233,7 @@ fn lacks_something(base: &Side, head: &Side) -> bool {
 }
 
 impl Gating<'_> {
-    /// Measures every suite and judges what came of it.
+    /// Measures every suite and judges the results.
     fn report(&self, suites: &[SuiteRow]) -> anyhow::Result<GateReport> {
         let mut all = Vec::new();
         let mut tests = None;
@@ -220,7 +278,7 @@ impl Gating<'_> {
         }))
     }
 
-    /// Runs the specification's tests on head, and reads what base records as passing.
+    /// Runs the specification's tests on head, and reads the passes recorded in base.
     fn tests(&self, row: &SuiteRow, amount: &Amount) -> anyhow::Result<(passes::Answered, Known)> {
         let groups = match self.request.workloads.as_slice() {
             [] => &amount.workloads,
@@ -237,8 +295,8 @@ impl Gating<'_> {
             command: &self.command,
         };
         let answered = passes::measure(&self.head, &question, self.interrupt)?;
-        let known = ratchet::read(&self.base.checkout)
-            .context("cannot read what is recorded as passing")?;
+        let known =
+            ratchet::read(&self.base.checkout).context("cannot read the recorded passes")?;
         match (&answered.head, was_done(&answered, &known)) {
             (None, false) => say(&format!("{}: no target here runs its tests", row.id)),
             (None, true) => say(&format!(
@@ -250,19 +308,22 @@ impl Gating<'_> {
         Ok((answered, known))
     }
 
-    /// Measures one suite, and again what looks worse; `None` if nothing of it is for these targets
-    /// and workloads.
+    /// Measures one suite, and repeats what looks worse. `None` if these targets and workloads have no part
+    /// in it.
     fn suite(&self, row: &SuiteRow, amount: &Amount) -> anyhow::Result<Option<Measured>> {
         let request = self.request;
         let workloads = |side: &Side| {
             side.ready_workloads(self.here, &request.workloads, amount, self.interrupt)
         };
-        let (base, head) = (workloads(&self.base)?, workloads(&self.head)?);
+        let (base, head) = match &self.own {
+            Some([base, head]) => (base.clone(), head.clone()),
+            None => (workloads(&self.base)?, workloads(&self.head)?),
+        };
         same_workloads(&base, &head)?;
         let cells = cells([&self.base, &self.head], &head, row, amount, request.blocks);
         if cells.is_empty() {
             say(&format!(
-                "{}: nothing of it is for these targets and workloads",
+                "{}: has no rows of these targets and workloads",
                 row.id
             ));
             return Ok(None);
@@ -325,7 +386,7 @@ impl Gating<'_> {
     }
 }
 
-/// Whether anything is recorded as passing of the tests that were planned.
+/// Whether any of the planned tests is recorded as passing.
 fn was_done(answered: &passes::Answered, known: &Known) -> bool {
     known.passed.keys().any(|(target, script)| {
         let group = script.split_once('/').map_or("", |(group, _)| group);
@@ -360,7 +421,7 @@ pub fn recorded(
     }))
 }
 
-/// Refuses files that could not be written after measuring.
+/// Checks that files can be written, before measuring.
 ///
 /// # Errors
 /// [`Usage`] if the folder of one does not exist, or if it is a folder itself.

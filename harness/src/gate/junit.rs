@@ -1,15 +1,15 @@
-//! The report of a gate as JUnit XML: a test case a row, for what shows test results.
+//! The report of a gate as JUnit XML: one test case per row, for tools that show test results.
 //!
-//! Written by hand: it is three elements and five characters that must be escaped, and a test reads
-//! it back with an XML parser. The crate for it, `quick-junit`, would bring a calendar, UUIDs and an XML
-//! writer into every build of `bench`.
+//! Written by hand, because it has only three elements and five characters to escape; a test reads it back
+//! with an XML parser. The crate `quick-junit` would add a calendar, UUIDs and an XML writer to every build
+//! of `bench`.
 
 use std::fmt::Write;
 
 use plimsoll_analysis::gate::{GateReport, GateRow, PassRow, RowVerdict};
 
-/// The report as one `testsuite` for each suite. A regression is a failure; what is inconclusive
-/// or not judged is skipped.
+/// The report with one `testsuite` per suite. A regression is a failure; inconclusive and unjudged rows are
+/// skipped.
 pub fn xml(report: &GateReport) -> String {
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     let all: Vec<&GateRow> = report.rows.iter().collect();
@@ -101,7 +101,7 @@ fn test_case(text: &mut String, (class, name): (&str, &str), verdict: RowVerdict
     };
 }
 
-/// `text` as an attribute's value. What XML 1.0 cannot hold becomes U+FFFD.
+/// `text` as an attribute's value. Characters that XML 1.0 forbids become U+FFFD.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {

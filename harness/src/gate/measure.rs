@@ -1,5 +1,5 @@
-//! One measurement of a gate: three sessions that share a plan. A trial of the plan is done by all
-//! three, one right after the other, in random order, before the next trial of the plan begins.
+//! One measurement of a gate: three sessions with a shared plan. Each trial of the plan is run by all three
+//! in immediate succession, in random order.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -21,10 +21,10 @@ use crate::run::scratch::Scratch;
 use crate::run::session::{Session, Stopped, lines};
 use crate::ui::progress::Progress;
 
-/// The runs of a measurement, in this order.
+/// The names of the three runs, in this order.
 pub const ARMS: [&str; 3] = ["base", "again", "head"];
 
-/// What one measurement is to do.
+/// The parameters of a measurement.
 #[derive(Debug)]
 pub struct Measuring<'a> {
     /// The suite.
@@ -33,24 +33,24 @@ pub struct Measuring<'a> {
     pub cells: &'a [Cell],
     /// Seed of the order.
     pub seed: u64,
-    /// Time after which no further block is begun.
+    /// Time after which no further block starts.
     pub budget: Duration,
-    /// Time after which a trial is killed, and after which preparing a pair is given up.
+    /// Time limits: of a trial, and of preparing a pair.
     pub deadlines: (Duration, Duration),
-    /// Where the three runs are recorded, in a directory each.
+    /// The directory of the three runs; each gets a subdirectory.
     pub directory: PathBuf,
     /// The gate's name.
     pub gate: &'a str,
-    /// What makes this machine noisy.
+    /// Noise sources of this machine.
     pub preflight: &'a [PreflightNote],
-    /// The command that makes this gate again.
+    /// The command that repeats this gate.
     pub command: &'a [String],
 }
 
-/// One arm: a side with the workloads of the suite.
+/// One of the three runs: a side with the workloads of the suite.
 #[derive(Debug, Clone, Copy)]
 pub struct Arm<'a> {
-    /// What is measured.
+    /// Base or head.
     pub side: &'a Side,
     /// Its workloads.
     pub workloads: &'a [Ready],
@@ -79,7 +79,7 @@ pub fn measure(
         &format!("{}-{}", measuring.gate, measuring.suite),
     )?;
     for job in &jobs {
-        // Of one length: what a path's length moves in memory is then the same for all three.
+        // Equal path lengths, because a longer path shifts addresses in memory.
         let scratch = whole.part(&format!("arm-{}", sessions.len()))?;
         sessions.push(Session::new(job, scratch, interrupt)?);
     }
@@ -123,7 +123,7 @@ pub fn measure(
     }
     progress.finish();
     for (run, writer) in runs.iter_mut().zip(&writers) {
-        // Blocks that the budget did not reach were not planned: nothing is missing.
+        // Blocks that did not fit into the budget are removed from the plan, so nothing counts as missing.
         run.plan.truncate(measured);
         run.ended = Some(OffsetDateTime::now_utc());
         writer.update_run(run)?;

@@ -2,11 +2,11 @@
 //!
 //! # Layout
 //!
-//! - [`request`]: what a gate is to measure, and which cells that comes to
-//! - [`side`]: what base and head can be, and getting them ready
+//! - [`request`]: what a gate measures, and the cells for it
+//! - [`side`]: what base and head can be, and how they are prepared
 //! - [`job`]: a whole gate from request to verdict
 //! - [`measure`](mod@measure): one measurement: three sessions, trial by trial in random order
-//! - [`passes`]: the specification's tests run on head
+//! - [`passes`]: runs the specification's tests on head
 //! - [`show`]: the report on a terminal and in Markdown
 //! - [`junit`]: the report as JUnit XML
 //!

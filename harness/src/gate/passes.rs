@@ -1,4 +1,4 @@
-//! The specification's tests run on head, to be compared with what is recorded as passing.
+//! Runs the specification's tests on head, to compare them with the recorded passes.
 
 use std::path::Path;
 use std::time::Duration;
@@ -18,35 +18,35 @@ use crate::run::plan::plan;
 use crate::suites::conformance::groups::Tests;
 use crate::ui::progress::say;
 
-/// What is question.
+/// The parameters of a run of the tests.
 #[derive(Debug)]
 pub struct Question<'a> {
     /// Globs of groups.
     pub groups: &'a [String],
     /// Seed of the order.
     pub seed: u64,
-    /// Time for one directive, and for making things ready.
+    /// Time limits: of one directive, and of preparation.
     pub deadlines: (Duration, Duration),
-    /// Where the run is recorded.
+    /// The directory of the run.
     pub directory: &'a Path,
     /// The gate's name.
     pub gate: &'a str,
-    /// What makes this machine noisy.
+    /// Noise sources of this machine.
     pub preflight: &'a [PreflightNote],
-    /// The command that makes this gate again.
+    /// The command that repeats this gate.
     pub command: &'a [String],
 }
 
-/// What came of the tests.
+/// The results of the tests.
 #[derive(Debug, Clone, Default)]
 pub struct Answered {
-    /// The run of head; none if no target of it runs these tests.
+    /// The run of head; `None` if no target of head runs these tests.
     pub head: Option<Recorded>,
-    /// What was planned for every target of it, whether its adapter still runs these tests or not.
+    /// The tests planned for all its targets, even if an adapter no longer runs them.
     pub meant: Meant,
 }
 
-/// What `side` passes.
+/// Runs the tests on `side`.
 ///
 /// # Errors
 /// [`Stopped`]; [`crate::exit::Usage`] if there are no such tests.
@@ -66,7 +66,7 @@ pub fn measure(
     for left in &gathered.skipped {
         say(&format!("{}: {}", left.what, left.why));
     }
-    // A gate that could not run them must not hold.
+    // If the tests cannot run, the gate must not pass.
     let mute = gathered.skipped.iter().find(|left| left.requested);
     if let Some(mute) = mute.filter(|_| !interrupt.asked()) {
         bail!(

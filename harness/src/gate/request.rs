@@ -1,4 +1,4 @@
-//! What a gate is to measure, and which cells that comes to.
+//! What a gate measures, and the cells for it.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,63 +8,68 @@ use plimsoll_record::{Recorded, Step, Suite, TargetId, WorkloadId};
 
 use super::side::{Product, Side};
 use crate::catalog::suites::{self, Amount, SuiteRow};
+use crate::catalog::user_program::Sides;
 use crate::catalog::workloads::Ready;
 use crate::exit::Usage;
 use crate::run::cells::{applies_to, supports};
 use crate::run::plan::Cell;
 
-/// The suites of a gate that names none.
+/// The default suites of a gate.
 const SUITES: [Suite; 3] = [Suite::Coldstart, Suite::Memory, Suite::Size];
 
-/// Fewest blocks of what is timed: the statistics decide nothing on fewer.
+/// Minimum blocks of timed steps; fewer are never conclusive.
 const LEAST_BLOCKS: u32 = plimsoll_analysis::statistics::paired::BLOCKS as u32;
 
-/// A gate as the command line names it.
+/// A gate as given on the command line.
 #[derive(Debug)]
 pub struct Request {
-    /// What head is compared with.
+    /// The side to compare with.
     pub base: Source,
-    /// What is judged.
+    /// The side to judge.
     pub head: Product,
     /// Globs of targets.
     pub targets: Vec<String>,
-    /// Globs of workloads; empty means what the suites name.
+    /// Two builds of the user's own program, instead of workloads.
+    pub own: Option<Sides>,
+    /// Globs of workloads; empty means those of the suites.
     pub workloads: Vec<String>,
-    /// Suites; empty means the default ones.
+    /// Suites; empty means the default suites.
     pub suites: Vec<Suite>,
-    /// What is allowed.
+    /// The allowed changes.
     pub settings: Settings,
-    /// Blocks of a measurement, instead of what the suites name.
+    /// Blocks per measurement; `None` means those of the suites.
     pub blocks: Option<u32>,
-    /// Time after which a measurement begins no further block.
+    /// Time after which a measurement starts no further block.
     pub budget: Duration,
     /// Whether to reduce noise.
     pub denoise: bool,
-    /// Seed of the order; drawn if absent.
+    /// Seed of the order; `None` means random.
     pub seed: Option<u64>,
-    /// Directory of the gate, instead of one named after its time.
+    /// Directory of the gate; `None` means one named by time.
     pub out: Option<PathBuf>,
-    /// Whether to wait for another run on this machine.
+    /// Whether to wait for another run on this machine to end.
     pub wait: bool,
 }
 
-/// Where a side comes from.
+/// The origin of a side.
 #[derive(Debug)]
 pub enum Source {
-    /// It lies there.
+    /// Something that exists on disk.
     Product(Product),
-    /// A commit of this repository, to be built.
+    /// A commit of this repository, still to be built.
     Commit(String),
 }
 
 impl Request {
-    /// The rows of its suites. All of them can be gated.
+    /// The rows of its suites, which must all have a gate.
     ///
     /// # Errors
     /// [`Usage`] if one cannot, or if `pinned` is of another suite.
     pub fn suites(&self, pinned: Option<&Recorded>) -> Result<Vec<SuiteRow>, Usage> {
-        // A module of one workload passes no tests of its own, and whoever names workloads means others.
-        let whole = self.workloads.is_empty() && !matches!(self.head, Product::Module(_));
+        // A module of one workload has no tests, and naming workloads selects none of the tests.
+        let whole = self.workloads.is_empty()
+            && self.own.is_none()
+            && !matches!(self.head, Product::Module(_));
         let named: Vec<Suite> = match self.suites.as_slice() {
             [] if whole => [SUITES.as_slice(), &[Suite::Conformance]].concat(),
             [] => SUITES.to_vec(),
@@ -89,7 +94,7 @@ impl Request {
     }
 }
 
-/// Refuses sides with different workloads.
+/// Checks that both sides have the same workloads.
 ///
 /// # Errors
 /// [`Usage`] if they differ.
@@ -106,7 +111,7 @@ pub(super) fn same_workloads(base: &[Ready], head: &[Ready]) -> Result<(), Usage
     }
 }
 
-/// A cell for each step that both sides support.
+/// One cell per step that both sides support.
 pub(super) fn cells(
     [base, head]: [&Side; 2],
     workloads: &[Ready],
@@ -139,8 +144,8 @@ pub(super) fn cells(
     cells
 }
 
-/// Blocks of a step. Sizes, peaks and counted instructions do not scatter: more blocks would say
-/// nothing more of them.
+/// The number of blocks for a step. Sizes, peaks and counted instructions do not vary, so more blocks would
+/// add nothing.
 fn trials(step: Step, ready: &Ready, amount: &Amount, blocks: Option<u32>) -> u32 {
     let planned = amount.trials.of(ready.duration, ready.category);
     let is_counted = matches!(step, Step::Size | Step::Peak | Step::Count);
@@ -152,7 +157,7 @@ fn trials(step: Step, ready: &Ready, amount: &Amount, blocks: Option<u32>) -> u3
     }
 }
 
-/// The cells that have to be measured again.
+/// The cells that must be measured again.
 pub(super) fn kept(cells: &[Cell], doubted: &[(TargetId, WorkloadId, Step)]) -> Vec<Cell> {
     let is_doubted = |cell: &&Cell| {
         doubted

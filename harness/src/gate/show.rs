@@ -12,7 +12,7 @@ use crate::ui::terminal::{BAD, BOLD, DIM, GOOD, WARN, styled};
 
 // Writing to a String cannot fail, so the results of write! are dropped throughout.
 
-/// The report within 100 columns: what stands out first, then every row.
+/// The report within 100 columns: notable rows first, then all rows.
 pub fn terminal(report: &GateReport) -> String {
     let mut text = String::new();
     let style = match report.verdict {
@@ -77,14 +77,14 @@ pub fn terminal(report: &GateReport) -> String {
     text
 }
 
-/// What the first line of the Markdown says, so that a pull request's comment can be found again.
+/// First line of the Markdown, which identifies the comment on a pull request.
 pub const MARKER: &str = "<!-- bench gate -->";
 
-/// Most bytes of a comment on GitHub, less what a step may add around it.
+/// Maximum size of a comment on GitHub minus what a CI step may add, bytes.
 const COMMENT: usize = 60_000;
 
-/// The report as Markdown: for a comment on a pull request, or a job's summary. Where it would not fit
-/// into a comment, rows that need no attention are left out and counted.
+/// The report as Markdown, for a comment on a pull request or a job summary. If it is too long for a comment,
+/// unremarkable rows are only counted.
 pub fn markdown(report: &GateReport) -> String {
     let (notable, others): (Vec<&GateRow>, Vec<&GateRow>) =
         report.rows.iter().partition(|row| needs_attention(row));
@@ -141,7 +141,7 @@ fn footer(report: &GateReport) -> String {
     text
 }
 
-/// The scripts of the specification's tests that fail, up to `most` bytes of text.
+/// The failing scripts of the specification's tests, in up to `most` bytes of text.
 fn scripts(text: &mut String, rows: &[&PassRow], most: usize) {
     if rows.is_empty() {
         return;
@@ -159,7 +159,7 @@ fn scripts(text: &mut String, rows: &[&PassRow], most: usize) {
     lines_within(text, lines, most);
 }
 
-/// Appends lines while `text` stays below `most` bytes, then says how many are left out.
+/// Appends lines while `text` stays below `most` bytes, then the number of omitted lines.
 fn lines_within(text: &mut String, lines: impl ExactSizeIterator<Item = String>, most: usize) {
     let all = lines.len();
     for (at, line) in lines.enumerate() {
@@ -200,7 +200,7 @@ fn table(text: &mut String, rows: &[&GateRow], most: usize) {
     lines_within(text, lines, most);
 }
 
-/// What a row is called, for people.
+/// A row's display name.
 fn name(row: &GateRow) -> String {
     match row.against.as_str() {
         "base" => row.key.name(),
@@ -213,7 +213,7 @@ fn needs_attention(row: &GateRow) -> bool {
     !matches!(row.verdict, RowVerdict::Held | RowVerdict::Improved)
 }
 
-/// The numbers of rows, in a sentence.
+/// The numbers of rows by verdict, as a sentence.
 fn totals(report: &GateReport) -> String {
     let rows = counted(|verdict| report.count(verdict));
     let scripts = counted(|verdict| report.scripts(verdict));
@@ -292,7 +292,7 @@ fn detects(row: &GateRow) -> String {
     }
 }
 
-/// `text` without what Markdown would take for markup.
+/// `text` with Markdown markup escaped.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
@@ -301,7 +301,7 @@ fn escaped(text: &str) -> String {
                 escaped.push('\\');
                 escaped.push(c);
             }
-            // A mention or a reference to an issue would notify somebody.
+            // A mention or an issue reference would send notifications.
             '@' => escaped.push_str("&#64;"),
             '#' => escaped.push_str("&#35;"),
             '\n' | '\r' => escaped.push(' '),

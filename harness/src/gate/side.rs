@@ -1,4 +1,4 @@
-//! One side of a gate: what was built, and how it is got ready to be measured.
+//! One side of a gate: what it is, and how it is prepared.
 
 use std::fs;
 use std::io::Read;
@@ -20,26 +20,26 @@ use crate::process::command;
 use crate::run::adapter::discovery::{Ability, Presence, ability, look};
 use crate::ui::progress::say;
 
-/// What a side of a gate can be.
+/// The forms of a side.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Product {
-    /// The checkout that `bench` runs in, built as it stands.
+    /// The checkout that `bench` runs in.
     Here,
-    /// Another checkout, built into its own `target/`.
+    /// Another checkout, built in its own `target/`.
     Checkout(PathBuf),
-    /// A build directory, taken as it is: `release/` with adapters and runners.
+    /// A build directory, used unchanged: `release/` with adapters and runners.
     Built(PathBuf),
-    /// The program of an adapter, taken as it is.
+    /// The program of an adapter, used unchanged.
     Adapter(PathBuf),
-    /// A module of the one workload, in its stead.
+    /// A module that replaces the one workload.
     Module(PathBuf),
 }
 
 impl Product {
-    /// What lies at `path`, by its look.
+    /// Determines the form of what exists at `path`.
     ///
     /// # Errors
-    /// [`Usage`] if it is nothing that can be measured.
+    /// [`Usage`] if it cannot be measured.
     pub fn at(path: &Path) -> anyhow::Result<Self> {
         let shown = path.display();
         let path = path
@@ -70,10 +70,10 @@ impl Product {
         }
     }
 
-    /// A commit of `here`'s repository, in a work tree of its own below the build directory.
+    /// A commit of `here`'s repository, in its own work tree inside the build directory.
     ///
     /// # Errors
-    /// [`Usage`] if git does not know it; otherwise what git said.
+    /// [`Usage`] if git does not know it; otherwise git's error.
     pub fn of_commit(here: &Checkout, name: &str, interrupt: &Interrupt) -> anyhow::Result<Self> {
         let root = here.root.to_string_lossy();
         let commit = format!("{name}^{{commit}}");
@@ -92,7 +92,7 @@ impl Product {
         })?;
         let tree = here.target.join("gate").join(sha.get(..12).unwrap_or(&sha));
         if !tree.join(".git").exists() {
-            // What a killed git has left is in the way.
+            // Removes what a killed git may have left.
             let _ = fs::remove_dir_all(&tree);
             let mut prune = Command::new("git");
             command::run(prune.args(["-C", &root, "worktree", "prune"]), interrupt)?;
@@ -106,7 +106,7 @@ impl Product {
         Ok(Self::Checkout(tree))
     }
 
-    /// What it is, in words.
+    /// A description of it.
     pub fn words(&self, here: &Checkout) -> String {
         match self {
             Product::Here => "this checkout".to_owned(),
@@ -118,29 +118,29 @@ impl Product {
     }
 }
 
-/// One side, ready to be measured.
+/// A side that is ready to measure.
 #[derive(Debug)]
 pub struct Side {
-    /// What it is, in words.
+    /// A description of it.
     pub words: String,
-    /// Where its things are.
+    /// Its files.
     pub checkout: Checkout,
     /// Its adapters.
     pub table: Table,
-    /// Its workloads as their table has them.
+    /// Its workloads, from their table.
     pub workloads: Workloads,
     /// Its targets.
     pub targets: Vec<ResolvedTarget>,
-    /// What it lacks of what was named.
+    /// Named targets that it lacks.
     pub skipped: Vec<Skipped>,
     module: Option<PathBuf>,
 }
 
 impl Side {
-    /// Gets the targets `globs` of `product` ready; what is a checkout is built.
+    /// Prepares the targets `globs` of `product`; builds checkouts.
     ///
     /// # Errors
-    /// [`Usage`] if it lacks what was named, otherwise what went wrong in building.
+    /// [`Usage`] if a named target is missing; otherwise the error of the build.
     pub fn ready(
         product: &Product,
         here: &Checkout,
@@ -149,13 +149,10 @@ impl Side {
     ) -> anyhow::Result<Self> {
         let checkout = match product {
             Product::Here | Product::Adapter(_) | Product::Module(_) => here.clone(),
-            Product::Checkout(root) => Checkout {
-                root: root.clone(),
-                target: root.join("target"),
-            },
+            Product::Checkout(root) => Checkout::at(root.clone(), root.join("target")),
             Product::Built(target) => Checkout {
-                root: here.root.clone(),
                 target: target.clone(),
+                ..here.clone()
             },
         };
         let mut table = Table::read(&checkout)?;
@@ -190,7 +187,7 @@ impl Side {
                 interrupt,
             )?,
         }
-        // A build directory without native programs is measured with those of this checkout.
+        // A build directory without native programs uses those of this checkout.
         let natives = match product {
             Product::Built(target) if !target.join("workloads/native").is_dir() => here.clone(),
             _ => checkout.clone(),
@@ -210,10 +207,10 @@ impl Side {
         })
     }
 
-    /// The workloads that `globs` name, or without any, `amount`.
+    /// The workloads that match `globs`, or without globs those of `amount`.
     ///
     /// # Errors
-    /// [`Usage`] if this side does not have them, or its module stands for more than one.
+    /// [`Usage`] if this side lacks them, or its module would replace more than one.
     pub fn ready_workloads(
         &self,
         here: &Checkout,
@@ -259,7 +256,7 @@ impl Side {
     }
 }
 
-/// Gathers targets without building anything: what is measured is what lies there.
+/// Adds targets without building anything.
 fn as_it_is(
     gathered: &mut Gathered,
     checkout: &Checkout,
@@ -299,7 +296,7 @@ fn as_it_is(
     }
 }
 
-/// Says what `side` is.
+/// Prints a description of `side`.
 pub fn introduce(name: &str, side: &Side) {
     let targets: Vec<&str> = side.targets.iter().map(|c| c.target.id.as_str()).collect();
     say(&format!("{name}: {} ({})", side.words, targets.join(", ")));

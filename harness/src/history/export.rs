@@ -1,10 +1,10 @@
-//! The newest rows as other tools' dashboards read them.
+//! Exports the newest rows for dashboards of other tools.
 //!
 //! - Bencher Metric Format (<https://bencher.dev/docs/reference/bencher-metric-format>): an object of
-//!   benchmarks, each an object of measures, each a value with a lower and an upper one.
-//! - github-action-benchmark (<https://github.com/benchmark-action/github-action-benchmark>): an array
-//!   of names, units and values, with a range and anything extra as text; one file for what is better
-//!   the smaller it is, one for what is better the bigger.
+//!   benchmarks, each an object of measures, each a value with bounds.
+//! - github-action-benchmark (<https://github.com/benchmark-action/github-action-benchmark>): an array of
+//!   names, units and values, with range and extra text; separate files for smaller-is-better and
+//!   bigger-is-better.
 
 use plimsoll_analysis::Row;
 use plimsoll_record::Unit;
@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::series::{benchmark, name};
 
-/// The longest name of a measure that Bencher takes.
+/// Maximum length of a measure's name in Bencher.
 const MEASURE: usize = 64;
 
 /// Rows in Bencher Metric Format.
@@ -38,7 +38,7 @@ pub fn bmf(rows: &[&Row]) -> Value {
     Value::Object(benchmarks)
 }
 
-/// Rows as github-action-benchmark reads them: those of one tool, since a file is of one tool.
+/// Rows for github-action-benchmark with one direction, because a file has only one.
 pub fn github_action_benchmark(rows: &[&Row], better: Better) -> Value {
     let entry = |row: &&&Row| -> Option<Value> {
         let median = row.median.filter(|median| median.is_finite())?;
@@ -65,16 +65,16 @@ pub fn github_action_benchmark(rows: &[&Row], better: Better) -> Value {
     )
 }
 
-/// Which way is better.
+/// The direction of improvement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Better {
-    /// The less the better: times, sizes.
+    /// Smaller is better: times, sizes.
     Smaller,
-    /// The more the better: rates.
+    /// Bigger is better: rates.
     Bigger,
 }
 
-/// The metric as a slug with its unit: Bencher keeps one unit a measure.
+/// The metric as a slug with its unit, because Bencher allows one unit per measure.
 fn measure(row: &Row) -> String {
     let name = row.metric.name().replace(['_', '.'], "-");
     let unit = match row.unit {

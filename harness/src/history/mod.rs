@@ -2,12 +2,12 @@
 //!
 //! # Layout
 //!
-//! - [`runs`]: the runs of a folder, each with its analysis cached beside it
+//! - [`runs`]: the runs of a folder, each with its cached analysis
 //! - [`series`]: which rows of different runs are one series
-//! - [`trend`]: a series over time, and where its level changed
-//! - [`export`]: the newest rows as other tools' dashboards read them
+//! - [`trend`]: a series over time, and its changes of level
+//! - [`export`]: the newest rows for dashboards of other tools
 //!
-//! The runs are the truth; a cached analysis can be deleted at any time and is then made again.
+//! A cached analysis can be deleted at any time and is then computed again from the run.
 
 pub mod export;
 pub mod runs;

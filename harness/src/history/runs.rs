@@ -1,5 +1,5 @@
-//! The runs of a folder. Analysing a run again takes as long as its bootstrap does, so its rows are
-//! cached beside it, in [`CACHE`].
+//! The runs of a folder. An analysis takes as long as its bootstrap, so its rows are cached next to the run,
+//! in [`CACHE`].
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -34,28 +34,27 @@ pub struct FolderError {
 /// One run of the folder.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HistoryRun {
-    /// What was planned and on which machine.
+    /// The plan and the machine.
     pub run: Run,
-    /// Its rows with a number, in the order of its tables.
+    /// Its rows that have a number, in table order.
     pub rows: Vec<Row>,
     /// SHA-256 of its samples, hexadecimal.
     content: String,
 }
 
-/// A run's analysis as it is kept beside the run.
+/// A cached analysis.
 #[derive(Debug, Serialize, Deserialize)]
 struct Cached {
     schema: String,
-    /// The `bench` that made it: another one may analyse differently.
+    /// The `bench` that made it, because another one may analyse differently.
     made_by: String,
-    /// Sizes and times of the run's files.
+    /// Sizes and modification times of the run's files.
     stamp: String,
     content: String,
     rows: Vec<Row>,
 }
 
-/// The runs in `folder`, the oldest first; copies of a run count once. With `afresh` every run is
-/// analysed again.
+/// The runs in `folder`, oldest first; copies count once. `afresh` ignores cached analyses.
 ///
 /// # Errors
 /// [`FolderError`]. A run that cannot be read is reported and skipped.
@@ -67,7 +66,7 @@ pub fn runs(folder: &Path, afresh: bool) -> Result<Vec<HistoryRun>, FolderError>
     let mut directories: Vec<PathBuf> = Vec::new();
     for entry in fs::read_dir(folder).map_err(list)? {
         let path = entry.map_err(list)?.path();
-        // `latest` points to one of the others.
+        // `latest` is a link to another run.
         if path.join(RUN_FILE).is_file() && !path.is_symlink() {
             directories.push(path);
         }
@@ -91,7 +90,7 @@ pub fn runs(folder: &Path, afresh: bool) -> Result<Vec<HistoryRun>, FolderError>
             format::count(uncached, "run")
         ));
     }
-    // By id and content: whoever copies a folder has measured nothing.
+    // Compares id and content, because a copied folder is no new measurement.
     let mut seen = BTreeSet::new();
     let all = found.len();
     found.retain(|one| seen.insert((one.run.id.clone(), one.content.clone())));
@@ -105,7 +104,7 @@ pub fn runs(folder: &Path, afresh: bool) -> Result<Vec<HistoryRun>, FolderError>
     Ok(found)
 }
 
-/// A run with its rows, and whether its analysis is cached.
+/// A run with its rows, and whether its analysis was cached.
 fn load(directory: &Path, made_by: &str, afresh: bool) -> Result<(HistoryRun, bool), ReadError> {
     let stamp = stamp(directory);
     let cached = match afresh {
@@ -141,14 +140,14 @@ fn load(directory: &Path, made_by: &str, afresh: bool) -> Result<(HistoryRun, bo
     Ok((run, is_cached))
 }
 
-/// The cached analysis; `None` if there is none that this version reads.
+/// The cached analysis; `None` if this version cannot read one.
 fn read(directory: &Path) -> Option<Cached> {
     let text = fs::read(directory.join(CACHE)).ok()?;
     let cached: Cached = serde_json::from_slice(&text).ok()?;
     (cached.schema == SCHEMA).then_some(cached)
 }
 
-/// Writes the cache in one step: a reader at the same moment sees the old one or the new one.
+/// Writes the cache atomically: a concurrent reader sees the old or the new one.
 fn write(directory: &Path, cached: &Cached) -> io::Result<()> {
     let partial = directory.join(format!("{CACHE}.{}", std::process::id()));
     let written = serde_json::to_vec(cached)
@@ -167,13 +166,13 @@ fn made_by() -> String {
     format!("{} {:?}", env!("CARGO_PKG_VERSION"), built.ok().flatten())
 }
 
-/// Changes when a run does.
+/// Changes whenever the run's files do.
 fn stamp(directory: &Path) -> String {
     let of = |name: &str| facts(&directory.join(name));
     format!("{:?} {:?}", of(RUN_FILE), of(SAMPLES_FILE))
 }
 
-/// Size in bytes and time of change in nanoseconds since 1970.
+/// Size in bytes, and modification time in nanoseconds since 1970.
 fn facts(path: &Path) -> Option<(u64, u128)> {
     let facts = fs::metadata(path).ok()?;
     let changed = facts.modified().ok()?;
@@ -181,7 +180,7 @@ fn facts(path: &Path) -> Option<(u64, u128)> {
     Some((facts.len(), since.as_nanos()))
 }
 
-/// SHA-256 of a run's samples; empty without any.
+/// SHA-256 of a run's samples; empty without samples.
 fn content(directory: &Path) -> String {
     let samples = fs::read(directory.join(SAMPLES_FILE));
     samples.map_or_else(|_| String::new(), |bytes| sha256(&bytes))

@@ -1,20 +1,20 @@
-//! Which rows of different runs are one series: those that measure the same thing on the same machine
-//! in the same conditions.
+//! Decides which rows of different runs form one series: those of the same thing on the same machine in the
+//! same conditions.
 
 use plimsoll_analysis::{Row, alike};
 use plimsoll_record::run::Environment;
 use plimsoll_record::{Boundary, Metric, Run, Suite, TargetId, Unit, WorkloadId};
 
-/// What one series is of.
+/// The identity of a series.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key {
-    /// What is measured.
+    /// The thing measured.
     pub question: Question,
     /// Machine, conditions, engine and program.
     pub circumstances: Vec<(&'static str, String)>,
 }
 
-/// What is measured, wherever.
+/// The thing measured, independent of the circumstances.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Question {
     suite: Suite,
@@ -49,12 +49,12 @@ impl Key {
         }
     }
 
-    /// The circumstances in which it differs from `other`, in words.
+    /// The circumstances that differ from `other`'s.
     pub fn apart(&self, other: &Key) -> String {
         let pairs = self.circumstances.iter().zip(&other.circumstances);
         let differing = pairs.filter(|(own, other)| own != other);
         let words = differing.map(|((what, value), _)| match *what {
-            // Hashes.
+            // A hash, shortened.
             "the program" => format!("{what}: {}", value.get(..12).unwrap_or(value)),
             what => format!("{what}: {value}"),
         });
@@ -62,13 +62,13 @@ impl Key {
     }
 }
 
-/// What a row is called in a history, the same in every run.
+/// A row's name in a history, the same in every run.
 pub fn name(row: &Row) -> String {
     let name = format!("{} {}", benchmark(row), row.metric);
     name.trim_end().to_owned()
 }
 
-/// What is measured, without the metric.
+/// The row's name without the metric.
 pub fn benchmark(row: &Row) -> String {
     let name = format!(
         "{} {} {} {}",
@@ -80,7 +80,7 @@ pub fn benchmark(row: &Row) -> String {
     }
 }
 
-/// A machine, in words; a new kernel does not make another machine of it.
+/// Describes a machine. The kernel is not part of it.
 pub fn machine(environment: &Environment) -> String {
     format!(
         "{} × {}, {:.1} GiB",

@@ -1,4 +1,4 @@
-//! A series over time, and where its level changed.
+//! A series over time, and its changes of level.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -14,7 +14,7 @@ use super::series::{self, Key};
 use crate::ui::format;
 use crate::ui::terminal::{BAD, BOLD, DIM, GOOD, styled};
 
-/// Runs in a sparkline, the newest ones.
+/// Maximum runs in a sparkline, newest ones.
 const SPARKS: usize = 30;
 
 const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
@@ -22,17 +22,17 @@ const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█
 /// One series over time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trend<'a> {
-    /// Its name; an older series of the same name says what sets it apart.
+    /// Its name; for an older series of the same name, with the difference.
     pub name: String,
     /// The unit of its medians.
     pub unit: Unit,
-    /// The runs that have it, the oldest first.
+    /// Its runs and rows, oldest first.
     pub points: Vec<(&'a HistoryRun, &'a Row)>,
-    /// Where its level changed.
+    /// Its changes of level.
     pub changes: Vec<Change>,
 }
 
-/// The series of all rows for which `wanted` holds, the newest run's first. `runs` are in the order of
+/// The series of all rows that satisfy `wanted`, with those of the newest run first. `runs` are in order of
 /// time.
 pub fn trends<'a>(runs: &[&'a HistoryRun], wanted: impl Fn(&Row) -> bool) -> Vec<Trend<'a>> {
     let mut positions: BTreeMap<Key, usize> = BTreeMap::new();
@@ -117,7 +117,7 @@ pub fn table(trends: &[Trend<'_>]) -> String {
     text
 }
 
-/// The newest change of level, in words.
+/// Describes the newest change of level.
 fn level(trend: &Trend<'_>) -> String {
     let Some(change) = trend.changes.last() else {
         return styled(DIM, "no change shown");
@@ -137,7 +137,7 @@ fn level(trend: &Trend<'_>) -> String {
     styled(if better { GOOD } else { BAD }, &said) + &more
 }
 
-/// Medians from the lowest to the highest of those shown.
+/// The medians of the newest runs, scaled from the lowest to the highest.
 fn sparkline(trend: &Trend<'_>) -> String {
     let medians: Vec<f64> = trend
         .points
@@ -147,7 +147,7 @@ fn sparkline(trend: &Trend<'_>) -> String {
     let shown = &medians[medians.len().saturating_sub(SPARKS)..];
     let low = shown.iter().copied().fold(f64::INFINITY, f64::min);
     let high = shown.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    // Steps smaller than what runs of the same thing differ by must not look like cliffs.
+    // Steps within the usual noise between runs must not look like cliffs.
     let least = low.abs() * 8.0 * plimsoll_analysis::noise::LEAST_FLOOR;
     let span = (high - low).max(least);
     shown

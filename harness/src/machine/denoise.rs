@@ -1,12 +1,11 @@
-//! `bench run --denoise`: what can be done on this machine against noise, said line by line, and
-//! undone at the end.
+//! `bench run --denoise`: reduces noise where permitted, prints every change, and restores it at the end.
 //!
-//! What is measured gets one processor to itself and `bench` keeps to the others; priority is
-//! raised; address space layout is the same in every process; clock speed is held. Each of these
-//! makes figures repeat better and production less like: a run without it is the default.
+//! The benchmark gets a processor of its own, and `bench` runs on the others. Priority is raised, ASLR is
+//! off, and the clock speed is fixed. Each of these makes results more repeatable but less like production,
+//! so they are off by default.
 //!
-//! Children inherit what the thread has that starts them. Priority and layout are therefore set
-//! on this thread once; the processor is taken only while a child is started ([`starting`]).
+//! Children inherit the settings of the thread that starts them. So priority and layout are set on this
+//! thread once, but its processor changes only while a child is started ([`starting`]).
 
 use std::fs;
 use std::io;
@@ -20,31 +19,31 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use crate::machine::environment::setting;
 
-/// Priority of what is measured: above everything ordinary, below what keeps the machine alive.
+/// Priority of the benchmark: above ordinary processes, below vital ones.
 const NICE: i32 = -10;
 
-/// The sets of processors, once they are set.
+/// The sets of processors, once set.
 static PROCESSORS: OnceLock<Processors> = OnceLock::new();
 
-/// Files of the machine that are changed, with what they held. They alone outlive this process, so
-/// they alone are put back by whoever ends it at once.
+/// Changed system files with their original content. Only these changes outlive the process, so only these
+/// are restored before an immediate exit.
 static FILES: Mutex<Vec<(PathBuf, String)>> = Mutex::new(Vec::new());
 
-/// Who runs where.
+/// The processors of the benchmark and of `bench`.
 struct Processors {
     measured: CpuSet,
     bench: CpuSet,
 }
 
-/// What was changed; dropping it changes it back.
+/// The changes; dropping it restores them.
 #[derive(Debug, Default)]
 pub struct Denoised {
-    /// What was set, and what could not be and why, for the record.
+    /// What was set, and what could not be set and why.
     pub notes: Vec<PreflightNote>,
     before: Vec<Before>,
 }
 
-/// How something was.
+/// An original setting.
 #[derive(Debug)]
 enum Before {
     Priority(i32),
@@ -53,7 +52,7 @@ enum Before {
 }
 
 impl Denoised {
-    /// Sets what can be set, for a run that does `steps`.
+    /// Applies what is permitted, for a run of `steps`.
     pub fn set(steps: &[Step]) -> Self {
         let mut denoised = Self::default();
         denoised.affinity(steps);
@@ -89,7 +88,7 @@ impl Denoised {
             return self.note(WHAT, format!("not set: {error}"), Severity::Noisy);
         }
         self.before.push(Before::Affinity(Box::new(allowed)));
-        // Set once a process: a second run in it would take the same processors.
+        // Set once per process: a second run would choose the same processors.
         let _ = PROCESSORS.set(Processors {
             measured: set_of(&[measured]),
             bench,
@@ -98,7 +97,7 @@ impl Denoised {
         let others = others.join(",");
         self.note(
             WHAT,
-            format!("what is measured runs on processor {measured}, bench on {others}"),
+            format!("the benchmark runs on processor {measured}, bench on {others}"),
             Severity::Good,
         );
         if let Some(siblings) = siblings(measured).filter(|siblings| siblings.len() > 1) {
@@ -147,7 +146,7 @@ impl Denoised {
 
     fn layout(&mut self) {
         const ASK: libc::c_ulong = 0xffff_ffff;
-        // SAFETY: no pointer is passed; this value asks and changes nothing.
+        // SAFETY: no pointer is passed; this value only queries.
         let before = unsafe { libc::personality(ASK) };
         let wanted = before as libc::c_ulong | libc::ADDR_NO_RANDOMIZE as libc::c_ulong;
         // SAFETY: no pointer is passed.
@@ -212,8 +211,8 @@ fn changed_files() -> std::sync::MutexGuard<'static, Vec<(PathBuf, String)>> {
     FILES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Puts back every file of the machine that was changed, the last first. Called when the run is
-/// over, and before a second Ctrl-C ends the process.
+/// Restores every changed system file, in reverse order. Called at the end of a run, and before a second
+/// Ctrl-C ends the process.
 pub fn put_files_back() {
     for (path, held) in changed_files().drain(..).rev() {
         if let Err(error) = fs::write(&path, &held) {
@@ -240,15 +239,15 @@ impl Drop for Denoised {
     }
 }
 
-/// While this lives, what this thread starts runs on the processor of what is measured.
+/// While this exists, children of this thread start on the benchmark's processor.
 #[derive(Debug)]
 pub struct Starting(());
 
-/// Called before a measured process or an adapter is started; dropped once it is. Without
-/// `--denoise` it does nothing.
+/// Create before starting a measured process or an adapter, and drop afterwards. Does nothing without
+/// `--denoise`.
 pub fn starting() -> Option<Starting> {
     let processors = PROCESSORS.get()?;
-    // What could be set a moment ago can be set now; if not, the child merely shares.
+    // Setting this worked before; if it fails now, the child only shares processors.
     keep_to(&processors.measured).ok().map(Starting)
 }
 
@@ -280,13 +279,13 @@ fn set_of(cpus: &[usize]) -> CpuSet {
     set
 }
 
-/// The processors that share a core with this one, itself too.
+/// The processors on the same core as this one, itself included.
 fn siblings(cpu: usize) -> Option<Vec<usize>> {
     let path = format!("/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list");
     Some(numbers(&setting(&path)?))
 }
 
-/// `0,2-3` as numbers.
+/// Parses `0,2-3`.
 fn numbers(list: &str) -> Vec<usize> {
     list.split(',')
         .filter_map(|part| {
@@ -355,7 +354,7 @@ mod tests {
         assert_eq!(status("Cpus_allowed_list"), before);
     }
 
-    /// Set for the process that the next test starts of itself, to the file that it is to change.
+    /// Variable for the child process of the next test: the file to change.
     const CHANGES: &str = "PLIMSOLL_TEST_CHANGES";
 
     #[test]

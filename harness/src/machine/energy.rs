@@ -1,12 +1,12 @@
-//! Energy of the processor packages, from the kernel's powercap (RAPL). Most virtual machines have none.
+//! Energy of the processor packages, from Linux powercap (RAPL). Most virtual machines have none.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Where the kernel shows its power zones.
+/// The kernel's folder of power zones.
 const ZONES: &str = "/sys/class/powercap";
-/// Said of a machine without one.
+/// The message for machines without a counter.
 pub const NOT_SUPPORTED: &str =
     "not supported on this machine: no package's energy counter can be read in /sys/class/powercap";
 
@@ -18,16 +18,16 @@ pub struct Meter(Vec<Zone>);
 #[derive(Debug)]
 struct Zone {
     counter: PathBuf,
-    /// Where the counter begins at zero again, microjoules.
+    /// Value at which the counter wraps to zero, microjoules.
     range: u64,
 }
 
-/// What the counters said at one moment, microjoules, in the order of the packages.
+/// The counters at one moment, in the order of the packages, microjoules.
 #[derive(Debug, Clone)]
 pub struct Reading(Vec<u64>);
 
 impl Meter {
-    /// The packages of this machine; none if it has no counter that this user may read.
+    /// The packages of this machine; `None` without a readable counter.
     pub fn open() -> Option<Self> {
         Self::of(Path::new(ZONES)).ok().flatten()
     }
@@ -36,7 +36,7 @@ impl Meter {
         let mut found = Vec::new();
         for entry in fs::read_dir(zones)? {
             let zone = entry?.path();
-            // Cores and memory are zones inside a package's, and are in its count already.
+            // A package's count includes its zones for cores and memory.
             let name = fs::read_to_string(zone.join("name")).unwrap_or_default();
             if !name.starts_with("package") {
                 continue;
@@ -55,13 +55,13 @@ impl Meter {
     /// Reads the counters.
     ///
     /// # Errors
-    /// When one cannot be read any more.
+    /// If one is no longer readable.
     pub fn read(&self) -> io::Result<Reading> {
         let values = self.0.iter().map(|zone| number(&zone.counter));
         values.collect::<io::Result<_>>().map(Reading)
     }
 
-    /// Microjoules between two readings; each counter may have begun again once.
+    /// Microjoules between two readings; each counter may have wrapped once.
     pub fn between(&self, from: &Reading, to: &Reading) -> u64 {
         let zones = self.0.iter().zip(from.0.iter().zip(&to.0));
         zones

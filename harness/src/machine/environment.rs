@@ -1,15 +1,16 @@
-//! The machine that a run is made on, as it is recorded.
+//! Describes the machine of a run, for the record.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use plimsoll_record::run::Environment;
+use plimsoll_record::run::{Environment, Identity};
+use sha2::{Digest, Sha256};
 
 use crate::catalog::checkout::Checkout;
 use crate::process::command;
 
-/// Looks at the machine. What the kernel does not say is recorded as `unknown`, never guessed.
+/// Reads the machine's description. Unknown values are recorded as `unknown`, never guessed.
 pub fn look(checkout: &Checkout) -> Environment {
     let uname = rustix::system::uname();
     let cpuinfo = read("/proc/cpuinfo").unwrap_or_default();
@@ -31,10 +32,37 @@ pub fn look(checkout: &Checkout) -> Environment {
             .map(|text| chosen(&text)),
         cgroup: cgroup(&read("/proc/self/mounts").unwrap_or_default()),
         other: other(checkout),
+        identity: Some(identity()),
     }
 }
 
-/// A one-line kernel setting, if the kernel has it.
+/// Variable with this machine's name in its runs; the default is the host name.
+pub const NAME: &str = "PLIMSOLL_MACHINE";
+
+fn identity() -> Identity {
+    let given = std::env::var(NAME).ok();
+    let given = given.map(|name| name.trim().to_owned());
+    let host = || {
+        rustix::system::uname()
+            .nodename()
+            .to_string_lossy()
+            .into_owned()
+    };
+    Identity {
+        name: given.filter(|name| !name.is_empty()).unwrap_or_else(host),
+        id: setting("/etc/machine-id").and_then(|id| hashed(&id)),
+        boot: setting("/proc/sys/kernel/random/boot_id").and_then(|id| hashed(&id)),
+    }
+}
+
+/// machine-id(5) forbids publishing the id itself. Twelve digits of a hash distinguish machines.
+fn hashed(id: &str) -> Option<String> {
+    let known = !id.is_empty() && id != "uninitialized";
+    let digest = Sha256::digest(format!("plimsoll {id}"));
+    known.then(|| hex::encode(&digest[..6]))
+}
+
+/// A one-line kernel setting; `None` if the kernel lacks it.
 pub fn setting(path: &str) -> Option<String> {
     Some(read(path)?.trim().to_owned())
 }
@@ -74,7 +102,7 @@ fn memory_bytes(meminfo: &str) -> u64 {
         .map_or(0, |kibibytes| kibibytes * 1024)
 }
 
-/// `madvise` of `always [madvise] never`.
+/// Extracts `madvise` from `always [madvise] never`.
 fn chosen(text: &str) -> String {
     text.split_once('[')
         .and_then(|(_, rest)| rest.split_once(']'))

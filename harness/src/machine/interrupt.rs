@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: a flag that every wait in the program looks at.
+//! Ctrl-C and SIGTERM: a flag that every wait checks.
 
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -9,27 +9,27 @@ use std::thread;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-/// Exit code after a second signal: 128 and SIGINT, as shells have it.
+/// Exit code after a second signal: 128 + SIGINT, as in shells.
 const AT_ONCE: i32 = 130;
 
-/// Whether the run was asked to end. Every wait polls its descriptor beside its own.
+/// Whether the user interrupted the run. Every wait also polls its descriptor.
 #[derive(Debug, Clone)]
 pub struct Interrupt {
     asked: Arc<AtomicBool>,
-    /// Readable once asked; nobody ever reads it, so it stays so.
+    /// Readable after an interruption; never read, so it stays readable.
     readable: Arc<UnixStream>,
 }
 
 impl Interrupt {
-    /// From now on SIGINT, SIGTERM and SIGHUP set the flag; a second one ends the process at
-    /// once, with exit code 130, but not before `before_the_end` has put the machine's settings back.
+    /// Makes SIGINT, SIGTERM and SIGHUP set the flag. A second signal ends the process with exit code 130,
+    /// after `before_the_end` has restored the machine's settings.
     ///
     /// # Errors
     /// If the system refuses the handlers.
     pub fn install(before_the_end: fn()) -> io::Result<Self> {
         let asked = Arc::new(AtomicBool::new(false));
         let (readable, writable) = UnixStream::pair()?;
-        // A handler may not write files; a thread that waits for the second signal may.
+        // A signal handler must not write files, so a thread waits for the second signal.
         let (mut signals, every_signal) = UnixStream::pair()?;
         thread::Builder::new()
             .name("second interrupt".to_owned())
@@ -50,10 +50,10 @@ impl Interrupt {
         })
     }
 
-    /// One that is never asked, for waits outside a run.
+    /// A flag that is never set, for waits outside a run.
     ///
     /// # Errors
-    /// If no socket pair can be made.
+    /// If no socket pair can be created.
     pub fn never() -> io::Result<Self> {
         let (readable, writable) = UnixStream::pair()?;
         // A closed peer would make it readable.
@@ -64,12 +64,12 @@ impl Interrupt {
         })
     }
 
-    /// Whether the run was asked to end.
+    /// Whether the user interrupted the run.
     pub fn asked(&self) -> bool {
         self.asked.load(Ordering::SeqCst)
     }
 
-    /// Readable once asked.
+    /// Readable after an interruption.
     pub fn as_fd(&self) -> BorrowedFd<'_> {
         self.readable.as_fd()
     }

@@ -1,13 +1,12 @@
-//! One run at a time on a machine: two would measure each other. Waiting runs are served in the order in
-//! which they came.
+//! Allows one run at a time per machine, because two would disturb each other. Waiting runs are served in
+//! order of arrival.
 //!
-//! The lock file lies at one place per machine, whatever TMPDIR says: in the first of [`FOLDERS`] that
-//! every user may write to. Its mode decides, not the user's own rights, so that all users agree. A
-//! container with such a folder of its own has a lock of its own.
+//! All users share one lock file, independent of TMPDIR: in the first of [`FOLDERS`] that every user may
+//! write to. The folder's mode decides, not the user's own rights, so that all users agree. A container that
+//! has its own such folder has its own lock.
 //!
-//! Whoever waits has a ticket: a file of the queue's folder, named by the time of coming and locked
-//! for as long as its process lives. The machine is taken by the first ticket only; a ticket that
-//! nobody holds any more is removed by whoever finds it.
+//! A waiting run holds a ticket: a file in the queue's folder, named by arrival time and locked while its
+//! process lives. Only the first ticket may take the machine; any run removes tickets without a holder.
 
 use std::env;
 use std::ffi::OsString;
@@ -27,16 +26,16 @@ use crate::machine::interrupt::Interrupt;
 use crate::process::pipe::ready;
 use crate::ui::progress::say;
 
-/// Where the lock file may lie, in the order of preference.
+/// Possible folders of the lock file, in order of preference.
 const FOLDERS: [&str; 4] = ["/run/lock", "/var/lock", "/tmp", "/var/tmp"];
 
-/// Names another folder: for tests of `bench` itself, and machines that have none of [`FOLDERS`].
+/// Variable that names another folder: for tests, and for machines that have none of [`FOLDERS`].
 pub const OVERRIDE: &str = "PLIMSOLL_LOCK_DIR";
 
-/// How often the lock is tried again.
+/// Interval between attempts to take the lock.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// Why the machine could not be had.
+/// Why the lock was not taken.
 #[derive(Debug, Error)]
 pub enum LockError {
     /// Another run has it.
@@ -44,57 +43,57 @@ pub enum LockError {
         "another run is measuring on this machine ({holder}); wait for it, or let `bench run --wait` do so"
     )]
     Held {
-        /// Who, in words.
+        /// A description of the other run.
         holder: String,
     },
-    /// The user wants to stop waiting.
+    /// Interrupted while waiting.
     #[error("interrupted while waiting for another run on this machine")]
     Interrupted,
-    /// No folder is for every user.
+    /// No folder is writable for every user.
     #[error(
         "no folder for the machine's lock: none of {} has mode 1777; make one of them so, or name another \
          with {OVERRIDE}",
         FOLDERS.join(", ")
     )]
     NoFolder,
-    /// The lock file cannot be used.
+    /// The lock file is unusable.
     #[error(
-        "cannot use the lock file {path}: {source}; remove it, or make it writable for everybody"
+        "cannot use the lock file {path}: {source}; make its folder, or make both writable for everybody"
     )]
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
 }
 
-/// What to do when another run is under way.
+/// What to do if another run holds the lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WhenHeld {
-    /// Say so and give up.
+    /// Fail.
     Refuse,
-    /// Wait for it to end.
+    /// Wait until it ends.
     Wait,
 }
 
-/// The machine, until dropped. The system gives it back when the process ends, however it ends.
+/// The machine's lock. The system releases it when the process ends.
 #[derive(Debug)]
 pub struct MachineLock {
     _file: File,
 }
 
 impl MachineLock {
-    /// Takes the machine for the run called `name`.
+    /// Takes the lock for the run called `name`.
     ///
     /// # Errors
-    /// [`LockError`] if another run has it and `when_held` is [`WhenHeld::Refuse`], or if the
-    /// lock file cannot be opened.
+    /// [`LockError`] if another run holds it and `when_held` is [`WhenHeld::Refuse`], or if the lock file
+    /// cannot be opened.
     pub fn take(name: &str, when_held: WhenHeld, interrupt: &Interrupt) -> Result<Self, LockError> {
         Self::take_in(&folder()?, name, when_held, interrupt)
     }
 
-    /// The same with lock file and queue in `folder`.
+    /// As [`MachineLock::take`], with lock file and queue in `folder`.
     fn take_in(
         folder: &Path,
         name: &str,
@@ -112,7 +111,7 @@ impl MachineLock {
         loop {
             let is_next = match &ticket {
                 Some(ticket) => ticket.is_first(),
-                // Who does not wait must not pass those who do.
+                // A run that does not wait must not overtake those that do.
                 None => first(&queue).is_none(),
             };
             if is_next {
@@ -142,7 +141,7 @@ impl MachineLock {
                 return Err(LockError::Interrupted);
             }
         }
-        // Who holds it is a courtesy: a full disk must not stop a run here.
+        // The holder's name is optional: a full disk must not stop a run here.
         let _ = file.set_len(0);
         let _ = file.rewind();
         let _ = write!(file, "process {}, {name}", process::id());
@@ -150,7 +149,7 @@ impl MachineLock {
     }
 }
 
-/// The folder that the lock file of this machine lies in.
+/// The folder of this machine's lock file.
 ///
 /// # Errors
 /// [`LockError::NoFolder`].
@@ -172,8 +171,8 @@ fn place(named: Option<OsString>, folders: &[&Path]) -> Result<PathBuf, LockErro
         .ok_or(LockError::NoFolder)
 }
 
-/// Opens a file that every user may lock. Opened without O_CREAT first: in a sticky directory the
-/// kernel refuses O_CREAT on a file that another user made (fs.protected_regular).
+/// Opens a file that every user may lock. Tries without O_CREAT first: in a sticky directory the kernel
+/// refuses O_CREAT on another user's file (fs.protected_regular).
 fn open(path: &Path) -> io::Result<File> {
     let open = |create| {
         OpenOptions::new()
@@ -192,12 +191,12 @@ fn open(path: &Path) -> io::Result<File> {
     })
 }
 
-/// Whatever the umask of who made it.
+/// Sets the mode regardless of the creator's umask.
 fn for_every_user(file: &File) {
     let _ = file.set_permissions(fs::Permissions::from_mode(0o666));
 }
 
-/// A place in the queue, given up when dropped or when the process ends.
+/// A place in the queue, released when dropped or when the process ends.
 #[derive(Debug)]
 struct Ticket {
     path: PathBuf,
@@ -205,10 +204,10 @@ struct Ticket {
 }
 
 impl Ticket {
-    /// Takes the last place.
+    /// Takes the last place in the queue.
     fn draw(queue: &Path) -> io::Result<Self> {
         match DirBuilder::new().mode(0o777).create(queue) {
-            // For every user, whatever the umask of the first one.
+            // Writable for every user, regardless of the umask.
             Ok(()) => fs::set_permissions(queue, fs::Permissions::from_mode(0o1777))?,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
@@ -224,7 +223,7 @@ impl Ticket {
                 .open(&path)?;
             for_every_user(&file);
             file.lock()?;
-            // Between the two somebody may have taken it for one that nobody holds, and removed it.
+            // Before it was locked, another run may have removed it as abandoned.
             if file.metadata()?.nlink() > 0 {
                 return Ok(Self { path, _file: file });
             }
@@ -243,7 +242,7 @@ impl Drop for Ticket {
     }
 }
 
-/// The ticket of who has waited longest; those that nobody holds any more are removed.
+/// The oldest ticket; abandoned ones are removed.
 fn first(queue: &Path) -> Option<PathBuf> {
     let mut tickets: Vec<PathBuf> = fs::read_dir(queue)
         .ok()?
@@ -253,7 +252,7 @@ fn first(queue: &Path) -> Option<PathBuf> {
     tickets.sort();
     tickets.into_iter().find(|path| {
         let Ok(file) = File::open(path) else {
-            // Its holder has just given it up, or is another user's: then it counts.
+            // Released just now, or owned by another user; it counts if it still exists.
             return path.exists();
         };
         match file.try_lock_shared() {
@@ -266,7 +265,7 @@ fn first(queue: &Path) -> Option<PathBuf> {
     })
 }
 
-/// Who wrote the lock file, in words.
+/// The description in the lock file.
 fn holder(file: &mut File) -> String {
     let mut text = String::new();
     let _ = file.rewind();
@@ -301,14 +300,14 @@ mod tests {
                     served.lock().expect("unpoisoned").push(nth);
                     drop(lock.expect("its turn comes"));
                 });
-                // The next one comes when this one has its ticket.
+                // The next one starts when this one has its ticket.
                 while fs::read_dir(&queue).map_or(0, Iterator::count) <= nth {
                     thread::yield_now();
                 }
             }
             scope.spawn(|| {
                 all_wait.wait();
-                // Held, or free with somebody waiting: it is not for one who does not wait.
+                // Whether held or free: with others waiting, a run that does not wait is refused.
                 let refused = take(folder.path(), "pushing in", WhenHeld::Refuse);
                 assert!(
                     matches!(refused, Err(LockError::Held { .. })),

@@ -1,4 +1,4 @@
-//! The machine that a run measures on: its description, its noise, its lock, its signals.
+//! The machine of a run: description, noise, lock, signals.
 
 pub mod denoise;
 pub mod energy;

@@ -1,5 +1,4 @@
-//! What makes this machine noisy, looked at before the first trial. Nothing is hidden and
-//! nothing stops a run: the notes are recorded and shown.
+//! Looks for noise sources before the first trial. They do not stop a run, but are recorded and shown.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,14 +12,14 @@ use crate::machine::energy;
 use crate::machine::environment::setting;
 use crate::machine::lock;
 
-/// How long the processors are watched for other work.
+/// How long other CPU load is measured.
 const WATCH: Duration = Duration::from_millis(400);
-/// Share of a processor's time taken by others beyond which small differences are in doubt.
+/// Share of CPU time used by others above which small differences are in doubt.
 const BUSY: f64 = 0.10;
-/// Share of stolen time beyond which the host is too busy.
+/// Share of stolen time above which the host is too busy.
 const STOLEN: f64 = 0.01;
 
-/// Looks around.
+/// Checks the machine.
 pub fn look(environment: &Environment) -> Vec<PreflightNote> {
     let mut notes = vec![load(environment)];
     notes.extend(processors());
@@ -68,7 +67,7 @@ pub fn look(environment: &Environment) -> Vec<PreflightNote> {
     notes
 }
 
-/// A lock that other runs on this machine do not see.
+/// A note if the lock is in another folder, where other runs do not see it.
 fn lock_elsewhere() -> Option<PreflightNote> {
     let folder = std::env::var_os(lock::OVERRIDE)?;
     let found = format!(
@@ -79,7 +78,7 @@ fn lock_elsewhere() -> Option<PreflightNote> {
     Some(note("machine lock", &found, Severity::Noisy))
 }
 
-/// Whether the instructions of guests will be counted, for a run that would have them.
+/// Whether guests' instructions will be counted, in a run that would count them.
 pub fn counting() -> PreflightNote {
     match instructions::supported() {
         Ok(()) => note(INSTRUCTIONS, "counted, in user mode", Severity::Good),
@@ -109,7 +108,7 @@ fn load(environment: &Environment) -> PreflightNote {
                 "{load:.2} on {}",
                 crate::ui::format::count(environment.cpus as usize, "processor",)
             );
-            // Half a processor's worth leaves one free on the smallest machine.
+            // A load of half the processors leaves one free even on the smallest machine.
             let severity = match load < f64::from(environment.cpus) / 2.0 {
                 true => Severity::Good,
                 false => Severity::Noisy,
@@ -119,7 +118,7 @@ fn load(environment: &Environment) -> PreflightNote {
     }
 }
 
-/// Jiffies of all processors: busy, stolen, in all.
+/// Jiffies of all processors: busy, stolen, total.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Jiffies {
     busy: u64,
@@ -132,8 +131,8 @@ impl Jiffies {
         Self::parse(&fs::read_to_string("/proc/stat").ok()?)
     }
 
-    /// Columns of proc(5): user nice system idle iowait irq softirq steal guest guest_nice,
-    /// where guest time is already in user time.
+    /// Parses columns of proc(5): user nice system idle iowait irq softirq steal guest guest_nice. User time
+    /// includes guest time.
     fn parse(stat: &str) -> Option<Self> {
         let line = stat.lines().next()?.strip_prefix("cpu ")?;
         let columns: Vec<u64> = line
@@ -192,7 +191,7 @@ fn multithreading() -> PreflightNote {
     }
 }
 
-/// Containers of whatever engine: control groups named by a 64-digit hexadecimal id.
+/// Containers of any engine: control groups with a 64-digit hexadecimal id.
 fn containers() -> PreflightNote {
     let mut found = BTreeSet::new();
     for process in fs::read_dir("/proc").into_iter().flatten().flatten() {
@@ -217,7 +216,7 @@ fn container_ids(groups: &str) -> impl Iterator<Item = &str> {
 
 fn clock(environment: &Environment) -> Option<PreflightNote> {
     let source = environment.other.get("clock source")?;
-    // These are read without entering the kernel (vDSO); any other costs a system call a reading.
+    // These clocks are read without a system call (vDSO); any other needs one per reading.
     let fast = [
         "tsc",
         "kvm-clock",

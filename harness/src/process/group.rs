@@ -1,4 +1,4 @@
-//! A process of which nothing is timed, with everything that it starts; and the one wait for it.
+//! A process that is not timed, with its process group; and the one wait for such processes.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -17,7 +17,7 @@ use rustix::process::{
 use super::pipe::{STDERR_KEPT, ready};
 use crate::machine::interrupt::Interrupt;
 
-/// A child that leads a process group. Dropping it kills the group, unless it was waited for.
+/// A child that leads a process group. Dropping it kills the group, unless it was already waited for.
 #[derive(Debug)]
 pub struct Group {
     child: Child,
@@ -27,10 +27,10 @@ pub struct Group {
 }
 
 impl Group {
-    /// Starts `command` in a group of its own: a terminal's Ctrl-C is for `bench` alone.
+    /// Starts `command` in its own process group, so that only `bench` gets a terminal's Ctrl-C.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub fn start(command: &mut Command) -> io::Result<Self> {
         let child = command.process_group(0).spawn()?;
         let group = pid_of(child.id())?;
@@ -42,31 +42,30 @@ impl Group {
         })
     }
 
-    /// Its process id.
+    /// The process id, which is also the group's.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Readable once it has exited.
+    /// Becomes readable when the process exits.
     pub fn exit(&self) -> BorrowedFd<'_> {
         self.exit.as_fd()
     }
 
-    /// For its pipes.
+    /// The child, for access to its pipes.
     pub fn child(&mut self) -> &mut Child {
         &mut self.child
     }
 
-    /// Sends `signal` to all of it. What was waited for is left alone: its number may be
-    /// somebody else's.
+    /// Sends `signal` to the group; does nothing after a wait, because the id may have been reused.
     pub fn signal(&self, signal: Signal) {
         if self.ended.is_none() {
-            // It may be gone already, which is what is wanted.
+            // The group may be gone already.
             let _ = kill_process_group(self.group, signal);
         }
     }
 
-    /// How it ended, if it has; what it left behind in its group is killed.
+    /// The exit status if the process has exited; the rest of its group is then killed.
     ///
     /// # Errors
     /// If it cannot be waited for.
@@ -77,7 +76,7 @@ impl Group {
         }
     }
 
-    /// Waits for its end. What it started may go on.
+    /// Waits for the process. Its children may go on.
     ///
     /// # Errors
     /// If it cannot be waited for.
@@ -87,7 +86,7 @@ impl Group {
         Ok(status)
     }
 
-    /// Kills what is left of it and waits.
+    /// Kills the group and waits for the process.
     ///
     /// # Errors
     /// As [`Group::wait`].
@@ -105,7 +104,7 @@ impl Drop for Group {
     }
 }
 
-/// The command line of `launch`, with its environment and nothing of ours.
+/// The command of `launch`, with only its own environment.
 pub fn command(launch: &Launch) -> Command {
     let mut command = Command::new(&launch.program);
     command
@@ -116,7 +115,7 @@ pub fn command(launch: &Launch) -> Command {
     command
 }
 
-/// Has the kernel send `signal` to what `command` starts when `bench` is killed outright.
+/// Makes the kernel send `signal` to the child of `command` when `bench` dies.
 pub fn dies_with_bench(command: &mut Command, signal: Signal) {
     // SAFETY: prctl is async-signal-safe, allocates nothing and touches no memory of ours.
     unsafe {
@@ -124,7 +123,7 @@ pub fn dies_with_bench(command: &mut Command, signal: Signal) {
     }
 }
 
-/// Kills the process group that `pid` leads, if it is still there.
+/// Kills the process group that `pid` leads, if it exists.
 pub fn kill(pid: u32) {
     if let Ok(group) = pid_of(pid) {
         let _ = kill_process_group(group, Signal::KILL);
@@ -136,38 +135,38 @@ fn pid_of(pid: u32) -> io::Result<Pid> {
     pid.ok_or_else(|| io::Error::other("a process without a number"))
 }
 
-/// Why a wait ends before what it waits for.
+/// Why a wait ended early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cut {
-    /// The user wants to stop.
+    /// By the user.
     Interrupted,
-    /// Time is up.
+    /// At the deadline.
     Deadline,
-    /// The process holds more memory than it may.
+    /// Over its memory limit.
     Memory,
 }
 
-/// What ends every wait for a process, whatever it waits for.
+/// The limits of every wait for a process.
 #[derive(Debug)]
 pub struct Bounds<'b> {
-    /// By the user. `None` for what must be done after an interruption.
+    /// Ends the wait on an interruption; `None` for clean-up after one.
     pub interrupt: Option<&'b Interrupt>,
-    /// At a moment.
+    /// Deadline; `None` for no limit.
     pub until: Option<Instant>,
-    /// By how much memory a process holds.
+    /// Memory limit, if there is one.
     pub memory: Option<&'b mut Memory>,
 }
 
-/// How much memory a process may hold.
+/// The memory limit of a process.
 #[derive(Debug)]
 pub struct Memory {
-    /// The process.
+    /// Process id.
     pub pid: u32,
-    /// What it may hold, bytes.
+    /// Maximum resident memory, bytes.
     pub limit_bytes: u64,
-    /// How often that is looked at.
+    /// Interval between checks.
     pub every: Duration,
-    /// When it was last.
+    /// Time of the last check.
     pub looked: Instant,
 }
 
@@ -181,15 +180,15 @@ impl Memory {
     }
 }
 
-/// Most pipes that are waited for at once.
+/// Maximum pipes per wait.
 const PIPES: usize = 3;
 
 impl Bounds<'_> {
-    /// Waits for one of `pipes` and says which; for none if it was only time to look at the memory,
-    /// or a signal came. A process that never stops writing is cut as well as a silent one.
+    /// Waits for one of `pipes` and returns which are ready: none if a signal came or it is time for a memory
+    /// check. The limits also apply to a process that never stops writing.
     ///
     /// # Errors
-    /// What poll says.
+    /// The error of poll.
     pub fn wait<const N: usize>(
         &mut self,
         pipes: [Option<BorrowedFd<'_>>; N],
@@ -217,7 +216,7 @@ impl Bounds<'_> {
     }
 }
 
-/// Standard error of processes whose pipes nobody reads: a file without a name.
+/// Standard error of processes with unread pipes: an anonymous file.
 #[derive(Debug)]
 pub struct Errors(File);
 
@@ -229,7 +228,7 @@ impl Errors {
         Ok(Self(File::from(file)))
     }
 
-    /// For a process to write to.
+    /// A handle for a process to write to.
     ///
     /// # Errors
     /// If there are no descriptors left.
@@ -237,7 +236,7 @@ impl Errors {
         self.0.try_clone()
     }
 
-    /// The last of what was written, at most [`STDERR_KEPT`] bytes.
+    /// The end of what was written, at most [`STDERR_KEPT`] bytes.
     pub fn tail(&mut self) -> String {
         let mut tail = Vec::new();
         let from = self.0.seek(SeekFrom::End(0)).unwrap_or(0);

@@ -1,4 +1,4 @@
-//! Waiting on descriptors, and reading pipes as far as something is kept.
+//! Waits on descriptors, and reads pipes.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -8,14 +8,14 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-/// Bytes of standard error that are kept, the last ones.
+/// Maximum standard error kept, from its end, bytes.
 pub const STDERR_KEPT: usize = 4096;
 
-/// Waits until one of `pipes` can be read or has ended, at most for `timeout`; says which. `None`
-/// is never ready, and after a signal none is. Nothing is allocated: clocks run around this.
+/// Waits until one of `pipes` is readable or at its end, at most for `timeout`; returns which are. `None` is
+/// never ready; after a signal none is. Allocates nothing, because clocks run around this.
 ///
 /// # Errors
-/// What poll says.
+/// The error of poll.
 pub fn ready<const N: usize>(
     pipes: [Option<BorrowedFd<'_>>; N],
     timeout: Duration,
@@ -24,12 +24,12 @@ pub fn ready<const N: usize>(
         thread::sleep(timeout);
         return Ok([false; N]);
     };
-    // In the place of none stands one that is waited for anyway, of which nothing is asked.
+    // A pipe that is `None` is replaced with another one and no events.
     let mut waiting = pipes.map(|pipe| match pipe {
         Some(pipe) => PollFd::from_borrowed_fd(pipe, PollFlags::IN),
         None => PollFd::from_borrowed_fd(*any, PollFlags::empty()),
     });
-    // A time beyond what the system counts to is no limit.
+    // A time too long for the system means no limit.
     let timeout = Timespec::try_from(timeout).ok();
     match poll(&mut waiting, timeout.as_ref()) {
         Ok(_) => {}
@@ -43,19 +43,19 @@ pub fn ready<const N: usize>(
     Ok(ready)
 }
 
-/// The descriptor of what may have ended.
+/// The descriptor of a pipe that may be closed already.
 pub fn open<T: AsFd>(pipe: &Option<T>) -> Option<BorrowedFd<'_>> {
     pipe.as_ref().map(AsFd::as_fd)
 }
 
-/// Appends `more` to `kept`, of which the last `limit` bytes remain.
+/// Appends `more` to `kept`, and keeps the last `limit` bytes.
 pub fn keep_tail(kept: &mut Vec<u8>, more: &[u8], limit: usize) {
     kept.extend_from_slice(&more[more.len().saturating_sub(limit)..]);
     let excess = kept.len().saturating_sub(limit);
     kept.drain(..excess);
 }
 
-/// Reads what is there, at least one byte unless at the end of the file.
+/// Reads what is available: at least one byte, except at end of file.
 pub fn read_once(pipe: &impl AsFd, chunk: &mut [u8]) -> io::Result<usize> {
     loop {
         match rustix::io::read(pipe, &mut *chunk) {

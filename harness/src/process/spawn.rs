@@ -1,9 +1,8 @@
-//! Starts a process the cheap way and waits for it: everything that can be made ready before
-//! the clock starts is.
+//! Starts a timed process cheaply and waits for it. All preparation is done before the clock starts.
 //!
-//! `posix_spawn` shares the parent's memory until the exec (CLONE_VFORK), so how much memory
-//! this program holds does not show in what it measures. The standard library would do the same
-//! but allocates argument and environment blocks inside the call and has no `wait4`.
+//! `posix_spawn` shares the parent's memory until the exec (CLONE_VFORK), so the memory size of this program
+//! does not affect the measurement. The standard library does the same, but allocates argument and
+//! environment blocks inside the call and has no `wait4`.
 
 use std::collections::BTreeMap;
 use std::ffi::{CString, NulError, OsStr, c_char};
@@ -18,13 +17,13 @@ use std::time::Duration;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-/// A command line with its pipes, ready to be spawned once.
+/// A command line with its pipes, ready to spawn once.
 pub struct Spawn {
     program: CString,
-    /// Owns what `argv` points to.
+    /// Owns the strings of `argv`.
     _arguments: Vec<CString>,
     argv: Vec<*mut c_char>,
-    /// Owns what `envp` points to.
+    /// Owns the strings of `envp`.
     _environment: Vec<CString>,
     envp: Vec<*mut c_char>,
     actions: Actions,
@@ -34,42 +33,42 @@ pub struct Spawn {
     child_ends: [OwnedFd; 2],
 }
 
-/// A process that was spawned, in a process group of its own.
+/// A running process in its own process group.
 #[derive(Debug)]
 pub struct Spawned {
     pid: Pid,
     /// Becomes readable when the process exits.
     pub exit: OwnedFd,
-    /// What it writes to its stdout.
+    /// The read end of its stdout.
     pub stdout: OwnedFd,
-    /// What it writes to its stderr.
+    /// The read end of its stderr.
     pub stderr: OwnedFd,
 }
 
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exited {
-    /// With this code.
+    /// Exit code.
     Code(i32),
-    /// By this signal.
+    /// Signal number.
     Signal(i32),
 }
 
-/// How a process ended and what it used.
+/// How a process ended, and its CPU time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Waited {
     /// How it ended.
     pub exited: Exited,
-    /// User and system time of it and of its waited-for children.
+    /// User and system time of the process and its waited-for children.
     pub cpu: Duration,
 }
 
 impl Spawn {
-    /// Makes everything ready: argument and environment blocks, pipes, process group, working
-    /// directory; stdin is the file `stdin`, or /dev/null, and signals are at their defaults.
+    /// Prepares everything: argument and environment blocks, pipes, process group, working directory. Stdin
+    /// is the file `stdin` or /dev/null; signals have their defaults.
     ///
     /// # Errors
-    /// If a string holds a NUL byte or the system refuses pipes.
+    /// If a string contains a NUL byte, `stdin` cannot be opened, or the system refuses pipes.
     pub fn prepare(
         program: &Path,
         args: &[String],
@@ -90,7 +89,7 @@ impl Spawn {
         let (stderr, child_stderr) = pipe_with(PipeFlags::CLOEXEC)?;
         let mut actions = Actions::new()?;
         let stdin = stdin.unwrap_or(Path::new("/dev/null"));
-        // Opened by the child, before it starts: said here, where there is a name to it.
+        // The child opens it again; an error here names the file.
         std::fs::File::open(stdin)?;
         actions.open_as_stdin(&c_string(stdin.as_os_str())?)?;
         actions.duplicate(&child_stdout, libc::STDOUT_FILENO)?;
@@ -113,7 +112,7 @@ impl Spawn {
     /// Starts the process.
     ///
     /// # Errors
-    /// What exec says: not found, not executable, no memory.
+    /// The error of exec: not found, not executable, no memory.
     pub fn spawn(self) -> io::Result<Spawned> {
         let mut pid: libc::pid_t = 0;
         // SAFETY: `program` is NUL-terminated; `argv` and `envp` are NULL-terminated arrays of
@@ -132,7 +131,7 @@ impl Spawn {
         if code != 0 {
             return Err(io::Error::from_raw_os_error(code));
         }
-        // Without this end of file would never come.
+        // While this end is open, the pipes have no end of file.
         drop(self.child_ends);
         let pid = Pid::from_raw(pid).ok_or_else(|| io::Error::other("posix_spawn gave no pid"))?;
         Ok(Spawned {
@@ -145,10 +144,10 @@ impl Spawn {
 }
 
 impl Spawned {
-    /// Waits for the process and tells what it used.
+    /// Waits for the process and returns its usage.
     ///
     /// # Errors
-    /// If there is no such child, which would be a mistake in this program.
+    /// If there is no such child, which would be a bug here.
     pub fn wait(&self) -> io::Result<Waited> {
         let mut status = 0;
         let mut usage = MaybeUninit::<libc::rusage>::zeroed();
@@ -182,9 +181,9 @@ impl Spawned {
         })
     }
 
-    /// Kills the process and whatever it started that is still in its group.
+    /// Kills the process and the rest of its group.
     pub fn kill(&self) {
-        // The group may be gone already, which is what is wanted.
+        // The group may be gone already.
         let _ = rustix::process::kill_process_group(self.pid, rustix::process::Signal::KILL);
     }
 }
@@ -194,7 +193,7 @@ struct Actions(libc::posix_spawn_file_actions_t);
 impl Actions {
     fn new() -> io::Result<Self> {
         let mut actions = MaybeUninit::uninit();
-        // SAFETY: init writes the whole value, or says why not.
+        // SAFETY: init writes the whole value or returns an error.
         check(unsafe { libc::posix_spawn_file_actions_init(actions.as_mut_ptr()) })?;
         // SAFETY: initialised just above.
         Ok(Self(unsafe { actions.assume_init() }))
@@ -236,10 +235,10 @@ impl Drop for Actions {
 struct Attributes(libc::posix_spawnattr_t);
 
 impl Attributes {
-    /// A process group of its own, no signal blocked, none ignored.
+    /// A new process group, no signal blocked, none ignored.
     fn new() -> io::Result<Self> {
         let mut attributes = MaybeUninit::uninit();
-        // SAFETY: init writes the whole value, or says why not.
+        // SAFETY: init writes the whole value or returns an error.
         check(unsafe { libc::posix_spawnattr_init(attributes.as_mut_ptr()) })?;
         // SAFETY: initialised just above.
         let mut attributes = Self(unsafe { attributes.assume_init() });

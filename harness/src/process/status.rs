@@ -1,9 +1,9 @@
-//! How processes end, in words.
+//! Descriptions of how processes end.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
-/// How a process ended, in words.
+/// The exit code or the signal, as text.
 pub fn describe(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("exited with code {code}"),

@@ -1,7 +1,7 @@
-//! A process whose guest may do its worst: under a deadline, bounded in memory and processor time.
+//! Runs a hostile guest with a deadline and with limits for memory and CPU time.
 //!
-//! Nothing here is timed. It is started the common way, by fork, so that bounds can be set between fork
-//! and exec, and so that the kernel ends it when `bench` is killed outright.
+//! Nothing here is timed. The process is forked, so that limits can be set between fork and exec, and so that
+//! the kernel kills it when `bench` dies.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -16,67 +16,66 @@ use super::group::{self, Cut, Group, Memory};
 use super::pipe::{STDERR_KEPT, keep_tail, open, read_once};
 use crate::machine::interrupt::Interrupt;
 
-/// Most memory that a process may hold while its guest does its worst, bytes.
+/// Maximum memory of a hostile guest's process, bytes.
 pub const MEMORY_BYTES: u64 = 1 << 30;
-/// Most private memory that it can map for writing, bytes: what holds it should it take all that
-/// between two looks at it.
+/// Maximum private writable mappings, bytes: the limit for memory taken between two checks.
 const DATA_BYTES: u64 = 3 << 30;
-/// Most processor time, seconds: what ends it should nobody else be there to.
+/// Maximum CPU time, seconds: the limit if nothing else ends the process.
 const PROCESSOR_SECONDS: u64 = 60;
-/// How often its memory is looked at.
+/// Interval between memory checks.
 const LOOK: Duration = Duration::from_millis(10);
-/// How long pipes are drained after the end.
+/// How long pipes are drained after the process ended.
 const DRAIN: Duration = Duration::from_millis(500);
-/// Most of the beginning of its output, and of its standard error, that is kept, bytes.
+/// Maximum kept from the start of stdout and of stderr, bytes.
 const KEPT: usize = 64 << 10;
 
-/// What became of it.
+/// The result of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ran {
     /// How it ended.
     pub end: Ending,
-    /// The first of what it printed.
+    /// The start of its stdout.
     pub stdout: String,
-    /// The first and the last of what it wrote to standard error.
+    /// The start and the end of its stderr.
     pub stderr: String,
 }
 
 /// How a hostile guest's process or container ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
-    /// With this code.
+    /// With this exit code.
     Exited(i32),
-    /// By this signal, which was not ours.
+    /// By this signal, not sent by `bench`.
     Killed(i32),
-    /// The kernel killed it because the memory that the target may have was used up.
+    /// By the kernel, because the target's memory limit was reached.
     OutOfMemory,
-    /// By us, when patience was at its end.
+    /// By `bench`, at the deadline.
     Impatience(Duration),
-    /// By us, because it held more memory than this, bytes.
+    /// By `bench`, because it exceeded this memory limit, bytes.
     Memory(u64),
 }
 
-/// What a guest is held to that does its worst.
+/// The limits of a hostile guest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
-    /// How long it is let go on.
+    /// Deadline, from its start.
     pub patience: Duration,
-    /// Most memory that its process may hold, bytes.
+    /// Maximum memory of its process, bytes.
     pub memory_bytes: u64,
-    /// What it finds on its standard input.
+    /// Its standard input.
     pub stdin: Stdin,
 }
 
-/// What a process finds on its standard input.
+/// The standard input of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stdin {
-    /// Its end at once: /dev/null.
+    /// At end of file: /dev/null.
     Empty,
-    /// A pipe on which nothing ever comes.
+    /// A pipe that never has data.
     Silent,
 }
 
-/// Runs `launch` within `bounds`; `None` if the run was interrupted meanwhile.
+/// Runs `launch` within `bounds`; `None` if the user interrupted.
 ///
 /// # Errors
 /// If it cannot be started or watched.
@@ -99,7 +98,7 @@ pub fn run(launch: &Launch, bounds: Bounds, interrupt: &Interrupt) -> io::Result
             Ok(true) => break None,
             Ok(false) => {}
             Err(Cut::Interrupted) => return Ok(None),
-            // This thread may have been late: what has ended was in time.
+            // This thread may be late: a process that has ended was in time.
             Err(cut) => break process.ended()?.is_none().then_some(cut),
         }
     };
@@ -128,7 +127,7 @@ fn spawn(launch: &Launch, stdin: Stdin) -> io::Result<Group> {
     command
         .stdin(match stdin {
             Stdin::Empty => Stdio::null(),
-            // Held open by the child's handle until it is waited for.
+            // The child's handle keeps it open until the process is waited for.
             Stdin::Silent => Stdio::piped(),
         })
         .stdout(Stdio::piped())
@@ -154,13 +153,13 @@ fn limit(resource: Resource, most: u64) -> io::Result<()> {
     Ok(setrlimit(resource, both)?)
 }
 
-/// What a process prints, as far as it is kept.
+/// The kept output of a process.
 struct Pipes {
     out: Option<ChildStdout>,
     err: Option<ChildStderr>,
     stdout: Vec<u8>,
     stderr: Vec<u8>,
-    /// The last of what it wrote to standard error after that.
+    /// The end of stderr, after the start.
     tail: Vec<u8>,
 }
 
@@ -180,7 +179,7 @@ impl Pipes {
         self.out.is_some() || self.err.is_some()
     }
 
-    /// Waits once and keeps what has come; says whether `exit` is ready.
+    /// Waits once and keeps new output; returns whether `exit` is ready.
     fn wait(
         &mut self,
         bounds: &mut group::Bounds<'_>,
@@ -202,7 +201,7 @@ impl Pipes {
         }
         if err
             && read(&mut self.err, &mut chunk, |bytes| {
-                // An engine says why first and where after it, or the other way round.
+                // Engines print the cause first or last, so keep both ends.
                 let room = KEPT.saturating_sub(self.stderr.len()).min(bytes.len());
                 self.stderr.extend_from_slice(&bytes[..room]);
                 keep_tail(&mut self.tail, &bytes[room..], STDERR_KEPT);
@@ -214,7 +213,7 @@ impl Pipes {
     }
 }
 
-/// Reads once; true at the end of the file.
+/// Reads once; true at end of file.
 fn read(
     pipe: &mut Option<impl AsFd>,
     chunk: &mut [u8],
@@ -287,7 +286,7 @@ mod tests {
     fn what_it_started_is_gone_with_it() {
         let ran = shell("sleep 300 & echo $!; wait", Duration::from_millis(300));
         let left: u32 = ran.stdout.trim().parse().expect("a process id");
-        // Its parent is gone: whoever inherits it takes a moment to bury it.
+        // Its parent is gone, and the process that inherits it takes a moment to reap it.
         let until = Instant::now() + Duration::from_secs(10);
         while footprint::resident_bytes(left).is_some_and(|bytes| bytes > 0) {
             assert!(Instant::now() < until, "process {left} is still there");

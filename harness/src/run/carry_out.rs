@@ -1,4 +1,4 @@
-//! Carries out a job: prepares its pairs, does its trials, and records both.
+//! Executes a job: prepares its pairs, runs its trials, and records both.
 
 use plimsoll_record::RunWriter;
 use plimsoll_record::run::{Run, TrialPlan};
@@ -10,12 +10,12 @@ use crate::run::job::Job;
 use crate::run::scratch::Scratch;
 use crate::run::session::{Session, Stopped};
 
-/// Does the trials of `job` to which `attempt` gives a number, and records them with `writer`; `record` is
-/// `run.json` as it stands.
+/// Runs the trials of `job` that have a number in `attempt`, and records them with `writer`. `record` is the
+/// current content of `run.json`.
 ///
 /// # Errors
-/// [`Stopped`], after which the run can be continued; [`Usage`] if a program is not the one that the run
-/// was begun with.
+/// [`Stopped`], after which the run can be resumed; [`Usage`] if a program differs from the one that the run
+/// started with.
 pub fn carry_out(
     job: &Job<'_>,
     mut record: Run,

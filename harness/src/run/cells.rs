@@ -1,4 +1,4 @@
-//! What a run measures: which workloads, and a cell for each step of each on each target.
+//! Selects the workloads of a run, and makes its cells: one per target, workload and step.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use crate::suites::conformance::groups::{Tests, carries_out};
 use crate::suites::conformance::{testsuite, wasi};
 use crate::suites::sandbox::questions::Questions;
 
-/// The rows that were asked for, or that a suite means.
+/// The workloads that the user named, or else the suite's.
 pub(crate) fn chosen_workloads<'a>(
     asked: &[String],
     amount: &Amount,
@@ -30,8 +30,8 @@ pub(crate) fn chosen_workloads<'a>(
         [] => &amount.workloads,
         asked => asked,
     };
-    // What waits for its input, is a yardstick, or one of many kernels or languages, would be measured
-    // by mistake where it is not the question: a suite must name it.
+    // Waiting workloads, yardsticks, kernels and languages must be named: a suite's glob would select them by
+    // mistake.
     let meant = |row: &&WorkloadRow| {
         row.matches_globs() || !asked.is_empty() || globs.iter().any(|glob| glob == row.id.as_str())
     };
@@ -43,13 +43,12 @@ pub(crate) fn chosen_workloads<'a>(
         .collect()
 }
 
-/// Whether targets of that kind have something to run of a workload: in containers, as natively, is
-/// the native binary.
+/// Whether targets of that kind have something to run: natively and in containers, the native binary.
 fn can_run(kind: TargetKind, ready: &Ready) -> bool {
     kind == TargetKind::Wasm || ready.native != Native::NotPlanned
 }
 
-/// Whether a step applies to a workload: one that writes nothing has no first output.
+/// Whether a step applies to a workload. A workload without output has no first output.
 pub(crate) fn applies_to(step: Step, ready: &Ready) -> bool {
     if matches!(step, Step::FirstOutputWarm | Step::FirstOutputArtefact)
         && ready.expected.is_empty()
@@ -63,13 +62,13 @@ pub(crate) fn applies_to(step: Step, ready: &Ready) -> bool {
     }
 }
 
-/// Whether a target supports a step, by itself or because `bench` does it with the target's launch.
+/// Whether a target supports a step, by itself or through `bench` with the target's launch.
 pub(crate) fn supports(target: &Target, step: Step) -> bool {
     let launched = target.kind != TargetKind::Container && target.steps.contains(&Step::Process);
     target.steps.contains(&step) || (step.spec().done_by == DoneBy::Bench && launched)
 }
 
-/// How many are to be alive at once, if the suite asks for that.
+/// The levels of instances, processes and containers; `None` if the suite has none.
 pub(crate) fn density(amount: &Amount, budget: Option<u64>) -> anyhow::Result<Option<Density>> {
     let Some(levels) = &amount.density else {
         return match budget {
@@ -88,7 +87,7 @@ pub(crate) fn density(amount: &Amount, budget: Option<u64>) -> anyhow::Result<Op
     Ok(Some(levels.within(budget)))
 }
 
-/// A cell for each step of each workload on each target that does it.
+/// One cell per step of each workload on each target that supports it.
 pub(crate) fn workload_cells(
     gathered: &Gathered,
     workloads: &[Ready],
@@ -119,7 +118,7 @@ pub(crate) fn workload_cells(
     cells
 }
 
-/// A cell for each question to each target.
+/// One cell per question and target.
 pub(crate) fn sandbox_cells(gathered: &Gathered, questions: &Questions) -> Vec<Cell> {
     let targets = gathered.targets.iter();
     let cells = targets.flat_map(|chosen| {
@@ -135,7 +134,7 @@ pub(crate) fn sandbox_cells(gathered: &Gathered, questions: &Questions) -> Vec<C
     cells.collect()
 }
 
-/// A cell for each group of tests on each target that does them.
+/// One cell per group of tests and target that supports them.
 pub(crate) fn conformance_cells(gathered: &Gathered, tests: &Tests, table: &Table) -> Vec<Cell> {
     let of = |chosen: &ResolvedTarget, group: &WorkloadId| match group.as_str() {
         wasi::ID | testsuite::ID => wasi::runs(table, &chosen.target.id),

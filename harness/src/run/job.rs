@@ -1,4 +1,4 @@
-//! A run before it is carried out: what is measured on what, in which order, for how long.
+//! A run before its execution: what to measure, where, in which order, for how long.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,10 +15,10 @@ use crate::machine::environment;
 use crate::suites::conformance::groups::Tests;
 use crate::suites::sandbox::questions::Questions;
 
-/// What a run puts to its targets.
+/// What a run tests its targets with.
 #[derive(Debug, Clone)]
 pub enum Subject {
-    /// Workloads, verified.
+    /// Verified workloads.
     Workloads(Vec<Ready>),
     /// The specification's tests.
     Specification(Tests),
@@ -26,54 +26,54 @@ pub enum Subject {
     Sandbox(Questions),
 }
 
-/// How long something may take.
+/// Time limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deadlines {
     /// Time after which a trial is killed.
     pub trial: Duration,
-    /// Time after which preparing a pair is given up.
+    /// Time after which preparing a pair is aborted.
     pub prepare: Duration,
 }
 
-/// A run, ready to be carried out.
+/// A run that is ready to execute.
 #[derive(Debug, Clone)]
 pub struct Job<'a> {
-    /// Where things are.
+    /// The project's files.
     pub checkout: &'a Checkout,
-    /// Which adapter drives which target.
+    /// The adapters and their targets.
     pub table: &'a Table,
     /// The run's name.
     pub id: String,
     /// The suite.
     pub suite: Suite,
-    /// What is put to the targets.
+    /// What the targets are tested with.
     pub subject: Subject,
     /// The targets.
     pub targets: Vec<ResolvedTarget>,
-    /// Every trial, in the order of execution.
+    /// Every trial, in order of execution.
     pub plan: Vec<TrialPlan>,
     /// Seed of the plan and of the bootstrap.
     pub seed: u64,
-    /// How long a trial and preparing a pair may take.
+    /// Time limits of trials and of preparing pairs.
     pub deadlines: Deadlines,
-    /// The load that servers are put under, in a suite that has one.
+    /// The load to offer to servers; `None` in suites without servers.
     pub load: Option<Load>,
-    /// How many are alive at once, in a suite that counts by level.
+    /// The levels of instances, processes and containers; `None` in suites without levels.
     pub density: Option<Density>,
-    /// Whether it is the smallest honest run.
+    /// Whether it is the smallest valid run.
     pub quick: bool,
-    /// Whether noise is held down.
+    /// Whether noise is reduced (`--denoise`).
     pub denoised: bool,
-    /// The command line that makes this run again.
+    /// The command line that repeats this run.
     pub command: Vec<String>,
-    /// What makes the machine noisy, and other things worth recording.
+    /// Noise sources and other notes for the record.
     pub notes: Vec<PreflightNote>,
-    /// What was left out.
+    /// What was skipped, and why.
     pub skipped: Vec<Skipped>,
 }
 
 impl Job<'_> {
-    /// What is recorded of it before the first trial.
+    /// The content of `run.json` before the first trial.
     pub fn record(&self) -> Run {
         let workloads = match &self.subject {
             Subject::Workloads(ready) => ready.iter().map(|ready| ready.record.clone()).collect(),
@@ -111,7 +111,7 @@ impl Job<'_> {
         }
     }
 
-    /// The workloads by their ids; none where the suite has none.
+    /// The workloads by id; empty in suites without any.
     pub fn workloads(&self) -> BTreeMap<WorkloadId, Ready> {
         let Subject::Workloads(ready) = &self.subject else {
             return BTreeMap::new();
@@ -120,7 +120,7 @@ impl Job<'_> {
         ready.iter().map(by_id).collect()
     }
 
-    /// The specification's tests, where they are the subject.
+    /// The specification's tests, if they are the subject.
     pub fn tests(&self) -> Option<&Tests> {
         match &self.subject {
             Subject::Specification(tests) => Some(tests),
@@ -128,7 +128,7 @@ impl Job<'_> {
         }
     }
 
-    /// The questions, where they are the subject.
+    /// The questions, if they are the subject.
     pub fn questions(&self) -> Option<&Questions> {
         match &self.subject {
             Subject::Sandbox(questions) => Some(questions),

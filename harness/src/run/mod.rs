@@ -1,4 +1,4 @@
-//! A run: the plan, and the session that carries it out trial by trial.
+//! A run: its plan, and the session that executes it.
 
 pub mod adapter;
 pub mod carry_out;

@@ -1,7 +1,7 @@
-//! The plan: every trial of a run, in the order of execution.
+//! The plan: every trial of a run, in order of execution.
 //!
-//! Trials come in blocks. A block holds at most one trial of each (target, workload, step), in
-//! an order drawn from the run's seed, so that whatever drifts on the machine hits all alike.
+//! Trials come in blocks. A block holds at most one trial of each (target, workload, step), in an order drawn
+//! from the run's seed, so that drift of the machine affects all alike.
 
 use std::time::Duration;
 
@@ -11,27 +11,27 @@ use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
 
-/// One (target, workload, step) and how often it is tried.
+/// One (target, workload, step) and its number of trials.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cell {
-    /// What is measured.
+    /// The target to measure.
     pub target: TargetId,
-    /// Which program.
+    /// The program to run.
     pub workload: WorkloadId,
-    /// Which procedure.
+    /// The procedure.
     pub step: Step,
-    /// Fresh processes.
+    /// Number of trials, each in a fresh process.
     pub trials: u32,
-    /// Most iterations inside each.
+    /// Maximum iterations per trial.
     pub iterations: u32,
-    /// Time after which no further iteration is begun.
+    /// Time after which no further iteration starts.
     pub budget: Duration,
 }
 
 /// Lays out the trials of `cells`. The same cells and seed give the same plan.
 ///
-/// There are as many blocks as the most-tried cell has trials; a cell with fewer is spread
-/// evenly over them.
+/// There are as many blocks as the largest number of trials of a cell; a cell with fewer is spread evenly
+/// over them.
 pub fn plan(cells: &[Cell], seed: u64) -> Vec<TrialPlan> {
     let blocks = cells.iter().map(|cell| cell.trials).max().unwrap_or(0);
     let mut order = ChaCha8Rng::seed_from_u64(seed);

@@ -1,5 +1,4 @@
-//! The programs that take part in a run, by their content: `bench` itself, adapters, and what a target's
-//! command line starts.
+//! The programs of a run, by content: `bench` itself, adapters, and what a target's command line starts.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -8,20 +7,22 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use plimsoll_adapter::protocol::Launch;
-use plimsoll_record::TargetId;
 use plimsoll_record::run::ProgramRecord;
+use plimsoll_record::{TargetId, WorkloadId};
 use sha2::{Digest, Sha256};
 
 use crate::exit::Usage;
 
-/// Plans, starts, times and records.
+/// The program that plans, starts, times and records.
 pub const BENCH: &str = "bench";
-/// Speaks for an engine.
+/// The program that drives an engine.
 pub const ADAPTER: &str = "adapter";
-/// Is started for every trial of a target: an engine's runner, or a native program.
+/// The program started for every trial of a target: an engine's runner, or a native program.
 pub const RUNNER: &str = "runner";
+/// The compiled form of a workload, which a runner loads.
+pub const ARTEFACT: &str = "artefact";
 
-/// What shows that a file was exchanged without reading it: device, inode, size, and when it was changed.
+/// Detects a replaced file without reading it: device, inode, size, change time.
 type Stamp = (u64, u64, u64, i64, i64);
 
 /// The programs of a run, hashed once.
@@ -32,13 +33,13 @@ pub struct Programs {
 }
 
 impl Programs {
-    /// With the program that runs.
+    /// The record with `bench` itself.
     ///
     /// # Errors
     /// If it cannot be read.
     pub fn of_bench() -> io::Result<Self> {
         let mut programs = Self::default();
-        // By this name, the file that runs can be read even if another has taken its place.
+        // This name opens the running file even if another has replaced it on disk.
         let sha256 = sha256_of(Path::new("/proc/self/exe"))?;
         programs.records.push(ProgramRecord {
             role: BENCH.to_owned(),
@@ -73,29 +74,38 @@ impl Programs {
         Ok(())
     }
 
-    /// Adds what `launch` of a target starts.
+    /// Adds the program that `launch` of a target starts, and the file that it loads, unless that is a folder:
+    /// the configuration of a container's bundle contains the run's name.
     ///
     /// # Errors
     /// As [`Programs::add`].
-    pub fn add_launch(&mut self, target: &TargetId, launch: &Launch) -> io::Result<()> {
+    pub fn add_launch(
+        &mut self,
+        (target, workload): (&TargetId, &WorkloadId),
+        launch: &Launch,
+    ) -> io::Result<()> {
         let file = launch.program.file_name().unwrap_or_default();
         let name = format!("{target}: {}", file.to_string_lossy());
-        self.add(RUNNER, &name, &launch.program)
+        self.add(RUNNER, &name, &launch.program)?;
+        if launch.artefact != launch.program && launch.artefact.is_file() {
+            self.add(ARTEFACT, &format!("{target}: {workload}"), &launch.artefact)?;
+        }
+        Ok(())
     }
 
-    /// What a run records of them.
+    /// The records for `run.json`.
     pub fn records(&self) -> &[ProgramRecord] {
         &self.records
     }
 
-    /// The first program on the disk that is another than when it was added, if there is one.
+    /// The first program on disk with changed content, if there is one.
     pub fn exchanged(&mut self) -> Option<PathBuf> {
         for (path, (stamp, sha256)) in &mut self.files {
             let now = stamp_of(path).ok();
             if now == Some(*stamp) {
                 continue;
             }
-            // A build that made the same again is no exchange.
+            // A rebuild with identical content counts as unchanged.
             match (now, sha256_of(path)) {
                 (Some(now), Ok(again)) if again == *sha256 => *stamp = now,
                 _ => return Some(path.clone()),
@@ -104,7 +114,7 @@ impl Programs {
         None
     }
 
-    /// Makes sure that no program is another than the run called `id` recorded under its name.
+    /// Checks that no program differs from the one that run `id` recorded under its name.
     ///
     /// # Errors
     /// [`Usage`] with the program's name.
@@ -139,7 +149,10 @@ fn stamp_of(path: &Path) -> io::Result<Stamp> {
 }
 
 /// SHA-256 of a file, hexadecimal.
-fn sha256_of(path: &Path) -> io::Result<String> {
+///
+/// # Errors
+/// If it cannot be read.
+pub fn sha256_of(path: &Path) -> io::Result<String> {
     let mut file = File::open(path)?;
     let mut hasher = Sha256::new();
     let mut chunk = vec![0; 1 << 20];

@@ -1,12 +1,12 @@
-//! Scratch folders. Each has one owner, which holds a lock on it for as long as it lives: what a dead
-//! owner left is removed by the next run, what a live one uses is not.
+//! Scratch folders. Each has one owner, which locks it as long as it lives. The next run removes folders of
+//! dead owners, and never one in use.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A folder that is gone when its last part is dropped, however a run ended short of a kill.
+/// A folder that is removed when its last part is dropped, unless the process is killed.
 #[derive(Debug, Clone)]
 pub struct Scratch {
     path: PathBuf,
@@ -16,7 +16,7 @@ pub struct Scratch {
 #[derive(Debug)]
 struct Owned {
     path: PathBuf,
-    /// The system gives the lock back when the process ends, however it ends.
+    /// The system releases the lock when the process ends, even if it is killed.
     _lock: File,
 }
 
@@ -28,11 +28,11 @@ impl Drop for Owned {
 }
 
 impl Scratch {
-    /// Makes the folder `name` in `all`, or `name-2` and so on where that is taken. What dead owners left
-    /// in `all` is removed before.
+    /// Creates the folder `name` in `all`, or `name-2` and so on if that exists. First removes folders of
+    /// dead owners from `all`.
     ///
     /// # Errors
-    /// If a folder cannot be made or locked.
+    /// If a folder cannot be created or locked.
     pub fn make(all: &Path, name: &str) -> io::Result<Self> {
         fs::create_dir_all(all)?;
         sweep(all)?;
@@ -46,7 +46,7 @@ impl Scratch {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
                 Err(error) => return Err(error),
             }
-            // Between the two a run that starts may have taken it for a dead owner's.
+            // Before it was locked, a starting run may have removed it as abandoned.
             if let Some(lock) = locked(&path) {
                 let owned = Arc::new(Owned {
                     path: path.clone(),
@@ -58,10 +58,10 @@ impl Scratch {
         Err(io::Error::other("no name is free"))
     }
 
-    /// A folder in it, which belongs to the same owner.
+    /// A subfolder with the same owner.
     ///
     /// # Errors
-    /// If it cannot be made.
+    /// If it cannot be created.
     pub fn part(&self, name: &str) -> io::Result<Self> {
         let path = self.path.join(name);
         fs::create_dir_all(&path)?;
@@ -71,20 +71,20 @@ impl Scratch {
         })
     }
 
-    /// Where it is.
+    /// Its full path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 }
 
-/// The folder at `path` with its lock; none if somebody holds it or it is gone.
+/// The folder at `path` with its lock; `None` if it is locked or gone.
 fn locked(path: &Path) -> Option<File> {
     let lock = File::open(path).ok()?;
     lock.try_lock().ok()?;
     path.is_dir().then_some(lock)
 }
 
-/// Removes what nobody holds.
+/// Removes folders without an owner.
 fn sweep(all: &Path) -> io::Result<()> {
     for entry in fs::read_dir(all)? {
         let path = entry?.path();

@@ -1,5 +1,4 @@
-//! Carries out a plan: prepares every pair, then does trial after trial, each recorded before
-//! the next begins.
+//! Executes a plan: prepares every pair, then runs the trials and records each before the next starts.
 
 mod attempt;
 mod folder;
@@ -37,35 +36,35 @@ use folder::Folder;
 use lines::describe;
 pub use lines::{Verdict, lines};
 
-/// A cell that missed its deadline this often in a row is not tried again: every further trial
-/// would cost a whole deadline and tell nothing new.
+/// After this number of missed deadlines in a row, a cell is not tried again: each trial would cost a whole
+/// deadline and add nothing.
 const HANGS_BELIEVED: u32 = 3;
 
-/// Why a plan was not carried out to its end. What was recorded stays.
+/// Why a plan was not completed. Recorded trials stay.
 #[derive(Debug, Error)]
 pub enum Stopped {
-    /// The user wants to stop.
+    /// The user interrupted the run.
     #[error("interrupted")]
     Interrupted,
     /// The run directory cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
-    /// A program on the disk is another than at the start.
+    /// A program on disk changed since the start.
     #[error(
         "{} was exchanged while the run measured, so trials to come would measure another program; bring \
          the earlier one back and continue, or start a new run",
         .0.display()
     )]
     Exchanged(PathBuf),
-    /// A program that takes part cannot be read.
+    /// A program of the run cannot be read.
     #[error("cannot hash {path}, which takes part in the run: {source}")]
     Program {
         /// The program.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// The scratch directory cannot be made.
+    /// The scratch directory cannot be created.
     #[error(
         "cannot make the scratch directory {path}: {source}; {}",
         remedy(source)
@@ -73,22 +72,22 @@ pub enum Stopped {
     Scratch {
         /// The directory.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
 }
 
-/// What every trial of a run shares.
+/// The shared state of all trials of a run.
 pub struct Session<'a> {
     job: &'a Job<'a>,
-    /// The workloads of the plan, with folders of their own where they write.
+    /// The workloads of the plan; those that write have their own folders.
     workloads: BTreeMap<WorkloadId, Ready>,
-    /// What kind of thing each target is.
+    /// The kind of each target.
     kinds: BTreeMap<TargetId, TargetKind>,
-    /// Looked at before every wait.
+    /// Checked before every wait.
     interrupt: &'a Interrupt,
     programs: Programs,
-    /// Whether artefacts are made for any processor, because their instructions are counted.
+    /// Whether artefacts are compiled for any processor, because their instructions are counted.
     portable: bool,
     scales: RefCell<Scales>,
     scratch: Scratch,
@@ -98,17 +97,17 @@ pub struct Session<'a> {
     folders: BTreeMap<WorkloadId, Folder>,
 }
 
-/// What preparing a (target, workload) pair came to.
+/// The result of preparing a (target, workload) pair.
 enum Pair {
     Ready {
         launch: Option<Box<Launch>>,
     },
-    /// No trial of it can be done: this is the outcome of each.
+    /// Not possible: this is the outcome of all its trials.
     Refused(Outcome),
 }
 
 impl<'a> Session<'a> {
-    /// Makes a session that keeps what it needs on the disk in `scratch`.
+    /// Creates a session that keeps its files in `scratch`.
     ///
     /// # Errors
     /// [`Stopped::Scratch`], [`Stopped::Program`].
@@ -159,19 +158,19 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// The programs that take part, as far as they are known: all of them once pairs are prepared.
+    /// The programs of the run that are known so far; complete after pairs are prepared.
     pub fn programs(&self) -> &Programs {
         &self.programs
     }
 
-    /// Prepares every pair of `plan`, and says what was made. A pair that cannot be prepared is
-    /// told about and remembered; its trials get that outcome.
+    /// Prepares every pair of `plan`, and returns the artefacts. A pair that cannot be prepared is reported;
+    /// its trials get that outcome.
     ///
     /// # Errors
     /// [`Stopped`].
     pub fn prepare(&mut self, plan: &[&TrialPlan]) -> Result<Vec<ArtefactRecord>, Stopped> {
         let mut wanted: Vec<(TargetId, WorkloadId)> = Vec::new();
-        // A test brings its own module, and a probe is prepared for its limits.
+        // Tests have their own modules, and probes are prepared with their limits.
         let own = |step| matches!(step, Step::Conformance | Step::Sandbox);
         for trial in plan.iter().filter(|one| !own(one.step)) {
             let pair = (trial.target.clone(), trial.workload.clone());
@@ -194,7 +193,7 @@ impl<'a> Session<'a> {
                     launch: Some(launch),
                 } => {
                     let path = launch.program.clone();
-                    let added = self.programs.add_launch(&target, launch);
+                    let added = self.programs.add_launch((&target, &workload), launch);
                     added.map_err(|source| Stopped::Program { path, source })?;
                 }
                 Pair::Ready { launch: None } => {}
@@ -274,11 +273,11 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// Does `trials`, each with the attempt number that `attempt` gives it, and records each
-    /// before the next begins. Returns whether all of them were measured and verified.
+    /// Runs `trials` with the attempt numbers of `attempt`, and records each before the next starts. Returns
+    /// the numbers of outcomes.
     ///
     /// # Errors
-    /// [`Stopped`]; the trial under way is then not recorded.
+    /// [`Stopped`]; the current trial is then not recorded.
     pub fn measure(
         &mut self,
         trials: &[&TrialPlan],
@@ -336,7 +335,7 @@ impl<'a> Session<'a> {
                 ));
             }
             let mut lines = lines(trial, number, started, took, yielded);
-            // The outcome closes a trial.
+            // The outcome must be a trial's last line.
             let outcome = lines.len().saturating_sub(1);
             lines.splice(outcome..outcome, more);
             if let Err(error) = writer.append(&lines) {
@@ -348,10 +347,10 @@ impl<'a> Session<'a> {
         Ok(verdict)
     }
 
-    /// Does one trial, unless its cell has hung too often to be believed.
+    /// Runs one trial, unless its cell has missed too many deadlines.
     ///
     /// # Errors
-    /// [`Fault::Interrupted`] alone; what else goes wrong is the trial's outcome.
+    /// Only [`Fault::Interrupted`]; any other failure is the trial's outcome.
     pub fn one(&mut self, trial: &TrialPlan) -> Result<TrialResult, Fault> {
         let cell = (trial.target.clone(), trial.workload.clone(), trial.step);
         let hangs = self.hangs.get(&cell).copied().unwrap_or(0);
@@ -380,7 +379,7 @@ impl<'a> Session<'a> {
         Ok(yielded)
     }
 
-    /// Fails if a program was exchanged on the disk since it was hashed.
+    /// Checks that no program on disk changed since it was hashed.
     ///
     /// # Errors
     /// [`Stopped::Exchanged`].
@@ -414,7 +413,7 @@ impl<'a> Session<'a> {
     }
 }
 
-/// What a user can do about a folder that cannot be made.
+/// What a user can do about a folder that cannot be created.
 fn remedy(source: &io::Error) -> &'static str {
     match source.kind() {
         io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
@@ -424,8 +423,8 @@ fn remedy(source: &io::Error) -> &'static str {
     }
 }
 
-/// The kernel killed something for want of memory during a trial: if the trial lost a process, it
-/// was that one.
+/// The kernel killed a process for lack of memory during a trial: if the trial lost a process, it was that
+/// one.
 fn blame_memory(outcome: &mut Outcome) {
     if let Outcome::Failed { kind, message, .. } = outcome
         && *kind == FailureKind::Crashed

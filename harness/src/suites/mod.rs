@@ -1,4 +1,4 @@
-//! The suites that ask for behaviour instead of measuring time.
+//! The suites that test behaviour instead of measuring time.
 
 pub mod conformance;
 pub mod sandbox;

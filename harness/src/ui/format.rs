@@ -1,5 +1,5 @@
-//! How quantities are written on a terminal: as in reports, without the space before the unit,
-//! so that a ladder of seven boundaries fits into 80 columns.
+//! Formats quantities for the terminal as in reports, but without the space before the unit, so that a ladder
+//! of seven boundaries fits into 80 columns.
 
 use std::time::Duration;
 
@@ -13,17 +13,17 @@ pub fn nanoseconds(ns: f64) -> String {
     quantity::duration(ns).replace(NO_BREAK, "")
 }
 
-/// As [`nanoseconds`], of a [`Duration`].
+/// As [`nanoseconds`], for a [`Duration`].
 pub fn duration(duration: Duration) -> String {
     nanoseconds(duration.as_secs_f64() * 1e9)
 }
 
-/// A size: `123B`, `1.23kB`, `45.6MB`, decimal units.
+/// A size in decimal units: `123B`, `1.23kB`, `45.6MB`.
 pub fn bytes(bytes: u64) -> String {
     quantity::bytes(bytes).replace(NO_BREAK, "")
 }
 
-/// A value of a row in its unit: `1.23µs`, `45.6MB`, `2.00`; below nothing, `-1.23µs`.
+/// A value with its unit: `1.23µs`, `45.6MB`, `2.00`; negative: `-1.23µs`.
 pub fn value(value: f64, unit: Unit) -> String {
     quantity::value(value, unit).replace(NO_BREAK, "")
 }
@@ -33,7 +33,7 @@ pub fn count(number: usize, noun: &str) -> String {
     quantity::count(number as u64, noun).replace(NO_BREAK, " ")
 }
 
-/// The first `kept` characters of a text, in one line.
+/// The first `kept` characters of a text, on one line.
 pub fn clipped(text: &str, kept: usize) -> String {
     let line = text.replace(|c: char| c.is_control(), " ");
     match line.char_indices().nth(kept) {

@@ -1,5 +1,5 @@
-//! Latencies under load for other tools: percentile distributions in HdrHistogram's text format
-//! (`.hgrm`, as HdrHistogram's plotter and wrk2 have it), and a series per second as CSV.
+//! Exports latencies under load: percentile distributions in HdrHistogram's text format (`.hgrm`, as used by
+//! HdrHistogram's plotter and wrk2), and a series per second as CSV.
 
 use std::fmt::Write;
 use std::fs;
@@ -10,20 +10,20 @@ use hdrhistogram::Histogram;
 use plimsoll_analysis::load::{merged, seconds};
 use plimsoll_record::{Boundary, Clock, Recorded, TargetId, WorkloadId};
 
-/// Lines per halving of the distance to the highest percentile, as HdrHistogram's own tools have it.
+/// Lines per halving of the distance to 100 %, as in HdrHistogram's own tools.
 const TICKS: u32 = 5;
 
 /// Nanoseconds per unit of a `.hgrm`: milliseconds.
 const SCALE: f64 = 1e6;
 
-/// The load that one histogram is of.
+/// The key of a load's histograms.
 type Load<'a> = (&'a WorkloadId, &'a TargetId, Boundary, Clock, u64);
 
-/// Writes two files per workload, target, boundary, clock and rate of `run` into `folder`: the
-/// distribution over all trials, and where it was recorded the series per second. Returns how many.
+/// Writes two files per workload, target, boundary, clock and rate of `run` into `folder`: the distribution
+/// over all trials, and the series per second if one was recorded. Returns the number of files.
 ///
 /// # Errors
-/// What the system says of the folder or a file.
+/// The system's error for the folder or a file.
 pub fn write(run: &Recorded, folder: &Path) -> io::Result<usize> {
     fs::create_dir_all(folder)?;
     let mut written = 0;
@@ -36,7 +36,7 @@ pub fn write(run: &Recorded, folder: &Path) -> io::Result<usize> {
                 Clock::Sent => "service",
             }
         );
-        // Names of targets have slashes, and nothing of a run may lead out of the folder.
+        // Target names contain slashes, and no name may lead out of the folder.
         let name: String = name
             .chars()
             .map(|c| {
@@ -63,7 +63,7 @@ pub fn write(run: &Recorded, folder: &Path) -> io::Result<usize> {
     Ok(written)
 }
 
-/// Everything that histograms of `run` are of, in order.
+/// The keys of all histograms of `run`, in order.
 fn loads(run: &Recorded) -> Vec<Load<'_>> {
     let mut found: Vec<Load<'_>> = Vec::new();
     for plan in &run.run.plan {
@@ -94,7 +94,7 @@ fn distribution(histogram: &Histogram<u64>) -> String {
         let quantile = step.quantile_iterated_to();
         let value = step.value_iterated_to() as f64 / SCALE;
         let _ = write!(text, "{value:>12.3} {quantile:>2.12} {count:>10}");
-        // At the maximum there is no such number.
+        // This column is undefined at the maximum.
         let _ = match quantile < 1.0 {
             true => writeln!(text, " {:>14.2}", 1.0 / (1.0 - quantile)),
             false => writeln!(text),
@@ -115,7 +115,7 @@ fn distribution(histogram: &Histogram<u64>) -> String {
     text
 }
 
-/// A line per second of the window, over all trials; nanoseconds.
+/// One line per second of the window, over all trials; nanoseconds.
 fn table(series: &[(u32, Histogram<u64>)]) -> String {
     let mut text = "second,requests,p50_ns,p90_ns,p99_ns,max_ns\n".to_owned();
     for (second, histogram) in series {

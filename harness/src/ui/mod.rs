@@ -1,4 +1,4 @@
-//! Everything that `bench` prints.
+//! All output of `bench`.
 
 pub mod format;
 pub mod hgrm;

@@ -1,5 +1,5 @@
-//! Progress of long work: a bar on a terminal, plain lines elsewhere. All on standard error, so
-//! that standard output holds results alone.
+//! Shows progress of long work: a bar on a terminal, plain lines elsewhere. It goes to standard error, so
+//! that standard output has only results.
 
 use std::cell::RefCell;
 use std::io::{self, IsTerminal, Write};
@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// How often a plain line is printed.
-const PLAIN_EVERY: Duration = Duration::from_secs(10);
+/// Interval between plain lines.
+const PLAIN_EVERY: Duration = Duration::from_secs(60);
 
-/// The progress of one phase. Nothing is drawn behind the caller's back: a ticking bar would run
-/// on a processor that is being measured.
+/// The progress of one phase. It only draws when called: a ticking bar would use a processor that is being
+/// measured.
 #[derive(Debug)]
 pub struct Progress {
     title: &'static str,
@@ -27,7 +27,7 @@ enum Shown {
 }
 
 impl Progress {
-    /// Begins a phase of `length` pieces, called `title`.
+    /// Starts a phase of `length` pieces, called `title`.
     pub fn begin(title: &'static str, length: usize) -> Self {
         let length = length as u64;
         let shown = if io::stderr().is_terminal() {
@@ -51,7 +51,7 @@ impl Progress {
         }
     }
 
-    /// Begins the next piece, called `name`.
+    /// Starts the next piece, called `name`.
     pub fn next(&self, name: impl FnOnce() -> String) {
         let done = *self.done.borrow();
         match &self.shown {
@@ -90,7 +90,33 @@ impl Progress {
     }
 }
 
-/// Prints a line on standard error; that it may be closed is no error.
+/// A changing line for work of unknown length: its title, elapsed time and current action. Shows nothing
+/// without a terminal.
+#[derive(Debug)]
+pub struct Moving(ProgressBar);
+
+impl Moving {
+    /// Starts work called `title`.
+    pub fn begin(title: &str) -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(4));
+        let style = ProgressStyle::with_template("{prefix} {elapsed_precise}  {wide_msg:.dim}");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+        bar.set_prefix(title.to_owned());
+        Self(bar)
+    }
+
+    /// Shows the current action.
+    pub fn show(&self, doing: &str) {
+        self.0.set_message(doing.to_owned());
+    }
+
+    /// Removes the line.
+    pub fn finish(self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// Prints a line on standard error; ignores errors, because the stream may be closed.
 pub fn say(text: &str) {
     let _ = writeln!(anstream::stderr(), "{text}");
 }

@@ -1,5 +1,5 @@
-//! What a run says on a terminal: the ladder, a table of target by boundary for each workload,
-//! within 80 columns.
+//! Prints a run on a terminal: for the ladder, a table of targets by boundaries per workload, within 80
+//! columns.
 
 pub mod claims;
 pub mod comparison;
@@ -7,6 +7,7 @@ pub mod conformance;
 pub mod counted;
 mod languages;
 pub mod load;
+pub mod machines;
 pub mod sandbox;
 mod throughput;
 
@@ -18,30 +19,35 @@ use plimsoll_analysis::{Analysed, Row, Status};
 use plimsoll_record::run::{PreflightNote, Severity, Skipped};
 use plimsoll_record::text::plain;
 use plimsoll_record::{Boundary, Metric, Recorded, Suite, TargetId};
+use reports::claims::{Judgement, Verdict};
 
 pub use languages::languages;
 pub use throughput::throughput;
 
 use crate::ui::format;
 
-/// A heading.
+/// For headings.
 pub const BOLD: Style = Style::new().bold();
-/// What matters less.
+/// For less important text.
 pub const DIM: Style = Style::new().dimmed();
-/// What is as it should be.
+/// For good results.
 pub const GOOD: Style = AnsiColor::Green.on_default();
-/// What needs attention.
+/// For what needs attention.
 pub const WARN: Style = AnsiColor::Yellow.on_default();
-/// What is wrong.
+/// For errors.
 pub const BAD: Style = AnsiColor::Red.on_default();
 
-/// `text` in `style`; the stream it is written to leaves the colour out where it must.
+/// `text` in `style`; the output stream removes colour where necessary.
 pub fn styled(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// The tables of a run, as its suite has them.
+/// The tables of a run, by its suite.
 pub fn tables(run: &Analysed<'_>) -> String {
+    of_suite(run) + &fewer(&run.rows)
+}
+
+fn of_suite(run: &Analysed<'_>) -> String {
     match run.recorded.run.suite {
         Suite::Coldstart => ladder(run) + &counted::ticks(run),
         Suite::Throughput => throughput(run),
@@ -53,7 +59,44 @@ pub fn tables(run: &Analysed<'_>) -> String {
     }
 }
 
-/// Which figures of speed are of targets that fail tests of what a workload uses.
+/// Maximum lines about figures that lack trials.
+const FEWER: usize = 6;
+
+/// Lists the figures that lack planned trials, and why: damaged, failed or not reached.
+fn fewer(rows: &[Row]) -> String {
+    let mut found: Vec<(String, usize)> = Vec::new();
+    for row in rows.iter().filter(|row| row.status != Status::Unsupported) {
+        let mut notes = row.note.as_deref().unwrap_or_default().split("; ");
+        let counts = |note: &&str| {
+            let begins = note.starts_with(|first: char| first.is_ascii_digit());
+            (begins && note.contains(" trials ")) || note.starts_with("the one trial ")
+        };
+        let Some(why) = notes.find(counts) else {
+            continue;
+        };
+        let line = format!("{} on {}: {}", row.target, row.workload, plain(why));
+        match found.iter_mut().find(|(other, _)| *other == line) {
+            Some((_, figures)) => *figures += 1,
+            None => found.push((line, 1)),
+        }
+    }
+    if found.is_empty() {
+        return String::new();
+    }
+    let mut text = "\nFigures that lack planned trials:\n".to_owned();
+    for (line, figures) in found.iter().take(FEWER) {
+        let _ = writeln!(text, "  {line} ({})", format::count(*figures, "figure"));
+    }
+    if let Some(more) = found.len().checked_sub(FEWER).filter(|more| *more > 0) {
+        let _ = writeln!(
+            text,
+            "  and {more} more: `bench report RUN --csv` lists each"
+        );
+    }
+    text
+}
+
+/// Lists the targets with speeds marked because they fail tests of features that a workload uses.
 pub fn marked(marked: &[Marked]) -> String {
     let mut text = String::new();
     for one in marked {
@@ -91,7 +134,7 @@ pub fn ladder(run: &Analysed<'_>) -> String {
     text
 }
 
-/// Longest target name beside which seven boundaries of seven columns fit into 80.
+/// Maximum width of a target name next to seven columns of seven characters, within 80.
 const NAME_WIDTH: usize = 31;
 
 fn table(text: &mut String, recorded: &Recorded, rows: &[&Row]) {
@@ -148,9 +191,9 @@ fn cell(row: Option<&Row>) -> String {
     }
 }
 
-/// Whether a row's interval reaches further than 10 % from its median, or there is none.
+/// Whether a row's interval reaches further than 10 % from its median, or is missing.
 fn is_wide(row: &Row) -> bool {
-    // What is weighed has no chance in it.
+    // File sizes do not vary.
     if row.boundary == Boundary::OnDisk {
         return false;
     }
@@ -181,7 +224,38 @@ fn legend(text: &mut String, run: &Analysed<'_>) {
     );
 }
 
-/// What was left out of a run: in full what was asked for, and the number of the rest.
+/// Columns for sentences: the terminal's, limited to 60 to 100; 80 without a terminal.
+fn columns() -> usize {
+    let named = std::env::var("COLUMNS").ok();
+    let named = named.and_then(|columns| columns.parse().ok());
+    let terminal = || rustix::termios::tcgetwinsize(std::io::stdout()).ok();
+    let found = named.or_else(|| terminal().map(|size| usize::from(size.ws_col)));
+    found
+        .filter(|columns| *columns > 0)
+        .unwrap_or(80)
+        .clamp(60, 100)
+}
+
+/// A run's answers in a few sentences, and verdicts on published claims. Empty without either.
+pub fn answer(sentences: &[String], judgements: &[Judgement<'_>]) -> String {
+    let mut text = String::new();
+    for sentence in sentences {
+        let sentence = sentence.replace('\u{a0}', " ");
+        let _ = writeln!(text, "{}", counted::wrapped_to(columns(), &sentence));
+    }
+    if judgements
+        .iter()
+        .any(|one| one.verdict != Verdict::NotMeasured)
+    {
+        text += &counted::wrapped_to(columns(), &claims::counts(judgements));
+    }
+    match text.is_empty() {
+        true => text,
+        false => format!("\n{text}"),
+    }
+}
+
+/// What a run skipped: in full if it was required, otherwise only the number.
 pub fn skipped(skipped: &[Skipped]) -> String {
     let mut text = String::new();
     let (requested, rest): (Vec<_>, Vec<_>) = skipped.iter().partition(|one| one.requested);
@@ -199,7 +273,7 @@ pub fn skipped(skipped: &[Skipped]) -> String {
     text
 }
 
-/// What of a run's record is damaged, if anything is.
+/// Damage in a run's record; empty without damage.
 pub fn damage(recorded: &Recorded) -> String {
     let mut text = String::new();
     let trials = recorded.trials.values();
@@ -222,7 +296,7 @@ pub fn damage(recorded: &Recorded) -> String {
     text
 }
 
-/// The preflight notes, a line each; only those that give reason to doubt if `all` is not asked.
+/// The preflight notes, one per line.
 pub fn preflight(notes: &[PreflightNote], which: Notes) -> String {
     let mut text = String::new();
     for note in notes {
@@ -249,11 +323,11 @@ pub fn preflight(notes: &[PreflightNote], which: Notes) -> String {
     text
 }
 
-/// Which preflight notes are shown.
+/// Selects preflight notes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Notes {
     /// Every one.
     All,
-    /// Those that give reason to doubt the figures.
+    /// Those that cast doubt on the results.
     Noisy,
 }

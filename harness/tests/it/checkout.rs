@@ -1,4 +1,4 @@
-//! A checkout made for a test: two workloads, one adapter, and a `bench` that runs in it.
+//! A checkout for a test: two workloads, one adapter, and a `bench` that runs in it.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -8,17 +8,17 @@ use std::process::{Command, Output};
 use plimsoll::catalog::workloads::sha256;
 use tempfile::TempDir;
 
-/// The adapter that keeps the protocol unless it is told to misbehave.
+/// An adapter that keeps the protocol unless configured to misbehave.
 pub(crate) const FAKE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/fake-adapter.sh");
 
-/// A checkout in a folder of its own. Also TMPDIR and the place of the lock: tests do not wait for each other's machine.
+/// A checkout in its own folder, which is also TMPDIR and has the lock, so that tests do not wait for each
+/// other.
 pub(crate) struct Checkout {
     folder: TempDir,
 }
 
 impl Checkout {
-    /// With the workloads `hello`, which prints, and `quiet`, which does not, and the adapter
-    /// `fake` of three targets.
+    /// With the workloads `hello` (prints) and `quiet` (does not), and the adapter `fake` with three targets.
     pub(crate) fn new() -> Self {
         let checkout = Self {
             folder: TempDir::new().expect("a temporary folder"),
@@ -77,7 +77,7 @@ impl Checkout {
         fs::write(path, content).expect("written");
     }
 
-    /// A shell script that can be executed.
+    /// An executable shell script.
     pub(crate) fn program(&self, name: &str, script: &str) -> PathBuf {
         self.write(name, &format!("#!/bin/sh\n{script}\n"));
         let path = self.path(name);
@@ -103,7 +103,7 @@ impl Checkout {
         told(self.bench(args).output().expect("bench starts"))
     }
 
-    /// `bench run` of the suite with `args`, its adapter misbehaving as `env` says.
+    /// `bench run` of the suite with `args`; `env` makes the adapter misbehave.
     pub(crate) fn measure(&self, args: &[&str], env: &[(&str, &str)]) -> (i32, String, String) {
         let all = [
             &["run", "--suite", "coldstart", "--seed", "1", "--out", "run"],
@@ -123,7 +123,7 @@ impl Checkout {
         outcomes(&self.path("run"))
     }
 
-    /// `text` without what differs from machine to machine.
+    /// `text` without its machine-dependent parts.
     pub(crate) fn settled(&self, text: &str) -> String {
         let folder = self.folder.path().to_string_lossy();
         text.lines()

@@ -1,4 +1,4 @@
-//! What users see of each command, and that a run survives what happens to it.
+//! The output of each command, and that a run survives faults.
 
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::checkout::{Checkout, outcomes};
 
-/// Medians differ from run to run; their place and width do not.
+/// Replaces medians, which differ between runs, and keeps their place and width.
 fn without_figures(text: &str) -> String {
     let mut settings = String::new();
     for line in text.lines() {
@@ -255,7 +255,7 @@ fn a_seed_is_recorded_and_gives_the_same_plan_again() {
     assert!(command.contains(&seed.as_str()));
 }
 
-/// A run whose every native process takes a moment, with at least `after` outcomes recorded.
+/// A run with slow native processes, with at least `after` outcomes recorded.
 fn under_way(checkout: &Checkout, after: usize) -> Child {
     checkout.program("target/workloads/native/hello", "sleep 0.05; echo hello");
     let args = [
@@ -402,5 +402,43 @@ fn help_completions_and_the_manual_are_there() {
         let (code, stdout, stderr) = checkout.run(args);
         assert_eq!(code, 0, "{stderr}");
         assert!(stdout.contains(holds), "{args:?}: {stdout}");
+    }
+}
+
+#[test]
+fn a_report_says_how_to_open_it_and_opens_it_on_request() {
+    let checkout = Checkout::new();
+    checkout.measure(&["--trials", "1"], &[]);
+    let (code, _, stderr) = checkout.run(&["report", "run", "--html"]);
+    assert_eq!(code, 0, "{stderr}");
+    let page = checkout.path("run/report.html");
+    assert!(
+        stderr.contains(&format!("file://{}", page.display())),
+        "{stderr}"
+    );
+    assert_eq!(checkout.run(&["report", "run", "--open"]).0, 2);
+
+    // A mock desktop opener, which records its arguments and exits with the code in question.
+    for end in [0, 3] {
+        let opener = checkout.program(
+            "desktop/xdg-open",
+            &format!("echo \"$1\" >\"$0.opened\"\nexit {end}"),
+        );
+        let folder = opener
+            .parent()
+            .expect("it lies in a folder")
+            .display()
+            .to_string();
+        let output = checkout
+            .bench(&["report", "run", "--html", "--open"])
+            .env("PATH", format!("{folder}:/usr/bin:/bin"))
+            .output()
+            .expect("bench starts");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.success(), end == 0, "{said}");
+        let opened =
+            std::fs::read_to_string(opener.with_extension("opened")).expect("it was called");
+        assert_eq!(opened.trim(), page.display().to_string());
+        assert_eq!(said.contains("in a browser by hand"), end != 0, "{said}");
     }
 }

@@ -8,7 +8,7 @@ use crate::history::{Files, KEEL, crash, recorded};
 /// Changes the files of a run.
 type Change = fn(&mut Files);
 
-/// A checkout with the run `base` and, under each name, that run changed.
+/// A checkout with the run `base`, and changed copies of it by name.
 fn runs(changed: &[(&str, Change)]) -> Checkout {
     let checkout = Checkout::new();
     recorded("base").write(&checkout.path("base"));
@@ -26,7 +26,7 @@ fn slower(files: &mut Files) {
             line["value"] = json!(3 * value);
         }
     }
-    // Else the native program, unchanged, would say that the machine was slow.
+    // Otherwise the unchanged native program would show that the machine was slow.
     files.run["workloads"][0]["native_sha256"] = json!("ff");
 }
 
@@ -186,7 +186,7 @@ fn several_runs_stand_side_by_side_with_a_chosen_base() {
     let (_, json, _) = checkout.run(&["compare", "base", "one", "two", "--json"]);
     let json: Value = serde_json::from_str(&json).expect("JSON");
     assert_eq!(json[1]["candidate"], "two");
-    // A base among the runs is not compared with itself.
+    // The base itself is not a candidate.
     let (_, text, _) = checkout.run(&["compare", "base", "one", "--base", "base"]);
     assert!(text.contains("candidate over base"), "{text}");
 }

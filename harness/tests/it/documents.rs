@@ -1,5 +1,5 @@
-//! The documents are true: `bench` takes every command line in them, every suite, target, workload
-//! and script that they name exists, and every line of a run that they show can be read.
+//! Checks the documents: `bench` accepts every command line in them, every suite, target, workload and script
+//! they name exists, and every recorded line they show can be parsed.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -43,7 +43,7 @@ fn documents() -> Vec<(String, String)> {
     found
 }
 
-/// The words of a command line as a shell would pass them, without a comment at its end.
+/// Splits a command line as a shell would, without a trailing comment.
 fn words(line: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word = String::new();
@@ -66,7 +66,7 @@ fn words(line: &str) -> Vec<String> {
     words
 }
 
-/// Whole command lines: those that stand by themselves.
+/// Complete command lines on their own lines.
 fn command_lines(text: &str) -> Vec<Vec<String>> {
     let lines = text.lines().map(str::trim);
     let lines = lines.filter_map(|line| {
@@ -76,7 +76,7 @@ fn command_lines(text: &str) -> Vec<Vec<String>> {
             .trim_start_matches("- ")
             .trim_start_matches("target/release/");
         let words = words(line);
-        // A sentence may begin with the name, too.
+        // A sentence may also start with the name.
         let verb = words.get(1)?;
         let is_line = words[0] == "bench" && !text_of_a_sentence(&words);
         (is_line && verb.chars().all(|c| c.is_ascii_lowercase())).then_some(words)
@@ -90,7 +90,7 @@ fn text_of_a_sentence(words: &[String]) -> bool {
         .any(|word| word.ends_with([',', '.', ';', ':', '`']) && word != ".")
 }
 
-/// What stands in the ids of a table in TOML.
+/// The ids of a table in TOML.
 fn ids(file: &str, key: &str) -> BTreeSet<String> {
     let text = read(&root().join(file));
     let mut found = BTreeSet::new();
@@ -105,7 +105,7 @@ fn ids(file: &str, key: &str) -> BTreeSet<String> {
     found
 }
 
-/// Whether something that there is answers to each of `globs`.
+/// Checks that each of `globs` matches an existing id.
 fn known(globs: &[String], ids: &BTreeSet<String>, line: &[String]) {
     for glob in globs.iter().filter(|glob| !glob.starts_with('$')) {
         let found = ids.iter().any(|id| matches(glob, id));
@@ -123,7 +123,7 @@ fn every_command_line_in_the_documents_is_one_that_bench_takes() {
     let mut checked = BTreeSet::new();
     for (document, text) in documents() {
         for mut line in command_lines(&text) {
-            // A pipeline's array stands for more words, its variables for names and for a percentage.
+            // In pipelines, arrays stand for more words, variables for names and a percentage.
             line.retain(|word| !word.starts_with("${"));
             for word in line.iter_mut().filter(|word| *word == "$THRESHOLD") {
                 *word = "2%".to_owned();
@@ -220,7 +220,7 @@ fn only_one_script_installs_packages_and_it_waits_for_locks() {
         }
         seen += 1;
         for line in read(&path).lines() {
-            // A prefix of its own has locks of its own, and a message only names the command.
+            // A separate prefix has its own locks, and a message only names the command.
             let installs = line.contains("apt-get install") || line.contains("apt-get update");
             let says = line.contains("sudo ") || line.contains("echo ") || line.contains("die ");
             let bare = line.contains("apt-get update -q >/dev/null; export");

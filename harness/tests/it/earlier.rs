@@ -1,4 +1,4 @@
-//! Runs that earlier versions recorded are still read.
+//! Runs recorded by earlier versions are still readable.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::process::Command;
 
 use plimsoll_record::{Boundary, Line, Metric, Recorded, Step, Suite};
 
-/// Recorded by commit 7da3bf4, cut to one trial per step and target.
+/// Recorded by commit 7da3bf4, reduced to one trial per step and target.
 fn runs() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/runs/1")
 }

@@ -1,4 +1,4 @@
-//! What a run has recorded can be believed: nothing old passes for new, nothing is lost, nothing is mixed.
+//! Recorded runs are trustworthy: nothing old counts as new, nothing is lost, nothing is mixed up.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -15,7 +15,7 @@ fn samples(checkout: &Checkout) -> String {
     fs::read_to_string(checkout.path("run/samples.ndjson")).expect("recorded")
 }
 
-/// `run.json` of the run in `run`, changed by `change`.
+/// Changes `run.json` of the run in `run`.
 fn change_run(checkout: &Checkout, change: impl FnOnce(&mut Value)) {
     let text = fs::read_to_string(checkout.path("run/run.json")).expect("recorded");
     let mut run: Value = serde_json::from_str(&text).expect("JSON");
@@ -165,7 +165,7 @@ fn a_machine_has_one_lock_wherever_tmpdir_points() {
     assert_eq!(kept, 1, "the first run's scratch folder stays");
 }
 
-/// A checkout with an adapter that can be exchanged.
+/// A checkout with a replaceable adapter.
 fn with_own_adapter() -> (Checkout, std::path::PathBuf) {
     let checkout = Checkout::new();
     let script = fs::read_to_string(FAKE).expect("the adapter");
@@ -211,6 +211,56 @@ fn a_run_does_not_continue_with_an_exchanged_native_program() {
 }
 
 #[test]
+fn a_run_does_not_continue_with_what_a_compiler_made_otherwise() {
+    let checkout = Checkout::new();
+    let code = |what| [("FAKE_CODE", what)];
+    let (ended, _, stderr) = checkout.measure(&["--trials", "2"], &code("one"));
+    assert_eq!(ended, 0, "{stderr}");
+    let whole = samples(&checkout);
+    checkout.write("run/samples.ndjson", &whole[..whole.len() / 2]);
+    let resume = |what| {
+        let mut bench = checkout.bench(&["run", "--resume", "run"]);
+        let output = bench.envs(code(what)).output().expect("bench starts");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), said)
+    };
+    let (ended, stderr) = resume("another");
+    assert_eq!(ended, Some(2), "{stderr}");
+    assert!(
+        stderr.contains("artefact fake/process: hello is not the one"),
+        "{stderr}"
+    );
+    let (ended, stderr) = resume("one");
+    assert_eq!(ended, Some(0), "{stderr}");
+}
+
+#[test]
+fn a_run_that_two_continue_at_once_has_each_trial_once() {
+    let checkout = Checkout::new();
+    let (code, _, stderr) = checkout.measure(&["--trials", "40"], &[]);
+    assert_eq!(code, 0, "{stderr}");
+    checkout.write("run/samples.ndjson", "");
+    let resume = || {
+        let mut bench = checkout.bench(&["run", "--resume", "run", "--wait"]);
+        let bench = bench.stdout(Stdio::null()).stderr(Stdio::piped());
+        bench.spawn().expect("bench starts")
+    };
+    for child in [resume(), resume()] {
+        let output = child.wait_with_output().expect("waited");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{stderr}");
+    }
+    let mut trials: Vec<String> = outcomes(&checkout.path("run"))
+        .iter()
+        .map(|line| line["trial"].to_string())
+        .collect();
+    let all = trials.len();
+    trials.sort();
+    trials.dedup();
+    assert_eq!(trials.len(), all, "some trials were done twice");
+}
+
+#[test]
 fn every_program_that_takes_part_is_recorded_by_its_hash() {
     let checkout = Checkout::new();
     let (code, _, stderr) = checkout.measure(&["--trials", "1"], &[]);
@@ -248,7 +298,10 @@ fn a_program_exchanged_while_a_run_measures_stops_it() {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
     let script = fs::read_to_string(&adapter).expect("the adapter");
-    fs::write(&adapter, format!("{script}# another\n")).expect("exchanged");
+    // Beside it and renamed over it: what is being started cannot be written to.
+    let other = checkout.program("another", script.trim_start_matches("#!/bin/sh\n"));
+    fs::write(&other, format!("{script}# another\n")).expect("written");
+    fs::rename(&other, &adapter).expect("exchanged");
     let output = child.wait_with_output().expect("waited");
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(3), "{stderr}");
@@ -284,11 +337,18 @@ fn damaged_histograms_are_counted_and_said() {
         "run/samples.ndjson",
         &text.replacen("\"v2\":\"HISTF", "\"v2\":\"?", 2),
     );
-    let (_, _, stderr) = checkout.run(&["report", "run"]);
+    let (_, stdout, stderr) = checkout.run(&["report", "run"]);
     assert!(
         stderr.contains("2 histograms of samples.ndjson: damaged"),
         "{stderr}"
     );
+    // Also next to the values, in every format.
+    let damaged = "does not count: the histogram at";
+    assert!(stdout.contains(damaged), "{stdout}");
+    for form in ["--csv", "--json", "--markdown"] {
+        let (_, stdout, _) = checkout.run(&["report", "run", form]);
+        assert!(stdout.contains(damaged), "{form}: {stdout}");
+    }
 }
 
 #[test]

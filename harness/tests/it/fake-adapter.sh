@@ -32,7 +32,9 @@ while IFS= read -r line; do
         *'"target":"fake/process"'*)
             native=${line#*\"native\":\"} native=${native%%\"*}
             directory=${line#*\"scratch\":\"} directory=${directory%%\"*}
-            printf '{"reply":"prepared","launch":{"program":"%s","args":[],"env":{},"directory":"%s","artefact":"%s"},"artefacts":[{"role":"binary","bytes":7}]}\n' "$native" "$directory" "$native"
+            artefact=$native
+            [ -z "${FAKE_CODE-}" ] || { artefact=$directory/code && echo "$FAKE_CODE" >"$artefact"; }
+            printf '{"reply":"prepared","launch":{"program":"%s","args":[],"env":{},"directory":"%s","artefact":"%s"},"artefacts":[{"role":"binary","bytes":7}]}\n' "$native" "$directory" "$artefact"
             ;;
         *) echo '{"reply":"prepared","launch":null,"artefacts":[{"role":"aot","bytes":4096}]}' ;;
         esac

@@ -1,11 +1,13 @@
-//! Whatever an adapter does is the outcome of that trial, and the run goes on.
+//! Any fault of an adapter becomes the outcome of its trial, and the run continues.
+
+use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::checkout::Checkout;
+use crate::checkout::{Checkout, outcomes};
 
-/// Outcomes of the trials of `fake/engine` and of all others, after one run in which its step
-/// `load` misbehaves as `mode` says.
+/// Outcomes of the trials of `fake/engine` and of all others, after a run in which its step `load` misbehaves
+/// as in `mode`.
 fn misbehaving(mode: &str) -> (Vec<Value>, Vec<Value>, String) {
     let checkout = Checkout::new();
     let (code, _, stderr) = checkout.measure(
@@ -286,4 +288,25 @@ fn what_a_crowd_took_before_its_host_died_is_recorded_and_does_not_count() {
         stdout.contains("5.00kB"),
         "a line through 1 and 10: {stdout}"
     );
+}
+
+#[test]
+fn a_run_that_loses_its_folder_ends_at_once_and_says_so() {
+    let checkout = Checkout::new();
+    let args = "run --suite coldstart --trials 2000 --out run";
+    let args: Vec<&str> = args.split(' ').collect();
+    let mut bench = checkout.bench(&args);
+    let bench = bench.stdout(Stdio::null()).stderr(Stdio::piped());
+    let child = bench.spawn().expect("bench starts");
+    while outcomes(&checkout.path("run")).is_empty() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    std::fs::rename(checkout.path("run"), checkout.path("moved")).expect("it can be moved");
+    let output = child.wait_with_output().expect("waited");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(3), "{stderr}");
+    assert!(stderr.contains("was removed or moved"), "{stderr}");
+    assert!(!stderr.contains("stopped early"), "{stderr}");
+    assert!(!checkout.path("run").exists());
+    assert!(outcomes(&checkout.path("moved")).len() < 1000);
 }

@@ -1,4 +1,4 @@
-//! `bench gate` on adapters that are shell scripts: their figures are constant.
+//! `bench gate` on adapters that are shell scripts with constant values.
 
 use std::fs;
 use std::process::Command;
@@ -22,7 +22,7 @@ fn gate(checkout: &Checkout, args: &[&str]) -> (i32, String, String) {
     checkout.run(&[&ARGS[..], args].concat())
 }
 
-/// The fake adapter with one figure replaced by another.
+/// The fake adapter with one value replaced.
 fn altered(checkout: &Checkout, name: &str, from: &str, to: &str) -> String {
     let script = fs::read_to_string(FAKE).expect("the adapter can be read");
     let script = script.replace(from, to);
@@ -125,7 +125,7 @@ fn a_slower_head_is_measured_again_and_fails() {
     assert_eq!(code, 0, "the other way round it is an improvement");
 }
 
-/// Runs git in a checkout, as nobody in particular.
+/// Runs git in a checkout, with a test identity.
 fn git(checkout: &Checkout, args: &[&str]) -> String {
     let output = Command::new("git")
         .args(["-c", "user.name=a test", "-c", "user.email=test@localhost"])
@@ -140,7 +140,7 @@ fn git(checkout: &Checkout, args: &[&str]) -> String {
 #[test]
 fn a_commit_is_checked_out_beside_and_held_against_the_checkout_as_it_stands() {
     let checkout = Checkout::new();
-    // The adapter is part of what is committed, so that base and head have one each.
+    // The adapter is committed, so that base and head each have their own.
     let own = altered(&checkout, "adapter", "", "");
     let table = fs::read_to_string(checkout.path("runtimes/targets.toml")).expect("there");
     checkout.write("runtimes/targets.toml", &table.replace(FAKE, "adapter"));
@@ -161,7 +161,7 @@ fn a_commit_is_checked_out_beside_and_held_against_the_checkout_as_it_stands() {
     );
     assert!(stderr.contains("head: this checkout"), "{stderr}");
 
-    // Head becomes slower, uncommitted: the commit is still what it was.
+    // Head becomes slower without a commit; the commit is unchanged.
     let script = fs::read_to_string(&own).expect("there");
     let slower = script.replace(
         "sample L1 0 20000 && sample L1 1 21000",
@@ -174,7 +174,7 @@ fn a_commit_is_checked_out_beside_and_held_against_the_checkout_as_it_stands() {
     assert_eq!(report(&checkout, "slower")["verdict"], "regression");
     let base = fs::read_to_string(checkout.path(&tree).join("adapter")).expect("there");
     assert_eq!(base, script);
-    // One work tree serves every gate against the same commit.
+    // One work tree is reused for all gates against the same commit.
     assert_eq!(git(&checkout, &["worktree", "list"]).lines().count(), 2);
 }
 
@@ -294,7 +294,7 @@ fn a_report_that_cannot_be_written_is_refused_before_measuring() {
 fn markdown_for_a_comment_is_short_marked_and_mentions_nobody() {
     let checkout = Checkout::new();
     let mut base = recorded("base");
-    // A thousand rows: more than fits into a comment.
+    // A thousand rows do not fit into a comment.
     let (targets, plan, lines) = (
         base.run["targets"][1].clone(),
         base.run["plan"].clone(),
@@ -346,7 +346,7 @@ fn markdown_for_a_comment_is_short_marked_and_mentions_nobody() {
     assert!(!text.contains('@') && !text.contains("#1"));
 }
 
-/// A stand-in for GitHub's `gh`: one pull request, its comments as files named by their number.
+/// A mock of GitHub's `gh`: one pull request, with comments as files named by their number.
 const GH: &str = r#"
 case "$*" in
   *--paginate*) grep -l '^<!-- bench gate -->' comments/* 2>/dev/null | sed 's/.*\///' ;;

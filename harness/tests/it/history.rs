@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::checkout::Checkout;
 
-/// A run as its two files, to be changed.
+/// A run as its two files, for changing them.
 #[derive(Clone)]
 pub(crate) struct Files {
     pub(crate) run: Value,
@@ -52,7 +52,7 @@ impl Files {
         fs::write(directory.join("samples.ndjson"), lines.collect::<String>()).expect("written");
     }
 
-    /// The same run begun at that minute, every sample times `factor`.
+    /// The same run started at that minute, with every sample multiplied by `factor`.
     fn at(mut self, minute: usize, factor: f64) -> Self {
         self.run["started"] = json!(format!(
             "2026-11-30T{:02}:{:02}:00Z",
@@ -99,7 +99,7 @@ fn an_analysis_is_cached_beside_its_run() {
     );
     let cache = checkout.path("runs/a/analysis.json");
     assert!(cache.is_file());
-    // Damaged, or of another version: made again.
+    // A damaged cache, or one of another version, is computed again.
     for text in ["no JSON at all", r#"{"schema": "plimsoll.analysis/9"}"#] {
         fs::write(&cache, text).expect("written");
         let again = checkout.run(&["history", "runs"]);
@@ -107,7 +107,7 @@ fn an_analysis_is_cached_beside_its_run() {
     }
     let (code, again, _) = checkout.run(&["history", "runs", "--rebuild"]);
     assert_eq!((code, again), (0, table.clone()));
-    // A run that changes is read again.
+    // A changed run is read again.
     recorded("b").at(2, 2.0).write(&checkout.path("runs/b"));
     assert_ne!(checkout.run(&["history", "runs"]).1, table);
 }
@@ -117,7 +117,7 @@ fn what_cannot_be_read_or_written_ends_nothing() {
     let checkout = Checkout::new();
     recorded("a").at(1, 1.0).write(&checkout.path("runs/a"));
     checkout.write("runs/c/run.json", "{");
-    // Root may write anywhere, so what stands in the way is a folder.
+    // A folder in its place, because root may write anywhere.
     fs::create_dir_all(checkout.path("runs/a/analysis.json")).expect("made");
     let read_only = fs::Permissions::from_mode(0o555);
     fs::set_permissions(checkout.path("runs/a"), read_only).expect("set");

@@ -1,5 +1,5 @@
-//! Words and phrases that the project does not use: in documents, in the help of every command, and
-//! in texts that the harness, the reports and the scripts print.
+//! Words and phrases that the project avoids: in documents, in the help of every command, and in printed
+//! texts of the harness, the reports and the scripts.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::CommandFactory;
 use plimsoll::cli::Cli;
 
-/// A phrase, and what to write instead. Matched as whole words, in any case, over line ends.
+/// Phrases with their replacements. Matched as whole words, in any case, across line breaks.
 const BANNED: &[(&str, &str)] = &[
     ("so many", "the number, or `N`"),
     ("so much", "the amount"),
@@ -85,7 +85,7 @@ fn root() -> PathBuf {
         .to_owned()
 }
 
-/// Every file below `folder` that `wanted` takes, without what is built, hidden or a guest's input.
+/// Every file below `folder` that `wanted` accepts, except built and hidden files and guests' input.
 fn files(folder: &Path, wanted: &dyn Fn(&Path) -> bool) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for path in fs::read_dir(folder)
@@ -120,13 +120,13 @@ fn shown(path: &Path) -> String {
         .to_string()
 }
 
-/// Lower case, with one blank between words.
+/// Converts to lower case with single spaces between words.
 fn plain(text: &str) -> String {
     let text = text.to_lowercase().replace('`', "");
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The banned phrases in `text`, each with some of what is around it.
+/// The banned phrases in `text`, with some context.
 fn findings(text: &str) -> Vec<String> {
     let text = plain(text);
     let mut found = Vec::new();
@@ -213,7 +213,7 @@ fn the_help_of_every_command_uses_no_banned_phrase() {
     refuse(found);
 }
 
-/// The string literals of Rust source, without comments and tests.
+/// The string literals of Rust source, except in comments and tests.
 fn literals(source: &str) -> Vec<String> {
     let source = source
         .split("#[cfg(test)]\nmod ")
@@ -283,7 +283,7 @@ fn texts_of_the_harness_and_the_reports_use_no_banned_phrase() {
     refuse(found);
 }
 
-/// clap wraps help to the terminal. A line break inside a paragraph leaves a short line in the middle of it.
+/// clap wraps help to the terminal, so a line break inside a paragraph would leave a short line.
 #[test]
 fn help_has_no_line_break_inside_a_paragraph() {
     let command = Cli::command();

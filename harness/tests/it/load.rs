@@ -18,8 +18,7 @@ fn exchanges() -> Vec<Exchange> {
     }]
 }
 
-/// A server that answers the n-th request, from 0, with what `answer` gives; nothing ends it but
-/// the test's process.
+/// A server that responds to the n-th request (from 0) with `answer`; it runs as long as the test process.
 fn server(answer: impl Fn(u64) -> Option<Vec<u8>> + Send + Sync + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -61,7 +60,7 @@ fn slower_than(histogram: &hdrhistogram::Histogram<u64>, limit: Duration) -> u64
 #[test]
 fn a_stall_of_a_second_shows_in_the_latency_of_every_request_that_was_due_in_it() {
     let (stall, rate) = (Duration::from_secs(1), 200);
-    // Half a second in, nobody is answered for a second: as a collection of garbage would have it.
+    // After half a second the server stalls for a second, as in a garbage collection.
     let stalled: Mutex<Option<Instant>> = Mutex::new(None);
     let begun = Instant::now();
     let address = server(move |_| {
@@ -84,18 +83,18 @@ fn a_stall_of_a_second_shows_in_the_latency_of_every_request_that_was_due_in_it(
         (measured.answered, measured.errors, measured.timeouts),
         (600, 0, 0)
     );
-    // A third of all requests were due in the stall; of those, four fifths in its first 800 ms.
+    // A third of all requests are due in the stall, four fifths of those in its first 800 ms.
     let late = slower_than(&measured.latency, Duration::from_millis(200));
     assert!(late >= 100, "{late} of 600 requests were late");
     let p99 = measured.latency.value_at_quantile(0.99);
     assert!(p99 >= 800_000_000, "p99 is {p99} ns");
-    // A client that waits sees a stalled request on each of its connections, and no more.
+    // A client that waits only sees one stalled request per connection.
     let seen = slower_than(&measured.service, Duration::from_millis(200));
     assert!(
         seen >= 1 && seen * 4 <= late,
         "{seen} of {late} without the schedule"
     );
-    // What a closed loop would report: the same percentile, from when each request was sent.
+    // A closed loop would report this: the same percentile, from the time of sending.
     let hidden = measured.service.value_at_quantile(0.99);
     assert!(
         hidden < p99 / 2,
@@ -137,7 +136,7 @@ fn a_server_that_goes_is_noticed_and_what_was_answered_before_is_kept() {
         panic!("it ended as {:?}", measured.ended);
     };
     assert!(why.contains("closed the connection"), "{why}");
-    // Each of four connections is used once before the clock starts.
+    // Each of the four connections is used once before the clock starts.
     assert_eq!(measured.answered, 96);
     assert_eq!(measured.latency.len(), 96);
 }

@@ -1,6 +1,7 @@
-//! `bench` against adapters and programs that misbehave in every way we could think of, in
-//! checkouts made for the test: no engine, no network, no container.
+//! Tests `bench` against adapters and programs that misbehave in many ways, in checkouts made for the test:
+//! no engine, no network, no container.
 
+mod bundle;
 mod checkout;
 mod commands;
 mod compare;
@@ -9,6 +10,7 @@ mod documents;
 mod earlier;
 mod evidence;
 mod faults;
+mod fleet;
 mod gate;
 mod history;
 mod language;

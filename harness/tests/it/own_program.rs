@@ -1,4 +1,4 @@
-//! Programs of one's own, and plans that are only listed.
+//! The user's own programs, and listed plans.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::checkout::{Checkout, outcomes};
 
-/// A checkout with a module and a native program that does `script`.
+/// A checkout with a module, and a native program that runs `script`.
 fn with_program(script: &str) -> Checkout {
     let checkout = Checkout::new();
     let module = checkout.path("mine.wasm");
@@ -47,7 +47,7 @@ fn standard_input_is_the_file_that_is_named() {
     let run = recorded(&checkout);
     let given = &run["workloads"][0]["given"]["--stdin, SHA-256"];
     assert_eq!(given.as_str().map(str::len), Some(64), "{run}");
-    // A run continues with the same input only.
+    // A run can only be resumed with the same input.
     let samples = fs::read_to_string(checkout.path("run/samples.ndjson")).expect("recorded");
     checkout.write("run/samples.ndjson", &samples[..samples.len() - 9]);
     checkout.write("in.txt", "another\n");
@@ -65,7 +65,7 @@ fn a_preparing_command_runs_before_every_trial() {
     assert_eq!(code, 0, "{stderr}");
     let prepared = fs::read_to_string(checkout.path("prepared.txt")).expect("written");
     let trials = outcomes(&checkout.path("run")).len();
-    // Once more for the reference output.
+    // One more for the reference output.
     assert_eq!(prepared.lines().count(), trials + 1);
 }
 

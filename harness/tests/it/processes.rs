@@ -1,4 +1,4 @@
-//! What is measured of a process, and what happens to it.
+//! Measuring a process, and handling its end.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -33,7 +33,7 @@ fn the_first_byte_comes_before_the_exit() {
     let trial = run("echo first; sleep 0.05; echo second");
     assert_eq!(trial.ended, Ended::Exited(Exited::Code(0)));
     assert_eq!(trial.stdout, b"first\nsecond\n");
-    // Only their order: how far apart they lie is the scheduler's business.
+    // Checks only the order, because the distance depends on the scheduler.
     assert!(trial.first_byte.expect("it printed") < trial.exit);
 }
 
@@ -80,7 +80,7 @@ fn a_program_in_a_process_group_of_its_own_takes_its_children_with_it() {
     let stat = Path::new("/proc").join(child.trim()).join("stat");
     let gone = (0..200).any(|_| {
         std::thread::sleep(Duration::from_millis(10));
-        // A zombie that its new parent has not reaped yet is dead enough.
+        // A zombie that its new parent has not reaped yet counts as dead.
         std::fs::read_to_string(&stat).map_or(true, |stat| stat.contains(") Z "))
     });
     assert!(gone, "{} still runs", child.trim());

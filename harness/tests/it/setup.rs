@@ -1,9 +1,9 @@
-//! `bench setup`: what cannot exist on a machine is skipped and counted, and is a failure only where it was
-//! named; what fails to build is a failure, and a run does not try it again.
+//! `bench setup`: something that cannot exist on a machine is skipped, and is a failure only if named. A
+//! failed build is a failure, and a run does not retry it.
 
 use crate::checkout::{Checkout, FAKE};
 
-/// A row with a setup script that finds that this machine cannot have what it installs.
+/// A row with a setup script that finds this machine unsuitable.
 fn with_a_row_for_other_machines(checkout: &Checkout) {
     let table = std::fs::read_to_string(checkout.path("runtimes/targets.toml")).expect("a table");
     let row = format!(

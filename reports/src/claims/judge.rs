@@ -1,4 +1,4 @@
-//! A verdict a claim, with every figure it rests on.
+//! Judges claims, and lists every figure that a verdict is based on.
 
 use plimsoll_analysis::series::Series;
 use plimsoll_analysis::statistics::Interval;
@@ -7,144 +7,57 @@ use plimsoll_analysis::{Analysed, Row, Status};
 use plimsoll_record::glob::matches;
 use plimsoll_record::run::{TargetKind, TargetRecord};
 use plimsoll_record::{Boundary, Run, TargetId, WorkloadId};
-use serde::Serialize;
 
-use super::{Claim, Claims, Mean, Reading, Side, Source};
+use super::{Claim, Claims, Mean, Range, Reading, Side, Source, Standing, Verdict};
 
-/// What can be said of a claim.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Verdict {
-    /// Every figure lies inside the claimed range, with its whole interval.
-    Holds,
-    /// Some figures lie inside, some outside.
-    HoldsInPart,
-    /// Every figure lies outside.
-    DoesNotHold,
-    /// Intervals that reach over an end of the range leave it open which of these it is.
-    Undecided,
-    /// No run has a figure with an interval where the claim can be held against it.
-    NotMeasured,
-}
-
-impl Verdict {
-    /// Every verdict, the best for a claim first.
-    pub const ALL: &'static [Verdict] = &[
-        Verdict::Holds,
-        Verdict::HoldsInPart,
-        Verdict::DoesNotHold,
-        Verdict::Undecided,
-        Verdict::NotMeasured,
-    ];
-
-    /// The rule, of where a claim's figures stand: figures without an interval do not count.
-    pub fn of(standings: impl IntoIterator<Item = Standing>) -> Self {
-        let (mut inside, mut edge, mut outside) = (0, 0, 0);
-        for standing in standings {
-            match standing {
-                Standing::Inside => inside += 1,
-                Standing::AtTheEdge => edge += 1,
-                Standing::Below | Standing::Above => outside += 1,
-                Standing::NoInterval => {}
-            }
-        }
-        match (inside, edge, outside) {
-            (0, 0, 0) => Verdict::NotMeasured,
-            (_, 0, 0) => Verdict::Holds,
-            (0, 0, _) => Verdict::DoesNotHold,
-            (1.., _, 1..) => Verdict::HoldsInPart,
-            _ => Verdict::Undecided,
-        }
-    }
-}
-
-/// Where a figure stands beside the claimed range.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Standing {
-    /// Its whole interval lies in the range.
-    Inside,
-    /// Its interval reaches over an end of the range.
-    AtTheEdge,
-    /// Its whole interval lies below the range.
-    Below,
-    /// Its whole interval lies above the range.
-    Above,
-    /// Too few trials for an interval: it is shown and does not count.
-    NoInterval,
-}
-
-/// A claimed range; an end that is missing is not claimed.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Range {
-    /// The least.
-    pub low: Option<f64>,
-    /// The most.
-    pub high: Option<f64>,
-}
-
-impl Range {
-    /// Where a figure with this 95 % interval stands.
-    pub fn standing(&self, ci95: Option<Interval>) -> Standing {
-        let Some(ci) = ci95 else {
-            return Standing::NoInterval;
-        };
-        let (low, high) = (
-            self.low.unwrap_or(f64::NEG_INFINITY),
-            self.high.unwrap_or(f64::INFINITY),
-        );
-        if ci.high < low {
-            Standing::Below
-        } else if ci.low > high {
-            Standing::Above
-        } else if ci.low >= low && ci.high <= high {
-            Standing::Inside
-        } else {
-            Standing::AtTheEdge
-        }
-    }
-}
-
-/// One figure that a claim is held against.
+/// One figure that is compared with a claim.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finding {
-    /// The run it is from.
+    /// Id of the run.
     pub run: String,
-    /// What is looked at.
+    /// What is compared: the reading's `view`.
     pub view: String,
-    /// The program, or those of a mean.
+    /// The workload, or those of a mean.
     pub workloads: Vec<WorkloadId>,
-    /// What was measured.
+    /// The measured target.
     pub target: TargetId,
-    /// Where.
+    /// The measured boundary.
     pub boundary: Boundary,
-    /// What it is divided by, of a ratio.
+    /// Denominator of a ratio.
     pub over: Option<(TargetId, Boundary)>,
-    /// In the claim's unit.
+    /// The target that the claim is about: in a ratio, Wasm before anything else and a container before native code;
+    /// otherwise `target`.
+    pub judged: TargetId,
+    /// The value in the claim's unit.
     pub value: f64,
-    /// Its 95 % interval, in the claim's unit.
+    /// 95 % interval in the claim's unit.
     pub ci95: Option<Interval>,
-    /// Where it stands beside the claimed range.
+    /// Position relative to the claimed range.
     pub standing: Standing,
-    /// How many others of the run have the very same figure and are not listed.
+    /// Number of identical figures in the run that are not listed.
     pub alike: u32,
 }
 
 /// A claim with its verdict.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Judgement<'c> {
-    /// The claim.
+    /// The judged claim.
     pub claim: &'c Claim,
     /// Where it was published.
     pub source: &'c Source,
-    /// What can be said.
+    /// The conclusion.
     pub verdict: Verdict,
-    /// What it rests on, in the order of the claim's readings.
+    /// The figures that it is based on, in the order of the claim's readings.
     pub findings: Vec<Finding>,
 }
 
-/// A verdict on every claim, from everything that `runs` measured.
+/// Judges every claim by all measurements in `runs`.
 pub fn judge<'c>(claims: &'c Claims, runs: &[Analysed<'_>]) -> Vec<Judgement<'c>> {
+    judge_some(claims, &runs.iter().collect::<Vec<_>>())
+}
+
+/// Like [`judge`], for borrowed runs.
+pub(crate) fn judge_some<'c>(claims: &'c Claims, runs: &[&Analysed<'_>]) -> Vec<Judgement<'c>> {
     claims
         .iter()
         .map(|(claim, source)| {
@@ -159,7 +72,7 @@ pub fn judge<'c>(claims: &'c Claims, runs: &[Analysed<'_>]) -> Vec<Judgement<'c>
         .collect()
 }
 
-fn findings(claim: &Claim, runs: &[Analysed<'_>]) -> Vec<Finding> {
+fn findings(claim: &Claim, runs: &[&Analysed<'_>]) -> Vec<Finding> {
     let mut found: Vec<Finding> = Vec::new();
     for reading in &claim.measured {
         for evidence in runs
@@ -174,7 +87,7 @@ fn findings(claim: &Claim, runs: &[Analysed<'_>]) -> Vec<Finding> {
             };
             let from = found.len();
             for figure in figures {
-                // The same file weighed for several targets is one figure.
+                // A file measured for several targets counts as one figure.
                 let twin = found[from..].iter_mut().find(|other| {
                     figure.boundary == Boundary::OnDisk
                         && other.workloads == figure.workloads
@@ -190,7 +103,7 @@ fn findings(claim: &Claim, runs: &[Analysed<'_>]) -> Vec<Finding> {
     found
 }
 
-/// A figure in the unit of rows, or a bare ratio.
+/// A value in the unit of rows, or a plain ratio.
 struct Figure {
     workloads: Vec<WorkloadId>,
     target: TargetId,
@@ -213,8 +126,13 @@ fn finding(claim: &Claim, reading: &Reading, run: &Run, figure: Figure) -> Findi
         low: in_unit(claim, ci.low),
         high: in_unit(claim, ci.high),
     });
+    let judged = match &figure.over {
+        Some((over, _)) if rank(run, over) > rank(run, &figure.target) => over.clone(),
+        _ => figure.target.clone(),
+    };
     Finding {
         run: run.id.clone(),
+        judged,
         view: reading.view.clone(),
         workloads: figure.workloads,
         target: figure.target,
@@ -224,6 +142,16 @@ fn finding(claim: &Claim, reading: &Reading, run: &Run, figure: Figure) -> Findi
         ci95,
         standing: range.standing(ci95),
         alike: 0,
+    }
+}
+
+/// In a ratio, the side with the higher rank is judged.
+fn rank(run: &Run, target: &TargetId) -> u8 {
+    let record = run.targets.iter().find(|record| record.target == *target);
+    match record.map(|record| record.kind) {
+        Some(TargetKind::Wasm) => 2,
+        Some(TargetKind::Container) => 1,
+        Some(TargetKind::Native) | None => 0,
     }
 }
 
@@ -264,7 +192,7 @@ fn values(side: &Side, evidence: &Analysed<'_>) -> Vec<Figure> {
     .collect()
 }
 
-/// How many of the named programs each target ran to a verified output.
+/// The share of the named programs that each target ran with verified output.
 fn shares(reading: &Reading, evidence: &Analysed<'_>) -> Vec<Figure> {
     let programs: Vec<WorkloadId> = reading
         .share_of
@@ -288,7 +216,7 @@ fn shares(reading: &Reading, evidence: &Analysed<'_>) -> Vec<Figure> {
                 .map(|program| asked(&record.target, program))
                 .collect();
             let rows = rows?;
-            // What a target was never given, because its adapter has no way to, says nothing of it.
+            // A target whose adapter supports none of the programs has no figure.
             if rows.iter().all(|row| row.status == Status::Unsupported) {
                 return None;
             }
@@ -300,7 +228,7 @@ fn shares(reading: &Reading, evidence: &Analysed<'_>) -> Vec<Figure> {
                 boundary: side.boundary,
                 over: None,
                 value: share,
-                // A program runs or it does not.
+                // Exact, because a program either runs or does not.
                 ci95: Some(Interval {
                     low: share,
                     high: share,
@@ -310,7 +238,7 @@ fn shares(reading: &Reading, evidence: &Analysed<'_>) -> Vec<Figure> {
         .collect()
 }
 
-/// What is weighed twice weighs the same: it needs no second trial for an interval.
+/// Sizes are exact and need no second trial for an interval.
 fn exact(boundary: Boundary, value: f64) -> Option<Interval> {
     (boundary == Boundary::OnDisk).then_some(Interval {
         low: value,
@@ -329,10 +257,10 @@ fn of_side<'a>(side: &Side, evidence: &'a Analysed<'_>) -> Vec<&'a Series> {
     .collect()
 }
 
-/// Every pair of the two sides: of the same workload, unless the sides name different ones.
+/// Pairs of the two sides with the same workload, unless the sides name different ones.
 fn pairs<'a>(of: &Side, over: &Side, evidence: &'a Analysed<'_>) -> Vec<(&'a Series, &'a Series)> {
     let (tops, bottoms) = (of_side(of, evidence), of_side(over, evidence));
-    // Of two sides that differ in the metric alone every target is held against itself.
+    // If the sides differ only in the metric, each target is compared with itself.
     let by_metric = of.metric != over.metric
         && *of
             == Side {
@@ -387,7 +315,7 @@ fn means(of: &Side, over: &Side, evidence: &Analysed<'_>) -> Vec<Figure> {
             None => groups.push(vec![pair]),
         }
     }
-    // A mean over one program is that program, which has a view of its own.
+    // A mean of one program would duplicate that program's own reading.
     groups.retain(|group| group.len() > 1 && group.len() == common.len());
     groups
         .into_iter()
@@ -405,61 +333,4 @@ fn means(of: &Side, over: &Side, evidence: &Analysed<'_>) -> Vec<Figure> {
             })
         })
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn standing(low: f64, high: f64) -> Standing {
-        let range = Range {
-            low: Some(10.0),
-            high: Some(50.0),
-        };
-        range.standing(Some(Interval { low, high }))
-    }
-
-    #[test]
-    fn a_figure_is_inside_only_with_its_whole_interval() {
-        assert_eq!(standing(10.0, 50.0), Standing::Inside);
-        assert_eq!(standing(9.9, 12.0), Standing::AtTheEdge);
-        assert_eq!(standing(49.0, 50.1), Standing::AtTheEdge);
-        assert_eq!(standing(1.0, 100.0), Standing::AtTheEdge);
-        assert_eq!(standing(1.0, 9.9), Standing::Below);
-        assert_eq!(standing(50.1, 60.0), Standing::Above);
-    }
-
-    #[test]
-    fn an_end_that_is_not_claimed_is_never_missed() {
-        let at_most = Range {
-            low: None,
-            high: Some(100.0),
-        };
-        let at = |low, high| at_most.standing(Some(Interval { low, high }));
-        assert_eq!(at(-3.0, 1.0), Standing::Inside);
-        assert_eq!(at(99.0, 101.0), Standing::AtTheEdge);
-        assert_eq!(at(101.0, 102.0), Standing::Above);
-        assert_eq!(at_most.standing(None), Standing::NoInterval);
-    }
-
-    #[test]
-    fn a_claim_holds_only_if_every_figure_is_inside() {
-        use Standing::{Above, AtTheEdge, Below, Inside, NoInterval};
-        for (standings, verdict) in [
-            (&[][..], Verdict::NotMeasured),
-            (&[NoInterval, NoInterval], Verdict::NotMeasured),
-            (&[Inside, Inside], Verdict::Holds),
-            (&[Inside, NoInterval], Verdict::Holds),
-            (&[Inside, Below], Verdict::HoldsInPart),
-            (&[Inside, AtTheEdge, Below], Verdict::HoldsInPart),
-            (&[AtTheEdge], Verdict::Undecided),
-            (&[Inside, AtTheEdge], Verdict::Undecided),
-            (&[AtTheEdge, Above], Verdict::Undecided),
-            (&[Below, Below], Verdict::DoesNotHold),
-            (&[Below, Above], Verdict::DoesNotHold),
-        ] {
-            let given = standings.iter().copied();
-            assert_eq!(Verdict::of(given), verdict, "{standings:?}");
-        }
-    }
 }

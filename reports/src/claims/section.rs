@@ -1,5 +1,4 @@
-//! What has been published, beside what was measured: a line a claim at the top, every figure of
-//! every claim further down.
+//! The section about published claims: one line per claim at the top, all figures further down.
 
 use maud::{Markup, html};
 
@@ -8,12 +7,12 @@ use crate::claims::{Finding, Judgement, Standing, Verdict};
 use crate::page::size_budget::{Part, SizeBudget};
 use crate::quantity;
 
-/// Most figures of a claim with a line each: of more, the lines are of targets.
+/// Maximum figures of a claim with their own line; beyond it there is one line per target.
 const LINES: usize = 60;
-/// Most programs of a figure that are named in its line.
+/// Maximum programs named per line.
 const NAMED: usize = 3;
 
-/// The claims that could be held against something, a line each.
+/// One line for each claim that could be tested.
 pub(crate) fn glance(judgements: &[Judgement<'_>]) -> Markup {
     let judged = judged(judgements);
     if judged.is_empty() {
@@ -76,7 +75,7 @@ fn badge(judgement: &Judgement<'_>) -> Markup {
     html! { span.verdict.(class(judgement.verdict)) { (judgement.verdict.words()) } }
 }
 
-/// Every claim with everything that its verdict rests on.
+/// Every claim with the figures that its verdict is based on.
 pub(crate) fn section(judgements: &[Judgement<'_>], room: &SizeBudget) -> Markup {
     if judgements.is_empty() {
         return html! {};
@@ -140,7 +139,7 @@ fn claim(judgement: &Judgement<'_>, room: &Part<'_>) -> Markup {
     }
 }
 
-/// What the verdict rests on: a line a figure, or of many figures a line a target.
+/// The figures of a verdict: one per line, or one target per line if there are many.
 fn figures(judgement: &Judgement<'_>) -> Markup {
     let claim = judgement.claim;
     let is_ratio = claim.measured.iter().any(|r| r.over.is_some());
@@ -181,7 +180,7 @@ fn figures(judgement: &Judgement<'_>) -> Markup {
     }
 }
 
-/// Figures of one view and one target: of ratios, of the side that has more targets to tell apart.
+/// Groups figures by view and target; for ratios, by the side with more distinct targets.
 fn groups(findings: &[Finding]) -> Vec<(&str, Vec<&Finding>)> {
     let names = |side: fn(&Finding) -> Option<&str>| {
         let mut names: Vec<&str> = findings.iter().filter_map(side).collect();
@@ -240,7 +239,7 @@ fn line(judgement: &Judgement<'_>, (name, group): &(&str, Vec<&Finding>)) -> Mar
     }
 }
 
-/// The programs of a figure, in few words.
+/// The programs of a figure, in a few words.
 fn on(finding: &Finding) -> String {
     let workloads: Vec<&str> = finding.workloads.iter().map(|w| w.as_str()).collect();
     match workloads.len() > NAMED {

@@ -1,9 +1,7 @@
-//! Verdicts in words: the same for the terminal, Markdown and HTML.
+//! Verdicts as text, shared by terminal, Markdown and HTML.
 //!
-//! Every sentence is worked out from the figures. A range that is missed is missed in a direction,
-//! and which side of a ratio is ahead is said whichever side it is.
-
-use std::collections::BTreeSet;
+//! Every sentence is computed from the figures: a missed range is reported with its direction, and a ratio with the
+//! side that is ahead, whichever it is.
 
 use plimsoll_analysis::statistics::Interval;
 use plimsoll_record::run::TargetKind;
@@ -13,13 +11,13 @@ use super::{Claim, ClaimUnit, Finding, Judgement, Side, Source, Standing, Verdic
 use crate::quantity;
 use crate::quantity::list;
 
-/// Most targets that a sentence names.
+/// Maximum targets named in a sentence.
 const NAMED: usize = 6;
 
 const NO_BREAK: char = '\u{a0}';
 
 impl Verdict {
-    /// The verdict in words.
+    /// The verdict as text.
     pub fn words(self) -> &'static str {
         match self {
             Verdict::Holds => "holds",
@@ -32,7 +30,7 @@ impl Verdict {
 }
 
 impl Standing {
-    /// Where a figure stands, in words.
+    /// The standing as text.
     pub fn words(self) -> &'static str {
         match self {
             Standing::Inside => "inside",
@@ -55,7 +53,7 @@ impl Source {
 }
 
 impl Claim {
-    /// The claimed range: `5 to 10 s`, `at most 100 ms`; empty if none is claimed.
+    /// The claimed range: `5 to 10 s`, `at most 100 ms`; empty if there is none.
     pub fn range(&self) -> String {
         let unit = self.unit.map_or(String::new(), |unit| match unit {
             ClaimUnit::Times => "×".to_owned(),
@@ -75,13 +73,13 @@ impl Claim {
         }
     }
 
-    /// A figure in the claim's unit, as reports write quantities.
+    /// Formats a figure in the claim's unit.
     pub fn figure(&self, value: f64) -> String {
         let scaled = value * self.unit.map_or(1.0, ClaimUnit::scale);
         match self.unit {
             Some(ClaimUnit::Percent) => percent(value),
             Some(unit) => match unit.of_rows() {
-                // A fitted line can fall by chance: then nothing is shown to be there.
+                // Noise can make a fitted slope negative.
                 Some(_) if scaled < 0.0 => "nothing measurable".to_owned(),
                 Some(unit) => quantity::value(scaled, unit),
                 None => quantity::times(scaled),
@@ -90,7 +88,7 @@ impl Claim {
         }
     }
 
-    /// An interval of such figures.
+    /// Formats an interval in the claim's unit.
     pub fn interval(&self, ci: Interval) -> String {
         let scale = self.unit.map_or(1.0, ClaimUnit::scale);
         let scaled = Interval {
@@ -118,7 +116,7 @@ impl Claim {
         }
     }
 
-    /// What a figure on this side of the range means: `faster than claimed`.
+    /// Meaning of a figure on this side of the range: `faster than claimed`.
     pub fn miss(&self, standing: Standing) -> Option<String> {
         let (own, faster, smaller, less) = match standing {
             Standing::Below => (&self.below, "faster", "smaller", "less"),
@@ -137,7 +135,7 @@ impl Claim {
     }
 }
 
-/// A number as it was published: `5`, `92.5`, `1,000`.
+/// A number as published: `5`, `92.5`, `1,000`.
 fn plain(number: f64) -> String {
     match number.fract() == 0.0 {
         true => quantity::grouped(number as u64),
@@ -153,7 +151,7 @@ fn percent(value: f64) -> String {
 }
 
 impl Finding {
-    /// Who and where: `keel at L0 on hello`, `docker/runc over keel at L3 on hello`.
+    /// Target, boundary and workload: `keel at L0 on hello`, `docker/runc over keel at L3 on hello`.
     pub fn place(&self) -> String {
         let on = match self.workloads.as_slice() {
             [only] => format!(" on {only}"),
@@ -171,7 +169,7 @@ impl Finding {
         }
     }
 
-    /// How far it lies outside the claimed range, as a multiple of the nearer end; `None` inside.
+    /// Distance outside the range as a multiple of the nearer end; `None` inside.
     pub fn beyond(&self, claim: &Claim) -> Option<(f64, Option<Interval>)> {
         let end = match self.standing {
             Standing::Below => claim.low?,
@@ -190,7 +188,7 @@ impl Finding {
 }
 
 impl Judgement<'_> {
-    /// What was found, in a few sentences; what is missing, if nothing was.
+    /// The findings in a few sentences, or what is missing if there are none.
     pub fn summary(&self) -> String {
         let counted = self.counted();
         let Some((least, most)) = extremes(&counted) else {
@@ -217,7 +215,7 @@ impl Judgement<'_> {
         said.join(" ")
     }
 
-    /// The verdict, and of one that does not hold in which way: `does not hold: faster than claimed`.
+    /// The verdict, with the direction if it does not hold: `does not hold: faster than claimed`.
     pub fn words(&self) -> String {
         let misses = self.misses();
         let verdict = self.verdict.words();
@@ -230,19 +228,14 @@ impl Judgement<'_> {
         }
     }
 
-    /// In which ways figures miss the range, each with the targets that do.
+    /// The ways in which figures miss the range, each with its targets.
     pub fn misses(&self) -> Vec<(String, Vec<&TargetId>)> {
         let side = |standing| {
             let words = self.claim.miss(standing)?;
             let mut targets: Vec<&TargetId> = Vec::new();
             for finding in self.findings.iter().filter(|f| f.standing == standing) {
-                // Of a ratio the side that is Wasm is the one that is judged.
-                let target = match &finding.over {
-                    Some((over, _)) if self.names_over() => over,
-                    _ => &finding.target,
-                };
-                if !targets.contains(&target) {
-                    targets.push(target);
+                if !targets.contains(&&finding.judged) {
+                    targets.push(&finding.judged);
                 }
             }
             (!targets.is_empty()).then_some((words, targets))
@@ -251,23 +244,13 @@ impl Judgement<'_> {
         sides.into_iter().filter_map(side).collect()
     }
 
-    /// Whether a ratio's lower side has more targets to tell apart.
-    fn names_over(&self) -> bool {
-        let count = |of: &dyn Fn(&Finding) -> Option<TargetId>| {
-            let names: BTreeSet<TargetId> = self.findings.iter().filter_map(of).collect();
-            names.len()
-        };
-        count(&|f| f.over.as_ref().map(|(target, _)| target.clone()))
-            > count(&|f| Some(f.target.clone()))
-    }
-
-    /// Figures that count: those with an interval.
+    /// The figures that count: those with an interval.
     pub fn counted(&self) -> Vec<&Finding> {
         let all = self.findings.iter();
         all.filter(|f| f.standing != Standing::NoInterval).collect()
     }
 
-    /// The figures that count from the least to the most, in a few words: for a line of a list.
+    /// Smallest and largest figure that count, for one line in a list.
     pub fn span(&self) -> String {
         let counted = self.counted();
         let claim = self.claim;
@@ -319,7 +302,7 @@ impl Judgement<'_> {
         format!("{inside}: {}.", list(&parts))
     }
 
-    /// A figure with its interval, where it is from, and how far it is beyond the claim.
+    /// A figure with its interval, its place, and its distance from the range.
     fn told(&self, finding: &Finding) -> String {
         let figure = self.claim.figure(finding.value);
         let exact = finding.ci95.is_some_and(|ci| ci.low >= ci.high);
@@ -340,7 +323,7 @@ impl Judgement<'_> {
         )
     }
 
-    /// Of a ratio, which side is ahead how often.
+    /// For ratios, how often each side is ahead.
     fn ahead(&self, counted: &[&Finding]) -> Option<String> {
         let reading = self.claim.measured.first()?;
         let over = reading.over.as_ref()?;
@@ -373,7 +356,7 @@ impl Judgement<'_> {
         }
     }
 
-    /// The verdict of each reading by itself, where they differ.
+    /// The verdict of each reading, if they differ.
     fn by_view(&self) -> Option<String> {
         let views: Vec<(&str, Verdict)> = self
             .claim
@@ -427,7 +410,7 @@ impl Judgement<'_> {
     }
 }
 
-/// A side of a ratio, for sentences.
+/// The name of a ratio's side.
 fn name(side: &Side) -> String {
     match (&side.target, side.kind) {
         (Some(target), _) => target.trim_end_matches(['/', '*']).to_owned(),
@@ -451,7 +434,7 @@ fn extremes<'f>(counted: &[&'f Finding]) -> Option<(&'f Finding, &'f Finding)> {
     Some((least, most))
 }
 
-/// What a reader must know of how verdicts come about.
+/// Explains the verdicts to readers.
 pub(crate) const RULE: &str = "A figure is a median, or a ratio of two of one run, with its 95 % interval. It lies inside a claimed \
 range only with its whole interval, outside only if no part of its interval touches it. A claim holds if every figure \
 lies inside, does not hold if every one lies outside, and holds in part if some lie inside and some outside. It is \

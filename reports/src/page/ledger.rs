@@ -1,4 +1,4 @@
-//! What was not measured, the machine, every target's configuration, the workloads.
+//! Sections on missing measurements, the machine, targets' configurations, and workloads.
 
 use maud::{Markup, html};
 use plimsoll_analysis::{Row, Status};
@@ -48,8 +48,7 @@ pub(super) fn not_measured(facts: &Facts<'_>, place: &Place<'_>) -> Option<Secti
     })
 }
 
-/// What became of trials that do not count: rows of one target that tell the same story, told
-/// once.
+/// Failed trials: rows of one target with the same failures are reported together.
 struct Incident<'f> {
     row: &'f Row,
     workloads: Vec<String>,
@@ -273,7 +272,7 @@ pub(super) fn fairness(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> 
     })
 }
 
-/// The first run of the page before this one in which a target was configured the same, and where.
+/// The first earlier run on the page in which the target had the same configuration.
 fn earlier<'p>(target: &TargetRecord, place: &Place<'p>) -> Option<(usize, &'p TargetRecord)> {
     let runs = place.earlier.iter().enumerate();
     let mut same = runs.filter_map(|(n, facts)| {
@@ -296,7 +295,7 @@ fn earlier<'p>(target: &TargetRecord, place: &Place<'p>) -> Option<(usize, &'p T
     same.next()
 }
 
-/// The same of a workload.
+/// The first earlier run on the page that described the workload.
 fn described(workload: &WorkloadRecord, place: &Place<'_>) -> Option<usize> {
     let runs = place.earlier.iter();
     let has = |facts: &Facts<'_>| facts.recorded.run.workloads.contains(workload);

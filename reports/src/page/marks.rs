@@ -1,4 +1,4 @@
-//! Figures that are marked: of targets that fail tests of what a workload uses.
+//! Marks figures of targets that fail tests of features that the workload uses.
 
 use maud::{Markup, html};
 use plimsoll_analysis::marks::MARK;
@@ -7,7 +7,7 @@ use plimsoll_record::{TargetId, WorkloadId};
 use super::parts::{Place, Section};
 use crate::facts::Facts;
 
-/// Which figures are marked, and why.
+/// The marked figures and the reasons.
 pub(crate) fn section(facts: &Facts<'_>, _: &Place) -> Option<Section> {
     if facts.analysed.marked.is_empty() {
         return None;
@@ -30,7 +30,7 @@ pub(crate) fn section(facts: &Facts<'_>, _: &Place) -> Option<Section> {
     })
 }
 
-/// The mark of a target's figures on a workload, if they have one.
+/// The mark of a target's figures for a workload, if any.
 pub(crate) fn mark(facts: &Facts<'_>, target: &TargetId, workload: &WorkloadId) -> Markup {
     html! {
         @if let Some(one) = facts.mark(target, workload) {

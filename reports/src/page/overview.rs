@@ -1,15 +1,16 @@
-//! What several runs say together: what a busy reader takes in within a screen.
+//! Summary of several runs on one screen.
 
 use maud::{Markup, html};
 
 use super::parts::Place;
 use crate::facts::Facts;
+use crate::machines::Machines;
 use crate::page::size_budget::SizeBudget;
 use crate::quantity;
 use crate::suites;
 
-/// Machine, runs, and the first thing that each of them says.
-pub(super) fn overview(facts: &[Facts<'_>]) -> Markup {
+/// Machine, runs, and the first sentence of each run.
+pub(super) fn overview(facts: &[Facts<'_>], machines: Option<&Machines<'_>>) -> Markup {
     let Some(first) = facts.first() else {
         return html! {};
     };
@@ -28,7 +29,13 @@ pub(super) fn overview(facts: &[Facts<'_>]) -> Markup {
                 (machine.cpus) " × " (machine.cpu_model.trim())
                 @if machine.virtualised { " (virtual machine)" }
                 ", " (quantity::bytes(machine.memory_bytes)) ", " (machine.os) ". "
-                @if !alike { strong { "The runs are not all of one machine: their figures do not compare." } }
+                @match machines {
+                    Some(machines) => {
+                        "The runs are of " strong { (quantity::count(machines.across.fleet.machines.len() as u64, "machine")) }
+                        ": " a href="#machines" { "medians over them" } "."
+                    },
+                    None => @if !alike { strong { "The kernels differ: figures of different runs do not compare." } },
+                }
             }
         }
         nav.runs aria-label="Runs" {

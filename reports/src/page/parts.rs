@@ -1,4 +1,4 @@
-//! What pages are put together from: headings, ids, sections, cells.
+//! Building blocks of pages: headings, ids, sections, cells.
 
 use maud::{Markup, html};
 use plimsoll_analysis::statistics::Interval;
@@ -11,7 +11,7 @@ use crate::facts::{Against, Difference, Ended, Facts};
 use crate::quantity::{self, list};
 use crate::shell;
 
-/// What of the workloads had no room in this page, and how to get it.
+/// Names the workloads that did not fit into this page, and the command that shows them.
 pub(crate) fn without(facts: &Facts<'_>, what: &str, workloads: &[&WorkloadId]) -> Markup {
     let Some(first) = workloads.first() else {
         return html! {};
@@ -31,18 +31,18 @@ pub(crate) fn without(facts: &Facts<'_>, what: &str, workloads: &[&WorkloadId]) 
     }
 }
 
-/// Which of the runs of a page this is: it keeps ids apart.
+/// Position of a run on the page; it keeps ids unique.
 pub(crate) struct Place<'p> {
     pub(crate) number: usize,
     pub(crate) of: usize,
-    /// The runs before it in the page.
+    /// Earlier runs on the page.
     pub(crate) earlier: &'p [Facts<'p>],
-    /// For what is not indispensable.
+    /// Size budget for optional parts.
     pub(crate) budget: &'p SizeBudget,
 }
 
 impl Place<'_> {
-    /// An id that is this run's alone.
+    /// An id that is unique to this run.
     pub(crate) fn id(&self, name: &str) -> String {
         match self.of {
             1 => name.to_owned(),
@@ -50,7 +50,7 @@ impl Place<'_> {
         }
     }
 
-    /// The ids of what names a section: its heading, and in a page of several runs its run's.
+    /// The ids that label a section: its heading, and its run if the page has several.
     pub(crate) fn named_by(&self, section: &str) -> String {
         match self.of {
             1 => format!("{section}-h"),
@@ -58,7 +58,7 @@ impl Place<'_> {
         }
     }
 
-    /// A label that is this run's alone.
+    /// A label that is unique to this run.
     pub(crate) fn label(&self, name: &str) -> String {
         match self.of {
             1 => name.to_owned(),
@@ -67,14 +67,14 @@ impl Place<'_> {
     }
 }
 
-/// One section's place in a run's contents.
+/// One section in a run's table of contents.
 pub(crate) struct Section {
     pub(crate) id: &'static str,
     pub(crate) title: &'static str,
     pub(crate) body: Markup,
 }
 
-/// What a run says, in sentences.
+/// A run's sentences.
 pub(crate) fn in_words(sentences: &[String]) -> Markup {
     html! {
         div.words {
@@ -83,14 +83,14 @@ pub(crate) fn in_words(sentences: &[String]) -> Markup {
                 @for sentence in sentences { li { (sentence) } }
                 li.bias {
                     "This project also makes one of the engines it can measure; "
-                    a href="#bias" { "what is done about that" } "."
+                    a href="#bias" { "what we do about it" } "."
                 }
             }
         }
     }
 }
 
-/// The question, and what it was asked of.
+/// The run's question and subject as a heading.
 pub(crate) fn heading(facts: &Facts<'_>, place: &Place<'_>, question: &str, what: &str) -> Markup {
     let run = &facts.recorded.run;
     let machine = &run.environment;
@@ -116,7 +116,7 @@ pub(crate) fn heading(facts: &Facts<'_>, place: &Place<'_>, question: &str, what
     }
 }
 
-/// How many targets were asked, and of what.
+/// Number of targets in the run, and what was tested.
 fn asked(facts: &Facts<'_>) -> (u64, String) {
     if let Some(matrix) = &facts.analysed.matrix {
         let groups = matrix.specification.groups.len() as u64;
@@ -145,7 +145,7 @@ fn measured_targets(facts: &Facts<'_>) -> u64 {
     measured.count() as u64
 }
 
-/// What of the plan was measured, in one line, with everything that should make a reader pause.
+/// One line on what was measured of the plan, with every warning.
 fn state(facts: &Facts<'_>) -> Markup {
     let ended = facts.ended();
     let skipped = facts.recorded.run.skipped.len() as u64;
@@ -195,7 +195,7 @@ pub(crate) fn kind_class(kind: TargetKind) -> &'static str {
     }
 }
 
-/// A ratio for a cell, dimmed where it shows nothing.
+/// A ratio for a cell, dimmed if not significant.
 pub(crate) fn times(against: &Against) -> Markup {
     let interval = against.ratio.ci95;
     html! {

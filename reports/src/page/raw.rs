@@ -1,4 +1,4 @@
-//! Everything that was recorded, to be taken away from inside the report.
+//! Raw data, embedded in the report as downloads.
 
 use std::io::Write;
 
@@ -14,16 +14,16 @@ use crate::facts::Facts;
 use crate::quantity;
 use crate::shell;
 
-/// Longest address that browsers still follow, bytes.
+/// Maximum length of a link in bytes that browsers accept.
 const ADDRESS: usize = 2_000_000;
-/// What the section itself takes where nothing is carried, bytes.
+/// Size of the section itself without data, in bytes.
 const WORDS: usize = 1_000;
 
 /// A run's files, as gzip in base64.
 pub(super) struct Files {
     plan: String,
     samples: String,
-    /// Whether they are carried in the report.
+    /// Whether the report contains them.
     place: Carried,
 }
 
@@ -43,7 +43,7 @@ impl Files {
     }
 }
 
-/// The files of every run; the smallest are carried first, as many as have room, in bytes.
+/// The files of every run. The smallest are embedded first, as far as `room` bytes allow.
 pub(super) fn files(facts: &[Facts<'_>], room: usize) -> Vec<Files> {
     let mut all: Vec<Files> = facts
         .iter()
@@ -86,7 +86,7 @@ pub(super) fn section(facts: &Facts<'_>, files: &Files) -> Option<Section> {
             }
         } @else {
             p {
-                "The raw samples of this run are too many to be carried in this file (" (quantity::bytes(files.size() as u64))
+                "The raw samples of this run are too large for this file (" (quantity::bytes(files.size() as u64))
                 " as gzip and text). They are in " code { "samples.ndjson" } " of the run directory " code { (shell::word(&directory)) } "."
             }
         }
@@ -107,18 +107,18 @@ fn link(name: &str, packed: &str, what: &str) -> Markup {
     }
 }
 
-/// The lines of `samples.ndjson`: of trials that were tried again the last attempt.
+/// The lines of `samples.ndjson`; of repeated trials only the last attempt.
 fn lines(recorded: &Recorded) -> Vec<u8> {
     let mut text = Vec::new();
     let mut put = |line: &Line| {
-        // Numbers, strings and enums: nothing that JSON cannot hold.
+        // Lines contain only numbers, strings and enums, which JSON can represent.
         if let Ok(json) = serde_json::to_vec(line) {
             text.extend(json);
             text.push(b'\n');
         }
     };
     for trial in recorded.trials.values() {
-        // Samples of one kind side by side: gzip makes a quarter less of them.
+        // Sorted by kind, the samples compress a quarter better.
         let mut samples: Vec<_> = trial.samples.iter().collect();
         samples.sort_by_key(|s| (s.boundary, s.metric, s.at));
         for sample in samples {
@@ -138,7 +138,7 @@ fn lines(recorded: &Recorded) -> Vec<u8> {
     text
 }
 
-/// As gzip, in base64.
+/// Compresses with gzip and encodes in base64.
 fn packed(bytes: &[u8]) -> String {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     let written = encoder.write_all(bytes).and_then(|()| encoder.finish());

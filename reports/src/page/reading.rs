@@ -1,4 +1,4 @@
-//! The boundaries, the method, and who made this.
+//! Sections on the boundaries, the method, and the authors.
 
 use maud::{Markup, html};
 use plimsoll_analysis::statistics::bootstrap::{RESAMPLES, RESAMPLING_TRIALS};

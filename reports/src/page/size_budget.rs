@@ -1,44 +1,41 @@
-//! What a page may weigh. What a reader cannot do without is always there; the rest (further
-//! pictures, every row, every failure) is there as long as it has room, and the page says what had
-//! none and how to get it.
+//! Limits the size of a page. Essential parts are always included; further charts, all rows and all failures are
+//! included as far as the budget allows, and the page says what is missing and how to get it.
 
 use std::cell::Cell;
 
 use maud::Markup;
 
-/// Bytes that a report may have with everything in it: one that a mail carries and a browser opens
-/// at once.
+/// Maximum size of a report in bytes, small enough for mail and for opening quickly in a browser.
 pub(crate) const WHOLE: usize = 2_900_000;
 
-/// Share of the bytes left beside the indispensable that pictures and tables may take; what is left
-/// then is for raw data.
+/// Share of the bytes left by essential parts that charts and tables may use; the rest is for raw data.
 pub(crate) const SHOWN: f64 = 0.6;
 
-/// SizeBudget for what is not indispensable, in bytes.
+/// Budget for optional parts, in bytes.
 #[derive(Debug)]
 pub(crate) struct SizeBudget {
     left: Cell<usize>,
 }
 
 impl SizeBudget {
-    /// So much room.
+    /// A budget of `bytes`.
     pub(crate) fn of(bytes: usize) -> Self {
         Self {
             left: Cell::new(bytes),
         }
     }
 
-    /// What is left of it.
+    /// Remaining bytes.
     pub(crate) fn left(&self) -> usize {
         self.left.get()
     }
 
-    /// Takes so much of it.
+    /// Uses up to `bytes` of the budget.
     pub(crate) fn spend(&self, bytes: usize) {
         self.left.set(self.left.get().saturating_sub(bytes));
     }
 
-    /// One of so many equal parts of what is left; what it does not need stays for the others.
+    /// One of `of` equal parts of the rest; what it does not use is left for the others.
     pub(crate) fn part(&self, of: usize) -> Part<'_> {
         Part {
             room: self,
@@ -47,7 +44,7 @@ impl SizeBudget {
     }
 }
 
-/// A part of a room.
+/// A part of a budget.
 #[derive(Debug)]
 pub(crate) struct Part<'r> {
     room: &'r SizeBudget,
@@ -55,7 +52,7 @@ pub(crate) struct Part<'r> {
 }
 
 impl Part<'_> {
-    /// What was drawn, if there is room for it.
+    /// Returns `drawn` if it fits.
     pub(crate) fn take(&self, drawn: Markup) -> Option<Markup> {
         let needs = drawn.0.len();
         let left = self.left.get().checked_sub(needs)?;
@@ -64,7 +61,7 @@ impl Part<'_> {
         Some(drawn)
     }
 
-    /// The same of what is drawn only if anything at all can have room.
+    /// Like [`Part::take`], but draws only if any budget is left.
     pub(crate) fn draw(&self, draw: impl FnOnce() -> Markup) -> Option<Markup> {
         (self.left.get() > 0)
             .then(draw)

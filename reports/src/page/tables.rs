@@ -1,4 +1,4 @@
-//! Every number with its interval.
+//! Tables of all numbers with their intervals.
 
 use maud::{Markup, html};
 use plimsoll_analysis::columns::{TICKS, TICKS_RULE};
@@ -56,7 +56,7 @@ pub(crate) fn section(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
     })
 }
 
-/// Every row of a workload, to be opened.
+/// All rows of a workload, collapsed.
 pub(crate) fn every_row(
     facts: &Facts<'_>,
     workload: &WorkloadRecord,
@@ -72,7 +72,7 @@ pub(crate) fn every_row(
     }
 }
 
-/// Target by boundary: medians alone, to be taken in at a glance.
+/// Targets by boundary: medians only, for an overview.
 fn by_boundary(facts: &Facts<'_>, workload: &WorkloadRecord, place: &Place<'_>) -> Markup {
     let boundaries = facts.boundaries(&workload.workload);
     let lines: Vec<MatrixLine<'_>> = facts
@@ -91,7 +91,7 @@ fn by_boundary(facts: &Facts<'_>, workload: &WorkloadRecord, place: &Place<'_>) 
     matrix(&place.label(&label), &headings, &lines)
 }
 
-/// What a program says of the steps of its own loop.
+/// Step times that a program reports for its own loop.
 fn ticks(facts: &Facts<'_>, workload: &WorkloadRecord, place: &Place<'_>) -> Markup {
     let columns = TICKS.columns;
     let lines: Vec<MatrixLine<'_>> = facts
@@ -114,10 +114,10 @@ fn ticks(facts: &Facts<'_>, workload: &WorkloadRecord, place: &Place<'_>) -> Mar
     }
 }
 
-/// A target, and the row that each of its cells shows.
+/// A target and the row shown in each of its cells.
 pub(crate) type MatrixLine<'f> = (&'f TargetId, Vec<Option<&'f Row>>);
 
-/// Target by what `headings` say (with what they mean): medians with their intervals.
+/// Targets by `headings` (with explanations): medians with their intervals.
 pub(crate) fn matrix(label: &str, headings: &[(&str, &str)], lines: &[MatrixLine<'_>]) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label=(label) {
@@ -143,7 +143,7 @@ pub(crate) fn matrix(label: &str, headings: &[(&str, &str)], lines: &[MatrixLine
 fn cell(row: Option<&Row>) -> Markup {
     html! {
         @match row {
-            // What does not apply is an empty cell, in which the style sheet puts a dot.
+            // The style sheet puts a dot in empty cells, which do not apply.
             None => td {},
             Some(row) => td {
                 @match row.median {
@@ -163,13 +163,13 @@ fn cell(row: Option<&Row>) -> Markup {
     }
 }
 
-/// The mark of a row that carries one in its note.
+/// The mark in a row's note, if any.
 fn mark(row: &Row) -> Markup {
     let note = row.note.as_deref().filter(|note| note.starts_with(MARK));
     html! { @if let Some(note) = note { sup title=(note) { (MARK) } } }
 }
 
-/// A status in words.
+/// A status as text.
 pub(crate) fn status(status: Status) -> &'static str {
     match status {
         Status::Ok => "ok",
@@ -179,7 +179,7 @@ pub(crate) fn status(status: Status) -> &'static str {
     }
 }
 
-/// A metric in words.
+/// A metric as text.
 pub(crate) fn metric_in_words(metric: Metric) -> &'static str {
     match metric {
         Metric::WallTime => "wall",
@@ -189,7 +189,7 @@ pub(crate) fn metric_in_words(metric: Metric) -> &'static str {
     }
 }
 
-/// Whether a row differs from none of the references that it can be held against.
+/// Whether a row differs significantly from none of its references.
 fn is_same(facts: &Facts<'_>, row: &Row, references: &[&TargetId]) -> bool {
     let held = references.iter();
     let mut held = held

@@ -1,4 +1,4 @@
-//! Bars of ratios: a line a target, from nothing to how many times the reference it takes.
+//! Bar chart of ratios, one bar per target, starting at 0.
 
 use plimsoll_analysis::statistics::Interval;
 use plimsoll_record::TargetId;
@@ -8,7 +8,7 @@ use super::canvas::{Anchor, Canvas, Caption, Pen, picture};
 use super::ladder::{Layout, shortened};
 use crate::quantity;
 
-/// One bar.
+/// One target's ratio.
 #[derive(Debug, Clone)]
 pub(crate) struct Bar<'f> {
     pub(crate) target: &'f TargetId,
@@ -17,10 +17,10 @@ pub(crate) struct Bar<'f> {
     pub(crate) ci95: Option<Interval>,
 }
 
-/// Space right of the longest bar for its figure.
+/// Space for the figure to the right of the longest bar.
 const FIGURE: i32 = 52;
 
-/// The picture as an `<svg>`, on an axis from 0 to `most`; `title` says what the ratios are of.
+/// The chart as an `<svg>`, on an axis from 0 to `most`; `title` says what the ratios are of.
 pub(crate) fn bars(
     bars: &[Bar<'_>],
     most: f64,
@@ -43,7 +43,7 @@ pub(crate) fn bars(
     let (width, row, left) = match layout {
         Layout::Wide => {
             let longest = bars.iter().map(|b| b.target.as_str().chars().count()).max();
-            // 12 pixel system fonts take about 6.6 pixels a letter.
+            // System fonts are about 6.6 pixels per character at 12 pixels.
             (1130, 34, longest.unwrap_or(0).min(40) as i32 * 7 + 20)
         }
         Layout::Narrow => (360, 42, 10),
@@ -79,7 +79,7 @@ pub(crate) fn bars(
                 }
                 Layout::Narrow => {
                     let name = shortened(bar.target, 50);
-                    // A strip of background keeps grid and line out of the name.
+                    // A background strip keeps the grid and the line off the name.
                     let wide = name.chars().count() as i32 * 7 + 4;
                     let strip = [(left - 4, top(n)), (left + wide, top(n) + 16)];
                     canvas.filled_box(strip, Pen::Paper);
@@ -117,7 +117,7 @@ fn spoken(bar: &Bar<'_>) -> String {
     format!("{}{interval}", quantity::ratio(bar.ratio))
 }
 
-/// A linear axis from 0: the length of a bar is what it says.
+/// A linear axis from 0, so that lengths are proportional.
 struct Axis {
     most: f64,
     from: i32,
@@ -130,7 +130,7 @@ impl Axis {
         self.from + (share * f64::from(self.to - self.from)).round() as i32
     }
 
-    /// Round ratios, as many as have room.
+    /// Round ratios, as many as fit.
     fn ticks(&self) -> Vec<f64> {
         let room = f64::from(self.to - self.from) / 44.0;
         let steps = [0.1, 0.2, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0];

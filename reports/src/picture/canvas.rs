@@ -16,33 +16,33 @@ use super::svg::{Sheet, SvgBackend, escape};
 /// A point in pixels from the upper left.
 pub(crate) type Point = (i32, i32);
 
-/// What something is drawn as. The page's style sheet says in which colour, for light and dark.
+/// Semantic colour of a drawing. The page's style sheet maps it to a colour, for light and dark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Pen {
-    /// What is read first.
+    /// Primary content.
     #[default]
     Ink,
-    /// What is read second: axes' figures.
+    /// Secondary content, such as axis labels.
     Muted,
-    /// What is not read: grid lines.
+    /// Grid lines.
     Grid,
-    /// The body of a box.
+    /// Bodies of boxes.
     Box,
-    /// The background, to set one thing off from another.
+    /// Background, to separate overlapping elements.
     Paper,
     /// A boundary of the ladder.
     Boundary(Boundary),
     /// A kind of target.
     Kind(TargetKind),
-    /// The curve of the n-th target.
+    /// The n-th target's curve.
     Curve(usize),
 }
 
-/// How many curves are drawn differently; their marks tell more of them apart.
+/// Number of distinct curve styles; marks distinguish more curves.
 pub(crate) const CURVES: usize = 14;
 
 impl Pen {
-    /// The class that the style sheet knows the pen by, after `f-` (filled) or `s-` (stroked).
+    /// The pen's class in the style sheet, after `f-` (filled) or `s-` (stroked).
     pub(crate) fn class(self) -> String {
         match self {
             Pen::Ink => "ink".to_owned(),
@@ -59,7 +59,7 @@ impl Pen {
     }
 }
 
-/// Where a text stands beside its point.
+/// Position of a text relative to its point.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Anchor {
     Start,
@@ -67,12 +67,12 @@ pub(crate) enum Anchor {
     End,
 }
 
-/// A mark that the page defines once and every picture refers to.
+/// A mark that the page defines once and all charts reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mark {
-    /// Of a boundary.
+    /// The mark of a boundary.
     Boundary(Boundary),
-    /// Of the n-th curve; from [`mark::LOOKS`](super::mark::LOOKS) on they come round again.
+    /// The mark of the n-th curve; marks repeat from [`mark::LOOKS`](super::mark::LOOKS) on.
     Curve(usize),
 }
 
@@ -86,17 +86,17 @@ impl Mark {
     }
 }
 
-/// Dots up to this radius are part of a crowd.
+/// Dots up to this radius are drawn as part of a crowd.
 const CROWD: u32 = 2;
 
-/// An SVG being drawn.
+/// An SVG under construction.
 pub(crate) struct Canvas<'s> {
     area: DrawingArea<SvgBackend<'s>, Shift>,
     sheet: &'s RefCell<Sheet>,
 }
 
 impl Canvas<'_> {
-    /// What belongs to one target: the page can hide it by its name.
+    /// Groups one target's elements, so that the page can hide them by name.
     pub(crate) fn group(&self, target: &str, draw: impl FnOnce()) {
         let tag = format!("<g data-t=\"{}\">", escape(target));
         self.sheet.borrow_mut().push(&tag);
@@ -104,7 +104,7 @@ impl Canvas<'_> {
         self.sheet.borrow_mut().push("</g>");
     }
 
-    /// A mark with its middle at a point.
+    /// Draws a mark centred on a point.
     pub(crate) fn mark(&self, (x, y): Point, mark: Mark) {
         let id = mark.id();
         let tag = format!("<use href=\"#{id}\" x=\"{x}\" y=\"{y}\"/>");
@@ -139,7 +139,7 @@ impl Canvas<'_> {
         drawn(self.area.draw(&Polygon::new(points, filled())));
     }
 
-    /// Text in the page's font, 12 pixels high; `at` is at half its height.
+    /// Draws text in the page's font, 12 pixels high and vertically centred on `at`.
     pub(crate) fn text(&self, at: Point, text: &str, pen: Pen, anchor: Anchor) {
         let side = match anchor {
             Anchor::Start => HPos::Left,
@@ -157,7 +157,7 @@ impl Canvas<'_> {
     }
 }
 
-/// The pen says the colour.
+/// The colour is irrelevant: the pen determines it.
 fn filled() -> ShapeStyle {
     BLACK.filled()
 }
@@ -170,16 +170,16 @@ fn drawn<E: std::error::Error + Send + Sync>(
     }
 }
 
-/// What a picture is called and what it shows, for those who do not see it.
+/// A chart's title and description, for readers who cannot see it.
 #[derive(Debug)]
 pub(crate) struct Caption {
-    /// Unique in the page; letters, digits and dashes.
+    /// Unique on the page; letters, digits and dashes.
     pub(crate) id: String,
     pub(crate) title: String,
     pub(crate) description: String,
 }
 
-/// Draws a picture of the given size in pixels and returns it as an `<svg>` element.
+/// Draws a chart of this size in pixels and returns it as an `<svg>` element.
 pub(crate) fn picture(
     size: (u32, u32),
     caption: &Caption,
@@ -201,13 +201,12 @@ pub(crate) fn picture(
     )
 }
 
-/// Draws the elements of a picture without the `<svg>` around them: with classes for colours, and
-/// nothing said that the page says.
+/// Draws elements without the surrounding `<svg>`; colours are classes.
 pub(crate) fn fragment(size: (u32, u32), draw: impl FnOnce(&Canvas<'_>)) -> String {
     on(Sheet::default(), size, draw)
 }
 
-/// Draws around the point 0, 0, which lies at `middle` while drawing.
+/// Draws elements centred on the origin, which is at `middle` while drawing.
 pub(crate) fn around(middle: Point, size: (u32, u32), draw: impl FnOnce(&Canvas<'_>)) -> String {
     on(Sheet::around(middle), size, draw)
 }

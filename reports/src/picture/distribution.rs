@@ -1,4 +1,4 @@
-//! Boxes and dots: every target's samples at one boundary, a line a target.
+//! Boxes and dots: every target's samples at one boundary, one row per target.
 
 use plimsoll_analysis::statistics::{Sorted, generator};
 use plimsoll_record::run::TargetKind;
@@ -10,14 +10,14 @@ use super::ladder::shortened;
 use super::scale::Scale;
 use crate::quantity;
 
-/// Most dots drawn for one target: more are thinned by a seeded draw, and the page says so.
+/// Maximum dots per target; larger samples are thinned with a seeded generator, and the page says so.
 pub(crate) const DOTS: usize = 120;
-/// About how many dots a picture has where many targets share it.
+/// Approximate number of dots in a chart with many targets.
 const DOTS_IN_ALL: usize = 1200;
-/// Fewest dots drawn for a target that has as many samples.
+/// Minimum dots per target, if it has that many samples.
 const FEWEST_DOTS: usize = 30;
 
-/// Most dots for each of so many targets.
+/// Maximum dots per target.
 pub(crate) fn dots_each(targets: usize) -> usize {
     (DOTS_IN_ALL / targets.max(1)).clamp(FEWEST_DOTS, DOTS)
 }
@@ -29,20 +29,20 @@ const ROW: i32 = 46;
 pub(crate) struct Line<'f> {
     pub(crate) target: &'f TargetId,
     pub(crate) kind: TargetKind,
-    /// Every counting sample, nanoseconds.
+    /// All samples that count, in nanoseconds.
     pub(crate) samples: Sorted,
-    /// Place in the run's ledger: it gives the target's curve its look.
+    /// Position in the run's ledger, which determines the curve's style.
     pub(crate) place: usize,
 }
 
-/// The times that all lines lie in.
+/// The smallest and largest time of all lines.
 pub(crate) fn span(lines: &[Line<'_>]) -> [f64; 2] {
     let low = lines.iter().map(|l| l.samples.min());
     let high = lines.iter().map(|l| l.samples.max());
     [low.fold(f64::INFINITY, f64::min), high.fold(0.0, f64::max)]
 }
 
-/// The picture as an `<svg>`.
+/// The chart as an `<svg>`.
 pub(crate) fn boxes(
     lines: &[Line<'_>],
     workload: &WorkloadId,
@@ -101,7 +101,7 @@ fn draw(canvas: &Canvas<'_>, scale: &Scale, line: &Line<'_>, top: i32, (seed, mo
         chosen.truncate(most);
     }
     for (n, value) in chosen.iter().enumerate() {
-        // Spread over the line's height by the golden ratio: even, and the same every time.
+        // The golden ratio spreads the dots evenly and reproducibly over the line's height.
         let lane = (n as f64 * 0.618_034).fract();
         let offset = (lane * 15.0).round() as i32 - 7;
         canvas.dot((scale.at(*value), y + offset), 1, Pen::Kind(line.kind));

@@ -1,4 +1,4 @@
-//! One figure a target with its interval, a line a target, on one axis.
+//! One figure with its interval per target, on one axis.
 
 use plimsoll_analysis::Row;
 use plimsoll_record::run::TargetKind;
@@ -8,13 +8,13 @@ use super::ladder::{Layout, shortened};
 use super::scale::{Axis, Scale};
 use crate::quantity;
 
-/// One line of the picture.
+/// One row of the chart.
 pub(crate) struct Dot<'f> {
     pub(crate) row: &'f Row,
     pub(crate) kind: TargetKind,
 }
 
-/// The rows as an `<svg>`; `None` if none of them holds a number that a logarithmic axis can show.
+/// The rows as an `<svg>`; `None` if no number can be shown on a logarithmic axis.
 pub(crate) fn dots(
     dots: &[Dot<'_>],
     caption: &Caption,
@@ -25,7 +25,7 @@ pub(crate) fn dots(
     let ends = dots.iter().filter_map(|dot| {
         let median = dot.row.median.filter(|median| *median > 0.0)?;
         let [low, high] = dot.row.ci95.unwrap_or([median, median]);
-        // An interval may reach down to nothing, which the axis cannot.
+        // A logarithmic axis cannot show an interval that reaches zero.
         let low = if low > 0.0 { low } else { median };
         Some([low, high])
     });
@@ -39,7 +39,7 @@ pub(crate) fn dots(
         Layout::Narrow => (360, 40, 10),
     };
     let bottom = 8 + row_height * dots.len() as i32;
-    // SizeBudget on the right for the last figure.
+    // Leaves space on the right for the last figure.
     let scale = Scale::on(axis, unit, low, high, (left + 6, width - 84));
     let size = (width as u32, (bottom + 24) as u32);
     Some(picture(size, caption, |canvas| {
@@ -83,7 +83,7 @@ fn line(canvas: &Canvas<'_>, scale: &Scale, dot: &Dot<'_>, y: i32) {
     canvas.dot((x, y), 5, pen);
     let reach = dot.row.ci95.map_or(x, |[_, high]| scale.at(high).max(x));
     let figure = quantity::value(median, dot.row.unit);
-    // A strip of background keeps the grid out of the figure.
+    // A background strip keeps the grid off the figure.
     let wide = figure.chars().count() as i32 * 7 + 4;
     canvas.filled_box([(reach + 9, y - 8), (reach + 11 + wide, y + 8)], Pen::Paper);
     canvas.text((reach + 12, y), &figure, Pen::Ink, Anchor::Start);

@@ -1,4 +1,4 @@
-//! Cumulative shares: which share of the samples took no longer than a time, a curve a target.
+//! Empirical cumulative distribution: the share of samples up to each time, one curve per target.
 
 use plimsoll_analysis::statistics::Sorted;
 use plimsoll_record::{Boundary, WorkloadId};
@@ -12,7 +12,7 @@ const TOP: i32 = 10;
 const BOTTOM: i32 = 210;
 const LEFT: i32 = 44;
 
-/// The picture as an `<svg>`.
+/// The chart as an `<svg>`.
 pub(crate) fn curves(
     lines: &[Line<'_>],
     workload: &WorkloadId,
@@ -55,16 +55,15 @@ fn height(share: f64) -> i32 {
     BOTTOM - (share * f64::from(BOTTOM - TOP)).round() as i32
 }
 
-/// Most steps of a curve: as many as its height has room for.
+/// Maximum steps per curve; the chart's height can show no more.
 const STEPS: usize = 80;
 
-/// The curve as steps, with the points that share a pixel said once; of many samples every so
-/// many-th, and the last.
+/// The curve as steps, with one point per pixel. Large samples are thinned, but keep the last.
 fn steps(samples: &Sorted, scale: &Scale) -> Vec<Point> {
     let n = samples.len() as f64;
     let mut points: Vec<Point> = Vec::new();
     let mut put = |point: Point| {
-        // The middle of three points on one straight line says nothing.
+        // Drop the middle one of three points on a straight line.
         if let [.., a, b] = points.as_slice()
             && ((a.0 == b.0 && b.0 == point.0) || (a.1 == b.1 && b.1 == point.1))
         {

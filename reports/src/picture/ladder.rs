@@ -1,4 +1,4 @@
-//! One workload's boundaries on one time axis, a line a target.
+//! One workload's boundaries on one time axis, one row per target.
 
 use plimsoll_record::{Boundary, TargetId, Unit, WorkloadId};
 
@@ -7,16 +7,29 @@ use super::scale::{Axis, Scale};
 use crate::facts::Facts;
 use crate::quantity;
 
-/// How a picture with a line a target is laid out.
+/// Layout of a chart with one row per target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Layout {
-    /// Names to the left of their lines, figures at the marks: for a screen or paper.
+    /// Names beside their rows and figures at the marks, for a screen or paper.
     Wide,
-    /// Names above their lines: for a phone, or for several side by side.
+    /// Names above their rows, for a phone or several charts side by side.
     Narrow,
 }
 
-/// Pixels that a mark covers: an interval that is narrower is not seen.
+/// The boundaries in a ladder, in the order of its legend.
+pub(crate) const RUNGS: [Boundary; 9] = [
+    Boundary::L0,
+    Boundary::L1,
+    Boundary::L2,
+    Boundary::FirstOutputWarm,
+    Boundary::FirstOutputArtefact,
+    Boundary::L3,
+    Boundary::L4,
+    Boundary::L5,
+    Boundary::L6,
+];
+
+/// Width of a mark in pixels; it hides narrower intervals.
 const MARK: i32 = 8;
 
 struct Rung {
@@ -25,8 +38,7 @@ struct Rung {
     ci95: Option<[f64; 2]>,
 }
 
-/// The times that the ladders of all workloads lie in, their intervals included, so that they can share an axis; `None` if
-/// nothing was measured.
+/// The range of times of all workloads' ladders, including intervals, for a shared axis; `None` without measurements.
 pub(crate) fn span(facts: &Facts<'_>) -> Option<[f64; 2]> {
     let rows = facts.rows.iter();
     let ends = rows
@@ -38,8 +50,7 @@ pub(crate) fn span(facts: &Facts<'_>) -> Option<[f64; 2]> {
     ends.reduce(|span, [low, high]| [span[0].min(low), span[1].max(high)])
 }
 
-/// The ladder of `workload` on an axis of this kind over `span` nanoseconds, as an `<svg>`; `None` if it has
-/// no number in it.
+/// The ladder of `workload` as an `<svg>`, on an axis of this kind over `span` nanoseconds; `None` if it has no number.
 pub(crate) fn ladder(
     facts: &Facts<'_>,
     workload: &WorkloadId,
@@ -78,7 +89,7 @@ pub(crate) fn ladder(
     let (width, row_height, left) = match layout {
         Layout::Wide => {
             let longest = lines.iter().map(|(t, _)| t.as_str().chars().count()).max();
-            // 12 pixel system fonts take about 6.6 pixels a letter.
+            // System fonts are about 6.6 pixels per character at 12 pixels.
             let names = longest.unwrap_or(0).min(40) as i32 * 7 + 20;
             (1130, 50, names)
         }
@@ -102,7 +113,7 @@ pub(crate) fn ladder(
                     }
                     Layout::Narrow => {
                         let name = shortened(target, 50);
-                        // A strip of background keeps the grid out of the name.
+                        // A background strip keeps the grid off the name.
                         let wide = name.chars().count() as i32 * 7 + 4;
                         let strip = [(left - 4, top), (left + wide, top + 16)];
                         canvas.filled_box(strip, Pen::Paper);
@@ -118,7 +129,7 @@ pub(crate) fn ladder(
 
 fn line(canvas: &Canvas<'_>, scale: &Scale, rungs: &[Rung], y: i32, layout: Layout) {
     if rungs.is_empty() {
-        // A line without a mark would look like a mistake of the picture.
+        // A row without marks would look like a drawing error.
         let at = (scale.at(0.0) + 4, y);
         canvas.text(at, "no number: see below", Pen::Muted, Anchor::Start);
         return;
@@ -141,7 +152,7 @@ fn line(canvas: &Canvas<'_>, scale: &Scale, rungs: &[Rung], y: i32, layout: Layo
     }
 }
 
-/// Writes the medians, above and below the line in turn, where there is room for them.
+/// Writes the medians alternately above and below the line, where they fit.
 fn figures(canvas: &Canvas<'_>, scale: &Scale, rungs: &[Rung], y: i32) {
     let mut ordered: Vec<&Rung> = rungs.iter().collect();
     ordered.sort_by(|a, b| a.median.total_cmp(&b.median));
@@ -160,9 +171,9 @@ fn figures(canvas: &Canvas<'_>, scale: &Scale, rungs: &[Rung], y: i32) {
 }
 
 fn rungs(facts: &Facts<'_>, workload: &WorkloadId, target: &TargetId) -> Vec<Rung> {
-    let boundaries = Boundary::LADDER.iter();
-    boundaries
-        .filter_map(|&boundary| {
+    RUNGS
+        .into_iter()
+        .filter_map(|boundary| {
             let row = facts.wall(workload, target, boundary)?;
             Some(Rung {
                 boundary,
@@ -183,7 +194,7 @@ fn spoken(rungs: &[Rung]) -> String {
     spoken.collect::<Vec<_>>().join(", ")
 }
 
-/// A name that has room for `most` characters: its end, which tells configurations apart, stays.
+/// Shortens a name to `most` characters. It keeps most of the end, which distinguishes configurations.
 pub(crate) fn shortened(name: &TargetId, most: usize) -> String {
     let letters: Vec<char> = name.as_str().chars().collect();
     if letters.len() <= most {

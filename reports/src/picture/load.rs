@@ -1,43 +1,42 @@
-//! Curves over a rate, a percentile or a number of instances, both axes logarithmic.
+//! Curves over a rate, a percentile or a number of instances, with logarithmic axes.
 
 use plimsoll_record::Unit;
 
 use super::canvas::{Anchor, Caption, Mark, Pen, picture};
 use super::scale::{Scale, figure};
 
-/// Pixels that a picture is wide where it is not asked to be of another width: it is read on a
-/// phone and beside another one.
+/// Default width in pixels, for a phone or two charts side by side.
 pub(crate) const WIDTH: i32 = 420;
 
 const TOP: i32 = 12;
 const BOTTOM: i32 = 250;
 const LEFT: i32 = 62;
 const RIGHT: i32 = 30;
-/// Pixels that a tick's figure needs on the lower axis.
+/// Width of a tick's label on the lower axis, in pixels.
 const TICK: i32 = 48;
 
-/// One curve.
+/// One curve of a target.
 #[derive(Debug)]
 pub(crate) struct Curve<'f> {
-    /// Whose it is: the page can hide it by this name.
+    /// Its target's name, by which the page can hide it.
     pub(crate) target: &'f str,
-    /// Which of the curves' looks it has.
+    /// Index of its style.
     pub(crate) place: usize,
-    /// Points from left to right: a share of the lower axis, 0 to 1, and a value.
+    /// Points from left to right: position on the lower axis from 0 to 1, and value.
     pub(crate) points: Vec<(f64, f64)>,
 }
 
-/// A tick of the lower axis: where, as a share of it, and what stands there.
+/// A tick of the lower axis: position from 0 to 1, and label.
 pub(crate) type Tick = (f64, String);
 
-/// Whether each point of a curve is a measurement, marked, or one of many on a line.
+/// Whether a curve's points are marked measurements or only samples of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Points {
     Marked,
     LastMarked,
 }
 
-/// Latencies as an `<svg>`, so many pixels wide; `None` if no curve has a point.
+/// Latencies as an `<svg>` of this width; `None` if no curve has a point.
 pub(crate) fn curves(
     curves: &[Curve<'_>],
     ticks: &[Tick],
@@ -48,7 +47,7 @@ pub(crate) fn curves(
     curves_in(Unit::Nanoseconds, curves, ticks, points, width, caption)
 }
 
-/// The same of values in another unit.
+/// Like [`curves`], for values in another unit.
 pub(crate) fn curves_in(
     unit: Unit,
     curves: &[Curve<'_>],

@@ -1,22 +1,22 @@
-//! The shapes that tell boundaries and targets apart without colour.
+//! Shapes that distinguish boundaries and targets without colour.
 
 use super::canvas::{Canvas, Mark, Pen, Point, around, fragment};
 
-/// Half the width and half the height of every mark, pixels, without the rim that sets it off.
+/// Half the width and height of every mark in pixels, without its rim.
 pub(crate) const HALF: i32 = 5;
-/// Width of that rim.
+/// Width of the rim in pixels.
 const RIM: i32 = 1;
 
-/// Outlines in tenths of a mark's half width, clockwise. Each reaches to 10 on all four sides, so
-/// that the middle of its box is its point and all marks are of one size.
-const SHAPES: [&[Point]; 6] = [
+/// Outlines in tenths of a mark's half width, clockwise. Each reaches 10 on all four sides, so that all marks are
+/// centred and of equal size.
+const SHAPES: [&[Point]; 8] = [
     // diamond
     &[(0, -10), (10, 0), (0, 10), (-10, 0)],
     // triangle
     &[(0, -10), (10, 10), (-10, 10)],
     // square
     &[(-10, -10), (10, -10), (10, 10), (-10, 10)],
-    // triangle on its head
+    // inverted triangle
     &[(-10, -10), (10, -10), (0, 10)],
     // plus
     &[
@@ -33,13 +33,19 @@ const SHAPES: [&[Point]; 6] = [
         (-10, -4),
         (-4, -4),
     ],
-    // hourglass on its side
+    // horizontal hourglass
     &[(-10, -10), (0, -2), (10, -10), (10, 10), (0, 2), (-10, 10)],
+    // triangle pointing right
+    &[(-10, -10), (10, 0), (-10, 10)],
+    // hourglass
+    &[(-10, -10), (10, -10), (2, 0), (10, 10), (-10, 10), (-2, 0)],
 ];
+/// Number of curve shapes: a dot and the first of these.
+const OF_CURVES: usize = 7;
 
-/// Draws the n-th shape, reaching `half` pixels from its point on all four sides.
+/// Draws the n-th shape, extending `half` pixels to all four sides.
 fn shape(canvas: &Canvas<'_>, at: Point, half: i32, n: usize, pen: Pen) {
-    match n % (SHAPES.len() + 1) {
+    match n {
         0 => canvas.dot(at, half as u32, pen),
         shape => {
             let pixel = |tenths: i32| (f64::from(tenths * half) / 10.0).round() as i32;
@@ -50,9 +56,9 @@ fn shape(canvas: &Canvas<'_>, at: Point, half: i32, n: usize, pen: Pen) {
     }
 }
 
-/// How many marks of curves there are: every pair of a colour and a shape.
-pub(crate) const LOOKS: usize = COLOURS * (SHAPES.len() + 1);
-/// Colours of curves.
+/// Number of distinct curve marks: all combinations of colour and shape.
+pub(crate) const LOOKS: usize = COLOURS * OF_CURVES;
+/// Number of curve colours.
 const COLOURS: usize = 7;
 
 fn draw(canvas: &Canvas<'_>, at: Point, mark: Mark) {
@@ -60,25 +66,26 @@ fn draw(canvas: &Canvas<'_>, at: Point, mark: Mark) {
         Mark::Boundary(boundary) => (boundary as usize, Pen::Boundary(boundary)),
         Mark::Curve(n) => {
             let n = n % LOOKS;
-            // Where colours come round again, shapes are others.
-            (n % COLOURS + 3 * (n / COLOURS), Pen::Curve(n))
+            // When colours repeat, shapes differ.
+            let n_shape = n % COLOURS + 3 * (n / COLOURS);
+            (n_shape % OF_CURVES, Pen::Curve(n))
         }
     };
     shape(canvas, at, HALF + RIM, n, Pen::Paper);
     shape(canvas, at, HALF, n, pen);
 }
 
-/// The definition of a mark: drawn around 0, 0, so that a reference at a point is centred on it.
+/// The definition of a mark, drawn around the origin so that references are centred.
 pub(crate) fn definition(mark: Mark) -> String {
     let middle = (HALF + RIM, HALF + RIM);
     let size = (2 * (HALF + RIM) + 1) as u32;
     around(middle, (size, size), |canvas| draw(canvas, middle, mark))
 }
 
-/// Size of a legend's key, pixels.
+/// Size of a legend key in pixels.
 pub(crate) const KEY: (u32, u32) = (26, 16);
 
-/// A legend's key: the mark in its middle, on a line where the mark is of a curve.
+/// A legend key: the mark, on a line if it belongs to a curve.
 pub(crate) fn key(mark: Mark) -> String {
     let (width, height) = (KEY.0 as i32, KEY.1 as i32);
     let y = height / 2;
@@ -97,13 +104,14 @@ mod tests {
     use plimsoll_record::Boundary;
 
     use super::super::canvas::CURVES;
+    use super::super::ladder::RUNGS;
     use super::*;
 
     #[test]
     fn no_two_curves_have_the_same_mark() {
         let looks = |n| {
             let drawn = definition(Mark::Curve(n));
-            // Dashes are of lines: a mark has one of the seven colours.
+            // Dashes apply only to lines: a mark has one of the seven colours.
             let colour = format!("c{}\"", n % CURVES);
             drawn.replace(&colour, &format!("c{}\"", n % COLOURS))
         };
@@ -111,7 +119,7 @@ mod tests {
         assert_eq!(all.len(), LOOKS);
     }
 
-    /// The box of every shape of an SVG fragment: left, top, right, bottom.
+    /// The bounding box of each shape of an SVG fragment: left, top, right, bottom.
     fn boxes(svg: &str) -> Vec<[f64; 4]> {
         let document = format!("<svg>{svg}</svg>");
         let document = roxmltree::Document::parse(&document).expect("well formed");
@@ -130,7 +138,7 @@ mod tests {
         .collect()
     }
 
-    /// The box of a path of relative steps.
+    /// The bounding box of a path with relative steps.
     fn outline(path: &str) -> [f64; 4] {
         let (mut x, mut y) = (0.0, 0.0);
         let mut ends = [
@@ -169,8 +177,19 @@ mod tests {
     }
 
     #[test]
+    fn no_two_rungs_have_the_same_shape() {
+        let outline = |b: &Boundary| {
+            let drawn = definition(Mark::Boundary(*b));
+            let name = b.name().to_lowercase();
+            drawn.replace(&format!("f-{name}\""), "f\"")
+        };
+        let all: BTreeSet<String> = RUNGS.iter().map(outline).collect();
+        assert_eq!(all.len(), RUNGS.len());
+    }
+
+    #[test]
     fn every_mark_is_whole_centred_and_as_large_as_its_key() {
-        let boundaries = Boundary::LADDER.iter().map(|b| Mark::Boundary(*b));
+        let boundaries = RUNGS.iter().map(|b| Mark::Boundary(*b));
         for mark in boundaries.chain((0..LOOKS).map(Mark::Curve)) {
             let (half, rim) = (f64::from(HALF), f64::from(HALF + RIM));
             let around = |x: f64, y: f64, half: f64| [x - half, y - half, x + half, y + half];

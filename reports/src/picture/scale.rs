@@ -1,4 +1,4 @@
-//! The axes, logarithmic and linear, and their ticks.
+//! Logarithmic and linear axes, and their ticks.
 
 use plotters::coord::ranged1d::Ranged;
 use plotters::prelude::{IntoLogRange, LogCoord};
@@ -8,23 +8,23 @@ use plimsoll_record::Unit;
 use super::canvas::{Anchor, Canvas, Pen};
 use crate::quantity;
 
-/// Pixels that a tick's figure needs, with the space beside it.
+/// Width of a tick's label with spacing, in pixels.
 const FIGURE: i32 = 54;
 
-/// How values lie on an axis.
+/// Kind of axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Axis {
-    /// Equal steps are equal ratios.
+    /// Equal distances are equal ratios.
     Logarithmic,
-    /// Equal steps are equal differences, from nothing on.
+    /// Equal distances are equal differences; starts at zero.
     Linear,
 }
 
 impl Axis {
-    /// Both, the one that is shown first in front.
+    /// Both kinds, with the default first.
     pub(crate) const ALL: [Axis; 2] = [Axis::Logarithmic, Axis::Linear];
 
-    /// Its name, which is also the class of what is drawn on it.
+    /// Name of the kind, also used as a class.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Axis::Logarithmic => "logarithmic",
@@ -33,7 +33,7 @@ impl Axis {
     }
 }
 
-/// An axis.
+/// An axis with its range and pixels.
 pub(crate) struct Scale {
     unit: Unit,
     coordinate: Option<LogCoord<f64>>,
@@ -43,13 +43,12 @@ pub(crate) struct Scale {
 }
 
 impl Scale {
-    /// An axis that holds `low` to `high` nanoseconds, with a little room at both ends, on the
-    /// pixels from `pixels.0` to `pixels.1`.
+    /// A logarithmic axis for `low` to `high` nanoseconds plus a margin, on pixels `pixels.0` to `pixels.1`.
     pub(crate) fn over(low: f64, high: f64, pixels: (i32, i32)) -> Self {
         Self::of(Unit::Nanoseconds, low, high, pixels)
     }
 
-    /// An axis of this kind for values in `unit`; a linear one begins with nothing.
+    /// An axis of this kind for values in `unit`; a linear one starts at zero.
     pub(crate) fn on(axis: Axis, unit: Unit, low: f64, high: f64, pixels: (i32, i32)) -> Self {
         match axis {
             Axis::Logarithmic => Self::of(unit, low, high, pixels),
@@ -63,9 +62,9 @@ impl Scale {
         }
     }
 
-    /// As [`Scale::over`], of values in another unit.
+    /// Like [`Scale::over`], for values in another unit.
     pub(crate) fn of(unit: Unit, low: f64, high: f64, pixels: (i32, i32)) -> Self {
-        // Nothing has no place on a logarithmic axis: it stands at one nanosecond, at one byte.
+        // A logarithmic axis has no zero: it is shown at 1 ns or 1 byte.
         let (low, high) = (low.max(1.0), high.max(1.0));
         let room = (high / low).powf(0.04).max(1.02);
         let (low, high) = (low / room, high * room);
@@ -91,7 +90,7 @@ impl Scale {
         }
     }
 
-    /// Round values for ticks, as many as have room.
+    /// Round tick values, as many as fit.
     pub(crate) fn ticks(&self) -> Vec<f64> {
         let most = ((self.pixels.1 - self.pixels.0) / FIGURE).max(2) as usize;
         let decades = (self.high / self.low).log10();
@@ -108,7 +107,7 @@ impl Scale {
             }
             return self.multiples(&[1.0], every);
         }
-        // Less than about a decade: equal steps, thinned until their figures have room.
+        // Below about a decade: equal steps, thinned until their labels fit.
         let span = self.high - self.low;
         let unit = 10_f64.powf((span / most as f64).log10().floor());
         for step in [1.0, 2.0, 2.5, 5.0, 10.0, 20.0, 25.0, 50.0, 100.0] {
@@ -134,13 +133,13 @@ impl Scale {
             .collect()
     }
 
-    /// Draws the grid from `top` to `bottom` and the figures beneath.
+    /// Draws the grid from `top` to `bottom` and the labels below.
     pub(crate) fn draw(&self, canvas: &Canvas<'_>, top: i32, bottom: i32) {
         for tick in self.ticks() {
             let x = self.at(tick);
             canvas.line((x, top), (x, bottom), Pen::Grid, 1);
             let figure = figure(tick, self.unit);
-            // A figure at an end of the axis moves inwards rather than over the picture's edge.
+            // Labels at the ends are moved inwards to stay in the chart.
             let half = figure.chars().count() as i32 * 7 / 2;
             let (from, to) = (self.pixels.0 + half - 3, self.pixels.1 - half + 14);
             let middle = x.max(from).min(to);
@@ -149,7 +148,7 @@ impl Scale {
     }
 }
 
-/// A tick's figure: `10 ms`, `2.5 µs`; round numbers lose their zeros.
+/// A tick's label: `10 ms`, `2.5 µs`; trailing zeros are removed.
 pub(crate) fn figure(value: f64, unit: Unit) -> String {
     let text = quantity::value(value, unit);
     match text.split_once('\u{a0}') {

@@ -1,4 +1,4 @@
-//! What became of so many questions: a bar a target, from all passed to none.
+//! Shares of test results, one bar per target.
 
 use plimsoll_record::TargetId;
 use plimsoll_record::run::TargetKind;
@@ -11,11 +11,11 @@ use super::ladder::{Layout, shortened};
 pub(crate) struct Shares<'f> {
     pub(crate) target: &'f TargetId,
     pub(crate) passed: u32,
-    /// Not claimed, so not passed.
+    /// Directives of proposals that the target does not claim.
     pub(crate) unclaimed: u32,
-    /// Failed, crashed or too slow.
+    /// Failed, crashed or timed out.
     pub(crate) failed: u32,
-    /// How many passed, in words.
+    /// Share that passed, as text.
     pub(crate) figure: String,
 }
 
@@ -25,7 +25,7 @@ impl Shares<'_> {
     }
 }
 
-/// What a part of a bar is drawn as, with its name.
+/// Parts of a bar with their names.
 pub(crate) const PARTS: [(Pen, &str); 3] = [
     (Pen::Kind(TargetKind::Wasm), "passed"),
     (Pen::Box, "not claimed"),
@@ -35,15 +35,15 @@ pub(crate) const PARTS: [(Pen, &str); 3] = [
     ),
 ];
 
-/// Space right of the bars for their figures.
+/// Space for the figures to the right of the bars.
 const FIGURE: i32 = 60;
 
-/// The picture as an `<svg>`.
+/// The chart as an `<svg>`.
 pub(crate) fn shares(shares: &[Shares<'_>], caption: &Caption, layout: Layout) -> String {
     let (width, row, left) = match layout {
         Layout::Wide => {
             let longest = shares.iter().map(|s| s.target.as_str().chars().count());
-            // 12 pixel system fonts take about 6.6 pixels a letter.
+            // System fonts are about 6.6 pixels per character at 12 pixels.
             let names = longest.max().unwrap_or(0).min(40) as i32 * 7 + 20;
             (1130, 28, names)
         }
@@ -100,7 +100,7 @@ fn bar(canvas: &Canvas<'_>, one: &Shares<'_>, y: i32, at: &dyn Fn(f64) -> i32) {
         let share = |count: u32| f64::from(count) / f64::from(one.asked());
         let from = at(share(so_far));
         so_far += count;
-        // A few of thousands are seen, too.
+        // Makes even a few of thousands visible.
         let to = at(share(so_far)).max(from + 2);
         if count > 0 {
             canvas.filled_box([(from, y - 7), (to, y + 7)], pen);

@@ -1,5 +1,4 @@
-//! A drawing backend of plotters that writes SVG: classes for colours, which the page's style sheet
-//! fills in, and no text that is parsed again.
+//! A plotters backend that writes SVG with classes, which the page's style sheet colours.
 
 use std::cell::RefCell;
 use std::convert::Infallible;
@@ -12,21 +11,21 @@ use plotters_backend::{
 
 use super::canvas::{Pen, Point};
 
-/// What has been drawn so far, shared by a canvas and its backend.
+/// The drawing so far, shared by a canvas and its backend.
 #[derive(Debug, Default)]
 pub(super) struct Sheet {
     svg: String,
-    /// What the next element is drawn as: plotters' own styles only know colours.
+    /// Pen of the next element, because plotters' own styles only support colours.
     pub(super) pen: Pen,
-    /// Subtracted from every point. Plotters cuts coordinates off below 0, so what lies around the
-    /// origin is drawn away from it.
+    /// Subtracted from every point. Plotters clamps negative coordinates, so drawings around the origin are made with
+    /// an offset.
     origin: Point,
-    /// The crowd of dots that is being written.
+    /// The current crowd of dots.
     crowd: Option<(Pen, u32)>,
 }
 
 impl Sheet {
-    /// A sheet on which `origin`, as drawn, is written as 0, 0.
+    /// A sheet on which the point `origin` is written as 0, 0.
     pub(super) fn around(origin: Point) -> Self {
         Self {
             origin,
@@ -34,7 +33,7 @@ impl Sheet {
         }
     }
 
-    /// Everything that was drawn, as elements of SVG.
+    /// The complete drawing as SVG elements.
     pub(super) fn into_svg(mut self) -> String {
         self.close_crowd();
         self.svg
@@ -44,14 +43,14 @@ impl Sheet {
         (x - self.origin.0, y - self.origin.1)
     }
 
-    /// An element or tag, as it is.
+    /// Appends an element or tag unchanged.
     pub(super) fn push(&mut self, text: &str) {
         self.close_crowd();
         self.svg.push_str(text);
     }
 
-    /// Small dots of one pen, one after the other, are one path of points with round caps: a tenth
-    /// of the size of as many circles.
+    /// Consecutive small dots with one pen become one path of points with round caps, which takes a tenth of the size
+    /// of circles.
     pub(super) fn dot_of_crowd(&mut self, at: Point, radius: u32) {
         let here = Some((self.pen, radius));
         if self.crowd != here {
@@ -85,7 +84,7 @@ impl Sheet {
     }
 }
 
-/// Writes what plotters draws to a sheet.
+/// Writes the output of plotters to a sheet.
 pub(super) struct SvgBackend<'s> {
     pub(super) sheet: &'s RefCell<Sheet>,
     pub(super) size: (u32, u32),
@@ -207,7 +206,7 @@ fn look(pen: Pen, style: &impl BackendStyle, fill: bool) -> String {
     }
 }
 
-/// A line as a path of steps from one point to the next: half the size of its points.
+/// A polyline as a path of relative steps, which takes half the size of absolute points.
 fn steps(points: &[Point]) -> String {
     let Some(first) = points.first() else {
         return String::new();
@@ -226,7 +225,7 @@ fn steps(points: &[Point]) -> String {
     path
 }
 
-/// Text as it may stand in an element.
+/// Escapes text for an element.
 pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
@@ -235,7 +234,7 @@ pub(super) fn escape(text: &str) -> String {
             '>' => escaped.push_str("&gt;"),
             '&' => escaped.push_str("&amp;"),
             '"' => escaped.push_str("&quot;"),
-            // Control characters have no place in XML.
+            // XML forbids control characters.
             c if c.is_control() => escaped.push(' '),
             c => escaped.push(c),
         }

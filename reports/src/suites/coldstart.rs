@@ -1,4 +1,4 @@
-//! How long until an instance runs, boundary by boundary.
+//! The suite `coldstart`: time to start an instance, by boundary.
 
 pub(crate) mod ranking;
 pub(crate) mod sections;

@@ -1,4 +1,4 @@
-//! How many of the specification's tests pass.
+//! The suite `conformance`: passed tests of the specification.
 
 pub(crate) mod markdown;
 pub(crate) mod sections;

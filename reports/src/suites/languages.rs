@@ -1,3 +1,3 @@
-//! One task in several languages.
+//! The suite `languages`: one task in several languages.
 
 pub(crate) mod sentences;

@@ -1,4 +1,4 @@
-//! What a guest can and cannot do.
+//! The suite `sandbox`: what a guest can and cannot do.
 
 pub(crate) mod markdown;
 pub(crate) mod sections;

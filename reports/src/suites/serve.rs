@@ -1,4 +1,4 @@
-//! Servers under load.
+//! The suite `serve`: servers under load.
 
 pub(crate) mod histograms;
 pub(crate) mod sections;

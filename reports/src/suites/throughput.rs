@@ -1,4 +1,4 @@
-//! How long the guest's own code takes.
+//! The suite `throughput`: execution time of the guest's own code.
 
 pub(crate) mod sections;
 pub(crate) mod sentences;

@@ -1,4 +1,4 @@
-//! The verdicts on published claims: one for every row of the table, by the rule, in fair words.
+//! Tests the verdicts on published claims: one per row of the table, by the rule, in fair words.
 
 use plimsoll_analysis::analyse_all;
 use plimsoll_record::Recorded;
@@ -16,7 +16,7 @@ fn of(claims: &str) -> Claims {
     Claims::parse("test.toml", &table(claims)).expect("a table of claims")
 }
 
-/// A claim of how many milliseconds targets of a kind take at L3 on `hello`.
+/// A claim about the milliseconds that targets of a kind take at L3 on `hello`.
 fn takes(kind: &str, range: &str) -> Claims {
     of(&format!(
         "[[claim]]\nid = \"it\"\ntitle = \"it\"\nsays = \"It takes so long.\"\nsource = \"paper\"\n{range}\nunit = \"ms\"\n\
@@ -24,7 +24,7 @@ fn takes(kind: &str, range: &str) -> Claims {
     ))
 }
 
-/// A claim of how many times as long a container takes as Wasm.
+/// A claim about the ratio of container to Wasm.
 fn ratio(range: &str) -> Claims {
     of(&format!(
         "[[claim]]\nid = \"it\"\ntitle = \"it\"\nsays = \"So much longer.\"\nsource = \"paper\"\n{range}\nunit = \"times\"\n\
@@ -142,7 +142,7 @@ fn interpreters_and_optimising_compilers_are_told_apart() {
 #[test]
 fn a_range_around_every_figure_holds_and_one_beside_them_does_not() {
     let run = synthetic::small();
-    // Made up to take 172 ms.
+    // In the synthetic run it takes 172 ms.
     let (holds, words) = verdict(&takes("container", "low = 100\nhigh = 300"), &run);
     assert_eq!(holds, Verdict::Holds, "{words}");
     let (fails, words) = verdict(&takes("container", "low = 5000\nhigh = 10000"), &run);
@@ -171,7 +171,7 @@ fn a_claim_that_some_engines_meet_holds_in_part() {
 #[test]
 fn where_the_container_is_ahead_the_words_say_so() {
     let mut run = synthetic::small();
-    // The container's name on what is quicker: it is now the one that starts in half a millisecond.
+    // Swap the kinds, so that the container is the one that starts in half a millisecond.
     for target in &mut run.run.targets {
         use plimsoll_record::run::TargetKind::{Container, Wasm};
         target.kind = match target.kind {
@@ -186,6 +186,23 @@ fn where_the_container_is_ahead_the_words_say_so() {
     assert!(ahead || words.contains("0.00"), "{words}");
     assert!(!words.contains("1/"), "{words}");
     assert!(words.contains("below"), "{words}");
+}
+
+#[test]
+fn a_missed_ratio_names_its_wasm_side_however_many_targets_each_side_has() {
+    let named = |run: &Recorded| {
+        let claims = ratio("low = 1\nhigh = 1.5");
+        let judged = judge(&claims, &analyse_all(std::slice::from_ref(run)));
+        let misses = judged[0].misses();
+        let names = misses.iter().flat_map(|(_, targets)| targets.iter());
+        names.map(|target| target.as_str().to_owned()).collect()
+    };
+    for run in [synthetic::small(), synthetic::full()] {
+        let named: Vec<String> = named(&run);
+        assert!(!named.is_empty());
+        let container = named.iter().find(|name| name.starts_with("docker"));
+        assert_eq!(container, None, "{named:?}");
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Pictures in a real browser: marks whole and centred, labels apart, with ten and with forty targets.
+//! Tests charts in a real browser: marks complete and centred, labels separate, with ten and forty targets.
 
 use std::process::Command;
 
@@ -9,7 +9,7 @@ use crate::synthetic;
 
 const LOOK: &str = include_str!("../../../tests/browser/geometry.js");
 
-/// What is wrong with the pictures of `page` in a frame of this width; `None` without Chromium.
+/// Faults of the charts of `page` in a frame of this width; `None` without Chromium.
 fn faults(page: &str, width: u32, scheme: &str) -> Option<String> {
     let folder = tempfile::tempdir().expect("a folder");
     let write = |name: &str, text: &str| {
@@ -17,7 +17,7 @@ fn faults(page: &str, width: u32, scheme: &str) -> Option<String> {
     };
     let look = format!("<script>{LOOK}</script></body>");
     write("page.html", &page.replace("</body>", &look));
-    // A frame can be narrower than any window of a browser.
+    // A frame can be narrower than a browser window.
     write(
         "frame.html",
         &format!(

@@ -1,8 +1,9 @@
-//! The reports of synthetic runs. With `PLIMSOLL_REPORT_EXAMPLES` naming a directory, the
-//! examples are written there to be looked at.
+//! Tests reports of synthetic runs. If `PLIMSOLL_REPORT_EXAMPLES` names a directory, the examples are written there for
+//! inspection.
 
 mod claims;
 mod geometry;
+mod machines;
 mod marks;
 mod page;
 mod snapshots;

@@ -1,4 +1,4 @@
-//! Speed that is marked, because its target fails what the workload uses: in every form of a report of both runs.
+//! Tests the marks on figures whose target fails tests of features that the workload uses, in every report format.
 
 use plimsoll_analysis::analyse_all;
 use plimsoll_record::conformance::{FailureMode, Finding, Group, ScriptLine, Specification};
@@ -8,7 +8,7 @@ use reports::claims::Claims;
 
 use crate::synthetic;
 
-/// A run of the tests of vectors on the engines of `run`, in which `failing` fails one of two.
+/// A conformance run of vector tests on the engines of `run`, in which `failing` fails one of two.
 fn conformance(run: &Recorded, failing: &str) -> Recorded {
     let mut tests = run.clone();
     let model = run.trials.values().next().expect("a trial").clone();
@@ -90,7 +90,7 @@ fn figures_of_a_target_that_fails_what_a_workload_uses_are_marked_and_no_others(
     let mut marked = 0;
     for row in of_speed {
         let note = row["note"].as_str().unwrap_or_default();
-        // A configuration of the same code shares what it fails.
+        // Configurations of the same code share its failures.
         let target = row["target"].as_str().expect("a target");
         let touched = target.split('+').next() == Some(failing) && row["workload"] == using;
         let is_marked = note.contains("\u{2020}");
@@ -106,7 +106,7 @@ fn figures_of_a_target_that_fails_what_a_workload_uses_are_marked_and_no_others(
     assert!(markdown.contains(&line), "{line} in {markdown}");
     let page = reports::html(&analyse_all(&both), &claims);
     assert!(page.contains("Marked figures") && page.contains(why));
-    // Without the other run nobody knows, and nothing is marked.
+    // Without the conformance run nothing is known, so nothing is marked.
     let alone = reports::markdown(&analyse_all(&[speed]), &claims);
     assert!(!alone.contains('\u{2020}'), "{alone}");
 }

@@ -1,4 +1,4 @@
-//! What the HTML report promises: one offline file that is whole, safe and complete.
+//! Tests that the HTML report is one offline file that is complete and safe.
 
 mod pictures;
 
@@ -7,11 +7,12 @@ use base64::engine::general_purpose::STANDARD;
 use plimsoll_analysis::analyse;
 use plimsoll_analysis::analyse_all;
 use plimsoll_record::Recorded;
+use plimsoll_record::text::is_obeyed;
 use reports::claims::Claims;
 
 use crate::synthetic;
 
-/// Every kind of run that a report must stand.
+/// Every kind of run that a report must handle.
 fn runs() -> Vec<(&'static str, Recorded)> {
     vec![
         ("full", synthetic::full()),
@@ -28,7 +29,7 @@ fn html(run: Recorded) -> String {
     reports::html(&analyse_all(&[run]), &Claims::published())
 }
 
-/// The page as XML: maud leaves void elements open, which is all that HTML allows beyond it.
+/// Converts the page to XML: closes void elements, removes the script, and gives attributes values.
 fn parsed(page: &str) -> String {
     let page = page.strip_prefix("<!DOCTYPE html>").expect("a doctype");
     let mut xml = String::with_capacity(page.len());
@@ -44,16 +45,16 @@ fn parsed(page: &str) -> String {
             false => xml.push_str(part),
         }
     }
-    // The script is no XML; that it is there once and is ours is what is left to say of it.
+    // The script is not XML; only check that it exists once and is ours.
     let (before, script) = xml.split_once("<script>").expect("one script");
     let (script, after) = script.split_once("</script>").expect("it ends");
     assert_eq!(script, include_str!("../../src/report.js"));
     assert!(!after.contains("<script"), "a second script");
-    // Attributes without a value are HTML's, not XML's.
+    // XML requires values for attributes.
     format!("{before}{after}").replace(" open>", " open=\"\">")
 }
 
-fn check(name: &str, page: &str, claim: impl Fn(&roxmltree::Document<'_>)) {
+pub(crate) fn check(name: &str, page: &str, claim: impl Fn(&roxmltree::Document<'_>)) {
     let xml = parsed(page);
     match roxmltree::Document::parse(&xml) {
         Ok(document) => claim(&document),
@@ -115,7 +116,7 @@ fn a_report_asks_no_server_for_anything_and_runs_no_script_but_its_own() {
                                 .iter()
                                 .any(|kind| value.starts_with(kind));
                         let inside = value.starts_with('#') || value == "data:,";
-                        // A link is followed by a reader, not by the page.
+                        // Readers follow links; the page does not.
                         let cited = tag == "a" && key == "href" && value.starts_with("https://");
                         assert!(inside || taken_away || cited, "{name}: {key}={value}");
                     }
@@ -134,11 +135,15 @@ fn what_an_engine_says_of_itself_cannot_become_markup() {
     let page = html(synthetic::hostile());
     assert_eq!(page.matches("<script").count(), 1, "a script came in");
     assert!(!page.contains("<img"), "an image came in");
-    // It is shown, though: nothing is hidden from the reader.
+    // The text is still shown: nothing is hidden from readers.
     check("hostile", &page, |document| {
         assert!(text_of(document.root()).contains("<script>alert('x')</script>"));
     });
     let markdown = reports::markdown(&analyse_all(&[synthetic::hostile()]), &Claims::published());
+    for text in [&page, &markdown] {
+        let obeyed = text.chars().find(|c| *c != '\n' && is_obeyed(*c));
+        assert_eq!(obeyed, None, "a terminal or a reader would be misled");
+    }
     for line in markdown.lines().filter(|line| !line.starts_with("bench ")) {
         let code = line.split('`').step_by(2).collect::<String>();
         assert!(!code.contains("<script"), "{line}");
@@ -159,7 +164,8 @@ fn every_row_of_a_run_stands_in_a_table() {
                 .collect();
             assert_eq!(lines.len(), rows.len(), "{name}");
             for row in &rows {
-                let start = format!("{}\t{}\t", row.target, row.boundary).replace('\0', "\u{fffd}");
+                let start = format!("{}\t{}\t", row.target, row.boundary);
+                let start = start.replace(|c: char| c != '\t' && is_obeyed(c), "\u{fffd}");
                 let line = lines
                     .iter()
                     .find(|line| line.replace('\0', "\u{fffd}").starts_with(&start));
@@ -185,8 +191,7 @@ fn forty_targets_on_thirty_five_workloads_in_every_suite_fit_into_a_mail() {
     }
     assert!(page.len() < 3_000_000, "{} bytes", page.len());
     check("whole", &page, |document| {
-        // Nothing is left out in silence: every pair has its medians, every workload without a
-        // picture or its rows is named.
+        // Nothing is omitted silently: every pair has medians, and every workload without a chart or rows is named.
         let matrices = document
             .descendants()
             .filter(|n| n.attribute("class") == Some("matrix"))
@@ -218,7 +223,7 @@ fn every_suite_says_in_words_what_it_found() {
         &Claims::published(),
     );
     for said in [
-        "requests per second, the highest rate that all carried, the 99th percentile",
+        "requests per second, the highest rate that all sustained, the 99th percentile",
         "Container beside Wasm, at that rate",
         "From nothing running to the first response",
         "an instance made for every request",

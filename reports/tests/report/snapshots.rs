@@ -1,11 +1,11 @@
-//! The report as Markdown, CSV and JSON of a small synthetic run, as users and programs see it.
+//! Snapshots of a small synthetic run's report as Markdown, CSV and JSON.
 
 use plimsoll_analysis::analyse_all;
 use reports::claims::Claims;
 
 use crate::synthetic;
 
-/// One claim that the run has figures for and one that it has not.
+/// One claim with figures in the run and one without.
 fn two_claims() -> Claims {
     let published = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/claims.toml"));
     let published = published.expect("claims.toml is there");

@@ -1,4 +1,4 @@
-//! Synthetic runs with believable magnitudes. Nothing here was measured: it is data to draw.
+//! Synthetic runs with plausible magnitudes. Nothing here was measured.
 
 mod simulate;
 pub(crate) mod whole;
@@ -10,13 +10,13 @@ use plimsoll_record::{FailureKind, Outcome, Recorded, Suite, TargetId};
 
 use simulate::{simulate, simulate_suite};
 
-/// A made-up target: nanoseconds of L0, L1, L2, and what its process or container costs at L3.
+/// A made-up target: L0, L1 and L2 in nanoseconds, and the cost of its process or container at L3.
 struct MadeUp {
     target: &'static str,
     kind: TargetKind,
     in_process: [f64; 3],
     process: f64,
-    /// How many times as long as native a program's own work takes.
+    /// Ratio of its execution time to native.
     work: f64,
 }
 
@@ -98,7 +98,7 @@ const fn made_up(
     }
 }
 
-/// Name, title, language, size of its .wasm, what it computes (ns), most trials.
+/// Name, title, language, size of its .wasm, execution time (ns), maximum trials.
 const WORKLOADS: &[(&str, &str, &str, u64, f64, u32)] = &[
     ("hello", "hello, world in C", "c", 16_300, 0.0, 20),
     (
@@ -136,10 +136,10 @@ const WORKLOADS: &[(&str, &str, &str, u64, f64, u32)] = &[
     ),
 ];
 
-/// A whole run: six workloads, eleven targets, and a few things that went wrong.
+/// A complete run: six workloads, eleven targets, and some failures.
 pub(crate) fn full() -> Recorded {
     let mut recorded = simulate(WORKLOADS, TARGETS, 7, 200);
-    // A wrong answer, a crash now and then, an engine that cannot, a container that never starts.
+    // A wrong answer, an occasional crash, an unsupported workload, and a container that never starts.
     spoil(&mut recorded, "beta/singlepass", "json", |n| {
         let message = format!("byte {} of the output is 0x00, expected 0x7b", 40 + n % 2);
         Some(Outcome::WrongOutput { message })
@@ -184,7 +184,7 @@ pub(crate) fn small() -> Recorded {
     simulate(&WORKLOADS[..1], &[at(0), at(1), at(10)], 3, 8)
 }
 
-/// A run of the throughput suite, in which one target failed at one workload.
+/// A throughput run in which one target failed one workload.
 pub(crate) fn throughput() -> Recorded {
     let mut recorded = simulate_suite(Suite::Throughput, &WORKLOADS[2..5], TARGETS, 13, 10);
     recorded.run.id = "2026-11-22T09-00-00Z-throughput".to_owned();
@@ -199,12 +199,12 @@ pub(crate) fn throughput() -> Recorded {
     recorded
 }
 
-/// One target alone.
+/// A run with a single target.
 pub(crate) fn single() -> Recorded {
     simulate(&WORKLOADS[..2], &[at(3)], 5, 40)
 }
 
-/// A run that was interrupted after a third of its trials, with a torn last line.
+/// A run interrupted after a third of its trials, with a truncated last line.
 pub(crate) fn interrupted() -> Recorded {
     let mut recorded = simulate(&WORKLOADS[..3], TARGETS, 11, 30);
     let reached = recorded.run.plan.len() as u32 / 3;
@@ -214,7 +214,7 @@ pub(crate) fn interrupted() -> Recorded {
     recorded
 }
 
-/// A run of which nothing was recorded.
+/// A run without records.
 pub(crate) fn empty() -> Recorded {
     let mut recorded = simulate(&WORKLOADS[..1], &[at(0)], 1, 1);
     recorded.run.plan.clear();
@@ -222,9 +222,9 @@ pub(crate) fn empty() -> Recorded {
     recorded
 }
 
-/// A run in which every text that an engine, a machine or a file can give is an attack.
+/// A run in which every text from an engine, a machine or a file is an attack.
 pub(crate) fn hostile() -> Recorded {
-    let attack = "\"><script>alert('x')</script><img src=x onerror=alert(1)>&amp;]]>\u{0}|`${x}";
+    let attack = "\"><script>alert('x')</script><img src=x onerror=alert(1)>&amp;]]>\u{0}|`${x}\u{202e}\u{9b}31m\r\x1b[31m";
     let mut recorded = simulate(&WORKLOADS[..1], &[at(0), at(1), at(10)], 3, 8);
     let id = TargetId::from(attack);
     for plan in &mut recorded.run.plan {
@@ -277,7 +277,7 @@ const fn at(place: usize) -> MadeUp {
     made_up(target, kind, in_process, process, work)
 }
 
-/// Ends the n-th trial of a target and workload otherwise where `end` says how.
+/// Changes the outcome of those trials of a target and workload for which `end` returns one.
 fn spoil(
     recorded: &mut Recorded,
     target: &str,

@@ -1,5 +1,4 @@
-//! Holds any adapter to the protocol, by hand:
-//! `check ADAPTER WORKLOAD.wasm EXPECTED-STDOUT-FILE [INPUT-FOLDER|- [ARG..]]`.
+//! Tests any adapter against the protocol: `check ADAPTER WORKLOAD.wasm EXPECTED-STDOUT-FILE [INPUT-FOLDER|- [ARG..]]`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -69,7 +68,7 @@ fn check(
     Ok(())
 }
 
-/// A directory that is gone when the check is over.
+/// A directory that is removed when the check ends.
 struct Scratch(PathBuf);
 
 impl Scratch {
@@ -82,7 +81,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // Left over in the temporary directory at worst.
+        // At worst a temporary directory remains.
         let _ = fs::remove_dir_all(&self.0);
     }
 }

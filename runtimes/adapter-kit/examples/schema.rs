@@ -1,4 +1,4 @@
-//! Writes the protocol's JSON Schema where it is published.
+//! Writes the protocol's JSON Schema to `protocol.schema.json`.
 
 use std::fs;
 use std::io;

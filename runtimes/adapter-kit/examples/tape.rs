@@ -1,7 +1,6 @@
-//! A whole adapter for a whole engine, small enough to read in one sitting: the engine runs the
-//! eight-command tape language, with `-` as decrement. It exists to show the shape of an adapter
-//! and to be the adapter that the kit's own tests hold to the protocol, so it is also as rude as
-//! an engine can be: it prints to stdout whenever it is called.
+//! A complete adapter with a complete engine, small enough to read in one sitting. The engine runs the eight-command
+//! tape language, with `-` as decrement. It shows the structure of an adapter, and the kit's tests run against it. It
+//! also prints to stdout on purpose, as a badly behaved engine might.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,7 +16,7 @@ use plimsoll_adapter::{Adapter, Error, adapter_main, artefact};
 
 struct Tape;
 
-/// A program with the position of every bracket's partner.
+/// A program, and the position of each bracket's partner.
 struct Module {
     commands: Vec<u8>,
     partner: Vec<usize>,
@@ -95,7 +94,7 @@ impl Engine for Tape {
                 b'[' if *value == 0 => at = instance.partner[at],
                 b']' if *value != 0 => at = instance.partner[at],
                 b'.' => instance.stdout.push(*value),
-                // Stdin is at its end.
+                // Stdin is at end of file.
                 b',' => *value = 0,
                 _ => {}
             }

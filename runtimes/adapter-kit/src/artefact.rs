@@ -1,4 +1,4 @@
-//! Files that `prepare` leaves in a pair's directory for later processes to `measure`.
+//! Files that `prepare` writes to a pair's scratch directory for `measure` in later processes.
 
 use std::fs;
 use std::io;
@@ -7,12 +7,12 @@ use std::path::Path;
 use crate::Error;
 use crate::protocol::Artefact;
 
-/// Writes a file so that a process that has mapped the previous one keeps it whole: beside it
-/// first, then renamed over it. The role is what the ledger calls it, for example `aot`.
+/// Writes a file under a temporary name and renames it, so that processes that map the old file keep it. `role` is the
+/// kind of artefact, for example `aot`.
 ///
 /// # Errors
 ///
-/// When the directory cannot be written.
+/// If the directory is not writable.
 pub fn write(path: &Path, role: &str, bytes: &[u8]) -> Result<Artefact, Error> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".new");
@@ -25,11 +25,11 @@ pub fn write(path: &Path, role: &str, bytes: &[u8]) -> Result<Artefact, Error> {
     })
 }
 
-/// Checks that `prepare` has left the file.
+/// Checks that `prepare` wrote the file.
 ///
 /// # Errors
 ///
-/// Says that the pair was not prepared, or why the file cannot be read.
+/// If the pair was not prepared or the file cannot be read.
 pub fn require(path: &Path) -> Result<(), Error> {
     match fs::metadata(path) {
         Ok(_) => Ok(()),
@@ -41,11 +41,11 @@ pub fn require(path: &Path) -> Result<(), Error> {
     }
 }
 
-/// Reads a workload's `.wasm`.
+/// Reads a workload's `.wasm` into memory.
 ///
 /// # Errors
 ///
-/// When it cannot be read.
+/// If it cannot be read.
 pub fn read_wasm(path: &Path) -> Result<Vec<u8>, Error> {
     fs::read(path)
         .map_err(|error| Error::failed(format!("reading the workload {}", path.display()), error))

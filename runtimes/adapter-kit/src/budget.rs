@@ -1,13 +1,13 @@
-//! Minds that what is alive at once takes no more memory than it may.
+//! Enforces the memory budget for instances, processes or containers that are alive at once.
 
 use crate::Error;
 use crate::protocol::Levels;
 
-/// What may be taken, and what was taken at the levels so far.
+/// The memory budget and the usage at the levels so far.
 #[derive(Debug, Clone)]
 pub struct Budget {
     bytes: u64,
-    /// The last two levels: how many were alive, and the bytes they took.
+    /// The last two levels: number alive and bytes used.
     levels: [Option<(u64, u64)>; 2],
 }
 
@@ -20,17 +20,16 @@ impl Budget {
         }
     }
 
-    /// Takes note of what a level took, bytes.
+    /// Records the bytes used at a level.
     pub fn took(&mut self, alive: u64, bytes: u64) {
         self.levels = [self.levels[1], Some((alive, bytes))];
     }
 
-    /// Whether `level` may be begun with `alive` alive: not if the last two levels say that it
-    /// would take more than there is.
+    /// Whether to start `level` with `alive` alive: not if extrapolating the last two levels exceeds the budget.
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfMemory`] with what it would take.
+    /// [`Error::OutOfMemory`] with the estimate.
     pub fn allows(&self, alive: u64, level: u64) -> Result<(), Error> {
         let [Some((few, less)), Some((many, more))] = self.levels else {
             return Ok(());
@@ -48,11 +47,11 @@ impl Budget {
         )))
     }
 
-    /// Whether what is alive still keeps within the budget.
+    /// Whether current usage is within the budget.
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfMemory`] with what it takes.
+    /// [`Error::OutOfMemory`] with the current usage.
     pub fn holds(&self, alive: u64, bytes: u64) -> Result<(), Error> {
         if bytes <= self.bytes {
             return Ok(());

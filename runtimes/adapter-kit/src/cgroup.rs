@@ -1,41 +1,41 @@
-//! The memory control group of a process: the most that was ever charged to it, page cache and the
-//! kernel's own memory included. Version 1 (`memory.max_usage_in_bytes`) and version 2
-//! (`memory.peak`, Linux 5.19 and newer) say the same in different places.
+//! The memory cgroup of a process: peak memory charged to it, including page cache and kernel memory. Version 1
+//! (`memory.max_usage_in_bytes`) and version 2 (`memory.peak`, Linux 5.19 and later) report the same figure in
+//! different files.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What the name of every group begins with that is made here; its maker's number follows.
+/// Prefix of the names of groups made here; the creator's pid follows.
 const PREFIX: &str = "plimsoll-";
 
-/// Where control groups are mounted.
+/// Mount point of cgroups.
 const MOUNTED: &str = "/sys/fs/cgroup";
 
-/// Which interface a control group has.
+/// The cgroup interface version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Version {
-    /// A hierarchy for each controller.
+    /// One hierarchy per controller.
     V1,
-    /// One hierarchy for all.
+    /// One unified hierarchy.
     V2,
 }
 
-/// A memory control group.
+/// A memory cgroup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MemoryGroup {
-    /// Its folder.
+    /// Its folder below the mount point.
     pub path: PathBuf,
-    /// How it is read.
+    /// Determines the file names.
     pub version: Version,
 }
 
 impl MemoryGroup {
-    /// The group that a process is in.
+    /// The group of a process.
     ///
     /// # Errors
     ///
-    /// When the process is gone, or no control groups for memory are mounted here.
+    /// If the process has exited or no memory cgroups are mounted.
     pub fn of(pid: u32) -> io::Result<Self> {
         let groups = fs::read_to_string(format!("/proc/{pid}/cgroup"))?;
         let mounts = fs::read_to_string("/proc/self/mounts")?;
@@ -46,12 +46,12 @@ impl MemoryGroup {
         })
     }
 
-    /// A new group near that of this process, to be removed by [`MemoryGroup::remove`]; a process
-    /// has one at a time. What processes that were killed left there is removed first.
+    /// Creates a group near this process's own, one at a time per process; remove it with [`MemoryGroup::remove`].
+    /// First removes groups that killed processes left there.
     ///
     /// # Errors
     ///
-    /// When this user may not, or the controller is not handed on to it.
+    /// If this user lacks permission or the controller is not delegated.
     pub fn make() -> io::Result<Self> {
         let own = Self::of(std::process::id())?;
         let mut refused = io::Error::other("there is no place for a control group");
@@ -72,8 +72,8 @@ impl MemoryGroup {
         Err(refused)
     }
 
-    /// Where a group with a memory controller may be made. A group of version 2 that processes are
-    /// in hands no controller on, but the group above it does: there, beside it.
+    /// Candidate parents for a group with a memory controller. In version 2 a group that contains processes cannot
+    /// delegate controllers, so the second candidate is its parent.
     fn places(&self) -> Vec<PathBuf> {
         let mut places = vec![self.path.clone()];
         if self.version == Version::V2 {
@@ -82,11 +82,11 @@ impl MemoryGroup {
         places
     }
 
-    /// Most bytes that were ever charged to it.
+    /// Peak memory charged to the group, in bytes.
     ///
     /// # Errors
     ///
-    /// When the group is gone, or the kernel does not keep this figure.
+    /// If the group is gone or the kernel does not record this figure.
     pub fn peak(&self) -> io::Result<u64> {
         let path = self.path.join(match self.version {
             Version::V1 => "memory.max_usage_in_bytes",
@@ -99,14 +99,14 @@ impl MemoryGroup {
         })
     }
 
-    /// The file that a process is moved here by: its number is written to it.
+    /// The file that moves a process into the group when its pid is written to it.
     pub fn processes(&self) -> PathBuf {
         self.path.join("cgroup.procs")
     }
 
-    /// Removes the group, if nothing is in it any more.
+    /// Removes the group if it is empty.
     pub fn remove(&self) {
-        // What is still ending holds it for a moment.
+        // Exiting processes keep the group busy for a moment.
         for _ in 0..50 {
             match fs::remove_dir(&self.path) {
                 Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
@@ -118,8 +118,8 @@ impl MemoryGroup {
     }
 }
 
-/// How often the kernel has killed a process of this machine for want of memory, since it was
-/// booted: of the machine's memory or of a control group's. `None` where it does not say.
+/// Number of OOM kills on this machine since boot, whether for the machine or a cgroup. `None` if the kernel does not
+/// report it.
 pub fn killed_for_memory() -> Option<u64> {
     let counters = fs::read_to_string("/proc/vmstat").ok()?;
     let mut counters = counters.lines().filter_map(|line| line.split_once(' '));
@@ -131,15 +131,15 @@ pub fn killed_for_memory() -> Option<u64> {
         .ok()
 }
 
-/// Removes every control group of this machine whose name is condemned, in every hierarchy, and ends
-/// what is still in it. What cannot be removed stays: a stray is no part of what is measured.
+/// Removes every cgroup on this machine whose name `condemned` accepts, in every hierarchy, and kills the processes in
+/// it. Groups that cannot be removed stay, because they do not affect the measurements.
 pub fn remove_condemned(condemned: &dyn Fn(&str) -> bool) {
     remove_below(Path::new(MOUNTED), condemned);
 }
 
 fn remove_below(folder: &Path, condemned: &dyn Fn(&str) -> bool) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        // The hierarchies' aliases (cpu -> cpu,cpuacct) are links.
+        // Aliases of hierarchies (cpu -> cpu,cpuacct) are symbolic links.
         if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             continue;
         }
@@ -162,9 +162,9 @@ fn end_all_in(group: &Path) {
         .lines()
         .filter_map(|line| line.parse::<i32>().ok())
     {
-        // SAFETY: of plain numbers only. One that is gone by now is gone; 0 and below are refused.
+        // SAFETY: passes only integers; pids of 0 and below are excluded. If the process has exited, kill fails.
         if 0 < pid && unsafe { libc::kill(pid, libc::SIGKILL) } == 0 {
-            // The group cannot go before its last process has.
+            // The group cannot be removed before its last process has exited.
             for _ in 0..100 {
                 if !Path::new(&format!("/proc/{pid}")).exists() {
                     break;
@@ -175,8 +175,7 @@ fn end_all_in(group: &Path) {
     }
 }
 
-/// Removes the groups of processes that are not there any more. One with somebody in it stays: the
-/// kernel sees to that.
+/// Removes the groups of dead processes. The kernel refuses to remove a group that contains processes.
 fn remove_strays(parent: &Path) {
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
         let name = entry.file_name();
@@ -189,13 +188,13 @@ fn remove_strays(parent: &Path) {
     }
 }
 
-/// The folder that /proc/PID/cgroup and the mounts together name.
+/// The folder given by /proc/PID/cgroup and the mount table.
 fn locate(groups: &str, mounts: &str) -> Option<MemoryGroup> {
     let mut named = groups.lines().filter_map(|line| {
         let mut fields = line.splitn(3, ':');
         Some((fields.next()?, fields.next()?, fields.next()?))
     });
-    // A controller that has a hierarchy of version 1 is not in that of version 2.
+    // A controller with a version 1 hierarchy is missing from version 2.
     let all: Vec<_> = named.by_ref().collect();
     let of_memory = |controllers: &str| controllers.split(',').any(|one| one == "memory");
     if let Some((_, _, path)) = all
@@ -218,7 +217,7 @@ fn locate(groups: &str, mounts: &str) -> Option<MemoryGroup> {
     })
 }
 
-/// Where a file system of that kind and with those options is mounted.
+/// Mount point of a file system with this type and options.
 fn mount(mounts: &str, is_it: impl Fn(&str, &str) -> bool) -> Option<PathBuf> {
     mounts.lines().find_map(|line| {
         let mut fields = line.split(' ').skip(1);
@@ -280,7 +279,7 @@ mod tests {
     fn what_a_process_of_the_past_left_is_removed_and_what_one_of_now_has_is_not() -> io::Result<()>
     {
         let folder = tempfile::tempdir()?;
-        // No process has a number as large as that: PID_MAX_LIMIT is 2^22.
+        // No pid is this large: PID_MAX_LIMIT is 2^22.
         let stray = folder.path().join(format!("{PREFIX}{}", 1 << 23));
         let own = folder
             .path()
@@ -294,7 +293,7 @@ mod tests {
         Ok(())
     }
 
-    /// The real thing, in the version that this machine has.
+    /// Uses the cgroup version of this machine.
     #[test]
     fn what_a_process_in_a_group_touches_is_charged_to_it() -> io::Result<()> {
         const TOUCHED: u64 = 64 << 20;

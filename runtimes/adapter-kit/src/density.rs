@@ -1,10 +1,8 @@
-//! The step `instances` of an engine that runs inside the adapter's process: so many instances
-//! alive at once, level by level.
+//! The step `instances` of an in-process engine: many instances alive at once, level by level.
 //!
-//! Every engine is treated alike: one module is loaded; each instance is made, runs `_start` to its
-//! end and is kept with all that its engine keeps of it. At each level this process reads what it
-//! takes itself. Making instances and running them lies inside the clock; reading /proc, minding
-//! the budget and waiting do not.
+//! All engines are measured the same way. One module is loaded. Each instance is created, runs `_start` to its end and
+//! is kept with everything that the engine keeps for it. At each level the process reads its own footprint. Only
+//! creating and running instances is timed, not reading /proc, checking the budget or waiting.
 
 use std::path::Path;
 use std::thread;
@@ -20,15 +18,15 @@ use crate::protocol::{Done, Measure, Sample};
 use crate::timed::Engine;
 use crate::{Error, artefact};
 
-/// How many instances are made between two looks at the budget.
+/// Number of instances created between two budget checks.
 const BETWEEN_LOOKS: usize = 16;
 
-/// Does the step.
+/// Runs the step.
 ///
 /// # Errors
 ///
-/// What the engine says before the first level is reached. A later refusal ends the trial with
-/// what was measured until then ([`Done::stopped`]).
+/// The engine's error if it fails before the first level is reached. A later failure ends the trial and keeps the
+/// earlier levels ([`Done::stopped`]).
 pub(crate) fn measure<E: Engine>(
     engine: &E,
     request: &Measure,
@@ -44,7 +42,7 @@ pub(crate) fn measure<E: Engine>(
         engine,
         module: &module,
         guest: &guest,
-        // Made now, so that its growth falls into no level.
+        // Allocated here so that its growth is charged to no level.
         alive: Vec::with_capacity(usize::try_from(most).unwrap_or(0)),
         making: Duration::ZERO,
         budget: Budget::of(levels),
@@ -86,19 +84,19 @@ pub(crate) fn measure<E: Engine>(
     })
 }
 
-/// Instances that are alive, and what making them took.
+/// Live instances and the time it took to create them.
 struct Crowd<'e, E: Engine> {
     engine: &'e E,
     module: &'e E::Module,
     guest: &'e Guest,
-    /// Each with the exit code of its `_start`.
+    /// Instances with the exit codes of their `_start`.
     alive: Vec<(E::Instance, i32)>,
     making: Duration,
     budget: Budget,
 }
 
 impl<E: Engine> Crowd<'_, E> {
-    /// Makes instances until `level` are alive.
+    /// Creates instances until `level` are alive.
     fn grow(&mut self, level: u64) -> Result<(), Error> {
         let level = usize::try_from(level).unwrap_or(usize::MAX);
         let have = self.alive.len();
@@ -129,7 +127,7 @@ impl<E: Engine> Crowd<'_, E> {
     }
 }
 
-/// Processor time that this process uses in one second of waiting, watched for `window`.
+/// CPU time that this process uses per second of waiting, measured over `window`.
 fn idle_cpu(window: Duration) -> Duration {
     let used = || Duration::try_from(clock_gettime(ClockId::ProcessCPUTime)).unwrap_or_default();
     let (before, begun) = (used(), Instant::now());
@@ -148,7 +146,7 @@ mod tests {
     use super::*;
     use crate::protocol::{Grants, Levels, Workload};
 
-    /// Its instances hold this many bytes each; it refuses more than so many.
+    /// Each instance holds `bytes`; the engine refuses to create more than `most`.
     struct Holder {
         bytes: usize,
         most: usize,

@@ -1,26 +1,26 @@
-//! Why an adapter could not do what it was asked.
+//! Errors of an adapter.
 
 use std::fmt::Display;
 
 use crate::protocol::Reply;
 
-/// Why an adapter could not do what it was asked. Each kind is a reply of its own, so that
-/// `bench` never mistakes a gap for a failure or a failure for a zero.
+/// Why an adapter could not fulfil a request. Each kind has its own reply, so that `bench` never mistakes a gap for a
+/// failure or a failure for a zero.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// The target cannot do this, whatever the workload: the row says so and the run goes on.
+    /// The target cannot do this with this workload; the row says so and the run continues.
     #[error("{0}")]
     Unsupported(String),
-    /// It was tried and failed: an engine's error, a trap, a missing file.
+    /// The attempt failed: an engine error, a trap, a missing file.
     #[error("{0}")]
     Failed(String),
-    /// It was tried and memory ran out.
+    /// The attempt ran out of memory.
     #[error("{0}")]
     OutOfMemory(String),
 }
 
 impl Error {
-    /// A failure: what was tried (`"compiling json"`), and what the engine said, causes included.
+    /// A failure: what was tried (`"compiling json"`) and the engine's error with its causes.
     pub fn failed(tried: impl Display, said: impl Display) -> Self {
         Error::Failed(format!("{tried}: {said:#}"))
     }

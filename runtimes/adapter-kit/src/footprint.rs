@@ -1,11 +1,9 @@
-//! What processes take: memory, page tables, descriptors, processor time, as the kernel tells in
-//! /proc. One piece of code for `bench`, for engines inside an adapter and for containers, so that
-//! nobody is counted by another rule.
+//! Memory, page tables, descriptors and CPU time of processes, as reported in /proc. `bench`, in-process engines and
+//! containers all use this code, so that all are counted by the same rule.
 //!
-//! The rule: a figure is summed over every process that exists because of what is measured, and
-//! over no other. PSS shares a page that several processes map equally among them, so the sum over
-//! processes counts it once. Memory of the kernel's own (page tables, stacks, sockets) is in none
-//! of the sizes; page tables are given beside them.
+//! The rule: sum each figure over every process that exists because of the measured target, and no others. PSS divides
+//! a shared page equally among the processes that map it, so a sum counts it once. The sizes exclude kernel memory
+//! (page tables, stacks, sockets); page tables are reported separately.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,45 +15,45 @@ use plimsoll_record::{Boundary, Metric};
 
 use crate::protocol::Sample;
 
-/// What one or more processes take at one moment; sizes in bytes.
+/// Footprint of one or more processes at one moment; sizes in bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Footprint {
-    /// Proportional set size: private memory, and a fair share of what others map too.
+    /// Proportional set size: private memory plus a proportional share of shared pages.
     pub pss: u64,
-    /// Resident set size: shared pages counted in full, so a sum over processes counts them again.
+    /// Resident set size: includes shared pages in full, so a sum counts them repeatedly.
     pub rss: u64,
-    /// Pages that nobody else maps, clean and dirty.
+    /// Pages mapped by no other process, clean and dirty.
     pub private: u64,
-    /// Page tables, which are in none of the above.
+    /// Page tables, not included in the other sizes.
     pub page_tables: u64,
-    /// Open file descriptors.
+    /// Number of open file descriptors.
     pub file_descriptors: u64,
 }
 
 impl Footprint {
-    /// What a process takes now.
+    /// The current footprint of a process.
     ///
     /// # Errors
     ///
-    /// When it is gone, or /proc does not show it to this user.
+    /// If it has exited, or /proc does not show it to this user.
     pub fn of(pid: u32) -> io::Result<Self> {
         Self::at(&format!("/proc/{pid}"))
     }
 
-    /// What this process takes now.
+    /// The current footprint of this process.
     ///
     /// # Errors
     ///
-    /// When /proc is not mounted.
+    /// If /proc is not mounted.
     pub fn own() -> io::Result<Self> {
         Self::at("/proc/self")
     }
 
-    /// What all of these processes take together. One that is gone by now takes nothing.
+    /// The total footprint of these processes. Processes that have exited count as zero.
     ///
     /// # Errors
     ///
-    /// When /proc does not show one of them to this user.
+    /// If /proc does not show one of them to this user.
     pub fn sum(pids: impl IntoIterator<Item = u32>) -> io::Result<Self> {
         let mut sum = Footprint::default();
         for pid in pids {
@@ -73,7 +71,9 @@ impl Footprint {
         let status = read(&format!("{folder}/status"))?;
         let bytes = |text: &str, name: &str| {
             kilobytes(text, name).ok_or_else(|| {
-                io::Error::other(format!("{folder} says nothing of {name}: it has no memory"))
+                io::Error::other(format!(
+                    "{folder} does not show {name}: the process has no memory"
+                ))
             })
         };
         Ok(Footprint {
@@ -85,7 +85,7 @@ impl Footprint {
         })
     }
 
-    /// The figures as samples, taken with `at` alive where that is part of the question.
+    /// The figures as samples; `at` is the number of live instances, if the step has levels.
     pub fn samples(&self, boundary: Boundary, at: Option<u64>) -> [Sample; 5] {
         [
             (Metric::Pss, self.pss),
@@ -114,46 +114,46 @@ impl AddAssign for Footprint {
     }
 }
 
-/// The most bytes that a process ever had in memory at once (VmHWM).
+/// Peak resident memory of a process in bytes (VmHWM).
 ///
 /// # Errors
 ///
-/// When it has no memory any more.
+/// If the process has no memory any more.
 pub fn peak(pid: u32) -> io::Result<u64> {
     kilobytes(&read(&format!("/proc/{pid}/status"))?, "VmHWM")
         .ok_or_else(|| io::Error::other(format!("process {pid} has no memory any more")))
 }
 
-/// Bytes of a process in memory at this moment (VmRSS); none if it has no memory any more.
+/// Current resident memory of a process in bytes (VmRSS); `None` if it has no memory any more.
 pub fn resident_bytes(pid: u32) -> Option<u64> {
     kilobytes(&read(&format!("/proc/{pid}/status")).ok()?, "VmRSS")
 }
 
-/// Bytes of this process in memory at this moment: quick, for minding a budget between readings.
+/// Current resident memory of this process in bytes: cheap enough to check a budget often.
 ///
 /// # Errors
 ///
-/// When /proc is not mounted.
+/// If /proc is not mounted.
 pub fn own_resident() -> io::Result<u64> {
     kilobytes(&read("/proc/self/status")?, "VmRSS")
         .ok_or_else(|| io::Error::other("/proc/self/status has no VmRSS"))
 }
 
-/// Memory that can be had without swapping, bytes (MemAvailable).
+/// Memory available without swapping, in bytes (MemAvailable).
 ///
 /// # Errors
 ///
-/// When /proc is not mounted.
+/// If /proc is not mounted.
 pub fn available() -> io::Result<u64> {
     kilobytes(&read("/proc/meminfo")?, "MemAvailable")
         .ok_or_else(|| io::Error::other("/proc/meminfo has no MemAvailable"))
 }
 
-/// These processes and every one that descends from them, as far as it lives.
+/// These processes and all their live descendants.
 ///
 /// # Errors
 ///
-/// When /proc is not mounted.
+/// If /proc is not mounted.
 pub fn with_descendants(roots: &[u32]) -> io::Result<Vec<u32>> {
     let mut children: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
     for entry in fs::read_dir("/proc")? {
@@ -161,7 +161,7 @@ pub fn with_descendants(roots: &[u32]) -> io::Result<Vec<u32>> {
         let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else {
             continue;
         };
-        // One that ended since the folder was listed has no parent any more.
+        // Processes that exited after the listing have no parent any more.
         if let Some(parent) = parent(pid) {
             children.entry(parent).or_default().push(pid);
         }
@@ -175,21 +175,19 @@ pub fn with_descendants(roots: &[u32]) -> io::Result<Vec<u32>> {
     Ok(all)
 }
 
-/// The parent of a process; `None` if it is gone.
+/// The parent of a process; `None` if the process has exited.
 pub fn parent(pid: u32) -> Option<u32> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is the command in parentheses and may hold anything: count from its end.
+    // The second field, the command in parentheses, can contain anything: parse after the last `)`.
     let (_, fields) = stat.rsplit_once(')')?;
     fields.split_ascii_whitespace().nth(1)?.parse().ok()
 }
 
-/// Processor time that the threads these processes have now have used so far. One that is gone has
-/// used nothing.
+/// CPU time used so far by the current threads of these processes. Processes that have exited count as zero.
 ///
 /// # Errors
 ///
-/// When /proc does not show one of them to this user, or the kernel keeps no such account
-/// (`CONFIG_SCHED_INFO`).
+/// If /proc does not show one of them to this user, or the kernel lacks schedstat (`CONFIG_SCHED_INFO`).
 pub fn cpu_time(pids: impl IntoIterator<Item = u32>) -> io::Result<Duration> {
     let mut nanoseconds = 0;
     for pid in pids {
@@ -205,11 +203,11 @@ pub fn cpu_time(pids: impl IntoIterator<Item = u32>) -> io::Result<Duration> {
 fn threads_cpu_time(pid: u32) -> io::Result<u64> {
     let mut nanoseconds = 0;
     for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
-        // To the nanosecond, where utime and stime of stat count ticks of a hundredth of a second.
+        // In nanoseconds; utime and stime in stat count ticks of 10 ms.
         let path = thread?.path().join("schedstat");
         let account = match fs::read_to_string(&path) {
             Ok(account) => account,
-            // This thread has ended meanwhile.
+            // The thread has exited.
             Err(error) if is_gone(&error) => continue,
             Err(error) => return Err(error),
         };
@@ -221,15 +219,14 @@ fn threads_cpu_time(pid: u32) -> io::Result<u64> {
     Ok(nanoseconds)
 }
 
-/// Processor time used in `window`, as if that had been one second.
+/// CPU time used in `window`, scaled to one second.
 pub fn per_second(used: Duration, window: Duration) -> Duration {
     let window = window.as_nanos().max(1);
     let nanoseconds = used.as_nanos() * 1_000_000_000 / window;
     Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
 }
 
-/// Whether an error of reading /proc says that the process has ended: no folder, or ESRCH from a
-/// file that was open.
+/// Whether an error from /proc means that the process has exited: a missing folder, or ESRCH from an open file.
 pub fn is_gone(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::NotFound
         || error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error())
@@ -242,7 +239,7 @@ fn read(path: &str) -> io::Result<String> {
     })
 }
 
-/// The figure of a line `name:   12 kB`, in bytes.
+/// The value of a line `name:   12 kB`, in bytes.
 pub(crate) fn kilobytes(text: &str, name: &str) -> Option<u64> {
     let mut lines = text.lines();
     let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
@@ -299,7 +296,7 @@ mod tests {
         let grandchild: u32 = line.trim().parse().expect("the shell printed a pid");
 
         let family = with_descendants(&[shell.id()])?;
-        // Both may still be starting: the sum holds for parts that are the same before and after it.
+        // Both may still be starting: compare only if the parts are equal before and after the sum.
         let look =
             || -> io::Result<_> { Ok([Footprint::of(shell.id())?, Footprint::of(grandchild)?]) };
         let mut parts = look()?;

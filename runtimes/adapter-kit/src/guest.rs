@@ -1,4 +1,4 @@
-//! What a guest is given, and what it leaves: the same on every engine.
+//! A guest's inputs and outputs, the same for every engine.
 
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -6,44 +6,43 @@ use std::sync::Arc;
 
 use crate::protocol::{Access, Grants, Output, Workload};
 
-/// What a guest is given. Its stderr goes nowhere.
+/// A guest's inputs. Its stderr is discarded.
 #[derive(Debug, Clone)]
 pub struct Guest {
-    /// Its arguments, the program's name (the workload's id) first.
+    /// Arguments, starting with the program's name (the workload's id).
     pub args: Vec<String>,
-    /// The folder preopened as `.`; none if the workload has none.
+    /// The folder preopened as `.`, if the workload has one.
     pub directory: Option<PathBuf>,
-    /// What it may do there (where it may only read, read-only where the engine can), and its
-    /// environment.
+    /// Folder access (read-only is enforced where the engine can) and environment.
     pub grants: Grants,
-    /// Where its standard streams lead.
+    /// Destination of its standard streams.
     pub stdio: Stdio,
 }
 
-/// Where a guest's standard streams lead.
+/// Destination of a guest's standard streams.
 #[derive(Debug, Clone)]
 pub enum Stdio {
-    /// These bytes in; out into memory, by the engine's own means.
+    /// Stdin from these bytes; stdout to the engine's own memory buffer.
     Memory(Arc<[u8]>),
-    /// In from a connection and out to it, as inetd has it.
+    /// Stdin and stdout on one connection, as with inetd.
     Connection(Arc<TcpStream>),
 }
 
 impl Default for Stdio {
-    /// Stdin is at its end.
+    /// Stdin is at end of file.
     fn default() -> Self {
         Stdio::Memory(Arc::new([]))
     }
 }
 
 impl Guest {
-    /// The folder, if it may be written.
+    /// The folder, if it is writable.
     pub fn writable(&self) -> Option<&Path> {
         let directory = self.directory.as_deref();
         directory.filter(|_| self.grants.folder == Access::Write)
     }
 
-    /// The folder, if it may only be read.
+    /// The folder, if it is read-only.
     pub fn readable(&self) -> Option<&Path> {
         let directory = self.directory.as_deref();
         directory.filter(|_| self.grants.folder == Access::Read)
@@ -64,13 +63,13 @@ impl From<&Workload> for Guest {
     }
 }
 
-/// Every distinct thing that a trial's runs of a guest produced.
+/// The distinct outputs of all runs in a trial.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outputs(Vec<Output>);
 
 impl Outputs {
-    /// Counts one run of the guest. Of the exit code a process reports the low eight bits, and so does
-    /// this: an instance that exits with 256 and the process that ran it say the same.
+    /// Counts one run of the guest. Keeps the low eight bits of the exit code, as a process does, so that an instance
+    /// that exits with 256 matches the process that ran it.
     pub fn add(&mut self, exit_code: i32, stdout: &[u8]) {
         let exit_code = exit_code & 0xff;
         let known = self
@@ -87,7 +86,7 @@ impl Outputs {
         }
     }
 
-    /// The outputs, in the order of their first appearance.
+    /// The outputs in order of first appearance.
     pub fn into_vec(self) -> Vec<Output> {
         self.0
     }

@@ -1,10 +1,8 @@
-//! The archive of a container image with a workload's program in it, for every adapter that gives an
-//! engine one.
+//! Writes archives of container images that contain a workload's program.
 //!
-//! The archive is what `docker save` writes, and `docker load` and `ctr images import` read (Docker
-//! Image Specification 1.2): a manifest, a configuration and one layer. It is written here, so that
-//! making an image needs no registry, no build cache and no command, and so that boundary L6 reads
-//! exactly the bytes that are on disk.
+//! The format is that of `docker save`, which `docker load` and `ctr images import` read (Docker Image Specification
+//! 1.2): a manifest, a configuration and one layer. Writing it here means that an image needs no registry, build cache
+//! or command, and that boundary L6 reads exactly the bytes on disk.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -16,27 +14,26 @@ use sha2::{Digest, Sha256};
 
 use crate::protocol::Workload;
 
-/// Where a container finds the input folder, its working directory.
+/// The input folder's path in the container, also the working directory.
 pub const INPUT: &str = "input";
 
-/// What an image is made of.
+/// Contents of an image.
 #[derive(Debug, Clone)]
 pub struct Content<'a> {
-    /// Its name and tag.
+    /// Name and tag.
     pub name: &'a str,
-    /// What runs in it: arguments, environment, input.
+    /// Provides the arguments, environment and input folder.
     pub workload: &'a Workload,
-    /// The program; as here, it may be executed there or not.
+    /// The program's file; it need not be executable on the host.
     pub program: &'a Path,
-    /// SHA-256 of the layer of a distribution under the program, if there is one; the archive does
-    /// not hold it.
+    /// SHA-256 of the distribution's layer below the program, if any; the archive does not contain that layer.
     pub below: Option<&'a str>,
-    /// The image's labels.
+    /// Labels of the image.
     pub labels: BTreeMap<String, String>,
 }
 
-/// Where a container finds its program: `argv[0]` ends in the workload's id. In a distribution's
-/// root, /bin is a link, which a folder in a layer above would replace.
+/// The program's path in the container; it ends in the workload's id. In a distribution's root /bin is a symbolic link,
+/// which a folder in an upper layer would replace.
 pub fn program(workload: &Workload, below: Option<&str>) -> String {
     format!("/{}", program_path(workload, below))
 }
@@ -50,11 +47,11 @@ fn program_path(workload: &Workload, below: Option<&str>) -> String {
 }
 
 impl Content<'_> {
-    /// Writes the archive; its layer lies beside it until it is done.
+    /// Writes the archive; the layer is a temporary file beside it.
     ///
     /// # Errors
     ///
-    /// When the program or the input cannot be read, or the archive cannot be written.
+    /// If the program or input cannot be read, or the archive cannot be written.
     pub fn write(&self, archive: &Path) -> io::Result<()> {
         let layer = archive.with_extension("layer");
         let written = self
@@ -67,7 +64,7 @@ impl Content<'_> {
         written.and(cleaned)
     }
 
-    /// Writes the program's layer; gives its SHA-256.
+    /// Writes the program's layer and returns its SHA-256.
     fn write_layer(&self, path: &Path) -> io::Result<String> {
         let mut layer = tar::Builder::new(Hashing {
             inner: io::BufWriter::new(File::create(path)?),
@@ -80,8 +77,8 @@ impl Content<'_> {
             Some(input) => append_folder(&mut layer, input, Path::new(INPUT))?,
             None => append_entry(&mut layer, tar::EntryType::Directory, INPUT, 0o755, b"")?,
         }
-        // An engine keeps one copy of layers that are equal, whoever's they are, and a load that
-        // finds its layer there already measures nothing. So no two images here have equal layers.
+        // Engines store equal layers only once, and loading an existing layer would measure nothing. This entry makes
+        // every layer unique.
         append_entry(
             &mut layer,
             tar::EntryType::Regular,
@@ -152,13 +149,12 @@ impl Content<'_> {
     }
 }
 
-/// Where an archive has the layer of this SHA-256.
+/// Path of the layer with this SHA-256 in an archive.
 pub fn layer_name(sha256: &str) -> String {
     format!("{sha256}/layer.tar")
 }
 
-/// Appends a folder, its entries in the order of their names so that equal folders make equal
-/// archives.
+/// Appends a folder with its entries sorted by name, so that equal folders give equal archives.
 fn append_folder<W: Write>(
     layer: &mut tar::Builder<W>,
     folder: &Path,
@@ -179,11 +175,11 @@ fn append_folder<W: Write>(
     Ok(())
 }
 
-/// Appends one entry that is not a file here.
+/// Appends an entry whose content is not a file on disk.
 ///
 /// # Errors
 ///
-/// When the archive cannot be written.
+/// If the archive cannot be written.
 pub fn append_entry<W: Write>(
     archive: &mut tar::Builder<W>,
     kind: tar::EntryType,
@@ -198,7 +194,7 @@ pub fn append_entry<W: Write>(
     archive.append_data(&mut header, name, content)
 }
 
-/// This machine's architecture in the words of images (GOARCH).
+/// This machine's architecture by its image name (GOARCH).
 fn architecture() -> &'static str {
     match std::env::consts::ARCH {
         "x86_64" => "amd64",
@@ -207,7 +203,7 @@ fn architecture() -> &'static str {
     }
 }
 
-/// Hashes what passes through.
+/// Hashes everything written through it.
 struct Hashing<W> {
     inner: W,
     hash: Sha256,
@@ -241,7 +237,7 @@ mod tests {
         let input = scratch.path().join("in");
         fs::create_dir(&input)?;
         fs::write(input.join("data"), "read me")?;
-        // A file of mode 644, as an artefact is.
+        // A file with mode 644, like an artefact.
         let file = scratch.path().join("module");
         fs::write(&file, "\u{7f}ELF, by its look")?;
         let workload = Workload {

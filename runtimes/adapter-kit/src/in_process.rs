@@ -1,8 +1,7 @@
-//! The adapter of an engine that runs inside the adapter's own process: a table of configurations,
-//! and every request answered over it, in the same words for all such engines.
+//! The adapter of an engine that runs in the adapter's process: answers every request from a table of targets, with the
+//! same messages for all such engines.
 //!
-//! What an engine has to give is a [`Configuration`] for each target: which engine, what of a
-//! `.wasm` it runs, which program it is as a process from nothing. `main` is then
+//! Each target implements [`Configuration`]: its engine, the file it runs, and its runner program. `main` is then
 //! [`in_process_main!`](crate::in_process_main).
 
 use std::collections::BTreeMap;
@@ -24,7 +23,7 @@ use crate::{Adapter, Error, Probing, artefact, programs};
 #[cfg(feature = "http")]
 use crate::{Served, http};
 
-/// What the adapter and its engine are called.
+/// Names and versions of the adapter and its engine, for [`Hello`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct About {
     /// Name and version of the adapter.
@@ -35,7 +34,7 @@ pub struct About {
     pub engine_version: String,
 }
 
-/// Every step that a target can do which loads artefacts compiled ahead of time.
+/// The steps of a target that loads artefacts compiled ahead of time.
 pub const LOADS: &[Step] = &[
     Step::Instantiate,
     Step::Load,
@@ -51,8 +50,7 @@ pub const LOADS: &[Step] = &[
     Step::Conformance,
 ];
 
-/// Every step that a target can do which runs the `.wasm` itself: what it loads is that, so that L1
-/// would be L2 under another name.
+/// The steps of a target that runs the `.wasm` itself. [`Step::Load`] is missing because L1 would equal L2.
 pub const RUNS_WASM: &[Step] = &[
     Step::Instantiate,
     Step::Compile,
@@ -67,7 +65,7 @@ pub const RUNS_WASM: &[Step] = &[
     Step::Conformance,
 ];
 
-/// Every step of a target that differs from another only in that it compiles at every start.
+/// The steps of a target that differs from another only in compiling at every start.
 pub const COMPILES_AT_START: &[Step] = &[
     Step::Compile,
     Step::Process,
@@ -75,7 +73,7 @@ pub const COMPILES_AT_START: &[Step] = &[
     Step::FirstResponse,
 ];
 
-/// A fairness ledger of these entries.
+/// Builds a fairness ledger from setting and value pairs.
 pub fn ledger<'e>(
     entries: impl IntoIterator<Item = (&'e str, &'e str)>,
 ) -> BTreeMap<String, String> {
@@ -83,90 +81,89 @@ pub fn ledger<'e>(
     entries.into_iter().map(owned).collect()
 }
 
-/// What of a workload a target runs.
+/// The file that a target runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Code {
-    /// The artefact that `prepare` leaves.
+    /// The artefact that `prepare` wrote.
     Artefact {
-        /// Name of the file.
+        /// File name in the pair's scratch directory.
         file: &'static str,
-        /// What it is, for example `aot`.
+        /// Kind of artefact, for example `aot`.
         role: &'static str,
     },
     /// The `.wasm`, compiled at every start.
     Wasm,
 }
 
-/// A target as a process from nothing: a runner ([`runner`](crate::runner) has its command line).
+/// How a target starts as a process: through a runner (see [`runner`](crate::runner) for its command line).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Process {
-    /// The program, built or not.
+    /// Path of the program; it may not be built yet.
     pub program: PathBuf,
-    /// Options that stand before everything else.
+    /// Options placed before all others.
     pub options: Vec<String>,
-    /// Whether the guest's name is an argument of its own, after the file.
+    /// Whether the command line has the guest's name as an argument after the file.
     pub name: GuestName,
 }
 
 /// How a runner learns what its guest is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GuestName {
-    /// It takes the name as the argument after the file.
+    /// From the argument after the file.
     Argument,
-    /// It makes one of the file's name.
+    /// From the file's name.
     OfTheFile,
 }
 
-/// One target of an engine that runs in its adapter's process.
+/// One target of an engine that runs in the adapter's process.
 pub trait Configuration: 'static {
-    /// The engine.
+    /// The engine type.
     type Engine: Engine;
 
-    /// The target's id.
+    /// The target's id, as in runtimes/targets.toml.
     fn id(&self) -> &'static str;
 
-    /// The steps that it is measured by.
+    /// The steps that the target supports, without `count` (see [`Configuration::is_counted`]).
     fn steps(&self) -> &[Step];
 
-    /// The fairness ledger: every setting that a sceptical reader would ask about.
+    /// The fairness ledger: every setting that a sceptical reader would want to see.
     fn ledger(&self) -> BTreeMap<String, String>;
 
-    /// What of a workload it runs.
+    /// The file that the target runs.
     fn code(&self) -> Code;
 
-    /// What it is as a process from nothing; none where it is a configuration of a host that
-    /// already runs.
+    /// How the target starts as a process; `None` if it is only a configuration of a host that already runs.
     fn process(&self) -> Option<Process>;
 
-    /// An engine so configured.
+    /// Creates an engine with this configuration.
     ///
     /// # Errors
     ///
-    /// What the engine says, with what was tried.
+    /// The engine's error, with what was tried.
     fn engine(&self) -> Result<Self::Engine, Error>;
 
-    /// Whether it does the step `count`: [`Configuration::portable_engine`] gives an engine, and its
-    /// process is one that valgrind can run.
+    /// Whether the target supports the step `count`: [`Configuration::portable_engine`] must work and valgrind must be
+    /// able to run its process.
     fn is_counted(&self) -> bool {
         false
     }
 
-    /// An engine whose artefacts run on any processor of x86-64-v2, which valgrind presents.
+    /// An engine whose artefacts run on any x86-64-v2 CPU, which is what valgrind emulates.
     ///
     /// # Errors
     ///
-    /// [`Error::Unsupported`] where the engine only compiles for this processor.
+    /// [`Error::Unsupported`] if the engine compiles only for the host CPU.
     fn portable_engine(&self) -> Result<Self::Engine, Error> {
         let why = "its artefacts run on this processor only";
         Err(Error::Unsupported(why.to_owned()))
     }
 
-    /// The artefact of a `.wasm`; `scratch` is a directory to work in. Asked also of targets that
-    /// compile at every start, so that a module that is refused is found before the trials.
+    /// Compiles a `.wasm` to an artefact; `scratch` is a working directory. Also called for targets that compile at
+    /// every start, so that a rejected module is found before the trials.
     ///
     /// # Errors
     ///
-    /// When the engine refuses the module.
+    /// If the engine rejects the module.
     fn serialise(
         &self,
         engine: &Self::Engine,
@@ -174,35 +171,34 @@ pub trait Configuration: 'static {
         scratch: &Path,
     ) -> Result<Vec<u8>, Error>;
 
-    /// What holds a guest to `limits` (there is at least one): an engine whose artefacts can be so
-    /// held, and options of the process.
+    /// An engine and process options that enforce `limits`, which is not empty.
     ///
     /// # Errors
     ///
-    /// [`Error::Unsupported`] for a limit that the engine does not have, or that is not set here.
+    /// [`Error::Unsupported`] if the engine lacks a limit or this adapter does not set it.
     fn held(&self, limits: &[Limit]) -> Result<Held<Self::Engine>, Error> {
         Err(Error::Unsupported(unlimited(limits)))
     }
 
-    /// The engine's libraries, where it is not linked into the adapter: `programs::loaded_libraries`.
+    /// The engine's shared libraries, if it is not statically linked: see `programs::loaded_libraries`.
     ///
     /// # Errors
     ///
-    /// When one cannot be read.
+    /// If a library cannot be read.
     fn libraries(&self) -> Result<Vec<ProgramRecord>, Error> {
         Ok(Vec::new())
     }
 
-    /// The proposals that it has, by its own account; for targets of the step `conformance`.
+    /// The proposals that the engine claims to support; used if the target has the step `conformance`.
     fn claims(&self) -> Vec<Proposal> {
         Vec::new()
     }
 
-    /// Carries out one of the specification's scripts: `wast::run` does it (feature `wast`).
+    /// Runs one of the specification's test scripts; implement it with `wast::run` (feature `wast`).
     ///
     /// # Errors
     ///
-    /// When the engine cannot be made, or the script cannot be read.
+    /// If the engine cannot be created or the script cannot be read.
     fn script(&self, request: &Script, _: &mut dyn FnMut(Directive)) -> Result<u32, Error> {
         Err(Error::Unsupported(format!(
             "{} does not carry out the specification's scripts",
@@ -211,22 +207,22 @@ pub trait Configuration: 'static {
     }
 }
 
-/// What holds a guest to limits.
+/// An engine and process options that enforce limits.
 #[derive(Debug)]
 pub struct Held<E> {
-    /// An engine whose artefacts can be held to them.
+    /// An engine whose artefacts can be limited.
     pub engine: E,
-    /// Options of the process, which stand before everything else but its own.
+    /// Process options, placed after [`Process::options`] and before all others.
     pub options: Vec<String>,
 }
 
-/// Why a target does not hold a guest to `limits`, where its adapter sets none of the kind.
+/// The error message for `limits` that an adapter cannot enforce.
 pub fn unlimited(limits: &[Limit]) -> String {
     let words: Vec<String> = limits.iter().map(ToString::to_string).collect();
     format!("its adapter cannot hold it to {}", words.join(" and "))
 }
 
-/// The adapter of these targets.
+/// An [`Adapter`] over a table of targets.
 #[derive(Debug)]
 pub struct InProcess<C: 'static> {
     about: About,
@@ -234,16 +230,16 @@ pub struct InProcess<C: 'static> {
 }
 
 impl<C: Configuration> InProcess<C> {
-    /// An adapter of `targets`.
+    /// An adapter for `targets`.
     pub fn new(about: About, targets: &'static [C]) -> Self {
         InProcess { about, targets }
     }
 
-    /// The engine of the target of this name.
+    /// Creates the engine of a target.
     ///
     /// # Errors
     ///
-    /// When there is no such target, or its engine cannot be made.
+    /// If the target is unknown or its engine cannot be created.
     pub fn engine(&self, target: &TargetId) -> Result<C::Engine, Error> {
         self.find(target)?.engine()
     }
@@ -256,7 +252,7 @@ impl<C: Configuration> InProcess<C> {
     }
 }
 
-/// What the target runs of a workload: a file.
+/// Path of the file that the target runs for a workload.
 fn file(configuration: &impl Configuration, workload: &Workload, scratch: &Path) -> PathBuf {
     match configuration.code() {
         Code::Artefact { file, .. } => scratch.join(file),
@@ -264,7 +260,7 @@ fn file(configuration: &impl Configuration, workload: &Workload, scratch: &Path)
     }
 }
 
-/// How the pair is started from nothing, if the target is a process.
+/// The command line that starts the pair, if the target is a process.
 fn launch(
     configuration: &impl Configuration,
     workload: &Workload,
@@ -398,7 +394,7 @@ fn steps(configuration: &impl Configuration) -> Vec<Step> {
         .collect()
 }
 
-/// Makes what the target runs of a module, if it runs an artefact.
+/// Compiles a module and, if the target runs an artefact, writes it. The module is checked in either case.
 fn serialised<C: Configuration>(
     configuration: &C,
     engine: &C::Engine,
@@ -428,13 +424,13 @@ fn available(configuration: &impl Configuration) -> Availability {
     }
 }
 
-/// A program that a build leaves beside the adapter, built or not.
+/// Path of a program that is built beside the adapter; it may not exist yet.
 pub fn beside(name: &str) -> PathBuf {
     own_executable().with_file_name(name)
 }
 
-/// A program that a build for `triple` leaves in the build directory that the adapter is in, built
-/// or not: static programs need the triple said.
+/// Path of a program that is built for `triple` in the adapter's build directory; it may not exist yet. Static programs
+/// need an explicit triple.
 pub fn built_for(triple: &str, name: &str) -> PathBuf {
     let own = own_executable();
     let directory = own.ancestors().nth(2).unwrap_or(Path::new(""));
@@ -454,13 +450,13 @@ fn text(path: &Path) -> Result<String, Error> {
     })
 }
 
-/// The `main` of an adapter whose engine runs inside it: [`About`] it, and its targets.
+/// The `main` of an in-process engine's adapter, from its [`About`] and its targets.
 #[macro_export]
 macro_rules! in_process_main {
     ($about:expr, $targets:expr) => {
         $crate::adapter_main!($crate::in_process::InProcess::new($about, $targets));
     };
-    // Its engine also serves over HTTP, by the kit's front.
+    // The engine also serves over HTTP, with the kit's server.
     ($about:expr, $targets:expr, http) => {
         $crate::adapter_main!(
             $crate::in_process::InProcess::new($about, $targets),

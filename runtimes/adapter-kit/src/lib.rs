@@ -1,34 +1,34 @@
-//! The protocol between `bench` and an adapter, and the kit every adapter is made of.
+//! The protocol between `bench` and an adapter, and the kit that adapters are built with.
 //!
-//! An adapter is a program that drives one engine. `bench` starts it as a child process and
-//! talks newline-delimited JSON over its stdin and stdout. An adapter written in Rust implements
-//! [`Adapter`] and ends in [`adapter_main!`]; if its engine runs inside the adapter's process it
-//! implements [`timed::Engine`] too and never touches a clock. README.md of this folder shows how
-//! to bring an engine of one's own, in any language.
+//! An adapter is a program that drives one engine. `bench` starts it as a child process and exchanges newline-delimited
+//! JSON over its stdin and stdout. A Rust adapter implements [`Adapter`] and ends with [`adapter_main!`]. If its engine
+//! runs in the adapter's process, it implements [`timed::Engine`] and the kit does the timing. This folder's README.md
+//! shows how to add your own engine, in any language.
 //!
 //! # Layout
 //!
-//! - [`protocol`]: every message, both ways
-//! - [`serve`](mod@serve): stdin to [`Adapter`] to stdout, whatever the engine does in between
-//! - [`http`]: the HTTP front of an in-process engine, with feature `http`
-//! - `image`: the archive of a container image (feature `image`)
-//! - [`in_process`]: the whole adapter of an engine that runs inside it, over a table of targets
-//! - [`timed`]: the steps of an in-process engine, with the one set of clocks
-//! - `density`: so many instances of it alive at once
-//! - [`footprint`]: what processes take, as /proc tells it; for `bench` and containers too
-//! - `cgroup`, `trace`, `size` (feature `outside`): what is read of a process from outside it
-//! - [`budget`]: no more memory than what may be taken
-//! - [`guest`]: what a guest is given and what it leaves
-//! - [`runner`]: the command line of the program that runs one guest in one process
-//! - [`launch`]: a command line as it is started; [`owner`]: names that say who made a thing
-//! - [`ticks`]: what a program says of the steps of its own loop
-//! - [`native`]: the native binary of a workload, there and static
-//! - `stopwatch_client`: what the stopwatch saw of a program (feature `stopwatch`)
-//! - [`programs`]: the programs that take part in trials, by hash
+//! - [`protocol`]: requests and replies
+//! - [`serve`](mod@serve): reads requests, calls the [`Adapter`], writes replies
+//! - [`http`]: HTTP server for in-process engines (feature `http`)
+//! - `image`: container image archives (feature `image`)
+//! - [`in_process`]: the complete adapter of an in-process engine, driven by a table of targets
+//! - [`timed`]: the timed steps of an in-process engine
+//! - `density`: the step `instances`, many instances alive at once
+//! - [`footprint`]: memory and CPU time of processes, from /proc; also used by `bench` and for containers
+//! - `cgroup`, `trace`, `size` (feature `outside`): measurements of a process from outside
+//! - [`budget`]: enforces the memory budget
+//! - [`guest`]: a guest's inputs and outputs
+//! - [`runner`]: the command line of a program that runs one guest per process
+//! - [`launch`]: prepares command lines before they start
+//! - [`owner`]: resource names that identify the process that created them
+//! - [`ticks`]: step times that a program reports for its own loop
+//! - [`native`]: checks that a workload's native binary exists and is static
+//! - `stopwatch_client`: readings of the stopwatch (feature `stopwatch`)
+//! - [`programs`]: hashes of the programs that take part in trials
 //! - [`artefact`]: files that `prepare` leaves for `measure`
 //! - [`schema`]: the protocol as JSON Schema
 //! - [`wast`]: the specification's test scripts on any engine (feature `wast`)
-//! - [`conformance`]: does this adapter keep the protocol? For tests
+//! - [`conformance`]: protocol tests for any adapter
 
 pub mod artefact;
 pub mod budget;
@@ -68,7 +68,7 @@ pub use plimsoll_record as record;
 pub use plimsoll_stopwatch::GuestBytes;
 pub use serve::{Adapter, NOT_BOUNDED, Probing, Served};
 
-/// The `main` of an adapter: serves `bench` with the adapter that the expression makes.
+/// The `main` of an adapter: serves `bench` with the value of the expression.
 ///
 /// ```no_run
 /// # use plimsoll_adapter::{Adapter, Error, protocol::*};
@@ -89,7 +89,7 @@ macro_rules! adapter_main {
             $crate::serve::main(|| $adapter)
         }
     };
-    // The second is a function from an `http::Asked` to the engine that serves it.
+    // `$engine` is a function from an `http::Asked` to the engine that serves it.
     ($adapter:expr, http: $engine:expr) => {
         fn main() -> ::std::process::ExitCode {
             match $crate::http::Asked::of_this_process() {

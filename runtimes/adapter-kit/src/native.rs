@@ -1,4 +1,4 @@
-//! The native binary of a workload: there, and a static executable.
+//! Checks that a workload's native binary exists and is a static executable.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
@@ -7,18 +7,17 @@ use std::path::Path;
 use crate::Error;
 use crate::protocol::Workload;
 
-/// What builds the native binaries.
+/// The command that builds the native binaries.
 const BUILD: &str = "scripts/build-workloads --native";
 
-/// The workload's native binary: there, and a static executable.
+/// Path of the workload's native binary, if it exists and is static.
 ///
-/// A dynamic one would be measured with its loader's work, and could not run at all in an image
-/// that holds nothing else.
+/// A dynamic binary would include its loader's work in the measurement and could not run in an otherwise empty image.
 ///
 /// # Errors
 ///
-/// Unsupported where none was built; failed where it is gone, cannot be read or is not static.
-/// Each says what builds it.
+/// [`Error::Unsupported`] if it was not built; [`Error::Failed`] if it is missing, unreadable or not static. Each names
+/// the build command.
 pub fn require(workload: &Workload) -> Result<&Path, Error> {
     let Some(program) = workload.native.as_deref() else {
         return Err(Error::Unsupported(format!(
@@ -39,14 +38,14 @@ pub fn require(workload: &Workload) -> Result<&Path, Error> {
     )))
 }
 
-/// How an executable gets its libraries.
+/// How an executable is linked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Linking {
-    /// It has none to load.
+    /// Without a dynamic loader.
     Static,
-    /// It names a loader that must run first (`PT_INTERP`).
+    /// With a dynamic loader (`PT_INTERP`).
     Dynamic,
-    /// It is no 64-bit little-endian ELF file.
+    /// Not a 64-bit little-endian ELF file.
     NotElf,
 }
 
@@ -57,11 +56,11 @@ const PROGRAM_HEADER_SIZE_AT: usize = 54;
 const PROGRAM_HEADER_COUNT_AT: usize = 56;
 const PT_INTERP: u32 = 3;
 
-/// Looks at the file's program headers.
+/// Reads the file's program headers.
 ///
 /// # Errors
 ///
-/// When the file cannot be read.
+/// If the file cannot be read.
 fn linking(path: &Path) -> io::Result<Linking> {
     let mut file = File::open(path)?;
     let mut header = [0_u8; HEADER];
@@ -134,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_program_that_names_a_loader_is_dynamic() -> io::Result<()> {
-        // This test itself is linked against the system's libc.
+        // This test itself is linked dynamically against libc.
         assert_eq!(linking(Path::new("/proc/self/exe"))?, Linking::Dynamic);
         Ok(())
     }

@@ -1,8 +1,7 @@
-//! Who made this, and does it still live?
+//! Names that identify the process that created a resource, and whether it still runs.
 //!
-//! What must outlive a process for a moment (a container, a control group) is named after the process
-//! that made it. One that was killed cannot tidy up; the next finds by these names what it left, and
-//! leaves alone what belongs to a run that still goes on.
+//! Containers and control groups, which can outlive a process, are named after their creator. If it is killed, the next
+//! process finds its leftovers by name and spares those of a live run.
 
 use std::fmt;
 use std::fs;
@@ -10,40 +9,39 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::str::FromStr;
 
-/// What every name begins with that is made here.
+/// Prefix of all names generated here.
 const PREFIX: &str = "plimsoll";
 
-/// A process, named so that no other process ever has the same name.
+/// A unique identity of a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {
-    /// The kernel's boot, /proc/sys/kernel/random/boot_id: process ids start again with it.
+    /// Boot id from /proc/sys/kernel/random/boot_id: pids restart at each boot.
     pub boot: String,
-    /// Inode of the PID namespace that `pid` is meant in: two containers on one engine each
-    /// have a process 7.
+    /// Inode of `pid`'s PID namespace: two containers on one engine can both have a process 7.
     pub pid_namespace: u64,
-    /// Process id.
+    /// Process id in that namespace.
     pub pid: u32,
-    /// When it started, in clock ticks after boot (proc(5), stat field 22): ids are reused.
+    /// Start time in clock ticks after boot (proc(5), stat field 22), because pids are reused.
     pub started: u64,
 }
 
 /// Whether an owner still runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Life {
-    /// It does.
+    /// It runs.
     Alive,
-    /// It does not: what it left are strays.
+    /// It does not run: its resources are strays.
     Dead,
-    /// Cannot be seen from here: its process ids mean something else.
+    /// Not visible from here: it is in another PID namespace.
     Unknown,
 }
 
 impl Owner {
-    /// This process.
+    /// The identity of this process.
     ///
     /// # Errors
     ///
-    /// When /proc cannot be read.
+    /// If /proc cannot be read.
     pub fn this_process() -> io::Result<Self> {
         let pid = std::process::id();
         Ok(Owner {
@@ -58,7 +56,7 @@ impl Owner {
     ///
     /// # Errors
     ///
-    /// When /proc cannot be read.
+    /// If /proc cannot be read.
     pub fn life(&self) -> io::Result<Life> {
         if self.boot != boot()? {
             return Ok(Life::Dead);
@@ -70,18 +68,18 @@ impl Owner {
             Ok(started) if started == self.started => Ok(Life::Alive),
             Ok(_) => Ok(Life::Dead),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Life::Dead),
-            // Read while the process went away: ESRCH.
+            // ESRCH: it exited during the read.
             Err(error) if error.raw_os_error() == Some(3) => Ok(Life::Dead),
             Err(error) => Err(error),
         }
     }
 
-    /// A word for names where an owner is written beside them; unique to this process.
+    /// A short name for use beside a stored owner; unique to this process.
     pub fn word(&self) -> String {
         format!("{}-{}", self.pid, self.started)
     }
 
-    /// A name that says whose it is, until the next boot; `sequence` tells an owner's names apart.
+    /// A name that identifies the owner until the next boot; `sequence` distinguishes its resources.
     pub fn name(&self, sequence: u32) -> String {
         let Owner {
             pid_namespace,
@@ -92,7 +90,7 @@ impl Owner {
         format!("{PREFIX}-{pid_namespace}-{pid}-{started}-{sequence}")
     }
 
-    /// Whose a name of [`Owner::name`] is, made since this boot; none if it is no such name.
+    /// Parses a name from [`Owner::name`], assuming the current boot; `None` if it is not one.
     pub fn of_name(name: &str) -> Option<Self> {
         let mut parts = name.split('-');
         let ours = parts.next()? == PREFIX;
@@ -150,8 +148,8 @@ fn pid_namespace() -> io::Result<u64> {
 
 fn started(pid: u32) -> io::Result<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    // The second field is the command in parentheses and may hold anything, so count from the
-    // last parenthesis: field 3 follows it, field 22 is the start time. A zombie is as dead.
+    // The second field, the command in parentheses, can contain anything, so count from the last parenthesis: field 3
+    // comes next, field 22 is the start time. A zombie counts as dead.
     let mut fields = stat
         .rsplit_once(')')
         .map(|(_, rest)| rest.split_ascii_whitespace())

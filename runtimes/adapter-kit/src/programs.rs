@@ -1,4 +1,4 @@
-//! The programs that take part in trials, by hash.
+//! Hashes of the programs that take part in trials.
 
 use std::fs::File;
 use std::io::Read;
@@ -9,11 +9,11 @@ use sha2::{Digest, Sha256};
 
 use crate::Error;
 
-/// A program or library by the hash of its file.
+/// Hashes a program or library file.
 ///
 /// # Errors
 ///
-/// When the file cannot be read.
+/// If the file cannot be read.
 pub fn of_file(role: &str, path: &Path) -> Result<ProgramRecord, Error> {
     let failed = |error| Error::failed(format!("hashing {role} {}", path.display()), error);
     let mut file = File::open(path).map_err(failed)?;
@@ -32,7 +32,7 @@ pub fn of_file(role: &str, path: &Path) -> Result<ProgramRecord, Error> {
     })
 }
 
-/// The file of this process, even where another has taken its place on disk.
+/// The executable of this process, even if the file on disk was replaced.
 pub(crate) fn this_adapter() -> Result<ProgramRecord, Error> {
     let mut adapter = of_file("adapter", Path::new("/proc/self/exe"))?;
     if let Some(name) = std::env::current_exe()
@@ -45,12 +45,12 @@ pub(crate) fn this_adapter() -> Result<ProgramRecord, Error> {
     Ok(adapter)
 }
 
-/// The shared libraries of this process that have `part` in their file's name: where an engine is a
-/// library, what was loaded and not what may lie elsewhere.
+/// The shared libraries of this process whose file name contains `part`. For an engine that is a library, these are the
+/// files that were loaded, not others installed elsewhere.
 ///
 /// # Errors
 ///
-/// When /proc or a library cannot be read.
+/// If /proc or a library cannot be read.
 pub fn loaded_libraries(part: &str) -> Result<Vec<ProgramRecord>, Error> {
     let maps = std::fs::read_to_string("/proc/self/maps")
         .map_err(|error| Error::failed("reading /proc/self/maps", error))?;
@@ -69,12 +69,12 @@ pub fn loaded_libraries(part: &str) -> Result<Vec<ProgramRecord>, Error> {
         .collect()
 }
 
-/// Programs that run on this machine now under the name `name`, such as a daemon, each content once.
-/// A process of another user cannot be read and is left out.
+/// Running programs with the file name `name`, such as a daemon, once per content. Processes that this user cannot read
+/// are left out.
 ///
 /// # Errors
 ///
-/// When /proc cannot be read.
+/// If /proc cannot be read.
 pub fn running(role: &str, name: &str) -> Result<Vec<ProgramRecord>, Error> {
     let processes = std::fs::read_dir("/proc")
         .map_err(|error| Error::failed("reading /proc", error))?
@@ -86,7 +86,7 @@ pub fn running(role: &str, name: &str) -> Result<Vec<ProgramRecord>, Error> {
         if target.file_name().is_none_or(|file| file != name) {
             continue;
         }
-        // Gone since, or not ours to read.
+        // It has exited or is not readable by this user.
         let Ok(mut program) = of_file(role, &executable) else {
             continue;
         };
@@ -98,11 +98,11 @@ pub fn running(role: &str, name: &str) -> Result<Vec<ProgramRecord>, Error> {
     Ok(found)
 }
 
-/// The first program of this name on PATH, if there is one.
+/// The first program with this name on PATH, if any.
 ///
 /// # Errors
 ///
-/// When it cannot be read.
+/// If it cannot be read.
 pub fn on_path(role: &str, name: &str) -> Result<Option<ProgramRecord>, Error> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path).map(|folder| folder.join(name));

@@ -1,9 +1,8 @@
-//! The command line of a runner: the program that runs one WASI command in one process, whatever the
-//! engine.
+//! The command line of a runner, a program that runs one WASI command in one process with any engine.
 //!
-//! `RUNNER [OPTION].. [--dir HOST[::GUEST[::ro]]].. [--env NAME=VALUE].. [--max-memory BYTES]
-//! [--timeout SECONDS] FILE NAME [ARG..]`: options of the engine's own come first, by [`Own`]. The guest
-//! has the process's standard streams and exit code; a trap ends the process with [`TRAPPED`].
+//! `RUNNER [OPTION].. [--dir HOST[::GUEST[::ro]]].. [--env NAME=VALUE].. [--max-memory BYTES] [--timeout SECONDS] FILE
+//! NAME [ARG..]`. The engine's own options ([`Own`]) are also accepted before FILE. The guest uses the process's
+//! standard streams and exit code; a trap ends the process with [`TRAPPED`].
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -16,52 +15,52 @@ use crate::Error;
 use crate::in_process::unlimited;
 use crate::protocol::Access;
 
-/// Exit code of a runner after a trap, as `wasmtime run` has it: 128 and SIGABRT.
+/// Exit code after a trap, the same as `wasmtime run`: 128 + SIGABRT.
 pub const TRAPPED: i32 = 134;
-/// Exit code of a runner that does not understand its command line.
+/// Exit code after a usage error.
 pub const USAGE: i32 = 2;
 
-/// An option of one runner.
+/// A runner-specific option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Own {
     /// Its name, without dashes.
     pub name: &'static str,
-    /// What its value is called in the usage, if it has one.
+    /// Name of its value in the usage text; `None` for a flag.
     pub value: Option<&'static str>,
 }
 
-/// What a runner is to run, and how.
+/// A parsed command line.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Task {
-    /// The runner's own options as they were given: name, and value if it has one.
+    /// The runner's own options in the given order, with their values.
     pub own: Vec<(&'static str, Option<String>)>,
-    /// Folders that the guest is given.
+    /// Folders to preopen.
     pub folders: Vec<Folder>,
-    /// Variables that the guest is given.
+    /// Environment variables of the guest.
     pub env: Vec<(String, String)>,
-    /// Most memory that the guest may have, bytes.
+    /// Memory limit of the guest, in bytes.
     pub max_memory: Option<usize>,
-    /// Most time that the guest may take.
+    /// Time limit of the guest.
     pub timeout: Option<Duration>,
-    /// The module or artefact.
+    /// The `.wasm` or artefact.
     pub file: PathBuf,
-    /// The guest's arguments, its name first.
+    /// The guest's arguments, starting with its name.
     pub args: Vec<String>,
 }
 
-/// A folder that a guest is given.
+/// A folder to preopen for a guest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Folder {
-    /// Where it is.
+    /// Path on the host.
     pub host: PathBuf,
-    /// What the guest calls it.
+    /// Path in the guest.
     pub guest: String,
-    /// What the guest may do there.
+    /// Read-only or writable.
     pub access: Access,
 }
 
 impl Task {
-    /// Reads this process's command line; ends the process with [`USAGE`] where it is none.
+    /// Parses this process's command line; exits with [`USAGE`] if it is invalid.
     pub fn of_this_process(runner: &str, own: &[Own]) -> Task {
         Task::of(std::env::args_os().skip(1), own).unwrap_or_else(|error| {
             eprintln!("{runner}: {error}\n{}", usage(runner, own));
@@ -69,11 +68,11 @@ impl Task {
         })
     }
 
-    /// Reads a command line, without the program's name.
+    /// Parses a command line without the program's name.
     ///
     /// # Errors
     ///
-    /// What is wrong with it.
+    /// If the command line is invalid.
     pub fn of(args: impl Iterator<Item = OsString>, own: &[Own]) -> Result<Task, lexopt::Error> {
         let mut task = Task::default();
         let mut parser = lexopt::Parser::from_args(args);
@@ -105,7 +104,7 @@ impl Task {
             }
         };
         task.file = file.into();
-        // What follows is the guest's, whatever it looks like.
+        // Everything that follows belongs to the guest.
         task.args = parser.raw_args()?.map(text).collect::<Result<_, _>>()?;
         match task.args.is_empty() {
             true => Err("NAME is missing".into()),
@@ -118,14 +117,14 @@ impl Task {
         self.own.iter().any(|(given, _)| *given == name)
     }
 
-    /// The value of one of the runner's own options; the last one counts.
+    /// The value of one of the runner's own options; the last one wins.
     pub fn value(&self, name: &str) -> Option<&str> {
         let mut given = self.own.iter().rev().filter(|(given, _)| *given == name);
         given.next().and_then(|(_, value)| value.as_deref())
     }
 }
 
-/// How a runner is called, in one line.
+/// The usage text, on one line.
 pub fn usage(runner: &str, own: &[Own]) -> String {
     let own = own.iter().map(|option| match option.value {
         Some(value) => format!(" [--{} {value}]", option.name),
@@ -138,7 +137,7 @@ pub fn usage(runner: &str, own: &[Own]) -> String {
     )
 }
 
-/// The options that give a guest the working directory as `.`.
+/// The options that preopen the working directory as `.`.
 pub fn working_directory(access: Access) -> [&'static str; 2] {
     match access {
         Access::Read => ["--dir", ".::.::ro"],
@@ -146,12 +145,12 @@ pub fn working_directory(access: Access) -> [&'static str; 2] {
     }
 }
 
-/// The options that hold a guest to limits. Nothing of preview 1 writes, connects or starts anything
-/// without a grant, so a runner has no option for that.
+/// The options that enforce limits. Preview 1 allows no writes, connections or processes without a grant, so a runner
+/// needs no options for those.
 ///
 /// # Errors
 ///
-/// [`Error::Unsupported`] for a limit that a runner has no option for.
+/// [`Error::Unsupported`] for a limit without an option.
 pub fn limits(limits: &[Limit]) -> Result<Vec<String>, Error> {
     let mut options = Vec::new();
     for limit in limits {

@@ -1,14 +1,14 @@
 //! The protocol as JSON Schema, for adapters in other languages.
 //!
-//! `protocol.schema.json` of this folder is what this module makes; a test holds them equal, and
-//! `cargo run -p plimsoll-adapter --example schema` writes it anew.
+//! `cargo run -p plimsoll-adapter --example schema` writes it to `protocol.schema.json` in this folder; a test checks
+//! that the file is current.
 
 use schemars::SchemaGenerator;
 use serde_json::{Value, json};
 
 use crate::protocol::{PROTOCOL, Reply, Request};
 
-/// The schema of every message: `#/$defs/Request` one way, `#/$defs/Reply` the other.
+/// The schema of all messages, with requests at `#/$defs/Request` and replies at `#/$defs/Reply`.
 pub fn json_schema() -> Value {
     let mut generator = SchemaGenerator::default();
     let request = generator.subschema_for::<Request>();
@@ -23,7 +23,7 @@ pub fn json_schema() -> Value {
     })
 }
 
-/// The schema as the file holds it.
+/// The schema as pretty-printed JSON with a final newline, exactly as the file stores it.
 pub fn json_schema_text() -> String {
     format!("{:#}\n", json_schema())
 }

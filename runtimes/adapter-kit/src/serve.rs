@@ -1,9 +1,8 @@
-//! Stdin to [`Adapter`] to stdout, whatever the engine does in between.
+//! The request loop of an adapter: reads stdin, calls the [`Adapter`], writes stdout.
 //!
-//! Descriptors 0 and 1 are taken away before the engine is touched: an engine or guest that
-//! prints to stdout reaches stderr, and one that reads stdin finds it empty. A panic becomes a
-//! failed reply. Requests that no adapter needs to see (an unknown target, a step that was not
-//! claimed, a target that cannot run here) are answered here, in the same words for all.
+//! Descriptors 0 and 1 are replaced before the engine starts: an engine or guest that prints to stdout reaches stderr,
+//! and stdin is empty. A panic becomes a failed reply. Requests for an unknown or unavailable target or an unclaimed
+//! step are answered here, with the same message for all adapters.
 
 use std::any::Any;
 use std::fs::File;
@@ -22,41 +21,39 @@ use crate::protocol::{
     Probe, Probed, Reply, Request, Sample, Script, Serve, Target,
 };
 
-/// Why no hostile guest is put into a container that a launched program makes.
+/// Why a container made by a launched program gets no hostile guest.
 pub const NOT_BOUNDED: &str =
     "nothing here bounds a guest in its containers: no hostile one is put there";
 
-/// A program that drives one engine, as `bench` sees it.
+/// An adapter for one engine, as `bench` sees it.
 pub trait Adapter {
-    /// Who this is and what it can do. Asked once a process, before anything else.
+    /// Name, versions and targets of the adapter. Called once per process, before anything else.
     fn hello(&mut self) -> Hello;
 
-    /// Makes a pair ready, untimed. The target is one of [`Adapter::hello`]'s, and available.
+    /// Prepares a pair, untimed. The target is one of [`Adapter::hello`]'s and available.
     ///
     /// # Errors
     ///
-    /// What the engine says, with what was tried.
+    /// The engine's error, with what was tried.
     fn prepare(&mut self, request: &Prepare) -> Result<Prepared, Error>;
 
-    /// Measures one step, giving samples as they are taken. The target is one of
-    /// [`Adapter::hello`]'s, available, and claims the step.
+    /// Measures one step, reporting samples. The target is one of [`Adapter::hello`]'s, available, and claims the step.
     ///
     /// # Errors
     ///
-    /// What the engine says, with what was tried; a guest's trap is an error too.
+    /// The engine's error, with what was tried; a guest trap is also an error.
     fn measure(
         &mut self,
         request: &Measure,
         samples: &mut dyn FnMut(Sample),
     ) -> Result<Done, Error>;
 
-    /// Serves a pair over HTTP, or says how that is done. The target is one of
-    /// [`Adapter::hello`]'s, available, and claims a step that serves.
+    /// Serves a pair over HTTP, or returns a command line that does. The target is one of [`Adapter::hello`]'s,
+    /// available, and claims a serving step.
     ///
     /// # Errors
     ///
-    /// What the engine says, with what was tried. An adapter that has no such thing says
-    /// unsupported.
+    /// The engine's error, with what was tried; [`Error::Unsupported`] if the adapter has no server.
     fn serve(&mut self, request: &Serve) -> Result<Served, Error> {
         Err(Error::Unsupported(format!(
             "{} does not serve over HTTP",
@@ -64,30 +61,28 @@ pub trait Adapter {
         )))
     }
 
-    /// Which proposals a target has, by its own account; asked of targets that claim the step
-    /// `conformance`.
+    /// The proposals that the engine claims to support; called only for targets with the step `conformance`.
     fn claims(&mut self, _target: &TargetId) -> Vec<Proposal> {
         Vec::new()
     }
 
-    /// The programs and libraries that take part in a target's trials, but for the adapter itself: the
-    /// engine's library, a runner, a loader, a container runtime, an image's base.
+    /// The programs and libraries that take part in a target's trials, except the adapter itself: the engine's library,
+    /// a runner, a loader, a container runtime, an image's base.
     ///
     /// # Errors
     ///
-    /// When one of them cannot be read.
+    /// If one of them cannot be read.
     fn programs(&mut self, _target: &TargetId) -> Result<Vec<ProgramRecord>, Error> {
         Ok(Vec::new())
     }
 
-    /// Carries out one of the specification's scripts, giving what became of each directive before
-    /// the next is begun, and how many there are. The target is one of [`Adapter::hello`]'s,
-    /// available, and claims the step `conformance`. The kit's `wast::run` does it (feature
-    /// `wast`).
+    /// Runs one of the specification's test scripts and returns its number of directives. Each directive's result is
+    /// reported before the next one starts. The target is one of [`Adapter::hello`]'s, available, and claims the step
+    /// `conformance`. Implement it with the kit's `wast::run` (feature `wast`).
     ///
     /// # Errors
     ///
-    /// When the engine cannot be made, or the script cannot be read.
+    /// If the engine cannot be created or the script cannot be read.
     fn script(&mut self, request: &Script, _went: &mut dyn FnMut(Directive)) -> Result<u32, Error> {
         Err(Error::Unsupported(format!(
             "{} does not carry out the specification's scripts",
@@ -95,12 +90,12 @@ pub trait Adapter {
         )))
     }
 
-    /// Runs a hostile guest under limits, or says how: asked of targets that are processes or
-    /// containers. As given here it is the launch of [`Adapter::prepare`], and there are no limits.
+    /// Runs a hostile guest under limits, or returns a command line that does; called for targets that are processes or
+    /// containers. The default is the launch of [`Adapter::prepare`], without limits.
     ///
     /// # Errors
     ///
-    /// [`Error::Unsupported`] for a limit that is not set here.
+    /// [`Error::Unsupported`] for a limit that this adapter does not set.
     fn probe(&mut self, request: &Probe) -> Result<Probing, Error> {
         if let Some(limit) = request.limits.first() {
             return Err(Error::Unsupported(format!(
@@ -113,7 +108,7 @@ pub trait Adapter {
             scratch: request.scratch.clone(),
             portable: false,
         })?;
-        // Whatever bounds the program that makes a container does not bound the guest in it.
+        // Limits on a program that creates a container do not apply to the guest in it.
         if prepared
             .launch
             .as_ref()
@@ -125,36 +120,35 @@ pub trait Adapter {
         launch.ok_or_else(|| Error::Unsupported(format!("{} is no process", request.target)))
     }
 
-    /// Ends what [`Adapter::serve`] began, if anything.
+    /// Stops what [`Adapter::serve`] started, if anything.
     ///
     /// # Errors
     ///
-    /// What the engine says, with what was tried.
+    /// The engine's error, with what was tried.
     fn stop(&mut self) -> Result<(), Error> {
         Ok(())
     }
 }
 
-/// What [`Adapter::serve`] came to.
+/// Result of [`Adapter::serve`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Served {
-    /// This command line serves.
+    /// A command line that starts the server.
     By(Launch),
-    /// It is being served at this address.
+    /// The server's address; the adapter started it.
     At(SocketAddr),
 }
 
-/// What [`Adapter::probe`] came to.
+/// Result of [`Adapter::probe`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Probing {
-    /// This command line runs the guest.
+    /// A command line that runs the guest.
     By(Launch),
-    /// It has been run.
+    /// The result; the adapter ran the guest.
     Ran(Probed),
 }
 
-/// The whole life of an adapter's process: takes stdin and stdout, makes the adapter, serves
-/// until stdin ends.
+/// Runs an adapter's process: takes over stdin and stdout, creates the adapter, and serves until end of file on stdin.
 pub fn main<A: Adapter>(adapter: impl FnOnce() -> A) -> ExitCode {
     if std::env::args_os().len() > 1 {
         eprintln!(
@@ -166,7 +160,7 @@ pub fn main<A: Adapter>(adapter: impl FnOnce() -> A) -> ExitCode {
     }
     match take_stdio().and_then(|(input, output)| serve(adapter(), input, output)) {
         Ok(()) => ExitCode::SUCCESS,
-        // `bench` closed its end: it is gone or has given this trial up.
+        // `bench` closed its end: it exited or abandoned this trial.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("speaking to bench over stdin and stdout: {error}");
@@ -175,7 +169,7 @@ pub fn main<A: Adapter>(adapter: impl FnOnce() -> A) -> ExitCode {
     }
 }
 
-/// Takes descriptors 0 and 1 away from whatever runs later in this process.
+/// Moves descriptors 0 and 1 out of reach of code that runs later in this process.
 fn take_stdio() -> io::Result<(BufReader<File>, File)> {
     let input = File::from(rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?);
     let output = File::from(rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 3)?);
@@ -184,11 +178,11 @@ fn take_stdio() -> io::Result<(BufReader<File>, File)> {
     Ok((BufReader::new(input), output))
 }
 
-/// Answers every line of `input` on `output` until `input` ends.
+/// Answers every line of `input` on `output` until end of file.
 ///
 /// # Errors
 ///
-/// When one of the two fails; what the adapter meets is a reply, not an error.
+/// If reading or writing fails. Errors of the adapter become replies.
 pub fn serve<A: Adapter>(
     mut adapter: A,
     mut input: impl BufRead,
@@ -210,7 +204,7 @@ pub fn serve<A: Adapter>(
         }
         let closing = match serde_json::from_slice(&line) {
             Err(error) => Reply::Failed {
-                message: format!("the request is none of protocol {PROTOCOL}: {error}"),
+                message: format!("the request is not of protocol {PROTOCOL}: {error}"),
                 out_of_memory: false,
             },
             Ok(request) => catch_unwind(AssertUnwindSafe(|| {
@@ -248,7 +242,7 @@ fn answer<A: Adapter>(
             .map(Reply::Done),
         Request::Serve(serve) => available(hello, &serve.target)
             .and_then(|target| match serve.instances {
-                // A target can have no more of it than that it can be started.
+                // A target may support `first-response` without the other serving steps.
                 _ if target.steps.contains(&Step::FirstResponse) => Ok(()),
                 Instances::Kept => claimed(target, Step::Serve),
                 Instances::Fresh => claimed(target, Step::ServeFresh),
@@ -315,8 +309,8 @@ fn claimed(target: &Target, step: Step) -> Result<(), Error> {
     )))
 }
 
-/// Writes replies, a line each, and keeps the first failure: an adapter in the middle of a
-/// measurement has no use for it.
+/// Writes one reply per line. The first write error is kept until the request is done, because an adapter in the middle
+/// of a measurement cannot handle it.
 struct Replies<W> {
     output: W,
     broken: Option<io::Error>,
@@ -327,7 +321,7 @@ impl<W: Write> Replies<W> {
         if self.broken.is_some() {
             return;
         }
-        // One write a line, so that a line is never torn by a kill between two writes.
+        // One write per line, so that a kill cannot leave a partial line.
         let written = serde_json::to_vec(reply)
             .map_err(io::Error::from)
             .and_then(|mut line| {

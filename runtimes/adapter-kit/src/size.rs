@@ -1,5 +1,4 @@
-//! What a file weighs, as it lies there and as it travels: gzip, because that is what registries
-//! send images as.
+//! Sizes of files on disk and in transfer: compressed with gzip, because registries send images that way.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -8,30 +7,30 @@ use std::path::Path;
 use flate2::Compression;
 use flate2::read::{GzDecoder, GzEncoder};
 
-/// Bytes at rest and on the way.
+/// Bytes on disk and in transfer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Weight {
-    /// As it lies there.
+    /// Uncompressed.
     pub bytes: u64,
-    /// As gzip at its default level; unpacked again, it was the same.
+    /// Compressed with gzip at its default level, and verified by decompressing.
     pub compressed_bytes: u64,
 }
 
-/// Weighs a file.
+/// Sizes of a file.
 ///
 /// # Errors
 ///
-/// When it cannot be read.
+/// If it cannot be read.
 pub fn weigh_file(path: &Path) -> io::Result<Weight> {
     weigh(File::open(path)?)
         .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
 }
 
-/// Weighs a file, or all the files in a folder, each compressed by itself.
+/// Sizes of a file, or of all files in a folder, each compressed separately.
 ///
 /// # Errors
 ///
-/// When one of them cannot be read.
+/// If one of them cannot be read.
 pub fn weigh_all(path: &Path) -> io::Result<Weight> {
     if !path.is_dir() {
         return weigh_file(path);
@@ -45,11 +44,11 @@ pub fn weigh_all(path: &Path) -> io::Result<Weight> {
     Ok(sum)
 }
 
-/// Weighs what there is to be read.
+/// Sizes of the content of a reader.
 ///
 /// # Errors
 ///
-/// When it cannot be read, or what was packed does not come out again.
+/// If it cannot be read or does not decompress to the same bytes.
 pub fn weigh(mut content: impl Read) -> io::Result<Weight> {
     let mut bytes = Vec::new();
     content.read_to_end(&mut bytes)?;
@@ -77,7 +76,7 @@ mod tests {
         let same = weigh([7_u8; 100_000].as_slice())?;
         assert_eq!(same.bytes, 100_000);
         assert!(same.compressed_bytes < 1_000, "{same:?}");
-        // A linear congruential generator (Knuth, MMIX) has nothing that gzip could find.
+        // A linear congruential generator (Knuth, MMIX): gzip finds nothing to compress.
         let mut state = 1_u64;
         let noise: Vec<u8> = std::iter::repeat_with(|| {
             state = state

@@ -1,11 +1,11 @@
-//! What the stopwatch saw of a program, in the protocol's words.
+//! Converts the stopwatch's readings to the protocol's messages.
 
 use plimsoll_record::{Boundary, Metric};
 use plimsoll_stopwatch::Watched;
 
 use crate::protocol::{Done, Output, Sample};
 
-/// Hands every reading on as samples at `run`, and gives what the program produced.
+/// Reports every reading as samples at boundary `run`, and returns the program's outputs.
 pub fn done(watched: Watched, samples: &mut dyn FnMut(Sample)) -> Done {
     for (iteration, reading) in (0..).zip(&watched.readings) {
         let timed = [

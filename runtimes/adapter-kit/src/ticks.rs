@@ -1,20 +1,19 @@
-//! What a program says of the steps of its own loop: how long each took, by its own clock.
+//! Step times that a program measures in its own loop, with its own clock.
 //!
-//! A program that has such a loop prints one line to its stderr, for example
-//! `plimsoll-ticks count=400 p50=98310 p90=104217 p99=120344 worst=190211`: nanoseconds, the nearest
-//! ranks of all its steps. Its stdout stays the same everywhere. `bench` reads the line of a process
-//! that it started, an adapter that of a container.
+//! Such a program prints one line to its stderr, for example `plimsoll-ticks count=400 p50=98310 p90=104217 p99=120344
+//! worst=190211`: nearest-rank percentiles of all steps in nanoseconds. Its stdout stays the same everywhere. `bench`
+//! reads the line of a process that it started, an adapter that of a container.
 
 use plimsoll_record::{Boundary, Metric};
 
 use crate::protocol::Sample;
 
-/// What the line begins with.
+/// Prefix of the line.
 const MARK: &str = "plimsoll-ticks ";
 
 const METRICS: [Metric; 4] = [Metric::P50, Metric::P90, Metric::P99, Metric::Max];
 
-/// The samples of the last such line; none where there is no line, or one that makes no sense.
+/// Samples from the last such line; empty if there is none or it is invalid.
 pub fn samples(stderr: &[u8]) -> Vec<Sample> {
     let stderr = String::from_utf8_lossy(stderr);
     let said = stderr
@@ -26,7 +25,7 @@ pub fn samples(stderr: &[u8]) -> Vec<Sample> {
     };
     let value = |metric: Metric| {
         let mut words = said.split(' ').filter_map(|word| word.split_once('='));
-        // By serde, which knows the earlier name that built guests still print.
+        // Parsed by serde, which also accepts the old name `worst` that existing guests still print.
         let named = |name: &str| serde_json::from_value::<Metric>(name.into()).ok();
         let (_, value) = words.find(|(name, _)| named(name) == Some(metric))?;
         value.parse::<u64>().ok()

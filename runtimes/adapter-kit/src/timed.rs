@@ -1,27 +1,26 @@
-//! The steps of an engine that runs inside the adapter's process, with the one set of clocks.
+//! The timed steps of an engine that runs in the adapter's process.
 //!
-//! An adapter gives an [`Engine`]; everything that starts or stops a clock is here, so that no
-//! engine is timed differently from another. What lies inside which clock:
+//! An adapter implements [`Engine`]. All clocks start and stop here, so every engine is timed alike:
 //!
 //! | step | outside | wall time | cycle time |
 //! |---|---|---|---|
-//! | instantiate | [`Engine::load`], once | L0: [`Engine::instantiate`] | and [`Engine::start`], [`Engine::finish`] |
+//! | instantiate | [`Engine::load`], once | L0: [`Engine::instantiate`] | plus [`Engine::start`], [`Engine::finish`] |
 //! | load | starting the guest, dropping the module | L1: [`Engine::load`], [`Engine::instantiate`] | - |
-//! | compile | reading the file, starting the guest, dropping the module | L2: [`Engine::compile`], [`Engine::instantiate`] | - |
-//! | first-output-warm | [`Engine::load`], once; what follows the first byte | [`Engine::instantiate`], [`Engine::start`] to the first byte | - |
-//! | first-output-artefact | what follows the first byte | [`Engine::load`], [`Engine::instantiate`], [`Engine::start`] to the first byte | - |
-//! | iterate | [`Engine::load`], once; [`Engine::instantiate`], [`Engine::finish`] | run: [`Engine::start`] | [`Engine::instantiate`] to [`Engine::finish`] |
+//! | compile | file read, guest start, module drop | L2: [`Engine::compile`], [`Engine::instantiate`] | - |
+//! | first-output-warm | [`Engine::load`], once | `instantiate` and `start`, to the first byte | - |
+//! | first-output-artefact | after the first byte | `load`, `instantiate` and `start`, to the first byte | - |
+//! | execute | [`Engine::load`], once; `instantiate`, `finish` | run: [`Engine::start`] | `instantiate` to `finish` |
 //!
-//! Every iteration is recorded, the first one too: warm-up is for analysis to look at. Samples
-//! are kept until the loop is over, so that sending them disturbs no iteration. The budget is for
-//! making instances: a heavy guest's one run is not charged to it, or nothing would be left.
+//! Every iteration is recorded, including the first; analysis decides about warm-up. Samples are sent after the loop,
+//! so that sending does not disturb iterations. In the first three steps the budget covers making instances: the single
+//! run of a heavy guest is not charged to it, because it would use it up.
 
 //!
 //! # Layout
 //!
-//! - [`Engine`]: what an adapter gives
-//! - `loops`: the loops that hold the clocks
-//! - `first_byte`: when a guest's first byte of output arrives
+//! - [`Engine`]: what an adapter implements
+//! - `loops`: the timed loops
+//! - `first_byte`: detects a guest's first byte of output
 
 mod first_byte;
 mod loops;
@@ -39,66 +38,64 @@ use crate::protocol::{Done, Measure, Sample};
 use crate::{Error, artefact, density};
 use loops::{Held, Trial};
 
-/// A guest whose first run takes more processor time than this is heavy: a trial runs it once, to
-/// verify it, and makes its other instances without running them. Otherwise a start of
-/// microseconds would be sampled only as often as a run of a second allows. Cycle time is given
-/// only where the guest was run. Processor time, because on a busy machine any guest can take
-/// long.
+/// A guest is heavy if its first run takes more CPU time than this. A trial then runs it once, to verify it, and only
+/// instantiates it afterwards. Otherwise a start of microseconds would be sampled only as often as a run of a second
+/// allows. Cycle time is recorded only for iterations that run the guest. The limit is CPU time because any guest can
+/// take long on a busy machine.
 pub const HEAVY_GUEST: Duration = Duration::from_millis(5);
 
-/// An engine in one configuration, in this process. Making one is outside every clock: it is a
-/// platform that is already running.
+/// An engine in one configuration, in this process. Creating it is never timed: it stands for a platform that already
+/// runs.
 pub trait Engine {
-    /// Compiled code in memory, linked to WASI as far as that does not depend on an instance.
+    /// Compiled code in memory, linked to WASI as far as possible without an instance.
     type Module;
-    /// A guest ready to run: memory, WASI context and imports in place, `_start` looked up.
+    /// A guest ready to run: memory, WASI context and imports set up, `_start` looked up.
     type Instance;
 
     /// Validates and compiles the bytes of a `.wasm`.
     ///
     /// # Errors
     ///
-    /// When the engine refuses the module.
+    /// If the engine rejects the module.
     fn compile(&self, wasm: &[u8]) -> Result<Self::Module, Error>;
 
-    /// Loads an artefact that `prepare` made of a `.wasm` with the same configuration.
+    /// Loads an artefact that `prepare` made with the same configuration.
     ///
     /// # Errors
     ///
-    /// When the artefact cannot be read or is of another configuration.
+    /// If the artefact cannot be read or comes from another configuration.
     fn load(&self, artefact: &Path) -> Result<Self::Module, Error>;
 
-    /// Makes an instance, ready to run.
+    /// Creates an instance that is ready to run.
     ///
     /// # Errors
     ///
-    /// When the engine cannot, for example because an import is missing.
+    /// If the engine fails, for example because an import is missing.
     fn instantiate(&self, module: &Self::Module, guest: &Guest) -> Result<Self::Instance, Error>;
 
-    /// Runs `_start` to its end and gives the exit code; 0 if the guest merely returns.
+    /// Runs `_start` to completion and returns the exit code; 0 if the guest simply returns.
     ///
     /// # Errors
     ///
-    /// When the guest traps.
+    /// If the guest traps.
     fn start(&self, instance: &mut Self::Instance) -> Result<i32, Error>;
 
-    /// What a thread that runs guests holds meanwhile, other than the one that made the engine.
+    /// Returns a guard that a thread keeps while it runs guests, if it did not create the engine.
     fn enter(&self) -> Box<dyn Any> {
         Box::new(())
     }
 
-    /// Gives up an instance, started or not (the engine may drop it, or reset and keep it), and
-    /// hands over what the guest wrote to its stdout.
+    /// Releases an instance, started or not (the engine may drop it, or reset and keep it), and returns the guest's
+    /// stdout.
     fn finish(&self, instance: Self::Instance) -> Vec<u8>;
 }
 
-/// Does one of the steps `instantiate`, `load`, `compile`, `first-output-warm`, `first-output-artefact`, `instances` and `iterate`. `artefact` is
-/// the file that `prepare` left for this pair; `compile` does not need it.
+/// Runs one of the steps that an engine can do in its own process. `artefact` is the file that `prepare` wrote for this
+/// pair; `compile` does not need it.
 ///
 /// # Errors
 ///
-/// What the engine says; [`Error::Unsupported`] for the others, which a process
-/// cannot do to itself.
+/// The engine's error; [`Error::Unsupported`] for all other steps.
 pub fn measure<E: Engine>(
     engine: &E,
     request: &Measure,

@@ -1,10 +1,8 @@
-//! Stops a process as it is about to end, with its memory still in place, so that the most it ever
-//! had can be read to the byte.
+//! Stops a process just before it exits, while its memory still exists, to read its exact peak.
 //!
-//! `ru_maxrss` of wait4 is no substitute: a process inherits it from whoever forked it, and a small
-//! program then reports its parent's memory. VmHWM belongs to the memory that exec made, and is
-//! gone with it; the stop at the exit (ptrace, `PTRACE_O_TRACEEXIT`) is the last moment to read it.
-//! Nothing is timed under ptrace.
+//! `ru_maxrss` of wait4 does not work: a process inherits it from its parent at fork, so a small program reports its
+//! parent's memory. VmHWM belongs to the memory that exec creates and disappears with it; the exit stop (ptrace,
+//! `PTRACE_O_TRACEEXIT`) is the last chance to read it. Nothing is timed under ptrace.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -13,24 +11,24 @@ use std::process::{Child, Command};
 
 use libc::{c_int, c_void, pid_t};
 
-/// What a traced process is stopped for.
+/// Why a traced process stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stop {
-    /// It has just begun to run another program.
+    /// It has just called exec.
     Exec(u32),
-    /// It is about to end; /proc still tells all about its memory.
+    /// It is about to exit; /proc still shows its memory.
     Exit(u32),
 }
 
-/// How the process that was followed ended: the status that waitpid gives.
+/// The waitpid status of the followed process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ended(pub c_int);
 
-/// Starts a command that the calling thread then has to [`follow`].
+/// Starts a traced command; the calling thread must then [`follow`] it.
 ///
 /// # Errors
 ///
-/// What the standard library says; that ptrace is not permitted is among it.
+/// The error of the standard library, including when ptrace is not permitted.
 pub fn spawn(command: &mut Command) -> io::Result<Child> {
     // SAFETY: ptrace is async-signal-safe, allocates nothing and touches no memory of ours.
     unsafe {
@@ -42,15 +40,14 @@ pub fn spawn(command: &mut Command) -> io::Result<Child> {
     command.spawn()
 }
 
-/// Begins to trace a process that runs, and all that it will fork. The calling thread has to
-/// [`follow`] it.
+/// Starts tracing a running process and everything that it forks. The calling thread must [`follow`] it.
 ///
 /// # Errors
 ///
-/// When it is gone, is traced already, or this user may not.
+/// If it has exited, is already traced, or this user lacks permission.
 pub fn seize(pid: u32) -> io::Result<()> {
     let pid = pid as pid_t;
-    // SAFETY: of plain numbers only.
+    // SAFETY: passes only integers.
     let done = unsafe { libc::ptrace(libc::PTRACE_SEIZE, pid, 0, options(Forks::Followed)) };
     match done {
         0 => Ok(()),
@@ -58,17 +55,17 @@ pub fn seize(pid: u32) -> io::Result<()> {
     }
 }
 
-/// What becomes of the processes that a traced one forks.
+/// What to do with processes that a traced process forks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Forks {
-    /// They are traced, too.
+    /// Trace them too.
     Followed,
-    /// They go their way unseen.
+    /// Let them run untraced.
     Ignored,
 }
 
 fn options(forks: Forks) -> *mut c_void {
-    // Whoever follows it may be killed; it must not go on unseen.
+    // If the tracer is killed, the process must not continue untraced.
     let mut options = libc::PTRACE_O_TRACEEXIT | libc::PTRACE_O_EXITKILL;
     if forks == Forks::Followed {
         options |= libc::PTRACE_O_TRACEFORK
@@ -79,13 +76,13 @@ fn options(forks: Forks) -> *mut c_void {
     options as usize as *mut c_void
 }
 
-/// Lets what this thread traces run to its end, and says at which stops it came by. Gives how
-/// `root` ended; `None` if that was not seen, because something else waited for it. `forks` is for
-/// what [`spawn`] started; what was seized is followed with all that it forks.
+/// Lets everything that this thread traces run to its end and reports the stops. Returns how `root` ended, or `None` if
+/// other code waited for it. `forks` applies to processes from [`spawn`]; a seized process is always followed with its
+/// forks.
 ///
 /// # Errors
 ///
-/// When waiting fails, which would be a mistake in this program.
+/// If waiting fails, which would be a bug in this program.
 pub fn follow(root: u32, forks: Forks, mut stopped: impl FnMut(Stop)) -> io::Result<Option<Ended>> {
     let mut of_root = None;
     let mut begun = false;
@@ -115,22 +112,22 @@ pub fn follow(root: u32, forks: Forks, mut stopped: impl FnMut(Stop)) -> io::Res
         match status >> 16 {
             libc::PTRACE_EVENT_EXIT => stopped(Stop::Exit(pid as u32)),
             libc::PTRACE_EVENT_EXEC => stopped(Stop::Exec(pid as u32)),
-            // A stop of the whole group lasts until something continues it.
+            // A group stop lasts until something continues it.
             libc::PTRACE_EVENT_STOP if signal != libc::SIGTRAP => request = libc::PTRACE_LISTEN,
             0 if signal == libc::SIGTRAP && pid as u32 == root && !begun => {
-                // The exec of a child that asked to be traced.
+                // The exec of a child that called PTRACE_TRACEME.
                 begun = true;
-                // SAFETY: of plain numbers only.
+                // SAFETY: passes only integers.
                 unsafe { libc::ptrace(libc::PTRACE_SETOPTIONS, pid, 0, options(forks)) };
                 stopped(Stop::Exec(pid as u32));
             }
-            // How a forked one begins to be traced; nobody has sent it.
+            // The first stop of a newly traced fork; no process sent this signal.
             0 if signal == libc::SIGSTOP && new && pid as u32 != root => {}
             0 => deliver = signal,
             _ => {}
         }
-        // One that was killed meanwhile is waited for next.
-        // SAFETY: of plain numbers only.
+        // If it was killed in the meantime, the next wait reports it.
+        // SAFETY: passes only integers.
         unsafe { libc::ptrace(request, pid, 0, deliver as usize as *mut c_void) };
     }
 }
@@ -144,7 +141,7 @@ mod tests {
 
     #[test]
     fn the_most_that_a_process_had_is_its_own_and_not_its_parents() {
-        // This process has had this much, and the child will not.
+        // This process reaches this size; the child does not.
         let ballast = std::hint::black_box(vec![1_u8; 96 << 20]);
         let mut child = spawn(Command::new("true").stdout(Stdio::null())).expect("true starts");
         let mut peaks = Vec::new();

@@ -1,5 +1,4 @@
-//! The specification's test scripts: the request of the protocol, carried out by the crate
-//! `plimsoll-wast`.
+//! Runs the specification's test scripts for the protocol, with the crate `plimsoll-wast`.
 
 use std::fs;
 
@@ -8,10 +7,10 @@ pub use plimsoll_wast::*;
 use crate::Error;
 use crate::protocol::{Directive, Script, Went};
 
-/// Carries out the script of a request, reports every directive, and gives their number.
+/// Runs the script of a request, reports every directive, and returns their number.
 ///
 /// # Errors
-/// When the script's file cannot be read.
+/// If the script cannot be read.
 pub fn run<E: Engine + 'static>(
     engine: &mut E,
     request: &Script,

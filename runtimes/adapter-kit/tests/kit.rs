@@ -1,4 +1,4 @@
-//! The kit's promises, on a real adapter process (the example `tape`).
+//! Tests the kit with a real adapter process (the example `tape`).
 
 use std::fs;
 use std::io::Write;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 const HELLO: &str = "++++++++[>+++++++++<-]>.+.+++++++++++++++++++++++++++++.";
 
-/// Where cargo puts the example of the profile that this test was built with.
+/// Path of the example, built in the same profile as this test.
 fn tape() -> PathBuf {
     let mut path = std::env::current_exe().expect("the test's own path");
     path.pop();
@@ -35,7 +35,7 @@ fn workload(folder: &Path, source: &str, args: &[&str]) -> Workload {
     }
 }
 
-/// Gives the adapter these lines and the end of its input, and takes what it says.
+/// Sends these lines and end of file to the adapter, and returns its output.
 fn said_to(lines: &[String]) -> Output {
     let mut child = Command::new(tape())
         .stdin(Stdio::piped())
@@ -174,7 +174,7 @@ fn the_published_schema_is_current() {
     );
 }
 
-/// A message, and what this version writes after it has read it.
+/// A message, and the same message after this version has parsed and written it.
 fn read_and_written(line: &str) -> (Value, Value) {
     let message: Value = serde_json::from_str(line).expect("JSON");
     let written = if message.get("request").is_some() {

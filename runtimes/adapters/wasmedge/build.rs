@@ -1,5 +1,5 @@
-//! Has the programs loaded by the C library that WasmEdge's own was built for, where
-//! `scripts/wasmedge-prefix` had to bring one; the system's own is otherwise used.
+//! Makes the programs use the C library that WasmEdge was built for, if `scripts/wasmedge-prefix` had to install one;
+//! otherwise they use the system's.
 
 use std::path::Path;
 
@@ -10,13 +10,13 @@ fn main() {
     println!("cargo:rerun-if-changed=prefix/usr/include/wasmedge/version.h");
     let here = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default();
     let Ok(prefix) = Path::new(&here).join("prefix").canonicalize() else {
-        // The crate that binds the library says what is missing.
+        // The library's binding crate reports what is missing.
         return;
     };
     let libraries = prefix.join(LIBRARIES);
     let loader = libraries.join("ld-linux-x86-64.so.2");
     if loader.exists() {
-        // RPATH, not RUNPATH: the library's own dependencies are to be found there, too.
+        // RPATH instead of RUNPATH, so that it also applies to the library's own dependencies.
         for option in [
             format!("--dynamic-linker={}", loader.display()),
             format!("-rpath,{}", libraries.display()),

@@ -1,5 +1,4 @@
-//! Tells the adapter its target triple: the name of the directory that cargo builds the static
-//! runner in.
+//! Passes the target triple to the adapter: cargo builds the static runner in the directory of that name.
 
 fn main() {
     let triple = std::env::var("TARGET").unwrap_or_default();

@@ -295,7 +295,7 @@ mod compiling {
     use super::{Engine, Fuel};
     use crate::artifact::fingerprint::Fingerprint;
     use crate::compile::translate::Metering;
-    use crate::compile::{CompileOptions, compile, target_isa, write};
+    use crate::compile::{CompileInterrupt, CompileOptions, compile, target_isa, write};
     use crate::error::Result;
 
     impl Engine {
@@ -307,13 +307,34 @@ mod compiling {
         ///
         /// [`Module::deserialize`]: crate::Module::deserialize
         pub fn compile(&self, wasm: &[u8]) -> Result<Vec<u8>> {
-            self.compile_for(wasm, None)
+            self.compile_interruptible(wasm, &CompileInterrupt::new())
         }
 
-        /// As [`Engine::compile`], with what the artefact is found by.
-        pub(crate) fn compile_for(&self, wasm: &[u8], source: Option<String>) -> Result<Vec<u8>> {
+        /// As [`Engine::compile`], until the handle says to stop.
+        ///
+        /// # Errors
+        /// As [`Engine::compile`], and [`Error::Interrupted`](crate::Error::Interrupted).
+        pub fn compile_interruptible(
+            &self,
+            wasm: &[u8],
+            interrupt: &CompileInterrupt,
+        ) -> Result<Vec<u8>> {
+            self.compile_for(wasm, None, interrupt)
+        }
+
+        /// As [`Engine::compile_interruptible`], with what the artefact is found by.
+        pub(crate) fn compile_for(
+            &self,
+            wasm: &[u8],
+            source: Option<String>,
+            interrupt: &CompileInterrupt,
+        ) -> Result<Vec<u8>> {
             let isa = self.isa()?;
-            let compiled = compile(wasm, &**isa, &self.compile_options())?;
+            let options = CompileOptions {
+                interrupt: interrupt.clone(),
+                ..self.compile_options()
+            };
+            let compiled = compile(wasm, &**isa, &options)?;
             let mut fingerprint = self.fingerprint(isa);
             if let Some(source) = source {
                 fingerprint.add_source(&source);
@@ -329,6 +350,7 @@ mod compiling {
             CompileOptions {
                 features: self.config().features,
                 metering,
+                interrupt: CompileInterrupt::new(),
             }
         }
 

@@ -36,6 +36,9 @@ pub enum Error {
         /// What the compiler said.
         message: String,
     },
+    /// The embedder stopped the compilation.
+    #[error("compiling was interrupted")]
+    Interrupted,
     /// An import has no definition.
     #[error(
         "unknown import: `{}` `{}` is not defined, but the module needs {expected}",

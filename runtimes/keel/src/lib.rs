@@ -60,12 +60,13 @@
 //! - `artifact`: the `.keel` file: `format` is its specification, `fingerprint` what it is bound to
 //! - `cache`: artefacts in a folder, by what they were made of
 //! - `vm`: contexts, slots, memories, tables, calls, signals, timers: all that is unsafe at heart
-//! - `engine`, `store`, `linker`, `instantiate`, `instance`, `func`, `host`, `externs`, `value`: the API
+//! - `engine`, `store`, `linker`, `instantiate`, `instance`, `func`, `host`, `externs`, `value`, `anyref`: the API
 //! - `wasi`, `command`: preview 1, and programs on it; `wast`: the specification's scripts
 
 #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
 compile_error!("keel runs on x86-64 Linux only");
 
+mod anyref;
 mod artifact;
 #[cfg(feature = "cache")]
 mod cache;
@@ -99,9 +100,12 @@ pub mod wast;
 #[cfg(feature = "compiler")]
 mod wrap;
 
+pub use anyref::AnyRef;
 pub use artifact::{ArtifactError, is_artifact};
 #[cfg(feature = "cache")]
 pub use cache::CodeCache;
+#[cfg(feature = "compiler")]
+pub use compile::CompileInterrupt;
 pub use cpu::{Cpu, UnknownCpu};
 pub use engine::{Config, Engine, Fuel, Language};
 pub use error::{Error, Result};
@@ -122,5 +126,5 @@ pub use types::{
     ExternType, FuncType, GlobalType, HeapType, IndexType, MemoryType, Mutability, RefType,
     Sharing, TableType, TypeId, ValType,
 };
-pub use value::{AnyRef, ExternRef, Val, WasmTy, WasmTypes};
+pub use value::{ExternRef, Val, WasmTy, WasmTypes};
 pub use vm::shared::SharedMemory;

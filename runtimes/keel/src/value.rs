@@ -1,14 +1,13 @@
 //! Values as the embedder handles them.
 
-use crate::error::{Error, Result};
+use crate::anyref::AnyRef;
+use crate::engine::Engine;
 use crate::exception::ExnRef;
 use crate::func::Func;
-use crate::store::AsContextMut;
-use crate::types::def::Composite;
-use crate::types::registry::{REGISTERED, Registry};
+use crate::types::registry::Registry;
 use crate::types::{HeapType, ValType};
 use crate::vm::context::Value;
-use crate::vm::heap::{HOST_TAG, Heap, INTEGER_TAG, TAG_MASK};
+use crate::vm::heap::{HOST_TAG, INTEGER_TAG, TAG_MASK};
 use crate::vm::store::StoreContext;
 
 /// A value of WebAssembly.
@@ -33,126 +32,6 @@ pub enum Val {
     AnyRef(Option<AnyRef>),
     /// An exception, or null.
     ExnRef(Option<ExnRef>),
-}
-
-/// A reference to a structure or an array, which stays alive until the handle is released, or a 31-bit
-/// integer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AnyRef(Any);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Any {
-    I31(u32),
-    Object {
-        store: u64,
-        reference: u32,
-        /// The place of its type in the engine's registry.
-        ty: u32,
-        is_array: bool,
-        place: u32,
-        generation: u32,
-    },
-}
-
-impl AnyRef {
-    /// The lower 31 bits of a number as a reference.
-    pub fn from_i31(value: i32) -> AnyRef {
-        AnyRef(Any::I31((value as u32) << 1 | INTEGER_TAG as u32))
-    }
-
-    /// The signed number, where it is one.
-    pub fn i31(self) -> Option<i32> {
-        match self.0 {
-            Any::I31(tagged) => Some(tagged as i32 >> 1),
-            Any::Object { .. } => None,
-        }
-    }
-
-    /// Whether it refers to a structure.
-    pub fn is_struct(self) -> bool {
-        matches!(self.0, Any::Object { is_array, .. } if !is_array)
-    }
-
-    /// Whether it refers to an array.
-    pub fn is_array(self) -> bool {
-        matches!(self.0, Any::Object { is_array, .. } if is_array)
-    }
-
-    /// Lets what it refers to be collected once nothing else refers to it. Every reference that comes out
-    /// of code is kept alive until it is released, or the store goes.
-    pub fn release(self, store: impl AsContextMut) {
-        if let Any::Object {
-            store: owner,
-            place,
-            generation,
-            ..
-        } = self.0
-        {
-            // SAFETY: the store is borrowed, and owns its heap.
-            unsafe {
-                let store = &*store.as_store().context();
-                if let (true, Some(heap)) = (store.id == owner, store.heap) {
-                    (*heap.as_ptr()).handles.remove(place, generation);
-                }
-            }
-        }
-    }
-
-    /// # Safety
-    /// `reference` is an object of the heap of the store.
-    unsafe fn keep(reference: u32, heap: &mut Heap, store: &StoreContext) -> AnyRef {
-        let ty = heap.type_of(reference);
-        let info = store.engine.types().by_number(u64::from(ty) | REGISTERED);
-        let (place, generation) = heap.handles.add(reference);
-        AnyRef(Any::Object {
-            store: store.id,
-            reference,
-            ty,
-            is_array: info.is_some_and(|ty| matches!(ty.composite, Composite::Array(_))),
-            place,
-            generation,
-        })
-    }
-
-    fn reference(self) -> usize {
-        match self.0 {
-            Any::I31(tagged) => tagged as usize,
-            Any::Object { reference, .. } => reference as usize,
-        }
-    }
-
-    /// Refuses a handle of another store, and one that was released.
-    pub(crate) fn check(self, store: &StoreContext) -> Result<()> {
-        let Any::Object {
-            store: owner,
-            place,
-            generation,
-            ..
-        } = self.0
-        else {
-            return Ok(());
-        };
-        store.check_owner(owner)?;
-        // SAFETY: the store owns its heap.
-        let heap = store.heap.map(|heap| unsafe { &*heap.as_ptr() });
-        match heap.and_then(|heap| heap.handles.get(place, generation)) {
-            Some(_) => Ok(()),
-            None => Err(Error::Type(
-                "a reference was used after it had been released".to_owned(),
-            )),
-        }
-    }
-
-    fn is_a(self, wide: HeapType, types: &Registry) -> bool {
-        let number = match self.0 {
-            Any::I31(_) => return HeapType::I31.is_within(wide) || wide == HeapType::Extern,
-            Any::Object { ty, .. } => u64::from(ty) | REGISTERED,
-        };
-        wide == HeapType::Extern
-            || types
-                .by_number(number)
-                .is_some_and(|ty| types.heap_matches(HeapType::Concrete(ty.id), wide))
-    }
 }
 
 /// A reference to something of the embedder's: a number that only the embedder knows the meaning of,
@@ -221,6 +100,12 @@ impl Val {
             ValType::V128 => Val::V128(0),
             ValType::Ref(ty) => Val::null(ty.heap),
         }
+    }
+
+    /// The null reference of a type of an engine's; nothing where null does not have the type.
+    pub fn null_of(ty: ValType, engine: &Engine) -> Option<Val> {
+        let is_nullable = matches!(ty, ValType::Ref(ty) if ty.nullable);
+        is_nullable.then(|| Val::default_of(ty, engine.types()))
     }
 
     /// As [`Val::zero`], also for types that modules define.
@@ -296,7 +181,9 @@ impl Val {
             Val::FuncRef(_) => Val::FuncRef(unsafe { Func::from_address(raw, store.id) }),
             // SAFETY: an exception of the store's heap.
             Val::ExnRef(_) => Val::ExnRef(Some(unsafe { ExnRef::keep(raw as u32, store) })),
-            _ if raw as i64 & INTEGER_TAG != 0 => Val::AnyRef(Some(AnyRef(Any::I31(raw as u32)))),
+            _ if raw as i64 & INTEGER_TAG != 0 => {
+                Val::AnyRef(Some(AnyRef::from_tagged(raw as u32)))
+            }
             _ if raw as i64 & TAG_MASK == HOST_TAG => {
                 Val::ExternRef(Some(ExternRef((raw >> 2) as u32)))
             }

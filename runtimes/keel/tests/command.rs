@@ -69,6 +69,11 @@ const LARGE: &str = r#"(module (memory (export "memory") 2) (func (export "_star
 const ENDLESS: &str =
     r#"(module (memory (export "memory") 1) (func (export "_start") (loop (br 0))))"#;
 
+/// A reactor: one export gives what initialising has set.
+const REACTOR: &str = r#"(module (memory (export "memory") 1) (global $set (mut i32) (i32.const 1))
+  (func (export "_initialize") (global.set $set (i32.const 42)))
+  (func (export "get") (result i32) (global.get $set)) (func (export "fails") (unreachable)))"#;
+
 /// A command with what comes before the options.
 struct Runner {
     program: PathBuf,
@@ -90,6 +95,7 @@ fn folder() -> &'static Path {
                 ("unknown", UNKNOWN),
                 ("large", LARGE),
                 ("endless", ENDLESS),
+                ("reactor", REACTOR),
             ] {
                 let wat = folder.path().join(name).with_extension("wat");
                 std::fs::write(&wat, text).expect("writing it");
@@ -200,6 +206,9 @@ fn words_mean_the_same_to_both() {
         ),
         (&["@trap"], 134, "", "trap: unreachable"),
         (&["@recursion"], 134, "", "call stack exhausted"),
+        (&["--invoke", "get", "@reactor"], 0, "42\n", ""),
+        (&["--invoke=fails", "@reactor"], 134, "", "unreachable"),
+        (&["--invoke", "absent", "@reactor"], 1, "", "absent"),
         (&["--timeout", "0.05", "@endless"], 134, "", "interrupted"),
         (&["--max-memory", "65536", "@large"], 1, "", "--max-memory"),
         (&["--max-total", "65536", "@large"], 1, "", "--max-total"),

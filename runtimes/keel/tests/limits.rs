@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use keel::{
-    Caller, Config, Engine, Error, Fuel, Instance, Limits, Linker, Module, Store, TrapKind, Val,
+    Caller, CompileInterrupt, Config, Engine, Error, Fuel, Instance, Limits, Linker, Module, Store,
+    TrapKind, Val,
 };
 
 fn instance(engine: &Engine, store: &mut Store<()>, wat: &str) -> Result<Instance, Error> {
@@ -467,4 +468,26 @@ fn no_index_reaches_out_of_a_table() {
     let null = kind(run(&engine, wat, "call", &[Val::I32(0)]));
     assert_eq!(null, Some(TrapKind::UndefinedElement));
     goes_on(&engine);
+}
+
+#[test]
+fn a_compilation_stops_when_it_is_interrupted() {
+    // Some seconds of work, in many functions.
+    let body = "(i32.const 1) (i32.add)".repeat(200);
+    let functions = format!("(func (param i32) (result i32) (local.get 0) {body})").repeat(20_000);
+    let wasm = wat::parse_str(format!("(module {functions})")).expect("the text is right");
+    let engine = Engine::default();
+    let interrupt = CompileInterrupt::new();
+    let handle = interrupt.clone();
+    let compiling = std::thread::spawn(move || Module::new_interruptible(&engine, &wasm, &handle));
+    std::thread::sleep(Duration::from_millis(200));
+    let begun = Instant::now();
+    interrupt.interrupt();
+    let ended = compiling.join().expect("no panic");
+    assert!(matches!(ended, Err(Error::Interrupted)));
+    assert!(
+        begun.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        begun.elapsed()
+    );
 }

@@ -335,3 +335,28 @@ fn a_64_bit_memory_has_what_the_limits_allow() {
         assert!(near.call(&mut store, beyond).is_err(), "{beyond}");
     }
 }
+
+#[test]
+fn shared_memories_count_in_the_total_of_their_store() {
+    let engine = Engine::default();
+    let text = "(module (memory (export \"m\") 1 8 shared)
+        (func (export \"grow\") (param i32) (result i32) (memory.grow (local.get 0))))";
+    let module = Module::new(&engine, text.as_bytes()).expect("it compiles");
+    let mut store = Store::new(&engine, ());
+    store.set_limits(keel::Limits {
+        total_bytes: 4 << 16,
+        ..keel::Limits::default()
+    });
+    let linker = Linker::new(&engine);
+    let instance = linker.instantiate(&mut store, &module).expect("a page");
+    let grow = instance.get_typed_func::<i32, i32>(&mut store, "grow");
+    let grow = grow.expect("it is exported");
+    assert_eq!(grow.call(&mut store, 2).expect("no trap"), 1);
+    assert_eq!(store.used_bytes(), 3 << 16);
+    assert_eq!(grow.call(&mut store, 2).expect("no trap"), -1);
+    linker
+        .instantiate(&mut store, &module)
+        .expect("the last page");
+    assert!(linker.instantiate(&mut store, &module).is_err());
+    assert_eq!(grow.call(&mut store, 1).expect("no trap"), -1);
+}

@@ -1,9 +1,9 @@
-//! The bytes that a guest wrote, in JSON: a string where they are UTF-8, else `{"base64": ".."}`.
+//! A guest's output bytes in JSON: a string if they are UTF-8, else `{"base64": ".."}`.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde::{Deserialize, Serialize};
 
-/// The bytes that a guest wrote.
+/// Output bytes of a guest.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Wire", into = "Wire")]
 pub struct GuestBytes(pub Vec<u8>);

@@ -1,15 +1,14 @@
-//! Instructions that a program's own code takes, where the machine counts them.
+//! Counts a program's user-mode instructions, if the machine has a counter.
 //!
-//! A third opinion beside wall and processor time: other load disturbs it least. Many virtual
-//! machines have no such counter, and inside a container the engine's filter refuses it.
+//! Instructions complement wall time and CPU time, because other load affects them least. Many virtual machines have no
+//! counter, and a container engine's seccomp filter blocks it.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{FromRawFd, RawFd};
 
-/// The first version of the kernel's `perf_event_attr`, which every later kernel takes
-/// (perf_event_open(2), PERF_ATTR_SIZE_VER0). A crate would hide a system call and pin a version
-/// that engines pin differently.
+/// The first version of the kernel's `perf_event_attr`, which every later kernel accepts (perf_event_open(2),
+/// PERF_ATTR_SIZE_VER0). A crate would hide a system call and pin a dependency that engines pin differently.
 #[repr(C)]
 struct Attributes {
     kind: u32,
@@ -26,29 +25,29 @@ struct Attributes {
 
 const KIND_HARDWARE: u32 = 0;
 const COUNT_INSTRUCTIONS: u64 = 1;
-/// Beside the count, how long it was wanted and how long it ran.
+/// Also read the times that the counter was enabled and running.
 const FORMAT_TIMES: u64 = 1 | 2;
-/// Threads that are started later are counted too.
+/// Count threads started later too.
 const INHERIT: u64 = 1 << 1;
 const EXCLUDE_KERNEL: u64 = 1 << 5;
 const EXCLUDE_HYPERVISOR: u64 = 1 << 6;
 const CLOSE_ON_EXEC: libc::c_ulong = 1 << 3;
 
-/// A counter of the instructions that are finished in user mode.
+/// A counter of instructions retired in user mode.
 #[derive(Debug)]
 pub struct Instructions(File);
 
 impl Instructions {
-    /// Of the calling thread, and of every thread that it starts from now on.
+    /// Counts this thread and all threads that it starts from now on.
     ///
     /// # Errors
     ///
-    /// What the system says where there is no such counter or it may not be used.
+    /// The system's error if there is no counter or it is not permitted.
     pub fn of_this_thread() -> io::Result<Self> {
         Self::of_process(0)
     }
 
-    /// Of a child process that has one thread, and of every thread that it starts from now on.
+    /// Counts a single-threaded child process and all threads that it starts from now on.
     ///
     /// # Errors
     ///
@@ -67,8 +66,7 @@ impl Instructions {
             config1: 0,
         };
         let (every_processor, no_group): (libc::c_int, libc::c_int) = (-1, -1);
-        // SAFETY: the pointer is to live attributes of the size that they name; the kernel only
-        // reads them.
+        // SAFETY: the pointer is to live attributes of the size that they state, and the kernel only reads them.
         let descriptor = unsafe {
             libc::syscall(
                 libc::SYS_perf_event_open,
@@ -82,12 +80,12 @@ impl Instructions {
         if descriptor < 0 {
             return Err(io::Error::last_os_error());
         }
-        // SAFETY: the descriptor was just made and belongs to nobody else.
+        // SAFETY: the descriptor was just created and has no other owner.
         Ok(Self(unsafe { File::from_raw_fd(descriptor as RawFd) }))
     }
 
-    /// How many so far; `None` if the counter was ever taken away for another one, because then
-    /// it is an extrapolation, or did not run at all.
+    /// Instructions so far; `None` if the counter did not run, or was shared with others at any time, because the count
+    /// is then extrapolated.
     pub fn so_far(&self) -> Option<u64> {
         let mut bytes = [0; 24];
         (&self.0).read_exact(&mut bytes).ok()?;
@@ -100,16 +98,16 @@ impl Instructions {
     }
 }
 
-/// Whether instructions can be counted here; if not, what the system said.
+/// Checks whether instructions can be counted here.
 ///
 /// # Errors
 ///
-/// The reason, for people to read.
+/// A readable reason.
 pub fn supported() -> Result<(), String> {
     let counter =
         Instructions::of_this_thread().map_err(|error| format!("perf_event_open: {error}"))?;
     let begun = counter.so_far();
-    // A counter that stands still is none.
+    // Some counters can be opened but stand still.
     let spent: u64 = std::hint::black_box((0..1000_u64).map(std::hint::black_box).sum());
     let ended = counter.so_far();
     match (begun, ended) {

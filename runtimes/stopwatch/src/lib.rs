@@ -1,17 +1,16 @@
-//! Times a program's own code: from its first instruction to its call of exit, once a process.
+//! Times a program's own code, from its first instruction to its exit call, once per process.
 //!
-//! What `_start` to its end is to a WebAssembly instance, this is to a native program: neither
-//! loading nor tearing down lies inside the clock. The kernel stops the program at both ends
-//! (ptrace: at the exec, and at the exit event), and only there; in between it runs as it would
-//! run alone. The native target calls this crate, and the container targets run it inside the
-//! container as the program `plimsoll-stopwatch`: one clock for both.
+//! This is the native equivalent of running `_start` in a WebAssembly instance: neither loading nor teardown is timed.
+//! The kernel stops the program only at its two ends (ptrace: at the exec and at the exit event); in between it runs at
+//! full speed. The native target calls this crate, and container targets run it in the container as the program
+//! `plimsoll-stopwatch`, so both use the same clock.
 //!
 //! # Layout
 //!
-//! - [`watch`](mod@watch): the loop, and what it yields
-//! - `bytes`: what a program wrote, in JSON
+//! - [`watch`](mod@watch): runs the program repeatedly and collects readings
+//! - `bytes`: output bytes in JSON
 //! - `traced`: one process between its two stops
-//! - [`instructions`]: the counter of instructions, where the machine has one; for the kit too
+//! - [`instructions`]: the instruction counter, if the machine has one; also used by the kit
 
 mod bytes;
 pub mod instructions;

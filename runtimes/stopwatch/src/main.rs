@@ -1,6 +1,5 @@
-//! `plimsoll-stopwatch ITERATIONS BUDGET_NS PROGRAM [ARG..]`: times PROGRAM again and again and
-//! prints what was seen as one JSON document. Linked statically, so that it runs in a container
-//! that holds nothing else.
+//! `plimsoll-stopwatch ITERATIONS BUDGET_NS PROGRAM [ARG..]`: times PROGRAM repeatedly and prints the readings as one
+//! JSON document. Linked statically, so that it runs in an otherwise empty container.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -8,7 +7,7 @@ use std::time::Duration;
 
 use plimsoll_stopwatch::{Amount, Program, watch};
 
-/// What `env` and `nohup` exit with when they fail themselves: no program's own code.
+/// Exit code for the stopwatch's own failures, as in `env` and `nohup`; programs do not use it.
 const FAILED: u8 = 125;
 
 fn main() -> ExitCode {
@@ -38,7 +37,7 @@ fn run(words: &[String]) -> Result<String, String> {
             .map_err(|_| format!("{iterations} iterations are too many"))?,
         budget: Duration::from_nanos(number(budget)?),
     };
-    // Whoever starts a container says what is in the environment, not the stopwatch.
+    // The environment is set by whoever starts the container, not by the stopwatch.
     let env = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();

@@ -1,5 +1,5 @@
-//! One process between its two stops: after the exec, before its first instruction; and at its
-//! call of exit, before the kernel takes anything apart.
+//! One process between its two stops: after exec, before its first instruction; and at its exit call, before the kernel
+//! frees anything.
 
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -9,27 +9,26 @@ use std::time::Duration;
 
 use crate::{Instructions, WatchError};
 
-/// A child that this process traces. Dropping it kills it.
+/// A traced child. Dropping it kills it.
 pub(crate) struct Traced {
     child: Child,
     clock: libc::clockid_t,
     instructions: Option<Instructions>,
 }
 
-/// What a wait saw.
+/// Result of a wait.
 enum Seen {
     ExitCall,
     Signal(i32),
     Gone(i32),
 }
 
-/// Makes the child of `command` stop, traced by its parent, once its exec has succeeded.
+/// Makes the child of `command` stop, traced by its parent, after a successful exec.
 pub(crate) fn asks_to_be_traced(command: &mut Command) {
-    // SAFETY: between fork and exec the closure does two system calls and nothing else: no
-    // allocation, no lock.
+    // SAFETY: between fork and exec the closure makes two system calls and nothing else: no allocation, no lock.
     unsafe {
         command.pre_exec(|| {
-            // A stopped child would outlive a parent that is killed before it sets the options.
+            // Otherwise a stopped child would outlive a parent that is killed before it sets the options.
             if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) != 0 {
                 return Err(io::Error::last_os_error());
             }
@@ -43,7 +42,7 @@ pub(crate) fn asks_to_be_traced(command: &mut Command) {
 }
 
 impl Traced {
-    /// Waits for the stop that follows the exec.
+    /// Waits for the stop after exec.
     pub(crate) fn stopped_at_exec(child: Child) -> Result<Self, WatchError> {
         let mut traced = Self {
             child,
@@ -76,7 +75,7 @@ impl Traced {
         }
     }
 
-    /// User and system time of the whole process so far.
+    /// User and system time of the process so far.
     pub(crate) fn processor_time(&self) -> Result<Duration, WatchError> {
         let mut time = libc::timespec {
             tv_sec: 0,
@@ -95,22 +94,22 @@ impl Traced {
             + Duration::from_nanos(u64::try_from(time.tv_nsec).unwrap_or(0)))
     }
 
-    /// Counts its instructions from now on, where the machine can.
+    /// Starts counting instructions, if the machine can.
     pub(crate) fn count_instructions(&mut self) {
         self.instructions = Instructions::of_process(self.pid()).ok();
     }
 
-    /// Instructions so far, if they are counted.
+    /// Instructions so far, if counted.
     pub(crate) fn instructions(&self) -> Option<u64> {
         self.instructions.as_ref()?.so_far()
     }
 
-    /// Lets it run.
+    /// Continues the process after a stop.
     pub(crate) fn resume(&self) -> Result<(), WatchError> {
         self.ptrace(libc::PTRACE_CONT, 0, "letting the program run")
     }
 
-    /// Waits until it calls exit. Signals on the way are handed on to it.
+    /// Waits until it calls exit, forwarding signals to it.
     pub(crate) fn wait_for_exit_call(&self) -> Result<(), WatchError> {
         let doing = "waiting for the program's end";
         loop {
@@ -119,13 +118,13 @@ impl Traced {
                 Seen::Signal(signal) => {
                     self.ptrace(libc::PTRACE_CONT, signal as usize, doing)?;
                 }
-                // SIGKILL leaves no time for a stop.
+                // SIGKILL causes no exit stop.
                 Seen::Gone(status) => return Err(killed(status)),
             }
         }
     }
 
-    /// Lets it end, and gives its exit code.
+    /// Lets it exit and returns its exit code.
     pub(crate) fn finish(&self) -> Result<i32, WatchError> {
         self.ptrace(libc::PTRACE_CONT, 0, "letting the program end")?;
         loop {
@@ -173,8 +172,8 @@ impl Traced {
         data: usize,
         doing: &'static str,
     ) -> Result<(), WatchError> {
-        // SAFETY: of the requests made here none reads or writes memory of this process; the
-        // data is a number in a pointer's place, as ptrace(2) has it.
+        // SAFETY: none of the requests made here reads or writes this process's memory; the data is an integer passed
+        // as a pointer, as in ptrace(2).
         let code = unsafe {
             libc::ptrace(
                 request,
@@ -195,8 +194,8 @@ impl Traced {
 
 impl Drop for Traced {
     fn drop(&mut self) {
-        // After an end that was seen there is nothing left to kill, and std knows nothing of a
-        // wait that it did not do: so the kernel is asked first whether the child is still there.
+        // If the exit was already seen there is nothing to kill, but std does not know of waits that it did not make.
+        // So check with the kernel whether the child still exists.
         let mut status = 0;
         // SAFETY: the pointer is to a live, writable integer.
         let pid = unsafe { libc::waitpid(self.pid(), &mut status, libc::WNOHANG) };

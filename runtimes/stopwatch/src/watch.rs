@@ -1,4 +1,4 @@
-//! The loop, and what it yields.
+//! Runs a program repeatedly under the stopwatch and collects readings.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -14,100 +14,101 @@ use crate::bytes::GuestBytes;
 use crate::instructions;
 use crate::traced::{self, Traced};
 
-/// What is run, and where.
+/// A program to run.
 #[derive(Debug, Clone, Copy)]
 pub struct Program<'a> {
-    /// The executable.
+    /// Path of the executable.
     pub program: &'a Path,
-    /// Its arguments, without its own name.
+    /// Arguments, without the program's name.
     pub args: &'a [String],
-    /// Its working directory; this process's own if none is given.
+    /// Working directory; `None` for that of this process.
     pub directory: Option<&'a Path>,
-    /// Its environment, all of it.
+    /// The complete environment.
     pub env: &'a BTreeMap<String, String>,
 }
 
-/// How often it is run.
+/// How often to run the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Amount {
-    /// Most iterations; at least one is done.
+    /// Maximum iterations; at least one is done.
     pub iterations: u32,
-    /// No further iteration is begun once this much time has passed.
+    /// No iteration starts after this much time.
     pub budget: Duration,
 }
 
-/// Everything that was seen.
+/// All readings and outputs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Watched {
-    /// A reading an iteration, in order, the first one too.
+    /// One reading per iteration, in order, including the first.
     pub readings: Vec<Reading>,
-    /// Every distinct thing the program produced.
+    /// The distinct outputs of the program.
     pub outputs: Vec<Output>,
 }
 
-/// What the clocks said of one iteration, nanoseconds.
+/// Clock readings of one iteration, in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reading {
-    /// First instruction to call of exit, by CLOCK_MONOTONIC.
+    /// First instruction to exit call, by CLOCK_MONOTONIC.
     pub run_ns: u64,
-    /// User and system time over the same span, by the process's own clock.
+    /// User and system time over the same span, by the process's CPU clock.
     pub cpu_ns: u64,
-    /// Spawn to exit observed, by CLOCK_MONOTONIC.
+    /// Spawn to observed exit, by CLOCK_MONOTONIC.
     pub cycle_ns: u64,
-    /// Instructions finished in user mode over the same span as `run_ns`, where they are counted.
+    /// User-mode instructions over the same span as `run_ns`, if counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instructions: Option<u64>,
 }
 
-/// What the program produced.
+/// A program's output.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Output {
-    /// Its exit code.
+    /// The process's exit code.
     pub exit_code: i32,
-    /// What it wrote to stdout.
+    /// Complete standard output.
     pub stdout: GuestBytes,
-    /// How many iterations produced exactly this.
+    /// Number of iterations with exactly this output.
     pub times: u32,
 }
 
-/// Why nothing was measured.
+/// Why a measurement failed.
 #[derive(Debug, thiserror::Error)]
 pub enum WatchError {
-    /// The program cannot be started.
+    /// The program could not be started.
     #[error("starting {}: {source}", program.display())]
     Start {
-        /// The program.
+        /// Path of the program.
         program: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// The kernel does not let it be stopped at its ends.
+    /// Stopping the program with ptrace failed.
     #[error("{doing}: {source}; ptrace of own children must be allowed here")]
     Trace {
-        /// What was tried.
+        /// The operation that failed.
         doing: &'static str,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// A signal ended it.
+    /// A signal killed the program.
     #[error("the program was killed by signal {signal}")]
     Killed {
         /// The signal's number.
         signal: i32,
     },
-    /// What it wrote could not be kept or read.
+    /// The program's output could not be stored or read.
     #[error("keeping what the program writes: {0}")]
     Output(#[source] io::Error),
 }
 
-/// Runs `program` again and again and times its own code. Its stdin is /dev/null, its stdout goes to memory, its stderr is this process's.
+/// Runs `program` repeatedly and times its own code. Its stdin is /dev/null, its stdout goes to memory, and it inherits
+/// stderr.
 ///
 /// # Errors
 ///
-/// [`WatchError`]; an exit code other than 0 is no error but an output.
+/// [`WatchError`]; a non-zero exit code is an output, not an error.
 pub fn watch(program: Program<'_>, amount: Amount) -> Result<Watched, WatchError> {
     let mut watched = Watched::default();
-    // Asked once: where there is no counter, no iteration's cycle pays for trying.
+    // Checked once, so that without a counter no iteration's cycle time includes the attempt.
     let counts = match instructions::supported() {
         Ok(()) => Counts::Instructions,
         Err(_) => Counts::Nothing,
@@ -122,7 +123,7 @@ pub fn watch(program: Program<'_>, amount: Amount) -> Result<Watched, WatchError
     Ok(watched)
 }
 
-/// What is counted beside what is timed.
+/// What to count in addition to timing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Counts {
     Instructions,
@@ -191,14 +192,14 @@ impl Watched {
     }
 }
 
-/// A file in memory: unlike a pipe it is never full, so nobody has to read while the clock runs.
+/// A file in memory: unlike a pipe it never fills up, so no one has to read it while the clock runs.
 fn memory_file() -> io::Result<File> {
     // SAFETY: the name is a NUL-terminated string that outlives the call.
     let descriptor = unsafe { libc::memfd_create(c"stdout".as_ptr(), libc::MFD_CLOEXEC) };
     if descriptor < 0 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: the descriptor was just made and belongs to nobody else.
+    // SAFETY: the descriptor was just created and has no other owner.
     Ok(unsafe { File::from_raw_fd(descriptor) })
 }
 

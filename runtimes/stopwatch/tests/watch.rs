@@ -1,4 +1,4 @@
-//! What the stopwatch sees of real programs.
+//! Tests the stopwatch with real programs.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -47,8 +47,7 @@ fn waiting_takes_wall_time_and_computing_takes_processor_time() {
     )
     .expect("watched")
     .readings[0];
-    // By its own processor clock it cannot have taken longer than by the wall's, but for the
-    // resolution of the two.
+    // CPU time cannot exceed wall time, except for the resolution of the two clocks.
     assert!(
         computes.cpu_ns <= computes.run_ns + 1_000_000,
         "{computes:?}"

@@ -1,4 +1,4 @@
-//! One script, directive by directive.
+//! Runs one script, directive by directive.
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -16,17 +16,17 @@ use crate::threads::{Place, Threads};
 use crate::value::{Value, all_match, argument, shown};
 use crate::{Engine, Fault};
 
-/// Which directives of a script are carried out, by index from 0.
+/// The directives of a script to run, by index from 0.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Selection<'a> {
-    /// The first one that is reported: those before are carried out for what they leave behind.
+    /// First directive to report; earlier ones run only for their effects.
     pub from: u32,
-    /// Those that are not carried out.
+    /// Directives to skip.
     pub without: &'a [u32],
 }
 
-/// Carries out a script and gives the number of its directives. Every directive is tried, whatever
-/// became of those before, and is reported before the next begins.
+/// Runs a script and returns its number of directives. Every directive runs even if earlier ones failed, and is
+/// reported before the next one starts.
 pub fn run<E: Engine + 'static>(
     engine: &mut E,
     text: &str,
@@ -43,7 +43,7 @@ pub fn run<E: Engine + 'static>(
         } else {
             runner.form(form.text)
         };
-        // A failure in a thread that the script never waits for is the script's last directive's.
+        // If the script never waits for a thread, its failure counts for the script's last directive.
         if index as usize + 1 == forms.len()
             && let Err(message) = runner.threads.wait_for_all()
         {
@@ -56,7 +56,7 @@ pub fn run<E: Engine + 'static>(
     forms.len() as u32
 }
 
-/// What became of a directive, with `?` for what did not pass.
+/// Both sides are outcomes, so that `?` returns early unless a directive passes.
 type Verdict = Result<Outcome, Outcome>;
 
 fn failed(message: impl ToString) -> Outcome {
@@ -78,11 +78,10 @@ pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> &str {
 
 pub(crate) struct Runner<'e, E: Engine> {
     engine: &'e mut E,
-    /// The last instance; none if the last module did not come to one, so that no other instance
-    /// stands in for it.
+    /// The last instance; `None` if the last module failed, so that no other instance is used instead.
     last: Option<E::Instance>,
     pub(crate) instances: HashMap<String, Option<E::Instance>>,
-    /// By name, and the last one without.
+    /// By name; the last unnamed one is under `None`.
     definitions: HashMap<Option<String>, Option<Rc<E::Module>>>,
     pub(crate) threads: Threads,
     pub(crate) place: Place,
@@ -114,7 +113,7 @@ impl<'e, E: Engine + 'static> Runner<'e, E> {
         }
     }
 
-    /// Carries out one directive; an engine that panics fails it.
+    /// Runs one directive; if the engine panics, the directive fails.
     pub(crate) fn carry_out(&mut self, directive: WastDirective<'_>) -> Outcome {
         match catch_unwind(AssertUnwindSafe(|| self.directive(directive))) {
             Ok(Ok(outcome) | Err(outcome)) => outcome,
@@ -316,7 +315,7 @@ fn owned(id: Option<Id<'_>>) -> Option<String> {
 mod tests {
     use super::*;
     use crate::Enter;
-    /// Has one module, whatever it is given: its function `one` gives 1, `trap` traps.
+    /// Has one module for any input: its function `one` returns 1, `trap` traps.
     #[derive(Default)]
     struct Double {
         registered: Vec<String>,

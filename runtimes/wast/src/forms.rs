@@ -1,39 +1,39 @@
-//! A script cut into its directives.
+//! Splits a script into its directives.
 //!
-//! Cutting needs parentheses only. So a directive that this version cannot read, or that is
-//! malformed, costs that directive and not the script; and `bench` counts directives without
-//! carrying them out, which makes the denominators the same for every engine.
+//! Splitting only looks at parentheses. An unreadable or malformed directive therefore does not affect the rest of the
+//! script, and `bench` can count directives without running them, so that the denominators are the same for every
+//! engine.
 
 use wast::lexer::{Lexer, TokenKind};
 
-/// One directive as it stands in the script.
+/// One directive, as written in the script.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Form<'a> {
-    /// Its line in the script, from 1.
+    /// Its line number in the script, from 1.
     pub line: u32,
-    /// Its text.
+    /// Its source text.
     pub text: &'a str,
-    /// Whether it can be read at all.
+    /// Whether the text can be read.
     pub legible: Legible,
 }
 
-/// Whether the text of a form is one.
+/// Whether the text is a complete form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Legible {
-    /// It is.
+    /// It is complete.
     Yes,
-    /// It ends in the middle, or holds what is no token: why.
+    /// It is incomplete or contains an invalid token; with the reason.
     No(String),
 }
 
-/// A lexer that takes the confusing characters that scripts test names with.
+/// A lexer that accepts confusing Unicode characters, which scripts use to test names.
 pub(super) fn lexer(text: &str) -> Lexer<'_> {
     let mut lexer = Lexer::new(text);
     lexer.allow_confusing_unicode(true);
     lexer
 }
 
-/// The directives of a script, in order. A script of bare module fields is one module.
+/// The directives of a script, in order. A script that consists of module fields is one module.
 pub fn forms(text: &str) -> Vec<Form<'_>> {
     let lexer = lexer(text);
     let mut lines = Lines {
@@ -66,7 +66,7 @@ pub fn forms(text: &str) -> Vec<Form<'_>> {
             (TokenKind::RParen, Some((_, depth))) if *depth > 1 => *depth -= 1,
             (TokenKind::RParen, Some((start, _))) => {
                 let whole = &text[*start..position];
-                // An annotation between directives is none of them.
+                // An annotation between directives is not a directive.
                 if !whole[1..].trim_start().starts_with('@') {
                     forms.push(Form {
                         line: lines.of(*start),
@@ -107,13 +107,13 @@ pub fn forms(text: &str) -> Vec<Form<'_>> {
     forms
 }
 
-/// What a script begins with that is a module without saying so.
+/// Keywords that start a script consisting of module fields.
 const FIELDS: &[&str] = &[
     "type", "rec", "import", "func", "table", "memory", "global", "export", "start", "elem",
     "data", "tag",
 ];
 
-/// Counts lines while positions only grow.
+/// Finds line numbers of increasing positions.
 struct Lines<'a> {
     text: &'a str,
     at: usize,

@@ -1,22 +1,24 @@
-//! Carries out the specification's test scripts (`.wast`) on any engine.
+//! Runs the specification's test scripts (`.wast`) on any engine.
 //!
-//! An engine implements [`Engine`]; this crate decides what a directive means and whether it passed.
-//! A directive passes if the engine does *what* the script says. An engine may word a refusal or a trap
-//! in its own way: [`Outcome::Passed`] carries the difference, and the caller decides what it is worth.
+//! An engine implements [`Engine`]; this crate interprets directives and decides whether they pass. A directive passes
+//! if the engine does *what* the script says. An engine may word a rejection or trap differently: [`Outcome::Passed`]
+//! reports the difference, and the caller decides whether it matters.
 //!
 //! # Layout
 //!
-//! - [`forms`]: a script cut into its directives, so that one that cannot be read costs only itself
-//! - [`value`]: arguments, and results held against what a script expects
+//! - [`forms`]: splits a script into directives, so that an unreadable one affects only itself
+//! - [`value`]: arguments, and comparison of results with expectations
 //! - [`spectest`]: the host module that scripts import from, as a table
-//! - [`outcome`]: what became of a directive
-//! - `executor`: one script, directive by directive; `threads`: its `thread` and `wait`
-//! - [`module`]: the modules of directives, in binary
+//! - [`outcome`]: results of directives
+//! - `executor`: runs one script, directive by directive; `threads`: its `thread` and `wait`
+//! - [`module`]: encodes the modules of directives
+//! - [`scripts`]: scripts that the published collection lacks
 
 mod executor;
 pub mod forms;
 pub mod module;
 pub mod outcome;
+pub mod scripts;
 pub mod spectest;
 mod threads;
 pub mod value;
@@ -25,36 +27,36 @@ pub use executor::{Selection, run};
 pub use outcome::{Differs, Outcome};
 pub use value::{Null, Ref, Value};
 
-/// An engine as scripts need it. Imports are found among what was registered and the host module
-/// `spectest` ([`spectest`] says what is in it), which the engine has from the start.
+/// An engine that can run scripts. Imports resolve to registered instances and to the host module [`spectest`], which
+/// the engine provides from the start.
 pub trait Engine {
-    /// A module that was found valid.
+    /// A validated module.
     type Module;
-    /// An instance, which stays alive as long as the engine.
+    /// An instance, which lives as long as the engine.
     type Instance: Clone;
 
-    /// Validates and compiles a module in binary.
+    /// Validates and compiles a binary module.
     ///
     /// # Errors
-    /// What the engine says of a module that it refuses.
+    /// The engine's error for a module that it rejects.
     fn compile(&mut self, wasm: &[u8]) -> Result<Self::Module, String>;
 
-    /// Makes an instance and runs its start function.
+    /// Creates an instance and runs its start function.
     ///
     /// # Errors
-    /// [`Fault::Link`] for imports that do not fit, [`Fault::Trap`] for what it traps at.
+    /// [`Fault::Link`] if imports do not match, [`Fault::Trap`] if the start function traps.
     fn instantiate(&mut self, module: &Self::Module) -> Result<Self::Instance, Fault>;
 
-    /// Makes the exports of an instance importable under `name`, in place of what was so before.
+    /// Makes the exports of an instance importable as `name`, replacing any earlier registration.
     ///
     /// # Errors
-    /// What the engine says.
+    /// The engine's error.
     fn register(&mut self, name: &str, instance: &Self::Instance) -> Result<(), Fault>;
 
     /// Calls an exported function.
     ///
     /// # Errors
-    /// [`Fault::Trap`] or [`Fault::Exception`] for what comes out of the guest.
+    /// [`Fault::Trap`] or [`Fault::Exception`] if the guest traps or throws.
     fn invoke(
         &mut self,
         instance: &Self::Instance,
@@ -68,7 +70,7 @@ pub trait Engine {
     /// [`Fault::Other`] if there is none.
     fn global(&mut self, instance: &Self::Instance, name: &str) -> Result<Value, Fault>;
 
-    /// Prepares an engine for a thread of the script, which sees `shared` and nothing else.
+    /// Prepares an engine for a thread of the script, which can access only `shared`.
     ///
     /// # Errors
     /// [`Fault::Other`] if this engine cannot run a script in several threads.
@@ -82,22 +84,22 @@ pub trait Engine {
     }
 }
 
-/// Called in the new thread: makes its engine there, and gives the shared instance in it.
+/// Called in the new thread: creates its engine and returns the shared instance in it.
 pub type Enter<E> = Box<dyn FnOnce() -> Result<(E, Option<<E as Engine>::Instance>), Fault> + Send>;
 
-/// Why an engine did not do something.
+/// Why an engine operation failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
-    /// The guest trapped; an exhausted stack is a trap.
+    /// The guest trapped, for example by exhausting the stack.
     #[error("trap: {0}")]
     Trap(String),
-    /// An exception left the guest.
+    /// The guest threw an exception that it did not catch.
     #[error("exception: {0}")]
     Exception(String),
-    /// Imports are missing or do not fit.
+    /// Imports are missing or have the wrong type.
     #[error("link: {0}")]
     Link(String),
-    /// Anything else.
+    /// Any other failure.
     #[error("{0}")]
     Other(String),
 }

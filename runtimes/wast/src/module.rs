@@ -1,14 +1,14 @@
-//! The modules of directives, in binary.
+//! Encodes the modules of directives and describes what directives use.
 
 use wast::parser::{self, Parse, ParseBuffer, Parser};
 use wast::{QuoteWat, Wast, WastDirective, WastExecute, kw};
 
 use crate::forms::{Form, Legible, lexer};
 
-/// Something to do with one parsed directive.
+/// Parses one directive and passes it to `with`.
 ///
 /// # Errors
-/// What the parser says of a text that it cannot read.
+/// The parser's error for invalid text.
 pub fn parsed<T>(text: &str, with: impl FnOnce(WastDirective<'_>) -> T) -> Result<T, String> {
     let message = |error: wast::Error| error.message();
     let buffer = ParseBuffer::new_with_lexer(lexer(text)).map_err(message)?;
@@ -20,7 +20,7 @@ pub fn parsed<T>(text: &str, with: impl FnOnce(WastDirective<'_>) -> T) -> Resul
     }
 }
 
-/// [`Wast`] takes a text that begins with `thread` or `wait` for the fields of a module.
+/// Needed because [`Wast`] parses a text that starts with `thread` or `wait` as module fields.
 struct Directives<'a>(Vec<WastDirective<'a>>);
 
 impl<'a> Parse<'a> for Directives<'a> {
@@ -32,25 +32,24 @@ impl<'a> Parse<'a> for Directives<'a> {
     }
 }
 
-/// Said of a directive that only the reading of the text decides.
+/// Reason to skip a directive that tests only the text format.
 pub const TEXT: &str = "about the text format, which no engine is given";
-/// Said of a directive about custom sections.
+/// Reason to skip a directive about custom sections.
 pub const CUSTOM: &str = "about a custom section, which engines need not read";
-/// Said of a directive about suspensions.
+/// Reason to skip a directive about suspensions.
 pub const SUSPENSION: &str = "suspensions are not carried out";
 
-/// Said of a directive that is no text.
+/// Reason to skip a directive that cannot be tokenised.
 pub fn malformed(why: &str) -> String {
     format!("malformed script: {why}")
 }
 
-/// Said of a directive that the parser does not know.
+/// Reason to skip a directive that the parser rejects.
 pub fn not_understood(why: &str) -> String {
     format!("not understood: {why}")
 }
 
-/// Why a directive is no question to an engine, whichever; none if it is one. What the executor
-/// skips is exactly this.
+/// Why a directive does not test an engine; `None` if it does. The executor skips exactly the directives with a reason.
 pub fn skip(form: &Form<'_>) -> Option<String> {
     if let Legible::No(why) = &form.legible {
         return Some(malformed(why));
@@ -74,49 +73,49 @@ pub fn skip(form: &Form<'_>) -> Option<String> {
     }
 }
 
-/// What a directive is about: which instance it uses or what module it brings.
+/// The instance that a directive uses, or the module that it contains.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum About {
-    /// It brings a module and makes an instance of it, of this name.
+    /// Contains a module and instantiates it.
     Instance {
-        /// The name, if it has one.
+        /// Name of the instance, if any.
         name: Option<String>,
-        /// The binary, if the text can be made one.
+        /// The binary, if the text can be encoded.
         wasm: Option<Vec<u8>>,
     },
-    /// It brings a module without an instance, of this name.
+    /// Contains a module without instantiating it.
     Definition {
-        /// The name, if it has one.
+        /// Name of the module, if any.
         name: Option<String>,
-        /// The binary, if the text can be made one.
+        /// The binary, if the text can be encoded.
         wasm: Option<Vec<u8>>,
     },
-    /// It makes an instance of a module that was brought before.
+    /// Instantiates a module that was defined earlier.
     Made {
-        /// The instance's name.
+        /// Name of the instance, if any.
         name: Option<String>,
-        /// The module's.
+        /// Name of the module; `None` for the last one.
         of: Option<String>,
     },
-    /// It brings a module for this directive only.
+    /// Contains a module for this directive only.
     Module(Option<Vec<u8>>),
-    /// It uses an instance, or the last one.
+    /// Uses an instance; `None` for the last one.
     Uses(Option<String>),
-    /// It gives an instance, or the last one, a name to import from.
+    /// Registers an instance for imports.
     Registers {
-        /// The instance.
+        /// The instance; `None` for the last one.
         instance: Option<String>,
-        /// The name to import from.
+        /// The module name for imports.
         name: String,
     },
-    /// None of these.
+    /// Any other directive.
     Other,
 }
 
-/// What a directive is about.
+/// Describes what a directive uses.
 ///
 /// # Errors
-/// What the parser says of a text that it cannot read.
+/// The parser's error for invalid text.
 pub fn about(text: &str) -> Result<About, String> {
     let named = |id: Option<wast::token::Id<'_>>| id.map(|id| id.name().to_owned());
     parsed(text, |directive| match directive {

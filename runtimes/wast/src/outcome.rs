@@ -1,36 +1,36 @@
-//! What became of a directive.
+//! Results of directives.
 
-/// Longest message, in characters.
+/// Maximum message length in characters.
 const MESSAGE_KEPT: usize = 400;
 
-/// What became of a directive.
+/// Result of a directive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// The engine did what the script says.
+    /// The engine did what the script expects.
     Passed {
-        /// Where it refused or trapped in other words than the script's.
+        /// The two wordings, if a rejection or trap is worded differently from the script.
         differs: Option<Differs>,
     },
-    /// It did something else.
+    /// The engine did something else.
     Failed {
-        /// What happened instead.
+        /// What it did.
         message: String,
     },
-    /// The directive asks nothing of an engine.
+    /// The directive does not test an engine.
     Skipped {
-        /// Why.
+        /// The reason.
         reason: String,
     },
 }
 
-/// A refusal or a trap in other words than the script's.
+/// A rejection or trap worded differently from the script.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Differs {
-    /// What the script expects.
+    /// Kind of result that the script expects.
     pub of: Expected,
-    /// The engine's words.
+    /// The engine's wording.
     pub found: String,
-    /// The script's.
+    /// The script's wording.
     pub expected: String,
 }
 
@@ -41,12 +41,12 @@ impl std::fmt::Display for Differs {
     }
 }
 
-/// What a script expects that has words.
+/// Expected results that have a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expected {
-    /// A module that is refused.
+    /// A rejected module.
     Refusal,
-    /// Imports that do not fit.
+    /// Imports that do not match.
     Unlinkable,
     /// A trap.
     Trap,
@@ -67,7 +67,7 @@ impl Outcome {
         }
     }
 
-    /// Passed, with both wordings where neither contains the other.
+    /// Passed; includes both wordings unless one contains the other.
     pub(crate) fn worded(of: Expected, found: &str, expected: &str) -> Outcome {
         let same = found.contains(expected) || (!found.is_empty() && expected.contains(found));
         Outcome::Passed {

@@ -1,12 +1,11 @@
-//! The host module `spectest`, which scripts import from: what is in it.
+//! Contents of the host module `spectest`, which scripts import from.
 
 use crate::value::Value;
 
-/// Its name.
+/// The name of the module.
 pub const NAME: &str = "spectest";
 
-/// Its functions, which take these values, do nothing and give nothing. Only the types of the
-/// values count.
+/// Functions by name; they do nothing and return nothing. The values only give the parameter types.
 pub const FUNCTIONS: &[(&str, &[Value])] = &[
     ("print", &[]),
     ("print_i32", &[Value::I32(0)]),
@@ -17,7 +16,7 @@ pub const FUNCTIONS: &[(&str, &[Value])] = &[
     ("print_f64_f64", &[Value::F64(0), Value::F64(0)]),
 ];
 
-/// Its globals, which never change.
+/// Immutable globals by name.
 pub const GLOBALS: &[(&str, Value)] = &[
     ("global_i32", Value::I32(666)),
     ("global_i64", Value::I64(666)),
@@ -25,10 +24,8 @@ pub const GLOBALS: &[(&str, Value)] = &[
     ("global_f64", Value::F64(666.6f64.to_bits())),
 ];
 
-/// Its table of functions, `table`: smallest and largest number of elements. Where 64-bit tables
-/// are on, `table64` is one of the same size.
+/// Minimum and maximum size of the function table `table`. With 64-bit tables, `table64` has the same size.
 pub const TABLE: (u32, u32) = (10, 20);
 
-/// Its memory, `memory`: smallest and largest number of pages. Where threads are on,
-/// `shared_memory` is a shared one of the same size.
+/// Minimum and maximum pages of the memory `memory`. With threads, the shared memory `shared_memory` has the same size.
 pub const MEMORY: (u32, u32) = (1, 2);

@@ -1,4 +1,4 @@
-//! The script's own threads: `(thread $t ...)` and `(wait $t)`.
+//! A script's threads: `(thread $t ...)` and `(wait $t)`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,25 +11,25 @@ use crate::module::parsed;
 use crate::outcome::Outcome;
 use crate::{Engine, Enter, Fault};
 
-/// Where a directive stands. A thread reads its text again: what is parsed borrows from the thread
-/// that parsed it.
+/// Location of a directive. A thread parses its text again, because parsed directives borrow from the thread that
+/// parsed them.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
-    /// The text of the directive of the script that it is, or is in.
+    /// Text of the script's top-level directive that is or contains it.
     pub(crate) text: Arc<str>,
-    /// Its index in each thread around it, from outside; the first is 0.
+    /// Its index in each enclosing thread, outermost first, from 0.
     pub(crate) path: Vec<usize>,
 }
 
-/// Threads that were started and not yet waited for, by name.
+/// Threads that were started and not yet joined, by name.
 #[derive(Default)]
 pub(crate) struct Threads(HashMap<String, JoinHandle<Result<(), String>>>);
 
 impl Threads {
-    /// Starts a thread.
+    /// Starts a thread with this name.
     ///
     /// # Errors
-    /// A message, where no thread can be started.
+    /// If the thread cannot be started.
     pub(crate) fn start<E: Engine + 'static>(
         &mut self,
         name: &str,
@@ -39,7 +39,7 @@ impl Threads {
     ) -> Result<(), String> {
         let started = thread::Builder::new()
             .name(name.to_owned())
-            // As much as a main thread has: scripts exhaust the stack on purpose.
+            // The same stack size as a main thread, because scripts exhaust the stack on purpose.
             .stack_size(8 << 20)
             .spawn(move || body::<E>(place, shared, enter))
             .map_err(|error| format!("starting the thread ${name}: {error}"))?;
@@ -49,10 +49,10 @@ impl Threads {
         }
     }
 
-    /// Waits for a thread to end.
+    /// Joins a thread.
     ///
     /// # Errors
-    /// The first directive of it that failed, or that there is no such thread.
+    /// The first failed directive of the thread, or that there is no such thread.
     pub(crate) fn wait(&mut self, name: &str) -> Result<(), String> {
         match self.0.remove(name) {
             Some(thread) => finish(name, thread),
@@ -60,7 +60,7 @@ impl Threads {
         }
     }
 
-    /// Waits for those that the script did not wait for.
+    /// Joins the threads that the script did not wait for.
     ///
     /// # Errors
     /// As [`Threads::wait`].

@@ -1,65 +1,65 @@
-//! The values of scripts: arguments, and results held against what is expected.
+//! Values in scripts: arguments, and comparison of results with expectations.
 
 use wast::core::{AbstractHeapType, HeapType, NanPattern, V128Pattern, WastArgCore, WastRetCore};
 use wast::token::{F32, F64};
 use wast::{WastArg, WastRet};
 
-/// A value that goes into a guest or comes out of it.
+/// An argument or result of a guest function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Value {
-    /// An integer of 32 bits.
+    /// A 32-bit integer.
     I32(i32),
-    /// An integer of 64 bits.
+    /// A 64-bit integer.
     I64(i64),
-    /// The bits of a float of 32 bits.
+    /// The bits of a 32-bit float.
     F32(u32),
-    /// The bits of a float of 64 bits.
+    /// The bits of a 64-bit float.
     F64(u64),
-    /// The bits of a vector, lane 0 lowest.
+    /// The bits of a vector, with lane 0 lowest.
     V128(u128),
-    /// A reference.
+    /// A reference; see [`Ref`].
     Ref(Ref),
 }
 
-/// A reference, as far as scripts tell them apart.
+/// A reference, as far as scripts distinguish them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ref {
-    /// None, of a hierarchy of types.
+    /// Null, with its type hierarchy.
     Null(Null),
-    /// One of the host, with its number.
+    /// A host reference, with its number.
     Extern(u32),
-    /// One of the host that was made one of the guest's own, with its number.
+    /// A host reference converted to a guest type (`any`), with its number.
     Host(u32),
-    /// To a function.
+    /// Function reference.
     Func,
-    /// To a structure.
+    /// Struct reference.
     Struct,
-    /// To an array.
+    /// Array reference.
     Array,
-    /// A small integer.
+    /// Small integer (`i31`).
     I31,
-    /// To an exception.
+    /// Exception reference.
     Exn,
-    /// To something of the guest's own that is none of these.
+    /// Any other reference in the `any` hierarchy.
     Any,
 }
 
-/// Which hierarchy a null reference is of.
+/// Type hierarchy of a null reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Null {
-    /// Functions.
+    /// The hierarchy of `func`.
     Func,
-    /// The host's.
+    /// The hierarchy of `extern`.
     Extern,
-    /// The guest's own data.
+    /// The hierarchy of `any`.
     Any,
-    /// Exceptions.
+    /// The hierarchy of `exn`.
     Exn,
-    /// One that the engine does not tell, or that a script names by an index.
+    /// Not reported by the engine, or given by a type index in the script.
     Untold,
 }
 
-/// An argument; none if it is of a kind that has no name here.
+/// Converts an argument; `None` if [`Value`] cannot represent it.
 pub(super) fn argument(argument: &WastArg<'_>) -> Option<Value> {
     let WastArg::Core(argument) = argument else {
         return None;
@@ -94,7 +94,7 @@ fn null(ty: &HeapType<'_>) -> Null {
     }
 }
 
-/// Whether results are what a script expects.
+/// Whether results match what a script expects.
 pub(super) fn all_match(results: &[Value], expected: &[WastRet<'_>]) -> bool {
     results.len() == expected.len()
         && results
@@ -187,7 +187,7 @@ fn v128_matches(bits: u128, expected: &V128Pattern) -> bool {
     }
 }
 
-/// Values as a message shows them.
+/// Formats values for a message.
 pub(super) fn shown(values: &[Value]) -> String {
     let one = |value: &Value| match value {
         Value::I32(value) => format!("i32 {value}"),

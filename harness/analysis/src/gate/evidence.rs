@@ -1,4 +1,4 @@
-//! Whether the trials behind a row can carry a verdict. Absence of evidence never passes.
+//! Decides whether a row's trials allow a verdict. A row never passes for lack of evidence.
 
 use std::collections::BTreeSet;
 
@@ -8,16 +8,16 @@ use plimsoll_record::reader::Trial;
 use crate::lost_trials;
 use crate::series::{Series, Tally};
 
-/// What stands in the way of a verdict on a row.
+/// A reason against a verdict on a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Doubt {
-    /// Head fails where base does not.
+    /// Head fails, base does not.
     Lost(String),
-    /// Trials or values are missing, so the row must not hold.
+    /// Trials or values are missing, so the row must not pass.
     Weak(String),
 }
 
-/// Compares what became of the trials of base with those of head.
+/// Compares the outcomes of base's trials with those of head.
 pub(super) fn doubt(base: &Series, head: &Series) -> Option<Doubt> {
     if head.trials.is_empty() {
         return Some(Doubt::Lost(why_lost(Some(head))));
@@ -59,12 +59,12 @@ pub(super) fn doubt(base: &Series, head: &Series) -> Option<Doubt> {
     })
 }
 
-/// Trials that ended without a figure: failed, wrong or refused.
+/// Number of trials without a value: failed, wrong or refused.
 fn failures(tally: &Tally) -> u32 {
     tally.failed.count + tally.wrong_output.count + tally.unsupported.count
 }
 
-/// Trials that ended well and hold no value of the series.
+/// Number of successful trials without a value of the series.
 fn missing(series: &Series) -> u64 {
     let tally = &series.tally;
     let explained =
@@ -72,7 +72,7 @@ fn missing(series: &Series) -> u64 {
     u64::from(tally.planned.saturating_sub(explained)).saturating_sub(series.trials.len() as u64)
 }
 
-/// Why head has no figure where base has one.
+/// Why head has no value.
 pub(super) fn why_lost(head: Option<&Series>) -> String {
     let reasons = head.map(|series| lost_trials(&series.tally));
     match reasons {
@@ -81,7 +81,7 @@ pub(super) fn why_lost(head: Option<&Series>) -> String {
     }
 }
 
-/// Damage to the files of a run, in words; empty for a whole run.
+/// Descriptions of damage to the files of a run; empty without damage.
 pub(super) fn damage(run: &Recorded) -> Vec<String> {
     let mut found = Vec::new();
     if run.unreadable_lines > 0 {
@@ -106,7 +106,7 @@ pub(super) fn damage(run: &Recorded) -> Vec<String> {
     found
 }
 
-/// Samples of a trial that say again what an earlier one said.
+/// Number of samples of a trial that repeat an earlier one.
 fn repeated(trial: &Trial) -> usize {
     let mut seen = BTreeSet::new();
     let samples = trial.samples.iter();
@@ -114,7 +114,7 @@ fn repeated(trial: &Trial) -> usize {
     places.filter(|place| !seen.insert(*place)).count()
 }
 
-/// Whether `head` holds exactly the samples of `base`: a copy, not a second measurement.
+/// Whether `head` has exactly the samples of `base`: then it is a copy, not a second measurement.
 pub(super) fn is_copy(base: &Recorded, head: &Recorded) -> bool {
     !base.trials.is_empty() && base.run.plan == head.run.plan && base.trials == head.trials
 }

@@ -1,4 +1,4 @@
-//! Measurements in, the report out. Pure: the seed of the first run is the seed of everything.
+//! Turns measurements into the report. Pure: the first run's seed determines all random numbers.
 
 use plimsoll_record::{Recorded, Suite};
 
@@ -13,28 +13,26 @@ use super::verdict::{deterministic, percent, weakened, without_ratio};
 use crate::statistics::paired::rate_at_most;
 use crate::statistics::{Paired, generator};
 
-/// Gates that are made from the blocks of base and base again.
+/// Number of gates simulated from the blocks of base and base again.
 const GATES: usize = 200;
 
-/// Resamples behind each interval of those: an end of an interval is known well enough from these
-/// to say whether it lies beyond a floor.
+/// Resamples per interval of a simulated gate: enough to decide whether it lies beyond a floor.
 const RESAMPLES: usize = 200;
 
-/// Everything that a gate measured.
+/// All measurements of a gate.
 #[derive(Debug, Clone)]
 pub struct Job<'a> {
-    /// For each suite the first measurement, and the second of what the first called worse.
+    /// For each suite the first measurement, and the second one of what the first found worse.
     pub measured: Vec<(Measurement<'a>, Option<Measurement<'a>>)>,
-    /// A recorded head without a base of its own: compared with the pinned run alone.
+    /// A recorded head without its own base, compared only with the pinned run.
     pub recorded: Option<&'a Recorded>,
-    /// The tests of the specification that were planned for head, and their results.
+    /// The specification's tests planned for head, with their results.
     pub passes: Option<Passes<'a>>,
-    /// The run that is pinned.
+    /// The pinned run, if there is one.
     pub pinned: Option<&'a Recorded>,
-    /// The targets that the gate is about, as globs; empty means all. Rows of the pinned run on other
-    /// targets are outside this gate.
+    /// Globs of the gate's targets; empty means all. Rows of the pinned run on other targets are not judged.
     pub targets: &'a [String],
-    /// What is allowed.
+    /// The allowed changes.
     pub settings: Settings,
     /// A description of base.
     pub base: String,
@@ -45,15 +43,15 @@ pub struct Job<'a> {
 /// The specification's tests in a gate.
 #[derive(Debug, Clone)]
 pub struct Passes<'a> {
-    /// The run of head; none if no target of head runs these tests.
+    /// The run of head; `None` if no target of head runs these tests.
     pub head: Option<&'a Recorded>,
-    /// What was planned for head.
+    /// The tests planned for head.
     pub meant: Meant,
-    /// What is recorded as passing.
+    /// The recorded passes.
     pub known: Known,
 }
 
-/// The verdict on `job`.
+/// Judges `job`.
 pub fn judge(job: &Job<'_>) -> GateReport {
     let mut all = Vec::new();
     let mut idle: Vec<(Paired, f64)> = Vec::new();
@@ -98,7 +96,7 @@ pub fn judge(job: &Job<'_>) -> GateReport {
     }
 }
 
-/// Every head of the job with its second measurement.
+/// Every run of head with its second measurement.
 fn heads<'a>(job: &Job<'a>) -> Vec<(&'a Recorded, Option<&'a Recorded>)> {
     let measured = job
         .measured
@@ -108,7 +106,7 @@ fn heads<'a>(job: &Job<'a>) -> Vec<(&'a Recorded, Option<&'a Recorded>)> {
     measured.chain(recorded).collect()
 }
 
-/// The scripts of the specification's tests, compared with what is recorded as passing.
+/// Compares the scripts of the specification's tests with the recorded passes.
 fn scripts(job: &Job<'_>) -> Vec<passes::PassRow> {
     let mut scripts = Vec::new();
     if let Some(one) = &job.passes {
@@ -126,7 +124,7 @@ fn scripts(job: &Job<'_>) -> Vec<passes::PassRow> {
     scripts
 }
 
-/// The worst of all rows; where no row was judged, that.
+/// The worst verdict of all rows; not judged if no row was.
 fn overall(rows: &[GateRow], scripts: &[passes::PassRow]) -> Overall {
     let verdicts: Vec<RowVerdict> = rows
         .iter()
@@ -231,8 +229,8 @@ fn timed(
     }
 }
 
-/// How often base against base would have failed: every block's labels drawn anew, twice where the
-/// first drawing fails, over all rows.
+/// How often base against base would have failed: relabels every block at random, and again if the first
+/// relabelling fails, over all rows.
 fn false_alarms(idle: &[(Paired, f64)], seed: u64) -> Option<FalseAlarms> {
     if idle.is_empty() {
         return None;
@@ -255,7 +253,7 @@ fn false_alarms(idle: &[(Paired, f64)], seed: u64) -> Option<FalseAlarms> {
     })
 }
 
-/// What makes this gate's verdict less certain.
+/// Reasons why this gate's verdict is less certain.
 fn warnings(job: &Job<'_>) -> Vec<String> {
     let mut warnings = Vec::new();
     for (first, second) in &job.measured {

@@ -1,7 +1,7 @@
-//! Tests of the specification that passed before and must pass: the hardest of what must never fall.
+//! Tests of the specification that passed before and must still pass.
 //!
-//! No chance enters: a script with fewer passing directives than are recorded is a regression, and a
-//! missing one is lost. `bench gate` and the ratchet of `bench run` both use this.
+//! Results do not vary: a script with fewer passes than recorded is a regression, and a missing one is lost.
+//! `bench gate` and the ratchet of `bench run` both use this.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -11,15 +11,15 @@ use serde::{Deserialize, Serialize};
 
 use super::report::RowVerdict;
 
-/// Most directives named of one script that lost some.
+/// Maximum directives named per script.
 const NAMED: usize = 5;
 
-/// What passed before: by target and `group/script`, and where that is recorded.
+/// The passes recorded earlier, by target and `group/script`, and their source.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Known {
-    /// A file, or the name of a run.
+    /// A file name, or the name of a run.
     pub name: String,
-    /// Directives that passed.
+    /// Number of directives that passed.
     pub passed: BTreeMap<(TargetId, String), u32>,
 }
 
@@ -30,20 +30,20 @@ pub struct PassRow {
     pub target: TargetId,
     /// `group/script`.
     pub script: String,
-    /// Where it is recorded what passed before.
+    /// The source of the earlier passes.
     pub against: String,
-    /// How many directives passed before; absent if that is not recorded.
+    /// Directives that passed before; `None` if not recorded.
     pub before: Option<u32>,
-    /// How many pass in head; absent if they were not run.
+    /// Directives that pass in head; `None` if they were not run.
     pub now: Option<u32>,
-    /// What can be said.
+    /// Improved, held, new, regression or lost.
     pub verdict: RowVerdict,
-    /// Why, in words: which directives do not pass.
+    /// Why, including the directives that do not pass.
     pub reason: String,
 }
 
 impl Known {
-    /// What a recorded run passed.
+    /// The passes of a recorded run.
     pub fn of(run: &Recorded) -> Self {
         let found = scripts(run).into_iter();
         Known {
@@ -53,11 +53,11 @@ impl Known {
     }
 }
 
-/// The groups of tests that were to be put to a target: what is recorded of these must be found
-/// again. What is recorded of others is not missed.
+/// The groups of tests planned per target. Recorded passes of these must appear again; those of other groups
+/// are not missed.
 pub type Meant = BTreeSet<(TargetId, WorkloadId)>;
 
-/// What `run` planned.
+/// The groups that `run` planned.
 pub fn planned(run: &Run) -> Meant {
     let plans = run.plan.iter();
     plans
@@ -65,8 +65,8 @@ pub fn planned(run: &Run) -> Meant {
         .collect()
 }
 
-/// Every script of `head` compared with what is known to have passed; `None` is a head that was
-/// not run at all. Of what was `meant`, what `head` does not have is lost.
+/// Compares every script of `head` with the recorded passes; `None` means that head was not run. Passes in
+/// `meant` that `head` does not have are lost.
 pub fn rows(known: &Known, head: Option<&Recorded>, meant: &Meant) -> Vec<PassRow> {
     let found = head.map(scripts).unwrap_or_default();
     let put = head.map(|head| planned(&head.run)).unwrap_or_default();
@@ -115,7 +115,7 @@ pub fn rows(known: &Known, head: Option<&Recorded>, meant: &Meant) -> Vec<PassRo
 }
 
 impl PassRow {
-    /// How many passed before and pass now, in words.
+    /// Describes how many passed before and pass now.
     pub fn counts(&self) -> String {
         match (self.now, self.before) {
             (Some(now), None) => format!("{now} pass"),

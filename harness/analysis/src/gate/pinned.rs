@@ -1,8 +1,8 @@
-//! Head compared with a recorded run: what a project has pinned.
+//! Compares head with a recorded run that a project has pinned.
 //!
-//! A recorded run was measured at another time and perhaps elsewhere. Every row of it gets a verdict.
-//! What no chance enters into is judged wherever it was measured; what was timed only if machine and
-//! conditions were the same, by the rule of `bench compare`, which knows of drift between runs.
+//! A pinned run was measured at another time and perhaps elsewhere. Each of its rows gets a verdict. Values
+//! that do not vary are always judged; times only if machine and conditions are the same, by the rule of
+//! `bench compare`, which allows for drift between runs.
 
 use plimsoll_record::run::TargetKind;
 use plimsoll_record::{Boundary, Recorded, Unit};
@@ -15,7 +15,7 @@ use crate::compare::{ComparedRow, Comparison, Verdict, compare, is_compared};
 use crate::series::{Series, SeriesKey, series};
 use crate::statistics::bootstrap::RESAMPLING_TRIALS;
 
-/// The pinned run, and what of it a gate is about.
+/// The pinned run, and the part of it that a gate covers.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pinned<'a> {
     pub(super) run: &'a Recorded,
@@ -24,19 +24,19 @@ pub(super) struct Pinned<'a> {
     pub(super) settings: &'a Settings,
 }
 
-/// Head beside the pinned run.
+/// Head with the pinned run.
 struct Beside<'a> {
     pinned: Pinned<'a>,
     head: &'a Recorded,
     known: Vec<Series>,
     found: Vec<Series>,
     differences: Vec<Difference>,
-    /// Damage to either run, in words.
+    /// Descriptions of damage to either run.
     damage: Vec<String>,
     is_copy: bool,
     comparison: Comparison,
     again: Option<Comparison>,
-    /// Whether a second measurement can be had: not of a recorded head.
+    /// Whether no second measurement is possible, because head is a recorded run.
     is_final: bool,
 }
 
@@ -47,7 +47,7 @@ fn kind(key: &SeriesKey) -> Kind {
     }
 }
 
-/// The timed rows of `head` that are slower than those of the run that is pinned.
+/// The timed rows of `head` that are slower than in the pinned run.
 pub(super) fn slower(pinned: &Recorded, head: &Recorded, settings: &Settings) -> Vec<SeriesKey> {
     if pinned.run.suite != head.run.suite
         || differences(pinned, head)
@@ -71,8 +71,8 @@ fn is_slower(row: &ComparedRow, settings: &Settings) -> bool {
     row.verdict == Verdict::Slower && beyond
 }
 
-/// A verdict on every row of the pinned run, the rows that only head has, and warnings. `heads` are
-/// the runs of head with their second measurements; `is_final` says that none can be made.
+/// A verdict on every row of the pinned run, the rows that only head has, and warnings. `heads` are the runs
+/// of head with their second measurements; `is_final` means that none can be made.
 pub(super) fn rows(
     pinned: &Pinned<'_>,
     heads: &[(&Recorded, Option<&Recorded>)],
@@ -85,7 +85,7 @@ pub(super) fn rows(
             .map(|(head, _)| head.run.suite.name())
             .collect();
         let why = match suites.as_slice() {
-            [] => "nothing of head was measured".to_owned(),
+            [] => "head was not measured".to_owned(),
             suites => format!("head is a run of suite {}", suites.join(", ")),
         };
         return (unmeasured(pinned, &why), Vec::new());
@@ -114,7 +114,7 @@ pub(super) fn rows(
     (rows, beside.warnings())
 }
 
-/// A row for each of the pinned run, where none could be judged.
+/// A row for each of the pinned run's, if none could be judged.
 fn unmeasured(pinned: &Pinned<'_>, why: &str) -> Vec<GateRow> {
     series(pinned.run)
         .iter()
@@ -135,8 +135,8 @@ impl Pinned<'_> {
 }
 
 impl Beside<'_> {
-    /// Whether a row of the pinned run is within this gate: of a target that it names, and in a
-    /// measured gate of a workload that it measures.
+    /// Whether the gate covers a row of the pinned run: its target matches, and a measured gate also measures
+    /// its workload.
     fn is_meant(&self, series: &Series) -> bool {
         let mut plan = self.head.run.plan.iter();
         self.pinned.names(series)
@@ -153,7 +153,8 @@ impl Beside<'_> {
         };
         let doubt = found.map_or_else(|| Some(self.absent(known)), |head| doubt(known, head));
         if let Some(Doubt::Lost(reason)) = doubt {
-            // What is shown alone can be missing by chance: its target's other rows tell.
+            // A row that is only shown can be missing because of noise; its target's other rows show a real
+            // loss.
             if row.kind != Kind::Shown {
                 row.verdict = RowVerdict::Lost;
             }
@@ -199,7 +200,7 @@ impl Beside<'_> {
         weakened(weakened(judged, damaged), doubt)
     }
 
-    /// Why head has no row at all where the pinned run has one.
+    /// Why head lacks a row that the pinned run has.
     fn absent(&self, known: &Series) -> Doubt {
         let key = &known.key;
         let run = &self.head.run;
@@ -215,8 +216,8 @@ impl Beside<'_> {
                 == (&key.workload, &key.target, key.boundary)
         };
         match key.at {
-            // A sweep ends at the first rate that the server does not sustain: how far it came is a row of
-            // its own.
+            // A sweep ends at the first rate that the server does not sustain; its highest rate has its own
+            // row.
             Some(at) if request && self.found.iter().any(reached) => Doubt::Weak(format!(
                 "head's sweep ended before {at} requests per second"
             )),
@@ -224,7 +225,7 @@ impl Beside<'_> {
         }
     }
 
-    /// Why the two sides of a row measure different things, or the same in different places.
+    /// Why the two sides of a row measure different things, or in different conditions.
     fn unlike(&self, row: &GateRow) -> Option<String> {
         let kind = kind_of(&self.pinned.run.run, &row.key.target);
         let other_kind = kind_of(&self.head.run, &row.key.target);
@@ -304,12 +305,12 @@ impl Beside<'_> {
         }
     }
 
-    /// Held if the interval rules out a slowdown by what must be detected on top of what two runs
-    /// differ by here; and if those differ by no more than that.
+    /// Held if the interval rules out the slowdown to detect on top of the noise between runs here, and if
+    /// that noise is no larger than the slowdown.
     fn bounded(&self, row: &ComparedRow) -> (RowVerdict, String) {
         let detect = self.pinned.settings.detect;
         let floor = self.comparison.noise.floor_at(row.key.boundary);
-        // The interval of a comparison is widened by the floor at both ends.
+        // A comparison's interval is widened by the floor at both ends.
         let worst = row.ci95.map(|ci| match row.unit {
             Unit::PerSecond => 1.0 / (ci.low * (1.0 + floor)),
             _ => ci.high / (1.0 + floor),
@@ -334,7 +335,7 @@ impl Beside<'_> {
         }
     }
 
-    /// What head measured and the pinned run did not.
+    /// The rows that only head has.
     fn new_rows(&self) -> Vec<GateRow> {
         self.found
             .iter()

@@ -1,4 +1,4 @@
-//! What `plimsoll.gate/1` holds.
+//! The format `plimsoll.gate/1`.
 
 use plimsoll_record::{Suite, Unit};
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use crate::statistics::Interval;
 /// The schema of [`GateReport`].
 pub const SCHEMA: &str = "plimsoll.gate/1";
 
-/// The rule, for people to read.
+/// The rule, for readers.
 pub const RULE: &str = "A timed row fails only if the 95 % interval of head over base, paired \
 block by block, lies beyond the larger of the threshold and the noise that base against base showed \
 in the same job, and a second, independent measurement shows the same. It holds if the interval rules \
@@ -22,14 +22,14 @@ machine, conditions, engine and program, with at least six trials each, and if a
 that must be detected, beyond what two runs differ by, is ruled out. A row that head lost fails. A \
 script of the specification's tests fails as soon as fewer of its directives pass than are recorded.";
 
-/// What a gate allows, as shares of 1.
+/// The allowed changes, as shares of 1.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
-    /// Slowdowns below it never fail.
+    /// Smaller slowdowns never fail.
     pub threshold: f64,
-    /// A slowdown that must be ruled out for a row to hold.
+    /// A row holds only if a slowdown of this size is ruled out.
     pub detect: f64,
-    /// What a deterministic series may grow by.
+    /// Allowed growth of a deterministic series.
     pub growth: f64,
 }
 
@@ -39,7 +39,7 @@ pub struct Settings {
 pub enum Overall {
     /// No row is worse.
     Held,
-    /// Nothing is shown to be worse, but some rows are too noisy to tell.
+    /// Nothing is worse, but some rows are too noisy to tell.
     Inconclusive,
     /// Some rows, or all, could not be judged.
     NotJudged,
@@ -48,7 +48,7 @@ pub enum Overall {
 }
 
 impl Overall {
-    /// The outcome in words.
+    /// The outcome's name.
     pub fn name(self) -> &'static str {
         match self {
             Overall::Held => "held",
@@ -59,12 +59,12 @@ impl Overall {
     }
 }
 
-/// Everything a gate found.
+/// The results of a gate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GateReport {
     /// Always [`SCHEMA`] when written by this version.
     pub schema: String,
-    /// The outcome.
+    /// The result over all rows and scripts.
     pub verdict: Overall,
     /// A description of base.
     pub base: String,
@@ -72,100 +72,99 @@ pub struct GateReport {
     pub head: String,
     /// The pinned run, if there is one.
     pub baseline: Option<String>,
-    /// What was allowed.
+    /// The allowed changes.
     pub settings: Settings,
-    /// How often base against base would have failed.
+    /// How often base against base would have failed; `None` without paired rows.
     pub false_alarms: Option<FalseAlarms>,
-    /// Reasons to doubt, in words.
+    /// Reasons to doubt the verdict.
     pub warnings: Vec<String>,
-    /// Every row.
+    /// All rows of all suites.
     pub rows: Vec<GateRow>,
-    /// Every script of the specification's tests, where those were run.
+    /// All scripts of the specification's tests, if those were run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub passes: Vec<PassRow>,
 }
 
 impl GateReport {
-    /// How many rows have this verdict.
+    /// The number of rows with this verdict.
     pub fn count(&self, verdict: RowVerdict) -> usize {
         self.rows.iter().filter(|r| r.verdict == verdict).count()
     }
 
-    /// How many scripts of the specification's tests have this verdict.
+    /// The number of scripts of the specification's tests with this verdict.
     pub fn scripts(&self, verdict: RowVerdict) -> usize {
         let passes = self.passes.iter();
         passes.filter(|row| row.verdict == verdict).count()
     }
 }
 
-/// How often base against base, the labels of each block drawn anew, would have failed this gate.
+/// How often base against base, with the labels of each block swapped at random, would have failed this gate.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct FalseAlarms {
-    /// Gates made from the blocks of base and base again.
+    /// Number of simulated gates.
     pub gates: usize,
-    /// How many of them would have failed.
+    /// Number of those that failed.
     pub failed: usize,
-    /// The highest rate that this is compatible with, at 95 %.
+    /// The highest rate compatible with this, at 95 %.
     pub rate_at_most: f64,
 }
 
-/// What kind of series a row is of, which decides how it is judged.
+/// The kind of a row's series, which decides how it is judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
-    /// Chance enters: intervals, noise and a second measurement.
+    /// Values vary: judged by intervals, noise and a second measurement.
     Timed,
-    /// None enters, or too little to hide behind.
+    /// Values do not vary, or hardly.
     Deterministic,
-    /// Never judged: shown beside the others.
+    /// Never judged, only shown.
     Shown,
 }
 
 /// One row of a gate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GateRow {
-    /// The question.
+    /// The suite of the row.
     pub suite: Suite,
     /// Workload, target, boundary and metric.
     #[serde(flatten)]
     pub key: SeriesKey,
     /// The unit of both medians.
     pub unit: Unit,
-    /// How it is judged.
+    /// Decides how it is judged.
     pub kind: Kind,
-    /// What head was compared with: `base`, or the name of the pinned run.
+    /// The other side of the comparison: `base`, or the name of the pinned run.
     pub against: String,
-    /// Median of base; absent if it was not measured there.
+    /// Median of base; `None` if not measured there.
     pub base: Option<f64>,
-    /// Median of head; absent if it was not measured there.
+    /// Median of head; `None` if not measured there.
     pub head: Option<f64>,
-    /// The first measurement.
+    /// Result of the first measurement.
     pub first: Option<Reading>,
-    /// The second, where the first called for one.
+    /// Result of the second measurement, if the first required one.
     pub second: Option<Reading>,
-    /// The smallest slowdown, as a share of 1, that this gate would have found in 80 % of cases.
+    /// The smallest slowdown, as a share of 1, that this gate detects in 80 % of cases.
     pub minimum_detectable: Option<f64>,
-    /// What can be said.
+    /// The result for this row.
     pub verdict: RowVerdict,
-    /// Why, in words.
+    /// The explanation of the verdict.
     pub reason: String,
 }
 
-/// What one measurement says of a row.
+/// The result of one measurement of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Reading {
-    /// Blocks that hold both sides.
+    /// Blocks with both sides.
     pub blocks: usize,
-    /// Head over base, turned round where more is better: above 1 is worse.
+    /// Head over base, inverted if more is better: above 1 is worse.
     pub ratio: f64,
-    /// Its 95 % interval; one point where it does not vary.
+    /// Its 95 % interval; a single point if values do not vary.
     pub ci95: Interval,
-    /// What base against base shows, as a share of 1: the end of its interval that is further out.
+    /// Noise in base against base, as a share of 1: the end of its interval that is further out.
     pub noise: f64,
-    /// What has to be exceeded, as a share of 1.
+    /// Differences below this do not count, as a share of 1.
     pub floor: f64,
-    /// p-value of "not worse by more than the floor", by relabelling; absent where no chance
-    /// enters.
+    /// p-value of "not worse by more than the floor", by relabelling; `None` if values do not vary.
     pub p_value: Option<f64>,
 }
 
@@ -175,34 +174,34 @@ impl Reading {
         self.ci95.low > 1.0 + self.floor
     }
 
-    /// Whether it lies as far on the other side.
+    /// Whether the interval lies equally far on the other side.
     pub fn is_better(&self) -> bool {
         self.ci95.high < 1.0 / (1.0 + self.floor)
     }
 }
 
-/// What can be said of a row.
+/// The result of judging a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RowVerdict {
     /// Worse, beyond doubt.
     Regression,
-    /// Measured in base and missing in head: a crash, a wrong output, a refusal.
+    /// Measured in base and missing in head, because of a crash, a wrong output or a refusal.
     Lost,
-    /// Too noisy, or seen once and not again.
+    /// Too noisy, or worse in only one of two measurements.
     Inconclusive,
-    /// Not worse by what had to be detected.
+    /// The slowdown to detect is ruled out.
     Held,
     /// Better.
     Improved,
-    /// Only head has it.
+    /// Only in head.
     New,
-    /// Not judged, for the reason given: timed on another machine, for one.
+    /// Not judged, for example because times are from another machine.
     NotJudged,
 }
 
 impl RowVerdict {
-    /// The verdict in words.
+    /// The verdict's name.
     pub fn name(self) -> &'static str {
         match self {
             RowVerdict::Regression => "regression",

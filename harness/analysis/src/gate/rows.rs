@@ -11,33 +11,33 @@ use crate::statistics::{Generator, Paired, generator};
 /// Three runs of one plan, measured together.
 #[derive(Debug, Clone, Copy)]
 pub struct Measurement<'a> {
-    /// What head is compared with.
+    /// The side to compare with.
     pub base: &'a Recorded,
-    /// The same once more.
+    /// A second run of base.
     pub again: &'a Recorded,
-    /// What is judged.
+    /// The side to judge.
     pub head: &'a Recorded,
 }
 
-/// One row of a measurement, before anything is decided.
+/// One row of a measurement, before any verdict.
 #[derive(Debug)]
 pub(super) struct Row {
     pub(super) key: SeriesKey,
     pub(super) kind: Kind,
     pub(super) base: Option<f64>,
     pub(super) head: Option<f64>,
-    /// What stands in the way of a verdict.
+    /// A reason against a verdict.
     pub(super) doubt: Option<Doubt>,
-    /// The trials' values of both bases and of head.
+    /// The trials' values: of both runs of base, and of head.
     pub(super) values: [Vec<f64>; 2],
     pub(super) reading: Option<Reading>,
-    /// Base against base, where chance enters.
+    /// Base against base, if values vary.
     pub(super) unchanged: Option<Paired>,
-    /// Head against base, where chance enters.
+    /// Head against base, if values vary.
     pub(super) changed: Option<Paired>,
 }
 
-/// The rows of `measurement`, in the order of tables.
+/// The rows of `measurement`, in table order.
 pub(super) fn rows(measurement: Measurement<'_>, settings: &Settings, seed: u64) -> Vec<Row> {
     let [base, again, head] = [measurement.base, measurement.again, measurement.head].map(series);
     let find = |all: &[Series], key: &SeriesKey| all.iter().position(|s| s.key == *key);
@@ -104,7 +104,7 @@ fn row(
     Some(found)
 }
 
-/// Ratios of head to every base of the same block, turned round where more is better.
+/// Ratios of head to every base of the same block, inverted if more is better.
 fn paired(key: &SeriesKey, bases: &[&Series], head: &Series) -> Option<Paired> {
     let of = |series: &Series, block: u32| {
         let mut trials = series.trials.iter();

@@ -1,4 +1,4 @@
-//! What the first measurement of a gate calls worse, and has to be measured again.
+//! Selects what a gate must measure again because the first measurement found it worse.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use super::report::{Kind, Settings};
 use super::rows::{Measurement, rows};
 use crate::series::SeriesKey;
 
-/// The (target, workload, step)s that gave a timed row which the first measurement calls worse.
+/// Every (target, workload, step) with a timed row that the first measurement found worse.
 pub fn suspects(
     measurement: Measurement<'_>,
     pinned: Option<&Recorded>,

@@ -1,4 +1,4 @@
-//! How one series is judged: what every part of the gate shares.
+//! Judges one series: shared by all parts of the gate.
 
 use plimsoll_record::{Boundary, Judged, Metric, Unit};
 
@@ -7,14 +7,14 @@ use super::report::{GateRow, Kind, Reading, RowVerdict};
 use crate::series::SeriesKey;
 use crate::statistics::Interval;
 
-/// Fewest trials on each side of a row that no chance is to enter into, except for files.
+/// Minimum trials on each side of a row with values that do not vary, except for files.
 const LEAST_COUNTED: usize = 2;
 
-/// Growth allowed for counted instructions, as a share of 1: counts repeat to about a tenth of
-/// that, so anything beyond it is code that changed.
+/// Allowed growth of counted instructions, as a share of 1. Counts repeat to about a tenth of that, so
+/// anything beyond is a code change.
 pub const INSTRUCTIONS_GROWTH: f64 = 0.005;
 
-/// How a series is judged: as the table of metrics says, but for the slope of a line, which is always shown.
+/// How a series is judged: by the table of metrics, except that the slope of a line is only shown.
 pub(super) fn kind(key: &SeriesKey) -> Kind {
     if key.boundary.slope().is_some() {
         return Kind::Shown;
@@ -26,7 +26,7 @@ pub(super) fn kind(key: &SeriesKey) -> Kind {
     }
 }
 
-/// The growth that a deterministic row is allowed, as a share of 1.
+/// Allowed growth of a deterministic row, as a share of 1.
 pub(super) fn growth(key: &SeriesKey, allowed: f64) -> f64 {
     match key.metric {
         Metric::Instructions => allowed.min(INSTRUCTIONS_GROWTH),
@@ -39,8 +39,8 @@ pub(super) fn percent(ratio: f64) -> String {
     format!("{:+.1} %", (ratio - 1.0) * 100.0)
 }
 
-/// Ranges instead of intervals: the lowest value of head over the highest of base, and the reverse.
-/// `None` where a value is zero, negative or not finite: no ratio exists.
+/// Uses ranges instead of intervals: the lowest value of head over the highest of base, and the reverse.
+/// `None` if a value is zero, negative or not finite, because there is no ratio.
 fn counted(key: &SeriesKey, base: &[f64], head: &[f64], growth: f64) -> Option<Reading> {
     let least = |values: &[f64]| values.iter().copied().fold(f64::INFINITY, f64::min);
     let most = |values: &[f64]| values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -66,14 +66,14 @@ fn counted(key: &SeriesKey, base: &[f64], head: &[f64], growth: f64) -> Option<R
     })
 }
 
-/// The verdict on `row`, a deterministic one, from the trials' values on both sides.
+/// Judges `row`, a deterministic one, from the trials' values on both sides.
 pub(super) fn deterministic(row: GateRow, base: &[f64], head: &[f64], allowed: f64) -> GateRow {
     let growth = growth(&row.key, allowed);
     let reading = counted(&row.key, base, head, growth);
     let fewest = base.len().min(head.len());
     let (verdict, reason) = match reading {
         None => nothing(base, head),
-        // A file has one size, however often it is weighed.
+        // A file has one size, so one trial is enough.
         Some(_) if fewest < LEAST_COUNTED && row.key.boundary != Boundary::OnDisk => (
             RowVerdict::Inconclusive,
             "one trial on a side: no verdict rests on one".to_owned(),
@@ -97,7 +97,7 @@ pub(super) fn deterministic(row: GateRow, base: &[f64], head: &[f64], allowed: f
     }
 }
 
-/// The verdict where no ratio exists.
+/// The verdict if there is no ratio.
 fn nothing(base: &[f64], head: &[f64]) -> (RowVerdict, String) {
     let all_zero = |values: &[f64]| values.iter().all(|value| *value == 0.0);
     match (all_zero(base), all_zero(head)) {
@@ -113,13 +113,13 @@ fn nothing(base: &[f64], head: &[f64]) -> (RowVerdict, String) {
     }
 }
 
-/// The verdict on a timed row where a median is zero or negative, so that no ratio exists; `None`
-/// where both are positive.
+/// The verdict on a timed row without a ratio, because a median is zero or negative; `None` if both are
+/// positive.
 pub(super) fn without_ratio(key: &SeriesKey, base: f64, head: f64) -> Option<(RowVerdict, String)> {
     if base > 0.0 && head > 0.0 && (head / base).is_finite() {
         return None;
     }
-    // The kernel's clock of processor time can round a short span down to zero.
+    // The kernel's CPU clock can round a short span to zero.
     let may_be_zero = matches!(key.metric, Metric::IdleCpu | Metric::CpuTime)
         || matches!(key.metric.unit(), Unit::Bytes | Unit::Count);
     Some(match (may_be_zero, base == 0.0 && head == 0.0) {
@@ -135,7 +135,7 @@ pub(super) fn without_ratio(key: &SeriesKey, base: f64, head: f64) -> Option<(Ro
     })
 }
 
-/// A row that would hold on incomplete evidence is inconclusive, and what is missing is the reason.
+/// Makes a row inconclusive that would hold on incomplete evidence; the reason is what is missing.
 pub(super) fn weakened(row: GateRow, doubt: Option<Doubt>) -> GateRow {
     match (row.verdict, doubt) {
         (

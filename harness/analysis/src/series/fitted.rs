@@ -1,9 +1,8 @@
-//! What one more costs: per trial, a line through what each level of live instances took.
+//! The cost of one more: per trial, a line fitted to the values at each level.
 //!
-//! Each trial has a line of its own, fitted by least squares to the levels that it reached; its
-//! slope (what one more costs) and its base (what is there however many are alive) are that
-//! trial's values. So trials stay what chance is counted by, and a fitted row's interval is the
-//! same kind of interval as every other row's.
+//! Each trial gets its own line, fitted by least squares to the levels that it reached. Its slope (the cost
+//! of one more) and base (independent of their number) are that trial's values. So the trial stays the unit
+//! of resampling, and the interval is of the same kind as for other rows.
 
 use std::collections::BTreeMap;
 
@@ -12,16 +11,16 @@ use plimsoll_record::{Boundary, Metric};
 use super::{Series, SeriesKey, TrialSamples};
 use crate::statistics::{Line, Sorted};
 
-/// From this miss on, as a share of a level's value, a row says that its line is not straight.
+/// From this deviation on, as a share of a level's value, a row notes that its line is not straight.
 const CROOKED: f64 = 0.1;
 
-/// Whether it grows along a line with their number. Pages that one alone maps are private, and shared
-/// as soon as there are two; and resident sizes count what is shared as often as it is mapped.
+/// Whether a metric grows linearly with their number. Private pages become shared as soon as there are two;
+/// RSS counts shared pages once per mapping.
 fn adds_up(metric: Metric) -> bool {
     !matches!(metric, Metric::Private | Metric::Rss)
 }
 
-/// The slope and base series of every group of series that differ in their level alone.
+/// The slope and base series of every group of series that differ only in level.
 pub(super) fn lines(found: &BTreeMap<SeriesKey, Series>) -> Vec<Series> {
     let mut groups: BTreeMap<SeriesKey, Vec<&Series>> = BTreeMap::new();
     for series in found.values() {
@@ -56,7 +55,7 @@ fn fitted(
         boundary,
         ..key.clone()
     });
-    // Every trial stands in the first level's tally, whether it got further or not.
+    // Every trial is in the first level's tally, even if it got no further.
     if let Some(first) = levels.iter().max_by_key(|level| level.tally.ok) {
         series.tally.clone_from(&first.tally);
     }
@@ -88,7 +87,7 @@ fn fitted(
     series
 }
 
-/// What a reader must know of the line.
+/// A note about the fit.
 fn note(levels: &[&Series], fitted: &Series) -> Option<String> {
     if fitted.trials.is_empty() {
         return Some("fewer than two levels were reached, so no line can be fitted".to_owned());

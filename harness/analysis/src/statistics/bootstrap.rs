@@ -1,15 +1,13 @@
-//! Intervals by resampling trials.
+//! Confidence intervals by resampling trials.
 //!
-//! Trials are drawn with replacement, each with all of its iterations, and stand for their
-//! median. Drawing iterations anew inside every drawn trial as well would count their scatter
-//! twice, since the trials' medians already scatter by it (Davison and Hinkley, *Bootstrap
-//! Methods*, 1997, section 3.8): where iterations scatter more than trials do, our simulation
-//! then had "95 %" intervals that covered in 99.5 % of all cases.
+//! Trials are drawn with replacement, each represented by the median of its iterations. Also redrawing
+//! iterations inside every trial would count their scatter twice, because the trials' medians already contain
+//! it (Davison and Hinkley, *Bootstrap Methods*, 1997, section 3.8): if iterations scatter more than trials,
+//! "95 %" intervals covered 99.5 % of cases in our simulation.
 //!
-//! Ends are percentiles, taken further out for few trials (the expanded percentile interval of
-//! Hesterberg, *The American Statistician* 69, 2015): plain percentiles covered in 86 % (7 trials)
-//! to 93 % (20), and BCa no better, since a median's jackknife carries no skewness. The tests
-//! simulate what these cover.
+//! The ends are percentiles, moved outwards for few trials (the expanded percentile interval of Hesterberg,
+//! *The American Statistician* 69, 2015). Plain percentiles covered 86 % (7 trials) to 93 % (20), and BCa no
+//! more, because a median's jackknife has no skewness. The tests simulate the coverage of these intervals.
 
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
@@ -17,14 +15,14 @@ use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
 use super::order::Sorted;
 
-/// Resamples behind every interval.
+/// Resamples per interval.
 pub const RESAMPLES: usize = 2000;
 
-/// Fewest trials from which a 95 % interval can be had by resampling: the range of five values
-/// covers their median in 93.75 % of all cases, so no choice among them covers it in 95 %.
+/// Minimum trials for a 95 % interval by resampling: the range of five values covers their median in 93.75 %
+/// of cases, so no subset of them covers it in 95 %.
 pub const RESAMPLING_TRIALS: usize = 6;
 
-/// A 95 % interval, in the unit of what it is an interval of.
+/// A 95 % interval, in the unit of its value.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
     /// Lower end.
@@ -33,11 +31,11 @@ pub struct Interval {
     pub high: f64,
 }
 
-/// The 95 % interval of the median over trials, from the median of each trial; `None` for fewer
-/// than two trials, which say nothing of how they vary.
+/// The 95 % interval of the median over trials, from the median of each trial; `None` for fewer than two
+/// trials, which show no variation.
 ///
-/// Fewer than [`RESAMPLING_TRIALS`] trials cannot carry resampling: their interval is Student's,
-/// on logarithms (where every value has one), widened to their range.
+/// Fewer than [`RESAMPLING_TRIALS`] trials cannot be resampled. They get Student's interval, on logarithms if
+/// every value has one, widened to their range.
 pub fn median_interval(trials: &[f64], rng: &mut impl Rng) -> Option<Interval> {
     if trials.len() < 2 {
         return None;
@@ -52,9 +50,9 @@ pub fn median_interval(trials: &[f64], rng: &mut impl Rng) -> Option<Interval> {
     percentile_interval(replicates, trials.len())
 }
 
-/// The 95 % interval of the ratio of two medians measured in different runs, with independent
-/// trials; `None` where [`median_interval`] has none, or where a trial is zero
-/// or negative: a resampled ratio might then not exist.
+/// The 95 % interval of the ratio of two medians from different runs with independent trials. `None` if
+/// [`median_interval`] has none, or if a trial is zero or negative, because a resampled ratio might not
+/// exist.
 pub fn ratio_interval(
     numerator: &[f64],
     denominator: &[f64],
@@ -65,7 +63,7 @@ pub fn ratio_interval(
     }
     let fewest = numerator.len().min(denominator.len());
     if fewest < RESAMPLING_TRIALS {
-        // Too few to resample: the quotients of the ends, which is wider than need be.
+        // Too few to resample: use the quotients of the ends, which is wider than necessary.
         let top = median_interval(numerator, rng)?;
         let bottom = median_interval(denominator, rng)?;
         return Some(Interval {
@@ -83,7 +81,7 @@ pub fn ratio_interval(
     percentile_interval(replicates, fewest)
 }
 
-/// Two trials of the same block of the plan: what the machine did then, it did to both.
+/// Two trials in the same block of the plan, affected alike by the state of the machine.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pair {
     /// Median of the trial in the numerator.
@@ -102,9 +100,8 @@ fn is_positive(value: &f64) -> bool {
     *value > 0.0 && value.is_finite()
 }
 
-/// The 95 % interval of the ratio of two medians of the same run: whole blocks are drawn, so that
-/// what slowed both of a pair cancels. `None` for fewer than two pairs, or where a trial is zero or
-/// negative.
+/// The 95 % interval of the ratio of two medians of the same run. Whole blocks are drawn, so that a slowdown
+/// of both sides cancels. `None` for fewer than two pairs, or if a trial is zero or negative.
 pub fn paired_ratio_interval(pairs: &[Pair], rng: &mut impl Rng) -> Option<Interval> {
     if !pairs.iter().all(Pair::has_ratio) {
         return None;
@@ -127,12 +124,12 @@ pub fn paired_ratio_interval(pairs: &[Pair], rng: &mut impl Rng) -> Option<Inter
     percentile_interval(replicates, pairs.len())
 }
 
-/// The 95 % interval of the geometric mean of several ratios of medians, each from the pairs of
-/// one workload: blocks are drawn for each workload by itself. `None` without a workload, or where
-/// one has fewer than two pairs or a trial of zero or less.
+/// The 95 % interval of the geometric mean of several ratios of medians, each from the pairs of one workload;
+/// each workload's blocks are drawn separately. `None` without a workload, or if one has fewer than two pairs
+/// or a trial of zero or less.
 ///
-/// The workloads are those that were measured, not a draw from all there could be: the interval
-/// says how well the mean of *these* is known.
+/// The workloads are fixed, not a sample of all possible ones: the interval shows how well the mean of
+/// *these* is known.
 pub fn geometric_mean_interval(workloads: &[Vec<Pair>], rng: &mut impl Rng) -> Option<Interval> {
     let fewest = workloads.iter().map(Vec::len).min()?;
     if fewest < 2 || !workloads.iter().flatten().all(Pair::has_ratio) {
@@ -159,7 +156,7 @@ pub fn geometric_mean_interval(workloads: &[Vec<Pair>], rng: &mut impl Rng) -> O
             (logs / workloads.len() as f64).exp()
         })
         .collect();
-    // Every workload has its own trials, so their mean rests on the trials of all.
+    // Every workload has its own trials, so the mean depends on the trials of all.
     expanded_interval(
         replicates,
         fewest,
@@ -167,8 +164,8 @@ pub fn geometric_mean_interval(workloads: &[Vec<Pair>], rng: &mut impl Rng) -> O
     )
 }
 
-/// Student's interval of the mean over workloads of their mean log ratios, with Welch's and
-/// Satterthwaite's degrees of freedom.
+/// Student's interval of the mean over workloads of their mean log ratios, with the degrees of freedom of
+/// Welch and Satterthwaite.
 fn log_student_of_means(workloads: &[Vec<Pair>]) -> Interval {
     let count = workloads.len() as f64;
     let (mut mean, mut variance, mut weight) = (0.0, 0.0, 0.0);
@@ -182,7 +179,7 @@ fn log_student_of_means(workloads: &[Vec<Pair>]) -> Interval {
         variance += own;
         weight += own.powi(2) / (n - 1.0);
     }
-    // Pairs without any scatter have no degrees of freedom to speak of, and no width either.
+    // Pairs without scatter have no meaningful degrees of freedom, and no width.
     let freedom = if weight > 0.0 {
         variance.powi(2) / weight
     } else {
@@ -213,12 +210,12 @@ fn median_in_place(values: &mut [f64]) -> f64 {
     f64::midpoint(lower, *upper)
 }
 
-/// The middle of resampled values that carries 95 % when they rest on `trials` trials.
+/// The central 95 % of resampled values that are based on `trials` trials.
 pub(super) fn percentile_interval(replicates: Vec<f64>, trials: usize) -> Option<Interval> {
     expanded_interval(replicates, trials, trials as f64 - 1.0)
 }
 
-/// The same where the scatter is known with `freedom` degrees of freedom.
+/// As [`percentile_interval`], for a scatter known with `freedom` degrees of freedom.
 fn expanded_interval(replicates: Vec<f64>, trials: usize, freedom: f64) -> Option<Interval> {
     let replicates = Sorted::new(replicates)?;
     let n = trials as f64;
@@ -230,9 +227,9 @@ fn expanded_interval(replicates: Vec<f64>, trials: usize, freedom: f64) -> Optio
     })
 }
 
-fn student_interval(trials: &[f64]) -> Interval {
+pub(super) fn student_interval(trials: &[f64]) -> Interval {
     let n = trials.len() as f64;
-    // What one more costs can be nothing, or less by chance: then there is no logarithm.
+    // The cost of one more can be zero, or negative through noise, and then has no logarithm.
     let logarithmic = trials.iter().all(|value| *value > 0.0);
     let scaled: Vec<f64> = match logarithmic {
         true => trials.iter().map(|value| value.ln()).collect(),

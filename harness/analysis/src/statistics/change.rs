@@ -1,68 +1,68 @@
-//! Where a series of medians changed its level: one value per run, over weeks.
+//! Finds changes of level in a series of medians: one value per run, over weeks.
 //!
-//! Binary segmentation. Of every split with [`LEAST_SIDE`] runs on either side the statistic is the
-//! difference of the mean logarithms of both sides over its standard error's shape, so that a split near
-//! an end counts as much as one in the middle (Hinkley, Biometrika 57, 1970). Logarithms are clipped at
-//! three robust standard deviations from where values lie densest: medians of runs have outliers. The p-value of the
-//! largest statistic is the share of random orders of the same values with one as large. It takes no
-//! distribution for granted, but it does take runs to be independent of each other. Each side is then
-//! searched again, and last every change is dated anew between its neighbours.
+//! Uses binary segmentation. The statistic of a split with at least [`LEAST_SIDE`] runs on either side is the
+//! difference of the mean logarithms, scaled by the shape of its standard error, so that a split near an end
+//! counts as much as one in the middle (Hinkley, Biometrika 57, 1970). Logarithms are clipped at three robust
+//! standard deviations from their densest region, because medians of runs have outliers. The p-value of the
+//! largest statistic is the share of random orders of the same values with one at least as large. This
+//! assumes independent runs but no distribution. Each side is then searched again, and finally every change
+//! is dated again between its neighbours.
 
 use rand::seq::SliceRandom;
 
 use super::generator;
 use super::order::median;
 
-/// Level of one split.
+/// Significance level of one split.
 pub const LEVEL: f64 = 0.01;
 
-/// Expected share of false changes among the series of a table that are called changed.
+/// Expected share of false changes among the series of a table that are reported as changed.
 pub const FALSE_DISCOVERIES: f64 = 0.05;
 
-/// The least step, as a share of 1, that is called a change: what runs of the same thing differ by
-/// on a virtual machine with neighbours ([`crate::noise::LEAST_FLOOR`]).
+/// Minimum step to report as a change, as a share of 1: the difference between runs of the same thing on a
+/// virtual machine with neighbours ([`crate::noise::LEAST_FLOOR`]).
 pub const LEAST_STEP: f64 = crate::noise::LEAST_FLOOR;
 
-/// Most orders that are drawn for a p-value.
+/// Maximum orders drawn for a p-value.
 const ORDERS: usize = 19_999;
 
-/// Orders with a statistic as large, after which no more are drawn: the p-value is then known to about
-/// a fifth of itself, and far from [`LEVEL`] (Besag and Clifford, Biometrika 78, 1991).
+/// Drawing stops after this number of orders with a statistic as large. The p-value is then known to about a
+/// fifth of itself, and is far from [`LEVEL`] (Besag and Clifford, Biometrika 78, 1991).
 const ENOUGH: usize = 25;
 
-/// Fewest runs on each side of a change.
+/// Minimum runs on each side of a change.
 pub const LEAST_SIDE: usize = 4;
 
-/// Robust standard deviations at which logarithms are clipped.
+/// Clipping distance of logarithms, in robust standard deviations.
 const CLIP: f64 = 3.0;
 
-/// Turns the length of the densest two fifths of a normal variable into its standard deviation.
+/// Converts the length of the densest two fifths of a normal variable to its standard deviation.
 const LENGTH_TO_SIGMA: f64 = 0.9535;
 
-/// The least scatter that is assumed, on the logarithmic scale: file sizes have none.
+/// Minimum assumed scatter, on the logarithmic scale: file sizes have none.
 const LEAST_SCATTER: f64 = 1e-3;
 
 /// A change of level.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Change {
-    /// The first value of the new level.
+    /// Index of the first value of the new level.
     pub at: usize,
-    /// Median before it, back to the change before.
+    /// Median of the level before it.
     pub before: f64,
-    /// Median from it on, up to the next change.
+    /// Median of the level after it.
     pub after: f64,
-    /// Probability of a split as clear if nothing changed.
+    /// Probability of such a clear split without any change.
     pub p_value: f64,
 }
 
-/// The changes of level in `values`, which are in the order of time, first to last.
+/// The changes of level in `values`, which are in order of time.
 pub fn changes(values: &[f64]) -> Vec<Change> {
     let mut splits = Vec::new();
     split(values, 0, &mut splits);
     splits.sort_unstable_by_key(|(at, _)| *at);
     let mut splits = dated(values, splits);
-    // Levels lie between neighbouring changes, so they are known only now; a change between equal
-    // levels was an artefact of an outer split.
+    // A level lies between neighbouring changes, so it is known only now. A change between equal levels was
+    // an artefact of an outer split.
     loop {
         let bounds = bounds(values, &splits);
         let level = |index: usize| median(&values[bounds[index]..bounds[index + 1]]);
@@ -85,14 +85,14 @@ pub fn changes(values: &[f64]) -> Vec<Change> {
     }
 }
 
-/// The first and one past the last value of each level.
+/// The bounds of each level: its first index, and one past its last.
 fn bounds(values: &[f64], splits: &[(usize, f64)]) -> Vec<usize> {
     let inner = splits.iter().map(|(at, _)| *at);
     [0].into_iter().chain(inner).chain([values.len()]).collect()
 }
 
-/// The same splits, each where it is clearest between its neighbours: an outer split is found while
-/// later ones still blur both of its sides.
+/// The same splits, each at its clearest place between its neighbours. An outer split is found while later
+/// ones still blur both of its sides.
 fn dated(values: &[f64], mut splits: Vec<(usize, f64)>) -> Vec<(usize, f64)> {
     let mut index = 0;
     while index < splits.len() {
@@ -104,7 +104,7 @@ fn dated(values: &[f64], mut splits: Vec<(usize, f64)>) -> Vec<(usize, f64)> {
                 splits[index] = (from + at, p_value);
                 index += 1;
             }
-            // Without its neighbours' blur nothing is left of it.
+            // Without its neighbours' blur the split disappears.
             None => {
                 splits.remove(index);
             }
@@ -136,8 +136,8 @@ fn split(values: &[f64], offset: usize, splits: &mut Vec<(usize, f64)>) {
     split(&values[at..], offset + at, splits);
 }
 
-/// Where the level changed if it changed, with [`LEAST_SIDE`] values on either side, and the p-value of
-/// the clearest split; `None` where there are too few values.
+/// The most likely place of a change with [`LEAST_SIDE`] values on either side, and the p-value of the
+/// clearest split; `None` with too few values.
 fn clearest(values: &[f64]) -> Option<(usize, f64)> {
     if values.len() < 2 * LEAST_SIDE {
         return None;
@@ -153,12 +153,12 @@ fn clearest(values: &[f64]) -> Option<(usize, f64)> {
         let by_chance = largest(&scores).unwrap_or(0.0);
         as_large += usize::from(by_chance >= most * (1.0 - 1e-9));
     }
-    // The order in which they were measured is one of them.
+    // The measured order counts as one of them.
     Some((date(values), (as_large + 1) as f64 / (drawn + 1) as f64))
 }
 
-/// The split after which both sides lie closest to their medians, by the sum of absolute deviations: an
-/// outlier beside a large step stays on its own side, which clipped logarithms cannot tell.
+/// The split with the least sum of absolute deviations from the medians of both sides. It keeps an outlier
+/// next to a large step on its own side, which clipped logarithms cannot distinguish.
 fn date(values: &[f64]) -> usize {
     let scaled: Vec<f64> = match values.iter().all(|value| *value > 0.0) {
         true => values.iter().map(|value| value.ln()).collect(),
@@ -188,7 +188,7 @@ fn largest(scores: &[f64]) -> Option<f64> {
     wide.map(|(_, statistic)| statistic).max_by(f64::total_cmp)
 }
 
-/// What the statistic is computed from: clipped logarithms, or ranks where a value has no logarithm.
+/// The inputs of the statistic: clipped logarithms, or ranks if a value has no logarithm.
 fn scores(values: &[f64]) -> Vec<f64> {
     if values.iter().any(|value| *value <= 0.0) {
         return ranks(values);
@@ -200,9 +200,9 @@ fn scores(values: &[f64]) -> Vec<f64> {
     logs.iter().map(clipped).collect()
 }
 
-/// The middle of the shortest interval that holds two fifths of `logs`, and the standard deviation that
-/// its length stands for (after Rousseeuw and Leroy, Statistica Neerlandica 42, 1988): of two levels it
-/// sees one, where the median and its deviations see the step between them.
+/// The middle of the shortest interval with two fifths of `logs`, and the standard deviation for its length
+/// (after Rousseeuw and Leroy, Statistica Neerlandica 42, 1988). Of two levels it sees only one, while the
+/// median and deviations from it include the step between them.
 fn densest(logs: &[f64]) -> (f64, f64) {
     let mut sorted = logs.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
@@ -213,7 +213,7 @@ fn densest(logs: &[f64]) -> (f64, f64) {
     (f64::midpoint(low, high), LENGTH_TO_SIGMA * (high - low))
 }
 
-/// The rank of each value, from 1; equal values share the middle of theirs.
+/// The rank of each value, from 1; equal values share their mean rank.
 fn ranks(values: &[f64]) -> Vec<f64> {
     let below = |value: f64| values.iter().filter(|&&v| v < value).count();
     let equal = |value: f64| values.iter().filter(|&&v| v == value).count();
@@ -221,9 +221,9 @@ fn ranks(values: &[f64]) -> Vec<f64> {
     values.iter().map(rank).collect()
 }
 
-/// Which of several series are called changed, given the smallest p-value of each: Benjamini and
-/// Hochberg (Journal of the Royal Statistical Society B 57, 1995) at [`FALSE_DISCOVERIES`]. `None`
-/// stands for a series without a change; it counts as one that was searched.
+/// Selects the series to report as changed, from the smallest p-value of each: Benjamini and Hochberg
+/// (Journal of the Royal Statistical Society B 57, 1995) at [`FALSE_DISCOVERIES`]. `None` is a series without
+/// a change, which still counts as one that was searched.
 pub fn discoveries(p_values: &[Option<f64>]) -> Vec<bool> {
     let mut sorted: Vec<f64> = p_values.iter().flatten().copied().collect();
     sorted.sort_unstable_by(f64::total_cmp);

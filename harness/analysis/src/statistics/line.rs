@@ -1,17 +1,17 @@
-//! A straight line through a few points, by least squares.
+//! Fits a straight line by least squares.
 
 /// A line `value = base + slope * x`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Line {
-    /// By how much the value grows when `x` grows by one.
+    /// Increase of the value when `x` increases by one.
     pub slope: f64,
     /// The value at `x = 0`.
     pub base: f64,
 }
 
 impl Line {
-    /// The line that misses the points (`x`, value) by the least sum of squares; `None` unless there
-    /// are points at two different `x`.
+    /// The line with the least sum of squared deviations from the points (`x`, value); `None` without points
+    /// at two different `x`.
     pub fn through(points: &[(f64, f64)]) -> Option<Self> {
         let n = points.len() as f64;
         let mean_x = points.iter().map(|point| point.0).sum::<f64>() / n;
@@ -36,8 +36,8 @@ impl Line {
         self.base + self.slope * x
     }
 
-    /// The point that the line misses most, as its `x` and the miss as a share of its value; `None`
-    /// if every value is 0.
+    /// The point with the largest deviation from the line: its `x`, and the deviation as a share of its
+    /// value. `None` if every value is 0.
     pub fn worst(&self, points: &[(f64, f64)]) -> Option<(f64, f64)> {
         points
             .iter()

@@ -1,16 +1,15 @@
-//! Sorted values and what can be read off them.
+//! Sorted values with their quantiles and outliers.
 
-/// Fewest samples on which a 99th percentile is stated.
+/// Minimum samples for a 99th percentile.
 ///
-/// An estimate of a tail is made by the samples beyond it. With 500 of them five are expected
-/// beyond the 99th percentile; with fewer it is little else than the maximum under another name.
+/// The samples beyond it determine a tail estimate. Of 500 samples five are expected beyond the 99th
+/// percentile; with fewer it is hardly more than the maximum.
 pub const P99_SAMPLES: usize = 500;
 
-/// Fewest trials on which a 99th percentile is stated: one process's iterations, however many,
-/// say nothing about the tail over processes.
+/// Minimum trials for a 99th percentile: one process's iterations show nothing about the tail over processes.
 pub const P99_TRIALS: usize = 5;
 
-/// Values in ascending order, at least one.
+/// At least one value, in ascending order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sorted(Vec<f64>);
 
@@ -29,7 +28,7 @@ impl Sorted {
         &self.0
     }
 
-    /// How many values there are; never 0.
+    /// The number of values, never 0.
     #[expect(clippy::len_without_is_empty, reason = "never empty by construction")]
     pub fn len(&self) -> usize {
         self.0.len()
@@ -50,31 +49,31 @@ impl Sorted {
         self.quantile(0.5)
     }
 
-    /// The value below which the share `p` (0 to 1) of the values lies, interpolated linearly
-    /// (type 7 of Hyndman and Fan 1996, what R, NumPy and spreadsheets give by default).
+    /// The quantile for the share `p` (0 to 1), interpolated linearly (type 7 of Hyndman and Fan 1996, the
+    /// default of R, NumPy and spreadsheets).
     pub fn quantile(&self, p: f64) -> f64 {
         let position = p.clamp(0.0, 1.0) * (self.0.len() - 1) as f64;
         let below = position.floor() as usize;
         let above = (below + 1).min(self.0.len() - 1);
         let share = position - below as f64;
-        // Equal neighbours are returned as they are: no rounding error on constant data.
+        // Equal neighbours are returned unchanged, to avoid rounding errors on constant data.
         if self.0[below] == self.0[above] {
             return self.0[below];
         }
         self.0[below] + share * (self.0[above] - self.0[below])
     }
 
-    /// How many values lie beyond three times the interquartile range outside the quartiles
-    /// (Tukey's outer fences), on a logarithmic scale because times are skewed. They are
-    /// counted and reported, never dropped.
+    /// The number of values more than three interquartile ranges outside the quartiles (Tukey's outer
+    /// fences), on a logarithmic scale because times are skewed. They are counted and reported, never
+    /// dropped.
     pub fn far_out(&self) -> usize {
         if self.0.len() < 8 {
-            // Quartiles of fewer values are too loose to call anything an outlier by.
+            // Quartiles of fewer values are too uncertain to identify outliers.
             return 0;
         }
         let low = self.quantile(0.25).max(f64::MIN_POSITIVE).ln();
         let high = self.quantile(0.75).max(f64::MIN_POSITIVE).ln();
-        // A clock's resolution can make both quartiles equal; 1 % either way is then in.
+        // A clock's resolution can make both quartiles equal; then 1 % either way is no outlier.
         let reach = (3.0 * (high - low)).max(0.01);
         self.0
             .iter()

@@ -1,10 +1,9 @@
-//! Two things measured side by side, block by block: by how much one differs from the other, how
-//! well that is known, and how often the same method would have seen a difference where there is
-//! none.
+//! Compares two sides measured block by block: their ratio, its uncertainty, and how often the same method
+//! reports a difference without any.
 //!
-//! What the machine does within a block it does to both, so everything here is computed from
-//! logarithms of ratios within a block. Their location is the trimmed mean: it uses more of the blocks than
-//! their median does, and a spike of the machine in one block of five still moves nothing.
+//! The machine affects both sides of a block alike, so everything here is computed from logarithms of ratios
+//! within a block. Their location is the trimmed mean: it uses more of the blocks than the median, and still
+//! ignores a spike in one block of five.
 
 use rand::{Rng, RngExt};
 use statrs::distribution::{ContinuousCDF, StudentsT};
@@ -12,28 +11,27 @@ use statrs::distribution::{ContinuousCDF, StudentsT};
 use super::bootstrap::{Interval, RESAMPLES, percentile_interval};
 use super::shift::TRIM;
 
-/// Fewest blocks on which anything is decided: with fewer the trimmed mean rests on three values.
+/// Minimum blocks for a verdict: with fewer the trimmed mean depends on three values.
 pub const BLOCKS: usize = 8;
 
-/// The share of the cases in which a minimum detectable effect is found, twice in a row.
+/// Share of cases in which the minimum detectable effect is found twice in a row.
 pub const POWER: f64 = 0.8;
 
-/// Logarithms of ratios, as many for each block.
+/// Logarithms of ratios, the same number per block.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Paired {
     log_ratios: Vec<f64>,
-    /// How many of them are of one block.
+    /// Number of ratios per block.
     each: usize,
 }
 
 impl Paired {
-    /// Ratios of head over base, block by block: one where base was measured once, two where it was
-    /// measured twice. `None` for fewer than [`BLOCKS`] blocks, for blocks of different lengths, or
-    /// if a ratio has no logarithm.
+    /// Ratios of head over base, block by block: one per measurement of base. `None` for fewer than
+    /// [`BLOCKS`] blocks, for blocks of different lengths, or if a ratio has no logarithm.
     ///
-    /// Both ratios of a block are kept, not that of head over the mean of its bases: a spike of the
-    /// machine, which hits two measurements of base twice as often as one of head, would otherwise
-    /// leave more outliers on one side than on the other, and trimming moves towards the other.
+    /// Both ratios of a block are kept, not head over the mean of its bases. A spike of the machine hits two
+    /// measurements of base twice as often as one of head, so the mean would have more outliers on one side,
+    /// and trimming would shift towards the other.
     pub fn new(blocks: &[Vec<f64>]) -> Option<Self> {
         let each = blocks.first()?.len();
         let log_ratios: Vec<f64> = blocks.iter().flatten().map(|ratio| ratio.ln()).collect();
@@ -42,17 +40,17 @@ impl Paired {
         (blocks.len() >= BLOCKS && whole && finite).then_some(Self { log_ratios, each })
     }
 
-    /// How many blocks there are.
+    /// The number of blocks.
     pub fn blocks(&self) -> usize {
         self.log_ratios.len() / self.each
     }
 
-    /// Head over base.
+    /// Head over base, by the trimmed mean.
     pub fn ratio(&self) -> f64 {
         trimmed_mean(&mut self.log_ratios.clone()).exp()
     }
 
-    /// The 95 % interval of [`Paired::ratio`]: whole blocks are drawn again.
+    /// The 95 % interval of [`Paired::ratio`], by resampling whole blocks.
     pub fn interval(&self, rng: &mut impl Rng) -> Interval {
         let logs = self.resampled(RESAMPLES, rng);
         Interval {
@@ -61,9 +59,8 @@ impl Paired {
         }
     }
 
-    /// The smallest slowdown, as a logarithm, that is found beyond `floor` (a logarithm) by two
-    /// measurements as precise as the one that gave `interval`, one after the other, in [`POWER`]
-    /// of all cases.
+    /// The smallest slowdown, as a logarithm, that two consecutive measurements with the precision of
+    /// `interval` both find beyond `floor` (a logarithm) in [`POWER`] of cases.
     pub fn minimum_detectable(&self, interval: Interval, floor: f64) -> f64 {
         let Ok(student) = StudentsT::new(0.0, 1.0, self.blocks() as f64 - 1.0) else {
             return f64::INFINITY;
@@ -73,8 +70,8 @@ impl Paired {
         floor + below + student.inverse_cdf(POWER.sqrt()) * error
     }
 
-    /// The blocks with the two sides of each swapped or not, by a fair coin: what the same blocks
-    /// would have been where base and head are the same thing.
+    /// The blocks with the two sides of each swapped at random: what they could have been if base and head
+    /// were the same.
     pub fn relabelled(&self, rng: &mut impl Rng) -> Self {
         let mut log_ratios = self.log_ratios.clone();
         for block in log_ratios.chunks_mut(self.each) {
@@ -88,15 +85,15 @@ impl Paired {
         }
     }
 
-    /// Whether the interval, from that many resamples, lies above `floor` (a logarithm).
+    /// Whether the interval from that number of resamples lies above `floor` (a logarithm).
     pub fn lies_beyond(&self, floor: f64, resamples: usize, rng: &mut impl Rng) -> bool {
-        // Most lie nowhere near: the location alone says so.
+        // In most cases the location alone decides.
         trimmed_mean(&mut self.log_ratios.clone()) > floor
             && self.resampled(resamples, rng).low > floor
     }
 
     /// p-value of "head is not slower than base by more than `floor`" (a logarithm): the share of
-    /// relabellings of what exceeds the floor with a location at least as large.
+    /// relabellings of the excess over the floor with a location at least as large.
     pub fn p_value(&self, floor: f64, rng: &mut impl Rng) -> f64 {
         let beyond = Self {
             log_ratios: self.log_ratios.iter().map(|log| log - floor).collect(),
@@ -106,7 +103,7 @@ impl Paired {
         let as_large = (0..RESAMPLES)
             .filter(|_| trimmed_mean(&mut beyond.relabelled(rng).log_ratios) >= found)
             .count();
-        // The labelling that was measured is one of them (Phipson and Smyth 2010).
+        // The measured labelling counts as one of them (Phipson and Smyth 2010).
         (as_large + 1) as f64 / (RESAMPLES + 1) as f64
     }
 
@@ -129,7 +126,7 @@ impl Paired {
     }
 }
 
-/// The mean of what is left when a fifth is cut off at each end. Reorders `values`.
+/// The mean after cutting off a fifth at each end. Reorders `values`.
 fn trimmed_mean(values: &mut [f64]) -> f64 {
     let cut = (TRIM * values.len() as f64).floor() as usize;
     let end = values.len() - cut;
@@ -140,8 +137,8 @@ fn trimmed_mean(values: &mut [f64]) -> f64 {
     values[cut..end].iter().sum::<f64>() / (end - cut) as f64
 }
 
-/// The highest rate that is compatible, at 95 %, with `seen` events in `tried` tries (Clopper and
-/// Pearson, one-sided).
+/// The highest rate compatible, at 95 %, with `seen` events in `tried` tries (Clopper and Pearson,
+/// one-sided).
 pub fn rate_at_most(seen: usize, tried: usize) -> f64 {
     if seen >= tried {
         return 1.0;

@@ -1,19 +1,19 @@
-//! Whether two sets of trials differ by more than a given amount, and how small a difference
-//! could have been seen.
+//! Tests whether two sets of trials differ by more than a given amount, and computes the smallest detectable
+//! difference.
 
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
 use super::order::Sorted;
 
-/// Share of trials trimmed at each end. Yuen (Biometrika 61, 1974) and Wilcox recommend a fifth:
-/// a spike of the machine in one trial of five then moves nothing.
+/// Share of trials trimmed at each end. Yuen (Biometrika 61, 1974) and Wilcox recommend a fifth: then a spike
+/// in one trial of five has no effect.
 pub(super) const TRIM: f64 = 0.2;
 
-/// Relative spread below which trials count as constant: a thousandth, about what the clock and
-/// the rounding of durations contribute to the shortest boundaries.
+/// Relative spread below which trials count as constant: about what the clock and the rounding of durations
+/// contribute at the shortest boundaries.
 const RESOLUTION: f64 = 1e-3;
 
-/// The location of one set of logarithms, and how well it is known.
+/// The location of a set of logarithms, with its uncertainty.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Located {
     /// Trimmed mean.
@@ -50,8 +50,8 @@ impl Located {
     }
 }
 
-/// The difference of two sets of trials on a logarithmic scale, and how well it is known: Yuen's
-/// test for trimmed means with unequal variances, on the logarithms of the trials' medians.
+/// The difference of two sets of trials on a logarithmic scale, with its uncertainty: Yuen's test for trimmed
+/// means with unequal variances, on the logarithms of the trials' medians.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Shift {
     /// Logarithm of candidate over base.
@@ -63,8 +63,8 @@ pub struct Shift {
 }
 
 impl Shift {
-    /// Compares the medians of the trials of `candidate` with those of `base`; `None` if either
-    /// has too few (fewer than two after trimming) or holds a value that has no logarithm.
+    /// Compares the trials' medians of `candidate` with those of `base`. `None` if either has too few (fewer
+    /// than two after trimming) or a value without a logarithm.
     pub fn between(base: &[f64], candidate: &[f64]) -> Option<Self> {
         let logs = |values: &[f64]| {
             if values.iter().any(|v| *v <= 0.0) {
@@ -84,15 +84,14 @@ impl Shift {
         })
     }
 
-    /// Two-sided p-value of "they differ by no more than `floor`", `floor` on the logarithmic
-    /// scale.
+    /// Two-sided p-value of "they differ by no more than `floor`" (on the logarithmic scale).
     pub fn p_value(&self, floor: f64) -> f64 {
         let beyond = (self.log_ratio.abs() - floor) / self.standard_error;
         (2.0 * self.student().sf(beyond)).min(1.0)
     }
 
-    /// The smallest true difference, on the logarithmic scale, that a test at level `alpha` with
-    /// this precision finds beyond `floor` in 80 % of all cases.
+    /// The smallest true difference, on the logarithmic scale, that a test at level `alpha` with this
+    /// precision finds beyond `floor` in 80 % of cases.
     pub fn minimum_detectable(&self, floor: f64, alpha: f64) -> f64 {
         let student = self.student();
         let critical = student.inverse_cdf(1.0 - alpha / 2.0);
@@ -107,8 +106,8 @@ impl Shift {
     }
 }
 
-/// Adjusts p-values for having made all of these tests at once (Holm, Scandinavian Journal of
-/// Statistics 6, 1979). The chance of one false "different" among all rows stays below the level.
+/// Adjusts p-values for multiple tests (Holm, Scandinavian Journal of Statistics 6, 1979). The probability of
+/// any false "different" among all rows stays below the level.
 pub fn holm(p_values: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..p_values.len()).collect();
     order.sort_by(|&a, &b| p_values[a].total_cmp(&p_values[b]));

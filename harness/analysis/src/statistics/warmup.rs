@@ -1,55 +1,54 @@
-//! Whether the iterations of a process have settled: looked at, never assumed.
+//! Determines whether the iterations of a process have settled.
 //!
-//! Trials start alike, so what belongs to the start shows at the same place in each: iteration by
-//! iteration the median over trials is taken, which a spike in one trial does not move, and held
-//! against the level that each trial comes to in its second half. Whether a trial has come to a
-//! level at all is decided by that second half alone: its two quarters must agree. The scatter is
+//! Trials start alike, so start-up effects appear at the same iterations in each. The median over trials of
+//! each iteration (robust against a spike in one trial) is compared with the level of the trials' second
+//! halves. A trial has a level at all only if the two quarters of its second half agree. The scatter is
 //! estimated from differences of neighbours, which a change of level does not inflate.
 
 use serde::{Deserialize, Serialize};
 
 use super::order::median;
 
-/// Fewest iterations of a trial from which anything is said: below it a quarter is one iteration.
+/// Minimum iterations of a trial for a verdict: with fewer a quarter is one iteration.
 pub const WARMUP_ITERATIONS: usize = 8;
 
-/// Fewest trials from which anything is said: the median of two is moved by either.
+/// Minimum trials for a verdict: a single trial can shift the median of two.
 pub const WARMUP_TRIALS: usize = 3;
 
-/// Differences below this, on a logarithmic scale, are no warm-up to anybody.
+/// Smaller differences, on a logarithmic scale, do not count as warm-up.
 const NEGLIGIBLE: f64 = 0.02;
 
-/// Standard errors beyond which an iteration is out of level: one false start in a thousand
-/// looks of a normal variable, and there are some ten looks a series.
+/// Standard errors beyond which an iteration is off level: a false positive in one of a thousand checks of a
+/// normal variable, with about ten checks per series.
 const BEYOND: f64 = 3.5;
 
-/// Turns a median of absolute values of a normal variable into its standard deviation.
+/// Converts a median of absolute values of a normal variable to its standard deviation.
 const MAD_TO_SIGMA: f64 = 1.4826;
 
 /// Standard error of a median over that of a mean, for normal data: the root of pi over 2.
 const MEDIAN_OVER_MEAN: f64 = 1.2533;
 
-/// What a series of iterations does.
+/// The shape of a series of iterations.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "verdict", rename_all = "kebab-case")]
 pub enum WarmUp {
-    /// The first iteration is like the last.
+    /// The first iteration takes as long as the last.
     Steady,
-    /// The first iterations take longer than what it comes to.
+    /// The first iterations take longer than the final level.
     SlowStart {
-        /// How many of them.
+        /// Number of slow iterations.
         iterations: u32,
-        /// By how much the first one is slower, as a share of 1.
+        /// How much slower the first one is, as a share of 1.
         first: f64,
     },
-    /// It comes to no level, or to a slower one than it had.
+    /// It reaches no level, or a slower one than at first.
     NoSteadyState,
-    /// There are too few trials or iterations to say.
+    /// Too few trials or iterations for a verdict.
     TooShort,
 }
 
 impl WarmUp {
-    /// The verdict in a few words.
+    /// A short description.
     pub fn words(&self) -> String {
         match self {
             WarmUp::Steady => "steady".to_owned(),
@@ -62,7 +61,7 @@ impl WarmUp {
     }
 }
 
-/// Judges trials by their iterations' times in the order in which they were taken.
+/// Judges the iterations' times of several trials, in order of measurement.
 pub fn warm_up(trials: &[&[f64]]) -> WarmUp {
     let length = trials.iter().map(|trial| trial.len()).min().unwrap_or(0);
     if length < WARMUP_ITERATIONS || trials.len() < WARMUP_TRIALS {
@@ -82,7 +81,7 @@ pub fn warm_up(trials: &[&[f64]]) -> WarmUp {
     {
         return WarmUp::NoSteadyState;
     }
-    // Of a median over trials, of deviations from levels that are medians themselves.
+    // Standard error of a median over trials of deviations from levels, which are themselves medians.
     let trials = logs.len() as f64;
     let level = length.div_ceil(2) as f64;
     let error = MEDIAN_OVER_MEAN * sigma * (1.0 / trials + 1.0 / (trials * level)).sqrt();
@@ -110,7 +109,7 @@ pub fn warm_up(trials: &[&[f64]]) -> WarmUp {
     }
 }
 
-/// Standard deviation of one iteration about its trial's level at the time.
+/// Standard deviation of one iteration around its trial's current level.
 fn scatter(logs: &[Vec<f64>]) -> f64 {
     let steps: Vec<f64> = logs
         .iter()

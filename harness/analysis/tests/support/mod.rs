@@ -1,4 +1,4 @@
-//! Synthetic runs on a machine that drifts. Nothing here was measured.
+//! Simulated runs on a drifting machine; nothing here was measured.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use plimsoll_record::{Boundary, Metric, Outcome, Recorded, Step, Suite, TargetId
 use rand_distr::{Distribution, Normal};
 use time::macros::datetime;
 
-/// The boundaries and typical nanoseconds of a made-up target.
+/// The boundaries and typical nanoseconds of a simulated target.
 pub(crate) struct MadeUp {
     pub(crate) target: &'static str,
     pub(crate) kind: TargetKind,
@@ -55,22 +55,22 @@ pub(crate) const CONTAINER: MadeUp = MadeUp {
     )],
 };
 
-/// How a simulated machine behaves; every figure is a standard deviation of a logarithm.
+/// A simulated machine's behaviour: standard deviations of logarithms, except `spikes`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Machine {
-    /// Between fresh processes doing the same.
+    /// Between fresh processes that do the same.
     pub(crate) trial: f64,
     /// Between iterations of one process.
     pub(crate) iteration: f64,
-    /// Of what the machine does to everything at once, from run to run and within a run.
+    /// Of the machine's effect on everything at once, between and within runs.
     pub(crate) weather: f64,
-    /// Of what a run does to one row alone.
+    /// Of a run's effect on a single row.
     pub(crate) per_row: f64,
-    /// Share of trials hit by a neighbour, which makes them half as slow again.
+    /// Share of trials hit by a neighbour, which takes them 1.5 times as long.
     pub(crate) spikes: f64,
 }
 
-/// What is simulated.
+/// The subject of a simulation.
 pub(crate) struct World<'a> {
     pub(crate) targets: &'a [&'a MadeUp],
     pub(crate) workloads: &'a [&'static str],
@@ -80,7 +80,7 @@ pub(crate) struct World<'a> {
 }
 
 impl World<'_> {
-    /// One run; `factor` says how many times as slow as usual a target is.
+    /// One run; `factor` is the slowdown of a target.
     pub(crate) fn run(&self, seed: u64, factor: impl Fn(&str) -> f64) -> Recorded {
         let mut rng = generator(seed, "a simulated run");
         let mut recorded = Recorded {
@@ -93,7 +93,7 @@ impl World<'_> {
         let mut per_row: BTreeMap<(usize, usize, usize), f64> = BTreeMap::new();
         let mut weather = normal(self.machine.weather, &mut rng);
         for block in 0..self.trials {
-            // A random walk that forgets: neighbours come and go over several blocks.
+            // A random walk with decay: neighbours come and go over several blocks.
             weather = 0.8 * weather + 0.6 * normal(self.machine.weather, &mut rng);
             for (w, workload) in self.workloads.iter().enumerate() {
                 for (t, target) in self.targets.iter().enumerate() {
@@ -189,6 +189,7 @@ impl World<'_> {
                 transparent_hugepages: None,
                 cgroup: "v2".to_owned(),
                 other: BTreeMap::new(),
+                identity: None,
             },
             preflight: Vec::new(),
             targets: self.targets.iter().map(target).collect(),
@@ -225,7 +226,7 @@ pub(crate) fn sample(
     }
 }
 
-/// A trial that ended with `outcome`.
+/// A trial with the outcome `outcome`.
 pub(crate) fn finished(trial: u32, outcome: Outcome, samples: Vec<SampleLine>) -> Trial {
     Trial {
         outcome: OutcomeLine {

@@ -82,7 +82,7 @@ pub enum Metric {
 }
 
 impl Metric {
-    /// The percentiles of latency, each with its quantile, from 0 to 1.
+    /// The percentiles of latency with their quantiles, from 0 to 1.
     pub const PERCENTILES: &'static [(Metric, f64)] = &[
         (Metric::P50, 0.5),
         (Metric::P90, 0.9),
@@ -123,7 +123,7 @@ impl Metric {
         Metric::Energy,
     ];
 
-    /// The metric's name as rows and samples spell it.
+    /// The metric's name in rows and samples.
     pub fn name(self) -> &'static str {
         self.spec().name
     }
@@ -133,7 +133,7 @@ impl Metric {
         self.spec().unit
     }
 
-    /// The metric's row of the one table of metrics.
+    /// The metric's row in the table of metrics.
     pub const fn spec(self) -> MetricSpec {
         match self {
             Metric::WallTime => MetricSpec {
@@ -280,7 +280,7 @@ impl Metric {
                 judged_as: Judged::Counted,
                 in_throughput: false,
             },
-            // The kernel's own accounting comes in batches of pages, one for each processor.
+            // The kernel batches this accounting in pages per processor, so it varies.
             Metric::CgroupPeak => MetricSpec {
                 name: "cgroup_peak",
                 unit: Unit::Bytes,
@@ -345,7 +345,7 @@ impl Metric {
                 judged_as: Judged::Timed,
                 in_throughput: false,
             },
-            // Of the whole machine, whoever used it.
+            // Covers the whole machine, not only the measured process.
             Metric::Energy => MetricSpec {
                 name: "energy",
                 unit: Unit::Microjoules,
@@ -366,18 +366,18 @@ impl Metric {
     }
 }
 
-/// What must be known of a metric to record, show and judge it.
+/// A row of the table of metrics: everything needed to record, show and judge one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MetricSpec {
-    /// Its name on the wire.
+    /// Its name in files.
     pub name: &'static str,
     /// The unit of its values.
     pub unit: Unit,
-    /// Its name for readers.
+    /// Its display name.
     pub label: &'static str,
-    /// What it is, in one line.
+    /// A one-line explanation.
     pub meaning: &'static str,
-    /// How a gate judges a change of it.
+    /// How a gate judges changes of it.
     pub judged_as: Judged,
     /// Whether the suite `throughput` compares it with native.
     pub in_throughput: bool,
@@ -386,16 +386,16 @@ pub struct MetricSpec {
 /// How a gate judges a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Judged {
-    /// By intervals over trials: values scatter.
+    /// By intervals over trials, because values vary.
     Timed,
-    /// By every trial, without statistics: values do not scatter.
+    /// Exactly, without statistics, because values do not vary.
     Counted,
-    /// Not at all: shown beside the others.
+    /// Not judged, only shown.
     Never,
 }
 
 impl Judged {
-    /// The word for it in lists.
+    /// The display name.
     pub fn name(self) -> &'static str {
         match self {
             Judged::Timed => "by intervals",
@@ -419,13 +419,13 @@ pub enum Unit {
     /// Nanoseconds.
     #[serde(rename = "ns")]
     Nanoseconds,
-    /// Events a second.
+    /// Events per second.
     #[serde(rename = "1/s")]
     PerSecond,
     /// Bytes.
     #[serde(rename = "bytes")]
     Bytes,
-    /// Whole things.
+    /// A number of things.
     #[serde(rename = "count")]
     Count,
     /// Millionths of a joule.

@@ -1,48 +1,48 @@
-//! The one table of steps: what each yields, needs, and is done by.
+//! The table of steps: what each one yields, needs, and is run by.
 
 use super::{Boundary, Metric, Step};
 
-/// What must be known of a step to plan it, to check its samples, and to show its rows.
+/// Everything needed to plan a step, check its samples and show its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StepSpec {
-    /// Its name on the wire and in the terminal.
+    /// Its name in files, in the protocol and on the terminal.
     pub name: &'static str,
-    /// The boundaries that its samples may lie at.
+    /// The boundaries of its samples.
     pub yields: &'static [Boundary],
-    /// The boundaries that its rows lie at; those of containers alone are last and not counted.
+    /// The boundaries of its rows. Those that only containers have come last.
     pub rows: &'static [Boundary],
-    /// How many of `rows` only a container has.
+    /// Number of `rows` that only containers have.
     pub only_containers: usize,
-    /// The metric that is looked at first; none where nothing is measured.
+    /// Its main metric; `None` if it measures nothing.
     pub first_metric: Option<Metric>,
-    /// What it needs of a workload.
+    /// What the workload must do.
     pub needs: Needs,
     /// Who does it.
     pub done_by: DoneBy,
 }
 
-/// What a step needs of a workload.
+/// What a step needs the workload to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Needs {
     /// Nothing in particular.
     Any,
-    /// That it waits for the end of its input.
+    /// Waits for the end of its input.
     Waits,
-    /// That it ends by itself.
+    /// Exits by itself.
     Ends,
-    /// That it answers requests.
+    /// Serves requests.
     Server,
 }
 
-/// Who does a step.
+/// The program that runs a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DoneBy {
     /// The adapter alone.
     Adapter,
-    /// `bench`, from the command line that an adapter hands out; the adapter of a container.
+    /// `bench`, with a command line from the adapter; for containers, the adapter.
     Launch,
-    /// As [`DoneBy::Launch`], for every target that is a process, whether its adapter names the step
-    /// or not.
+    /// As [`DoneBy::Launch`], for every target that is a process, even if its adapter does not list
+    /// the step.
     Bench,
 }
 
@@ -57,7 +57,7 @@ const NOTHING: StepSpec = StepSpec {
 };
 
 impl Step {
-    /// The step's row of the table.
+    /// The step's row in the table.
     pub const fn spec(self) -> StepSpec {
         use Boundary as B;
         match self {

@@ -1,6 +1,7 @@
-//! The reference output of a program of the user's own: what it prints in one run before the run.
+//! The reference output of the user's own program, from one run before the run.
 
 use std::path::Path;
+use std::process::Stdio;
 use std::time::Duration;
 
 use plimsoll_adapter::protocol::{self, Prepare};
@@ -12,21 +13,22 @@ use crate::exit::Usage;
 use crate::machine::interrupt::Interrupt;
 use crate::process::command::ToolError;
 use crate::process::spawn::Exited;
+use crate::process::status::describe;
 use crate::run::adapter::child::{AdapterChild, Fault, Preparation};
 use crate::run::job::Deadlines;
 use crate::run::scratch::Scratch;
 use crate::run::trial::process::{self, Ended, Given};
 
-/// Most that it may print, bytes.
+/// Maximum output, bytes.
 const STDOUT_KEPT: usize = 64 << 20;
 
-/// What it printed, and the processor time that it took.
+/// Its output and the CPU time that it used.
 pub(super) struct Printed {
     pub(super) stdout: Vec<u8>,
     pub(super) cpu: Duration,
 }
 
-/// Where and how a program is tried before the run.
+/// The context of a run for the reference output.
 pub(super) struct Here<'a> {
     pub(super) checkout: &'a Checkout,
     pub(super) table: &'a Table,
@@ -34,7 +36,7 @@ pub(super) struct Here<'a> {
     pub(super) interrupt: &'a Interrupt,
 }
 
-/// The shell command `line`, run in `folder`, or where `bench` was started.
+/// The shell command `line`, in `folder` or the current directory.
 pub fn shell(line: &str, folder: Option<&Path>) -> std::process::Command {
     let mut shell = std::process::Command::new("/bin/sh");
     shell.args(["-c", line]);
@@ -51,8 +53,8 @@ pub(super) fn ended_unless_interrupted(error: ToolError, what: &str) -> anyhow::
     }
 }
 
-/// Runs it once on a target, by the command line that the adapter hands out; in words, why that
-/// did not end well.
+/// Runs it once on a target with the adapter's command line. The inner error says why there is no
+/// output.
 pub(super) fn printed(
     target: &TargetId,
     workload: &protocol::Workload,
@@ -97,8 +99,43 @@ pub(super) fn printed(
     })
 }
 
-/// What a target's adapter answers when it is to make the program ready; in words, why it does not
-/// answer.
+/// Runs an image once with the docker client, because no target runs it as a process of `bench`.
+pub(super) fn printed_by_image(
+    image: &str,
+    args: &[String],
+    interrupt: &Interrupt,
+) -> anyhow::Result<Printed> {
+    let mut client = std::process::Command::new("docker");
+    client
+        .args(["run", "--rm", "--network=none", "--pull=never", image])
+        .args(args)
+        .stdin(Stdio::null());
+    let ran = client.output().map_err(|error| {
+        Usage(format!(
+            "cannot run docker, which tells what {image} prints: {error}; install the client (docker.io)"
+        ))
+    })?;
+    if interrupt.asked() {
+        return Err(ToolError::Interrupted.into());
+    }
+    if !ran.status.success() {
+        let stderr = String::from_utf8_lossy(&ran.stderr);
+        // The lines after it are the client's usage.
+        let first = stderr.trim().lines().next().unwrap_or_default().to_owned();
+        return Err(Usage(format!(
+            "{image} did not exit successfully ({}): {first}; load it into the engine, and check its arguments",
+            describe(ran.status)
+        ))
+        .into());
+    }
+    Ok(Printed {
+        stdout: ran.stdout,
+        // CPU time is not measured here.
+        cpu: Duration::ZERO,
+    })
+}
+
+/// The adapter's reply to a request to prepare the program, or the reason why there is none.
 pub(super) fn prepared(
     checkout: &Checkout,
     table: &Table,

@@ -1,10 +1,10 @@
-//! Lists of parameters: one program, a row for each value of each parameter.
+//! Lists of parameters: one program, one row per combination of values.
 
 use std::collections::BTreeSet;
 
 use crate::exit::Usage;
 
-/// A parameter with its values, as `--param size=1,10,100` names it.
+/// A parameter with its values, as in `--param size=1,10,100`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Param {
     name: String,
@@ -16,7 +16,7 @@ pub(super) struct Param {
 pub(super) struct Variation(Vec<(String, String)>);
 
 impl Param {
-    /// Reads `name=value,value`.
+    /// Parses `name=value,value`.
     ///
     /// # Errors
     /// [`Usage`] if it has no name or no value, or a value twice.
@@ -43,12 +43,12 @@ impl Param {
 }
 
 impl Variation {
-    /// Every combination of values, the first parameter's slowest. `templates` are the texts that
-    /// placeholders may stand in.
+    /// All combinations of values; the first parameter changes slowest. `templates` are the texts
+    /// that may contain placeholders.
     ///
     /// # Errors
-    /// [`Usage`] if a parameter stands in none of `templates` or is named twice, or if two combinations
-    /// would have one name.
+    /// [`Usage`] if a parameter is in none of `templates` or is named twice, or if two combinations
+    /// would have the same name.
     pub(super) fn all(params: &[Param], templates: &[&str]) -> Result<Vec<Self>, Usage> {
         let mut all = vec![Variation::default()];
         for (nth, param) in params.iter().enumerate() {
@@ -82,7 +82,7 @@ impl Variation {
         }
     }
 
-    /// What the id of its workload ends with: `@size=10`.
+    /// The end of its workload's id: `@size=10`.
     pub(super) fn suffix(&self) -> String {
         let fit = |c: char| match c.is_ascii_alphanumeric() || "._+-".contains(c) {
             true => c,
@@ -96,7 +96,7 @@ impl Variation {
         pairs.collect()
     }
 
-    /// `text` with every placeholder replaced.
+    /// Replaces every placeholder in `text`.
     pub(super) fn fill(&self, text: &str) -> String {
         let mut filled = text.to_owned();
         for (name, value) in &self.0 {

@@ -1,11 +1,11 @@
-//! The command line that makes a run again.
+//! The command line that repeats a run.
 
 use std::time::Duration;
 
 use crate::catalog::user_program::Program;
 use crate::cli::Run;
 
-/// The command that makes this run again.
+/// The command that repeats this run.
 pub(super) fn command(args: &Run, own: Option<&Program>, seed: u64) -> Vec<String> {
     let mut words: Vec<String> = ["bench", "run", "--suite"].map(str::to_owned).into();
     words.push(args.suite.clone().unwrap_or("coldstart".to_owned()));

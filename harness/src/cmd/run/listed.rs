@@ -1,4 +1,4 @@
-//! `bench run --list`: the plan with an estimate of its time; nothing is measured or built.
+//! `bench run --list`: shows the plan with an estimate of its time, without measuring or building.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -20,7 +20,7 @@ use crate::ui::format;
 use crate::ui::progress::say;
 use crate::ui::terminal;
 
-/// Recorded runs that an estimate looks at, the newest ones.
+/// Number of recent runs used for an estimate.
 const RUNS: usize = 20;
 
 pub(super) fn listed(request: &Request<'_>) -> anyhow::Result<Exit> {
@@ -73,7 +73,7 @@ fn without(cells: &[Cell], estimates: &[Option<Duration>]) -> u32 {
     without.map(|(cell, _)| cell.trials).sum()
 }
 
-/// A line per target and workload: trials of each step.
+/// One line per target and workload, with the trials of each step.
 fn table(cells: &[Cell], estimates: &[Option<Duration>]) -> String {
     let mut lines: Vec<(&Cell, Vec<String>)> = Vec::new();
     for cell in cells {
@@ -125,7 +125,7 @@ fn minutes(time: Duration) -> String {
     }
 }
 
-/// How long trials took in recorded runs.
+/// Durations of trials in recorded runs.
 struct Times {
     exact: BTreeMap<(TargetId, WorkloadId, Step), Vec<u64>>,
     by_step: BTreeMap<Step, Vec<u64>>,
@@ -143,7 +143,7 @@ impl Times {
         runs.retain(|path| !path.is_symlink());
         runs.sort();
         for run in runs.iter().rev().take(RUNS) {
-            // What is no run, or cannot be read, says nothing of the time.
+            // Skips folders that are not readable runs.
             let Ok(recorded) = Recorded::read(run) else {
                 continue;
             };
@@ -160,7 +160,7 @@ impl Times {
         times
     }
 
-    /// The time of all trials of a cell: by its own trials, else by those of its step.
+    /// The time of all trials of a cell, estimated from its own trials or else from those of its step.
     fn of(&self, cell: &Cell) -> Option<Duration> {
         let key = (cell.target.clone(), cell.workload.clone(), cell.step);
         let took = self

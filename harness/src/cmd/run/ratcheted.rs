@@ -1,4 +1,4 @@
-//! What follows a run of the suite `conformance`: is it what passed before?
+//! After a run of the suite `conformance`: compares its passes with the recorded ones.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use crate::suites::conformance::ratchet;
 use crate::ui::format;
 use crate::ui::progress::say;
 
-/// Holds a run to what passed before of what was `meant`, or records it as that.
+/// Compares a run's passes of `meant` with the recorded ones, or records them (`--record-passes`).
 pub(super) fn ratcheted(
     checkout: &Checkout,
     directory: &Path,

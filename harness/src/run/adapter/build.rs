@@ -1,4 +1,4 @@
-//! Getting an adapter's program built: when it has to be, and how.
+//! Builds an adapter's program if it is missing or stale.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,21 +10,30 @@ use crate::catalog::targets::{AdapterRow, is_executable};
 use crate::machine::interrupt::Interrupt;
 use crate::process::command::{self, ToolError};
 
-/// Whether an adapter's program is there.
+/// Whether an adapter's program is built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Built {
-    /// It is, and no source is newer.
+    /// Built, and no source is newer.
     Fresh,
-    /// It is, but a source is newer.
+    /// Built, but a source is newer.
     Stale,
-    /// It is not.
+    /// Not built.
     Missing,
 }
 
-/// Looks whether everything that `row` is built to is there and newer than its sources.
+/// Whether everything that `row` builds exists and is newer than its sources.
 pub fn state(checkout: &Checkout, row: &AdapterRow) -> Built {
     if !is_executable(&row.executable(checkout)) {
         return Built::Missing;
+    }
+    if checkout.bundle.is_some() {
+        let builds = row.builds(checkout);
+        let mut makes = builds.iter().flat_map(|(_, makes)| makes);
+        // A bundle builds nothing, and its file times mean nothing.
+        return match makes.all(|made| is_executable(made)) {
+            true => Built::Fresh,
+            false => Built::Missing,
+        };
     }
     let inputs = inputs(checkout, row);
     row.builds(checkout)
@@ -34,7 +43,7 @@ pub fn state(checkout: &Checkout, row: &AdapterRow) -> Built {
         .unwrap_or(Built::Fresh)
 }
 
-/// What a build is made from that cargo's lists of sources do not name: manifest, lock file, table.
+/// Inputs of a build that cargo's lists of sources lack: manifest, lock file, table.
 fn inputs(checkout: &Checkout, row: &AdapterRow) -> Vec<PathBuf> {
     let Some(manifest) = row.manifest(checkout) else {
         return Vec::new();
@@ -55,11 +64,11 @@ fn state_of(makes: &[PathBuf], inputs: &[PathBuf]) -> Built {
     }
 }
 
-/// Builds what `row` needs and is not there, or older than its sources. A failure is remembered
-/// for [`failed_before`] until a build succeeds.
+/// Builds what `row` needs if it is missing or stale. A failure is remembered for [`failed_before`] until a
+/// build succeeds.
 ///
 /// # Errors
-/// [`ToolError`] if cargo cannot be run or fails.
+/// [`ToolError`] if cargo cannot run or fails.
 pub fn build(
     checkout: &Checkout,
     row: &AdapterRow,
@@ -114,9 +123,9 @@ fn cargo_build(
             .arg(&checkout.target)
             .args(&build.args)
             .envs(&build.env);
-        command::run(&mut cargo, interrupt)?;
-        // Cargo leaves a program alone whose sources were merely touched; its age must still
-        // say that it was looked at, or every run would ask cargo again.
+        command::run_quietly(&mut cargo, &format!("building {}", row.id), interrupt)?;
+        // Cargo keeps a program if its sources were only touched. Update its time, or every run would start
+        // cargo again.
         for made in makes {
             if let Ok(file) = fs::File::open(&made) {
                 let _ = file.set_modified(SystemTime::now());
@@ -139,7 +148,7 @@ fn is_stale(program: &Path, inputs: &[PathBuf]) -> bool {
         .any(|source| modified(source).is_none_or(|changed| changed > built))
 }
 
-/// The sources in a makefile rule `program: source source`, where `\ ` is a space in a name.
+/// Parses the sources of a makefile rule `program: source source`, where `\ ` is a space in a name.
 fn sources_in(rule: &str) -> Vec<PathBuf> {
     let mut sources = Vec::new();
     for line in rule.lines() {

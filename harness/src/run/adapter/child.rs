@@ -1,8 +1,7 @@
-//! One adapter process and the conversation with it.
+//! An adapter process and its messages.
 //!
-//! An adapter is somebody else's program: it may crash, hang or print garbage at any moment.
-//! Whatever it does ends in a [`Fault`] that says so, with its standard error, and the process
-//! group is gone when [`AdapterChild`] is dropped.
+//! An adapter is third-party code: it may crash, hang or print garbage at any moment. Every such failure
+//! becomes a [`Fault`], and dropping [`AdapterChild`] ends the process group.
 
 use std::io::{self, Write};
 use std::os::fd::AsFd;
@@ -22,14 +21,14 @@ use crate::process::group::{self, Bounds, Cut, Group, Memory};
 use crate::process::pipe::{STDERR_KEPT, keep_tail, open, read_once};
 use crate::process::status::describe;
 
-/// Longest message an adapter may send: a guest's output is inside it.
+/// Maximum size of an adapter's message, which contains the guest's output.
 const LONGEST_MESSAGE: usize = 64 << 20;
-/// How long an adapter has to end after its stdin was closed.
+/// How long an adapter may take to exit after its stdin is closed.
 const GOODBYE: Duration = Duration::from_secs(5);
-/// How long an adapter has to clean up after SIGTERM: a container must be removed.
+/// How long an adapter may take to clean up (for example to remove a container) after SIGTERM.
 const CLEAN_UP: Duration = Duration::from_secs(5);
 
-/// Why a conversation ended without an answer.
+/// Why a request failed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Fault {
     /// The process could not be started.
@@ -37,44 +36,43 @@ pub enum Fault {
     Start {
         /// The adapter.
         program: String,
-        /// What the system said.
+        /// The system's error.
         message: String,
     },
-    /// It ended, or closed its pipe, in the middle.
+    /// It exited or closed its pipe during a request.
     #[error("the adapter {how} in the middle of {during}")]
     Crashed {
         /// How it ended.
         how: String,
-        /// What it was asked.
+        /// The request.
         during: &'static str,
     },
-    /// It did not answer in time and was killed.
+    /// It missed the deadline of a request and was killed.
     #[error("the adapter did not answer {during} within {limit:?} and was killed")]
     Deadline {
-        /// What it was asked.
+        /// The request.
         during: &'static str,
-        /// How long it had.
+        /// The time limit.
         limit: Duration,
     },
-    /// It took more memory than it may and was killed.
+    /// It exceeded its memory limit and was killed.
     #[error("the adapter took more than {limit_bytes} bytes of memory in {during} and was killed")]
     Memory {
-        /// What it was asked.
+        /// The request.
         during: &'static str,
-        /// What it may take.
+        /// The memory limit.
         limit_bytes: u64,
     },
-    /// What it sent is not the protocol.
-    #[error("the adapter sent what is not the protocol: {0}")]
+    /// It sent a message that violates the protocol.
+    #[error("the adapter sent a line that is not of the protocol: {0}")]
     Protocol(String),
-    /// The run was asked to end.
+    /// The user interrupted the run.
     #[error("interrupted")]
     Interrupted,
 }
 
 impl Fault {
-    /// The kind of failure that a trial is recorded with; none for an interruption, which is
-    /// no outcome.
+    /// The kind of failure to record for a trial; `None` for an interruption, which is no outcome.
     pub fn kind(&self) -> Option<FailureKind> {
         match self {
             Fault::Start { .. } => Some(FailureKind::Start),
@@ -87,37 +85,37 @@ impl Fault {
     }
 }
 
-/// What came of asking to prepare a pair.
+/// The result of a request to prepare a pair.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Preparation {
-    /// It is ready.
+    /// Prepared.
     Ready(Prepared),
-    /// The target cannot run this workload.
+    /// The target cannot run this workload; with the reason.
     Unsupported(String),
-    /// It was tried and failed.
+    /// Preparation failed.
     Failed {
-        /// What was tried, and what happened.
+        /// The attempted action and the error.
         message: String,
-        /// Whether memory ran out.
+        /// Whether it ran out of memory.
         out_of_memory: bool,
     },
 }
 
-/// A running adapter. Dropping it ends its whole process group.
+/// A running adapter. Dropping it ends its process group.
 #[derive(Debug)]
 pub struct AdapterChild {
     process: Group,
     stdin: Option<ChildStdin>,
     stdout: ChildStdout,
     stderr: Option<ChildStderr>,
-    /// Read but not yet a whole line.
+    /// Bytes of an incomplete line.
     pending: Vec<u8>,
     stderr_tail: Vec<u8>,
     interrupt: Interrupt,
     memory: Option<Memory>,
 }
 
-/// How often the memory of an adapter is looked at that may only take so much.
+/// Interval between memory checks of an adapter with a limit.
 const LOOK: Duration = Duration::from_millis(40);
 
 impl AdapterChild {
@@ -136,7 +134,7 @@ impl AdapterChild {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        // TERM and not KILL, so that it can remove what it made outside its own process.
+        // SIGTERM instead of SIGKILL, so that it can remove what it created outside its own process.
         group::dies_with_bench(&mut command, Signal::TERM);
         let starting = denoise::starting();
         let mut process = Group::start(&mut command).map_err(fault)?;
@@ -158,8 +156,8 @@ impl AdapterChild {
         })
     }
 
-    /// Kills it, from now on, when more than so many bytes of it are in memory. That is looked at
-    /// while its replies are waited for, every 40 ms.
+    /// From now on, kills it if more than `limit_bytes` of it are resident. Checked every 40 ms while waiting
+    /// for replies.
     pub fn limit_memory(&mut self, limit_bytes: u64) {
         self.memory = Some(Memory {
             pid: self.process.id(),
@@ -169,12 +167,12 @@ impl AdapterChild {
         });
     }
 
-    /// The last of what it wrote to standard error.
+    /// The end of its standard error.
     pub fn stderr(&self) -> String {
         text::lines(&String::from_utf8_lossy(&self.stderr_tail)).into_owned()
     }
 
-    /// Asks who it is, and makes sure that it speaks this version of the protocol.
+    /// Requests its description and checks its protocol version.
     ///
     /// # Errors
     /// [`Fault`].
@@ -190,10 +188,10 @@ impl AdapterChild {
         }
     }
 
-    /// Asks to make a pair ready.
+    /// Requests preparation of a pair.
     ///
     /// # Errors
-    /// [`Fault`]; a target that cannot, or that failed, is no fault.
+    /// [`Fault`]; an unsupported pair or a failed preparation is no fault.
     pub fn prepare(&mut self, prepare: Prepare, limit: Duration) -> Result<Preparation, Fault> {
         let mut exchange = self.ask(&Request::Prepare(prepare), "prepare", limit)?;
         match exchange.reply()? {
@@ -210,10 +208,10 @@ impl AdapterChild {
         }
     }
 
-    /// Asks which proposals a target has.
+    /// Requests the proposals that a target supports.
     ///
     /// # Errors
-    /// [`Fault`]; an adapter that refuses to say claims nothing.
+    /// [`Fault`]; an adapter that refuses the request claims none.
     pub fn claims(&mut self, target: &TargetId, limit: Duration) -> Result<Vec<Proposal>, Fault> {
         let request = Request::Claims {
             target: target.clone(),
@@ -226,10 +224,10 @@ impl AdapterChild {
         }
     }
 
-    /// Asks for the programs that take part in a target's trials.
+    /// Requests the programs that a target's trials use.
     ///
     /// # Errors
-    /// [`Fault`]; an adapter that does not know the request has none to record.
+    /// [`Fault`]; for an adapter that does not know the request the result is empty.
     pub fn programs(
         &mut self,
         target: &TargetId,
@@ -246,10 +244,10 @@ impl AdapterChild {
         }
     }
 
-    /// Sends a request; the replies are read from what this returns.
+    /// Sends a request; the result reads its replies.
     ///
     /// # Errors
-    /// [`Fault::Crashed`] if it no longer reads.
+    /// [`Fault::Crashed`] if the adapter no longer reads.
     pub fn ask(
         &mut self,
         request: &Request,
@@ -274,7 +272,7 @@ impl AdapterChild {
         })
     }
 
-    /// Closes its stdin, by which it knows to stop, and waits for it to end.
+    /// Closes its stdin, which tells it to exit, and waits for the exit.
     pub fn goodbye(mut self) {
         self.stdin = None;
         self.await_exit(GOODBYE);
@@ -326,7 +324,7 @@ impl AdapterChild {
             Cut::Interrupted => Fault::Interrupted,
             Cut::Deadline => Fault::Deadline { during, limit },
             Cut::Memory => {
-                // At once: what eats memory does not wait to be asked.
+                // SIGKILL at once: a process that eats memory does not exit when requested.
                 self.process.signal(Signal::KILL);
                 Fault::Memory {
                     during,
@@ -356,7 +354,7 @@ impl AdapterChild {
         }
     }
 
-    /// Waits for the process to end, reading its standard error meanwhile.
+    /// Waits for the process to exit and reads its standard error meanwhile.
     fn await_exit(&mut self, limit: Duration) -> Option<ExitStatus> {
         let mut bounds = Bounds {
             interrupt: None,
@@ -385,7 +383,7 @@ impl Drop for AdapterChild {
     }
 }
 
-/// One request that is under way.
+/// A request in progress.
 #[derive(Debug)]
 pub struct Exchange<'a> {
     adapter: &'a mut AdapterChild,
@@ -395,7 +393,7 @@ pub struct Exchange<'a> {
 }
 
 impl Exchange<'_> {
-    /// The next reply, which has the whole time again, whatever the replies before it took.
+    /// The next reply, with the full time limit again.
     ///
     /// # Errors
     /// [`Fault`].
@@ -404,7 +402,7 @@ impl Exchange<'_> {
         self.reply()
     }
 
-    /// The next reply.
+    /// The next reply, within what is left of the time limit.
     ///
     /// # Errors
     /// [`Fault`].
@@ -421,7 +419,7 @@ impl Exchange<'_> {
     }
 }
 
-/// What an adapter says of itself, fit to be shown on a terminal.
+/// An adapter's description of itself, escaped for display.
 fn shown(hello: &Hello) -> Result<Hello, Fault> {
     let escaped = serde_json::to_value(hello).and_then(|mut value| {
         text::escape(&mut value);
@@ -430,7 +428,7 @@ fn shown(hello: &Hello) -> Result<Hello, Fault> {
     escaped.map_err(|error| Fault::Protocol(format!("hello ({error})")))
 }
 
-/// The fault of a reply that does not belong to its request.
+/// The fault for a reply that does not match its request.
 pub fn unexpected(reply: &Reply, during: &'static str) -> Fault {
     let said = serde_json::to_string(reply).unwrap_or_default();
     Fault::Protocol(format!("{} in answer to {during}", excerpt(&said)))

@@ -1,4 +1,4 @@
-//! Which adapters are there, and what they say of themselves.
+//! Finds out which adapters exist and what they offer.
 
 use std::time::Duration;
 
@@ -12,24 +12,26 @@ use crate::catalog::checkout::Checkout;
 use crate::catalog::targets::AdapterRow;
 use crate::machine::interrupt::Interrupt;
 
-/// How long an adapter has to say who it is.
+/// Time limit for an adapter's description.
 const HELLO: Duration = Duration::from_secs(20);
 
-/// What is known of an adapter.
+/// The state of an adapter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Presence {
-    /// Its program is not there.
+    /// Its program does not exist.
     NotBuilt,
+    /// Its program is not in the bundle that `bench` runs from.
+    NotBundled,
     /// Its program does not speak the protocol.
     Broken {
         /// What it did instead.
         why: String,
     },
-    /// It said who it is.
+    /// It described itself.
     Speaks(Hello),
 }
 
-/// Whether a target can run here, and if not what would change that.
+/// Whether a target can run here, and if not what would make it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ability {
     /// It can.
@@ -38,15 +40,23 @@ pub enum Ability {
     Absent {
         /// Why.
         why: String,
-        /// The command or the words that change that.
+        /// The command or action that would change that.
         remedy: Option<String>,
     },
 }
 
-/// Asks the adapter of `row` who it is.
+/// The state of an adapter without a program.
+pub fn missing(checkout: &Checkout) -> Presence {
+    match checkout.bundle {
+        Some(_) => Presence::NotBundled,
+        None => Presence::NotBuilt,
+    }
+}
+
+/// Requests the description of the adapter of `row`.
 pub fn look(checkout: &Checkout, row: &AdapterRow, interrupt: &Interrupt) -> Presence {
     if state(checkout, row) == Built::Missing {
-        return Presence::NotBuilt;
+        return missing(checkout);
     }
     let program = row.executable(checkout);
     let mut adapter = match AdapterChild::start(&program, &checkout.root, interrupt) {
@@ -75,8 +85,8 @@ pub fn look(checkout: &Checkout, row: &AdapterRow, interrupt: &Interrupt) -> Pre
     }
 }
 
-/// Has the adapter of `row` hash the programs that take part in the trials of `target`. An adapter of
-/// another maker need not know the request: then there are none to record.
+/// Lets the adapter of `row` hash the programs that trials of `target` use. The list is empty if the adapter
+/// does not know the request.
 pub fn programs(
     checkout: &Checkout,
     row: &AdapterRow,
@@ -105,6 +115,11 @@ pub fn ability(row: &AdapterRow, presence: &Presence, target: &TargetId) -> Abil
             };
             absent(time, Some(row.setup_command()))
         }
+        Presence::NotBundled => {
+            let remedy = format!("{} && bench bundle", row.setup_command());
+            let why = "not in this bundle; a checkout makes one with it";
+            absent(why.to_owned(), Some(remedy))
+        }
         Presence::Broken { why } => absent(why.clone(), Some(row.setup_command())),
         Presence::Speaks(hello) => match hello.targets.iter().find(|t| t.id == *target) {
             None => absent(
@@ -121,7 +136,7 @@ pub fn ability(row: &AdapterRow, presence: &Presence, target: &TargetId) -> Abil
     }
 }
 
-/// What to say if the engine is of another version than the table expects.
+/// A note if the engine's version differs from the one in the table.
 pub fn unexpected_version(row: &AdapterRow, hello: &Hello) -> Option<String> {
     let expected = row.expected_engine.as_deref()?;
     (!hello.engine_version.starts_with(expected)).then(|| {

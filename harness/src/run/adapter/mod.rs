@@ -1,10 +1,10 @@
-//! Adapters, from this side of the pipe.
+//! Adapters as seen by `bench`.
 //!
 //! # Layout
 //!
-//! - [`child`]: one adapter process and the conversation with it
-//! - [`build`]: getting an adapter's program built
-//! - [`discovery`]: which adapters are there and what they say of themselves
+//! - [`child`]: one adapter process and its messages
+//! - [`build`]: builds an adapter's program
+//! - [`discovery`]: finds out which adapters exist and what they offer
 
 pub mod build;
 pub mod child;

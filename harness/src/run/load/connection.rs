@@ -1,4 +1,4 @@
-//! One connection: a request out, a response in, compared as it comes.
+//! A connection: sends a request, reads the response, and compares it on arrival.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -8,53 +8,53 @@ use std::time::{Duration, Instant};
 use super::exchange::Exchange;
 use super::verdict::{ADDED, Verdict, judge};
 
-/// How long making a connection may take.
+/// Time limit for connecting.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// A connection that is idle or has one request under way.
+/// A connection that is idle or has one request in progress.
 #[derive(Debug)]
 pub struct Connection {
     stream: TcpStream,
-    /// What the request under way is, if there is one.
+    /// The request in progress; `None` if idle.
     pub under_way: Option<UnderWay>,
-    /// Bytes read of the response so far.
+    /// Response bytes read so far.
     filled: usize,
-    /// Bytes written of the request so far.
+    /// Request bytes written so far.
     written: usize,
     buffer: Box<[u8]>,
 }
 
-/// A request that has been sent, or begun to be.
+/// A request in progress.
 #[derive(Debug, Clone, Copy)]
 pub struct UnderWay {
-    /// Which of the exchanges it is.
+    /// Index of its exchange.
     pub exchange: usize,
-    /// When it was due.
+    /// Its scheduled time.
     pub due: Instant,
-    /// When it was sent.
+    /// When sending started.
     pub sent: Instant,
 }
 
-/// What became of a connection after reading or writing what could be.
+/// The state of a connection after reading or writing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Progress {
-    /// More is to come.
+    /// Waiting for more of the response.
     Waiting,
-    /// More is to be written once there is room.
+    /// The socket's buffer is full; more must be written.
     Blocked,
-    /// The response is here, and the expected one.
+    /// The response is complete and correct.
     Answered,
-    /// A response that is not the expected one: how it differs.
+    /// The response is wrong; with the difference.
     Wrong(String),
-    /// The connection failed or was closed: what happened.
+    /// The connection failed or was closed; with the error.
     Broken(String),
 }
 
 impl Connection {
-    /// Connects. `longest` is the length of the longest response that is expected.
+    /// Connects. `longest` is the length of the longest expected response.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub fn open(address: SocketAddr, longest: usize) -> io::Result<Self> {
         let stream = TcpStream::connect_timeout(&address, CONNECT)?;
         stream.set_nodelay(true)?;
@@ -64,17 +64,17 @@ impl Connection {
             under_way: None,
             filled: 0,
             written: 0,
-            // One byte more than may come tells a longer response from an equal one.
+            // One more byte than allowed shows that a response is too long.
             buffer: vec![0; longest + ADDED + 1].into_boxed_slice(),
         })
     }
 
-    /// Its descriptor, to wait on.
+    /// The socket, to wait on.
     pub fn descriptor(&self) -> BorrowedFd<'_> {
         self.stream.as_fd()
     }
 
-    /// Begins a request. The connection is idle.
+    /// Starts a request on an idle connection.
     pub fn send(&mut self, under_way: UnderWay, exchanges: &[Exchange]) -> Progress {
         self.under_way = Some(under_way);
         self.filled = 0;
@@ -82,7 +82,7 @@ impl Connection {
         self.write(exchanges)
     }
 
-    /// Writes what there is room for.
+    /// Writes until done or the buffer is full.
     pub fn write(&mut self, exchanges: &[Exchange]) -> Progress {
         let Some(under_way) = self.under_way else {
             return Progress::Waiting;
@@ -101,7 +101,7 @@ impl Connection {
         Progress::Waiting
     }
 
-    /// Reads what is there.
+    /// Reads available data.
     pub fn read(&mut self, exchanges: &[Exchange]) -> Progress {
         let read = match self.stream.read(&mut self.buffer[self.filled..]) {
             Ok(read) => read,

@@ -1,46 +1,46 @@
-//! Requests with the responses that are expected.
+//! Requests with their expected responses.
 
 use thiserror::Error;
 
-/// Most fields of a request or response.
+/// Maximum number of header fields in a message.
 pub(super) const FIELDS: usize = 32;
 
-/// A request, and the response that it must get.
+/// A request with its expected response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exchange {
-    /// The whole request, as it goes over the wire.
+    /// The complete request in wire format.
     pub request: Vec<u8>,
-    /// The whole response, as it must come back: see [`super::verdict`].
+    /// The complete expected response in wire format; see [`super::verdict`] for what may differ.
     pub response: Vec<u8>,
 }
 
-/// Why two files are not a list of exchanges.
+/// Why two files do not form a list of exchanges.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ExchangeError {
-    /// What is there is no HTTP.
+    /// A message is not valid HTTP/1.1.
     #[error("{what} {number} is no HTTP/1.1 {what}: {why}")]
     Malformed {
         /// `request` or `response`.
         what: &'static str,
         /// Its number, from 1.
         number: usize,
-        /// What the parser says.
+        /// The parser's error.
         why: String,
     },
-    /// One has more than the other.
+    /// The numbers of requests and responses differ.
     #[error("there are {requests} requests and {responses} responses; give one for each")]
     Unequal {
-        /// How many requests.
+        /// Number of requests.
         requests: usize,
-        /// How many responses.
+        /// Number of responses.
         responses: usize,
     },
-    /// There are none.
+    /// There is no request.
     #[error("there is no request")]
     None,
 }
 
-/// Takes apart what was put together: requests one after the other, and so their responses.
+/// Splits concatenated requests and responses, and pairs them.
 ///
 /// # Errors
 /// [`ExchangeError`].
@@ -95,7 +95,7 @@ fn split<'a>(
     Ok(messages)
 }
 
-/// The length of the message at the front, its body included.
+/// The length of the first message, including its body.
 fn whole(
     status: httparse::Status<usize>,
     fields: &[httparse::Header<'_>],

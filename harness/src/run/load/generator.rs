@@ -1,9 +1,8 @@
-//! The schedule: requests at a constant rate over a number of connections, on one thread.
+//! The schedule: sends requests at a constant rate over a number of connections, on one thread.
 //!
-//! A request is sent when it is due, on the connection that has been idle longest; if there is
-//! none, it waits in line. Due times come from the clock, never from how the last request went.
-//! Sleeping is by a timer descriptor, exact to some microseconds: the timers of asynchronous
-//! runtimes are exact to a millisecond, in which fifty requests may be due.
+//! A due request is sent on the connection that has been idle longest; without an idle one it waits. Due
+//! times come from the clock, never from the previous request. A timer descriptor has a resolution of
+//! microseconds. Timers of asynchronous runtimes have 1 ms, within which fifty requests may be due.
 
 use std::collections::VecDeque;
 use std::io;
@@ -22,47 +21,47 @@ use super::connection::{Connection, Progress, UnderWay};
 use super::exchange::Exchange;
 use super::measured::{Ended, Measured};
 
-/// How often requests under way are looked at for having taken too long.
+/// Interval between checks for timed-out requests.
 const LOOK: Duration = Duration::from_millis(10);
-/// So many failures in a row, without a response between them, mean that nobody is there.
+/// Number of consecutive failures without a response that mean the server is gone.
 const HOPELESS: u32 = 64;
 
 const TIMER: u64 = u64::MAX;
 const INTERRUPT: u64 = u64::MAX - 1;
 const SERVER: u64 = u64::MAX - 2;
 
-/// What is offered to a server.
+/// The load to offer to a server.
 #[derive(Debug, Clone)]
 pub struct Offer<'a> {
-    /// Where it listens.
+    /// The server's address.
     pub address: SocketAddr,
-    /// What is asked, in this order, again and again.
+    /// The requests, sent in this order and repeated.
     pub exchanges: &'a [Exchange],
-    /// Requests a second.
+    /// Requests per second.
     pub rate: u64,
-    /// For how long.
+    /// Duration.
     pub window: Duration,
-    /// Over how many connections.
+    /// Number of connections.
     pub connections: usize,
-    /// How long after it was due a request is given up.
+    /// Time limit of a request, from its scheduled time.
     pub timeout: Duration,
 }
 
-/// What else is waited for: each ends the load when it becomes readable.
+/// Descriptors that end the load when they become readable.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Watch<'a> {
-    /// The wish to end.
+    /// The user's interruption.
     pub interrupt: Option<BorrowedFd<'a>>,
     /// The exit of the server.
     pub server: Option<BorrowedFd<'a>>,
 }
 
-/// Offers a rate and says what came of it. Connections are made, and each is used once, before
-/// the clock starts; a connection that fails is made again.
+/// Offers a rate and returns the results. All connections are made and used once before the clock starts; one
+/// that fails is replaced.
 ///
 /// # Errors
-/// If the first connections cannot be made, or the system refuses descriptors. What happens under
-/// load is part of what was measured.
+/// If the first connections cannot be made, or the system refuses descriptors. Failures under load are part
+/// of the result.
 pub fn run(offer: &Offer<'_>, watch: Watch<'_>) -> io::Result<Measured> {
     let mut generator = Generator::new(offer, watch)?;
     let every_connection = offer.connections as u64;
@@ -91,11 +90,11 @@ struct Generator<'a> {
     start: Instant,
     last: Instant,
     total: u64,
-    /// Nanoseconds from one request's due time to the next's.
+    /// Nanoseconds between due times.
     interval: f64,
-    /// The next request to be sent.
+    /// Index of the next request to send.
     next: u64,
-    /// Requests that were answered, failed or were given up.
+    /// Requests that were answered, failed or timed out.
     done: u64,
     failures: u32,
 }
@@ -107,7 +106,7 @@ impl<'a> Generator<'a> {
             TimerfdClockId::Monotonic,
             TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK,
         )?;
-        // Edge-triggered: once is enough to wake up, and there is nothing to read.
+        // Edge-triggered: one wake-up is enough, and there is nothing to read.
         let edge = EventFlags::IN | EventFlags::ET;
         epoll::add(&epoll, &timer, EventData::new_u64(TIMER), edge)?;
         for (descriptor, data) in [(watch.interrupt, INTERRUPT), (watch.server, SERVER)] {
@@ -148,7 +147,7 @@ impl<'a> Generator<'a> {
         self.start + Duration::from_nanos((request as f64 * self.interval) as u64)
     }
 
-    /// Offers so many requests, so many nanoseconds apart.
+    /// Offers `requests` requests, `interval` nanoseconds apart.
     fn offer_all(&mut self, requests: u64, interval: f64) -> io::Result<()> {
         let mut events = Vec::with_capacity(self.connections.len() + 3);
         (self.total, self.interval, self.next, self.done) = (requests, interval, 0, 0);
@@ -162,7 +161,7 @@ impl<'a> Generator<'a> {
                 now = Instant::now();
                 look = now + LOOK;
             }
-            // Looking at sockets between two sends keeps a backlog from starving responses.
+            // Check the sockets between sends, so that a backlog of requests does not starve responses.
             if self.next < self.total
                 && self.due(self.next) <= now
                 && let Some(index) = self.idle.pop_front()
@@ -190,7 +189,7 @@ impl<'a> Generator<'a> {
         Ok(())
     }
 
-    /// Sleeps until a response comes, a request is due that can be sent, or it is time to look.
+    /// Sleeps until a response arrives, a request can be sent, or `look`.
     fn wait(&self, events: &mut Vec<epoll::Event>, now: Instant, look: Instant) -> io::Result<()> {
         let mut until = look;
         if self.next < self.total && !self.idle.is_empty() {
@@ -235,7 +234,7 @@ impl<'a> Generator<'a> {
             let progress = connection.write(self.offer.exchanges);
             let data = EventData::new_u64(index as u64);
             if progress != Progress::Blocked {
-                // It was there a moment ago.
+                // The descriptor was added before, so this cannot fail.
                 let _ = epoll::modify(&self.epoll, connection.descriptor(), data, EventFlags::IN);
             }
             self.after(index, progress);
@@ -286,7 +285,7 @@ impl<'a> Generator<'a> {
         }
     }
 
-    /// Counts the request of a connection that is of no use any more, and makes another one.
+    /// Counts the request of a broken connection as failed, and replaces the connection.
     fn failed(&mut self, index: usize) {
         if self.connections[index].under_way.take().is_some() {
             self.measured.errors += 1;
@@ -305,7 +304,7 @@ impl<'a> Generator<'a> {
         });
         match opened {
             Ok(connection) => {
-                // The old one leaves the set by being closed.
+                // Closing the old socket removes it from epoll.
                 self.connections[index] = connection;
                 self.idle.push_back(index);
             }
@@ -313,7 +312,7 @@ impl<'a> Generator<'a> {
         }
     }
 
-    /// Gives up requests that took too long, sent or not.
+    /// Times out requests that took too long, sent or not.
     fn give_up(&mut self, now: Instant) {
         for index in 0..self.connections.len() {
             let Some(request) = self.connections[index].under_way else {

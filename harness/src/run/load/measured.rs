@@ -1,4 +1,4 @@
-//! What came of one rate: histograms and counts.
+//! The results of one rate: histograms and counts.
 
 use std::time::Duration;
 
@@ -7,37 +7,37 @@ use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Serializer, V2DeflateSerializer, V2SerializeError};
 
-/// Longest latency that a histogram holds, nanoseconds: an hour.
+/// Maximum latency of a histogram, nanoseconds: one hour.
 const LONGEST: u64 = 3_600_000_000_000;
 /// Nanoseconds of a second.
 const SECOND: u128 = 1_000_000_000;
-/// Significant digits of a histogram's values.
+/// Significant digits of histogram values.
 const DIGITS: u8 = 3;
 
-/// What came of offering one rate.
+/// The results of offering one rate.
 #[derive(Debug, Clone)]
 pub struct Measured {
-    /// Requests offered a second.
+    /// Requests offered per second.
     pub rate: u64,
-    /// Latency in nanoseconds, due to last byte of the response. A request that was given up
-    /// counts with the time until then: leaving it out would hide the worst.
+    /// Latency from scheduled time to last byte of the response, nanoseconds. A timed-out request counts with
+    /// the time waited, because omitting it would hide the worst case.
     pub latency: Histogram<u64>,
-    /// The same from when the request was sent: what a client that waits would have seen.
+    /// The same from the time of sending: what a client that waits for each response would have measured.
     pub service: Histogram<u64>,
-    /// Latency by the second of the window in which requests were due; requests that are due later, by
-    /// rounding, count in the last.
+    /// Latency by the second of the window in which requests were due; any that are due later (by rounding)
+    /// count in the last.
     pub seconds: Vec<Histogram<u64>>,
-    /// Requests answered with the expected response.
+    /// Requests with the expected response.
     pub answered: u64,
-    /// Requests that failed with their connection, or were answered wrong.
+    /// Requests with a failed connection or a wrong response.
     pub errors: u64,
-    /// Requests given up.
+    /// Requests that timed out.
     pub timeouts: u64,
-    /// How long it took until the last response, at least the window.
+    /// Time until the last response, at least the window.
     pub took: Duration,
     /// How the first wrong response differed.
     pub wrong: Option<String>,
-    /// What the first failed connection said.
+    /// The error of the first failed connection.
     pub broken: Option<String>,
     /// How it ended.
     pub ended: Ended,
@@ -46,16 +46,16 @@ pub struct Measured {
 /// How offering a rate ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ended {
-    /// Every request was answered or given up.
+    /// Every request was answered or timed out.
     Complete,
-    /// The run was asked to end.
+    /// The user interrupted the run.
     Interrupted,
-    /// The server is gone: why that is thought.
+    /// The server is gone; with the evidence.
     ServerGone(String),
 }
 
 impl Measured {
-    /// Nothing yet, of a window that long. All memory is taken here, before the clock starts.
+    /// Empty results for a window of that length. Allocates everything before the clock starts.
     pub fn new(rate: u64, window: Duration) -> Self {
         let empty = || {
             let mut histogram = Histogram::new_with_bounds(1, LONGEST, DIGITS)
@@ -80,7 +80,7 @@ impl Measured {
         }
     }
 
-    /// Requests answered right, a second.
+    /// Correct responses per second.
     pub fn achieved(&self) -> f64 {
         match self.took.is_zero() {
             true => 0.0,
@@ -88,7 +88,7 @@ impl Measured {
         }
     }
 
-    /// Whether the server carried the rate: nearly all of it, without an error.
+    /// Whether the server sustained the rate: nearly all requests, without an error.
     pub fn is_sustained(&self) -> bool {
         self.ended == Ended::Complete
             && self.errors == 0
@@ -96,8 +96,8 @@ impl Measured {
             && plimsoll_analysis::load::is_sustained(self.achieved(), self.rate)
     }
 
-    /// Counts a request that was answered or given up: when it was due, from the start of the window,
-    /// how long it took from then, and from when it was sent, if it was.
+    /// Counts an answered or timed-out request: its scheduled time from the start of the window, its latency
+    /// from then, and its latency from sending if it was sent.
     pub fn record(&mut self, due: Duration, latency: Duration, service: Option<Duration>) {
         let nanoseconds_late = nanoseconds(latency);
         self.latency.saturating_record(nanoseconds_late);
@@ -114,10 +114,10 @@ fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// A histogram as it is recorded: HdrHistogram's V2 encoding with DEFLATE, in base64.
+/// Encodes a histogram for the record: HdrHistogram's V2 encoding with DEFLATE, in base64.
 ///
 /// # Errors
-/// If it does not fit into the encoding, which nothing of this program's size does not.
+/// If it does not fit the encoding, which no histogram of this size does.
 pub fn encoded(histogram: &Histogram<u64>) -> Result<String, V2SerializeError> {
     let mut bytes = Vec::new();
     match V2DeflateSerializer::new().serialize(histogram, &mut bytes) {

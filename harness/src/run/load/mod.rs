@@ -1,18 +1,17 @@
-//! The load generator: requests at a constant rate, timed from when each was due.
+//! The load generator: sends requests at a constant rate and times them from their scheduled times.
 //!
-//! A client that waits for a response before it sends the next request offers less load to a
-//! server that stalls, and so does not see the stall: coordinated omission. Here the schedule
-//! does not wait. A request that is due while every connection is busy waits in line, and that
-//! wait is part of its latency.
+//! A client that waits for each response before it sends the next request offers less load to a stalling
+//! server, and misses the stall (coordinated omission). This schedule does not wait: if every connection is
+//! busy, a due request queues, and that time is part of its latency.
 //!
 //! # Layout
 //!
-//! - [`exchange`]: requests with the responses that are expected
-//! - [`verdict`]: what has come of a response, held against the expected one
-//! - [`connection`]: one connection: a request out, a response in, compared
+//! - [`exchange`]: requests with their expected responses
+//! - [`verdict`]: compares a response with the expected one
+//! - [`connection`]: one connection: sends, receives, compares
 //! - [`generator`]: the schedule, on one thread over epoll
-//! - [`measured`]: what came of it, as histograms and counts
-//! - [`sweep`]: rate after rate, to the first that is not carried
+//! - [`measured`]: the results as histograms and counts
+//! - [`sweep`]: increasing rates, up to the first that is not sustained
 
 pub mod connection;
 pub mod exchange;

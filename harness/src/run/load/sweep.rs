@@ -1,4 +1,4 @@
-//! Rate after rate, to the first that the server does not carry.
+//! Offers increasing rates, up to the first that the server does not sustain.
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,9 +10,8 @@ use super::exchange::Exchange;
 use super::generator::{Offer, Watch, run};
 use super::measured::{Ended, Measured};
 
-/// Offers the rates of `load` in order and says what came of each. Ends early at the first that
-/// is not carried, which is the last of the list then, and when the server goes or the run is
-/// asked to end.
+/// Offers the rates of `load` in order and returns the results. Stops early after the first rate that is not
+/// sustained (the last of the list), if the server is gone, and on an interruption.
 ///
 /// # Errors
 /// As [`run`].
@@ -33,7 +32,7 @@ pub fn sweep(
     let mut all = Vec::new();
     if !offer.window.is_zero() {
         let warm_up = run(&offer, watch)?;
-        // What happened before the first rate is of interest only if it ended everything.
+        // The warm-up's result matters only if it ended the sweep.
         if warm_up.ended != Ended::Complete || warm_up.wrong.is_some() {
             all.push(warm_up);
             return Ok(all);

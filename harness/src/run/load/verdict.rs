@@ -1,30 +1,30 @@
-//! What has come of a response, held against the expected one.
+//! Compares a response with the expected one.
 //!
-//! A response is right when its status, every field that is expected and, byte for byte, its body
-//! are. A server that speaks HTTP itself may add fields (a date), put them in another order and
-//! word the status otherwise: that is not the guest's answer.
+//! A response is correct if its status, every expected field and (byte for byte) its body are. A server that
+//! speaks HTTP itself may add fields such as a date, reorder them and change the status text, because none of
+//! these come from the guest.
 
 use super::exchange::FIELDS;
 
-/// Bytes of fields that a server may add.
+/// Maximum size of fields that a server may add, bytes.
 pub const ADDED: usize = 1024;
-/// `HTTP/1.1 200`: as many bytes of the status line say which status it is.
+/// Length of the status line up to the status code: `HTTP/1.1 200`.
 const STATUS: usize = 12;
 
-/// What has come so far.
+/// The state of a response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// The beginning of something that may yet be right.
+    /// Incomplete, and correct so far.
     Partial,
-    /// The whole response, and the right one.
+    /// Complete and correct.
     Right,
-    /// Not the expected response: how it differs.
+    /// Wrong; with the difference.
     Wrong(String),
 }
 
-/// Holds what was read of a response against the whole expected one.
+/// Compares the bytes read so far with the whole expected response.
 pub fn judge(found: &[u8], expected: &[u8]) -> Verdict {
-    // What a guest wrote itself comes through as it is: then there is nothing to understand.
+    // A guest's own response arrives unchanged and needs no parsing.
     let both = found.len().min(expected.len());
     if found[..both] == expected[..both] {
         return match found.len().cmp(&expected.len()) {
@@ -36,7 +36,7 @@ pub fn judge(found: &[u8], expected: &[u8]) -> Verdict {
     understood(found, expected).unwrap_or_else(|| Verdict::Wrong(difference(found, expected)))
 }
 
-/// As [`judge`], of a response that differs in some byte; none if it differs in what counts.
+/// As [`judge`], for a response that is not identical; `None` if it differs where it must not.
 fn understood(found: &[u8], expected: &[u8]) -> Option<Verdict> {
     let status = STATUS.min(found.len());
     if found[..status] != expected[..status.min(expected.len())] {
@@ -80,7 +80,7 @@ fn understood(found: &[u8], expected: &[u8]) -> Option<Verdict> {
     }
 }
 
-/// How bytes differ from the expected ones, in words.
+/// Describes how bytes differ from the expected ones.
 fn difference(found: &[u8], expected: &[u8]) -> String {
     let line = |bytes: &[u8]| {
         let line = bytes.split(|&b| b == b'\r' || b == b'\n').next();

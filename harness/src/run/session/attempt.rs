@@ -1,4 +1,4 @@
-//! One trial of a session: which piece of code does it, and what came of it.
+//! Runs one trial of a session: selects the code for its step and returns the result.
 
 use std::fs;
 use std::io;
@@ -22,7 +22,7 @@ use crate::run::trial::process::{self, Copy, Ended, Given, ProcessTrial};
 use crate::run::trial::serving::{self, ServingTrial};
 use crate::run::trial::{TrialResult, conversation, count, density, peak, verify};
 
-/// How long the processor time of one process that waits is watched.
+/// How long the CPU time of one idle process is measured.
 const IDLE_WINDOW: Nanoseconds = Nanoseconds(200_000_000);
 
 impl Session<'_> {
@@ -37,7 +37,7 @@ impl Session<'_> {
             Some(Pair::Refused(outcome)) => return Ok(TrialResult::nothing(outcome.clone())),
             None => None,
         };
-        // Outside every clock: what an earlier trial left, killed or not, is gone.
+        // Outside every clock: removes what an earlier trial left.
         if let Some(folder) = self.folders.get(&trial.workload)
             && let Err(error) = folder.renew()
         {
@@ -110,7 +110,7 @@ impl Session<'_> {
         scratch: &Path,
         ready: &Ready,
     ) -> Result<TrialResult, Fault> {
-        // Run once: what is weighed must be what works.
+        // Run it once, because only a working program may be measured.
         let mut result = self.launched(launch, Step::Process, scratch, ready)?;
         let weighed = self
             .scales
@@ -129,7 +129,7 @@ impl Session<'_> {
         Ok(result)
     }
 
-    /// Runs the command that a workload is prepared with before every trial, outside every clock.
+    /// Runs a workload's preparation command before a trial, outside every clock.
     fn prepared_by(&self, line: &str, ready: &Ready) -> Result<Result<(), Outcome>, Fault> {
         let folder = ready.workload.input.as_deref();
         match command::run(&mut shell(line, folder), self.interrupt) {
@@ -160,7 +160,7 @@ impl Session<'_> {
             workload: ready.workload.clone(),
             scratch,
             instances: match (trial.step, self.kinds.get(&trial.target)) {
-                // A platform that runs nothing makes an instance for the request.
+                // A Wasm platform without a running instance makes one for the request.
                 (Step::ServeFresh, _) | (Step::FirstResponse, Some(TargetKind::Wasm)) => {
                     Instances::Fresh
                 }
@@ -187,7 +187,7 @@ impl Session<'_> {
         })
     }
 
-    /// How many an adapter is to have alive at a step.
+    /// The numbers of instances or containers for an adapter to keep alive at a step.
     fn levels(&self, step: Step) -> Option<Levels> {
         if step == Step::Idle {
             return Some(one());
@@ -195,13 +195,13 @@ impl Session<'_> {
         let density = self.job.density.as_ref()?;
         match step {
             Step::Instances => Some(within(density, &density.instances)),
-            // What has a command line is started by `bench`: an adapter does this with containers alone.
+            // `bench` starts whatever has a command line; adapters start only containers.
             Step::Processes => Some(within(density, &density.containers)),
             _ => None,
         }
     }
 
-    /// Processes that `bench` itself starts and has wait.
+    /// Starts processes with `bench` itself and keeps them waiting.
     fn alive(
         &self,
         launch: &Launch,
@@ -227,7 +227,7 @@ impl Session<'_> {
         density::run(&asked, self.interrupt)
     }
 
-    /// One run under valgrind; what it prints is verified as in any other run.
+    /// One run under valgrind, with its output verified as usual.
     fn counted(
         &self,
         launch: &Launch,
@@ -271,7 +271,7 @@ impl Session<'_> {
         let expected = &ready.expected;
         let (deadline, interrupt) = (self.job.deadlines.trial, self.interrupt);
         let stdin = ready.stdin.as_deref();
-        // One byte more than expected tells a longer output from an equal one.
+        // One more byte than expected shows that an output is longer.
         let keep = expected.len() + 1;
         let result = match step {
             Step::Deploy => {
@@ -284,7 +284,7 @@ impl Session<'_> {
                 let copy = Some(copy);
                 let given = Given { copy, stdin };
                 let result = process::run_with(&moved, given, keep, deadline, interrupt);
-                // Outside the clock: whoever deploys an artefact does not remove it at once.
+                // Outside the clock: a real deployment does not remove its artefact at once.
                 let _ = match launch.artefact.is_dir() {
                     true => fs::remove_dir_all(&to),
                     false => fs::remove_file(&to),
@@ -313,7 +313,7 @@ impl Session<'_> {
     }
 }
 
-/// One that is alive, with all the memory it asks for.
+/// A single level of one, with unlimited memory.
 fn one() -> Levels {
     Levels {
         alive: vec![1],
@@ -330,8 +330,8 @@ fn within(density: &Density, alive: &[u64]) -> Levels {
     }
 }
 
-/// The samples of a process: L3, L4 and what it says of its own steps, or L6. One that makes a container
-/// has removed it when it ends: that is L5, too.
+/// The samples of a process: L3, L4 and its own ticks, or L6. A process that makes a container ends after its
+/// removal, so it also gives L5.
 fn samples(step: Step, launch: &Launch, trial: &ProcessTrial) -> Vec<Sample> {
     let sample = |boundary, metric, value: Duration| Sample {
         boundary,
@@ -351,7 +351,7 @@ fn samples(step: Step, launch: &Launch, trial: &ProcessTrial) -> Vec<Sample> {
             sample(Boundary::L4, Metric::WallTime, trial.exit),
             sample(Boundary::L4, Metric::CpuTime, trial.cpu),
         ])
-        // Never zero for want of a counter: then there is no sample.
+        // Without a counter there is no sample, not a zero.
         .chain(trial.energy_uj.map(|value| Sample {
             boundary: Boundary::L4,
             metric: Metric::Energy,

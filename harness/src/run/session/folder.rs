@@ -1,5 +1,5 @@
-//! The folder of a workload that writes: in the run's scratch directory, with the workload's input in
-//! it and nothing else, and as new for every trial.
+//! The folder of a workload that writes: in the run's scratch directory, with only the workload's input in
+//! it, fresh for every trial.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,14 +11,14 @@ use plimsoll_record::WorkloadId;
 
 use crate::catalog::workloads::Ready;
 
-/// Such a folder.
+/// A folder that is renewed for every trial.
 pub(super) struct Folder {
     path: PathBuf,
-    /// What is in it before a trial.
+    /// Its content before a trial.
     input: Option<PathBuf>,
 }
 
-/// Gives every workload that writes a folder below `scratch`, in place of its input folder.
+/// Gives every workload that writes a folder in `scratch` instead of its input folder.
 pub(super) fn give(
     workloads: &mut BTreeMap<WorkloadId, Ready>,
     scratch: &Path,
@@ -41,7 +41,7 @@ pub(super) fn give(
 }
 
 impl Folder {
-    /// Removes all that is in it, and puts the input there again.
+    /// Empties it and copies the input into it again.
     pub(super) fn renew(&self) -> io::Result<()> {
         match fs::remove_dir_all(&self.path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),

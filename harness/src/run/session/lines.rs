@@ -1,4 +1,4 @@
-//! What is recorded and printed of a trial.
+//! The recorded and the printed lines of a trial.
 
 use std::time::Duration;
 
@@ -10,20 +10,20 @@ use plimsoll_record::{
 
 use crate::run::trial::TrialResult;
 
-/// What came of the trials that were done.
+/// The numbers of trials by outcome.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Verdict {
-    /// Trials that were measured and verified.
+    /// Measured and verified.
     pub ok: usize,
-    /// Trials that the target says it cannot do.
+    /// Unsupported by the target.
     pub unsupported: usize,
-    /// Trials that failed or gave a wrong output.
+    /// Failed, or with a wrong output.
     pub failed: usize,
     told: Vec<(TargetId, WorkloadId, Step)>,
 }
 
 impl Verdict {
-    /// Counts an outcome; true if it is the first of its cell that is not ok.
+    /// Counts an outcome; true for the first failure or refusal of its cell.
     pub(super) fn add(&mut self, trial: &TrialPlan, outcome: &Outcome) -> bool {
         match outcome {
             Outcome::Ok => {
@@ -42,7 +42,7 @@ impl Verdict {
     }
 }
 
-/// What is recorded of a trial, in the order of the file.
+/// The recorded lines of a trial, in file order.
 pub fn lines(
     trial: &TrialPlan,
     attempt: u32,
@@ -88,7 +88,7 @@ pub fn lines(
     lines
 }
 
-/// A line on an outcome that is not ok.
+/// A line about an outcome that is not ok.
 pub(super) fn describe(
     target: &TargetId,
     workload: &WorkloadId,

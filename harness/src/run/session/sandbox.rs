@@ -1,4 +1,4 @@
-//! One trial of the suite `sandbox`: one question to one target.
+//! Runs a trial of the suite `sandbox`: one question to one target.
 
 use std::fs;
 
@@ -11,7 +11,7 @@ use crate::run::trial::TrialResult;
 use crate::suites::sandbox::probe::{self, Put};
 
 impl Session<'_> {
-    /// The answer to the trial's question. The trial is ok when there is one, whatever it is.
+    /// The answer to the trial's question. Any answer makes the trial ok.
     pub(super) fn sandbox(
         &self,
         trial: &TrialPlan,
@@ -46,7 +46,7 @@ impl Session<'_> {
             deadline: self.job.deadlines.prepare,
         };
         let found = probe::put(&put, self.interrupt)?;
-        // What a guest has left must not be there for the next.
+        // The next guest must not find files of this one.
         let _ = fs::remove_dir_all(&scratch);
         Ok(match found {
             Ok((answer, evidence)) => {

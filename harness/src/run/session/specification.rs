@@ -1,4 +1,4 @@
-//! One trial of the suite `conformance`: a group of the specification's tests on one target.
+//! Runs a trial of the suite `conformance`: a group of the specification's tests on one target.
 
 use std::fs;
 
@@ -13,8 +13,7 @@ use crate::suites::conformance::drive::{self, MEMORY_BYTES, ScriptRequest};
 use crate::suites::conformance::{testsuite, wasi};
 
 impl Session<'_> {
-    /// What became of every script of the trial's group. The trial is ok when every directive has a
-    /// verdict, whatever it is.
+    /// Results of every script of the trial's group. The trial is ok if every directive has a verdict.
     pub(super) fn specification(
         &self,
         trial: &TrialPlan,

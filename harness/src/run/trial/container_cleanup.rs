@@ -1,5 +1,4 @@
-//! What is left of a container whose start did not end by itself: the program that makes it was
-//! killed and could not tidy up.
+//! Removes the container of a start that was killed, so that its program could not remove it.
 
 use std::io;
 use std::process::Stdio;
@@ -11,11 +10,11 @@ use plimsoll_adapter::protocol::{Container, Launch};
 use crate::process::group::{self, Bounds, Group};
 use crate::ui::progress::say;
 
-/// How long the program has to remove a container.
+/// Time limit for removing a container.
 const REMOVE: Duration = Duration::from_secs(10);
 
-/// Ends and removes the container of a start, if it makes one; `launch` is as it was started. What
-/// cannot be removed now, the next start of its adapter removes.
+/// Ends and removes the container of a start, if it makes one; `launch` is as started. If that fails, the
+/// next start of its adapter removes it.
 pub fn clear(launch: &Launch) {
     let Some(container) = &launch.container else {
         return;
@@ -40,13 +39,13 @@ fn remove(launch: &Launch, container: &Container) -> io::Result<()> {
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     let mut remover = Group::start(&mut command)?;
-    // After an interruption, too: nothing may be left.
+    // An interruption does not end this wait, because nothing may be left behind.
     let mut bounds = Bounds {
         interrupt: None,
         until: Some(Instant::now() + REMOVE),
         memory: None,
     };
-    // How it ended says nothing: there may have been no such container yet, or any more.
+    // Its exit code does not matter: the container may not exist yet, or no longer.
     loop {
         match bounds.wait([Some(remover.exit())])? {
             Ok([true]) => return remover.wait().map(drop),

@@ -1,4 +1,4 @@
-//! A step that an adapter does: one fresh adapter process, one request.
+//! A step that an adapter runs: one fresh adapter process, one request.
 
 use std::mem::take;
 use std::path::Path;
@@ -11,10 +11,10 @@ use super::{TrialResult, verify};
 use crate::machine::interrupt::Interrupt;
 use crate::run::adapter::child::{AdapterChild, Fault, unexpected};
 
-/// Does `measure` in a fresh process of the adapter `program`.
+/// Runs `measure` in a fresh process of the adapter `program`.
 ///
 /// # Errors
-/// Only [`Fault::Interrupted`]: everything else is the trial's outcome.
+/// Only [`Fault::Interrupted`]; any other failure is the trial's outcome.
 pub fn run(
     program: &Path,
     directory: &Path,
@@ -73,7 +73,7 @@ fn converse(
                     message,
                     stderr: String::new(),
                 };
-                // Recorded with what was measured until then, although it does not count.
+                // The samples so far are recorded, although they do not count.
                 return Ok(TrialResult {
                     histograms: Vec::new(),
                     samples: take(samples),
@@ -103,7 +103,7 @@ fn judge(
     }
     for output in &done.outputs {
         let stdout = output.stdout.0.as_slice();
-        // As a process's parent sees it: the low eight bits.
+        // A process's parent sees only the low eight bits.
         let verdict = match output.exit_code & 0xff {
             0 => verify::verify(stdout, stdout.len(), expected),
             code => Err(format!("exited with code {code} instead of 0")),
@@ -150,7 +150,7 @@ fn failed(fault: Fault, stderr: String, samples: Vec<Sample>) -> Result<TrialRes
     }
 }
 
-/// An engine's own failure carries what the adapter wrote to its standard error, too.
+/// Adds the adapter's standard error to a failure of its engine.
 fn with_stderr(mut yielded: TrialResult, written: String) -> TrialResult {
     if let Outcome::Failed { stderr, .. } = &mut yielded.outcome {
         *stderr = written;

@@ -1,5 +1,5 @@
-//! Instructions of a process, counted by valgrind's callgrind: user mode alone, the same on a busy
-//! machine as on a quiet one.
+//! Counts a process's instructions with valgrind's callgrind: user mode only, and independent of the
+//! machine's load.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,15 +10,15 @@ use plimsoll_adapter::protocol::{Launch, Sample};
 use plimsoll_record::run::TargetKind;
 use plimsoll_record::{Boundary, Metric};
 
-/// The program that counts.
+/// The program that counts instructions.
 const VALGRIND: &str = "valgrind";
-/// Two functions of every runner that is counted have this in their names: one that calls `_start`, one
-/// that is called when it has returned. Callgrind begins a new part of its count at each.
+/// Part of the names of two functions in every runner: one calls `_start`, the other is called after it
+/// returned. Callgrind starts a new part of its count at each.
 const FENCE: &str = "--dump-before=*guest_phase*";
-/// What the files of a count are called.
+/// Prefix of the names of callgrind's output files.
 const OUT: &str = "callgrind.out";
 
-/// Why nothing can be counted here; none if it can.
+/// Why counting is impossible here; `None` if it works.
 pub fn absent() -> Option<String> {
     match program() {
         Some(_) => None,
@@ -35,7 +35,7 @@ fn program() -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
-/// `launch` under valgrind, which leaves its counts in `scratch`.
+/// `launch` under valgrind, with its output files in `scratch`.
 pub fn under_valgrind(launch: &Launch, scratch: &Path) -> io::Result<Launch> {
     let valgrind = program().ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
     for file in counts(scratch)?.into_values() {
@@ -56,7 +56,7 @@ pub fn under_valgrind(launch: &Launch, scratch: &Path) -> io::Result<Launch> {
     })
 }
 
-/// The files of a count by part, the last part last.
+/// Callgrind's output files by number of the part, the last part last.
 fn counts(scratch: &Path) -> io::Result<BTreeMap<u32, PathBuf>> {
     let mut parts = BTreeMap::new();
     for entry in fs::read_dir(scratch)? {
@@ -75,11 +75,11 @@ fn counts(scratch: &Path) -> io::Result<BTreeMap<u32, PathBuf>> {
     Ok(parts)
 }
 
-/// What was counted: of the process at L4, of the guest alone at `run` where the runner has the fence. A
-/// native program is its own guest.
+/// The counts: at L4 of the process, at `run` of the guest alone if the runner has the fence. A native
+/// program is its own guest.
 ///
 /// # Errors
-/// When valgrind has left no count, or none that can be read.
+/// If valgrind left no readable count.
 pub fn samples(scratch: &Path, kind: Option<TargetKind>) -> io::Result<Vec<Sample>> {
     let totals: Vec<u64> = counts(scratch)?
         .into_values()
@@ -132,7 +132,7 @@ mod tests {
                 .map(|one| (one.boundary, one.value))
                 .collect())
         };
-        // A runner without the fence says nothing of the guest.
+        // A runner without the fence gives no count of the guest.
         assert_eq!(values(TargetKind::Wasm)?, [(Boundary::L4, 1)]);
         fs::write(at(".1"), "totals: 600\n")?;
         fs::write(at(".2"), "totals: 20\n")?;

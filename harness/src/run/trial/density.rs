@@ -1,9 +1,7 @@
-//! Processes that are left waiting and looked at: one for what is taken while it is idle, many for
-//! what one more of them costs.
+//! Measures idle processes: one for its memory, many for the cost of one more.
 //!
-//! The guest says that it is ready, and waits for the end of its input. All of them have the same
-//! pipe as their stdin and `bench` alone holds its other end, so that all end when `bench` wants
-//! it, and also when `bench` is killed.
+//! The guest prints that it is ready and waits for the end of its input. All guests share one pipe as stdin,
+//! and `bench` holds its only other end, so all of them end when `bench` closes it or is killed.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -26,36 +24,34 @@ use crate::process::pipe::read_once;
 use crate::process::status::describe;
 use crate::run::adapter::child::Fault;
 
-/// What the guest says when it waits; nothing is looked at before all have said so.
+/// The guest's output when it starts waiting; measurement starts after all have printed it.
 pub const READY: &[u8] = b"ready\n";
 
-/// How long a process is left alone after it said so, for what it does beside its guest to come to
-/// rest.
+/// Pause between readiness and measurement, for background work of the process to finish.
 const SETTLE: Duration = Duration::from_millis(100);
 
-/// How many processes are started between two looks at the budget.
+/// Number of processes started between two checks of the budget.
 const BETWEEN_LOOKS: usize = 8;
 
-/// What is asked of a trial.
+/// The parameters of a trial.
 #[derive(Debug, Clone, Copy)]
 pub struct DensityRequest<'a> {
     /// The command line of each process.
     pub launch: &'a Launch,
-    /// How many are to be alive.
+    /// The numbers of processes alive.
     pub levels: &'a Levels,
-    /// Where their figures belong; at [`Boundary::Idle`] there is one process and no level.
+    /// The boundary of the samples; at [`Boundary::Idle`] there is one process and no level.
     pub boundary: Boundary,
-    /// What each must have printed at its end.
+    /// The expected output of each process.
     pub expected: &'a [u8],
     /// Time after which all are killed.
     pub deadline: Duration,
 }
 
-/// Starts the processes level by level, looks at them at each, and has them end.
+/// Starts processes level by level, measures them at each level, and ends them.
 ///
 /// # Errors
-/// Only [`Fault::Interrupted`]: everything else is the trial's outcome, and what was measured
-/// until then stands in it.
+/// Only [`Fault::Interrupted`]; any other failure is the trial's outcome, together with the samples so far.
 pub fn run(asked: &DensityRequest<'_>, interrupt: &Interrupt) -> Result<TrialResult, Fault> {
     let mut samples = Vec::new();
     let mut crowd = match Crowd::new(asked, interrupt) {
@@ -70,7 +66,7 @@ pub fn run(asked: &DensityRequest<'_>, interrupt: &Interrupt) -> Result<TrialRes
         match grown {
             Ok(()) => {}
             Err(Trouble::Interrupted) => return Err(Fault::Interrupted),
-            // The budget is no failure of what is measured, once there is something to tell.
+            // With at least one level measured, reaching the budget is no failure.
             Err(Trouble::Budget(why)) if reached > 0 => {
                 note = Some(why);
                 break;
@@ -116,14 +112,14 @@ fn failed(samples: Vec<Sample>, kind: FailureKind, message: String, stderr: &str
     }
 }
 
-/// Why the next level is not there.
+/// Why the next level was not reached.
 enum Trouble {
     Interrupted,
     Budget(String),
     Failed(FailureKind, String),
 }
 
-/// Why processes did not end as they should.
+/// Why processes did not end as expected.
 enum Ending {
     Interrupted,
     Wrong(String),
@@ -140,27 +136,26 @@ impl From<Trouble> for Ending {
     }
 }
 
-/// Reading /proc, or a pipe of ours, does not fail while a process lives.
+/// An unexpected error: reading /proc or our own pipe does not fail while a process lives.
 fn odd(error: io::Error) -> Trouble {
     Trouble::Failed(FailureKind::Crashed, format!("looking at it: {error}"))
 }
 
-/// Processes that are alive. Dropping it kills them, with all that descends from them in their
-/// process groups.
+/// The running processes. Dropping it kills their process groups.
 struct Crowd<'a> {
     asked: &'a DensityRequest<'a>,
     interrupt: &'a Interrupt,
     begun: Instant,
-    /// What all of them read from.
+    /// The shared stdin of all processes.
     input: OwnedFd,
-    /// Its other end; dropped, it is the end of everybody's input.
+    /// Its other end; dropping it ends their input.
     hold: Option<OwnedFd>,
-    /// What they write to stderr, one after the other.
+    /// The shared stderr of all processes.
     errors: Errors,
     alive: Vec<Waiting>,
     making: Duration,
     budget: Budget,
-    /// What they took when they were started: PSS of the first, private memory of the others.
+    /// Memory taken when they started, bytes: PSS of the first, private memory of the others.
     taken: u64,
 }
 
@@ -168,7 +163,7 @@ struct Waiting {
     process: Group,
     stdout: ChildStdout,
     printed: Vec<u8>,
-    /// As it was started.
+    /// The launch with its container's name filled in.
     launch: Launch,
 }
 
@@ -191,7 +186,7 @@ impl<'a> Crowd<'a> {
         })
     }
 
-    /// Starts processes until `level` wait.
+    /// Starts processes until `level` of them wait.
     fn grow(&mut self, level: u64) -> Result<(), Trouble> {
         let refused = |error: plimsoll_adapter::Error| Trouble::Budget(error.to_string());
         let have = self.alive.len() as u64;
@@ -210,7 +205,7 @@ impl<'a> Crowd<'a> {
         Ok(())
     }
 
-    /// Takes note of what the last few processes brought.
+    /// Estimates the memory of the processes started since the last check from the newest one.
     fn mind(&mut self, alive: usize) -> io::Result<()> {
         let last = self.alive.last().map(|waiting| waiting.process.id());
         let one = Footprint::sum(last)?;
@@ -221,7 +216,7 @@ impl<'a> Crowd<'a> {
         Ok(())
     }
 
-    /// Starts one process and waits until it waits.
+    /// Starts one process and waits until it is ready.
     fn start(&mut self) -> Result<(), Trouble> {
         let launch = self.asked.launch.named().map_err(odd)?.into_owned();
         let spawned = self.input.try_clone().and_then(|input| {
@@ -264,7 +259,7 @@ impl<'a> Crowd<'a> {
         Ok(())
     }
 
-    /// Reads what one of them prints next; 0 bytes are its end.
+    /// Reads the next output of one process; 0 bytes mean end of file.
     fn read(&mut self, which: usize) -> Result<usize, Trouble> {
         let mut bounds = self.bounds(self.begun + self.asked.deadline);
         let waiting = &mut self.alive[which];
@@ -295,7 +290,7 @@ impl<'a> Crowd<'a> {
         }
     }
 
-    /// Looks at all of them while they wait.
+    /// Measures all of them while they wait.
     fn look(&mut self, level: u64, samples: &mut Vec<Sample>) -> Result<(), Trouble> {
         self.sleep(SETTLE)?;
         let roots: Vec<u32> = self.alive.iter().map(|one| one.process.id()).collect();
@@ -338,7 +333,7 @@ impl<'a> Crowd<'a> {
         }
     }
 
-    /// Ends everybody's input, and looks at what each printed and how it ended.
+    /// Ends all input, and checks each process's output and exit status.
     fn end(&mut self) -> Result<(), Ending> {
         self.hold = None;
         for which in 0..self.alive.len() {
@@ -371,19 +366,19 @@ impl Drop for Crowd<'_> {
     }
 }
 
-/// Each process takes a descriptor here; the usual soft limit of 1024 is there for programs that
-/// use select.
+/// Each process needs a descriptor here; the usual soft limit of 1024 protects programs that use select.
 fn allow_many_descriptors() {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
-    // If it cannot be raised, starting a process says so.
+    // If this fails, starting a process will report it.
     let _ = setrlimit(Resource::Nofile, limit);
 }
 
-/// Descriptors that `bench` was itself started with must not count as a guest's.
+/// A guest must not inherit descriptors that `bench` itself inherited, because they would be counted as its
+/// own.
 fn keep_descriptors_to_ourselves() {
-    // SAFETY: of plain numbers only; what is open stays open here. On a kernel without it (before
-    // 5.11) the guests inherit what they inherited before.
+    // SAFETY: the arguments are plain numbers, and descriptors stay open here. Kernels before 5.11 lack this
+    // flag; guests then inherit as before.
     unsafe {
         libc::close_range(
             3,

@@ -1,15 +1,15 @@
-//! One trial: one fresh process, measured, its output verified.
+//! A trial: one fresh process, measured, with its output verified.
 //!
 //! # Layout
 //!
-//! - [`size`]: files weighed
+//! - [`size`]: sizes of files
 //! - [`process`]: boundaries L3, L4 and L6 of a target that is a process
-//! - [`container_cleanup`]: what is left of a container whose start was killed
-//! - [`density`]: processes that are left waiting and looked at
-//! - [`peak`]: the most memory that a process had
-//! - [`conversation`]: a step that an adapter does
-//! - [`serving`], [`server`]: a server under load, and one from nothing
-//! - [`verify`]: whether the guest's output is the expected one
+//! - [`container_cleanup`]: removes the container of a killed start
+//! - [`density`]: idle processes
+//! - [`peak`]: peak memory of a process
+//! - [`conversation`]: a step that an adapter runs
+//! - [`serving`], [`server`]: a server under load, and its first response
+//! - [`verify`]: compares the guest's output with the expected one
 
 pub mod container_cleanup;
 pub mod conversation;
@@ -25,36 +25,36 @@ pub mod verify;
 use plimsoll_adapter::protocol::Sample;
 use plimsoll_record::{Boundary, Clock, Outcome};
 
-/// What a trial yielded: samples count only if the outcome is ok.
+/// The result of a trial; its samples count only if the outcome is ok.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrialResult {
-    /// What was measured, in order.
+    /// The samples, in order of measurement.
     pub samples: Vec<Sample>,
-    /// Latencies, rate by rate, in order.
+    /// Latencies per rate, in order.
     pub histograms: Vec<Histogram>,
-    /// What came of it.
+    /// Ok, or why the trial does not count.
     pub outcome: Outcome,
-    /// What a reader must know of it although it counts.
+    /// A note on a trial that counts.
     pub note: Option<String>,
 }
 
-/// The latencies of the requests that were offered at one rate.
+/// The latencies of the requests offered at one rate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Histogram {
     /// Where the clock started and stopped.
     pub boundary: Boundary,
-    /// When it was started, more closely.
+    /// When each request's clock started.
     pub clock: Clock,
-    /// Requests offered a second.
+    /// Requests offered per second.
     pub at: u64,
-    /// The second of the window; absent for the whole of it.
+    /// The second of the window; `None` for the whole window.
     pub second: Option<u32>,
-    /// As [`plimsoll_record::HistogramLine::v2`] has it.
+    /// Encoded as [`plimsoll_record::HistogramLine::v2`].
     pub v2: String,
 }
 
 impl TrialResult {
-    /// One that measured nothing.
+    /// A result without samples.
     pub fn nothing(outcome: Outcome) -> Self {
         Self {
             samples: Vec::new(),

@@ -1,15 +1,15 @@
-//! The most memory that a process had at any moment of its run, read as it is about to end.
+//! Measures the peak memory of a process, read just before it exits.
 //!
-//! Two figures, which differ in what they count: VmHWM, its pages at their most, shared ones and
-//! those of mapped files in full; and, where a control group can be made for it, the most that was
-//! charged to that, which leaves out file pages that were in memory before and includes the
-//! kernel's own memory. See [`plimsoll_adapter::trace`] for why it is not taken from wait4.
+//! Two metrics count different things. VmHWM is its peak resident memory, with shared and file pages in full.
+//! The control group's peak (if one can be created) includes the kernel's memory but no file pages that were
+//! already in memory. See [`plimsoll_adapter::trace`] for why wait4 is not used.
 
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::sync::mpsc;
 use std::thread;
@@ -29,20 +29,20 @@ use crate::process::pipe::read_once;
 use crate::process::status::describe;
 use crate::run::adapter::child::Fault;
 
-/// What is asked of a trial.
+/// The parameters of a trial.
 #[derive(Debug, Clone, Copy)]
 pub struct PeakRequest<'a> {
     /// The command line.
     pub launch: &'a Launch,
-    /// The file that is its standard input; /dev/null without.
+    /// Its standard input; `None` means /dev/null.
     pub stdin: Option<&'a Path>,
-    /// What it must print.
+    /// The expected output.
     pub expected: &'a [u8],
     /// Time after which it is killed.
     pub deadline: Duration,
 }
 
-/// What became of the process that was followed.
+/// The result of following a process.
 #[derive(Default)]
 struct Followed {
     ended: Option<ExitStatus>,
@@ -50,13 +50,13 @@ struct Followed {
     cgroup_peak: Option<u64>,
 }
 
-/// How often it is looked whether a process that has closed its output, or was killed, is gone.
+/// Interval between checks whether a process that closed its output, or was killed, has exited.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// Runs the process once and reads the most that it had.
+/// Runs the process once and reads its peak memory.
 ///
 /// # Errors
-/// Only [`Fault::Interrupted`]: everything else is the trial's outcome.
+/// Only [`Fault::Interrupted`]; any other failure is the trial's outcome.
 pub fn run(asked: &PeakRequest<'_>, interrupt: &Interrupt) -> Result<TrialResult, Fault> {
     let pipes = || io::Result::Ok((pipe_with(PipeFlags::CLOEXEC)?, Errors::new()?));
     let ((output, child_output), mut errors) = match pipes() {
@@ -72,7 +72,7 @@ pub fn run(asked: &PeakRequest<'_>, interrupt: &Interrupt) -> Result<TrialResult
     let child_errors = errors.handle();
     let (tell, told) = mpsc::channel();
     let (printed, followed) = thread::scope(|scope| {
-        // All of ptrace is between a process and one thread: this one starts and follows it.
+        // ptrace ties a process to one thread: this one starts and follows it.
         let tracer = scope.spawn(move || {
             let mut command = group::command(launch);
             command
@@ -96,13 +96,13 @@ pub fn run(asked: &PeakRequest<'_>, interrupt: &Interrupt) -> Result<TrialResult
                     cut: None,
                 };
                 let printed = watch.read_all(&output);
-                // It may have closed its output and gone on.
+                // The process may have closed its output and gone on.
                 while !tracer.is_finished() {
                     watch.wait();
                 }
                 printed.map(|printed| (printed, watch.cut))
             }
-            // It did not start: the tracer says why.
+            // It did not start; the tracer returns the error.
             Err(_) => Ok((Vec::new(), None)),
         };
         let followed = tracer
@@ -126,7 +126,7 @@ fn failed(kind: FailureKind, message: String, stderr: String) -> Result<TrialRes
     }))
 }
 
-/// The trial's outcome, with its samples if it counts.
+/// The trial's outcome, with samples if it counts.
 fn judged(
     asked: &PeakRequest<'_>,
     launch: &Launch,
@@ -190,28 +190,28 @@ fn judged(
     })
 }
 
-/// Starts the command in a control group of its own where one can be made, tells its process id,
-/// and follows it to its end.
+/// Starts the command, in its own control group if possible, sends its process id, and follows it until it
+/// exits.
 fn follow(mut command: Command, tell: &mpsc::Sender<u32>) -> io::Result<Followed> {
-    // None where this user may not: the other figure needs no privilege.
+    // `None` if this user may not; VmHWM needs no privilege.
     let group = MemoryGroup::make().ok();
     let entrance = match &group {
         Some(group) => Some(File::options().write(true).open(group.processes())?),
         None => None,
     };
     if let Some(entrance) = entrance {
-        // SAFETY: write is async-signal-safe, and rustix calls it without anything else.
+        // SAFETY: the closure only calls write, through rustix; write is async-signal-safe.
         unsafe {
             command.pre_exec(move || Ok(rustix::io::write(&entrance, b"0").map(drop)?));
         }
     }
     let started = trace::spawn(&mut command);
-    // Its copy of the pipe would keep the output from ever ending.
+    // Its copy of the pipe would prevent end of file.
     drop(command);
     let mut followed = Followed::default();
     let ended = started.and_then(|child| {
         let root = child.id();
-        // Nobody is there to be told only if the trial is over already.
+        // The receiver is gone only if the trial is already over.
         let _ = tell.send(root);
         let ended = trace::follow(root, Forks::Ignored, |stop| {
             if stop == Stop::Exit(root) {
@@ -219,7 +219,7 @@ fn follow(mut command: Command, tell: &mpsc::Sender<u32>) -> io::Result<Followed
                 followed.cgroup_peak = group.as_ref().and_then(|group| group.peak().ok());
             }
         });
-        // Whatever it left behind in its group must not disturb the next trial.
+        // Remaining processes of its group must not disturb the next trial.
         kill(root);
         ended
     });
@@ -230,21 +230,21 @@ fn follow(mut command: Command, tell: &mpsc::Sender<u32>) -> io::Result<Followed
     Ok(followed)
 }
 
-/// Starts a command that makes a container, tells its process id, and follows it and all that it
-/// forks to their ends: what is read is the guest's.
+/// Starts a command that makes a container, sends its process id, and follows it and all its children until
+/// they exit. Only the guest's memory is read.
 ///
-/// The control group is the one that the container was put into, where the program that makes it was
-/// before it became the guest; VmHWM begins anew with each program.
+/// The control group is the container's, which also held the program that became the guest; VmHWM restarts at
+/// each exec.
 fn follow_inside(
     mut command: Command,
     container: &Container,
     tell: &mpsc::Sender<u32>,
 ) -> io::Result<Followed> {
     let child = trace::spawn(&mut command)?;
-    // Its copy of the pipe would keep the output from ever ending.
+    // Its copy of the pipe would prevent end of file.
     drop(command);
     let root = child.id();
-    // Nobody is there to be told only if the trial is over already.
+    // The receiver is gone only if the trial is already over.
     let _ = tell.send(root);
     let mut followed = Followed::default();
     let mut guest = None;
@@ -252,7 +252,7 @@ fn follow_inside(
         match (stop, &container.guest) {
             (Stop::Exec(pid), Some(program)) if runs(pid, program) => guest = Some(pid),
             (Stop::Exit(pid), Some(_)) if guest == Some(pid) => followed.look(pid),
-            // The guest is one of the processes inside, whichever: the one that had most.
+            // Any process inside may be the guest: use the one with the highest peak.
             (Stop::Exit(pid), None) if is_inside(pid) => followed.look(pid),
             _ => {}
         }
@@ -262,19 +262,31 @@ fn follow_inside(
     Ok(followed)
 }
 
-/// Whether that is the program of a process, as it is called where the process is.
+/// Whether a process runs `program`, a path in its own file system. Compares files, because in a changed root the
+/// link shows a path that the process does not know.
 fn runs(pid: u32, program: &Path) -> bool {
-    fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == program)
+    let file = |path: PathBuf| fs::metadata(path).map(|found| (found.dev(), found.ino()));
+    let process = PathBuf::from(format!("/proc/{pid}"));
+    let Ok(within) = program.strip_prefix("/") else {
+        return false;
+    };
+    match (
+        file(process.join("exe")),
+        file(process.join("root").join(within)),
+    ) {
+        (Ok(runs), Ok(meant)) => runs == meant,
+        _ => false,
+    }
 }
 
-/// Whether a process sees other processes than this one does.
+/// Whether a process is in another pid namespace.
 fn is_inside(pid: u32) -> bool {
     let namespace = |process: &str| fs::read_link(format!("/proc/{process}/ns/pid")).ok();
     namespace(&pid.to_string()) != namespace("self")
 }
 
 impl Followed {
-    /// Takes what a process that is about to end has had, if it is more than that of one before.
+    /// Reads the peak of a process about to exit, and keeps it if it is the highest so far.
     fn look(&mut self, pid: u32) {
         let peak_rss = footprint::peak(pid).ok();
         if peak_rss >= self.peak_rss {
@@ -284,7 +296,7 @@ impl Followed {
     }
 }
 
-/// What ends a followed process that does not end by itself.
+/// Kills a followed process that does not exit by itself.
 struct Watch<'w> {
     pid: u32,
     launch: &'w Launch,
@@ -295,12 +307,12 @@ struct Watch<'w> {
 }
 
 impl Watch<'_> {
-    /// Reads its output to the end.
+    /// Reads the output until end of file.
     fn read_all(&mut self, output: &impl AsFd) -> io::Result<Vec<u8>> {
         let mut printed = Vec::new();
         let mut piece = vec![0; 64 * 1024];
         loop {
-            // Once it is cut, only its end is waited for.
+            // After a kill only end of file is awaited.
             let mut bounds = match self.cut {
                 None => Bounds {
                     interrupt: Some(self.interrupt),
@@ -324,7 +336,7 @@ impl Watch<'_> {
         }
     }
 
-    /// Waits a moment for its end.
+    /// Sleeps for one interval, and checks interruption and deadline.
     fn wait(&mut self) {
         thread::sleep(LOOK);
         if self.interrupt.asked() {
@@ -334,14 +346,14 @@ impl Watch<'_> {
         }
     }
 
-    /// Ends it, once.
+    /// Kills the process, once.
     fn end(&mut self, cut: Cut) {
         if self.cut.is_some() {
             return;
         }
         self.cut = Some(cut);
         kill(self.pid);
-        // A container lives on without the program that made it, and holds the output open.
+        // A container outlives the program that made it, and holds the output open.
         container_cleanup::clear(self.launch);
     }
 }

@@ -1,4 +1,4 @@
-//! Boundaries L3, L4 and L6 of a target that is a process: one clock for all of them.
+//! Measures L3, L4 and L6 of a target that is a process, all with one clock.
 
 use std::fs;
 use std::io;
@@ -15,27 +15,27 @@ use crate::machine::{denoise, energy};
 use crate::process::pipe::{STDERR_KEPT, keep_tail, read_once, ready};
 use crate::process::spawn::{Exited, Spawn, Spawned};
 
-/// How long pipes are drained after the exit, in case something else holds them open.
+/// How long pipes are drained after the exit, in case another process holds them open.
 const DRAIN: Duration = Duration::from_millis(500);
 
-/// What one process did.
+/// The result of running one process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProcessTrial {
-    /// Spawn to first byte of output; absent if it printed nothing.
+    /// Spawn to first byte of output; `None` if it printed nothing.
     pub first_byte: Option<Duration>,
-    /// Spawn (or begin of the copy) to exit observed.
+    /// Spawn (or start of the copy) to observed exit.
     pub exit: Duration,
-    /// User and system time, by wait4.
+    /// User and system time, from wait4.
     pub cpu: Duration,
-    /// Energy of the machine's packages from spawn to exit, microjoules, where it is counted.
+    /// Energy of the processor packages from spawn to exit, microjoules; `None` without a counter.
     pub energy_uj: Option<u64>,
     /// How it ended.
     pub ended: Ended,
-    /// What it printed, up to the limit that was given.
+    /// Its output, up to the given limit.
     pub stdout: Vec<u8>,
-    /// Bytes it printed in all.
+    /// Total bytes of its output.
     pub stdout_bytes: usize,
-    /// The last of what it wrote to standard error.
+    /// The end of its standard error.
     pub stderr: Vec<u8>,
 }
 
@@ -46,11 +46,11 @@ pub enum Ended {
     Exited(Exited),
     /// Killed at its deadline.
     Deadline,
-    /// Killed because the run was asked to end.
+    /// Killed because the user interrupted the run.
     Interrupted,
 }
 
-/// Where the artefact is copied to before the process starts, inside the clock.
+/// A copy of the artefact that is made before the process starts, inside the clock.
 #[derive(Debug, Clone, Copy)]
 pub struct Copy<'a> {
     /// The artefact.
@@ -69,12 +69,12 @@ impl Copy<'_> {
     }
 }
 
-/// What a process is given beside its command line.
+/// What a process needs besides its command line.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Given<'a> {
-    /// A copy of its artefact that is made first.
+    /// The copy of its artefact to make first.
     pub copy: Option<Copy<'a>>,
-    /// The file that is its standard input; /dev/null without.
+    /// Its standard input; `None` means /dev/null.
     pub stdin: Option<&'a Path>,
 }
 
@@ -86,10 +86,10 @@ pub fn copy_path(scratch: &Path, artefact: &Path) -> PathBuf {
     scratch.join(copy)
 }
 
-/// Runs `launch` once. At most `keep` bytes of its output are kept; the rest is counted.
+/// Runs `launch` once. Keeps at most `keep` bytes of its output and counts the rest.
 ///
 /// # Errors
-/// If the copy or the process could not be made.
+/// If copying or starting fails.
 pub fn run(
     launch: &Launch,
     copy: Option<Copy<'_>>,
@@ -190,7 +190,7 @@ fn started(
     let energy_after = energy();
 
     drain(&process, &mut output, &mut errors)?;
-    // Whatever it left behind in its group must not disturb the next trial.
+    // Remaining processes of its group must not disturb the next trial.
     process.kill();
     Ok(ProcessTrial {
         first_byte,
@@ -227,7 +227,7 @@ fn drain(process: &Spawned, output: &mut Collected, errors: &mut Collected) -> i
     Ok(())
 }
 
-/// Bytes read from a pipe, bounded; made before the clock starts.
+/// Bounded storage for a pipe's output, allocated before the clock starts.
 struct Collected {
     kept: Vec<u8>,
     limit: usize,
@@ -245,7 +245,7 @@ impl Collected {
         }
     }
 
-    /// Reads once, keeping the first bytes.
+    /// Reads once and keeps the first bytes.
     fn read(&mut self, pipe: &impl AsFd) -> io::Result<usize> {
         let read = read_once(pipe, &mut self.chunk)?;
         let room = self.limit - self.kept.len().min(self.limit);
@@ -254,7 +254,7 @@ impl Collected {
         Ok(read)
     }
 
-    /// Reads once, keeping the last bytes.
+    /// Reads once and keeps the last bytes.
     fn read_tail(&mut self, pipe: &impl AsFd) -> io::Result<usize> {
         let read = read_once(pipe, &mut self.chunk)?;
         keep_tail(&mut self.kept, &self.chunk[..read], self.limit);

@@ -1,4 +1,4 @@
-//! A server that is a process: started, listened to until it says where it listens, ended.
+//! A server process: starts it, waits until it listens, and ends it.
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,12 +15,12 @@ use crate::process::pipe::{STDERR_KEPT, keep_tail, read_once, ready};
 use crate::process::spawn::{Exited, Spawn, Spawned};
 use crate::process::status::signal_name;
 
-/// What a server says once it accepts, before the address.
+/// A ready server prints this, followed by its address.
 const READY: &str = "listening on ";
-/// Longest line that is waited for.
+/// Maximum length of that line.
 const LONGEST_LINE: usize = 256;
 
-/// Why there is no server.
+/// Why a server did not start.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum StartError {
     /// The process could not be started.
@@ -28,39 +28,39 @@ pub enum StartError {
     Start {
         /// The program.
         program: String,
-        /// What the system said.
+        /// The system's error.
         message: String,
     },
-    /// It ended before it listened.
+    /// It exited before it listened.
     #[error("the server {how} before it accepted connections")]
     Ended {
         /// How it ended.
         how: String,
-        /// The last of what it wrote to standard error.
+        /// The end of its standard error.
         stderr: String,
     },
-    /// It did not listen in time and was killed.
+    /// It did not listen before the deadline and was killed.
     #[error("the server did not accept connections within {0:?} and was killed")]
     Deadline(Duration),
-    /// It said something else than where it listens.
+    /// It printed something other than its address.
     #[error("the server said {0:?} instead of `listening on ADDRESS`")]
     Nonsense(String),
-    /// The run was asked to end.
+    /// The user interrupted the run.
     #[error("interrupted")]
     Interrupted,
 }
 
-/// A server that accepts connections. Dropping it ends it.
+/// A server that accepts connections. Dropping it ends the process.
 #[derive(Debug)]
 pub struct Server {
-    /// Where it accepts.
+    /// The address that it listens on.
     pub address: SocketAddr,
     process: Arc<Spawned>,
     stderr: Arc<Mutex<Vec<u8>>>,
     ended: bool,
 }
 
-/// Makes everything ready to start `launch`, outside of every clock.
+/// Prepares the start of `launch`, outside every clock.
 ///
 /// # Errors
 /// [`StartError::Start`].
@@ -75,10 +75,10 @@ pub fn prepare(launch: &Launch) -> Result<Spawn, StartError> {
     .map_err(|error| not_started(launch, &error))
 }
 
-/// Starts it and waits until it accepts connections.
+/// Starts the server and waits until it accepts connections.
 ///
 /// # Errors
-/// [`StartError`]; nothing is left running then.
+/// [`StartError`]; no process is left running.
 pub fn start(
     launch: &Launch,
     spawn: Spawn,
@@ -145,7 +145,7 @@ impl Server {
         self.process.exit.as_fd()
     }
 
-    /// From now on what it writes is read, so that it never waits for a reader.
+    /// From now on reads its output, so that it never blocks on a full pipe.
     pub fn drain(&self) {
         let (process, stderr) = (Arc::clone(&self.process), Arc::clone(&self.stderr));
         thread::spawn(move || {
@@ -162,7 +162,7 @@ impl Server {
                     match read_once(&from, &mut chunk) {
                         Ok(read) if read > 0 && at == 1 => keep(&stderr, &chunk[..read]),
                         Ok(read) if read > 0 => {}
-                        // Nothing more comes: it is not waited for.
+                        // At its end or on error, stop waiting for this pipe.
                         _ => *pipe = None,
                     }
                 }
@@ -170,18 +170,18 @@ impl Server {
         });
     }
 
-    /// The last of what it wrote to standard error.
+    /// The end of its standard error.
     pub fn stderr(&self) -> String {
         let kept = self.stderr.lock().unwrap_or_else(PoisonError::into_inner);
         String::from_utf8_lossy(&kept).into_owned()
     }
 
-    /// Ends it if it has not ended by itself, and says how it ended.
+    /// Ends the server if it still runs, and describes how it ended.
     pub fn end(&mut self) -> String {
         if self.ended {
             return "had been ended".to_owned();
         }
-        // Whoever has just closed its stdout, or died under load, may not be gone yet.
+        // A process that just closed its stdout or died under load may take a moment to exit.
         let exit = [Some(self.process.exit.as_fd())];
         let by_itself = ready(exit, Duration::from_millis(20)).is_ok_and(|[exited]| exited);
         self.process.kill();

@@ -1,7 +1,8 @@
-//! A server under load, and a server from nothing: boundaries `request`, `fresh-request`, `zero`.
+//! Measures a server under load and its first response: boundaries `request`, `fresh-request`,
+//! `first-response`.
 //!
-//! A target that is a process hands out a command line, and `bench` starts and ends the server; a
-//! container is started and stopped by its adapter, which says where it accepts.
+//! For a process, the adapter returns a command line and `bench` starts and ends the server. A container is
+//! started and stopped by its adapter, which returns the address.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -20,50 +21,49 @@ use crate::run::load::measured::encoded;
 use crate::run::load::verdict::{ADDED, Verdict, judge};
 use crate::run::load::{Ended, Exchange, Measured, Watch, sweep};
 
-/// A trial of a server.
+/// The parameters of a trial.
 #[derive(Debug, Clone, Copy)]
 pub struct ServingTrial<'a> {
     /// The adapter's executable.
     pub adapter: &'a Path,
     /// The directory it is started in.
     pub directory: &'a Path,
-    /// What is asked of it, untimed, before: an image lives no longer than the adapter that made
-    /// it.
+    /// Request before `serve`, untimed: an image exists only as long as the adapter process that made it.
     pub prepare: Option<&'a Prepare>,
-    /// What is asked of it.
+    /// The request for the server.
     pub serve: &'a Serve,
     /// The step.
     pub step: Step,
     /// The load.
     pub load: &'a Load,
-    /// What is asked of the server.
+    /// The requests and expected responses.
     pub exchanges: &'a [Exchange],
-    /// Time in which the server must accept connections, and answer the first.
+    /// Time limit for accepting connections, and for the first response.
     pub deadline: Duration,
-    /// Asked in every wait.
+    /// Checked in every wait.
     pub interrupt: &'a Interrupt,
 }
 
-/// What serves.
+/// A running server.
 enum Serving {
     Process(Server),
-    /// The adapter's own doing: a container.
+    /// A container, run by the adapter.
     Adapter {
         adapter: AdapterChild,
         address: SocketAddr,
     },
 }
 
-/// Why there is nothing that serves, if it is an outcome of the trial.
+/// Why no server runs.
 enum NotServing {
     Outcome(Outcome),
     Fault(Fault, String),
 }
 
-/// Does the trial.
+/// Runs the trial.
 ///
 /// # Errors
-/// Only [`Fault::Interrupted`]: everything else is the trial's outcome.
+/// Only [`Fault::Interrupted`]; any other failure is the trial's outcome.
 pub fn run(trial: &ServingTrial<'_>) -> Result<TrialResult, Fault> {
     let (mut serving, begun) = match begin(trial) {
         Ok(begun) => begun,
@@ -87,7 +87,7 @@ pub fn run(trial: &ServingTrial<'_>) -> Result<TrialResult, Fault> {
     Ok(yielded)
 }
 
-/// Starts the server; says when the clock of `zero` began.
+/// Starts the server; returns when the clock of `first-response` started.
 fn begin(trial: &ServingTrial<'_>) -> Result<(Serving, Instant), NotServing> {
     let mut adapter = AdapterChild::start(trial.adapter, trial.directory, trial.interrupt)
         .map_err(|fault| NotServing::Fault(fault, String::new()))?;
@@ -168,7 +168,7 @@ impl Serving {
         }
     }
 
-    /// Ends it; what it said and how it ended is for whoever asked before.
+    /// Ends the server and ignores how it ended.
     fn end(self, deadline: Duration) {
         match self {
             Serving::Process(mut server) => drop(server.end()),
@@ -184,7 +184,7 @@ impl Serving {
     }
 }
 
-/// The first request, with the clock that began before the server did.
+/// Measures the first response; the clock started before the server did.
 fn zero(trial: &ServingTrial<'_>, serving: &mut Serving, begun: Instant) -> TrialResult {
     let Some(exchange) = trial.exchanges.first() else {
         return TrialResult::nothing(Outcome::Unsupported {
@@ -223,7 +223,7 @@ fn zero(trial: &ServingTrial<'_>, serving: &mut Serving, begun: Instant) -> Tria
     }
 }
 
-/// Asks once over a connection of its own, and reads until it is clear what came.
+/// Sends one request on its own connection, and reads until there is a verdict.
 fn once(address: SocketAddr, exchange: &Exchange, limit: Duration) -> std::io::Result<Verdict> {
     let mut connection = TcpStream::connect_timeout(&address, limit)?;
     connection.set_nodelay(true)?;
@@ -241,7 +241,7 @@ fn once(address: SocketAddr, exchange: &Exchange, limit: Duration) -> std::io::R
     }
 }
 
-/// The sweep over all rates.
+/// Runs the sweep over all rates.
 fn load(trial: &ServingTrial<'_>, serving: &mut Serving) -> Result<TrialResult, Fault> {
     let address = serving.address();
     let server = match serving {

@@ -1,5 +1,4 @@
-//! What must be on a host, and what must travel to it: files weighed, and run once to see that they
-//! are the right ones.
+//! Measures sizes on disk and bytes to deploy.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -9,16 +8,16 @@ use plimsoll_adapter::protocol::{Launch, Sample};
 use plimsoll_adapter::size::{Weight, weigh_all};
 use plimsoll_record::{Boundary, Metric};
 
-/// Files that were weighed before: an engine's runner is the same for every workload.
+/// Cached sizes: an engine's runner is the same for every workload.
 #[derive(Debug, Default)]
 pub struct Scales(BTreeMap<PathBuf, Weight>);
 
 impl Scales {
-    /// The samples of a target that is a process: of its artefact, and of the runner if the
-    /// artefact is not itself the program; `wasm` is what an artefact was made of.
+    /// The samples of a target that is a process: its artefact, and its runner unless the artefact is the
+    /// program itself. `wasm` is the source of the artefact.
     ///
     /// # Errors
-    /// When a file cannot be read.
+    /// If a file cannot be read.
     pub fn samples(&mut self, launch: &Launch, wasm: &Path) -> io::Result<Vec<Sample>> {
         let artefact = self.weigh(&launch.artefact)?;
         let mut travels = artefact;

@@ -1,9 +1,9 @@
-//! Whether what a guest produced is what `workloads.toml` says: a fast wrong engine scores nothing.
+//! Verifies a guest's output: a fast engine with a wrong output scores nothing.
 
 /// Compares a guest's output with the expected one.
 ///
 /// # Errors
-/// Where they first differ, in words.
+/// A description of the first difference.
 pub fn verify(stdout: &[u8], stdout_bytes: usize, expected: &[u8]) -> Result<(), String> {
     if stdout == expected && stdout_bytes == expected.len() {
         return Ok(());

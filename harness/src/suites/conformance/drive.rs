@@ -1,8 +1,8 @@
-//! Scripts put to one adapter, whatever it does.
+//! Runs test scripts on one adapter, whatever it does.
 //!
-//! The adapter's process serves script after script. When it dies, hangs, eats memory or sends what
-//! is not the protocol, the directive it was asked last has that as its verdict, and the script is put
-//! to a new process without that directive. So one bad directive costs one verdict.
+//! One adapter process runs script after script. If it dies, hangs, exceeds its memory limit or violates the
+//! protocol, its current directive gets that verdict, and a new process runs the script without that
+//! directive. So one bad directive costs one verdict.
 
 use std::fs;
 use std::io;
@@ -20,13 +20,12 @@ use super::judge::judge;
 use crate::machine::interrupt::Interrupt;
 use crate::run::adapter::child::{AdapterChild, Fault, unexpected};
 
-/// A script at which the adapter was lost this often is put to it no more: the rest of its
-/// directives have the last verdict.
+/// After this number of losses in one script, the rest of its directives get the last verdict.
 const LOSSES_BELIEVED: u32 = 5;
-/// An adapter that could not be started this often in a row is not started again.
+/// After this number of failed starts in a row, an adapter is not started again.
 const FALSE_STARTS_BELIEVED: u32 = 3;
-/// Most memory that an adapter may hold while it carries out a script, bytes: more than the
-/// largest memory that a script fills, with an engine and its compiler.
+/// Maximum memory of an adapter that runs a script, bytes: more than the largest memory in a script, plus an
+/// engine and its compiler.
 pub const MEMORY_BYTES: u64 = 1 << 30;
 
 /// One group of tests for one target.
@@ -34,31 +33,31 @@ pub const MEMORY_BYTES: u64 = 1 << 30;
 pub struct ScriptRequest<'a> {
     /// The adapter.
     pub program: &'a Path,
-    /// Where it is started.
+    /// The directory it is started in.
     pub directory: &'a Path,
     /// The target.
     pub target: &'a TargetId,
-    /// What it claims to have.
+    /// The proposals that it claims to support.
     pub claims: &'a [Proposal],
     /// The group.
     pub group: &'a Group,
     /// Its scripts.
     pub scripts: &'a [ScriptFile],
-    /// A directory for this trial alone, already made.
+    /// An existing directory for this trial alone.
     pub scratch: &'a Path,
-    /// Time for one directive.
+    /// Time limit of one directive.
     pub deadline: Duration,
-    /// Memory that the adapter may hold, bytes.
+    /// Memory limit of the adapter, bytes.
     pub memory_bytes: u64,
-    /// Index of the trial, and which try at it this is.
+    /// Index of the trial, and number of the attempt.
     pub trial: (u32, u32),
 }
 
-/// What became of every script of the group.
+/// Runs the group; returns the results of every script.
 ///
 /// # Errors
-/// Only [`Fault::Interrupted`], and [`Fault::Start`] if a script cannot be written to the scratch
-/// directory; what the adapter does is recorded.
+/// Only [`Fault::Interrupted`], and [`Fault::Start`] if a script cannot be written to the scratch directory.
+/// The adapter's failures are recorded as verdicts.
 pub fn run(asked: &ScriptRequest<'_>, interrupt: &Interrupt) -> Result<Vec<ScriptLine>, Fault> {
     let mut driver = Driver {
         asked,
@@ -107,7 +106,7 @@ pub fn run(asked: &ScriptRequest<'_>, interrupt: &Interrupt) -> Result<Vec<Scrip
     Ok(lines)
 }
 
-/// What a target claims to have.
+/// The proposals that a target claims to support.
 ///
 /// # Errors
 /// [`Fault`].
@@ -190,7 +189,7 @@ impl Driver<'_> {
             };
             losses += 1;
             last = Some((how, message.clone()));
-            // The directive under way; or the last, if it was lost after that.
+            // The current directive, or the last one if the process was lost after it.
             let at = verdicts.len().min(forms.len() - 1);
             without.push(at as u32);
             verdicts.truncate(at);
@@ -199,8 +198,8 @@ impl Driver<'_> {
         Ok(verdicts)
     }
 
-    /// Puts a script to the adapter, started if it is not running. What it says of the directives
-    /// goes to `verdicts` as it comes; with a fault comes what the adapter wrote to stderr.
+    /// Sends a script to the adapter, and starts it first if necessary. Appends results to `verdicts` as they
+    /// arrive. A fault comes with the adapter's standard error.
     fn put(
         &mut self,
         request: Script,
@@ -284,7 +283,8 @@ fn converse(
                     forms.len()
                 )));
             }
-            // Of the whole script: an engine that cannot be made. It goes on as what it is.
+            // For a whole script this means that the engine cannot be created: all its directives are
+            // unsupported.
             Reply::Unsupported { reason } => {
                 let rest = &forms[verdicts.len()..];
                 verdicts.extend(rest.iter().map(|form| {
@@ -309,13 +309,12 @@ fn converse(
     }
 }
 
-/// The verdict that a directive has whatever an engine does: that it is not asked.
+/// The verdict of a directive that is skipped on every engine; `None` for all others.
 fn fixed_verdict(form: &Form<'_>) -> Option<Verdict> {
     skip(form).map(|reason| Verdict::Skipped { reason })
 }
 
-/// How directives begin that are all but always a question to an engine, so that what an adapter says of
-/// them need not be looked into.
+/// Starts of directives that are hardly ever skipped, so that results for them need no further check.
 const ASKED: &[&str] = &[
     "(assert_return",
     "(assert_trap",
@@ -327,8 +326,8 @@ const ASKED: &[&str] = &[
     "(module",
 ];
 
-/// What an adapter said, if it may say so: what is skipped is decided here, so that the denominators
-/// are the same for all.
+/// Turns an adapter's result into a verdict. Skips are decided here, so that all engines have the same
+/// denominators.
 fn verdict(form: &Form<'_>, went: Went) -> Verdict {
     let asked = ASKED.iter().any(|start| form.text.starts_with(start));
     let believed = asked && form.legible == Legible::Yes && !matches!(went, Went::Skipped { .. });

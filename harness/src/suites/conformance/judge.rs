@@ -1,9 +1,9 @@
-//! Which failures are about what a target does not claim to have.
+//! Finds failures that concern proposals which a target does not claim to support.
 //!
-//! A version of the specification is put to every target, whole. A module in it that is valid only
-//! with a proposal that the target does not claim tells nothing of the target when it is refused:
-//! such a directive, and what depends on it, is *unsupported*. It is decided by validating the module
-//! with what the target claims and nothing else, outside the engine and alike for all.
+//! Every target runs a version of the specification completely. If the target rejects a module that is valid
+//! only with a proposal it does not claim, that says nothing about the target. Such a directive, and any that
+//! depends on it, is *unsupported*. Validating the module with only the claimed proposals decides this,
+//! outside the engine and in the same way for all.
 
 use std::collections::HashMap;
 
@@ -12,8 +12,8 @@ use plimsoll_adapter::wast::module::{About, about};
 use plimsoll_record::conformance::{FailureMode, Proposal, Verdict};
 use wasmparser::{Parser, Payload, Validator, WasmFeatures};
 
-/// Makes those failures among `verdicts` unsupported that are about what is not in `claims`; and
-/// those skipped that follow from a module that was.
+/// Marks failures in `verdicts` that need proposals outside `claims` as unsupported, and those that follow
+/// from a skipped module as skipped.
 pub fn judge(forms: &[Form<'_>], verdicts: &mut [Verdict], claims: &[Proposal]) {
     let missing: Vec<Proposal> = Proposal::ALL
         .iter()
@@ -50,12 +50,12 @@ pub fn judge(forms: &[Form<'_>], verdicts: &mut [Verdict], claims: &[Proposal]) 
     }
 }
 
-/// Why a directive is no question to a target.
+/// Why a directive does not count against a target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Excuse {
-    /// It needs something that is not claimed.
+    /// It needs a proposal that is not claimed.
     Needs(String),
-    /// It follows one that no engine is asked.
+    /// It depends on one that is skipped on every engine.
     Skipped,
 }
 
@@ -82,7 +82,7 @@ struct Judge<'j> {
 }
 
 impl Judge<'_> {
-    /// The excuse of a directive, and what it leaves behind for those that follow.
+    /// The excuse of a directive; also records its effect on later directives.
     fn excuse(&mut self, about: About, verdict: &Verdict) -> Option<Excuse> {
         match about {
             About::Instance { name, wasm } => {
@@ -140,7 +140,7 @@ impl Judge<'_> {
             .or_else(|| imports(wasm).iter().find_map(|name| from(name)))
     }
 
-    /// What a module needs that is not claimed.
+    /// The unclaimed proposals that a module needs.
     fn needs(&self, wasm: &[u8]) -> Option<String> {
         let valid_with = |more: &[Proposal]| {
             let features = [self.claims, more].concat();
@@ -162,7 +162,7 @@ impl Judge<'_> {
     }
 }
 
-/// The module names that a module imports from.
+/// Names of the modules that a module imports from.
 fn imports(wasm: &[u8]) -> Vec<String> {
     let mut names = Vec::new();
     for payload in Parser::new(0).parse_all(wasm).flatten() {
@@ -174,7 +174,7 @@ fn imports(wasm: &[u8]) -> Vec<String> {
     names
 }
 
-/// The validator's switches.
+/// The validator's features for `proposals`.
 pub(super) fn switched(proposals: &[Proposal]) -> WasmFeatures {
     let mut features = WasmFeatures::FLOATS;
     for proposal in proposals {
@@ -202,7 +202,7 @@ pub(super) fn switched(proposals: &[Proposal]) -> WasmFeatures {
             Proposal::WideArithmetic => WasmFeatures::WIDE_ARITHMETIC,
         };
     }
-    // References as they are represented in types; every engine that has references has them.
+    // How references are represented in types; every engine with references needs it.
     features | WasmFeatures::GC_TYPES
 }
 

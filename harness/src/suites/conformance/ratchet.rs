@@ -1,5 +1,6 @@
-//! What passed before must pass: `runtimes/conformance.ratchet`, a line a target and script. Here is
-//! the file; what a run has lost is decided where `bench gate` decides it, in `analysis`.
+//! The ratchet: earlier passes must still pass. `runtimes/conformance.ratchet` has one line per target and
+//! script. This module reads and writes the file; `analysis` decides what a run has lost, as for `bench
+//! gate`.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -18,15 +19,15 @@ const HEAD: &str = "\
 # `bench run --suite conformance` fails when fewer do; with --record-passes it writes what it finds.
 ";
 
-/// Where it is.
+/// Path of the file.
 pub fn path(checkout: &Checkout) -> PathBuf {
     checkout.root.join("runtimes/conformance.ratchet")
 }
 
-/// Reads what is recorded in a checkout; nothing if there is no such file.
+/// Reads the file of a checkout; a missing file counts as empty.
 ///
 /// # Errors
-/// If it cannot be read, or a line is not of that form.
+/// If it cannot be read, or a line is malformed.
 pub fn read(checkout: &Checkout) -> io::Result<Known> {
     let path = path(checkout);
     let mut known = Known {
@@ -57,8 +58,8 @@ pub fn read(checkout: &Checkout) -> io::Result<Known> {
     Ok(known)
 }
 
-/// Every script of a run that counts here, held against what is recorded. Of what was `meant`, what
-/// the run does not have is lost.
+/// Compares every script of a run that the ratchet covers. Tests in `meant` that the run does not have are
+/// lost.
 pub fn held(known: &Known, recorded: &Recorded, meant: &Meant) -> Vec<PassRow> {
     if !is_brought_along(&recorded.run) {
         return Vec::new();
@@ -68,7 +69,7 @@ pub fn held(known: &Known, recorded: &Recorded, meant: &Meant) -> Vec<PassRow> {
     rows
 }
 
-/// Writes what a run passes in place of what was recorded of the same target and script.
+/// Replaces the recorded passes with those of a run, for its targets and scripts.
 ///
 /// # Errors
 /// If the file cannot be written.
@@ -86,14 +87,14 @@ pub fn record(mut known: Known, recorded: &Recorded, path: &Path) -> io::Result<
     fs::write(path, text)
 }
 
-/// Whether a run's tests are those that are the same for everybody.
+/// Whether a run used the bundled tests, which are the same for everybody.
 fn is_brought_along(run: &Run) -> bool {
     let specification = run.specification.as_ref();
     specification.is_some_and(|one| one.directory.is_none())
 }
 
-/// Whoever gave the folder of the other tests knows which version it is; the next run may be given
-/// another.
+/// Whether the ratchet covers a script. It does not cover the user's own testsuite folder, which may have
+/// another version in the next run.
 fn counts(script: &str) -> bool {
     let group = script.split_once('/').map_or(script, |(group, _)| group);
     group != testsuite::ID

@@ -1,15 +1,14 @@
-//! A checkout of WebAssembly/wasi-testsuite, as one more group: `--wasi-testsuite DIR`.
+//! A checkout of WebAssembly/wasi-testsuite as a further group: `--wasi-testsuite DIR`.
 //!
-//! A test is a `.wasm` with, where it needs more than the defaults, a manifest beside it: `NAME.json`. What
-//! is read of a manifest is what that project's own runners read, older and newer: `args`, `env`,
-//! `exit_code`, `stdout`, `stderr`; the granted folder is `root`, granted as `/`, or older `dirs`, each
-//! granted under its name; and newest a list of `operations`. What a manifest asks that is not known here
-//! is said, and the test skipped, the same for every target. A test is counted as one directive.
+//! A test is a `.wasm` with an optional manifest, `NAME.json`. The manifest's fields are those of the
+//! project's own runners, old and new: `args`, `env`, `exit_code`, `stdout`, `stderr`; the granted folder
+//! `root`, granted as `/`, or older `dirs`, each granted under its name; and newest a list of `operations`. A
+//! test with unknown fields is skipped on every target, with the reason. A test counts as one directive.
 //!
 //! # Layout
 //!
-//! - here: which tests there are and what they ask
-//! - `run`: the tests carried out on one target
+//! - this file: finds the tests and reads their manifests
+//! - `run`: runs the tests on one target
 
 mod run;
 
@@ -30,32 +29,32 @@ pub use run::run;
 /// The group's id.
 pub const ID: &str = "wasi-testsuite";
 
-/// Where a whole checkout keeps its tests.
+/// The folder of tests in a whole checkout.
 const TESTS: &str = "tests";
-/// The version of WASI that is asked of a folder which says one.
+/// The WASI version to run, in folders that name one.
 const VERSION: &str = "wasm32-wasip1";
 
-/// One test: a module, and what is asked of it.
+/// One test: a module with its request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Test {
     wasm: PathBuf,
-    /// What it is given and must come to; or why no engine is asked.
+    /// Its request, or why it is skipped on every engine.
     asked: Result<TestRequest, String>,
 }
 
-/// What a test is given, and what must come of it.
+/// A test's inputs and expected results.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct TestRequest {
     args: Vec<String>,
     env: BTreeMap<String, String>,
-    /// Folders granted, and the name of each as the guest sees it.
+    /// Granted folders, each with its name in the guest.
     grants: Vec<(PathBuf, String)>,
     exit_code: i32,
     stdout: Option<String>,
     stderr: Option<String>,
 }
 
-/// A manifest as either generation writes it.
+/// A manifest in any generation of the format.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Manifest {
@@ -66,7 +65,7 @@ struct Manifest {
     exit_code: Option<i32>,
     stdout: Option<String>,
     stderr: Option<String>,
-    /// Which calls it is about: for a reader.
+    /// The calls under test; informative only.
     #[serde(rename = "wasi_functions")]
     _wasi_functions: Vec<String>,
     operations: Vec<Operation>,
@@ -103,14 +102,13 @@ fn stdout() -> String {
     "stdout".to_owned()
 }
 
-/// What a folder says of its tests, `manifest.json`.
+/// The `manifest.json` of a folder.
 #[derive(Debug, Deserialize)]
 struct Folder {
     version: Option<String>,
 }
 
-/// The group of the tests in `directory`, each as a script of one directive, and how many folders
-/// are of another version of WASI.
+/// The group of the tests in `directory`, each as a script of one directive.
 ///
 /// # Errors
 /// If the folder cannot be read or has no tests.
@@ -156,7 +154,7 @@ pub fn group(directory: &Path) -> io::Result<(Group, Vec<ScriptFile>)> {
     Ok((group, scripts))
 }
 
-/// Every test of a folder by its path below it, in order.
+/// Every test of a folder by its relative path, in order.
 fn tests(directory: &Path) -> io::Result<BTreeMap<String, Test>> {
     let whole = directory.join(TESTS);
     let root = match whole.is_dir() {
@@ -169,7 +167,7 @@ fn tests(directory: &Path) -> io::Result<BTreeMap<String, Test>> {
 }
 
 fn below(root: &Path, folder: &Path, tests: &mut BTreeMap<String, Test>) -> io::Result<()> {
-    // A folder of another version has nothing that preview 1 could be asked.
+    // Folders for other WASI versions have no tests for preview 1.
     if let Ok(bytes) = fs::read(folder.join("manifest.json"))
         && let Ok(Folder {
             version: Some(version),
@@ -183,7 +181,7 @@ fn below(root: &Path, folder: &Path, tests: &mut BTreeMap<String, Test>) -> io::
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         if path.is_dir() {
-            // What tests are granted may hold anything; proposals need what no target here has.
+            // Granted folders can contain anything, and proposals need features that no target here has.
             let others = name.starts_with('.') || name.ends_with(".dir") || name == "proposals";
             if !others && !named_otherwise(&name) {
                 below(root, &path, tests)?;
@@ -200,18 +198,18 @@ fn below(root: &Path, folder: &Path, tests: &mut BTreeMap<String, Test>) -> io::
     Ok(())
 }
 
-/// The manifest of a test.
+/// Path of a test's manifest.
 fn manifest(wasm: &Path) -> PathBuf {
     wasm.with_extension("json")
 }
 
-/// What a test's manifest asks; without one, the defaults.
+/// The request in a test's manifest; the defaults without one.
 fn asked(wasm: &Path) -> Result<TestRequest, String> {
     let path = manifest(wasm);
     let manifest: Manifest = match fs::read(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Manifest::default(),
         Err(error) => return Err(format!("its manifest cannot be read: {error}")),
-        // By way of an object: an array would pass for a manifest, field by field.
+        // Parsed as an object first, because serde would also accept an array as a manifest.
         Ok(bytes) => serde_json::from_slice(&bytes)
             .and_then(|fields| serde_json::from_value(serde_json::Value::Object(fields)))
             .map_err(|error| format!("its manifest cannot be understood: {error}"))?,

@@ -1,12 +1,12 @@
-//! Which proposals a module uses: those without which it is no valid module.
+//! Finds the proposals that a module uses: those that it is invalid without.
 
 use plimsoll_record::Proposal;
 use wasmparser::Validator;
 
 use super::judge::switched;
 
-/// The proposals that `wasm` is not valid without, the oldest first; none if it is valid with none
-/// or not even with all.
+/// The proposals that `wasm` is invalid without, oldest first; empty if it needs none, or is invalid even
+/// with all.
 pub fn uses(wasm: &[u8]) -> Vec<Proposal> {
     let is_valid = |proposals: &[Proposal]| {
         Validator::new_with_features(switched(proposals))

@@ -1,8 +1,8 @@
-//! The tests of WASI preview 1, workloads/wasi-tests, as one more group.
+//! The tests of WASI preview 1, workloads/wasi-tests, as a further group.
 //!
-//! A case is a program that is started with grants, variables and an input of its own, and that must
-//! change nothing outside what it was granted: `scripts/run-wasi-tests` does that on any engine by its
-//! command line, which is in runtimes/targets.toml. What is counted is a case.
+//! A case is a program with its own grants, variables and input, which must change nothing outside its
+//! grants. `scripts/run-wasi-tests` runs it on any engine by the command line in runtimes/targets.toml. Each
+//! case counts once.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -26,12 +26,12 @@ use crate::run::trial::process::{self, Ended};
 /// The group's id.
 pub const ID: &str = "wasi-preview1";
 
-/// The whole set, whose cases each have a deadline of their own.
+/// Deadline of the whole set; each case has its own.
 const DEADLINE: Duration = Duration::from_secs(600);
-/// What the script prints, at most.
+/// Maximum output of the script, bytes.
 const PRINTED: usize = 1 << 20;
 
-/// Whether the set can be run on a target: whether it says how.
+/// Whether a target can run the set, which needs a command in the table.
 pub fn runs(table: &Table, target: &TargetId) -> bool {
     let row = table.adapter_of(target);
     row.is_some_and(|row| row.wasi_tests.contains_key(target))
@@ -48,7 +48,7 @@ pub fn group(checkout: &Checkout) -> io::Result<(Group, ScriptFile)> {
         text,
         superseded: Vec::new(),
     };
-    // Lines are for findings; that every case has one is not left to how the list is written.
+    // Findings need line numbers. Check that every case has one, however the list is formatted.
     let listed = serde_json::from_str::<serde_json::Value>(&script.text)?;
     let listed = listed["cases"].as_array().map_or(0, Vec::len);
     let found = cases(&script.text).len();
@@ -69,7 +69,7 @@ pub fn group(checkout: &Checkout) -> io::Result<(Group, ScriptFile)> {
     Ok((group, script))
 }
 
-/// Every case with its line, from 1. The list has one a line.
+/// Every case with its line number, from 1. The list has one case per line.
 fn cases(list: &str) -> Vec<(u32, String)> {
     let name = |line: &str| {
         let rest = line.split_once("\"name\": \"")?.1;
@@ -81,9 +81,9 @@ fn cases(list: &str) -> Vec<(u32, String)> {
         .collect()
 }
 
-/// Runs the set on an engine whose form, needs and command are `words`, as
-/// [`AdapterRow::wasi_tests`](crate::catalog::targets::AdapterRow::wasi_tests) has them; and says what became of
-/// each case.
+/// Runs the set on an engine with the form, needs and command in `words`, as in
+/// [`AdapterRow::wasi_tests`](crate::catalog::targets::AdapterRow::wasi_tests). Returns the results of all
+/// cases.
 ///
 /// # Errors
 /// [`Fault::Interrupted`], or [`Fault::Start`] and [`Fault::Crashed`] if the script itself fails.
@@ -125,7 +125,7 @@ pub fn run(
         Ended::Interrupted => return Err(Fault::Interrupted),
         Ended::Deadline => "did not end in time".to_owned(),
         Ended::Exited(Exited::Signal(signal)) => format!("was killed by {}", signal_name(signal)),
-        // Some cases were lost, or none was.
+        // Exit code 0 or 1: the script ran all cases, and some may be lost.
         Ended::Exited(Exited::Code(0 | 1)) => String::new(),
         Ended::Exited(Exited::Code(code)) => {
             let stderr = String::from_utf8_lossy(&ran.stderr);
@@ -143,8 +143,8 @@ pub fn run(
     Ok(ScriptLine::of(trial.0, trial.1, &script.name, all))
 }
 
-/// What the script says of each case: `ok NAME`, `LOST NAME: WHY` with the difference indented below
-/// it, `skipped NAME: WHY` for what the engine is known not to do.
+/// Parses the script's result of each case: `ok NAME`, `LOST NAME: WHY` with the difference indented below,
+/// `skipped NAME: WHY` for known gaps of the engine.
 fn verdicts(printed: &str) -> BTreeMap<String, Verdict> {
     let mut verdicts = BTreeMap::new();
     let mut last: Option<String> = None;

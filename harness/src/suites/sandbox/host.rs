@@ -1,5 +1,4 @@
-//! What guests try to get at: a file, a place for one, a variable, a port. Made for one trial, gone
-//! with it.
+//! Things that guests try to access: a file, a place for one, a variable, a port. They exist for one trial.
 
 use std::fs;
 use std::io;
@@ -8,12 +7,12 @@ use std::path::{Path, PathBuf};
 
 use plimsoll_record::run::TargetKind;
 
-/// The variable that the processes are started with.
+/// The variable in the environment of the processes.
 pub const VARIABLE: &str = "PLIMSOLL_PROBE";
-/// Where a guest in a container creates a file: there is nothing else in its file system.
+/// The file that a guest in a container creates; its file system is otherwise empty.
 const IN_A_CONTAINER: &str = "/plimsoll-probe";
 
-/// Things of the host that no guest was granted.
+/// Resources of the host that no guest is granted.
 #[derive(Debug)]
 pub struct Host {
     file: PathBuf,
@@ -22,11 +21,11 @@ pub struct Host {
 }
 
 impl Host {
-    /// Makes them in `scratch`, and listens on a port of every interface: from a network of its own a
-    /// container reaches the host by another address than loopback.
+    /// Creates them in `scratch`, and listens on all interfaces: a container in its own network reaches the
+    /// host by another address than loopback.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub fn new(scratch: &Path) -> io::Result<Self> {
         let file = scratch.join("not-granted.txt");
         fs::write(&file, "not granted\n")?;
@@ -37,10 +36,10 @@ impl Host {
         })
     }
 
-    /// `args` with what their words in braces stand for.
+    /// Fills the placeholders in `args`.
     ///
     /// # Errors
-    /// If the port cannot be told.
+    /// If the port cannot be determined.
     pub fn told(&self, args: &[String], kind: TargetKind) -> io::Result<Vec<String>> {
         let port = self.listener.local_addr()?.port();
         let new = match kind {
@@ -60,7 +59,7 @@ impl Host {
         Ok(args.iter().map(told).collect())
     }
 
-    /// Whether a guest has created the file here, on the host.
+    /// Whether a guest created the file here, on the host.
     pub fn was_written(&self) -> bool {
         self.new.exists()
     }

@@ -1,7 +1,7 @@
-//! Which answer it is that a guest ended as it did.
+//! Derives the answer from how a guest ended.
 //!
-//! An answer must rest on something: a guest that never began has shown nothing, unless its module was
-//! refused for the very import that the question is about.
+//! An answer needs evidence: a guest that never started shows nothing, unless its module was rejected for the
+//! import in question.
 
 use plimsoll_record::Answer;
 use plimsoll_record::run::TargetKind;
@@ -11,13 +11,13 @@ use crate::process::status::signal_name;
 use crate::process::supervised::{Ending, Ran};
 use crate::ui::format::clipped;
 
-/// Most of an engine's words that are quoted, characters.
+/// Maximum quote of an engine's message, characters.
 const QUOTED: usize = 200;
 
-/// The answer and what it rests on; or why there is none.
+/// The answer with its evidence, or why there is none.
 pub fn judge(row: &Row, ran: &Ran, kind: TargetKind) -> Result<(Answer, String), String> {
-    // What a container printed that was killed may not be known: its adapter answers so only of one that
-    // did run. One that ended by itself has said whether it began.
+    // The output of a killed container may be lost, but its adapter reports a kill only if the guest ran. A
+    // guest that ended by itself has printed whether it started.
     let killed = kind == TargetKind::Container && !matches!(ran.end, Ending::Exited(_));
     let begun = killed || ran.stdout.lines().any(|line| line == "begun");
     let said = telling(&ran.stderr);
@@ -56,7 +56,7 @@ pub fn judge(row: &Row, ran: &Ran, kind: TargetKind) -> Result<(Answer, String),
     }
 }
 
-/// The guest's own words.
+/// The guest's own answer.
 fn spoken(stdout: &str) -> Option<(Answer, String)> {
     let line = stdout.lines().last()?;
     let (answer, words) = match line.split_once(": ")? {
@@ -69,8 +69,8 @@ fn spoken(stdout: &str) -> Option<(Answer, String)> {
 
 fn unbegun(row: &Row, ran: &Ran, said: Option<&str>) -> Result<(Answer, String), String> {
     let stderr = ran.stderr.to_lowercase();
-    // Some engines say which import is unknown, some which module it is of, and some only that one is:
-    // there is one that is no part of WASI.
+    // Engines name the unknown import, or only its module, or only that one is unknown. Exactly one import is
+    // not part of WASI.
     let about = |import: &&Import| {
         let of = format!("\"{}\"", import.module);
         stderr.contains(&import.name)
@@ -97,7 +97,7 @@ fn unbegun(row: &Row, ran: &Ran, said: Option<&str>) -> Result<(Answer, String),
     Err(format!("the guest did not begin: {how}{words}"))
 }
 
-/// Words that an engine says the reason with, in the order of how much they tell.
+/// Words that mark the reason in an engine's message, most specific first.
 const TELLING: &[&str] = &[
     "trap",
     "exhaust",
@@ -109,7 +109,7 @@ const TELLING: &[&str] = &[
     "error",
 ];
 
-/// The line of standard error that says most; the last one if none says why.
+/// The most specific line of standard error; the last line if none states a reason.
 fn telling(stderr: &str) -> Option<String> {
     let lines = || {
         stderr
@@ -119,7 +119,7 @@ fn telling(stderr: &str) -> Option<String> {
     };
     let about = |word: &&str| {
         let holds = |line: &&str| line.to_lowercase().contains(*word);
-        // An engine may show the line of its own source first.
+        // An engine may print a line of its own source first.
         let says = |line: &&str| holds(line) && line.to_lowercase().contains("error");
         lines().find(says).or_else(|| lines().find(holds))
     };
@@ -221,7 +221,7 @@ mod tests {
         let shown = format!("const i = new Instance(getImportObject());\n{stderr}");
         let (_, evidence) = judged(Some("other"), Ending::Exited(1), "", &shown).unwrap();
         assert!(evidence.contains("Import #1"), "{evidence}");
-        // What is broken otherwise is no answer, whatever the question.
+        // Any other failure is no answer to the question.
         for (import, stderr) in [
             (Some("sock_open"), "cannot open the module"),
             (None, stderr),

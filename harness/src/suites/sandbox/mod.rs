@@ -1,14 +1,14 @@
-//! The suite `sandbox`: what a guest that was granted nothing can and cannot do.
+//! The suite `sandbox`: what a guest without grants can and cannot do.
 //!
-//! A trial is one (target, question): one run of one hostile program under a deadline, bounded in
-//! memory and processor time whatever the target does about it.
+//! A trial is one (target, question): it runs one hostile program with a deadline and with limits for memory
+//! and CPU time, independent of the target's own limits.
 //!
 //! # Layout
 //!
 //! - [`questions`]: the questions, from `workloads/sandbox`
-//! - [`host`]: what the guests try to get at, made for one run
-//! - [`probe`]: one question to one target
-//! - [`judge`]: which answer an end is
+//! - [`host`]: the resources that guests try to access
+//! - [`probe`]: runs one question on one target
+//! - [`judge`]: derives the answer from how a guest ended
 
 pub mod host;
 pub mod judge;

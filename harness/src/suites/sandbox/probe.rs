@@ -1,4 +1,4 @@
-//! One question to one target: its adapter says how the guest is run, or runs it in a container.
+//! Runs one question on one target: with a command line from its adapter, or by its adapter in a container.
 
 use std::path::Path;
 use std::time::Duration;
@@ -16,40 +16,40 @@ use crate::machine::interrupt::Interrupt;
 use crate::process::supervised::{self, Bounds, Ending, MEMORY_BYTES, Ran, Stdin};
 use crate::run::adapter::child::{AdapterChild, Fault, unexpected};
 
-/// What is put to whom.
+/// One question for one target.
 #[derive(Debug)]
 pub struct Put<'a> {
     /// The adapter.
     pub program: &'a Path,
-    /// Where it is started.
+    /// The directory it is started in.
     pub directory: &'a Path,
     /// The target.
     pub target: &'a TargetId,
-    /// What kind of thing it is.
+    /// Native process, WebAssembly engine or container.
     pub kind: TargetKind,
     /// The question.
     pub question: &'a ReadyQuestion,
-    /// A directory for this trial alone, already made.
+    /// An existing directory for this trial alone.
     pub scratch: &'a Path,
-    /// Time for the adapter to make things ready.
+    /// Time limit for the adapter to prepare.
     pub deadline: Duration,
 }
 
-/// An answer was not found out.
+/// A failure to find the answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lost {
-    /// What kind of failure it was.
+    /// The kind to record.
     pub kind: FailureKind,
-    /// Why.
+    /// The cause.
     pub message: String,
-    /// The last of what the adapter or the guest wrote to standard error.
+    /// The end of the adapter's or guest's standard error.
     pub stderr: String,
 }
 
-/// Finds the answer out.
+/// Finds the answer.
 ///
 /// # Errors
-/// Only [`Fault::Interrupted`]; what else goes wrong is why there is no answer.
+/// Only [`Fault::Interrupted`]; any other failure is the reason for a missing answer.
 pub fn put(put: &Put<'_>, interrupt: &Interrupt) -> Result<Result<(Answer, String), Lost>, Fault> {
     let lost = |kind, message: String| {
         Ok(Err(Lost {
@@ -67,7 +67,7 @@ pub fn put(put: &Put<'_>, interrupt: &Interrupt) -> Result<Result<(Answer, Strin
         Err(error) => {
             return lost(
                 FailureKind::Start,
-                format!("making what a guest tries: {error}"),
+                format!("preparing the files and the port that guests try to reach: {error}"),
             );
         }
     };
@@ -130,10 +130,10 @@ pub fn put(put: &Put<'_>, interrupt: &Interrupt) -> Result<Result<(Answer, Strin
     }
 }
 
-/// What the adapter answers; with a fault, what it wrote to stderr.
+/// The adapter's reply; a fault comes with its standard error.
 ///
-/// A process without limits is started as every other: an adapter that knows nothing of probes has said
-/// how in its answer to `prepare`.
+/// A process without limits is started like any other, from the reply to `prepare`, so its adapter need not
+/// know probes.
 fn asked(
     put: &Put<'_>,
     args: Vec<String>,
@@ -178,7 +178,7 @@ fn asked(
                 launch: Some(launch),
                 ..
             }) if launch.container.is_none() => Ok(Reply::Probe(launch)),
-            // Whatever bounds the program that makes a container does not bound the guest in it.
+            // Limits on the program that makes a container do not limit the guest in it.
             Reply::Prepared(Prepared {
                 launch: Some(_), ..
             }) => ask(&probe),

@@ -1,5 +1,5 @@
-//! The questions and their probes: `workloads/sandbox/sandbox.toml`, its lock, and whether what
-//! is on the disk is what they say.
+//! The questions and their probes: reads `workloads/sandbox/sandbox.toml` and its lock, and verifies the
+//! files on disk against them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -29,29 +29,29 @@ pub struct Row {
     id: WorkloadId,
     title: String,
     probe: String,
-    /// What the probe is told; `{file}` and the like stand for what is made for a run.
+    /// The probe's arguments; placeholders such as `{file}` stand for resources of the run.
     #[serde(default)]
     pub args: Vec<String>,
-    /// What the probe imports that is no part of WASI preview 1.
+    /// The probe's import that is not part of WASI preview 1.
     pub import: Option<Import>,
-    /// The limits that the target is asked to set.
+    /// The limits that the target must set.
     #[serde(default)]
     pub limits: Vec<Limit>,
     patience_seconds: u64,
 }
 
-/// An import that is no part of WASI preview 1.
+/// An import that is not part of WASI preview 1.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Import {
-    /// Its module.
+    /// The module name.
     pub module: String,
-    /// Its name.
+    /// The field name.
     pub name: String,
 }
 
 impl Row {
-    /// How long the guest is let go on.
+    /// Time limit of the guest.
     pub fn patience(&self) -> Duration {
         Duration::from_secs(self.patience_seconds)
     }
@@ -77,23 +77,23 @@ struct Locked {
     wasm_sha256: String,
 }
 
-/// A question with its program, ready to be put.
+/// A question with its program, ready to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadyQuestion {
-    /// What is recorded of it.
+    /// The part that is recorded.
     pub record: Question,
-    /// Its row.
+    /// Its row of the table.
     pub row: Row,
-    /// The program as `.wasm`.
+    /// The probe as `.wasm`.
     pub wasm: PathBuf,
-    /// The program as a native binary, if there is one.
+    /// The probe as a native binary; `None` without one.
     pub native: Option<PathBuf>,
 }
 
 /// The questions of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Questions {
-    /// In the order of tables.
+    /// In table order.
     pub asked: Vec<ReadyQuestion>,
 }
 
@@ -118,12 +118,12 @@ fn rows(checkout: &Checkout) -> anyhow::Result<Vec<Row>> {
 }
 
 impl Questions {
-    /// The questions whose names match `globs`; all without any. Their programs are what the lock
-    /// names; native ones are built where they are missing.
+    /// Loads the questions with names that match `globs`; all without any. Verifies their programs against
+    /// the lock, and builds missing native ones.
     ///
     /// # Errors
-    /// [`crate::exit::Usage`] if a glob matches nothing; otherwise what is missing, or is not what
-    /// the lock names.
+    /// [`crate::exit::Usage`] if a glob matches nothing; otherwise a file that is missing or differs from the
+    /// lock.
     pub fn gather(
         checkout: &Checkout,
         globs: &[String],
@@ -148,7 +148,7 @@ impl Questions {
         Ok(Questions { asked })
     }
 
-    /// What a run records of them.
+    /// The record of the questions.
     pub fn record(&self) -> Sandbox {
         let questions = self.asked.iter().map(|one| one.record.clone());
         Sandbox {
@@ -161,8 +161,7 @@ impl Questions {
         self.asked.iter().find(|one| one.record.id == *id)
     }
 
-    /// Leaves targets out that are no process of their own: what their engine lets a guest do is
-    /// shown by those that are.
+    /// Skips targets that are not separate processes; those that are represent their engine.
     pub fn leave_out(&self, gathered: &mut Gathered) {
         let asked = std::mem::take(&mut gathered.targets);
         for chosen in asked {
@@ -182,7 +181,7 @@ impl Questions {
         }
     }
 
-    /// Whether a question can be put to a target of that kind here.
+    /// Whether targets of that kind can run a question here.
     pub fn can_be_put(&self, question: &ReadyQuestion, kind: TargetKind) -> bool {
         kind == TargetKind::Wasm || question.native.is_some()
     }
@@ -247,7 +246,7 @@ fn asked(
     })
 }
 
-/// The native binary of a probe, if it was built from the sources that the lock names.
+/// The native binary of a probe, if its sources are those in the lock.
 fn native(checkout: &Checkout, probe: &str, locked: &Locked) -> Option<PathBuf> {
     #[derive(Deserialize)]
     struct Built {
@@ -260,7 +259,7 @@ fn native(checkout: &Checkout, probe: &str, locked: &Locked) -> Option<PathBuf> 
     (fresh && crate::catalog::targets::is_executable(&path)).then_some(path)
 }
 
-/// Builds native programs where one is missing. Without a C compiler there are none, and it is said.
+/// Builds missing native programs. Without a C compiler there are none, and a message says so.
 fn build_native(
     checkout: &Checkout,
     rows: &[Row],
@@ -273,6 +272,10 @@ fn build_native(
     if !rows.iter().any(missing) {
         return Ok(());
     }
+    if checkout.bundle.is_some() {
+        say("native programs and containers are not asked: their programs are not in this bundle");
+        return Ok(());
+    }
     say("building the native programs of suite sandbox");
     let mut script = Command::new(checkout.root.join("scripts/build-sandbox"));
     script
@@ -283,7 +286,7 @@ fn build_native(
         Err(command::ToolError::Interrupted) => Err(command::ToolError::Interrupted.into()),
         Err(error) => {
             say(&format!(
-                "native programs and containers are not asked: {error}"
+                "native programs and containers are skipped: {error}"
             ));
             Ok(())
         }
@@ -291,7 +294,7 @@ fn build_native(
     }
 }
 
-/// What is left out for want of native programs, a line a target.
+/// The record of a target that is skipped because native programs are missing.
 pub fn without_native(target: &TargetId) -> Skipped {
     Skipped {
         what: target.to_string(),
@@ -307,10 +310,7 @@ mod tests {
 
     fn here() -> Checkout {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        Checkout {
-            target: root.join("target"),
-            root,
-        }
+        Checkout::at(root.clone(), root.join("target"))
     }
 
     #[test]
@@ -336,7 +336,7 @@ mod tests {
         let rows = rows(&here()).unwrap();
         assert_eq!(rows[0].id.as_str(), "run");
         assert!(rows[0].limits.is_empty());
-        // A limit is always held against the same without it.
+        // Every limit has a control: the same probe without limits.
         for row in rows.iter().filter(|row| !row.limits.is_empty()) {
             let unlimited = |one: &&Row| one.probe == row.probe && one.limits.is_empty();
             assert!(rows.iter().any(|one| unlimited(&one)), "{}", row.id);

@@ -9,12 +9,12 @@ use super::{BOLD, DIM, GOOD, WARN, styled};
 
 const WIDTH: usize = 80;
 
-/// The verdict on every claim that the runs can be held against, and how many others there are.
+/// The verdict on every claim that the runs can confirm or refute, and the number of other claims.
 pub fn verdicts(judgements: &[Judgement<'_>]) -> String {
     let mut text = String::new();
-    let (missing, judged): (Vec<_>, Vec<_>) = judgements
-        .iter()
-        .partition(|j| j.verdict == Verdict::NotMeasured);
+    let judged = judgements.iter();
+    let judged = judged.filter(|j| j.verdict != Verdict::NotMeasured);
+    let judged: Vec<_> = judged.collect();
     if !judged.is_empty() {
         let _ = writeln!(text, "\n{}", styled(BOLD, "Published claims beside this"));
     }
@@ -46,20 +46,32 @@ pub fn verdicts(judgements: &[Judgement<'_>]) -> String {
         let _ = writeln!(text, "{:14} {}", "", styled(DIM, &found));
     }
     if !judgements.is_empty() {
-        let open = judgements
-            .iter()
-            .filter(|j| j.verdict == Verdict::Undecided)
-            .count();
-        let _ = writeln!(
-            text,
-            "{}Of {} published claims: {} judged, {open} undecided, {} not measured here.",
-            if text.is_empty() { "\n" } else { "" },
-            judgements.len(),
-            judgements.len() - missing.len() - open,
-            missing.len()
-        );
+        if text.is_empty() {
+            text.push('\n');
+        }
+        text += &counts(judgements);
     }
     text
+}
+
+/// The numbers of claims by verdict, on one line. Empty without claims.
+pub fn counts(judgements: &[Judgement<'_>]) -> String {
+    let count = |verdict| judgements.iter().filter(|j| j.verdict == verdict).count();
+    let (all, missing) = (judgements.len(), count(Verdict::NotMeasured));
+    if all == 0 {
+        return String::new();
+    }
+    let found: Vec<String> = [
+        (Verdict::Holds, "hold"),
+        (Verdict::HoldsInPart, "hold in part"),
+        (Verdict::DoesNotHold, "do not hold"),
+        (Verdict::Undecided, "undecided"),
+    ]
+    .into_iter()
+    .map(|(verdict, words)| format!("{} {words}", count(verdict)))
+    .collect();
+    let found = found.join(", ");
+    format!("Of {all} published claims: {found}, {missing} not measured here.\n")
 }
 
 fn style(verdict: Verdict) -> Style {
@@ -70,7 +82,7 @@ fn style(verdict: Verdict) -> Style {
     }
 }
 
-/// A text that has room for `most` characters.
+/// `text` shortened to at most `most` characters.
 fn shortened(text: &str, most: usize) -> String {
     let letters: Vec<char> = text.chars().collect();
     match letters.len() <= most {

@@ -1,4 +1,4 @@
-//! Runs compared with one base, as tables of ratios in which rows without a difference are dimmed.
+//! Comparisons with a base, as tables of ratios; rows without a difference are dimmed.
 
 use std::fmt::Write;
 
@@ -96,7 +96,7 @@ pub fn several(comparisons: &[Comparison]) -> String {
     text + "↓ faster or less, ↑ slower or more, by the same rule as for one candidate.\n"
 }
 
-/// The letter of a candidate, for narrow columns.
+/// A candidate's letter, for narrow columns.
 fn letter(at: usize) -> String {
     let letter = u8::try_from(at).ok().filter(|at| *at < 26);
     letter.map_or_else(|| at.to_string(), |at| char::from(b'A' + at).to_string())
@@ -127,7 +127,7 @@ fn warnings(comparison: &Comparison, indent: &str) -> String {
     lines.collect()
 }
 
-/// What the two sides do not share: lost trials, and rows without a ratio.
+/// Lost trials and rows without a ratio.
 fn unmatched(comparison: &Comparison, prefix: &str) -> String {
     let mut text = String::new();
     for row in &comparison.rows {

@@ -1,5 +1,5 @@
-//! The suite `conformance` on a terminal: a line a group, a column a target, within 80 columns as
-//! far as names let it.
+//! The suite `conformance` on a terminal: one line per group, one column per target, within 80 columns unless
+//! names are long.
 
 use std::fmt::Write;
 
@@ -9,7 +9,7 @@ use plimsoll_record::conformance::Tally;
 
 use super::{BAD, BOLD, DIM, GOOD, styled};
 
-/// Most failures shown of one target; the report has them all.
+/// Maximum failures shown per target; the report has them all.
 const SHOWN: usize = 12;
 
 /// The matrix, the totals, and the first failures of each target.
@@ -28,12 +28,8 @@ fn shares(text: &mut String, matrix: &Matrix<'_>) {
     let groups = &matrix.specification.groups;
     let width = groups.iter().map(|group| group.id.as_str().len()).max();
     let width = width.unwrap_or(0);
-    let _ = writeln!(
-        text,
-        "\n{}",
-        styled(BOLD, "passed, of what is a question to an engine")
-    );
-    let _ = write!(text, "{:width$} {:>7}", "", "asked");
+    let _ = writeln!(text, "\n{}", styled(BOLD, "share of directives passed"));
+    let _ = write!(text, "{:width$} {:>7}", "", "total");
     for target in &matrix.targets {
         let _ = write!(text, "  {:>7}", target.as_str());
     }
@@ -68,7 +64,7 @@ fn share(cell: Option<&Cell<'_>>) -> (anstyle::Style, String) {
         (None, true) => (DIM, "-".to_owned()),
         (Some(_), true) if cell.is_unclaimed() => (DIM, "no".to_owned()),
         (Some(_), true) if cell.passes_all() => (GOOD, "all".to_owned()),
-        // Never rounded up to all.
+        // Rounded down, so that only a full pass shows 100 %.
         (Some(share), true) => {
             let percent = (share * 1000.0).floor() / 10.0;
             (anstyle::Style::new(), format!("{percent:.1} %"))

@@ -1,5 +1,5 @@
-//! What a suite says whose rows are counted at more places than a ladder has: a table of target by
-//! column for each workload, within 80 columns, and the rule by which it was counted.
+//! Suites with other columns than the ladder: a table of targets by columns per workload, within 80 columns,
+//! and the rule for its values.
 
 use std::fmt::Write;
 
@@ -10,7 +10,7 @@ use plimsoll_record::{Recorded, TargetId};
 use super::{BAD, BOLD, DIM, NAME_WIDTH, is_wide, styled};
 use crate::ui::format;
 
-/// What stands for a cost that chance has put below nothing.
+/// Shown for a cost that noise made negative.
 const NONE: &str = "~0";
 
 /// Every table of the run's suite.
@@ -19,12 +19,12 @@ pub fn tables(run: &Analysed<'_>) -> String {
     under(run, tables_of(suite), rule(suite))
 }
 
-/// What programs say of the steps of their own loops; empty if none does.
+/// The steps that programs time themselves; empty without any.
 pub fn ticks(run: &Analysed<'_>) -> String {
     under(run, &[TICKS], Some(TICKS_RULE))
 }
 
-/// Tables with the rule that they are counted by.
+/// Tables with the rule for their values.
 fn under(run: &Analysed<'_>, tables: &[Table], rule: Option<&str>) -> String {
     let recorded = run.recorded;
     let mut text = String::new();
@@ -36,7 +36,7 @@ fn under(run: &Analysed<'_>, tables: &[Table], rule: Option<&str>) -> String {
                 .iter()
                 .filter(|row| row.workload == workload.workload && row.at.is_none())
                 .collect();
-            // The first column is what the table is about; others can be shared between tables.
+            // The first column is the table's subject; others may be shared between tables.
             if !rows.iter().any(|row| is_of(row, &table.columns[0])) {
                 continue;
             }
@@ -124,11 +124,16 @@ pub(super) fn cell(row: Option<&Row>) -> String {
 
 /// Text in lines of at most 80 characters.
 pub(super) fn wrapped(text: &str) -> String {
+    wrapped_to(80, text)
+}
+
+/// `text` in lines of at most `columns`, broken between words.
+pub(super) fn wrapped_to(columns: usize, text: &str) -> String {
     let mut lines = String::new();
     let mut width = 0;
     for word in text.split(' ') {
         let letters = word.chars().count();
-        if width > 0 && width + 1 + letters > 80 {
+        if width > 0 && width + 1 + letters > columns {
             lines.push('\n');
             width = 0;
         } else if width > 0 {

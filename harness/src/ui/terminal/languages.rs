@@ -1,5 +1,4 @@
-//! What a run of the suite languages says on a terminal: for each target a line a language, so that
-//! languages stand beside each other, within 80 columns.
+//! The suite `languages` on a terminal: one table per target with one line per language, within 80 columns.
 
 use std::fmt::Write;
 
@@ -9,7 +8,7 @@ use plimsoll_analysis::{Analysed, Row};
 use super::counted::{cell, is_of, wrapped};
 use super::{BOLD, styled};
 
-/// A table a target.
+/// One table per target.
 pub fn languages(analysed: &Analysed<'_>) -> String {
     let mut text = String::new();
     let run = &analysed.recorded.run;

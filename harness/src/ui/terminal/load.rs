@@ -1,5 +1,5 @@
-//! What a run of servers says on a terminal: a line for each target and way of serving, a column
-//! for each rate, within 80 columns.
+//! A run with servers on a terminal: one line per target and way of serving, one column per rate, within 80
+//! columns.
 
 use std::fmt::Write;
 
@@ -15,11 +15,11 @@ const LINE: usize = 80;
 /// Width of a target's name, and of a rate's column.
 const NAME: usize = 31;
 const COLUMN: usize = 8;
-/// So many rates have room beside a name and the two figures behind them.
+/// Number of rate columns that fit between the name and the last two columns.
 const RATES: usize = (LINE - NAME - 2 * COLUMN - 2) / COLUMN;
 
-/// The tables of every workload: latency at a percentile by rate, the most that was carried, and
-/// from nothing to the first response.
+/// The tables of every workload: latency at a percentile by rate, the highest sustained rate, and the time to
+/// the first response.
 pub fn tables(run: &Analysed<'_>) -> String {
     let recorded = run.recorded;
     let mut text = String::new();
@@ -47,7 +47,7 @@ pub fn tables(run: &Analysed<'_>) -> String {
         let _ = writeln!(
             text,
             "Rates are offered without waiting for responses; latency counts from when a request\n\
-             was due. A latency with `!` is of a rate that was not carried. Medians over trials."
+             was due. A latency with `!` is at a rate that was not sustained. Medians over trials."
         );
     }
     text
@@ -87,7 +87,7 @@ fn table(
         let ways = [(Boundary::Request, kept), (Boundary::FreshRequest, fresh)];
         let several = kept.is_some() && fresh.is_some();
         for (boundary, most) in ways {
-            // A target that has no more than a first response still has a line.
+            // A target with only a first response still gets a line.
             if most.is_none() && (zero.is_none() || several || boundary == Boundary::FreshRequest) {
                 continue;
             }
@@ -114,7 +114,7 @@ fn table(
     }
 }
 
-/// The rates that have room: the first, the last, and as many as fit evenly between.
+/// The rates that fit: the first, the last, and evenly spaced ones between.
 fn shown(rates: &[u64]) -> Vec<u64> {
     if rates.len() <= RATES {
         return rates.to_vec();
@@ -136,7 +136,7 @@ fn cell(row: Option<&Row>, most: Option<&Row>, mark: &str) -> String {
         None => match most.map(|most| most.status) {
             Some(Status::Failed) => styled(BAD, &format!("{:>COLUMN$}", "failed")),
             Some(Status::WrongOutput) => styled(BAD, &format!("{:>COLUMN$}", "wrong")),
-            // Above what it carried, or too few requests for this percentile.
+            // Above the sustained rate, or with too few requests for this percentile.
             _ => styled(DIM, &format!("{:>COLUMN$}", "-")),
         },
     }

@@ -1,5 +1,5 @@
-//! The suite `sandbox` on a terminal: a line a question, a column a target as far as 80 columns
-//! hold them, then the next ones.
+//! The suite `sandbox` on a terminal: one line per question, one column per target; targets beyond 80 columns
+//! follow in a further table.
 
 use std::fmt::Write;
 
@@ -12,10 +12,10 @@ use super::{BAD, BOLD, DIM, styled};
 
 /// Columns of a terminal.
 const COLUMNS: usize = 80;
-/// Columns of an answer: the longest, and two between.
+/// Width of an answer: the longest plus two.
 const ANSWER: usize = "no such limit".len() + 2;
 
-/// The answers, and what those rest on that could not be found out.
+/// The answers, and the reasons for missing ones.
 pub fn tables(run: &Analysed<'_>) -> String {
     let Some(facts) = &run.answers else {
         return String::new();
@@ -56,7 +56,7 @@ pub fn tables(run: &Analysed<'_>) -> String {
 fn answers(text: &mut String, facts: &Facts<'_>, targets: &[&TargetId], width: usize) {
     let _ = write!(text, "\n{:width$}", "");
     for target in targets {
-        // A longer name pushes the rest of its line, which is better than half a name.
+        // A long name shifts its line, which is better than truncating the name.
         let _ = write!(
             text,
             "  {}",

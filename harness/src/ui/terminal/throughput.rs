@@ -1,5 +1,4 @@
-//! What a run of the throughput suite says on a terminal: times native, target by target, within
-//! 80 columns.
+//! The suite `throughput` on a terminal: ratios to native per target, within 80 columns.
 
 use std::fmt::Write;
 
@@ -13,10 +12,10 @@ use super::counted::wrapped;
 use super::{BAD, BOLD, DIM, styled};
 use crate::ui::format;
 
-/// Longest target name beside which the figures fit into 80 columns.
+/// Maximum width of a target name for a table of 80 columns.
 const NAME_WIDTH: usize = 26;
 
-/// Times native for every workload, and the geometric means.
+/// Ratios to native for every workload, and the geometric means.
 pub fn throughput(run: &Analysed<'_>) -> String {
     let recorded = run.recorded;
     let Some(throughput) = &run.throughput else {

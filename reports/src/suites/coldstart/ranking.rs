@@ -1,4 +1,4 @@
-//! Two short rankings: each engine by its quickest configuration.
+//! Two short rankings of engines by their fastest configurations.
 
 use plimsoll_analysis::Row;
 use plimsoll_record::run::TargetKind;
@@ -6,37 +6,37 @@ use plimsoll_record::{Boundary, WorkloadId};
 
 use crate::facts::{Against, Facts, median};
 
-/// One line of a ranking.
+/// One row of a ranking.
 #[derive(Debug)]
 pub(crate) struct Standing<'f> {
     pub(crate) row: &'f Row,
     pub(crate) kind: TargetKind,
-    /// Held against the ranking's reference; absent for the reference itself.
+    /// Ratio to the ranking's reference; `None` for the reference itself.
     pub(crate) against: Option<Against>,
 }
 
-/// A ranking by median, quickest first: each engine by its quickest configuration.
+/// Engines by the median of their fastest configuration, fastest first.
 #[derive(Debug)]
 pub(crate) struct Ranking<'f> {
     pub(crate) standings: Vec<Standing<'f>>,
-    /// What the ratios are to.
+    /// Reference of the ratios.
     pub(crate) reference: Option<&'f Row>,
 }
 
-/// The boundary of a start on a platform that is already running. All stop at the first output.
+/// The boundary of a start on a running platform. All end at the first output.
 fn running_boundary(kind: TargetKind) -> Boundary {
     match kind {
         TargetKind::Wasm => Boundary::FirstOutputArtefact,
-        // The container engine's daemon is the platform that runs; a process needs none.
+        // For a container, the running platform is the engine's daemon; a process needs none.
         TargetKind::Container | TargetKind::Native => Boundary::L3,
     }
 }
 
-/// A platform that is already running: an artefact in a running host, a process, and a container of a
-/// running daemon, each to its first byte of output.
+/// Starts on a running platform: an artefact in a running host, a process, or a container of a running daemon, each to
+/// its first byte of output.
 pub(crate) fn running<'f>(facts: &'f Facts<'_>, workload: &WorkloadId) -> Ranking<'f> {
     let mut ranking = rank(facts, workload, running_boundary);
-    // A container of no daemon is made from nothing: its L3 is not that of one that a daemon has made.
+    // A container without a daemon starts from nothing: its L3 is not comparable with that of a daemon's container.
     ranking
         .standings
         .retain(|s| !facts.is_without_daemon(&s.row.target));
@@ -45,11 +45,11 @@ pub(crate) fn running<'f>(facts: &'f Facts<'_>, workload: &WorkloadId) -> Rankin
     ranking
 }
 
-/// From nothing: a process, or a container, to its first byte of output.
+/// Starts from nothing: a process or a container, to its first byte of output.
 pub(crate) fn from_nothing<'f>(facts: &'f Facts<'_>, workload: &WorkloadId) -> Ranking<'f> {
     let mut ranking = rank(facts, workload, |_| Boundary::L3);
     if ranking.standings.is_empty() {
-        // A program that writes nothing has no first byte: its exit is observed instead.
+        // Without output there is no first byte, so use the observed exit instead.
         ranking = rank(facts, workload, |_| Boundary::L4);
     }
     let native = ranking.best(TargetKind::Native);

@@ -1,4 +1,4 @@
-//! The cold-start ladder of every workload.
+//! The cold-start ladders of all workloads.
 
 use maud::{PreEscaped, html};
 use plimsoll_record::{Boundary, WorkloadId};
@@ -6,14 +6,13 @@ use plimsoll_record::{Boundary, WorkloadId};
 use crate::facts::Facts;
 use crate::page::legend::{key, shown};
 use crate::page::parts::{Place, Section, without};
-use crate::picture::ladder::{Layout, ladder, span};
+use crate::picture::ladder::{Layout, RUNGS, ladder, span};
 use crate::picture::scale::Axis;
 
 pub(crate) fn section(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
     let lead = facts.lead()?;
-    let boundaries: Vec<Boundary> = Boundary::LADDER
-        .iter()
-        .copied()
+    let boundaries: Vec<Boundary> = RUNGS
+        .into_iter()
         .filter(|b| {
             facts
                 .rows

@@ -1,12 +1,12 @@
-//! The sentences of a cold-start run, most important first.
+//! Sentences of a cold-start run, most important first.
 //!
-//! Two things are never mixed: a platform that is already running, and a start from nothing.
+//! Starts on a running platform and starts from nothing are never mixed.
 
 use plimsoll_analysis::Row;
 use plimsoll_record::run::TargetKind;
 use plimsoll_record::{Boundary, TargetId, WorkloadId};
 
-use super::ranking::{from_nothing, rank, running};
+use super::ranking::{Ranking, from_nothing, rank, running};
 use crate::facts::{Against, Difference, Facts, median};
 use crate::quantity::{self, list};
 
@@ -15,36 +15,17 @@ pub(crate) fn sentences(facts: &Facts<'_>) -> Vec<String> {
         return vec!["Nothing was measured, so there is nothing to sum up.".to_owned()];
     };
     let lead = &lead.workload;
-    let mut said = Vec::new();
     let nothing = from_nothing(facts, lead);
-    let wasm = nothing.best(TargetKind::Wasm);
-    let container = nothing.best(TargetKind::Container);
-    if let (Some(wasm), Some(container)) = (wasm, container) {
-        let versus = versus(facts, container, wasm);
-        said.push(format!(
-            "From nothing ({}, {lead}): {versus}.",
-            wasm.boundary
-        ));
-        said.extend(over_workloads(facts, lead, wasm.boundary));
-    }
-    if let (Some(wasm), Some(native)) = (wasm, nothing.best(TargetKind::Native)) {
-        let versus = versus(facts, wasm, native);
-        said.push(format!(
-            "Wasm beside native ({}, {lead}): {versus}.",
-            wasm.boundary
-        ));
-    }
-    let running = running(facts, lead);
-    let wasm = running.best(TargetKind::Wasm);
-    if let (Some(wasm), Some(container)) = (wasm, running.best(TargetKind::Container)) {
-        let versus = versus(facts, container, wasm);
-        said.push(format!(
-            "On a platform already running ({lead}, {} and {}, both to the first output): {versus}.",
-            wasm.boundary, container.boundary
-        ));
-    }
-    said.extend(containers_ahead(facts));
-    said.extend(ours(facts, lead));
+    let boundary = nothing.best(TargetKind::Wasm).map(|wasm| wasm.boundary);
+    let all = [
+        container_beside_wasm(facts, lead, &nothing),
+        boundary.and_then(|boundary| over_workloads(facts, lead, boundary)),
+        wasm_beside_native(facts, lead, &nothing),
+        on_a_running_platform(facts, lead),
+        containers_ahead(facts),
+        ours(facts, lead, Detail::Ratios),
+    ];
+    let mut said: Vec<String> = all.into_iter().flatten().collect();
     if said.is_empty() {
         said.push(
             "One kind of target was measured, so there is nothing to compare it with.".to_owned(),
@@ -53,8 +34,75 @@ pub(crate) fn sentences(facts: &Facts<'_>) -> Vec<String> {
     said
 }
 
-/// Two rows in words, the slower one first: "a (178 ms) takes 190× (184 to 196×) as long as b
-/// (0.94 ms)".
+/// Sentences for a terminal: container, Wasm and native compared at one boundary, and this project's own engine.
+pub(crate) fn brief(facts: &Facts<'_>) -> Vec<String> {
+    let Some(lead) = facts.lead() else {
+        return Vec::new();
+    };
+    let lead = &lead.workload;
+    let nothing = from_nothing(facts, lead);
+    let all = [
+        container_beside_wasm(facts, lead, &nothing),
+        wasm_beside_native(facts, lead, &nothing),
+        container_beside_native(facts, lead, &nothing),
+        on_a_running_platform(facts, lead),
+        ours(facts, lead, Detail::Boundaries),
+    ];
+    all.into_iter().flatten().collect()
+}
+
+fn container_beside_wasm(
+    facts: &Facts<'_>,
+    lead: &WorkloadId,
+    nothing: &Ranking<'_>,
+) -> Option<String> {
+    let wasm = nothing.best(TargetKind::Wasm)?;
+    let container = nothing.best(TargetKind::Container)?;
+    let versus = versus(facts, container, wasm);
+    let boundary = wasm.boundary;
+    Some(format!("From nothing ({boundary}, {lead}): {versus}."))
+}
+
+fn wasm_beside_native(
+    facts: &Facts<'_>,
+    lead: &WorkloadId,
+    nothing: &Ranking<'_>,
+) -> Option<String> {
+    let wasm = nothing.best(TargetKind::Wasm)?;
+    let native = nothing.best(TargetKind::Native)?;
+    let versus = versus(facts, wasm, native);
+    let boundary = wasm.boundary;
+    Some(format!(
+        "Wasm beside native ({boundary}, {lead}): {versus}."
+    ))
+}
+
+fn container_beside_native(
+    facts: &Facts<'_>,
+    lead: &WorkloadId,
+    nothing: &Ranking<'_>,
+) -> Option<String> {
+    let container = nothing.best(TargetKind::Container)?;
+    let native = nothing.best(TargetKind::Native)?;
+    let versus = versus(facts, container, native);
+    let boundary = container.boundary;
+    Some(format!(
+        "A container beside native ({boundary}, {lead}): {versus}."
+    ))
+}
+
+fn on_a_running_platform(facts: &Facts<'_>, lead: &WorkloadId) -> Option<String> {
+    let running = running(facts, lead);
+    let wasm = running.best(TargetKind::Wasm)?;
+    let container = running.best(TargetKind::Container)?;
+    let versus = versus(facts, container, wasm);
+    Some(format!(
+        "On a platform already running ({lead}, {} and {}, both to the first output): {versus}.",
+        wasm.boundary, container.boundary
+    ))
+}
+
+/// Compares two rows, slower first: "a (178 ms) takes 190× (184 to 196×) as long as b (0.94 ms)".
 fn versus(facts: &Facts<'_>, one: &Row, other: &Row) -> String {
     let (slow, quick) = match median(one) >= median(other) {
         true => (one, other),
@@ -85,7 +133,7 @@ fn versus(facts: &Facts<'_>, one: &Row, other: &Row) -> String {
     }
 }
 
-/// How the container's ratio to the quickest Wasm target runs over the workloads.
+/// Range over the workloads of the container's ratio to the fastest Wasm target.
 fn over_workloads(facts: &Facts<'_>, lead: &WorkloadId, boundary: Boundary) -> Option<String> {
     let mut ratios: Vec<(f64, &WorkloadId)> = facts
         .workloads()
@@ -113,7 +161,7 @@ fn over_workloads(facts: &Facts<'_>, lead: &WorkloadId, boundary: Boundary) -> O
     ))
 }
 
-/// Where a container is quicker than a Wasm target, or that it is nowhere.
+/// Where a container is faster than a Wasm target, or that it never is.
 fn containers_ahead(facts: &Facts<'_>) -> Option<String> {
     let container = &facts.container()?.target;
     let mut compared = 0;
@@ -161,8 +209,17 @@ fn containers_ahead(facts: &Facts<'_>) -> Option<String> {
     ))
 }
 
-/// Where this project's own engine is ahead and where it is behind, in one sentence.
-fn ours(facts: &Facts<'_>, lead: &WorkloadId) -> Option<String> {
+/// Amount of detail per boundary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Detail {
+    /// Only boundary names.
+    Boundaries,
+    /// Boundary names, the other target and the ratio.
+    Ratios,
+}
+
+/// Where this project's own engine is ahead and behind, in one sentence.
+fn ours(facts: &Facts<'_>, lead: &WorkloadId, detail: Detail) -> Option<String> {
     let (mut ahead, mut behind, mut open) = (Vec::new(), Vec::new(), Vec::new());
     let mut name: Option<&TargetId> = None;
     for &boundary in Boundary::LADDER {
@@ -191,6 +248,11 @@ fn ours(facts: &Facts<'_>, lead: &WorkloadId) -> Option<String> {
         let by = quantity::ratio(held.ratio.ratio);
         if held.difference == Difference::NotShown {
             open.push(boundary.to_string());
+        } else if detail == Detail::Boundaries {
+            match median(mine) < median(other) {
+                true => ahead.push(boundary.to_string()),
+                false => behind.push(boundary.to_string()),
+            }
         } else if median(mine) < median(other) {
             ahead.push(format!("{boundary} ({} takes {by} as long)", other.target));
         } else {

@@ -1,4 +1,4 @@
-//! Two rankings and the sentences: what a busy reader takes in within a screen.
+//! The first screen: two rankings and the key sentences.
 
 use maud::{Markup, html};
 use plimsoll_record::{Suite, WorkloadId};
@@ -85,14 +85,14 @@ fn card(title: &str, meaning: &str, ranking: &Ranking<'_>, workload: &WorkloadId
     }
 }
 
-/// Length of a bar on a logarithmic scale that leaves the shortest one visible.
+/// Length of a bar on a logarithmic scale that keeps the shortest one visible.
 fn share(median: Option<f64>, least: f64, most: f64) -> u32 {
     let decades = (most / least).ln().max(1e-9);
     let share = median.map_or(0.0, |m| (m / least).ln() / decades);
     (8.0 + 92.0 * share).round() as u32
 }
 
-/// A name that a narrow column breaks after its slashes and pluses rather than within a word.
+/// A name that may break after slashes and pluses in a narrow column.
 fn breakable(name: &str) -> Markup {
     html! { @for part in name.split_inclusive(['/', '+']) { (part) wbr; } }
 }

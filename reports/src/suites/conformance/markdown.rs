@@ -8,10 +8,10 @@ use plimsoll_record::TargetId;
 
 use crate::suites::conformance::sections::{COUNTS, counts, each, how, shown};
 
-/// Most failures listed of one target in Markdown.
+/// Maximum failures listed per target in Markdown.
 const LISTED: usize = 200;
 
-/// Sentences, matrix, totals and failures; nothing if the run was about something else.
+/// Sentences, matrix, totals and failures; empty for other suites.
 pub(crate) fn markdown(run: &Analysed<'_>, inline: impl Fn(&str) -> String) -> String {
     let Some(matrix) = &run.matrix else {
         return String::new();
@@ -81,8 +81,8 @@ pub(crate) fn markdown(run: &Analysed<'_>, inline: impl Fn(&str) -> String) -> S
     text
 }
 
-/// A badge (SVG, 20 pixels high) with what `target` passes of the newest version of the
-/// specification that the run has; nothing if the run has none or did not count it.
+/// A badge (SVG, 20 pixels high) with the share that `target` passes of the run's newest specification version; `None`
+/// if the run has no such results.
 pub fn badge(run: &Analysed<'_>, target: &TargetId) -> Option<String> {
     let matrix = run.matrix.as_ref()?;
     let mut cells = matrix.cells.iter().filter(|cell| cell.target == target);
@@ -97,7 +97,7 @@ pub fn badge(run: &Analysed<'_>, target: &TargetId) -> Option<String> {
         true => "100 %".to_owned(),
         false => format!("{:.1} %", (share * 1000.0).floor() / 10.0),
     };
-    // Verdana at 11 pixels is about 6.6 wide a letter; the length is pinned to what is reserved.
+    // Verdana at 11 pixels averages about 6.6 pixels per character; the text length is fixed to the reserved width.
     let width = |text: &str| text.chars().count() as u32 * 66 / 10 + 10;
     let (left, right) = (width(&label), width(&value));
     let colour = match share {

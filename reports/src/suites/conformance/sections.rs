@@ -1,4 +1,4 @@
-//! The suite `conformance`: a matrix of groups by targets, every failure below it.
+//! The suite `conformance`: a matrix of groups by targets, followed by all failures.
 
 use maud::{Markup, PreEscaped, html};
 use plimsoll_analysis::conformance::{Cell, Matrix};
@@ -13,12 +13,12 @@ use crate::picture::shares::{PARTS, Shares, shares as bars};
 use crate::quantity;
 use crate::suites;
 
-/// Most failures shown of one script: a script that does not compile fails hundreds of times.
+/// Maximum failures shown per script: a script that does not compile has hundreds.
 const SHOWN: usize = 40;
-/// Most failures shown of one script where all of them have no room.
+/// The same maximum if the failures do not fit.
 const FEW: usize = 2;
 
-/// Title and what the run says in words.
+/// Title and sentences.
 pub(crate) fn summary(facts: &Facts<'_>, place: &Place<'_>) -> Markup {
     let question = suites::question(facts.recorded.run.suite);
     html! {
@@ -30,7 +30,7 @@ pub(crate) fn summary(facts: &Facts<'_>, place: &Place<'_>) -> Markup {
     }
 }
 
-/// What became of all directives, target by target.
+/// Results of all directives by target.
 pub(crate) fn picture(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
     let matrix = facts.analysed.matrix.as_ref()?;
     let lines: Vec<Shares<'_>> = matrix
@@ -76,7 +76,7 @@ pub(crate) fn picture(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
     })
 }
 
-/// `99.9 %`, of what was asked; never rounded up to all.
+/// `99.9 %` of the tested directives; never rounded up to 100.
 pub(crate) fn percent(tally: &Tally) -> String {
     match (tally.passed, tally.asked()) {
         (_, 0) => "none".to_owned(),
@@ -88,7 +88,7 @@ pub(crate) fn percent(tally: &Tally) -> String {
     }
 }
 
-/// A sentence a target.
+/// One sentence per target.
 pub(crate) fn each(matrix: &Matrix<'_>) -> Vec<String> {
     let groups = matrix.specification.groups.len();
     let sentence = |target: &&plimsoll_record::TargetId| {
@@ -105,7 +105,9 @@ pub(crate) fn each(matrix: &Matrix<'_>) -> Vec<String> {
         );
         if tally.unsupported > 0 {
             let unsupported = quantity::grouped(u64::from(tally.unsupported));
-            text.push_str(&format!("; {unsupported} are about what it does not claim"));
+            text.push_str(&format!(
+                "; {unsupported} test proposals that it does not claim"
+            ));
         }
         if tally.unpassed() > 0 {
             text.push_str(&format!("; {}", unpassed(&tally)));
@@ -126,15 +128,15 @@ fn unpassed(tally: &Tally) -> String {
     named.collect::<Vec<_>>().join(", ")
 }
 
-/// The matrix.
+/// The matrix of groups by targets.
 pub(crate) fn shares(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
     let matrix = facts.analysed.matrix.as_ref()?;
     let hide = place.id("hide");
     let body = html! {
         p {
-            "Share of the directives that are a question to an engine, and how many. What only a reader of "
-            "the text format decides is none and counts for nobody; what a target does not claim counts, "
-            "and does not pass. Words of a refusal or trap may differ from the script's."
+            "Share and number of the directives that an engine passes. Directives that only test a parser of the text "
+            "format are left out for every target. A proposal that a target does not claim counts as not passed. "
+            "The message of a refusal or trap may differ from the script's."
         }
         div.conformance {
             p { input type="checkbox" id=(hide); " " label for=(hide) { "hide what passes everywhere" } }
@@ -146,7 +148,7 @@ pub(crate) fn shares(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
                     } }
                     tbody {
                         @for group in &matrix.specification.groups {
-                            // A row is no target's: nothing to filter it by.
+                            // A row belongs to no target, so the filter ignores it.
                             tr data-target="" class=[matrix.passes_everywhere(&group.id).then_some("everywhere")] {
                                 th scope="row" title=(group.title) { (group.id) }
                                 @for target in &matrix.targets {
@@ -185,7 +187,7 @@ pub(crate) fn shares(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
     })
 }
 
-/// The columns of totals.
+/// Column headings of the totals.
 pub(crate) const COUNTS: [&str; 8] = [
     "passed",
     "in other words",
@@ -211,11 +213,11 @@ pub(crate) fn counts(tally: &Tally) -> [u32; 8] {
     ]
 }
 
-/// `99.9 % (19,985/20,004)`; never rounded up to all.
+/// `99.9 % (19,985/20,004)`; never rounded up to 100.
 pub(crate) fn shown(cell: &Cell<'_>) -> String {
     match (&cell.counted, cell.share()) {
         (Err(why), _) => why.clone(),
-        (Ok(_), None) => "nothing asked".to_owned(),
+        (Ok(_), None) => "no directives".to_owned(),
         (Ok(tally), Some(_)) if cell.is_unclaimed() => {
             let asked = quantity::grouped(u64::from(tally.asked()));
             format!("not claimed (0/{asked})")
@@ -232,7 +234,7 @@ pub(crate) fn shown(cell: &Cell<'_>) -> String {
     }
 }
 
-/// Every failure, by target, group and script.
+/// All failures, by target, group and script.
 pub(crate) fn failures(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
     let matrix = facts.analysed.matrix.as_ref()?;
     let failing = |cell: &&Cell<'_>| {
@@ -273,7 +275,7 @@ pub(crate) fn failures(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> 
     })
 }
 
-/// The failures of a target in a group, at most so many of each script.
+/// The failures of a target in a group, at most `most` per script.
 fn told(matrix: &Matrix<'_>, cell: &Cell<'_>, most: usize, place: &Place<'_>) -> Markup {
     let scripts = || {
         cell.scripts
@@ -309,7 +311,7 @@ fn told(matrix: &Matrix<'_>, cell: &Cell<'_>, most: usize, place: &Place<'_>) ->
     }
 }
 
-/// A share, as a link to what fails where something does.
+/// A share that links to its failures, if any.
 fn linked(cell: &Cell<'_>, place: &Place<'_>) -> Markup {
     let fails = cell
         .scripts
@@ -324,7 +326,7 @@ fn linked(cell: &Cell<'_>, place: &Place<'_>) -> Markup {
     }
 }
 
-/// Where the failures of a cell are.
+/// Id of a cell's failures.
 fn anchor(cell: &Cell<'_>) -> String {
     format!("{}-{}", cell.target, cell.group.id)
 }
@@ -339,7 +341,7 @@ fn located(matrix: &Matrix<'_>, cell: &Cell<'_>, script: &str, line: u32) -> Mar
     }
 }
 
-/// How a directive did not pass, in a word.
+/// A failure mode in a word.
 pub(crate) fn how(how: plimsoll_record::conformance::FailureMode) -> &'static str {
     use plimsoll_record::conformance::FailureMode;
     match how {
@@ -349,7 +351,7 @@ pub(crate) fn how(how: plimsoll_record::conformance::FailureMode) -> &'static st
     }
 }
 
-/// A name as an id may have it.
+/// Converts a name to a valid id.
 pub(crate) fn plain(name: &str) -> String {
     let keep = |c: char| {
         if c.is_ascii_alphanumeric() || c == '.' {

@@ -1,4 +1,4 @@
-//! What a busy reader takes away from a run of the conformance suite.
+//! Key sentences of a conformance run.
 
 use plimsoll_analysis::conformance::Matrix;
 use plimsoll_record::TargetId;
@@ -9,10 +9,10 @@ use crate::quantity;
 use crate::quantity::list;
 use crate::suites::conformance::sections::{each, percent};
 
-/// Most targets that have a sentence of their own: more are in picture and table.
+/// Maximum targets with their own sentence; with more, the chart and table show them.
 const EACH: usize = 5;
 
-/// The sentences, most important first.
+/// Sentences, most important first.
 pub(crate) fn sentences(facts: &Facts<'_>) -> Vec<String> {
     let Some(matrix) = &facts.analysed.matrix else {
         return vec!["No test was run, so there is nothing to sum up.".to_owned()];
@@ -43,7 +43,7 @@ fn count(number: u32) -> String {
     quantity::grouped(u64::from(number))
 }
 
-/// Who passes least and who most.
+/// The targets that pass least and most.
 fn ends(matrix: &Matrix<'_>, totals: &[(&TargetId, Tally)]) -> Option<String> {
     let (least, most) = (totals.first()?, totals.last()?);
     let told = |(target, tally): &(&TargetId, Tally)| format!("{} ({target})", percent(tally));
@@ -55,14 +55,14 @@ fn ends(matrix: &Matrix<'_>, totals: &[(&TargetId, Tally)]) -> Option<String> {
     Some(match totals.len() {
         1 => format!("{of} {} pass.", told(most)),
         _ => format!(
-            "{of} from {} to {} pass; what a target does not claim counts and does not pass.",
+            "{of} from {} to {} pass; proposals that a target does not claim count as not passed.",
             told(least),
             told(most)
         ),
     })
 }
 
-/// Who passes everything that it claims.
+/// Targets that pass everything they claim.
 fn faultless(totals: &[(&TargetId, Tally)]) -> Option<String> {
     let names: Vec<String> = totals
         .iter()
@@ -79,7 +79,7 @@ fn faultless(totals: &[(&TargetId, Tally)]) -> Option<String> {
     }
 }
 
-/// Where engines crashed or hung, which is worse than a wrong answer.
+/// Engines that crashed or hung, which is worse than a wrong answer.
 fn lost(totals: &[(&TargetId, Tally)]) -> Option<String> {
     let names: Vec<String> = totals
         .iter()
@@ -94,7 +94,7 @@ fn lost(totals: &[(&TargetId, Tally)]) -> Option<String> {
     })
 }
 
-/// Where this project's own engine stands.
+/// The result of this project's own engine.
 fn ours(facts: &Facts<'_>, totals: &[(&TargetId, Tally)]) -> Option<String> {
     let (target, tally) = totals
         .iter()

@@ -1,5 +1,4 @@
-//! How memory grows with how many are alive: the lines that the density suite fits, as they were
-//! measured.
+//! Memory by number of live instances: the measured points of the lines that the density suite fits.
 
 use maud::{Markup, PreEscaped, html};
 use plimsoll_record::run::WorkloadRecord;
@@ -12,16 +11,16 @@ use crate::picture::canvas::Caption;
 use crate::picture::load::{Curve, Points, Tick, WIDTH, curves_in};
 use crate::quantity;
 
-/// What one target took, level by level.
+/// One target's memory at each level.
 struct Grown<'f> {
-    /// Its place in the ledger, which gives its curve its look.
+    /// Position in the ledger, which determines the curve's style.
     place: usize,
     target: &'f str,
-    /// How many were alive, and bytes.
+    /// Number alive, and bytes.
     points: Vec<(u64, f64)>,
 }
 
-/// A picture of every workload's levels, where a run has levels.
+/// A chart of each workload's levels, if the run has levels.
 pub(crate) fn lines(facts: &Facts<'_>, place: &Place<'_>) -> Markup {
     html! {
         div.pair {

@@ -1,5 +1,4 @@
-//! What is counted rather than timed: memory, density, size. A picture of what matters most, then
-//! every number, then the rule by which it was counted.
+//! Suites that count rather than time: memory, density, size. The main chart, then all numbers, then the counting rule.
 
 use maud::{Markup, PreEscaped, html};
 use plimsoll_analysis::columns::{Table, rule, tables};
@@ -18,7 +17,7 @@ use crate::picture::scale::Axis;
 use crate::quantity;
 use crate::suites;
 
-/// The tables of the run that have something in them: of which workload, and which.
+/// The run's tables that have content, with their workloads.
 fn shown<'f>(facts: &Facts<'f>) -> Vec<(&'f WorkloadRecord, &'static Table)> {
     let workloads = facts.workloads();
     let all = tables(facts.recorded.run.suite).iter().flat_map(|table| {
@@ -29,7 +28,7 @@ fn shown<'f>(facts: &Facts<'f>) -> Vec<(&'f WorkloadRecord, &'static Table)> {
         .collect()
 }
 
-/// The question, and what the run says to it in words.
+/// The question and the run's sentences.
 pub(crate) fn summary(facts: &Facts<'_>, place: &Place<'_>) -> Markup {
     let question = suites::question(facts.recorded.run.suite);
     html! {
@@ -38,7 +37,7 @@ pub(crate) fn summary(facts: &Facts<'_>, place: &Place<'_>) -> Markup {
     }
 }
 
-/// The targets that have a row in the first column, which is what a table is about.
+/// The targets with a row in a table's first column, its main subject.
 fn targets<'f>(facts: &Facts<'f>, workload: &WorkloadRecord, table: &Table) -> Vec<&'f TargetId> {
     let all = facts.targets().iter().map(|target| &target.target);
     all.filter(|target| {
@@ -48,8 +47,7 @@ fn targets<'f>(facts: &Facts<'f>, workload: &WorkloadRecord, table: &Table) -> V
     .collect()
 }
 
-/// A picture of each table's first column: of its first workload at full width, of the others side
-/// by side.
+/// A chart of each table's first column: at full width for the first workload, side by side for the others.
 pub(crate) fn pictures(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
     let part = place.budget.part(3);
     let mut undrawn = Vec::new();
@@ -92,12 +90,12 @@ pub(crate) fn pictures(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> 
     })
 }
 
-/// The picture of a workload's first column.
+/// The chart of a workload's first column.
 struct Picture<'f> {
     lines: Vec<Dot<'f>>,
     workload: &'f WorkloadRecord,
     table: &'static Table,
-    /// Keeps ids apart.
+    /// Keeps ids unique.
     number: usize,
 }
 
@@ -124,7 +122,7 @@ impl<'f> Picture<'f> {
         }
     }
 
-    /// On both axes; `None` if no number can be shown.
+    /// Drawn on both kinds of axis; `None` if no number can be shown.
     fn draw(&self, place: &Place<'_>, layout: Layout, id: &str) -> Option<Markup> {
         let on = |axis: Axis| {
             let caption = Caption {
@@ -153,7 +151,7 @@ impl<'f> Picture<'f> {
         }
     }
 
-    /// At full width.
+    /// The full-width version.
     fn lead(&self, place: &Place<'_>) -> Option<Markup> {
         let wide = self.draw(place, Layout::Wide, "wide")?;
         let narrow = self.draw(place, Layout::Narrow, "narrow")?;
@@ -166,7 +164,7 @@ impl<'f> Picture<'f> {
         })
     }
 
-    /// As one of several.
+    /// The side-by-side version.
     fn beside(&self, place: &Place<'_>) -> Markup {
         html! {
             @if let Some(drawn) = self.draw(place, Layout::Narrow, "beside") {
@@ -187,7 +185,7 @@ fn spoken(lines: &[Dot<'_>]) -> String {
     each.collect::<Vec<_>>().join("; ")
 }
 
-/// Every table, and the rule.
+/// All tables, and the counting rule.
 pub(crate) fn numbers(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
     let suite = facts.recorded.run.suite;
     let shown = shown(facts);
@@ -230,7 +228,7 @@ pub(crate) fn numbers(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
     })
 }
 
-/// Target by column.
+/// Targets by column.
 fn by_column(
     facts: &Facts<'_>,
     workload: &WorkloadRecord,

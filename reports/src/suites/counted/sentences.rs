@@ -1,5 +1,4 @@
-//! The sentences of a suite whose rows are counted: each worked out from the first column of one of
-//! its tables.
+//! Sentences of counted suites, computed from the first column of each table.
 
 use plimsoll_analysis::Row;
 use plimsoll_analysis::columns::{Column, Table, tables};
@@ -11,8 +10,7 @@ use crate::quantity;
 
 use crate::facts::median;
 
-/// The sentences of the summary, most important first: of each table's first workload, and how the
-/// others differ from it.
+/// Sentences of the summary, most important first: for each table's first workload, and the differences of the others.
 pub(crate) fn sentences(facts: &Facts<'_>) -> Vec<String> {
     let mut said = Vec::new();
     for table in tables(facts.recorded.run.suite) {
@@ -36,7 +34,7 @@ pub(crate) fn sentences(facts: &Facts<'_>) -> Vec<String> {
     said
 }
 
-/// How the least container's ratio to the least Wasm target runs over the workloads.
+/// Range over the workloads of the ratio of the smallest container to the smallest Wasm target.
 fn over_workloads(
     facts: &Facts<'_>,
     table: &Table,
@@ -66,7 +64,7 @@ fn over_workloads(
     })
 }
 
-/// The rows of a column that hold a number, the least first.
+/// The rows of a column with a number, smallest first.
 fn ranked<'f>(facts: &'f Facts<'_>, workload: &WorkloadId, column: &Column) -> Vec<&'f Row> {
     let all = facts.targets().iter();
     let mut rows: Vec<&Row> = all
@@ -81,7 +79,7 @@ fn figure(row: &Row) -> String {
     quantity::value(median(row), row.unit)
 }
 
-/// Who takes least and who most.
+/// The targets that take least and most.
 fn ends(facts: &Facts<'_>, workload: &WorkloadId, table: &Table, rows: &[&Row]) -> Option<String> {
     let (least, most) = (rows.first()?, rows.last()?);
     let what = format!(
@@ -104,7 +102,7 @@ fn ends(facts: &Facts<'_>, workload: &WorkloadId, table: &Table, rows: &[&Row]) 
     ))
 }
 
-/// The least container beside the least Wasm target.
+/// The smallest container compared with the smallest Wasm target.
 fn kinds(facts: &Facts<'_>, workload: &WorkloadId, table: &Table, rows: &[&Row]) -> Option<String> {
     let best = |kind| rows.iter().find(|row| facts.kind(&row.target) == kind);
     let (wasm, container) = (best(TargetKind::Wasm)?, best(TargetKind::Container)?);
@@ -121,7 +119,7 @@ fn kinds(facts: &Facts<'_>, workload: &WorkloadId, table: &Table, rows: &[&Row])
     ))
 }
 
-/// Where this project's own engine stands.
+/// The result of this project's own engine.
 fn ours(facts: &Facts<'_>, workload: &WorkloadId, table: &Table, rows: &[&Row]) -> Option<String> {
     let mut wasm = rows
         .iter()
@@ -133,7 +131,7 @@ fn ours(facts: &Facts<'_>, workload: &WorkloadId, table: &Table, rows: &[&Row]) 
         false => (other, mine),
     };
     let held = match facts.ratio(more, less).map(|held| held.difference) {
-        // What is weighed has no chance in it.
+        // Sizes on disk are exact.
         _ if less.boundary == Boundary::OnDisk && median(more) > median(less) => {
             format!(
                 "{} takes {} as much",
@@ -156,7 +154,7 @@ fn ours(facts: &Facts<'_>, workload: &WorkloadId, table: &Table, rows: &[&Row]) 
     ))
 }
 
-/// How many times as much one takes as the other; `None` where the other takes nothing.
+/// Ratio of two rows; `None` if the denominator is zero.
 fn times(facts: &Facts<'_>, of: &Row, to: &Row) -> Option<String> {
     if median(to) <= 0.0 {
         return None;

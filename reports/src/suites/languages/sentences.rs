@@ -1,4 +1,4 @@
-//! The sentences of a run that has one task in several languages.
+//! Sentences of a languages run.
 
 use plimsoll_analysis::{Row, Status};
 use plimsoll_record::run::TargetKind;
@@ -9,8 +9,7 @@ use crate::facts::median;
 use crate::quantity;
 use crate::quantity::list;
 
-/// The sentences of the summary, most important first: what runs where, what is sent, what a start
-/// takes on each engine.
+/// Sentences of the summary, most important first: where programs run, transfer sizes, and start times by engine.
 pub(crate) fn sentences(facts: &Facts<'_>) -> Vec<String> {
     let mut said = vec![everywhere(facts)];
     let mut modules: Vec<&Row> = Vec::new();
@@ -44,7 +43,7 @@ fn is_exit(row: &Row) -> bool {
     row.boundary == Boundary::L4 && row.metric == Metric::WallTime
 }
 
-/// Whether every program ran, with its output verified, on every Wasm target.
+/// Whether every program ran with verified output on every Wasm target.
 fn everywhere(facts: &Facts<'_>) -> String {
     let rows: Vec<&Row> = facts
         .rows
@@ -70,7 +69,7 @@ fn everywhere(facts: &Facts<'_>) -> String {
     }
 }
 
-/// The least and the most of `rows`, which differ in their program.
+/// The smallest and largest of `rows`, which differ in their programs.
 fn ends(what: &str, mut rows: Vec<&Row>) -> Option<String> {
     rows.sort_by(|a, b| median(a).total_cmp(&median(b)));
     let (least, most) = (rows.first()?, rows.last()?);

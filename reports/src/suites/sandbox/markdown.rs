@@ -6,12 +6,12 @@ use plimsoll_analysis::Analysed;
 use plimsoll_analysis::capability::Facts;
 use plimsoll_record::sandbox::Answer;
 
-/// What stands above every table of answers.
+/// Explanation above every table of answers.
 pub(crate) const RULE: &str = "Facts, each tried in this run, without a score: a container that lets its program start processes \
 does its job, so there is no best answer. Guests had no directory and no variable; a limit was set where a question names \
 one. Guests that did not end were killed.";
 
-/// The sentence of a summary; none if the run was about something else.
+/// The summary's sentence; `None` for other suites.
 pub(crate) fn said(run: &Analysed<'_>) -> Option<String> {
     run.answers.as_ref().map(sentence)
 }
@@ -25,7 +25,7 @@ fn sentence(facts: &Facts<'_>) -> String {
     )
 }
 
-/// The table and what each answer rests on; nothing if the run was about something else.
+/// The table and the evidence for each answer; empty for other suites.
 pub(crate) fn markdown(run: &Analysed<'_>, inline: impl Fn(&str) -> String) -> String {
     let Some(facts) = &run.answers else {
         return String::new();

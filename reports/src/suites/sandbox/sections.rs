@@ -1,4 +1,4 @@
-//! The suite `sandbox`: a table of facts, and below it what each of them rests on.
+//! The suite `sandbox`: a table of facts, and the evidence for each.
 
 use maud::{Markup, html};
 use plimsoll_analysis::capability::{Cell, Facts as Answers};
@@ -10,7 +10,7 @@ use crate::page::parts::{Place, Section};
 use crate::page::parts::{heading, in_words};
 use crate::suites;
 
-/// Title and what was asked.
+/// Title and questions.
 pub(crate) fn summary(facts: &Facts<'_>, place: &Place) -> Markup {
     let question = suites::question(facts.recorded.run.suite);
     html! {
@@ -20,7 +20,7 @@ pub(crate) fn summary(facts: &Facts<'_>, place: &Place) -> Markup {
     }
 }
 
-/// The table, a row a question.
+/// The table, one question per row.
 pub(crate) fn answers(of: &Facts<'_>, place: &Place) -> Option<Section> {
     let answers = of.analysed.answers.as_ref()?;
     let body = html! {
@@ -60,7 +60,7 @@ pub(crate) fn answers(of: &Facts<'_>, place: &Place) -> Option<Section> {
     })
 }
 
-/// What every answer rests on, by target.
+/// The evidence for every answer, by target.
 pub(crate) fn evidence(of: &Facts<'_>, place: &Place) -> Option<Section> {
     let answers = of.analysed.answers.as_ref()?;
     let body = html! {
@@ -92,7 +92,7 @@ fn of_target(answers: &Answers<'_>, target: &plimsoll_record::TargetId, place: &
     }
 }
 
-/// Where a cell's evidence is.
+/// Id of a cell's evidence.
 fn anchor(cell: &Cell<'_>) -> String {
     crate::suites::conformance::sections::plain(&format!("{}-{}", cell.target, cell.question.id))
 }

@@ -1,4 +1,4 @@
-//! Every histogram of a run, for tools that read HdrHistogram logs.
+//! All histograms of a run, for tools that read HdrHistogram logs.
 
 use maud::{Markup, html};
 use plimsoll_record::run::WorkloadRecord;
@@ -8,7 +8,7 @@ use super::sections::Way;
 use crate::facts::Facts;
 use crate::page::parts::Place;
 
-/// Every histogram, as other tools read them: of as many ways as have room.
+/// Downloads of histograms, for as many ways of serving as fit.
 pub(crate) fn downloads(
     facts: &Facts<'_>,
     workload: &WorkloadRecord,
@@ -73,7 +73,7 @@ fn log(facts: &Facts<'_>, workload: &WorkloadId, way: &Way<'_>) -> String {
     }
 }
 
-/// Text as it may stand in a `data:` address.
+/// Escapes text for a `data:` URL.
 fn encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len() + text.len() / 8);
     for byte in text.bytes() {

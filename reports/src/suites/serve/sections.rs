@@ -1,4 +1,4 @@
-//! Servers under load: at a glance, latency by rate, latency by percentile, every number.
+//! Servers under load: overview, latency by rate, latency by percentile, all numbers.
 
 use maud::{Markup, PreEscaped, html};
 use plimsoll_analysis::load::{is_sustained, merged};
@@ -22,7 +22,7 @@ pub(crate) struct Way<'f> {
     pub(crate) target: &'f TargetId,
     pub(crate) kind: TargetKind,
     pub(crate) boundary: Boundary,
-    /// Which of the curves' looks it has.
+    /// Index of the curve's style.
     place: usize,
 }
 
@@ -31,7 +31,7 @@ impl Way<'_> {
         self.target
     }
 
-    /// What it is called: a fresh instance for each request is said, what is kept is not.
+    /// Its name; a fresh instance per request is mentioned, a kept one is not.
     pub(crate) fn name(&self) -> String {
         match self.boundary {
             Boundary::FreshRequest => format!("{}, fresh", self.target),
@@ -40,7 +40,7 @@ impl Way<'_> {
     }
 }
 
-/// Every way of serving a workload that was tried, in the order of the ledger.
+/// All ways of serving a workload that were tried, in the order of the ledger.
 pub(crate) fn ways<'f>(facts: &'f Facts<'_>, workload: &WorkloadId) -> Vec<Way<'f>> {
     let mut ways = Vec::new();
     for record in facts.targets() {
@@ -61,7 +61,7 @@ pub(crate) fn ways<'f>(facts: &'f Facts<'_>, workload: &WorkloadId) -> Vec<Way<'
     ways
 }
 
-/// The row of a way at a rate.
+/// The row of a way of serving at a rate.
 pub(crate) fn row<'f>(
     facts: &'f Facts<'_>,
     workload: &WorkloadId,
@@ -72,20 +72,20 @@ pub(crate) fn row<'f>(
     facts.row(workload, way.target, (way.boundary, metric), at)
 }
 
-/// The rates that were planned.
+/// The planned rates.
 pub(crate) fn rates(facts: &Facts<'_>) -> Vec<u64> {
     let load = facts.recorded.run.load.as_ref();
     load.map(|load| load.rates.clone()).unwrap_or_default()
 }
 
-/// Whether nearly all of a rate was answered in the median trial.
+/// Whether the median trial answered nearly all requests at this rate.
 pub(crate) fn carries(facts: &Facts<'_>, workload: &WorkloadId, way: &Way<'_>, rate: u64) -> bool {
     row(facts, workload, way, Metric::AchievedRate, Some(rate))
         .and_then(|row| row.median)
         .is_some_and(|achieved| is_sustained(achieved, rate))
 }
 
-/// The highest rate that every way with a number carried; the lowest of all if there is none.
+/// The highest rate that every way with a number sustained, or the lowest rate if there is none.
 pub(crate) fn common_rate(facts: &Facts<'_>, workload: &WorkloadId) -> Option<u64> {
     let rates = rates(facts);
     let mut ways = ways(facts, workload);
@@ -97,7 +97,7 @@ pub(crate) fn common_rate(facts: &Facts<'_>, workload: &WorkloadId) -> Option<u6
     common.or(rates.first()).copied()
 }
 
-/// What a busy reader takes in within a screen.
+/// The first screen.
 pub(crate) fn summary(facts: &Facts<'_>, place: &Place<'_>) -> Markup {
     html! {
         (heading(facts, place, suites::question(Suite::Serve).asked, "HTTP service"))
@@ -131,7 +131,7 @@ fn glance(facts: &Facts<'_>, place: &Place<'_>) -> Markup {
         section.glance aria-label=(place.label("At a glance")) {
             (card(
                 &format!("{} at {} requests per second", percentile(metric), quantity::grouped(rate)),
-                "From when a request was due to the last byte of its response. The highest rate that all carried.",
+                "From when a request was due to the last byte of its response. The highest rate that all sustained.",
                 line(metric, Some(rate)),
                 Best::Least,
             ))
@@ -167,7 +167,7 @@ fn glance(facts: &Facts<'_>, place: &Place<'_>) -> Markup {
     }
 }
 
-/// Which end of a list comes first.
+/// Sort order of a list.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Best {
     Least,
@@ -185,9 +185,9 @@ fn card(
         Best::Least => value(a.2).total_cmp(&value(b.2)),
         Best::Most => value(b.2).total_cmp(&value(a.2)),
     });
-    // Without a number last, whichever way they are sorted.
+    // Rows without a number come last in either order.
     lines.sort_by_key(|line| line.2.median.is_none());
-    // Each engine by its best configuration, with a fresh instance and without: the rest is below.
+    // Each engine's best configuration with and without a fresh instance; the others are listed below.
     let mut known = Vec::new();
     lines.retain(|(_, _, row)| {
         let way = (row.target.engine().to_owned(), row.boundary);
@@ -325,9 +325,9 @@ fn legend(ways: &[Way<'_>]) -> Markup {
     }
 }
 
-/// Latency by percentile, at a rate that all carried.
+/// Latency by percentile, at a rate that all sustained.
 pub(crate) fn by_percentile(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
-    /// Tenths of a decade from the median to the 99.99th percentile and a little beyond.
+    /// Tenths of a decade from the median to just beyond the 99.99th percentile.
     const TENTHS: std::ops::RangeInclusive<u32> = 0..=42;
     let lead = facts.lead()?;
     let rate = common_rate(facts, &lead.workload)?;
@@ -343,9 +343,9 @@ pub(crate) fn by_percentile(facts: &Facts<'_>, place: &Place<'_>) -> Option<Sect
     .into();
     let body = html! {
         p {
-            "At " (quantity::grouped(rate)) " requests per second, the highest rate that all carried: the latency that each percentage of requests stayed below, over "
-            "all trials. A request that timed out counts with its time until then. From when it was sent is what a client that waits for "
-            "each response would have seen: where the two differ, requests waited in line for a connection."
+            "At " (quantity::grouped(rate)) " requests per second, the highest rate that all sustained: the latency that each percentage of requests stayed below, over "
+            "all trials. A request that timed out counts with its time until then. The second picture, from when it was sent, is what a client that waits for "
+            "each response would have seen: where the two differ, requests waited for a connection."
         }
         @for (w, workload) in facts.workloads().iter().enumerate() {
             @let ways = ways(facts, &workload.workload);
@@ -375,7 +375,7 @@ pub(crate) fn by_percentile(facts: &Facts<'_>, place: &Place<'_>) -> Option<Sect
     })
 }
 
-/// Every number with its interval.
+/// All numbers with their intervals.
 pub(crate) fn numbers(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
     let rates = rates(facts);
     let metrics = Metric::PERCENTILES.iter().map(|(metric, _)| *metric);
@@ -411,7 +411,7 @@ pub(crate) fn numbers(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
     })
 }
 
-/// A metric of every way at every rate.
+/// A metric of every way of serving at every rate.
 fn by_rate_in_numbers(
     facts: &Facts<'_>,
     id: &WorkloadId,
@@ -450,7 +450,7 @@ fn by_rate_in_numbers(
     }
 }
 
-/// What a metric is, for a heading.
+/// A metric as a heading.
 fn what(metric: Metric) -> String {
     match metric {
         Metric::AchievedRate => "Answered a second".to_owned(),
@@ -460,7 +460,7 @@ fn what(metric: Metric) -> String {
     }
 }
 
-/// What a reader must know of single rows, once each.
+/// Notes on single rows, each once.
 fn notes(facts: &Facts<'_>, workload: &WorkloadId) -> Markup {
     let mut notes: Vec<String> = Vec::new();
     for row in facts.rows.iter().filter(|row| row.workload == *workload) {

@@ -1,4 +1,4 @@
-//! What a busy reader takes away from a run of the serve suite.
+//! Key sentences of a serve run.
 
 use plimsoll_analysis::Row;
 use plimsoll_record::run::TargetKind;
@@ -9,7 +9,7 @@ use crate::facts::{Difference, Facts};
 use crate::quantity;
 use crate::suites::serve::sections::{Way, common_rate, row, ways};
 
-/// The sentences, most important first.
+/// Sentences, most important first.
 pub(crate) fn sentences(facts: &Facts<'_>) -> Vec<String> {
     let Some(lead) = facts.lead() else {
         return vec!["Nothing was measured, so there is nothing to sum up.".to_owned()];
@@ -49,7 +49,7 @@ pub(crate) fn sentences(facts: &Facts<'_>) -> Vec<String> {
 fn latency(rate: u64, what: &str, latencies: &[(&Way<'_>, &Row)]) -> Option<String> {
     let (least, greatest) = (latencies.first()?, latencies.last()?);
     let at = format!(
-        "At {} requests per second, the highest rate that all carried, the {what} of latency",
+        "At {} requests per second, the highest rate that all sustained, the {what} of latency",
         quantity::grouped(rate)
     );
     let told = |(way, row): &(&Way<'_>, &Row)| {
@@ -61,7 +61,7 @@ fn latency(rate: u64, what: &str, latencies: &[(&Way<'_>, &Row)]) -> Option<Stri
     })
 }
 
-/// One row beside another, the greater in front, or that no difference is shown.
+/// Compares two rows, larger first, or reports that no difference is shown.
 fn beside(facts: &Facts<'_>, one: (&str, &Row), other: (&str, &Row)) -> Option<String> {
     let (slow, quick) = match median(one.1) >= median(other.1) {
         true => (one, other),
@@ -85,7 +85,7 @@ fn beside(facts: &Facts<'_>, one: (&str, &Row), other: (&str, &Row)) -> Option<S
     })
 }
 
-/// The quickest container beside the quickest Wasm target.
+/// The fastest container compared with the fastest Wasm target.
 fn container_beside_wasm(facts: &Facts<'_>, latencies: &[(&Way<'_>, &Row)]) -> Option<String> {
     let best = |kind| latencies.iter().find(|(way, _)| way.kind == kind);
     let (wasm, container) = (best(TargetKind::Wasm)?, best(TargetKind::Container)?);
@@ -94,7 +94,7 @@ fn container_beside_wasm(facts: &Facts<'_>, latencies: &[(&Way<'_>, &Row)]) -> O
     Some(format!("Container beside Wasm, at that rate: {held}."))
 }
 
-/// What a fresh instance for every request costs, of the engine that is quickest at it.
+/// The cost of a fresh instance per request, for the engine that is fastest at it.
 fn fresh_beside_kept(facts: &Facts<'_>, medians: &[(&Way<'_>, &Row)]) -> Option<String> {
     let (fresh, row) = medians
         .iter()
@@ -111,7 +111,7 @@ fn fresh_beside_kept(facts: &Facts<'_>, medians: &[(&Way<'_>, &Row)]) -> Option<
     Some(format!("On {target} (median latency): {held}."))
 }
 
-/// This project's own engine beside the quickest other Wasm target.
+/// This project's own engine compared with the fastest other Wasm target.
 fn ours(facts: &Facts<'_>, what: &str, latencies: &[(&Way<'_>, &Row)]) -> Option<String> {
     let mut wasm = latencies
         .iter()
@@ -141,7 +141,7 @@ fn most(rates: &[(&Way<'_>, &Row)]) -> Option<String> {
     })
 }
 
-/// Nothing running to the first response.
+/// Time from no running process to the first response.
 fn from_zero(facts: &Facts<'_>) -> Option<String> {
     let id = &facts.lead()?.workload;
     let mut rows: Vec<&Row> = facts

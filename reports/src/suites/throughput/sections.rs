@@ -1,4 +1,4 @@
-//! Throughput: how many times as long as native the guest's own code takes.
+//! Throughput: the ratio of the guest's execution time to native.
 
 use maud::{Markup, PreEscaped, html};
 use plimsoll_analysis::statistics::Interval;
@@ -64,7 +64,7 @@ fn pictures(
         .map(|workload| (workload, of_workload(throughput, reference, workload)))
         .filter(|(_, bars)| !bars.is_empty())
         .collect();
-    // One axis for all, so that bars can be compared across pictures.
+    // One axis for all charts, so that bars are comparable across them.
     let most = means
         .iter()
         .chain(panels.iter().flat_map(|(_, bars)| bars))
@@ -144,7 +144,7 @@ fn of_workload<'t>(
         .collect()
 }
 
-/// Ratios of wall time alone: target by workload.
+/// Ratios of wall time only: targets by workload.
 fn matrix(throughput: &Throughput, place: &Place<'_>) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label=(place.label("Times native, wall time")) {
@@ -169,7 +169,7 @@ fn matrix(throughput: &Throughput, place: &Place<'_>) -> Markup {
     }
 }
 
-/// Every ratio: a line a target and workload, the means last.
+/// All ratios: one row per target and workload, the means last.
 fn table(facts: &Facts<'_>, throughput: &Throughput, place: &Place<'_>) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label=(place.label("Times native, every number")) {

@@ -1,4 +1,4 @@
-//! What a busy reader takes away from a run of the throughput suite.
+//! Key sentences of a throughput run.
 
 use plimsoll_analysis::series::SeriesKey;
 use plimsoll_analysis::statistics::{Interval, WarmUp};
@@ -10,7 +10,7 @@ use crate::facts::Facts;
 use crate::quantity;
 use crate::quantity::list;
 
-/// The sentences, most important first.
+/// Sentences, most important first.
 pub(crate) fn sentences(facts: &Facts<'_>, throughput: &Throughput) -> Vec<String> {
     let mut said = Vec::new();
     if let Some(reference) = &throughput.reference {
@@ -40,10 +40,10 @@ pub(crate) fn sentences(facts: &Facts<'_>, throughput: &Throughput) -> Vec<Strin
     said
 }
 
-/// Most programs that a sentence names.
+/// Maximum programs named in a sentence.
 const NAMED: usize = 5;
 
-/// `json, regex and sqlite`; of many, how many there are.
+/// `json, regex and sqlite`; only their number if there are many.
 pub(crate) fn programs(workloads: &[WorkloadId]) -> String {
     match workloads.len() {
         0..=NAMED => list(
@@ -56,7 +56,7 @@ pub(crate) fn programs(workloads: &[WorkloadId]) -> String {
     }
 }
 
-/// The target of the least mean wall time among those that `wanted` takes.
+/// The target with the lowest mean wall time among those accepted by `wanted`.
 fn quickest(
     throughput: &Throughput,
     wanted: impl Fn(&Standing) -> bool,
@@ -86,7 +86,7 @@ fn takes(ratio: f64, ci95: Option<Interval>, reference: &TargetId) -> String {
     }
 }
 
-/// How a target's ratio runs over the workloads.
+/// Range of a target's ratio over the workloads.
 fn range(standing: &Standing, reference: &TargetId) -> Option<String> {
     let mut ratios: Vec<(f64, &Cell)> = standing
         .cells
@@ -106,7 +106,7 @@ fn range(standing: &Standing, reference: &TargetId) -> Option<String> {
     })
 }
 
-/// This project's own engine beside the quickest other Wasm target, in one sentence.
+/// This project's own engine compared with the fastest other Wasm target, in one sentence.
 fn ours(facts: &Facts<'_>, throughput: &Throughput) -> Option<String> {
     let is_ours = |standing: &Standing| facts.is_ours(&standing.target);
     let by_time = |wanted: &dyn Fn(&Standing) -> bool| {
@@ -144,7 +144,7 @@ fn ours(facts: &Facts<'_>, throughput: &Throughput) -> Option<String> {
     ))
 }
 
-/// Whether the runs of a process are alike from the first on.
+/// Whether a process's runs are steady from the first one on.
 fn settled(throughput: &Throughput) -> String {
     let (mut all, mut slow, mut unsettled, mut unknown) = (0_u64, 0_u64, 0_u64, 0_u64);
     for cell in throughput.standings.iter().flat_map(|s| &s.cells) {

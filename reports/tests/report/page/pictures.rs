@@ -1,4 +1,4 @@
-//! What its pictures promise: legible in both schemes, described, and to be filtered.
+//! Tests that charts are legible in both colour schemes, described, and filterable.
 
 use plimsoll_analysis::analyse;
 
@@ -32,7 +32,7 @@ fn every_picture_has_a_name_and_a_description_and_colours_of_the_scheme_only() {
                 }
             }
         }
-        // A ladder a workload, the first one in two widths, and two pictures a boundary.
+        // One ladder per workload, the first in two widths, and two charts per boundary.
         assert!(count > 60, "{count} pictures");
     });
 }
@@ -55,7 +55,7 @@ fn no_text_of_a_picture_reaches_beyond_its_edge() {
                     .and_then(|w| w.parse().ok())
                     .expect("w");
                 let x: f64 = text.attribute("x").and_then(|x| x.parse().ok()).expect("x");
-                // 12 pixel system fonts take up to about 7 pixels a letter.
+                // System fonts are up to 7 pixels per character at 12 pixels.
                 let long = text_of(text).trim().chars().count() as f64 * 7.0;
                 let (from, to) = match text.attribute("text-anchor") {
                     Some("middle") => (x - long / 2.0, x + long / 2.0),

@@ -1,4 +1,4 @@
-//! A run made up from targets and workloads: plan, samples, machine, ledger.
+//! Simulates a run from targets and workloads: plan, samples, machine, ledger.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -170,7 +170,7 @@ fn samples(
         ],
         Step::Load => vec![(Boundary::L1, Metric::WallTime, l1 * size.powf(0.3), count)],
         Step::Compile => vec![(Boundary::L2, Metric::WallTime, l2 * size, count.min(4))],
-        // A reader in the host gets the first byte a little after the guest has written it.
+        // A reader in the host gets the first byte shortly after the guest writes it.
         Step::FirstOutputWarm => {
             let took = l0 * size.powf(0.1) + 2e4 + guest * 0.98;
             vec![(Boundary::FirstOutputWarm, Metric::WallTime, took, count)]
@@ -242,6 +242,7 @@ fn environment() -> Environment {
         transparent_hugepages: Some("madvise".to_owned()),
         cgroup: "hybrid".to_owned(),
         other: BTreeMap::from([("clock source".to_owned(), "kvm-clock".to_owned())]),
+        identity: None,
     }
 }
 

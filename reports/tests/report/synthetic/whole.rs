@@ -1,5 +1,5 @@
-//! The widest full run there can be: forty targets on thirty-five workloads, in every suite. Trials
-//! are few, since their number changes intervals and not what a page shows.
+//! The largest possible run: forty targets on thirty-five workloads, in every suite. It has few trials, because their
+//! number affects intervals but not what a page shows.
 
 use std::collections::BTreeMap;
 
@@ -98,7 +98,7 @@ fn workloads(count: usize) -> Vec<Made> {
     all
 }
 
-/// Every suite's run.
+/// One run per suite.
 pub(crate) fn runs() -> Vec<Recorded> {
     let targets = targets();
     let many = workloads(35);
@@ -200,7 +200,7 @@ fn steps(suite: Suite, kind: TargetKind) -> &'static [Step] {
     }
 }
 
-/// What a trial of a step gives, of a target that takes about so much.
+/// Samples of one trial of a step, for a target of roughly this size.
 fn fill(trial: &mut Trial, step: Step, kind: TargetKind, size: f64, histograms: &[String; 2]) {
     let index = trial.outcome.trial;
     let mut put = |boundary, metric: Metric, at: Option<u64>, value: f64| {
@@ -290,11 +290,11 @@ fn fill(trial: &mut Trial, step: Step, kind: TargetKind, size: f64, histograms: 
     }
 }
 
-/// Latencies about so long, nanoseconds, as a line of a run holds them.
+/// A histogram of latencies around `typical` nanoseconds, encoded as in a run.
 fn histogram(typical: f64) -> String {
     let mut latencies = Histogram::<u64>::new(3).expect("three digits");
     for n in 1..4000_u32 {
-        // A tail: a quantile of a log-normal, roughly.
+        // A tail: roughly a quantile of a log-normal distribution.
         let quantile = f64::from(n) / 4000.0;
         let value = typical * (quantile / (1.0 - quantile)).powf(0.3);
         latencies.record(value as u64).expect("it resizes");
@@ -305,7 +305,7 @@ fn histogram(typical: f64) -> String {
     STANDARD.encode(bytes)
 }
 
-/// Forty-four groups of tests on every engine, a third of which fail at hundreds of directives.
+/// Forty-four test groups on every engine; a third of the engines fail hundreds of directives.
 fn conformance(targets: &[MadeUp]) -> Recorded {
     let mut recorded = simulate_suite(Suite::Conformance, &[], targets, 4, 1);
     let groups: Vec<Group> = (0..44)

@@ -1,4 +1,4 @@
-//! Every case on one target: prepared in one process, each claimed step done in a new one.
+//! Runs each case on one target: prepares it in one process and runs each claimed step in a new one.
 
 use std::fs;
 use std::path::Path;
@@ -36,7 +36,7 @@ impl Checking<'_> {
         drop(session);
         for &step in &target.steps {
             if matches!(step, Step::Processes | Step::Idle) && !case.stdout.starts_with("ready\n") {
-                // It is for guests that say so and wait.
+                // These steps need a guest that prints `ready` and waits.
                 continue;
             }
             let what = format!("{pair}: {step}");
@@ -45,7 +45,8 @@ impl Checking<'_> {
                 (Step::Deploy, Some(launch)) => {
                     run_copy(launch, case, &scratch).map(|()| Went::Verified(None))
                 }
-                // A case is a program that ends; what serves is another one. `bench` counts, under valgrind.
+                // Cases are programs that exit, so the serving steps do not apply. `bench` runs `count` itself, under
+                // valgrind.
                 (
                     Step::Count
                     | Step::Serve
@@ -121,7 +122,7 @@ impl Checking<'_> {
     }
 }
 
-/// Whether a step asks how much there is, and not how long something takes.
+/// Whether a step measures something other than time.
 fn weighs(step: Step) -> bool {
     step.spec().first_metric != Some(Metric::WallTime)
 }
@@ -156,7 +157,7 @@ fn run(launch: &Launch, case: &Case) -> Result<(), String> {
     })
 }
 
-/// The launch with its artefact copied elsewhere, as boundary L6 does it.
+/// Runs the launch with a copy of its artefact, as boundary L6 does.
 fn run_copy(launch: &Launch, case: &Case, scratch: &Path) -> Result<(), String> {
     let copy = scratch.join("copied-for-fresh");
     let copying = match launch.artefact.is_dir() {

@@ -1,11 +1,9 @@
-//! Does this adapter keep the protocol? For the tests of an adapter in any language.
+//! Protocol tests for adapters in any language.
 //!
-//! [`check`] starts the adapter's binary, the way `bench` does, and holds it to every promise
-//! that protocol.rs makes: hello, unknown targets and workloads, steps not claimed, measuring
-//! what was not prepared, garbage, end of input, nothing but protocol on stdout; then it
-//! prepares every case on every target that can run here and does each step that hello claims,
-//! verifying what the guest produced. It never looks at how long anything took, only that it
-//! ended.
+//! [`check`] starts the adapter's binary as `bench` does and tests the rules of protocol.rs: hello, unknown targets and
+//! workloads, unclaimed steps, measuring without prepare, garbage, end of input, and nothing but protocol on stdout. It
+//! then prepares every case on every available target, runs each step that hello claims, and verifies the guest's
+//! output. It does not judge times.
 
 mod cases;
 mod session;
@@ -26,10 +24,10 @@ use session::Session;
 #[cfg(feature = "workloads")]
 pub use table::{assert_every_workload, workloads};
 
-/// How long any one reply or process may take. Wide, because machines that test are busy.
+/// Deadline for each reply or process; generous because test machines are busy.
 const DEADLINE: Duration = Duration::from_secs(300);
 
-/// A workload with what every target must make of it.
+/// A workload and its expected result on every target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Case {
     /// The workload.
@@ -40,7 +38,7 @@ pub struct Case {
     pub stdout: String,
 }
 
-/// One (target, workload, step) and how it went.
+/// Result of one (target, workload, step).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exercised {
     /// The target.
@@ -49,21 +47,20 @@ pub struct Exercised {
     pub workload: WorkloadId,
     /// The step; `None` if the pair could not be prepared.
     pub step: Option<Step>,
-    /// How it went.
+    /// The result.
     pub went: Went,
 }
 
-/// How an exercised step went.
+/// Result of an exercised step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Went {
-    /// Done, and the output was the expected one; with the first sample of wall time, where the
-    /// adapter took one.
+    /// The output was correct; with the first wall-time sample, if the adapter took one.
     Verified(Option<Nanoseconds>),
-    /// The adapter says that the target cannot do this.
+    /// The adapter reported that the target does not support this.
     Unsupported(String),
 }
 
-/// Everything that an adapter was seen to do against the protocol, a line each.
+/// Protocol violations of an adapter, one per line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct Violations(pub Vec<String>);
 
@@ -74,13 +71,12 @@ impl fmt::Display for Violations {
     }
 }
 
-/// Holds the adapter at `program` to the protocol, with `cases` on every target that can run
-/// here; `scratch` is an empty directory for it. Gives what was exercised, for the test to say
-/// that it is not less than expected.
+/// Tests the adapter at `program`, with `cases` on every available target; `scratch` is an empty directory. Returns
+/// what was exercised, so that the test can check that nothing is missing.
 ///
 /// # Errors
 ///
-/// Every violation that was seen.
+/// All violations found.
 pub fn check(program: &Path, cases: &[Case], scratch: &Path) -> Result<Vec<Exercised>, Violations> {
     let mut checking = Checking {
         program,
@@ -97,11 +93,11 @@ pub fn check(program: &Path, cases: &[Case], scratch: &Path) -> Result<Vec<Exerc
     }
 }
 
-/// Asserts that `table`, the text of runtimes/targets.toml, names `targets` in this order.
+/// Asserts that `table`, the text of runtimes/targets.toml, lists `targets` in this order.
 ///
 /// # Panics
 ///
-/// With the first that it does not.
+/// With the first target that is missing or out of order.
 pub fn assert_in_order<'t>(table: &str, targets: impl IntoIterator<Item = &'t str>) {
     let mut rest = table;
     for target in targets {
@@ -113,11 +109,11 @@ pub fn assert_in_order<'t>(table: &str, targets: impl IntoIterator<Item = &'t st
     }
 }
 
-/// Asserts that `lock`, the text of a Cargo.lock, has this package at this version.
+/// Asserts that `lock`, the text of a Cargo.lock, contains this package at this version.
 ///
 /// # Panics
 ///
-/// When it has another one.
+/// If it does not.
 pub fn assert_locked(lock: &str, package: &str, version: &str) {
     let locked = format!("name = \"{package}\"\nversion = \"{version}\"");
     assert!(
@@ -139,7 +135,7 @@ impl Checking<'_> {
         self.violations.push(what.to_string());
     }
 
-    /// A new directory of its own for a pair.
+    /// Creates a new directory for a pair.
     fn directory(&mut self) -> PathBuf {
         self.directories += 1;
         let directory = self.scratch.join(self.directories.to_string());
@@ -159,7 +155,7 @@ impl Checking<'_> {
         }
     }
 
-    /// Sends one request and gives the reply that closes it; a violation if there is none.
+    /// Sends one request and returns its closing reply; records a violation if there is none.
     fn ask(&mut self, session: &mut Session, what: &str, request: &Request) -> Option<Reply> {
         match session.ask(request) {
             Ok(exchange) => Some(exchange.closing),
@@ -276,8 +272,8 @@ impl Checking<'_> {
         }
     }
 
-    /// What a target must refuse: a workload that is not there, a step that it does not claim,
-    /// a step that needs what was not prepared.
+    /// Tests what a target must refuse: a missing workload, an unclaimed step, and a step that needs an artefact that
+    /// was not prepared.
     fn refusals(&mut self, session: &mut Session, target: &Target, cases: &[Case]) {
         let Some(case) = cases.first() else { return };
         let id = &target.id;
@@ -327,7 +323,7 @@ fn prepare(target: &TargetId, workload: &Workload, scratch: &Path) -> Request {
     })
 }
 
-/// A measurement of a few iterations: enough to see that they are counted.
+/// A measurement of a few iterations, enough to test the limit.
 fn measure(target: &TargetId, workload: &Workload, scratch: &Path, step: Step) -> Request {
     Request::Measure(Measure {
         target: target.clone(),
@@ -344,5 +340,5 @@ fn measure(target: &TargetId, workload: &Workload, scratch: &Path, step: Step) -
     })
 }
 
-/// Iterations asked of every measurement.
+/// Iterations requested in every measurement.
 const ITERATIONS: u32 = 3;

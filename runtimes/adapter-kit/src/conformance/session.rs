@@ -1,4 +1,4 @@
-//! One process of the adapter under check, with a deadline on everything it says.
+//! One process of the tested adapter, with a deadline for every reply.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::DEADLINE;
 use crate::protocol::{Reply, Request, Sample};
 
-/// The replies to one request.
+/// The samples and closing reply of one request.
 pub(super) struct Exchange {
     pub(super) samples: Vec<Sample>,
     pub(super) closing: Reply,
@@ -48,7 +48,7 @@ impl Session {
         let stderr = child.stderr.take().map(|mut stderr| {
             thread::spawn(move || {
                 let mut text = Vec::new();
-                // What was read before an error is still worth showing.
+                // If reading fails, keep what was read so far.
                 let _ = stderr.read_to_end(&mut text);
                 String::from_utf8_lossy(&text).into_owned()
             })
@@ -66,7 +66,7 @@ impl Session {
         self.ask_line(&line)
     }
 
-    /// Sends a line and collects the replies up to the one that closes it.
+    /// Sends a line and collects the replies until the request is closed.
     pub(super) fn ask_line(&mut self, line: &str) -> Result<Exchange, String> {
         let stdin = self.stdin.as_mut().ok_or("the adapter has no stdin")?;
         if let Err(error) = stdin
@@ -96,7 +96,7 @@ impl Session {
         }
     }
 
-    /// Ends the adapter's input and waits: it must exit 0 and say nothing more.
+    /// Closes the adapter's stdin and waits: it must exit with 0 and print nothing more.
     pub(super) fn end(mut self) -> Result<(), String> {
         drop(self.stdin.take());
         let begun = Instant::now();
@@ -120,9 +120,9 @@ impl Session {
         }
     }
 
-    /// How the process ended, with what it left on stderr.
+    /// Describes how the process ended, with its stderr.
     fn ended(&mut self, what: &str) -> String {
-        // Dead or about to be: its own exit status says more if it comes in time.
+        // It is dead or about to exit; wait briefly for its exit status, which is more informative.
         thread::sleep(Duration::from_millis(50));
         let status = match self.child.try_wait() {
             Ok(Some(status)) => status.to_string(),
@@ -141,7 +141,7 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        // Already reaped in the ordinary case; then both are errors of no consequence.
+        // Usually it is already reaped, and both calls fail harmlessly.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::{Case, Went, check};
 use crate::protocol::{Grants, Workload};
 
-/// What a case needs of a row; the rest is the harness's business.
+/// The fields of a row that a case needs.
 #[derive(Deserialize)]
 struct Row {
     id: WorkloadId,
@@ -21,7 +21,7 @@ struct Row {
     category: Option<String>,
 }
 
-/// Another form of a workload.
+/// The component form of a workload.
 #[derive(Deserialize)]
 struct Component {
     of: WorkloadId,
@@ -35,16 +35,15 @@ struct Table {
     component: Vec<Component>,
 }
 
-/// Use cases, kernels and languages: of these there are many, and tests from end to end verify them,
-/// once on every kind of target.
+/// Categories left out of the cases, because they have many workloads; end-to-end tests verify those once per kind of
+/// target.
 const NAMED_ONLY: [&str; 3] = ["use-case", "kernel", "language"];
 
-/// Every workload of the folder `workloads` that is for every suite, with its expected output; exit
-/// code 0.
+/// The workloads in `folder`, with expected output and exit code 0, except the categories in `NAMED_ONLY`.
 ///
 /// # Errors
 ///
-/// When the table or an expected output cannot be read, in words.
+/// If the table or an expected output cannot be read, as a message.
 pub fn workloads(folder: &Path) -> Result<Vec<Case>, String> {
     let read = |path: &Path| {
         fs::read_to_string(path).map_err(|error| format!("reading {}: {error}", path.display()))
@@ -88,13 +87,12 @@ pub fn workloads(folder: &Path) -> Result<Vec<Case>, String> {
         .collect()
 }
 
-/// Asserts that the adapter keeps the protocol, drives exactly these targets here, each with so
-/// many steps that are done on a workload, and gives every workload's expected output on each of
-/// them: every workload of this project that `chosen` takes.
+/// Asserts that the adapter follows the protocol, has exactly these available targets, each with this number of steps
+/// done per workload, and produces the expected output of every workload that `chosen` accepts.
 ///
 /// # Panics
 ///
-/// With everything that is otherwise. A target that is missing is one that has not been set up.
+/// With every difference. A missing target has not been set up.
 pub fn assert_every_workload(
     adapter: &Path,
     chosen: impl Fn(&str) -> bool,
@@ -117,7 +115,7 @@ pub fn assert_every_workload(
     let mut counted: BTreeMap<&str, usize> = BTreeMap::new();
     for one in &exercised {
         println!("{one:?}");
-        // A guest that writes nothing has no first output, and only such a guest has none.
+        // A guest without output, and only such a guest, must be unsupported in first-output steps.
         let to_output = matches!(
             one.step,
             Some(Step::FirstOutputWarm | Step::FirstOutputArtefact)

@@ -1,29 +1,29 @@
-//! Where a request ends: the one thing that a front must know of HTTP to make an instance for each.
+//! Finds the end of a request: all that the server must know of HTTP to give each request its own instance.
 
-/// Most fields that are looked at.
+/// Maximum number of header fields to parse.
 const FIELDS: usize = 64;
-/// Most bytes of a request that are kept; what is longer is handed over as it is, to be refused.
+/// Maximum number of bytes to buffer per request; a longer request goes to the guest as it is, to be rejected.
 const LONGEST: usize = 2 << 20;
 
-/// What stands at the front of a buffer.
+/// State of the request at the front of a buffer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Framed {
-    /// More must be read.
+    /// Incomplete: read more.
     Partial,
-    /// A request of so many bytes.
+    /// A complete request of `length` bytes.
     Whole { length: usize, then: Then },
-    /// Something that has no end that could be told: the guest is to refuse it.
+    /// No end can be determined: the guest must reject it.
     Unclear,
 }
 
-/// What becomes of the connection after a response.
+/// Whether the connection stays open after the response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Then {
     Stays,
     Closes,
 }
 
-/// Looks at the front of `bytes`.
+/// Parses the request at the front of `bytes`.
 pub(super) fn framed(bytes: &[u8]) -> Framed {
     let mut fields = [httparse::EMPTY_HEADER; FIELDS];
     let mut request = httparse::Request::new(&mut fields);

@@ -1,14 +1,11 @@
-//! The HTTP front of an engine that runs inside its adapter: a listener, a thread a connection,
-//! and a guest behind each.
+//! HTTP server for in-process engines: a listener and one thread per connection, with a guest behind each.
 //!
-//! The guest speaks HTTP itself, on its standard streams. With [`Instances::Kept`] a connection
-//! has one instance, whose streams are the connection, and the front looks at nothing. With
-//! [`Instances::Fresh`] the front cuts the connection into requests ([`framing`]) and makes an
-//! instance for each; the bytes of request and response pass through as they are. One piece of
-//! code for all engines, and the same number of threads that the native server has.
+//! The guest itself speaks HTTP on its standard streams. With [`Instances::Kept`] each connection has one instance,
+//! whose streams are the socket. With [`Instances::Fresh`] the server splits the connection into requests ([`framing`])
+//! and creates an instance for each; request and response bytes pass through unchanged. All engines share this code,
+//! and it uses as many threads as the native server.
 //!
-//! The server is a process of its own: this adapter's executable, started by `bench` with the
-//! command line that [`launch`] makes.
+//! The server runs in its own process: `bench` starts this adapter's executable with the command line from [`launch`].
 
 mod framing;
 
@@ -29,29 +26,29 @@ use crate::protocol::{Grants, Instances, Launch, Serve};
 use crate::timed::Engine;
 use crate::{Error, artefact};
 
-/// What the fairness ledger says of a target that serves this way.
+/// Fairness ledger entry for targets that serve this way.
 pub const LEDGER: &str = "the kit's front in the engine's process, the adapter's executable: a thread \
      a connection; kept: an instance a connection, its streams the socket; fresh: an instance a \
      request, its streams in memory";
 
-/// The word that a server's command line begins with.
+/// First word of a server's command line.
 const SERVE: &str = "serve-http";
-/// The stack of a connection's thread, bytes: a main thread's, on which guests otherwise run.
+/// Stack size of a connection's thread in bytes: the main thread's, on which guests run in other steps.
 const STACK: usize = 8 << 20;
 
-/// What a server is made of.
+/// The file that a server runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Code<'a> {
-    /// The artefact that `prepare` left.
+    /// The artefact that `prepare` wrote.
     Artefact(&'a Path),
-    /// The `.wasm`, compiled at the start.
+    /// The `.wasm`, compiled at startup.
     Wasm(&'a Path),
 }
 
-/// What a server process was asked for.
+/// The parsed command line of a server process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asked {
-    /// The target.
+    /// The target to serve.
     pub target: TargetId,
     kind: Kind,
     path: PathBuf,
@@ -61,7 +58,7 @@ pub struct Asked {
     address: String,
 }
 
-/// What kind of file a server is made of.
+/// Kind of file that a server runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Artefact,
@@ -71,8 +68,8 @@ enum Kind {
 const USAGE: &str = "usage: ADAPTER serve-http TARGET artefact|wasm FILE kept|fresh NAME ADDRESS";
 
 impl Asked {
-    /// What this process's command line asks for, if it asks for a server; or what is wrong with
-    /// it, with what would be right.
+    /// Parses this process's command line; `None` if it does not request a server, an error with the usage if it is
+    /// invalid.
     pub fn of_this_process() -> Option<Result<Asked, String>> {
         let args: Vec<String> = std::env::args().skip(1).collect();
         let (first, rest) = args.split_first()?;
@@ -105,11 +102,11 @@ impl Asked {
     }
 }
 
-/// The command line that serves `request` on a free port of loopback.
+/// The command line that serves `request` on a free loopback port.
 ///
 /// # Errors
 ///
-/// When this executable has no path, or one that is not text.
+/// If the path of this executable or of the file is unavailable or not UTF-8.
 pub fn launch(request: &Serve, code: Code<'_>) -> Result<Launch, Error> {
     let program = std::env::current_exe()
         .map_err(|error| Error::failed("finding this adapter's executable", error))?;
@@ -147,8 +144,7 @@ pub fn launch(request: &Serve, code: Code<'_>) -> Result<Launch, Error> {
     })
 }
 
-/// The whole life of a server process: makes the engine, loads or compiles, listens, serves until
-/// it is ended.
+/// Runs a server process: creates the engine, loads or compiles the module, listens, and serves until killed.
 pub fn main<E>(
     asked: Result<Asked, String>,
     engine: impl FnOnce(&Asked) -> Result<E, Error>,
@@ -164,7 +160,7 @@ where
             return ExitCode::from(2);
         }
     };
-    // Whoever started it may be killed before it can clean up.
+    // The parent may be killed before it can clean up.
     if let Err(error) = set_parent_process_death_signal(Some(Signal::TERM)) {
         eprintln!("asking to end with the parent: {error}");
     }
@@ -203,7 +199,7 @@ where
     }
 }
 
-/// What every connection shares.
+/// State shared by all connections.
 struct Service<E: Engine> {
     engine: E,
     module: E::Module,
@@ -246,12 +242,12 @@ impl<E: Engine> Service<E> {
             }
             Instances::Fresh => self
                 .each_request(connection)
-                // Whoever hangs up in the middle of a response has his reasons.
+                // A client may disconnect during a response.
                 .unwrap_or(Ok(())),
         }
     }
 
-    /// An instance, run to its end. Gives what it wrote, if it wrote into memory.
+    /// Runs one instance to its end and returns its output, if it went to memory.
     fn guest(&self, stdio: Stdio) -> Result<Vec<u8>, Error> {
         let guest = Guest {
             args: vec![self.name.clone()],
@@ -280,7 +276,7 @@ impl<E: Engine> Service<E> {
                         buffer.resize(buffer.len() * 2, 0);
                     }
                     match connection.read(&mut buffer[filled..])? {
-                        // A request that is cut short is for the guest to refuse.
+                        // The guest must reject a truncated request.
                         0 if filled > 0 => (filled, Then::Closes),
                         0 => return Ok(Ok(())),
                         read => {
@@ -307,7 +303,7 @@ impl<E: Engine> Service<E> {
     }
 }
 
-/// What a client is told when its request's instance failed.
+/// Sent to the client if the instance for its request failed.
 const FAILED: &[u8] =
     b"HTTP/1.1 500 Internal Server Error\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 

@@ -1,4 +1,4 @@
-//! When a guest's first byte of output arrives, seen by a reader in the same host.
+//! Detects when a guest's first byte of output arrives at a reader in the same process.
 
 use std::io::{self, Read};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -8,18 +8,18 @@ use std::time::Instant;
 
 use crate::Error;
 
-/// When the first byte came, if one came, and all bytes.
+/// Arrival time of the first byte, if any, and all bytes.
 type Arrived = io::Result<(Option<Instant>, Vec<u8>)>;
 
-/// A connection whose other end a thread reads. The guest's standard streams lead to it by the same
-/// means as when it serves, which every engine has; its stdin is at its end.
+/// A connection with a thread reading the other end. The guest's standard streams use it as they do when serving,
+/// because every engine supports that; its stdin is at end of file.
 pub(super) struct FirstByte {
     pub(super) guests_end: Arc<TcpStream>,
     reader: JoinHandle<Arrived>,
 }
 
 impl FirstByte {
-    /// A connection with a reader that waits for its first byte.
+    /// Connects, and starts the reader thread.
     pub(super) fn listen() -> Result<Self, Error> {
         let failed =
             |error: io::Error| Error::failed("connecting the guest's output on loopback", error);
@@ -41,9 +41,9 @@ impl FirstByte {
         })
     }
 
-    /// Ends the connection and gives when the first byte came, and all bytes.
+    /// Ends the connection; returns when the first byte came, if any, and all bytes.
     pub(super) fn end(self) -> Result<(Option<Instant>, Vec<u8>), Error> {
-        // The engine may hold a copy of its end; this ends them all.
+        // The engine may hold a duplicate of the guest's end; a shutdown ends all of them.
         let _ = self.guests_end.shutdown(Shutdown::Write);
         match self.reader.join() {
             Ok(Ok(read)) => Ok(read),

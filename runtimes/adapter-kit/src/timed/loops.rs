@@ -1,4 +1,4 @@
-//! The loops that hold the clocks.
+//! The timed loops.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use crate::Error;
 use crate::guest::{Guest, Outputs, Stdio};
 use crate::protocol::Sample;
 
-/// A module that outlives the iteration, or one made in it.
+/// A module that outlives the iteration, or one created in it.
 pub(super) enum Held<'m, M> {
     Kept(&'m M),
     Fresh(M),
@@ -28,23 +28,23 @@ impl<M> Held<'_, M> {
     }
 }
 
-/// What a trial took.
+/// Results of a trial.
 pub(super) struct Taken {
     pub(super) samples: Vec<Sample>,
     pub(super) outputs: Outputs,
 }
 
-/// A trial: the loop of its iterations.
+/// One trial: a loop of iterations.
 pub(super) struct Trial<'t, E> {
     pub(super) engine: &'t E,
     pub(super) guest: &'t Guest,
     pub(super) iterations: u32,
-    /// For making instances, or for running them where that is what is asked.
+    /// Time limit: for instantiation in [`Trial::run`], for whole iterations in the other loops.
     pub(super) budget: Duration,
 }
 
 impl<'t, E: Engine> Trial<'t, E> {
-    /// Makes instances, each of a module that `module` gives inside the clock.
+    /// Times instantiation; `module` is called inside the clock.
     pub(super) fn run<'m>(
         &self,
         boundary: Boundary,
@@ -53,7 +53,7 @@ impl<'t, E: Engine> Trial<'t, E> {
     where
         E::Module: 'm,
     {
-        // Two samples an iteration at most; made now, so that no iteration pays for its growth.
+        // At most two samples per iteration; allocated here so that no iteration pays for growth.
         let mut samples = Vec::with_capacity(self.iterations.min(100_000) as usize * 2);
         let mut outputs = Outputs::default();
         let mut heavy = false;
@@ -68,7 +68,7 @@ impl<'t, E: Engine> Trial<'t, E> {
             let module = module()?;
             let mut instance = self.engine.instantiate(module.get(), self.guest)?;
             let ready = Instant::now();
-            // The first iteration's cycle pays for looking at this clock, and no other's.
+            // Only the first iteration's cycle time includes reading this clock.
             let busy = (iteration == 0).then(|| processor_time(ClockId::ThreadCPUTime));
             let ran = if heavy {
                 None
@@ -104,12 +104,11 @@ impl<'t, E: Engine> Trial<'t, E> {
         Ok(Taken { samples, outputs })
     }
 
-    /// Makes an instance, each of a module that `module` gives inside the clock, and runs it: the clock
-    /// stops at the first byte that a reader in the same host gets. Every run is charged to the
-    /// budget and verified.
+    /// Like [`Trial::run`], but runs the guest: the clock stops when a reader in this process gets the first byte.
+    /// Every run is charged to the budget and verified.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] for a guest that writes nothing.
+    /// [`Error::Unsupported`] if the guest writes nothing.
     pub(super) fn first_output<'m>(
         &self,
         boundary: Boundary,
@@ -153,12 +152,12 @@ impl<'t, E: Engine> Trial<'t, E> {
         Ok(Taken { samples, outputs })
     }
 
-    /// Runs the guest again and again, a fresh instance each time, with `_start` alone inside the
-    /// clock. Every run is charged to the budget, recorded and verified, the first one too.
+    /// Runs the guest repeatedly, a fresh instance each time, timing only `_start`. Every run, including the first, is
+    /// recorded, verified and charged to the budget.
     pub(super) fn iterate(&self, module: &E::Module) -> Result<Taken, Error> {
         let mut samples = Vec::with_capacity(self.iterations.min(100_000) as usize * 4);
         let mut outputs = Outputs::default();
-        // Of this thread, on which every engine runs its guest. Many machines have no counter.
+        // For this thread, where every engine runs its guest. Many machines have no counter.
         let instructions = Instructions::of_this_thread().ok();
         let counted = || instructions.as_ref().and_then(Instructions::so_far);
         let begun = Instant::now();
@@ -170,7 +169,7 @@ impl<'t, E: Engine> Trial<'t, E> {
             let requested = Instant::now();
             let mut instance = self.engine.instantiate(module, self.guest)?;
             let counted_before = counted();
-            // Of the whole process: an engine's other threads work for the guest, too.
+            // For the whole process, because an engine's other threads work for the guest too.
             let busy = processor_time(ClockId::ProcessCPUTime);
             let started = Instant::now();
             let exit_code = self.engine.start(&mut instance)?;
@@ -203,8 +202,7 @@ impl<'t, E: Engine> Trial<'t, E> {
     }
 }
 
-/// Processor time so far: of this thread, on which every engine runs its guest, or of the whole
-/// process.
+/// CPU time so far, of this thread (which runs the guest in every engine) or of the process.
 pub(super) fn processor_time(clock: ClockId) -> Duration {
     Duration::try_from(clock_gettime(clock)).unwrap_or_default()
 }

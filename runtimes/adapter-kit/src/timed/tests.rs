@@ -1,4 +1,4 @@
-//! The loops on an engine that sleeps.
+//! Tests of the loops, with an engine that sleeps.
 
 use std::cell::Cell;
 use std::fs;
@@ -12,7 +12,7 @@ use super::loops::processor_time;
 use super::*;
 use crate::protocol::{Grants, Workload};
 
-/// What its guest spends its time on.
+/// How its guest spends time.
 #[derive(Default)]
 enum Spends {
     #[default]
@@ -21,7 +21,7 @@ enum Spends {
     Waiting(Duration),
 }
 
-/// Runs a guest that does nothing but take its time, and counts what is asked of it.
+/// Its guest only spends time; it counts the calls.
 #[derive(Default)]
 struct Sleeper {
     spends: Spends,

@@ -1,4 +1,4 @@
-//! The protocol's requests, and the signals that end this process.
+//! Handles protocol requests and the signals that end this process.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -25,32 +25,32 @@ use crate::containerd::{Absent, Daemon};
 use crate::ctr::{self, Ctr, Ran, said};
 use crate::targets::{self, ALL, Runs, Target};
 
-/// How long a container may run, where `bench` does not end this process before.
+/// Time limit of a container, unless `bench` ends this process first.
 const LONGEST: Duration = Duration::from_secs(600);
-/// How long compiling a module may take.
+/// Time limit for compiling a module.
 const COMPILING: Duration = Duration::from_secs(120);
 
 /// The adapter of the `containerd/...` targets.
 ///
-/// Everything that it makes on the daemon is gone when it is dropped, or when SIGTERM, SIGINT or
-/// SIGHUP ends the process; what a SIGKILL leaves, the next one removes.
+/// Everything that it creates in containerd is removed when it is dropped and on SIGTERM, SIGINT or SIGHUP. After
+/// SIGKILL the next adapter process cleans up.
 pub(crate) struct Containerd {
     daemon: Result<Daemon, Absent>,
     owner: Owner,
-    /// By the pair's directory.
+    /// By scratch directory.
     images: BTreeMap<PathBuf, Image>,
-    /// How many names have been given.
+    /// Number of names generated.
     names: u32,
 }
 
-/// An image of a pair: its archive, which `prepare` writes, and its name on the daemon.
+/// A pair's image: its archive in the scratch directory, and its name in containerd.
 #[derive(Debug, Clone)]
 struct Image {
     name: String,
     archive: PathBuf,
 }
 
-/// What the clock said of one container.
+/// Times of one container.
 struct Readings {
     ran: Ran,
     first_byte: Option<Duration>,
@@ -59,12 +59,12 @@ struct Readings {
 }
 
 impl Containerd {
-    /// Looks for a daemon, and removes what dead owners left on it. Without a daemon this is an
-    /// adapter all the same: it says why there is none.
+    /// Connects to the daemon and removes leftovers of dead owners. Without a daemon the adapter still starts and
+    /// reports why there is none.
     ///
     /// # Panics
     ///
-    /// When /proc cannot be read.
+    /// If /proc cannot be read.
     pub(crate) fn start() -> Self {
         let owner = Owner::this_process().expect("/proc is mounted");
         let daemon = Daemon::find();
@@ -96,8 +96,8 @@ impl Containerd {
         self.owner.name(self.names)
     }
 
-    /// The pair's image, on the daemon. Its program is there from `prepare` on; its archive is written
-    /// by every process anew, for the name in it says whose it is.
+    /// Loads the pair's image into the daemon. `prepare` stores the program; each process writes its own archive,
+    /// because the image's name contains the owner.
     fn image(
         &mut self,
         target: &Target,
@@ -135,7 +135,7 @@ impl Containerd {
         self.ctr()?.output(&import, PATIENCE).map(drop)
     }
 
-    /// One container from create to remove; at L6 the image is imported first.
+    /// Runs one container from create to remove; at L6 it imports the image first.
     fn iteration(&mut self, target: &Target, image: &Image, step: Step) -> Result<Readings, Error> {
         let name = self.next_name();
         let ctr = self.ctr()?.clone();
@@ -144,7 +144,7 @@ impl Containerd {
         }
         let measured = self.container(&ctr, target, image, (&name, step));
         if measured.is_err() {
-            // What hangs must not be there any more when the next one starts.
+            // A hanging container must be gone before the next one starts.
             let _ = container::remove_container(&ctr, &name);
         }
         measured
@@ -254,14 +254,14 @@ impl Adapter for Containerd {
     fn prepare(&mut self, request: &Prepare) -> Result<Prepared, Error> {
         let target = find(request.target.as_str())?;
         if let Some(image) = self.images.remove(&request.scratch) {
-            // Asked again, perhaps for another program.
+            // A repeated prepare may have another program.
             container::remove_image(self.ctr()?, &image.name)?;
         }
         let (workload, scratch) = (&request.workload, &request.scratch);
         let program = target.program(workload, scratch)?;
         match target.runs {
             Runs::Native => {}
-            // Copied, because nobody may execute it there: to the shim's library it is then no Linux program.
+            // Copied without execute permission, so that the shim's library does not treat it as a Linux program.
             Runs::Wasm => drop(artefact::write(
                 &program,
                 "wasm",
@@ -288,7 +288,7 @@ impl Adapter for Containerd {
         samples: &mut dyn FnMut(Sample),
     ) -> Result<Done, Error> {
         let target = find(request.target.as_str())?;
-        // Untimed: an earlier process's image went with that process.
+        // Untimed: the image of an earlier process was removed when that process ended.
         let image = self.image(target, &request.workload, &request.scratch)?;
         let budget = Duration::from(request.budget);
         let began = Instant::now();
@@ -300,7 +300,7 @@ impl Adapter for Containerd {
             let readings = match self.iteration(target, &image, request.step) {
                 Ok(readings) => readings,
                 Err(error) => {
-                    // The image may have gone with it: the next trial imports it again.
+                    // The image may be gone too: the next trial imports it again.
                     self.images.remove(&request.scratch);
                     return Err(error);
                 }
@@ -331,7 +331,7 @@ impl Adapter for Containerd {
     }
 }
 
-/// The boundaries that one container gives.
+/// The boundaries measured on one container.
 fn taken(step: Step, readings: &Readings) -> Vec<(Boundary, Duration)> {
     if step == Step::Deploy {
         return vec![(Boundary::L6, readings.removed)];
@@ -352,7 +352,7 @@ fn find(target: &str) -> Result<&'static Target, Error> {
         .ok_or_else(|| Error::Failed(format!("no target {target} here")))
 }
 
-/// Has the shim compile a module ahead of time: an artefact is for the very build that made it.
+/// Compiles a module with the shim, because an artefact works only with the build that made it.
 fn compile(wasm: &Path, artefact: &Path) -> Result<(), Error> {
     let mut command = Command::new(targets::shim());
     command.arg("compile").arg(wasm).arg(artefact);

@@ -1,8 +1,7 @@
-//! What is made on containerd, and its removal.
+//! Creates and removes containers and images in containerd.
 //!
-//! Containers and images are named after the process that made them ([`Owner::name`]), in a namespace
-//! that is nobody else's. A process that was killed cannot tidy up; the next one finds what it left
-//! by these names, and leaves alone what belongs to a process that is still there.
+//! They are named after the process that created them ([`Owner::name`]), in a namespace that only this project uses. If
+//! that process is killed, the next one finds its leftovers by name and spares those of live processes.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,36 +14,36 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::ctr::{Ctr, NAMESPACE};
 
-/// How long one command may take that makes or removes something.
+/// Time limit for a command that creates or removes something.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
-/// How long a shim has to answer before it is taken to hang: `bench` waits 20 s for an adapter that starts.
+/// Time limit after which a shim is considered hanging; `bench` waits 20 s for an adapter to start.
 const ANSWER: Duration = Duration::from_secs(4);
-/// Where the shim's library keeps what it knows of containers: of the shim's name, a folder a namespace.
+/// Where the shim's library stores container state: a folder per shim name, then per namespace.
 const SHIM: &str = "/run/containerd/plimsoll";
 const SHIM_STATE: &str = "/run/containerd/plimsoll/plimsoll";
-/// Where the pipes of running containers lie, a folder each.
+/// Folder of the pipes of running containers, one subfolder each.
 const PIPES: &str = "/run/plimsoll/containerd";
-/// Where control groups are mounted; containerd has one of the namespace's name in each hierarchy.
+/// Mount point of cgroups; containerd creates a group with the namespace's name in each hierarchy.
 const GROUPS: &str = "/sys/fs/cgroup";
 
-/// The name of an image; the tag says whose it is.
+/// An image's name; the tag identifies its owner.
 pub(crate) fn image_name(workload: &str, tag: &str) -> String {
     format!("docker.io/plimsoll/{workload}:{tag}")
 }
 
-/// The folder for the pipes of a container.
+/// The folder for a container's pipes.
 pub(crate) fn pipes(container: &str) -> PathBuf {
     Path::new(PIPES).join(container)
 }
 
-/// Removes a container and what runs in it. A shim that does not answer is killed, upon which containerd
-/// forgets what it had started.
+/// Removes a container and kills its processes. If its shim does not answer, it is killed, and containerd then forgets
+/// what the shim had started.
 ///
 /// # Errors
 ///
-/// When it is there and cannot be removed.
+/// If it exists and cannot be removed.
 pub(crate) fn remove_container(ctr: &Ctr, name: &str) -> Result<(), Error> {
-    // There may be no task any more, or never was one.
+    // The task may not exist.
     let _ = ctr.output(&["tasks", "rm", "--force", name], ANSWER);
     let remove = || ctr.output(&["containers", "rm", name], ANSWER).map(drop);
     let mut removed = remove();
@@ -61,8 +60,8 @@ pub(crate) fn remove_container(ctr: &Ctr, name: &str) -> Result<(), Error> {
     removed
 }
 
-/// Kills the shims of a container; gives how many there were. A shim's command line says whose it is
-/// (containerd, runtime v2: `-id`).
+/// Kills the shims of a container and returns their number. A shim's command line names its container (containerd
+/// runtime v2: `-id`).
 fn kill_shims(container: &str) -> usize {
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     let shims = processes.filter_map(|process| {
@@ -79,26 +78,26 @@ fn kill_shims(container: &str) -> usize {
         .count()
 }
 
-/// Removes an image; its content and snapshots are gone when this returns.
+/// Removes an image, waiting until its content and snapshots are gone.
 ///
 /// # Errors
 ///
-/// When it is there and cannot be removed.
+/// If it exists and cannot be removed.
 pub(crate) fn remove_image(ctr: &Ctr, name: &str) -> Result<(), Error> {
     ctr.output(&["images", "rm", "--sync", name], PATIENCE)
         .map(drop)
 }
 
-/// Removes what dead owners left; gives how many containers and images that were.
+/// Removes leftovers of dead owners; returns the number of containers and images removed.
 ///
 /// # Errors
 ///
-/// When it cannot be listed, or one thing cannot be removed; the rest is tried all the same.
+/// If they cannot be listed, or one cannot be removed; the others are still tried.
 pub(crate) fn reap(ctr: &Ctr) -> Result<usize, Error> {
     remove_where(ctr, &|owner| matches!(owner.life(), Ok(Life::Dead)))
 }
 
-/// Removes everything that this owner made.
+/// Removes everything that this owner created.
 ///
 /// # Errors
 ///
@@ -134,7 +133,7 @@ fn remove_where(ctr: &Ctr, condemned: &dyn Fn(&Owner) -> bool) -> Result<usize, 
         }
     }
     cgroup::remove_condemned(&condemned);
-    // Empty ones only, which says that they are nobody's.
+    // Fails unless the namespace is empty, that is, not in use by other processes.
     if ctr
         .output(&["namespaces", "rm", NAMESPACE], PATIENCE)
         .is_ok()

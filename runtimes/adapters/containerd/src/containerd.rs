@@ -1,4 +1,4 @@
-//! Where containerd's socket is, and why it cannot be used.
+//! Finds containerd's socket, or explains why it cannot be used.
 
 use std::env;
 use std::os::unix::fs::PermissionsExt;
@@ -9,24 +9,24 @@ use plimsoll_adapter::protocol::Availability;
 
 use crate::ctr::Ctr;
 
-/// How long the daemon has to answer.
+/// Time limit for the daemon's answer.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Where a daemon's socket may be, besides what `CONTAINERD_ADDRESS` says: Docker's own containerd
-/// first, which a Docker engine that is started by hand starts.
+/// Default socket paths, after `CONTAINERD_ADDRESS`: first that of Docker's own containerd, which a manually started
+/// Docker engine starts.
 const SOCKETS: [&str; 2] = [
     "/var/run/docker/containerd/containerd.sock",
     "/run/containerd/containerd.sock",
 ];
 
-/// A daemon that answers.
+/// A daemon that answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Daemon {
     pub(crate) ctr: Ctr,
-    /// Its own version.
+    /// The daemon's version.
     pub(crate) version: String,
 }
 
-/// Why containers cannot be made, and what changes it.
+/// Why containers are unavailable, and the remedy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Absent {
     pub(crate) reason: String,
@@ -34,7 +34,7 @@ pub(crate) struct Absent {
 }
 
 impl Absent {
-    /// As the protocol says it.
+    /// For the reply to hello.
     pub(crate) fn availability(&self) -> Availability {
         Availability::Unavailable {
             reason: self.reason.clone(),
@@ -44,11 +44,11 @@ impl Absent {
 }
 
 impl Daemon {
-    /// The one that answers first.
+    /// The first daemon that answers.
     ///
     /// # Errors
     ///
-    /// Why none does.
+    /// Why none is usable.
     pub(crate) fn find() -> Result<Self, Absent> {
         if !rustix::process::geteuid().is_root() {
             return Err(Absent {
@@ -92,7 +92,7 @@ fn answers(ctr: &Ctr) -> Result<String, String> {
         .ok_or_else(|| format!("who answers on {socket} says no version: {told:?}"))
 }
 
-/// The server's version in what `ctr version` says, where the client's stands before it.
+/// The server's version in the output of `ctr version`, which lists the client's first.
 fn server_version(told: &str) -> Option<String> {
     let (_, server) = told.split_once("Server:")?;
     let line = server
@@ -101,7 +101,8 @@ fn server_version(told: &str) -> Option<String> {
     Some(line.trim().to_owned())
 }
 
-/// The first program of this name on PATH, or where Debian has runc, which a user's PATH may lack.
+/// The first program with this name on PATH or in /usr/sbin, where Debian installs runc and which a user's PATH may
+/// lack.
 pub(crate) fn on_path(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path)

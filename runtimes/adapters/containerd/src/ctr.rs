@@ -1,4 +1,4 @@
-//! One command of containerd's client, with its clock and its deadline.
+//! Runs a command of containerd's client with a clock and a deadline.
 
 use std::io::{self, Read};
 use std::os::fd::AsFd;
@@ -10,43 +10,43 @@ use plimsoll_adapter::Error;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-/// The namespace of containerd's that everything here is made in.
+/// The containerd namespace for everything created here.
 pub(crate) const NAMESPACE: &str = "plimsoll";
-/// Bytes of standard error that are kept.
+/// Number of stderr bytes to keep.
 const STDERR_KEPT: usize = 4096;
-/// How long the output of a command that has ended is waited for, where somebody else holds it open.
+/// How long to wait for output after the command exited, in case another process keeps the pipe open.
 const LINGER: Duration = Duration::from_millis(500);
 
-/// The client, told where the daemon is.
+/// The client and the daemon's address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Ctr {
-    /// The program, absolute.
+    /// Absolute path of `ctr`.
     pub(crate) program: PathBuf,
-    /// The daemon's socket.
+    /// Path of the daemon's socket.
     pub(crate) socket: PathBuf,
 }
 
-/// What a command did.
+/// Result of a command.
 #[derive(Debug)]
 pub(crate) struct Ran {
-    /// When it was started.
+    /// Start time.
     pub(crate) began: Instant,
-    /// When the first byte of its output came.
+    /// Arrival of the first byte of stdout.
     pub(crate) first_byte: Option<Instant>,
-    /// When its exit was seen.
+    /// When the exit was observed.
     pub(crate) ended: Instant,
     pub(crate) status: ExitStatus,
     pub(crate) stdout: Vec<u8>,
-    /// Its beginning.
+    /// Its first `STDERR_KEPT` bytes.
     pub(crate) stderr: Vec<u8>,
 }
 
 impl Ctr {
-    /// Runs a command to its end, whatever that is.
+    /// Runs a command to completion, successful or not.
     ///
     /// # Errors
     ///
-    /// When it cannot be started or has not ended within `patience`; it is killed then.
+    /// If it cannot start, or is killed because it exceeds `patience`.
     pub(crate) fn run(&self, args: &[&str], patience: Duration) -> Result<Ran, Error> {
         let mut command = Command::new(&self.program);
         command.arg("--address").arg(&self.socket);
@@ -54,11 +54,11 @@ impl Ctr {
         run(&mut command, patience).map_err(|error| Error::failed(shown(args), error))
     }
 
-    /// The output of a command that must succeed.
+    /// The stdout of a command that must succeed.
     ///
     /// # Errors
     ///
-    /// As [`Ctr::run`], and when it fails: with what it said.
+    /// As [`Ctr::run`], and if the command fails, with its stderr.
     pub(crate) fn output(&self, args: &[&str], patience: Duration) -> Result<String, Error> {
         let ran = self.run(args, patience)?;
         match ran.status.success() {
@@ -72,7 +72,7 @@ fn shown(args: &[&str]) -> String {
     format!("ctr {}", args.join(" "))
 }
 
-/// How a command ended and what it said of that, on one line.
+/// The exit status and stderr of a command on one line.
 pub(crate) fn said(ran: &Ran) -> String {
     let stderr = String::from_utf8_lossy(&ran.stderr);
     let stderr = stderr.trim().replace('\n', "; ");
@@ -82,11 +82,11 @@ pub(crate) fn said(ran: &Ran) -> String {
     }
 }
 
-/// Runs any command to its end, with a clock and a deadline.
+/// Runs any command to completion with a clock and a deadline.
 ///
 /// # Errors
 ///
-/// When it cannot be started, or has not ended in time: it is killed then.
+/// If it cannot start, or is killed because it exceeds `patience`.
 pub(crate) fn run(command: &mut Command, patience: Duration) -> io::Result<Ran> {
     command
         .stdin(Stdio::null())
@@ -96,14 +96,14 @@ pub(crate) fn run(command: &mut Command, patience: Duration) -> io::Result<Ran> 
     let mut child = command.spawn()?;
     let ran = watch(&mut child, began, patience);
     if ran.is_err() {
-        // It may have gone in between, which is as good.
+        // It may have exited already, which is fine.
         let _ = child.kill();
         let _ = child.wait();
     }
     ran
 }
 
-/// A pipe of the command's: what has come of it, and whether it is still open.
+/// One pipe of the command: the bytes read, and `from` while it is open.
 struct Pipe<R> {
     from: Option<R>,
     bytes: Vec<u8>,
@@ -119,7 +119,7 @@ impl<R: Read> Pipe<R> {
         }
     }
 
-    /// Reads once what there is; `keep` bytes of it all are kept.
+    /// Reads once without blocking; keeps at most `keep` bytes in total.
     fn read(&mut self, keep: usize) -> io::Result<()> {
         let Some(from) = &mut self.from else {
             return Ok(());
@@ -153,7 +153,7 @@ fn watch(child: &mut Child, began: Instant, patience: Duration) -> io::Result<Ra
             let why = format!("it had not ended after {patience:?} and was killed");
             return Err(io::Error::new(io::ErrorKind::TimedOut, why));
         }
-        // Only what is still open: a pipe that was closed would wake it for ever.
+        // Poll only open pipes: a closed one would be ready forever.
         let waited = [
             stdout.from.as_ref().map(AsFd::as_fd),
             stderr.from.as_ref().map(AsFd::as_fd),
@@ -183,7 +183,7 @@ fn watch(child: &mut Child, began: Instant, patience: Duration) -> io::Result<Ra
         if ready[2] {
             ended = Some(Instant::now());
         }
-        // Not before all is read that was there, however late this process was to look.
+        // Once LINGER has passed, still read everything available, however late this process was scheduled.
         if left.is_zero() && !ready.contains(&true) {
             break;
         }

@@ -1,14 +1,14 @@
-//! Drives containerd for `bench`, through its own client `ctr`: containers by runc, and WebAssembly by
-//! a shim of this package, both by the same path, so that what differs is the runtime's.
+//! Adapter for containerd, using its client `ctr`: containers with runc, and WebAssembly with this package's shim. Both
+//! use the same path, so that differences come from the runtime.
 //!
 //! # Layout
 //!
-//! - `targets`: the configurations, and what the ledger says of each
-//! - `adapter`: the protocol's requests, and the signals that end this process
-//! - `containerd`: where its socket is, and why it cannot be used
-//! - `ctr`: one command of its client, with its clock and its deadline
-//! - `made`: what is made there, and what dead owners left, removed
-//! - `shim/`: the shim, a program of its own
+//! - `targets`: configurations and their fairness ledgers
+//! - `adapter`: protocol requests, and signals that end this process
+//! - `containerd`: finds the daemon's socket
+//! - `ctr`: runs commands of the client
+//! - `container`: creates and removes containers and images, including leftovers of dead owners
+//! - `shim/`: the shim, a separate program
 
 mod adapter;
 mod container;

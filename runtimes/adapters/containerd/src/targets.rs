@@ -1,4 +1,4 @@
-//! The configurations, and what the ledger says of each.
+//! Configurations and their fairness ledgers.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,34 +10,34 @@ use plimsoll_adapter::{Error, native};
 
 use crate::containerd::{Absent, Daemon, on_path};
 
-/// The name of our shim's program.
+/// File name of our shim.
 const SHIM: &str = "containerd-shim-plimsoll-v1";
-/// The name that containerd knows its own shim for OCI runtimes by.
+/// containerd's name for its own OCI shim.
 const RUNC: &str = "io.containerd.runc.v2";
-/// The version of the wasmtime crate in the shim; a test holds it and the lock's equal.
+/// Version of the wasmtime crate in the shim; a test compares it with Cargo.lock.
 const WASMTIME_VERSION: &str = "48.0.8";
-/// The version of the library that the shim is built on.
+/// Version of the shim's library.
 const LIBRARY_VERSION: &str = "1.0.1";
 
-/// What runs a container.
+/// What a container runs, and with which shim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Runs {
-    /// runc, by containerd's own shim: the static native program.
+    /// The static native program, with runc and containerd's own shim.
     Native,
-    /// Our shim: an artefact that was compiled before.
+    /// An artefact compiled ahead of time, with our shim.
     Artefact,
-    /// Our shim: the `.wasm`, compiled at every start.
+    /// The `.wasm`, compiled at every start, with our shim.
     Wasm,
 }
 
-/// One target.
+/// A target and what it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Target {
     pub(crate) id: &'static str,
     pub(crate) runs: Runs,
 }
 
-/// Every target, in the order of runtimes/targets.toml.
+/// All targets, in the order of runtimes/targets.toml.
 pub(crate) const ALL: [Target; 3] = [
     Target {
         id: "containerd/runc",
@@ -53,13 +53,13 @@ pub(crate) const ALL: [Target; 3] = [
     },
 ];
 
-/// Our shim's program, built or not.
+/// Path of our shim; it may not be built yet.
 pub(crate) fn shim() -> PathBuf {
     beside(SHIM)
 }
 
 impl Target {
-    /// What kind of thing its guest is.
+    /// Whether its guest is native or WebAssembly.
     pub(crate) fn kind(&self) -> TargetKind {
         match self.runs {
             Runs::Native => TargetKind::Container,
@@ -67,7 +67,7 @@ impl Target {
         }
     }
 
-    /// What containerd is told to make its containers with.
+    /// The runtime passed to containerd.
     pub(crate) fn runtime(&self) -> String {
         match self.runs {
             Runs::Native => RUNC.to_owned(),
@@ -75,11 +75,11 @@ impl Target {
         }
     }
 
-    /// The program in its image: the native one, or what `prepare` leaves in the pair's directory.
+    /// The program in its image: the native one, or the file that `prepare` wrote.
     ///
     /// # Errors
     ///
-    /// When the workload has no native program.
+    /// If the workload has no native program.
     pub(crate) fn program(&self, workload: &Workload, scratch: &Path) -> Result<PathBuf, Error> {
         match self.runs {
             Runs::Native => native::require(workload).map(Path::to_owned),

@@ -1,5 +1,5 @@
-//! The adapter keeps the protocol and verifies what it runs; a killed run, with a shim that hangs, leaves
-//! nothing on the daemon once the next adapter has started.
+//! Protocol and output tests. Also: after a run was killed with a hanging shim, the next adapter process removes
+//! everything that it left in the daemon.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ fn adapter() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_adapter-containerd"))
 }
 
-/// What containerd says in the adapter's namespace, a line each.
+/// Output lines of `ctr` in the adapter's namespace.
 fn told(args: &[&str]) -> Vec<String> {
     let sockets = [
         "/var/run/docker/containerd/containerd.sock",
@@ -43,7 +43,7 @@ fn left() -> Vec<String> {
         .collect()
 }
 
-/// The ids of processes with such a command line.
+/// Pids of processes whose command line matches.
 fn processes(pattern: &str) -> Vec<String> {
     let found = Command::new("pgrep").args(["-f", pattern]).output();
     let found = found.expect("pgrep is on PATH");
@@ -62,7 +62,7 @@ fn eventually(what: &str, mut done: impl FnMut() -> bool) {
     }
 }
 
-/// Workloads of the project by name, with their native binaries.
+/// Workloads by name, with their native binaries.
 fn cases(names: &[&str]) -> Vec<Case> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
     let target = adapter().ancestors().nth(2).expect("TARGET/release/NAME");
@@ -89,7 +89,7 @@ fn started() -> Child {
 #[test]
 fn workloads_are_verified_on_every_target_and_a_killed_run_with_a_shim_that_hangs_is_reaped() {
     let scratch = tempfile::tempdir().expect("a temporary directory");
-    // One with an input folder, one that prints and no more.
+    // One only prints, the other has an input folder.
     let cases = cases(&["hello", "handler"]);
     let exercised = conformance::check(adapter(), &cases, scratch.path())
         .unwrap_or_else(|violations| panic!("{violations}"));
@@ -103,7 +103,7 @@ fn workloads_are_verified_on_every_target_and_a_killed_run_with_a_shim_that_hang
     );
     assert_eq!(left(), Vec::<String>::new());
 
-    // Killed in the middle, with a shim that answers nobody: what it made stays, until the next one starts.
+    // Killed in the middle with a hanging shim: its leftovers stay until the next adapter starts.
     let mut child = started();
     let hello = cases
         .iter()

@@ -1,4 +1,4 @@
-//! The protocol's requests, and the signals that end this process.
+//! Handles protocol requests and the signals that end this process.
 
 mod images;
 mod steps;
@@ -34,43 +34,43 @@ use crate::owner::Owner;
 use crate::stopwatch;
 use crate::targets::{self, Configuration, Under};
 
-/// How often an iteration that measured nothing ([`Failure::WaitMissed`]) is tried again.
+/// How often to retry an iteration that measured nothing ([`Failure::WaitMissed`]).
 const RETRIES: u32 = 2;
 
 /// The adapter of the `docker/...` targets.
 ///
-/// Everything that it makes on the engine is gone when it is dropped, or when SIGTERM, SIGINT or
-/// SIGHUP ends the process; what a SIGKILL leaves, the next one removes.
+/// Everything that it creates in the engine is removed when it is dropped and on SIGTERM, SIGINT or SIGHUP. After
+/// SIGKILL the next adapter process cleans up.
 #[derive(Debug)]
 pub struct Containers {
     session: Arc<Mutex<Session>>,
 }
 
-/// What is done on the engine, one thing at a time.
+/// Operations on the engine, one at a time.
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) runtime: Runtime,
     pub(crate) engine: Result<Engine, Unusable>,
-    /// The distribution that some images have, if the engine has it.
+    /// The distribution below the program in some images, if the engine has it.
     base: Result<Base, Unusable>,
     owner: Owner,
     configurations: Vec<Configuration>,
-    /// By the pair's directory.
+    /// By scratch directory.
     images: BTreeMap<PathBuf, Image>,
-    /// The container that serves, by its name.
+    /// Name of the serving container.
     serving: Option<String>,
-    /// How many names have been given out.
+    /// Number of names generated.
     names: Cell<u32>,
     pub(crate) ending: watch::Receiver<bool>,
 }
 
 impl Containers {
-    /// Connects to the engine that the environment names, and removes what dead owners left.
-    /// Without an engine this is an adapter all the same: it says why there is none.
+    /// Connects to the engine from the environment and removes leftovers of dead owners. Without an engine the adapter
+    /// still starts and reports why there is none.
     ///
     /// # Panics
     ///
-    /// When this process cannot make a thread, a pipe or read /proc.
+    /// If this process cannot create a thread or pipe, or read /proc.
     pub fn start() -> Self {
         let (end, ending) = watch::channel(false);
         let runtime = runtime();
@@ -81,8 +81,7 @@ impl Containers {
         containers
     }
 
-    /// Connects to the engine on this socket and drives these configurations, whatever they are.
-    /// Ends on no signal.
+    /// Connects to the engine on this socket, with these configurations. Installs no signal handlers.
     ///
     /// # Panics
     ///
@@ -123,7 +122,7 @@ impl Containers {
 }
 
 fn runtime() -> Runtime {
-    // One thread: a reading of the clock never waits for another thread to be woken.
+    // Single-threaded, so that reading the clock never waits for another thread to wake up.
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -131,12 +130,11 @@ fn runtime() -> Runtime {
 }
 
 fn lock(session: &Mutex<Session>) -> MutexGuard<'_, Session> {
-    // After a panic there is still something to remove.
+    // There is still something to remove after a panic.
     session.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Waits for a signal that ends this process, lets what is under way on the engine come to an
-/// end, removes everything and exits.
+/// Waits for a signal, lets the current operation on the engine finish, removes everything and exits.
 fn end_on_signal(session: &Mutex<Session>, end: &watch::Sender<bool>) {
     let number = runtime().block_on(async {
         let listen = |kind| signal(kind).map(|signal| (signal, kind));
@@ -254,7 +252,7 @@ impl Session {
     fn prepare(&mut self, request: &Prepare) -> Result<Prepared, Error> {
         self.reap();
         if let (Some(image), Ok(engine)) = (self.images.remove(&request.scratch), &self.engine) {
-            // Asked again, perhaps for another binary.
+            // A repeated prepare may have another binary.
             self.runtime.block_on(image.remove(&engine.docker))?;
         }
         let under = self.configuration(&request.target)?.under;
@@ -284,7 +282,7 @@ impl Session {
         samples: &mut dyn FnMut(Sample),
     ) -> Result<Done, Error> {
         let configuration = self.configuration(&request.target)?;
-        // Untimed: an earlier process's image went with that process.
+        // Untimed: the image of an earlier process was removed when that process ended.
         let image = self.image(configuration.under, &request.workload, &request.scratch)?;
         let engine = usable(&self.engine)?;
         match request.step {
@@ -313,13 +311,13 @@ impl Session {
             if iteration > 0 && began.elapsed() >= budget {
                 break;
             }
-            // What is weighed is run, too: it must be what works.
+            // Also run the image whose size is measured, to verify that it works.
             let (clock_started, ran) = match self.iteration(engine, &image, &configuration, request)
             {
                 Ok(measured) => measured,
                 Err(failure) => {
                     if engine::is_missing(&failure) {
-                        // Somebody has removed the image: the next trial loads it again.
+                        // Another process removed the image: the next trial loads it again.
                         self.images.remove(&request.scratch);
                     }
                     return Err(failure.into());
@@ -373,7 +371,7 @@ impl Session {
             .ok_or_else(|| Error::Failed(format!("no target {target} here")))
     }
 
-    /// One container that measured something; gives when the clock started too.
+    /// Runs one container that measured something; also returns when the clock started.
     fn iteration(
         &self,
         engine: &Engine,
@@ -421,7 +419,7 @@ impl Session {
             Ok((clock_started, ran))
         });
         if let Some(Source::Written { archive, .. }) = anew.as_ref().map(|image| &image.source) {
-            // Each is as large as its distribution: none waits for this process to end.
+            // Remove now instead of at exit, because each is as large as its distribution.
             let _ = fs::remove_file(archive);
             if let Err(failure) = self.runtime.block_on(image.remove(docker)) {
                 eprintln!("{failure}; the adapter's next start removes it");
@@ -458,7 +456,7 @@ pub(crate) fn usable(engine: &Result<Engine, Unusable>) -> Result<&Engine, Error
         .map_err(|unusable| Error::Failed(format!("{unusable}; {}", unusable.remedy())))
 }
 
-/// The boundaries that one container gives.
+/// The boundaries measured on one container.
 fn readings(step: Step, clock_started: Instant, ran: &Ran) -> Vec<(Boundary, Duration)> {
     if step == Step::Size {
         return Vec::new();

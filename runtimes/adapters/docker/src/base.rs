@@ -1,8 +1,7 @@
-//! A distribution's root file system under a workload's program: what images mostly are elsewhere.
+//! A distribution's root file system below a workload's program, as in typical images.
 //!
-//! `scripts/debian-image` makes it, without a registry: it gives it to the engine as an image of its
-//! own, so that every image with it shares the layer, and keeps the archive, so that a start which has
-//! to load all of it (L6) can.
+//! `scripts/debian-image` makes it without a registry. It loads it into the engine as a separate image, so that all
+//! images based on it share the layer, and keeps the archive for starts that must load everything (L6).
 
 use std::env;
 use std::fs::{self, File};
@@ -16,20 +15,20 @@ use sha2::{Digest, Sha256};
 use crate::engine::{self, Unusable};
 use crate::failure::{SAY, bounded};
 
-/// The image that `scripts/debian-image` gives the engine.
+/// The image that `scripts/debian-image` loads into the engine.
 const NAME: &str = "plimsoll-base/debian:latest";
-/// Its archive, below the cache folder; beside it, with one more ending, its SHA-256.
+/// Path of its archive in the cache folder; the file with the added extension contains its SHA-256.
 const ARCHIVE: &str = "plimsoll/debian/rootfs.tar";
 const DIGEST: &str = "tar.sha256";
 
-/// The root file system, as the only layer of an image.
+/// A root file system as the only layer of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Base {
-    /// A tar archive of it.
+    /// Tar archive of the root file system.
     pub(crate) archive: PathBuf,
-    /// What comes before the archive in the layer, to make it another one than the engine has.
+    /// Bytes placed before the archive in the layer, to make it differ from the engine's layer.
     pub(crate) before: Vec<u8>,
-    /// SHA-256 of the layer, hexadecimal.
+    /// SHA-256 of the layer in hexadecimal.
     pub(crate) digest: String,
 }
 
@@ -38,8 +37,8 @@ impl Base {
     ///
     /// # Errors
     ///
-    /// When the engine has none, its archive is not where the script leaves it, or the engine's is of
-    /// another archive.
+    /// If the engine has none, the archive is not where the script writes it, or the engine's image comes from another
+    /// archive.
     pub(crate) async fn find(docker: &Docker) -> Result<Self, Unusable> {
         let asking = docker.inspect_image(NAME);
         let found = match bounded("looking for the Debian image", SAY, asking).await {
@@ -56,7 +55,7 @@ impl Base {
         let (Some(digest), Some(archive)) = (digest, archive) else {
             return Err(Unusable::NoBase);
         };
-        // The script hashes the archive once, when it makes it: that takes as long as a start.
+        // The script stores the hash, because hashing takes as long as a start.
         match fs::read_to_string(archive.with_extension(DIGEST)) {
             Ok(hashed) if hashed.split_whitespace().next() == Some(&digest) => Ok(Base {
                 archive,
@@ -67,11 +66,11 @@ impl Base {
         }
     }
 
-    /// The same root file system in a layer that no engine has, because of this name in it.
+    /// The same root file system in a layer that no engine has, because it contains this name.
     ///
     /// # Errors
     ///
-    /// When the archive cannot be read.
+    /// If the archive cannot be read.
     pub(crate) fn anew(&self, name: &str) -> io::Result<Self> {
         let mut before = tar::Builder::new(Vec::new());
         let regular = tar::EntryType::Regular;
@@ -82,7 +81,7 @@ impl Base {
             0o644,
             name.as_bytes(),
         )?;
-        // Without what would end the archive here.
+        // Omits the end-of-archive blocks, because the base follows.
         let before = before.get_ref().clone();
         let mut hash = Sha256::new();
         hash.update(&before);
@@ -101,16 +100,16 @@ impl Base {
         })
     }
 
-    /// Where an image's archive has the layer.
+    /// The layer's path in an image archive.
     pub(crate) fn layer_name(&self) -> String {
         image::layer_name(&self.digest)
     }
 
-    /// The layer as an entry of an image's archive: what comes before its content, and what after.
+    /// The bytes before and after the layer's content in an image archive.
     ///
     /// # Errors
     ///
-    /// When the archive cannot be looked at.
+    /// If the archive's metadata cannot be read.
     pub(crate) fn around(&self) -> io::Result<(Vec<u8>, Vec<u8>)> {
         let bytes = self.before.len() as u64 + self.archive.metadata()?.len();
         let mut header = tar::Header::new_gnu();
@@ -126,7 +125,7 @@ impl Base {
     }
 }
 
-/// Archives are made of blocks of this size (POSIX, pax).
+/// Block size of tar archives (POSIX, pax).
 const BLOCK: u64 = 512;
 
 fn archive() -> Option<PathBuf> {
@@ -162,7 +161,7 @@ mod tests {
         let (one, two) = (base.anew("one")?, base.anew("two")?);
         assert!(one.digest != two.digest && one.digest != base.digest);
 
-        // As an entry of an archive: the layer comes out whole, with its digest.
+        // The layer must come out of an archive complete, with its digest.
         let (before, after) = one.around()?;
         let mut whole = before;
         whole.extend(std::fs::read(&archive)?);

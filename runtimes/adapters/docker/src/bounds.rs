@@ -1,27 +1,27 @@
-//! What bounds a container whose guest is hostile.
+//! Limits for a container with a hostile guest.
 
 use std::time::Duration;
 
 use bollard::models::{HostConfig, ResourcesUlimits};
 use plimsoll_adapter::record::Limit;
 
-/// Most processes and threads of a container whose guest starts them without end.
+/// Maximum processes and threads, for guests that start them endlessly.
 const TASKS: i64 = 512;
-/// Most processor time of it, seconds: if everybody who would end it is gone, the kernel does.
+/// Maximum CPU time in seconds: the kernel's last resort if all supervisors are gone.
 const PROCESSOR_SECONDS: i64 = 60;
-/// What a guest that tries what it may not is held to, whatever the question.
+/// Limits that apply to every hostile guest.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds<'a> {
-    /// The limits that were asked for.
+    /// The limits that the request demands.
     pub(crate) limits: &'a [Limit],
-    /// Most memory where no limit names one, bytes.
+    /// Memory limit in bytes if `limits` has none.
     pub(crate) memory_bytes: u64,
-    /// How long the container is let go on.
+    /// Time limit of the container.
     pub(crate) patience: Duration,
 }
 
 impl Bounds<'_> {
-    /// `host` with these bounds, and with the limits that were asked for.
+    /// Adds these limits to `host`.
     pub(crate) fn set(&self, host: HostConfig) -> HostConfig {
         let memory = i64::try_from(self.memory_bytes).unwrap_or(i64::MAX);
         let mut host = HostConfig {

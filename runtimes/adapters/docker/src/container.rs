@@ -1,4 +1,4 @@
-//! One container from create to remove, with the clock's readings.
+//! Runs one container from create to remove, and records times.
 
 use std::pin::pin;
 use std::time::{Duration, Instant};
@@ -22,45 +22,45 @@ use crate::owner::{self, Owner};
 use crate::stopwatch::Stopwatch;
 use crate::targets::Configuration;
 
-/// What a container did, and when: readings of CLOCK_MONOTONIC.
+/// Output and times of a container, by CLOCK_MONOTONIC.
 #[derive(Debug, Clone)]
 pub struct Ran {
-    /// The create request was about to be sent.
+    /// Before sending the create request.
     pub create_requested: Instant,
-    /// The start request was about to be sent.
+    /// Before sending the start request.
     pub start_requested: Instant,
-    /// The first byte of the guest's standard output was here; absent if there was none.
+    /// First byte of the guest's stdout received; `None` if there was none.
     pub first_byte: Option<Instant>,
-    /// The exit was known here.
+    /// Exit received.
     pub exited: Instant,
-    /// The engine had answered that the container is removed.
+    /// The engine confirmed the removal.
     pub removed: Instant,
     /// The guest's exit code.
     pub exit_code: i32,
-    /// All of its standard output.
+    /// Complete standard output.
     pub stdout: Vec<u8>,
-    /// All of its standard error.
+    /// Complete standard error.
     pub stderr: Vec<u8>,
 }
 
-/// What is run, and how.
+/// What to run, and how.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan<'a> {
-    /// The image.
+    /// The image to start.
     pub image: &'a Image,
-    /// How the container is configured.
+    /// Configuration of the container.
     pub configuration: &'a Configuration,
-    /// Whose it is.
+    /// Owner of the container.
     pub owner: &'a Owner,
-    /// The container's number among its owner's.
+    /// Makes the container's name unique to the owner.
     pub sequence: u32,
-    /// What runs the program inside, if the container does not do so itself.
+    /// Runs the program under the stopwatch if present.
     pub inside: Option<&'a Stopwatch>,
-    /// What it is held to, if it is hostile.
+    /// Limits for a hostile guest.
     pub bounds: Option<&'a Bounds<'a>>,
 }
 
-/// How the guest ended, with the container still there.
+/// How the guest ended; the container still exists.
 struct Ended {
     create_requested: Instant,
     start_requested: Instant,
@@ -73,12 +73,12 @@ struct Ended {
 
 /// Runs one container from create to remove.
 ///
-/// Whatever happens, the container is gone afterwards, or its removal was tried and failed too.
-/// `ending` turns true when this process has been told to end: then the guest is not waited for.
+/// In all cases the container is removed afterwards, or removing it failed too. When `ending` becomes true, this
+/// process must end and does not wait for the guest.
 ///
 /// # Errors
 ///
-/// When the engine fails at any step, or the guest is killed.
+/// If the engine fails at any step, or the guest is killed.
 pub async fn run(
     docker: &Docker,
     plan: Plan<'_>,
@@ -87,7 +87,7 @@ pub async fn run(
     run_watched(docker, plan, ending, |_| {}).await
 }
 
-/// As [`run`]; `created` is told the container's id before it is started.
+/// Like [`run`], but passes the container's id to `created` before starting it.
 ///
 /// # Errors
 ///
@@ -108,7 +108,7 @@ pub async fn run_watched(
             return Err(failure);
         }
     };
-    // Not forced, as `docker rm` and `docker run --rm` do it: the container has ended.
+    // Not forced, as in `docker rm` and `docker run --rm`: the container has exited.
     let options = RemoveContainerOptionsBuilder::new().v(true).build();
     let removing = docker.remove_container(&name, Some(options));
     bounded("removing the container", REMOVE, removing).await?;
@@ -134,12 +134,12 @@ pub async fn run_watched(
     })
 }
 
-/// The name of a plan's container on the engine.
+/// Name of a plan's container in the engine.
 pub(crate) fn name(plan: &Plan<'_>) -> String {
     format!("plimsoll-{}-{}", plan.owner.word(), plan.sequence)
 }
 
-/// What the engine is asked to create.
+/// Body of the create request.
 pub(crate) fn body(plan: &Plan<'_>) -> ContainerCreateBody {
     ContainerCreateBody {
         image: Some(plan.image.name.clone()),
@@ -156,7 +156,7 @@ pub(crate) fn body(plan: &Plan<'_>) -> ContainerCreateBody {
     }
 }
 
-/// The exit code of a container whose guest has ended, or is about to.
+/// The exit code of a container whose guest has ended or is about to.
 pub(crate) async fn exit_code(docker: &Docker, name: &str) -> Result<i32, Failure> {
     let options = WaitContainerOptionsBuilder::new()
         .condition("not-running")
@@ -181,7 +181,7 @@ async fn start_to_end(
 
     let kills = killed_for_memory();
     let create_requested = Instant::now();
-    // Creation is never abandoned half way: the engine would finish it after we had gone.
+    // Creation is never abandoned, because the engine would finish it after this process ended.
     let creating = docker.create_container(Some(options), body);
     let container = bounded("creating the container", CREATE, creating).await?;
     created(&container.id);
@@ -212,7 +212,7 @@ async fn start_to_end(
     let start_requested = Instant::now();
     while !watch.is_complete() {
         tokio::select! {
-            // In this order, so that the wait's request goes out before the start's.
+            // In this order, so that the wait request is sent before the start request.
             biased;
             exit = exits.next(), if watch.exit.is_none() => {
                 let now = Instant::now();
@@ -240,7 +240,7 @@ async fn start_to_end(
                     return Err(Failure::WaitMissed);
                 }
             }
-            // Nobody left who could tell it to end is no reason to.
+            // If the sender is gone, the container continues.
             Ok(_) = ending.wait_for(|ending| *ending) => return Err(Failure::Ending),
             () = &mut deadline => {
                 return Err(Failure::Late { doing: RUNNING, after: patience });
@@ -254,7 +254,7 @@ async fn start_to_end(
         stderr,
         ..
     } = watch;
-    // The loop ends with an exit seen.
+    // The loop ends only after an exit.
     let (exited, exit_code) = exit.ok_or(Failure::WaitMissed)?;
     if exit_code > SIGNALLED {
         return Err(killed(docker, name, exit_code, &stderr, kills).await);
@@ -270,21 +270,21 @@ async fn start_to_end(
     })
 }
 
-/// What was being done when a container did not end.
+/// Description of the operation, for errors.
 pub(crate) const RUNNING: &str = "running the container";
 
-/// With its output at its end, how long a container's exit is waited for before it is looked
-/// at; some hundred times what the engine needs on an idle machine.
+/// How long to wait for the exit after the end of the output before inspecting the container; about 100 times what the
+/// engine needs on an idle machine.
 const LULL: Duration = Duration::from_secs(1);
 
-/// A status above this is 128 and the number of the signal that ended the guest.
+/// A status above this is 128 plus the number of the signal that killed the guest.
 const SIGNALLED: i32 = 128;
 const SIGKILL: i32 = 9;
 
-/// How much of stderr a message quotes, in bytes from its end.
+/// Number of bytes at the end of stderr that a message quotes.
 const QUOTED: usize = 1000;
 
-/// What has been seen of a running container.
+/// State of a running container.
 #[derive(Default)]
 struct Watch {
     started: bool,
@@ -293,7 +293,7 @@ struct Watch {
     first_byte: Option<Instant>,
     stdout: Vec<u8>,
     stderr: Vec<u8>,
-    /// How often in a row it was found ended without its exit having been told.
+    /// Consecutive inspections that found it ended while the wait had not returned.
     lulls: u32,
 }
 
@@ -302,8 +302,8 @@ impl Watch {
         self.started && self.output_ended && self.exit.is_some()
     }
 
-    /// The engine answers a wait that was in place before the exit at once. One that it took
-    /// note of later waits for an exit that never comes.
+    /// The engine answers at once if the wait request arrived before the exit. If it arrived later, the wait never
+    /// returns.
     fn only_the_exit_is_missing(&self) -> bool {
         self.started && self.output_ended && self.exit.is_none()
     }
@@ -317,22 +317,21 @@ impl Watch {
                 self.stdout.extend_from_slice(&message);
             }
             LogOutput::StdErr { message } => self.stderr.extend_from_slice(&message),
-            // Without a terminal there is no such stream: it is the rest of a message that was
-            // not sent to its end.
+            // Without a terminal this stream does not exist: it is the rest of a truncated message.
             LogOutput::Console { .. } | LogOutput::StdIn { .. } => return Err(Failure::CutShort),
         }
         Ok(())
     }
 }
 
-/// The status that the wait was answered with.
+/// The status in the wait's response.
 fn exit_status(
     exit: Option<Result<bollard::models::ContainerWaitResponse, EngineError>>,
 ) -> Result<i32, Failure> {
     const DOING: &str = "waiting for the container's exit";
     let code = match exit {
         Some(Ok(exit)) => exit.status_code,
-        // The client library reports every status that is not 0 as an error.
+        // The client library reports every non-zero status as an error.
         Some(Err(EngineError::DockerContainerWaitError { code, error })) if error.is_empty() => {
             code
         }
@@ -356,7 +355,7 @@ fn exit_status(
     })
 }
 
-/// The engine refuses to start a container whose program it cannot run.
+/// The engine refuses to start a container whose program it cannot execute.
 pub(crate) fn not_started(error: EngineError) -> Failure {
     match Failure::of("starting the container", error) {
         Failure::Refused {
@@ -368,7 +367,7 @@ pub(crate) fn not_started(error: EngineError) -> Failure {
     }
 }
 
-/// Why a guest that a signal ended was killed. `kills` is what [`killed_for_memory`] said before.
+/// Why a signal killed the guest. `kills` is an earlier result of [`killed_for_memory`].
 async fn killed(
     docker: &Docker,
     name: &str,
@@ -377,7 +376,7 @@ async fn killed(
     kills: Option<u64>,
 ) -> Failure {
     if status == SIGNALLED + SIGKILL {
-        // The engine hears of the kill and of the exit on two ways; the exit can be first.
+        // The engine learns of the OOM kill and the exit separately; the exit may come first.
         for _ in 0..5 {
             match inspect(docker, name).await {
                 Ok(state) if state.oom_killed == Some(true) => return Failure::OutOfMemory,
@@ -385,8 +384,8 @@ async fn killed(
                 Err(failure) => return failure,
             }
         }
-        // Of a container that is killed as soon as it runs the engine never hears why. Where it runs
-        // on this machine the kernel has counted.
+        // If a container is killed as soon as it runs, the engine never learns why. On the same machine the kernel's
+        // counter shows it.
         if kills.is_some() && killed_for_memory() > kills {
             return Failure::OutOfMemory;
         }

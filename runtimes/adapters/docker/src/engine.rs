@@ -1,4 +1,4 @@
-//! Where the engine's socket is, and why it cannot be used.
+//! Finds the engine's socket, or explains why it cannot be used.
 
 use std::env;
 use std::ffi::OsString;
@@ -14,63 +14,63 @@ use plimsoll_adapter::protocol::Availability;
 use crate::failure::{Failure, SAY, bounded};
 use crate::targets::Runtime;
 
-/// The oldest API with what is used here: waiting for a container's *next* exit came with 1.30
-/// (Docker 17.06; version history of the Engine API).
+/// Oldest supported API: waiting for a container's *next* exit was added in 1.30 (Docker 17.06; version history of the
+/// Engine API).
 const OLDEST_API: (u32, u32) = (1, 30);
 
-/// Where Docker listens when it was not told otherwise.
+/// Docker's default socket.
 const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
 
 /// An engine that answered.
 #[derive(Debug)]
 pub struct Engine {
-    /// The client.
+    /// Client for its API.
     pub docker: Docker,
-    /// Where it listens.
+    /// Path of its socket.
     pub socket: PathBuf,
-    /// What it says of its parts.
+    /// Versions of its components.
     pub version: SystemVersion,
-    /// What it says of its configuration.
+    /// Its configuration.
     pub info: SystemInfo,
 }
 
-/// Why no engine can be used. Each has its own remedy.
+/// Why no engine is usable. Each reason has its own remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum Unusable {
-    /// DOCKER_HOST names something that is no unix socket.
+    /// DOCKER_HOST is not a unix socket.
     #[error("DOCKER_HOST is {0:?}, which is no unix socket; a network would be measured with it")]
     NotLocal(String),
-    /// No socket.
+    /// The socket does not exist.
     #[error("Docker is not running: there is no socket {}", .0.display())]
     NoSocket(PathBuf),
-    /// A socket that this user may not use.
+    /// This user has no permission for the socket.
     #[error("this user may not use Docker's socket {}", .0.display())]
     NotPermitted(PathBuf),
-    /// A socket left by an engine that is gone.
+    /// The socket was left by an engine that is gone.
     #[error("Docker is not running: nobody listens on {}", .0.display())]
     NobodyListens(PathBuf),
-    /// Another error of the socket.
+    /// Another socket error.
     #[error("connecting to {}: {}", .0.display(), .1)]
     Socket(PathBuf, io::Error),
-    /// It listens and does not answer.
+    /// The engine accepts connections but does not answer.
     #[error("the Docker engine on {} does not answer: {failure}", socket.display())]
     Silent {
-        /// Where it listens.
+        /// Path of its socket.
         socket: PathBuf,
-        /// What was tried and for how long.
+        /// The failed request and its time limit.
         failure: Failure,
     },
-    /// It answers with an error.
+    /// The engine answered with an error.
     #[error("the Docker engine on {} answers with an error: {message} (HTTP {status})", socket.display())]
     Error {
-        /// Where it listens.
+        /// Path of its socket.
         socket: PathBuf,
-        /// The API's status code.
+        /// HTTP status code.
         status: u16,
-        /// Its words.
+        /// The engine's message.
         message: String,
     },
-    /// It is older than what is needed here.
+    /// The engine is too old.
     #[error(
         "the Docker engine {version} speaks API {api}; at least {}.{} is needed",
         OLDEST_API.0, OLDEST_API.1
@@ -78,39 +78,39 @@ pub enum Unusable {
     TooOld {
         /// The engine's version.
         version: String,
-        /// Its newest API.
+        /// Its newest API version.
         api: String,
     },
-    /// It runs containers of another system.
+    /// The engine runs containers of another operating system.
     #[error("the Docker engine runs {0} containers; the workloads are Linux programs")]
     NotLinux(String),
-    /// It has no runtime of the name that the targets name.
+    /// The engine lacks the OCI runtime of a target.
     #[error(
         "the Docker engine has no runtime {}; it has {has}",
         runtime.name()
     )]
     NoRuntime {
-        /// What it lacks.
+        /// The missing runtime.
         runtime: Runtime,
         /// The runtimes that it has.
         has: String,
     },
-    /// It has no image of a distribution.
+    /// The engine has no Debian image, or its archive is missing.
     #[error("the Docker engine has no Debian image with its archive")]
     NoBase,
-    /// It has one of another archive than the one that is kept.
+    /// The engine's Debian image comes from another archive.
     #[error("the Docker engine's Debian image is not that of the archive {}", .0.display())]
     OtherBase(PathBuf),
-    /// It does not say whether it has one.
+    /// The engine failed to say whether it has one.
     #[error("{0}")]
     BaseUnknown(Failure),
-    /// The client could not be set up.
+    /// The client could not be created.
     #[error("setting up the Docker client: {0}")]
     Client(String),
 }
 
 impl Unusable {
-    /// The command, or the words, that change it.
+    /// The command or advice that fixes it.
     pub fn remedy(&self) -> String {
         match self {
             Unusable::NotLocal(_) => "unset DOCKER_HOST, or set it to unix:///path/to/docker.sock",
@@ -132,7 +132,7 @@ impl Unusable {
         .to_owned()
     }
 
-    /// As the protocol says it.
+    /// For the reply to hello.
     pub fn availability(&self) -> Availability {
         Availability::Unavailable {
             reason: self.to_string(),
@@ -145,7 +145,7 @@ impl Unusable {
 ///
 /// # Errors
 ///
-/// When `DOCKER_HOST` names something that is no unix socket.
+/// If `DOCKER_HOST` is not a unix socket.
 pub fn sockets(
     docker_host: Option<OsString>,
     runtime_dir: Option<OsString>,
@@ -164,16 +164,16 @@ pub fn sockets(
 }
 
 impl Engine {
-    /// Whether it has an OCI runtime.
+    /// Checks that the engine has an OCI runtime.
     ///
     /// # Errors
     ///
-    /// Says which it has, where it has not this one.
+    /// If it lacks it, with the runtimes that it has.
     pub fn has(&self, runtime: Runtime) -> Result<(), Unusable> {
         has(&self.info, runtime)
     }
 
-    /// What an OCI runtime says of its version, where the engine says which program it is.
+    /// Version reported by an OCI runtime, if the engine reports its path.
     pub(crate) fn runtime_version(&self, runtime: Runtime) -> Option<String> {
         let registered = self.info.runtimes.as_ref()?.get(runtime.name())?;
         let asked = Command::new(registered.path.as_ref()?)
@@ -185,11 +185,11 @@ impl Engine {
         said.lines().next().map(str::to_owned)
     }
 
-    /// Connects to the engine that the environment names.
+    /// Connects to the engine from the environment.
     ///
     /// # Errors
     ///
-    /// Says why there is none to be used; of several sockets, why not the first.
+    /// If none is usable; for several sockets, the error of the first.
     pub async fn from_environment() -> Result<Self, Unusable> {
         let mut first = None;
         for socket in sockets(env::var_os("DOCKER_HOST"), env::var_os("XDG_RUNTIME_DIR"))? {
@@ -201,14 +201,14 @@ impl Engine {
         Err(first.unwrap_or_else(|| Unusable::NoSocket(DEFAULT_SOCKET.into())))
     }
 
-    /// Connects to the engine that listens on this socket.
+    /// Connects to the engine on this socket.
     ///
     /// # Errors
     ///
-    /// Says why it cannot be used.
+    /// If it is not usable.
     pub async fn at(socket: &Path) -> Result<Self, Unusable> {
         reachable(socket)?;
-        // The limits that matter are ours, one a request; the client's own must only be longer.
+        // Every request has its own limit; the client's limit must only be longer.
         let timeout = 2 * crate::failure::RUN.as_secs();
         let docker =
             Docker::connect_with_unix(&socket.to_string_lossy(), timeout, API_DEFAULT_VERSION)
@@ -245,7 +245,7 @@ impl Engine {
     }
 }
 
-/// Whether the socket is there and accepts this user.
+/// Whether the socket exists and accepts this user.
 fn reachable(socket: &Path) -> Result<(), Unusable> {
     let path = socket.to_owned();
     match UnixStream::connect(socket) {
@@ -259,7 +259,7 @@ fn reachable(socket: &Path) -> Result<(), Unusable> {
     }
 }
 
-/// Whether an engine that says this of itself can do what is asked of it here.
+/// Checks the engine's API version and operating system.
 fn check(version: &SystemVersion, info: &SystemInfo) -> Result<(), Unusable> {
     let api = version.api_version.clone().unwrap_or_default();
     let number = api
@@ -278,7 +278,7 @@ fn check(version: &SystemVersion, info: &SystemInfo) -> Result<(), Unusable> {
     Ok(())
 }
 
-/// Whether an engine that says this of itself has an OCI runtime.
+/// Checks the engine's list of OCI runtimes.
 fn has(info: &SystemInfo, runtime: Runtime) -> Result<(), Unusable> {
     match &info.runtimes {
         Some(runtimes) if !runtimes.contains_key(runtime.name()) => {
@@ -293,7 +293,7 @@ fn has(info: &SystemInfo, runtime: Runtime) -> Result<(), Unusable> {
     }
 }
 
-/// Whether the engine has forgotten an image that it had.
+/// Whether the engine no longer has an image.
 pub(crate) fn is_missing(failure: &Failure) -> bool {
     matches!(failure, Failure::Refused { status: 404, .. })
 }

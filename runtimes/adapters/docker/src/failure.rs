@@ -1,4 +1,4 @@
-//! Everything that can go wrong between the engine and a container's end.
+//! Errors from the engine and its containers.
 
 use std::future::Future;
 use std::io;
@@ -8,76 +8,76 @@ use std::time::Duration;
 use bollard::errors::Error as EngineError;
 use plimsoll_adapter::Error;
 
-// How long the engine may take to answer. Each is some hundred times what an idle machine needs,
-// so that a busy one is measured and a hung engine is still noticed.
+// Time limits for the engine's answers. Each is about 100 times what an idle machine needs, so that a busy engine can
+// be measured and a hung one is noticed.
 
-/// For what the engine says of itself.
+/// For information about the engine.
 pub(crate) const SAY: Duration = Duration::from_secs(10);
-/// For a list.
+/// For listings.
 pub(crate) const LIST: Duration = Duration::from_secs(30);
-/// For a container's creation, and for the attachment to it.
+/// For creating a container and attaching to it.
 pub(crate) const CREATE: Duration = Duration::from_secs(60);
-/// For a container from its start to its end, the guest's own work included.
+/// For a container from start to exit, including the guest's work.
 pub(crate) const RUN: Duration = Duration::from_secs(600);
-/// For the removal of a container or an image.
+/// For removing a container or image.
 pub(crate) const REMOVE: Duration = Duration::from_secs(60);
-/// For an image to be read in.
+/// For loading an image.
 pub(crate) const LOAD: Duration = Duration::from_secs(300);
 
-/// Something that went wrong.
+/// An error from the engine, a container or an archive.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// The engine answered with an error.
     #[error("{doing}: the Docker engine says: {message} (HTTP {status})")]
     Refused {
-        /// What was tried.
+        /// The operation that failed.
         doing: &'static str,
-        /// The API's status code.
+        /// HTTP status code.
         status: u16,
-        /// The engine's words.
+        /// The engine's message.
         message: String,
     },
-    /// The engine answered something that the client library cannot read.
+    /// The client library cannot parse the engine's answer.
     #[error("{doing}: the Docker engine's answer cannot be read: {source}")]
     Garbled {
-        /// What was tried.
+        /// The operation that failed.
         doing: &'static str,
-        /// What was wrong with it.
+        /// The parse error.
         source: EngineError,
     },
-    /// The engine went away.
+    /// The engine stopped answering.
     #[error(
         "{doing}: the Docker engine stopped answering: {}; see that it runs \
          (`scripts/docker-engine status`, `scripts/docker-engine start`)",
         with_causes(source)
     )]
     Lost {
-        /// What was tried.
+        /// The operation that failed.
         doing: &'static str,
-        /// What was seen of it.
+        /// The connection error.
         source: EngineError,
     },
-    /// The engine, or the guest, took too long.
+    /// The engine or the guest exceeded a time limit.
     #[error("{doing}: no end after {} s", after.as_secs())]
     Late {
-        /// What was tried.
+        /// The operation that failed.
         doing: &'static str,
-        /// How long it was waited for.
+        /// The time limit.
         after: Duration,
     },
-    /// The container was created and could not be started.
+    /// The container was created but could not start.
     #[error(
         "the container did not start: {message}; its program must be a static executable for \
          this machine (`scripts/build-workloads --native` builds it)"
     )]
     NotStarted {
-        /// The engine's words.
+        /// The engine's message.
         message: String,
     },
-    /// The kernel killed the guest for want of memory.
+    /// The kernel's OOM killer killed the guest.
     #[error("the container was killed: it ran out of memory")]
     OutOfMemory,
-    /// A signal ended the guest, or it exited with a code that looks so: the engine reports both alike.
+    /// A signal killed the guest, or it exited with such a code: the engine reports both alike.
     #[error(
         "the container ended with status {status}: signal {} ended its program, or the program exited with \
          that code; the engine does not tell which{}",
@@ -85,47 +85,46 @@ pub enum Failure {
         said(stderr)
     )]
     Killed {
-        /// 128 and the signal's number, or the exit code.
+        /// 128 plus the signal's number, or the exit code.
         status: i32,
-        /// The end of what the guest wrote to stderr.
+        /// End of the guest's stderr.
         stderr: String,
     },
     /// The engine closed the guest's output in the middle of a message.
     #[error("the Docker engine cut the container's output short")]
     CutShort,
-    /// The container's processes are not among those that can be looked at here.
+    /// The container's processes are not visible from this process.
     #[error(
         "the container's processes cannot be seen from here: the Docker engine runs on another \
          machine or in another namespace of process ids; run bench where the engine runs"
     )]
     Unseen,
-    /// The container ended before the engine had taken note that its end was waited for: nothing
-    /// was measured, and the same can be tried again.
+    /// The container exited before the engine registered the wait: nothing was measured, and a retry can succeed.
     #[error("the container ended before the wait for its end was in place")]
     WaitMissed,
-    /// The program ended, or said something else than where it listens.
+    /// The program ended, or printed something other than its address.
     #[error("the container does not serve: {}", said.trim())]
     NotServing {
-        /// What it said.
+        /// The program's output.
         said: String,
     },
     /// The image's archive could not be written or read.
     #[error("{doing} {}: {source}", path.display())]
     Archive {
-        /// What was tried.
+        /// The operation that failed.
         doing: &'static str,
-        /// On which file.
+        /// Path of the file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// The adapter was told to end.
+    /// The adapter received a signal to end.
     #[error("the adapter was told to end")]
     Ending,
 }
 
 impl Failure {
-    /// Sorts what the client library reports.
+    /// Classifies an error of the client library.
     pub(crate) fn of(doing: &'static str, source: EngineError) -> Self {
         match source {
             EngineError::DockerResponseServerError {
@@ -158,13 +157,13 @@ impl From<Failure> for Error {
     }
 }
 
-/// An error with everything that caused it: the client library says only the last in itself.
+/// An error with all its causes: the client library's own message includes only the last.
 fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {
         let cause_text = cause.to_string();
-        // Some errors quote their cause already.
+        // Some errors already include their cause.
         if !text.ends_with(&cause_text) {
             text.push_str(": ");
             text.push_str(&cause_text);
@@ -181,7 +180,7 @@ fn said(stderr: &str) -> String {
     }
 }
 
-/// Waits for an answer of the engine for so long and no longer.
+/// Awaits an answer of the engine with a time limit.
 pub(crate) async fn bounded<T>(
     doing: &'static str,
     limit: Duration,
@@ -197,7 +196,7 @@ pub(crate) async fn bounded<T>(
     }
 }
 
-/// What is not there, or is being removed by somebody else this moment, needs no removal.
+/// A missing resource, or one that is being removed by another process, needs no removal.
 pub(crate) fn tolerate_missing(removal: Result<(), Failure>) -> Result<(), Failure> {
     match removal {
         Err(Failure::Refused { status: 404, .. }) => Ok(()),

@@ -1,5 +1,4 @@
-//! The image of one (target, workload) pair: its archive (`plimsoll_adapter::image`) written, loaded,
-//! removed.
+//! The image of one (target, workload) pair: writes (`plimsoll_adapter::image`), loads and removes it.
 
 use std::fs::File;
 use std::io::{self, Cursor, Read};
@@ -17,34 +16,34 @@ use crate::base::Base;
 use crate::failure::{Failure, LOAD, SAY, bounded};
 use crate::owner::{self, Owner};
 
-/// How much of the archive is read at a time; the socket's buffer is smaller.
+/// Bytes of the archive to read at a time; larger than the socket's buffer.
 const CHUNK: usize = 256 << 10;
 
-/// An image, and where it is from.
+/// An image and its origin.
 #[derive(Debug, Clone)]
 pub struct Image {
-    /// Its name on the engine; unique to the owner and the pair if it was made here.
+    /// Name in the engine; unique to the owner and pair if made here.
     pub name: String,
-    /// Where it is from.
+    /// Origin of the image.
     pub source: Source,
 }
 
-/// Where an image is from.
+/// Origin of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
-    /// It was made here: loaded from this archive, removed at the end.
+    /// Made here: loaded from this archive, and removed at the end.
     Written {
-        /// All of the image but its base.
+        /// Everything in the image except its base.
         archive: PathBuf,
-        /// What lies under the program, if anything does.
+        /// The layer below the program, if any.
         base: Option<Base>,
     },
-    /// It is the user's own: neither loaded nor removed, only run, with these arguments.
+    /// The user's own image: only run, with these arguments; neither loaded nor removed.
     Given(Vec<String>),
 }
 
 impl Image {
-    /// The user's own image of this name. Whether the engine has it shows when it is asked for.
+    /// The user's own image with this name. It is not checked that the engine has it.
     pub fn given(name: &str, args: &[String]) -> Self {
         Image {
             name: name.to_owned(),
@@ -52,12 +51,12 @@ impl Image {
         }
     }
 
-    /// Whether it is the user's own.
+    /// Whether it is the user's own image.
     pub(crate) fn is_given(&self) -> bool {
         matches!(self.source, Source::Given(_))
     }
 
-    /// What is given to its entry point, where the image itself does not say.
+    /// Arguments for the entry point, if the image does not define them.
     pub(crate) fn command(&self) -> Option<Vec<String>> {
         match &self.source {
             Source::Given(args) if !args.is_empty() => Some(args.clone()),
@@ -65,7 +64,7 @@ impl Image {
         }
     }
 
-    /// What lies under the program.
+    /// The layer below the program.
     pub(crate) fn base(&self) -> Option<&Base> {
         match &self.source {
             Source::Written { base, .. } => base.as_ref(),
@@ -73,12 +72,12 @@ impl Image {
         }
     }
 
-    /// The program's path as a container sees it.
+    /// The program's path in the container.
     pub(crate) fn program(&self, workload: &Workload) -> String {
         image::program(workload, self.base().map(|base| base.digest.as_str()))
     }
 
-    /// The archive that it is loaded from.
+    /// The archive to load the image from.
     fn archive(&self) -> io::Result<&Path> {
         match &self.source {
             Source::Written { archive, .. } => Ok(archive),
@@ -90,7 +89,7 @@ impl Image {
     ///
     /// # Errors
     ///
-    /// When the binary or the input cannot be read, or the archive cannot be written.
+    /// If the binary or input cannot be read, or the archive cannot be written.
     pub fn write(
         workload: &Workload,
         program: &Path,
@@ -121,17 +120,17 @@ impl Image {
         }
     }
 
-    /// Loads the archive into the engine, as `docker load` does.
+    /// Loads the archive into the engine, like `docker load`.
     ///
     /// # Errors
     ///
-    /// When the archive cannot be read, or the engine refuses it.
+    /// If the archive cannot be read, or the engine refuses it.
     pub async fn load(&self, docker: &Docker) -> Result<(), Failure> {
         let Some(base) = self.base() else {
             return self.send(docker, None).await;
         };
         if base.before.is_empty() {
-            // The engine has this layer. One that wants to be sent it all the same says so.
+            // The engine has this layer. If it refuses an archive without the layer, send it complete.
             match self.send(docker, None).await {
                 Err(Failure::Refused { .. }) => {}
                 done => return done,
@@ -169,7 +168,7 @@ impl Image {
         bounded(doing, LOAD, answered).await
     }
 
-    /// What is sent: the archive, with the base before it if it is given.
+    /// The bytes to send: the archive, preceded by the base if given.
     fn content(&self, base: Option<&Base>) -> io::Result<Box<dyn Read + Send>> {
         let archive = File::open(self.archive()?)?;
         Ok(match base {
@@ -187,7 +186,7 @@ impl Image {
     ///
     /// # Errors
     ///
-    /// When the engine does not answer or refuses.
+    /// If the engine does not answer or refuses.
     pub async fn remove(&self, docker: &Docker) -> Result<(), Failure> {
         if self.is_given() {
             return Ok(());
@@ -195,11 +194,11 @@ impl Image {
         owner::remove_image(docker, &self.name).await
     }
 
-    /// Its size in the engine, in bytes.
+    /// Size in the engine, in bytes.
     ///
     /// # Errors
     ///
-    /// When the engine does not answer, or does not have it.
+    /// If the engine does not answer or does not have the image.
     pub async fn size(&self, docker: &Docker) -> Result<u64, Failure> {
         let inspected = bounded(
             "inspecting the image",
@@ -214,17 +213,17 @@ impl Image {
     }
 }
 
-/// What an archive weighs.
+/// Transfer sizes of an archive.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Weights {
-    /// Its layers.
+    /// Only its layers.
     pub(crate) layers: Weight,
-    /// All of it: layers, configuration and manifest.
+    /// The whole archive: layers, configuration and manifest.
     pub(crate) archive: Weight,
 }
 
 impl Image {
-    /// Weighs the archive, and the layers in it.
+    /// Sizes of the archive and of its layers.
     pub(crate) fn weigh(&self) -> io::Result<Weights> {
         let mut weights = Weights {
             archive: weigh_file(self.archive()?)?,

@@ -1,11 +1,11 @@
-//! What the engine says of itself: its part of the fairness ledger.
+//! The fairness ledger, from information that the engine reports.
 
 use std::collections::BTreeMap;
 
 use crate::engine::Engine;
 use crate::targets::{Configuration, Under};
 
-/// Every setting that matters of one target, by name.
+/// All relevant settings of one target, by name.
 pub(crate) fn of(
     configuration: &Configuration,
     engine: Option<&Engine>,
@@ -90,7 +90,7 @@ pub(crate) fn of(
         ),
     );
     for component in engine.version.components.iter().flatten() {
-        // "Engine" is the engine's own version, said apart from the ledger.
+        // "Engine" is the engine's own version, which is reported separately.
         if component.name != "Engine" {
             say(&component.name, component.version.clone());
         }

@@ -1,23 +1,23 @@
-//! The adapter of the `docker/...` targets: the workload's static binary in an image, `FROM scratch`
-//! unless said otherwise, a container a trial, driven over the engine's own API.
+//! The adapter of the `docker/...` targets. It puts a workload's static binary in an image (`FROM scratch` by default)
+//! and runs one container per trial through the engine's API.
 //!
 //! # Layout
 //!
-//! - [`adapter`]: the protocol's requests, and the signals that end this process
-//! - [`targets`]: the configurations, a row each
-//! - [`engine`]: where the engine's socket is, and why it cannot be used
-//! - [`ledger`]: what the engine says of itself
-//! - [`image`]: the image's archive, written by the kit, loaded and removed
-//! - [`base`]: a distribution's root file system under it, where a target says so
-//! - [`bounds`]: what bounds a hostile guest
-//! - [`container`]: one container from create to remove, with the clock's readings
-//! - `serving`: one container that serves
-//! - [`peak`]: the most memory that a guest had
-//! - [`probing`]: one container whose guest tries what it may not
-//! - [`stopwatch`]: what times the program inside a container, put in beside it
-//! - [`waiting`]: containers that are left waiting and looked at
-//! - [`owner`]: whose container is this, and does its owner live? Removes strays
-//! - [`failure`]: everything that can go wrong
+//! - [`adapter`]: protocol requests, and signals that end this process
+//! - [`targets`]: configurations, one row each
+//! - [`engine`]: finds the engine's socket, or explains why it is unusable
+//! - [`ledger`]: fairness ledger of an engine
+//! - [`image`]: writes (with the kit), loads and removes images
+//! - [`base`]: a distribution's root file system below the program
+//! - [`bounds`]: limits for hostile guests
+//! - [`container`]: runs one container and records times
+//! - `serving`: a serving container
+//! - [`peak`]: peak memory of a guest
+//! - [`probing`]: runs hostile guests
+//! - [`stopwatch`]: the stopwatch in a container
+//! - [`waiting`]: measures waiting containers
+//! - [`owner`]: ownership labels, and removal of strays
+//! - [`failure`]: kinds of errors
 
 pub mod adapter;
 pub mod base;

@@ -1,3 +1,3 @@
-//! The adapter of the `docker/...` targets, as a program.
+//! Program of the `docker/...` targets' adapter.
 
 plimsoll_adapter::adapter_main!(adapter_docker::Containers::start());

@@ -1,8 +1,7 @@
-//! Whose container is this, and does its owner live?
+//! Labels that identify the owner of containers and images, and removal of leftovers.
 //!
-//! Everything made on the engine carries two labels: [`MARK`], and [`OWNER`] with the process
-//! that made it. A process that was killed cannot tidy up; the next one finds what it left by
-//! these labels and removes it, and leaves alone what belongs to a run that is still going on.
+//! Everything created in the engine has two labels: [`MARK`], and [`OWNER`] with the process that created it. If that
+//! process is killed, the next one finds and removes its leftovers by label, and spares those of live processes.
 
 use std::collections::HashMap;
 
@@ -16,12 +15,12 @@ pub use plimsoll_adapter::owner::{Life, Owner};
 
 use crate::failure::{Failure, LIST, REMOVE, bounded, tolerate_missing};
 
-/// The label of everything that is made here; its value is `1`.
+/// Label of everything created here, with the value `1`.
 pub const MARK: &str = "plimsoll";
-/// The label that names the process that made it.
+/// Label with the identity of the process that created it.
 pub const OWNER: &str = "plimsoll.owner";
 
-/// The labels of everything that this owner makes.
+/// The labels of everything that this owner creates.
 pub fn labels(owner: &Owner) -> HashMap<String, String> {
     HashMap::from([
         (MARK.to_owned(), "1".to_owned()),
@@ -29,29 +28,29 @@ pub fn labels(owner: &Owner) -> HashMap<String, String> {
     ])
 }
 
-/// What was removed.
+/// Number of resources removed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Removed {
-    /// Containers.
+    /// Removed containers.
     pub containers: usize,
-    /// Images.
+    /// Removed images.
     pub images: usize,
 }
 
-/// Removes what dead owners left.
+/// Removes leftovers of dead owners.
 ///
 /// # Errors
 ///
-/// When the engine does not answer or refuses.
+/// If the engine does not answer or refuses.
 pub async fn reap(docker: &Docker) -> Result<Removed, Failure> {
     remove_where(docker, |owner| matches!(owner.life(), Ok(Life::Dead))).await
 }
 
-/// Removes everything that this owner made.
+/// Removes everything that this owner created.
 ///
 /// # Errors
 ///
-/// When the engine does not answer or refuses.
+/// If the engine does not answer or refuses.
 pub async fn remove_all_of(docker: &Docker, owner: &Owner) -> Result<Removed, Failure> {
     remove_where(docker, |of| of == owner).await
 }
@@ -100,7 +99,7 @@ async fn remove_where(
     Ok(removed)
 }
 
-/// Removes a container, killing it first if it runs; one that is not there is removed already.
+/// Removes a container, killing it if it runs; a missing one is not an error.
 pub(crate) async fn remove_container(docker: &Docker, name: &str) -> Result<(), Failure> {
     let options = RemoveContainerOptionsBuilder::new()
         .force(true)
@@ -110,7 +109,7 @@ pub(crate) async fn remove_container(docker: &Docker, name: &str) -> Result<(), 
     tolerate_missing(bounded("removing a container", REMOVE, removing).await)
 }
 
-/// Removes an image and its layer; one that is not there is removed already.
+/// Removes an image and its layer; a missing one is not an error.
 pub(crate) async fn remove_image(docker: &Docker, name: &str) -> Result<(), Failure> {
     let options = RemoveImageOptionsBuilder::new().force(true).build();
     let removing = docker.remove_image(name, Some(options), None);

@@ -1,9 +1,8 @@
-//! The most memory that a container's guest had at any moment of its run.
+//! Peak memory of a container's guest.
 //!
-//! The guest is followed as every other process is (`plimsoll_adapter::trace`), from before it is
-//! the guest: the engine's runtime puts a process of its own into the container's control group
-//! first, which then becomes the guest. What the runtime needs for that is not the guest's, and is
-//! not in VmHWM, which begins anew with each program; it is in the control group's peak.
+//! The guest is followed like any other process (`plimsoll_adapter::trace`), starting before it exists: the engine's
+//! runtime moves a process of its own into the container's cgroup, which later execs the guest. The runtime's memory is
+//! not in VmHWM, which restarts at exec, but it is in the cgroup's peak.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -19,20 +18,20 @@ use plimsoll_adapter::protocol::Sample;
 use plimsoll_adapter::record::{Boundary, Metric};
 use plimsoll_adapter::trace::{self, Forks, Stop};
 
-/// How often new processes are looked for. The runtime works for tens of milliseconds between
-/// entering the control group and becoming the guest.
+/// Interval for finding new processes. The runtime needs tens of milliseconds from entering the cgroup to the guest's
+/// exec.
 const LOOK: Duration = Duration::from_millis(1);
 
-/// How often they are looked for once the first has been found: it may have forked just then.
+/// Scans to make once the first process is found, because it may have just forked.
 const MORE_LOOKS: u32 = 3;
 
-/// Somebody who waits for a container's processes and follows them.
+/// Finds and follows a container's processes in a thread.
 pub struct Follower {
     over: Arc<AtomicBool>,
     thread: JoinHandle<Peak>,
 }
 
-/// The most that the guest had, as far as it was seen.
+/// Peaks of the guest, as far as observed.
 #[derive(Debug, Clone, Copy, Default)]
 struct Peak {
     rss: Option<u64>,
@@ -40,18 +39,18 @@ struct Peak {
 }
 
 impl Follower {
-    /// Begins to wait for the processes of a container that was created and not yet started.
-    /// `program` is the guest's path in it.
+    /// Starts to look for the processes of a container that is created but not started. `program` is the guest's path
+    /// in it.
     pub fn of(container: &str, program: String) -> Self {
         let over = Arc::new(AtomicBool::new(false));
         let container = container.to_owned();
         let told = Arc::clone(&over);
-        // All of ptrace is between a process and one thread.
+        // ptrace works only from the thread that attached.
         let thread = thread::spawn(move || follow(&container, Path::new(&program), &told));
         Follower { over, thread }
     }
 
-    /// What was seen, once the container has ended; `None` if its guest was not.
+    /// The samples, after the container has ended; `None` if its guest was not found.
     pub fn seen(self) -> Option<Vec<Sample>> {
         self.over.store(true, Ordering::Relaxed);
         let peak = self.thread.join().unwrap_or_default();
@@ -75,7 +74,7 @@ fn follow(container: &str, program: &Path, over: &AtomicBool) -> Peak {
     while looks_left > 0 && !over.load(Ordering::Relaxed) {
         for pid in processes() {
             let known = before.contains(&pid) || seized.contains(&pid);
-            // One that another of them has forked is followed already, and refuses.
+            // Forks of a followed process are already traced, so seizing them fails.
             if !known && is_in(pid, container) && trace::seize(pid).is_ok() {
                 seized.insert(pid);
             }
@@ -115,7 +114,7 @@ fn processes() -> BTreeSet<u32> {
         .collect()
 }
 
-/// Whether a process is in a container: its control groups are named after it.
+/// Whether a process is in a container, whose cgroups are named after it.
 fn is_in(pid: u32, container: &str) -> bool {
     let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
     groups.contains(container)

@@ -1,4 +1,4 @@
-//! A hostile guest in a container, under limits.
+//! Runs a hostile guest in a container, under limits.
 
 use plimsoll_adapter::protocol::{End, Probe, Probed};
 use plimsoll_adapter::record::Limit;
@@ -12,7 +12,7 @@ use crate::failure::Failure;
 const SIGNALLED: i32 = 128;
 
 impl Session {
-    /// One container whose guest tries what it may not.
+    /// Runs one container with a hostile guest.
     pub(crate) fn probe(&mut self, request: &Probe) -> Result<Probing, Error> {
         let timed = |limit: &&Limit| matches!(limit, Limit::Time { .. });
         if let Some(limit) = request.limits.iter().find(timed) {

@@ -1,7 +1,7 @@
-//! One container that serves, from create to remove.
+//! One serving container, from create to remove.
 //!
-//! It is the same program in the same image, told to listen. In a network namespace of its own its
-//! port is published on loopback; in the host's it listens there itself.
+//! It runs the same program in the same image, with arguments to listen. In its own network namespace its port is
+//! published on loopback; in the host's namespace it listens there directly.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -18,19 +18,18 @@ use crate::failure::{CREATE, Failure, SAY, bounded};
 use crate::owner;
 use crate::targets::Network;
 
-/// The port inside a namespace of its own.
+/// The port in its own network namespace.
 const PORT: u16 = 8080;
-/// What the program says once it accepts, before the address.
+/// Printed by the program before its address, once it accepts connections.
 const READY: &str = "listening on ";
-/// How long it may take to.
+/// Time limit until it accepts.
 const ACCEPTS: Duration = Duration::from_secs(60);
 
-/// Creates and starts a container called `name` that serves, and waits until it accepts. Gives
-/// where.
+/// Creates and starts a serving container called `name`, waits until it accepts, and returns its address.
 ///
 /// # Errors
 ///
-/// When the engine fails at any step, or the program ends. The container may be there then.
+/// If the engine fails at any step or the program ends. The container may then still exist.
 pub(crate) async fn start(
     docker: &Docker,
     plan: Plan<'_>,
@@ -44,7 +43,7 @@ pub(crate) async fn start(
     let key = format!("{PORT}/tcp");
     let binding = PortBinding {
         host_ip: Some("127.0.0.1".to_owned()),
-        // The engine takes a free one.
+        // The engine chooses a free port.
         host_port: Some(String::new()),
     };
     let options = CreateContainerOptionsBuilder::new().name(name).build();
@@ -114,7 +113,7 @@ pub(crate) async fn start(
         })
 }
 
-/// The address in a whole line that says so.
+/// The address in the first complete line that has one.
 fn listens_at(said: &str) -> Option<SocketAddr> {
     let whole = &said[..=said.rfind('\n')?];
     let mut lines = whole.lines();

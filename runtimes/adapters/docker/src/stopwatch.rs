@@ -1,5 +1,5 @@
-//! The stopwatch inside a container: the static program that times the workload's, put into a
-//! created container beside it. The image stays as it is.
+//! The stopwatch in a container: a static program that times the workload's program. It is copied into a created
+//! container, so that the image does not change.
 
 use std::fs;
 use std::path::PathBuf;
@@ -13,26 +13,26 @@ use plimsoll_adapter::record::Nanoseconds;
 
 use crate::failure::{CREATE, Failure, bounded};
 
-/// The triple that it is built for, because a static program needs it said.
+/// Its build target; static programs need an explicit target.
 const TRIPLE: &str = "x86_64-unknown-linux-gnu";
-/// Its name at a container's root.
+/// Its file name in the container's root folder.
 const NAME: &str = "plimsoll-stopwatch";
 
-/// The program, and how it is called.
+/// The program and its command line.
 #[derive(Debug, Clone)]
 pub struct Stopwatch {
-    /// A container's command line.
+    /// Entry point for the container.
     pub entrypoint: Vec<String>,
-    /// A tar archive that holds the program.
+    /// Tar archive with the program.
     archive: Vec<u8>,
 }
 
 impl Stopwatch {
-    /// Reads the program, to be called as `request` asks.
+    /// Reads the program; its command line follows `request`.
     ///
     /// # Errors
     ///
-    /// When it has not been built, or cannot be read.
+    /// If it has not been built or cannot be read.
     pub fn read(request: &Measure) -> Result<Self, Error> {
         let path = path();
         let program = fs::read(&path).map_err(|error| {
@@ -58,11 +58,11 @@ impl Stopwatch {
         })
     }
 
-    /// Puts the program into a container that has not been started.
+    /// Copies the program into a container that has not started.
     ///
     /// # Errors
     ///
-    /// When the engine does not answer or refuses.
+    /// If the engine does not answer or refuses.
     pub async fn put_into(&self, docker: &Docker, container: &str) -> Result<(), Failure> {
         let options = UploadToContainerOptionsBuilder::new().path("/").build();
         let body = bollard::body_full(self.archive.clone().into());
@@ -71,9 +71,9 @@ impl Stopwatch {
     }
 }
 
-/// Where the build leaves it.
+/// Path where the build writes it.
 pub(crate) fn path() -> PathBuf {
-    // This executable is in the profile's directory of a build directory.
+    // This executable is in a profile's folder of the build directory.
     let own = std::env::current_exe().unwrap_or_default();
     let build = own.parent().and_then(std::path::Path::parent);
     build

@@ -1,4 +1,4 @@
-//! The configurations, a row each: everything else about them is the same code.
+//! The configurations, one row each; they share all other code.
 
 use std::fs;
 
@@ -8,21 +8,21 @@ use plimsoll_adapter::record::Step;
 /// One target: a container configuration of the engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Configuration {
-    /// The target's id.
+    /// The target's id, as in runtimes/targets.toml.
     pub id: &'static str,
-    /// Which OCI runtime makes the container.
+    /// The OCI runtime that creates the container.
     pub runtime: Runtime,
-    /// What a container is connected to.
+    /// Network of the container.
     pub network: Network,
-    /// What the image holds beside the program and its input.
+    /// The image's base below the program.
     pub under: Under,
-    /// How much memory a container may have.
+    /// Memory limit of a container.
     pub memory: MemoryLimit,
-    /// The steps that it is measured by.
+    /// The steps that the target supports.
     pub steps: &'static [Step],
 }
 
-/// Everything, the guest's own work too.
+/// All steps, including the guest's own work.
 const WHOLE: &[Step] = &[
     Step::Process,
     Step::Deploy,
@@ -34,8 +34,7 @@ const WHOLE: &[Step] = &[
     Step::Serve,
     Step::FirstResponse,
 ];
-/// All but that: what a container is connected to is nothing to a program that computes, and
-/// nothing is measured twice under two names.
+/// Start steps only: the network does not affect computation, and nothing is measured twice under two names.
 const STARTS: &[Step] = &[
     Step::Process,
     Step::Deploy,
@@ -44,7 +43,7 @@ const STARTS: &[Step] = &[
     Step::Peak,
     Step::Size,
 ];
-/// And what can be asked over a network.
+/// Start steps and serving steps.
 const STARTS_AND_SERVES: &[Step] = &[
     Step::Process,
     Step::Deploy,
@@ -56,34 +55,33 @@ const STARTS_AND_SERVES: &[Step] = &[
     Step::FirstResponse,
 ];
 
-/// What a container is connected to. It decides more of a start than anything else: making a
-/// network namespace costs most of it (our own trials with Docker 20.10).
+/// Network of a container. It affects a start more than anything else: creating a network namespace is most of its cost
+/// (our own trials with Docker 20.10).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Network {
-    /// What `docker run` gives when it is not told: a bridge, with an interface of its own.
+    /// The default of `docker run`: a bridge, with its own interface.
     Default,
-    /// The host's network namespace: nothing is made.
+    /// The host's network namespace; nothing is created.
     Host,
-    /// A namespace of its own with a loopback interface alone.
+    /// A new namespace with only a loopback interface.
     None,
 }
 
-/// What lies under the program in its image.
+/// An image's base below the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Under {
-    /// Nothing: `FROM scratch`.
+    /// Empty: `FROM scratch`.
     Nothing,
-    /// Debian's smallest installation, as most images have a distribution.
+    /// Debian's minimal installation; most images have a distribution.
     Debian,
 }
 
-/// How much memory a container may have.
+/// Memory limit of a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MemoryLimit {
-    /// What `docker run` gives when it is not told: no limit.
+    /// The default of `docker run`: no limit.
     Unlimited,
-    /// Bytes, without swap. No target uses it; what an out-of-memory kill looks like is tested
-    /// with it.
+    /// Limit in bytes, without swap. Not used by targets; for testing out-of-memory kills.
     Bytes(i64),
 }
 
@@ -92,14 +90,14 @@ pub enum MemoryLimit {
 pub enum Runtime {
     /// Docker's own.
     Runc,
-    /// The one in C.
+    /// Written in C.
     Crun,
-    /// The one in Rust.
+    /// Written in Rust.
     Youki,
 }
 
 impl Runtime {
-    /// The name that it is registered under with the engine.
+    /// Name under which it is registered with the engine.
     pub fn name(self) -> &'static str {
         match self {
             Runtime::Runc => "runc",
@@ -108,7 +106,7 @@ impl Runtime {
         }
     }
 
-    /// The command that gives it to an engine that has it not.
+    /// The command that adds it to an engine.
     pub(crate) fn remedy(self) -> &'static str {
         match self {
             Runtime::Runc => "sudo apt-get install runc, then restart the engine",
@@ -118,7 +116,7 @@ impl Runtime {
     }
 }
 
-/// Every target: Docker's defaults first, then what departs from them.
+/// All targets: Docker's defaults first, then the variants.
 pub const ALL: [Configuration; 8] = [
     Configuration::new("docker/runc", Network::Default),
     Configuration::new("docker/runc+host-net", Network::Host),
@@ -150,7 +148,7 @@ pub const ALL: [Configuration; 8] = [
     },
 ];
 
-/// The image's part: what is loaded, kept and sent, and what a start makes of it.
+/// Steps that depend on the image: loading, storing, sending and starting.
 const IMAGES_SHARE: &[Step] = &[
     Step::Process,
     Step::Deploy,
@@ -159,7 +157,7 @@ const IMAGES_SHARE: &[Step] = &[
     Step::Size,
 ];
 
-/// The runtime's part: it makes the container, and is gone or waits while the program runs.
+/// Steps that depend on the runtime: it creates the container, and exits or waits while the program runs.
 const RUNTIMES_SHARE: &[Step] = &[
     Step::Process,
     Step::Deploy,
@@ -169,7 +167,7 @@ const RUNTIMES_SHARE: &[Step] = &[
 ];
 
 impl Configuration {
-    /// A configuration that departs from `docker run`'s defaults in its network alone.
+    /// A configuration that differs from the defaults of `docker run` only in its network.
     pub const fn new(id: &'static str, network: Network) -> Self {
         Configuration {
             id,
@@ -185,12 +183,12 @@ impl Configuration {
         }
     }
 
-    /// The row with this id.
+    /// The configuration with this id.
     pub fn find(id: &str) -> Option<&'static Configuration> {
         ALL.iter().find(|configuration| configuration.id == id)
     }
 
-    /// The part of a create request that makes the difference.
+    /// The host configuration of the create request.
     pub(crate) fn host_config(&self) -> HostConfig {
         let memory = match self.memory {
             MemoryLimit::Unlimited => None,
@@ -207,8 +205,7 @@ impl Configuration {
     }
 }
 
-/// The processors that this process is kept to, if they are not all: whoever keeps the adapter to
-/// some means the containers.
+/// The CPUs that this process is pinned to, if not all; containers must use the same ones.
 fn own_processors() -> Option<String> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let mut lines = status.lines();
@@ -218,7 +215,7 @@ fn own_processors() -> Option<String> {
 }
 
 impl Network {
-    /// The word of the API for it; `default` is what the `docker` command sends.
+    /// The API's name; `default` is what the `docker` command sends.
     pub(crate) fn mode(self) -> &'static str {
         match self {
             Network::Default => "default",
@@ -227,7 +224,7 @@ impl Network {
         }
     }
 
-    /// What the ledger says of it.
+    /// Description for the fairness ledger.
     pub(crate) fn meaning(self) -> &'static str {
         match self {
             Network::Default => "bridge, Docker's default",

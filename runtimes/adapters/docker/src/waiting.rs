@@ -1,9 +1,8 @@
-//! Containers that are left waiting and looked at: one for what is taken while it is idle, many for
-//! what one more of them costs.
+//! Measures waiting containers: one for its idle footprint, or many for the cost of each additional one.
 //!
-//! The rule is that of processes (`plimsoll_adapter::footprint`): a figure is summed over every
-//! process that exists because of the container, which are those inside it and the shim beside it.
-//! The engine's daemons serve all containers: they are given apart and never added.
+//! The rule is that of processes (`plimsoll_adapter::footprint`): sum each figure over every process that exists
+//! because of the container, which are those in it and its shim. The engine's daemons serve all containers: they are
+//! reported separately and never added.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -29,35 +28,34 @@ use crate::container::{self, Plan};
 use crate::failure::{CREATE, Failure, RUN, SAY, bounded};
 use crate::owner;
 
-/// What a guest says when it waits.
+/// Printed by a guest when it starts to wait.
 const READY: &[u8] = b"ready\n";
 
-/// How long a container is left alone after that, for what the engine does beside it to come to
-/// rest.
+/// Delay after that, so that the engine's related work can finish.
 const SETTLE: Duration = Duration::from_millis(200);
 
-/// The engine's processes that serve every container.
+/// The engine's processes that serve all containers.
 const DAEMONS: [&str; 2] = ["dockerd", "containerd"];
 
-/// What is asked of a trial.
+/// The parameters of a trial.
 #[derive(Debug, Clone, Copy)]
 pub struct Asked<'a> {
-    /// Each container; its number is that of the first.
+    /// Plan for each container; `sequence` is that of the first.
     pub plan: Plan<'a>,
-    /// How many are to be alive.
+    /// Numbers of live containers to measure at.
     pub levels: &'a Levels,
-    /// Where their figures belong; at [`Boundary::Idle`] there is one and no level.
+    /// Boundary of the samples; [`Boundary::Idle`] has one container and no levels.
     pub boundary: Boundary,
 }
 
-/// Starts the containers level by level, looks at them at each, has them end and removes them.
+/// Starts the containers level by level, measures each level, ends and removes them.
 ///
-/// Whatever happens, they are gone afterwards, or their removal was tried and failed too.
+/// In all cases they are removed afterwards, or removing them failed too.
 ///
 /// # Errors
 ///
-/// When the engine fails before the first level is reached, or when a guest does not end by
-/// itself. A later refusal ends the trial with what was measured until then.
+/// If the engine fails before the first level is reached, or a guest does not exit by itself. A later failure ends the
+/// trial and keeps the earlier levels.
 pub async fn measure(
     docker: &Docker,
     asked: Asked<'_>,
@@ -81,7 +79,7 @@ pub async fn measure(
     done
 }
 
-/// Containers that are alive, and what making them took.
+/// Live containers and the time it took to create them.
 struct Crowd<'a> {
     docker: &'a Docker,
     asked: Asked<'a>,
@@ -96,9 +94,9 @@ struct Waiting {
     started: Option<Started>,
 }
 
-/// What there is of a container once it runs.
+/// A running container.
 struct Started {
-    /// Its first process, as this namespace of process ids sees it.
+    /// Pid of its first process in this PID namespace.
     init: u32,
     input: Pin<Box<dyn AsyncWrite + Send>>,
     output: Pin<Box<dyn Stream<Item = Result<LogOutput, EngineError>> + Send>>,
@@ -126,7 +124,7 @@ impl Crowd<'_> {
         }
         let mut outputs = Outputs::default();
         for container in &mut self.alive {
-            // One that never got so far is removed without having been asked.
+            // Containers that never started are only removed.
             if let Some(started) = container.started.take() {
                 let (code, printed) = started.end(self.docker, &container.name).await?;
                 outputs.add(code, &printed);
@@ -138,7 +136,7 @@ impl Crowd<'_> {
         })
     }
 
-    /// Starts containers until `level` wait.
+    /// Starts containers until `level` are waiting.
     async fn grow(&mut self, level: u64, ending: &mut watch::Receiver<bool>) -> Result<(), Error> {
         self.budget.allows(self.alive.len() as u64, level)?;
         while (self.alive.len() as u64) < level {
@@ -149,7 +147,7 @@ impl Crowd<'_> {
                 ..self.asked.plan
             };
             let name = container::name(&plan);
-            // Known before it is there: a failed start is removed with the others.
+            // Recorded before it exists, so that a failed start is removed with the others.
             self.alive.push(Waiting {
                 name: name.clone(),
                 started: None,
@@ -157,7 +155,7 @@ impl Crowd<'_> {
             let starting = start(self.docker, plan, &name);
             let started = tokio::select! {
                 started = starting => started?,
-                // Nobody left who could tell it to end is no reason to.
+                // If the sender is gone, the start continues.
                 Ok(_) = ending.wait_for(|ending| *ending) => return Err(Failure::Ending.into()),
             };
             if let Some(last) = self.alive.last_mut() {
@@ -171,7 +169,7 @@ impl Crowd<'_> {
         Ok(())
     }
 
-    /// Looks at all of them while they wait.
+    /// Measures all containers while they wait.
     async fn look(
         &mut self,
         level: u64,
@@ -210,7 +208,7 @@ impl Crowd<'_> {
         Ok(())
     }
 
-    /// Every process that exists because of these containers.
+    /// All processes that exist because of these containers.
     fn family(&self) -> Result<BTreeSet<u32>, Error> {
         let inits: Vec<u32> = self
             .alive
@@ -224,7 +222,7 @@ impl Crowd<'_> {
 }
 
 impl Started {
-    /// Ends the guest's input, and waits until the container has ended.
+    /// Closes the guest's input and waits until the container has exited.
     async fn end(mut self, docker: &Docker, name: &str) -> Result<(i32, Vec<u8>), Failure> {
         let ended = async {
             let input = self.input.shutdown().await;
@@ -245,13 +243,13 @@ impl Started {
     }
 }
 
-/// Creates a container and starts it, until its guest waits.
+/// Creates and starts a container, and waits for its guest's ready line.
 async fn start(docker: &Docker, plan: Plan<'_>, name: &str) -> Result<Started, Failure> {
     let options = CreateContainerOptionsBuilder::new().name(name).build();
     let body = ContainerCreateBody {
         attach_stdin: Some(true),
         open_stdin: Some(true),
-        // The end of our side is the end of the guest's input.
+        // Closing our side closes the guest's stdin.
         stdin_once: Some(true),
         ..container::body(&plan)
     };
@@ -302,7 +300,7 @@ async fn start(docker: &Docker, plan: Plan<'_>, name: &str) -> Result<Started, F
     })
 }
 
-/// Takes the next message of a guest's output; false at its end.
+/// Reads the next message of a guest's output; false at its end.
 async fn take(
     output: &mut (impl Stream<Item = Result<LogOutput, EngineError>> + Unpin),
     printed: &mut Vec<u8>,
@@ -333,14 +331,14 @@ fn unseen(error: std::io::Error) -> Error {
     Error::failed("looking at the containers' processes", error)
 }
 
-/// Whether a process is in the container: its control groups are named after it. An engine on
-/// another machine, or in another namespace of process ids, gives numbers that mean something else.
+/// Whether a process is in the container, whose cgroups are named after it. An engine on another machine or in another
+/// PID namespace reports pids that mean something else here.
 fn is_of(init: u32, container: &str) -> bool {
     let groups = fs::read_to_string(format!("/proc/{init}/cgroup")).unwrap_or_default();
     !container.is_empty() && groups.contains(container)
 }
 
-/// The shim that a container's first process is a child of.
+/// The shim of a container, which is the parent of its first process.
 fn shim_of(init: u32) -> Option<u32> {
     let parent = footprint::parent(init)?;
     name_of(parent)?

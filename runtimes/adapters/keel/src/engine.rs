@@ -9,19 +9,19 @@ use keel::{CodeCache, Config, Engine, InstancePre, Linker, Module, Store, TypedF
 use plimsoll_adapter::guest::{Guest, Stdio};
 use plimsoll_adapter::{Error, timed};
 
-/// Most that a guest may print, bytes; no workload comes near.
+/// Maximum guest output in bytes, far above that of any workload.
 const STDOUT_CAPACITY: usize = 64 << 20;
 
-/// Bytes that the code of all workloads may take in the cache; far more than it does.
+/// Maximum size of the code cache in bytes, far above what all workloads need.
 const CACHE_BYTES: u64 = 1 << 30;
 
-/// An engine that is running, with its imports linked.
+/// A running engine with linked imports.
 pub(crate) struct Keel {
     engine: Engine,
     linker: Linker<WasiCtx>,
 }
 
-/// A guest in its store, ready for `_start`.
+/// An instance in its store, ready for `_start`.
 pub(crate) struct Ready {
     store: Store<WasiCtx>,
     start: TypedFunc<(), ()>,
@@ -33,14 +33,14 @@ impl Keel {
         Keel::with(Config::new())
     }
 
-    /// One that keeps what it has compiled in a folder.
+    /// An engine that caches compiled code in a folder.
     pub(crate) fn cached(folder: &Path) -> Result<Self, Error> {
         let cache = CodeCache::open(folder, CACHE_BYTES)
             .map_err(|error| failed("opening the code cache", error))?;
         Keel::with(Config::new().cache(cache))
     }
 
-    /// One whose code runs on any processor of x86-64-v2.
+    /// An engine whose code runs on any x86-64-v2 CPU.
     pub(crate) fn portable() -> Result<Self, Error> {
         let cpu = "x86-64-v2"
             .parse()
@@ -56,14 +56,14 @@ impl Keel {
         Ok(Keel { engine, linker })
     }
 
-    /// The artefact of a `.wasm`.
+    /// Compiles a `.wasm` to an artefact.
     pub(crate) fn serialise(&self, wasm: &[u8]) -> Result<Vec<u8>, Error> {
         self.engine
             .compile(wasm)
             .map_err(|error| failed("compiling the module ahead of time", error))
     }
 
-    /// Leaves a module's code in the cache.
+    /// Compiles a module into the cache.
     pub(crate) fn warm(&self, wasm: &[u8]) -> Result<(), Error> {
         let module = Module::new(&self.engine, wasm);
         module
@@ -89,15 +89,15 @@ impl timed::Engine for Keel {
     }
 
     fn load(&self, artefact: &Path) -> Result<Self::Module, Error> {
-        // SAFETY: `serialise` made it, and nothing but this adapter writes into its folder.
+        // SAFETY: `serialise` wrote the file, and only this adapter writes to its folder.
         let module = unsafe { Module::deserialize_file(&self.engine, artefact) }
             .map_err(|error| failed(&format!("loading {}", artefact.display()), error))?;
         self.link(&module)
     }
 
     fn instantiate(&self, module: &Self::Module, guest: &Guest) -> Result<Ready, Error> {
-        // A context of its own for every instance, made from nothing, as the other engines have
-        // to: keel could share one that is ready, and is not measured that way.
+        // Every instance gets a new context, as other engines require. keel could share a prepared one, but is not
+        // measured that way.
         let stdout = Capture::new(STDOUT_CAPACITY);
         let mut context = WasiCtx::builder().args(guest.args.iter().map(String::as_str));
         context = match &guest.stdio {

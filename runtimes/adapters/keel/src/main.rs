@@ -1,8 +1,8 @@
-//! Drives keel for `bench`.
+//! Adapter for keel.
 //!
 //! # Layout
 //!
-//! - `targets`: which configurations are measured, and what the ledger says of each
+//! - `targets`: configurations and their fairness ledgers
 //! - `engine`: keel as a [`plimsoll_adapter::timed::Engine`]
 
 mod engine;

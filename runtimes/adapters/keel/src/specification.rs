@@ -1,10 +1,10 @@
-//! What keel claims of the specification, and how it is set for a script.
+//! The proposals that keel claims to support, and its configuration for scripts.
 
 use keel::wast::Specification;
 use keel::{Config, Engine, Feature, Features};
 use plimsoll_adapter::record::Proposal;
 
-/// What keel has.
+/// Proposals that keel supports.
 pub(crate) const CLAIMS: &[Proposal] = &[
     Proposal::MutableGlobal,
     Proposal::SaturatingFloatToInt,
@@ -24,11 +24,11 @@ pub(crate) const CLAIMS: &[Proposal] = &[
     Proposal::Threads,
     Proposal::CustomPageSizes,
     Proposal::WideArithmetic,
-    // Of the text format alone.
+    // Text format only.
     Proposal::Annotations,
 ];
 
-/// keel's name for a proposal beyond 2.0.
+/// keel's name for a proposal beyond version 2.0.
 fn feature(proposal: Proposal) -> Option<Feature> {
     Some(match proposal {
         Proposal::RelaxedSimd => Feature::RelaxedSimd,

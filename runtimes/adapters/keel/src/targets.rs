@@ -1,7 +1,7 @@
-//! Which configurations of keel are measured, and what the ledger says of each.
+//! The measured configurations of keel and their fairness ledgers.
 //!
-//! Nothing is measured twice under two names: what lies inside an engine (L0, L1, run) is measured
-//! on the target that loads artefacts, compiling (L2) on the one that compiles at start.
+//! Nothing is measured twice under two names: in-process boundaries (L0, L1, run) are measured on the target that loads
+//! artefacts, and compiling (L2) on the one that compiles at every start.
 
 use std::collections::BTreeMap;
 
@@ -22,10 +22,10 @@ use crate::engine::Keel;
 
 use crate::specification::{self, specification};
 
-/// The triple that the loader is built for, because a static one needs it said.
+/// The loader's build target; a static program needs an explicit target.
 const TRIPLE: &str = "x86_64-unknown-linux-gnu";
 
-/// One configuration: one target.
+/// One target.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Target {
     id: &'static str,
@@ -34,23 +34,23 @@ pub(crate) struct Target {
     runner: Runner,
 }
 
-/// Where the code that a process runs comes from.
+/// Source of a process's code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Code {
-    /// An artefact.
+    /// An artefact compiled ahead of time.
     Loaded,
     /// The `.wasm`, compiled at every start.
     Compiled,
-    /// The `.wasm`, which has been compiled before: its code is in a cache.
+    /// The `.wasm`, whose code is already in a cache.
     Cached,
 }
 
-/// Where cached code is: beside the programs, where nothing but these adapters writes.
+/// The code cache's folder, beside the programs, where only these adapters write.
 fn cache() -> PathBuf {
     in_process::beside("keel-code-cache")
 }
 
-/// Which program a process is.
+/// The program that a process runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Runner {
     /// The `keel` command.
@@ -95,7 +95,7 @@ impl Configuration for Target {
     fn process(&self) -> Option<Process> {
         let folder;
         let (program, options) = match (self.runner, self.code) {
-            // Native code is run by explicit request only.
+            // keel runs native code only on explicit request.
             (Runner::Command, Code::Loaded) => {
                 (in_process::beside("keel"), vec!["run", "--artifact"])
             }
@@ -144,7 +144,7 @@ impl Configuration for Target {
     }
 }
 
-/// Every target, in the order of runtimes/targets.toml.
+/// All targets, in the order of runtimes/targets.toml.
 pub(crate) const ALL: &[Target] = &[
     Target {
         id: "keel",
@@ -172,7 +172,7 @@ pub(crate) const ALL: &[Target] = &[
     },
 ];
 
-/// The fairness ledger of one target: every setting that a sceptical reader would ask about.
+/// The fairness ledger of one target.
 fn ledger(configuration: &Target) -> BTreeMap<String, String> {
     let code = match configuration.code {
         Code::Loaded => {
@@ -196,7 +196,7 @@ fn ledger(configuration: &Target) -> BTreeMap<String, String> {
         }
     };
     in_process::ledger([
-        // Reports read this entry to say where the engine of those who measure is behind.
+        // Reports use this entry to mark the targets whose engine this project made.
         ("made by", "this project"),
         (
             "compiler",

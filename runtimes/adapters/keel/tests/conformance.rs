@@ -1,6 +1,6 @@
-//! The adapter keeps the protocol, and every workload gives its expected output on every target.
+//! Protocol tests, and the output of every workload on every target.
 //!
-//! The loader is found where `bench setup keel-static` leaves it (runtimes/targets.toml says how).
+//! Uses the loader built by `bench setup keel-static` (see runtimes/targets.toml).
 
 use std::path::Path;
 
@@ -11,6 +11,11 @@ fn every_workload_is_verified_on_every_step_of_every_target() {
     conformance::assert_every_workload(
         Path::new(env!("CARGO_BIN_EXE_adapter-keel")),
         |_| true,
-        &[("keel", 8), ("keel+jit", 3), ("keel+static", 2)],
+        &[
+            ("keel", 8),
+            ("keel+jit", 3),
+            ("keel+cached", 3),
+            ("keel+static", 2),
+        ],
     );
 }

@@ -1,6 +1,5 @@
-//! The adapter of target `native`: the workload's static binary as a plain process, the floor
-//! that every other target is held against. It starts nothing itself: `prepare` gives the command
-//! line and `bench` measures the process, with the clock it uses for every process.
+//! The adapter of target `native`, the baseline for all others: the workload's static binary as a plain process.
+//! `prepare` returns the command line, and `bench` starts and times the process like any other.
 
 mod native;
 

@@ -1,4 +1,4 @@
-//! The target, its ledger and its command line.
+//! The target `native`, its fairness ledger and its command line.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -49,7 +49,7 @@ impl Adapter for Native {
                 program: program.to_owned(),
                 args: request.workload.args.clone(),
                 env: request.workload.grants.env.clone(),
-                // A workload without input still gets a folder of its own: this pair's.
+                // Without input, the pair's scratch directory is the working directory.
                 directory: request
                     .workload
                     .input

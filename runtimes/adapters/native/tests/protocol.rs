@@ -1,4 +1,4 @@
-//! The adapter as `bench` starts it, with a program compiled on the spot.
+//! Tests the adapter as `bench` starts it, with a program compiled on the spot.
 
 use std::path::Path;
 use std::process::Command;

@@ -1,10 +1,10 @@
-//! Drives Node.js, that is V8 with node:wasi, for `bench`: a process that is the `node` on PATH.
+//! Adapter for Node.js, that is, V8 with node:wasi: processes of the `node` on PATH.
 //!
 //! # Layout
 //!
-//! - `node`: which `node` that is, and whether it will do
-//! - `targets`: how it is started, and what the ledger says of that
-//! - `run.mjs`: the program that it runs
+//! - `node`: finds `node` and checks its version
+//! - `targets`: command line options and fairness ledgers
+//! - `run.mjs`: the script that runs a guest
 
 mod node;
 mod targets;
@@ -23,7 +23,7 @@ use plimsoll_adapter::{Adapter, Error, Probing, adapter_main, artefact, programs
 
 use node::Node;
 
-/// What a guest is run by; written where a pair's files lie.
+/// The script that runs a guest; written to the pair's scratch directory.
 const RUN: &str = include_str!("run.mjs");
 
 struct AdapterNode(Result<Node, node::Absent>);
@@ -114,7 +114,7 @@ impl Adapter for AdapterNode {
             portable: false,
         })?;
         let launch = prepared.launch.map(|mut launch| {
-            // The script's own options follow its name, which is the first word that is no option.
+            // The script's own options follow its name, which is the first word that is not an option.
             let script = launch.args.iter().position(|word| !word.starts_with("--"));
             let after = script.map_or(launch.args.len(), |at| at + 1);
             launch.args.splice(after..after, of_the_script);

@@ -1,4 +1,4 @@
-//! Which `node` is on PATH, and whether it will do.
+//! Finds `node` on PATH and checks its version.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -6,29 +6,29 @@ use std::process::{Command, Stdio};
 
 use plimsoll_adapter::protocol::Availability;
 
-/// The oldest major version whose node:wasi is told which preview a module wants.
+/// Oldest supported major version: since then node:wasi accepts the preview that a module needs.
 const OLDEST: u32 = 18;
 
-/// What the program is asked about itself.
+/// Script that prints the versions of `node` and V8.
 const ASK: &str = "process.stdout.write(process.versions.node + ' ' + process.versions.v8)";
 
-/// A `node` that will do.
+/// A usable `node`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Node {
-    /// The program, absolute.
+    /// Absolute path of the program.
     pub(crate) program: PathBuf,
-    /// Its own version.
+    /// Version of Node.js.
     pub(crate) version: String,
-    /// That of the engine in it.
+    /// Version of V8.
     pub(crate) v8: String,
 }
 
-/// Why there is none.
+/// Why no `node` is usable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Absent {
-    /// PATH leads to no such program.
+    /// Not found on PATH.
     NotOnPath,
-    /// It does not say what it is.
+    /// It does not report its version.
     Broken(PathBuf, String),
     /// It is too old.
     TooOld(PathBuf, String),
@@ -50,7 +50,7 @@ impl std::fmt::Display for Absent {
     }
 }
 
-/// The first `node` on PATH.
+/// Checks the first `node` on PATH.
 pub(crate) fn on_path() -> Result<Node, Absent> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let program = find(&path).ok_or(Absent::NotOnPath)?;
@@ -100,7 +100,7 @@ fn understood(program: PathBuf, said: &str) -> Result<Node, Absent> {
     }
 }
 
-/// As the protocol says it, and the version.
+/// Availability for the reply to hello, and the version.
 pub(crate) fn told(node: &Result<Node, Absent>) -> (Availability, String) {
     match node {
         Ok(node) => (Availability::Available, node.version.clone()),

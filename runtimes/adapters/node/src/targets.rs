@@ -1,26 +1,26 @@
-//! How `node` is started, and what the ledger says of that.
+//! The targets, with their `node` options and fairness ledgers.
 
 use std::collections::BTreeMap;
 
 use crate::node::Node;
 
-/// One target: options of V8.
+/// One target: a set of V8 options.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Configuration {
     pub(crate) id: &'static str,
     tiers: Tiers,
 }
 
-/// Which compilers V8 uses for WebAssembly.
+/// The compilers that V8 uses for WebAssembly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Tiers {
-    /// Both, as it does by itself.
+    /// Both, which is the default.
     Default,
-    /// The optimising one alone.
+    /// Only the optimising compiler.
     Optimising,
 }
 
-/// Every target, in the order of runtimes/targets.toml.
+/// All targets, in the order of runtimes/targets.toml.
 pub(crate) const ALL: [Configuration; 2] = [
     Configuration {
         id: "node/v8",
@@ -32,12 +32,12 @@ pub(crate) const ALL: [Configuration; 2] = [
     },
 ];
 
-/// What every start needs: no warning that node:wasi is an experiment, and no fast calls from
-/// optimised code into it, with which node 20 crashes at the end of larger guests.
+/// Options for every start: no warning that node:wasi is experimental, and no fast calls from optimised code into it,
+/// which crash node 20 when larger guests exit.
 const ALWAYS: &[&str] = &["--no-warnings", "--no-turbo-fast-api-calls"];
 
 impl Configuration {
-    /// Options of the command line, before the script.
+    /// Command line options, placed before the script.
     pub(crate) fn options(&self) -> impl Iterator<Item = &'static str> {
         let own: &[_] = match self.tiers {
             Tiers::Default => &[],

@@ -1,4 +1,4 @@
-//! The adapter keeps the protocol, and workloads give their expected output on every target.
+//! Protocol tests, and the output of workloads on every target.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -12,7 +12,7 @@ fn workloads_are_verified_on_every_step_of_every_target() {
         .stdout(Stdio::null())
         .status();
     if !node.is_ok_and(|status| status.success()) {
-        // CI brings everything that tests need, so a skip there hides something.
+        // CI has everything that tests need, so a skip there would hide a failure.
         assert!(std::env::var_os("CI").is_none(), "no node is on PATH");
         eprintln!("SKIPPED: no node is on PATH; scripts/install-tools node");
         return;

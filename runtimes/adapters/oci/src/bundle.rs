@@ -1,6 +1,5 @@
-//! The folder that a runtime is given (OCI Runtime Specification 1.0.2, "Filesystem Bundle"): a root
-//! file system as small as the docker targets' image, and a configuration that asks for what Docker
-//! asks for, as far as the ledger does not say otherwise.
+//! Writes the bundle for a runtime (OCI Runtime Specification 1.0.2, "Filesystem Bundle"): a root file system as small
+//! as the docker targets' image, and Docker's default configuration except where the ledger says otherwise.
 
 use std::fs;
 use std::io;
@@ -15,11 +14,11 @@ use serde_json::{Value, json};
 use crate::probing::Limits;
 use crate::targets::{Configuration, Guest, Network};
 
-/// What a guest finds in its environment, and the runtime in its own.
+/// PATH in the environment of the guest and of the runtime.
 pub(crate) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// What Docker lets a container's root do (documentation of `docker run`, "Runtime privilege and
-/// Linux capabilities").
+/// Docker's default capabilities for a container's root (documentation of `docker run`, "Runtime privilege and Linux
+/// capabilities").
 const CAPABILITIES: [&str; 14] = [
     "CAP_AUDIT_WRITE",
     "CAP_CHOWN",
@@ -37,7 +36,7 @@ const CAPABILITIES: [&str; 14] = [
     "CAP_SYS_CHROOT",
 ];
 
-/// What of /proc and /sys Docker hides, and what it makes read-only: `docker inspect` shows both.
+/// Paths in /proc and /sys that Docker hides or makes read-only, as `docker inspect` shows.
 const MASKED: [&str; 9] = [
     "/proc/asound",
     "/proc/acpi",
@@ -57,8 +56,8 @@ const READ_ONLY: [&str; 5] = [
     "/proc/sysrq-trigger",
 ];
 
-/// The guest's program as it is called inside. The engine in youki knows a module by the end of its
-/// name, and looks for it from the working directory.
+/// The guest's program path in the container. youki's engine recognises a module by its file extension and resolves it
+/// against the working directory.
 pub(crate) fn program(guest: Guest, workload: &Workload) -> String {
     match guest {
         Guest::Native => image::program(workload, None),
@@ -66,11 +65,11 @@ pub(crate) fn program(guest: Guest, workload: &Workload) -> String {
     }
 }
 
-/// Writes the bundle of a pair, whose guest is held to `limits`; one that is there is replaced.
+/// Writes a pair's bundle with the guest limited to `limits`; replaces an existing one.
 ///
 /// # Errors
 ///
-/// Unsupported if the workload cannot be run in it; failed if something cannot be read or written.
+/// [`Error::Unsupported`] if the workload cannot run in it; [`Error::Failed`] if something cannot be read or written.
 pub(crate) fn write(
     folder: &Path,
     configuration: &Configuration,
@@ -115,7 +114,7 @@ pub(crate) fn write(
     made.map_err(failed)
 }
 
-/// The configuration.
+/// Contents of config.json.
 fn of(configuration: &Configuration, workload: &Workload) -> Value {
     let mut args = vec![program(configuration.guest, workload)];
     args.extend(workload.args.iter().cloned());
@@ -134,7 +133,7 @@ fn of(configuration: &Configuration, workload: &Workload) -> Value {
     let mut env = vec![format!("PATH={PATH}")];
     let granted = workload.grants.env.iter();
     env.extend(granted.map(|(name, value)| format!("{name}={value}")));
-    // In a user namespace of an ordinary user there is one user and no control group.
+    // An unprivileged user namespace has one user and no cgroup.
     let rootless = !rustix::process::geteuid().is_root();
     let mut mounts = mounts();
     if rootless {
@@ -143,12 +142,12 @@ fn of(configuration: &Configuration, workload: &Workload) -> Value {
             let options = mount["options"].as_array_mut();
             options.into_iter().for_each(|all| all.retain(one_user));
         }
-        // sysfs belongs to whoever owns the network namespace.
+        // sysfs belongs to the owner of the network namespace.
         if configuration.network == Network::Host {
             mounts.retain(|mount| mount["type"] != "sysfs");
         }
     }
-    // The folder itself, which is as new for every trial: the bundle is not.
+    // A bind mount of the folder itself, which is new for every trial, while the bundle is not.
     if let (Some(input), Access::Write) = (&workload.input, workload.grants.folder) {
         let source = input.to_string_lossy();
         let at = format!("/{INPUT}");
@@ -207,7 +206,7 @@ fn mounts() -> Vec<Value> {
                 "gid=5",
             ],
         ),
-        // In the host's network namespace sysfs cannot be mounted anew by everybody.
+        // In the host's network namespace sysfs cannot be mounted by unprivileged users.
         mount(
             "sysfs",
             "/sys",

@@ -1,14 +1,14 @@
-//! Drives OCI runtimes without a daemon for `bench`: a container is a process that `bench` starts,
-//! `runc run` of a bundle, so that the container engine's share of a start can be seen beside it.
+//! Adapter for OCI runtimes without a daemon. A container is a process that `bench` starts: `runc run` of a bundle.
+//! This shows how much of a start the container engine adds.
 //!
 //! # Layout
 //!
-//! - `runtime`: which runtimes there are, where they are, and whether they will do
-//! - `targets`: a runtime and a network each, and what the ledger says of it
-//! - `bundle`: the folder that a runtime is given: root file system and configuration
-//! - `probing`: a hostile guest in a container, under limits
-//! - `strays`: what killed runs have left
-//! - `bin/oci-embedded`: a runtime of our own, on libcontainer
+//! - `runtime`: finds the runtimes and checks whether they work here
+//! - `targets`: combinations of runtime and network, and their fairness ledgers
+//! - `bundle`: root file system and configuration for a runtime
+//! - `probing`: runs hostile guests under limits
+//! - `strays`: removes leftovers of killed runs
+//! - `bin/oci-embedded`: our own runtime, built on libcontainer
 
 mod bundle;
 mod probing;
@@ -31,14 +31,14 @@ use plimsoll_adapter::{Adapter, Error, Probing, adapter_main, programs};
 use runtime::{Found, Runtime};
 use targets::{ALL, Configuration};
 
-/// The word that stands for a container's name in command lines.
+/// Placeholder for a container's name in command lines.
 const NAME: &str = "{name}";
 
-/// The adapter, with every runtime as it was found.
+/// The adapter, with the result of looking for each runtime.
 struct Runtimes(BTreeMap<Runtime, Found>);
 
 impl Runtimes {
-    /// Looks for the runtimes, and removes what dead owners left.
+    /// Looks for the runtimes and removes leftovers of dead owners.
     fn look() -> Self {
         let found: BTreeMap<_, _> = Runtime::ALL
             .into_iter()
@@ -52,7 +52,7 @@ impl Runtimes {
         &self.0[&configuration.runtime]
     }
 
-    /// How a container of the bundle in `folder` is made and removed.
+    /// The command lines that create and remove a container of the bundle in `folder`.
     fn launch(
         &self,
         configuration: &Configuration,
@@ -76,7 +76,7 @@ impl Runtimes {
         Ok(Launch {
             program: program.into(),
             args: options(&["run", "--bundle", &bundle, NAME]),
-            // youki and runsc put files of their own where these say.
+            // youki and runsc create their own files in folders given by these variables.
             env: BTreeMap::from([("PATH".to_owned(), bundle::PATH.to_owned())]),
             directory: scratch.to_owned(),
             artefact: folder,

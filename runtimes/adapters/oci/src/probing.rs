@@ -1,4 +1,4 @@
-//! A hostile guest in a container, under limits: run to its end, or until patience is at its own.
+//! Runs a hostile guest in a container under limits, until it exits or a timeout.
 //!
 //! Nothing here is timed.
 
@@ -15,23 +15,23 @@ use serde_json::{Value, json};
 
 use crate::runtime::Runtime;
 
-/// Most processes and threads of a container whose guest starts them without end.
+/// Maximum processes and threads, for guests that start them endlessly.
 const TASKS: u32 = 512;
-/// Most processor time of it, seconds: if everybody who would end it is gone, the kernel does.
+/// Maximum CPU time in seconds: the kernel's last resort if all supervisors are gone.
 const PROCESSOR_SECONDS: u64 = 60;
-/// How often it is looked at whether it has ended.
+/// Polling interval for its exit.
 const LOOK: Duration = Duration::from_millis(5);
-/// How long a runtime has to remove a container.
+/// Time limit for removing a container.
 const REMOVE: Duration = Duration::from_secs(10);
-/// Most of each of its streams that is kept, bytes.
+/// Maximum bytes to keep of each stream.
 const KEPT: usize = 64 << 10;
-/// What is added to a signal's number where it ended a guest.
+/// Added to the number of the signal that killed a guest.
 const SIGNALLED: i32 = 128;
 const SIGKILL: i32 = 9;
-/// The largest signal's number.
+/// Largest signal number.
 const LAST_SIGNAL: i32 = 64;
 
-/// What a container is held to: what every probe is, and what was asked for.
+/// Limits of a container: the defaults of every probe and those requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Limits {
     memory_bytes: u64,
@@ -39,21 +39,21 @@ pub(crate) struct Limits {
     network: Network,
 }
 
-/// What of the host's network is left to it.
+/// Network of a hostile guest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Network {
-    /// What the target has.
+    /// The target's network.
     OfTheTarget,
-    /// None, whatever the target has.
+    /// No network.
     None,
 }
 
 impl Limits {
-    /// What a request asks of a runtime.
+    /// The limits of a request.
     ///
     /// # Errors
     ///
-    /// Unsupported for a limit that it does not have.
+    /// [`Error::Unsupported`] for a limit that the runtime does not have.
     pub(crate) fn of(request: &Probe, runtime: Runtime) -> Result<Self, Error> {
         let mut limits = Limits {
             memory_bytes: request.memory_bytes,
@@ -69,7 +69,7 @@ impl Limits {
                     return Err(Error::Unsupported(why.to_owned()));
                 }
                 Limit::Tasks { most } => limits.tasks = most,
-                // The root of every bundle here is read-only.
+                // The root of every bundle is read-only.
                 Limit::NoWriting => {}
                 Limit::NoNetwork => limits.network = Network::None,
                 Limit::Time { .. } => {
@@ -82,10 +82,10 @@ impl Limits {
         Ok(limits)
     }
 
-    /// Sets them in a bundle's configuration.
+    /// Adds the limits to a bundle's configuration.
     pub(crate) fn set(&self, configuration: &mut Value) {
         let resources = &mut configuration["linux"]["resources"];
-        // Swap is part of the same limit: there is nowhere else for memory to go.
+        // The limit includes swap, so that memory cannot grow elsewhere.
         resources["memory"] = json!({ "limit": self.memory_bytes, "swap": self.memory_bytes });
         resources["pids"] = json!({ "limit": self.tasks });
         configuration["process"]["rlimits"] = json!([
@@ -101,11 +101,11 @@ impl Limits {
     }
 }
 
-/// Runs a container of `launch` for as long as patience lasts; nothing of it is left.
+/// Runs a container of `launch` for at most `patience` and removes it.
 ///
 /// # Errors
 ///
-/// When it cannot be started, or not be removed.
+/// If it cannot be started or removed.
 pub(crate) fn run(launch: &Launch, patience: Duration) -> Result<Probed, Error> {
     let launch = launch
         .named()
@@ -118,14 +118,14 @@ pub(crate) fn run(launch: &Launch, patience: Duration) -> Result<Probed, Error> 
     let status = ended(&mut child, patience).map_err(failed)?;
     if status.is_none() {
         remove(&launch)?;
-        // Its guest is gone, so it is about to end.
+        // Its guest was removed, so it is about to exit.
         if ended(&mut child, REMOVE).map_err(failed)?.is_none() {
             child.kill().and_then(|()| child.wait()).map_err(failed)?;
         }
     }
     let (stdout, stderr) = (text(stdout), text(stderr));
     let end = match status.map(|status| status.code()) {
-        // Who has said nothing may be a guest that never began.
+        // Without output, the guest may never have started.
         None if stdout.is_empty() => {
             return Err(Error::Failed(format!(
                 "nothing came of the container in {patience:?}: it may be the runtime that hangs"
@@ -135,7 +135,7 @@ pub(crate) fn run(launch: &Launch, patience: Duration) -> Result<Probed, Error> 
         Some(code) => how(code, killed.is_some() && killed_for_memory() > killed)
             .ok_or_else(|| Error::Failed(format!("the runtime was killed: {}", stderr.trim())))?,
     };
-    // One that ended is removed by the runtime that waited for it, unless it could not.
+    // The runtime removes a container when it exits, unless that failed.
     if status.is_some_and(|status| !status.success()) {
         let _ = remove(&launch);
     }
@@ -146,13 +146,13 @@ pub(crate) fn run(launch: &Launch, patience: Duration) -> Result<Probed, Error> 
     })
 }
 
-/// How the guest ended of a runtime that ended with `code`.
+/// How the guest ended, from the runtime's exit code.
 fn how(code: Option<i32>, for_memory: bool) -> Option<End> {
     let code = code?;
     let signal = code - SIGNALLED;
     Some(match signal {
         SIGKILL if for_memory => End::OutOfMemory,
-        // youki gives a signal's bare number, which is a code as any other.
+        // youki returns the bare signal number, which looks like any other exit code.
         _ if for_memory && code == SIGKILL => End::OutOfMemory,
         1..=LAST_SIGNAL => End::Killed { signal },
         _ => End::Exited { code },
@@ -172,7 +172,7 @@ fn command(launch: &Launch, args: &[String]) -> Command {
     command
 }
 
-/// Waits until it has ended, but no longer than this.
+/// Waits for its exit, at most `most`.
 fn ended(child: &mut Child, most: Duration) -> io::Result<Option<std::process::ExitStatus>> {
     let begun = Instant::now();
     loop {
@@ -202,7 +202,7 @@ fn remove(launch: &Launch) -> Result<(), Error> {
     Ok(())
 }
 
-/// The first of a stream; the rest is read and forgotten, so that nobody waits for a reader.
+/// Keeps the beginning of a stream and discards the rest, so that the writer never blocks.
 fn kept(stream: Option<impl Read + Send + 'static>) -> JoinHandle<Vec<u8>> {
     thread::spawn(move || {
         let mut kept = Vec::new();

@@ -1,4 +1,4 @@
-//! Which OCI runtimes there are, where they are, and whether they will do here.
+//! Finds OCI runtimes and checks whether they work here.
 
 use std::fmt;
 use std::fs;
@@ -7,49 +7,48 @@ use std::process::{Command, Stdio};
 
 use plimsoll_adapter::protocol::Availability;
 
-/// Where runtimes keep what they know of containers: gone with the next boot, as containers are.
+/// Where runtimes store container state; like containers, it disappears at reboot.
 const STATE: &str = "/run/plimsoll/oci";
 
-/// A program that makes a container of a bundle (OCI Runtime Specification), and its command line,
-/// which all of these have in common.
+/// A program that creates a container from a bundle (OCI Runtime Specification). All of them share one command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Runtime {
-    /// The reference, in Go; Docker's own.
+    /// The reference implementation in Go, used by Docker.
     Runc,
-    /// In C.
+    /// Written in C.
     Crun,
-    /// In Rust; with an engine for WebAssembly inside.
+    /// Written in Rust; includes an engine for WebAssembly.
     Youki,
-    /// gVisor: a kernel of its own, in user space, under the guest.
+    /// gVisor: runs the guest on its own user-space kernel.
     Runsc,
-    /// libcontainer, linked into a program of this adapter: nothing has to be installed.
+    /// libcontainer, linked into a program of this adapter; needs no installation.
     Embedded,
 }
 
-/// A runtime that will do.
+/// A usable runtime.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Program {
-    /// The program, absolute.
+    /// Absolute path of the program.
     pub(crate) path: PathBuf,
-    /// Its own version.
+    /// Version of the runtime.
     pub(crate) version: String,
 }
 
-/// What came of looking for a runtime.
+/// Result of looking for a runtime.
 pub(crate) type Found = Result<Program, Absent>;
 
-/// Why a runtime will not do.
+/// Why a runtime is unusable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Absent {
-    /// PATH leads to no such program, nor is it where our script puts it.
+    /// Found neither on PATH nor where our script installs it.
     NotThere(Runtime),
-    /// It does not say what it is.
+    /// It does not report its version.
     Broken(PathBuf, String),
-    /// Containers with namespaces of their own are made by root.
+    /// Only root can create containers with all namespaces.
     NotRoot,
-    /// It wants every controller of version 1 mounted, where both versions are.
+    /// It requires every version 1 controller to be mounted when both cgroup versions are.
     Hybrid(Runtime),
-    /// This machine lets this user make no container, for the reason given.
+    /// This user cannot create containers on this machine; with the reason.
     Refused(String),
 }
 
@@ -78,7 +77,7 @@ impl fmt::Display for Absent {
 }
 
 impl Absent {
-    /// As the protocol says it.
+    /// For the reply to hello.
     pub(crate) fn availability(&self) -> Availability {
         let remedy = match self {
             Absent::NotThere(runtime) | Absent::Hybrid(runtime) => runtime.remedy().to_owned(),
@@ -95,7 +94,7 @@ impl Absent {
 }
 
 impl Runtime {
-    /// Every one.
+    /// All runtimes.
     pub(crate) const ALL: [Runtime; 5] = [
         Runtime::Embedded,
         Runtime::Runc,
@@ -104,7 +103,7 @@ impl Runtime {
         Runtime::Runsc,
     ];
 
-    /// What its program is called.
+    /// File name of its program.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Runtime::Runc => "runc",
@@ -115,7 +114,7 @@ impl Runtime {
         }
     }
 
-    /// The command that brings it.
+    /// The command that installs it.
     fn remedy(self) -> &'static str {
         match self {
             Runtime::Runc => "scripts/install-tools runc",
@@ -126,7 +125,7 @@ impl Runtime {
         }
     }
 
-    /// The folder where it keeps what it knows of our containers.
+    /// The folder where it stores the state of our containers.
     pub(crate) fn state(self) -> PathBuf {
         let user = rustix::process::geteuid();
         let base = match user.is_root() {
@@ -140,8 +139,8 @@ impl Runtime {
         base.join(self.name())
     }
 
-    /// Options before its verb. gVisor: the way of stopping system calls that every machine has, and no
-    /// network but loopback, as in all of these.
+    /// Options before its verb. For gVisor: the system call interception that works on every machine, and a network
+    /// with only loopback.
     pub(crate) fn options(self) -> &'static [&'static str] {
         match self {
             Runtime::Runc | Runtime::Crun | Runtime::Embedded => &[],
@@ -150,11 +149,11 @@ impl Runtime {
         }
     }
 
-    /// The program to be started for the one in `path`, and what stands before its own options.
+    /// The program to start for the one in `path`, and the arguments before its own options.
     ///
-    /// `youki run` asks for SIGCHLD only after the guest has been started, and waits for ever for one that
-    /// has ended by then (0.7.0; 3 of 25 starts of hello on a busy machine). Started with the signal
-    /// blocked, it finds it pending: none of 40 hung.
+    /// `youki run` starts to wait for SIGCHLD only after starting the guest, and hangs if the guest has already exited
+    /// (0.7.0; 3 of 25 starts of hello on a busy machine). With the signal blocked at startup it stays pending: 0 of 40
+    /// starts hung.
     pub(crate) fn command(self, path: String) -> (String, Vec<String>) {
         match self {
             Runtime::Youki => (
@@ -167,7 +166,7 @@ impl Runtime {
         }
     }
 
-    /// The runtime that is on PATH, or where our scripts put it; and whether it can work here.
+    /// Looks for the runtime on PATH and where our scripts install it, and checks whether it works here.
     pub(crate) fn find(self) -> Found {
         let path = self.path().ok_or(Absent::NotThere(self))?;
         let version = version(&path).map_err(|said| Absent::Broken(path.clone(), said))?;
@@ -197,7 +196,7 @@ impl Runtime {
             cache.join("plimsoll").join(self.name()).join("bin")
         });
         std::env::split_paths(&path)
-            // A user's PATH may lack the folder that Debian has runc in.
+            // Debian installs runc in this folder, which a user's PATH may lack.
             .chain(["/usr/sbin".into()])
             .chain(ours)
             .filter(|folder| folder.is_absolute())
@@ -213,7 +212,7 @@ fn is_executable(program: &Path) -> bool {
         .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
 }
 
-/// What a runtime says of itself, in one line.
+/// A runtime's version output, in one line.
 fn version(program: &Path) -> Result<String, String> {
     let output = Command::new(program)
         .arg("--version")
@@ -227,7 +226,7 @@ fn version(program: &Path) -> Result<String, String> {
     }
 }
 
-/// How the embedded runtime makes containers here, in one line; or why it makes none.
+/// How the embedded runtime creates containers here, in one line, or why it cannot.
 fn checked(program: &Path) -> Result<String, String> {
     let output = Command::new(program)
         .arg("--check")
@@ -240,8 +239,7 @@ fn checked(program: &Path) -> Result<String, String> {
     }
 }
 
-/// The first word that begins with a digit: `runc version 1.1.5`, `youki version 0.7.0`; gVisor's
-/// releases are dates.
+/// The first word that begins with a digit: `runc version 1.1.5`, `youki version 0.7.0`; gVisor's releases are dates.
 fn first_number(text: &str) -> Option<String> {
     text.split_whitespace()
         .map(|word| word.trim_start_matches("release-"))
@@ -249,7 +247,7 @@ fn first_number(text: &str) -> Option<String> {
         .map(str::to_owned)
 }
 
-/// Whether both versions of control groups are mounted, and not every controller of version 1.
+/// Whether both cgroup versions are mounted, but not all version 1 controllers.
 fn lacks_hugetlb() -> bool {
     let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
     let controllers = fs::read_to_string("/proc/cgroups").unwrap_or_default();

@@ -1,8 +1,8 @@
-//! What killed runs have left: containers, and control groups of containers that were half made.
+//! Removes leftovers of killed runs: containers, and cgroups of containers that were not completely created.
 //!
-//! A container is named after the `bench` that started it ([`Owner::name`]). A start that ends by itself
-//! leaves nothing, and one that `bench` kills is cleared by `bench`; what is left when `bench` and the
-//! runtime were killed together, the next start of this adapter removes.
+//! Containers are named after the `bench` that started them ([`Owner::name`]). A normal exit leaves nothing, and
+//! `bench` cleans up after containers that it kills. If `bench` and the runtime were killed together, the next start of
+//! this adapter cleans up.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,11 +15,10 @@ use plimsoll_adapter::owner::{Life, Owner};
 
 use crate::runtime::{Found, Program, Runtime};
 
-/// How long a runtime has to remove a container.
+/// Time limit for removing a container.
 const REMOVE: Duration = Duration::from_secs(10);
 
-/// Removes what dead owners left. That it fails stops nothing: a stray is no part of what is
-/// measured.
+/// Removes leftovers of dead owners. Failures are ignored, because strays do not affect the measurements.
 pub(crate) fn reap(found: &BTreeMap<Runtime, Found>) {
     let mut removed = 0;
     for (runtime, found) in found {
@@ -32,7 +31,7 @@ pub(crate) fn reap(found: &BTreeMap<Runtime, Found>) {
             let Some(name) = entry.file_name().to_str().map(str::to_owned) else {
                 continue;
             };
-            // gVisor has locks beside its folders: `NAME_sandbox:NAME.lock`.
+            // gVisor also leaves lock files beside its folders: `NAME_sandbox:NAME.lock`.
             if !is_of_the_dead(name.split('_').next().unwrap_or_default()) {
                 continue;
             }

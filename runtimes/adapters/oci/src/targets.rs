@@ -1,4 +1,4 @@
-//! The targets: a runtime, a network and a kind of guest each, and what the ledger says of it.
+//! The targets, each a runtime, a network and a kind of guest, and their fairness ledgers.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use plimsoll_adapter::record::run::TargetKind;
 use crate::bundle;
 use crate::runtime::{Program, Runtime};
 
-/// One target.
+/// A target of this adapter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Configuration {
     pub(crate) id: &'static str,
@@ -19,28 +19,27 @@ pub(crate) struct Configuration {
     pub(crate) guest: Guest,
 }
 
-/// What a container is connected to.
+/// Network of a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Network {
-    /// A namespace of its own with a loopback interface alone: what `runc spec` writes, and Docker's
-    /// network none.
+    /// A new namespace with only a loopback interface, as in the output of `runc spec` and in Docker's network none.
     None,
-    /// The host's network namespace: nothing is made.
+    /// The host's network namespace; nothing is created.
     Host,
 }
 
-/// What runs in it.
+/// Kind of guest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Guest {
     /// The static native binary.
     Native,
-    /// The `.wasm`, by an engine that is part of the runtime: annotation `run.oci.handler`.
+    /// The `.wasm`, run by an engine in the runtime: annotation `run.oci.handler`.
     Wasm,
 }
 
 const NONE: Network = Network::None;
 
-/// Every target, in the order of runtimes/targets.toml.
+/// All targets, in the order of runtimes/targets.toml.
 pub(crate) const ALL: [Configuration; 9] = [
     Configuration::native("oci/embedded", Runtime::Embedded, NONE),
     Configuration::native("oci/embedded+host-net", Runtime::Embedded, Network::Host),
@@ -64,7 +63,7 @@ impl Guest {
         }
     }
 
-    /// The guest's program inside the container, unless it is run by the runtime's own process.
+    /// The guest's program in the container; `None` if it runs in the runtime's own process.
     pub(crate) fn program(self, workload: &Workload) -> Option<PathBuf> {
         match self {
             Guest::Native => Some(bundle::program(self, workload).into()),
@@ -74,12 +73,11 @@ impl Guest {
 }
 
 impl Configuration {
-    /// What `bench` does with the command line. What lies in an image is weighed with the containers
-    /// of an engine.
+    /// The steps that `bench` does with the command line. Image sizes are measured on the container engines' targets.
     pub(crate) fn steps(&self) -> &'static [Step] {
         match (self.guest, self.runtime) {
             (Guest::Wasm, _) => &[Step::Process, Step::Deploy],
-            // It follows its guest by ptrace itself, which nobody else can then: no peak.
+            // It traces its guest with ptrace itself, so that its peak cannot be measured.
             (Guest::Native, Runtime::Runsc) => {
                 &[Step::Process, Step::Deploy, Step::Processes, Step::Idle]
             }

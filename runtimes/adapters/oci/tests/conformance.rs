@@ -1,5 +1,4 @@
-//! The adapter keeps the protocol, and workloads give their expected output on every target that can
-//! run here.
+//! Protocol tests, and the output of workloads on every available target.
 
 use std::path::Path;
 
@@ -34,8 +33,8 @@ fn workloads_are_verified_from_nothing_and_from_a_copied_bundle_on_every_runtime
         of.filter(|one| matches!(one.went, Went::Verified(_)))
             .count()
     };
-    // Two workloads, from nothing and from a copied bundle; the engine in youki is given no input folder,
-    // which one of the two has.
+    // Two workloads, each from a bundle and from a copied bundle. youki's engine gets no input folder, which one of the
+    // two needs.
     for (target, count, remedy) in [
         ("oci/embedded", 2 * 2, "a kernel with namespaces"),
         ("oci/runc", 2 * 2, "scripts/install-tools runc, as root"),
@@ -50,14 +49,14 @@ fn workloads_are_verified_from_nothing_and_from_a_copied_bundle_on_every_runtime
         if exercised.iter().any(|one| one.target.as_str() == target) {
             assert_eq!(verified(target), count, "{target}: {exercised:?}");
         } else {
-            // CI brings everything that tests need but youki, so a skip there hides something.
+            // CI has everything that tests need except youki, so a skip there would hide a failure.
             let why = format!("{target} cannot run here; {remedy}");
             let youki = target.starts_with("oci/youki");
             assert!(youki || std::env::var_os("CI").is_none(), "{why}");
             eprintln!("SKIPPED: {why}");
         }
     }
-    // bench does these with the launch, and says so when it is asked of the adapter.
+    // `bench` does this step itself, and the adapter reports it as unsupported.
     assert!(exercised.iter().all(|one| {
         !matches!(one.step, Some(Step::Peak)) || matches!(one.went, Went::Unsupported(_))
     }));

@@ -1,4 +1,4 @@
-//! A container that an ordinary user makes with the embedded runtime: no root, no control groups.
+//! Tests a container created by an unprivileged user with the embedded runtime: no root, no cgroups.
 
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
@@ -8,7 +8,7 @@ use std::{fs, io};
 
 use serde_json::json;
 
-/// The user and group `nobody` of Debian.
+/// User and group `nobody` in Debian.
 const NOBODY: u32 = 65534;
 
 fn open_to_all(path: &Path) -> io::Result<()> {
@@ -27,7 +27,7 @@ fn an_ordinary_user_runs_a_container_and_leaves_nothing() {
     for name in ["bin", "dev", "proc", "sys"] {
         fs::create_dir_all(root.join(name)).expect("a folder");
     }
-    // The runtime itself is not static, so a small static program is compiled.
+    // The guest must be static, which the runtime is not, so compile a small program.
     let source = folder.path().join("says.c");
     let text = "#include <stdio.h>\n#include <unistd.h>\nint main(void) { printf(\"%d %d\", getpid(), getuid()); return 7; }";
     fs::write(&source, text).expect("the source");
@@ -42,7 +42,7 @@ fn an_ordinary_user_runs_a_container_and_leaves_nothing() {
         "process": { "user": { "uid": 0, "gid": 0 }, "args": ["/bin/says"], "env": ["PATH=/bin"], "cwd": "/" },
         "root": { "path": "rootfs", "readonly": true },
         "mounts": [{ "destination": "/proc", "type": "proc", "source": "proc" },
-            // The devices of every container are made here.
+            // The runtime creates device files here.
             { "destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["mode=755"] }],
         "linux": { "namespaces": [
             { "type": "mount" }, { "type": "pid" }, { "type": "ipc" }, { "type": "uts" }, { "type": "network" }
@@ -53,7 +53,7 @@ fn an_ordinary_user_runs_a_container_and_leaves_nothing() {
     fs::create_dir(&state).expect("a folder");
     open_to_all(folder.path()).expect("access for all");
     open_to_all(&state).expect("access for all");
-    // Where this test was built may be closed to others.
+    // Copied because `nobody` may not have access to the build directory.
     let runtime = folder.path().join("oci-embedded");
     fs::copy(env!("CARGO_BIN_EXE_oci-embedded"), &runtime).expect("a copy of the runtime");
 

@@ -1,4 +1,4 @@
-//! The protocol's requests, and the ledger.
+//! Handles protocol requests, and builds the fairness ledger.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,11 +14,11 @@ use plimsoll_adapter::{Adapter, Error, Served, artefact, programs};
 use crate::command::{Absent, Spin};
 use crate::up;
 
-/// The one target.
+/// Id of the only target.
 const ID: &str = "spin";
-/// The application, as `spin up` reads it.
+/// File name of the application's manifest for `spin up`.
 const MANIFEST: &str = "spin.toml";
-/// What must stand beside every figure of this target.
+/// Warning shown with every figure of this target.
 const NOT_VERIFIED: &str = "not verified here: the adapter was tested with a stand-in that speaks the \
      same command line; nobody of this project has run Spin itself with it";
 
@@ -94,7 +94,7 @@ impl Adapter for AdapterSpin {
         artefact::require(&manifest)?;
         let program = std::env::current_exe()
             .map_err(|error| Error::failed("finding this adapter's executable", error))?;
-        // Its caches and logs belong to this run alone.
+        // Its caches and logs belong only to this run.
         let mut env = BTreeMap::from([("HOME".to_owned(), text(&request.scratch)?.to_owned())]);
         if let Ok(path) = std::env::var("PATH") {
             env.insert("PATH".to_owned(), path);
@@ -119,10 +119,10 @@ fn component(workload: &Workload) -> Result<&Path, Error> {
     })
 }
 
-/// The application's manifest, version 2: one component behind every route.
+/// The application's manifest, version 2: one component for every route.
 fn manifest(name: &str, component: &Path) -> Result<String, Error> {
     let source = text(component)?;
-    // A TOML string without escapes has no quotes and no control characters in it.
+    // A TOML string without escapes cannot contain quotes or control characters.
     if source.contains(['"', '\\']) || source.chars().any(char::is_control) {
         return Err(Error::Failed(format!(
             "{source:?} cannot be named in {MANIFEST}: move the checkout to a plainer path"

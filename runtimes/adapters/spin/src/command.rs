@@ -1,4 +1,4 @@
-//! Which `spin` is on PATH, and whether it is the one that is meant.
+//! Finds `spin` on PATH and checks that it is Fermyon's.
 
 use std::ffi::OsStr;
 use std::io::Read;
@@ -7,26 +7,26 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long it has to say its version.
+/// Time limit for printing its version.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A `spin` that will do.
+/// A usable `spin`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Spin {
-    /// The program, absolute.
+    /// Absolute path of the program.
     pub(crate) program: PathBuf,
-    /// Its own version.
+    /// Version of Spin.
     pub(crate) version: String,
 }
 
-/// Why there is none.
+/// Why no `spin` is usable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Absent {
-    /// PATH leads to no such program.
+    /// Not found on PATH.
     NotOnPath,
-    /// It does not say what it is.
+    /// It does not report its version.
     Broken(PathBuf, String),
-    /// It is a program of the same name: a model checker has it, too.
+    /// Another program with this name, for example the model checker.
     Another(PathBuf, String),
 }
 
@@ -46,7 +46,7 @@ impl std::fmt::Display for Absent {
     }
 }
 
-/// The first `spin` on PATH.
+/// Checks the first `spin` on PATH.
 pub(crate) fn on_path() -> Result<Spin, Absent> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let program = find(&path).ok_or(Absent::NotOnPath)?;
@@ -70,7 +70,7 @@ fn is_executable(program: &Path) -> bool {
         .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
 }
 
-/// What the program says to `--version`, within [`PATIENCE`].
+/// The program's output for `--version`, within [`PATIENCE`].
 fn version(program: &Path) -> Result<String, String> {
     let mut child = Command::new(program)
         .arg("--version")
@@ -99,7 +99,7 @@ fn within(child: &mut Child, patience: Duration) -> Result<std::process::ExitSta
             Ok(Some(status)) => return Ok(status),
             Ok(None) if begun.elapsed() < patience => thread::sleep(Duration::from_millis(2)),
             ended => {
-                // It may have gone in between, which is as good.
+                // It may have exited already, which is fine.
                 let _ = child.kill();
                 let _ = child.wait();
                 return Err(match ended {
@@ -111,7 +111,7 @@ fn within(child: &mut Child, patience: Duration) -> Result<std::process::ExitSta
     }
 }
 
-/// `spin 3.4.1 (1a2b3c4 2026-01-02)`.
+/// Parses `spin 3.4.1 (1a2b3c4 2026-01-02)`.
 fn understood(program: PathBuf, said: &str) -> Result<Spin, Absent> {
     let version = said
         .strip_prefix("spin ")

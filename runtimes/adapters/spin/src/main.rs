@@ -1,14 +1,13 @@
-//! Drives Fermyon Spin for `bench`: `spin up` of the command that is on PATH.
+//! Adapter for Fermyon Spin: `spin up` of the command on PATH.
 //!
-//! Spin's command is in no registry that this project builds from, so **nobody of this project has run
-//! it**: what is here is held against a stand-in that speaks the same command line (`tests/spin.rs` of
-//! the end-to-end tests), and the ledger says so.
+//! Experimental: Spin's command is in no registry that this project builds from, so it was tested **only against a mock
+//! `spin`** (`tests/spin.rs` of the end-to-end tests). The ledger says so.
 //!
 //! # Layout
 //!
-//! - `adapter`: the protocol's requests, and the ledger
-//! - `command`: which `spin` is on PATH, and whether it is the one that is meant
-//! - `up`: `spin up` as a server that `bench` can start and end
+//! - `adapter`: protocol requests and the fairness ledger
+//! - `command`: finds `spin` on PATH and checks that it is Fermyon's
+//! - `up`: runs `spin up` as a server that `bench` can start and end
 
 mod adapter;
 mod command;

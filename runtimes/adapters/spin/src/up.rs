@@ -1,5 +1,5 @@
-//! `spin up` as a server that `bench` can start and end: one process group, which says
-//! `listening on ADDRESS` first and ends with its parent.
+//! Runs `spin up` as a server that `bench` can start and end: one process group, which first prints `listening on
+//! ADDRESS` and exits with its parent.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::SocketAddr;
@@ -12,13 +12,13 @@ use rustix::process::{
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-/// The word that the command line begins with.
+/// First word of the command line.
 const UP: &str = "spin-up";
 const USAGE: &str = "usage: adapter-spin spin-up SPIN MANIFEST";
-/// Any free port of loopback.
+/// Any free loopback port.
 const ADDRESS: &str = "127.0.0.1:0";
 
-/// What a server process was asked for.
+/// The parsed command line of a server process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Asked {
     spin: String,
@@ -26,8 +26,7 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    /// What this process's command line asks for, if it asks for a server; or what is wrong with
-    /// it.
+    /// Parses this process's command line; `None` if it does not request a server, an error if it is invalid.
     pub(crate) fn of_this_process() -> Option<Result<Asked, String>> {
         let args: Vec<String> = std::env::args().skip(1).collect();
         let (first, rest) = args.split_first()?;
@@ -41,12 +40,12 @@ impl Asked {
     }
 }
 
-/// The arguments that ask for it.
+/// The arguments that request a server.
 pub(crate) fn arguments(spin: &str, manifest: &str) -> Vec<String> {
     [UP, spin, manifest].map(str::to_owned).into()
 }
 
-/// The whole life of a server process.
+/// Runs a server process.
 pub(crate) fn main(asked: Result<Asked, String>) -> ExitCode {
     let asked = match asked {
         Ok(asked) => asked,
@@ -65,7 +64,7 @@ pub(crate) fn main(asked: Result<Asked, String>) -> ExitCode {
         Ok(why) => eprintln!("{why}"),
         Err(error) => eprintln!("running {} up: {error}", asked.spin),
     }
-    // Its trigger may have outlived it.
+    // Spin's trigger process may have outlived it.
     end_group();
     ExitCode::FAILURE
 }
@@ -78,8 +77,7 @@ fn start(asked: &Asked) -> io::Result<Child> {
         .spawn()
 }
 
-/// Has the whole group end when this process is told to, or its parent dies: Spin's trigger is a
-/// process that Spin leaves behind when it is killed.
+/// Kills the whole group on a signal or when the parent dies, because a killed Spin leaves its trigger process running.
 fn end_together() -> io::Result<()> {
     let mut signals = Signals::new([SIGTERM, SIGINT])?;
     set_parent_process_death_signal(Some(Signal::TERM))?;
@@ -92,17 +90,17 @@ fn end_together() -> io::Result<()> {
     Ok(())
 }
 
-/// Kills everything in this process's group, if it leads one: otherwise that would be others' too.
+/// Kills this process's group, if it is the leader; otherwise the group contains unrelated processes.
 fn end_group() {
     let own: Pid = getpid();
     if getpgrp() == own {
-        // Whoever is gone already is what is wanted.
+        // Processes that already exited are fine.
         let _ = kill_process_group(own, Signal::KILL);
     }
 }
 
-/// Reads what Spin says to its end; once it says where it serves, says so as `bench` expects it.
-/// Gives what it said until then.
+/// Reads Spin's output to its end, and prints its address in the format that `bench` expects. Returns the output up to
+/// that point.
 fn announce(child: &mut Child) -> io::Result<String> {
     let Some(stdout) = child.stdout.take() else {
         return Ok(String::new());
@@ -127,7 +125,7 @@ fn announce(child: &mut Child) -> io::Result<String> {
     Ok(said)
 }
 
-/// `Serving http://127.0.0.1:3000`.
+/// Parses `Serving http://127.0.0.1:3000`.
 fn address(line: &str) -> Option<SocketAddr> {
     let url = line.trim().strip_prefix("Serving")?.trim();
     url.strip_prefix("http://")?

@@ -1,4 +1,4 @@
-//! The calls of preview 1 that the layer has, on what a guest was given.
+//! The supported preview 1 calls.
 
 use std::io::{Read, Seek, SeekFrom, Write};
 
@@ -9,7 +9,7 @@ use tinywasm::types::WasmValue;
 
 use crate::wasi::{Errno, Open, Wasi};
 
-/// A guest's memory, during a call.
+/// A guest's memory during a call.
 pub(crate) struct Memory<'s> {
     memory: tinywasm::Memory,
     store: &'s mut Store,
@@ -20,7 +20,7 @@ impl<'s> Memory<'s> {
         Memory { memory, store }
     }
 
-    /// `address` is checked before anything is allocated.
+    /// Checks `address` before allocating.
     fn read(&self, address: u32, length: u32) -> Result<Vec<u8>, Errno> {
         let read = self
             .memory
@@ -59,7 +59,7 @@ impl<'s> Memory<'s> {
             .collect()
     }
 
-    /// The strings one after the other at `bytes`, each with a zero byte, and their addresses at `list`.
+    /// Writes the strings to `bytes`, zero-terminated, and their addresses to `list`.
     fn strings(&mut self, texts: &[String], list: u32, bytes: u32) -> Result<(), Errno> {
         let (mut list, mut bytes) = (list, bytes);
         for text in texts {
@@ -72,7 +72,7 @@ impl<'s> Memory<'s> {
         Ok(())
     }
 
-    /// How many strings there are, and how many bytes they take with their zero bytes.
+    /// Writes the number of strings, and their total size with terminators.
     fn sizes(&mut self, texts: &[String], count: u32, bytes: u32) -> Result<(), Errno> {
         let size: usize = texts.iter().map(|text| text.len() + 1).sum();
         let word = |size: usize| u32::try_from(size).map_err(|_| Errno::Fault);
@@ -81,7 +81,7 @@ impl<'s> Memory<'s> {
     }
 }
 
-/// What a guest passed; the engine has checked its types.
+/// Arguments of a call; the engine has checked their types.
 #[derive(Clone, Copy)]
 pub(crate) struct Arguments<'a>(pub(crate) &'a [WasmValue]);
 
@@ -99,7 +99,7 @@ impl Arguments<'_> {
     }
 }
 
-/// One call; `proc_exit` is the only one that gives no error number, and is not here.
+/// A call that returns an error number. `proc_exit`, the only one that does not, is handled elsewhere.
 pub(crate) struct Call {
     pub(crate) name: &'static str,
     pub(crate) params: &'static [WasmType],
@@ -114,7 +114,7 @@ const fn call(
     Call { name, params, run }
 }
 
-/// Every call but `proc_exit`.
+/// All calls except `proc_exit`.
 pub(crate) const CALLS: &[Call] = &[
     call("args_get", &[I32, I32], |wasi, memory, args| {
         memory.strings(&wasi.args, args.u32(0)?, args.u32(1)?)
@@ -189,7 +189,7 @@ fn preopened(wasi: &mut Wasi, descriptor: u32) -> Result<&str, Errno> {
     }
 }
 
-/// Most bytes that a call works on at a time, so that a guest's length allocates no more on the host.
+/// Maximum bytes to process at a time, so that a guest's length argument cannot make the host allocate more.
 const PIECE: u32 = 1 << 16;
 
 fn random_get(_: &mut Wasi, memory: &mut Memory<'_>, args: Arguments<'_>) -> Result<(), Errno> {
@@ -215,7 +215,7 @@ fn fd_read(wasi: &mut Wasi, memory: &mut Memory<'_>, args: Arguments<'_>) -> Res
         Open::Output(_) | Open::Folder(..) => return Err(Errno::BadDescriptor),
     };
     let mut count = 0u32;
-    // A call may read less than it is given room for; what does not fit into a piece is read by the next.
+    // A call may read less than requested; the next call reads what does not fit.
     let buffers = memory.buffers(args.u32(1)?, args.u32(2)?)?;
     if let Some((address, length)) = buffers.into_iter().find(|(_, length)| *length > 0) {
         let mut bytes = vec![0; PIECE.min(length) as usize];
@@ -255,12 +255,12 @@ fn fd_seek(wasi: &mut Wasi, memory: &mut Memory<'_>, args: Arguments<'_>) -> Res
     memory.write(args.u32(3)?, &position.to_le_bytes())
 }
 
-/// Types of files.
+/// File types of preview 1.
 const UNKNOWN: u8 = 0;
 const FOLDER: u8 = 3;
 const REGULAR: u8 = 4;
 
-/// Rights of descriptors.
+/// Rights of descriptors in preview 1.
 const MAY_READ: u64 = 1 << 1;
 const MAY_SEEK: u64 = 1 << 2;
 const MAY_WRITE: u64 = 1 << 6;
@@ -333,7 +333,7 @@ fn path_open(wasi: &mut Wasi, memory: &mut Memory<'_>, args: Arguments<'_>) -> R
     let path = memory.text(args.u32(2)?, args.u32(3)?)?;
     let how = args.u32(4)?;
     let rights = args.i64(5)?.cast_unsigned();
-    // Creating, excluding and truncating are the other flags.
+    // The other flags create, exclude and truncate.
     if how & !AS_FOLDER != 0 || rights & MAY_WRITE != 0 {
         return Err(Errno::ReadOnly);
     }

@@ -10,16 +10,16 @@ use plimsoll_adapter::guest::{Guest, Stdio};
 use plimsoll_adapter::{Error, artefact, timed};
 use tinywasm::Module;
 
-/// tinywasm with its defaults, of which there is nothing to keep.
+/// tinywasm with its defaults; it has no state.
 pub(crate) struct Tinywasm;
 
-/// A guest ready for `_start`, and what it writes to.
+/// An instance ready for `_start`, and its output.
 pub(crate) struct Ready {
     instance: Instance,
     stdout: Collected,
 }
 
-/// What a guest has written, shared with its stream.
+/// A guest's output, shared with its stream.
 #[derive(Clone, Default)]
 struct Collected(Rc<RefCell<Vec<u8>>>);
 

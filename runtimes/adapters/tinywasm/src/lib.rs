@@ -1,9 +1,9 @@
-//! A WASI command on tinywasm: what the adapter and the runner share.
+//! Runs WASI commands on tinywasm; shared by the adapter and the runner.
 //!
 //! # Layout
 //!
-//! - here: the interpreter, an instance, and how it is started
-//! - `wasi`: what a guest is given; `calls`: the calls of preview 1 on it
+//! - this file: instances, and how to run them
+//! - `wasi`: a guest's arguments, environment and descriptors; `calls`: the preview 1 calls
 
 mod calls;
 mod wasi;
@@ -15,7 +15,7 @@ use tinywasm::{Error, ExecProgress, FunctionTyped, Module, ModuleInstance, Store
 
 pub use wasi::Wasi;
 
-/// What was tried, and what tinywasm or the adapter's WASI said.
+/// A failed operation, and the error from tinywasm or the adapter's WASI.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure(pub String);
 
@@ -31,35 +31,35 @@ fn failed(tried: &str, said: &dyn Display) -> Failure {
     Failure(format!("{tried}: {said}"))
 }
 
-/// How long a guest with a time limit runs before the clock is looked at.
+/// How long a guest with a time limit runs between checks of the clock.
 const SLICE: Duration = Duration::from_millis(10);
 
-/// A guest in its store, ready for `_start`.
+/// An instance in its store, ready for `_start`.
 pub struct Instance {
     store: Store,
     start: FunctionTyped<(), ()>,
 }
 
-/// Validates a `.wasm` and translates it to tinywasm's own code.
+/// Validates a `.wasm` and translates it to tinywasm's internal code.
 ///
 /// # Errors
 ///
-/// When the module is refused.
+/// If the module is rejected.
 pub fn module(wasm: &[u8]) -> Result<Module, Failure> {
     tinywasm::parse_bytes(wasm).map_err(|error| failed("translating the module", &error))
 }
 
-/// The first call of preview 1 that the module imports and the adapter's layer does not have.
+/// The first preview 1 call that the module imports and this adapter does not support.
 pub fn missing(module: &Module) -> Option<String> {
     let imports = module.imports.iter();
     wasi::missing(imports.map(|import| (&*import.module, &*import.name))).map(str::to_owned)
 }
 
-/// Makes an instance with this WASI.
+/// Creates an instance with this WASI.
 ///
 /// # Errors
 ///
-/// When the module cannot be linked.
+/// If the module cannot be linked.
 pub fn instantiate(module: &Module, wasi: Wasi) -> Result<Instance, Failure> {
     let mut store = Store::default();
     let imports = wasi::link(&mut store, wasi);
@@ -70,21 +70,21 @@ pub fn instantiate(module: &Module, wasi: Wasi) -> Result<Instance, Failure> {
 }
 
 impl Instance {
-    /// Runs `_start` to its end and gives the exit code; 0 if it merely returns.
+    /// Runs `_start` to completion and returns the exit code; 0 if it simply returns.
     ///
     /// # Errors
     ///
-    /// When the guest traps.
+    /// If the guest traps.
     pub fn start(&mut self) -> Result<i32, Failure> {
         let ended = self.start.call(&mut self.store, ());
         exit_code(ended)
     }
 
-    /// The same, for at most about `time`.
+    /// Like [`Instance::start`], but for at most about `time`.
     ///
     /// # Errors
     ///
-    /// When the guest traps, or has not ended after that time.
+    /// If the guest traps or exceeds the time.
     pub fn start_within(&mut self, time: Duration) -> Result<i32, Failure> {
         let begun = Instant::now();
         let mut call = match self.start.call_resumable(&mut self.store, ()) {

@@ -1,12 +1,12 @@
-//! Drives tinywasm for `bench`.
+//! Adapter for tinywasm.
 //!
 //! # Layout
 //!
-//! - the library beside this: a WASI command on tinywasm, with the part of WASI that tinywasm lacks
-//! - `targets`: what is measured, and what the ledger says of it
+//! - the library: runs WASI commands, with the parts of WASI that tinywasm lacks
+//! - `targets`: the configuration and its fairness ledger
 //! - `engine`: tinywasm as a [`plimsoll_adapter::timed::Engine`]
 //! - `specification`: tinywasm as a [`plimsoll_adapter::wast::Engine`]
-//! - `bin/runner.rs`: tinywasm as a process of its own
+//! - `bin/runner.rs`: runs tinywasm in its own process
 
 mod engine;
 mod specification;

@@ -1,4 +1,4 @@
-//! tinywasm as scripts of the specification need it.
+//! Runs the specification's test scripts on tinywasm.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ use tinywasm::{
     Store, Table,
 };
 
-/// What tinywasm's documentation says that it has. It has no switches: all of them are always on.
+/// The proposals that tinywasm's documentation lists. They are always on: it has no switches.
 pub(crate) const CLAIMS: &[Proposal] = &[
     Proposal::MutableGlobal,
     Proposal::SaturatingFloatToInt,
@@ -28,21 +28,21 @@ pub(crate) const CLAIMS: &[Proposal] = &[
     Proposal::ExtendedConst,
     Proposal::MultiMemory,
     Proposal::Memory64,
-    // Of the text format alone.
+    // Text format only.
     Proposal::Annotations,
     Proposal::CustomPageSizes,
     Proposal::WideArithmetic,
 ];
 
-/// One store, for one script.
+/// The state for one script.
 pub(crate) struct Specification {
     store: Store,
-    /// Items of `spectest`, by name.
+    /// Items of `spectest` by name.
     host: Vec<(&'static str, Item)>,
     registered: HashMap<String, ModuleInstance>,
 }
 
-/// An item that can be imported more than once.
+/// An item that can be imported repeatedly.
 #[derive(Clone)]
 enum Item {
     Function(Function),
@@ -183,7 +183,7 @@ fn plain(value: &Value) -> WasmValue {
         Value::V128(bits) => WasmValue::V128(bits.to_le_bytes()),
         Value::Ref(Ref::Extern(number)) => WasmValue::RefExtern(ExternRef::new(Some(number))),
         Value::Ref(Ref::Null(Null::Extern)) => WasmValue::RefExtern(ExternRef::null()),
-        // tinywasm has no other references; a call with a wrong one is refused by its type.
+        // tinywasm has no other references; the wrong type makes it reject the call.
         Value::Ref(_) => WasmValue::RefFunc(FuncRef::null()),
     }
 }

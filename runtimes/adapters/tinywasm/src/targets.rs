@@ -1,4 +1,4 @@
-//! The one configuration of tinywasm that is measured, and what the ledger says of it.
+//! The measured configuration of tinywasm and its fairness ledger.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,14 +15,14 @@ use plimsoll_adapter::{Error, http, wast};
 use crate::engine::Tinywasm;
 use crate::specification::{CLAIMS, Specification};
 
-/// The version of the tinywasm crate; Cargo.toml pins exactly this one, and a test holds them equal.
+/// Version of the tinywasm crate; Cargo.toml pins it exactly, and a test compares the two.
 pub(crate) const ENGINE_VERSION: &str = "0.10.0";
 
 /// tinywasm with its defaults.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Target;
 
-/// Every target, in the order of runtimes/targets.toml.
+/// All targets, in the order of runtimes/targets.toml.
 pub(crate) const ALL: &[Target] = &[Target];
 
 impl Configuration for Target {
@@ -52,7 +52,7 @@ impl Configuration for Target {
     }
 
     fn held(&self, limits: &[Limit]) -> Result<Held<Tinywasm>, Error> {
-        // tinywasm has no limiter of memory.
+        // tinywasm cannot limit memory.
         if limits.iter().any(|one| matches!(one, Limit::Memory { .. })) {
             return Err(Error::Unsupported(in_process::unlimited(limits)));
         }

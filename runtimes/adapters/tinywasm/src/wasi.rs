@@ -1,8 +1,7 @@
-//! The part of WASI preview 1 that the adapter gives guests: tinywasm has none of its own.
+//! The adapter's own WASI preview 1 layer, because tinywasm has none.
 //!
-//! Files are read-only. There are no other clocks than the two that guests ask for, no polling, no
-//! listing of folders and nothing that changes a file system. A module that imports what is missing
-//! is refused before it runs.
+//! Files are read-only. It has only the two clocks that guests use, and no polling, folder listing or calls that change
+//! the file system. A module that imports a missing call is rejected before it runs.
 
 use std::cell::RefCell;
 use std::fmt::{self, Display};
@@ -19,35 +18,35 @@ use tinywasm::{FuncContext, HostFunction, Imports, Store, Trap};
 use crate::Failure;
 use crate::calls::{Arguments, CALLS, Memory};
 
-/// The module that guests import preview 1 from.
+/// Module name of preview 1 imports.
 pub(crate) const MODULE: &str = "wasi_snapshot_preview1";
 
 /// Error numbers of preview 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Errno {
-    /// A file may not be opened.
+    /// The file may not be opened.
     Access = 2,
-    /// There is no such descriptor.
+    /// No such descriptor.
     BadDescriptor = 8,
-    /// An address is outside the memory.
+    /// The address is outside memory.
     Fault = 21,
-    /// An argument has no meaning.
+    /// Invalid argument.
     Invalid = 28,
-    /// The host failed.
+    /// A host error.
     Io = 29,
-    /// A link may not be followed.
+    /// The link may not be followed.
     Loop = 32,
-    /// There is no such file.
+    /// No such file.
     NoEntry = 44,
     /// Not a folder.
     NotDirectory = 54,
-    /// The layer does not have this.
+    /// Not supported by this layer.
     NotSupported = 58,
-    /// Only what is readable may be asked for.
+    /// Only reading is allowed.
     ReadOnly = 69,
-    /// A stream has no position.
+    /// The stream has no position.
     Seek = 70,
-    /// Not within what the descriptor may do.
+    /// The descriptor does not permit this.
     NotCapable = 76,
 }
 
@@ -58,7 +57,7 @@ impl From<std::io::Error> for Errno {
             ErrorKind::NotFound => Errno::NoEntry,
             ErrorKind::NotADirectory => Errno::NotDirectory,
             ErrorKind::InvalidInput => Errno::Invalid,
-            // How cap-std refuses a path that leaves the folder.
+            // cap-std rejects a path that leaves the folder this way.
             ErrorKind::PermissionDenied if error.raw_os_error().is_none() => Errno::NotCapable,
             ErrorKind::PermissionDenied => Errno::Access,
             _ => Errno::Io,
@@ -66,7 +65,7 @@ impl From<std::io::Error> for Errno {
     }
 }
 
-/// How a guest ends itself: travels as a trap's cause.
+/// A guest's exit code, passed as the cause of a trap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Exit(pub(crate) i32);
 
@@ -78,16 +77,16 @@ impl Display for Exit {
 
 impl std::error::Error for Exit {}
 
-/// What a descriptor leads to.
+/// An open descriptor.
 pub(crate) enum Open {
     Input(Box<dyn Read>),
     Output(Box<dyn Write>),
-    /// A folder, and its name if it was given from the start.
+    /// A folder, with its name if it was preopened.
     Folder(Dir, Option<String>),
     File(File),
 }
 
-/// What a guest is given: arguments, variables and descriptors.
+/// A guest's arguments, environment and descriptors.
 pub struct Wasi {
     pub(crate) args: Vec<String>,
     pub(crate) env: Vec<String>,
@@ -96,7 +95,7 @@ pub struct Wasi {
 }
 
 impl Wasi {
-    /// These arguments, an empty environment, and these three streams.
+    /// A WASI with these arguments and streams, and an empty environment.
     pub fn new(
         args: &[String],
         stdin: Box<dyn Read>,
@@ -116,16 +115,16 @@ impl Wasi {
         }
     }
 
-    /// Sets a variable.
+    /// Adds an environment variable.
     pub fn env(&mut self, name: &str, value: &str) {
         self.env.push(format!("{name}={value}"));
     }
 
-    /// Gives a folder under this name, to read.
+    /// Preopens a read-only folder under this name.
     ///
     /// # Errors
     ///
-    /// When it cannot be opened.
+    /// If it cannot be opened.
     pub fn grant(&mut self, directory: &Path, name: &str) -> Result<(), Failure> {
         let opened = Dir::open_ambient_dir(directory, ambient_authority())
             .map_err(|error| Failure(format!("opening {}: {error}", directory.display())))?;
@@ -139,7 +138,7 @@ impl Wasi {
         slot.and_then(Option::as_mut).ok_or(Errno::BadDescriptor)
     }
 
-    /// Puts something into the lowest free slot.
+    /// Stores a descriptor in the lowest free slot and returns its number.
     pub(crate) fn add(&mut self, open: Open) -> u32 {
         let free = self.open.iter().position(Option::is_none);
         let at = free.unwrap_or(self.open.len());
@@ -150,7 +149,7 @@ impl Wasi {
         u32::try_from(at).unwrap_or(u32::MAX)
     }
 
-    /// Nanoseconds of the clock `id`.
+    /// Time of the clock `id` in nanoseconds.
     pub(crate) fn now(&self, id: u32) -> Result<u64, Errno> {
         let since = match id {
             0 => SystemTime::now()
@@ -163,7 +162,7 @@ impl Wasi {
     }
 }
 
-/// The first import of preview 1 that the layer lacks.
+/// The first preview 1 import that this layer lacks.
 pub(crate) fn missing<'m>(
     imports: impl IntoIterator<Item = (&'m str, &'m str)>,
 ) -> Option<&'m str> {
@@ -174,7 +173,7 @@ pub(crate) fn missing<'m>(
         .map(|(_, name)| name)
 }
 
-/// Defines every call of the layer in `store`, on `wasi`.
+/// Defines all calls in `store`, using `wasi`.
 pub(crate) fn link(store: &mut Store, wasi: Wasi) -> Imports {
     let mut imports = Imports::new();
     let wasi = Rc::new(RefCell::new(wasi));

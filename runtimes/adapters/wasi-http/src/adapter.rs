@@ -1,4 +1,4 @@
-//! The protocol's requests.
+//! Handles protocol requests.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use crate::command::{self, Form};
 use crate::engine;
 use crate::targets::{ALL, ENGINE_VERSION, Target};
 
-/// What `prepare` leaves.
+/// File name of the artefact that `prepare` writes.
 const ARTEFACT: &str = "component.cwasm";
 
 pub(crate) struct WasiHttp;
@@ -42,7 +42,7 @@ impl Adapter for WasiHttp {
         find(request.target.as_str())?;
         let component = component(&request.workload)?;
         let bytes = artefact::read_wasm(component)?;
-        // Also where it is compiled at every start: a component that is refused is found here.
+        // Also for targets that compile at every start, so that a rejected component is found here.
         let compiled = engine::engine()
             .and_then(|engine| engine.precompile_component(&bytes))
             .map_err(|error| {

@@ -1,19 +1,19 @@
-//! A server's command line.
+//! The command line of a server process.
 
 use std::path::{Path, PathBuf};
 
 use plimsoll_adapter::Error;
 
-/// The word that it begins with.
+/// First word of the command line.
 const SERVE: &str = "serve-component";
 const USAGE: &str = "usage: adapter-wasi-http serve-component artefact|component FILE";
 
-/// What a server is made of.
+/// The file that a server loads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// What `prepare` compiled.
+    /// The artefact that `prepare` compiled.
     Artefact,
-    /// The component, compiled at the start.
+    /// The component, compiled at startup.
     Component,
 }
 
@@ -26,7 +26,7 @@ impl Form {
     }
 }
 
-/// What a server process was asked for.
+/// The parsed command line of a server process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Asked {
     pub(crate) form: Form,
@@ -34,8 +34,7 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    /// What this process's command line asks for, if it asks for a server; or what is wrong with
-    /// it.
+    /// Parses this process's command line; `None` if it does not request a server, an error if it is invalid.
     pub(crate) fn of_this_process() -> Option<Result<Asked, String>> {
         let args: Vec<String> = std::env::args().skip(1).collect();
         let (first, rest) = args.split_first()?;
@@ -60,11 +59,11 @@ impl Asked {
     }
 }
 
-/// The arguments that ask for such a server.
+/// The arguments that request a server.
 ///
 /// # Errors
 ///
-/// When the path is not text.
+/// If the path is not UTF-8.
 pub(crate) fn arguments(form: Form, file: &Path) -> Result<Vec<String>, Error> {
     let text = file.to_str().ok_or_else(|| {
         Error::Failed(format!(

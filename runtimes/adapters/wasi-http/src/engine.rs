@@ -1,29 +1,28 @@
-//! Wasmtime, configured as Spin configures it.
+//! Wasmtime with Spin's configuration.
 
 use wasmtime::{Config, Engine, PoolingAllocationConfig, Result};
 
-/// Requests that can be under way at once: what Spin takes unless it is told otherwise.
+/// Maximum concurrent requests: Spin's default.
 const INSTANCES: u32 = 1000;
-/// How often the epoch goes on.
+/// Interval between epochs.
 pub(crate) const EPOCH_MILLISECONDS: u64 = 10;
-/// The epoch that no request lives to see: there is no deadline, as there is none in Spin unless
-/// it is asked for one.
+/// Epoch deadline that is never reached: like Spin by default, there is no time limit.
 pub(crate) const NEVER: u64 = u64::MAX / 2;
-/// Linear memory that a slot keeps between two instances, bytes.
+/// Linear memory that a slot keeps resident between instances, in bytes.
 pub(crate) const MEMORY_KEEP_RESIDENT_BYTES: usize = 2 << 20;
-/// Table space that a slot keeps between two instances, bytes.
+/// Table space that a slot keeps resident between instances, in bytes.
 pub(crate) const TABLE_KEEP_RESIDENT_BYTES: usize = 512 << 10;
 
-/// An engine for all requests.
+/// The engine for all requests.
 ///
 /// # Errors
 ///
-/// When Wasmtime refuses the configuration, or the machine the address space.
+/// If Wasmtime rejects the configuration or cannot reserve the address space.
 pub(crate) fn engine() -> Result<Engine> {
     Engine::new(&configuration())
 }
 
-// The figures are Spin's own defaults (its crate spin-core).
+// These are Spin's own defaults (crate spin-core).
 fn configuration() -> Config {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(INSTANCES)

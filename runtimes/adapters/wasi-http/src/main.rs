@@ -1,12 +1,12 @@
-//! Serves components of the world wasi:http/proxy on Wasmtime for `bench`, the way Fermyon Spin does.
+//! Adapter that serves wasi:http/proxy components on Wasmtime the way Fermyon Spin does.
 //!
 //! # Layout
 //!
-//! - `targets`: what is measured, and what the ledger says of it
-//! - `adapter`: the protocol's requests
-//! - `engine`: Wasmtime, configured as Spin configures it
-//! - `command`: a server's command line
-//! - `server`: a server, from its start to the response
+//! - `targets`: targets and their fairness ledgers
+//! - `adapter`: protocol requests
+//! - `engine`: Wasmtime with Spin's configuration
+//! - `command`: the command line of a server process
+//! - `server`: the HTTP server
 
 mod adapter;
 mod command;

@@ -1,4 +1,4 @@
-//! A server, from its start to the response: an instance for each request.
+//! The HTTP server; it creates an instance per request.
 
 use std::convert::Infallible;
 use std::io::{self, Write};
@@ -31,10 +31,10 @@ use wasmtime_wasi_http::{
 use crate::command::{Asked, Form};
 use crate::engine::{self, EPOCH_MILLISECONDS, NEVER};
 
-/// Where it listens: any free port of loopback.
+/// Any free loopback port.
 const ADDRESS: &str = "127.0.0.1:0";
 
-/// The whole life of a server process.
+/// Runs a server process.
 pub(crate) fn main(asked: std::result::Result<Asked, String>) -> ExitCode {
     let asked = match asked {
         Ok(asked) => asked,
@@ -43,7 +43,7 @@ pub(crate) fn main(asked: std::result::Result<Asked, String>) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    // Whoever started it may be killed before it can clean up.
+    // The parent may be killed before it can clean up.
     if let Err(error) = set_parent_process_death_signal(Some(Signal::TERM)) {
         eprintln!("asking to end with the parent: {error}");
     }
@@ -52,7 +52,7 @@ pub(crate) fn main(asked: std::result::Result<Asked, String>) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Comes back only if something failed.
+/// Returns only on failure.
 fn serve(asked: &Asked) -> Result<Infallible> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -63,8 +63,8 @@ fn serve(asked: &Asked) -> Result<Infallible> {
     wasmtime_wasi_http::p2::add_to_linker_async(&mut linker)?;
     let component = match asked.form {
         Form::Component => Component::from_file(&engine, &asked.file)?,
-        // SAFETY: the file is what `prepare` wrote with this engine's own serialisation; nobody
-        // else writes to the pair's directory, and it is replaced by renaming only.
+        // SAFETY: `prepare` wrote the file with this engine's own serialisation, only by renaming, and no other process
+        // writes to the pair's directory.
         Form::Artefact => unsafe { Component::deserialize_file(&engine, &asked.file)? },
     };
     let service = Service {
@@ -73,7 +73,7 @@ fn serve(asked: &Asked) -> Result<Infallible> {
     runtime.block_on(accept(Arc::new(service)))
 }
 
-/// The engine's clock, on a thread that lasts as long as the process.
+/// Increments the engine's epoch on a thread for the life of the process.
 fn count_epochs(engine: &Engine) -> Result<()> {
     let engine = engine.clone();
     let count = move || loop {
@@ -103,12 +103,12 @@ async fn accept(service: Arc<Service>) -> Result<Infallible> {
     }
 }
 
-/// What every connection shares.
+/// State shared by all connections.
 struct Service {
     component: ProxyPre<Host>,
 }
 
-/// What an instance is given.
+/// State of one instance.
 struct Host {
     wasi: WasiCtx,
     http: WasiHttpCtx,
@@ -116,10 +116,10 @@ struct Host {
     outgoing: Denied,
 }
 
-/// Requests of the guest's own: it is granted none.
+/// Rejects outgoing requests: guests have no such grant.
 struct Denied;
 
-/// What tells how sending or receiving a body ended.
+/// Resolves when sending or receiving a body has ended.
 type Ending = Box<dyn Future<Output = std::result::Result<(), Error>> + Send>;
 
 impl WasiHttpHooks for Denied {
@@ -165,7 +165,7 @@ impl Service {
                 }),
             )
             .await;
-        // Whoever hangs up in the middle of a response has his reasons; others are told.
+        // Clients may disconnect during a response; other errors are reported.
         if let Err(error) = served
             && !error.is_incomplete_message()
         {
@@ -182,7 +182,7 @@ impl Service {
         })
     }
 
-    /// An instance is made, answers, and goes.
+    /// Creates an instance, returns its response, and drops the instance.
     async fn answer(&self, request: Request<Incoming>) -> Result<Response<HyperOutgoingBody>> {
         let host = Host {
             wasi: WasiCtx::builder().build(),
@@ -199,7 +199,7 @@ impl Service {
             .new_incoming_request(Scheme::Http, request)?;
         let outgoing = store.data_mut().http().new_response_outparam(sender)?;
         let instance = self.component.instantiate_async(&mut store).await?;
-        // The guest goes on after its head is sent: its body is written while it is read.
+        // The guest continues after its response head is sent: its body is read while it is written.
         let guest = tokio::spawn(async move {
             instance
                 .wasi_http_incoming_handler()
@@ -216,7 +216,7 @@ impl Service {
     }
 }
 
-/// A body without a byte.
+/// An empty body.
 fn nothing() -> HyperOutgoingBody {
     Empty::<Bytes>::new()
         .map_err(|never| match never {})

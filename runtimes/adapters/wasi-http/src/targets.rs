@@ -1,4 +1,4 @@
-//! What is measured, and what the ledger says of it.
+//! The targets and their fairness ledgers.
 
 use std::collections::BTreeMap;
 
@@ -7,11 +7,10 @@ use plimsoll_adapter::record::Step;
 use crate::command::Form;
 use crate::engine::{EPOCH_MILLISECONDS, MEMORY_KEEP_RESIDENT_BYTES, TABLE_KEEP_RESIDENT_BYTES};
 
-/// The version of the wasmtime crates; Cargo.toml pins exactly this one, and a test holds them
-/// equal.
+/// Version of the wasmtime crates; Cargo.toml pins it exactly, and a test compares the two.
 pub(crate) const ENGINE_VERSION: &str = "48.0.8";
 
-/// One target.
+/// A target of this adapter.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Target {
     pub(crate) id: &'static str,
@@ -19,14 +18,14 @@ pub(crate) struct Target {
     pub(crate) steps: &'static [Step],
 }
 
-/// Every target, in the order of runtimes/targets.toml.
+/// All targets, in the order of runtimes/targets.toml.
 pub(crate) const ALL: &[Target] = &[
     Target {
         id: "wasmtime/wasi-http",
         form: Form::Artefact,
         steps: &[Step::ServeFresh, Step::FirstResponse],
     },
-    // Once it serves, its code is the same: what differs is the start.
+    // After the start both targets run the same code, so only the start is measured.
     Target {
         id: "wasmtime/wasi-http+jit",
         form: Form::Component,

@@ -1,4 +1,4 @@
-//! The adapter keeps the protocol, and its servers give every response that the workload expects.
+//! Protocol tests, and the responses of servers.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -31,7 +31,7 @@ fn the_protocol_is_kept() {
         .unwrap_or_else(|violations| panic!("{violations}"));
 }
 
-/// A conversation with the adapter.
+/// A running adapter and its pipes.
 struct Talk {
     child: Child,
     stdin: ChildStdin,
@@ -70,7 +70,7 @@ impl Drop for Talk {
     }
 }
 
-/// A server, ended with the test.
+/// A server that is stopped with the test.
 struct Server {
     child: Child,
     address: String,
@@ -104,8 +104,7 @@ impl Drop for Server {
     }
 }
 
-/// Status code, the fields in small letters, and the body of the message at the front of `bytes`;
-/// and what comes behind it.
+/// Parses the first message in `bytes`: status code, lower-case header fields, body, and the remaining bytes.
 fn message(bytes: &[u8]) -> Option<(String, String, &[u8], &[u8])> {
     let head = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
     let text = String::from_utf8_lossy(&bytes[..head]).to_lowercase();

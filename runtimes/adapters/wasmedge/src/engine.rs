@@ -10,17 +10,17 @@ use plimsoll_adapter::guest::{Guest, Stdio};
 use plimsoll_adapter::{Error, timed};
 use rustix::fs::{MemfdFlags, memfd_create};
 
-/// An engine that is running.
+/// A running engine.
 pub(crate) struct WasmEdge {
     engine: Engine,
     mode: Mode,
     nowhere: File,
 }
 
-/// A guest ready for `_start`, and what it writes to.
+/// An instance ready for `_start`, and its output.
 pub(crate) struct Ready {
     instance: Instance,
-    /// Its streams, which must outlive it; the second is read at the end.
+    /// Its streams, which must outlive it; stdout is read at the end.
     stdin: Option<File>,
     stdout: Option<File>,
 }
@@ -42,13 +42,13 @@ impl WasmEdge {
         })
     }
 
-    /// What of a `.wasm` is run: compiled ahead of time, or itself.
+    /// The bytes that a target runs: compiled ahead of time, or the `.wasm` itself.
     pub(crate) fn serialise(&self, wasm: &[u8], scratch: &Path) -> Result<Vec<u8>, Error> {
         if self.mode == Mode::Interpreter {
             self.engine.parse(wasm).map_err(failed)?;
             return Ok(wasm.to_vec());
         }
-        // The compiler writes a file, and nothing else.
+        // The compiler can only write files.
         let library = scratch.join("compiling.so");
         self.engine.compile(wasm, &library).map_err(failed)?;
         let bytes = fs::read(&library).and_then(|bytes| {
@@ -114,7 +114,7 @@ impl timed::Engine for WasmEdge {
         drop(stdin);
         let mut written = Vec::new();
         if let Some(mut stdout) = stdout {
-            // What cannot be read is missing, and so refused, not silently right.
+            // On an error the output is missing, which fails verification, so the error cannot go unnoticed.
             let _ = stdout
                 .rewind()
                 .and_then(|()| stdout.read_to_end(&mut written));
@@ -123,7 +123,7 @@ impl timed::Engine for WasmEdge {
     }
 }
 
-/// Its arguments, its environment, and its directory, if any, as `.`.
+/// The guest's arguments, environment and directory (as `.`).
 fn given(guest: &Guest) -> Result<Given, Failure> {
     let mut given = Given::args(&guest.args)?;
     if let Some(directory) = guest.readable() {
@@ -138,7 +138,7 @@ fn given(guest: &Guest) -> Result<Given, Failure> {
     Ok(given)
 }
 
-/// A descriptor for what a guest reads; none for nothing.
+/// A descriptor with the guest's input; `None` if it is empty.
 fn readable(input: &[u8]) -> Result<Option<File>, Error> {
     if input.is_empty() {
         return Ok(None);
@@ -149,7 +149,7 @@ fn readable(input: &[u8]) -> Result<Option<File>, Error> {
     Ok(Some(file))
 }
 
-/// WasmEdge's WASI reads and writes descriptors, and only those.
+/// A file in memory, because WasmEdge's WASI only supports descriptors.
 fn in_memory() -> Result<File, Error> {
     memfd_create("guest", MemfdFlags::CLOEXEC)
         .map(File::from)

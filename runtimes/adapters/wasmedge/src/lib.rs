@@ -1,12 +1,11 @@
-//! WasmEdge as far as it is measured, by its C API; for the adapter and for the runner.
+//! A wrapper around WasmEdge's C API, for the adapter and the runner.
 //!
-//! Through `wasmedge-sys`, not the SDK above it: the SDK's executor blocks and unblocks a signal
-//! around every host call, two system calls that WasmEdge itself does not make, and all of WASI is
-//! host calls. Configuration and compiler are the crate's own types; the rest is owned here, because
-//! the crate keeps its pointers to itself.
+//! It uses `wasmedge-sys`, not the SDK above it: the SDK's executor blocks and unblocks a signal around every host
+//! call, including all of WASI, which adds two system calls that WasmEdge itself does not make. Configuration and
+//! compiler are the crate's types; everything else is owned here, because the crate does not expose its pointers.
 //!
-//! After a call into compiled code SIGSEGV, SIGBUS and SIGFPE have no handlers any more, whoever's
-//! they were: a process that uses this does nothing else that needs them.
+//! A call into compiled code removes all handlers for SIGSEGV, SIGBUS and SIGFPE, so a process that uses this module
+//! must not need them.
 
 pub mod specification;
 
@@ -20,17 +19,17 @@ use std::time::Duration;
 use wasmedge_sys::{Compiler, Config, ffi, utils};
 use wasmedge_types::RunMode;
 
-/// Who executes code.
+/// How code is executed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// The interpreter, WasmEdge's default.
+    /// By the interpreter, WasmEdge's default.
     Interpreter,
-    /// The processor: code that was compiled ahead of time. Without this mode WasmEdge interprets
-    /// the module that such a file carries, and says nothing.
+    /// By the CPU, as code compiled ahead of time. Without this mode WasmEdge silently interprets the module stored in
+    /// the compiled file.
     Aot,
 }
 
-/// What WasmEdge said, and what it was asked.
+/// A failed operation and WasmEdge's error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure(String);
 
@@ -43,15 +42,15 @@ impl fmt::Display for Failure {
 impl std::error::Error for Failure {}
 
 impl Failure {
-    /// Something that was tried beside WasmEdge, and what came of it.
+    /// A failure of something other than WasmEdge: what was tried and its error.
     pub fn new(tried: &str, said: &dyn fmt::Display) -> Self {
         Failure(format!("{tried}: {said}"))
     }
 }
 
-/// What WasmEdge says of a result that is a failure.
+/// WasmEdge's error message, if the result is a failure.
 fn complaint(result: ffi::WasmEdge_Result) -> Option<String> {
-    // SAFETY: a result is a plain value; its message is a static string.
+    // SAFETY: a result is a plain value, and its message is a static string.
     unsafe {
         let said = CStr::from_ptr(ffi::WasmEdge_ResultGetMessage(result));
         (!ffi::WasmEdge_ResultOK(result)).then(|| said.to_string_lossy().into_owned())
@@ -81,25 +80,25 @@ fn text(path: &Path) -> Result<&str, Failure> {
     path.to_str().ok_or_else(unfit)
 }
 
-/// Bytes of a page of memory.
+/// Size of a memory page in bytes.
 const PAGE_BYTES: u64 = 64 << 10;
 
-/// Whether compiled code looks for an interruption; the interpreter always does.
+/// Whether compiled code checks for interruption; the interpreter always does.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Interruptible {
-    /// It does not: WasmEdge's default.
+    /// No checks: WasmEdge's default.
     #[default]
     No,
-    /// It does, at every loop and call.
+    /// Checks at every loop and call.
     Yes,
 }
 
-/// What an engine holds its guests to.
+/// Limits for an engine's guests.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// Most memory, bytes.
+    /// Memory limit in bytes.
     pub memory_bytes: Option<u64>,
-    /// Whether a guest can be ended that takes too long ([`Instance::start_within`]).
+    /// Whether [`Instance::start_within`] can interrupt a guest.
     pub interruptible: Interruptible,
 }
 
@@ -110,21 +109,20 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// The defaults of WasmEdge, in this mode, with its log off: that goes to stdout.
+    /// An engine with WasmEdge's defaults in this mode. Logging is off, because WasmEdge logs to stdout.
     ///
     /// # Errors
     ///
-    /// When WasmEdge has no memory for it.
+    /// If WasmEdge cannot allocate it.
     pub fn new(mode: Mode) -> Result<Self, Failure> {
         Self::with(mode, |_| ())
     }
 
-    /// The same, for guests that are held to `limits`. A module whose memory begins with more than is
-    /// allowed is given as much as is allowed, without a word.
+    /// Like [`Engine::new`], with limits. If a module's initial memory exceeds the limit, WasmEdge silently reduces it.
     ///
     /// # Errors
     ///
-    /// As with [`Engine::new`].
+    /// As [`Engine::new`].
     pub fn held(mode: Mode, limits: Limits) -> Result<Self, Failure> {
         Self::with(mode, |config| {
             if let Some(bytes) = limits.memory_bytes {
@@ -137,7 +135,7 @@ impl Engine {
         })
     }
 
-    /// The same, with the configuration changed.
+    /// Like [`Engine::new`], with changes to the configuration.
     fn with(mode: Mode, change: impl FnOnce(&mut Config)) -> Result<Self, Failure> {
         utils::log_off();
         let mut config =
@@ -154,7 +152,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// When the module is refused or the file cannot be written.
+    /// If the module is rejected or the file cannot be written.
     pub fn compile(&self, wasm: &[u8], library: &Path) -> Result<(), Failure> {
         Compiler::create(Some(&self.config))
             .and_then(|compiler| compiler.compile_from_bytes(wasm, library))
@@ -165,7 +163,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// When the module is refused.
+    /// If the module is rejected.
     pub fn parse(&self, wasm: &[u8]) -> Result<Module, Failure> {
         let length = u32::try_from(wasm.len())
             .map_err(|_| Failure("a module of 4 GiB or more".to_owned()))?;
@@ -178,11 +176,11 @@ impl Engine {
         })
     }
 
-    /// Loads and validates a file: a `.wasm`, or what [`Engine::compile`] made.
+    /// Loads and validates a file: a `.wasm`, or the output of [`Engine::compile`].
     ///
     /// # Errors
     ///
-    /// When it cannot be read or is refused.
+    /// If it cannot be read or is rejected.
     pub fn load(&self, file: &Path) -> Result<Module, Failure> {
         let path = c_string(text(file)?)?;
         self.module(&format!("loading {}", file.display()), |loader, module| {
@@ -201,7 +199,7 @@ impl Engine {
     ) -> Result<Module, Failure> {
         let config = self.config.as_ptr();
         let mut module = ptr::null_mut();
-        // SAFETY: the configuration outlives both; each is deleted once.
+        // SAFETY: the configuration outlives both, and each is deleted once.
         unsafe {
             let loader = made("a loader", ffi::WasmEdge_LoaderCreate(config))?;
             let parsed = parse(loader, &mut module);
@@ -216,12 +214,11 @@ impl Engine {
         }
     }
 
-    /// Makes an instance with a WASI of its own: what a guest is given, and these descriptors as
-    /// its streams.
+    /// Creates an instance with its own WASI, the guest's inputs and these descriptors as its streams.
     ///
     /// # Errors
     ///
-    /// When the module cannot be linked.
+    /// If the module cannot be linked.
     pub fn instantiate(
         &self,
         module: &Module,
@@ -233,8 +230,8 @@ impl Engine {
             |texts: &[CString]| -> Vec<_> { texts.iter().map(|one| one.as_ptr()).collect() };
         let (args, variables, granted) = (pointers(args), pointers(variables), pointers(granted));
         let [stdin, stdout, stderr] = streams.map(|stream| stream.as_raw_fd());
-        // SAFETY: all strings outlive the call, which copies them. What is made is owned by the
-        // instance at once, field by field, and deleted with it, also when a later one fails.
+        // SAFETY: all strings outlive the call, which copies them. Every created object is immediately stored in the
+        // instance and deleted with it, even if a later one fails.
         unsafe {
             let mut instance = Instance {
                 wasi: made(
@@ -287,8 +284,7 @@ impl Engine {
     }
 }
 
-/// What a guest is given: its arguments, the program's name first, its environment, and directories,
-/// as WasmEdge wants them said.
+/// A guest's arguments (starting with the program's name), environment and directories, in WasmEdge's format.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Given {
     args: Vec<CString>,
@@ -296,21 +292,21 @@ pub struct Given {
     preopens: Vec<CString>,
 }
 
-/// What a guest may do in a directory.
+/// A guest's access to a directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Read it.
+    /// Read-only.
     Read,
-    /// Read and change it.
+    /// Read and write.
     Write,
 }
 
 impl Given {
-    /// Arguments alone.
+    /// Only arguments.
     ///
     /// # Errors
     ///
-    /// When one has a zero byte in it; so with the rest.
+    /// If one contains a zero byte.
     pub fn args(args: &[String]) -> Result<Self, Failure> {
         let args = args.iter().map(|arg| c_string(arg));
         Ok(Given {
@@ -319,21 +315,21 @@ impl Given {
         })
     }
 
-    /// A variable, as `NAME=VALUE`.
+    /// Adds an environment variable `NAME=VALUE`.
     ///
     /// # Errors
     ///
-    /// When it has a zero byte in it.
+    /// If it contains a zero byte.
     pub fn variable(&mut self, variable: &str) -> Result<(), Failure> {
         self.variables.push(c_string(variable)?);
         Ok(())
     }
 
-    /// A directory under this name.
+    /// Adds a directory under this name.
     ///
     /// # Errors
     ///
-    /// When its path is not UTF-8 or has a zero byte in it.
+    /// If its path is not UTF-8 or contains a zero byte.
     pub fn directory(&mut self, path: &Path, name: &str, access: Access) -> Result<(), Failure> {
         let access = match access {
             Access::Read => ":readonly",
@@ -345,23 +341,23 @@ impl Given {
     }
 }
 
-/// A module, valid.
+/// A validated module.
 #[derive(Debug)]
 pub struct Module(*mut ffi::WasmEdge_ASTModuleContext);
 
-// SAFETY: after validation it is only read, by instantiation, which takes it as const.
+// SAFETY: after validation, instantiation only reads it, through a const pointer.
 unsafe impl Send for Module {}
 // SAFETY: as above.
 unsafe impl Sync for Module {}
 
 impl Drop for Module {
     fn drop(&mut self) {
-        // SAFETY: it was made by the loader and is deleted nowhere else.
+        // SAFETY: the loader created it, and it is deleted only here.
         unsafe { ffi::WasmEdge_ASTModuleDelete(self.0) }
     }
 }
 
-/// An instance with its own store, executor and WASI, as the SDK's `Vm` has them.
+/// An instance with its own store, executor and WASI, like the SDK's `Vm`.
 #[derive(Debug)]
 pub struct Instance {
     wasi: *mut ffi::WasmEdge_ModuleInstanceContext,
@@ -372,14 +368,14 @@ pub struct Instance {
 }
 
 impl Instance {
-    /// Runs `_start` and gives the exit code; 0 if it merely returns.
+    /// Runs `_start` and returns the exit code; 0 if it simply returns.
     ///
     /// # Errors
     ///
-    /// When the guest traps.
+    /// If the guest traps.
     pub fn start(&mut self) -> Result<i32, Failure> {
-        // SAFETY: executor, function and WASI are this instance's and alive; `_start` takes
-        // nothing and gives nothing. A guest that exits ends the call with a result that is ok.
+        // SAFETY: executor, function and WASI belong to this instance and are alive; `_start` has no parameters or
+        // results. If a guest exits, the call ends with a successful result.
         unsafe {
             let ended = ffi::WasmEdge_ExecutorInvoke(
                 self.executor,
@@ -396,16 +392,16 @@ impl Instance {
 }
 
 impl Instance {
-    /// Runs `_start` as [`Instance::start`] does, on a thread of WasmEdge's own, and interrupts it
-    /// after `time`, as the wasmedge command does with its option `--time-limit`.
+    /// Like [`Instance::start`], but on a WasmEdge thread, and interrupts it after `time`, as `wasmedge --time-limit`
+    /// does.
     ///
     /// # Errors
     ///
-    /// When the guest traps, or was interrupted.
+    /// If the guest traps or is interrupted.
     pub fn start_within(&mut self, time: Duration) -> Result<i32, Failure> {
         let milliseconds = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        // SAFETY: as in `start`; the handle is waited for by the last but one call, and deleted by
-        // the last, before anything that its thread uses.
+        // SAFETY: as in `start`; the last call but one waits for the handle, and the last deletes it before anything
+        // that its thread uses.
         let (in_time, ended) = unsafe {
             let running = made(
                 "a call",
@@ -421,7 +417,7 @@ impl Instance {
         };
         match (in_time, complaint(ended)) {
             (true, None) => {
-                // SAFETY: the WASI module is this instance's and alive.
+                // SAFETY: the WASI module belongs to this instance and is alive.
                 Ok(unsafe { ffi::WasmEdge_ModuleInstanceWASIGetExitCode(self.wasi) } as i32)
             }
             (false, Some(said)) => Err(Failure(format!(
@@ -435,8 +431,8 @@ impl Instance {
 
 impl Drop for Instance {
     fn drop(&mut self) {
-        // SAFETY: each was made for this instance and is deleted nowhere else; deleting nothing
-        // is allowed. The importing instance goes before what it imports.
+        // SAFETY: each was created for this instance and is deleted only here; deleting null is allowed. The importing
+        // instance is deleted before its imports.
         unsafe {
             ffi::WasmEdge_ModuleInstanceDelete(self.module);
             ffi::WasmEdge_ExecutorDelete(self.executor);
@@ -446,9 +442,9 @@ impl Drop for Instance {
     }
 }
 
-/// The version of the library that is loaded.
+/// Version of the loaded library.
 pub fn version() -> String {
-    // SAFETY: it gives a static string.
+    // SAFETY: it returns a static string.
     unsafe { CStr::from_ptr(ffi::WasmEdge_VersionGet()) }
         .to_string_lossy()
         .into_owned()

@@ -1,11 +1,11 @@
-//! Drives WasmEdge for `bench`.
+//! Adapter for WasmEdge.
 //!
 //! # Layout
 //!
-//! - the library beside this: WasmEdge's C API, owned, and as scripts of the specification need it
-//! - `targets`: which configurations are measured, and what the ledger says of each
+//! - the library: a wrapper around WasmEdge's C API, and its script engine
+//! - `targets`: configurations and their fairness ledgers
 //! - `engine`: one configuration as a [`plimsoll_adapter::timed::Engine`]
-//! - `bin/runner.rs`: one configuration as a process of its own
+//! - `bin/runner.rs`: runs one configuration in its own process
 
 mod engine;
 mod targets;

@@ -1,4 +1,4 @@
-//! WasmEdge as scripts of the specification need it: its C API again, and one store for a script.
+//! Runs the specification's test scripts on WasmEdge, through its C API.
 
 use std::collections::BTreeMap;
 use std::ffi::c_void;
@@ -14,7 +14,7 @@ use wasmedge_types::WasmStandard;
 
 use crate::{Engine, Failure, Mode, Module, check, complaint, made};
 
-/// What WasmEdge's table of proposals says that it has in both modes, by itself or switched on.
+/// Proposals that WasmEdge's table lists for both modes, on by default or by option.
 const CLAIMS: &[Proposal] = &[
     Proposal::MutableGlobal,
     Proposal::SaturatingFloatToInt,
@@ -34,25 +34,24 @@ const CLAIMS: &[Proposal] = &[
     Proposal::Threads,
 ];
 
-/// What a target of that mode has.
+/// The proposals that a target with this mode supports.
 pub fn claims(mode: Mode) -> Vec<Proposal> {
     let more: &[_] = match mode {
         Mode::Interpreter => &[Proposal::Exceptions],
-        // The table has them under development.
+        // The table lists exceptions as under development.
         Mode::Aot => &[],
     };
     [CLAIMS, more].concat()
 }
 
-/// Of libraries that were compiled in this process: one loaded under a path that another had would
-/// be taken for that one.
+/// Number of libraries compiled in this process: WasmEdge would confuse two libraries loaded from the same path.
 static LIBRARIES: AtomicU32 = AtomicU32::new(0);
 
-/// One store, for one script.
+/// The state for one script.
 pub struct Specification {
     engine: Engine,
     mode: Mode,
-    /// What the path of a library begins with.
+    /// Path prefix for libraries.
     libraries: PathBuf,
     executor: *mut ffi::WasmEdge_ExecutorContext,
     store: *mut ffi::WasmEdge_StoreContext,
@@ -61,17 +60,17 @@ pub struct Specification {
     registered: BTreeMap<String, Instance>,
 }
 
-/// An instance, which the [`Specification`] owns.
+/// An instance owned by the [`Specification`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Instance(*mut ffi::WasmEdge_ModuleInstanceContext);
 
 impl Specification {
-    /// A store with the host module in it, and of the features those switched on that are claimed.
-    /// Libraries are written beside `script`, and removed again.
+    /// A store with the host module and those `features` that the mode supports. Libraries are temporary files beside
+    /// `script`.
     ///
     /// # Errors
     ///
-    /// When WasmEdge cannot, or its types are not as they are read here.
+    /// If WasmEdge fails, or its types differ from those expected here.
     pub fn new(
         mode: Mode,
         features: &[Proposal],
@@ -93,7 +92,7 @@ impl Specification {
                 engine,
             };
             let config = ready.engine.config.as_ptr();
-            // SAFETY: the configuration outlives both; what is made is owned at once.
+            // SAFETY: the configuration outlives both, and created objects are immediately stored.
             unsafe {
                 let executor = ffi::WasmEdge_ExecutorCreate(config, ptr::null_mut());
                 ready.executor = made("an executor", executor)?;
@@ -105,10 +104,10 @@ impl Specification {
         ready.map_err(|failure| plimsoll_adapter::Error::Failed(failure.to_string()))
     }
 
-    /// A new store in place of the last, with all that is importable: WasmEdge has no way to give a
-    /// name in a store to another instance.
+    /// Replaces the store with a new one that has all importable instances, because WasmEdge cannot rebind a name in a
+    /// store.
     fn link(&mut self) -> Result<(), Failure> {
-        // SAFETY: the store is used by nothing else; an instance outlives every store it is in.
+        // SAFETY: nothing else uses the store, and an instance outlives every store that contains it.
         unsafe {
             ffi::WasmEdge_StoreDelete(self.store);
             self.store = ptr::null_mut();
@@ -125,7 +124,7 @@ impl Specification {
     }
 
     fn enter(&self, name: &str, instance: Instance) -> Result<(), Failure> {
-        // SAFETY: executor, store and instance are this one's and alive; the name is copied.
+        // SAFETY: executor, store and instance are alive and belong to `self`; the name is copied.
         let entered = unsafe {
             ffi::WasmEdge_ExecutorRegisterImportWithAlias(
                 self.executor,
@@ -137,7 +136,7 @@ impl Specification {
         check("registering an instance", entered)
     }
 
-    /// A module as the target runs it.
+    /// A module in the form that the target runs.
     fn module(&self, wasm: &[u8]) -> Result<Module, Failure> {
         let parsed = self.engine.parse(wasm)?;
         if self.mode == Mode::Interpreter {
@@ -150,7 +149,7 @@ impl Specification {
             .engine
             .compile(wasm, &library)
             .and_then(|()| self.engine.load(&library));
-        // What is loaded stays.
+        // The loaded library stays valid after its file is removed.
         let _ = fs::remove_file(&library);
         loaded
     }
@@ -158,8 +157,8 @@ impl Specification {
 
 impl Drop for Specification {
     fn drop(&mut self) {
-        // SAFETY: each was made for this one and is deleted nowhere else; deleting nothing is
-        // allowed. Those that import go before what they import, and all before the store.
+        // SAFETY: each was created for `self` and is deleted only here; deleting null is allowed. Importing instances
+        // are deleted before their imports, and all before the store.
         unsafe {
             for instance in self.instances.iter().rev() {
                 ffi::WasmEdge_ModuleInstanceDelete(instance.0);
@@ -171,7 +170,7 @@ impl Drop for Specification {
     }
 }
 
-/// Switches on what `on` says, and nothing else. Those that others need come first.
+/// Turns each proposal on or off according to `on`. Prerequisites of others come first.
 fn switch(config: &mut Config, on: impl Fn(Proposal) -> bool) {
     config.set_wasm_standard(WasmStandard::Wasm1);
     config.mutable_globals(on(Proposal::MutableGlobal));
@@ -193,13 +192,13 @@ fn switch(config: &mut Config, on: impl Fn(Proposal) -> bool) {
     config.threads(on(Proposal::Threads));
 }
 
-/// A string that WasmEdge looks at, which must not outlive `text`.
+/// A string view for WasmEdge that must not outlive `text`.
 fn string(text: &str) -> ffi::WasmEdge_String {
-    // SAFETY: it keeps the pointer and the length, no more.
+    // SAFETY: it only stores the pointer and length.
     unsafe { ffi::WasmEdge_StringWrap(text.as_ptr().cast(), text.len() as u32) }
 }
 
-/// A function of the host that does nothing.
+/// A host function that does nothing.
 unsafe extern "C" fn nothing(
     _: *mut c_void,
     _: *const ffi::WasmEdge_CallingFrameContext,
@@ -209,16 +208,16 @@ unsafe extern "C" fn nothing(
     ffi::WasmEdge_Result { Code: 0 }
 }
 
-/// The host module.
+/// Creates the host module.
 ///
 /// # Safety
 ///
-/// The caller deletes it, once, when nothing uses it any more.
+/// The caller must delete it once, when nothing uses it any more.
 unsafe fn host(
     on: impl Fn(Proposal) -> bool,
 ) -> Result<*mut ffi::WasmEdge_ModuleInstanceContext, Failure> {
-    // SAFETY: types and limits are copied by what is made of them and deleted here; what is made is
-    // the module's from then on. Names are copied.
+    // SAFETY: types and limits are copied and then deleted here; created objects belong to the module. Names are
+    // copied.
     unsafe {
         let name = string(spectest::NAME);
         let module = made("spectest", ffi::WasmEdge_ModuleInstanceCreate(name))?;
@@ -275,7 +274,7 @@ impl wast::Engine for Specification {
 
     fn instantiate(&mut self, module: &Module) -> Result<Instance, Fault> {
         let mut made = ptr::null_mut();
-        // SAFETY: all are alive; what is made is owned at once.
+        // SAFETY: all pointers are alive; the created instance is immediately stored.
         let went = unsafe {
             ffi::WasmEdge_ExecutorInstantiate(self.executor, &mut made, self.store, module.0)
         };
@@ -300,8 +299,8 @@ impl wast::Engine for Specification {
         function: &str,
         arguments: &[Value],
     ) -> Result<Vec<Value>, Fault> {
-        // SAFETY: the instance is alive, and what it exports with it; lists are as long as they are
-        // said to be, and filled before they are read.
+        // SAFETY: the instance and its exports are alive; lists have the stated lengths and are filled before they are
+        // read.
         unsafe {
             let found = ffi::WasmEdge_ModuleInstanceFindFunction(instance.0, string(function));
             if found.is_null() {
@@ -333,7 +332,7 @@ impl wast::Engine for Specification {
     }
 
     fn global(&mut self, instance: &Instance, name: &str) -> Result<Value, Fault> {
-        // SAFETY: the instance is alive, and what it exports with it.
+        // SAFETY: the instance and its exports are alive.
         unsafe {
             let found = ffi::WasmEdge_ModuleInstanceFindGlobal(instance.0, string(name));
             match found.is_null() {
@@ -344,8 +343,7 @@ impl wast::Engine for Specification {
     }
 }
 
-/// A failure as scripts tell them apart. WasmEdge's codes are in groups: 3xx of instantiation, 4xx of
-/// execution.
+/// Classifies a failure for scripts. WasmEdge groups its codes: 3xx for instantiation, 4xx for execution.
 fn succeeded(result: ffi::WasmEdge_Result) -> Result<(), Fault> {
     let Some(said) = complaint(result) else {
         return Ok(());
@@ -354,7 +352,7 @@ fn succeeded(result: ffi::WasmEdge_Result) -> Result<(), Fault> {
     let code = unsafe { ffi::WasmEdge_ResultGetCode(result) };
     Err(match code {
         ffi::WasmEdge_ErrCode_UncaughtException => Fault::Exception(said),
-        // Of the host, not of the guest.
+        // Errors of the host, not of the guest.
         ffi::WasmEdge_ErrCode_WrongInstanceAddress
         | ffi::WasmEdge_ErrCode_WrongInstanceIndex
         | ffi::WasmEdge_ErrCode_FuncSigMismatch
@@ -365,21 +363,20 @@ fn succeeded(result: ffi::WasmEdge_Result) -> Result<(), Fault> {
     })
 }
 
-/// How WasmEdge writes types: the code of a value's type in one byte, and that of what a reference
-/// refers to in the next.
+/// WasmEdge's encoding of types: one byte for the value's type code, and the next for the referenced type.
 mod types {
     use super::{Failure, ffi};
 
     pub(super) const CODE: usize = 2;
     pub(super) const HEAP: usize = 3;
 
-    /// Whether they are written so.
+    /// Checks that this encoding is in use.
     ///
     /// # Errors
     ///
-    /// When they are not: another version of the library.
+    /// If it is not, because the library has another version.
     pub(super) fn expected() -> Result<(), Failure> {
-        // SAFETY: they give plain values.
+        // SAFETY: they return plain values.
         let (number, reference) = unsafe {
             (
                 ffi::WasmEdge_ValTypeGenI32().Data,
@@ -398,12 +395,12 @@ mod types {
     }
 }
 
-/// Added to a number of a script to make a pointer of it that is not null.
+/// Added to a script's number to make a non-null pointer.
 const POINTERS: u64 = 1 << 32;
 
-/// A value that is no reference.
+/// A value other than a reference.
 fn number(value: &Value) -> ffi::WasmEdge_Value {
-    // SAFETY: they give plain values.
+    // SAFETY: they return plain values.
     unsafe {
         match *value {
             Value::I32(value) => ffi::WasmEdge_ValueGenI32(value),
@@ -421,7 +418,7 @@ fn argument(value: &Value, param: ffi::WasmEdge_ValType) -> ffi::WasmEdge_Value 
     let Value::Ref(reference) = value else {
         return number(value);
     };
-    // A reference is its own type and a pointer.
+    // A reference consists of its type and a pointer.
     let of = |code: u32, heap: u32, pointer: u64| {
         let mut own = [0; 8];
         own[types::CODE] = code as u8;
@@ -443,7 +440,7 @@ fn argument(value: &Value, param: ffi::WasmEdge_ValType) -> ffi::WasmEdge_Value 
             };
             of(ffi::WasmEdge_TypeCode_RefNull, nothing, 0)
         }
-        // A parameter of the guest's own hierarchy takes the host's, made one of it.
+        // A parameter in the `any` hierarchy accepts a converted host reference.
         Ref::Extern(number) | Ref::Host(number) => {
             let heap = match (reference, to) {
                 (Ref::Extern(_), to) if to != ffi::WasmEdge_TypeCode_AnyRef => {
@@ -454,14 +451,14 @@ fn argument(value: &Value, param: ffi::WasmEdge_ValType) -> ffi::WasmEdge_Value 
             let pointer = POINTERS + u64::from(number);
             of(ffi::WasmEdge_TypeCode_Ref, heap, pointer)
         }
-        // Scripts have no others; its type is wrong, and so it is refused.
+        // Scripts have no other references; the wrong type makes WasmEdge reject it.
         _ => number(value),
     }
 }
 
 fn value(value: ffi::WasmEdge_Value) -> Result<Value, Fault> {
     let code = u32::from(value.Type.Data[types::CODE]);
-    // SAFETY: they take plain values of the types that these are of.
+    // SAFETY: the functions take plain values of the matching types.
     unsafe {
         Ok(match code {
             ffi::WasmEdge_TypeCode_I32 => Value::I32(ffi::WasmEdge_ValueGetI32(value)),
@@ -480,7 +477,7 @@ fn value(value: ffi::WasmEdge_Value) -> Result<Value, Fault> {
 fn reference(value: ffi::WasmEdge_Value) -> Ref {
     let heap = u32::from(value.Type.Data[types::HEAP]);
     let pointer = (value.Value >> 64) as u64;
-    // One that is none of a script's has no number that a script asks for.
+    // A reference that no script created has no number.
     let number = || pointer.checked_sub(POINTERS)?.try_into().ok();
     if pointer == 0 {
         return Ref::Null(match heap {

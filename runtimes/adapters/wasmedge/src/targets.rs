@@ -1,4 +1,4 @@
-//! Which configurations of WasmEdge are measured, and what the ledger says of each.
+//! The measured configurations of WasmEdge and their fairness ledgers.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,7 +14,7 @@ use plimsoll_adapter::{Error, http, programs, wast};
 
 use crate::engine::WasmEdge;
 
-/// One configuration: one target.
+/// One target.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Target {
     id: &'static str,
@@ -22,8 +22,8 @@ pub(crate) struct Target {
     steps: &'static [Step],
 }
 
-/// All but the steps to the first output: the library writes a guest's output to the descriptor itself, so this
-/// adapter does not see when the first byte comes.
+/// Without the first-output steps: the library writes a guest's output directly to the descriptor, so the adapter
+/// cannot see when the first byte arrives.
 const AHEAD_OF_TIME: [Step; 10] = [
     Step::Instantiate,
     Step::Load,
@@ -36,7 +36,7 @@ const AHEAD_OF_TIME: [Step; 10] = [
     Step::FirstResponse,
     Step::Conformance,
 ];
-/// As ahead of time, but what is loaded is the `.wasm`.
+/// Like `AHEAD_OF_TIME`, but with `compile` instead of `load`, because the `.wasm` is loaded.
 const INTERPRETED: [Step; 10] = [
     Step::Instantiate,
     Step::Compile,
@@ -50,7 +50,7 @@ const INTERPRETED: [Step; 10] = [
     Step::Conformance,
 ];
 
-/// Every target, in the order of runtimes/targets.toml.
+/// All targets, in the order of runtimes/targets.toml.
 pub(crate) const ALL: &[Target] = &[
     Target {
         id: "wasmedge/aot",

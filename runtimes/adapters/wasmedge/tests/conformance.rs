@@ -1,5 +1,4 @@
-//! The adapter keeps the protocol, workloads give their expected output on every step, and what is
-//! compiled ahead of time is not interpreted.
+//! Protocol tests, the output of workloads on every step, and checks that compiled code is not interpreted.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +10,7 @@ use adapter_wasmedge::{Engine, Mode};
 use plimsoll_adapter::protocol::{Script, Went};
 use plimsoll_adapter::{conformance, wast};
 
-/// Those that compute for seconds when they are interpreted are left to `bench`.
+/// Workloads that take seconds in an interpreter are left to `bench`.
 const LIGHT: [&str; 4] = ["empty", "hello", "hello-rust", "handler"];
 
 #[test]
@@ -23,8 +22,8 @@ fn workloads_are_verified_on_every_step_of_every_target() {
     );
 }
 
-/// WasmEdge interprets a compiled file without a word when its run mode is not AOT. Compiled code
-/// is tens of times faster on this workload, so five times tells the two apart on any machine.
+/// WasmEdge silently interprets a compiled file unless its mode is AOT. Compiled code is tens of times faster on this
+/// workload, so a factor of five distinguishes the two on any machine.
 #[test]
 fn what_is_compiled_ahead_of_time_is_executed_by_the_processor() {
     let wasm = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../workloads/wasm/sha256.wasm");
@@ -40,7 +39,7 @@ fn what_is_compiled_ahead_of_time_is_executed_by_the_processor() {
         compiled * 5 < interpreted,
         "compiled: {compiled:?}, interpreted: {interpreted:?}"
     );
-    // The same file in the wrong mode is what must not be measured: it is as slow.
+    // The same file in the wrong mode is slow and must never be measured.
     let wrong = took(&["--interpret"], &library);
     assert!(
         compiled * 5 < wrong,
@@ -48,7 +47,7 @@ fn what_is_compiled_ahead_of_time_is_executed_by_the_processor() {
     );
 }
 
-/// The same of the specification's scripts, on a loop of five million turns.
+/// The same check for scripts, with a loop of five million iterations.
 #[test]
 fn scripts_for_the_compiled_target_are_carried_out_by_the_processor() {
     let scratch = tempfile::tempdir().expect("a temporary directory");
@@ -62,7 +61,7 @@ fn scripts_for_the_compiled_target_are_carried_out_by_the_processor() {
         (assert_trap (invoke "count" (i32.const 5000000)) "it does not trap")
     "#;
     fs::write(&script, count).expect("a script");
-    // What the loop gives is told by the verdict on a directive that cannot pass.
+    // A directive that cannot pass reports the loop's result in its verdict.
     let carried_out = |mode| {
         let mut engine = Specification::new(mode, &[], &script).expect("an engine");
         let request = Script {
@@ -98,7 +97,7 @@ fn scripts_for_the_compiled_target_are_carried_out_by_the_processor() {
     assert_eq!(left, 1, "a library was left beside the script");
 }
 
-/// The runner's time on a quarter of the workload, its start included; the shorter of two.
+/// The runner's time for a quarter of the workload, including its start; the shorter of two runs.
 fn took(options: &[&str], file: &Path) -> Duration {
     let once = || {
         let begun = Instant::now();

@@ -1,5 +1,5 @@
-//! Links the programs at a fixed address: LLVM is full of tables of pointers, and where the loader
-//! has to relocate them at every start, they are read and written before anything runs.
+//! Links the programs at a fixed address: LLVM has many tables of pointers, which a loader would otherwise relocate at
+//! every start, before anything runs.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

@@ -1,7 +1,7 @@
 //! A connection as a guest's standard stream.
 //!
-//! WASIX asks its files asynchronously, and waits for them on the guest's own thread. That thread
-//! serves this connection and nothing else, so it may as well wait in the system call.
+//! WASIX uses asynchronous files, but waits for them on the guest's own thread. That thread serves only this
+//! connection, so it can block in the system call.
 
 use std::io::{self, Read, SeekFrom, Write};
 use std::net::TcpStream;
@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncSeek, AsyncWrite, ReadBuf};
 use wasmer_wasix::{FsError, VirtualFile};
 
-/// Reads from a connection, and writes to it.
+/// Reads from and writes to a connection.
 #[derive(Debug)]
 pub(crate) struct Connection(pub(crate) Arc<TcpStream>);
 
@@ -45,7 +45,7 @@ impl AsyncWrite for Connection {
     }
 }
 
-/// A stream has no position; WASIX does not ask standard streams for one.
+/// Streams have no position; WASIX does not seek in standard streams.
 impl AsyncSeek for Connection {
     fn start_seek(self: Pin<&mut Self>, _: SeekFrom) -> io::Result<()> {
         Err(io::ErrorKind::NotSeekable.into())

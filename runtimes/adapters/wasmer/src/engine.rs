@@ -12,15 +12,14 @@ use wasmer_wasix::Pipe;
 use wasmer_wasix::virtual_fs::{NullFile, StaticFile};
 
 use crate::connection::Connection;
-/// An engine that is running, with WASIX's threads.
+/// A running engine, with WASIX's threads.
 pub struct Wasmer {
     engine: Engine,
-    /// For the rest of the process: what a thread holds of it while it runs guests has no other
-    /// owner.
+    /// Static, because the guard that a thread holds while it runs guests borrows it.
     host: &'static Host,
 }
 
-/// A guest ready for `_start`, and the other end of its stdout.
+/// An instance ready for `_start`, and the other end of its stdout.
 pub struct Instance {
     ready: Ready,
     stdout: Pipe,
@@ -34,7 +33,7 @@ impl Wasmer {
     }
 }
 
-/// The artefact that an engine makes of a `.wasm`.
+/// Compiles a `.wasm` to an artefact.
 pub(crate) fn serialise(engine: &Engine, wasm: &[u8]) -> Result<Vec<u8>, Error> {
     let module = Module::from_binary(engine, wasm)
         .map_err(|error| Error::failed("compiling the module ahead of time", error))?;
@@ -54,8 +53,8 @@ impl timed::Engine for Wasmer {
     }
 
     fn load(&self, artefact: &Path) -> Result<Module, Error> {
-        // SAFETY: the file is what `prepare` wrote with this engine's own serialisation; nobody
-        // else writes to the pair's directory, and it is replaced by renaming only.
+        // SAFETY: `prepare` wrote the file with this engine's own serialisation, only by renaming, and no other process
+        // writes to the pair's directory.
         unsafe { Module::deserialize_from_file(&self.engine, artefact) }
             .map_err(|error| Error::failed(format!("loading {}", artefact.display()), error))
     }
@@ -100,7 +99,7 @@ impl timed::Engine for Wasmer {
             .map_err(|error| Error::failed("running _start", error))
     }
 
-    /// WASIX expects to be called with Tokio's runtime entered.
+    /// WASIX must be called with Tokio's runtime entered.
     fn enter(&self) -> Box<dyn Any> {
         Box::new(self.host.enter())
     }

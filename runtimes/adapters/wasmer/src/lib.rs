@@ -1,14 +1,14 @@
-//! Drives Wasmer for `bench`: what its adapters have in common, whichever compilers they carry.
+//! The common parts of Wasmer's adapters, independent of their compilers.
 //!
 //! # Layout
 //!
-//! - `targets`: what a configuration is, and what the ledger says of it
+//! - `targets`: configurations and their fairness ledgers
 //! - `engine`: one configuration as a [`plimsoll_adapter::timed::Engine`]
 //! - `connection`: a connection as a guest's standard stream
 //! - `specification`: one compiler as a [`plimsoll_adapter::wast::Engine`]
 //!
-//! The adapter of Cranelift and Singlepass is `main.rs`, that of LLVM is the package in `llvm/`:
-//! LLVM takes some megabytes of every process that it is linked into.
+//! The adapter for Cranelift and Singlepass is `main.rs`; the one for LLVM is the package in `llvm/`, because LLVM
+//! takes some megabytes of every process that links it.
 
 mod connection;
 mod engine;

@@ -1,9 +1,9 @@
-//! Drives Wasmer with Cranelift and Singlepass for `bench`.
+//! Adapter for Wasmer with Cranelift and Singlepass.
 
 use adapter_wasmer::{Code, Target, about};
 use wasmer_runner::{Compiler, Settings};
 
-/// Every target, in the order of runtimes/targets.toml.
+/// All targets, in the order of runtimes/targets.toml.
 const ALL: &[Target] = &[
     Target {
         id: "wasmer/cranelift",

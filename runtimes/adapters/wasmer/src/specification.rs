@@ -1,4 +1,4 @@
-//! Wasmer as scripts of the specification need it.
+//! Runs the specification's test scripts on Wasmer.
 
 use plimsoll_adapter::record::Proposal;
 use plimsoll_adapter::wast::{self, Fault, Null, Ref, Value, spectest};
@@ -10,7 +10,7 @@ use wasmer::{
 };
 use wasmer_runner::{Compiler, with_features};
 
-/// What is on in Wasmer whatever is said, and what is of the text format alone.
+/// Proposals that are always on in Wasmer, or concern only the text format.
 const ALWAYS: &[Proposal] = &[
     Proposal::MutableGlobal,
     Proposal::SaturatingFloatToInt,
@@ -18,9 +18,8 @@ const ALWAYS: &[Proposal] = &[
     Proposal::Annotations,
 ];
 
-/// What a target with that compiler has: what Wasmer itself answers when it is asked which features
-/// the compiler supports. Singlepass answers that it has vectors, as Wasmer's documentation does;
-/// it refuses to compile most functions with them, which counts as failed.
+/// The proposals that a target with this compiler supports, as reported by Wasmer. Singlepass reports SIMD, as does
+/// Wasmer's documentation, but it fails to compile most functions that use it, which counts as failed.
 pub(crate) fn claims(compiler: Compiler) -> Vec<Proposal> {
     let machine = wasmer::sys::Target::default();
     let has = Engine::supported_features_for_backend(&compiler.backend(), &machine);
@@ -43,7 +42,7 @@ pub(crate) fn claims(compiler: Compiler) -> Vec<Proposal> {
     ALWAYS.iter().copied().chain(switched).collect()
 }
 
-/// One store, for one script.
+/// The state for one script.
 pub(crate) struct Specification {
     engine: Engine,
     store: Store,
@@ -65,7 +64,7 @@ impl Specification {
     }
 }
 
-/// On what `on` says, and off what it does not, as far as there are switches.
+/// Features turned on or off according to `on`, as far as Wasmer has switches.
 fn switched(on: impl Fn(Proposal) -> bool) -> Features {
     let mut features = Features::none();
     features
@@ -110,7 +109,7 @@ fn host(store: &mut Store, with_shared_memory: bool) -> Imports {
     imports
 }
 
-/// Without one that Wasmer does not make, modules that import it are not linked, and said to be.
+/// If Wasmer cannot create an item, modules that import it fail to link.
 fn define<T: Into<Extern>, E>(imports: &mut Imports, name: &str, made: Result<T, E>) {
     if let Ok(made) = made {
         imports.define(spectest::NAME, name, made);
@@ -181,7 +180,7 @@ fn fault(error: &RuntimeError) -> Fault {
     }
 }
 
-/// A value that is no reference.
+/// A value other than a reference.
 fn plain(value: &Value) -> wasmer::Value {
     match *value {
         Value::I32(value) => wasmer::Value::I32(value),
@@ -201,7 +200,7 @@ impl Specification {
             }
             Value::Ref(Ref::Null(Null::Extern)) => wasmer::Value::ExternRef(None),
             Value::Ref(Ref::Null(Null::Exn)) => wasmer::Value::ExceptionRef(None),
-            // Wasmer has no other references; a call with a wrong one is refused by its type.
+            // Wasmer has no other references; the wrong type makes it reject the call.
             value => plain(value),
         }
     }
@@ -217,7 +216,7 @@ impl Specification {
             wasmer::Value::FuncRef(Some(_)) => Value::Ref(Ref::Func),
             wasmer::Value::ExternRef(None) => Value::Ref(Ref::Null(Null::Extern)),
             wasmer::Value::ExternRef(Some(reference)) => {
-                // The only ones that there are were made from numbers.
+                // All existing references were created from numbers.
                 let number = reference.downcast::<u32>(&self.store);
                 Value::Ref(Ref::Extern(number.copied().unwrap_or(u32::MAX)))
             }

@@ -1,8 +1,7 @@
-//! What a configuration of Wasmer is, and what the ledger says of it.
+//! Configurations of Wasmer and their fairness ledgers.
 //!
-//! Nothing is measured twice under two names: what lies inside an engine (L0, L1) is measured on
-//! the targets that load artefacts, compiling (L2) on the `+jit` targets, and a process from
-//! nothing on all.
+//! Nothing is measured twice under two names: in-process boundaries (L0, L1) are measured on the targets that load
+//! artefacts, compiling (L2) on the `+jit` targets, and starting a process on all.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,11 +17,10 @@ use wasmer_runner::{Compiler, Settings, engine, headless};
 use crate::engine::{Wasmer, serialise};
 use crate::specification::{self, Specification};
 
-/// The version of the wasmer crate; Cargo.toml pins exactly this one, and a test holds them
-/// equal.
+/// Version of the wasmer crate; Cargo.toml pins it exactly, and a test compares the two.
 const ENGINE_VERSION: &str = "7.4.2";
 
-/// What an adapter that calls itself `adapter` says of itself and of its engine.
+/// Names and versions of the adapter `adapter` and its engine.
 pub fn about(adapter: &'static str) -> About {
     About {
         adapter,
@@ -31,7 +29,7 @@ pub fn about(adapter: &'static str) -> About {
     }
 }
 
-/// The steps in which a guest's own code counts.
+/// The steps that depend on the generated code.
 const RUNS: &[Step] = &[
     Step::Instantiate,
     Step::Load,
@@ -45,23 +43,23 @@ const RUNS: &[Step] = &[
     Step::FirstResponse,
 ];
 
-/// One configuration: one target.
+/// One target.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Target {
-    /// Its id in runtimes/targets.toml.
+    /// Id in runtimes/targets.toml.
     pub id: &'static str,
-    /// What makes its machine code.
+    /// The compiler that generates its code.
     pub compiler: Compiler,
-    /// What of the compiler is not as it is by default.
+    /// Differences from the compiler's defaults.
     pub settings: Settings,
-    /// When it does.
+    /// Whether it compiles ahead of time or at every start.
     pub code: Code,
 }
 
-/// When a `.wasm` becomes machine code.
+/// When a `.wasm` is compiled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Code {
-    /// Before: an artefact is loaded.
+    /// Ahead of time: an artefact is loaded.
     AheadOfTime,
     /// At every start.
     AtStart,
@@ -74,8 +72,7 @@ impl Configuration for Target {
         self.id
     }
 
-    /// Once it is loaded, code from one kind of artefact is code from the other; and what the
-    /// specification's tests are put to is a compiler as it is by default.
+    /// Once loaded, code is the same for both kinds of artefact; scripts run only on compilers with default settings.
     fn steps(&self) -> &[Step] {
         match (self.code, self.settings) {
             (Code::AheadOfTime, Settings::Default) => LOADS,
@@ -102,7 +99,7 @@ impl Configuration for Target {
     }
 
     fn process(&self) -> Option<Process> {
-        // Artefacts of every compiler run in the same program, which carries no LLVM.
+        // Artefacts of every compiler run in the same program, which does not contain LLVM.
         let (program, options): (_, &[&str]) = match self.code {
             Code::AheadOfTime => ("wasmer-runner", &[]),
             Code::AtStart => (runner(self.compiler), &["--compile", self.compiler.name()]),
@@ -135,7 +132,7 @@ impl Configuration for Target {
     }
 }
 
-/// The fairness ledger of one target: every setting that a sceptical reader would ask about.
+/// The fairness ledger of one target.
 fn ledger(configuration: &Target) -> BTreeMap<String, String> {
     let ahead = configuration.code == Code::AheadOfTime;
     let mut ledger = BTreeMap::new();
@@ -212,7 +209,7 @@ fn ledger(configuration: &Target) -> BTreeMap<String, String> {
     ledger
 }
 
-/// The two switches that act on LLVM alone.
+/// The two switches that affect only LLVM.
 fn switches(configuration: &Target) -> &'static str {
     match (configuration.compiler, configuration.settings) {
         #[cfg(feature = "llvm")]
@@ -227,7 +224,7 @@ fn switches(configuration: &Target) -> &'static str {
     }
 }
 
-/// The program that `bench` starts.
+/// Description of the program that `bench` starts.
 fn process(configuration: &Target) -> &'static str {
     match (configuration.code, configuration.compiler) {
         (Code::AheadOfTime, _) => {
@@ -249,7 +246,7 @@ fn process(configuration: &Target) -> &'static str {
     }
 }
 
-/// The program that runs a `.wasm` with that compiler.
+/// The program that runs a `.wasm` with this compiler.
 fn runner(compiler: Compiler) -> &'static str {
     match compiler {
         #[cfg(feature = "compilers")]

@@ -1,6 +1,6 @@
-//! The adapter keeps the protocol, and every workload gives its expected output on every target.
+//! Protocol tests, and the output of every workload on every target.
 //!
-//! The runner is found beside the adapter, where `cargo build --release --workspace` leaves it.
+//! Uses the runner beside the adapter, built by `cargo build --release --workspace`.
 
 use std::path::Path;
 

@@ -11,10 +11,10 @@ use plimsoll_adapter::{Error, artefact, timed};
 use wasmi::Module;
 use wasmi_wasi::wasi_common::pipe::{ReadPipe, WritePipe};
 
-/// An engine that is running.
+/// A running engine.
 pub(crate) struct Wasmi(Interpreter);
 
-/// A guest ready for `_start`, and what it writes to.
+/// An instance ready for `_start`, and its output.
 pub(crate) struct Ready {
     instance: Instance,
     stdout: WritePipe<Cursor<Vec<u8>>>,
@@ -79,8 +79,8 @@ impl timed::Engine for Wasmi {
     fn finish(&self, instance: Ready) -> Vec<u8> {
         let Ready { instance, stdout } = instance;
         drop(instance);
-        // The store held the only other handle. Were there one more, the output would come out
-        // empty and be refused, not silently right.
+        // The store held the only other handle. With another one left, the output would be empty and fail verification,
+        // so the error cannot go unnoticed.
         stdout
             .try_into_inner()
             .map(Cursor::into_inner)

@@ -1,4 +1,4 @@
-//! A WASI command on wasmi: what the adapter and the runner share.
+//! Runs WASI commands on wasmi; shared by the adapter and the runner.
 
 use std::fmt::Display;
 use std::path::Path;
@@ -13,7 +13,7 @@ use wasmi::{
 use wasmi_wasi::wasi_common::sync::file::File as WasiFile;
 use wasmi_wasi::{WasiCtx, WasiCtxBuilder, add_to_linker};
 
-/// What was tried, and what wasmi or its WASI said.
+/// A failed operation, and the error from wasmi or its WASI.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure(pub String);
 
@@ -30,32 +30,32 @@ fn failed(tried: &str) -> impl Fn(&dyn Display) -> Failure {
     move |said| Failure(format!("{tried}: {said}"))
 }
 
-/// Fuel that is given at a time, about as many operations: how often the clock is looked at.
+/// Fuel per slice, roughly one unit per operation; the clock is checked between slices.
 const SLICE: u64 = 1_000_000;
 
-/// What a guest is held to.
+/// Limits for a guest.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// Most memory, bytes.
+    /// Memory limit in bytes.
     pub memory_bytes: Option<usize>,
-    /// Most time in `_start`. wasmi looks at no clock: its code counts fuel, which is given in slices.
+    /// Time limit for `_start`. wasmi cannot check a clock, so code consumes fuel, which is supplied in slices.
     pub time: Option<Duration>,
 }
 
-/// What a store holds.
+/// Host state in a store.
 struct Host {
     wasi: WasiCtx,
     limits: StoreLimits,
 }
 
-/// An engine of wasmi's defaults but for limits, with preview 1 to link.
+/// An engine with wasmi's defaults except for limits, and a linker with preview 1.
 pub struct Interpreter {
     engine: Engine,
     linker: Linker<Host>,
     limits: Limits,
 }
 
-/// A guest in its store, ready for `_start`.
+/// An instance in its store, ready for `_start`.
 pub struct Instance {
     store: Store<Host>,
     start: TypedFunc<(), ()>,
@@ -63,24 +63,24 @@ pub struct Instance {
 }
 
 impl Interpreter {
-    /// Makes the engine and the linker.
+    /// Creates the engine and the linker.
     ///
     /// # Errors
     ///
-    /// When wasmi refuses a definition, which would be a bug.
+    /// If wasmi rejects a definition, which would be a bug.
     pub fn new() -> Result<Self, Failure> {
         Self::held(Limits::default())
     }
 
-    /// The same, for guests that are held to `limits`.
+    /// Like [`Interpreter::new`], with limits for guests.
     ///
     /// # Errors
     ///
-    /// As with [`Interpreter::new`].
+    /// As [`Interpreter::new`].
     pub fn held(limits: Limits) -> Result<Self, Failure> {
         let mut config = Config::default();
         if limits.time.is_some() {
-            // Translation costs fuel, too, and cannot be taken up again where that ends.
+            // Lazy translation would consume fuel too, and cannot resume after running out.
             config
                 .consume_fuel(true)
                 .compilation_mode(CompilationMode::Eager);
@@ -96,20 +96,20 @@ impl Interpreter {
         })
     }
 
-    /// Validates a `.wasm`; its functions are translated when they are first called.
+    /// Validates a `.wasm`; functions are translated on their first call.
     ///
     /// # Errors
     ///
-    /// When the module is refused.
+    /// If the module is rejected.
     pub fn module(&self, wasm: &[u8]) -> Result<Module, Failure> {
         Module::new(&self.engine, wasm).map_err(|error| failed("translating the module")(&error))
     }
 
-    /// Makes an instance with this WASI.
+    /// Creates an instance with this WASI.
     ///
     /// # Errors
     ///
-    /// When the module cannot be linked.
+    /// If the module cannot be linked.
     pub fn instantiate(&self, module: &Module, wasi: WasiCtx) -> Result<Instance, Failure> {
         let limits = StoreLimitsBuilder::new();
         let limits = match self.limits.memory_bytes {
@@ -143,11 +143,11 @@ impl Interpreter {
 }
 
 impl Instance {
-    /// Runs `_start` to its end and gives the exit code; 0 if it merely returns.
+    /// Runs `_start` to completion and returns the exit code; 0 if it simply returns.
     ///
     /// # Errors
     ///
-    /// When the guest traps.
+    /// If the guest traps.
     pub fn start(&mut self) -> Result<i32, Failure> {
         match self.time {
             None => match self.start.call(&mut self.store, ()) {
@@ -165,7 +165,7 @@ impl Instance {
             let out_of_fuel = match call {
                 Err(error) => return exit_code(&error),
                 Ok(TypedResumableCall::Finished(())) => return Ok(0),
-                // Only `proc_exit` ends a call from within the host.
+                // Only `proc_exit` ends a call from the host.
                 Ok(TypedResumableCall::HostTrap(trap)) => {
                     return exit_code(trap.host_error());
                 }
@@ -185,17 +185,17 @@ impl Instance {
     }
 }
 
-/// The exit code that a call has ended with in an error.
+/// The exit code of a call that ended with an error.
 fn exit_code(error: &wasmi::Error) -> Result<i32, Failure> {
     let code = error.i32_exit_status();
     code.ok_or_else(|| failed("running _start")(error))
 }
 
-/// A WASI with what every guest gets: these arguments and an empty environment.
+/// A WASI with these arguments and an empty environment.
 ///
 /// # Errors
 ///
-/// When an argument has a zero byte in it.
+/// If an argument contains a zero byte.
 pub fn wasi(args: &[String]) -> Result<WasiCtxBuilder, Failure> {
     let mut builder = WasiCtxBuilder::new();
     builder
@@ -208,7 +208,7 @@ pub fn wasi(args: &[String]) -> Result<WasiCtxBuilder, Failure> {
 ///
 /// # Errors
 ///
-/// When it cannot be opened.
+/// If it cannot be opened.
 pub fn grant(builder: &mut WasiCtxBuilder, directory: &Path, name: &str) -> Result<(), Failure> {
     let tried = format!("preopening {}", directory.display());
     let opened = Dir::open_ambient_dir(directory, ambient_authority())
@@ -219,7 +219,7 @@ pub fn grant(builder: &mut WasiCtxBuilder, directory: &Path, name: &str) -> Resu
     Ok(())
 }
 
-/// A descriptor as one of a guest's streams.
+/// Wraps a descriptor as one of a guest's streams.
 pub fn stream(descriptor: std::fs::File) -> Box<WasiFile> {
     Box::new(WasiFile::from_cap_std(cap_std::fs::File::from_std(
         descriptor,

@@ -1,12 +1,12 @@
-//! Drives wasmi for `bench`.
+//! Adapter for wasmi.
 //!
 //! # Layout
 //!
-//! - the library beside this: a WASI command on wasmi
-//! - `targets`: what is measured, and what the ledger says of it
+//! - the library: runs WASI commands
+//! - `targets`: the configuration and its fairness ledger
 //! - `engine`: wasmi as a [`plimsoll_adapter::timed::Engine`]
 //! - `specification`: wasmi as a [`plimsoll_adapter::wast::Engine`]
-//! - `bin/runner.rs`: wasmi as a process of its own
+//! - `bin/runner.rs`: runs wasmi in its own process
 
 mod engine;
 mod specification;

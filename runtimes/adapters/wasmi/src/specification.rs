@@ -1,4 +1,4 @@
-//! wasmi as scripts of the specification need it.
+//! Runs the specification's test scripts on wasmi.
 
 use plimsoll_adapter::Error;
 use plimsoll_adapter::record::Proposal;
@@ -9,9 +9,8 @@ use wasmi::{
     Module, Mutability, Nullable, RefType, Store, Table, TableType, V128, Val, ValType,
 };
 
-/// What wasmi's documentation says that it has, switched on by itself or not. It has vectors, too,
-/// behind a feature of the crate that is off unless asked for, and so not here: an engine is
-/// measured as it is built by default.
+/// The proposals that wasmi's documentation lists, on by default or by option. SIMD is missing: it needs a crate
+/// feature that is off by default, and engines are measured as built by default.
 pub(crate) const CLAIMS: &[Proposal] = &[
     Proposal::MutableGlobal,
     Proposal::SaturatingFloatToInt,
@@ -23,13 +22,13 @@ pub(crate) const CLAIMS: &[Proposal] = &[
     Proposal::ExtendedConst,
     Proposal::MultiMemory,
     Proposal::Memory64,
-    // Of the text format alone.
+    // Text format only.
     Proposal::Annotations,
     Proposal::CustomPageSizes,
     Proposal::WideArithmetic,
 ];
 
-/// One store, for one script.
+/// The state for one script.
 pub(crate) struct Specification {
     engine: Engine,
     store: Store<()>,
@@ -100,7 +99,7 @@ impl wast::Engine for Specification {
     type Instance = Instance;
 
     fn compile(&mut self, wasm: &[u8]) -> Result<Module, String> {
-        // `Module::new` takes the text format too, in which nothing at all is a module.
+        // `Module::new` also accepts the text format, in which an empty text is a module.
         if !wasm.starts_with(b"\0asm") {
             Module::validate(&self.engine, wasm).map_err(|error| error.to_string())?;
         }
@@ -152,7 +151,7 @@ impl wast::Engine for Specification {
 fn fault(error: &wasmi::Error) -> Fault {
     let said = error.to_string();
     match error.kind() {
-        // The specification has it as a trap, though wasmi finds it before anything runs.
+        // The specification treats this as a trap, although wasmi detects it before anything runs.
         ErrorKind::Instantiation(InstantiationError::ElementSegmentDoesNotFit { .. }) => {
             Fault::Trap(said)
         }
@@ -164,7 +163,7 @@ fn fault(error: &wasmi::Error) -> Fault {
     }
 }
 
-/// A value that is no reference.
+/// A value other than a reference.
 fn plain(value: &Value) -> Val {
     match *value {
         Value::I32(value) => Val::I32(value),
@@ -181,7 +180,7 @@ impl Specification {
         match value {
             Value::Ref(Ref::Extern(number)) => ExternRef::new(&mut self.store, *number).into(),
             Value::Ref(Ref::Null(Null::Extern)) => Val::ExternRef(Nullable::Null),
-            // wasmi has no other references; a call with a wrong one is refused by its type.
+            // wasmi has no other references; the wrong type makes it reject the call.
             value => plain(value),
         }
     }
@@ -199,7 +198,7 @@ impl Specification {
             Val::ExternRef(Nullable::Val(reference)) => {
                 match reference.data(&self.store).downcast_ref::<u32>() {
                     Some(number) => Value::Ref(Ref::Extern(*number)),
-                    // The only ones that there are were made from numbers.
+                    // All existing references were created from numbers.
                     None => Value::Ref(Ref::Extern(u32::MAX)),
                 }
             }

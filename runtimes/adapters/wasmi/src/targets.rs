@@ -1,4 +1,4 @@
-//! The one configuration of wasmi that is measured, and what the ledger says of it.
+//! The measured configuration of wasmi and its fairness ledger.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,14 +15,14 @@ use plimsoll_adapter::{Error, http, wast};
 use crate::engine::Wasmi;
 use crate::specification::{CLAIMS, Specification};
 
-/// The version of the wasmi crate; Cargo.toml pins exactly this one, and a test holds them equal.
+/// Version of the wasmi crate; Cargo.toml pins it exactly, and a test compares the two.
 pub(crate) const ENGINE_VERSION: &str = "2.0.0";
 
 /// wasmi with its defaults.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Target;
 
-/// Every target, in the order of runtimes/targets.toml.
+/// All targets, in the order of runtimes/targets.toml.
 pub(crate) const ALL: &[Target] = &[Target];
 
 impl Configuration for Target {

@@ -1,11 +1,11 @@
-//! The adapter keeps the protocol, and workloads give their expected output on every step. Those
-//! that compute for seconds when they are interpreted are left to `bench`.
+//! Protocol tests, and the output of workloads on every step. Workloads that take seconds in an interpreter are left to
+//! `bench`.
 
 use std::path::Path;
 
 use plimsoll_adapter::conformance;
 
-/// Those that do not.
+/// Workloads that are fast in an interpreter.
 const LIGHT: [&str; 4] = ["empty", "hello", "hello-rust", "handler"];
 
 #[test]

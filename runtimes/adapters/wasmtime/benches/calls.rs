@@ -1,18 +1,18 @@
-//! Calls from the host into WebAssembly and back, on keel and on Wasmtime, in one run:
-//! `cargo bench --manifest-path runtimes/adapters/wasmtime/Cargo.toml --bench calls`.
+//! Measures host calls into WebAssembly and back, on keel and Wasmtime, in one run: `cargo bench --manifest-path
+//! runtimes/adapters/wasmtime/Cargo.toml --bench calls`.
 //!
-//! Both engines have their default configurations, run the same module, and are called through their typed
-//! functions. Samples of the two alternate by group, so that a ratio within a group is one of the same minute.
+//! Both engines use their default configurations, run the same module, and are called through typed functions. Their
+//! samples alternate by group, so that the two sides of a ratio are measured within the same minute.
 
 use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 
-/// Calls out of WebAssembly for each call into it.
+/// Host calls per call into WebAssembly.
 const CALLS_OUT: i32 = 1000;
 
-/// `id` returns its argument, `sum` adds three of three types, `out` calls the host that many times.
+/// `id` returns its argument, `sum` adds three values of different types, `out` calls the host repeatedly.
 const MODULE: &str = r#"(module
     (import "host" "f" (func $f (param i32) (result i32)))
     (import "host" "g" (func $g (param i32 i64 f64) (result i64)))
@@ -31,7 +31,7 @@ const MODULE: &str = r#"(module
             (br_if $more (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
         (i32.wrap_i64 (local.get $sum))))"#;
 
-/// Adds one benchmark for each function of an engine whose handles are made by the same words.
+/// Adds one benchmark per function; works for engines with the same API names.
 macro_rules! engine {
     ($criterion:ident, $name:literal, $krate:ident) => {{
         use $krate::{Caller, Linker, Module, Store, TypedFunc};

@@ -1,19 +1,22 @@
-//! Describes modules on Wasmtime for the differential test, which runs this as a process of its
-//! own: a crash of the engine is then a finding like any other.
+//! Describes modules on Wasmtime for the differential test, which runs this in its own process, so that a crash is a
+//! finding.
 
+use outcome::graph::{MOST_ELEMENTS, Node, graph};
 use outcome::host::{self, Calls};
 use outcome::{Engine, Export, ExportKind, Running, Stop, Trap, Type, Value};
 use wasmtime::{
-    AsContextMut, Config, ExternRef, ExternType, Func, FuncType, Global, GlobalType, HeapType,
-    Instance, Linker, Memory, MemoryType, Module, Mutability, Ref, RefType, Store, StoreContextMut,
-    StoreLimits, StoreLimitsBuilder, Table, TableType, Val, ValType,
+    AnyRef, AsContextMut, Config, Extern, ExternRef, ExternType, FieldType, Func, FuncType, Global,
+    GlobalType, HeapType, I31, Instance, Linker, Memory, MemoryType, Module, Mutability, Ref,
+    RefType, StorageType, Store, StoreContextMut, StoreLimits, StoreLimitsBuilder, Table,
+    TableType, ThrownException, Val, ValType,
 };
 
 fn main() -> std::io::Result<()> {
     outcome::serve(Wasmtime::new().map_err(std::io::Error::other)?)
 }
 
-/// Wasmtime with the limits of [`outcome::host`], else in its default configuration.
+/// Wasmtime with the limits of [`outcome::host`] and keel's features; relaxed SIMD follows the specification's
+/// deterministic profile.
 struct Wasmtime(wasmtime::Engine);
 
 impl Wasmtime {
@@ -21,12 +24,25 @@ impl Wasmtime {
         let mut config = Config::new();
         config
             .max_wasm_stack(host::STACK_BYTES)
-            .async_stack_size(2 * host::STACK_BYTES);
+            .async_stack_size(2 * host::STACK_BYTES)
+            .wasm_function_references(true)
+            .wasm_gc(true)
+            .wasm_exceptions(true)
+            .wasm_memory64(true)
+            .wasm_multi_memory(true)
+            .wasm_tail_call(true)
+            .wasm_extended_const(true)
+            .wasm_threads(true)
+            .shared_memory(true)
+            .wasm_custom_page_sizes(true)
+            .wasm_wide_arithmetic(true)
+            .wasm_relaxed_simd(true)
+            .relaxed_simd_deterministic(true);
         Ok(Wasmtime(wasmtime::Engine::new(&config)?))
     }
 }
 
-/// What belongs to one instance.
+/// State of one instance.
 struct State {
     calls: Calls,
     limits: StoreLimits,
@@ -56,7 +72,7 @@ impl Engine for Wasmtime {
         let linker = linker(&mut store).expect("the host's names are defined once");
         match linker.instantiate(&mut store, module) {
             Ok(instance) => Ok(WasmtimeInstance { store, instance }),
-            Err(error) => Err(stop(&error, Stop::Refused)),
+            Err(error) => Err(stop(&error, store.as_context_mut(), Stop::Refused)),
         }
     }
 }
@@ -107,7 +123,7 @@ fn linker(store: &mut Store<State>) -> wasmtime::Result<Linker<State>> {
     Ok(linker)
 }
 
-/// The result types of a host function.
+/// Result types of a host function.
 fn results_of(function: usize) -> &'static &'static [Type] {
     &host::FUNCTIONS[function].2
 }
@@ -125,12 +141,14 @@ impl Running for WasmtimeInstance {
                 name,
                 kind: match item.ty(&self.store) {
                     ExternType::Func(ty) => {
-                        ExportKind::Func(ty.params().map(|ty| type_of(&ty)).collect())
+                        let params: Option<Vec<Type>> =
+                            ty.params().map(|ty| type_of(&ty)).collect();
+                        params.map_or(ExportKind::Uncallable, ExportKind::Func)
                     }
                     ExternType::Global(_) => ExportKind::Global,
                     ExternType::Memory(_) => ExportKind::Memory,
                     ExternType::Table(_) => ExportKind::Table,
-                    other => panic!("an export of no kind that is compared: {other:?}"),
+                    ExternType::Tag(_) => ExportKind::Tag,
                 },
             })
             .collect()
@@ -146,12 +164,18 @@ impl Running for WasmtimeInstance {
         let arguments = arguments
             .iter()
             .zip(ty.params())
-            .map(|(value, ty)| val(self.store.as_context_mut(), *value, type_of(&ty)))
+            .map(|(value, ty)| {
+                if let (Value::Null, ValType::Ref(ty)) = (value, &ty) {
+                    return Ok(Ref::null(ty.heap_type()).into());
+                }
+                let ty = type_of(&ty).expect("it has values of the host's");
+                val(self.store.as_context_mut(), *value, ty)
+            })
             .collect::<wasmtime::Result<Vec<_>>>()
             .map_err(broken)?;
         let mut results = vec![Val::I32(0); ty.results().len()];
         func.call(&mut self.store, &arguments, &mut results)
-            .map_err(|error| stop(&error, Stop::Broken))?;
+            .map_err(|error| stop(&error, self.store.as_context_mut(), Stop::Broken))?;
         Ok(results
             .iter()
             .map(|result| value(self.store.as_context_mut(), result))
@@ -165,16 +189,23 @@ impl Running for WasmtimeInstance {
 
     fn set_global(&mut self, name: &str, value: Value) {
         let global = self.named_global(name);
-        let ty = type_of(global.ty(&self.store).content());
+        let ty = type_of(global.ty(&self.store).content()).expect("a number");
         let value = val(self.store.as_context_mut(), value, ty).expect("a value of the host's");
         global
             .set(&mut self.store, value)
             .expect("a global that can be set");
     }
 
-    fn memory(&mut self, name: &str) -> &[u8] {
-        let memory = self.instance.get_memory(&mut self.store, name);
-        memory.expect("an exported memory").data(&self.store)
+    fn memory(&mut self, name: &str) -> Vec<u8> {
+        match self.instance.get_export(&mut self.store, name) {
+            Some(Extern::Memory(memory)) => memory.data(&self.store).to_vec(),
+            Some(Extern::SharedMemory(memory)) => {
+                let bytes = memory.data().iter();
+                // SAFETY: no other thread has access to the memory.
+                bytes.map(|byte| unsafe { *byte.get() }).collect()
+            }
+            _ => panic!("{name:?} is no memory"),
+        }
     }
 
     fn table(&mut self, name: &str) -> Vec<Value> {
@@ -201,9 +232,28 @@ impl WasmtimeInstance {
     }
 }
 
-/// A trap is one on every engine; anything else is what `otherwise` makes of the engine's words.
-fn stop(error: &wasmtime::Error, otherwise: fn(String) -> Stop) -> Stop {
+/// Classifies an error: traps are the same for every engine; `otherwise` handles other errors, from the engine's
+/// message.
+fn stop(
+    error: &wasmtime::Error,
+    mut store: StoreContextMut<'_, State>,
+    otherwise: fn(String) -> Stop,
+) -> Stop {
     let words = || format!("{error:#}");
+    if error.is::<ThrownException>() {
+        let Some(exception) = store.take_pending_exception() else {
+            return Stop::Broken(words());
+        };
+        let fields = exception
+            .fields(&mut store)
+            .expect("an exception of this store");
+        let fields: Vec<Val> = fields.collect();
+        let values = fields.iter().map(|one| value(store.as_context_mut(), one));
+        return Stop::Thrown(values.collect());
+    }
+    if error.is::<wasmtime::GcHeapOutOfMemory<()>>() {
+        return Stop::Trap(Trap::HeapExhausted);
+    }
     let Some(trap) = error.downcast_ref::<wasmtime::Trap>() else {
         return otherwise(words());
     };
@@ -217,6 +267,12 @@ fn stop(error: &wasmtime::Error, otherwise: fn(String) -> Stop) -> Stop {
         wasmtime::Trap::IntegerDivisionByZero => Trap::IntegerDivideByZero,
         wasmtime::Trap::BadConversionToInteger => Trap::InvalidConversion,
         wasmtime::Trap::StackOverflow => Trap::StackExhausted,
+        wasmtime::Trap::AllocationTooLarge => Trap::HeapExhausted,
+        wasmtime::Trap::NullReference => Trap::NullReference,
+        wasmtime::Trap::CastFailure => Trap::CastFailure,
+        wasmtime::Trap::ArrayOutOfBounds => Trap::ArrayOutOfBounds,
+        wasmtime::Trap::HeapMisaligned => Trap::UnalignedAtomic,
+        wasmtime::Trap::AtomicWaitNonSharedMemory => Trap::UnsharedWait,
         _ => return Stop::Broken(words()),
     })
 }
@@ -230,25 +286,32 @@ fn ty_of(ty: Type) -> ValType {
         Type::V128 => ValType::V128,
         Type::FuncRef => ValType::FUNCREF,
         Type::ExternRef => ValType::EXTERNREF,
+        Type::AnyRef | Type::I31Ref | Type::ExnRef => unreachable!("the host has none of it"),
     }
 }
 
-fn type_of(ty: &ValType) -> Type {
-    match ty {
+/// The host's type for it, if any.
+fn type_of(ty: &ValType) -> Option<Type> {
+    Some(match ty {
         ValType::I32 => Type::I32,
         ValType::I64 => Type::I64,
         ValType::F32 => Type::F32,
         ValType::F64 => Type::F64,
         ValType::V128 => Type::V128,
-        ValType::Ref(reference) => match reference.heap_type().top() {
-            HeapType::Func => Type::FuncRef,
+        ValType::Ref(reference) if !reference.is_nullable() => return None,
+        ValType::Ref(reference) => match reference.heap_type() {
             HeapType::Extern => Type::ExternRef,
-            other => panic!("a reference that is not compared: {other:?}"),
+            HeapType::Any | HeapType::Eq | HeapType::I31 => Type::I31Ref,
+            heap => match heap.top() {
+                HeapType::Func => Type::FuncRef,
+                HeapType::Exn => Type::ExnRef,
+                _ => Type::AnyRef,
+            },
         },
-    }
+    })
 }
 
-/// The value as Wasmtime has it; a function is one that the host does not have, and becomes null.
+/// Converts a value for Wasmtime; functions do not exist in the host and become null.
 fn val(mut store: StoreContextMut<'_, State>, value: Value, ty: Type) -> wasmtime::Result<Val> {
     Ok(match value {
         Value::I32(bits) => Val::I32(bits as i32),
@@ -257,25 +320,88 @@ fn val(mut store: StoreContextMut<'_, State>, value: Value, ty: Type) -> wasmtim
         Value::F64(bits) => Val::F64(bits),
         Value::V128(bits) => Val::V128(bits.into()),
         Value::Extern(number) => Val::ExternRef(Some(ExternRef::new(&mut store, number)?)),
-        Value::Null | Value::Func if ty == Type::ExternRef => Val::ExternRef(None),
-        Value::Null | Value::Func => Val::FuncRef(None),
+        Value::I31(number) => {
+            let number = I31::wrapping_i32(number);
+            Val::AnyRef(Some(AnyRef::from_i31(&mut store, number)))
+        }
+        Value::Null | Value::Func | Value::Graph(_) => match ty {
+            Type::ExternRef => Val::ExternRef(None),
+            Type::AnyRef | Type::I31Ref => Val::AnyRef(None),
+            Type::ExnRef => Val::ExnRef(None),
+            _ => Val::FuncRef(None),
+        },
     })
 }
 
-fn value(store: StoreContextMut<'_, State>, val: &Val) -> Value {
-    match val {
-        Val::I32(bits) => Value::I32(*bits as u32),
-        Val::I64(bits) => Value::I64(*bits as u64),
-        Val::F32(bits) => Value::F32(*bits),
-        Val::F64(bits) => Value::F64(*bits),
+fn value(mut store: StoreContextMut<'_, State>, val: &Val) -> Value {
+    graph(*val, |val| {
+        open(store.as_context_mut(), val).expect("a reference of this store")
+    })
+}
+
+/// Expands one level of a value for [`graph`].
+fn open(mut store: StoreContextMut<'_, State>, val: Val) -> wasmtime::Result<Node<Val>> {
+    Ok(Node::Leaf(match val {
+        Val::I32(bits) => Value::I32(bits as u32),
+        Val::I64(bits) => Value::I64(bits as u64),
+        Val::F32(bits) => Value::F32(bits),
+        Val::F64(bits) => Value::F64(bits),
         Val::V128(bits) => Value::V128(bits.as_u128()),
-        Val::FuncRef(None) | Val::ExternRef(None) => Value::Null,
+        Val::FuncRef(None) | Val::ExternRef(None) | Val::AnyRef(None) | Val::ExnRef(None) => {
+            Value::Null
+        }
         Val::FuncRef(Some(_)) => Value::Func,
-        Val::ExternRef(Some(thing)) => {
-            let thing = thing.data(&store).expect("a reference of this store");
-            let number = thing.and_then(|thing| thing.downcast_ref::<u32>());
-            Value::Extern(*number.expect("the host's references are numbers"))
+        Val::ExternRef(Some(thing)) => match thing.data(&store)? {
+            Some(thing) => {
+                let number = thing.downcast_ref::<u32>();
+                Value::Extern(*number.expect("the host's references are numbers"))
+            }
+            // A guest object that was converted to a host reference.
+            None => {
+                let inner = AnyRef::convert_extern(&mut store, thing)?;
+                return open(store, Val::AnyRef(Some(inner)));
+            }
+        },
+        Val::AnyRef(Some(any)) => {
+            if let Some(number) = any.as_i31(&store)? {
+                return Ok(Node::Leaf(Value::I31(number.get_i32())));
+            }
+            if let Some(object) = any.as_struct(&store)? {
+                let types: Vec<FieldType> = object.ty(&store)?.fields().collect();
+                let fields: Vec<Val> = object.fields(&mut store)?.collect();
+                let fields = fields
+                    .into_iter()
+                    .zip(types)
+                    .map(|(val, ty)| unsigned(val, &ty));
+                return Ok(Node::Struct(fields.collect()));
+            }
+            if let Some(array) = any.as_array(&store)? {
+                let ty = array.ty(&store)?.field_type();
+                let length = array.len(&store)?;
+                let elements = (0..length.min(MOST_ELEMENTS)).map(|index| {
+                    let element = array.get(&mut store, index)?;
+                    Ok(unsigned(element, &ty))
+                });
+                return Ok(Node::Array(
+                    length,
+                    elements.collect::<wasmtime::Result<_>>()?,
+                ));
+            }
+            let thing = ExternRef::convert_any(&mut store, any)?;
+            return open(store, Val::ExternRef(Some(thing)));
+        }
+        Val::ExnRef(Some(exception)) => {
+            return Ok(Node::Exception(exception.fields(&mut store)?.collect()));
         }
         other => panic!("a value that is not compared: {other:?}"),
+    }))
+}
+
+/// Removes the sign extension of packed fields.
+fn unsigned(val: Val, ty: &FieldType) -> Val {
+    match (val, ty.element_type()) {
+        (Val::I32(bits), StorageType::I8) => Val::I32(bits & 0xff),
+        (Val::I32(bits), StorageType::I16) => Val::I32(bits & 0xffff),
+        (val, _) => val,
     }
 }

@@ -19,17 +19,17 @@ use wasmtime_wasi::p2::pipe::{MemoryInputPipe, MemoryOutputPipe};
 
 use crate::targets::{Cache, Target};
 
-/// Most that a guest may print, bytes; no workload comes near.
+/// Maximum guest output in bytes, far above that of any workload.
 const STDOUT_CAPACITY: usize = 64 << 20;
 
-/// An engine that is running, with its imports linked.
+/// A running engine with linked imports.
 pub(crate) struct Wasmtime {
     engine: Engine,
     linker: Linker<WasiP1Ctx>,
     runtime: Option<&'static Runtime>,
 }
 
-/// A guest in its store, ready for `_start`.
+/// An instance in its store, ready for `_start`.
 pub(crate) struct Ready {
     store: Store<WasiP1Ctx>,
     start: TypedFunc<(), ()>,
@@ -37,7 +37,7 @@ pub(crate) struct Ready {
 }
 
 impl Wasmtime {
-    /// The target's engine, whose code can be interrupted in this way.
+    /// The target's engine, with this kind of interruption.
     pub(crate) fn interrupted(target: &Target, by: Interruption) -> Result<Self, Error> {
         let mut config = configuration(target.compiler, target.setup);
         if target.cache == Cache::On {
@@ -50,7 +50,7 @@ impl Wasmtime {
         Wasmtime::with(target, by.set(&mut config))
     }
 
-    /// The target's engine, with code for any processor of x86-64-v2.
+    /// The target's engine, generating code for any x86-64-v2 CPU.
     pub(crate) fn portable(target: &Target) -> Result<Self, Error> {
         let mut config = configuration(target.compiler, target.setup);
         let config = portable(&mut config).map_err(|error| failed("choosing a CPU", &error))?;
@@ -69,14 +69,14 @@ impl Wasmtime {
         })
     }
 
-    /// The artefact of a `.wasm`.
+    /// Compiles a `.wasm` to an artefact.
     pub(crate) fn serialise(&self, wasm: &[u8]) -> Result<Vec<u8>, Error> {
         self.engine
             .precompile_module(wasm)
             .map_err(|error| failed("compiling the module ahead of time", &error))
     }
 
-    /// Leaves a module's code in the cache.
+    /// Compiles a module into the cache.
     pub(crate) fn warm(&self, wasm: &[u8]) -> Result<(), Error> {
         let module = Module::from_binary(&self.engine, wasm);
         module
@@ -102,8 +102,8 @@ impl timed::Engine for Wasmtime {
     }
 
     fn load(&self, artefact: &Path) -> Result<Self::Module, Error> {
-        // SAFETY: the file is what `prepare` wrote with this engine's own serialisation; nobody
-        // else writes to the pair's directory, and it is replaced by renaming only.
+        // SAFETY: `prepare` wrote the file with this engine's own serialisation, only by renaming, and no other process
+        // writes to the pair's directory.
         let module = unsafe { Module::deserialize_file(&self.engine, artefact) }
             .map_err(|error| failed(&format!("loading {}", artefact.display()), &error))?;
         self.link(&module)
@@ -126,7 +126,7 @@ impl timed::Engine for Wasmtime {
                     }
                     context.stdout(stdout.clone());
                 }
-                // Read and written on the guest's thread, without a detour through the runtime.
+                // Read and written on the guest's thread, bypassing the runtime.
                 Stdio::Connection(connection) => {
                     let descriptor =
                         || Ok::<_, wasmtime::Error>(OwnedFd::from(connection.try_clone()?));
@@ -158,8 +158,8 @@ impl timed::Engine for Wasmtime {
     fn finish(&self, instance: Ready) -> Vec<u8> {
         let Ready { store, stdout, .. } = instance;
         drop(store);
-        // The store held the only other handle. Were there one more, the output would come out
-        // empty and be refused, not silently right.
+        // The store held the only other handle. With another one left, the output would be empty and fail verification,
+        // so the error cannot go unnoticed.
         stdout.try_into_inner().map(Vec::from).unwrap_or_default()
     }
 }

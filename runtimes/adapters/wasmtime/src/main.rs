@@ -1,8 +1,8 @@
-//! Drives Wasmtime for `bench`.
+//! Adapter for Wasmtime.
 //!
 //! # Layout
 //!
-//! - `targets`: which configurations are measured, and what the ledger says of each
+//! - `targets`: configurations and their fairness ledgers
 //! - `engine`: one configuration as a [`plimsoll_adapter::timed::Engine`]
 
 mod engine;

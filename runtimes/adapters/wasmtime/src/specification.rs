@@ -1,4 +1,4 @@
-//! Wasmtime as scripts of the specification need it.
+//! Runs the specification's test scripts on Wasmtime.
 
 use plimsoll_adapter::record::Proposal;
 use plimsoll_adapter::wast::{self, Enter, Fault, Null, Ref, Value, spectest};
@@ -9,7 +9,7 @@ use wasmtime::{
 };
 use wasmtime_runner::{Compiler, Setup, configuration};
 
-/// What Wasmtime's documentation says that it has, with either compiler unless said otherwise.
+/// Proposals that Wasmtime's documentation lists for every compiler.
 const CLAIMS: &[Proposal] = &[
     Proposal::MutableGlobal,
     Proposal::SaturatingFloatToInt,
@@ -27,7 +27,7 @@ const CLAIMS: &[Proposal] = &[
     Proposal::WideArithmetic,
 ];
 
-/// What its optimising compiler has and its baseline compiler does not: `Engine::new` refuses it.
+/// Proposals that only the optimising compiler supports: `Engine::new` rejects them with the baseline compiler.
 const CRANELIFT_ONLY: &[Proposal] = &[
     Proposal::RelaxedSimd,
     Proposal::TailCall,
@@ -36,24 +36,24 @@ const CRANELIFT_ONLY: &[Proposal] = &[
     Proposal::Gc,
 ];
 
-/// What a target with that compiler has.
+/// The proposals that a target with this compiler supports.
 pub(crate) fn claims(compiler: Compiler) -> Vec<Proposal> {
     let more = match compiler {
         Compiler::Cranelift | Compiler::Pulley => CRANELIFT_ONLY,
         Compiler::Winch => &[],
     };
     let mut claims = [CLAIMS, more].concat();
-    // Its interpreter is safe Rust, which has no memory that others write to.
+    // Pulley's interpreter is safe Rust, which cannot use memory that other threads write to.
     claims.retain(|claim| (compiler, *claim) != (Compiler::Pulley, Proposal::Threads));
     claims
 }
 
-/// One store, for one script.
+/// The state for one script.
 pub(crate) struct Specification {
     engine: Engine,
     store: Store<()>,
     linker: Linker<()>,
-    /// The proposals that are on and bring something into `spectest`.
+    /// Enabled proposals that add items to `spectest`.
     on: Vec<Proposal>,
 }
 
@@ -77,7 +77,7 @@ impl Specification {
         Specification::with(engine, on.collect()).map_err(failed)
     }
 
-    /// A store of this engine, with `spectest` in it.
+    /// A store of this engine with `spectest`.
     fn with(engine: Engine, on: Vec<Proposal>) -> wasmtime::Result<Self> {
         let mut store = Store::new(&engine, ());
         let mut linker = Linker::new(&engine);
@@ -91,7 +91,7 @@ impl Specification {
         })
     }
 
-    /// An instance that imports these memories and exports them again under their names.
+    /// An instance that imports these memories and exports them under their names.
     fn instance_of(&mut self, memories: &[(String, SharedMemory)]) -> wasmtime::Result<Instance> {
         let mut imports = Vec::new();
         let mut text = String::from("(module");
@@ -109,7 +109,7 @@ impl Specification {
     }
 }
 
-/// Switches on what `on` says, and off what it does not, as far as there are switches.
+/// Turns proposals on or off according to `on`, as far as Wasmtime has switches.
 fn switch(config: &mut Config, on: impl Fn(Proposal) -> bool) {
     config
         .wasm_relaxed_simd(on(Proposal::RelaxedSimd))
@@ -173,7 +173,7 @@ fn define(
     Ok(())
 }
 
-/// The type of a value that is no reference.
+/// Type of a value other than a reference.
 fn plain(value: &Value) -> ValType {
     match value {
         Value::I32(_) => ValType::I32,
@@ -210,7 +210,7 @@ impl wast::Engine for Specification {
             Err(error) if error.is::<Trap>() || error.is::<ThrownException>() => {
                 Err(self.fault(error))
             }
-            // Nothing else can go wrong between a valid module and its instance.
+            // For a valid module, all other instantiation errors are link errors.
             Err(error) => Err(Fault::Link(format!("{error:#}"))),
         }
     }
@@ -250,7 +250,7 @@ impl wast::Engine for Specification {
     }
 
     fn thread(&mut self, shared: Option<&Instance>) -> Result<Enter<Self>, Fault> {
-        // Stores cannot be shared; shared memories can, and a linker makes an instance's exports of them.
+        // Stores cannot be shared between threads, but shared memories can; an instance re-exports them.
         let mut memories = Vec::new();
         if let Some(instance) = shared {
             let exports = instance.exports(&mut self.store);
@@ -273,7 +273,7 @@ impl wast::Engine for Specification {
 impl Specification {
     fn fault(&mut self, error: wasmtime::Error) -> Fault {
         if error.is::<ThrownException>() {
-            // Taken out of the store, which otherwise would hold it for the next call.
+            // Removed from the store, which would otherwise keep it for the next call.
             self.store.take_pending_exception();
             return Fault::Exception(format!("{error:#}"));
         }
@@ -293,7 +293,7 @@ impl Specification {
             },
             Value::Ref(Ref::Extern(number)) => {
                 let reference = ExternRef::new(&mut self.store, number).map_err(failed)?;
-                // A parameter of the guest's own hierarchy takes the host's, made one of it.
+                // A parameter in the `any` hierarchy accepts a converted host reference.
                 match param {
                     ValType::Ref(ty) if matches!(ty.heap_type(), HeapType::Any) => Val::AnyRef(
                         Some(AnyRef::convert_extern(&mut self.store, reference).map_err(failed)?),
@@ -326,7 +326,7 @@ impl Specification {
                 let data = reference.data(&self.store).map_err(failed)?;
                 match data.and_then(|data| data.downcast_ref::<u32>()) {
                     Some(number) => Value::Ref(Ref::Extern(*number)),
-                    // One of the guest's own, handed out: none that a script has numbered.
+                    // A guest's own reference, which no script numbered.
                     None => Value::Ref(Ref::Extern(u32::MAX)),
                 }
             }

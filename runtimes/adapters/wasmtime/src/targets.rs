@@ -1,8 +1,7 @@
-//! Which configurations of Wasmtime are measured, and what the ledger says of each.
+//! The measured configurations of Wasmtime and their fairness ledgers.
 //!
-//! Nothing is measured twice under two names: what lies inside an engine (L0, L1, run) is measured
-//! on the targets that load artefacts, compiling (L2) on the `+jit` targets, and a process from
-//! nothing on every target that has one of its own.
+//! Nothing is measured twice under two names: in-process boundaries (L0, L1, run) are measured on the targets that load
+//! artefacts, compiling (L2) on the `+jit` targets, and starting a process on every target that has its own.
 
 use std::collections::BTreeMap;
 
@@ -25,11 +24,10 @@ use crate::engine::Wasmtime;
 
 use crate::specification::{self, Specification};
 
-/// The version of the wasmtime crate; Cargo.toml pins exactly this one, and a test holds them
-/// equal.
+/// Version of the wasmtime crate; Cargo.toml pins it exactly, and a test compares the two.
 pub(crate) const ENGINE_VERSION: &str = "48.0.8";
 
-/// One configuration: one target.
+/// One target.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Target {
     id: &'static str,
@@ -40,14 +38,14 @@ pub(crate) struct Target {
     pub(crate) cache: Cache,
 }
 
-/// Whether what compiles looks into Wasmtime's cache first.
+/// Whether compilation uses Wasmtime's cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cache {
     Off,
     On,
 }
 
-/// What the target is as a process from nothing.
+/// How the target starts as a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Process {
     /// Nothing: its configuration is one of a host that already runs.
@@ -58,17 +56,17 @@ enum Process {
     Compiles(Runner),
 }
 
-/// Which build of the runner.
+/// A build of the runner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Runner {
     /// Default features of the crate and Winch, dynamically linked.
     Default,
-    /// No optional features, statically linked, optimised as a whole.
+    /// No optional features, statically linked, with whole-program optimisation.
     Smallest,
 }
 
 impl Target {
-    /// Whether it runs artefacts that `prepare` leaves.
+    /// Whether it runs artefacts that `prepare` writes.
     fn loads(&self) -> bool {
         !matches!(self.process, Process::Compiles(_)) && self.cache == Cache::Off
     }
@@ -168,7 +166,7 @@ impl Configuration for Target {
     }
 }
 
-/// An allocator shows where instances are made.
+/// Steps that depend on the allocator.
 const IN_PROCESS: &[Step] = &[
     Step::Instantiate,
     Step::Load,
@@ -177,7 +175,7 @@ const IN_PROCESS: &[Step] = &[
     Step::Instances,
     Step::ServeFresh,
 ];
-// The code is that of the default; what differs is whether its memory is there already.
+// The code is the same as the default's, but its memory may already be resident.
 const IN_PROCESS_AND_RUN: &[Step] = &[
     Step::Instantiate,
     Step::Load,
@@ -187,7 +185,7 @@ const IN_PROCESS_AND_RUN: &[Step] = &[
     Step::Execute,
     Step::ServeFresh,
 ];
-/// What runs is not machine code; all else is as with the optimising compiler.
+/// Steps of bytecode; otherwise like those of the optimising compiler.
 const INTERPRETED: &[Step] = &[
     Step::Instantiate,
     Step::Load,
@@ -200,7 +198,7 @@ const INTERPRETED: &[Step] = &[
 ];
 const PROCESS_ONLY: &[Step] = &[Step::Process, Step::Deploy];
 
-/// Every target, in the order of runtimes/targets.toml.
+/// All targets, in the order of runtimes/targets.toml.
 pub(crate) const ALL: &[Target] = &[
     Target {
         id: "wasmtime/cranelift",
@@ -284,7 +282,7 @@ pub(crate) const ALL: &[Target] = &[
     },
 ];
 
-/// The fairness ledger of one target: every setting that a sceptical reader would ask about.
+/// The fairness ledger of one target.
 fn ledger(configuration: &Target) -> BTreeMap<String, String> {
     let mut ledger = BTreeMap::new();
     let mut say = |name: &str, text: String| {

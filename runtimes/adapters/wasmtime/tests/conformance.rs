@@ -1,7 +1,7 @@
-//! The adapter keeps the protocol, and every workload gives its expected output on every target.
+//! Protocol tests, and the output of every workload on every target.
 //!
-//! The runners are found where a build leaves them; the second is built by
-//! `bench setup wasmtime wasmtime-static` (runtimes/targets.toml says how).
+//! Uses the runners in their build directories; `bench setup wasmtime wasmtime-static` builds the second (see
+//! runtimes/targets.toml).
 
 use std::path::Path;
 
@@ -18,6 +18,7 @@ fn every_workload_is_verified_on_every_step_of_every_target() {
             ("wasmtime/cranelift+pooling+keep-resident", 6),
             ("wasmtime/cranelift+no-cow", 5),
             ("wasmtime/cranelift+jit", 3),
+            ("wasmtime/cranelift+cached", 1),
             ("wasmtime/winch", 8),
             ("wasmtime/winch+jit", 3),
             ("wasmtime/pulley", 7),

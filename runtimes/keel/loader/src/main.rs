@@ -100,5 +100,8 @@ fn run(options: &Options) -> Result<i32, Box<dyn std::error::Error>> {
     let module = std::mem::ManuallyDrop::new(module);
     let context = options.context()?;
     let (allowance, unknown) = (options.allowance, options.unknown_imports);
-    Ok(command::run_last(&module, context, allowance, unknown)?)
+    let invoke = options.invoke.as_deref();
+    Ok(command::run_last(
+        &module, context, allowance, unknown, invoke,
+    )?)
 }

@@ -67,11 +67,11 @@ fn run(running: &mut impl Running, text: &mut String) {
     }
     for Export { name, kind } in &exports {
         let _ = match kind {
-            ExportKind::Func(_) => Ok(()),
+            ExportKind::Func(_) | ExportKind::Uncallable | ExportKind::Tag => Ok(()),
             ExportKind::Global => writeln!(text, "global {name:?}: {}", running.global(name)),
             ExportKind::Memory => {
                 let bytes = running.memory(name);
-                let digest = digest::of_bytes(bytes);
+                let digest = digest::of_bytes(&bytes);
                 writeln!(text, "memory {name:?}: {} {digest:016x}", bytes.len())
             }
             ExportKind::Table => {

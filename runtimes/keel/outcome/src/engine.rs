@@ -19,6 +19,12 @@ pub enum Type {
     FuncRef,
     /// Something of the host's or null.
     ExternRef,
+    /// A structure, an array, a 31-bit integer or null, by a type that allows null.
+    AnyRef,
+    /// As [`Type::AnyRef`], by a type that 31-bit integers have.
+    I31Ref,
+    /// An exception or null.
+    ExnRef,
 }
 
 /// A value. Numbers are bits, so that a NaN is compared as exactly as anything else.
@@ -40,6 +46,10 @@ pub enum Value {
     Func,
     /// What the host knows by this number.
     Extern(u32),
+    /// A 31-bit integer.
+    I31(i32),
+    /// The digest of a graph of objects, as [`graph`](crate::graph::graph) makes it.
+    Graph(u64),
 }
 
 impl fmt::Display for Value {
@@ -53,6 +63,8 @@ impl fmt::Display for Value {
             Value::Null => f.write_str("null"),
             Value::Func => f.write_str("func"),
             Value::Extern(number) => write!(f, "extern:{number}"),
+            Value::I31(number) => write!(f, "i31:{number}"),
+            Value::Graph(digest) => write!(f, "graph:{digest:016x}"),
         }
     }
 }
@@ -78,6 +90,18 @@ pub enum Trap {
     InvalidConversion,
     /// No stack is left. How much there is, is each engine's own business.
     StackExhausted,
+    /// No heap is left for objects. How much there is, is each engine's own business.
+    HeapExhausted,
+    /// An access through a null reference.
+    NullReference,
+    /// A cast to a type that the reference does not have.
+    CastFailure,
+    /// An access out of the bounds of an array.
+    ArrayOutOfBounds,
+    /// An atomic access to an address that is no multiple of its size.
+    UnalignedAtomic,
+    /// A wait at a memory that is not shared.
+    UnsharedWait,
 }
 
 impl fmt::Display for Trap {
@@ -92,6 +116,12 @@ impl fmt::Display for Trap {
             Trap::IntegerDivideByZero => "integer-divide-by-zero",
             Trap::InvalidConversion => "invalid-conversion",
             Trap::StackExhausted => "stack-exhausted",
+            Trap::HeapExhausted => "heap-exhausted",
+            Trap::NullReference => "null-reference",
+            Trap::CastFailure => "cast-failure",
+            Trap::ArrayOutOfBounds => "array-out-of-bounds",
+            Trap::UnalignedAtomic => "unaligned-atomic",
+            Trap::UnsharedWait => "unshared-wait",
         })
     }
 }
@@ -101,6 +131,8 @@ impl fmt::Display for Trap {
 pub enum Stop {
     /// Code trapped.
     Trap(Trap),
+    /// Code threw an exception that nothing caught: its values.
+    Thrown(Vec<Value>),
     /// An import, or a limit of the host's, stood against it. Engines word it as they like.
     Refused(String),
     /// What no engine should do, in the engine's words.
@@ -111,6 +143,14 @@ impl fmt::Display for Stop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Stop::Trap(trap) => write!(f, "trap {trap}"),
+            Stop::Thrown(values) => {
+                f.write_str("thrown (")?;
+                for (i, value) in values.iter().enumerate() {
+                    let space = if i == 0 { "" } else { " " };
+                    write!(f, "{space}{value}")?;
+                }
+                f.write_str(")")
+            }
             // Without the words: they are not comparable.
             Stop::Refused(_) => f.write_str("refused"),
             Stop::Broken(message) => write!(f, "broken {message:?}"),
@@ -123,12 +163,16 @@ impl fmt::Display for Stop {
 pub enum ExportKind {
     /// A function of these parameters; what it gives is seen when it is called.
     Func(Vec<Type>),
+    /// A function with a parameter that the host has no value for. It is not called.
+    Uncallable,
     /// A global.
     Global,
     /// A memory.
     Memory,
     /// A table.
     Table,
+    /// A tag.
+    Tag,
 }
 
 /// A name that an instance exports.
@@ -158,7 +202,7 @@ pub trait Running {
     fn set_global(&mut self, name: &str, value: Value);
 
     /// An exported memory's bytes.
-    fn memory(&mut self, name: &str) -> &[u8];
+    fn memory(&mut self, name: &str) -> Vec<u8>;
 
     /// An exported table's elements.
     fn table(&mut self, name: &str) -> Vec<Value>;

@@ -19,7 +19,7 @@ pub const FUEL: &str = "~fuel";
 /// The module name of all imports.
 pub const MODULE: &str = "host";
 
-use Type::{ExternRef, F32, F64, FuncRef, I32, I64, V128};
+use Type::{AnyRef, ExnRef, ExternRef, F32, F64, FuncRef, I31Ref, I32, I64, V128};
 
 /// The functions: name, parameters, results.
 pub const FUNCTIONS: [(&str, &[Type], &[Type]); 10] = [
@@ -159,6 +159,9 @@ pub fn value(ty: Type, numbers: &mut Numbers) -> Value {
         F64 => Value::F64((any as i64 as f64 / 65536.0).to_bits()),
         V128 => Value::V128(u128::from(any) << 64 | u128::from(numbers.next_number())),
         FuncRef => Value::Null,
+        ExnRef | AnyRef => Value::Null,
+        I31Ref if interesting => Value::Null,
+        I31Ref => Value::I31((any as i32) >> 1),
         ExternRef if interesting => Value::Null,
         ExternRef => Value::Extern(any as u32 & 0xffff),
     }

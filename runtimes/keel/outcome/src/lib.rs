@@ -5,6 +5,7 @@
 //! # Layout
 //! - [`engine`]: what an engine must be able to do: [`Engine`], [`Running`], [`Value`]
 //! - [`describe`](mod@describe): calls everything and writes the text
+//! - [`graph`](mod@graph): a graph of objects as one value
 //! - [`host`]: what modules may import, and how host functions answer
 //! - [`serve`](mod@serve): the loop of a process that describes modules for another
 //!
@@ -13,6 +14,7 @@
 pub mod describe;
 pub mod digest;
 pub mod engine;
+pub mod graph;
 pub mod host;
 pub mod serve;
 

@@ -1,17 +1,21 @@
 //! Runs a WASI command: a module whose `_start` is a program's main function. A reactor, which has
-//! `_initialize` in its place, is initialised, and its export without a name is called.
+//! `_initialize` in its place, is initialised, and its export without a name is called, or one that the caller
+//! names.
 
 mod options;
 
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::func::TypedFunc;
+use crate::instance::Instance;
 use crate::limits::Limits;
 use crate::linker::Linker;
 use crate::module::Module;
 use crate::store::Store;
+use crate::value::Val;
 use crate::wasi::{WasiCtx, add_to_linker};
 
 pub use options::{Form, HELP, Options, Request, TRAPPED, USAGE, UnknownImports, explain, read};
@@ -44,7 +48,7 @@ pub fn linker(engine: &Engine) -> Result<Linker<WasiCtx>> {
 /// of what it was allowed.
 pub fn run(module: &Module, ctx: WasiCtx, allowance: Allowance) -> Result<i32> {
     let mut store = store(module, ctx, allowance)?;
-    run_in(&mut store, module, UnknownImports::Refused)
+    run_in(&mut store, module, UnknownImports::Refused, None)
 }
 
 /// As [`run`], for a process that ends next: the instance is left to the kernel, which takes an address
@@ -57,9 +61,10 @@ pub fn run_last(
     ctx: WasiCtx,
     allowance: Allowance,
     unknown: UnknownImports,
+    invoke: Option<&str>,
 ) -> Result<i32> {
     let mut store = std::mem::ManuallyDrop::new(store(module, ctx, allowance)?);
-    run_in(&mut store, module, unknown)
+    run_in(&mut store, module, unknown, invoke)
 }
 
 fn store(module: &Module, mut ctx: WasiCtx, allowance: Allowance) -> Result<Store<WasiCtx>> {
@@ -85,13 +90,36 @@ fn guest_phase(start: &TypedFunc<(), ()>, store: &mut Store<WasiCtx>) -> Result<
     start.call(store, ())
 }
 
+/// Calls an export that takes nothing, and prints its results, one per line.
+fn invoke_export(instance: Instance, name: &str, store: &mut Store<WasiCtx>) -> Result<()> {
+    let results = instance
+        .get_func(&mut *store, name)?
+        .call(&mut *store, &[])?;
+    for result in results {
+        let text = match result {
+            Val::I32(number) => number.to_string(),
+            Val::I64(number) => number.to_string(),
+            Val::F32(bits) => f32::from_bits(bits).to_string(),
+            Val::F64(bits) => f64::from_bits(bits).to_string(),
+            other => format!("{other:?}"),
+        };
+        writeln!(std::io::stdout(), "{text}").map_err(Error::host)?;
+    }
+    Ok(())
+}
+
 #[inline(never)]
 fn guest_phase_ended() {
     // Without something to do, the call would be left out.
     std::hint::black_box(());
 }
 
-fn run_in(store: &mut Store<WasiCtx>, module: &Module, unknown: UnknownImports) -> Result<i32> {
+fn run_in(
+    store: &mut Store<WasiCtx>,
+    module: &Module,
+    unknown: UnknownImports,
+    invoke: Option<&str>,
+) -> Result<i32> {
     let mut linker = linker(module.engine())?;
     if unknown == UnknownImports::Trap {
         linker.define_unknown_imports_as_traps(module)?;
@@ -99,10 +127,11 @@ fn run_in(store: &mut Store<WasiCtx>, module: &Module, unknown: UnknownImports) 
     // A reactor is initialised; what it has for a main function, if anything, has no name.
     let exports = |name: &&str| module.export(name).is_some();
     let names: Vec<&str> = match exports(&"_start") {
+        _ if invoke.is_some() => ["_initialize"].into_iter().filter(exports).collect(),
         true => vec!["_start"],
         false => ["_initialize", ""].into_iter().filter(exports).collect(),
     };
-    if names.is_empty() {
+    if names.is_empty() && invoke.is_none() {
         return Err(Error::UnknownExport {
             name: "_start".to_owned(),
             found: "it exports no such name, nor `_initialize`".to_owned(),
@@ -115,7 +144,7 @@ fn run_in(store: &mut Store<WasiCtx>, module: &Module, unknown: UnknownImports) 
                 let start = instance.get_typed_func::<(), ()>(&mut *store, name)?;
                 guest_phase(&start, store)?;
             }
-            Ok(())
+            invoke.map_or(Ok(()), |name| invoke_export(instance, name, store))
         });
     guest_phase_ended();
     match result {

@@ -20,6 +20,8 @@ Everything after PROGRAM is the program's own, byte for byte. `-` stands for sta
   --max-memory BYTES         bytes that each memory may have
   --max-table ELEMENTS       elements that each table may have
   --max-total BYTES          bytes that all memories and tables together may have
+  --invoke NAME              call this export, which takes nothing, instead of `_start`, and print its
+                             results; a reactor is initialised first
   --cache FOLDER             keep compiled code in FOLDER, made with mode 0700, and use what is there
   --unknown-imports-trap     give imports that are not WASI's a function that traps
   -h, --help                 print this
@@ -62,6 +64,8 @@ pub struct Options {
     pub allowance: Allowance,
     /// What to do about imports that nobody defines.
     pub unknown_imports: UnknownImports,
+    /// The export to call instead of the main function.
+    pub invoke: Option<String>,
     /// Where compiled code is kept, if anywhere. Artefacts have no use for it.
     pub cache: Option<PathBuf>,
     /// The form of the program.
@@ -151,6 +155,12 @@ impl Options {
                 self.allowance.timeout = Some(timeout);
             }
             "--max-memory" => self.allowance.limits.memory_bytes = number(name, &value)?,
+            "--invoke" => {
+                let name = value.into_string();
+                let name =
+                    name.map_err(|name| format!("--invoke {}: not UTF-8", name.to_string_lossy()));
+                self.invoke = Some(name?);
+            }
             "--max-table" => self.allowance.limits.table_elements = number(name, &value)?,
             _ => self.allowance.limits.total_bytes = number(name, &value)?,
         }
@@ -185,7 +195,8 @@ impl Options {
 }
 
 /// The options that take a value.
-const VALUED: [&str; 8] = [
+const VALUED: [&str; 9] = [
+    "--invoke",
     "--cache",
     "--dir",
     "--env",

@@ -10,6 +10,7 @@ use cranelift_codegen::{
 use cranelift_frontend::FunctionBuilderContext;
 use rayon::prelude::*;
 
+use super::interrupt::CompileInterrupt;
 use super::link::{self, Linked};
 use super::translate::{Environment, Metering, translate};
 use super::unit::{CompiledUnit, Parallelism, Unit};
@@ -29,6 +30,7 @@ const SERIAL_BYTES: u64 = 16 << 10;
 pub(crate) struct CompileOptions {
     pub(crate) features: Features,
     pub(crate) metering: Metering,
+    pub(crate) interrupt: CompileInterrupt,
 }
 
 /// A compiled module.
@@ -98,7 +100,7 @@ fn compile_valid<'a>(
     } else {
         Parallelism::Threads
     };
-    scan::scan(&mut module, parallelism)?;
+    scan::scan(&mut module, parallelism, &options.interrupt)?;
     let long_types = long_types(&module);
     let counts = counts(&module, &long_types);
     let layout = ContextLayout::new(counts)
@@ -111,7 +113,10 @@ fn compile_valid<'a>(
         metering: options.metering,
     };
     let units = units(&module);
-    let compile_unit = |tools: &mut Tools, unit: &Unit| compile_unit(&env, *unit, tools);
+    let compile_unit = |tools: &mut Tools, unit: &Unit| {
+        options.interrupt.check()?;
+        compile_unit(&env, *unit, tools)
+    };
     let compiled: Vec<CompiledUnit> = match parallelism {
         Parallelism::Serial => {
             let mut tools = Tools::default();
@@ -139,7 +144,7 @@ fn compile_valid<'a>(
 /// Decodes and validates a module.
 pub(crate) fn validate(bytes: &[u8], options: &CompileOptions) -> Result<()> {
     let valid = parse(bytes, options.features.validated())
-        .and_then(|mut module| scan::scan(&mut module, Parallelism::Serial));
+        .and_then(|mut module| scan::scan(&mut module, Parallelism::Serial, &options.interrupt));
     valid.map_err(|error| options.features.explain(error, bytes))
 }
 
@@ -151,7 +156,7 @@ pub(crate) fn inspect(
     function: u32,
 ) -> Result<(String, String)> {
     let mut module = parse(bytes, options.features.validated())?;
-    scan::scan(&mut module, Parallelism::Serial)?;
+    scan::scan(&mut module, Parallelism::Serial, &options.interrupt)?;
     let long_types = long_types(&module);
     let layout = ContextLayout::new(counts(&module, &long_types))
         .ok_or_else(|| Error::Limit("the module's context would exceed 2 GiB".to_owned()))?;

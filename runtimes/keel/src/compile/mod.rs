@@ -8,6 +8,7 @@
 mod abi;
 mod driver;
 mod image;
+mod interrupt;
 mod link;
 mod scan;
 mod thunk;
@@ -20,6 +21,7 @@ use cranelift_codegen::isa::CallConv;
 
 pub(crate) use crate::vm::libcalls::Libcall;
 pub(crate) use driver::{CompileOptions, compile, inspect, target_isa, validate};
+pub use interrupt::CompileInterrupt;
 pub(crate) use write::write;
 
 use crate::trap::TrapKind;

@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 use wasmparser::{BinaryReader, BrTable, FuncValidatorAllocations, Operator, OperatorsReader};
 
+use super::interrupt::CompileInterrupt;
 use super::unit::Parallelism;
 use crate::artifact::format::ExternKind;
 use crate::error::{Error, Result};
@@ -80,24 +81,29 @@ impl Shape {
 }
 
 /// Validates all bodies; decides which functions have records and which tables are static.
-pub(super) fn scan(module: &mut ModuleInfo<'_>, parallelism: Parallelism) -> Result<()> {
+pub(super) fn scan(
+    module: &mut ModuleInfo<'_>,
+    parallelism: Parallelism,
+    interrupt: &CompileInterrupt,
+) -> Result<()> {
     let types = &module.types;
     let findings: Vec<Findings> = match parallelism {
         Parallelism::Serial => {
             let mut allocations = FuncValidatorAllocations::default();
-            let scan = module
-                .bodies
-                .iter()
-                .map(|body| scan_body(types, body, &mut allocations));
+            let scan = module.bodies.iter().map(|body| {
+                interrupt.check()?;
+                scan_body(types, body, &mut allocations)
+            });
             scan.collect::<Result<_>>()?
         }
         Parallelism::Threads => {
-            let scan = module
-                .bodies
-                .par_iter()
-                .map_init(FuncValidatorAllocations::default, |allocations, body| {
+            let scan = module.bodies.par_iter().map_init(
+                FuncValidatorAllocations::default,
+                |allocations, body| {
+                    interrupt.check()?;
                     scan_body(types, body, allocations)
-                });
+                },
+            );
             // All are run, and the first error in the module's order is the one reported.
             scan.collect::<Vec<_>>()
                 .into_iter()

@@ -2,6 +2,8 @@
 
 mod code;
 #[cfg(feature = "compiler")]
+use crate::compile::CompileInterrupt;
+#[cfg(feature = "compiler")]
 pub(crate) mod convert;
 pub(crate) mod features;
 #[cfg(feature = "compiler")]
@@ -74,22 +76,51 @@ impl Module {
     /// As [`Module::new`].
     #[cfg(feature = "compiler")]
     pub fn from_binary(engine: &Engine, wasm: &[u8]) -> Result<Module> {
+        Module::new_interruptible(engine, wasm, &CompileInterrupt::new())
+    }
+
+    /// As [`Module::from_binary`], until another thread says to stop.
+    ///
+    /// ```
+    /// use keel::{CompileInterrupt, Engine, Error, Module};
+    ///
+    /// let interrupt = CompileInterrupt::new();
+    /// let stop = interrupt.clone();
+    /// std::thread::spawn(move || stop.interrupt()).join().expect("it ends");
+    /// let wasm = wat::parse_str("(module (func))").expect("the text is right");
+    /// let module = Module::new_interruptible(&Engine::default(), &wasm, &interrupt);
+    /// assert!(matches!(module, Err(Error::Interrupted)));
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Module::new`], and [`Error::Interrupted`].
+    #[cfg(feature = "compiler")]
+    pub fn new_interruptible(
+        engine: &Engine,
+        wasm: &[u8],
+        interrupt: &CompileInterrupt,
+    ) -> Result<Module> {
         #[cfg(feature = "cache")]
         if let Some(cache) = &engine.config().cache {
-            return Module::from_cache(engine, cache, wasm);
+            return Module::from_cache(engine, cache, wasm, interrupt);
         }
-        let artifact = engine.compile(wasm)?;
+        let artifact = engine.compile_interruptible(wasm, interrupt)?;
         Module::from_artifact(engine, Artifact::from_bytes(&artifact, engine.metering())?)
     }
 
     #[cfg(feature = "cache")]
-    fn from_cache(engine: &Engine, cache: &crate::cache::CodeCache, wasm: &[u8]) -> Result<Module> {
+    fn from_cache(
+        engine: &Engine,
+        cache: &crate::cache::CodeCache,
+        wasm: &[u8],
+        interrupt: &CompileInterrupt,
+    ) -> Result<Module> {
         let key = crate::cache::CodeCache::key(engine.config(), wasm);
         // Code that cannot run here, of another machine's CPU for example, is as good as none.
         if let Some(found) = cache.find(key, engine.metering()) {
             return Module::from_artifact(engine, found);
         }
-        let artifact = engine.compile_for(wasm, Some(key.text()))?;
+        let artifact = engine.compile_for(wasm, Some(key.text()), interrupt)?;
         cache.keep(key, &artifact);
         Module::from_artifact(engine, Artifact::from_bytes(&artifact, engine.metering())?)
     }

@@ -129,6 +129,8 @@ impl Registry {
             types: Vec::with_capacity(types.len()),
         };
         let mut state = self.lock();
+        // A table that grows moves all that is in it, which costs more the larger it is.
+        state.by_key.reserve(types.len());
         for (first, group) in groups(types) {
             let known = &set.types;
             let place = |index: u32| known[index as usize].id.index;

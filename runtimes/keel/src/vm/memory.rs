@@ -195,7 +195,7 @@ impl MemoryObject {
         budget: &Arc<Budget>,
     ) -> Result<MemoryObject> {
         if ty.sharing == Sharing::Shared {
-            let shared = SharedMemory::with_limit(ty, limit)?;
+            let shared = SharedMemory::with_limit(ty, limit, Some(budget))?;
             if let Some(place) = place {
                 // SAFETY: a field of a context that is being made, which is this memory's: code
                 // expects base and place of the definition there, as of an imported memory.

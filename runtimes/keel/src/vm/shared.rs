@@ -7,11 +7,12 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::budget::{Budget, Share};
 use super::context::Definition;
 use super::memory::{Reservation, check_limit, grown, host_pages, reservation_bytes};
 use super::parking::Parking;
 use crate::error::{Error, Result};
-use crate::limits::Limits;
+use crate::limits::{Limits, Resource};
 use crate::types::{MemoryType, Sharing};
 
 /// A memory that belongs to no store, and that stores in several threads may import. It never moves.
@@ -51,9 +52,16 @@ struct Inner {
     reservation: Reservation,
     ty: MemoryType,
     limit: u64,
-    /// Bytes that are accessible. Held by whoever grows the memory.
-    accessible: Mutex<u64>,
+    /// Held by whoever grows the memory.
+    growing: Mutex<Growing>,
     parking: Parking,
+}
+
+struct Growing {
+    /// Bytes that are accessible.
+    accessible: u64,
+    /// What a memory that an instance made has of its store's budget, as long as any store has the memory.
+    share: Option<Share>,
 }
 
 // SAFETY: the bytes are accessed by atomics or by machine code alone, the rest by locks.
@@ -68,10 +76,15 @@ impl SharedMemory {
     /// [`Error::Type`] if the type is not shared or has no maximum, [`Error::Limit`] if the memory would
     /// start larger than the limits allow, [`Error::System`] if there is no address space left.
     pub fn new(ty: MemoryType, limits: &Limits) -> Result<SharedMemory> {
-        SharedMemory::with_limit(ty, limits.memory_bytes)
+        SharedMemory::with_limit(ty, limits.memory_bytes, None)
     }
 
-    pub(crate) fn with_limit(ty: MemoryType, limit: u64) -> Result<SharedMemory> {
+    /// As [`SharedMemory::new`]; its bytes are those of a budget, if there is one.
+    pub(super) fn with_limit(
+        ty: MemoryType,
+        limit: u64,
+        budget: Option<&Arc<Budget>>,
+    ) -> Result<SharedMemory> {
         if ty.sharing == Sharing::Unshared || ty.maximum.is_none() {
             return Err(Error::Type(
                 "a shared memory needs a shared type with a maximum".to_owned(),
@@ -79,6 +92,8 @@ impl SharedMemory {
         }
         let length = ty.bytes_of(ty.minimum);
         check_limit(length, limit)?;
+        let share = budget.map(|budget| Share::new(budget, Resource::Memory, length));
+        let share = share.transpose()?;
         let reservation = Reservation::new(reservation_bytes(&ty, limit))?;
         let accessible = host_pages(length);
         reservation.make_accessible(0, accessible as usize)?;
@@ -90,7 +105,7 @@ impl SharedMemory {
             reservation,
             ty,
             limit,
-            accessible: Mutex::new(accessible),
+            growing: Mutex::new(Growing { accessible, share }),
             parking: Parking::default(),
         })))
     }
@@ -199,18 +214,19 @@ impl SharedMemory {
 
     pub(super) fn grow_by(&self, pages: u64) -> Option<u64> {
         let inner = &*self.0;
-        let mut accessible = inner
-            .accessible
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut growing = inner.growing.lock().unwrap_or_else(PoisonError::into_inner);
         let old = self.length();
         let new = grown(&inner.ty, old, pages, inner.limit)?;
+        let mut share = growing.share.as_mut();
+        if share.as_mut().is_some_and(|share| !share.grow_to(new)) {
+            return None;
+        }
         let wanted = host_pages(new);
-        if wanted > *accessible {
-            let length = (wanted - *accessible) as usize;
-            let start = *accessible as usize;
+        if wanted > growing.accessible {
+            let length = (wanted - growing.accessible) as usize;
+            let start = growing.accessible as usize;
             inner.reservation.make_accessible(start, length).ok()?;
-            *accessible = wanted;
+            growing.accessible = wanted;
         }
         inner.definition.length.store(new, Ordering::SeqCst);
         Some(old >> inner.ty.page_size_log2)

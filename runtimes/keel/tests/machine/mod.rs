@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 
 use keel::{
-    Config, Error, Extern, ExternRef, ExternType, Fuel, FuncType, GlobalType, Instance, Limits,
-    Linker, Memory, MemoryType, Module, Mutability, Store, Table, TableType, TrapKind, Val,
-    ValType,
+    AnyRef, AsContextMut, Config, Error, Extern, ExternRef, ExternType, Fuel, FuncType, GlobalType,
+    HeapType, Limits, Linker, Memory, MemoryType, Module, Mutability, Store, Table, TableType,
+    TrapKind, Val, ValType,
 };
+use outcome::graph::{MOST_ELEMENTS, Node, graph};
 use outcome::host::{self, Calls};
 use outcome::{Engine, Export, ExportKind, Running, Stop, Trap, Type, Value};
 
@@ -24,8 +25,8 @@ impl Keel {
 
 /// An instance and its store.
 pub(crate) struct KeelInstance {
+    engine: keel::Engine,
     store: Store<Calls>,
-    instance: Instance,
     exports: HashMap<String, Extern>,
 }
 
@@ -42,15 +43,19 @@ impl Engine for Keel {
         store.set_limits(Limits {
             memory_bytes: host::MEMORY_LIMIT_BYTES,
             table_elements: host::TABLE_LIMIT_ELEMENTS,
+            heap_bytes: host::MEMORY_LIMIT_BYTES,
             ..Limits::default()
         });
         store.set_fuel(u64::MAX);
         let linker = linker(&self.0, &mut store).expect("the host's names are defined once");
-        let instance = linker.instantiate(&mut store, module).map_err(stop)?;
+        let instance = match linker.instantiate(&mut store, module) {
+            Ok(instance) => instance,
+            Err(error) => return Err(stop(error, &mut store)),
+        };
         let exports = instance.exports(&mut store).expect("its own store");
         Ok(KeelInstance {
+            engine: self.0.clone(),
             store,
-            instance,
             exports: exports.into_iter().collect(),
         })
     }
@@ -61,10 +66,11 @@ fn linker(engine: &keel::Engine, store: &mut Store<Calls>) -> keel::Result<Linke
     for (index, (name, params, results)) in host::FUNCTIONS.iter().enumerate() {
         let types = |types: &[Type]| types.iter().map(|ty| ty_of(*ty)).collect::<Vec<_>>();
         let ty = FuncType::new(types(params), types(results));
+        let engine = engine.clone();
         linker.func_new(host::MODULE, name, ty, move |mut caller, args, out| {
-            let args: Vec<Value> = args.iter().map(value).collect();
+            let args: Vec<Value> = args.iter().map(|val| value(val, &mut caller)).collect();
             for (out, result) in out.iter_mut().zip(caller.data_mut().answer(index, &args)) {
-                *out = val(result, out.ty());
+                *out = val(result, out.ty(), &engine);
             }
             Ok(())
         })?;
@@ -79,7 +85,7 @@ fn linker(engine: &keel::Engine, store: &mut Store<Calls>) -> keel::Result<Linke
             content,
             mutability,
         };
-        let global = keel::Global::create(&mut *store, ty, val(initial, content))?;
+        let global = keel::Global::create(&mut *store, ty, val(initial, content, engine))?;
         linker.define(host::MODULE, name, global)?;
     }
     for (name, minimum, maximum) in host::MEMORIES {
@@ -92,7 +98,7 @@ fn linker(engine: &keel::Engine, store: &mut Store<Calls>) -> keel::Result<Linke
     for (name, ty, minimum, maximum) in host::TABLES {
         let element = ty_of(ty);
         let ty = TableType::new(element, minimum.into(), maximum.map(u64::from));
-        let table = Table::create(&mut *store, ty, val(Value::Null, element))?;
+        let table = Table::create(&mut *store, ty, val(Value::Null, element, engine))?;
         linker.define(host::MODULE, name, table)?;
     }
     Ok(linker)
@@ -100,14 +106,17 @@ fn linker(engine: &keel::Engine, store: &mut Store<Calls>) -> keel::Result<Linke
 
 impl Running for KeelInstance {
     fn exports(&mut self) -> Vec<Export> {
+        let engine = self.engine.clone();
         let kind = |item: &Extern, store: &mut Store<Calls>| match item.ty(store) {
             Ok(ExternType::Func(ty)) => {
-                ExportKind::Func(ty.params().iter().map(|ty| type_of(*ty)).collect())
+                let params = ty.params().iter().map(|ty| type_of(*ty, &engine));
+                let params: Option<Vec<Type>> = params.collect();
+                params.map_or(ExportKind::Uncallable, ExportKind::Func)
             }
             Ok(ExternType::Global(_)) => ExportKind::Global,
             Ok(ExternType::Memory(_)) => ExportKind::Memory,
             Ok(ExternType::Table(_)) => ExportKind::Table,
-            Ok(ExternType::Tag(_)) => unreachable!("the random modules have no tags"),
+            Ok(ExternType::Tag(_)) => ExportKind::Tag,
             Err(error) => panic!("its own store: {error}"),
         };
         let exports = self.exports.iter();
@@ -120,24 +129,31 @@ impl Running for KeelInstance {
     }
 
     fn call(&mut self, name: &str, arguments: &[Value]) -> Result<Vec<Value>, Stop> {
-        let func = self
-            .instance
-            .get_func(&mut self.store, name)
-            .map_err(stop)?;
-        let ty = func.ty(&self.store).map_err(stop)?;
+        let Extern::Func(func) = self.exports[name] else {
+            panic!("{name:?} is no function");
+        };
+        let ty = func.ty(&self.store).expect("its own store");
         let types = ty.params().iter();
         let arguments: Vec<Val> = arguments
             .iter()
             .zip(types)
-            .map(|(value, ty)| val(*value, *ty))
+            .map(|(value, ty)| val(*value, *ty, &self.engine))
             .collect();
-        let results = func.call(&mut self.store, &arguments).map_err(stop)?;
-        Ok(results.iter().map(value).collect())
+        match func.call(&mut self.store, &arguments) {
+            Ok(results) => Ok(results
+                .iter()
+                .map(|result| value(result, &mut self.store))
+                .collect()),
+            Err(error) => Err(stop(error, &mut self.store)),
+        }
     }
 
     fn global(&mut self, name: &str) -> Value {
         match self.exports[name] {
-            Extern::Global(global) => value(&global.get(&self.store).expect("its own store")),
+            Extern::Global(global) => {
+                let now = global.get(&self.store).expect("its own store");
+                value(&now, &mut self.store)
+            }
             _ => panic!("{name:?} is no global"),
         }
     }
@@ -146,17 +162,22 @@ impl Running for KeelInstance {
         let Extern::Global(global) = self.exports[name] else {
             panic!("{name:?} is no global");
         };
-        let value = val(value, global.ty().content);
+        let value = val(value, global.ty().content, &self.engine);
         global
             .set(&mut self.store, value)
             .expect("a global that can be set");
     }
 
-    fn memory(&mut self, name: &str) -> &[u8] {
-        match self.exports[name] {
-            Extern::Memory(memory) => memory.data(&self.store).expect("its own store"),
-            _ => panic!("{name:?} is no memory"),
-        }
+    fn memory(&mut self, name: &str) -> Vec<u8> {
+        let Extern::Memory(memory) = self.exports[name] else {
+            panic!("{name:?} is no memory");
+        };
+        let ty = memory.ty(&self.store).expect("its own store");
+        let mut bytes = vec![0; (ty.minimum * ty.page_bytes()) as usize];
+        memory
+            .read(&self.store, 0, &mut bytes)
+            .expect("within its length");
+        bytes
     }
 
     fn table(&mut self, name: &str) -> Vec<Value> {
@@ -164,15 +185,11 @@ impl Running for KeelInstance {
             panic!("{name:?} is no table");
         };
         let length = table.ty(&self.store).expect("its own store").minimum;
-        (0..length)
-            .map(|index| {
-                value(
-                    &table
-                        .get(&mut self.store, index)
-                        .expect("within its length"),
-                )
-            })
-            .collect()
+        let element = |index| {
+            let element = table.get(&mut self.store, index);
+            value(&element.expect("within its length"), &mut self.store)
+        };
+        (0..length).map(element).collect()
     }
 
     fn host_calls(&mut self) -> u64 {
@@ -180,9 +197,14 @@ impl Running for KeelInstance {
     }
 }
 
-fn stop(error: Error) -> Stop {
+fn stop(error: Error, mut store: impl AsContextMut) -> Stop {
     let trap = match &error {
         Error::Trap(trap) => trap.kind,
+        Error::Exception(exception) => {
+            let values = exception.values(&mut store).expect("its own store");
+            let values = values.iter().map(|one| value(one, &mut store));
+            return Stop::Thrown(values.collect());
+        }
         Error::Limit(_) | Error::UnknownImport { .. } | Error::IncompatibleImport { .. } => {
             return Stop::Refused(error.to_string());
         }
@@ -198,6 +220,12 @@ fn stop(error: Error) -> Stop {
         TrapKind::IntegerDivideByZero => Trap::IntegerDivideByZero,
         TrapKind::InvalidConversion => Trap::InvalidConversion,
         TrapKind::StackOverflow => Trap::StackExhausted,
+        TrapKind::HeapExhausted => Trap::HeapExhausted,
+        TrapKind::NullReference => Trap::NullReference,
+        TrapKind::CastFailure => Trap::CastFailure,
+        TrapKind::ArrayOutOfBounds => Trap::ArrayOutOfBounds,
+        TrapKind::UnalignedAtomic => Trap::UnalignedAtomic,
+        TrapKind::UnsharedWait => Trap::UnsharedWait,
         _ => return Stop::Broken(error.to_string()),
     })
 }
@@ -211,24 +239,33 @@ fn ty_of(ty: Type) -> ValType {
         Type::V128 => ValType::V128,
         Type::FuncRef => ValType::FUNCREF,
         Type::ExternRef => ValType::EXTERNREF,
+        Type::AnyRef | Type::I31Ref => ValType::ANYREF,
+        Type::ExnRef => ValType::EXNREF,
     }
 }
 
-fn type_of(ty: ValType) -> Type {
-    match ty {
-        ValType::I32 => Type::I32,
-        ValType::I64 => Type::I64,
-        ValType::F32 => Type::F32,
-        ValType::F64 => Type::F64,
-        ValType::V128 => Type::V128,
-        ValType::FUNCREF => Type::FuncRef,
-        ValType::EXTERNREF => Type::ExternRef,
-        other => unreachable!("the random modules have no {other}"),
-    }
+/// The type as the host has values of it; nothing where it has none.
+fn type_of(ty: ValType, engine: &keel::Engine) -> Option<Type> {
+    let reference = match ty {
+        ValType::I32 => return Some(Type::I32),
+        ValType::I64 => return Some(Type::I64),
+        ValType::F32 => return Some(Type::F32),
+        ValType::F64 => return Some(Type::F64),
+        ValType::V128 => return Some(Type::V128),
+        ValType::Ref(reference) => reference,
+    };
+    let null = Val::null_of(ty, engine)?;
+    Some(match (reference.heap, null) {
+        (HeapType::Extern, _) => Type::ExternRef,
+        (HeapType::Any | HeapType::Eq | HeapType::I31, _) => Type::I31Ref,
+        (_, Val::FuncRef(_)) => Type::FuncRef,
+        (_, Val::ExnRef(_)) => Type::ExnRef,
+        _ => Type::AnyRef,
+    })
 }
 
 /// The value as keel has it; a function is one that the host does not have, and becomes null.
-fn val(value: Value, ty: ValType) -> Val {
+fn val(value: Value, ty: ValType, engine: &keel::Engine) -> Val {
     match value {
         Value::I32(bits) => Val::I32(bits as i32),
         Value::I64(bits) => Val::I64(bits as i64),
@@ -236,24 +273,48 @@ fn val(value: Value, ty: ValType) -> Val {
         Value::F64(bits) => Val::F64(bits),
         Value::V128(bits) => Val::V128(bits),
         Value::Extern(number) => Val::ExternRef(Some(ExternRef::new(number))),
-        Value::Null | Value::Func => Val::zero(ty),
+        Value::I31(number) => Val::AnyRef(Some(AnyRef::from_i31(number))),
+        Value::Null | Value::Func | Value::Graph(_) => {
+            Val::null_of(ty, engine).unwrap_or(Val::AnyRef(None))
+        }
     }
 }
 
-fn value(val: &Val) -> Value {
-    match val {
-        Val::I32(bits) => Value::I32(*bits as u32),
-        Val::I64(bits) => Value::I64(*bits as u64),
-        Val::F32(bits) => Value::F32(*bits),
-        Val::F64(bits) => Value::F64(*bits),
-        Val::V128(bits) => Value::V128(*bits),
-        Val::FuncRef(None) | Val::ExternRef(None) | Val::AnyRef(None) => Value::Null,
-        Val::AnyRef(Some(_)) | Val::ExnRef(_) => {
-            unreachable!("the random modules have no objects")
-        }
-        Val::FuncRef(Some(_)) => Value::Func,
-        Val::ExternRef(Some(thing)) => Value::Extern(thing.number()),
-    }
+fn value(val: &Val, mut store: impl AsContextMut) -> Value {
+    graph(*val, |val| {
+        Node::Leaf(match val {
+            Val::I32(bits) => Value::I32(bits as u32),
+            Val::I64(bits) => Value::I64(bits as u64),
+            Val::F32(bits) => Value::F32(bits),
+            Val::F64(bits) => Value::F64(bits),
+            Val::V128(bits) => Value::V128(bits),
+            Val::FuncRef(None) | Val::ExternRef(None) | Val::AnyRef(None) | Val::ExnRef(None) => {
+                Value::Null
+            }
+            Val::FuncRef(Some(_)) => Value::Func,
+            Val::ExternRef(Some(thing)) => Value::Extern(thing.number()),
+            Val::ExnRef(Some(exception)) => {
+                return Node::Exception(exception.values(&mut store).expect("its own store"));
+            }
+            Val::AnyRef(Some(reference)) => {
+                if let Some(number) = reference.i31() {
+                    return Node::Leaf(Value::I31(number));
+                }
+                let length = reference.len(&store).expect("its own store");
+                let most = if reference.is_array() {
+                    MOST_ELEMENTS
+                } else {
+                    length
+                };
+                let get = |index| reference.get(&mut store, index).expect("within its length");
+                let values = (0..length.min(most)).map(get).collect();
+                return match reference.is_array() {
+                    true => Node::Array(length, values),
+                    false => Node::Struct(values),
+                };
+            }
+        })
+    })
 }
 
 /// What a module does on keel: run in a slot of its own, in the same slot again, and metered. That

@@ -1,4 +1,4 @@
-//! The tests of a checkout carried out on one target, by its own command line.
+//! Runs the tests of a checkout on one target, with its own command line.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,12 +17,12 @@ use crate::process::supervised::{self, Bounds, Ending, MEMORY_BYTES, Stdin};
 use crate::run::adapter::child::Fault;
 use crate::ui::format::clipped;
 
-/// Time for one test.
+/// Time limit of one test.
 const DEADLINE: Duration = Duration::from_secs(20);
-/// Most of what a test prints that is quoted, characters.
+/// Maximum quote of a test's output, characters.
 const QUOTED: usize = 240;
 
-/// How a target's command takes grants, from the words in runtimes/targets.toml.
+/// How a target's command takes grants, from runtimes/targets.toml.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Command {
     program: PathBuf,
@@ -30,7 +30,7 @@ struct Command {
     form: Form,
 }
 
-/// How grants, variables and the guest's name are written.
+/// The syntax of grants, variables and the guest's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
     /// `--dir HOST::GUEST --env NAME=VALUE FILE ARG..`
@@ -64,7 +64,7 @@ impl Command {
         })
     }
 
-    /// The command line of a test whose granted folders are now at `grants`.
+    /// The command line of a test, with its granted folders at `grants`.
     fn launch(
         &self,
         test: &Test,
@@ -102,9 +102,9 @@ fn on_path(program: &str) -> Option<PathBuf> {
     folders.find(|program| crate::catalog::targets::is_executable(program))
 }
 
-/// Runs every test on an engine whose form and command are `words`, as
-/// [`AdapterRow::wasi_tests`](crate::catalog::targets::AdapterRow::wasi_tests) has them, each in `scratch` with
-/// copies of what it is granted.
+/// Runs every test on an engine with the form and command in `words`, as in
+/// [`AdapterRow::wasi_tests`](crate::catalog::targets::AdapterRow::wasi_tests). Each runs in `scratch` with
+/// copies of its granted folders.
 ///
 /// # Errors
 /// [`Fault::Interrupted`], or [`Fault::Start`] if the tests cannot be read again.
@@ -144,7 +144,7 @@ fn one(
     interrupt: &Interrupt,
 ) -> Result<Verdict, Fault> {
     let found = |how, message| Ok(Verdict::Found { how, message });
-    // Made anew: a test may leave anything behind.
+    // Start afresh, because a test may leave anything behind.
     let _ = fs::remove_dir_all(scratch);
     let mut grants = Vec::new();
     for (number, (from, name)) in asked.grants.iter().enumerate() {
@@ -165,7 +165,7 @@ fn one(
     let bounds = Bounds {
         patience: DEADLINE,
         memory_bytes: MEMORY_BYTES,
-        // As the suite's own runner has it; some engines cannot poll /dev/null.
+        // As in the testsuite's own runner; some engines cannot poll /dev/null.
         stdin: Stdin::Silent,
     };
     let ran = match supervised::run(&launch, bounds, interrupt) {
@@ -201,8 +201,7 @@ fn one(
     }
 }
 
-/// What of standard error says why: what a test that stops itself says of it, which is where and what;
-/// else the last line.
+/// The part of standard error with the cause: for a panic its place and message, else the last line.
 fn telling(stderr: &str) -> Option<String> {
     const PANICKED: &str = "panicked at ";
     let mut lines = stderr.trim().lines();
@@ -235,7 +234,7 @@ fn compared(asked: &TestRequest, ran: &supervised::Ran) -> Verdict {
     Verdict::Passed { differs: None }
 }
 
-/// A folder with what is in it; links as links.
+/// Copies a folder recursively; links stay links.
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {

@@ -1,9 +1,7 @@
-//! A containerd shim that runs a WASI command on Wasmtime, built on the library that the runwasi
-//! project's own shims are built on.
+//! A containerd shim that runs WASI commands on Wasmtime, built with the same library as the runwasi project's shims.
 //!
-//! `containerd-shim-plimsoll-v1 compile MODULE.wasm ARTEFACT` compiles ahead of time what it later
-//! maps; with any other arguments it is what containerd expects of a shim. An artefact is a file
-//! without permission to execute: else the library takes it for a Linux program.
+//! `containerd-shim-plimsoll-v1 compile MODULE.wasm ARTEFACT` compiles a module ahead of time; with other arguments it
+//! runs as a containerd shim. An artefact must not be executable, or the library treats it as a Linux program.
 
 use std::fs::File;
 use std::io::Read;
@@ -18,7 +16,7 @@ use wasmtime::{Config, Engine, Linker, Module, Store};
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::{FsPerms, I32Exit, WasiCtxBuilder};
 
-/// The exit code of a guest that traps, or cannot be run at all, as `wasmtime run` has it.
+/// Exit code if the guest traps or cannot run, the same as `wasmtime run`.
 const TRAPPED: i32 = 134;
 
 struct Wasmtime;
@@ -39,7 +37,7 @@ impl Shim for Wasmtime {
 }
 
 impl Sandbox for Guest {
-    /// Whatever is no Linux program is read when it is run, and refused there.
+    /// Any file that is not a Linux program is accepted here; `run_wasi` rejects invalid ones.
     async fn can_handle(&self, _: &impl RuntimeContext) -> Result<()> {
         Ok(())
     }
@@ -49,10 +47,10 @@ impl Sandbox for Guest {
             bail!("this shim runs a file of the image, not a layer");
         };
         let (args, env) = (context.args().to_vec(), context.envs().to_vec());
-        // Out of the reach of the library's own event loop, under which nothing may block.
+        // In its own thread, because blocking is not allowed on the library's event loop.
         let running = thread::spawn(move || {
             run(&path, &args, &env).unwrap_or_else(|error| {
-                // The library would say it in containerd's log alone.
+                // The library would report the error only in containerd's log.
                 eprintln!("running {}: {error:?}", path.display());
                 TRAPPED
             })
@@ -74,7 +72,7 @@ fn main() -> Result<()> {
     }
 }
 
-/// The crate's defaults.
+/// An engine with the crate's defaults.
 fn engine() -> Result<Engine> {
     Ok(Engine::new(&Config::new())?)
 }
@@ -85,16 +83,16 @@ fn compile(module: &Path, artefact: &Path) -> Result<()> {
     std::fs::write(artefact, compiled).with_context(|| format!("writing {}", artefact.display()))
 }
 
-/// Runs `_start` of the module or artefact in this file, with the working directory as `.`, which the
-/// container fences in, and the process's own streams; gives the exit code.
+/// Runs `_start` of the module or artefact with the process's own streams and the working directory, which the
+/// container isolates, as `.`; returns the exit code.
 fn run(path: &Path, args: &[String], env: &[String]) -> Result<i32> {
     let engine = engine()?;
     let mut magic = [0; 4];
     File::open(path)?.read_exact(&mut magic)?;
     let module = match &magic {
         b"\0asm" => Module::from_file(&engine, path)?,
-        // SAFETY: any other file is what `compile` above wrote, in an image that nothing writes to;
-        // what wasmtime did not write it refuses.
+        // SAFETY: any other file was written by `compile` above, into an image that nothing modifies; wasmtime rejects
+        // files that it did not write.
         _ => unsafe { Module::deserialize_file(&engine, path)? },
     };
     let mut linker = Linker::<WasiP1Ctx>::new(&engine);

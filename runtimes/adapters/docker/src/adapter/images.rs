@@ -1,5 +1,4 @@
-//! What a session makes on the engine and removes again: the images of its pairs, and everything
-//! that it, or a dead owner, has left.
+//! Creates and removes the images of a session's pairs, and removes leftovers of dead owners.
 
 use std::fs;
 use std::path::Path;
@@ -15,7 +14,7 @@ use crate::owner;
 use crate::targets::Under;
 
 impl Session {
-    /// The pair's image, in the engine.
+    /// Returns the pair's image, loaded in the engine.
     pub(crate) fn image(
         &mut self,
         under: Under,
@@ -24,7 +23,7 @@ impl Session {
     ) -> Result<Image, Error> {
         let engine = usable(&self.engine)?;
         if let Some(image) = self.images.get(scratch) {
-            // Known, but a failed trial at L6 may have left it unloaded.
+            // A failed trial at L6 may have left a known image unloaded.
             if self.runtime.block_on(image.size(&engine.docker)).is_ok() {
                 return Ok(image.clone());
             }
@@ -50,7 +49,7 @@ impl Session {
         Ok(image)
     }
 
-    /// The image again, with a base that the engine does not have.
+    /// A copy of the pair's image on a base layer that the engine does not have.
     pub(super) fn anew(&self, base: &Base, request: &Measure) -> Result<Image, Failure> {
         let workload = &request.workload;
         let sequence = self.next_name();
@@ -72,8 +71,7 @@ impl Session {
         )
     }
 
-    /// Removes what dead owners left. That it fails stops nothing: a stray is no part of what
-    /// is measured.
+    /// Removes leftovers of dead owners. A failure is only reported, because strays do not affect the measurements.
     pub(crate) fn reap(&self) {
         let Ok(engine) = &self.engine else { return };
         match self.runtime.block_on(owner::reap(&engine.docker)) {
@@ -86,11 +84,11 @@ impl Session {
         }
     }
 
-    /// Removes everything that this process has made.
+    /// Removes everything that this process created.
     pub(super) fn remove_all(&mut self) {
         for image in std::mem::take(&mut self.images).into_values() {
             if let Source::Written { archive, .. } = image.source {
-                // The folder may be gone with the run; then so is the archive.
+                // The archive may be gone with the run's folder.
                 let _ = fs::remove_file(archive);
             }
         }

@@ -1,5 +1,5 @@
-//! The steps that are more than a container from nothing to its end: one that serves, that is
-//! timed from inside, that waits with others, that is followed to its end.
+//! Steps that need more than running a container once: serving, timing from inside, waiting containers, and peak
+//! memory.
 
 use plimsoll_adapter::guest::Outputs;
 use plimsoll_adapter::protocol::{Done, Instances, Measure, Sample, Serve};
@@ -54,7 +54,7 @@ impl Session {
         Ok(self.runtime.block_on(removing)?)
     }
 
-    /// One container in which the stopwatch runs the program again and again.
+    /// Runs the program repeatedly under the stopwatch in one container.
     pub(super) fn iterate(
         &self,
         engine: &Engine,
@@ -84,7 +84,7 @@ impl Session {
         Ok(stopwatch_client::done(watched, samples))
     }
 
-    /// Containers that wait, and are looked at.
+    /// Measures waiting containers, level by level.
     pub(super) fn waiting(
         &self,
         engine: &Engine,
@@ -115,7 +115,7 @@ impl Session {
         ))
     }
 
-    /// One container whose guest is followed to its end.
+    /// Follows the guest of one container to its end.
     pub(super) fn peak(
         &self,
         engine: &Engine,
@@ -154,7 +154,7 @@ impl Session {
     }
 }
 
-/// What an image weighs: its layers unpacked in the engine, and what is sent.
+/// Sizes of an image: unpacked in the engine, and in transfer.
 pub(super) fn sizes(unpacked_bytes: u64, weights: Weights) -> [Sample; 4] {
     [
         (Metric::ArtefactBytes, unpacked_bytes),

@@ -1,4 +1,4 @@
-//! Containers on a real engine: what a guest prints and how it ends reaches `bench` as it was.
+//! Tests with a real engine: a guest's output and exit reach `bench` unchanged.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -11,7 +11,7 @@ use plimsoll_adapter::protocol::{Availability, Done, Prepare, Sample};
 use plimsoll_adapter::record::{Boundary, Step};
 use plimsoll_adapter::{Adapter, Error};
 
-/// No network namespace to make: these tests are about something else, and so they are faster.
+/// Without a network namespace, which these tests do not need, they are faster.
 const HOST: Configuration = Configuration::new("docker/runc+host-net", Network::Host);
 
 const HELLO: &str = r#"
@@ -49,7 +49,7 @@ fn the_adapter_keeps_the_protocol_and_verifies_hello_on_every_target() {
         .filter(|exercised| matches!(exercised.went, Went::Verified(_)))
         .map(|exercised| exercised.target.as_str())
         .collect();
-    // Another runtime has the same image, so the same size; where the engine has none, it is unavailable.
+    // Other runtimes use the same image, so the same size; a missing runtime makes its target unavailable.
     let others = |name: &str| {
         verified
             .iter()
@@ -137,7 +137,7 @@ fn a_guest_finds_its_input_and_arguments_as_a_process_would() -> Result<(), Erro
     Ok(())
 }
 
-/// The distribution lies under the program, from a load that the engine must do in full too.
+/// The distribution is below the program, even if the engine must load it completely.
 #[test]
 fn a_guest_in_a_distributions_image_finds_the_distribution() -> Result<(), Error> {
     let Some(ground) = Ground::find() else {
@@ -164,7 +164,7 @@ fn a_guest_in_a_distributions_image_finds_the_distribution() -> Result<(), Error
     if let Availability::Unavailable { reason, remedy } =
         &containers.hello().targets[0].availability
     {
-        // It is got by bench setup, for who asks for it; CI does not.
+        // `bench setup` installs it on request; CI does not.
         assert_eq!(remedy, "bench setup docker-debian", "{reason}");
         eprintln!("SKIPPED: {reason}; {remedy}");
         return Ok(());
@@ -178,7 +178,7 @@ fn a_guest_in_a_distributions_image_finds_the_distribution() -> Result<(), Error
         assert_eq!(done.outputs[0].stdout, "found\n", "{step}");
         assert!(samples.iter().all(|sample| sample.value > 0), "{samples:?}");
     }
-    // The image that was loaded in full is gone; the pair's own is there until the end.
+    // The completely loaded image is gone; the pair's own stays until the end.
     assert_eq!(ground.left_by(std::process::id()).len(), 1);
     drop(containers);
     assert_eq!(ground.left_by(std::process::id()), Vec::<String>::new());

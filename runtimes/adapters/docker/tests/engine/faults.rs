@@ -1,5 +1,5 @@
-//! What goes wrong around a container, on a real engine: the engine dies or hangs, the adapter is
-//! killed. Each ends in a clear message, and nothing is left on the engine.
+//! Fault tests with a real engine: it dies or hangs, or the adapter is killed. Each case must give a clear message and
+//! leave nothing in the engine.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -17,7 +17,7 @@ use plimsoll_adapter::{Adapter, Error};
 
 const HOST: Configuration = Configuration::new("docker/runc+host-net", Network::Host);
 
-/// A guest that says that it runs and then stays.
+/// A guest that reports that it runs and then stays.
 const STAYS: &str = r#"
 #include <stdio.h>
 #include <unistd.h>
@@ -28,7 +28,7 @@ int main(void) {
 }
 "#;
 
-/// An adapter as `bench` starts it.
+/// An adapter process, started as `bench` does.
 struct Program {
     child: Child,
     stdin: Option<ChildStdin>,
@@ -70,7 +70,7 @@ impl Program {
         self.reply()
     }
 
-    /// Starts a container that stays, and waits until the engine has it.
+    /// Starts a container that stays, and waits until the engine lists it.
     fn with_a_container_that_stays(ground: &Ground, name: &str) -> Self {
         let guest = ground.program(name, STAYS);
         let prepare = ground.prepare(HOST.id, &ground.workload(name, &guest));
@@ -79,7 +79,7 @@ impl Program {
         assert!(matches!(prepared, Reply::Prepared(_)), "{prepared:?}");
         program.send(&Request::Measure(measure(&prepare, Step::Process)));
         let pid = program.child.id();
-        // Its image was there before; with its container they are two.
+        // The image already exists; the container makes two.
         eventually("the container", || ground.left_by(pid).len() == 2);
         program
     }
@@ -95,7 +95,7 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // Only for a test that has failed: ended ones have been waited for.
+        // For failed tests; otherwise the process has already been waited for.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -177,7 +177,7 @@ fn an_engine_that_dies_in_the_middle_of_a_run_fails_that_trial_and_the_next_one_
                 panic!("a sample of a container that never ended")
             })
         });
-        // Two images and a container that runs.
+        // Two images and a running container.
         eventually("the container", || {
             ground.left_by(std::process::id()).len() == 3
         });
@@ -232,7 +232,7 @@ fn an_exit_that_the_engine_does_not_tell_is_noticed_and_measures_nothing() {
     assert_eq!(ground.left_by(std::process::id()), Vec::<String>::new());
 }
 
-/// Why an engine behind this proxy cannot be used.
+/// Why the engine behind this proxy is unusable.
 fn unusable(proxy: &Proxy) -> Unusable {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -244,7 +244,7 @@ fn unusable(proxy: &Proxy) -> Unusable {
 
 #[test]
 fn an_engine_that_hangs_and_one_that_answers_with_an_error_are_told_apart() {
-    // No engine is needed for these: the socket leads nowhere.
+    // These need no engine: the socket leads nowhere.
     let folder = tempfile::tempdir().expect("a folder for temporary files");
     let nowhere = folder.path().join("nowhere.sock");
     let proxy = Proxy::before(&nowhere, folder.path(), Behaviour::Hangs).expect("a new socket");

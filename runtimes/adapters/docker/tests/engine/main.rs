@@ -1,4 +1,4 @@
-//! The adapter on a real container engine. Without one, each test says loudly that it was skipped.
+//! Tests with a real container engine. Without one, each test reports visibly that it was skipped.
 
 mod containers;
 mod faults;

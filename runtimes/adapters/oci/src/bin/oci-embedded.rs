@@ -1,6 +1,6 @@
-//! An OCI runtime in one program: containers by the crate libcontainer, with nothing else installed.
+//! An OCI runtime in one program, built on the crate libcontainer; nothing else needs to be installed.
 //!
-//! It takes the command line that runc, crun and youki have in common, as far as `bench` uses it:
+//! It accepts the part of the common command line of runc, crun and youki that `bench` uses:
 //!
 //! ```text
 //! oci-embedded --root STATE run --bundle FOLDER NAME     runs a container in the foreground and removes it
@@ -9,8 +9,8 @@
 //! oci-embedded --version
 //! ```
 //!
-//! `run` exits with the guest's exit code, or with 128 and the number of the signal that ended it. Every
-//! failure of the runtime itself is exit code 1 with one sentence on standard error.
+//! `run` exits with the guest's exit code, or 128 plus the number of the signal that killed it. The runtime's own
+//! failures give exit code 1 and one sentence on stderr.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -28,9 +28,9 @@ use nix::sys::statfs::{TMPFS_MAGIC, statfs};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{Pid, access, chroot, getegid, geteuid};
 
-/// Where the kernel's control groups are mounted.
+/// Mount point of cgroups.
 const GROUPS: &str = "/sys/fs/cgroup";
-/// Added to the number of the signal that ended a guest, as shells do.
+/// Added to the number of the signal that killed a guest, as shells do.
 const SIGNALLED: i32 = 128;
 
 fn main() -> ExitCode {
@@ -73,7 +73,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs a container to the end of its guest, and removes it. Returns the guest's exit code.
+/// Runs a container until its guest exits, removes it and returns the exit code.
 fn run(state: &Path, bundle: &Path, name: &str) -> anyhow::Result<u8> {
     let bundle = bundle
         .canonicalize()
@@ -99,8 +99,8 @@ fn run(state: &Path, bundle: &Path, name: &str) -> anyhow::Result<u8> {
     let ended = container
         .start()
         .with_context(|| format!("starting the container {name}"))
-        // The guest is this program's own child: its end waits here however soon it comes, where a
-        // handler of SIGCHLD that is set up after the start misses it.
+        // The guest is a direct child, so its exit status waits here even if it exits immediately. A SIGCHLD handler
+        // installed after the start could miss it.
         .and_then(|()| wait_for(Pid::from_raw(guest.as_raw())));
     let removed = remove(&mut container).with_context(|| format!("removing the container {name}"));
     let code = ended?;
@@ -108,7 +108,7 @@ fn run(state: &Path, bundle: &Path, name: &str) -> anyhow::Result<u8> {
     Ok(code)
 }
 
-/// The folders of this machine that a bundle's configuration mounts.
+/// The host folders that a bundle's configuration mounts.
 fn bound_folders(bundle: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let path = bundle.join("config.json");
     let text = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
@@ -123,7 +123,7 @@ fn bound_folders(bundle: &Path) -> anyhow::Result<Vec<PathBuf>> {
         .collect())
 }
 
-/// Waits for the guest's end. Returns its exit code, or 128 and a signal's number.
+/// Waits for the guest to exit. Returns its exit code, or 128 plus the signal's number.
 fn wait_for(guest: Pid) -> anyhow::Result<u8> {
     loop {
         let code = match waitpid(guest, None) {
@@ -136,7 +136,7 @@ fn wait_for(guest: Pid) -> anyhow::Result<u8> {
     }
 }
 
-/// Ends and removes the container `name`; one that is not there needs no removing.
+/// Kills and removes the container `name`; a missing one is not an error.
 fn delete(state: &Path, name: &str) -> anyhow::Result<()> {
     let folder = state.join(name);
     if !folder.exists() {
@@ -146,16 +146,15 @@ fn delete(state: &Path, name: &str) -> anyhow::Result<()> {
     enter_namespaces(&[state.canonicalize()?])?;
     match Container::load(folder.clone()) {
         Ok(mut container) => remove(&mut container),
-        // Ended between making its folder and writing what it is.
+        // Killed after creating its folder and before writing its state.
         Err(_) => fs::remove_dir_all(&folder).map_err(Into::into),
     }
     .with_context(|| format!("removing the container {name}"))
 }
 
-/// Ends what runs in a container and removes its control groups and its state.
+/// Kills a container's processes, and removes its cgroups and state.
 fn remove(container: &mut Container) -> anyhow::Result<()> {
-    // The first process of a process namespace takes all others along, also where there is no control
-    // group that lists them.
+    // Killing the first process of a PID namespace kills all others, even without a cgroup that lists them.
     if let Some(first) = container.pid() {
         match kill(Pid::from_raw(first.as_raw()), Signal::SIGKILL) {
             Ok(()) | Err(Errno::ESRCH) => {}
@@ -169,8 +168,8 @@ fn remove(container: &mut Container) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Enters what making a container needs and this process lacks: a user namespace where it is not root, and
-/// a root without control groups where it may make none. The folders `needed` stay where they are.
+/// Enters the namespaces that creating a container needs: a user namespace if not root, and a root folder without
+/// cgroups if they are not writable. The folders `needed` keep their paths.
 fn enter_namespaces(needed: &[PathBuf]) -> anyhow::Result<()> {
     let grouped = groups_are_writable();
     if !geteuid().is_root() {
@@ -183,7 +182,7 @@ fn enter_namespaces(needed: &[PathBuf]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Makes this process root of a user namespace of its own, in which it alone is mapped.
+/// Becomes root in a new user namespace in which only this user is mapped.
 fn enter_user_namespace() -> anyhow::Result<()> {
     let (user, group) = (geteuid(), getegid());
     unshare(CloneFlags::CLONE_NEWUSER).with_context(|| {
@@ -201,17 +200,17 @@ fn enter_user_namespace() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Changes to a root of this process's own that has no control groups, so that libcontainer makes none, and
-/// in which only `needed`, /proc and /dev can be seen.
+/// Changes to a private root folder without cgroups, so that libcontainer creates none. Only `needed`, /proc and /dev
+/// are visible in it.
 ///
-/// Mounting something over the control groups is not enough: the kernel's list of mounts still names what
-/// lies below, and an ordinary user may not unmount it.
+/// Mounting something over the cgroups is not enough: the kernel's mount list still shows the lower mount, and an
+/// unprivileged user may not unmount it.
 fn leave_groups(needed: &[PathBuf]) -> anyhow::Result<()> {
     unshare(CloneFlags::CLONE_NEWNS)?;
     let nothing = None::<&str>;
     let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
     match mount(nothing, "/", nothing, private, nothing) {
-        // A root that is no mount point has nothing to share.
+        // A root that is not a mount point has no mounts to share.
         Err(Errno::EINVAL) if root_is_changed() => {}
         done => done.context("making mounts private")?,
     }
@@ -242,7 +241,7 @@ fn leave_groups(needed: &[PathBuf]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether this process may make control groups: of version 2 in its root, of version 1 in that of memory.
+/// Whether this process may create cgroups: in the root of version 2, or in the memory hierarchy of version 1.
 fn groups_are_writable() -> bool {
     use nix::unistd::AccessFlags;
     let of_version_1 = statfs(GROUPS).is_ok_and(|found| found.filesystem_type() == TMPFS_MAGIC);
@@ -254,7 +253,7 @@ fn groups_are_writable() -> bool {
     mounted && access(&folder, AccessFlags::W_OK).is_ok()
 }
 
-/// Whether the root of this process is a plain folder, after `chroot`: the kernel pivots no such root.
+/// Whether this process's root is a plain folder after `chroot`: the kernel cannot pivot such a root.
 fn root_is_changed() -> bool {
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     !mounts
@@ -262,11 +261,11 @@ fn root_is_changed() -> bool {
         .any(|line| line.split(' ').nth(4) == Some("/"))
 }
 
-/// Says in one line how containers are made here.
+/// Reports in one line how containers are created here.
 ///
 /// # Errors
 ///
-/// When none can be made, with the reason.
+/// If none can be created, with the reason.
 fn check() -> anyhow::Result<()> {
     let grouped = groups_are_writable();
     let root = geteuid().is_root();

@@ -1,6 +1,6 @@
-//! One process, one WASI command, on tinywasm: the process that `bench` starts at L3 and above.
+//! Runs one WASI command on tinywasm in one process, for boundaries L3 and above.
 //!
-//! [`plimsoll_adapter::runner`] has its command line. FILE is a `.wasm`.
+//! See [`plimsoll_adapter::runner`] for the command line. FILE is a `.wasm`.
 
 use std::convert::Infallible;
 use std::io;
@@ -16,7 +16,7 @@ fn main() {
     std::process::exit(TRAPPED)
 }
 
-/// Comes back only if something failed.
+/// Returns only on failure.
 fn run(task: &Task) -> Result<Infallible, Failure> {
     if task.max_memory.is_some() {
         let why = "tinywasm has no limit of memory: leave --max-memory out";
@@ -52,6 +52,6 @@ fn run(task: &Task) -> Result<Infallible, Failure> {
         None => instance.start()?,
         Some(time) => instance.start_within(time)?,
     };
-    // Not by returning: the kernel takes an address space apart faster than destructors do.
+    // Exit without returning: the kernel frees an address space faster than destructors do.
     std::process::exit(code)
 }

@@ -1,8 +1,7 @@
-//! One process, one WASI command, on WasmEdge: the process that `bench` starts at L3 and above.
+//! Runs one WASI command on WasmEdge in one process, for boundaries L3 and above.
 //!
-//! [`plimsoll_adapter::runner`] has its command line. FILE is what was compiled ahead of time, or with
-//! `--interpret` or `--compile` a `.wasm`, which `--compile` compiles first. With `--timeout`, compiled code must
-//! be such as looks for an interruption.
+//! See [`plimsoll_adapter::runner`] for the command line. FILE is code compiled ahead of time, or a `.wasm` with
+//! `--interpret` or `--compile`; `--compile` compiles it first. With `--timeout`, compiled code must be interruptible.
 
 use std::convert::Infallible;
 use std::fs;
@@ -13,14 +12,14 @@ use adapter_wasmedge::{Access, Engine, Failure, Given, Interruptible, Limits, Mo
 use plimsoll_adapter::protocol;
 use plimsoll_adapter::runner::{Own, TRAPPED, Task};
 
-/// What the file is, and what becomes of it.
+/// How to run the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Code {
     /// Compiled ahead of time.
     Compiled,
-    /// A `.wasm` that is interpreted.
+    /// A `.wasm` to interpret.
     Interpreted,
-    /// A `.wasm` that is compiled and then loaded.
+    /// A `.wasm` to compile and load.
     CompiledNow,
 }
 
@@ -42,7 +41,7 @@ fn main() {
     std::process::exit(TRAPPED)
 }
 
-/// Comes back only if something failed.
+/// Returns only on failure.
 fn run(task: &Task) -> Result<Infallible, Failure> {
     let code = match (task.has("interpret"), task.has("compile")) {
         (true, _) => Code::Interpreted,
@@ -83,11 +82,11 @@ fn run(task: &Task) -> Result<Infallible, Failure> {
         None => instance.start()?,
         Some(time) => instance.start_within(time)?,
     };
-    // Not by returning: the kernel takes an address space apart faster than destructors do.
+    // Exit without returning: the kernel frees an address space faster than destructors do.
     std::process::exit(code)
 }
 
-/// By way of a file that is gone again: the compiler writes files, and nothing else.
+/// Uses a temporary file, because the compiler can only write files.
 fn compiled_now(engine: &Engine, wasm: &Path) -> Result<Module, Failure> {
     let bytes = fs::read(wasm).map_err(|error| Failure::new("reading it", &error))?;
     let library = std::env::temp_dir().join(format!("wasmedge-runner-{}.so", std::process::id()));

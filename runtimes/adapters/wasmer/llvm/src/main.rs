@@ -1,13 +1,12 @@
-//! Drives Wasmer with LLVM for `bench`.
+//! Adapter for Wasmer with LLVM.
 //!
-//! A program of its own, for LLVM takes some megabytes of every process that it is linked into.
-//! Artefacts are loaded by a headless engine here, and run from nothing by the same program as those
-//! of the other compilers.
+//! A separate program, because LLVM takes some megabytes of every process that links it. Artefacts are loaded by a
+//! headless engine, and processes use the same runner as those of the other compilers.
 
 use adapter_wasmer::{Code, Target, about};
 use wasmer_runner::{Compiler, Settings};
 
-/// Every target, in the order of runtimes/targets.toml.
+/// All targets, in the order of runtimes/targets.toml.
 const ALL: &[Target] = &[
     Target {
         id: "wasmer/llvm",

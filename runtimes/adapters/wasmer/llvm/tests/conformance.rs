@@ -1,6 +1,6 @@
-//! The adapter keeps the protocol, and every workload gives its expected output on every target.
+//! Protocol tests, and the output of every workload on every target.
 //!
-//! The runners are found beside the adapter, where `bench setup wasmer-llvm` leaves them.
+//! Uses the runners that `bench setup wasmer-llvm` installs beside the adapter.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! The process that `bench` starts at L3 and above.
+//! The runner: one process per WASI command, for boundaries L3 and above.
 
 use std::path::Path;
 
@@ -14,18 +14,17 @@ const OWN: &[Own] = &[Own {
     value: Some("COMPILER"),
 }];
 
-/// The `main` of a runner: [`plimsoll_adapter::runner`] has its command line. FILE is an artefact for a
-/// headless engine, or with `--compile` a `.wasm`, compiled by a compiler that this build carries.
-/// One `--dir` at most: WASIX roots a guest in it. Wasmer has no limit of memory or time, so the
-/// options that set one are refused.
+/// The `main` of a runner; see [`plimsoll_adapter::runner`] for the command line. FILE is an artefact for a headless
+/// engine, or with `--compile` a `.wasm` for one of this build's compilers. At most one `--dir` is allowed, because
+/// WASIX uses it as the guest's root. Wasmer cannot limit memory or time, so those options are rejected.
 pub fn run_command() -> ! {
     let task = Task::of_this_process("wasmer-runner", OWN);
     let code = run(&task).unwrap_or_else(|error| {
         eprintln!("running {}: {error:?}", task.file.display());
         TRAPPED
     });
-    // Not by returning: the kernel takes an address space apart faster than destructors do, and
-    // Tokio's threads need not be waited for.
+    // Exit without returning: the kernel frees an address space faster than destructors do, and Tokio's threads need
+    // not be joined.
     std::process::exit(code)
 }
 
@@ -37,8 +36,8 @@ fn run(task: &Task) -> Result<i32> {
         Some(compiler) => compile(compiler, &task.file)?,
         None => {
             let engine = headless();
-            // SAFETY: the file is what `prepare` of the adapter wrote with this engine's own
-            // serialisation; nobody else writes to the pair's directory.
+            // SAFETY: the adapter's `prepare` wrote the file with this engine's own serialisation, and no other process
+            // writes to the pair's directory.
             let module = unsafe { Module::deserialize_from_file(&engine, &task.file) }?;
             (engine, module)
         }

@@ -1,4 +1,4 @@
-//! Engines that compile.
+//! Engines with a compiler.
 
 use wasmer::BackendKind;
 #[cfg(feature = "llvm")]
@@ -7,34 +7,34 @@ use wasmer::sys::{CompilerConfig, EngineBuilder, Features};
 #[cfg(feature = "compilers")]
 use wasmer::sys::{Cranelift, Singlepass};
 
-/// Which of Wasmer's compilers makes the machine code; those that this build carries.
+/// Wasmer's compilers in this build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compiler {
-    /// The optimising one, the default of the wasmer crate.
+    /// The optimising compiler, the default of the wasmer crate.
     #[cfg(feature = "compilers")]
     Cranelift,
-    /// The baseline one: one pass, fast to compile, slower code, no SIMD.
+    /// The baseline compiler: a single fast pass, slower code, no SIMD.
     #[cfg(feature = "compilers")]
     Singlepass,
-    /// The one that takes longest, for the fastest code.
+    /// The slowest compiler, with the fastest code.
     #[cfg(feature = "llvm")]
     Llvm,
 }
 
-/// What departs from a compiler's defaults.
+/// Differences from a compiler's defaults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Settings {
-    /// Nothing.
+    /// No differences.
     Default,
-    /// Artefacts are ELF files that are mapped, which the crate calls experimental and leaves off.
+    /// Artefacts are memory-mapped ELF files, which the crate considers experimental and disables by default.
     Mapped,
-    /// Accesses to memory that LLVM may merge, move and leave out, and tables that nothing writes to
-    /// taken as constant: off by default, for the first is "not 100% spec compliant".
+    /// Lets LLVM merge, move and remove memory accesses, and treats tables that are never written as constant. Off by
+    /// default, because the first is "not 100% spec compliant".
     NonVolatile,
 }
 
 impl Compiler {
-    /// Every one that this build carries.
+    /// All compilers in this build.
     pub const ALL: &[Compiler] = &[
         #[cfg(feature = "compilers")]
         Compiler::Cranelift,
@@ -44,7 +44,7 @@ impl Compiler {
         Compiler::Llvm,
     ];
 
-    /// Its name on a command line.
+    /// Name on a command line.
     pub fn name(self) -> &'static str {
         match self {
             #[cfg(feature = "compilers")]
@@ -56,7 +56,7 @@ impl Compiler {
         }
     }
 
-    /// What the crate calls it.
+    /// The crate's name for it.
     pub fn backend(self) -> BackendKind {
         match self {
             #[cfg(feature = "compilers")]
@@ -80,7 +80,7 @@ impl Compiler {
     }
 }
 
-/// An engine with the compiler's defaults, but for what the settings say.
+/// An engine with the compiler's defaults, changed by `settings`.
 pub fn engine(compiler: Compiler, settings: Settings) -> wasmer::Engine {
     let mut config = compiler.defaults();
     match settings {
@@ -94,7 +94,7 @@ pub fn engine(compiler: Compiler, settings: Settings) -> wasmer::Engine {
     EngineBuilder::new(config).engine().into()
 }
 
-/// An engine with the compiler's defaults and these features of WebAssembly.
+/// An engine with the compiler's defaults and these WebAssembly features.
 pub fn with_features(compiler: Compiler, features: Features) -> wasmer::Engine {
     let builder = EngineBuilder::new(compiler.defaults());
     builder.set_features(Some(features)).engine().into()

@@ -1,5 +1,4 @@
-//! How Wasmer and WASIX are set up, said once for the adapters and for the runners that are a
-//! process of their own.
+//! Configuration of Wasmer and WASIX, shared by the adapters and the runners.
 
 mod command;
 #[cfg(any(feature = "compilers", feature = "llvm"))]
@@ -11,7 +10,7 @@ pub use command::run_command;
 pub use compilers::{Compiler, Settings, engine, with_features};
 pub use wasix::{Host, Ready, exit_code};
 
-/// An engine that carries no compiler, for artefacts.
+/// An engine without a compiler, which can only load artefacts.
 pub fn headless() -> wasmer::Engine {
     wasmer::sys::EngineBuilder::headless().engine().into()
 }

@@ -1,5 +1,5 @@
-//! One process, one WASI command, on Wasmer with Cranelift or Singlepass, or on an artefact of any
-//! compiler: [`wasmer_runner::run_command`] says how it is called.
+//! Runs one WASI command in one process, on Wasmer with Cranelift or Singlepass, or from an artefact of any compiler;
+//! see [`wasmer_runner::run_command`] for the command line.
 
 fn main() {
     wasmer_runner::run_command()

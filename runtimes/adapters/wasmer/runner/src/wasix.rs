@@ -1,4 +1,4 @@
-//! Guests on WASIX, Wasmer's implementation of preview 1 and more.
+//! Runs guests on WASIX, Wasmer's implementation of preview 1 and more.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,13 +10,13 @@ use wasmer_wasix::runtime::task_manager::tokio::TokioTaskManager;
 use wasmer_wasix::virtual_fs::host_fs::FileSystem;
 use wasmer_wasix::{PluggableRuntime, Runtime, WasiEnvBuilder, WasiError, WasiFunctionEnv};
 
-/// What WASIX needs of the process: a Tokio runtime and its own on top.
+/// The process state that WASIX needs: a Tokio runtime and its own runtime on top.
 pub struct Host {
     tokio: tokio::runtime::Runtime,
     wasix: Arc<dyn Runtime + Send + Sync>,
 }
 
-/// A guest ready to run.
+/// An instance that is ready to run.
 pub struct Ready {
     store: Store,
     environment: WasiFunctionEnv,
@@ -24,11 +24,11 @@ pub struct Ready {
 }
 
 impl Host {
-    /// Starts both, as the crate does for a host that says nothing of them.
+    /// Starts both runtimes with the crate's defaults.
     ///
     /// # Errors
     ///
-    /// When threads cannot be started.
+    /// If threads cannot be started.
     pub fn new(engine: &Engine) -> Result<Self> {
         let tokio = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
@@ -43,17 +43,17 @@ impl Host {
         })
     }
 
-    /// Makes Tokio's the current runtime of this thread, which WASIX expects of its callers.
+    /// Makes Tokio's runtime current on this thread, as WASIX requires.
     pub fn enter(&self) -> EnterGuard<'_> {
         self.tokio.enter()
     }
 
-    /// A builder with what every guest gets: these arguments (the program's name first), an
-    /// empty environment, and the directory, if any, as its root and as `.`, for reading.
+    /// A builder with these arguments (the program's name first), an empty environment, and the directory, if any, as
+    /// root and `.`, read-only.
     ///
     /// # Errors
     ///
-    /// When the directory cannot be opened.
+    /// If the directory cannot be opened.
     pub fn guest(&self, args: &[String], directory: Option<&Path>) -> Result<WasiEnvBuilder> {
         let (name, args) = args.split_first().context("a guest needs a name")?;
         let mut builder = WasiEnvBuilder::new(name)
@@ -68,11 +68,11 @@ impl Host {
         Ok(builder)
     }
 
-    /// Gives a guest that has no directory yet this one under a name, for reading and writing.
+    /// Mounts a writable directory under a name, for a guest that has none yet.
     ///
     /// # Errors
     ///
-    /// When the directory cannot be opened.
+    /// If the directory cannot be opened.
     pub fn grant(&self, guest: &mut WasiEnvBuilder, directory: &Path, name: &str) -> Result<()> {
         let files = FileSystem::new(Handle::current(), directory)
             .with_context(|| format!("opening {}", directory.display()))?;
@@ -86,13 +86,12 @@ impl Host {
 }
 
 impl Ready {
-    /// Instantiates the module for the guest and looks `_start` up. Only the imports of the WASI
-    /// version that the module asks for are bound: the builder's own `instantiate` binds all of
-    /// WASIX, which takes several times as long.
+    /// Instantiates the module and looks up `_start`. It binds only the imports of the module's WASI version: the
+    /// builder's own `instantiate` binds all of WASIX, which takes several times as long.
     ///
     /// # Errors
     ///
-    /// When WASIX cannot, for example because an import is missing.
+    /// If WASIX fails, for example because an import is missing.
     pub fn new(engine: &Engine, module: &Module, guest: WasiEnvBuilder) -> Result<Self> {
         let mut store = Store::new(engine.clone());
         let mut environment = guest.finalize(&mut store)?;
@@ -107,11 +106,11 @@ impl Ready {
         })
     }
 
-    /// Runs `_start`, closes what the guest left open, and gives the exit code.
+    /// Runs `_start`, closes what the guest left open, and returns the exit code.
     ///
     /// # Errors
     ///
-    /// When the guest traps.
+    /// If the guest traps.
     pub fn start(&mut self) -> Result<i32> {
         let code = exit_code(self.start.call(&mut self.store, &[]).map(drop))?;
         self.environment.on_exit(&mut self.store, Some(code.into()));
@@ -119,11 +118,11 @@ impl Ready {
     }
 }
 
-/// The exit code of a `_start` that returned or ended by `proc_exit`.
+/// The exit code of a `_start` that returned or called `proc_exit`.
 ///
 /// # Errors
 ///
-/// Gives the error back if it is a trap or anything else that is no exit.
+/// Returns the error if it is a trap or anything other than an exit.
 pub fn exit_code(ended: Result<(), RuntimeError>) -> Result<i32> {
     let Err(error) = ended else { return Ok(0) };
     match error.downcast::<WasiError>() {

@@ -1,6 +1,6 @@
-//! One process, one WASI command, on wasmi: the process that `bench` starts at L3 and above.
+//! Runs one WASI command on wasmi in one process, for boundaries L3 and above.
 //!
-//! [`plimsoll_adapter::runner`] has its command line. FILE is a `.wasm`.
+//! See [`plimsoll_adapter::runner`] for the command line. FILE is a `.wasm`.
 
 use std::convert::Infallible;
 
@@ -14,7 +14,7 @@ fn main() {
     std::process::exit(TRAPPED)
 }
 
-/// Comes back only if something failed.
+/// Returns only on failure.
 fn run(task: &Task) -> Result<Infallible, Failure> {
     let failed = |tried: &str, said: &dyn std::fmt::Display| Failure(format!("{tried}: {said}"));
     let wasm = std::fs::read(&task.file).map_err(|error| failed("reading it", &error))?;
@@ -35,6 +35,6 @@ fn run(task: &Task) -> Result<Infallible, Failure> {
     }
     let context = context.inherit_stdio().build();
     let code = interpreter.instantiate(&module, context)?.start()?;
-    // Not by returning: the kernel takes an address space apart faster than destructors do.
+    // Exit without returning: the kernel frees an address space faster than destructors do.
     std::process::exit(code)
 }

@@ -1,19 +1,18 @@
-//! Modules that are kept, with what they do: `NAME.wasm` and `NAME.txt`, in keel's tests, which
-//! replay them without another engine.
+//! Stored modules with their behaviour, `NAME.wasm` and `NAME.txt`, which keel's tests replay without another engine.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-/// Where they are kept.
+/// Folder of the corpus.
 pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../keel/tests/corpus")
 }
 
-/// The modules of a folder, in order of name.
+/// The modules of a folder, sorted by name.
 ///
 /// # Errors
-/// When the folder cannot be read.
+/// If the folder cannot be read.
 pub fn modules(folder: &Path) -> Result<Vec<PathBuf>> {
     let reading = || format!("reading {}", folder.display());
     let mut modules = Vec::new();
@@ -30,10 +29,10 @@ pub fn modules(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(modules)
 }
 
-/// Keeps a module with what it does; gives its path.
+/// Stores a module and its behaviour; returns its path.
 ///
 /// # Errors
-/// When it cannot be written.
+/// If it cannot be written.
 pub fn keep(folder: &Path, name: &str, wasm: &[u8], text: &str) -> Result<PathBuf> {
     let path = folder.join(name).with_extension("wasm");
     std::fs::create_dir_all(folder)

@@ -1,18 +1,19 @@
-//! A module from a seed.
+//! Generates a module from a seed.
 
 use outcome::digest::Numbers;
 use outcome::engine::Type;
 use outcome::host::{self, Mutability};
 use wasm_smith::{Config, MemoryOffsetChoices, Module};
+use wasmparser::{Operator, Parser, Payload};
 
-/// What the fuel global holds before it is filled up for the first time: enough for start functions.
+/// Initial value of the fuel global: enough for start functions.
 const FIRST_FUEL: u32 = 2000;
-/// The random bytes that a module is made of: with fewer it is small, with more nothing changes.
+/// Range of random input bytes per module: fewer give small modules, more have no effect.
 const FEWEST_BYTES: u64 = 2048;
 const MOST_BYTES: u64 = 24 << 10;
 
-/// The module of a seed: valid, of the features that keel has, ending by itself whatever is called,
-/// with canonical NaNs only. Nothing if the seed gives none.
+/// Generates a valid module that uses only keel's features, always terminates, and produces only canonical NaNs. `None`
+/// if the seed gives no module.
 pub fn module(seed: u64) -> Option<Vec<u8>> {
     let mut numbers = Numbers::new(seed);
     let config = config(&mut numbers);
@@ -22,7 +23,31 @@ pub fn module(seed: u64) -> Option<Vec<u8>> {
     let mut source = arbitrary::Unstructured::new(&bytes);
     let mut module = Module::new(config, &mut source).ok()?;
     let fuel = module.ensure_termination(FIRST_FUEL).ok()?;
-    Some(export_global(&module.to_bytes(), host::FUEL, fuel))
+    let wasm = export_global(&module.to_bytes(), host::FUEL, fuel);
+    (!may_wait(&wasm)).then_some(wasm)
+}
+
+/// Whether code can wait on a shared memory: nothing would wake it.
+fn may_wait(wasm: &[u8]) -> bool {
+    let (mut shared, mut waits) = (false, false);
+    for payload in Parser::new(0).parse_all(wasm).flatten() {
+        match payload {
+            Payload::MemorySection(memories) => {
+                shared |= memories.into_iter().flatten().any(|memory| memory.shared);
+            }
+            Payload::CodeSectionEntry(body) => {
+                let operators = body.get_operators_reader().into_iter().flatten().flatten();
+                waits |= operators.into_iter().any(|operator| {
+                    matches!(
+                        operator,
+                        Operator::MemoryAtomicWait32 { .. } | Operator::MemoryAtomicWait64 { .. }
+                    )
+                });
+            }
+            _ => {}
+        }
+    }
+    shared && waits
 }
 
 fn config(numbers: &mut Numbers) -> Config {
@@ -34,6 +59,16 @@ fn config(numbers: &mut Numbers) -> Config {
     let bounded_memories = often(2);
     let bounded_tables = often(2);
     let any_offset = !often(4);
+    // Each proposal beyond 2.0 is chosen independently, to cover all combinations.
+    let gc = often(2);
+    let exceptions = often(2);
+    let wide_memories = !often(3);
+    let small_pages = !often(3);
+    let threads = !often(3);
+    let wide_arithmetic = often(2);
+    let relaxed_simd = simd && often(2);
+    let small = often(4);
+    let (functions, instructions) = if small { (5, 80) } else { (20, 400) };
     Config {
         available_imports: Some(if imports {
             imports_module()
@@ -46,24 +81,29 @@ fn config(numbers: &mut Numbers) -> Config {
         canonicalize_nans: true,
         compact_imports_enabled: false,
         custom_descriptors_enabled: false,
-        custom_page_sizes_enabled: false,
-        exceptions_enabled: false,
+        custom_page_sizes_enabled: small_pages,
+        exceptions_enabled: exceptions,
         export_everything: true,
         extended_const_enabled: true,
-        gc_enabled: false,
+        gc_enabled: gc,
         max_data_segments: 12,
         max_element_segments: 12,
         max_elements: 30,
-        max_funcs: 4 + numbers.below(20) as usize,
-        max_globals: 20,
-        max_imports: 12,
-        max_instructions: 20 + numbers.below(400) as usize,
-        max_memories: 3,
+        max_funcs: 12 + numbers.below(functions) as usize,
+        max_globals: 30,
+        max_imports: 40,
+        max_instructions: 20 + numbers.below(instructions) as usize,
+        max_memories: 5,
         max_memory32_bytes: 4 << 20,
+        max_memory64_bytes: 4 << 20,
+        max_tags: 6,
         max_table_elements: 2000,
-        max_tables: 3,
+        max_tables: 6,
+        min_types: 10,
         max_types: 20,
-        memory64_enabled: false,
+        max_type_size: 100_000,
+        limit_arrays_in_const_exprs: true,
+        memory64_enabled: wide_memories,
         memory_max_size_required: bounded_memories,
         memory_offset_choices: if any_offset {
             MemoryOffsetChoices(2, 1, 1)
@@ -75,15 +115,15 @@ fn config(numbers: &mut Numbers) -> Config {
         min_tables: numbers.below(2) as u32,
         multi_value_enabled: true,
         reference_types_enabled: true,
-        relaxed_simd_enabled: false,
+        relaxed_simd_enabled: relaxed_simd,
         saturating_float_to_int_enabled: true,
         shared_everything_threads_enabled: false,
         sign_extension_ops_enabled: true,
         simd_enabled: simd,
         table_max_size_required: bounded_tables,
         tail_call_enabled: true,
-        threads_enabled: false,
-        wide_arithmetic_enabled: false,
+        threads_enabled: threads,
+        wide_arithmetic_enabled: wide_arithmetic,
         ..Config::default()
     }
 }
@@ -92,7 +132,7 @@ fn empty_module() -> Vec<u8> {
     b"\0asm\x01\0\0\0".to_vec()
 }
 
-/// A module that imports all that the host has.
+/// A module that imports everything that the host exports.
 fn imports_module() -> Vec<u8> {
     let name = |ty: &Type| match ty {
         Type::I32 => "i32",
@@ -102,6 +142,8 @@ fn imports_module() -> Vec<u8> {
         Type::V128 => "v128",
         Type::FuncRef => "funcref",
         Type::ExternRef => "externref",
+        Type::AnyRef | Type::I31Ref => "anyref",
+        Type::ExnRef => "exnref",
     };
     let names = |types: &[Type]| types.iter().map(name).collect::<Vec<_>>().join(" ");
     let limits = |minimum: u32, maximum: Option<u32>| match maximum {
@@ -142,11 +184,10 @@ fn imports_module() -> Vec<u8> {
 
 /// Id of the export section.
 const EXPORT_SECTION: u8 = 7;
-/// What says in an export that it is a global.
+/// Export kind of a global.
 const GLOBAL: u8 = 3;
 
-/// The module with a global exported as well: an entry more in its export section, where it has one.
-/// What is malformed stays as it is.
+/// Adds an export of a global to the module's export section, if it has one. Malformed modules are left unchanged.
 fn export_global(wasm: &[u8], name: &str, index: u32) -> Vec<u8> {
     let (mut out, mut rest) = (wasm[..8].to_vec(), &wasm[8..]);
     while let Some((&id, after)) = rest.split_first() {
@@ -178,7 +219,7 @@ fn export_global(wasm: &[u8], name: &str, index: u32) -> Vec<u8> {
     out
 }
 
-/// An unsigned LEB128 number, and what comes after it.
+/// Parses an unsigned LEB128 number; returns it and the remaining bytes.
 fn number(bytes: &[u8]) -> Option<(u32, &[u8])> {
     let mut value = 0;
     for (i, byte) in bytes.iter().enumerate().take(5) {

@@ -1,12 +1,11 @@
-//! Holds keel against Wasmtime: generated modules must do the same on both.
+//! Differential tests of keel against Wasmtime: generated modules must behave the same on both.
 //!
 //! # Layout
-//! - [`generate`]: a module from a seed
-//! - [`mutate`]: other modules that do what a module does
-//! - [`process`]: an engine as a process of its own, built where it is at home, which says what a
-//!   module does there
-//! - [`compare`](mod@compare): two such texts, held against each other
-//! - [`corpus`]: modules that are kept, with what they do
+//! - [`generate`]: generates a module from a seed
+//! - [`mutate`]: mutates modules into equivalent ones
+//! - [`process`]: an engine in its own process, built in its own package, that describes a module's behaviour
+//! - [`compare`](mod@compare): compares two descriptions
+//! - [`corpus`]: stored modules with their behaviour
 
 pub mod compare;
 pub mod corpus;

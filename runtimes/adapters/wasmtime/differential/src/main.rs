@@ -1,4 +1,4 @@
-//! `differential`: looks for modules that do not do the same on keel and on Wasmtime.
+//! `differential`: searches for modules that behave differently on keel and Wasmtime.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

@@ -1,15 +1,14 @@
-//! Other modules that do what a module does, but are put differently: code that no compiler would write.
+//! Mutates modules into equivalent ones with code that no compiler would write.
 
 use wasm_mutate::WasmMutate;
 
-/// How far each change may be searched for.
+/// Search budget (fuel) per mutation.
 const EFFORT: u64 = 200;
 
-/// How often a change is tried for each that is wanted: many cannot be made anywhere.
+/// Attempts per requested mutant, because many mutations apply nowhere.
 const TRIES: u64 = 4;
 
-/// Up to `most` modules that are changed in one place each, such that they still end by themselves and do
-/// the same.
+/// Up to `most` mutants, each changed in one place, that still terminate and behave the same.
 pub fn mutants(wasm: &[u8], seed: u64, most: usize) -> Vec<Vec<u8>> {
     let mutant = |attempt: u64| {
         let mut mutate = WasmMutate::default();

@@ -1,4 +1,4 @@
-//! An engine as a process of its own: its crash is a finding, not the end of the search.
+//! Runs an engine in its own process, so that a crash is a finding and does not end the search.
 
 use std::io::{BufReader, BufWriter};
 use std::path::{Path, PathBuf};
@@ -9,24 +9,24 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use outcome::serve::{receive, send};
 
-/// How long a module may take. They end by themselves in a fraction of it, but for an engine's fault.
+/// Time limit per module. Modules terminate in a fraction of it unless the engine is faulty.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// The engines that there are.
+/// The compared engines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
-    /// The one that is tested.
+    /// The engine under test.
     Keel,
-    /// The one that is right.
+    /// The reference.
     Wasmtime,
 }
 
 impl Engine {
-    /// The program that describes modules on this engine: what the environment says
-    /// (`OUTCOME_KEEL`, `OUTCOME_WASMTIME`), or the example of its package, built now.
+    /// The program that describes modules on this engine: from the environment (`OUTCOME_KEEL`, `OUTCOME_WASMTIME`), or
+    /// its package's example, built now.
     ///
     /// # Errors
-    /// When cargo cannot build it.
+    /// If cargo cannot build it.
     pub fn program(self) -> Result<PathBuf> {
         let (variable, manifest, package, example) = match self {
             Engine::Keel => (
@@ -73,7 +73,7 @@ impl Engine {
     }
 }
 
-/// An engine that runs, and is started again when it is gone.
+/// An engine process, restarted when it has died.
 pub struct Process {
     program: PathBuf,
     running: Option<Connection>,
@@ -86,7 +86,7 @@ struct Connection {
 }
 
 impl Process {
-    /// The engine of this program, which [`Engine::program`] gives.
+    /// An engine process for this program, from [`Engine::program`].
     pub fn new(program: PathBuf) -> Process {
         Process {
             program,
@@ -94,11 +94,10 @@ impl Process {
         }
     }
 
-    /// What a module does on this engine. That the process dies or does not answer is also something
-    /// that the module does.
+    /// A module's behaviour on this engine. A crash or hang of the process also counts as behaviour.
     ///
     /// # Errors
-    /// When the program cannot be started.
+    /// If the program cannot be started.
     pub fn describe(&mut self, wasm: &[u8]) -> Result<String> {
         let mut connection = match self.running.take() {
             Some(connection) => connection,
@@ -162,7 +161,7 @@ fn died(mut connection: Connection) -> String {
     }
 }
 
-/// Ends a child that is not needed any more. It may be gone already.
+/// Kills a child, which may already have exited.
 fn kill(child: &mut Child) {
     let _ = child.kill();
     let _ = child.wait();

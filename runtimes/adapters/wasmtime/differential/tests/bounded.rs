@@ -1,13 +1,12 @@
-//! A bounded search: the same modules every time. `cargo run --release -- --seconds N --seed S`
-//! searches further.
+//! A bounded search over a fixed set of modules. Use `cargo run --release -- --seconds N --seed S` to search further.
 
 use differential::corpus;
 use differential::{Engine, Process, compare};
 use differential::{generate, mutate};
 
-/// How many seeds are tried.
+/// Number of seeds.
 const SEEDS: u64 = 1500;
-/// How many of their modules are mutated, and how often each.
+/// Number of seeds whose modules are mutated, and mutants per module.
 const MUTATED_SEEDS: u64 = 150;
 const MUTANTS: usize = 3;
 
@@ -32,7 +31,7 @@ fn generated_modules_do_the_same_on_both_engines() {
         calls += comparison.calls;
         traps += comparison.traps;
     }
-    // A search that compares nothing would pass as well.
+    // Without these checks, a search that compares nothing would pass.
     assert!(modules > SEEDS * 3 / 4, "only {modules} modules");
     assert!(calls > 4 * SEEDS as usize, "only {calls} calls");
     assert!(
@@ -82,7 +81,7 @@ fn the_corpus_says_what_wasmtime_does() {
     }
 }
 
-/// What keel does with a module that is wrong in one place stands for what a wrong keel does.
+/// Uses a module with one error on keel to simulate a wrong keel.
 #[test]
 fn a_wrong_result_trap_or_state_is_noticed() {
     const RIGHT: &str = r#"(module
@@ -135,7 +134,7 @@ fn a_wrong_result_trap_or_state_is_noticed() {
     assert_eq!(compare(&expected, &found).difference, None);
     for (from, to) in WRONG {
         assert_eq!(RIGHT.matches(from).count(), 1, "{from}");
-        // Both export the same, so they are called with the same arguments.
+        // Both have the same exports, so they are called with the same arguments.
         let wrong = encode(&RIGHT.replace(from, to));
         let found = keel.describe(&wrong).expect("keel starts");
         assert_ne!(compare(&expected, &found).difference, None, "{to}");

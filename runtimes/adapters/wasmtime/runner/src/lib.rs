@@ -1,50 +1,50 @@
-//! How Wasmtime is configured, said once for the adapter that compiles artefacts and for the
-//! runner that loads them: Wasmtime refuses an artefact of another configuration.
+//! Configuration of Wasmtime, shared by the adapter that compiles artefacts and the runner that loads them, because
+//! Wasmtime rejects artefacts of another configuration.
 
 use wasmtime::{Config, Error, Result};
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::{FsPerms, I32Exit, WasiCtxBuilder};
 
-/// Which of Wasmtime's compilers makes the machine code.
+/// Wasmtime's compilers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compiler {
-    /// The optimising one, Wasmtime's default.
+    /// The optimising compiler, Wasmtime's default.
     Cranelift,
-    /// The baseline one: one pass, fast to compile, slower code.
+    /// The baseline compiler: a single fast pass, slower code.
     Winch,
-    /// The optimising one to portable bytecode, and an interpreter of that.
+    /// The optimising compiler to portable bytecode, with an interpreter for it.
     Pulley,
 }
 
-/// How the rest of an engine is set up.
+/// Other settings of an engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Setup {
-    /// The crate's defaults, untouched.
+    /// The crate's defaults.
     Default,
-    /// The defaults, without copy-on-write images of memory.
+    /// The defaults without copy-on-write memory images.
     #[cfg(feature = "compilers")]
     NoCow,
-    /// The pooling allocator, with its defaults.
+    /// The pooling allocator with its defaults.
     #[cfg(feature = "compilers")]
     Pooling,
-    /// The pooling allocator, tuned to make instances again and again.
+    /// The pooling allocator, tuned for repeated instantiation.
     #[cfg(feature = "compilers")]
     PoolingKeepResident,
-    /// What a build of the crate without optional features can load.
+    /// Settings that a build of the crate without optional features can load.
     Smallest,
 }
 
-/// How code can be interrupted: an artefact of one kind does not load as the other.
+/// How code can be interrupted. An artefact loads only with the setting that it was compiled for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Interruption {
-    /// Not at all, the crate's default and what is measured.
+    /// Not at all: the crate's default, and what is measured.
     None,
-    /// When an epoch ends, which code looks at in every loop and function.
+    /// By epochs, which code checks in every loop and function.
     Epochs,
 }
 
 impl Interruption {
-    /// `config` with it.
+    /// Applies it to `config`.
     pub fn set(self, config: &mut Config) -> &mut Config {
         match self {
             Interruption::None => config,
@@ -53,13 +53,13 @@ impl Interruption {
     }
 }
 
-/// Linear memory that [`Setup::PoolingKeepResident`] resets by copying, bytes: more than any
-/// workload's instance dirties, so that no reset falls back to madvise.
+/// Linear memory in bytes that [`Setup::PoolingKeepResident`] resets by copying: more than any workload's instance
+/// dirties, so that no reset falls back to madvise.
 pub const MEMORY_KEEP_RESIDENT_BYTES: usize = 16 << 20;
-/// Table space that [`Setup::PoolingKeepResident`] resets by copying, bytes.
+/// Table space in bytes that [`Setup::PoolingKeepResident`] resets by copying.
 pub const TABLE_KEEP_RESIDENT_BYTES: usize = 1 << 20;
 
-/// The configuration that compiles and loads artefacts of this compiler and setup.
+/// The configuration for compiling and loading artefacts with this compiler and setup.
 pub fn configuration(compiler: Compiler, setup: Setup) -> Config {
     let mut config = Config::new();
     choose(&mut config, compiler);
@@ -93,18 +93,18 @@ pub fn configuration(compiler: Compiler, setup: Setup) -> Config {
     config
 }
 
-/// What compiles for any processor of x86-64-v2 instead of for this one; artefacts load as ever.
+/// Compiles for any x86-64-v2 CPU instead of the host's; loading is unaffected.
 ///
 /// # Errors
 ///
-/// When the crate does not know the target.
+/// If the crate does not support the target.
 #[cfg(feature = "compilers")]
 pub fn portable(config: &mut Config) -> Result<&mut Config> {
-    // A target that is named has no feature but its baseline's.
+    // An explicitly named target has only its baseline features.
     config.target("x86_64-unknown-linux-gnu")?;
     for feature in ["sse3", "ssse3", "sse41", "sse42", "popcnt", "cmpxchg16b"] {
-        // SAFETY: every processor of x86-64-v2 has these, and code for one runs on such only: valgrind
-        // presents one, and so does every machine that the rest of the harness runs on.
+        // SAFETY: every x86-64-v2 CPU has these features, and the code runs only on such CPUs: valgrind emulates one,
+        // and every machine that the harness supports is one.
         unsafe { config.cranelift_flag_enable(&format!("has_{feature}")) };
     }
     Ok(config)
@@ -123,17 +123,16 @@ fn choose(config: &mut Config, compiler: Compiler) {
     }
 }
 
-/// Without the compilers, only what Cranelift made can be loaded, and that needs no saying.
+/// Without the compilers only Cranelift's artefacts can be loaded, which needs no setting.
 #[cfg(not(feature = "compilers"))]
 fn choose(_: &mut Config, _: Compiler) {}
 
-/// Tokio's runtime for wasmtime-wasi to find, where a setup brings its own: one worker thread, and
-/// no detour through the runtime on each call. wasmtime-wasi otherwise starts one, with a worker
-/// for each processor, at the first call that might block. It is never taken down.
+/// A Tokio runtime for wasmtime-wasi, if the setup needs one: it has one worker thread, and calls do not go through it.
+/// Otherwise wasmtime-wasi starts one with a worker per CPU at the first call that might block. It is never shut down.
 ///
 /// # Errors
 ///
-/// When its thread cannot be started.
+/// If its thread cannot be started.
 pub fn runtime(setup: Setup) -> std::io::Result<Option<&'static tokio::runtime::Runtime>> {
     match setup {
         Setup::Default => Ok(None),
@@ -153,13 +152,12 @@ fn one_worker() -> std::io::Result<&'static tokio::runtime::Runtime> {
     Ok(Box::leak(Box::new(runtime)))
 }
 
-/// A builder with what every guest gets: these arguments, an empty environment, and the
-/// directory, if any, preopened as `.` for reading. Blocking calls run on the guest's thread, as
-/// `wasmtime run` has them.
+/// A builder with these arguments, an empty environment, and the directory, if any, preopened as `.`, read-only.
+/// Blocking calls run on the guest's thread, as in `wasmtime run`.
 ///
 /// # Errors
 ///
-/// When the directory cannot be opened.
+/// If the directory cannot be opened.
 pub fn guest(
     args: &[impl AsRef<str>],
     directory: Option<&std::path::Path>,
@@ -172,11 +170,11 @@ pub fn guest(
     Ok(builder)
 }
 
-/// The exit code of a `_start` that returned or ended by `proc_exit`.
+/// The exit code of a `_start` that returned or called `proc_exit`.
 ///
 /// # Errors
 ///
-/// Gives the error back if it is a trap or anything else that is no exit.
+/// Returns the error if it is a trap or anything other than an exit.
 pub fn exit_code(ended: Result<()>) -> Result<i32, Error> {
     match ended {
         Ok(()) => Ok(0),
@@ -187,11 +185,11 @@ pub fn exit_code(ended: Result<()>) -> Result<i32, Error> {
     }
 }
 
-/// The import linker of every engine: preview 1, nothing else.
+/// The linker of every engine: only preview 1.
 ///
 /// # Errors
 ///
-/// When Wasmtime refuses a definition, which would be a bug.
+/// If Wasmtime rejects a definition, which would be a bug.
 pub fn linker(engine: &wasmtime::Engine) -> Result<wasmtime::Linker<WasiP1Ctx>> {
     let mut linker = wasmtime::Linker::new(engine);
     wasmtime_wasi::p1::add_to_linker_sync(&mut linker, |context| context)?;

@@ -1,8 +1,8 @@
-//! One process, one WASI command, on Wasmtime: the process that `bench` starts at L3 and above.
+//! Runs one WASI command on Wasmtime in one process, for boundaries L3 and above.
 //!
-//! [`plimsoll_adapter::runner`] has its command line. FILE is an artefact, or with `--compile` a `.wasm`.
-//! With `--timeout`, an artefact must be one that checks epochs. Built without its default feature it is the
-//! smallest Wasmtime process: no compiler, and the artefact is one of `Setup::Smallest`.
+//! See [`plimsoll_adapter::runner`] for the command line. FILE is an artefact, or a `.wasm` with `--compile`. With
+//! `--timeout`, an artefact must check epochs. Built without its default feature this is the smallest Wasmtime process:
+//! it has no compiler and loads artefacts of `Setup::Smallest`.
 
 use std::convert::Infallible;
 use std::path::Path;
@@ -35,13 +35,13 @@ fn compiler(task: &Task) -> Compiler {
     }
 }
 
-/// What a guest's store holds.
+/// Host state in a guest's store.
 struct Host {
     wasi: WasiP1Ctx,
     limits: StoreLimits,
 }
 
-/// Comes back only if something failed.
+/// Returns only on failure.
 fn run(task: &Task) -> Result<Infallible> {
     let setup = if cfg!(feature = "compilers") {
         Setup::Default
@@ -94,12 +94,12 @@ fn run(task: &Task) -> Result<Infallible> {
     let ended = guest_phase(&start, &mut store);
     guest_phase_ended();
     let code = exit_code(ended)?;
-    // Not by returning: the kernel takes an address space apart faster than destructors do.
+    // Exit without returning: the kernel frees an address space faster than destructors do.
     std::process::exit(code)
 }
 
-/// The guest's own code and what it calls, as one symbol: what counts instructions begins here and ends
-/// at [`guest_phase_ended`].
+/// The guest's code and everything that it calls, as one symbol: instruction counting starts here and ends at
+/// [`guest_phase_ended`].
 #[inline(never)]
 fn guest_phase(start: &TypedFunc<(), ()>, store: &mut Store<Host>) -> Result<()> {
     start.call(store, ())
@@ -107,7 +107,7 @@ fn guest_phase(start: &TypedFunc<(), ()>, store: &mut Store<Host>) -> Result<()>
 
 #[inline(never)]
 fn guest_phase_ended() {
-    // Without something to do, the call would be left out.
+    // An empty function's call would be optimised away.
     std::hint::black_box(());
 }
 
@@ -115,8 +115,8 @@ fn module(engine: &Engine, task: &Task) -> Result<Module> {
     if task.has("compile") {
         return compile(engine, &task.file);
     }
-    // SAFETY: the file is what `prepare` of the adapter wrote with this engine's own
-    // serialisation; nobody else writes to the pair's directory.
+    // SAFETY: the adapter's `prepare` wrote the file with this engine's own serialisation, and no other process writes
+    // to the pair's directory.
     unsafe { Module::deserialize_file(engine, &task.file) }
 }
 

@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use keel::command::{self, Form, Options, Request};
-use keel::{Engine, Error, Module};
+use keel::{CompileInterrupt, Engine, Error, Module};
 
 /// Bytes of stack of the thread that compiles, whatever this process's own stack is.
 const COMPILER_STACK_BYTES: usize = 8 << 20;
@@ -65,6 +65,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         options.context()?,
         allowance,
         options.unknown_imports,
+        options.invoke.as_deref(),
     ) {
         Ok(code) => Ok(ExitCode::from(code as u8)),
         Err(Error::Trap(trap)) => {
@@ -84,10 +85,12 @@ fn compile(
 ) -> anyhow::Result<Option<Module>> {
     let (sender, receiver) = mpsc::channel();
     let engine = engine.clone();
+    let interrupt = CompileInterrupt::new();
+    let handle = interrupt.clone();
     let builder = std::thread::Builder::new().stack_size(COMPILER_STACK_BYTES);
     builder.spawn(move || {
         let module = super::engine::wasm(&program).and_then(|wasm| {
-            let module = Module::from_binary(&engine, &wasm);
+            let module = Module::new_interruptible(&engine, &wasm, &handle);
             anyhow::Context::with_context(module, || program.to_string_lossy().into_owned())
         });
         // Whoever asked may have given up.
@@ -99,7 +102,10 @@ fn compile(
     };
     match received {
         Ok(module) => module.map(Some),
-        Err(mpsc::RecvTimeoutError::Timeout) => Ok(None),
+        Err(mpsc::RecvTimeoutError::Timeout) => {
+            interrupt.interrupt();
+            Ok(None)
+        }
         Err(mpsc::RecvTimeoutError::Disconnected) => {
             anyhow::bail!("the compiler ended without a module")
         }

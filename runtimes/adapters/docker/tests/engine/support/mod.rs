@@ -1,5 +1,5 @@
-//! What the tests share: guests compiled on the spot, an engine or a loud skip, and a socket
-//! between adapter and engine that can be cut.
+//! Test support: guests compiled on the spot, an engine or a visible skip, and a proxy that can cut the connection to
+//! the engine.
 
 pub(crate) mod proxy;
 
@@ -17,10 +17,10 @@ use plimsoll_adapter::protocol::{Grants, Measure, Prepare, Workload};
 use plimsoll_adapter::record::{Nanoseconds, Step};
 use tempfile::TempDir;
 
-/// One test at a time: what a test leaves on the engine is found by its process.
+/// Tests run one at a time, because their leftovers are found by process.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-/// An engine, and a folder for one test.
+/// An engine and a folder for one test.
 pub(crate) struct Ground {
     pub(crate) socket: PathBuf,
     pub(crate) folder: TempDir,
@@ -30,8 +30,7 @@ pub(crate) struct Ground {
 }
 
 impl Ground {
-    /// The engine of this machine; without one the test is skipped, which is said loudly and
-    /// which `CI` does not allow.
+    /// This machine's engine; without one the test is skipped visibly, which `CI` does not allow.
     pub(crate) fn find() -> Option<Self> {
         let alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -53,7 +52,7 @@ impl Ground {
         }
     }
 
-    /// A static program made of this C source.
+    /// Compiles this C source to a static program.
     pub(crate) fn program(&self, name: &str, source: &str) -> PathBuf {
         let (path, file) = (
             self.folder.path().join(name),
@@ -83,7 +82,7 @@ impl Ground {
         }
     }
 
-    /// A request to prepare it on this target.
+    /// A prepare request for it on this target.
     pub(crate) fn prepare(&self, target: &str, workload: &Workload) -> Prepare {
         let scratch =
             self.folder
@@ -98,7 +97,7 @@ impl Ground {
         }
     }
 
-    /// The names of all containers and images that the process with this id owns.
+    /// Names of all containers and images owned by this process.
     pub(crate) fn left_by(&self, pid: u32) -> Vec<String> {
         let docker = &self.engine.docker;
         let owned = |labels: &HashMap<String, String>| {
@@ -122,7 +121,7 @@ impl Ground {
         })
     }
 
-    /// The digests of an image's layers.
+    /// Digests of an image's layers.
     pub(crate) fn layers(&self, name: &str) -> Vec<String> {
         let inspected = self
             .runtime
@@ -134,7 +133,7 @@ impl Ground {
             .expect("an image has layers")
     }
 
-    /// Whether the engine can limit a container's memory; otherwise the test is skipped.
+    /// Whether the engine can limit memory; otherwise reports the test as skipped.
     pub(crate) fn limits_memory(&self) -> bool {
         let limits = self.engine.info.memory_limit == Some(true);
         if !limits {
@@ -144,7 +143,7 @@ impl Ground {
     }
 }
 
-/// One iteration of a step of what was prepared.
+/// A request for one iteration of a step.
 pub(crate) fn measure(prepare: &Prepare, step: Step) -> Measure {
     Measure {
         target: prepare.target.clone(),
@@ -157,8 +156,8 @@ pub(crate) fn measure(prepare: &Prepare, step: Step) -> Measure {
     }
 }
 
-/// Says that a test cannot do its work on this machine, past the capture of a test's output and in
-/// the file that `scripts/test` names in `PLIMSOLL_SKIPPED`.
+/// Reports that a test cannot run on this machine, bypassing output capture and in the file that `scripts/test` sets in
+/// `PLIMSOLL_SKIPPED`.
 pub(crate) fn skip(reason: &dyn std::fmt::Display) {
     let name = std::thread::current().name().unwrap_or("a test").to_owned();
     let line = format!("SKIPPED: {name}: {reason}");
@@ -172,7 +171,7 @@ pub(crate) fn skip(reason: &dyn std::fmt::Display) {
     }
 }
 
-/// Waits until something is so.
+/// Waits until a condition holds.
 pub(crate) fn eventually(what: &str, mut so: impl FnMut() -> bool) {
     let began = Instant::now();
     while !so() {
@@ -184,7 +183,7 @@ pub(crate) fn eventually(what: &str, mut so: impl FnMut() -> bool) {
     }
 }
 
-/// What an unusable engine is called, for a message.
+/// Text of an unusable engine, for messages.
 pub(crate) fn said(unusable: &Unusable) -> String {
     format!("{unusable}; {}", unusable.remedy())
 }

@@ -1,4 +1,4 @@
-//! A socket between the adapter and the engine that misbehaves when it is told to.
+//! A proxy between adapter and engine that misbehaves on command.
 
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
@@ -10,19 +10,19 @@ use std::thread;
 /// What happens to connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Behaviour {
-    /// They reach the engine.
+    /// Forwarded to the engine.
     Passes,
-    /// They reach the engine, but for requests to wait for a container: those are never answered.
+    /// Forwarded to the engine, except requests to wait for a container, which are never answered.
     SwallowsWaits,
-    /// They are closed, those that were open too.
+    /// Closed, including those already open.
     Dead,
-    /// They are accepted and never answered.
+    /// Accepted and never answered.
     Hangs,
-    /// They are answered with this.
+    /// Answered with this text.
     Answers(&'static str),
 }
 
-/// A socket that leads to the engine.
+/// A socket that forwards to the engine.
 pub(crate) struct Proxy {
     pub(crate) socket: PathBuf,
     shared: Arc<Mutex<Shared>>,
@@ -34,7 +34,7 @@ struct Shared {
 }
 
 impl Proxy {
-    /// Listens in this folder and leads to this engine.
+    /// Listens in this folder and forwards to this engine.
     pub(crate) fn before(engine: &Path, folder: &Path, behaviour: Behaviour) -> io::Result<Self> {
         let socket = folder.join("proxy.sock");
         let listener = UnixListener::bind(&socket)?;
@@ -47,7 +47,7 @@ impl Proxy {
             for client in listener.incoming().flatten() {
                 let (engine, shared) = (engine.clone(), Arc::clone(&common));
                 thread::spawn(move || {
-                    // A connection that breaks is what these tests are about.
+                    // Broken connections are the purpose of these tests.
                     let _ = lead(client, &engine, &shared);
                 });
             }
@@ -55,13 +55,13 @@ impl Proxy {
         Ok(Proxy { socket, shared })
     }
 
-    /// Behaves so from now on.
+    /// Switches to this behaviour.
     pub(crate) fn behave(&self, behaviour: Behaviour) {
         let mut shared = self.shared.lock().expect("no thread has panicked");
         shared.behaviour = behaviour;
         if behaviour == Behaviour::Dead {
             for stream in shared.open.drain(..) {
-                // It may have been closed by now.
+                // It may already be closed.
                 let _ = stream.shutdown(Shutdown::Both);
             }
         }
@@ -102,7 +102,7 @@ fn lead(mut client: UnixStream, engine: &Path, shared: &Mutex<Shared>) -> io::Re
     let (mut from_server, mut to_client) = (server.try_clone()?, client.try_clone()?);
     let back = thread::spawn(move || {
         let copied = io::copy(&mut from_server, &mut to_client);
-        // The client may be gone first.
+        // The client may have closed first.
         let _ = to_client.shutdown(Shutdown::Write);
         copied
     });

@@ -1,5 +1,4 @@
-//! One process, one WASI command, on Wasmer with LLVM: [`wasmer_runner::run_command`] says how it
-//! is called.
+//! Runs one WASI command on Wasmer with LLVM in one process; see [`wasmer_runner::run_command`] for the command line.
 
 fn main() {
     wasmer_runner::run_command()
