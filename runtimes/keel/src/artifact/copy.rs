@@ -24,10 +24,20 @@ unsafe impl Send for Copy {}
 // SAFETY: as above.
 unsafe impl Sync for Copy {}
 
+/// When the bytes come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Filled {
+    /// Right away: the kernel gives all pages together, which costs less than a fault for each.
+    AtOnce,
+    /// Piece by piece, not all of them perhaps.
+    Later,
+}
+
 impl Copy {
     /// Room for `length` bytes, readable and writable, to be filled from `file` where there is one.
-    pub(super) fn new(length: usize, file: Option<File>) -> Result<Copy> {
-        let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
+    pub(super) fn new(length: usize, file: Option<File>, filled: Filled) -> Result<Copy> {
+        let mut flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
+        flags.set(MapFlags::POPULATE, filled == Filled::AtOnce);
         let access = ProtFlags::READ | ProtFlags::WRITE;
         // SAFETY: a new mapping, at a place that the kernel chooses.
         let base = unsafe {

@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use rustix::mm::MprotectFlags;
 
 use crate::error::{Error, Result};
-use copy::Copy;
+use copy::{Copy, Filled};
 use format::{
     CHUNK, FORMAT_VERSION, Header, MAGIC, PAGE, Plain, RECORD_SIZES, Section, Span, checksum,
 };
@@ -93,6 +93,17 @@ pub(crate) enum Admission {
     NotConcerned,
 }
 
+fn damaged_piece(at: usize) -> ArtifactError {
+    ArtifactError::Damaged(format!("the checksum of what is at {at:#x}"))
+}
+
+fn protecting(source: std::io::Error) -> Error {
+    Error::System {
+        what: "protecting the artefact".to_owned(),
+        source,
+    }
+}
+
 impl Artifact {
     /// Reads a file.
     pub(crate) fn open(path: &Path, metering: u32) -> Result<Artifact> {
@@ -136,8 +147,13 @@ impl Artifact {
             return Err(ArtifactError::NotAnArtifact("longer than 4 GiB".to_owned()).into());
         }
         let length = length as usize;
+        let eager = length <= EAGER;
+        let filled = match eager {
+            true => Filled::AtOnce,
+            false => Filled::Later,
+        };
         let mut artifact = Artifact {
-            copy: Copy::new(length, file)?,
+            copy: Copy::new(length, file, filled)?,
             pieces: Box::default(),
             image: OnceLock::new(),
         };
@@ -151,7 +167,6 @@ impl Artifact {
         };
         // SAFETY: as above.
         unsafe { artifact.copy.take(bytes) };
-        let eager = length <= EAGER;
         let first = if eager { length } else { size_of::<Header>() };
         read(0, first)?;
         artifact.check_header()?;
@@ -162,11 +177,37 @@ impl Artifact {
         artifact.check(metering)?;
         let count = artifact.section::<u64>(Section::Chunks).len();
         artifact.pieces = (0..count).map(|_| AtomicU8::new(ABSENT)).collect();
-        artifact.close(lazy_start)?;
         if eager {
-            artifact.ensure_all()?;
+            artifact.open_all(lazy_start)?;
+        } else {
+            artifact.close(lazy_start)?;
         }
         Ok(artifact)
+    }
+
+    /// Checks everything, which has been read, and makes it constant: as [`Artifact::ensure_all`], with as few
+    /// changes of protection as it takes.
+    fn open_all(&self, lazy_start: usize) -> Result<()> {
+        let sums: &[u64] = self.section(Section::Chunks);
+        let pieces = self.bytes()[lazy_start..].chunks(CHUNK);
+        for (piece, (bytes, sum)) in pieces.zip(sums).enumerate() {
+            if checksum(bytes) != *sum {
+                return Err(damaged_piece(lazy_start + piece * CHUNK).into());
+            }
+        }
+        let text_start = self.header().text_start as usize;
+        let text_end = text_start + self.header().text_length as usize;
+        let constant = self
+            .copy
+            .protect(0, self.copy.length(), MprotectFlags::READ);
+        let executable = MprotectFlags::READ | MprotectFlags::EXEC;
+        constant
+            .and_then(|()| self.copy.protect(text_start, text_end, executable))
+            .map_err(protecting)?;
+        for piece in &self.pieces {
+            piece.store(READY, Ordering::Release);
+        }
+        Ok(())
     }
 
     /// Makes the description constant, and the rest inaccessible until it has been checked.
@@ -176,10 +217,7 @@ impl Artifact {
             let end = self.copy.length();
             self.copy.protect(lazy_start, end, MprotectFlags::empty())
         });
-        closed.map_err(|source| Error::System {
-            what: "protecting the artefact".to_owned(),
-            source,
-        })
+        closed.map_err(protecting)
     }
 
     /// That the file starts as an artefact of this format, and is as long as it says.
@@ -246,10 +284,7 @@ impl Artifact {
         let last = end.saturating_sub(lazy_start).div_ceil(CHUNK);
         for piece in first..last.min(self.pieces.len()) {
             if !self.ensure_piece(piece) {
-                let at = lazy_start + piece * CHUNK;
-                return Err(ArtifactError::Damaged(format!(
-                    "the checksum of what is at {at:#x}"
-                )));
+                return Err(damaged_piece(lazy_start + piece * CHUNK));
             }
         }
         Ok(())

@@ -386,7 +386,8 @@ impl Module {
 
     /// A slot that no instance uses.
     pub(crate) fn take_slot(&self) -> Result<Slot> {
-        if let Some(slot) = self.inner.evict() {
+        if let Some(mut slot) = self.inner.evict() {
+            slot.begin();
             return Ok(slot);
         }
         let defines_memory_0 = self.artifact().header().counts.defines_memory_0 == 1;

@@ -14,6 +14,9 @@ use crate::error::{Error, Result};
 use crate::limits::Resource;
 use crate::types::{MemoryType, Sharing};
 
+/// Bytes that one page of the processor's last table of addresses describes.
+const TABLE_BYTES: usize = 2 << 20;
+
 /// A range of address space of our own.
 pub(crate) struct Reservation {
     base: NonNull<u8>,
@@ -26,10 +29,14 @@ unsafe impl Send for Reservation {}
 impl Reservation {
     /// Reserves address space, none of it accessible.
     pub(crate) fn new(length: usize) -> Result<Reservation> {
+        Reservation::near(std::ptr::null_mut(), length)
+    }
+
+    /// As [`Reservation::new`], at a wanted address if nothing is there.
+    fn near(wanted: *mut u8, length: usize) -> Result<Reservation> {
         let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
         // SAFETY: a new mapping, at a place that the kernel chooses.
-        let base =
-            unsafe { mmap_anonymous(std::ptr::null_mut(), length, ProtFlags::empty(), flags) };
+        let base = unsafe { mmap_anonymous(wanted.cast(), length, ProtFlags::empty(), flags) };
         let base = base.map_err(|error| Error::System {
             what: format!("reserving {length} bytes of address space"),
             source: error.into(),
@@ -37,6 +44,20 @@ impl Reservation {
         let base = NonNull::new(base.cast())
             .ok_or_else(|| Error::Limit("the kernel gave address zero".to_owned()))?;
         Ok(Reservation { base, length })
+    }
+
+    /// As [`Reservation::new`], from a multiple of [`TABLE_BYTES`] on, where the kernel gives that.
+    pub(crate) fn aligned(length: usize) -> Result<Reservation> {
+        let length = length.next_multiple_of(TABLE_BYTES);
+        let found = Reservation::new(length)?;
+        let above = found.base.addr().get() % TABLE_BYTES;
+        if above == 0 {
+            // As it is behind another one: the kernel places each right below the one before.
+            return Ok(found);
+        }
+        let wanted = found.base.as_ptr().wrapping_sub(above);
+        drop(found);
+        Reservation::near(wanted, length)
     }
 
     /// Bytes of it.

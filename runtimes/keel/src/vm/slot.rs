@@ -1,9 +1,13 @@
 //! A slot: context, memory 0 and guard in one reservation, ready for an instance of one module.
 //!
 //! ```text
-//! [ context pages | memory 0: 4 GiB | guard ]
-//!                 ^ the context pointer
+//! [ a page | context pages | memory 0: 4 GiB | guard ]
+//!                          ^ the context pointer
 //! ```
+//! A slot starts where a table of addresses does, so that its context and what is used first of its memory are
+//! described by one. The page before the context is never accessible: without it the kernel might give the
+//! context and a large memory one huge page.
+//!
 //! Where the module's initial memory is known, it is mapped copy-on-write from the artefact, or copied
 //! where it is so small that a mapping would cost more. A slot that
 //! was used is reset by copying back what was touched, which keeps the touched pages resident: the next
@@ -29,18 +33,43 @@ const MAX_BLANK_BYTES: usize = 64 << 10;
 /// The largest image that is copied: to map one costs as much as two page faults.
 const MAX_COPIED_IMAGE_BYTES: usize = 2 * PAGE;
 
+/// Bytes before the context's pages.
+const LEAD: usize = PAGE;
+
 /// A slot.
 pub(crate) struct Slot {
     reservation: Reservation,
     shape: Shape,
     /// Bytes of memory 0 that are accessible.
     accessible: u64,
+    /// What was written of it, where that is known: by the last reset, after which nobody has used it.
+    touched: Option<Touched>,
+}
+
+/// A few ranges.
+#[derive(Default)]
+struct Touched {
+    ranges: [Range<usize>; 8],
+    count: usize,
+}
+
+impl Touched {
+    /// With one range more, if there is room.
+    fn with(mut self, range: Range<usize>) -> Option<Touched> {
+        *self.ranges.get_mut(self.count)? = range;
+        self.count += 1;
+        Some(self)
+    }
+
+    fn ranges(&self) -> &[Range<usize>] {
+        &self.ranges[..self.count]
+    }
 }
 
 /// What a slot must have for the instances of a module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Shape {
-    /// Bytes of the context's pages.
+    /// Bytes before memory 0: [`LEAD`] and the context's pages.
     context_bytes: usize,
     /// Bytes of memory 0 that a fresh instance has; nothing if the module defines no memory 0.
     initial: Option<u64>,
@@ -51,7 +80,7 @@ impl Shape {
     /// at all.
     pub(crate) fn new(context_size: u32, initial: Option<u64>) -> Shape {
         Shape {
-            context_bytes: (context_size as usize).next_multiple_of(PAGE),
+            context_bytes: LEAD + (context_size as usize).next_multiple_of(PAGE),
             initial,
         }
     }
@@ -101,12 +130,13 @@ impl Slot {
                 blank.reservation
             }
             None => {
-                let memory = match shape.initial {
-                    Some(_) => (MEMORY_RESERVE_BYTES + MEMORY_GUARD_BYTES) as usize,
-                    None => 0,
+                let memory = (MEMORY_RESERVE_BYTES + MEMORY_GUARD_BYTES) as usize;
+                let reservation = match shape.initial {
+                    Some(_) => Reservation::aligned(context_bytes + memory)?,
+                    None => Reservation::new(context_bytes)?,
                 };
-                let reservation = Reservation::new(context_bytes + memory)?;
-                reservation.make_accessible(0, context_bytes + initial as usize)?;
+                let bytes = context_bytes - LEAD + initial as usize;
+                reservation.make_accessible(LEAD, bytes)?;
                 reservation
             }
         };
@@ -114,6 +144,7 @@ impl Slot {
             reservation,
             shape,
             accessible: initial,
+            touched: None,
         };
         slot.put_image(artifact)?;
         Ok(slot)
@@ -135,12 +166,24 @@ impl Slot {
             let length = artifact.image().len();
             self.reservation.make_anonymous(start, length)?;
         }
-        let cleared = self.rewrite_touched(MAX_BLANK_BYTES, |range| {
+        let touched = self.touched.take();
+        let clear = |range: Range<usize>| {
             let start = self.memory().as_ptr().wrapping_add(range.start);
             // SAFETY: the range is within the accessible part of this slot's memory, which no
             // instance uses any more.
             unsafe { start.write_bytes(0, range.len()) };
-        });
+        };
+        let few = |touched: &Touched| {
+            let bytes = touched.ranges().iter().map(Range::len);
+            bytes.sum::<usize>() <= MAX_BLANK_BYTES
+        };
+        let cleared = match touched.filter(few) {
+            Some(touched) => {
+                touched.ranges().iter().cloned().for_each(clear);
+                true
+            }
+            None => self.rewrite_touched(MAX_BLANK_BYTES, clear),
+        };
         if !cleared {
             self.discard(0, self.accessible as usize)?;
         }
@@ -193,6 +236,11 @@ impl Slot {
         })
     }
 
+    /// Notes that an instance is about to use the slot.
+    pub(crate) fn begin(&mut self) {
+        self.touched = None;
+    }
+
     /// The context of the slot's instance.
     pub(crate) fn context(&self) -> Context {
         // SAFETY: right behind the context pages.
@@ -213,9 +261,16 @@ impl Slot {
     /// The context stays as it is: every instance writes its own.
     pub(crate) fn reset(&mut self, artifact: &Artifact, accessible: u64) -> Result<()> {
         self.shrink(accessible)?;
-        if self.rewrite_touched(MAX_KEEP_BYTES, |range| self.restore(artifact, range)) {
+        let mut touched = Some(Touched::default());
+        let restored = self.rewrite_touched(MAX_KEEP_BYTES, |range| {
+            self.restore(artifact, range.clone());
+            touched = touched.take().and_then(|touched| touched.with(range));
+        });
+        if restored {
+            self.touched = touched;
             return Ok(());
         }
+        self.touched = None;
         self.discard(0, self.accessible as usize)?;
         if is_copied(artifact.image()) {
             self.put_image(artifact)?;
@@ -225,7 +280,7 @@ impl Slot {
 
     /// Has every range of memory that was written to written anew. False if that would be more than
     /// `most` bytes, or the kernel does not tell: then only some have been.
-    fn rewrite_touched(&self, most: usize, write: impl Fn(Range<usize>)) -> bool {
+    fn rewrite_touched(&self, most: usize, mut write: impl FnMut(Range<usize>)) -> bool {
         let mut touched = 0;
         pagemap::private_pages(self.memory(), self.accessible as usize, |range| {
             touched += range.len();
