@@ -89,7 +89,7 @@ struct Page {
 }
 
 impl Page {
-    fn new(text: &str) -> Self {
+    fn new() -> Self {
         let bench = Bench::new();
         let folder = bench.folder();
         for name in ["my.wasm", "old.wasm", "new.wasm"] {
@@ -99,7 +99,7 @@ impl Page {
         let source = folder.join("my.c");
         fs::write(
             &source,
-            "#include <stdio.h>\nint main(void) { puts(\"Hello, world!\"); }\n",
+            "#include <stdio.h>\nint main(void) { puts(\"hello, world\"); }\n",
         )
         .expect("a writable folder");
         let compiled = Command::new("cc")
@@ -110,7 +110,8 @@ impl Page {
         assert!(compiled.success(), "cc on {}", source.display());
         fs::write(folder.join("words.txt"), "one two\n").expect("a writable folder");
         // The files that a page shows in full.
-        for part in text.split("```toml\n").skip(1) {
+        let tutorial = fs::read_to_string(root().join("docs/TUTORIAL.md")).expect("the tutorial");
+        for part in tutorial.split("```toml\n").skip(1) {
             let content = part.split("```").next().unwrap_or_default();
             if content.contains("plimsoll.claims/1") {
                 fs::write(folder.join("ours.toml"), content).expect("a writable folder");
@@ -123,6 +124,12 @@ impl Page {
         narrowed(&mut first);
         bench.exits(0, &first);
         let _ = std::os::unix::fs::symlink("first", folder.join("results/latest"));
+        for machine in ["n1", "n2", "n3"] {
+            fs::create_dir(folder.join(machine)).expect("a writable folder");
+            let linked =
+                std::os::unix::fs::symlink("../results/first", folder.join(machine).join("run"));
+            linked.expect("a writable folder");
+        }
         Self { bench, run }
     }
 
@@ -133,12 +140,29 @@ impl Page {
             .map(|word| word.trim_matches('\'').to_owned())
             .collect();
         for word in &mut words {
-            if ["RUN", "BASE", "CANDIDATE", "DIR"].contains(&word.as_str()) {
-                word.clone_from(&self.run);
+            match word.as_str() {
+                "RUN" | "RUN.." | "BASE" | "CANDIDATE" | "DIR" => word.clone_from(&self.run),
+                "COMMAND" => "gate".clone_into(word),
+                "FILE" => "ours.toml".clone_into(word),
+                // Some of these targets take longer to build than a test may.
+                "wasmtime/*" => "wasmtime/cranelift".clone_into(word),
+                _ => {}
             }
         }
         match words[0].as_str() {
             "run" => narrowed(&mut words),
+            // The page's run has one workload.
+            "report" => {
+                if let Some(at) = words.iter().position(|word| word == "--workload") {
+                    "hello".clone_into(&mut words[at + 1]);
+                }
+            }
+            "fleet" => {
+                skip(&format!(
+                    "{command}: needs a cluster; tests/fleet.rs starts one"
+                ));
+                return Ok(());
+            }
             "setup" if !self.is_set_up(&words[1..]) => {
                 skip(&format!(
                     "{command}: installs or builds what is not on this machine yet"
@@ -202,7 +226,7 @@ fn check(page: &str) {
         fs::read_to_string(root().join(page)).unwrap_or_else(|error| panic!("{page}: {error}"));
     let commands = shown_commands(&text);
     assert!(!commands.is_empty(), "{page} shows no command");
-    let folder = Page::new(&text);
+    let folder = Page::new();
     let mut seen = BTreeSet::new();
     let failures: Vec<String> = commands
         .iter()

@@ -59,7 +59,10 @@ impl Cluster {
 
     fn bench(&self, bench: &Bench, arguments: &[&str]) -> Command {
         let mut command = bench.command(arguments);
-        command.env("SLURM_CONF", self.folder().join("slurm.conf"));
+        command
+            .env("SLURM_CONF", self.folder().join("slurm.conf"))
+            // The nodes take turns with each other, not with other tests on this machine.
+            .env("PLIMSOLL_LOCK_DIR", self.state.path());
         command
     }
 }

@@ -47,6 +47,7 @@ pub enum Color {
 
 /// The commands of `bench`.
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one value per process")]
 pub enum Command {
     /// Show what can run on this machine, what cannot, and the command that would change that
     Doctor(Doctor),

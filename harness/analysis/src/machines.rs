@@ -181,6 +181,9 @@ fn notes(fleet: &Fleet, runs: &[&Run]) -> Vec<String> {
     notes
 }
 
+/// The values of one condition, each with the names of the machines that have it.
+type Values<'a> = Vec<(String, Vec<&'a str>)>;
+
 /// Kernel, governor and other settings that differ between machines of one type.
 fn differing_conditions(fleet: &Fleet, runs: &[&Run], place: usize) -> Vec<String> {
     let of_type = fleet
@@ -191,7 +194,7 @@ fn differing_conditions(fleet: &Fleet, runs: &[&Run], place: usize) -> Vec<Strin
         let kernel = ("the kernel", runs[at].environment.kernel.clone());
         std::iter::once(kernel).chain(alike::conditions(runs[at]))
     };
-    let mut seen: Vec<(&str, Vec<(String, Vec<&str>)>)> = Vec::new();
+    let mut seen: Vec<(&str, Values<'_>)> = Vec::new();
     for machine in of_type {
         for (what, value) in machine.runs.iter().flat_map(|&at| facts(at)) {
             let known = seen.iter().position(|(name, _)| *name == what);

@@ -10,7 +10,7 @@ use plimsoll_analysis::statistics::{Generator, components, generator};
 use plimsoll_record::run::Identity;
 use plimsoll_record::{Boundary, Recorded, Run};
 use rand_distr::{Distribution, Normal};
-use support::{ENGINE, Machine, NATIVE, World};
+use support::{CONTAINER, ENGINE, Machine, NATIVE, OTHER_ENGINE, World};
 
 const STILL: Machine = Machine {
     trial: 0.01,
@@ -23,7 +23,7 @@ const STILL: Machine = Machine {
 /// A run on the machine `name`, `slow` times as slow as usual.
 fn run_on(name: &str, slow: f64) -> Recorded {
     let world = World {
-        targets: &[&NATIVE, &ENGINE],
+        targets: &[&NATIVE, &ENGINE, &OTHER_ENGINE, &CONTAINER],
         workloads: &["hello"],
         trials: 8,
         iterations: 4,

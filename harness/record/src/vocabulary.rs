@@ -275,7 +275,7 @@ impl Boundary {
             Boundary::L1 => "artefact file to instance ready (deserialise or map, instantiate)",
             Boundary::L2 => ".wasm bytes to instance ready (validate, compile, instantiate)",
             Boundary::L3 => {
-                "spawn of a process, or start of a created container, to first byte of guest output"
+                "spawn of a process, or start of a container, to first byte of guest output"
             }
             Boundary::L4 => "spawn of a process, or create of a container, to exit observed",
             Boundary::L5 => "as L4, with removal of the container",

@@ -224,7 +224,7 @@ fn legend(text: &mut String, run: &Analysed<'_>) {
     );
 }
 
-/// Columns for sentences: the terminal's, limited to 60 to 100; 100 without a terminal.
+/// Columns for sentences: the terminal's, limited to 60 to 100; 80 without a terminal.
 fn columns() -> usize {
     let named = std::env::var("COLUMNS").ok();
     let named = named.and_then(|columns| columns.parse().ok());
@@ -232,7 +232,7 @@ fn columns() -> usize {
     let found = named.or_else(|| terminal().map(|size| usize::from(size.ws_col)));
     found
         .filter(|columns| *columns > 0)
-        .unwrap_or(100)
+        .unwrap_or(80)
         .clamp(60, 100)
 }
 

@@ -1,6 +1,7 @@
 //! Tests `bench` against adapters and programs that misbehave in many ways, in checkouts made for the test:
 //! no engine, no network, no container.
 
+mod bundle;
 mod checkout;
 mod commands;
 mod compare;

@@ -8,6 +8,8 @@ use keel::{Config, Engine, Linker, Module, Store};
 
 /// The steepest slope that passes, beside a program that is linear beyond doubt.
 const STEEPEST: f64 = 1.1;
+/// Sweeps that a thing has to show a slope that passes.
+const SWEEPS: usize = 4;
 /// Seconds below which a cost says nothing of a slope.
 const LEAST: f64 = 0.0005;
 /// Points that a line needs; where fewer cost enough, none costs anything that matters.
@@ -99,31 +101,44 @@ fn cost(engine: &Engine, wasm: &[u8]) -> f64 {
     (0..3).map(once).fold(f64::INFINITY, f64::min)
 }
 
-/// Sweeps a count over three decades up to `most`.
+/// Sweeps a count over three decades up to `most`. Other load on the machine can only steepen a line, so the flattest of
+/// a few sweeps decides.
 fn sweep(what: &str, most: u32, make: impl Fn(u32) -> Vec<u8>) {
     let engine = Engine::new(Config::new());
-    // What is done once for a process is no part of it.
+    // What is done once per process is not part of the cost.
     cost(&engine, &make(1));
-    let base = cost(&engine, &make(1));
+    let mut steepest = f64::INFINITY;
+    for _ in 0..SWEEPS {
+        let Some(slope) = swept(what, most, &engine, &make) else {
+            return;
+        };
+        steepest = steepest.min(slope);
+        if steepest <= STEEPEST {
+            return;
+        }
+    }
+    panic!("{what}: a slope of {steepest:.2} up to {most} in the best of {SWEEPS} sweeps");
+}
+
+/// The slope of one sweep; `None` if too few counts cost enough to tell.
+fn swept(what: &str, most: u32, engine: &Engine, make: &impl Fn(u32) -> Vec<u8>) -> Option<f64> {
+    let base = cost(engine, &make(1));
     let sizes = [1000.0, 316.2, 100.0, 31.62, 10.0, 3.162, 1.0].map(|part| f64::from(most) / part);
     let costs = sizes.map(|size| {
         (
             size.max(1.0),
-            cost(&engine, &make(size.max(1.0) as u32)) - base,
+            cost(engine, &make(size.max(1.0) as u32)) - base,
         )
     });
     let enough = costs.iter().filter(|(_, cost)| *cost >= LEAST);
     let points: Vec<(f64, f64)> = enough.map(|(size, cost)| (size.ln(), cost.ln())).collect();
     if points.len() < FEWEST {
         println!("{what}: up to {most}, cheap: {costs:.4?}");
-        return;
+        return None;
     }
     let slope = slope(&points) / reference().max(1.0);
     println!("{what}: up to {most}, slope {slope:.3}: {costs:.4?}");
-    assert!(
-        slope <= STEEPEST,
-        "{what}: a slope of {slope:.2} up to {most}: {costs:.4?}"
-    );
+    Some(slope)
 }
 
 /// The slope of what is linear: filling a table with boxes of 256 bytes, up to 100,000.

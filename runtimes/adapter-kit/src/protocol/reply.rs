@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 #[cfg(doc)]
 use super::Request;
 
-/// What an adapter answers.
+/// A reply from an adapter to `bench`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "reply", rename_all = "lowercase")]
 pub enum Reply {
@@ -21,24 +21,23 @@ pub enum Reply {
     Hello(Hello),
     /// Closes [`Request::Prepare`].
     Prepared(Prepared),
-    /// One measured value; any number come before [`Reply::Done`].
+    /// One measured value; any number of them may precede [`Reply::Done`].
     Sample(Sample),
-    /// Closes [`Request::Measure`]: everything asked for was done.
+    /// Closes [`Request::Measure`]: the measurement is complete.
     Done(Done),
-    /// Closes [`Request::Serve`]: a command line that serves until it is ended, which `bench`
-    /// starts and ends. Its stdout begins with `listening on ADDRESS` and a line feed, once it
-    /// accepts; it ends by itself when its parent does.
+    /// Closes [`Request::Serve`]: a command line for a server that `bench` starts and stops. Once it accepts
+    /// connections it prints `listening on ADDRESS` and a line feed as its first output; it exits with its parent.
     Server(Launch),
-    /// Closes [`Request::Serve`]: it is being served, until [`Request::Stop`] or the end of stdin.
+    /// Closes [`Request::Serve`]: the server runs until [`Request::Stop`] or end of file on stdin.
     Serving {
-        /// Where it accepts, for example `127.0.0.1:40001`.
+        /// The server's address, for example `127.0.0.1:40001`.
         address: String,
     },
-    /// Closes [`Request::Stop`]: nothing is being served any more.
+    /// Closes [`Request::Stop`]: the server has stopped.
     Stopped,
     /// Closes [`Request::Claims`].
     Claims {
-        /// What the target has.
+        /// Proposals that the target claims to support.
         proposals: Vec<Proposal>,
     },
     /// Closes [`Request::Programs`].
@@ -46,193 +45,188 @@ pub enum Reply {
         /// Each once, by role and name.
         programs: Vec<ProgramRecord>,
     },
-    /// What became of one directive, sent before the next is begun.
+    /// Result of one directive, sent before the next one starts.
     Directive(Directive),
-    /// Closes [`Request::Script`]: every directive was carried out.
+    /// Closes [`Request::Script`]: every directive has run.
     Scripted {
-        /// How many the script has.
+        /// Number of directives in the script.
         directives: u32,
     },
-    /// Closes [`Request::Probe`]: a command line that runs the guest under the limits asked for,
-    /// which `bench` starts, watches and ends.
+    /// Closes [`Request::Probe`]: a command line that runs the guest under the requested limits; `bench` starts,
+    /// supervises and ends it.
     Probe(Launch),
-    /// Closes [`Request::Probe`]: it was run, and nothing of it is left.
+    /// Closes [`Request::Probe`]: the adapter ran the guest and cleaned up.
     Probed(Probed),
-    /// Closes a request: the target cannot do this.
+    /// Closes a request that the target does not support.
     Unsupported {
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// Closes a request: it was tried and failed.
+    /// Closes a request that failed.
     Failed {
-        /// What was tried, and what happened.
+        /// What was tried, and the error.
         message: String,
-        /// Whether memory ran out.
+        /// Whether it ran out of memory.
         #[serde(default)]
         out_of_memory: bool,
     },
 }
 
-/// Who an adapter is and what it can do.
+/// Names, versions and targets of an adapter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Hello {
-    /// [`PROTOCOL`] of the adapter.
+    /// The adapter's [`PROTOCOL`].
     pub protocol: u32,
     /// Name and version of the adapter.
     pub adapter: String,
     /// Name of the engine.
     pub engine: String,
-    /// Exact version of the engine, or why it is not known.
+    /// Exact version of the engine, or why it is unknown.
     pub engine_version: String,
-    /// Every target it drives, also those that cannot run here.
+    /// All targets, including those that cannot run here.
     pub targets: Vec<Target>,
 }
 
 /// One target that an adapter drives.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Target {
-    /// Its id.
+    /// Id of the target.
     pub id: TargetId,
-    /// What kind of thing it is.
+    /// Kind of target.
     pub kind: TargetKind,
-    /// Whether it can run here and now.
+    /// Whether it can run on this machine now.
     pub availability: Availability,
-    /// The steps it can do. `process`, `fresh`, `processes`, `idle` and `peak` of a target that gives
-    /// a [`Launch`] are done by `bench` itself, with one clock for all.
+    /// The steps that it supports. If a target returns a [`Launch`], `bench` itself does `process`, `deploy`,
+    /// `processes`, `idle` and `peak`, with one clock for all.
     pub steps: Vec<Step>,
-    /// Every setting that matters, by name: the fairness ledger.
+    /// The fairness ledger: every setting that matters, by name.
     pub configuration: BTreeMap<String, String>,
-    /// The programs and libraries that take part in its trials, the adapter among them. `hello` leaves
-    /// them out, which every trial asks for; [`Request::Programs`] asks for them once a run.
+    /// The programs and libraries that take part in its trials, including the adapter. Empty in `hello`, which is sent
+    /// for every trial; [`Request::Programs`] requests them once per run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub programs: Vec<ProgramRecord>,
 }
 
-/// Whether a target can run here and now.
+/// Whether a target can run on this machine now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "status", rename_all = "lowercase")]
 pub enum Availability {
-    /// It can.
+    /// It can run.
     Available,
-    /// It cannot.
+    /// It cannot run.
     Unavailable {
-        /// Why.
+        /// The reason.
         reason: String,
-        /// The command, or the words, that change that.
+        /// The command or advice that fixes it.
         remedy: String,
     },
 }
 
-/// What [`Request::Prepare`] made.
+/// Result of [`Request::Prepare`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Prepared {
-    /// How to start the pair as a process from nothing, for a target that is a process.
+    /// How to start the pair as a process, for a target that is a process.
     pub launch: Option<Launch>,
-    /// What was made, for the record.
+    /// The prepared artefacts, for the record.
     pub artefacts: Vec<Artefact>,
 }
 
-/// A command line that runs a workload once: stdout is the guest's, and so is the exit code.
+/// A command line that runs a workload once, with the guest's stdout and exit code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Launch {
-    /// The program, absolute.
+    /// Absolute path of the program.
     pub program: PathBuf,
-    /// Its arguments.
+    /// Arguments of the program.
     pub args: Vec<String>,
-    /// Its whole environment: nothing else is passed on.
+    /// The complete environment; nothing else is inherited.
     pub env: BTreeMap<String, String>,
-    /// Its working directory.
+    /// Working directory of the program.
     pub directory: PathBuf,
-    /// The artefact, a file or a folder, that is copied first at boundary L6: `program`, or one of
-    /// `args`.
+    /// The artefact, a file or folder, that boundary L6 copies first: `program` or one of `args`.
     pub artefact: PathBuf,
-    /// The container that the program makes, if it does: the guest then is not the program itself.
+    /// The container that the program creates, if any: the guest is then another process.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub container: Option<Container>,
 }
 
-/// A container that a [`Launch`] makes.
+/// A container created by a [`Launch`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Container {
-    /// The argument that stands for the container's name: at every start `bench` puts a name there
-    /// that no other start has.
+    /// Placeholder argument for the container's name: `bench` replaces it with a unique name at every start.
     pub name: String,
-    /// Arguments of the same program that end the container of that name, whatever it is doing, and
-    /// remove it; the name stands in them likewise. For what was killed: a start that ends by itself
-    /// leaves nothing.
+    /// Arguments of the same program that kill and remove the container with that name; the placeholder is replaced in
+    /// them too. For killed starts only: one that exits by itself leaves nothing.
     pub remove: Vec<String>,
-    /// The guest's program as it is called inside; absent if the launched program's own process is
-    /// the guest's, inside.
+    /// The guest's program path in the container; absent if the launched program's own process runs the guest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guest: Option<PathBuf>,
 }
 
-/// Something that [`Request::Prepare`] made.
+/// An artefact made by [`Request::Prepare`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Artefact {
-    /// What it is, for example `aot` or `image`.
+    /// Kind of artefact, for example `aot` or `image`.
     pub role: String,
-    /// Its size in bytes.
+    /// Size in bytes.
     pub bytes: u64,
 }
 
 /// One measured value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Sample {
-    /// Where the clock started and stopped.
+    /// Where the clock starts and stops.
     pub boundary: Boundary,
-    /// What was measured, in the metric's unit.
+    /// The measured quantity, which determines the unit.
     pub metric: Metric,
-    /// Repetition inside this request, from 0.
+    /// Iteration in this request, from 0.
     pub iteration: u32,
-    /// The load it was measured under, where that is part of the question: how many instances
-    /// were alive, or how many requests a second were offered.
+    /// The load, if the step has one: the number of live instances, or the offered requests per second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<u64>,
-    /// The value.
+    /// The value in the metric's unit.
     pub value: u64,
 }
 
-/// What became of one directive of a script.
+/// Result of one directive of a script.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Directive {
-    /// Its number.
+    /// Index in the script, from 0.
     pub index: u32,
-    /// What became of it.
+    /// The outcome.
     #[serde(flatten)]
     pub went: Went,
 }
 
-/// What became of a directive.
+/// Result of a directive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "went", rename_all = "lowercase")]
 pub enum Went {
-    /// It did what it should.
+    /// The engine did what the script expects.
     Passed {
-        /// Where a refusal or trap is worded otherwise than in the script: both wordings.
+        /// Both wordings, if a rejection or trap is worded differently from the script.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         differs: Option<String>,
     },
-    /// It did not.
+    /// The engine did something else.
     Failed {
-        /// What happened instead.
+        /// What it did.
         message: String,
     },
-    /// It is not a question to an engine, whichever: said by the kit alone.
+    /// The directive does not test an engine; decided only by the kit.
     Skipped {
-        /// Why.
+        /// The reason.
         reason: String,
     },
 }
 
-/// What became of a guest that was run by its adapter.
+/// Result of a guest that its adapter ran.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Probed {
-    /// How it ended.
+    /// How the guest ended.
     pub end: End,
-    /// What it wrote to standard output, as far as that is known.
+    /// Its stdout, as far as known.
     pub stdout: String,
-    /// The last of what it wrote to standard error, as far as that is known.
+    /// The end of its stderr, as far as known.
     pub stderr: String,
 }
 
@@ -240,54 +234,54 @@ pub struct Probed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "end", rename_all = "kebab-case")]
 pub enum End {
-    /// By itself, or by the engine's doing, with this code.
+    /// It exited, or the engine ended it, with this code.
     Exited {
-        /// The code.
+        /// Exit code.
         code: i32,
     },
-    /// By this signal.
+    /// A signal killed it.
     Killed {
-        /// The signal's number.
+        /// Number of the signal.
         signal: i32,
     },
-    /// The kernel killed it for want of memory.
+    /// The kernel's OOM killer killed it.
     OutOfMemory,
-    /// Not by itself: it was killed when patience was at its end.
+    /// It exceeded the time limit and was killed.
     StillRunning,
 }
 
-/// The end of a measurement.
+/// Result of a measurement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Done {
-    /// Every distinct thing the guest produced, with how often; at least one.
+    /// The distinct outputs of the guest with their counts; at least one.
     pub outputs: Vec<Output>,
-    /// Why it ended before everything that was asked for, with what was measured standing: for
-    /// example that the memory budget does not hold the next level.
+    /// Why the measurement ended early, for example because the memory budget does not allow the next level. Earlier
+    /// values remain valid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped: Option<String>,
 }
 
-/// What a guest produced.
+/// An output of a guest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Output {
-    /// Exit code, as a process reports it: 0 to 255. A trap or a signal is not an exit and closes
-    /// with [`Reply::Failed`] instead.
+    /// Exit code as reported by a process: 0 to 255. A trap or signal closes the request with [`Reply::Failed`]
+    /// instead.
     pub exit_code: i32,
-    /// Its standard output, byte for byte.
+    /// Complete standard output.
     #[schemars(with = "GuestBytesSchema")]
     pub stdout: GuestBytes,
-    /// How many iterations produced exactly this.
+    /// Number of iterations with exactly this output.
     pub times: u32,
 }
 
-/// How [`GuestBytes`] travel.
+/// JSON format of [`GuestBytes`].
 #[derive(JsonSchema)]
 #[serde(untagged)]
 #[expect(dead_code, reason = "it is the schema of another type")]
 enum GuestBytesSchema {
-    /// What is UTF-8, as it is.
+    /// UTF-8 output as a string.
     Text(String),
-    /// What is not.
+    /// Other output.
     Base64 {
         /// The bytes in base64, with padding.
         base64: String,

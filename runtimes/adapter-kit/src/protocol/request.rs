@@ -12,70 +12,67 @@ use serde::{Deserialize, Serialize};
 #[cfg(doc)]
 use super::Reply;
 
-/// What `bench` asks of an adapter.
+/// A request from `bench` to an adapter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "request", rename_all = "lowercase")]
 pub enum Request {
-    /// Say who you are and what you can do. Always the first request.
+    /// Describe the adapter, its engine and its targets. Always the first request.
     Hello,
-    /// Make ready, untimed, what later measurements of this pair need: compile the artefact,
-    /// build the image.
+    /// Prepare a pair, untimed, for later measurements: compile the artefact, build the image.
     Prepare(Prepare),
     /// Measure one step of one trial.
     Measure(Measure),
-    /// Serve a pair over HTTP, or say how that is done.
+    /// Serve a pair over HTTP, or return a command line that does.
     Serve(Serve),
-    /// End what [`Reply::Serving`] began.
+    /// Stop the server of [`Reply::Serving`].
     Stop,
     /// Hash the programs and libraries that take part in a target's trials.
     Programs {
-        /// The target.
+        /// The target to inspect.
         target: TargetId,
     },
-    /// Say which proposals a target has, by its own account.
+    /// List the proposals that a target claims to support.
     Claims {
-        /// The target.
+        /// The target to inspect.
         target: TargetId,
     },
-    /// Carry out one of the specification's test scripts.
+    /// Run one of the specification's test scripts.
     Script(Script),
-    /// Run a hostile guest under limits, or say how that is done.
+    /// Run a hostile guest under limits, or return a command line that does.
     Probe(Probe),
 }
 
-/// Asks to make a (target, workload) pair ready.
+/// Prepares a (target, workload) pair.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Prepare {
-    /// The target.
+    /// The target of the pair.
     pub target: TargetId,
-    /// The workload.
+    /// The workload of the pair.
     pub workload: Workload,
-    /// A directory for this pair alone, already made, kept until the run ends.
+    /// An existing directory for this pair only, kept until the run ends.
     pub scratch: PathBuf,
-    /// Whether the artefact is to run on any processor of x86-64-v2 (step `count`), and not only on
-    /// this one.
+    /// Whether the artefact must run on any x86-64-v2 CPU (step `count`), not only on the host's.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub portable: bool,
 }
 
-/// Asks for one step of one trial. [`Prepare`] for the same pair and scratch directory came
-/// before, possibly in an earlier process of this adapter.
+/// Measures one step of one trial. [`Prepare`] came earlier for the same pair and scratch directory, possibly in
+/// another process of this adapter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Measure {
-    /// The target.
+    /// The target of the pair.
     pub target: TargetId,
-    /// The workload.
+    /// The workload of the pair.
     pub workload: Workload,
-    /// The pair's directory, as it was given to [`Prepare`].
+    /// The scratch directory given to [`Prepare`].
     pub scratch: PathBuf,
-    /// The step.
+    /// The step to measure.
     pub step: Step,
-    /// Most iterations to do; at least one is done.
+    /// Maximum iterations; at least one is done.
     pub iterations: u32,
-    /// No further iteration is begun once this much time has passed. A run of the guest that is
-    /// done only to verify a heavy one is not charged to it.
+    /// No iteration starts after this much time. The verification run of a heavy guest is not charged.
     pub budget: Nanoseconds,
-    /// How many are to be alive at once: with the steps `instances` and `processes`.
+    /// Numbers of live instances or processes, for the steps `instances` and `processes`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub levels: Option<Levels>,
 }
@@ -96,120 +93,114 @@ impl Measure {
     }
 }
 
-/// How many instances, processes or containers are to be alive at once, and what they may take.
+/// Numbers of live instances, processes or containers to measure at, with limits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Levels {
-    /// How many, ascending; each level is reached from the one before it.
+    /// Ascending; each level is reached from the one before.
     pub alive: Vec<u64>,
-    /// Memory that they may take all together, bytes: no level is begun that would need more.
+    /// Memory limit in bytes for all of them together: no level starts that would exceed it.
     pub memory_budget_bytes: u64,
-    /// How long processor time is watched while everything waits, at every level.
+    /// How long to measure idle CPU time at each level.
     pub idle_window: Nanoseconds,
 }
 
-/// Asks for a server of a pair: the workload without arguments, which answers the HTTP/1.1
-/// requests of its standard input on its standard output, behind a listener on loopback.
-/// [`Prepare`] for the same pair and scratch directory came before, possibly in an earlier process
-/// of this adapter.
+/// Starts a server for a pair: the workload without arguments, which reads HTTP/1.1 requests from stdin and writes
+/// responses to stdout, behind a loopback listener. [`Prepare`] came earlier for the same pair and scratch directory,
+/// possibly in another process of this adapter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Serve {
-    /// The target.
+    /// The target of the pair.
     pub target: TargetId,
-    /// The workload.
+    /// The workload of the pair.
     pub workload: Workload,
-    /// The pair's directory, as it was given to [`Prepare`].
+    /// The scratch directory given to [`Prepare`].
     pub scratch: PathBuf,
-    /// What answers a request.
+    /// Which instance serves a request.
     pub instances: Instances,
 }
 
-/// Asks for one of the specification's test scripts (`.wast`), directive by directive, in order.
+/// Runs one of the specification's test scripts (`.wast`), directive by directive.
 ///
-/// Directives are numbered from 0 as they stand in the script. A script that was under way when
-/// the adapter ended is asked for again in a new process, without what it ended at.
+/// Directives are numbered from 0 in the script's order. If the adapter dies during a script, the request is repeated
+/// in a new process without the directive that killed it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Script {
-    /// The target.
+    /// The target to test.
     pub target: TargetId,
-    /// What to switch on in the engine, as far as it can be switched; the rest off.
+    /// Proposals to enable; all others are disabled, as far as the engine has switches.
     pub features: Vec<Proposal>,
-    /// The script, absolute.
+    /// Absolute path of the script.
     pub script: PathBuf,
-    /// The first directive whose verdict is wanted: those before are carried out for what they
-    /// leave behind.
+    /// First directive to report; earlier ones run only for their effects.
     #[serde(default)]
     pub from: u32,
-    /// Directives that are not to be carried out.
+    /// Directives to skip.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub without: Vec<u32>,
 }
 
-/// Asks for one run of a guest that tries what it may not, alone, with nothing granted. Nothing of
-/// the pair was prepared before.
+/// Runs a hostile guest alone and without grants. The pair was not prepared.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Probe {
-    /// The target.
+    /// The target to probe.
     pub target: TargetId,
-    /// The guest.
+    /// The hostile guest.
     pub workload: Workload,
-    /// A directory for this request alone, already made.
+    /// An existing directory for this request only.
     pub scratch: PathBuf,
-    /// The limits that it is to be run under. A target that has none of one of these kinds, or
-    /// whose adapter sets none, answers [`Reply::Unsupported`].
+    /// Limits to enforce. If the target or its adapter does not support one, the reply is [`Reply::Unsupported`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub limits: Vec<Limit>,
-    /// How long it is let go on, where the adapter itself runs it: a container.
+    /// Time limit if the adapter itself runs the guest, in a container.
     pub patience: Nanoseconds,
-    /// Most memory that it may take in any case, bytes, where the adapter itself runs it.
+    /// Memory limit in bytes, regardless of `limits`, if the adapter itself runs the guest.
     pub memory_bytes: u64,
 }
 
-/// What answers a request.
+/// Which instance serves a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Instances {
-    /// What answered the last one of this connection: an instance a connection, or the server
-    /// that a program is by itself.
+    /// The connection's instance, or a program that is a server itself.
     Kept,
-    /// An instance made for it and given up after it.
+    /// A new instance for each request.
     Fresh,
 }
 
-/// A workload, with everything an adapter needs to run it.
+/// A workload, with everything that an adapter needs to run it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Workload {
-    /// Its id.
+    /// The workload's id.
     pub id: WorkloadId,
-    /// The `.wasm`, absolute.
+    /// Absolute path of the `.wasm`.
     pub wasm: PathBuf,
-    /// The static native binary built from the same source, absolute, if it was built.
+    /// Absolute path of the static native binary built from the same source, if built.
     pub native: Option<PathBuf>,
-    /// The same program as a component of the world `wasi:http/proxy`, absolute, if there is one: what
-    /// a target serves whose own server speaks HTTP.
+    /// Absolute path of the same program as a `wasi:http/proxy` component, if it exists: used by targets whose own
+    /// server speaks HTTP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub component: Option<PathBuf>,
-    /// An image that the container engine has, with the same program as its entry point: what a
-    /// container runs instead of `native`.
+    /// An image in the container engine with the same program as its entry point, used by containers instead of
+    /// `native`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
     /// Arguments, without the program's name (which is the workload's id).
     pub args: Vec<String>,
-    /// Folder of inputs, absolute: preopened as `.`, read-only where the engine can, the working
-    /// directory of a process or container.
+    /// Absolute path of the input folder: preopened as `.`, read-only where the engine can; the working directory of a
+    /// process or container.
     pub input: Option<PathBuf>,
-    /// What it is given beyond that.
+    /// Additional access.
     #[serde(default, skip_serializing_if = "Grants::are_none")]
     pub grants: Grants,
 }
 
-/// What a workload is given beyond its arguments and a folder to read.
+/// Access beyond arguments and a read-only folder.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Grants {
-    /// What it may do in its folder. One that may be written is the workload's alone, and as new
-    /// for every trial.
+    /// Access to the input folder. A writable folder belongs only to this workload and is new for every trial.
     #[serde(default)]
     pub folder: Access,
-    /// Its environment, all of it.
+    /// The complete environment.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
 }
@@ -231,13 +222,13 @@ impl Grants {
     }
 }
 
-/// What may be done in a folder.
+/// Access to a folder.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Access {
-    /// Read, as far as the engine can see to that.
+    /// Read-only, as far as the engine can enforce it.
     #[default]
     Read,
-    /// Read and write: files made, changed and removed.
+    /// Create, change and remove files.
     Write,
 }

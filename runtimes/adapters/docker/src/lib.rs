@@ -17,7 +17,7 @@
 //! - [`stopwatch`]: the stopwatch in a container
 //! - [`waiting`]: measures waiting containers
 //! - [`owner`]: ownership labels, and removal of strays
-//! - [`failure`]: errors
+//! - [`failure`]: kinds of errors
 
 pub mod adapter;
 pub mod base;

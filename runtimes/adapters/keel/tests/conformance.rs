@@ -11,6 +11,11 @@ fn every_workload_is_verified_on_every_step_of_every_target() {
     conformance::assert_every_workload(
         Path::new(env!("CARGO_BIN_EXE_adapter-keel")),
         |_| true,
-        &[("keel", 8), ("keel+jit", 3), ("keel+static", 2)],
+        &[
+            ("keel", 8),
+            ("keel+jit", 3),
+            ("keel+cached", 3),
+            ("keel+static", 2),
+        ],
     );
 }

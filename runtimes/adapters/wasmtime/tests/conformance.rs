@@ -18,6 +18,7 @@ fn every_workload_is_verified_on_every_step_of_every_target() {
             ("wasmtime/cranelift+pooling+keep-resident", 6),
             ("wasmtime/cranelift+no-cow", 5),
             ("wasmtime/cranelift+jit", 3),
+            ("wasmtime/cranelift+cached", 1),
             ("wasmtime/winch", 8),
             ("wasmtime/winch+jit", 3),
             ("wasmtime/pulley", 7),

@@ -16,12 +16,9 @@ use outcome::{Engine, Export, ExportKind, Running, Stop, Trap, Type, Value};
 pub(crate) struct Keel(keel::Engine);
 
 impl Keel {
-    /// keel, with its code metered or not. Where it is, objects are collected at every allocation.
+    /// keel, with its code metered or not.
     pub(crate) fn new(fuel: Fuel) -> Keel {
-        let config = Config::new()
-            .fuel(fuel)
-            .collect_always(fuel == Fuel::Metered)
-            .stack_bytes(host::STACK_BYTES);
+        let config = Config::new().fuel(fuel).stack_bytes(host::STACK_BYTES);
         Keel(keel::Engine::new(config))
     }
 }
