@@ -66,6 +66,7 @@ impl Func {
     }
 
     /// The record. Only with the store in hand.
+    #[inline]
     pub(crate) fn record(self) -> FunctionRecord {
         // SAFETY: records live as long as their store.
         unsafe { *self.record.as_ptr() }
@@ -217,6 +218,7 @@ impl<P: WasmTypes, R: WasmTypes> TypedFunc<P, R> {
     ///
     /// # Errors
     /// [`Error::Trap`] if the code traps, and whatever host functions fail with.
+    #[inline]
     pub fn call(&self, store: impl AsContextMut, args: P) -> Result<R> {
         let store = store.as_store().context();
         // SAFETY: the store is borrowed.

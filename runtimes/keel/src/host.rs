@@ -13,12 +13,11 @@ use crate::externs::Extern;
 use crate::func::check_values;
 use crate::instance::Instance;
 use crate::store::{AsContext, AsContextMut, StoreInner, StorePointer};
-use crate::trap::{Trap, TrapKind};
 use crate::types::def::short_id;
 use crate::types::registry::TypeSet;
 use crate::types::{FuncType, ValType};
 use crate::value::{RawValue, Val, WasmTy, WasmTypes};
-use crate::vm::context::{Context, FunctionImport, HostCall, Value};
+use crate::vm::context::{Context, FunctionImport, Returned, Value, in_register};
 
 /// What a host function sees of who called it: the store, and the calling instance.
 ///
@@ -55,12 +54,14 @@ pub struct Caller<'a, T: 'static> {
 
 impl<T: 'static> Caller<'_, T> {
     /// The store's data.
+    #[inline]
     pub fn data(&self) -> &T {
         // SAFETY: the store is this thread's, which is here and nowhere else.
         unsafe { &(*self.store.as_ptr()).data }
     }
 
     /// The store's data, to change.
+    #[inline]
     pub fn data_mut(&mut self) -> &mut T {
         // SAFETY: as above.
         unsafe { &mut (*self.store.as_ptr()).data }
@@ -101,6 +102,7 @@ impl<T: 'static> Caller<'_, T> {
 impl<T: 'static> AsContext for Caller<'_, T> {
     type Data = T;
 
+    #[inline]
     fn as_store(&self) -> StorePointer<T> {
         StorePointer(self.store)
     }
@@ -113,7 +115,8 @@ pub(crate) struct HostFunc {
     ty: HostType,
     /// The number of its type in the linker's engine, and what keeps that registered.
     number: OnceLock<(u64, Option<TypeSet>)>,
-    call: HostCall,
+    /// Its code, which takes the environment and what [`Returned`] says.
+    call: NonNull<()>,
     environment: NonNull<()>,
     /// Owns the environment.
     _closure: Box<dyn Any + Send + Sync>,
@@ -131,12 +134,13 @@ unsafe impl Send for HostFunc {}
 unsafe impl Sync for HostFunc {}
 
 impl HostFunc {
-    /// `call` must take a pointer to an `F` for its environment.
+    /// `call` must be a function that takes a pointer to an `F` for its environment.
     fn from_closure<F: Send + Sync + 'static>(
         ty: HostType,
         closure: F,
-        call: HostCall,
+        call: *const (),
     ) -> HostFunc {
+        let call = NonNull::new(call.cast_mut()).expect("code has an address");
         let closure = Box::new(closure);
         let environment = NonNull::from(&*closure).cast();
         HostFunc {
@@ -155,7 +159,7 @@ impl HostFunc {
         F: Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
     {
         let given = HostType::Given(ty.clone());
-        HostFunc::from_closure(given, (ty, function), call_untyped::<T, F>)
+        HostFunc::from_closure(given, (ty, function), call_untyped::<T, F> as *const ())
     }
 
     /// The number of its type in its linker's engine.
@@ -196,20 +200,19 @@ impl HostFunc {
     }
 }
 
-/// Runs a host function for compiled code; not zero if it failed.
+/// Runs a host function for compiled code.
 ///
 /// # Safety
 /// Called by compiled code with its context, in a store whose data is a `T`.
+#[inline]
 unsafe fn run<T: 'static>(
     context: Context,
-    function: impl FnOnce(Caller<'_, T>) -> Result<()>,
-) -> u32 {
+    function: impl FnOnce(Caller<'_, T>) -> Result<u64>,
+) -> Returned {
     let store = context.store().cast::<StoreInner<T>>();
-    let Some(pointer) = NonNull::new(store) else {
-        return 1;
-    };
     let caller = Caller {
-        store: pointer,
+        // SAFETY: a context knows its store from when it was made.
+        store: unsafe { NonNull::new_unchecked(store) },
         context,
         borrows: PhantomData,
     };
@@ -218,19 +221,51 @@ unsafe fn run<T: 'static>(
     // SAFETY: the store is alive, and the function's references to it are gone.
     let store = unsafe { &mut (*store).context };
     match result {
-        Ok(Ok(())) if !store.is_overdue() => return 0,
-        Ok(Ok(())) => store.error = Some(Trap::new(TrapKind::Interrupted).into()),
-        Ok(Err(error)) => store.error = Some(error),
+        Ok(Ok(value)) if !store.is_overdue() => return Returned { failed: 0, value },
+        Ok(Ok(_)) => store.fail_overdue(),
+        Ok(Err(error)) => store.fail(error),
         Err(panic) => store.panic = Some(panic),
     }
-    1
+    Returned {
+        failed: 1,
+        value: 0,
+    }
+}
+
+/// Hands the results of a host function's to code: the only one as its bits, others by the array.
+///
+/// # Safety
+/// `values` has room for them.
+#[inline]
+unsafe fn hand_over<R: WasmTypes>(results: R, values: *mut Value) -> u64 {
+    if const { R::TYPES.len() == 1 && in_register(R::TYPES[0]) } {
+        let mut only = [RawValue(Value::ZERO)];
+        results.store(&mut only);
+        // SAFETY: all bytes have been written.
+        return unsafe { only[0].0.i64 } as u64;
+    }
+    // SAFETY: as the caller promises.
+    results.store(unsafe { std::slice::from_raw_parts_mut(values.cast(), R::TYPES.len()) });
+    0
+}
+
+/// Whether code passes the arguments of a function with these parameters in registers, too.
+const fn by_registers(params: &[ValType]) -> bool {
+    let mut i = 0;
+    while i < params.len() {
+        if !in_register(params[i]) {
+            return false;
+        }
+        i += 1;
+    }
+    true
 }
 
 unsafe extern "C" fn call_untyped<T, F>(
     environment: *const (),
     context: Context,
     values: *mut Value,
-) -> u32
+) -> Returned
 where
     T: 'static,
     F: Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
@@ -254,7 +289,10 @@ where
             for (i, result) in results.iter().enumerate() {
                 values.add(i).write(result.to_raw());
             }
-            Ok(())
+            Ok(match ty.results() {
+                [only] if in_register(*only) => (*values).i64 as u64,
+                _ => 0,
+            })
         })
     }
 }
@@ -270,6 +308,7 @@ pub trait HostResult {
 impl<R: WasmTypes> HostResult for R {
     type Types = R;
 
+    #[inline]
     fn into_result(self) -> Result<R> {
         Ok(self)
     }
@@ -278,6 +317,7 @@ impl<R: WasmTypes> HostResult for R {
 impl<R: WasmTypes> HostResult for Result<R, Error> {
     type Types = R;
 
+    #[inline]
     fn into_result(self) -> Result<R> {
         self
     }
@@ -319,29 +359,49 @@ macro_rules! into_func {
                     environment: *const (),
                     context: Context,
                     values: *mut Value,
-                ) -> u32
+                    $($name: $name),*
+                ) -> Returned
                 where
                     T: 'static,
                     F: Fn(Caller<'_, T>, $($name),*) -> R + Send + Sync + 'static,
                     $($name: WasmTy,)*
                     R: HostResult,
                 {
-                    // SAFETY: made below with this environment; the thunk has stored the arguments
-                    // and has room for the results.
+                    // SAFETY: made below with this environment; the thunk passes the arguments, whose types
+                    // all go by register, and has room for the results.
                     unsafe {
                         run::<T>(context, |caller| {
                             let function = &*environment.cast::<F>();
-                            $(let $name = $name::of_value(RawValue(values.add($index).read()));)*
                             let results = function(caller, $($name),*).into_result()?;
-                            let count = R::Types::TYPES.len();
-                            let values = std::slice::from_raw_parts_mut(values.cast::<RawValue>(), count);
-                            results.store(values);
-                            Ok(())
+                            Ok(hand_over(results, values))
                         })
                     }
                 }
-                let ty = HostType::Known(const { &[$($name::TYPE),*] }, R::Types::TYPES);
-                HostFunction(HostFunc::from_closure(ty, self, call::<T, F, $($name,)* R>))
+                unsafe extern "C" fn call_by_array<T, F, $($name,)* R>(
+                    environment: *const (),
+                    context: Context,
+                    values: *mut Value,
+                ) -> Returned
+                where
+                    T: 'static,
+                    F: Fn(Caller<'_, T>, $($name),*) -> R + Send + Sync + 'static,
+                    $($name: WasmTy,)*
+                    R: HostResult,
+                {
+                    // SAFETY: as above; the thunk has stored the arguments.
+                    unsafe {
+                        $(let $name = $name::of_value(RawValue(values.add($index).read()));)*
+                        call::<T, F, $($name,)* R>(environment, context, values, $($name),*)
+                    }
+                }
+                let params: &'static [ValType] = const { &[$($name::TYPE),*] };
+                let code = if const { by_registers(&[$($name::TYPE),*]) } {
+                    call::<T, F, $($name,)* R> as *const ()
+                } else {
+                    call_by_array::<T, F, $($name,)* R> as *const ()
+                };
+                let ty = HostType::Known(params, R::Types::TYPES);
+                HostFunction(HostFunc::from_closure(ty, self, code))
             }
         }
     };

@@ -163,6 +163,7 @@ pub struct StorePointer<T: 'static>(pub(crate) NonNull<StoreInner<T>>);
 
 impl<T> StorePointer<T> {
     /// The part of the store that does not depend on its data.
+    #[inline]
     pub(crate) fn context(&self) -> *mut StoreContext {
         self.0.as_ptr().cast()
     }
@@ -171,6 +172,7 @@ impl<T> StorePointer<T> {
 impl<T: 'static> AsContext for Store<T> {
     type Data = T;
 
+    #[inline]
     fn as_store(&self) -> StorePointer<T> {
         StorePointer(self.inner)
     }
@@ -181,6 +183,7 @@ impl<T: 'static> AsContextMut for Store<T> {}
 impl<C: AsContext> AsContext for &C {
     type Data = C::Data;
 
+    #[inline]
     fn as_store(&self) -> StorePointer<C::Data> {
         (**self).as_store()
     }
@@ -189,6 +192,7 @@ impl<C: AsContext> AsContext for &C {
 impl<C: AsContext> AsContext for &mut C {
     type Data = C::Data;
 
+    #[inline]
     fn as_store(&self) -> StorePointer<C::Data> {
         (**self).as_store()
     }

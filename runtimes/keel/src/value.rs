@@ -274,10 +274,12 @@ macro_rules! wasm_ty {
         impl WasmTy for $ty {
             const TYPE: ValType = ValType::$val;
 
+            #[inline]
             fn to_value(self) -> RawValue {
                 RawValue(Value { $field: $to(self) })
             }
 
+            #[inline]
             fn of_value(value: RawValue) -> $ty {
                 // SAFETY: only called with a value of this type.
                 $of(unsafe { value.0.$field })
@@ -309,10 +311,12 @@ pub trait WasmTypes: Sized {
 impl<A: WasmTy> WasmTypes for A {
     const TYPES: &'static [ValType] = &[A::TYPE];
 
+    #[inline]
     fn store(self, values: &mut [RawValue]) {
         values[0] = self.to_value();
     }
 
+    #[inline]
     fn load(values: &[RawValue]) -> A {
         A::of_value(values[0])
     }
@@ -323,10 +327,12 @@ macro_rules! wasm_types {
         impl<$($name: WasmTy),*> WasmTypes for ($($name,)*) {
             const TYPES: &'static [ValType] = &[$($name::TYPE),*];
 
+            #[inline]
             fn store(self, values: &mut [RawValue]) {
                 $(values[$index] = self.$index.to_value();)*
             }
 
+            #[inline]
             fn load(values: &[RawValue]) -> Self {
                 ($($name::of_value(values[$index]),)*)
             }
@@ -337,8 +343,10 @@ macro_rules! wasm_types {
 impl WasmTypes for () {
     const TYPES: &'static [ValType] = &[];
 
+    #[inline]
     fn store(self, _values: &mut [RawValue]) {}
 
+    #[inline]
     fn load(_values: &[RawValue]) {}
 }
 

@@ -15,7 +15,7 @@ use crate::module::layout::Counts;
 /// The first bytes of every artefact.
 pub(crate) const MAGIC: [u8; 8] = *b"\x7fkeel\r\n\x1a";
 /// The version of this layout. A change of what a field means, or of the context, raises it.
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
 /// The version together with the sizes of all records, so that a record that was changed without
 /// raising the version is noticed as well.
 pub(crate) const FORMAT_VERSION: u32 = {

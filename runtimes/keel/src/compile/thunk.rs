@@ -8,24 +8,26 @@ use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 
 use super::abi::{
-    VALUE_SIZE, first_parameter, load_values, results_in_memory, return_results, store_values,
+    VALUE_SIZE, clif_type, first_parameter, load_values, results_in_memory, return_results, store_values,
     wasm_signature,
 };
 use super::translate::{Environment, set_stack_limit_at};
 use super::{Libcall, trap_code};
 use crate::module::layout;
 use crate::trap::TrapKind;
-use crate::types::FuncType;
+use crate::types::{FuncType, ValType};
+use crate::vm::context::in_register;
 
 /// Native to WebAssembly, for one function type: `fn(context, code, values)`, where `values` holds the
-/// arguments before and the results after.
+/// arguments before and the results after. The convention keeps no register, which saves the code that enters
+/// from saving them twice; its first arguments are in the C convention's registers.
 pub(super) fn entry(
     env: &Environment<'_>,
     ty: &FuncType,
     function: &mut ir::Function,
     context: &mut FunctionBuilderContext,
 ) {
-    function.signature = Signature::new(CallConv::SystemV);
+    function.signature = Signature::new(CallConv::Tail);
     function.signature.params = vec![AbiParam::new(types::I64); 3];
     let mut builder = FunctionBuilder::new(function, context);
     let block = start(&mut builder);
@@ -75,12 +77,20 @@ pub(super) fn host(
     let vmctx = builder.ins().iadd_imm_s(entry, -i64::from(entry_offset));
     let mut signature = Signature::new(CallConv::SystemV);
     signature.params = vec![AbiParam::new(types::I64); 3];
-    signature.returns = vec![AbiParam::new(types::I32)];
+    signature.returns = vec![AbiParam::new(types::I64); 2];
+    let mut passed = vec![environment, vmctx, values];
+    if ty.params().iter().copied().all(in_register) {
+        let params = ty.params().iter();
+        signature
+            .params
+            .extend(params.map(|ty| AbiParam::new(clif_type(*ty))));
+        passed.extend_from_slice(&arguments[first_parameter(ty)..]);
+    }
     let signature = builder.import_signature(signature);
-    let call = builder
-        .ins()
-        .call_indirect(signature, host, &[environment, vmctx, values]);
-    let status = builder.inst_results(call)[0];
+    let call = builder.ins().call_indirect(signature, host, &passed);
+    let [status, only] = builder.inst_results(call)[..] else {
+        unreachable!("the signature has two results");
+    };
     let failed = builder.create_block();
     let done = builder.create_block();
     builder.set_cold_block(failed);
@@ -96,10 +106,27 @@ pub(super) fn host(
     builder.ins().call_indirect(signature, raise, &[vmctx]);
     builder.ins().trap(trap_code(TrapKind::Unreachable));
     builder.switch_to_block(done);
-    let results = load_values(&mut builder, ty.results(), values);
+    let results = match ty.results() {
+        [ty] if in_register(*ty) => vec![from_bits(&mut builder, *ty, only)],
+        results => load_values(&mut builder, results, values),
+    };
     return_results(&mut builder, ty, arguments.get(1).copied(), &results);
     builder.seal_all_blocks();
     builder.finalize(env.isa.frontend_config());
+}
+
+/// A value out of its bits in an integer register.
+fn from_bits(builder: &mut FunctionBuilder<'_>, ty: ValType, bits: ir::Value) -> ir::Value {
+    let flags = MemFlagsData::new();
+    match ty {
+        ValType::I32 => builder.ins().ireduce(types::I32, bits),
+        ValType::F32 => {
+            let low = builder.ins().ireduce(types::I32, bits);
+            builder.ins().bitcast(types::F32, flags, low)
+        }
+        ValType::F64 => builder.ins().bitcast(types::F64, flags, bits),
+        _ => bits,
+    }
 }
 
 /// An imported function as one of the module's own: takes the module's context and passes on to

@@ -3,6 +3,7 @@
 use std::ptr::NonNull;
 
 use crate::module::layout;
+use crate::types::ValType;
 
 /// The address right behind an instance's context, which compiled code carries in a register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,13 +26,28 @@ pub(crate) struct FunctionImport {
     /// What the code takes as its context.
     pub(crate) context: *mut u8,
     /// The host function, where it is one.
-    pub(crate) host: Option<HostCall>,
+    pub(crate) host: Option<NonNull<()>>,
     pub(crate) environment: *const (),
 }
 
-/// A host function as the thunks call it: environment, the caller's context, arguments and results.
-/// It returns zero, or anything else after it has left an error in the store.
-pub(crate) type HostCall = unsafe extern "C" fn(*const (), Context, *mut Value) -> u32;
+/// What a host function returns to the thunk that called it, in two registers.
+///
+/// A thunk passes the environment, the caller's context and an array that holds the arguments and has room for
+/// the results; then the arguments once more, by the C convention, unless a vector is among them. A function
+/// takes them where it likes.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub(crate) struct Returned {
+    /// Zero, or anything else after an error was left in the store.
+    pub(crate) failed: u64,
+    /// The bits of the only result. Several, and a vector, are in the array.
+    pub(crate) value: u64,
+}
+
+/// Whether a single value of a type fits [`Returned`], and an argument of it a register of the C convention.
+pub(crate) const fn in_register(ty: ValType) -> bool {
+    !matches!(ty, ValType::V128)
+}
 
 /// What a function reference points to.
 #[derive(Clone, Copy, Debug)]
@@ -65,17 +81,20 @@ impl Context {
         Context(pointer)
     }
 
+    #[inline]
     pub(crate) fn as_ptr(self) -> *mut u8 {
         self.0.as_ptr()
     }
 
     /// The address of the field at `offset`.
+    #[inline]
     pub(crate) fn field<T>(self, offset: i32) -> *mut T {
         self.0.as_ptr().wrapping_offset(offset as isize).cast()
     }
 
     /// # Safety
     /// There is a field of this type at `offset`, and it has been written.
+    #[inline]
     pub(crate) unsafe fn read<T: Copy>(self, offset: i32) -> T {
         // SAFETY: as the caller promises.
         unsafe { self.field::<T>(offset).read() }
@@ -89,6 +108,7 @@ impl Context {
     }
 
     /// The store that the instance lives in.
+    #[inline]
     pub(crate) fn store(self) -> *mut super::store::StoreContext {
         // SAFETY: written when the context was made.
         unsafe { self.read(layout::STORE) }

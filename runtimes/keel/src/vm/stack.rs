@@ -6,34 +6,62 @@ use std::cell::Cell;
 /// many; of a small stack, a quarter.
 const HOST_BYTES: usize = 128 << 10;
 
-/// A stack's lowest address and the one behind its highest.
+/// A stack's lowest address, the one behind its highest, and how low compiled code may go.
 #[derive(Clone, Copy)]
 struct Bounds {
     low: usize,
     high: usize,
+    floor: usize,
 }
 
+impl Bounds {
+    fn new(low: usize, high: usize) -> Bounds {
+        let floor = low + HOST_BYTES.min((high - low) / 4);
+        Bounds { low, high, floor }
+    }
+
+    #[inline]
+    fn contains(&self, address: usize) -> bool {
+        (self.low..self.high).contains(&address)
+    }
+}
+
+/// Of a thread that nobody has asked about: nothing lies in them.
+const UNKNOWN: Bounds = Bounds {
+    low: 0,
+    high: 0,
+    floor: 0,
+};
+
 thread_local! {
-    static BOUNDS: Cell<Option<Bounds>> = const { Cell::new(None) };
+    static BOUNDS: Cell<Bounds> = const { Cell::new(UNKNOWN) };
 }
 
 /// How low compiled code's stack may reach that starts at `stack` and may have `most` bytes.
 ///
 /// On a stack that is not its thread's own, as a coroutine's, only `most` counts: its embedder knows.
+#[inline]
 pub(crate) fn limit(stack: usize, most: usize) -> usize {
     let wanted = stack.saturating_sub(most);
-    let known = BOUNDS.get().or_else(|| {
-        let found = main_thread(stack).or_else(other_thread);
-        BOUNDS.set(found);
-        found
-    });
-    match known {
-        Some(Bounds { low, high }) if (low..high).contains(&stack) => {
-            let reserve = HOST_BYTES.min((high - low) / 4);
-            wanted.max(low + reserve)
-        }
-        _ => wanted,
+    let known = BOUNDS.get();
+    if known.contains(stack) {
+        return wanted.max(known.floor);
     }
+    limit_of_another(stack, wanted)
+}
+
+/// As [`limit`], on a stack that is not known to be the thread's own.
+#[cold]
+fn limit_of_another(stack: usize, wanted: usize) -> usize {
+    if BOUNDS.get().high == 0
+        && let Some(found) = main_thread(stack).or_else(other_thread)
+    {
+        BOUNDS.set(found);
+        if found.contains(stack) {
+            return wanted.max(found.floor);
+        }
+    }
+    wanted
 }
 
 /// The process's first stack, if `stack` is in it. The kernel lets it grow as far as the limit says.
@@ -58,9 +86,9 @@ fn main_thread(stack: usize) -> Option<Bounds> {
     let size = usize::try_from(limit.rlim_cur)
         .unwrap_or(usize::MAX)
         .min(1 << 30);
-    let low = high.saturating_sub(size);
+    let bounds = Bounds::new(high.saturating_sub(size), high);
     // Others' stacks lie far below, a limit away.
-    (low..high).contains(&stack).then_some(Bounds { low, high })
+    bounds.contains(stack).then_some(bounds)
 }
 
 /// The stack of a thread that the process started.
@@ -74,9 +102,6 @@ fn other_thread() -> Option<Bounds> {
         }
         let found = libc::pthread_attr_getstack(attributes.as_ptr(), &mut base, &mut size);
         libc::pthread_attr_destroy(attributes.as_mut_ptr());
-        (found == 0).then(|| Bounds {
-            low: base as usize,
-            high: base as usize + size,
-        })
+        (found == 0).then(|| Bounds::new(base as usize, base as usize + size))
     }
 }

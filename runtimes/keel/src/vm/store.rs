@@ -223,6 +223,7 @@ impl StoreContext {
     ///
     /// # Safety
     /// `store` is alive and in use by this thread; the rest is as [`call::call`] demands.
+    #[inline]
     pub(crate) unsafe fn call(
         store: *mut StoreContext,
         entry: *const u8,
@@ -235,29 +236,41 @@ impl StoreContext {
         unsafe {
             let outermost = (*store).depth == 0;
             if outermost {
-                (*store).enter()?;
+                (*store).limit_stack();
+                if (*store).interrupt.is_some() {
+                    (*store).enter()?;
+                }
             }
             (*store).depth += 1;
             let result = call::call(store, entry, code, context, values, |activation| {
-                (*store).stopped(activation)
+                (*store).stopped(activation);
             });
             (*store).depth -= 1;
-            if outermost {
+            if outermost && (*store).interrupt.is_some() {
                 (*store).exit();
             }
-            if let Some(panic) = (*store).panic.take() {
-                std::panic::resume_unwind(panic);
+            // An error is large: only a call that fails moves one.
+            match result {
+                Ok(()) => Ok(()),
+                Err(()) => Err((*store).failure()),
             }
-            result
         }
     }
 
-    /// Prepares for a call from outside.
+    /// Sets how low the stack may reach in a call from outside that begins here.
     #[inline]
-    fn enter(&mut self) -> Result<()> {
+    fn limit_stack(&mut self) {
         let marker = 0u8;
         let stack = &raw const marker as usize;
         let limit = stack::limit(stack, self.stack_bytes);
+        // All instances have the present one, those that were made since the last call, too.
+        if limit != self.stack_limit {
+            self.set_stack_limit(limit);
+        }
+    }
+
+    #[inline(never)]
+    fn set_stack_limit(&mut self, limit: usize) {
         self.stack_limit = limit;
         for instance in &self.instances {
             // SAFETY: the store's instances are alive, and so are their contexts.
@@ -267,6 +280,10 @@ impl StoreContext {
                     .write(layout::STACK_LIMIT, limit)
             };
         }
+    }
+
+    /// Prepares for a call from outside that can be interrupted.
+    fn enter(&mut self) -> Result<()> {
         if let Some(interrupt) = &self.interrupt
             && interrupt.enter()
         {
@@ -289,8 +306,24 @@ impl StoreContext {
         }
     }
 
-    /// Makes the error of a call that stopped.
-    fn stopped(&mut self, activation: &Activation) -> Error {
+    /// Notes what a host function failed with.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn fail(&mut self, error: Error) {
+        self.error = Some(error);
+    }
+
+    /// Notes that the call is overdue.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn fail_overdue(&mut self) {
+        self.fail(Trap::new(TrapKind::Interrupted).into());
+    }
+
+    /// Notes the error of a call that stopped.
+    #[cold]
+    #[inline(never)]
+    fn stopped(&mut self, activation: &Activation) {
         let frames = activation
             .frames()
             .iter()
@@ -328,16 +361,30 @@ impl StoreContext {
             interrupt.take();
             self.overdue.store(false, Ordering::Relaxed);
         }
-        error
+        self.error = Some(error);
+    }
+
+    /// Why the call that has just come back stopped. A panic of a host function's goes on.
+    #[cold]
+    #[inline(never)]
+    fn failure(&mut self) -> Error {
+        let error = self.error.take();
+        if let Some(panic) = self.panic.take() {
+            std::panic::resume_unwind(panic);
+        }
+        error.unwrap_or_else(|| Trap::new(TrapKind::Unreachable).into())
     }
 
     /// Refuses a handle of another store.
+    #[inline]
     pub(crate) fn check_owner(&self, owner: u64) -> Result<()> {
+        #[cold]
+        fn foreign() -> Error {
+            Error::Type("a handle was used with a store that it does not belong to".to_owned())
+        }
         if owner == self.id {
             return Ok(());
         }
-        Err(Error::Type(
-            "a handle was used with a store that it does not belong to".to_owned(),
-        ))
+        Err(foreign())
     }
 }

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 use differential::corpus;
-use differential::generate;
+use differential::process::is_unanswered;
+use differential::{generate, mutate};
 use differential::{Comparison, Engine, Process, compare};
 
 /// Looks for modules that do not do the same on keel and on Wasmtime.
@@ -49,6 +50,12 @@ struct Search {
     /// The seed of the first module; each next one has the next seed.
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// Stop after this many modules, mutants included.
+    #[arg(long)]
+    modules: Option<u64>,
+    /// Mutants to compare besides each module.
+    #[arg(long, default_value_t = 0)]
+    mutants: usize,
     /// Where to write modules that are found.
     #[arg(long)]
     corpus: Option<PathBuf>,
@@ -72,18 +79,30 @@ fn search(search: &Search) -> Result<()> {
     let mut keel = Process::new(Engine::Keel.program()?);
     let mut wasmtime = Process::new(Engine::Wasmtime.program()?);
     let end = Instant::now() + Duration::from_secs(search.seconds);
-    let (mut modules, mut calls, mut traps, mut mismatches) = (0, 0, 0, 0);
+    let most = search.modules.unwrap_or(u64::MAX);
+    let (mut modules, mut calls, mut traps) = (0, 0, 0);
+    let (mut mismatches, mut unanswered) = (0, 0);
     let mut seed = search.seed;
-    while Instant::now() < end {
-        if let Some(wasm) = generate::module(seed) {
+    while Instant::now() < end && modules < most {
+        let module = generate::module(seed);
+        let mutants = module.iter().flat_map(|wasm| mutate::mutants(wasm, seed, search.mutants));
+        for (i, wasm) in module.iter().cloned().chain(mutants).enumerate() {
             let expected = wasmtime.describe(&wasm)?;
+            if is_unanswered(&expected) {
+                unanswered += 1;
+                continue;
+            }
             let comparison = compare(&expected, &keel.describe(&wasm)?);
             modules += 1;
             calls += comparison.calls;
             traps += comparison.traps;
             if comparison.difference.is_some() {
                 mismatches += 1;
-                let path = corpus::keep(&folder, &format!("mismatch-{seed}"), &wasm, &expected)?;
+                let name = match i {
+                    0 => format!("mismatch-{seed}"),
+                    i => format!("mismatch-{seed}-mutant-{i}"),
+                };
+                let path = corpus::keep(&folder, &name, &wasm, &expected)?;
                 println!("seed {seed}: {}", path.display());
                 show(&comparison);
             }
@@ -92,7 +111,7 @@ fn search(search: &Search) -> Result<()> {
     }
     println!(
         "{modules} modules of seeds {}..{seed}, {calls} calls the same on both, {traps} of them \
-         traps; {mismatches} modules are not the same",
+         traps; {mismatches} modules are not the same; Wasmtime gave no answer in time for {unanswered} more",
         search.seed
     );
     if mismatches > 0 {

@@ -12,6 +12,15 @@ use outcome::serve::{receive, send};
 /// Time limit per module. Modules terminate in a fraction of it unless the engine is faulty.
 const DEADLINE: Duration = Duration::from_secs(60);
 
+/// Start of the description of a module that took too long.
+const UNANSWERED: &str = "no answer within";
+
+/// Whether a description says that the engine took too long. On a busy machine that is no behaviour of the module's:
+/// of the reference it compares with nothing.
+pub fn is_unanswered(description: &str) -> bool {
+    description.starts_with(UNANSWERED)
+}
+
 /// The compared engines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
@@ -113,7 +122,7 @@ impl Process {
             }
             Err(RecvTimeoutError::Timeout) => {
                 kill(&mut connection.child);
-                Ok(format!("no answer within {DEADLINE:?}\n"))
+                Ok(format!("{UNANSWERED} {DEADLINE:?}\n"))
             }
             _ => Ok(died(connection)),
         }
