@@ -8,8 +8,8 @@ use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 
 use super::abi::{
-    VALUE_SIZE, clif_type, first_parameter, load_values, results_in_memory, return_results, store_values,
-    wasm_signature,
+    VALUE_SIZE, clif_type, first_parameter, load_values, results_in_memory, return_results,
+    store_values, wasm_signature,
 };
 use super::translate::{Environment, set_stack_limit_at};
 use super::{Libcall, trap_code};

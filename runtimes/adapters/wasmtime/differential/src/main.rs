@@ -7,8 +7,8 @@ use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 use differential::corpus;
 use differential::process::is_unanswered;
-use differential::{generate, mutate};
 use differential::{Comparison, Engine, Process, compare};
+use differential::{generate, mutate};
 
 /// Looks for modules that do not do the same on keel and on Wasmtime.
 ///
@@ -85,7 +85,9 @@ fn search(search: &Search) -> Result<()> {
     let mut seed = search.seed;
     while Instant::now() < end && modules < most {
         let module = generate::module(seed);
-        let mutants = module.iter().flat_map(|wasm| mutate::mutants(wasm, seed, search.mutants));
+        let mutants = module
+            .iter()
+            .flat_map(|wasm| mutate::mutants(wasm, seed, search.mutants));
         for (i, wasm) in module.iter().cloned().chain(mutants).enumerate() {
             let expected = wasmtime.describe(&wasm)?;
             if is_unanswered(&expected) {
