@@ -1,6 +1,6 @@
 //! `keel-run`: runs a `.keel` artefact as a WASI program, with the shortest possible start-up.
 //!
-//! It contains no compiler and skips what Rust's runtime does before `main`; [`main`] does the part
+//! It contains no compiler and skips what Rust's runtime does before `main`; `main` does the part
 //! that it needs. Link it statically at a fixed address, so that no dynamic loader and no
 //! relocations run first: `RUSTFLAGS="-C target-feature=+crt-static -C relocation-model=static"
 //! cargo build --release -p keel-run --target x86_64-unknown-linux-gnu`. `bench` measures this
