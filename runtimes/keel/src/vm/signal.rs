@@ -28,7 +28,8 @@ pub(crate) fn install() {
     ONCE.call_once(|| {
         for (i, signal) in FAULTS.into_iter().enumerate() {
             // SAFETY: only this closure writes `PREVIOUS`. Code of a store only runs after this
-            // returns, so no fault of it can read an entry before it is written.
+            // returns, so no fault of it can read an entry before it is written. A fault of the
+            // host's own on another thread at that moment is not covered.
             unsafe {
                 let previous = (&raw mut PREVIOUS[i]).cast::<libc::sigaction>();
                 let flags = libc::SA_RESTART | libc::SA_NODEFER;
