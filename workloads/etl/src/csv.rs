@@ -1,18 +1,18 @@
-//! Rows of CSV (RFC 4180) out of chunks that end anywhere.
+//! Reads CSV rows (RFC 4180) from chunks that can end anywhere.
 
-/// More fields than any row has.
+/// The maximum fields per row.
 const FIELDS: usize = 12;
 
-/// What has been read and not yet been handed out.
+/// The bytes that were read and not yet returned as rows.
 pub struct Rows {
     buffer: Vec<u8>,
     begin: usize,
     end: usize,
-    /// Quotes are undone here, one field after the other.
+    /// Unquoted contents of quoted fields, concatenated.
     undone: Vec<u8>,
 }
 
-/// The fields of a row.
+/// The fields of one row.
 pub struct Fields<'r> {
     bytes: &'r [u8],
     undone: &'r [u8],
@@ -22,19 +22,19 @@ pub struct Fields<'r> {
 
 #[derive(Clone, Copy)]
 enum Field {
-    /// As it stands in the row.
+    /// A range of the row.
     Plain(usize, usize),
-    /// Out of its quotes.
+    /// A range of the unquoted contents.
     Undone(usize, usize),
 }
 
 impl Fields<'_> {
-    /// How many there are.
+    /// The number of fields.
     pub fn count(&self) -> usize {
         self.count
     }
 
-    /// One of them; empty where there is none.
+    /// The field at `at`; empty if there is none.
     pub fn get(&self, at: usize) -> &[u8] {
         match self.fields[..self.count].get(at) {
             Some(&Field::Plain(from, to)) => &self.bytes[from..to],
@@ -45,7 +45,7 @@ impl Fields<'_> {
 }
 
 impl Rows {
-    /// For chunks of this many bytes.
+    /// A buffer for chunks of `chunk` bytes.
     pub fn new(chunk: usize) -> Self {
         Rows {
             buffer: vec![0; chunk * 2],
@@ -55,7 +55,7 @@ impl Rows {
         }
     }
 
-    /// Where the next chunk goes, this many bytes.
+    /// The place for the next chunk of `bytes` bytes.
     pub fn room(&mut self, bytes: usize) -> &mut [u8] {
         self.buffer.copy_within(self.begin..self.end, 0);
         self.end -= self.begin;
@@ -66,12 +66,12 @@ impl Rows {
         &mut self.buffer[self.end..self.end + bytes]
     }
 
-    /// How much of the room was used.
+    /// Records that the chunk has `bytes` bytes.
     pub fn filled(&mut self, bytes: usize) {
         self.end += bytes;
     }
 
-    /// The next row that is there to its end.
+    /// The next complete row.
     pub fn next(&mut self) -> Option<Fields<'_>> {
         let (length, fields, count) = self.scan()?;
         let from = self.begin;
@@ -84,7 +84,7 @@ impl Rows {
         })
     }
 
-    /// What is left, as a row.
+    /// The remaining bytes as a row, if there are any.
     pub fn last(&mut self) -> Option<Fields<'_>> {
         if self.begin == self.end {
             return None;
@@ -94,7 +94,7 @@ impl Rows {
         self.next()
     }
 
-    /// Length of the row with its line feed, and its fields.
+    /// The length of the next row with its line feed, and its fields.
     fn scan(&mut self) -> Option<(usize, [Field; FIELDS], usize)> {
         let bytes = &self.buffer[self.begin..self.end];
         let mut fields = [Field::Plain(0, 0); FIELDS];
@@ -130,7 +130,7 @@ impl Rows {
     }
 }
 
-/// A field that begins after its quote; gives where the text goes on after its other quote.
+/// Parses a field after its opening quote. Returns it and the position after its closing quote.
 fn quoted(bytes: &[u8], from: usize, undone: &mut Vec<u8>) -> Option<(Field, usize)> {
     let begin = undone.len();
     let mut at = from;

@@ -1,4 +1,4 @@
-//! FNV-1a, 64 bit: of what is sent, and of what hash tables are asked.
+//! FNV-1a, 64 bit, for the digest of the output and for hash tables.
 
 use std::hash::Hasher;
 
@@ -19,7 +19,7 @@ impl Fnv {
         }
     }
 
-    /// The hash of all that was added.
+    /// The hash of all bytes so far.
     pub fn finish(&self) -> u64 {
         self.0
     }

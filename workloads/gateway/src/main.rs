@@ -1,12 +1,12 @@
-//! An API gateway without its sockets: a recorded stream of requests in, rewritten requests out.
+//! An API gateway without sockets: reads recorded requests and writes rewritten requests.
 //!
 //! ```text
 //! gateway CONFIG REQUESTS PASSES
 //! ```
 //!
-//! Each request is parsed, its path normalised, its route found, its token verified, its client held
-//! to a rate, its headers and path rewritten and a server chosen for it. What would be sent, or
-//! answered, enters one digest. Time and the client's address are the recording's own.
+//! For each request it parses the head, normalises the path, finds the route, verifies the token,
+//! applies the rate limit, rewrites headers and path, and selects a server. A digest covers all
+//! output. Time and client addresses come from the recording.
 
 mod config;
 mod digest;
@@ -26,7 +26,7 @@ use limit::Limiter;
 use request::Request;
 use routes::Found;
 
-/// Between the end of a pass over the recording and the begin of the next, milliseconds.
+/// The pause between passes over the recording, milliseconds.
 const PAUSE_MS: u64 = 250;
 
 fn main() -> ExitCode {
@@ -44,12 +44,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// What became of the requests.
+/// Counts of outcomes.
 #[derive(Default)]
 struct Counts {
-    /// Sent on, by upstream.
+    /// Forwarded requests, by upstream.
     forwarded: Vec<u64>,
-    /// Answered by the gateway itself, by status.
+    /// Responses of the gateway, by status.
     refused: [u64; STATUSES.len()],
     bytes_in: u64,
     bytes_out: u64,
@@ -123,7 +123,7 @@ fn print(out: &mut impl Write, line: std::fmt::Arguments<'_>) -> Result<(), Stri
         .map_err(|error| format!("printing: {error}"))
 }
 
-/// Writes what is sent to the upstream that is given, or gives the status to answer with.
+/// Writes the request for the selected upstream, or returns the status of the gateway's response.
 fn handle(
     config: &Config,
     limiter: &mut Limiter,

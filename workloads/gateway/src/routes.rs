@@ -1,6 +1,6 @@
-//! Which route a path belongs to: a tree of segments, the more exact one first.
+//! Finds the route of a path, in a tree of segments. More specific routes take precedence.
 
-/// A table of routes.
+/// The route table.
 #[derive(Default)]
 pub struct Table {
     nodes: Vec<Node>,
@@ -8,28 +8,28 @@ pub struct Table {
 
 #[derive(Default)]
 struct Node {
-    /// By their segment, in order.
+    /// Literal segments, sorted.
     exact: Vec<(String, usize)>,
-    /// `:name`: any one segment.
+    /// `:name`: any single segment.
     one: Option<usize>,
-    /// `*name`: all that is left.
+    /// `*name`: all remaining segments.
     rest: Vec<(String, usize)>,
-    /// Method and route of what ends here.
+    /// Methods and routes that end here.
     ends: Vec<(String, usize)>,
 }
 
-/// What was found.
+/// The result of a look-up.
 pub enum Found {
-    /// This route.
+    /// The route.
     Route(usize),
-    /// A route for other methods only.
+    /// Only routes for other methods match.
     OtherMethod,
-    /// None.
+    /// No route matches.
     Nothing,
 }
 
 impl Table {
-    /// Adds a route.
+    /// Adds a route for some methods.
     pub fn add(&mut self, methods: &str, pattern: &str, route: usize) {
         if self.nodes.is_empty() {
             self.nodes.push(Node::default());
@@ -64,7 +64,7 @@ impl Table {
         self.nodes[at].ends.extend(ends());
     }
 
-    /// The route of a normalised path; `parameters` takes what stands for its names, in order.
+    /// Finds the route of a normalised path. `parameters` receives the parameters' values, in order.
     pub fn find<'p>(&self, method: &str, path: &'p str, parameters: &mut Vec<&'p str>) -> Found {
         if self.nodes.is_empty() {
             return Found::Nothing;

@@ -1,16 +1,16 @@
-//! A request and its response, whatever carries them.
+//! Requests and responses, independent of their transport.
 
-/// A request, borrowed from where it was read into.
+/// A request that borrows from its buffer.
 pub struct Request<'a> {
     pub method: &'a str,
-    /// Without its query.
+    /// Excludes the query.
     pub path: &'a str,
-    /// What stood after `?`, still encoded.
+    /// The part after `?`, still encoded.
     pub query: &'a str,
     pub body: &'a [u8],
 }
 
-/// The statuses that this service answers with, and their codes.
+/// The statuses of this service, with their codes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Status {
     Ok = 200,
@@ -24,21 +24,21 @@ pub enum Status {
     VersionNotSupported = 505,
 }
 
-/// A response: always JSON.
+/// A response. The body is always JSON.
 pub struct Response {
     pub status: Status,
-    /// The one method that is allowed here, where another was used.
+    /// The allowed method, if the request used another one.
     pub allow: Option<&'static str>,
     pub body: String,
 }
 
-/// Most bytes of a body.
+/// The maximum size of a body, bytes.
 pub const BODY_LIMIT: usize = 1 << 20;
-/// Why a longer one is refused.
+/// The error message for a longer body.
 pub const BODY_TOO_LARGE: &str = "the body is too large";
 
 impl Response {
-    /// One that says what was wrong.
+    /// An error response with this message.
     pub fn error(status: Status, allow: Option<&'static str>, why: &str) -> Self {
         let mut body = String::from("{\"error\":");
         crate::json::write_string(&mut body, why);

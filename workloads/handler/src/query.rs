@@ -1,8 +1,8 @@
-//! What stands after `?` in a target.
+//! Parses the part of a target after `?`.
 
-/// The value of `name` in a query, decoded; `None` if it is not there.
+/// The decoded value of `name` in a query; `None` if it is absent.
 ///
-/// Errors: an escape that is none, or that decodes to what is no text.
+/// Errors: an invalid escape, or one that decodes to invalid text.
 pub fn parameter(query: &str, name: &str) -> Result<Option<String>, &'static str> {
     for pair in query.split('&') {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));

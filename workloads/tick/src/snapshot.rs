@@ -1,13 +1,13 @@
-//! What every player is told after a tick: what changed of those it can see.
+//! Messages to players after a tick: the changes that each of them can see.
 
 use crate::arena::{Arena, SIDE};
 
-/// How far a player sees.
+/// The distance at which a player sees changes.
 const VIEW: f32 = 128.0;
 
-/// What has been sent so far.
+/// The state that was sent last.
 pub struct Snapshots {
-    /// Place and health of each player as they were sent last.
+    /// The position and health of each player.
     sent: Vec<[u16; 3]>,
     changed: Vec<bool>,
     buffer: Vec<u8>,
@@ -26,7 +26,7 @@ impl Snapshots {
         }
     }
 
-    /// Writes what each player is told, one after the other.
+    /// Writes the messages to all players, one after the other.
     pub fn take(&mut self, arena: &Arena) {
         for (player, (sent, changed)) in arena
             .players

@@ -1,12 +1,12 @@
-//! SHA-256 (FIPS 180-4), portable: the same instructions on both sides.
+//! SHA-256 (FIPS 180-4), portable, so that native code and Wasm run the same algorithm.
 
 const BLOCK: usize = 64;
 
-/// The hash so far.
+/// A hash in progress.
 #[derive(Clone)]
 pub struct Sha256 {
     state: [u32; 8],
-    /// What does not fill a block yet.
+    /// The bytes of an incomplete block.
     held: [u8; BLOCK],
     length: u64,
 }
@@ -30,7 +30,7 @@ impl Default for Sha256 {
     }
 }
 
-/// The hash of some bytes.
+/// The hash of `bytes`.
 pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     let mut hash = Sha256::default();
     hash.update(bytes);
@@ -58,7 +58,7 @@ impl Sha256 {
         self.held[..rest.len()].copy_from_slice(rest);
     }
 
-    /// The hash of all that was added.
+    /// The hash of all bytes so far.
     pub fn finish(mut self) -> [u8; 32] {
         let bits = self.length * 8;
         self.update(&[0x80]);
