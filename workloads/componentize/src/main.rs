@@ -1,7 +1,7 @@
 //! `componentize CORE.wasm COMPONENT.wasm`: makes a component of a core module that was built for
-//! WASI preview 1 and contains the description of its world, which `wasip2`'s macros embed.
-//! Wasmtime's adapter for the world `wasi:http/proxy` implements the preview 1 calls of its
-//! standard library.
+//! WASI preview 1 and carries the description of its world, as `wasip2`'s macros leave it. What its
+//! standard library asks of preview 1 is answered by Wasmtime's adapter for the world
+//! `wasi:http/proxy`.
 
 use std::fs;
 

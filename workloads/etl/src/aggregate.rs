@@ -1,4 +1,4 @@
-//! Aggregates rows: sums by group, windows of one minute, the devices with the highest sales.
+//! What is made of the rows: sums by group, windows of a minute, the devices that sell most.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -7,15 +7,15 @@ use std::io::{self, Write};
 use crate::csv::Fields;
 use crate::row::{COUNTRIES, KINDS, Sale, Wrong, sale};
 
-/// A window closes when a row arrives with a time this much after the window's end. Rows that
-/// arrive for it after that are counted as late.
+/// A window closes when a row says that it is so much later; rows for it that come later still are
+/// late.
 const PATIENCE_MS: i64 = 60_000;
 const WINDOW_MS: i64 = 60_000;
 const TEST: usize = 4;
-/// Registers of the estimate of the number of devices, and the bits that select one.
+/// Registers of the estimate of how many devices there are, and bits that choose one.
 const REGISTERS: usize = 1 << 10;
 
-/// Size classes of amounts: four per power of two.
+/// Size classes of amounts: four for every power of two.
 const CLASSES: usize = 4 * 32;
 
 /// Sums of one group.
@@ -25,7 +25,7 @@ struct Group {
     cents: i64,
     least: i64,
     most: i64,
-    /// Counts by size class, for percentiles.
+    /// By size class: for percentiles.
     sizes: [u32; CLASSES],
 }
 
@@ -39,7 +39,7 @@ impl Group {
     };
 }
 
-/// The state of the aggregation.
+/// All that is kept.
 pub struct Aggregates {
     rows: u64,
     tests: u64,
@@ -47,10 +47,10 @@ pub struct Aggregates {
     note_bytes: u64,
     wrong: [u64; Wrong::NAMES.len()],
     groups: Vec<Group>,
-    /// By the tier in the joined table.
+    /// Of the tier that the joined table says.
     tiers: [i64; 4],
     devices: HashMap<u32, i64, BuildHasherDefault<Mixed>>,
-    /// The table of known devices, with which rows are joined.
+    /// What is known of each device: the table that rows are joined with.
     known: HashMap<u32, u8, BuildHasherDefault<Mixed>>,
     open: HashMap<i64, (u64, i64), BuildHasherDefault<Mixed>>,
     latest_ms: i64,
@@ -59,7 +59,7 @@ pub struct Aggregates {
     registers: Vec<u8>,
 }
 
-/// A hasher for a single number.
+/// A hash of one number.
 #[derive(Default)]
 struct Mixed(u64);
 
@@ -86,7 +86,7 @@ fn mix(number: u64) -> u64 {
 }
 
 impl Aggregates {
-    /// An empty state.
+    /// Nothing yet.
     pub fn new() -> Self {
         // Two devices in three are known.
         let known = (10_000_u32..14_096).filter(|device| device % 3 != 0);
@@ -110,7 +110,7 @@ impl Aggregates {
         }
     }
 
-    /// Adds a row.
+    /// Takes a row.
     pub fn take(&mut self, fields: &Fields<'_>) {
         self.rows += 1;
         match sale(fields) {
@@ -156,7 +156,7 @@ impl Aggregates {
         }
     }
 
-    /// Closes the windows that end at or before `until`, in order.
+    /// Closes the windows that end at `until` or before, in order.
     fn close(&mut self, until: i64) {
         let ended = |window: &&i64| (**window + 1) * WINDOW_MS <= until;
         let mut windows: Vec<i64> = self.open.keys().filter(ended).copied().collect();
@@ -171,12 +171,12 @@ impl Aggregates {
         }
     }
 
-    /// Closes the remaining windows.
+    /// No more rows.
     pub fn finish(&mut self) {
         self.close(i64::MAX);
     }
 
-    /// Prints the results.
+    /// Prints what was found.
     pub fn print(&self, out: &mut impl Write) -> io::Result<()> {
         writeln!(
             out,
@@ -230,7 +230,7 @@ impl Aggregates {
     }
 }
 
-/// The lower bound of the size class that contains this percentile of a group.
+/// The lower end of the size class in which so many percent of a group lie.
 fn percentile(group: &Group, percent: u64) -> u64 {
     let wanted = group.rows * percent / 100;
     let mut seen = 0;
@@ -243,7 +243,7 @@ fn percentile(group: &Group, percent: u64) -> u64 {
     0
 }
 
-/// The size class of an amount, from its highest bit and the two bits below.
+/// The size class of an amount: by its highest bit and the two below it.
 fn class(amount: u64) -> usize {
     if amount < 8 {
         return amount as usize;
@@ -252,7 +252,7 @@ fn class(amount: u64) -> usize {
     (shift as usize * 4 + (amount >> shift) as usize).min(CLASSES - 1)
 }
 
-/// The smallest amount of a class.
+/// The least amount of a class.
 fn least_of(class: usize) -> u64 {
     if class < 8 {
         return class as u64;

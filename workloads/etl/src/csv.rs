@@ -1,18 +1,18 @@
-//! Reads CSV rows (RFC 4180) from chunks that can end anywhere.
+//! Rows of CSV (RFC 4180) out of chunks that end anywhere.
 
-/// The maximum fields per row.
+/// More fields than any row has.
 const FIELDS: usize = 12;
 
-/// The bytes that were read and not yet returned as rows.
+/// What has been read and not yet been handed out.
 pub struct Rows {
     buffer: Vec<u8>,
     begin: usize,
     end: usize,
-    /// Unquoted contents of quoted fields, concatenated.
+    /// Quotes are undone here, one field after the other.
     undone: Vec<u8>,
 }
 
-/// The fields of one row.
+/// The fields of a row.
 pub struct Fields<'r> {
     bytes: &'r [u8],
     undone: &'r [u8],
@@ -22,19 +22,19 @@ pub struct Fields<'r> {
 
 #[derive(Clone, Copy)]
 enum Field {
-    /// A range of the row.
+    /// As it stands in the row.
     Plain(usize, usize),
-    /// A range of the unquoted contents.
+    /// Out of its quotes.
     Undone(usize, usize),
 }
 
 impl Fields<'_> {
-    /// The number of fields.
+    /// How many there are.
     pub fn count(&self) -> usize {
         self.count
     }
 
-    /// The field at `at`; empty if there is none.
+    /// One of them; empty where there is none.
     pub fn get(&self, at: usize) -> &[u8] {
         match self.fields[..self.count].get(at) {
             Some(&Field::Plain(from, to)) => &self.bytes[from..to],
@@ -45,7 +45,7 @@ impl Fields<'_> {
 }
 
 impl Rows {
-    /// A buffer for chunks of `chunk` bytes.
+    /// For chunks of this many bytes.
     pub fn new(chunk: usize) -> Self {
         Rows {
             buffer: vec![0; chunk * 2],
@@ -55,7 +55,7 @@ impl Rows {
         }
     }
 
-    /// The place for the next chunk of `bytes` bytes.
+    /// Where the next chunk goes, this many bytes.
     pub fn room(&mut self, bytes: usize) -> &mut [u8] {
         self.buffer.copy_within(self.begin..self.end, 0);
         self.end -= self.begin;
@@ -66,12 +66,12 @@ impl Rows {
         &mut self.buffer[self.end..self.end + bytes]
     }
 
-    /// Records that the chunk has `bytes` bytes.
+    /// How much of the room was used.
     pub fn filled(&mut self, bytes: usize) {
         self.end += bytes;
     }
 
-    /// The next complete row.
+    /// The next row that is there to its end.
     pub fn next(&mut self) -> Option<Fields<'_>> {
         let (length, fields, count) = self.scan()?;
         let from = self.begin;
@@ -84,7 +84,7 @@ impl Rows {
         })
     }
 
-    /// The remaining bytes as a row, if there are any.
+    /// What is left, as a row.
     pub fn last(&mut self) -> Option<Fields<'_>> {
         if self.begin == self.end {
             return None;
@@ -94,7 +94,7 @@ impl Rows {
         self.next()
     }
 
-    /// The length of the next row with its line feed, and its fields.
+    /// Length of the row with its line feed, and its fields.
     fn scan(&mut self) -> Option<(usize, [Field; FIELDS], usize)> {
         let bytes = &self.buffer[self.begin..self.end];
         let mut fields = [Field::Plain(0, 0); FIELDS];
@@ -130,7 +130,7 @@ impl Rows {
     }
 }
 
-/// Parses a field after its opening quote. Returns it and the position after its closing quote.
+/// A field that begins after its quote; gives where the text goes on after its other quote.
 fn quoted(bytes: &[u8], from: usize, undone: &mut Vec<u8>) -> Option<(Field, usize)> {
     let begin = undone.len();
     let mut at = from;

@@ -1,12 +1,12 @@
-//! A stream job: reads CSV rows, then cleans, joins and aggregates them.
+//! A stream job: rows of CSV in, cleaned, joined and aggregated.
 //!
 //! ```text
 //! etl MEBIBYTES
 //! ```
 //!
-//! The source generates its rows from a fixed seed, in chunks, as they would arrive from a socket.
-//! The later stages do not depend on that. Money is in whole hundredths, and estimates are
-//! integers, so that the results are the same everywhere.
+//! The source makes its rows itself, from a fixed seed, a chunk at a time, as a socket would hand
+//! them over; what follows knows nothing of that. Money is in whole hundredths and every estimate
+//! in whole numbers: the same everywhere.
 
 mod aggregate;
 mod csv;
@@ -20,7 +20,7 @@ use aggregate::Aggregates;
 use csv::Rows;
 use source::Source;
 
-/// The size of a chunk, bytes.
+/// What the source hands over at once, bytes.
 const CHUNK: usize = 64 << 10;
 
 fn main() -> ExitCode {
@@ -59,7 +59,7 @@ fn run(bytes: usize) -> io::Result<()> {
             break;
         }
     }
-    // The rest is a row without a line feed.
+    // What is left is a row without its end.
     if let Some(fields) = rows.last() {
         aggregates.take(&fields);
     }

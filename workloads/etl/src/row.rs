@@ -1,15 +1,15 @@
-//! Parses and validates a row.
+//! What a row says, if it says it right.
 
-/// A valid sale.
+/// A sale, as it is aggregated.
 pub struct Sale {
     /// Milliseconds since 1970.
     pub at_ms: i64,
     pub device: u32,
-    /// Index into [`COUNTRIES`].
+    /// Place in [`COUNTRIES`].
     pub country: usize,
-    /// Index into [`KINDS`].
+    /// Place in [`KINDS`].
     pub kind: usize,
-    /// In hundredths of a euro.
+    /// Hundredths of a euro.
     pub cents: i64,
     pub note_bytes: usize,
 }
@@ -18,7 +18,7 @@ pub const COUNTRIES: [&str; 12] = [
     "AT", "BE", "CH", "DE", "ES", "FR", "GB", "IT", "NL", "PL", "SE", "US",
 ];
 pub const KINDS: [&str; 5] = ["sale", "refund", "rental", "subscription", "test"];
-/// Code, and the value of a hundred units in hundredths of a euro.
+/// Code, and what a hundred of it are in hundredths of a euro.
 pub const CURRENCIES: [(&str, i64); 6] = [
     ("EUR", 100),
     ("USD", 86),
@@ -28,7 +28,7 @@ pub const CURRENCIES: [(&str, i64); 6] = [
     ("PLN", 23),
 ];
 
-/// The reason that a row is invalid. Its index in [`Wrong::NAMES`] is its name.
+/// What is wrong with a row, by its place in [`Wrong::NAMES`].
 #[derive(Clone, Copy)]
 pub enum Wrong {
     Fields,
@@ -46,7 +46,7 @@ impl Wrong {
     ];
 }
 
-/// Parses `time,device,country,kind,amount,currency,note`.
+/// Reads `time,device,country,kind,amount,currency,note`.
 pub fn sale(fields: &crate::csv::Fields<'_>) -> Result<Sale, Wrong> {
     if fields.count() != 7 {
         return Err(Wrong::Fields);
@@ -73,7 +73,7 @@ pub fn sale(fields: &crate::csv::Fields<'_>) -> Result<Sale, Wrong> {
     })
 }
 
-/// Parses an amount such as `-1234.56` to hundredths.
+/// `-1234.56` in hundredths.
 fn amount(field: &[u8]) -> Option<i64> {
     let (sign, field) = match field.strip_prefix(b"-") {
         Some(rest) => (-1, rest),
@@ -87,7 +87,7 @@ fn amount(field: &[u8]) -> Option<i64> {
     Some(sign * (digits(whole)? * 100 + digits(fraction)?))
 }
 
-/// Parses a time such as `2026-01-05T12:34:56.789Z` to milliseconds since 1970.
+/// `2026-01-05T12:34:56.789Z` in milliseconds since 1970.
 fn time(field: &[u8]) -> Option<i64> {
     let marks = [
         (4, b'-'),
@@ -116,7 +116,7 @@ fn time(field: &[u8]) -> Option<i64> {
     Some(seconds * 1000 + part(20, 23)?)
 }
 
-/// Days from 1970 to a date (Gregorian; years start in March, so that leap days come last).
+/// Days since 1970 of a date (Gregorian; years begin in March, so that leap days come last).
 pub fn days(year: i64, month: i64, day: i64) -> i64 {
     let year = year - i64::from(month <= 2);
     let month = (month + 9) % 12;

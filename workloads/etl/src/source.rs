@@ -1,4 +1,4 @@
-//! Generates the rows, so that tens of megabytes of input need no file.
+//! Where the rows come from: made, not stored, so that tens of megabytes need no file.
 
 use crate::row::{COUNTRIES, CURRENCIES, KINDS, days};
 
@@ -13,19 +13,19 @@ const NOTES: [&str; 8] = [
     "loyalty card 7731",
 ];
 
-/// Generates rows until a number of bytes is reached.
+/// Rows until so many bytes have been made.
 pub struct Source {
     left: usize,
     random: u64,
     at_ms: i64,
-    /// The current day's date, and the time when it started.
+    /// The day's date, and when it began.
     date: (i64, String),
     row: Vec<u8>,
     handed: usize,
 }
 
 impl Source {
-    /// A source of at least `bytes` bytes; the last row may exceed that.
+    /// Rows of this many bytes in all, or a few more.
     pub fn new(bytes: usize) -> Self {
         Source {
             left: bytes,
@@ -37,7 +37,7 @@ impl Source {
         }
     }
 
-    /// Fills `room` as far as bytes are left, and returns the number written.
+    /// Fills as much of `room` as there is left.
     pub fn fill(&mut self, room: &mut [u8]) -> usize {
         let mut filled = 0;
         while filled < room.len() {
@@ -66,12 +66,12 @@ impl Source {
         mixed ^ (mixed >> 31)
     }
 
-    /// Generates the next row. All its random parts come from two numbers.
+    /// The next row. All that is random in it is cut out of two numbers.
     fn make(&mut self) {
         let (one, two) = (self.next(), self.next());
         let pick = |bits: u64, length: usize| (bits % length as u64) as usize;
         self.at_ms += (one & 0xff) as i64;
-        // One row in sixteen is late, by up to a minute and a half.
+        // One row in sixteen comes late, up to a minute and a half.
         let late = if one >> 8 & 15 == 0 {
             (one >> 12 & 0xffff) as i64 * 90_000 >> 16
         } else {
@@ -82,7 +82,7 @@ impl Source {
         self.time(self.at_ms - late);
         let row = &mut self.row;
         row.extend_from_slice(b",dev-");
-        // A few devices have most of the rows.
+        // Few devices have most of the rows.
         let device = (one >> 28 & 0xfff) * (two & 0xfff) >> 12;
         number(row, 10_000 + device, 5);
         row.push(b',');
@@ -105,7 +105,7 @@ impl Source {
         );
         row.push(b',');
         row.extend_from_slice(NOTES[(two >> 38 & 7) as usize].as_bytes());
-        // One row in sixty-four is invalid, in one of eight ways.
+        // One row in sixty-four is wrong in one of eight ways.
         if two >> 41 & 63 == 0 {
             match two >> 47 & 7 {
                 0 => row[4] = b'/',
@@ -115,7 +115,7 @@ impl Source {
                 4 => row[35] = b'?',
                 5 => row[38] = b'?',
                 wrong => {
-                    // The decimal point of the amount, or the first letter of the currency.
+                    // The amount's point, or the currency's first letter.
                     let point = row
                         .iter()
                         .rposition(|&byte| byte == b'.')
@@ -148,7 +148,7 @@ impl Source {
     }
 }
 
-/// The date of a day soon after the start of 2026.
+/// The date of a day that is not long after 2026 began.
 fn date(day: i64) -> String {
     let mut month = 1;
     while month < 12 && days(2026, month + 1, 1) <= day {
@@ -157,7 +157,7 @@ fn date(day: i64) -> String {
     format!("2026-{month:02}-{:02}", day - days(2026, month, 1) + 1)
 }
 
-/// Writes a number with leading zeros up to `width` digits.
+/// A number, with zeros before it up to `width`.
 fn number(row: &mut Vec<u8>, mut value: u64, width: usize) {
     let mut digits = [b'0'; 20];
     let mut at = digits.len();

@@ -1,8 +1,8 @@
-//! The gateway's configuration: one entry per line, which starts with the kind of entry.
+//! What the gateway is told: a line a word, its first word what the line is about.
 //!
 //! ```text
-//! epoch SECONDS                                     start of the recording, Unix time
-//! key NAME TEXT                                     key that signs tokens
+//! epoch SECONDS                                     when the recording began, Unix time
+//! key NAME TEXT                                     what tokens are signed with
 //! upstream NAME SERVER..
 //! route METHODS PATTERN UPSTREAM TEMPLATE [scope=NAME] [limit=RATE/BURST]
 //! ```
@@ -12,7 +12,7 @@ use crate::limit::Limit;
 use crate::routes::Table;
 use crate::token::Key;
 
-/// The parsed configuration.
+/// All that it is told.
 #[derive(Default)]
 pub struct Config {
     pub epoch: u64,
@@ -22,39 +22,39 @@ pub struct Config {
     pub table: Table,
 }
 
-/// A group of equivalent servers.
+/// Servers that are all the same.
 pub struct Upstream {
     pub name: String,
     servers: Vec<String>,
 }
 
-/// The destination of a kind of request.
+/// Where requests of one kind go.
 pub struct Route {
     pub number: usize,
     pub upstream: usize,
-    /// The path at the upstream.
+    /// The path there.
     pub template: Vec<Piece>,
-    /// The scope that a token must have; `None` if no token is required.
+    /// What a token must allow; none if no token is asked for.
     pub scope: Option<String>,
     pub limit: Option<Limit>,
 }
 
-/// A part of a path template.
+/// A piece of a path.
 pub enum Piece {
     Text(String),
-    /// The value of a pattern's parameter, by index.
+    /// What stood for the pattern's name, by its place among them.
     Parameter(usize),
 }
 
 impl Upstream {
-    /// The server for a client: the one with the highest hash together with the client, so that
-    /// adding or removing a server moves few clients (rendezvous hashing).
+    /// The server for a client: the one whose hash with it is the highest, so that one server more
+    /// or less moves few clients (rendezvous hashing).
     pub fn server(&self, client: &[u8]) -> &str {
         let hashed = |server: &&String| {
             let mut hash = Fnv::default();
             hash.write(client);
             hash.write(server.as_bytes());
-            // The last bytes hardly affect the upper bits of an FNV hash.
+            // FNV's last bytes hardly reach its upper bits.
             let hash = hash.finish();
             (hash ^ (hash >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
         };
@@ -66,7 +66,7 @@ impl Upstream {
 }
 
 impl Config {
-    /// Parses a configuration file.
+    /// Reads it.
     pub fn parse(text: &[u8]) -> Result<Self, String> {
         let text = std::str::from_utf8(text).map_err(|_| "the configuration is not UTF-8")?;
         let mut config = Config::default();

@@ -1,4 +1,4 @@
-//! FNV-1a, 64 bit, for the digest of the output and for hash tables.
+//! FNV-1a, 64 bit: of what is sent, and of what hash tables are asked.
 
 use std::hash::Hasher;
 
@@ -19,7 +19,7 @@ impl Fnv {
         }
     }
 
-    /// The hash of all bytes so far.
+    /// The hash of all that was added.
     pub fn finish(&self) -> u64 {
         self.0
     }

@@ -1,4 +1,4 @@
-//! Writes output: the rewritten request for the upstream, or the gateway's own response.
+//! What is sent: the request as its upstream gets it, or the gateway's own answer.
 
 use std::io::Write;
 
@@ -6,7 +6,7 @@ use crate::config::{Piece, Route};
 use crate::request::Request;
 use crate::token::Claims;
 
-/// Headers of one connection only (RFC 9110, 7.6.1), and those that the gateway replaces.
+/// What concerns one connection only (RFC 9110, 7.6.1), and what the upstream is told in other words.
 const DROPPED: [&str; 10] = [
     "connection",
     "keep-alive",
@@ -20,7 +20,7 @@ const DROPPED: [&str; 10] = [
     "authorization",
 ];
 
-/// Writes the request for the upstream.
+/// Writes the request as its upstream gets it.
 pub fn write(
     out: &mut Vec<u8>,
     request: &Request<'_>,
@@ -75,7 +75,7 @@ pub fn write(
     out.extend_from_slice(request.body);
 }
 
-/// Writes a response of the gateway.
+/// Writes the gateway's own answer.
 pub fn refuse(out: &mut Vec<u8>, status: u16, sequence: u64) {
     let reason = match status {
         400 => "Bad Request",
@@ -92,7 +92,7 @@ pub fn refuse(out: &mut Vec<u8>, status: u16, sequence: u64) {
 }
 
 fn request_id(out: &mut Vec<u8>, sequence: u64) {
-    // SplitMix64's last step turns the counter into ids that look random.
+    // SplitMix64's last step: ids that look unlike each other, from a counter.
     let mut id = sequence.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     id = (id ^ (id >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     id = (id ^ (id >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -105,7 +105,7 @@ fn header(out: &mut Vec<u8>, name: &str, value: &str) {
     }
 }
 
-/// Writes a list header with one more element.
+/// A header that holds a list, with one element more.
 fn listed(out: &mut Vec<u8>, name: &str, before: &str, last: &str) {
     let comma = if before.is_empty() { "" } else { ", " };
     for part in [name, ": ", before, comma, last, "\r\n"] {

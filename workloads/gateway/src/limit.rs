@@ -1,20 +1,20 @@
-//! Token buckets: limits a client's requests to a route, by the recording's clock.
+//! Token buckets: how many requests a client may send to a route, by the recording's clock.
 
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 
 use crate::digest::Fnv;
 
-/// The limit of a route per client.
+/// What a route allows each client.
 #[derive(Clone, Copy)]
 pub struct Limit {
-    /// Requests per second.
+    /// Requests a second.
     pub rate: u64,
-    /// Requests in one burst.
+    /// Requests at once.
     pub burst: u64,
 }
 
-/// The remaining allowance, in thousandths of a request.
+/// What is left, in thousandths of a request.
 struct Bucket {
     left: u64,
     filled_ms: u64,
@@ -27,7 +27,7 @@ pub struct Limiter {
 }
 
 impl Limiter {
-    /// Takes one request from the client's bucket; returns false if it is empty.
+    /// Takes a request out of the client's bucket, if there is one in it.
     pub fn admits(&mut self, route: usize, client: &[u8], limit: Limit, now_ms: u64) -> bool {
         let bucket = self
             .buckets
@@ -36,7 +36,7 @@ impl Limiter {
                 left: limit.burst * 1000,
                 filled_ms: now_ms,
             });
-        // `rate` per second equals `rate` thousandths per millisecond.
+        // `rate` a second are as many thousandths a millisecond.
         let gained = now_ms.saturating_sub(bucket.filled_ms) * limit.rate;
         bucket.left = (bucket.left + gained).min(limit.burst * 1000);
         bucket.filled_ms = now_ms;

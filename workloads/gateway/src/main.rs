@@ -1,12 +1,12 @@
-//! An API gateway without sockets: reads recorded requests and writes rewritten requests.
+//! An API gateway without its sockets: a recorded stream of requests in, rewritten requests out.
 //!
 //! ```text
 //! gateway CONFIG REQUESTS PASSES
 //! ```
 //!
-//! For each request it parses the head, normalises the path, finds the route, verifies the token,
-//! applies the rate limit, rewrites headers and path, and selects a server. A digest covers all
-//! output. Time and client addresses come from the recording.
+//! Each request is parsed, its path normalised, its route found, its token verified, its client held
+//! to a rate, its headers and path rewritten and a server chosen for it. What would be sent, or
+//! answered, enters one digest. Time and the client's address are the recording's own.
 
 mod config;
 mod digest;
@@ -26,7 +26,7 @@ use limit::Limiter;
 use request::Request;
 use routes::Found;
 
-/// The pause between passes over the recording, milliseconds.
+/// Between the end of a pass over the recording and the begin of the next, milliseconds.
 const PAUSE_MS: u64 = 250;
 
 fn main() -> ExitCode {
@@ -44,12 +44,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// Counts of outcomes.
+/// What became of the requests.
 #[derive(Default)]
 struct Counts {
-    /// Forwarded requests, by upstream.
+    /// Sent on, by upstream.
     forwarded: Vec<u64>,
-    /// Responses of the gateway, by status.
+    /// Answered by the gateway itself, by status.
     refused: [u64; STATUSES.len()],
     bytes_in: u64,
     bytes_out: u64,
@@ -123,7 +123,7 @@ fn print(out: &mut impl Write, line: std::fmt::Arguments<'_>) -> Result<(), Stri
         .map_err(|error| format!("printing: {error}"))
 }
 
-/// Writes the request for the selected upstream, or returns the status of the gateway's response.
+/// Writes what is sent to the upstream that is given, or gives the status to answer with.
 fn handle(
     config: &Config,
     limiter: &mut Limiter,

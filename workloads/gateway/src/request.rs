@@ -1,17 +1,17 @@
-//! Parses recorded requests: HTTP/1.1, with two headers that the recorder added.
+//! A request as it was recorded: HTTP/1.1, with two headers that the recorder added.
 
-/// The time of arrival, milliseconds after the start of the recording.
+/// When a request came in, milliseconds since the recording began.
 const RECORDED_AT: &str = "x-recorded-at";
-/// The client's address.
+/// Whom it came from.
 const CLIENT: &str = "x-recorded-client";
 
-/// A request that borrows from the recording.
+/// One request, borrowed from the recording.
 pub struct Request<'a> {
     pub method: &'a str,
     pub path: &'a str,
-    /// Includes the question mark; empty if there is none.
+    /// With its question mark; empty if there is none.
     pub query: &'a str,
-    /// Names have their original case.
+    /// Names as they were sent.
     pub headers: Vec<(&'a str, &'a str)>,
     pub body: &'a [u8],
     pub recorded_ms: u64,
@@ -19,7 +19,7 @@ pub struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
-    /// Parses the first request in `bytes`, and returns its length too.
+    /// The first request in `bytes`, and its length.
     pub fn parse(bytes: &'a [u8]) -> Result<(Self, usize), String> {
         let head_length = bytes
             .windows(4)
@@ -73,7 +73,7 @@ impl<'a> Request<'a> {
         Ok((request, end))
     }
 
-    /// The value of the first header with this lower-case name.
+    /// The value of the first header of this name, which is in lower case.
     pub fn header(&self, name: &str) -> Option<&'a str> {
         let mut headers = self.headers.iter();
         headers
@@ -82,8 +82,8 @@ impl<'a> Request<'a> {
     }
 }
 
-/// Normalises a path: decodes escapes of unreserved characters and removes dot segments (RFC 3986,
-/// 6.2.2). Returns `None` for an invalid path, or one that leads outside the root.
+/// The path with its escapes of unreserved characters undone and its dot segments gone (RFC 3986,
+/// 6.2.2). None if it is no path, or leads out of the root.
 pub fn normalise(path: &str) -> Option<String> {
     let bytes = path.as_bytes();
     let mut plain = Vec::with_capacity(bytes.len());

@@ -1,6 +1,6 @@
-//! Finds the route of a path, in a tree of segments. More specific routes take precedence.
+//! Which route a path belongs to: a tree of segments, the more exact one first.
 
-/// The route table.
+/// A table of routes.
 #[derive(Default)]
 pub struct Table {
     nodes: Vec<Node>,
@@ -8,28 +8,28 @@ pub struct Table {
 
 #[derive(Default)]
 struct Node {
-    /// Literal segments, sorted.
+    /// By their segment, in order.
     exact: Vec<(String, usize)>,
-    /// `:name`: any single segment.
+    /// `:name`: any one segment.
     one: Option<usize>,
-    /// `*name`: all remaining segments.
+    /// `*name`: all that is left.
     rest: Vec<(String, usize)>,
-    /// Methods and routes that end here.
+    /// Method and route of what ends here.
     ends: Vec<(String, usize)>,
 }
 
-/// The result of a look-up.
+/// What was found.
 pub enum Found {
-    /// The route.
+    /// This route.
     Route(usize),
-    /// Only routes for other methods match.
+    /// A route for other methods only.
     OtherMethod,
-    /// No route matches.
+    /// None.
     Nothing,
 }
 
 impl Table {
-    /// Adds a route for some methods.
+    /// Adds a route.
     pub fn add(&mut self, methods: &str, pattern: &str, route: usize) {
         if self.nodes.is_empty() {
             self.nodes.push(Node::default());
@@ -64,7 +64,7 @@ impl Table {
         self.nodes[at].ends.extend(ends());
     }
 
-    /// Finds the route of a normalised path. `parameters` receives the parameters' values, in order.
+    /// The route of a normalised path; `parameters` takes what stands for its names, in order.
     pub fn find<'p>(&self, method: &str, path: &'p str, parameters: &mut Vec<&'p str>) -> Found {
         if self.nodes.is_empty() {
             return Found::Nothing;

@@ -6,14 +6,14 @@ use sha256::{Sha256, sha256};
 
 const BLOCK: usize = 64;
 
-/// A signing key: the two hash states with which each of its HMACs starts.
+/// A key that tokens are signed with: the two hashes that every HMAC by it begins with.
 pub struct Key {
     name: String,
     inner: Sha256,
     outer: Sha256,
 }
 
-/// The claims of a token.
+/// What a token says.
 pub struct Claims {
     pub subject: String,
     scope: String,
@@ -50,13 +50,13 @@ impl Key {
 }
 
 impl Claims {
-    /// The scopes that the token grants.
+    /// What it allows.
     pub fn scopes(&self) -> impl Iterator<Item = &str> {
         self.scope.split(' ')
     }
 }
 
-/// Returns the claims of an Authorization header's token, if its signature is valid and it has not expired.
+/// What the token of an Authorization header says, if it is signed and not too old.
 pub fn verify(header: &str, keys: &[Key], now: u64) -> Option<Claims> {
     let token = header.strip_prefix("Bearer ")?;
     let (signed, signature) = token.rsplit_once('.')?;
@@ -69,7 +69,7 @@ pub fn verify(header: &str, keys: &[Key], now: u64) -> Option<Claims> {
     let key = keys.iter().find(|key| key.name == name)?;
     let expected = key.sign(signed.as_bytes());
     let given = base64url(signature)?;
-    // Compares all bytes, so that the time does not reveal where they differ.
+    // Every byte is looked at, however early they differ.
     let differ = expected
         .iter()
         .zip(&given)
@@ -88,7 +88,7 @@ pub fn verify(header: &str, keys: &[Key], now: u64) -> Option<Claims> {
     })
 }
 
-/// Decodes Base64 in the URL alphabet without padding (RFC 4648, section 5).
+/// Base64 in the alphabet for URLs, without padding (RFC 4648, section 5).
 fn base64url(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len() * 3 / 4);
     let mut held = 0_u32;
@@ -113,7 +113,7 @@ fn base64url(text: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// Parses an object of strings and numbers. Numbers are returned as text.
+/// The members of an object of strings and numbers, numbers as they are written.
 fn json_object(bytes: &[u8]) -> Option<Vec<(String, String)>> {
     let text = std::str::from_utf8(bytes).ok()?;
     let mut members = Vec::with_capacity(4);

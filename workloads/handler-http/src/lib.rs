@@ -1,5 +1,5 @@
 //! The request handler of `../handler` as a component of the world `wasi:http/proxy`: the same
-//! catalogue, routes and bodies. The difference is that the host implements HTTP.
+//! catalogue, the same routes, the same bodies. What differs is who speaks HTTP: here the host.
 
 #[path = "../../handler/src/catalogue.rs"]
 pub mod catalogue;
@@ -77,7 +77,7 @@ enum Body {
     TooLong,
 }
 
-/// Reads the body of a request whose method allows one.
+/// The body of a request that may have one.
 fn read(request: &IncomingRequest) -> io::Result<Body> {
     let mut bytes = Vec::new();
     if matches!(request.method(), Method::Get | Method::Head) {
@@ -114,7 +114,7 @@ fn send(response: &Response, out: ResponseOutparam) -> io::Result<()> {
     let mut stream = body.write().map_err(|()| refused("body"))?;
     stream.write_all(response.body.as_bytes())?;
     Write::flush(&mut stream)?;
-    // The stream is a child resource of its body, which can only be finished without it.
+    // A stream is a child of its body, which can be finished only without it.
     drop(stream);
     OutgoingBody::finish(body, None).map_err(|code| io::Error::other(code.to_string()))
 }

@@ -1,6 +1,6 @@
-//! The articles on sale: a table that is part of the program and is searched in place.
+//! What is on sale: a table that is part of the program, searched where it lies.
 
-/// One line per article: number, name, category, price in cents, pieces in stock; separated by tabs.
+/// A line an article: number, name, category, price in cents, pieces in stock; tabs between.
 const TABLE: &str = include_str!("catalogue.tsv");
 
 #[derive(Clone, Copy)]
@@ -12,7 +12,7 @@ pub struct Item {
     pub stock: u32,
 }
 
-/// All articles, sorted by number.
+/// Every article, by number.
 pub fn items() -> impl Iterator<Item = Item> {
     TABLE.lines().map(|line| {
         let mut fields = line.split('\t');
@@ -29,12 +29,12 @@ pub fn items() -> impl Iterator<Item = Item> {
 
 /// The article with this number.
 pub fn find(id: u64) -> Option<Item> {
-    // Numbers are line numbers, from 1.
+    // Numbers are lines, from 1.
     let at = usize::try_from(id).ok()?.checked_sub(1)?;
     items().nth(at)
 }
 
-/// Whether `name` contains `words`, ignoring case.
+/// Whether `name` holds `words`, whatever their case.
 pub fn holds(name: &str, words: &str) -> bool {
     let (name, words) = (name.as_bytes(), words.as_bytes());
     words.is_empty()

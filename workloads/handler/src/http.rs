@@ -1,14 +1,14 @@
 //! HTTP/1.1, as far as a service behind a load balancer needs it (RFC 9112): request line, fields,
-//! bodies with Content-Length, persistent connections.
+//! bodies by Content-Length, persistent connections.
 
 use std::io::{self, Read, Write};
 
 use crate::message::{BODY_LIMIT, BODY_TOO_LARGE, Request, Response, Status};
 
-/// The maximum size of a request line with its fields, bytes.
+/// Most bytes of a request line and its fields.
 const HEAD_LIMIT: usize = 16 << 10;
 
-/// A request, and what decides whether another one may follow.
+/// A request, and whether another one may follow it.
 pub struct Received<'a> {
     pub request: Request<'a>,
     connection: &'a str,
@@ -25,10 +25,10 @@ impl Received<'_> {
     }
 }
 
-/// The reason that no further request can be read.
+/// Why no further request can be read.
 pub enum Broken {
     Io(io::Error),
-    /// The status of the error response, and its message.
+    /// The status to answer with, and why.
     Request(Status, &'static str),
 }
 
@@ -50,9 +50,9 @@ fn line(status: Status) -> &'static str {
 pub struct Requests<R> {
     input: R,
     buffer: Vec<u8>,
-    /// Bytes at the front of the buffer that belong to the last request returned.
+    /// Bytes at the front of the buffer that belong to the request given out last.
     used: usize,
-    /// The number of bytes in the buffer.
+    /// Bytes of the buffer that were read.
     filled: usize,
 }
 
@@ -66,7 +66,7 @@ impl<R: Read> Requests<R> {
         }
     }
 
-    /// The next request; `None` if the connection ended between requests.
+    /// The next request; `None` when the connection ended between two.
     pub fn next(&mut self) -> Result<Option<Received<'_>>, Broken> {
         self.buffer.copy_within(self.used..self.filled, 0);
         self.filled -= self.used;
@@ -125,7 +125,7 @@ impl<R: Read> Requests<R> {
         }))
     }
 
-    /// Reads more bytes; returns false at the end.
+    /// Reads more; false at the end.
     fn fill(&mut self) -> Result<bool, Broken> {
         if self.filled == self.buffer.len() {
             self.buffer.resize(self.buffer.len() * 2, 0);
@@ -144,7 +144,7 @@ impl<R: Read> Requests<R> {
     }
 }
 
-/// The end of the head: the position after the empty line.
+/// Where the head ends: behind the empty line.
 fn head_end(bytes: &[u8], from: usize) -> Option<usize> {
     let at = bytes[from..]
         .windows(4)
@@ -168,7 +168,7 @@ struct Head<'a> {
 fn parse(head: &str) -> Result<Head<'_>, Broken> {
     let bad = |why| Broken::Request(Status::BadRequest, why);
     let mut lines = head.split("\r\n");
-    // Empty lines before a request must be ignored (RFC 9112, 2.2).
+    // An empty line before a request is to be passed over (RFC 9112, 2.2).
     let first = lines
         .find(|line| !line.is_empty())
         .ok_or(bad("there is no request line"))?;
@@ -238,11 +238,11 @@ fn parse(head: &str) -> Result<Head<'_>, Broken> {
     })
 }
 
-/// Writes a response. `fields` are additional lines, each with its line end.
+/// Writes a response; `fields` are further lines, each with its end.
 pub fn respond(out: &mut Vec<u8>, response: &Response, fields: &str) {
     out.extend_from_slice(line(response.status).as_bytes());
     out.extend_from_slice(b"content-type: application/json\r\n");
-    // Writing to memory cannot fail.
+    // Writing to memory does not fail.
     if let Some(method) = response.allow {
         let _ = write!(out, "allow: {method}\r\n");
     }
@@ -254,7 +254,7 @@ pub fn respond(out: &mut Vec<u8>, response: &Response, fields: &str) {
     );
 }
 
-/// Writes the last response of a connection after an unreadable request.
+/// Writes the last response of a connection whose request could not be read.
 pub fn refuse(out: &mut Vec<u8>, status: Status, why: &str) {
     out.clear();
     respond(

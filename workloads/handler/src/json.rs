@@ -1,14 +1,14 @@
-//! JSON (RFC 8259): parses values and writes strings.
+//! JSON (RFC 8259): a value read from text, strings written.
 
 use std::fmt::Write;
 
-/// The maximum nesting, so that a body cannot exhaust the stack.
+/// Deepest nesting that is read: a body cannot use up the stack.
 const DEPTH: u32 = 64;
 
 pub enum Value {
     Null,
     Bool,
-    /// An integer that fits.
+    /// A number that is whole and fits.
     Integer(i64),
     Fraction,
     String,
@@ -17,7 +17,7 @@ pub enum Value {
 }
 
 impl Value {
-    /// The member `name` of an object.
+    /// The value of `name` in an object.
     pub fn get(&self, name: &str) -> Option<&Value> {
         match self {
             Value::Object(members) => members
@@ -36,7 +36,7 @@ impl Value {
     }
 }
 
-/// Parses a text that is exactly one value.
+/// Reads one value that takes up the whole text.
 pub fn parse(text: &[u8]) -> Option<Value> {
     let text = std::str::from_utf8(text).ok()?;
     let mut reader = Reader { text, at: 0 };
@@ -210,7 +210,7 @@ impl Reader<'_> {
     }
 }
 
-/// Writes a quoted string.
+/// Writes a string with its quotes.
 pub fn write_string(out: &mut String, text: &str) {
     out.push('"');
     for c in text.chars() {
@@ -219,7 +219,7 @@ pub fn write_string(out: &mut String, text: &str) {
             '\\' => out.push_str("\\\\"),
             '\n' => out.push_str("\\n"),
             c if c < ' ' => {
-                // Writing to memory cannot fail.
+                // Writing to memory does not fail.
                 let _ = write!(out, "\\u{:04x}", c as u32);
             }
             c => out.push(c),

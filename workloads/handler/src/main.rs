@@ -1,12 +1,12 @@
-//! A small web service: HTTP/1.1 requests in, JSON responses out, over a catalogue in the program.
+//! A small web service: HTTP/1.1 requests in, JSON out, over a catalogue that is part of the program.
 //!
 //! ```text
-//! handler                 reads requests from stdin to its end, writes responses to stdout (like inetd)
-//! handler FILE            the same, with requests from a file
-//! handler --listen ADDR   its own server, with one thread per connection (native only)
+//! handler                 requests from stdin until its end, responses to stdout (as inetd has it)
+//! handler FILE            the same, requests from a file
+//! handler --listen ADDR   a server of its own: a thread a connection (native only)
 //! ```
 //!
-//! The three differ only in their input and output.
+//! The three differ in nothing but where bytes come from and go to.
 
 mod catalogue;
 mod http;
@@ -48,7 +48,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Answers all requests of a connection, until it ends or must be closed.
+/// Answers every request of one connection, until it ends or must be closed.
 fn converse(input: impl Read, mut output: impl Write) -> io::Result<()> {
     let mut requests = http::Requests::new(input);
     let mut response = Vec::with_capacity(4096);
@@ -58,7 +58,7 @@ fn converse(input: impl Read, mut output: impl Write) -> io::Result<()> {
             Ok(None) => return Ok(()),
             Err(http::Broken::Io(error)) => return Err(error),
             Err(http::Broken::Request(status, why)) => {
-                // The start of the next request is unknown.
+                // Where the next request would begin is not known any more.
                 http::refuse(&mut response, status, why);
                 output.write_all(&response)?;
                 return output.flush();

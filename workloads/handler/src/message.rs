@@ -1,16 +1,16 @@
-//! Requests and responses, independent of their transport.
+//! A request and its response, whatever carries them.
 
-/// A request that borrows from its buffer.
+/// A request, borrowed from where it was read into.
 pub struct Request<'a> {
     pub method: &'a str,
-    /// Excludes the query.
+    /// Without its query.
     pub path: &'a str,
-    /// The part after `?`, still encoded.
+    /// What stood after `?`, still encoded.
     pub query: &'a str,
     pub body: &'a [u8],
 }
 
-/// The statuses of this service, with their codes.
+/// The statuses that this service answers with, and their codes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Status {
     Ok = 200,
@@ -24,21 +24,21 @@ pub enum Status {
     VersionNotSupported = 505,
 }
 
-/// A response. The body is always JSON.
+/// A response: always JSON.
 pub struct Response {
     pub status: Status,
-    /// The allowed method, if the request used another one.
+    /// The one method that is allowed here, where another was used.
     pub allow: Option<&'static str>,
     pub body: String,
 }
 
-/// The maximum size of a body, bytes.
+/// Most bytes of a body.
 pub const BODY_LIMIT: usize = 1 << 20;
-/// The error message for a longer body.
+/// Why a longer one is refused.
 pub const BODY_TOO_LARGE: &str = "the body is too large";
 
 impl Response {
-    /// An error response with this message.
+    /// One that says what was wrong.
     pub fn error(status: Status, allow: Option<&'static str>, why: &str) -> Self {
         let mut body = String::from("{\"error\":");
         crate::json::write_string(&mut body, why);

@@ -1,8 +1,8 @@
-//! Parses the part of a target after `?`.
+//! What stands after `?` in a target.
 
-/// The decoded value of `name` in a query; `None` if it is absent.
+/// The value of `name` in a query, decoded; `None` if it is not there.
 ///
-/// Errors: an invalid escape, or one that decodes to invalid text.
+/// Errors: an escape that is none, or that decodes to what is no text.
 pub fn parameter(query: &str, name: &str) -> Result<Option<String>, &'static str> {
     for pair in query.split('&') {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));

@@ -1,8 +1,8 @@
-//! The routes of the service.
+//! What the service answers.
 //!
 //! ```text
 //! GET  /health               {"status":"ok","items":..}
-//! GET  /items?q=..&page=..   articles with a name that contains q, cheapest first, twenty per page
+//! GET  /items?q=..&page=..   articles whose name holds q, cheapest first, twenty a page
 //! GET  /items/ID             one article
 //! POST /aggregate            an order, a JSON array of {"id":..,"quantity":..}: totals by category
 //! ```
@@ -15,7 +15,7 @@ use crate::message::{Request, Response, Status};
 use crate::query;
 
 const PAGE: usize = 20;
-/// The maximum pieces of one article in an order, so that totals cannot overflow.
+/// Most pieces of one article in an order: no total can overflow.
 const MOST_PIECES: i64 = 1_000_000;
 
 /// The response to a request.
@@ -51,7 +51,7 @@ pub fn answer(request: &Request<'_>) -> Response {
 
 type Answer = Result<String, (Status, &'static str)>;
 
-// Writing to a String cannot fail, so the results of write! are ignored throughout.
+// Writing to a String does not fail: the results of write! are dropped throughout.
 
 fn health() -> Answer {
     Ok(format!(
@@ -114,7 +114,7 @@ fn write_item(body: &mut String, item: &Item) {
     let _ = write!(body, ",\"cents\":{},\"stock\":{}}}", item.cents, item.stock);
 }
 
-/// The totals of one category.
+/// Totals of one category.
 struct Total {
     category: &'static str,
     pieces: u64,

@@ -1,11 +1,11 @@
-//! The native program's own server, with one thread per connection, like the server in front of a
-//! Wasm engine.
+//! The native program's own server: a thread a connection, which is what the front before a Wasm
+//! engine has, too.
 
 use std::io::{self, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 
-/// Serves until the process is killed. Prints `listening on ADDRESS` once it accepts connections.
+/// Serves until the process is ended. Prints `listening on ADDRESS` once it accepts.
 pub fn serve(address: &str) -> io::Result<()> {
     end_with_parent();
     let listener = TcpListener::bind(address).map_err(|error| {
@@ -20,7 +20,7 @@ pub fn serve(address: &str) -> io::Result<()> {
         match listener.accept() {
             Ok((connection, _)) => {
                 thread::spawn(move || {
-                    // A client may hang up during a response; that affects no other connection.
+                    // Whoever hangs up in the middle of a response has his reasons.
                     let _ = one(&connection);
                 });
             }
@@ -35,15 +35,15 @@ fn one(connection: &TcpStream) -> io::Result<()> {
     crate::converse(connection, connection)
 }
 
-/// Makes the kernel end this process when its parent dies, because the parent may be killed before
-/// it can clean up.
+/// Asks the kernel to end this process when its parent dies: whoever started it may be killed
+/// before it can clean up.
 fn end_with_parent() {
     const PR_SET_PDEATHSIG: i32 = 1;
     const SIGTERM: u64 = 15;
     unsafe extern "C" {
         fn prctl(option: i32, ...) -> i32;
     }
-    // SAFETY: prctl(2) is in the C library that std links. This option takes a number and accesses
-    // no memory of this process.
+    // SAFETY: prctl(2) is in the C library that std links, and this option takes one number and
+    // touches no memory.
     unsafe { prctl(PR_SET_PDEATHSIG, SIGTERM) };
 }

@@ -1,4 +1,4 @@
-//! The same visible effect as `hello`, from Rust: shows what its standard library adds to a start.
+//! The same visible effect as `hello`, from Rust: what its standard library adds to a start.
 
 fn main() {
     println!("hello, world");

@@ -1,6 +1,6 @@
 //! Decodes a JPEG and a PNG, scales both, encodes the results and decodes them again: a thumbnail
-//! service. It prints digests of *pixels*, because encoders may produce different bytes on a
-//! different word size.
+//! service. What is printed are digests of *pixels*: encoders are free to write other bytes on
+//! another word size.
 
 use std::env;
 use std::error::Error;
@@ -42,8 +42,8 @@ fn thumbnail(path: &str) -> Result<(), Box<dyn Error>> {
     let original = decode(&bytes, ImageFormat::from_path(path)?)?;
     describe("decoded", &original);
 
-    // A cubic filter has polynomial weights. Lanczos needs sin(), and C libraries differ in its
-    // last bit.
+    // A cubic filter, because its weights are polynomials: Lanczos needs sin(), and no two C libraries
+    // agree on its last bit.
     let half = imageops::resize(
         &original,
         original.width() / 2,

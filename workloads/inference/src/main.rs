@@ -1,12 +1,12 @@
-//! Inference: a small convolutional network classifies digits.
+//! Inference: a small convolutional network says which digits it is shown.
 //!
 //! ```text
 //! inference WEIGHTS DIGITS ROUNDS
 //! ```
 //!
-//! It classifies all digits ROUNDS times, one by one, as a device would. The weights were trained
-//! by ../train, on other digits. Products are summed in one fixed order, so that every score is the
-//! same to the last bit, with SIMD and without.
+//! It is shown all of them so many times, as a device would see one after the other. The weights were
+//! trained by ../train, on other digits than those shown. Products are added up in
+//! one fixed order, so that every score is the same to the last bit, with SIMD and without.
 
 mod model;
 
@@ -55,7 +55,7 @@ fn run(weights: &str, digits: &str, rounds: &str) -> Result<(), String> {
             if score > scores[class] {
                 class = other;
             }
-            // FNV-1a, one score per step.
+            // FNV-1a, a score a step.
             digest = (digest ^ u64::from(score.to_bits())).wrapping_mul(0x100_0000_01b3);
         }
         let count = shown.get_mut(label).ok_or("a label is no digit")?;
@@ -63,7 +63,7 @@ fn run(weights: &str, digits: &str, rounds: &str) -> Result<(), String> {
         right[label] += u32::from(class == label);
         said.push(char::from(b'0' + class as u8));
     }
-    // Prints the first round. If another round differed, the counts would show it.
+    // The first round; were another one otherwise, the counts would show it.
     for line in said.as_bytes()[..count.min(said.len())].chunks(72) {
         print(&mut out, format_args!("{}", String::from_utf8_lossy(line)))?;
     }

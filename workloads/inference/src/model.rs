@@ -1,40 +1,40 @@
-//! The network: two layers of 3 x 3 convolutions, maximum pooling of every 2 x 2, and ten weighted sums.
+//! The network: two layers of 3 x 3 convolutions, the larger of every four, and ten weighted sums.
 //!
 //! ```text
 //! 8 x 8 x 1 -> 8 x 8 x 16 -> 8 x 8 x 32 -> 4 x 4 x 32 -> 10
 //! ```
 //!
-//! Channels are adjacent in memory, in pictures and in weights: the innermost loop multiplies a row of
-//! weights by a factor and adds it to a row of sums. Row lengths are multiples of four, the number of
-//! lanes in a 128-bit register.
+//! Channels lie side by side, of pictures as of weights: the innermost loop is one factor times a
+//! row of weights, which is added to a row of sums. Rows are multiples of four, the lanes of a
+//! 128-bit register.
 
-/// The side of a picture, in pixels.
+/// The side of a picture, pixels.
 const SIDE: usize = 8;
 pub const PIXELS: usize = SIDE * SIDE;
 pub const CLASSES: usize = 10;
-/// Channels after the first and after the second layer.
+/// Channels after the first layer, and after the second.
 const FIRST: usize = 16;
 const SECOND: usize = 32;
-/// Classes, padded to a multiple of four.
+/// Classes, and what fills the row.
 const ROW: usize = 12;
 const POOLED: usize = PIXELS / 4 * SECOND;
-/// All weights: the file has them as little-endian `f32`, in the order of [`Model`]'s fields.
+/// Weights in all: as the file holds them, little-endian `f32`, in the order of [`Model`]'s fields.
 const WEIGHTS: usize = 9 * FIRST + FIRST + 9 * FIRST * SECOND + SECOND + POOLED * ROW + ROW;
 
 /// The trained weights.
 pub struct Model {
-    /// By row, column, input channel, output channel; the second layer too.
+    /// By row, column, channel in, channel out; so the next one.
     first: Vec<f32>,
     first_bias: Vec<f32>,
     second: Vec<f32>,
     second_bias: Vec<f32>,
-    /// By position, channel, class.
+    /// By place, channel, class.
     last: Vec<f32>,
     last_bias: Vec<f32>,
 }
 
 impl Model {
-    /// Parses a file of weights.
+    /// Reads a file of weights.
     pub fn read(bytes: &[u8]) -> Option<Self> {
         if bytes.len() != WEIGHTS * 4 {
             return None;
@@ -55,7 +55,7 @@ impl Model {
         })
     }
 
-    /// A score per digit. Pixels are from 0 to 16.
+    /// How much a picture looks like each digit. A pixel is from 0 to 16.
     pub fn scores(&self, pixels: &[u8]) -> [f32; CLASSES] {
         let mut picture = [0.0; PIXELS];
         for (value, &pixel) in picture.iter_mut().zip(pixels) {
@@ -75,7 +75,7 @@ impl Model {
     }
 }
 
-/// A convolution layer with zero padding and ReLU.
+/// A layer of convolutions, zeros around the picture, negative results cut off.
 #[cfg_attr(
     all(feature = "simd", target_arch = "wasm32"),
     target_feature(enable = "simd128")
@@ -90,7 +90,7 @@ fn convolve<const IN: usize, const OUT: usize>(
         for x in 0..SIDE {
             let mut sums = [0.0_f32; OUT];
             sums.copy_from_slice(bias);
-            // The kernel's rows and columns inside the picture.
+            // Rows and columns of the kernel that lie inside the picture.
             for row in usize::from(y == 0)..3 - usize::from(y == SIDE - 1) {
                 for column in usize::from(x == 0)..3 - usize::from(x == SIDE - 1) {
                     let pixel = ((y + row - 1) * SIDE + x + column - 1) * IN;
@@ -112,7 +112,7 @@ fn convolve<const IN: usize, const OUT: usize>(
     }
 }
 
-/// The maximum of every 2 x 2.
+/// The largest of every two by two.
 #[cfg_attr(
     all(feature = "simd", target_arch = "wasm32"),
     target_feature(enable = "simd128")
@@ -129,7 +129,7 @@ fn pool(from: &[f32], to: &mut [f32]) {
     }
 }
 
-/// The weighted sums of all inputs.
+/// Weighted sums of everything.
 #[cfg_attr(
     all(feature = "simd", target_arch = "wasm32"),
     target_feature(enable = "simd128")

@@ -1,5 +1,5 @@
-//! Parses a real document of several MB, queries it and serialises it: allocation, string handling
-//! and pointer chasing, as in a JSON service.
+//! Parses a real document of several MB, answers questions about it, and writes it out again:
+//! allocation, string handling and pointer chasing, as a service that speaks JSON does them.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 const BROWSERS: [&str; 4] = ["chrome", "firefox", "safari", "nodejs"];
 
-/// Counts over all features of the compatibility table.
+/// What is counted over every feature of the compatibility table.
 #[derive(Default)]
 struct Totals {
     features: usize,
@@ -41,7 +41,7 @@ impl Totals {
         self.deprecated += usize::from(compat["status"]["deprecated"] == Value::Bool(true));
         self.experimental += usize::from(compat["status"]["experimental"] == Value::Bool(true));
         for browser in BROWSERS {
-            // A browser with several support ranges has an array, the newest first.
+            // A browser with several ranges of support has an array, the newest first.
             let newest = match &compat["support"][browser] {
                 Value::Array(ranges) => &ranges[0],
                 single => single,
@@ -70,7 +70,7 @@ fn releases_per_engine(document: &Value) -> BTreeMap<&str, usize> {
     engines
 }
 
-/// FNV-1a, 64 bit: a digest of the output that is cheap compared with writing it.
+/// FNV-1a, 64 bit: a digest of what was written that costs little beside writing it.
 fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)

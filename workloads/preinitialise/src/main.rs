@@ -1,7 +1,7 @@
-//! `preinitialise MODULE.wasm SNAPSHOT.wasm`: calls the module's export `wizer-initialize` and
-//! writes the module with the resulting memory and globals. Initialisation sees nothing of the
-//! build machine, so the snapshot depends only on the module: [`define`] has all functions that it
-//! can call, and every other import traps.
+//! `preinitialise MODULE.wasm SNAPSHOT.wasm`: calls the module's export `wizer-initialize` and writes
+//! the module with the memory and globals that the call left. The initialisation sees nothing of the
+//! machine that builds, so the snapshot is a function of the module alone: what it may call is in
+//! [`define`], and every other import traps.
 
 use std::fs;
 
@@ -11,10 +11,10 @@ use wasmtime_wizer::Wizer;
 
 const PREVIEW1: &str = "wasi_snapshot_preview1";
 const SUCCESS: i32 = 0;
-/// WASI's error numbers for a closed descriptor, and for seeking in a pipe.
+/// WASI's error numbers for a descriptor that is not open, and for a place in a pipe.
 const BADF: i32 = 8;
 const SPIPE: i32 = 70;
-/// The sizes of WASI's descriptor and file records, bytes. A record of zeros has the file type "unknown".
+/// Bytes of WASI's records of a descriptor and of a file. All zero, they describe something of no known kind.
 const FDSTAT_BYTES: i32 = 24;
 const FILESTAT_BYTES: i32 = 64;
 
@@ -38,8 +38,8 @@ async fn instantiate(store: &mut Store<()>, module: &Module) -> Result<Instance>
     linker.instantiate_async(store, module).await
 }
 
-/// No arguments, environment or granted folders; standard streams that are pipes; a clock that is
-/// always zero; random bytes that are zero.
+/// No arguments, no environment, no granted folder, standard streams that are pipes, a clock that stands at zero, random
+/// bytes that are zero.
 fn define(linker: &mut Linker<()>) -> Result<()> {
     for name in ["args_sizes_get", "environ_sizes_get"] {
         linker.func_wrap(
@@ -54,7 +54,7 @@ fn define(linker: &mut Linker<()>) -> Result<()> {
     for name in ["args_get", "environ_get"] {
         linker.func_wrap(PREVIEW1, name, |_: i32, _: i32| SUCCESS)?;
     }
-    // wasi-libc's constructors look for granted folders, before the snapshot and again at program start.
+    // wasi-libc's constructors look for granted folders, before the snapshot and again at the start of the program.
     linker.func_wrap(PREVIEW1, "fd_prestat_get", |_: i32, _: i32| BADF)?;
     for (name, bytes) in [
         ("fd_fdstat_get", FDSTAT_BYTES),

@@ -1,5 +1,5 @@
-//! QuickJS with a script as its input. A script can only use `print` and `readFile`. The first
-//! argument is the script, the others are the script's `args`.
+//! QuickJS with a script as its input: `print` and `readFile` are all of the world that a script
+//! sees. Its first argument is the script, the others are the script's `args`.
 
 use std::cell::Cell;
 use std::process::ExitCode;
@@ -7,11 +7,11 @@ use std::process::ExitCode;
 use rquickjs::{CatchResultExt, Context, Ctx, Exception, Function, Runtime};
 
 thread_local! {
-    /// The context in a snapshot of the initialised module; `None` without one.
+    /// What a snapshot of the initialised module starts with; `None` without one.
     static READY: Cell<Option<Context>> = const { Cell::new(None) };
 }
 
-/// Runs before a snapshot is taken: creates the engine and its library, without a script.
+/// Runs before a snapshot is taken: the engine and its library, no script.
 #[cfg(target_os = "wasi")]
 #[unsafe(export_name = "wizer-initialize")]
 extern "C" fn initialise() {

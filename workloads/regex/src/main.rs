@@ -1,5 +1,5 @@
-//! Searches real prose with the kinds of patterns used for logs and texts: literals, alternations,
-//! captures, Unicode classes and word boundaries.
+//! Searches real prose with the kinds of pattern that logs and texts are searched with: literals,
+//! alternations, captures, Unicode classes and word boundaries.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use std::fs;
 
 use regex::Regex;
 
-/// Counted by iterating over all matches. The names describe the feature under test.
+/// Counted by walking every match. The names say what each asks of the engine.
 const SEARCHES: [(&str, &str); 7] = [
     ("literal", "Pemberley"),
     (
@@ -26,7 +26,7 @@ const SEARCHES: [(&str, &str); 7] = [
     ("heading", r"(?mi)^chapter\s+(?:[ivxlc]+|\d+)\.?$"),
 ];
 
-/// FNV-1a, 64 bit, over the offsets of the matches, so that equal counts are not enough.
+/// FNV-1a, 64 bit, over the offsets of the matches: the same matches, not only as many.
 fn fnv1a(hash: u64, offset: usize) -> u64 {
     (offset as u64)
         .to_le_bytes()
@@ -36,7 +36,7 @@ fn fnv1a(hash: u64, offset: usize) -> u64 {
         })
 }
 
-/// The patterns that are compiled before the text is read.
+/// Everything that is compiled before the text is read.
 struct Patterns {
     searches: Vec<(&'static str, Regex)>,
     titled: Regex,
@@ -55,7 +55,7 @@ impl Patterns {
 }
 
 thread_local! {
-    /// The patterns in a snapshot of the initialised module; `None` without one.
+    /// What a snapshot of the initialised module starts with; `None` without one.
     static READY: Cell<Option<Patterns>> = const { Cell::new(None) };
 }
 

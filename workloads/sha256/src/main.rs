@@ -5,7 +5,7 @@ use std::error::Error;
 
 use sha2::{Digest, Sha256};
 
-/// Fits a first-level data cache together with the hash's state, so that the time is that of hashing.
+/// Fits a first-level data cache together with the hash's own state, so that hashing is what is timed.
 const BLOCK_BYTES: usize = 16 * 1024;
 
 /// The stream: SplitMix64 (Steele, Lea and Flood, OOPSLA 2014), little-endian words.

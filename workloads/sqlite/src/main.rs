@@ -22,7 +22,7 @@ const INDEXES: &str = "
     ANALYZE;
 ";
 
-/// Queries with all rows printed. Money is in whole cents, so that all arithmetic is on integers.
+/// Each is printed row by row. Everything is integer arithmetic: sums of money are in cents.
 const QUERIES: [(&str, &str); 5] = [
     (
         "turnover by region",
@@ -81,7 +81,7 @@ impl SplitMix64 {
     }
 }
 
-/// Fills the tables and returns the number of rows inserted.
+/// Fills the tables and gives the number of rows inserted.
 fn fill(connection: &mut Connection, purchases: u64) -> rusqlite::Result<u64> {
     const REGIONS: [&str; 4] = ["east", "north", "south", "west"];
     let mut random = SplitMix64(7);
@@ -127,7 +127,7 @@ fn fill(connection: &mut Connection, purchases: u64) -> rusqlite::Result<u64> {
     Ok(rows)
 }
 
-/// Looks up purchases one by one through an index, as a request handler does.
+/// Looks purchases up one at a time through an index, as a request handler does.
 fn look_up(connection: &Connection, times: u64) -> rusqlite::Result<i64> {
     let mut random = SplitMix64(11);
     let mut select = connection.prepare(

@@ -1,11 +1,11 @@
-//! Players and shots in a square arena, and their simulation in steps.
+//! Players and shots in a square, and what one step of time does to them.
 //!
-//! It only uses additions, multiplications, divisions and square roots, each rounded to `f32`, so
-//! the result is the same on every machine with IEEE 754 arithmetic.
+//! Additions, multiplications, divisions and square roots only, each rounded to an `f32`: the same
+//! bits on every machine that keeps to IEEE 754.
 
 use crate::grid::Grid;
 
-/// The arena's side length; coordinates are from 0 to this.
+/// The arena's side; coordinates go from 0 to it.
 pub const SIDE: f32 = 1024.0;
 const PLAYERS: usize = 384;
 const RADIUS: f32 = 6.0;
@@ -13,7 +13,7 @@ const STEP_SECONDS: f32 = 1.0 / 30.0;
 const SHOT_SPEED: f32 = 420.0;
 const SHOT_STEPS: u8 = 45;
 const RELOAD_STEPS: u8 = 18;
-/// The distance at which a player sees targets.
+/// How far a player looks for somebody to aim at.
 const SIGHT: f32 = 90.0;
 
 #[derive(Clone, Copy)]
@@ -25,7 +25,7 @@ pub struct Vector {
 pub struct Player {
     pub at: Vector,
     pub speed: Vector,
-    /// The position that it moves to.
+    /// Where it is going.
     goal: Vector,
     pub health: i32,
     reload: u8,
@@ -66,7 +66,7 @@ impl Vector {
         self.x * self.x + self.y * self.y
     }
 
-    /// Scaled to this length; unchanged if its length is zero.
+    /// Of this length; as it is if it has none.
     fn of_length(self, length: f32) -> Vector {
         let own = self.square().sqrt();
         if own < 1e-6 {
@@ -123,7 +123,7 @@ impl Arena {
         }
     }
 
-    /// Simulates one tick.
+    /// One tick.
     pub fn step(&mut self) {
         let places = self.players.iter().map(|player| player.at);
         self.grid.fill(places);
@@ -135,7 +135,7 @@ impl Arena {
         self.move_shots();
     }
 
-    /// Every player steers towards its goal and shoots at the nearest other player.
+    /// Every player steers towards its goal and shoots at who is nearest.
     fn decide(&mut self) {
         for me in 0..self.players.len() {
             let at = self.players[me].at;
@@ -159,7 +159,7 @@ impl Arena {
             }
             if let Some(other) = nearest {
                 let other = &self.players[other as usize];
-                // Where the target will be when the shot arrives.
+                // Where it will be by then.
                 let ahead = distance.sqrt() / SHOT_SPEED;
                 let aim = at
                     .to(other.at.plus(other.speed, ahead))
@@ -184,7 +184,7 @@ impl Arena {
         }
     }
 
-    /// Moves overlapping players apart, each by half of the overlap.
+    /// Players that stand in each other are moved apart, half the way each.
     fn push_apart(&mut self) {
         for me in 0..self.players.len() {
             let at = self.players[me].at;
@@ -212,7 +212,7 @@ impl Arena {
         }
     }
 
-    /// Shots move in two half steps; otherwise a fast one could pass through a player.
+    /// Shots fly in two half steps, or a fast one would fly through who it hits.
     fn move_shots(&mut self) {
         let mut at = 0;
         while at < self.shots.len() {
@@ -253,7 +253,7 @@ impl Arena {
     }
 }
 
-/// Reflects a position and speed at the arena's edge.
+/// Who meets the edge is thrown back.
 fn keep_inside(place: &mut f32, speed: &mut f32) {
     if *place < 0.0 {
         *place = 0.0;

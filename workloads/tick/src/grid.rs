@@ -1,13 +1,13 @@
-//! A spatial grid: players by cell, sorted by counting.
+//! Who is near: players by the cell that they stand in, sorted by counting.
 
 use crate::arena::{SIDE, Vector};
 
 const CELLS: usize = 32;
 const CELL: f32 = SIDE / CELLS as f32;
 
-/// The players of each cell.
+/// Players by cell.
 pub struct Grid {
-    /// The start of each cell's players in `members`, and the end of the last cell's.
+    /// Where each cell's players begin in `members`; one more, for the end.
     begins: Vec<u32>,
     members: Vec<u32>,
     cells: Vec<u16>,
@@ -22,7 +22,7 @@ impl Grid {
         }
     }
 
-    /// Sorts players with these positions into cells.
+    /// Sorts players, given by their places, into cells.
     pub fn fill(&mut self, places: impl Iterator<Item = Vector>) {
         self.begins.fill(0);
         self.cells.clear();
@@ -35,7 +35,7 @@ impl Grid {
             self.begins[cell + 1] += self.begins[cell];
         }
         self.members.resize(self.cells.len(), 0);
-        // Backwards, so that each end moves down to the start of its cell.
+        // From the last to the first: `begins` is moved down to each cell's first member.
         let mut ends = [0_u32; CELLS * CELLS];
         ends.copy_from_slice(&self.begins[1..]);
         for (player, &cell) in self.cells.iter().enumerate().rev() {
@@ -45,7 +45,7 @@ impl Grid {
         }
     }
 
-    /// The players in all cells within `reach` of a position.
+    /// The players in all cells that come within `reach` of a place.
     pub fn around(&self, place: Vector, reach: f32) -> impl Iterator<Item = u32> + '_ {
         let columns = column(place.x - reach)..=column(place.x + reach);
         let rows = column(place.y - reach)..=column(place.y + reach);
@@ -59,6 +59,6 @@ impl Grid {
 }
 
 fn column(at: f32) -> usize {
-    // Negative numbers saturate to 0.
+    // Negative numbers become 0.
     ((at / CELL) as usize).min(CELLS - 1)
 }

@@ -1,11 +1,11 @@
-//! The main loop of a game server: a fixed number of ticks of one arena. The program times each tick itself.
+//! The loop of a game server: a fixed number of ticks of one arena, each timed by the program itself.
 //!
 //! ```text
 //! tick TICKS
 //! ```
 //!
-//! Standard output is the same everywhere. The durations of the ticks go to standard error, in one line that
-//! starts with `plimsoll-ticks` and has them in nanoseconds.
+//! Standard output is the same everywhere. What each tick took goes to standard error, in one line
+//! that begins with `plimsoll-ticks` and holds nanoseconds.
 
 mod arena;
 mod grid;
@@ -63,7 +63,7 @@ fn run(ticks: u32) -> io::Result<()> {
     out.flush()?;
 
     took.sort_unstable();
-    // Nearest rank: the smallest time that this percentage of ticks does not exceed.
+    // The nearest rank: the least time that so many percent of the ticks kept to.
     let percentile = |percent: usize| took[(took.len() * percent).div_ceil(100).max(1) - 1];
     let line = format!(
         "plimsoll-ticks count={ticks} p50={} p90={} p99={} worst={}\n",
@@ -72,7 +72,7 @@ fn run(ticks: u32) -> io::Result<()> {
         percentile(99),
         percentile(100)
     );
-    // A closed standard error is not an error: the times are optional.
+    // Where standard error leads nowhere nobody wants to know.
     let _ = io::stderr().write_all(line.as_bytes());
     Ok(())
 }

@@ -1,13 +1,13 @@
-//! Messages to players after a tick: the changes that each of them can see.
+//! What every player is told after a tick: what changed of those it can see.
 
 use crate::arena::{Arena, SIDE};
 
-/// The distance at which a player sees changes.
+/// How far a player sees.
 const VIEW: f32 = 128.0;
 
-/// The state that was sent last.
+/// What has been sent so far.
 pub struct Snapshots {
-    /// The position and health of each player.
+    /// Place and health of each player as they were sent last.
     sent: Vec<[u16; 3]>,
     changed: Vec<bool>,
     buffer: Vec<u8>,
@@ -26,7 +26,7 @@ impl Snapshots {
         }
     }
 
-    /// Writes the messages to all players, one after the other.
+    /// Writes what each player is told, one after the other.
     pub fn take(&mut self, arena: &Arena) {
         for (player, (sent, changed)) in arena
             .players

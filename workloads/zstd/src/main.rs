@@ -1,5 +1,5 @@
-//! Compresses a text with Zstandard and checks that decompression restores it. Does not print the
-//! compressed size, which may differ between 32 and 64 bit.
+//! Compresses a text with Zstandard and decompresses it again, which must give the text back. How
+//! long the compressed form is is not printed: it may differ between 32 and 64 bit.
 
 use std::process::ExitCode;
 
@@ -28,7 +28,7 @@ fn run() -> Result<(), String> {
     if compressed.len() > text.len() / 2 {
         return Err(format!("{} bytes became {}", text.len(), compressed.len()));
     }
-    // FNV-1a over the decompressed text.
+    // FNV-1a over what came back.
     let digest = back.iter().fold(0xcbf2_9ce4_8422_2325_u64, |digest, byte| {
         (digest ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3)
     });

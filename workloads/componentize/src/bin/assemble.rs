@@ -1,4 +1,4 @@
-//! `assemble TEXT.wat MODULE.wasm`: assembles a module from text format.
+//! `assemble TEXT.wat MODULE.wasm`: makes a module of its text.
 
 use std::fs;
 

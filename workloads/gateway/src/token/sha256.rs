@@ -1,12 +1,12 @@
-//! SHA-256 (FIPS 180-4), portable, so that native code and Wasm run the same algorithm.
+//! SHA-256 (FIPS 180-4), portable: the same instructions on both sides.
 
 const BLOCK: usize = 64;
 
-/// A hash in progress.
+/// The hash so far.
 #[derive(Clone)]
 pub struct Sha256 {
     state: [u32; 8],
-    /// The bytes of an incomplete block.
+    /// What does not fill a block yet.
     held: [u8; BLOCK],
     length: u64,
 }
@@ -30,7 +30,7 @@ impl Default for Sha256 {
     }
 }
 
-/// The hash of `bytes`.
+/// The hash of some bytes.
 pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     let mut hash = Sha256::default();
     hash.update(bytes);
@@ -58,7 +58,7 @@ impl Sha256 {
         self.held[..rest.len()].copy_from_slice(rest);
     }
 
-    /// The hash of all bytes so far.
+    /// The hash of all that was added.
     pub fn finish(mut self) -> [u8; 32] {
         let bits = self.length * 8;
         self.update(&[0x80]);

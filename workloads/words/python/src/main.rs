@@ -1,5 +1,5 @@
-//! RustPython with a script as its input. It has built-in modules and files, but no Python standard
-//! library. The arguments are the script and the script's own arguments.
+//! RustPython with a script as its input, without a standard library of Python modules: what is
+//! built in, and files. Its arguments are the script and the script's own.
 
 use std::cell::Cell;
 #[cfg(target_os = "wasi")]
@@ -9,11 +9,11 @@ use std::process::ExitCode;
 use rustpython_vm::{Interpreter, Settings};
 
 thread_local! {
-    /// The interpreter in a snapshot of the initialised module; `None` without one.
+    /// What a snapshot of the initialised module starts with; `None` without one.
     static READY: Cell<Option<Interpreter>> = const { Cell::new(None) };
 }
 
-/// Runs before a snapshot is taken: creates the interpreter, without a script.
+/// Runs before a snapshot is taken: the interpreter, no script.
 #[cfg(target_os = "wasi")]
 #[unsafe(export_name = "wizer-initialize")]
 extern "C" fn initialise() {
@@ -26,7 +26,7 @@ fn interpreter() -> Interpreter {
     settings.import_site = false;
     settings.write_bytecode = false;
     settings.install_signal_handlers = false;
-    // A fixed hash seed makes every run do the same work.
+    // Every run has the same work to do.
     settings.hash_seed = Some(0);
     settings.allow_external_library = false;
     Interpreter::without_stdlib(settings)
@@ -57,8 +57,8 @@ fn main() -> ExitCode {
     ExitCode::from(u8::try_from(code).unwrap_or(1))
 }
 
-/// Rust's library needs this to canonicalise paths, but the WASI C library in Debian 12 lacks it.
-/// RustPython only needs it in `os.link`, and continues if it fails.
+/// What Rust's library makes a path canonical by, which WASI's C library of Debian 12 does not have.
+/// RustPython asks for that in `os.link` alone, and goes on without it.
 #[cfg(target_os = "wasi")]
 #[unsafe(no_mangle)]
 extern "C" fn realpath(_: *const c_char, _: *mut c_char) -> *mut c_char {

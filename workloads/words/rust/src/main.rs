@@ -1,4 +1,4 @@
-//! Counts the words of a text with Rust's standard library.
+//! Counts the words of a text, as Rust's standard library has it done.
 
 use std::collections::HashMap;
 use std::io::{self, BufWriter, Write};
