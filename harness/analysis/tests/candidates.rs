@@ -288,6 +288,40 @@ const CASES: &[Case] = &[
         "head is a run of suite memory",
     ),
     (
+        "one nanosecond",
+        |f| {
+            let of = f.keel();
+            f.set(of, 1);
+        },
+        Overall::NotJudged,
+        "less than reading a clock takes",
+    ),
+    (
+        "a plausible time, the same in every trial",
+        |f| {
+            let of = f.keel();
+            let first = f
+                .lines
+                .iter()
+                .find(|line| line["type"] == "sample" && of(line));
+            let value = first.expect("a sample")["value"]
+                .as_u64()
+                .expect("a number");
+            f.set(of, value);
+        },
+        Overall::NotJudged,
+        "have the same value",
+    ),
+    (
+        "twenty times as fast",
+        |f| {
+            let of = f.keel();
+            f.scale(of, 0.05);
+        },
+        Overall::NotJudged,
+        "by a factor of 20",
+    ),
+    (
         "another unit",
         |f| {
             for line in &mut f.lines {

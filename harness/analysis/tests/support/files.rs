@@ -73,6 +73,14 @@ impl Files {
         }
     }
 
+    pub(crate) fn set(&mut self, of: impl Fn(&Value) -> bool, value: u64) {
+        for line in &mut self.lines {
+            if line["type"] == "sample" && of(line) {
+                line["value"] = json!(value);
+            }
+        }
+    }
+
     /// Selects lines of keel's trials.
     pub(crate) fn keel(&self) -> impl Fn(&Value) -> bool + use<> {
         let files = self.clone();
