@@ -77,7 +77,7 @@ fn native_code_and_keel_carry_a_load_with_every_response_verified() {
     let html = fs::read_to_string(html).expect("the report was written");
     assert!(html.contains("Latency by rate") && html.contains(".hlog"));
     assert!(html.contains("keel, reset") && html.contains("put back to its start"));
-    let markdown = bench.exits(0, &["report", path]);
+    let markdown = bench.exits(0, &["report", path, "--markdown"]);
     assert!(markdown.contains("keel, reused") && markdown.contains("- reused: "));
 }
 
