@@ -234,7 +234,7 @@ fn bytes(text: &str) -> Result<u64, String> {
 
 impl Run {
     /// The time limit of a trial from the command line.
-    pub fn asked_deadline(&self) -> Option<Duration> {
+    pub fn requested_deadline(&self) -> Option<Duration> {
         self.deadline.map(Duration::from_secs)
     }
 }
