@@ -2,6 +2,7 @@
 
 mod bundle;
 pub mod fleet;
+pub mod site;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -59,6 +60,8 @@ pub enum Command {
     Run(Box<Run>),
     /// Show recorded runs, with verdicts on published claims
     Report(Report),
+    /// Make a static site of recorded runs
+    Site(site::Site),
     /// Compare runs: ratios with intervals
     Compare(Compare),
     /// Measure base and head side by side; fail if head is worse

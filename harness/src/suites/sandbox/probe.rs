@@ -112,13 +112,18 @@ pub fn run(
             );
         }
     };
+    Ok(answer(trial, &host, ran))
+}
+
+/// The answer with its evidence, from the way in which the guest ended.
+fn answer(trial: &ProbeTrial<'_>, host: &Host, ran: Ran) -> Result<(Answer, String), Lost> {
     let shown = |text: String| text.replace(&trial.scratch.display().to_string(), "SCRATCH");
     match judge(&trial.question.row, &ran, trial.kind) {
-        Err(message) => Ok(Err(Lost {
+        Err(message) => Err(Lost {
             kind: FailureKind::Crashed,
             message: shown(message),
             stderr: ran.stderr,
-        })),
+        }),
         Ok((answer, evidence)) => {
             let mut evidence = shown(evidence);
             let creates = trial.question.row.args.iter().any(|arg| arg == "{new}");
@@ -128,7 +133,7 @@ pub fn run(
                     false => "; on the host there is no such file",
                 });
             }
-            Ok(Ok((answer, evidence)))
+            Ok((answer, evidence))
         }
     }
 }

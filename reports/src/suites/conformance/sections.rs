@@ -259,10 +259,10 @@ pub(crate) fn failures(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> 
             div data-t=(target) {
                 h3 { (target) }
                 @for cell in cells {
-                    @let told = |most| told(matrix, cell, most, place);
-                    @match part.draw(|| told(SHOWN)).or_else(|| part.draw(|| told(FEW))) {
-                        Some(told) => (told),
-                        None => (told(0)),
+                    @let described = |most| described(matrix, cell, most, place);
+                    @match part.draw(|| described(SHOWN)).or_else(|| part.draw(|| described(FEW))) {
+                        Some(described) => (described),
+                        None => (described(0)),
                     }
                 }
             }
@@ -276,7 +276,7 @@ pub(crate) fn failures(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> 
 }
 
 /// The failures of a target in a group, at most `most` per script.
-fn told(matrix: &Matrix<'_>, cell: &Cell<'_>, most: usize, place: &Place<'_>) -> Markup {
+fn described(matrix: &Matrix<'_>, cell: &Cell<'_>, most: usize, place: &Place<'_>) -> Markup {
     let scripts = || {
         cell.scripts
             .iter()

@@ -46,18 +46,18 @@ fn count(number: u32) -> String {
 /// The targets that pass least and most.
 fn ends(matrix: &Matrix<'_>, totals: &[(&TargetId, Tally)]) -> Option<String> {
     let (least, most) = (totals.first()?, totals.last()?);
-    let told = |(target, tally): &(&TargetId, Tally)| format!("{} ({target})", percent(tally));
+    let described = |(target, tally): &(&TargetId, Tally)| format!("{} ({target})", percent(tally));
     let of = format!(
         "Of {} directives in {} of the specification's tests",
         count(most.1.attempted()),
         quantity::count(matrix.specification.groups.len() as u64, "group")
     );
     Some(match totals.len() {
-        1 => format!("{of} {} pass.", told(most)),
+        1 => format!("{of} {} pass.", described(most)),
         _ => format!(
             "{of} from {} to {} pass; proposals that a target does not claim count as not passed.",
-            told(least),
-            told(most)
+            described(least),
+            described(most)
         ),
     })
 }
