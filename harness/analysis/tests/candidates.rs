@@ -144,6 +144,33 @@ const CASES: &[Case] = &[
         "no ratio exists",
     ),
     (
+        "one nanosecond in every trial",
+        |f| {
+            let of = f.keel();
+            f.set(of, |_| 1);
+        },
+        Overall::Inconclusive,
+        "no clock here can measure",
+    ),
+    (
+        "a few nanoseconds",
+        |f| {
+            let of = f.keel();
+            f.set(of, |trial| 2 + trial);
+        },
+        Overall::Inconclusive,
+        "no clock here can measure",
+    ),
+    (
+        "the same time in every trial",
+        |f| {
+            let of = f.keel();
+            f.set(of, |_| 12_345);
+        },
+        Overall::Inconclusive,
+        "in each of 6 trials",
+    ),
+    (
         "cut in its middle",
         |f| f.lines.truncate(f.lines.len() / 2),
         Overall::Inconclusive,

@@ -143,7 +143,7 @@ impl Gathered {
                 continue;
             }
             let presence = look(checkout, row, interrupt);
-            if interrupt.asked() {
+            if interrupt.requested() {
                 return Err(ToolError::Interrupted.into());
             }
             let may_rest = extent == Extent::Quick && globs.is_empty();

@@ -78,3 +78,37 @@ fn a_failed_build_is_exit_code_3_and_no_run_repeats_it() {
     let (_, _, stderr) = checkout.run(&["setup", "later"]);
     assert!(!stderr.contains("its last build failed"), "{stderr}");
 }
+
+#[test]
+fn a_build_that_a_signal_ends_is_not_remembered_as_failed() {
+    let checkout = Checkout::new();
+    checkout.write(
+        "later/Cargo.toml",
+        "[package]\nname = 'adapter-later'\nversion = '0.1.0'\nedition = '2024'\n[workspace]\n",
+    );
+    checkout.write(
+        "later/Cargo.lock",
+        "version = 4\n[[package]]\nname = \"adapter-later\"\nversion = \"0.1.0\"\n",
+    );
+    checkout.write("later/src/main.rs", "fn main() {}\n");
+    // The build script ends cargo.
+    checkout.write(
+        "later/build.rs",
+        "fn main() { let cargo = std::os::unix::process::parent_id().to_string();\n\
+         std::process::Command::new(\"kill\").args([\"-9\", &cargo]).status().unwrap(); }\n",
+    );
+    let (code, _, stderr) = checkout.run(&["setup", "later"]);
+    assert_eq!(code, 3, "{stderr}");
+    let words = [
+        "run",
+        "--suite",
+        "coldstart",
+        "--quick",
+        "--target",
+        "later",
+    ];
+    let (code, _, stderr) = checkout.run(&words);
+    assert_eq!(code, 3, "{stderr}");
+    assert!(!stderr.contains("its last build failed"), "{stderr}");
+    assert!(stderr.contains("building later"), "{stderr}");
+}

@@ -205,8 +205,12 @@ impl Judgement<'_> {
             format!("{}: {whom}.", capital(miss))
         }));
         said.push(match least == most {
-            true => format!("The figure: {}.", self.told(least)),
-            false => format!("From {} to {}.", self.told(least), self.told(most)),
+            true => format!("The figure: {}.", self.described(least)),
+            false => format!(
+                "From {} to {}.",
+                self.described(least),
+                self.described(most)
+            ),
         });
         said.extend(self.ahead(&counted));
         if claim.measured.len() > 1 {
@@ -219,11 +223,17 @@ impl Judgement<'_> {
     pub fn words(&self) -> String {
         let misses = self.misses();
         let verdict = self.verdict.words();
+        let whom = |targets: &[&TargetId]| match targets {
+            [only] => only.to_string(),
+            several => format!("{} targets", several.len()),
+        };
         match (self.verdict, misses.as_slice()) {
             (Verdict::DoesNotHold, [(only, _)]) => format!("{verdict}: {only}"),
-            (Verdict::DoesNotHold, [(one, _), (other, _)]) => {
-                format!("{verdict}: {one} or {other}")
-            }
+            (Verdict::DoesNotHold, [(one, of_one), (other, of_other)]) => format!(
+                "{verdict}: {one} on {}, {other} on {}",
+                whom(of_one),
+                whom(of_other)
+            ),
             _ => verdict.to_owned(),
         }
     }
@@ -303,7 +313,7 @@ impl Judgement<'_> {
     }
 
     /// A figure with its interval, its place, and its distance from the range.
-    fn told(&self, finding: &Finding) -> String {
+    fn described(&self, finding: &Finding) -> String {
         let figure = self.claim.figure(finding.value);
         let exact = finding.ci95.is_some_and(|ci| ci.low >= ci.high);
         let interval = finding.ci95.filter(|_| !exact);
@@ -373,11 +383,11 @@ impl Judgement<'_> {
         if views.iter().all(|(_, verdict)| *verdict == first) {
             return None;
         }
-        let told: Vec<String> = views
+        let described: Vec<String> = views
             .iter()
             .map(|(view, verdict)| format!("{view}: {}", verdict.words()))
             .collect();
-        Some(format!("{}.", capital(&told.join("; "))))
+        Some(format!("{}.", capital(&described.join("; "))))
     }
 
     /// Why there is no verdict.

@@ -1,5 +1,5 @@
-//! Micro-benchmarks of keel's hot paths, for work on keel itself: `cargo bench --workspace --bench
-//! hot_paths`. Published figures come from `bench`.
+//! Micro-benchmarks of keel's hot paths, for work on keel itself:
+//! `cargo bench --workspace --bench hot_paths`. Published figures come from `bench`.
 
 use std::hint::black_box;
 use std::path::PathBuf;

@@ -302,8 +302,8 @@ mod compiling {
     use crate::error::Result;
 
     impl Engine {
-        /// Compiles a module to the bytes of an artefact, for [`Module::deserialize`] or `keel
-        /// run`.
+        /// Compiles a module to the bytes of an artefact, for [`Module::deserialize`] or
+        /// `keel run`.
         ///
         /// # Errors
         /// [`Error::Invalid`](crate::Error::Invalid) and the other errors of a rejected module.

@@ -200,7 +200,7 @@ impl HostFunc {
 /// Runs a host function for compiled code. Returns zero on success.
 ///
 /// # Safety
-/// Called by compiled code with its context, in a store whose data is a `T`.
+/// Called by compiled code with its context, in a store with data of type `T`.
 unsafe fn run<T: 'static>(
     context: Context,
     function: impl FnOnce(Caller<'_, T>) -> Result<()>,

@@ -15,15 +15,15 @@ use keel::{Config, Engine, Error, Module};
 /// The entry point that the C library calls. `std::env` provides the arguments.
 #[unsafe(no_mangle)]
 extern "C" fn main(_count: libc::c_int, _arguments: *const *const libc::c_char) -> libc::c_int {
-    // A guest that writes to a closed pipe must get an error, not die. SAFETY: `SIG_IGN` installs
-    // no handler, so no code of ours runs on the signal.
+    // A guest that writes to a closed pipe must get an error, not die.
+    // SAFETY: `SIG_IGN` installs no handler, so no code of ours runs on the signal.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
     let code = match open_standard_streams() {
         true => start(),
         false => command::USAGE,
     };
-    // Skips destructors and exit handlers: no buffered output is left. SAFETY: `_exit` has no
-    // preconditions.
+    // Skips destructors and exit handlers: no buffered output is left.
+    // SAFETY: `_exit` has no preconditions.
     unsafe { libc::_exit(code.into()) }
 }
 
@@ -44,8 +44,8 @@ fn open_standard_streams() -> bool {
     let mut closed = streams
         .iter()
         .filter(|stream| stream.revents & libc::POLLNVAL != 0);
-    // `open` takes the lowest free number, so the streams are filled in order. SAFETY: the path is
-    // a constant NUL-terminated string.
+    // `open` takes the lowest free number, so the streams are filled in order.
+    // SAFETY: the path is a constant NUL-terminated string.
     let open = || unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDWR) };
     found > 0 && closed.all(|stream| open() == stream.fd)
 }

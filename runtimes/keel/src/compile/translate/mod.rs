@@ -95,7 +95,7 @@ pub(super) fn set_stack_limit(function: &mut ir::Function) {
     set_stack_limit_at(function, layout::STACK_LIMIT);
 }
 
-/// As [`set_stack_limit`], for a function whose first parameter is `offset` bytes from the context.
+/// As [`set_stack_limit`], for a function with a first parameter `offset` bytes from the context.
 pub(in crate::compile) fn set_stack_limit_at(function: &mut ir::Function, offset: i32) {
     let vmctx = function.create_global_value(GlobalValueData::VMContext);
     // Not read-only: a host call from a deeper stack may change the limit between two calls.

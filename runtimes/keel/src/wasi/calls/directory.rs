@@ -75,7 +75,8 @@ fn fill(listing: BorrowedFd<'_>, start: i64, out: &mut [u8]) -> Result<usize, Er
     Ok(filled)
 }
 
-/// Some file systems do not keep the kind with the name; then the file itself is asked.
+/// The type of an entry. Some file systems do not store it with the name; then the file itself is
+/// inspected.
 fn kind(listing: BorrowedFd<'_>, name: &std::ffi::CStr, kind: rustix::fs::FileType) -> FileType {
     if kind != rustix::fs::FileType::Unknown {
         return kind.into();
