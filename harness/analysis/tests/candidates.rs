@@ -144,6 +144,33 @@ const CASES: &[Case] = &[
         "no ratio exists",
     ),
     (
+        "one nanosecond in every trial",
+        |f| {
+            let of = f.keel();
+            f.set(of, |_| 1);
+        },
+        Overall::NotJudged,
+        "less than reading a clock takes",
+    ),
+    (
+        "a few nanoseconds",
+        |f| {
+            let of = f.keel();
+            f.set(of, |trial| 2 + trial);
+        },
+        Overall::NotJudged,
+        "less than reading a clock takes",
+    ),
+    (
+        "the same time in every trial",
+        |f| {
+            let of = f.keel();
+            f.set(of, |_| 12_345);
+        },
+        Overall::NotJudged,
+        "have the same value",
+    ),
+    (
         "cut in its middle",
         |f| f.lines.truncate(f.lines.len() / 2),
         Overall::Inconclusive,
@@ -286,31 +313,6 @@ const CASES: &[Case] = &[
         |f| f.run["suite"] = json!("memory"),
         Overall::NotJudged,
         "head is a run of suite memory",
-    ),
-    (
-        "one nanosecond",
-        |f| {
-            let of = f.keel();
-            f.set(of, 1);
-        },
-        Overall::NotJudged,
-        "less than reading a clock takes",
-    ),
-    (
-        "a plausible time, the same in every trial",
-        |f| {
-            let of = f.keel();
-            let first = f
-                .lines
-                .iter()
-                .find(|line| line["type"] == "sample" && of(line));
-            let value = first.expect("a sample")["value"]
-                .as_u64()
-                .expect("a number");
-            f.set(of, value);
-        },
-        Overall::NotJudged,
-        "have the same value",
     ),
     (
         "twenty times as fast",

@@ -158,7 +158,10 @@ impl<'a> Request<'a> {
 
     fn deadlines(&self) -> Deadlines {
         Deadlines {
-            trial: self.args.asked_deadline().unwrap_or(self.row.deadline()),
+            trial: self
+                .args
+                .requested_deadline()
+                .unwrap_or(self.row.deadline()),
             prepare: self.row.prepare_deadline(),
         }
     }
@@ -312,9 +315,9 @@ impl<'a> Request<'a> {
     ) -> anyhow::Result<Questions> {
         let questions = Questions::gather(&self.checkout, &self.args.workloads, interrupt)?;
         questions.leave_out(gathered);
-        let mut all = questions.asked.iter();
+        let mut all = questions.ready.iter();
         let native =
-            all.all(|one| questions.can_be_put(one, plimsoll_record::run::TargetKind::Native));
+            all.all(|one| questions.has_program_for(one, plimsoll_record::run::TargetKind::Native));
         for target in std::mem::take(&mut gathered.targets) {
             match native || target.target.kind == plimsoll_record::run::TargetKind::Wasm {
                 true => gathered.targets.push(target),
@@ -334,7 +337,7 @@ impl<'a> Request<'a> {
                 Subject::Specification(tests) => {
                     format::count(tests.record.groups.len(), "test group")
                 }
-                Subject::Sandbox(all) => format::count(all.asked.len(), "question"),
+                Subject::Sandbox(all) => format::count(all.ready.len(), "question"),
                 Subject::Workloads(ready) => format::count(ready.len(), "workload"),
             },
             format::count(job.targets.len(), "target"),

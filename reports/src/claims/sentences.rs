@@ -214,8 +214,12 @@ impl Judgement<'_> {
                 .map(|(miss, targets)| format!("{}: {}.", capital(miss), named(targets, NAMED))),
         );
         said.push(match least == most {
-            true => format!("The figure: {}.", self.told(least)),
-            false => format!("From {} to {}.", self.told(least), self.told(most)),
+            true => format!("The figure: {}.", self.described(least)),
+            false => format!(
+                "From {} to {}.",
+                self.described(least),
+                self.described(most)
+            ),
         });
         said.extend(self.ahead(&counted));
         if claim.measured.len() > 1 {
@@ -314,7 +318,7 @@ impl Judgement<'_> {
     }
 
     /// A figure with its interval, its place, and its distance from the range.
-    fn told(&self, finding: &Finding) -> String {
+    fn described(&self, finding: &Finding) -> String {
         let figure = self.claim.figure(finding.value);
         let exact = finding.ci95.is_some_and(|ci| ci.low >= ci.high);
         let interval = finding.ci95.filter(|_| !exact);
@@ -384,11 +388,11 @@ impl Judgement<'_> {
         if views.iter().all(|(_, verdict)| *verdict == first) {
             return None;
         }
-        let told: Vec<String> = views
+        let described: Vec<String> = views
             .iter()
             .map(|(view, verdict)| format!("{view}: {}", verdict.words()))
             .collect();
-        Some(format!("{}.", capital(&told.join("; "))))
+        Some(format!("{}.", capital(&described.join("; "))))
     }
 
     /// Why there is no verdict.

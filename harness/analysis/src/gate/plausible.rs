@@ -7,7 +7,7 @@ use plimsoll_record::{Metric, Unit};
 use super::report::{GateRow, Kind, RowVerdict};
 
 /// No time between two readings of a clock is shorter, nanoseconds: on x86-64 one reading alone takes longer.
-const LEAST_TIME: f64 = 5.0;
+const LEAST_TIME: f64 = 10.0;
 
 /// A head that is better than a recorded run by this factor is more likely damaged, or another thing, than improved.
 const LARGEST_GAIN: f64 = 10.0;

@@ -77,7 +77,7 @@ pub fn build(
     let built = cargo_build(checkout, row, interrupt);
     let mark = failure_mark(checkout, row);
     match &built {
-        // A signal that ends cargo (from a user, or for lack of memory) says nothing about the adapter.
+        // A build that a signal ended says nothing about the sources.
         Err(ToolError::Failed { code: Some(_), .. }) => {
             let _ = fs::write(mark, "");
         }
