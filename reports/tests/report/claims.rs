@@ -171,7 +171,8 @@ fn a_claim_that_some_engines_meet_holds_in_part() {
 #[test]
 fn a_range_missed_on_both_sides_names_the_targets_of_each() {
     let claims = takes("wasm", "low = 100\nhigh = 300");
-    let analyses = analyse_all(&[synthetic::full()]);
+    let runs = [synthetic::full()];
+    let analyses = analyse_all(&runs);
     let mut judged = judge(&claims, &analyses);
     let judgement = &mut judged[0];
     let first = judgement.findings[0].judged.clone();
