@@ -331,3 +331,67 @@ fn a_reader_can_sort_filter_and_keep_a_view_and_the_report_is_there_for_everyone
         assert!(faults.contains(found), "{found} in {faults}");
     }
 }
+
+#[test]
+fn a_site_asks_nothing_of_the_network_and_fits_every_width_in_both_schemes() {
+    let bench = Bench::new();
+    let reference = concat!(env!("CARGO_MANIFEST_DIR"), "/../reports/reference");
+    let runs: Vec<String> = ["coldstart", "throughput", "density", "size"]
+        .iter()
+        .map(|suite| format!("{reference}/{suite}"))
+        .collect();
+    let mut words = vec!["site", "site"];
+    words.extend(runs.iter().map(String::as_str));
+    bench.exits(0, &words);
+    let site = bench.folder().join("site");
+    let audit = include_str!("browser/audit.js");
+    let geometry = include_str!("browser/geometry.js");
+    let log = bench.folder().join("net.json");
+    let log_flag = format!("--log-net-log={}", log.display());
+    for name in [
+        "index",
+        "coldstart",
+        "throughput",
+        "density",
+        "size",
+        "claims",
+        "machines",
+        "downloads",
+    ] {
+        let page = site.join(format!("{name}.html"));
+        let Some(output) = chromium(
+            &page,
+            &bench.folder().join("profile"),
+            &[&log_flag, "--dump-dom"],
+        ) else {
+            return;
+        };
+        assert!(output.status.success(), "{}", both_streams(&output));
+        assert_eq!(asked_by_the_page(&log), Vec::<String>::new(), "{name}");
+        for (scheme, width) in [("0", 1280), ("1", 800), ("0", 390)] {
+            let setting = format!("--blink-settings=preferredColorScheme={scheme}");
+            // The frame has no folder of its own: style and script are put inside.
+            let alone = inlined(&page);
+            for script in [audit, geometry] {
+                let faults = answers_at(&alone, script, width, &[&setting]).expect("chromium");
+                assert_eq!(faults, Vec::<String>::new(), "{name} at {width}");
+            }
+        }
+    }
+}
+
+/// A copy of a site's page with its style sheet and its script inside.
+fn inlined(page: &Path) -> std::path::PathBuf {
+    let beside = |name: &str| {
+        std::fs::read_to_string(page.with_file_name(name)).expect("the site's file can be read")
+    };
+    let html = std::fs::read_to_string(page).expect("the page can be read");
+    let link = "<link rel=\"stylesheet\" href=\"style.css\">";
+    let script = "<script src=\"report.js\"></script>";
+    assert!(html.contains(link) && html.contains(script), "other links");
+    let html = html.replace(link, &format!("<style>{}</style>", beside("style.css")));
+    let html = html.replace(script, &format!("<script>{}</script>", beside("report.js")));
+    let alone = page.with_extension("alone.html");
+    std::fs::write(&alone, html).expect("a page can be written");
+    alone
+}

@@ -1,4 +1,4 @@
-//! Programs that a suite must name: compute kernels, and one task in several languages.
+//! Programs that a suite must name: compute kernels, one task in several languages, and snapshots.
 
 use e2e::{Bench, row};
 use serde_json::Value;
@@ -85,4 +85,39 @@ fn one_task_in_every_language_prints_the_same_on_every_engine() {
     }
     assert!(native.iter().any(|id| id == "words-c"), "{native:?}");
     all_verified("languages", "L4", &["native"], &native);
+}
+
+#[test]
+fn every_snapshot_prints_what_its_module_prints() {
+    let snapshots = of_category(&Bench::new(), "snapshot", "");
+    assert!(snapshots.len() >= 4, "{snapshots:?}");
+    all_verified(
+        "languages",
+        "L4",
+        &["keel", "wasmtime/cranelift"],
+        &snapshots,
+    );
+}
+
+/// Python starts in 10 ms, from a snapshot in 4.
+#[test]
+fn a_snapshot_of_python_says_its_first_word_sooner() {
+    let bench = Bench::new();
+    let out = bench.folder().join("run");
+    let words = "run --suite languages --trials 5 --target wasmtime/cranelift \
+                 --workload words-python --workload words-python+preinit --out";
+    let mut words: Vec<&str> = words.split_whitespace().collect();
+    words.push(out.to_str().expect("temporary paths are UTF-8"));
+    bench.exits(0, &words);
+    let rows = bench.rows(&out);
+    let first_word = |workload| {
+        let row = row(&rows, workload, "wasmtime/cranelift", "L3", "wall_time");
+        let row = row.unwrap_or_else(|| panic!("no row for {workload}"));
+        row["median"].as_f64().expect("a row has a median")
+    };
+    let (module, snapshot) = (
+        first_word("words-python"),
+        first_word("words-python+preinit"),
+    );
+    assert!(snapshot < 0.8 * module, "{snapshot} beside {module}");
 }

@@ -2,6 +2,7 @@
 
 mod bundle;
 pub mod fleet;
+pub mod site;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -59,6 +60,8 @@ pub enum Command {
     Run(Box<Run>),
     /// Show recorded runs, with verdicts on published claims
     Report(Report),
+    /// Make a static site of recorded runs
+    Site(site::Site),
     /// Compare runs: ratios with intervals
     Compare(Compare),
     /// Measure base and head side by side; fail if head is worse
@@ -234,7 +237,7 @@ fn bytes(text: &str) -> Result<u64, String> {
 
 impl Run {
     /// The time limit of a trial from the command line.
-    pub fn asked_deadline(&self) -> Option<Duration> {
+    pub fn requested_deadline(&self) -> Option<Duration> {
         self.deadline.map(Duration::from_secs)
     }
 }

@@ -32,6 +32,6 @@ mod text;
 
 pub use data::{csv, json};
 pub use markdown::markdown;
-pub use page::html;
+pub use page::{SiteFile, html, site};
 pub use suites::brief;
 pub use suites::conformance::markdown::badge;

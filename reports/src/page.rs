@@ -9,6 +9,7 @@
 //! - [`spread`]: boxes, dots and cumulative shares
 //! - [`ledger`]: missing measurements, the machine, targets' configurations, workloads
 //! - [`raw`]: downloads of the raw data
+//! - [`site`]: the same parts as a folder of linked pages
 //! - [`size_budget`]: limits the size of a page
 //! - [`reading`]: boundaries, method, and authors
 
@@ -19,6 +20,7 @@ mod overview;
 pub(crate) mod parts;
 mod raw;
 mod reading;
+mod site;
 pub(crate) mod size_budget;
 pub(crate) mod spread;
 pub(crate) mod tables;
@@ -36,6 +38,8 @@ use crate::suites;
 use parts::{Place, Section};
 use size_budget::SizeBudget;
 
+pub use site::{SiteFile, site};
+
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("report.js");
 
@@ -51,10 +55,12 @@ pub fn html(runs: &[Analysed<'_>], claims: &Claims) -> String {
     };
     let machines = Machines::of(runs, claims);
     let page = |shown: &SizeBudget, raw: Option<usize>| {
-        document((&facts, machines.as_ref()), &judgements, shown, raw)
-            .into_string()
-            // HTML forbids control characters, and bidirectional marks would display text other than what was recorded.
-            .replace(|c: char| is_obeyed(c) && c != '\n', "\u{fffd}")
+        harmless(document(
+            (&facts, machines.as_ref()),
+            &judgements,
+            shown,
+            raw,
+        ))
     };
     // First the size of the essential parts; everything else shares the rest.
     let needed = page(&SizeBudget::of(0), None).len();
@@ -64,6 +70,13 @@ pub fn html(runs: &[Analysed<'_>], claims: &Claims) -> String {
     let without_raw = page(&shown, None).len();
     let raw = size_budget::WHOLE.saturating_sub(without_raw);
     page(&SizeBudget::of(taken), Some(raw))
+}
+
+/// The text of a page without the characters that HTML forbids, and without bidirectional marks, which would display
+/// text other than what was recorded.
+fn harmless(page: Markup) -> String {
+    page.into_string()
+        .replace(|c: char| is_obeyed(c) && c != '\n', "\u{fffd}")
 }
 
 /// The whole page, with budget `shown` for optional parts and a number of bytes for raw data.
@@ -93,16 +106,51 @@ fn document(
                 budget: &SizeBudget::of(shown.left() / (facts.len() - n)),
             };
             let before = place.budget.left();
-            let markup = run(
-                one,
-                &place,
-                judgements,
-                files.as_ref().map(|files| &files[n]),
-            );
+            let raw = files
+                .as_ref()
+                .and_then(|files| raw::section(one, &files[n]));
+            let markup = run(one, &place, judgements, raw);
             shown.spend(before - place.budget.left());
             markup
         })
         .collect();
+    let body = html! {
+        @if facts.is_empty() {
+            header { h1 { "No run to report" } }
+            p { "Nothing was given. " code { "bench run --suite coldstart" } " makes a run." }
+        }
+        @if facts.len() > 1 {
+            (overview::overview(facts, machines, &|place, _| format!("#{}", place.id("title"))))
+            (claims::glance(judgements, ""))
+            @if let Some(across) = &across { (across) }
+        }
+        @for run in &runs { (run) }
+        (published)
+        (reading::reading())
+    };
+    skeleton(&title, &Assets::INSIDE, curves(facts), &body)
+}
+
+/// The parts of a page that are files beside it, or inside it.
+struct Assets {
+    /// Style and script are in the page.
+    inside: bool,
+    /// Links to the other pages: address and title.
+    pages: Vec<(String, String)>,
+    /// The last line of the page.
+    closing: &'static str,
+}
+
+impl Assets {
+    const INSIDE: Self = Self {
+        inside: true,
+        pages: Vec::new(),
+        closing: "This file holds everything it shows and asks no server for anything.",
+    };
+}
+
+/// A page around `body`, with symbols for `curves` curves.
+fn skeleton(title: &str, assets: &Assets, curves: usize, body: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -114,32 +162,23 @@ fn document(
                 // An empty icon, because browsers otherwise request one from the server.
                 link rel="icon" href="data:,";
                 title { (title) }
-                style { (PreEscaped(STYLE)) }
+                @if assets.inside { style { (PreEscaped(STYLE)) } }
+                @else { link rel="stylesheet" href=(site::STYLE_FILE); }
             }
             body {
                 a.skip href="#main" { "Skip to the report" }
-                (legend::symbols(curves(facts)))
-                main #main {
-                    @if facts.is_empty() {
-                        header { h1 { "No run to report" } }
-                        p { "Nothing was given. " code { "bench run --suite coldstart" } " makes a run." }
+                (legend::symbols(curves))
+                @if !assets.pages.is_empty() {
+                    nav.site aria-label="Pages" {
+                        ul { @for (address, title) in &assets.pages { li { a href=(address) { (title) } } } }
                     }
-                    @if facts.len() > 1 {
-                        (overview::overview(facts, machines))
-                        (claims::glance(judgements))
-                        @if let Some(across) = &across { (across) }
-                    }
-                    @for run in &runs { (run) }
-                    (published)
-                    (reading::reading())
                 }
+                main #main { (body) }
                 footer {
-                    p {
-                        "Made by Plimsoll " (env!("CARGO_PKG_VERSION")) " from raw samples. "
-                        "This file holds everything it shows and asks no server for anything."
-                    }
+                    p { "Made by Plimsoll " (env!("CARGO_PKG_VERSION")) " from raw samples. " (assets.closing) }
                 }
-                script { (PreEscaped(SCRIPT)) }
+                @if assets.inside { script { (PreEscaped(SCRIPT)) } }
+                @else { script src=(site::SCRIPT_FILE) {} }
             }
         }
     }
@@ -165,18 +204,19 @@ fn run(
     facts: &Facts<'_>,
     place: &Place<'_>,
     judgements: &[Judgement<'_>],
-    files: Option<&raw::Files>,
+    raw: Option<Section>,
 ) -> Markup {
     let of_the_suite = suites::sections(facts, place);
     let of_every_suite = [
         marks::section(facts, place),
-        files.and_then(|files| raw::section(facts, files)),
+        raw,
         ledger::not_measured(facts, place),
         ledger::machine(facts),
         ledger::fairness(facts, place),
         ledger::workloads(facts, place),
         ledger::again(facts),
     ];
+    let has_raw = of_every_suite[1].is_some();
     let sections: Vec<Section> = of_the_suite
         .into_iter()
         .chain(of_every_suite)
@@ -185,7 +225,7 @@ fn run(
     html! {
         article aria-labelledby=(place.id("title")) {
             (suites::summary(facts, place))
-            @if place.of == 1 { (claims::glance(judgements)) }
+            @if place.of == 1 { (claims::glance(judgements, "")) }
             nav aria-label=(place.label("Contents")) {
                 ul {
                     @for section in &sections {
@@ -198,7 +238,10 @@ fn run(
             }
             @for section in &sections {
                 section #(place.id(section.id)) aria-labelledby=(place.named_by(section.id)) {
-                    h2 #{ (place.id(section.id)) "-h" } { (section.title) }
+                    h2 #{ (place.id(section.id)) "-h" } {
+                        (section.title)
+                        @if has_raw && section.id != raw::ID { a.raw href={ "#" (place.id(raw::ID)) } { "raw samples" } }
+                    }
                     (section.body)
                 }
             }

@@ -141,6 +141,7 @@ pub(crate) fn sections(facts: &Facts<'_>, place: &Place<'_>) -> Vec<Option<Secti
         Suite::Conformance => vec![
             conformance::sections::picture(facts, place),
             conformance::sections::shares(facts, place),
+            conformance::scripts::by_script(facts, place),
             conformance::sections::failures(facts, place),
         ],
         Suite::Sandbox => vec![

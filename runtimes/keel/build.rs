@@ -1,5 +1,5 @@
-//! Tells the crate what it was built of, so that code which another state of the compiler made is not taken out of a
-//! cache: a digest of the sources.
+//! Sets `KEEL_SOURCES`, a digest of the crate's sources. It is part of every cache key, so that a
+//! changed compiler never reuses cached code.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};

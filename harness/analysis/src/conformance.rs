@@ -38,19 +38,19 @@ impl Cell<'_> {
     /// Share that passed of the tested directives, 0 to 1; `None` if there are none.
     pub fn share(&self) -> Option<f64> {
         let tally = self.counted.as_ref().ok()?;
-        (tally.asked() > 0).then(|| f64::from(tally.passed) / f64::from(tally.asked()))
+        (tally.attempted() > 0).then(|| f64::from(tally.passed) / f64::from(tally.attempted()))
     }
 
     /// Whether every tested directive passes.
     pub fn passes_all(&self) -> bool {
         let counted = self.counted.as_ref();
-        counted.is_ok_and(|tally| tally.passed == tally.asked())
+        counted.is_ok_and(|tally| tally.passed == tally.attempted())
     }
 
     /// Whether the target does not claim the group's feature.
     pub fn is_unclaimed(&self) -> bool {
         let counted = self.counted.as_ref();
-        counted.is_ok_and(|tally| tally.asked() > 0 && tally.unsupported == tally.asked())
+        counted.is_ok_and(|tally| tally.attempted() > 0 && tally.unsupported == tally.attempted())
     }
 }
 

@@ -46,7 +46,7 @@ impl Marks {
                     false => format!(
                         "passes {} of {} tests of {proposal}",
                         tally.passed,
-                        tally.asked()
+                        tally.attempted()
                     ),
                 };
                 marks.insert((cell.target.clone(), proposal), why);

@@ -144,6 +144,33 @@ const CASES: &[Case] = &[
         "no ratio exists",
     ),
     (
+        "one nanosecond in every trial",
+        |f| {
+            let of = f.keel();
+            f.set(of, |_| 1);
+        },
+        Overall::NotJudged,
+        "less than reading a clock takes",
+    ),
+    (
+        "a few nanoseconds",
+        |f| {
+            let of = f.keel();
+            f.set(of, |trial| 2 + trial);
+        },
+        Overall::NotJudged,
+        "less than reading a clock takes",
+    ),
+    (
+        "the same time in every trial",
+        |f| {
+            let of = f.keel();
+            f.set(of, |_| 12_345);
+        },
+        Overall::NotJudged,
+        "have the same value",
+    ),
+    (
         "cut in its middle",
         |f| f.lines.truncate(f.lines.len() / 2),
         Overall::Inconclusive,
@@ -286,6 +313,15 @@ const CASES: &[Case] = &[
         |f| f.run["suite"] = json!("memory"),
         Overall::NotJudged,
         "head is a run of suite memory",
+    ),
+    (
+        "twenty times as fast",
+        |f| {
+            let of = f.keel();
+            f.scale(of, 0.05);
+        },
+        Overall::NotJudged,
+        "by a factor of 20",
     ),
     (
         "another unit",

@@ -5,81 +5,83 @@
 //! [`Tally`] have the same total for every engine.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::vocabulary::{TargetId, WorkloadId};
 
-macro_rules! proposals {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
-        /// A proposal to WebAssembly, standardised since or not, by the name of its tests' folder.
-        #[derive(
-            Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-        )]
-        pub enum Proposal {
-            $($(#[$doc])* #[serde(rename = $name)] $variant,)*
-        }
-
-        impl Proposal {
-            /// Every proposal, oldest first.
-            pub const ALL: &'static [Proposal] = &[$(Proposal::$variant,)*];
-
-            /// The folder name of its tests.
-            pub fn name(self) -> &'static str {
-                match self {
-                    $(Proposal::$variant => $name,)*
-                }
-            }
-        }
-    };
-}
-
-proposals! {
+/// A proposal to WebAssembly, standardised since or not, by the name of its tests' folder.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    strum::Display,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum Proposal {
     /// Globals that are imported or exported may be mutable.
-    MutableGlobal = "mutable-global",
+    MutableGlobal,
     /// Conversions from floats that saturate.
-    SaturatingFloatToInt = "nontrapping-float-to-int-conversions",
+    #[serde(rename = "nontrapping-float-to-int-conversions")]
+    #[strum(serialize = "nontrapping-float-to-int-conversions")]
+    SaturatingFloatToInt,
     /// Sign extension of a part of an integer.
-    SignExtension = "sign-extension-ops",
+    #[serde(rename = "sign-extension-ops")]
+    #[strum(serialize = "sign-extension-ops")]
+    SignExtension,
     /// Several results of functions and blocks.
-    MultiValue = "multi-value",
+    MultiValue,
     /// References as values, several tables.
-    ReferenceTypes = "reference-types",
+    ReferenceTypes,
     /// Copying, filling, passive segments.
-    BulkMemory = "bulk-memory",
+    BulkMemory,
     /// Vectors of 128 bits.
-    Simd = "simd",
+    Simd,
     /// Vector operators whose results may differ from machine to machine.
-    RelaxedSimd = "relaxed-simd",
+    RelaxedSimd,
     /// Calls that replace their caller.
-    TailCall = "tail-call",
+    TailCall,
     /// Arithmetic in constant expressions.
-    ExtendedConst = "extended-const",
+    ExtendedConst,
     /// Several memories.
-    MultiMemory = "multi-memory",
+    MultiMemory,
     /// Memories and tables with 64-bit addresses.
-    Memory64 = "memory64",
+    Memory64,
     /// References to functions of a type.
-    FunctionReferences = "function-references",
+    FunctionReferences,
     /// Exceptions with references to them.
-    Exceptions = "exceptions",
+    Exceptions,
     /// Structures and arrays that are collected.
-    Gc = "gc",
+    Gc,
     /// Annotations in the text format.
-    Annotations = "annotations",
+    Annotations,
     /// Shared memories and atomic access.
-    Threads = "threads",
+    Threads,
     /// Memories whose pages have another size.
-    CustomPageSizes = "custom-page-sizes",
+    CustomPageSizes,
     /// Arithmetic on 128 bits.
-    WideArithmetic = "wide-arithmetic",
+    WideArithmetic,
 }
 
-impl fmt::Display for Proposal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
+impl Proposal {
+    /// Every proposal, oldest first.
+    pub const ALL: &'static [Proposal] = <Proposal as strum::VariantArray>::VARIANTS;
+
+    /// The folder name of its tests.
+    pub fn name(self) -> &'static str {
+        self.into()
     }
 }
 
@@ -336,11 +338,11 @@ pub struct Tally {
 impl Tally {
     /// The number of directives, skipped ones included.
     pub fn total(&self) -> u32 {
-        self.asked() + self.skipped
+        self.attempted() + self.skipped
     }
 
     /// The directives that engines are tested with: all but the skipped, the same for every engine.
-    pub fn asked(&self) -> u32 {
+    pub fn attempted(&self) -> u32 {
         self.passed + self.unpassed() + self.unsupported
     }
 
@@ -389,7 +391,7 @@ mod tests {
         let line = ScriptLine::of(0, 0, "a.wast", (1..).zip(verdicts));
         let tally = line.tally();
         assert_eq!(tally.total(), total);
-        assert_eq!(tally.asked(), 6);
+        assert_eq!(tally.attempted(), 6);
         assert_eq!((tally.passed, tally.differing, tally.unpassed()), (2, 1, 3));
         assert_eq!(line.skipped[0].lines, [6, 7]);
     }

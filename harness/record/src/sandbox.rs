@@ -89,7 +89,19 @@ pub struct FactLine {
 }
 
 /// The result of a guest's attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::VariantArray,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Answer {
     /// It succeeded.
@@ -106,13 +118,7 @@ pub enum Answer {
 
 impl Answer {
     /// Every answer, in table order.
-    pub const ALL: &'static [Answer] = &[
-        Answer::Granted,
-        Answer::Refused,
-        Answer::Stopped,
-        Answer::NotStopped,
-        Answer::Unsupported,
-    ];
+    pub const ALL: &'static [Answer] = <Answer as strum::VariantArray>::VARIANTS;
 
     /// The answer's name in tables.
     pub fn word(self) -> &'static str {

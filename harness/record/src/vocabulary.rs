@@ -4,7 +4,6 @@ mod metric;
 mod step;
 
 use std::fmt;
-use std::str::FromStr;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -59,16 +58,28 @@ impl TargetId {
     }
 }
 
-/// A question that runs answer.
+/// A group of measurements that `bench run --suite` selects.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    strum::Display,
+    strum::IntoStaticStr,
+    strum::VariantArray,
 )]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Suite {
     /// The time until an instance runs, boundary by boundary.
     Coldstart,
-    /// Latency of requests at constant rates, and the highest rate sustained.
-    Serve,
     /// The time of a complete run of the guest's own code.
     Throughput,
     /// The cost of one more instance, process or container on a machine with many.
@@ -77,6 +88,8 @@ pub enum Suite {
     Memory,
     /// Size on disk, and bytes to deploy.
     Size,
+    /// Latency of requests at constant rates, and the highest rate sustained.
+    Serve,
     /// The share of the specification's tests that an engine passes.
     Conformance,
     /// What a guest without grants can and cannot do.
@@ -90,113 +103,98 @@ pub enum Suite {
 
 impl Suite {
     /// Every suite that `bench` can run.
-    pub const ALL: &'static [Suite] = &[
-        Suite::Coldstart,
-        Suite::Throughput,
-        Suite::Density,
-        Suite::Memory,
-        Suite::Size,
-        Suite::Serve,
-        Suite::Conformance,
-        Suite::Sandbox,
-        Suite::Languages,
-        Suite::Instructions,
-    ];
+    pub const ALL: &'static [Suite] = <Suite as strum::VariantArray>::VARIANTS;
 
     /// The suite's name on the command line.
     pub fn name(self) -> &'static str {
-        match self {
-            Suite::Coldstart => "coldstart",
-            Suite::Serve => "serve",
-            Suite::Throughput => "throughput",
-            Suite::Density => "density",
-            Suite::Memory => "memory",
-            Suite::Size => "size",
-            Suite::Conformance => "conformance",
-            Suite::Sandbox => "sandbox",
-            Suite::Languages => "languages",
-            Suite::Instructions => "instructions",
-        }
+        self.into()
     }
 }
 
-impl fmt::Display for Suite {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-/// Where a measurement begins and ends. Cold start is a ladder of these, never one number; what
-/// is counted rather than timed has places of its own.
+/// Where a measurement begins and ends. L0 to L6 are the ladder of a start. Metrics that are counted, not timed, have
+/// boundaries of their own.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    strum::Display,
+    strum::IntoStaticStr,
 )]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Boundary {
     /// Instance requested to instance ready, compiled module in memory.
+    #[serde(rename = "L0")]
+    #[strum(serialize = "L0")]
     L0,
     /// Artefact file to instance ready: deserialise or map ahead-of-time code, then L0.
+    #[serde(rename = "L1")]
+    #[strum(serialize = "L1")]
     L1,
     /// `.wasm` bytes to instance ready: validate, compile, instantiate.
+    #[serde(rename = "L2")]
+    #[strum(serialize = "L2")]
     L2,
-    /// Spawn of a process (or start of a created container) to the first byte of guest output.
+    /// Spawn of a process, or start of a created container, to the first byte of the guest's output.
+    #[serde(rename = "L3")]
+    #[strum(serialize = "L3")]
     L3,
-    /// Spawn of a process (or create of a container) to its exit observed.
+    /// Spawn of a process, or creation of a container, until its exit is observed.
+    #[serde(rename = "L4")]
+    #[strum(serialize = "L4")]
     L4,
-    /// As L4, with removal of what was created.
+    /// As L4, and removal of the container.
+    #[serde(rename = "L5")]
+    #[strum(serialize = "L5")]
     L5,
-    /// As L5, with the artefact or image not yet where the engine looks for it.
+    /// As L5, and before it the copy of the artefact or the load of the image.
+    #[serde(rename = "L6")]
+    #[strum(serialize = "L6")]
     L6,
-    /// Instance requested to the guest's first byte of output, in a host that runs and has the compiled
-    /// module in memory: ends where L3 ends.
-    #[serde(rename = "first-output-warm")]
+    /// Instance requested to the first byte of the guest's output, in a running host that has the compiled
+    /// module in memory. Ends where L3 ends.
     FirstOutputWarm,
     /// As [`Boundary::FirstOutputWarm`], from the artefact file.
-    #[serde(rename = "first-output-artefact")]
     FirstOutputArtefact,
-    /// A request due, by the schedule of the load, to the last byte of its response. The server
-    /// is running and keeps what answers it: a process, or an instance for each connection.
-    #[serde(rename = "request")]
+    /// The scheduled time of a request to the last byte of its response. The server keeps its process, or
+    /// one instance per connection, from request to request.
     Request,
-    /// As [`Boundary::Request`], with an instance made for this request alone.
-    #[serde(rename = "fresh-request")]
+    /// As [`Boundary::Request`], with a new instance per request.
     FreshRequest,
-    /// Nothing running, to the last byte of the first response: spawn of a server process or
-    /// create of a container, until it accepts, and one request.
-    #[serde(rename = "first-response", alias = "zero")]
+    /// Spawn of a server process, or creation of a container, to the last byte of its first response.
+    #[serde(alias = "zero")]
     FirstResponse,
-    /// The guest's own code, from its first instruction to its end: `_start` of an instance that
-    /// is ready, or a program from the exec of its file to its call of exit.
-    #[serde(rename = "run")]
+    /// The guest's own code from its first instruction to its end: `_start` of a ready instance, or a native
+    /// program from `exec` to `exit`.
     Run,
-    /// One step of a program's own loop, by its own clock, in a run from nothing to its end.
-    #[serde(rename = "tick")]
+    /// One step of a program's own loop, timed by the program.
     Tick,
-    /// Files and images at rest, nothing running.
-    #[serde(rename = "on-disk", alias = "rest")]
+    /// Files and images on disk.
+    #[serde(alias = "rest")]
     OnDisk,
-    /// One process or container whose instance waits, with all that is its own.
-    #[serde(rename = "idle")]
+    /// One process or container that waits for input, with its descendants and its shim.
     Idle,
-    /// The most that a process or container had at any moment of one run of its workload.
-    #[serde(rename = "peak")]
+    /// The maximum over one run of the workload in a process or container.
     Peak,
-    /// The whole of a host with so many instances alive in it, each run to its end and kept.
-    #[serde(rename = "instances")]
+    /// A host process with N live instances; each has run to its end and is kept.
     Instances,
-    /// One more instance inside a host that runs: the slope of a line through [`Boundary::Instances`].
-    #[serde(rename = "instance")]
+    /// One more instance in a running host: the slope of a line through [`Boundary::Instances`].
     Instance,
-    /// So many processes or containers alive, each with one instance that waits.
-    #[serde(rename = "processes")]
+    /// N live processes or containers, each with one waiting instance.
     Processes,
     /// One more process or container: the slope of a line through [`Boundary::Processes`].
-    #[serde(rename = "process")]
     Process,
-    /// The daemons of an engine that serve everybody: itemised, never added to what is one's own.
-    #[serde(rename = "daemon")]
+    /// The daemons that all containers of an engine share. Shown as an item of their own, never added to one container.
     Daemon,
-    /// What is there once however many are alive: where such a line meets none.
-    #[serde(rename = "base")]
+    /// The fixed cost: the intercept of such a line.
     Base,
 }
 
@@ -215,7 +213,7 @@ impl Boundary {
     /// The boundaries of the guest's own code.
     pub const GUEST: &'static [Boundary] = &[Boundary::Run, Boundary::Tick];
 
-    /// Boundaries outside the ladder, where something is counted.
+    /// Boundaries of metrics that are counted.
     pub const COUNTED: &'static [Boundary] = &[
         Boundary::OnDisk,
         Boundary::Idle,
@@ -239,36 +237,12 @@ impl Boundary {
         Boundary::L6,
     ];
 
-    /// Its name in rows and samples, for example `L0`, `run` or `on-disk`.
+    /// The name in rows and samples, for example `L0`, `run` or `on-disk`.
     pub fn name(self) -> &'static str {
-        match self {
-            Boundary::L0 => "L0",
-            Boundary::L1 => "L1",
-            Boundary::L2 => "L2",
-            Boundary::L3 => "L3",
-            Boundary::L4 => "L4",
-            Boundary::L5 => "L5",
-            Boundary::L6 => "L6",
-            Boundary::FirstOutputWarm => "first-output-warm",
-            Boundary::FirstOutputArtefact => "first-output-artefact",
-            Boundary::Request => "request",
-            Boundary::FreshRequest => "fresh-request",
-            Boundary::FirstResponse => "first-response",
-            Boundary::Run => "run",
-            Boundary::Tick => "tick",
-            Boundary::OnDisk => "on-disk",
-            Boundary::Idle => "idle",
-            Boundary::Peak => "peak",
-            Boundary::Instances => "instances",
-            Boundary::Instance => "instance",
-            Boundary::Processes => "processes",
-            Boundary::Process => "process",
-            Boundary::Daemon => "daemon",
-            Boundary::Base => "base",
-        }
+        self.into()
     }
 
-    /// The start and the end of the clock, in one line.
+    /// One line for tables and help.
     pub fn meaning(self) -> &'static str {
         match self {
             Boundary::L0 => "instance requested to instance ready, compiled module in memory",
@@ -333,113 +307,73 @@ impl Boundary {
     }
 }
 
-impl fmt::Display for Boundary {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-impl FromStr for Boundary {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let others = || {
-            let counted = Boundary::COUNTED.iter().chain(Boundary::SERVE);
-            counted.chain(Boundary::FIRST_OUTPUT)
-        };
-        Boundary::LADDER
-            .iter()
-            .chain(others())
-            .chain(Boundary::GUEST)
-            .copied()
-            .find(|b| b.name() == text)
-            .ok_or_else(|| {
-                let counted: Vec<&str> = others().map(|b| b.name()).collect();
-                format!(
-                    "{text:?} is no boundary; they are L0 to L6, run, tick and {}",
-                    counted.join(", ")
-                )
-            })
-    }
-}
-
-/// What one trial does: one procedure that yields samples at one or more boundaries.
+/// One way to measure. A trial does one step, which yields samples at one or more boundaries.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    strum::Display,
+    strum::IntoStaticStr,
+    strum::VariantArray,
 )]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Step {
-    /// Compiled module in memory, instances made in a loop: L0.
+    /// Makes instances of a compiled module in a loop: L0.
     Instantiate,
-    /// Artefact file loaded and instantiated in a loop: L1.
+    /// Loads an artefact file and instantiates it in a loop: L1.
     Load,
-    /// `.wasm` bytes compiled and instantiated in a loop: L2.
+    /// Compiles `.wasm` bytes and instantiates the module in a loop: L2.
     Compile,
-    /// Compiled module in memory, instances made and run in a loop: [`Boundary::FirstOutputWarm`].
-    #[serde(rename = "first-output-warm")]
+    /// Makes and runs instances of a compiled module in a loop: [`Boundary::FirstOutputWarm`].
     FirstOutputWarm,
-    /// Artefact file loaded, instantiated and run in a loop: [`Boundary::FirstOutputArtefact`].
-    #[serde(rename = "first-output-artefact")]
+    /// Loads an artefact file, instantiates it and runs it in a loop: [`Boundary::FirstOutputArtefact`].
     FirstOutputArtefact,
-    /// One process or container from nothing to its end: L3, L4 and, where there is one, L5.
+    /// Starts one process or container and waits for its end: L3, L4 and, for containers, L5.
     Process,
-    /// As [`Step::Process`] with the artefact copied, or the image loaded, first: L6.
+    /// Copies the artefact or loads the image, then as [`Step::Process`]: L6.
     #[serde(alias = "fresh")]
     Deploy,
-    /// A server under load, rate after rate: [`Boundary::Request`].
+    /// Sends requests to a server at increasing rates: [`Boundary::Request`].
     Serve,
-    /// As [`Step::Serve`], with an instance made for each request: [`Boundary::FreshRequest`].
-    #[serde(rename = "serve-fresh")]
+    /// As [`Step::Serve`], with a new instance per request: [`Boundary::FreshRequest`].
     ServeFresh,
-    /// A server from nothing to its first response: [`Boundary::FirstResponse`].
-    #[serde(rename = "first-response", alias = "zero")]
+    /// Starts a server and sends one request: [`Boundary::FirstResponse`].
+    #[serde(alias = "zero")]
     FirstResponse,
-    /// The guest run in a loop, a fresh instance or process each time, with its own code alone
-    /// inside the clock: `run`.
+    /// Runs the guest in a loop, each time in a new instance or process. The clock covers the guest's own code: `run`.
     #[serde(alias = "iterate")]
     Execute,
-    /// Instances made in one host, each run to its end and kept alive, level by level.
+    /// Makes instances in one host, level by level, runs each to its end and keeps it.
     Instances,
-    /// Processes or containers started and left waiting, level by level.
+    /// Starts processes or containers that wait, level by level.
     Processes,
-    /// One process or container that waits, looked at.
+    /// Reads the memory of one waiting process or container.
     Idle,
-    /// One run of the workload, and the most memory that it had.
+    /// Runs the workload once and reads its peak memory.
     Peak,
-    /// Files and images weighed.
+    /// Reads the sizes of files and images.
     Size,
-    /// One run of the workload under valgrind, which counts its instructions.
+    /// Runs the workload once under valgrind, which counts its instructions.
     Count,
-    /// The specification's tests, a group of scripts.
+    /// Runs one group of the specification's test scripts.
     Conformance,
-    /// One thing that a guest may or may not be able to do, tried.
+    /// Runs one hostile program without any grant.
     #[serde(alias = "capability")]
     Sandbox,
 }
 
 impl Step {
-    /// Every step, those of the ladder first and in its order.
-    pub const ALL: &'static [Step] = &[
-        Step::Instantiate,
-        Step::Load,
-        Step::Compile,
-        Step::FirstOutputWarm,
-        Step::FirstOutputArtefact,
-        Step::Process,
-        Step::Deploy,
-        Step::Serve,
-        Step::ServeFresh,
-        Step::FirstResponse,
-        Step::Execute,
-        Step::Instances,
-        Step::Processes,
-        Step::Idle,
-        Step::Peak,
-        Step::Size,
-        Step::Count,
-        Step::Conformance,
-        Step::Sandbox,
-    ];
+    /// All steps; those of the ladder come first, in its order.
+    pub const ALL: &'static [Step] = <Step as strum::VariantArray>::VARIANTS;
 
     /// Whether its workload is a server.
     pub fn serves(self) -> bool {
@@ -448,12 +382,6 @@ impl Step {
 
     /// The step's name in the protocol.
     pub fn name(self) -> &'static str {
-        self.spec().name
-    }
-}
-
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
+        self.into()
     }
 }

@@ -67,6 +67,7 @@ impl ResolvedTarget {
             own: Some(self.traits.own),
             daemon: self.traits.daemon,
             programs: self.target.programs.clone(),
+            life: self.traits.life,
         }
     }
 }
@@ -142,7 +143,7 @@ impl Gathered {
                 continue;
             }
             let presence = look(checkout, row, interrupt);
-            if interrupt.asked() {
+            if interrupt.requested() {
                 return Err(ToolError::Interrupted.into());
             }
             let may_rest = extent == Extent::Quick && globs.is_empty();

@@ -113,6 +113,8 @@ pub enum Category {
     Language,
     /// A use case.
     UseCase,
+    /// The module of another workload, stored with the state that its initialisation leaves.
+    Snapshot,
 }
 
 impl DurationClass {
@@ -135,6 +137,7 @@ impl Category {
             Category::Kernel => "kernel",
             Category::Language => "language",
             Category::UseCase => "use-case",
+            Category::Snapshot => "snapshot",
         }
     }
 }

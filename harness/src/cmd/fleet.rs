@@ -206,7 +206,7 @@ fn follow(folder: &Folder, seconds: u64) -> anyhow::Result<Exit> {
             Err(error) => return Err(error),
         }
         ready([Some(interrupt.as_fd())], Duration::from_secs(seconds))?;
-        if interrupt.asked() {
+        if interrupt.requested() {
             say(&format!(
                 "the nodes work on; continue with `bench fleet collect {}`",
                 folder.path().display()

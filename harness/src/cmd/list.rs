@@ -141,10 +141,12 @@ fn metrics() -> Listing {
         let _ = writeln!(
             text,
             "{:width$}  {:5}  {}",
-            spec.name, spec.unit, spec.meaning
+            metric.name(),
+            spec.unit,
+            spec.meaning
         );
         rows.push(json!({
-            "id": spec.name, "unit": spec.unit, "label": spec.label, "meaning": spec.meaning,
+            "id": metric.name(), "unit": spec.unit, "label": spec.label, "meaning": spec.meaning,
             "judged": spec.judged_as.name(), "in_throughput": spec.in_throughput,
         }));
     }

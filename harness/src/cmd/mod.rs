@@ -13,6 +13,7 @@ mod report;
 mod resume;
 mod run;
 mod setup;
+mod site;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -38,6 +39,7 @@ pub fn dispatch(command: Command) -> anyhow::Result<Exit> {
             None => run::run(&args),
         },
         Command::Report(args) => report::run(&args),
+        Command::Site(args) => site::run(&args),
         Command::Compare(args) => compare::run(&args),
         Command::Gate(args) => gate::run(&args),
         Command::History(args) => history::run(&args),

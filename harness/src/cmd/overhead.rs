@@ -43,7 +43,7 @@ pub(super) fn run(checkout: &Checkout) -> anyhow::Result<Exit> {
         let (mut first, mut ours, mut theirs) = (Vec::new(), Vec::new(), Vec::new());
         let mut ratios = Vec::new();
         for _ in 0..TURNS {
-            if interrupt.asked() {
+            if interrupt.requested() {
                 return Ok(Exit::Interrupted);
             }
             let mut their_turn = hyperfine(checkout, &program)?;

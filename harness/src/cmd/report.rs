@@ -20,31 +20,14 @@ use crate::ui::progress::say;
 use crate::ui::terminal;
 
 pub(super) fn run(args: &Report) -> anyhow::Result<Exit> {
-    let claims = match &args.claims {
-        None => Claims::published(),
-        Some(path) => Claims::read(path).map_err(|error| Usage(error.to_string()))?,
-    };
+    let claims = claims(args.claims.as_deref())?;
     let directories: Vec<PathBuf> = match args.runs.as_slice() {
         [] => vec![super::latest(&Checkout::find()?)?],
         named => named.to_vec(),
     };
-    let mut runs = Vec::new();
-    for directory in &directories {
-        let mut recorded = Recorded::read(directory)?;
-        if !recorded.is_complete() {
-            say(&format!(
-                "{} ended early: {} of {} trials are recorded",
-                recorded.run.id,
-                recorded.trials.len(),
-                recorded.run.plan.len()
-            ));
-        }
-        let damage = terminal::damage(&recorded);
-        if !damage.is_empty() {
-            say(&format!("{}: {}", recorded.run.id, damage.trim_end()));
-        }
-        narrow(&mut recorded, &args.targets, &args.workloads)?;
-        runs.push(recorded);
+    let mut runs = read(&directories)?;
+    for recorded in &mut runs {
+        narrow(recorded, &args.targets, &args.workloads)?;
     }
     if let Some(file) = &args.html {
         let path = match file {
@@ -97,6 +80,36 @@ pub(super) fn run(args: &Report) -> anyhow::Result<Exit> {
         super::print(&terminal::claims::verdicts(&verdicts))?;
     }
     Ok(Exit::Ok)
+}
+
+/// The claims in `file`, or those that are published with `bench`.
+pub(super) fn claims(file: Option<&Path>) -> anyhow::Result<Claims> {
+    match file {
+        None => Ok(Claims::published()),
+        Some(path) => Ok(Claims::read(path).map_err(|error| Usage(error.to_string()))?),
+    }
+}
+
+/// Reads runs, and prints a line for each that ended early or is damaged.
+pub(super) fn read(directories: &[PathBuf]) -> anyhow::Result<Vec<Recorded>> {
+    let mut runs = Vec::new();
+    for directory in directories {
+        let recorded = Recorded::read(directory)?;
+        if !recorded.is_complete() {
+            say(&format!(
+                "{} ended early: {} of {} trials are recorded",
+                recorded.run.id,
+                recorded.trials.len(),
+                recorded.run.plan.len()
+            ));
+        }
+        let damage = terminal::damage(&recorded);
+        if !damage.is_empty() {
+            say(&format!("{}: {}", recorded.run.id, damage.trim_end()));
+        }
+        runs.push(recorded);
+    }
+    Ok(runs)
 }
 
 /// Opens a file with the desktop's default program.

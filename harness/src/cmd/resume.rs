@@ -46,7 +46,7 @@ pub(super) fn run(args: &Run, directory: &Path) -> anyhow::Result<Exit> {
 
     let row = suites::row(record.suite);
     let deadlines = Deadlines {
-        trial: args.asked_deadline().unwrap_or(row.deadline()),
+        trial: args.requested_deadline().unwrap_or(row.deadline()),
         prepare: row.prepare_deadline(),
     };
     let catalog = (&checkout, &table, &workloads);
@@ -220,8 +220,8 @@ fn questions(
     let Some(before) = &run.sandbox else {
         return Ok(None);
     };
-    let asked = before.questions.iter();
-    let ids: Vec<String> = asked.map(|one| one.id.to_string()).collect();
+    let recorded = before.questions.iter();
+    let ids: Vec<String> = recorded.map(|one| one.id.to_string()).collect();
     let questions = Questions::gather(checkout, &ids, interrupt)?;
     if questions.record() != *before {
         let id = &run.id;

@@ -26,7 +26,7 @@ use crate::machine::denoise::{self, Denoised};
 use crate::machine::environment;
 use crate::machine::interrupt::Interrupt;
 use crate::machine::lock::{MachineLock, WhenHeld};
-use crate::machine::preflight;
+use crate::machine::{preflight, writable};
 use crate::process::command::ToolError;
 use crate::run::carry_out::carry_out;
 use crate::run::job::{Deadlines, Job, Subject};
@@ -158,7 +158,10 @@ impl<'a> Request<'a> {
 
     fn deadlines(&self) -> Deadlines {
         Deadlines {
-            trial: self.args.asked_deadline().unwrap_or(self.row.deadline()),
+            trial: self
+                .args
+                .requested_deadline()
+                .unwrap_or(self.row.deadline()),
             prepare: self.row.prepare_deadline(),
         }
     }
@@ -170,8 +173,8 @@ impl<'a> Request<'a> {
             let directory = std::env::current_dir()?.join(out);
             // Another run may have created it meanwhile.
             free(&directory)?;
+            writable::folder(&directory)?;
             fs::create_dir_all(&directory).with_context(|| made(&directory))?;
-            writable(&directory)?;
             return Ok(directory);
         }
         let results = self.checkout.results();
@@ -312,9 +315,9 @@ impl<'a> Request<'a> {
     ) -> anyhow::Result<Questions> {
         let questions = Questions::gather(&self.checkout, &self.args.workloads, interrupt)?;
         questions.leave_out(gathered);
-        let mut all = questions.asked.iter();
+        let mut all = questions.ready.iter();
         let native =
-            all.all(|one| questions.can_be_put(one, plimsoll_record::run::TargetKind::Native));
+            all.all(|one| questions.has_program_for(one, plimsoll_record::run::TargetKind::Native));
         for target in std::mem::take(&mut gathered.targets) {
             match native || target.target.kind == plimsoll_record::run::TargetKind::Wasm {
                 true => gathered.targets.push(target),
@@ -334,7 +337,7 @@ impl<'a> Request<'a> {
                 Subject::Specification(tests) => {
                     format::count(tests.record.groups.len(), "test group")
                 }
-                Subject::Sandbox(all) => format::count(all.asked.len(), "question"),
+                Subject::Sandbox(all) => format::count(all.ready.len(), "question"),
                 Subject::Workloads(ready) => format::count(ready.len(), "workload"),
             },
             format::count(job.targets.len(), "target"),
@@ -425,22 +428,6 @@ fn name(suite: Suite, started: OffsetDateTime) -> anyhow::Result<String> {
 /// Checks that a new run can be recorded in `directory`.
 fn free(directory: &Path) -> Result<(), Usage> {
     RunWriter::check(directory).map_err(|error| Usage(error.to_string()))
-}
-
-/// Checks that `directory` is writable, before a long measurement.
-fn writable(directory: &Path) -> anyhow::Result<()> {
-    tempfile_in(directory).with_context(|| {
-        format!(
-            "cannot write to {}; give another --out",
-            directory.display()
-        )
-    })
-}
-
-fn tempfile_in(directory: &Path) -> std::io::Result<()> {
-    let path = directory.join(".writable");
-    fs::write(&path, "")?;
-    fs::remove_file(path)
 }
 
 pub(super) fn when_held(args: &Run) -> WhenHeld {

@@ -111,7 +111,7 @@ pub fn measure(
         for turn in turns {
             progress.next(|| format!("{} {} {}", trial.target, trial.workload, trial.step));
             let started = begun.elapsed();
-            if interrupt.asked() {
+            if interrupt.requested() {
                 progress.finish();
                 return Err(Stopped::Interrupted.into());
             }

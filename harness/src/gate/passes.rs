@@ -68,7 +68,7 @@ pub fn measure(
     }
     // If the tests cannot run, the gate must not pass.
     let mute = gathered.skipped.iter().find(|left| left.requested);
-    if let Some(mute) = mute.filter(|_| !interrupt.asked()) {
+    if let Some(mute) = mute.filter(|_| !interrupt.requested()) {
         bail!(
             "head cannot run the specification's tests: {}: {}",
             mute.what,

@@ -193,15 +193,15 @@ impl Denoised {
 
     fn write(&mut self, what: &str, files: &[PathBuf], value: &str) {
         for path in files {
-            let held = setting(&path.to_string_lossy()).unwrap_or_default();
-            if held == value {
+            let current = setting(&path.to_string_lossy()).unwrap_or_default();
+            if current == value {
                 continue;
             }
             if let Err(error) = fs::write(path, value) {
-                let found = format!("{held}, not changed: {}: {error}", path.display());
+                let found = format!("{current}, not changed: {}: {error}", path.display());
                 return self.note(what, found, Severity::Noisy);
             }
-            changed_files().push((path.clone(), held));
+            changed_files().push((path.clone(), current));
         }
         self.note(what, format!("{value} for the run"), Severity::Good);
     }
@@ -214,10 +214,10 @@ fn changed_files() -> std::sync::MutexGuard<'static, Vec<(PathBuf, String)>> {
 /// Restores every changed system file, in reverse order. Called at the end of a run, and before a second
 /// Ctrl-C ends the process.
 pub fn put_files_back() {
-    for (path, held) in changed_files().drain(..).rev() {
-        if let Err(error) = fs::write(&path, &held) {
+    for (path, previous) in changed_files().drain(..).rev() {
+        if let Err(error) = fs::write(&path, &previous) {
             let path = path.display();
-            eprintln!("cannot undo what --denoise has set: writing {held} to {path}: {error}");
+            eprintln!("cannot undo what --denoise has set: writing {previous} to {path}: {error}");
         }
     }
 }
@@ -363,8 +363,8 @@ mod tests {
             let interrupt = crate::machine::interrupt::Interrupt::install(put_files_back).unwrap();
             let mut denoised = Denoised::default();
             denoised.write("turbo", &[file.into()], "1");
-            for asked in [false, true] {
-                assert_eq!(interrupt.asked(), asked);
+            for requested in [false, true] {
+                assert_eq!(interrupt.requested(), requested);
                 signal_hook::low_level::raise(signal_hook::consts::SIGINT).unwrap();
             }
             std::thread::sleep(std::time::Duration::from_secs(60));

@@ -15,7 +15,7 @@ const AT_ONCE: i32 = 130;
 /// Whether the user interrupted the run. Every wait also polls its descriptor.
 #[derive(Debug, Clone)]
 pub struct Interrupt {
-    asked: Arc<AtomicBool>,
+    requested: Arc<AtomicBool>,
     /// Readable after an interruption; never read, so it stays readable.
     readable: Arc<UnixStream>,
 }
@@ -27,7 +27,7 @@ impl Interrupt {
     /// # Errors
     /// If the system refuses the handlers.
     pub fn install(before_the_end: fn()) -> io::Result<Self> {
-        let asked = Arc::new(AtomicBool::new(false));
+        let requested = Arc::new(AtomicBool::new(false));
         let (readable, writable) = UnixStream::pair()?;
         // A signal handler must not write files, so a thread waits for the second signal.
         let (mut signals, every_signal) = UnixStream::pair()?;
@@ -40,12 +40,12 @@ impl Interrupt {
                 }
             })?;
         for signal in [SIGINT, SIGTERM, SIGHUP] {
-            signal_hook::flag::register(signal, Arc::clone(&asked))?;
+            signal_hook::flag::register(signal, Arc::clone(&requested))?;
             signal_hook::low_level::pipe::register(signal, every_signal.try_clone()?)?;
             signal_hook::low_level::pipe::register(signal, writable.try_clone()?)?;
         }
         Ok(Self {
-            asked,
+            requested,
             readable: Arc::new(readable),
         })
     }
@@ -59,14 +59,14 @@ impl Interrupt {
         // A closed peer would make it readable.
         std::mem::forget(writable);
         Ok(Self {
-            asked: Arc::new(AtomicBool::new(false)),
+            requested: Arc::new(AtomicBool::new(false)),
             readable: Arc::new(readable),
         })
     }
 
     /// Whether the user interrupted the run.
-    pub fn asked(&self) -> bool {
-        self.asked.load(Ordering::SeqCst)
+    pub fn requested(&self) -> bool {
+        self.requested.load(Ordering::SeqCst)
     }
 
     /// Readable after an interruption.

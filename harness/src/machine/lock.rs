@@ -137,7 +137,7 @@ impl MachineLock {
                 continue;
             }
             ready([Some(interrupt.as_fd())], LOOK_EVERY).map_err(at)?;
-            if interrupt.asked() {
+            if interrupt.requested() {
                 return Err(LockError::Interrupted);
             }
         }

@@ -129,6 +129,8 @@ fn ended(
     }
     match status.success() {
         true => Ok(()),
+        // Ctrl-C reaches the tool too, which may end before the interruption is seen here.
+        false if interrupt.requested() => Err(ToolError::Interrupted),
         false => Err(ToolError::Failed {
             command: shown,
             how: describe(status),

@@ -22,18 +22,18 @@ use crate::suites::sandbox::questions::Questions;
 
 /// The workloads that the user named, or else the suite's.
 pub(crate) fn chosen_workloads<'a>(
-    asked: &[String],
+    given: &[String],
     amount: &Amount,
     workloads: &'a Workloads,
 ) -> Vec<&'a WorkloadRow> {
-    let globs = match asked {
+    let globs = match given {
         [] => &amount.workloads,
-        asked => asked,
+        given => given,
     };
     // Waiting workloads, yardsticks, kernels and languages must be named: a suite's glob would select them by
     // mistake.
     let meant = |row: &&WorkloadRow| {
-        row.matches_globs() || !asked.is_empty() || globs.iter().any(|glob| glob == row.id.as_str())
+        row.matches_globs() || !given.is_empty() || globs.iter().any(|glob| glob == row.id.as_str())
     };
     workloads
         .rows
@@ -122,7 +122,7 @@ pub(crate) fn workload_cells(
 pub(crate) fn sandbox_cells(gathered: &Gathered, questions: &Questions) -> Vec<Cell> {
     let targets = gathered.targets.iter();
     let cells = targets.flat_map(|chosen| {
-        questions.asked.iter().map(|question| Cell {
+        questions.ready.iter().map(|question| Cell {
             target: chosen.target.id.clone(),
             workload: question.record.id.clone(),
             step: Step::Sandbox,

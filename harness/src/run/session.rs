@@ -287,7 +287,7 @@ impl<'a> Session<'a> {
         let mut verdict = Verdict::default();
         let mut noted = BTreeSet::new();
         for trial in trials {
-            if self.interrupt.asked() {
+            if self.interrupt.requested() {
                 progress.finish();
                 return Err(Stopped::Interrupted);
             }

@@ -19,3 +19,4 @@ mod load;
 mod own_program;
 mod processes;
 mod setup;
+mod site;

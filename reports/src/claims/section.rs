@@ -12,8 +12,8 @@ const LINES: usize = 60;
 /// Maximum programs named per line.
 const NAMED: usize = 3;
 
-/// One line for each claim that could be tested.
-pub(crate) fn glance(judgements: &[Judgement<'_>]) -> Markup {
+/// One line for each claim that could be tested. `page` is the address of the page with all claims, empty for this one.
+pub(crate) fn glance(judgements: &[Judgement<'_>], page: &str) -> Markup {
     let judged = judged(judgements);
     if judged.is_empty() {
         return html! {};
@@ -27,13 +27,13 @@ pub(crate) fn glance(judgements: &[Judgement<'_>]) -> Markup {
                     @if count > 0 { span.verdict.(class(verdict)) { (count) " " (plural(verdict, count)) } " " }
                 }
                 span { (judged.len()) " of " (judgements.len()) " judged" } " "
-                a href="#claims" { "Every figure and the rule" }
+                a href={ (page) "#claims" } { "Every figure and the rule" }
             }
             ul {
                 @for judgement in judged {
                     li {
                         (badge(judgement))
-                        a href={ "#claim-" (judgement.claim.id) } { (judgement.claim.title) }
+                        a href={ (page) "#claim-" (judgement.claim.id) } { (judgement.claim.title) }
                         span.dim {
                             "claimed " (judgement.claim.range()) "; found " (judgement.span())
                             @if judgement.verdict == Verdict::DoesNotHold {
@@ -208,7 +208,7 @@ fn line(judgement: &Judgement<'_>, (name, group): &(&str, Vec<&Finding>)) -> Mar
     let claim = judgement.claim;
     let by_value = |a: &&&Finding, b: &&&Finding| a.value.total_cmp(&b.value);
     let (least, most) = (group.iter().min_by(by_value), group.iter().max_by(by_value));
-    let told = |finding: Option<&&Finding>| {
+    let described = |finding: Option<&&Finding>| {
         html! {
             @if let Some(finding) = finding {
                 td.n data-v=(finding.value) { (claim.figure(finding.value)) i { (on(finding)) } }
@@ -232,7 +232,7 @@ fn line(judgement: &Judgement<'_>, (name, group): &(&str, Vec<&Finding>)) -> Mar
         tr {
             th scope="row" { (name) }
             td.n { (group.len()) }
-            (told(least)) (told(most))
+            (described(least)) (described(most))
             td { (standings.join(", ")) }
             td.note { (group[0].view) }
         }

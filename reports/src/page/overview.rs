@@ -9,8 +9,12 @@ use crate::page::size_budget::SizeBudget;
 use crate::quantity;
 use crate::suites;
 
-/// Machine, runs, and the first sentence of each run.
-pub(super) fn overview(facts: &[Facts<'_>], machines: Option<&Machines<'_>>) -> Markup {
+/// Machine, runs, and the first sentence of each run. `address` is the link to a run, by its place and its index.
+pub(super) fn overview(
+    facts: &[Facts<'_>],
+    machines: Option<&Machines<'_>>,
+    address: &dyn Fn(&Place<'_>, usize) -> String,
+) -> Markup {
     let Some(first) = facts.first() else {
         return html! {};
     };
@@ -45,7 +49,7 @@ pub(super) fn overview(facts: &[Facts<'_>], machines: Option<&Machines<'_>>) -> 
                     @let place = Place { number: n + 1, of: 2, earlier: &[], budget: &SizeBudget::of(0) };
                     @let ended = facts.ended();
                     li {
-                        a href={ "#" (place.id("title")) } { (suites::question(run.suite).asked) }
+                        a href=(address(&place, n)) { (suites::question(run.suite).asked) }
                         span.dim { " " (quantity::grouped(ended.verified)) " of " (quantity::count(ended.planned, "trial")) " verified" }
                         @if let Some(sentence) = said(facts) { p { (sentence) } }
                     }

@@ -19,6 +19,9 @@ const ADDRESS: usize = 2_000_000;
 /// Size of the section itself without data, in bytes.
 const WORDS: usize = 1_000;
 
+/// The section's id.
+pub(super) const ID: &str = "raw";
+
 /// A run's files, as gzip in base64.
 pub(super) struct Files {
     plan: String,
@@ -92,7 +95,7 @@ pub(super) fn section(facts: &Facts<'_>, files: &Files) -> Option<Section> {
         }
     };
     Some(Section {
-        id: "raw",
+        id: ID,
         title: "Raw data",
         body,
     })
@@ -108,7 +111,7 @@ fn link(name: &str, packed: &str, what: &str) -> Markup {
 }
 
 /// The lines of `samples.ndjson`; of repeated trials only the last attempt.
-fn lines(recorded: &Recorded) -> Vec<u8> {
+pub(super) fn lines(recorded: &Recorded) -> Vec<u8> {
     let mut text = Vec::new();
     let mut put = |line: &Line| {
         // Lines contain only numbers, strings and enums, which JSON can represent.
@@ -138,12 +141,17 @@ fn lines(recorded: &Recorded) -> Vec<u8> {
     text
 }
 
-/// Compresses with gzip and encodes in base64.
-fn packed(bytes: &[u8]) -> String {
+/// Compresses with gzip.
+pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     let written = encoder.write_all(bytes).and_then(|()| encoder.finish());
     match written {
-        Ok(packed) => STANDARD.encode(packed),
+        Ok(packed) => packed,
         Err(error) => unreachable!("gzip in memory: {error}"),
     }
+}
+
+/// Compresses with gzip and encodes in base64.
+fn packed(bytes: &[u8]) -> String {
+    STANDARD.encode(gzip(bytes))
 }

@@ -1,5 +1,5 @@
-//! keel's hot paths: `cargo bench --workspace --bench hot_paths`. For who changes keel: figures to
-//! quote come from `bench`.
+//! Micro-benchmarks of keel's hot paths, for work on keel itself:
+//! `cargo bench --workspace --bench hot_paths`. Published figures come from `bench`.
 
 use std::hint::black_box;
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ fn context() -> WasiCtx {
     context.build().expect("a context")
 }
 
-/// An instance made and given up, its `_start` run in between or not.
+/// Creates and drops an instance; `runs` decides whether `_start` runs in between.
 fn cycle(engine: &Engine, module: &InstancePre<WasiCtx>, runs: Runs) {
     let mut store = Store::new(engine, context());
     let instance = module.instantiate(&mut store).expect("an instance");
@@ -90,7 +90,7 @@ fn artefacts(criterion: &mut Criterion) {
         std::fs::write(&path, compiled).expect("a writable folder");
         group.bench_function(name, |b| {
             b.iter(|| {
-                // SAFETY: this program wrote it, above.
+                // SAFETY: this program wrote the file a few lines above, so its code is trusted.
                 let module = unsafe { Module::deserialize_file(&engine, &path) };
                 module.expect("an artefact")
             });

@@ -1,4 +1,4 @@
-//! Compiles on one machine for the CPUs of others, and starts from the artefact.
+//! Compiles on one machine for another machine's CPU, then runs the artefact.
 
 use keel::{Config, Cpu, Engine, Linker, Module, Store};
 
@@ -9,8 +9,8 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
     let artefact = builder.compile(&wasm)?;
 
     let engine = Engine::default();
-    // SAFETY: the artefact was made above. One from elsewhere is native code: load it only if whoever made
-    // it may run anything here.
+    // SAFETY: this program made the artefact itself. An artefact is native code: load one from
+    // elsewhere only if you trust its author with this process.
     let module = unsafe { Module::deserialize(&engine, &artefact)? };
     let mut store = Store::new(&engine, ());
     let instance = Linker::new(&engine).instantiate(&mut store, &module)?;

@@ -1,4 +1,4 @@
-//! Compiles a module, makes an instance, calls a function.
+//! Compiles a module, instantiates it and calls a function.
 
 use keel::{Engine, Linker, Module, Store};
 

@@ -1,4 +1,4 @@
-//! Gives a module a function of the host's, which reads the module's memory.
+//! Defines a host function that reads the module's memory.
 
 use keel::{Caller, Engine, Linker, Module, Store};
 

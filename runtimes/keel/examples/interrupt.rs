@@ -1,4 +1,4 @@
-//! Stops an endless loop from another thread.
+//! Interrupts an endless loop from another thread.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Runs a module that nobody trusts: memory, time and operators are limited.
+//! Runs an untrusted module with limits on memory, time and instructions.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ pub(crate) fn main() -> keel::Result<()> {
     store.set_timeout(Some(Duration::from_secs(10)))?;
     let instance = Linker::new(&engine).instantiate(&mut store, &module)?;
     let grow = instance.get_typed_func::<(), i32>(&mut store, "grow")?;
-    // 101 pages are 6.3 MiB, more than one memory may have.
+    // 101 pages are 6.3 MiB, above the limit per memory.
     assert_eq!(grow.call(&mut store, ())?, -1);
     let spin = instance.get_typed_func::<(), ()>(&mut store, "spin")?;
     let stopped = spin.call(&mut store, ());

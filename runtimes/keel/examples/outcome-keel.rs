@@ -1,5 +1,5 @@
-//! Describes modules on keel for the differential test, which runs this as a process of its own: a
-//! crash of the engine is then a finding like any other.
+//! Describes modules on keel for the differential test. It runs as a separate process, so that a
+//! crash of the engine is an ordinary finding.
 
 use keel::Fuel;
 

@@ -1,8 +1,8 @@
-//! What it costs to start: `cargo run --release -p keel --example start_cost -- PROGRAM.wasm`.
+//! Measures start-up: `cargo run --release -p keel --example start_cost -- PROGRAM.wasm`.
 //!
-//! Prints medians of batches, in microseconds: an instance made, run and dropped again; an artefact's
-//! file mapped and an instance made of it; a call into code. For orientation while developing; numbers
-//! to quote come from `bench`.
+//! Prints medians over batches, in microseconds, of three operations: create, run and drop an
+//! instance; map an artefact and instantiate it; call between host and guest. Use it during
+//! development; published figures come from `bench`.
 
 use std::time::{Duration, Instant};
 
@@ -36,14 +36,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             .get_typed_func::<(), ()>(&mut store, "_start")
             .expect("_start");
         match start.call(&mut store, ()) {
-            // What programs that want arguments say does not matter here.
+            // A program that exits because it has no arguments is still a valid sample.
             Ok(()) | Err(Error::Exit(_)) => {}
             Err(error) => panic!("{error}"),
         }
     });
     let linker = command::linker(&engine)?;
     measure("file to instance", || {
-        // SAFETY: this program wrote it, above.
+        // SAFETY: this program wrote the file above, so its code is trusted.
         let module = unsafe { Module::deserialize_file(&engine, &artifact) };
         let module = module.expect("an artefact");
         let mut store = Store::new(&engine, context().expect("a context"));
@@ -55,7 +55,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     calls(&engine)
 }
 
-/// Calls in both directions, in a loop each.
+/// Measures guest calls and host calls, each in a loop.
 fn calls(engine: &Engine) -> Result<(), Box<dyn std::error::Error>> {
     let module = Module::new(engine, CALLS)?;
     let mut linker = Linker::<()>::new(engine);
@@ -76,7 +76,7 @@ fn calls(engine: &Engine) -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// `id` returns its argument; `out` calls the host so often.
+/// `id` returns its argument; `out` calls the host as often as its argument says.
 const CALLS: &[u8] = br#"(module (import "host" "f" (func $f (param i32) (result i32)))
     (func (export "id") (param i32) (result i32) (local.get 0))
     (func (export "out") (param i32) (result i32)
@@ -88,7 +88,7 @@ fn micros(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e6
 }
 
-/// Prints the median over batches of ten.
+/// Prints the median per iteration over batches of ten.
 fn measure(what: &str, mut run: impl FnMut()) {
     let mut batches: Vec<Duration> = (0..500)
         .map(|_| {

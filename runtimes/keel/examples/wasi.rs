@@ -1,4 +1,4 @@
-//! Runs a WASI program with an argument, and collects what it prints.
+//! Runs a WASI program with one argument and captures its output.
 
 use keel::command::{self, Allowance};
 use keel::wasi::{Capture, Stdout, WasiCtx};

@@ -13,8 +13,8 @@ use crate::vm::context::Value;
 use crate::vm::heap::{Heap, INTEGER_TAG};
 use crate::vm::store::StoreContext;
 
-/// A reference to a structure or an array, which stays alive until the handle is released, or a 31-bit
-/// integer.
+/// A 31-bit integer, or a reference to a structure or array. The object stays alive until the
+/// handle is released.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AnyRef(Any);
 
@@ -24,7 +24,7 @@ enum Any {
     Object {
         store: u64,
         reference: u32,
-        /// The place of its type in the engine's registry.
+        /// The index of its type in the engine's registry.
         ty: u32,
         is_array: bool,
         place: u32,
@@ -33,17 +33,17 @@ enum Any {
 }
 
 impl AnyRef {
-    /// The lower 31 bits of a number as a reference.
+    /// An `i31` reference to the lower 31 bits of `value`.
     pub fn from_i31(value: i32) -> AnyRef {
         AnyRef(Any::I31((value as u32) << 1 | INTEGER_TAG as u32))
     }
 
-    /// A number as compiled code has it.
+    /// An `i31` reference from its tagged form in compiled code.
     pub(crate) fn from_tagged(tagged: u32) -> AnyRef {
         AnyRef(Any::I31(tagged))
     }
 
-    /// The signed number, where it is one.
+    /// The sign-extended integer; `None` for an object.
     pub fn i31(self) -> Option<i32> {
         match self.0 {
             Any::I31(tagged) => Some(tagged as i32 >> 1),
@@ -51,22 +51,22 @@ impl AnyRef {
         }
     }
 
-    /// Whether it refers to a structure.
+    /// Whether this is a structure.
     pub fn is_struct(self) -> bool {
         matches!(self.0, Any::Object { is_array, .. } if !is_array)
     }
 
-    /// Whether it refers to an array.
+    /// Whether this is an array.
     pub fn is_array(self) -> bool {
         matches!(self.0, Any::Object { is_array, .. } if is_array)
     }
 
-    /// How many fields a structure or elements an array has; zero for a 31-bit integer.
+    /// The number of fields of a structure or elements of an array; zero for a 31-bit integer.
     ///
     /// # Errors
-    /// [`Error::Type`] if the store is another, or the reference was released.
+    /// [`Error::Type`] if the store is a different one, or the reference was released.
     pub fn len(self, store: impl AsContext) -> Result<u32> {
-        // SAFETY: the store is borrowed, and the object is kept.
+        // SAFETY: the store is borrowed, and the handle keeps the object alive.
         unsafe {
             let store = &*store.as_store().context();
             self.check(store)?;
@@ -80,7 +80,7 @@ impl AnyRef {
         }
     }
 
-    /// Whether it has neither fields nor elements.
+    /// Whether [`AnyRef::len`] is zero.
     ///
     /// # Errors
     /// As [`AnyRef::len`].
@@ -88,10 +88,10 @@ impl AnyRef {
         Ok(self.len(store)? == 0)
     }
 
-    /// A field of a structure or an element of an array. One of 8 or 16 bits is an unsigned 32-bit integer.
+    /// A field or element. One of 8 or 16 bits is returned as an unsigned 32-bit integer.
     ///
     /// # Errors
-    /// [`Error::Type`] as for [`AnyRef::len`], and if there is no such field or element.
+    /// As [`AnyRef::len`], and [`Error::Type`] if `index` is out of range.
     pub fn get(self, store: impl AsContextMut, index: u32) -> Result<Val> {
         let length = self.len(&store)?;
         if index >= length {
@@ -99,7 +99,8 @@ impl AnyRef {
             return Err(Error::Type(message));
         }
         let pointer = store.as_store().context();
-        // SAFETY: the store is borrowed, the object is kept, and it lies as its type says.
+        // SAFETY: the store is borrowed, the handle keeps the object alive, and its type determines
+        // its layout.
         unsafe {
             let info = self.info(&*pointer)?;
             let (offset, storage, bytes) = match (&info.composite, self.layout(&*pointer)?) {
@@ -148,8 +149,8 @@ impl AnyRef {
         layout.ok_or_else(|| Error::Type("a function has no fields".to_owned()))
     }
 
-    /// Lets what it refers to be collected once nothing else refers to it. Every reference that comes out
-    /// of code is kept alive until it is released, or the store goes.
+    /// Allows the object to be collected once nothing else refers to it. Every reference that
+    /// reaches the host is kept alive until it is released or the store is dropped.
     pub fn release(self, store: impl AsContextMut) {
         if let Any::Object {
             store: owner,
@@ -169,7 +170,7 @@ impl AnyRef {
     }
 
     /// # Safety
-    /// `reference` is an object of the heap of the store.
+    /// `reference` is an object in the store's heap.
     pub(crate) unsafe fn keep(reference: u32, heap: &mut Heap, store: &StoreContext) -> AnyRef {
         let ty = heap.type_of(reference);
         let info = store.engine.types().by_number(u64::from(ty) | REGISTERED);
@@ -191,7 +192,7 @@ impl AnyRef {
         }
     }
 
-    /// Refuses a handle of another store, and one that was released.
+    /// Rejects a handle of another store, or a released one.
     pub(crate) fn check(self, store: &StoreContext) -> Result<()> {
         let Any::Object {
             store: owner,

@@ -1,9 +1,10 @@
-//! Compiled code that is kept in a folder, so that a module which was compiled once is not compiled again.
+//! A compilation cache in a folder.
 //!
-//! An entry's name is a digest of the module, of the settings and of the compiler; the same digest
-//! is part of what its artefact is bound to. Code from the folder is run as it is, so the folder and each entry must
-//! be this user's alone; what is not is not used. An entry is written under another name and then renamed, whole or
-//! not at all; a damaged one is compiled again. Nothing that goes wrong with the folder makes compiling fail.
+//! An entry's name is a digest of the module, the settings and the compiler, and the artefact's
+//! fingerprint contains the same digest. Cached code is trusted, so the folder and each entry must
+//! belong to this user and be writable by nobody else; other entries are ignored.
+//! Entries are written under a temporary name and renamed, so they are complete or absent; a
+//! damaged one is compiled again. Errors in the folder never make a compilation fail.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -22,12 +23,12 @@ use crate::artifact::format::FORMAT_VERSION;
 use crate::engine::Config;
 use crate::error::{Error, Result};
 
-/// How long an entry stays as it is although it is used, and what was being written may take.
+/// How often an entry's time of use is updated, and how long a temporary file may take to write.
 const HOUR: Duration = Duration::from_secs(3600);
-/// How entries' names end.
+/// The suffix of entry names.
 const ENDING: &str = ".keel";
 
-/// A folder with compiled code: see [`Config::cache`](crate::Config::cache).
+/// A folder of compiled code, for [`Config::cache`](crate::Config::cache).
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -55,27 +56,28 @@ struct Inner {
     most_bytes: u64,
     hits: AtomicU64,
     misses: AtomicU64,
-    /// Files that this process has begun to write.
+    /// The number of files that this process has begun to write.
     begun: AtomicU64,
 }
 
-/// A digest that names an entry.
+/// The digest that names an entry.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Key([u8; 32]);
 
 impl Key {
-    /// As it stands in file names and fingerprints.
+    /// The key in hexadecimal, as in file names and fingerprints.
     pub(crate) fn text(self) -> String {
         self.0.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 
 impl CodeCache {
-    /// The cache in a folder, which is made if it is not there. Its entries together take `most_bytes`; those that
-    /// were used longest ago make room.
+    /// Opens the cache in a folder, which is created if absent. Entries take at most `most_bytes`
+    /// together; the least recently used are removed.
     ///
     /// # Errors
-    /// [`Error::System`] if the folder cannot be made, or belongs to or can be written by another user.
+    /// [`Error::System`] if the folder cannot be created, belongs to another user, or is writable
+    /// by another user.
     pub fn open(folder: impl AsRef<Path>, most_bytes: u64) -> Result<CodeCache> {
         let folder = folder.as_ref();
         let system = |source| Error::System {
@@ -102,17 +104,17 @@ impl CodeCache {
         })
     }
 
-    /// Modules that were found, since the cache was opened.
+    /// Modules found in the cache since it was opened.
     pub fn hits(&self) -> u64 {
         self.inner.hits.load(Ordering::Relaxed)
     }
 
-    /// Modules that were not found.
+    /// Modules not found in the cache since it was opened.
     pub fn misses(&self) -> u64 {
         self.inner.misses.load(Ordering::Relaxed)
     }
 
-    /// What names a module's code.
+    /// The key of a module's code.
     pub(crate) fn key(config: &Config, wasm: &[u8]) -> Key {
         let mut digest = Sha256::new();
         let settings = SETTINGS.map(|(name, value)| format!("{name}={value}"));
@@ -131,7 +133,7 @@ impl CodeCache {
         Key(digest.finalize().into())
     }
 
-    /// The artefact of a key, whole and checked, if there is one that can be used.
+    /// The verified artefact for `key`, if there is a usable one.
     pub(crate) fn find(&self, key: Key, metering: u32) -> Option<Artifact> {
         let found = self.open_entry(key, metering);
         let counter = match found {
@@ -154,7 +156,8 @@ impl CodeCache {
         }
         let now = SystemTime::now();
         if found.modified().is_ok_and(|then| then + HOUR < now) {
-            // For the order in which entries make room. Without it this one is only forgotten sooner.
+            // The modification time orders entries for removal. If it cannot be set, this one is
+            // removed earlier.
             let _ = file.set_modified(now);
         }
         let artifact = Artifact::of_file(file, found.len(), metering).ok()?;
@@ -162,7 +165,7 @@ impl CodeCache {
         (artifact.source() == key.text()).then_some(artifact)
     }
 
-    /// Keeps an artefact, if that is possible.
+    /// Stores an artefact. Failures are ignored.
     pub(crate) fn keep(&self, key: Key, artifact: &[u8]) {
         if artifact.len() as u64 > self.inner.most_bytes {
             return;
@@ -182,8 +185,8 @@ impl CodeCache {
         self.inner.folder.join(key.text() + ENDING)
     }
 
-    /// Removes the entries that were used longest ago, until the rest takes no more than it may, and what nobody
-    /// has finished writing. Other processes may do the same at the same time.
+    /// Removes the least recently used entries until the rest fits, and abandoned temporary files.
+    /// Other processes may do the same concurrently.
     fn make_room(&self) {
         let Ok(listed) = fs::read_dir(&self.inner.folder) else {
             return;
@@ -220,7 +223,7 @@ fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)
 }
 
-/// Whether a file or folder is this user's, and nobody else can write it.
+/// Whether a file or folder belongs to this user and is writable by nobody else.
 fn is_ours(found: &fs::Metadata) -> bool {
     found.uid() == rustix::process::geteuid().as_raw() && found.mode() & 0o022 == 0
 }

@@ -1,11 +1,11 @@
-//! For which CPU code is compiled.
+//! The CPU that code is compiled for.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::artifact::cpu;
 
-/// The CPU that code is compiled for: this one by default, or a named set of features.
+/// The target CPU: this machine's by default, or a named set of features.
 ///
 /// ```
 /// let baseline: keel::Cpu = "x86-64-v2".parse().expect("a level");
@@ -15,30 +15,30 @@ use crate::artifact::cpu;
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cpu {
-    /// As the code generator names them, in ascending order; nothing stands for this machine's.
+    /// Sorted names from the code generator; `None` stands for this machine's CPU.
     features: Option<Vec<&'static str>>,
 }
 
-/// The features that keel's code generator uses of each level of the x86-64 psABI. What lies below
-/// version 2 is not enough for vectors.
+/// The features of each x86-64 psABI level that keel's code generator uses. Vectors need at least
+/// version 2.
 const V2: &[&str] = &["cmpxchg16b", "popcnt", "sse3", "ssse3", "sse41", "sse42"];
 const V3: &[&str] = &["avx", "avx2", "bmi1", "bmi2", "fma", "lzcnt"];
 const V4: &[&str] = &["avx512dq", "avx512f", "avx512vl"];
 
 impl Cpu {
-    /// This machine's CPU, with all that it has.
+    /// This machine's CPU with all its features.
     pub fn native() -> Cpu {
         Cpu::default()
     }
 
-    /// The features by name, or nothing for this machine's.
+    /// The features by name; `None` for this machine's CPU.
     #[cfg(feature = "compiler")]
     pub(crate) fn features(&self) -> Option<&[&'static str]> {
         self.features.as_deref()
     }
 }
 
-/// A CPU's name that means nothing to keel.
+/// An unknown CPU name.
 #[derive(Debug, thiserror::Error)]
 #[error("`{0}` is no CPU: give native, x86-64-v2, x86-64-v3 or x86-64-v4, with +FEATURE after a level ({known})", known = cpu::names().map(friendly).collect::<Vec<_>>().join(", "))]
 pub struct UnknownCpu(String);
@@ -79,7 +79,7 @@ impl fmt::Display for Cpu {
     }
 }
 
-/// A feature's name without what the code generator puts before it.
+/// A feature's name without the code generator's prefix.
 fn friendly(name: &str) -> &str {
     name.strip_prefix("has_").unwrap_or(name)
 }

@@ -1,4 +1,4 @@
-//! What modules are compiled with and how code runs: an [`Engine`] and its [`Config`].
+//! An [`Engine`] and its [`Config`]: how modules are compiled and how their code runs.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,10 +25,10 @@ pub struct Config {
     pub(crate) cache: Option<crate::cache::CodeCache>,
 }
 
-/// Whether code counts what it executes, so that it can be made to stop after so much.
+/// Whether code counts the operators that it executes, so that a budget can stop it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Fuel {
-    /// Code is not counted, and runs faster.
+    /// Code is not metered, and runs faster.
     #[default]
     Off,
     /// Every operator costs one unit of the store's fuel; see [`Store::set_fuel`](crate::Store::set_fuel).
@@ -43,9 +43,9 @@ pub enum Language {
     Wasm1,
     /// WebAssembly 2.0: with vectors, reference types, bulk memory, multiple values.
     Wasm2,
-    /// WebAssembly 3.0, as far as keel has it.
+    /// WebAssembly 3.0, as far as keel supports it.
     Wasm3,
-    /// WebAssembly 3.0 and the proposals beyond it that keel has.
+    /// WebAssembly 3.0 and the later proposals that keel supports.
     #[default]
     Extended,
 }
@@ -72,19 +72,19 @@ impl Config {
         Config::default()
     }
 
-    /// Whether code counts fuel. Off by default.
+    /// Sets whether code is metered. Off by default.
     pub fn fuel(mut self, fuel: Fuel) -> Config {
         self.fuel = fuel;
         self
     }
 
-    /// What modules may use: all that keel has by default.
+    /// Sets the features that modules may use. All that keel supports by default.
     pub fn features(mut self, features: Features) -> Config {
         self.features = features;
         self
     }
 
-    /// What modules may use, by a version of WebAssembly: as [`Config::features`].
+    /// Sets the features of a WebAssembly version, as [`Config::features`].
     pub fn language(self, language: Language) -> Config {
         self.features(match language {
             Language::Wasm1 => Features::wasm1(),
@@ -94,52 +94,54 @@ impl Config {
         })
     }
 
-    /// Bytes of native stack that code may use, 512 KiB by default. Threads that call code need as
-    /// much, and some 256 KiB more for the host functions that code calls.
+    /// Sets the native stack for code, bytes; 512 KiB by default. A thread that calls code needs
+    /// that much, and about 256 KiB more for host functions.
     pub fn stack_bytes(mut self, bytes: usize) -> Config {
         self.stack_bytes = bytes;
         self
     }
 
-    /// Whether the heap of structures and arrays is collected before every allocation, to find faults in
-    /// what uses it. Very slow. Off by default.
+    /// Collects the object heap before every allocation, to find missing roots. Very slow. Off by
+    /// default.
     pub fn collect_always(mut self, always: bool) -> Config {
         self.collect_always = always;
         self
     }
 
-    /// The CPU that modules are compiled for, this machine's by default. Code for a CPU that has more than
-    /// this machine is compiled by [`Engine::compile`], and refused here by the feature that is missing.
+    /// Sets the target CPU, this machine's by default. [`Engine::compile`] can target a CPU with
+    /// more features than this machine; loading such code here fails with the name of the missing
+    /// feature.
     pub fn cpu(mut self, cpu: Cpu) -> Config {
         self.cpu = cpu;
         self
     }
 
-    /// Where [`Module::new`](crate::Module::new) and its like look for a module's code before they compile it, and
-    /// keep what they have compiled; nowhere by default.
+    /// Sets a compilation cache for [`Module::new`](crate::Module::new) and its variants. None by
+    /// default.
     #[cfg(feature = "cache")]
     pub fn cache(mut self, cache: crate::cache::CodeCache) -> Config {
         self.cache = Some(cache);
         self
     }
 
-    /// Bytes that the memories and tables of all stores together may have; without limit by default.
+    /// Limits the memories and tables of all stores together, bytes. No limit by default.
     pub fn total_bytes(mut self, bytes: u64) -> Config {
         self.total_bytes = bytes;
         self
     }
 
-    /// How many slots (context, memory and guard of an instance that is gone) the modules of the engine
-    /// together keep for their next instances, 64 by default. A slot keeps at most 1 MiB of touched
-    /// pages and 4 GiB of address space. One too many takes the place of another module's; the engine
-    /// keeps as many of modules that are gone for its next modules, emptied: a page or two.
+    /// Sets how many slots (context, memory and guard of a dropped instance) the engine's modules
+    /// together keep for their next instances; 64 by default. A slot keeps at most 1 MiB of touched
+    /// pages and 4 GiB of address space. Above the limit, a new slot replaces one of another
+    /// module. The engine also keeps up to this many slots of dropped modules for new modules; each
+    /// is emptied to a page or two.
     pub fn pooled_slots(mut self, slots: usize) -> Config {
         self.pooled_slots = slots;
         self
     }
 }
 
-/// Compiles modules and runs them, all with the same settings. Cheap to clone.
+/// Compiles and runs modules with the same settings. Cheap to clone.
 ///
 /// ```
 /// let engine = keel::Engine::new(keel::Config::new());
@@ -159,11 +161,11 @@ impl Default for Engine {
 struct Inner {
     config: Config,
     budget: Arc<Budget>,
-    /// The modules that are alive, for the slots that they keep.
+    /// Live modules, which may keep slots.
     modules: Mutex<Vec<WeakModule>>,
-    /// Slots that all of them keep.
+    /// The number of slots that all modules keep.
     idle: AtomicUsize,
-    /// What modules that are gone have left behind.
+    /// Slots of dropped modules.
     slots: Mutex<Vec<BlankSlot>>,
     types: Arc<Registry>,
     #[cfg(feature = "compiler")]
@@ -191,12 +193,12 @@ impl Engine {
         &self.inner.config
     }
 
-    /// The types that modules of this engine define.
+    /// The registry of types that modules of this engine define.
     pub(crate) fn types(&self) -> &Arc<Registry> {
         &self.inner.types
     }
 
-    /// Whether two handles are of one engine.
+    /// Whether two handles refer to the same engine.
     pub(crate) fn is_same(&self, other: &Engine) -> bool {
         Arc::ptr_eq(&self.inner, &other.inner)
     }
@@ -205,7 +207,7 @@ impl Engine {
         &self.inner.budget
     }
 
-    /// Notes a module, which may keep slots.
+    /// Registers a module, which may keep slots.
     pub(crate) fn add_module(&self, module: WeakModule) {
         let mut modules = self.modules();
         if modules.len() == modules.capacity() {
@@ -219,7 +221,8 @@ impl Engine {
         modules.unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a module may keep another slot, which then counts. One that some module keeps makes room.
+    /// Reserves one kept slot for a module and returns whether that succeeded. At the limit, evicts
+    /// another.
     pub(crate) fn claim_slot(&self) -> bool {
         let most = self.config().pooled_slots;
         let (relaxed, idle) = (Ordering::Relaxed, &self.inner.idle);
@@ -230,19 +233,19 @@ impl Engine {
         if claim() {
             return true;
         }
-        // The one that was used longest ago is in the module that was; which, nobody notes. The oldest
-        // module is as good a guess.
+        // Which module was used least recently is not recorded. The oldest module is as good a
+        // guess.
         let evicted = self.modules().iter().find_map(WeakModule::evict_one);
         drop(evicted);
         claim()
     }
 
-    /// Notes that a module keeps some slots fewer.
+    /// Records that a module keeps `count` fewer slots.
     pub(crate) fn release_slots(&self, count: usize) {
         self.inner.idle.fetch_sub(count, Ordering::Relaxed);
     }
 
-    /// Gives back the address space of all slots that nobody uses.
+    /// Frees the address space of all unused slots.
     pub(crate) fn evict_slots(&self) {
         let blank = std::mem::take(&mut *self.blank_slots());
         drop(blank);
@@ -259,14 +262,14 @@ impl Engine {
         slots.unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A blank slot that can be made one of this shape, if there is one.
+    /// A blank slot that can be adapted to this shape, if there is one.
     pub(crate) fn take_blank_slot(&self, shape: Shape) -> Option<BlankSlot> {
         let mut slots = self.blank_slots();
         let place = slots.iter().rposition(|slot| slot.fits(shape))?;
         Some(slots.swap_remove(place))
     }
 
-    /// Whether another blank slot would be kept.
+    /// Whether the engine would keep another blank slot.
     pub(crate) fn has_room_for_slots(&self) -> bool {
         self.blank_slots().len() < self.config().pooled_slots
     }
@@ -279,7 +282,7 @@ impl Engine {
         }
     }
 
-    /// What artefacts of this engine count.
+    /// The metering of this engine's artefacts.
     pub(crate) fn metering(&self) -> u32 {
         match self.config().fuel {
             Fuel::Off => METERING_OFF,
@@ -299,18 +302,18 @@ mod compiling {
     use crate::error::Result;
 
     impl Engine {
-        /// Compiles a module to the bytes of an artefact, which [`Module::deserialize`] and
-        /// `keel run` take.
+        /// Compiles a module to the bytes of an artefact, for [`Module::deserialize`] or
+        /// `keel run`.
         ///
         /// # Errors
-        /// [`Error::Invalid`](crate::Error::Invalid) and what else a module can do wrong.
+        /// [`Error::Invalid`](crate::Error::Invalid) and the other errors of a rejected module.
         ///
         /// [`Module::deserialize`]: crate::Module::deserialize
         pub fn compile(&self, wasm: &[u8]) -> Result<Vec<u8>> {
             self.compile_interruptible(wasm, &CompileInterrupt::new())
         }
 
-        /// As [`Engine::compile`], until the handle says to stop.
+        /// As [`Engine::compile`], stopped when `interrupt` requests it.
         ///
         /// # Errors
         /// As [`Engine::compile`], and [`Error::Interrupted`](crate::Error::Interrupted).
@@ -322,7 +325,7 @@ mod compiling {
             self.compile_for(wasm, None, interrupt)
         }
 
-        /// As [`Engine::compile_interruptible`], with what the artefact is found by.
+        /// As [`Engine::compile_interruptible`], with the cache key.
         pub(crate) fn compile_for(
             &self,
             wasm: &[u8],

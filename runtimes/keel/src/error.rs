@@ -1,39 +1,39 @@
-//! Everything that can go wrong, apart by what a caller can do about it.
+//! Errors, grouped by what a caller can do about them.
 
 use crate::artifact::ArtifactError;
 use crate::exception::ExnRef;
 use crate::trap::{Trap, plain};
 
-/// A result whose error is [`Error`] unless another is named.
+/// A result with [`Error`] as the default error.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why something failed. The process is never left in a state that would forbid going on.
+/// Why an operation failed. No error leaves the process in an unusable state.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The bytes are no valid module.
+    /// The bytes are not a valid module.
     #[error("invalid module at offset {offset:#x}: {message}")]
     Invalid {
-        /// Where in the module's bytes.
+        /// The offset in the module's bytes.
         offset: u64,
         /// What is wrong there.
         message: String,
     },
-    /// The module is valid, but uses something that keel does not have.
+    /// The module is valid, but uses a feature that keel does not support.
     #[error("module uses {0}, which keel does not support")]
     Unsupported(String),
-    /// The module is valid, but uses features that the engine's settings switch off.
+    /// The module is valid, but uses a feature that is disabled in the engine's settings.
     #[error("module uses {0}, which this engine has off; switch it on with Config::features")]
     FeatureOff(String),
-    /// The text form could not be read.
+    /// The text format could not be parsed.
     #[error("malformed text: {0}")]
     Text(String),
     /// The compiler failed on a function.
     #[error("compiling function {}: {message}", plain(function))]
     Compile {
-        /// The function's name, or its index where it has none.
+        /// The function's name, or its index if it has none.
         function: String,
-        /// What the compiler said.
+        /// The compiler's message.
         message: String,
     },
     /// The embedder stopped the compilation.
@@ -50,10 +50,10 @@ pub enum Error {
         module: String,
         /// The import's name.
         name: String,
-        /// Its type.
+        /// The type that the module requires.
         expected: String,
     },
-    /// An import is defined, but as something else.
+    /// An import is defined with an incompatible type.
     #[error(
         "incompatible import type: `{}` `{}` is {found}, but the module needs {expected}",
         plain(module),
@@ -64,12 +64,12 @@ pub enum Error {
         module: String,
         /// The import's name.
         name: String,
-        /// The type that the module asks for.
+        /// The type that the module requires.
         expected: String,
-        /// The type of what was given.
+        /// The type of the definition.
         found: String,
     },
-    /// A name is defined twice in a linker.
+    /// A name is already defined in a linker.
     #[error("`{module}` `{name}` is defined twice; use another name or another linker")]
     DuplicateDefinition {
         /// The module name.
@@ -77,15 +77,15 @@ pub enum Error {
         /// The name in it.
         name: String,
     },
-    /// Values given do not have the types that are needed.
+    /// Values have the wrong types.
     #[error("type mismatch: {0}")]
     Type(String),
-    /// An instance has no such export.
+    /// An instance has no export of this name and kind.
     #[error("no export `{name}` of the kind asked for: {found}")]
     UnknownExport {
-        /// The name asked for.
+        /// The requested name.
         name: String,
-        /// What is there instead.
+        /// What was found instead.
         found: String,
     },
     /// A resource limit was reached.
@@ -94,22 +94,22 @@ pub enum Error {
     /// WebAssembly code trapped.
     #[error("{0}")]
     Trap(Box<Trap>),
-    /// An exception left WebAssembly code that nothing caught. A host function that returns it throws it
-    /// again.
+    /// An exception that WebAssembly code did not catch. A host function that returns this error
+    /// rethrows it.
     #[error("uncaught exception")]
     Exception(ExnRef),
-    /// The guest asked to exit, with this code.
+    /// The guest exited with this code.
     #[error("guest exited with code {0}")]
     Exit(i32),
-    /// An artefact cannot be used.
+    /// An artefact was rejected.
     #[error(transparent)]
     Artifact(#[from] ArtifactError),
-    /// The operating system refused something.
+    /// A system call failed.
     #[error("{what}: {source}")]
     System {
-        /// What was tried.
+        /// The operation that failed.
         what: String,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
     /// A host function failed.
@@ -118,12 +118,12 @@ pub enum Error {
 }
 
 impl Error {
-    /// An error out of a host function, from any error.
+    /// Wraps any error of a host function.
     pub fn host(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
         Error::Host(error.into())
     }
 
-    /// The trap, where it is one.
+    /// The trap, if this is one.
     pub fn as_trap(&self) -> Option<&Trap> {
         match self {
             Error::Trap(trap) => Some(trap),

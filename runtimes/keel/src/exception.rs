@@ -1,4 +1,4 @@
-//! Tags, and the exceptions that carry them, as the embedder has them.
+//! Tags and exceptions in the embedding API.
 
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::vm::exception::TagRecord;
 use crate::vm::heap::Heap;
 use crate::vm::store::StoreContext;
 
-/// A tag in a store: it distinguishes kinds of exceptions.
+/// A tag in a store. It identifies a kind of exception.
 ///
 /// ```
 /// # fn main() -> keel::Result<()> {
@@ -50,7 +50,8 @@ pub struct Tag {
     record: NonNull<TagRecord>,
 }
 
-// SAFETY: a handle: it is only used together with its store, one thread's at a time.
+// SAFETY: a handle. Its record is only accessed together with its store, which one thread uses at a
+// time.
 unsafe impl Send for Tag {}
 // SAFETY: as above.
 unsafe impl Sync for Tag {}
@@ -60,11 +61,11 @@ impl Tag {
         Tag { store, record }
     }
 
-    /// A tag that no instance defines, for instances to import. Its exceptions carry the parameters.
+    /// Creates a tag for instances to import. Its parameters are the values of its exceptions.
     ///
     /// # Errors
-    /// [`Error::Type`] if the type has results or is of another engine, [`Error::System`] if there is no
-    /// address space left for the store's heap.
+    /// [`Error::Type`] if the type has results or belongs to another engine; [`Error::System`] if
+    /// the address space for the store's heap is exhausted.
     pub fn create(store: impl AsContextMut, ty: FuncType) -> Result<Tag> {
         if !ty.results().is_empty() {
             return Err(Error::Type(format!("a tag has no results, but {ty} does")));
@@ -90,10 +91,10 @@ impl Tag {
         })
     }
 
-    /// The type: the values that its exceptions carry, as parameters.
+    /// The type. Its parameters are the values of an exception.
     ///
     /// # Errors
-    /// [`Error::Type`] if the store is another.
+    /// [`Error::Type`] if the store is a different one.
     pub fn ty(&self, store: impl AsContext) -> Result<FuncType> {
         // SAFETY: the store is borrowed.
         let store = unsafe { &*store.as_store().context() };
@@ -102,7 +103,7 @@ impl Tag {
     }
 
     pub(crate) fn number(&self) -> u64 {
-        // SAFETY: tags live as long as their store.
+        // SAFETY: a tag's record lives as long as its store, which the caller has.
         unsafe { self.record.as_ref().ty }
     }
 
@@ -115,7 +116,7 @@ impl Tag {
     }
 }
 
-/// An exception, which stays alive until the handle is released, or the store goes.
+/// An exception. It stays alive until the handle is released or the store is dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExnRef {
     store: u64,
@@ -125,11 +126,10 @@ pub struct ExnRef {
 }
 
 impl ExnRef {
-    /// An exception with a tag and its values. A host function throws it by failing with
-    /// [`Error::Exception`].
+    /// Creates an exception. A host function throws it by returning [`Error::Exception`].
     ///
     /// # Errors
-    /// [`Error::Type`] if the values do not have the tag's types or one is of another store,
+    /// [`Error::Type`] if the values do not match the tag's types or belong to another store;
     /// [`Error::Limit`] if the store's heap is exhausted.
     pub fn new(store: impl AsContextMut, tag: Tag, values: &[Val]) -> Result<ExnRef> {
         let pointer = store.as_store().context();
@@ -161,12 +161,13 @@ impl ExnRef {
         }
     }
 
-    /// The tag.
+    /// The tag of the exception.
     ///
     /// # Errors
-    /// [`Error::Type`] if the store is another, or the exception was released.
+    /// [`Error::Type`] if the store is a different one, or the exception was released.
     pub fn tag(&self, store: impl AsContext) -> Result<Tag> {
-        // SAFETY: the store is borrowed, and the exception is kept; its first field is its tag.
+        // SAFETY: the store is borrowed, the handle keeps the exception alive, and its first field
+        // is its tag.
         unsafe {
             let address = self.address(&*store.as_store().context())?;
             let tag = address.add(TAG_OFFSET).cast::<*mut TagRecord>().read();
@@ -175,14 +176,15 @@ impl ExnRef {
         }
     }
 
-    /// The values.
+    /// The values of the exception.
     ///
     /// # Errors
     /// As [`ExnRef::tag`].
     pub fn values(&self, store: impl AsContextMut) -> Result<Vec<Val>> {
         let ty = self.tag(&store)?.ty(&store)?;
         let pointer = store.as_store().context();
-        // SAFETY: the store is borrowed, and the exception is kept; it lies as its tag's type says.
+        // SAFETY: the store is borrowed, the handle keeps the exception alive, and its tag's type
+        // determines its layout.
         unsafe {
             let address = self.address(&*pointer)?;
             let types = (*pointer).engine.clone();
@@ -198,7 +200,7 @@ impl ExnRef {
         }
     }
 
-    /// Lets the exception be collected once nothing else refers to it.
+    /// Allows the exception to be collected once nothing else refers to it.
     pub fn release(self, store: impl AsContextMut) {
         // SAFETY: the store is borrowed.
         let store = unsafe { &*store.as_store().context() };
@@ -208,10 +210,10 @@ impl ExnRef {
     }
 
     /// # Safety
-    /// `reference` is an exception of the store's heap.
+    /// `reference` is an exception in the store's heap.
     pub(crate) unsafe fn keep(reference: u32, store: &StoreContext) -> ExnRef {
         let heap = store.heap.expect("an exception is in a heap");
-        // SAFETY: the store owns its heap, which nothing else holds.
+        // SAFETY: the store owns its heap, and no other reference to it is live here.
         let (place, generation) = unsafe { (*heap.as_ptr()).handles.add(reference) };
         ExnRef {
             store: store.id,
@@ -221,10 +223,10 @@ impl ExnRef {
         }
     }
 
-    /// Gives up the handle. Of this store.
+    /// Removes the handle, which belongs to this store.
     pub(crate) fn forget(self, store: &StoreContext) {
         if let Some(heap) = store.heap {
-            // SAFETY: the store owns its heap, which nothing else holds.
+            // SAFETY: the store owns its heap, and no other reference to it is live here.
             unsafe { (*heap.as_ptr()).handles.remove(self.place, self.generation) };
         }
     }
@@ -233,7 +235,7 @@ impl ExnRef {
         self.reference
     }
 
-    /// Refuses a handle of another store, and one that was released.
+    /// Rejects a handle of another store, or a released one.
     pub(crate) fn check(self, store: &StoreContext) -> Result<()> {
         self.heap(store).map(drop)
     }
@@ -254,5 +256,5 @@ impl ExnRef {
     }
 }
 
-/// Where an exception's tag is in it.
+/// The offset of the tag in an exception, bytes.
 pub(crate) const TAG_OFFSET: usize = 8;

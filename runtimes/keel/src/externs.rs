@@ -1,4 +1,4 @@
-//! Memories, tables and globals of a store, and whatever can be imported.
+//! Memories, tables and globals of a store, and [`Extern`].
 
 use std::ptr::NonNull;
 
@@ -14,7 +14,7 @@ use crate::vm::shared::SharedMemory;
 use crate::vm::store::StoreContext;
 use crate::vm::table::TableObject;
 
-/// Something that an instance exports, or that can be imported.
+/// An export of an instance, or a definition for an import.
 #[derive(Clone, Copy, Debug)]
 pub enum Extern {
     /// A function.
@@ -30,7 +30,7 @@ pub enum Extern {
 }
 
 impl Extern {
-    /// What kind of thing it is, in a word or two.
+    /// The kind, with its article, for messages.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Extern::Func(_) => "a function",
@@ -51,10 +51,10 @@ impl Extern {
         }
     }
 
-    /// Its type; of a memory or table, with the present size as the minimum.
+    /// The type. A memory or table has its current size as the minimum.
     ///
     /// # Errors
-    /// [`Error::Type`] if the store is another.
+    /// [`Error::Type`] if the store is a different one.
     pub fn ty(&self, store: impl AsContextMut) -> Result<ExternType> {
         Ok(match self {
             Extern::Func(func) => ExternType::Func(func.ty(store)?),
@@ -68,14 +68,15 @@ impl Extern {
 
 macro_rules! handle {
     ($name:ident) => {
-        // SAFETY: a handle: it is only used together with its store, one thread's at a time.
+        // SAFETY: a handle. Its object is only accessed together with its store, which one thread
+        // uses at a time.
         unsafe impl Send for $name {}
         // SAFETY: as above.
         unsafe impl Sync for $name {}
     };
 }
 
-/// Checks that a handle belongs to a store, and gives the part of the store that is no one type's.
+/// Checks that a handle belongs to a store, and returns the store's untyped part.
 fn owner(store: &impl AsContext, owner: u64) -> Result<*mut StoreContext> {
     let context = store.as_store().context();
     // SAFETY: the store is borrowed.
@@ -101,11 +102,11 @@ impl Memory {
         self.object
     }
 
-    /// A memory that no instance defines, for instances to import.
+    /// Creates a memory for instances to import.
     ///
     /// # Errors
-    /// [`Error::Limit`] if it is larger than the store allows, [`Error::System`] if there is no
-    /// address space left.
+    /// [`Error::Limit`] if it exceeds the store's limits, [`Error::System`] if the address space is
+    /// exhausted.
     pub fn create(store: impl AsContextMut, ty: MemoryType) -> Result<Memory> {
         // SAFETY: the store is borrowed.
         let context = unsafe { &mut *store.as_store().context() };
@@ -118,17 +119,17 @@ impl Memory {
         })
     }
 
-    /// The type, with the present size as the minimum.
+    /// The type, with the current size as the minimum.
     ///
     /// # Errors
-    /// [`Error::Type`] if the store is another; likewise for all that follow.
+    /// [`Error::Type`] if the store is a different one. The same holds for all methods below.
     pub fn ty(&self, store: impl AsContext) -> Result<MemoryType> {
         owner(&store, self.store)?;
         // SAFETY: the store keeps its memories alive.
         Ok(unsafe { (*self.object.as_ptr()).ty() })
     }
 
-    /// A memory that several stores share, for instances of this one to import.
+    /// Adds a shared memory to a store, for the store's instances to import.
     pub fn from_shared(store: impl AsContextMut, shared: &SharedMemory) -> Memory {
         // SAFETY: the store is borrowed.
         let context = unsafe { &mut *store.as_store().context() };
@@ -141,23 +142,24 @@ impl Memory {
         }
     }
 
-    /// What other stores can share; nothing if the memory's type is not shared.
+    /// The memory as other stores can share it; `None` if its type is not shared.
     ///
     /// # Errors
-    /// [`Error::Type`] if the store is another.
+    /// [`Error::Type`] if the store is a different one.
     pub fn shared(&self, store: impl AsContext) -> Result<Option<SharedMemory>> {
         owner(&store, self.store)?;
         // SAFETY: the store keeps its memories alive.
         Ok(unsafe { (*self.object.as_ptr()).shared().cloned() })
     }
 
-    /// The present bytes.
+    /// The contents.
     ///
     /// # Errors
     /// [`Error::Type`] also if the memory is shared: see [`Memory::shared`].
     pub fn data<'a, C: AsContext>(&self, store: &'a C) -> Result<&'a [u8]> {
         owner(store, self.store)?;
-        // SAFETY: the store is borrowed for as long as the slice, so nobody writes or shrinks it.
+        // SAFETY: the store is borrowed for as long as the slice, so no code of it writes or frees
+        // the memory, and no other store shares it.
         unsafe {
             let memory = &*self.object.as_ptr();
             require_unshared(memory)?;
@@ -168,13 +170,14 @@ impl Memory {
         }
     }
 
-    /// The present bytes, to change.
+    /// The contents, mutable.
     ///
     /// # Errors
     /// As [`Memory::data`].
     pub fn data_mut<'a, C: AsContextMut>(&self, store: &'a mut C) -> Result<&'a mut [u8]> {
         owner(store, self.store)?;
-        // SAFETY: the store is borrowed mutably for as long as the slice.
+        // SAFETY: the store is borrowed mutably for as long as the slice, and no other store shares
+        // the memory.
         unsafe {
             let memory = &*self.object.as_ptr();
             require_unshared(memory)?;
@@ -185,21 +188,21 @@ impl Memory {
         }
     }
 
-    /// Copies bytes from `at` on into `to`.
+    /// Copies bytes from address `at` into `to`.
     ///
     /// # Errors
-    /// [`Error::Limit`] if they are not all in the memory.
+    /// [`Error::Limit`] if the range exceeds the memory.
     pub fn read(&self, store: impl AsContext, at: u64, to: &mut [u8]) -> Result<()> {
         owner(&store, self.store)?;
-        // SAFETY: the store keeps its memories alive; the slice is the host's own.
+        // SAFETY: the store keeps its memories alive; `to` belongs to the host.
         let memory = unsafe { &*self.object.as_ptr() };
         memory.read(at, to).ok_or_else(|| beyond(at, to.len()))
     }
 
-    /// Copies bytes into the memory, from `at` on.
+    /// Copies bytes into the memory at address `at`.
     ///
     /// # Errors
-    /// [`Error::Limit`] if they do not all fit.
+    /// [`Error::Limit`] if the range exceeds the memory.
     pub fn write(&self, store: impl AsContextMut, at: u64, from: &[u8]) -> Result<()> {
         owner(&store, self.store)?;
         // SAFETY: the store keeps its memories alive, and is borrowed mutably.
@@ -207,10 +210,10 @@ impl Memory {
         memory.write(at, from).ok_or_else(|| beyond(at, from.len()))
     }
 
-    /// Grows the memory; gives its size before, in pages.
+    /// Grows the memory and returns its previous size, both in pages of 64 KiB.
     ///
     /// # Errors
-    /// [`Error::Limit`] if it cannot grow so much.
+    /// [`Error::Limit`] if a limit forbids it.
     pub fn grow(&self, store: impl AsContextMut, pages: u64) -> Result<u64> {
         owner(&store, self.store)?;
         // SAFETY: the store is borrowed mutably, and keeps its memories alive.
@@ -219,7 +222,7 @@ impl Memory {
     }
 }
 
-/// Refuses to lend out bytes that other threads may write.
+/// Rejects a memory that other threads may write, because its bytes cannot be borrowed.
 fn require_unshared(memory: &MemoryObject) -> Result<()> {
     match memory.shared() {
         None => Ok(()),
@@ -248,11 +251,11 @@ impl Table {
         self.object
     }
 
-    /// A table that no instance defines, for instances to import.
+    /// Creates a table for instances to import.
     ///
     /// # Errors
-    /// [`Error::Limit`] if it is larger than the store allows, [`Error::Type`] if `init` has another
-    /// type than the elements.
+    /// [`Error::Limit`] if it exceeds the store's limits, [`Error::Type`] if `init` does not have
+    /// the element type.
     pub fn create(store: impl AsContextMut, ty: TableType, init: Val) -> Result<Table> {
         // SAFETY: the store is borrowed.
         let context = unsafe { &mut *store.as_store().context() };
@@ -268,23 +271,23 @@ impl Table {
         })
     }
 
-    /// The type, with the present size as the minimum.
+    /// The type, with the current size as the minimum.
     ///
     /// # Errors
-    /// [`Error::Type`] if the store is another; likewise for all that follow.
+    /// [`Error::Type`] if the store is a different one. The same holds for all methods below.
     pub fn ty(&self, store: impl AsContext) -> Result<TableType> {
         owner(&store, self.store)?;
         // SAFETY: the store keeps its tables alive.
         Ok(unsafe { (*self.object.as_ptr()).ty() })
     }
 
-    /// An element.
+    /// The element at `index`.
     ///
     /// # Errors
-    /// [`Error::Limit`] if there is no such element.
+    /// [`Error::Limit`] if `index` is out of range.
     pub fn get(&self, store: impl AsContextMut, index: u64) -> Result<Val> {
         let owner = owner(&store, self.store)?;
-        // SAFETY: the store is borrowed mutably; an element is a reference of the table's type.
+        // SAFETY: the store is borrowed mutably, and an element is a reference of the table's type.
         unsafe {
             let table = &mut *self.object.as_ptr();
             let element = *table
@@ -295,10 +298,11 @@ impl Table {
         }
     }
 
-    /// Sets an element.
+    /// Sets the element at `index`.
     ///
     /// # Errors
-    /// [`Error::Limit`] if there is no such element, [`Error::Type`] if the value has another type.
+    /// [`Error::Limit`] if `index` is out of range, [`Error::Type`] if the value has the wrong
+    /// type.
     pub fn set(&self, store: impl AsContextMut, index: u64, value: Val) -> Result<()> {
         let owner = owner(&store, self.store)?;
         // SAFETY: the store is borrowed mutably.
@@ -313,10 +317,10 @@ impl Table {
         Ok(())
     }
 
-    /// Grows the table by elements of one value; gives its length before.
+    /// Grows the table by `count` elements, each `value`, and returns its previous length.
     ///
     /// # Errors
-    /// [`Error::Limit`] if it cannot grow so much, [`Error::Type`] if the value has another type.
+    /// [`Error::Limit`] if a limit forbids it, [`Error::Type`] if the value has the wrong type.
     pub fn grow(&self, store: impl AsContextMut, count: u64, value: Val) -> Result<u64> {
         let owner = owner(&store, self.store)?;
         // SAFETY: the store is borrowed mutably.
@@ -355,10 +359,10 @@ impl Global {
         self.value
     }
 
-    /// A global that no instance defines, for instances to import.
+    /// Creates a global for instances to import.
     ///
     /// # Errors
-    /// [`Error::Type`] if the value has another type.
+    /// [`Error::Type`] if the value has the wrong type.
     pub fn create(store: impl AsContextMut, ty: GlobalType, value: Val) -> Result<Global> {
         // SAFETY: the store is borrowed.
         let context = unsafe { &mut *store.as_store().context() };
@@ -372,25 +376,26 @@ impl Global {
         })
     }
 
-    /// The type.
+    /// The type, including mutability.
     pub fn ty(&self) -> GlobalType {
         self.ty
     }
 
-    /// The value.
+    /// The current value.
     ///
     /// # Errors
-    /// [`Error::Type`] if the store is another.
+    /// [`Error::Type`] if the store is a different one.
     pub fn get(&self, store: impl AsContext) -> Result<Val> {
         let owner = owner(&store, self.store)?;
-        // SAFETY: the store keeps its globals alive, and their values have their types.
+        // SAFETY: the store keeps its globals alive, and a global's value has the global's type.
         Ok(unsafe { Val::from_raw(*self.value.as_ptr(), self.ty.content, owner) })
     }
 
     /// Sets the value.
     ///
     /// # Errors
-    /// [`Error::Type`] if the global is constant or the value has another type.
+    /// [`Error::Type`] if the global is immutable, the value has the wrong type, or the store is a
+    /// different one.
     pub fn set(&self, store: impl AsContextMut, value: Val) -> Result<()> {
         let owner = owner(&store, self.store)?;
         if self.ty.mutability == Mutability::Const {

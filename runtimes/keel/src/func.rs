@@ -1,4 +1,4 @@
-//! Functions of a store: calling them, typed and untyped, and making them out of the host's.
+//! Functions of a store, and calls to them, typed and untyped.
 
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
@@ -38,7 +38,8 @@ pub struct Func {
     record: NonNull<FunctionRecord>,
 }
 
-// SAFETY: a handle: it is only used together with its store, which is one thread's at a time.
+// SAFETY: a handle. Its record is only accessed together with its store, which one thread uses at a
+// time.
 unsafe impl Send for Func {}
 // SAFETY: as above.
 unsafe impl Sync for Func {}
@@ -49,7 +50,7 @@ impl Func {
     }
 
     /// # Safety
-    /// `address` is null or that of a function record in the store with this number.
+    /// `address` is null or the address of a function record in the store `store`.
     pub(crate) unsafe fn from_address(address: usize, store: u64) -> Option<Func> {
         Some(Func {
             store,
@@ -65,17 +66,17 @@ impl Func {
         self.store
     }
 
-    /// The record. Only with the store in hand.
+    /// A copy of the record. The caller must have access to the store.
     #[inline]
     pub(crate) fn record(self) -> FunctionRecord {
-        // SAFETY: records live as long as their store.
+        // SAFETY: records live as long as their store, which the caller has.
         unsafe { *self.record.as_ptr() }
     }
 
     /// The function's type.
     ///
     /// # Errors
-    /// [`Error::Type`] if the store is another.
+    /// [`Error::Type`] if the store is a different one.
     pub fn ty(&self, store: impl AsContext) -> Result<FuncType> {
         // SAFETY: the store is borrowed.
         let store = unsafe { &*store.as_store().context() };
@@ -83,7 +84,7 @@ impl Func {
         Ok(store.engine.types().func_type(self.record().ty))
     }
 
-    /// The thunk through which the host calls the function.
+    /// The thunk through which the host calls this function.
     fn entry(&self) -> *const u8 {
         let record = self.record();
         // SAFETY: the store keeps its instances alive.
@@ -96,8 +97,8 @@ impl Func {
     /// Calls the function.
     ///
     /// # Errors
-    /// [`Error::Type`] if the arguments do not have the types of the parameters, [`Error::Trap`] if
-    /// the code traps, and whatever host functions fail with.
+    /// [`Error::Type`] if the arguments do not match the parameters, [`Error::Trap`] if the code
+    /// traps, and any error of a host function.
     pub fn call(&self, store: impl AsContextMut, args: &[Val]) -> Result<Vec<Val>> {
         let ty = self.ty(&store)?;
         // SAFETY: the store is borrowed.
@@ -108,7 +109,8 @@ impl Func {
             *value = arg.to_raw();
         }
         let record = self.record();
-        // SAFETY: the store is borrowed and owns the function; the values have its types and room.
+        // SAFETY: the store is borrowed and owns the function; the values match its parameters and
+        // have room for its results.
         unsafe {
             StoreContext::call(
                 store.as_store().context(),
@@ -119,16 +121,16 @@ impl Func {
             )?;
         }
         let results = ty.results().iter().zip(values);
-        // SAFETY: the function has written its results.
+        // SAFETY: the call returned, so the function has written its results.
         Ok(results
             .map(|(ty, raw)| unsafe { Val::from_raw(raw, *ty, store.as_store().context()) })
             .collect())
     }
 
-    /// The function with parameters and results known to Rust, which is faster to call.
+    /// The function with Rust types for its parameters and results, which makes calls faster.
     ///
     /// # Errors
-    /// [`Error::Type`] if the function's type is another.
+    /// [`Error::Type`] if the function has a different type.
     pub fn typed<P: WasmTypes, R: WasmTypes>(
         &self,
         store: impl AsContextMut,
@@ -154,7 +156,7 @@ impl Func {
     }
 }
 
-/// Refuses values that do not have these types, or belong to another store.
+/// Checks that values have these types and belong to this store.
 pub(crate) fn check_values(values: &[Val], types: &[ValType], store: &StoreContext) -> Result<()> {
     if values.len() != types.len() {
         return Err(Error::Type(format!(
@@ -169,7 +171,7 @@ pub(crate) fn check_values(values: &[Val], types: &[ValType], store: &StoreConte
     Ok(())
 }
 
-/// Refuses a value that does not have this type, or belongs to another store.
+/// Checks that a value has this type and belongs to this store.
 pub(crate) fn check_value(value: &Val, ty: ValType, store: &StoreContext) -> Result<()> {
     if let Val::FuncRef(Some(func)) = value
         && func.store != store.id
@@ -190,10 +192,10 @@ pub(crate) fn check_value(value: &Val, ty: ValType, store: &StoreContext) -> Res
     Err(Error::Type(format!("{} given for {ty}", value.ty())))
 }
 
-/// Values that a typed call has room for.
+/// The maximum number of parameters or results of a typed call.
 const TYPED_VALUES: usize = 12;
 
-/// A function in a store whose parameters and results are known to Rust.
+/// A function in a store, with Rust types for its parameters and results.
 pub struct TypedFunc<P, R> {
     func: Func,
     entry: *const u8,
@@ -208,7 +210,8 @@ impl<P, R> Clone for TypedFunc<P, R> {
 
 impl<P, R> Copy for TypedFunc<P, R> {}
 
-// SAFETY: a handle: it is only used together with its store, which is one thread's at a time.
+// SAFETY: a handle. Its record and thunk are only used together with its store, which one thread
+// uses at a time.
 unsafe impl<P, R> Send for TypedFunc<P, R> {}
 // SAFETY: as above.
 unsafe impl<P, R> Sync for TypedFunc<P, R> {}
@@ -217,7 +220,7 @@ impl<P: WasmTypes, R: WasmTypes> TypedFunc<P, R> {
     /// Calls the function.
     ///
     /// # Errors
-    /// [`Error::Trap`] if the code traps, and whatever host functions fail with.
+    /// [`Error::Trap`] if the code traps, and any error of a host function.
     #[inline]
     pub fn call(&self, store: impl AsContextMut, args: P) -> Result<R> {
         let store = store.as_store().context();
@@ -228,13 +231,13 @@ impl<P: WasmTypes, R: WasmTypes> TypedFunc<P, R> {
         for value in &mut array[..count] {
             value.write(RawValue(Value::ZERO));
         }
-        // SAFETY: just written.
+        // SAFETY: the loop above has initialised the first `count` values.
         let values: &mut [RawValue] =
             unsafe { std::slice::from_raw_parts_mut(array.as_mut_ptr().cast(), count) };
         args.store(values);
         let record = self.func.record();
-        // SAFETY: the store owns the function, whose type was checked when this handle was made;
-        // there is room for its results.
+        // SAFETY: the store owns the function, its type was checked when this handle was created,
+        // and there is room for its results.
         unsafe {
             let values = values.as_mut_ptr().cast();
             StoreContext::call(store, self.entry, record.code, record.context, values)?;

@@ -1,4 +1,4 @@
-//! Host functions: Rust closures that WebAssembly code calls.
+//! Host functions: Rust closures that WebAssembly code can call.
 
 use std::any::Any;
 use std::marker::PhantomData;
@@ -19,7 +19,7 @@ use crate::types::{FuncType, ValType};
 use crate::value::{RawValue, Val, WasmTy, WasmTypes};
 use crate::vm::context::{Context, FunctionImport, Returned, Value, in_register};
 
-/// What a host function sees of who called it: the store, and the calling instance.
+/// The context of a host call: the store and the calling instance.
 ///
 /// ```
 /// # fn main() -> keel::Result<()> {
@@ -53,25 +53,26 @@ pub struct Caller<'a, T: 'static> {
 }
 
 impl<T: 'static> Caller<'_, T> {
-    /// The store's data.
+    /// The embedder's data in the store.
     #[inline]
     pub fn data(&self) -> &T {
-        // SAFETY: the store is this thread's, which is here and nowhere else.
+        // SAFETY: this thread uses the store, and `self` is the only access to it while borrowed.
         unsafe { &(*self.store.as_ptr()).data }
     }
 
-    /// The store's data, to change.
+    /// The embedder's data in the store, mutable.
     #[inline]
     pub fn data_mut(&mut self) -> &mut T {
         // SAFETY: as above.
         unsafe { &mut (*self.store.as_ptr()).data }
     }
 
-    /// The bytes of the calling instance's memory that it exports as `memory`, and the store's data.
-    /// Nothing if there is no such memory, or it is shared and so cannot be borrowed.
+    /// The calling instance's memory exported as `memory`, and the store's data. `None` if there is
+    /// no such memory, or it is shared and cannot be borrowed.
     pub fn memory_and_data(&mut self) -> Option<(&mut [u8], &mut T)> {
-        // SAFETY: the context is the caller's, which is alive; its memory stays in place while the
-        // slice is borrowed, since growing it takes the store. The data is no part of the memory.
+        // SAFETY: the context belongs to the caller and is alive. The memory stays in place while
+        // the slice is borrowed, because growing it takes a borrow of the store. The data is not
+        // part of the memory.
         unsafe {
             let instance = &*self.context.instance();
             let index = instance.module.artifact().header().memory_export;
@@ -87,14 +88,14 @@ impl<T: 'static> Caller<'_, T> {
         }
     }
 
-    /// The calling instance's export of this name.
+    /// The calling instance's export named `name`.
     pub fn get_export(&mut self, name: &str) -> Option<Extern> {
         self.instance().lookup(name)
     }
 
     /// The calling instance.
     pub fn instance(&self) -> Instance {
-        // SAFETY: the context is the caller's, which is alive.
+        // SAFETY: the context belongs to the caller and is alive.
         unsafe { Instance::of_context(self.context) }
     }
 }
@@ -110,10 +111,10 @@ impl<T: 'static> AsContext for Caller<'_, T> {
 
 impl<T: 'static> AsContextMut for Caller<'_, T> {}
 
-/// A host function, ready to be imported. It belongs to stores with the data that it was made for.
+/// A host function, ready to be imported into stores with the data type that it was made for.
 pub(crate) struct HostFunc {
     ty: HostType,
-    /// The number of its type in the linker's engine, and what keeps that registered.
+    /// The type's number in the linker's engine, and the handle that keeps it registered.
     number: OnceLock<(u64, Option<TypeSet>)>,
     /// Its code, which takes the environment and what [`Returned`] says.
     call: NonNull<()>,
@@ -128,13 +129,13 @@ enum HostType {
     Given(FuncType),
 }
 
-// SAFETY: the environment is a closure that is itself `Send` and `Sync`.
+// SAFETY: the environment points to the closure, which is `Send` and `Sync`.
 unsafe impl Send for HostFunc {}
 // SAFETY: as above.
 unsafe impl Sync for HostFunc {}
 
 impl HostFunc {
-    /// `call` must be a function that takes a pointer to an `F` for its environment.
+    /// `call` must take a pointer to an `F` as its environment.
     fn from_closure<F: Send + Sync + 'static>(
         ty: HostType,
         closure: F,
@@ -152,7 +153,7 @@ impl HostFunc {
         }
     }
 
-    /// A function with a type that is known only at run time.
+    /// A function with a type that is only known at run time.
     pub(crate) fn untyped<T, F>(ty: FuncType, function: F) -> HostFunc
     where
         T: 'static,
@@ -162,7 +163,7 @@ impl HostFunc {
         HostFunc::from_closure(given, (ty, function), call_untyped::<T, F> as *const ())
     }
 
-    /// The number of its type in its linker's engine.
+    /// The type's number in the linker's engine.
     pub(crate) fn number(&self, engine: &Engine) -> Result<u64> {
         if let Some((number, _)) = self.number.get() {
             return Ok(*number);
@@ -181,7 +182,7 @@ impl HostFunc {
         Ok(self.number.get_or_init(|| found).0)
     }
 
-    /// Its type.
+    /// The type as a value.
     pub(crate) fn func_type(&self) -> FuncType {
         match &self.ty {
             HostType::Known(params, results) => FuncType::new(params.to_vec(), results.to_vec()),
@@ -203,7 +204,7 @@ impl HostFunc {
 /// Runs a host function for compiled code.
 ///
 /// # Safety
-/// Called by compiled code with its context, in a store whose data is a `T`.
+/// Called by compiled code with its context, in a store with data of type `T`.
 #[inline]
 unsafe fn run<T: 'static>(
     context: Context,
@@ -216,9 +217,10 @@ unsafe fn run<T: 'static>(
         context,
         borrows: PhantomData,
     };
-    // A panic must not unwind through compiled code: it goes on where the host called.
+    // A panic must not unwind through compiled code. It resumes in the host frame that called the
+    // code.
     let result = catch_unwind(AssertUnwindSafe(|| function(caller)));
-    // SAFETY: the store is alive, and the function's references to it are gone.
+    // SAFETY: the store is alive, and the function's borrows of it have ended.
     let store = unsafe { &mut (*store).context };
     match result {
         Ok(Ok(value)) if !store.is_overdue() => return Returned { failed: 0, value },
@@ -270,7 +272,7 @@ where
     T: 'static,
     F: Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
 {
-    // SAFETY: made by `untyped` with this environment; the values are those of the function's type.
+    // SAFETY: `untyped` created this environment, and the values match the function's type.
     unsafe {
         run::<T>(context, |caller| {
             let (ty, function) = &*environment.cast::<(FuncType, F)>();
@@ -297,7 +299,7 @@ where
     }
 }
 
-/// What a host function may return: [`WasmTypes`], or a [`Result`] of them.
+/// The return type of a host function: [`WasmTypes`], or a [`Result`] of them.
 pub trait HostResult {
     #[doc(hidden)]
     type Types: WasmTypes;
@@ -323,7 +325,7 @@ impl<R: WasmTypes> HostResult for Result<R, Error> {
     }
 }
 
-/// A closure that can be a host function: it takes a [`Caller`] and then numbers, and returns a
+/// A closure that can become a host function. It takes a [`Caller`] and then numbers, and returns a
 /// [`HostResult`].
 pub trait IntoFunc<T, P, R>: Send + Sync + 'static {
     #[doc(hidden)]
@@ -334,11 +336,11 @@ pub trait IntoFunc<T, P, R>: Send + Sync + 'static {
 #[doc(hidden)]
 pub struct HostFunction(pub(crate) HostFunc);
 
-/// A host function for stores with data of this type.
+/// A host function for stores with data of type `T`.
 pub(crate) struct HostFor<T>(pub(crate) HostFunc, PhantomData<fn(T)>);
 
 impl<T> HostFor<T> {
-    /// The host function that a closure is.
+    /// The host function for a closure.
     pub(crate) fn new<P, R>(function: impl IntoFunc<T, P, R>) -> HostFor<T> {
         HostFor(function.into_host().0, PhantomData)
     }
@@ -367,8 +369,8 @@ macro_rules! into_func {
                     $($name: WasmTy,)*
                     R: HostResult,
                 {
-                    // SAFETY: made below with this environment; the thunk passes the arguments, whose types
-                    // all go by register, and has room for the results.
+                    // SAFETY: `into_host` created this environment; the thunk has stored the
+                    // arguments and has room for the results.
                     unsafe {
                         run::<T>(context, |caller| {
                             let function = &*environment.cast::<F>();

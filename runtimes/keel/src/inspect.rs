@@ -1,4 +1,4 @@
-//! A look at what the compiler makes of a function, and at how a context is laid out.
+//! Inspection of the code that the compiler generates and of the layout of contexts.
 
 use std::fmt::Write as _;
 
@@ -8,17 +8,17 @@ use crate::error::Result;
 use crate::module::Module;
 use crate::module::layout;
 
-/// What a function became on its way to machine code.
+/// The intermediate representation and machine code of a function.
 #[derive(Clone, Debug)]
 pub struct Inspection {
-    /// Cranelift's intermediate representation, before it was optimised.
+    /// Cranelift's intermediate representation before optimisation.
     pub clif: String,
     /// The machine code, disassembled.
     pub assembly: String,
 }
 
 impl Engine {
-    /// What the compiler makes of a function of a module, by the function's index.
+    /// Compiles a module and returns the code of the function with this index.
     ///
     /// # Errors
     /// As [`Module::new`]; [`Error::Limit`](crate::Error::Limit) if the module defines no such
@@ -32,11 +32,11 @@ impl Engine {
 }
 
 impl Module {
-    /// The parts of the module's artefact and context, a line each, for people.
+    /// Describes the module's artefact and context for people, one part per line.
     pub fn describe(&self) -> String {
         let header = self.artifact().header();
         let mut out = String::new();
-        // Writing to a string does not fail.
+        // Writing to a string cannot fail.
         let _ = writeln!(
             out,
             "artefact: {} bytes, format {}",

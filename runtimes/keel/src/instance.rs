@@ -1,4 +1,4 @@
-//! Instances: a module with memory, tables and globals of its own.
+//! Instances: modules with their own memories, tables and globals.
 
 use std::ptr::NonNull;
 
@@ -20,7 +20,8 @@ pub struct Instance {
     data: NonNull<InstanceData>,
 }
 
-// SAFETY: a handle: it is only used together with its store, which is one thread's at a time.
+// SAFETY: a handle. Its data is only accessed together with its store, which one thread uses at a
+// time.
 unsafe impl Send for Instance {}
 // SAFETY: as above.
 unsafe impl Sync for Instance {}
@@ -30,12 +31,12 @@ impl Instance {
         Instance { store, data }
     }
 
-    /// The instance of the module, in whose store a context is.
+    /// The instance that a context belongs to.
     ///
     /// # Safety
     /// The context is alive.
     pub(crate) unsafe fn of_context(context: Context) -> Instance {
-        // SAFETY: as the caller promises.
+        // SAFETY: the caller guarantees that the context is alive.
         let data = unsafe { &mut *context.instance() };
         Instance {
             store: data.store,
@@ -43,10 +44,10 @@ impl Instance {
         }
     }
 
-    /// The instance's export of this name.
+    /// The export named `name`.
     ///
     /// # Errors
-    /// [`Error::UnknownExport`] if there is none, [`Error::Type`] if the store is another.
+    /// [`Error::UnknownExport`] if there is none, [`Error::Type`] if the store is a different one.
     pub fn get_export(&self, store: impl AsContextMut, name: &str) -> Result<Extern> {
         // SAFETY: the store is borrowed.
         unsafe { (*store.as_store().context()).check_owner(self.store)? };
@@ -54,7 +55,7 @@ impl Instance {
             .ok_or_else(|| unknown(name, "it exports no such name"))
     }
 
-    /// The export of a name. The store is in use by whoever calls.
+    /// The export named `name`. The caller must have access to the store.
     pub(crate) fn lookup(&self, name: &str) -> Option<Extern> {
         // SAFETY: the store keeps its instances alive.
         let data = unsafe { &*self.data.as_ptr() };
@@ -83,7 +84,7 @@ impl Instance {
         }
     }
 
-    /// All exports, in order of name.
+    /// All exports, sorted by name.
     pub fn exports(&self, store: impl AsContextMut) -> Result<Vec<(String, Extern)>> {
         // SAFETY: the store is borrowed, and keeps its instances alive.
         let data = unsafe {
@@ -99,7 +100,7 @@ impl Instance {
             .collect())
     }
 
-    /// The exported function of this name.
+    /// The exported function named `name`.
     ///
     /// # Errors
     /// [`Error::UnknownExport`] if there is no such function.
@@ -110,10 +111,11 @@ impl Instance {
         }
     }
 
-    /// The exported function of this name, with parameters and results known to Rust.
+    /// The exported function named `name`, with Rust types for its parameters and results.
     ///
     /// # Errors
-    /// [`Error::UnknownExport`] if there is no such function, [`Error::Type`] if its type is another.
+    /// [`Error::UnknownExport`] if there is no such function, [`Error::Type`] if it has a different
+    /// type.
     pub fn get_typed_func<P: WasmTypes, R: WasmTypes>(
         &self,
         mut store: impl AsContextMut,
@@ -122,7 +124,7 @@ impl Instance {
         self.get_func(&mut store, name)?.typed(store)
     }
 
-    /// The exported memory of this name.
+    /// The exported memory named `name`.
     ///
     /// # Errors
     /// [`Error::UnknownExport`] if there is no such memory.
@@ -133,7 +135,7 @@ impl Instance {
         }
     }
 
-    /// The exported table of this name.
+    /// The exported table named `name`.
     ///
     /// # Errors
     /// [`Error::UnknownExport`] if there is no such table.
@@ -144,7 +146,7 @@ impl Instance {
         }
     }
 
-    /// The exported global of this name.
+    /// The exported global named `name`.
     ///
     /// # Errors
     /// [`Error::UnknownExport`] if there is no such global.
@@ -155,7 +157,7 @@ impl Instance {
         }
     }
 
-    /// The module.
+    /// The module that this is an instance of.
     pub fn module(&self, store: impl AsContext) -> Result<Module> {
         // SAFETY: the store is borrowed, and keeps its instances alive.
         unsafe {

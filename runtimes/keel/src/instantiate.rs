@@ -1,4 +1,5 @@
-//! Making an instance: its context, memories and tables, and what runs before it is ready.
+//! Instantiation: allocates contexts, memories and tables, applies segments and runs the start
+//! function.
 
 use std::cell::RefCell;
 use std::ptr::NonNull;
@@ -20,7 +21,7 @@ use crate::vm::signal;
 use crate::vm::store::StoreContext;
 use crate::vm::table::{self, TableObject};
 
-/// What an import is given.
+/// The definition of an import.
 #[derive(Clone, Copy)]
 pub(crate) enum ImportValue {
     Func(FunctionImport),
@@ -30,18 +31,18 @@ pub(crate) enum ImportValue {
     Tag(NonNull<TagRecord>),
 }
 
-/// Makes an instance in a store, with imports that have the right types.
+/// Creates an instance in a store. The imports have the right types.
 ///
 /// # Safety
-/// `store` is alive and in use by this thread, and so is everything that the imports point to.
+/// `store` is alive and used by this thread, and everything that the imports point to is alive.
 pub(crate) unsafe fn instantiate(
     store: *mut StoreContext,
     module: &Module,
     imports: &[ImportValue],
 ) -> Result<Instance> {
-    // Nothing of a store runs before it has an instance.
+    // Code of a store only runs after it has an instance, so the signal handler is installed here.
     signal::install();
-    // SAFETY: as the caller promises; the reference is not used once code runs.
+    // SAFETY: the caller guarantees it; the reference is not used once code runs.
     let owner = unsafe { &mut *store };
     let counts_fuel = module.artifact().header().metering;
     if counts_fuel != owner.metering {
@@ -51,23 +52,24 @@ pub(crate) unsafe fn instantiate(
     }
     let data = create(owner, module, imports)?;
     let data = NonNull::from(Box::leak(data));
-    // From here on the instance stays: others may have got hold of it before it fails.
+    // From here on the instance lives as long as the store: even if it fails, others may refer to
+    // it.
     owner.add_instance(data);
-    // SAFETY: just made; the store keeps it alive.
+    // SAFETY: created above; the store keeps it alive.
     let instance = unsafe { &*data.as_ptr() };
-    // SAFETY: the context is this instance's, made a moment ago.
+    // SAFETY: the context belongs to this instance, created above.
     unsafe { instance.context.write(layout::INSTANCE, data.as_ptr()) };
     instance.initialise()?;
     let start = module.artifact().header().start;
     if start != NONE {
-        // SAFETY: the start function takes and returns nothing, and the instance is complete.
+        // SAFETY: the start function has no parameters or results, and the instance is complete.
         unsafe { instance.run_start(store, start)? };
     }
     let store = instance.store;
     Ok(Instance::new(store, data))
 }
 
-/// Makes an instance whose context is written, but for what constant expressions say.
+/// Creates an instance with a complete context, except for constant expressions.
 fn create(
     store: &mut StoreContext,
     module: &Module,
@@ -96,8 +98,8 @@ fn create(
         computed_elements: RefCell::default(),
         slot: None,
     });
-    // SAFETY: the slot has room for a context of this layout, which nothing else uses; all fields are
-    // written by their own types.
+    // SAFETY: the slot has room for a context of this layout and is not used by anything else. Each
+    // field is written with its own type.
     unsafe {
         let size = layout.size() as usize;
         context.as_ptr().sub(size).write_bytes(0, size);
@@ -135,7 +137,7 @@ fn create(
             length: ty.bytes_of(ty.minimum),
         };
         let place = context.field::<Definition>(layout::MEMORY_0);
-        // SAFETY: a field of this context.
+        // SAFETY: the address is that of a field of this context.
         unsafe { place.write(definition) };
         let place = NonNull::new(place).expect("a context is not at null");
         let (accessible, limit) = (slot.accessible(), limits.memory_bytes);
@@ -173,7 +175,7 @@ fn create(
         let table = TableObject::new(ty, place, limits.table_elements, &store.budget)?;
         data.own_tables.push(table);
     }
-    // Pointers to all of them at once, when none is added any more: what makes one takes those before.
+    // Taken once all tables exist: adding one would invalidate the pointers.
     let InstanceData {
         tables, own_tables, ..
     } = &mut *data;
@@ -182,7 +184,7 @@ fn create(
     Ok(data)
 }
 
-/// Writes the imports into the context, and notes those that the runtime needs.
+/// Writes the imports into the context, and records those that the runtime needs.
 ///
 /// # Safety
 /// The context belongs to the instance, and the imports are alive and have the right types.
@@ -191,14 +193,14 @@ unsafe fn write_imports(data: &mut InstanceData, imports: &[ImportValue]) {
     let host_thunks: &[u32] = data.module.artifact().section(Section::HostThunks);
     let (mut functions, mut globals, mut tags) = (0, 0, 0);
     for import in imports {
-        // SAFETY: as the caller promises.
+        // SAFETY: the caller guarantees it.
         unsafe {
             match *import {
                 ImportValue::Func(mut import) => {
                     let place = layout.imported_function(functions);
                     if import.host.is_some() {
-                        // A host function is called through the module's own thunk, which takes the
-                        // entry for its context.
+                        // Code calls a host function through its own module's thunk, which takes
+                        // the address of this import as its context.
                         import.code = data.module.code(host_thunks[functions as usize]);
                         import.context = context.field(place);
                     }
@@ -229,10 +231,10 @@ unsafe fn write_imports(data: &mut InstanceData, imports: &[ImportValue]) {
     }
 }
 
-/// Writes the records of the functions whose address can be taken.
+/// Writes the records of the functions with an address that code can take.
 ///
 /// # Safety
-/// The context is one of the module's.
+/// The context belongs to an instance of `module`.
 unsafe fn write_records(module: &Module, context: Context) {
     let records: &[format::Record] = module.artifact().section(Section::Records);
     for (i, record) in records.iter().enumerate() {
@@ -247,7 +249,7 @@ unsafe fn write_records(module: &Module, context: Context) {
     }
 }
 
-/// Where a segment goes, from the bits of its offset.
+/// The destination of a segment, from the bits of its offset.
 fn address(offset: u128, index: IndexType) -> u64 {
     match index {
         IndexType::I32 => u64::from(offset as u32),
@@ -256,7 +258,7 @@ fn address(offset: u128, index: IndexType) -> u64 {
 }
 
 impl InstanceData {
-    /// Does what constant expressions and active segments say.
+    /// Evaluates constant expressions and applies active segments.
     fn initialise(&self) -> Result<()> {
         let module = self.module.clone();
         let artifact = module.artifact();
@@ -265,7 +267,7 @@ impl InstanceData {
         for i in 0..counts.globals {
             let global = globals[(counts.imported_globals + i) as usize];
             let value = self.evaluate(global.init)?;
-            // SAFETY: a field of this context.
+            // SAFETY: the global is a field of this context.
             unsafe {
                 self.context
                     .write(module.layout().global(i), Value { v128: value })
@@ -275,7 +277,8 @@ impl InstanceData {
         for (i, table) in tables.iter().enumerate() {
             if table.init.length != 0 && table.flags & flags::STATIC == 0 {
                 let value = self.evaluate(table.init)? as usize;
-                // SAFETY: the table is this instance's own, which nobody else knows yet.
+                // SAFETY: the table belongs to this instance, and no one else has a reference to it
+                // yet.
                 unsafe { (*self.table(i as u32)).elements().fill(value) };
             }
         }
@@ -291,7 +294,7 @@ impl InstanceData {
                     .ok_or_else(|| Error::from(Trap::new(TrapKind::TableOutOfBounds)))?;
             }
             if element.mode != mode::PASSIVE {
-                // SAFETY: a field of this context.
+                // SAFETY: the flag is a field of this context.
                 unsafe { self.context.write(module.layout().element_segment(i), 1u32) };
             }
         }
@@ -305,7 +308,7 @@ impl InstanceData {
                     .ok_or_else(|| Error::from(Trap::new(TrapKind::MemoryOutOfBounds)))?;
             }
             if segment.mode != mode::PASSIVE {
-                // SAFETY: a field of this context.
+                // SAFETY: the flag is a field of this context.
                 unsafe { self.context.write(module.layout().data_segment(i), 1u32) };
             }
         }
@@ -315,16 +318,16 @@ impl InstanceData {
     /// Runs the start function.
     ///
     /// # Safety
-    /// `store` is this instance's, which is complete.
+    /// `store` is the store of this instance, which is complete.
     unsafe fn run_start(&self, store: *mut StoreContext, start: u32) -> Result<()> {
-        // SAFETY: a start function has a record.
+        // SAFETY: every start function has a record.
         let record = unsafe { *self.function(start).as_ptr() };
         let entry = self
             .module
             .entry(record.ty)
             .expect("there is a thunk for every record");
         let mut value = Value::ZERO;
-        // SAFETY: as the caller promises; the function takes and returns nothing.
+        // SAFETY: the caller guarantees it; the function has no parameters or results.
         unsafe { StoreContext::call(store, entry, record.code, record.context, &mut value) }
     }
 }

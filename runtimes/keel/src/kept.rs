@@ -1,4 +1,4 @@
-//! References to values of the host's, which a store keeps.
+//! Host values that a store keeps, and references to them.
 
 use std::any::Any;
 
@@ -7,9 +7,9 @@ use crate::store::{AsContext, AsContextMut};
 use crate::value::ExternRef;
 
 impl ExternRef {
-    /// A reference to a value, which the store keeps until it is dropped itself. It has the number of values
-    /// that the store kept before: in one store, references stand for numbers of the embedder's or for
-    /// values, not for both.
+    /// Stores a value and returns a reference to it. The store drops the value with itself. The
+    /// reference's number is the count of values stored before, so a store should use either stored
+    /// values or numbers of the embedder's own, not both.
     ///
     /// ```
     /// # fn main() -> keel::Result<()> {
@@ -24,7 +24,7 @@ impl ExternRef {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Limit`] if the store keeps 2^32 values already.
+    /// [`Error::Limit`] if the store already keeps 2^32 values.
     pub fn keep(store: impl AsContextMut, value: impl Any + Send + Sync) -> Result<ExternRef> {
         // SAFETY: the store is borrowed mutably.
         let values = unsafe { &mut (*store.as_store().context()).values };
@@ -34,9 +34,9 @@ impl ExternRef {
         Ok(ExternRef::new(number))
     }
 
-    /// The value that it stands for in a store; nothing if it stands for none, or for one of another type.
+    /// The value in `store` that this refers to; `None` if there is none of type `T`.
     pub fn data<T: Any, C: AsContext>(self, store: &C) -> Option<&T> {
-        // SAFETY: the store is borrowed for as long as the reference, and values are never taken out.
+        // SAFETY: the store is borrowed for as long as the reference, and values are never removed.
         let values = unsafe { &(*store.as_store().context()).values };
         values.get(self.number() as usize)?.downcast_ref()
     }

@@ -1,12 +1,13 @@
 //! keel: a WebAssembly runtime on Cranelift that starts first.
 //!
-//! An [`Engine`] holds settings, a [`Module`] code, a [`Store`] instances and the embedder's data, a
-//! [`Linker`] what imports mean; an [`Instance`] is a module that runs. [`Func`] shows a call, [`Caller`]
-//! a host function, [`wasi`] gives guests an operating system, [`command`] runs whole programs.
+//! An [`Engine`] has the settings, a [`Module`] the code, a [`Store`] the instances and the
+//! embedder's data, and a [`Linker`] the definitions of imports. An [`Instance`] is a module in a
+//! store. For calls, start with [`Func`]; for host functions, [`Caller`]. [`wasi`] provides WASI to
+//! guests, and [`command`] runs whole programs.
 //!
-//! What keel has: WebAssembly 2.0 with vectors, and the proposals of [`Features::default`], which are
-//! switched one by one. What it does not have, it refuses by name: [`Error::Unsupported`]. It runs on
-//! x86-64 Linux, with SSE 4.1 or later.
+//! keel supports WebAssembly 2.0 with vectors, and the proposals in [`Features::default`], each of
+//! which can be switched. It rejects other features with [`Error::Unsupported`], which names the
+//! feature. It runs on x86-64 Linux, with SSE 4.1 or later.
 //!
 //! # Quick start
 //! ```
@@ -30,38 +31,38 @@
 //! # main().unwrap();
 //! # }
 //! ```
-//! For a module of a stranger's, set [`Limits`], a timeout ([`Store::set_timeout`]) or fuel
-//! ([`Config::fuel`]); `docs/TRUST.md` says what keel defends against and what it does not.
+//! For an untrusted module, set [`Limits`], a timeout ([`Store::set_timeout`]) or fuel
+//! ([`Config::fuel`]). `docs/TRUST.md` describes what keel defends against and what it does not.
 //!
 //! # How a module starts
-//! A module is compiled to an *artefact* (`artifact`), whether it is kept in a file or not. Starting
-//! reads
-//! it into place: code is position-independent, tables that nobody writes are constant data beside the code,
-//! and initial memory is mapped copy-on-write. An instance takes a *slot* (`vm::slot`): one reservation with
-//! its context, memory 0 and the guard behind it. Compiled code carries the address between context and
-//! memory in a register: an access to memory needs no look-up and no bounds check, since 4 GiB and a
-//! guard are reserved and whatever is not accessible faults. A slot is reset by copying back the pages
-//! that were written, and used again.
+//! Every module is compiled to an *artefact* (`artifact`), even if it is never saved to a file.
+//! Starting it maps the artefact: code is position-independent, tables that are never written are
+//! constant data beside the code, and initial memory is mapped copy-on-write. An instance takes a
+//! *slot* (`vm::slot`): one reservation with its context, memory 0 and a guard region. A register
+//! holds the address between context and memory. Memory accesses need no look-up and no bounds
+//! check, because 4 GiB and a guard are reserved, and inaccessible pages fault. To reuse a slot,
+//! keel restores only the pages that were written.
 //!
 //! # Structures and arrays
-//! A module that has types of them has a heap (`vm::heap`), one a store, collected by marking. Compiled code
-//! allocates and accesses objects itself; references are 32-bit offsets. Every type is known to its engine
-//! by one number, however many modules define it (`types::registry`).
+//! A module that uses such types has an object heap (`vm::heap`), one per store, with a
+//! mark-and-sweep collector. Compiled code allocates and accesses objects itself; references are
+//! 32-bit offsets. An engine gives each distinct type one number, however many modules define it
+//! (`types::registry`).
 //!
 //! # How code stops
-//! A trap is a fault or an illegal instruction at a place that the compiler noted; the signal handler
-//! (`vm::signal`) leaves for the host at once, since compiled code holds nothing that would have to be
-//! released. For a timeout or an [`InterruptHandle`], a thread signals the one that runs the code: it is not slowed down by
-//! being stoppable. Every function checks its stack on entry.
+//! A trap is a fault or an illegal instruction at an address that the compiler recorded. The signal
+//! handler (`vm::signal`) jumps straight to the host, because compiled code owns nothing that needs
+//! cleanup. For a timeout or an [`InterruptHandle`], a thread sends a signal to the thread that
+//! runs the code, so interruptible code is no slower. Every function checks its stack on entry.
 //!
 //! # Layout
-//! - `module`: decode, validate, describe; `module::layout`: the context's fields
-//! - `compile`: scan, translate (an operator family a file), thunks, link
-//! - `artifact`: the `.keel` file: `format` is its specification, `fingerprint` what it is bound to
-//! - `cache`: artefacts in a folder, by what they were made of
-//! - `vm`: contexts, slots, memories, tables, calls, signals, timers: all that is unsafe at heart
+//! - `module`: decode, validate, describe; `module::layout`: the fields of a context
+//! - `compile`: scan, translate (one file per operator family), thunks, link
+//! - `artifact`: the `.keel` file: `format` specifies it, `fingerprint` identifies compiler and target
+//! - `cache`: a folder of artefacts, by digest
+//! - `vm`: contexts, slots, memories, tables, calls, signals, timers: most of the unsafe code
 //! - `engine`, `store`, `linker`, `instantiate`, `instance`, `func`, `host`, `externs`, `value`, `anyref`: the API
-//! - `wasi`, `command`: preview 1, and programs on it; `wast`: the specification's scripts
+//! - `wasi`, `command`: WASI preview 1 and programs that use it; `wast`: the specification's test scripts
 
 #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
 compile_error!("keel runs on x86-64 Linux only");

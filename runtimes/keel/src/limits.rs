@@ -1,22 +1,22 @@
-//! What a store may use.
+//! Resource limits of a store.
 
 use std::fmt;
 
-/// How much an instance may use. What is not limited here is limited by the module's own types.
+/// Limits of a store and its instances. A module's own types may be stricter.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Bytes of each memory.
+    /// Bytes per memory.
     pub memory_bytes: u64,
-    /// Elements of each table.
+    /// Elements per table.
     pub table_elements: u32,
-    /// Bytes of the store's heap of structures and arrays.
+    /// Bytes of the store's object heap.
     pub heap_bytes: u64,
-    /// Bytes of all memories, all tables and the heap of a store together.
+    /// Bytes of all memories, all tables and the object heap of a store together.
     pub total_bytes: u64,
 }
 
 impl Default for Limits {
-    /// 4 GiB a memory, ten million elements a table, 4 GiB of structures and arrays, 64 GiB together.
+    /// 4 GiB per memory, ten million elements per table, a 4 GiB object heap, 64 GiB in total.
     fn default() -> Limits {
         Limits {
             memory_bytes: 4 << 30,
@@ -27,15 +27,15 @@ impl Default for Limits {
     }
 }
 
-/// What grows.
+/// A resource that can grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Resource {
     /// A linear memory.
     Memory,
-    /// A table, eight bytes an element.
+    /// A table, at eight bytes per element.
     Table,
-    /// The heap of structures and arrays of a store.
+    /// The object heap of a store.
     Heap,
 }
 
@@ -49,17 +49,17 @@ impl fmt::Display for Resource {
     }
 }
 
-/// A memory, table or heap that is made, or wants to be larger.
+/// A request to create or grow a memory, table or heap.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Growth {
-    /// What it is.
+    /// The kind of resource.
     pub resource: Resource,
-    /// Bytes that it has; none for one that is made.
+    /// Its current size in bytes; zero if it is being created.
     pub from: u64,
-    /// Bytes that it wants.
+    /// The requested size in bytes.
     pub to: u64,
 }
 
-/// What an embedder decides about growth. See [`Store::set_limiter`](crate::Store::set_limiter).
+/// The embedder's decision on growth. See [`Store::set_limiter`](crate::Store::set_limiter).
 pub(crate) type Limiter = Box<dyn FnMut(Growth) -> bool + Send>;

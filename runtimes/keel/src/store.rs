@@ -1,4 +1,4 @@
-//! A [`Store`] owns instances and everything that they share, and the embedder's data.
+//! [`Store`]: instances, the objects that they share, and the embedder's data.
 
 use std::marker::PhantomData;
 use std::ptr::NonNull;
@@ -11,8 +11,8 @@ use crate::limits::{Growth, Limits};
 use crate::vm::store::StoreContext;
 use crate::vm::timer::Interrupt;
 
-/// Owns instances, and data of the embedder's that host functions get at. Instances live as long as
-/// their store; one store is used by one thread at a time.
+/// Owns instances and the embedder's data, which host functions can access. Instances live as long
+/// as their store. Only one thread at a time can use a store.
 ///
 /// ```
 /// let engine = keel::Engine::default();
@@ -25,8 +25,8 @@ pub struct Store<T: 'static> {
     owns: PhantomData<StoreInner<T>>,
 }
 
-// SAFETY: a store is used by whoever holds it, one thread at a time; nothing in it is bound to the
-// thread that made it.
+// SAFETY: the store's owner has exclusive access, and nothing in a store is bound to the thread
+// that created it.
 unsafe impl<T: Send> Send for Store<T> {}
 
 #[repr(C)]
@@ -35,21 +35,21 @@ pub(crate) struct StoreInner<T> {
     pub(crate) data: T,
 }
 
-/// Asks a store from anywhere to stop what it runs. See [`Store::interrupt_handle`].
+/// Interrupts a store's code from any thread. See [`Store::interrupt_handle`].
 #[derive(Clone)]
 pub struct InterruptHandle(Arc<Interrupt>);
 
 impl InterruptHandle {
-    /// Ends the call that the store is in, or the next one, with
-    /// [`TrapKind::Interrupted`](crate::TrapKind::Interrupted). A host function is not interrupted,
-    /// but code does not go on when it is back.
+    /// Ends the store's current call, or its next one, with
+    /// [`TrapKind::Interrupted`](crate::TrapKind::Interrupted). A host function runs to its end,
+    /// and then its caller traps.
     pub fn interrupt(&self) {
         self.0.request();
     }
 }
 
 impl<T: 'static> Store<T> {
-    /// An empty store with this data.
+    /// An empty store with `data`.
     pub fn new(engine: &Engine, data: T) -> Store<T> {
         let context = StoreContext::new(engine);
         let inner = NonNull::from(Box::leak(Box::new(StoreInner { context, data })));
@@ -59,76 +59,76 @@ impl<T: 'static> Store<T> {
         }
     }
 
-    /// The data.
+    /// The embedder's data.
     pub fn data(&self) -> &T {
-        // SAFETY: the store owns it, and hands out references only by its own.
+        // SAFETY: the store owns the data, and every reference to it borrows the store.
         unsafe { &(*self.inner.as_ptr()).data }
     }
 
-    /// The data, to change.
+    /// The embedder's data, mutable.
     pub fn data_mut(&mut self) -> &mut T {
         // SAFETY: as above.
         unsafe { &mut (*self.inner.as_ptr()).data }
     }
 
-    /// The data, without the store.
+    /// Drops the store and returns its data.
     pub fn into_data(self) -> T {
         let store = std::mem::ManuallyDrop::new(self);
-        // SAFETY: made by `Box::leak` in `new`, and dropped only here or in `drop`.
+        // SAFETY: `Box::leak` in `new` made the pointer, and only this function or `drop` frees it.
         let inner = unsafe { Box::from_raw(store.inner.as_ptr()) };
         inner.data
     }
 
     fn context(&mut self) -> &mut StoreContext {
-        // SAFETY: the store owns it, and is borrowed.
+        // SAFETY: the store owns the context, and is borrowed mutably.
         unsafe { &mut (*self.inner.as_ptr()).context }
     }
 
-    /// Limits what is created from now on.
+    /// Sets the limits for everything that is created from now on.
     pub fn set_limits(&mut self, limits: Limits) {
         let context = self.context();
         context.limits = limits;
         context.budget.set_limit(limits.total_bytes);
     }
 
-    /// Has the embedder asked before a memory or table is made or grows; `false` refuses it. What refuses
-    /// a growth makes `memory.grow` and `table.grow` yield -1.
+    /// Sets a function that decides before each creation or growth of a memory, table or heap.
+    /// `false` rejects it; a rejected `memory.grow` or `table.grow` returns -1.
     pub fn set_limiter(&mut self, limiter: impl FnMut(Growth) -> bool + Send + 'static) {
         self.context().budget.set_limiter(Box::new(limiter));
     }
 
-    /// Bytes that the memories and tables of the store have together.
+    /// The size of all the store's memories and tables together, bytes.
     pub fn used_bytes(&mut self) -> u64 {
         self.context().budget.used()
     }
 
-    /// Sets how many operators code may execute, where the engine meters fuel. One that fills, copies
-    /// or initialises a range counts once more for every 64 bytes. Code that has used it up traps with
-    /// [`TrapKind::OutOfFuel`].
+    /// Sets the number of operators that code may execute, if the engine meters fuel. An operator
+    /// that fills, copies or initialises a range costs one more unit per 64 bytes. Code without
+    /// fuel traps with [`TrapKind::OutOfFuel`].
     pub fn set_fuel(&mut self, fuel: u64) {
         self.context().fuel = i64::try_from(fuel).unwrap_or(i64::MAX);
     }
 
-    /// The fuel that is left.
+    /// The remaining fuel.
     pub fn fuel(&mut self) -> u64 {
         self.context().fuel.max(0) as u64
     }
 
-    /// Ends every call from outside that takes longer with [`TrapKind::Interrupted`]. Code is not
-    /// slowed down by it, nor are calls: a thread of keel's signals the one that is in the call.
+    /// Ends every call from outside that takes longer with [`TrapKind::Interrupted`]. Neither code
+    /// nor calls get slower: one of keel's threads sends a signal to the thread in the call.
     ///
     /// # Errors
-    /// [`Error::System`] if that thread cannot be started.
+    /// [`Error::System`] if keel's thread cannot be started.
     pub fn set_timeout(&mut self, timeout: Option<Duration>) -> Result<()> {
         let interrupt = self.context().interrupt.get_or_insert_default();
         interrupt.set_timeout(timeout);
         interrupt.register()
     }
 
-    /// A handle by which another thread can stop what this store runs.
+    /// A handle with which another thread can interrupt the store's code.
     ///
     /// # Errors
-    /// [`Error::System`] if the thread that sees to it cannot be started.
+    /// [`Error::System`] if keel's timer thread cannot be started.
     pub fn interrupt_handle(&mut self) -> Result<InterruptHandle> {
         let interrupt = self.context().interrupt.get_or_insert_default();
         interrupt.register()?;
@@ -138,14 +138,14 @@ impl<T: 'static> Store<T> {
 
 impl<T: 'static> Drop for Store<T> {
     fn drop(&mut self) {
-        // SAFETY: made by `Box::leak` in `new`; nothing uses it after this.
+        // SAFETY: `Box::leak` in `new` made the pointer, and nothing uses it after this.
         drop(unsafe { Box::from_raw(self.inner.as_ptr()) });
     }
 }
 
-/// Something that gives access to a store: the store itself, or a [`Caller`](crate::Caller).
+/// Access to a store: the store itself, or a [`Caller`](crate::Caller).
 ///
-/// keel alone implements it.
+/// Only keel may implement it.
 pub trait AsContext {
     /// The type of the store's data.
     type Data: 'static;
@@ -154,7 +154,7 @@ pub trait AsContext {
     fn as_store(&self) -> StorePointer<Self::Data>;
 }
 
-/// As [`AsContext`], to change what is in the store.
+/// As [`AsContext`], with permission to change the store.
 pub trait AsContextMut: AsContext {}
 
 /// A store's address.
@@ -162,7 +162,7 @@ pub trait AsContextMut: AsContext {}
 pub struct StorePointer<T: 'static>(pub(crate) NonNull<StoreInner<T>>);
 
 impl<T> StorePointer<T> {
-    /// The part of the store that does not depend on its data.
+    /// The part of the store that does not depend on the data's type.
     #[inline]
     pub(crate) fn context(&self) -> *mut StoreContext {
         self.0.as_ptr().cast()

@@ -1,8 +1,8 @@
-//! Traps: why WebAssembly code stopped, and where.
+//! Traps: why and where WebAssembly code stopped.
 
 use std::fmt;
 
-/// Why code trapped.
+/// The reason for a trap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 #[non_exhaustive]
@@ -15,38 +15,38 @@ pub enum TrapKind {
     TableOutOfBounds = 3,
     /// An indirect call through a null reference.
     UndefinedElement = 4,
-    /// An indirect call to a function of another type.
+    /// An indirect call to a function of a different type.
     IndirectCallTypeMismatch = 5,
-    /// A result that does not fit.
+    /// An integer result that does not fit its type.
     IntegerOverflow = 6,
     /// An integer division by zero.
     IntegerDivideByZero = 7,
-    /// A conversion to an integer of a number that has none.
+    /// A float that has no integer equivalent.
     InvalidConversion = 8,
     /// The stack is exhausted.
     StackOverflow = 9,
     /// The fuel is used up.
     OutOfFuel = 10,
-    /// The deadline passed, or the embedder asked to stop.
+    /// The timeout passed, or the embedder interrupted the code.
     Interrupted = 11,
-    /// The artefact's code is damaged: a checksum did not hold when the code was first needed.
+    /// The artefact's code is damaged: its checksum did not match on first use.
     DamagedCode = 12,
-    /// An atomic access to an address that is no multiple of its size.
+    /// An atomic access to a misaligned address.
     UnalignedAtomic = 13,
-    /// A thread would have to wait at a memory that no other thread can change.
+    /// A wait on a memory that is not shared, which no other thread could end.
     UnsharedWait = 14,
-    /// An access through a null reference, or a call of one.
+    /// An access or call through a null reference.
     NullReference = 15,
-    /// A cast to a type that the reference does not have.
+    /// A cast to a type that the object does not have.
     CastFailure = 16,
     /// An access out of the bounds of an array.
     ArrayOutOfBounds = 17,
-    /// The garbage-collected heap is at its limit.
+    /// The object heap has reached its limit.
     HeapExhausted = 18,
 }
 
 impl TrapKind {
-    /// The kind with this number, the inverse of `as u8`.
+    /// The kind with this number; the inverse of `as u8`.
     pub(crate) fn from_raw(raw: u8) -> Option<TrapKind> {
         Some(match raw {
             1 => TrapKind::Unreachable,
@@ -73,7 +73,7 @@ impl TrapKind {
 }
 
 impl fmt::Display for TrapKind {
-    /// The wording is the specification's where it has one.
+    /// Uses the specification's wording where there is one.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             TrapKind::Unreachable => "unreachable",
@@ -98,15 +98,15 @@ impl fmt::Display for TrapKind {
     }
 }
 
-/// One function that was active when code trapped.
+/// A function that was active when code trapped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
-    /// The module's index space gives the function this number.
+    /// The function's index in the module.
     pub function: u32,
-    /// The function's name, where the module says one.
+    /// The function's name, if the module's name section has it.
     pub name: Option<String>,
-    /// Where in the module's bytes the instruction is, where that is known. It is not of a function that was calling
-    /// one whose code stands in the place of the call.
+    /// The offset of the instruction in the module, if known. It is unknown for a function that was
+    /// calling an inlined function.
     pub offset: Option<u32>,
 }
 
@@ -123,7 +123,8 @@ impl fmt::Display for Frame {
     }
 }
 
-/// A name out of a module as it can be shown: what would steer a terminal is escaped.
+/// Escapes control characters and the like in a name from a module, so that it cannot affect a
+/// terminal.
 pub(crate) fn plain(name: &str) -> String {
     let steers = |c: char| {
         c.is_control()
@@ -139,17 +140,18 @@ pub(crate) fn plain(name: &str) -> String {
     shown
 }
 
-/// Code stopped for a reason that it cannot recover from.
+/// A trap, with the stack of active functions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trap {
     /// Why.
     pub kind: TrapKind,
-    /// Where: the functions that were active, innermost first.
+    /// The active functions, innermost first.
     pub frames: Vec<Frame>,
 }
 
 impl Trap {
-    /// A trap that a host function raises; its frames are found as it passes through WebAssembly code.
+    /// A trap raised by a host function. Its frames are added when it passes through WebAssembly
+    /// code.
     pub fn new(kind: TrapKind) -> Trap {
         Trap {
             kind,

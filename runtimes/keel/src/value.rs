@@ -1,4 +1,4 @@
-//! Values as the embedder handles them.
+//! Values in the embedding API.
 
 use crate::anyref::AnyRef;
 use crate::engine::Engine;
@@ -10,49 +10,50 @@ use crate::vm::context::Value;
 use crate::vm::heap::{HOST_TAG, INTEGER_TAG, TAG_MASK};
 use crate::vm::store::StoreContext;
 
-/// A value of WebAssembly.
+/// A WebAssembly value.
 #[derive(Clone, Copy, Debug)]
 pub enum Val {
     /// A 32-bit integer.
     I32(i32),
     /// A 64-bit integer.
     I64(i64),
-    /// The bits of a 32-bit number.
+    /// The bits of a 32-bit float.
     F32(u32),
-    /// The bits of a 64-bit number.
+    /// The bits of a 64-bit float.
     F64(u64),
-    /// The bits of a vector, lane 0 lowest.
+    /// The bits of a vector, with lane 0 lowest.
     V128(u128),
     /// A function, or null.
     FuncRef(Option<Func>),
-    /// Something of the embedder's, or null. Code may have it as `externref` or `anyref`.
+    /// A host reference, or null. Code can have it as `externref` or `anyref`.
     ExternRef(Option<ExternRef>),
-    /// A structure, an array or a 31-bit integer, or null. Code may have it as `anyref` or below, or as
-    /// `externref`.
+    /// A structure, an array, a 31-bit integer, or null. Code can have it as `anyref` or a subtype,
+    /// or as `externref`.
     AnyRef(Option<AnyRef>),
     /// An exception, or null.
     ExnRef(Option<ExnRef>),
 }
 
-/// A reference to something of the embedder's: a number that only the embedder knows the meaning of,
-/// such as an index of its own table. WebAssembly code can pass it on, but neither see nor make one.
+/// A reference to something of the embedder's: a number with a meaning that only the embedder
+/// knows, such as a table index. WebAssembly code can pass it on, but can neither read nor create
+/// one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ExternRef(u32);
 
 impl ExternRef {
-    /// A reference that stands for this number.
+    /// A reference with this number.
     pub fn new(number: u32) -> ExternRef {
         ExternRef(number)
     }
 
-    /// The number that it stands for.
+    /// The number that [`ExternRef::new`] got.
     pub fn number(self) -> u32 {
         self.0
     }
 }
 
 impl Val {
-    /// The value's type.
+    /// The type; of a reference, the most general one.
     pub fn ty(&self) -> ValType {
         match self {
             Val::I32(_) => ValType::I32,
@@ -67,7 +68,7 @@ impl Val {
         }
     }
 
-    /// Whether the value, of any store, has a type.
+    /// Whether the value has a type. The value's store must be alive.
     pub(crate) fn is_a(&self, ty: ValType, types: &Registry) -> bool {
         let ValType::Ref(ty) = ty else {
             return self.ty() == ty;
@@ -90,7 +91,8 @@ impl Val {
         }
     }
 
-    /// What a variable of this type starts with: zero or null.
+    /// The default value of a type: zero or null. For a type that a module defines, use
+    /// [`Val::null_of`].
     pub fn zero(ty: ValType) -> Val {
         match ty {
             ValType::I32 => Val::I32(0),
@@ -102,13 +104,13 @@ impl Val {
         }
     }
 
-    /// The null reference of a type of an engine's; nothing where null does not have the type.
+    /// The null reference of a type of `engine`; `None` if the type is not nullable.
     pub fn null_of(ty: ValType, engine: &Engine) -> Option<Val> {
         let is_nullable = matches!(ty, ValType::Ref(ty) if ty.nullable);
         is_nullable.then(|| Val::default_of(ty, engine.types()))
     }
 
-    /// As [`Val::zero`], also for types that modules define.
+    /// As [`Val::zero`], including types that modules define.
     pub(crate) fn default_of(ty: ValType, types: &Registry) -> Val {
         match ty {
             ValType::Ref(ty) if types.heap_matches(HeapType::None, ty.heap) => Val::AnyRef(None),
@@ -116,7 +118,7 @@ impl Val {
         }
     }
 
-    /// The null reference of a type, which for a concrete one is that of functions.
+    /// The null reference of a heap type. A concrete type counts as one of functions.
     fn null(heap: HeapType) -> Val {
         match heap {
             HeapType::Extern | HeapType::NoExtern => Val::ExternRef(None),
@@ -126,7 +128,7 @@ impl Val {
         }
     }
 
-    /// The value as compiled code has it.
+    /// The representation in compiled code.
     pub(crate) fn to_raw(self) -> Value {
         match self {
             Val::I32(i32) => Value { i32 },
@@ -140,7 +142,7 @@ impl Val {
         }
     }
 
-    /// A reference as compiled code has it; zero for anything else.
+    /// The representation of a reference in compiled code; zero for other values.
     pub(crate) fn to_reference(self) -> usize {
         match self {
             Val::FuncRef(Some(func)) => func.address(),
@@ -152,9 +154,9 @@ impl Val {
     }
 
     /// # Safety
-    /// `raw` is a value of this type, out of this store, which is alive and this thread's.
+    /// `raw` is a value of type `ty` from this store, which is alive and used by this thread.
     pub(crate) unsafe fn from_raw(raw: Value, ty: ValType, store: *mut StoreContext) -> Val {
-        // SAFETY: as the caller promises.
+        // SAFETY: the caller guarantees it.
         unsafe {
             match ty {
                 ValType::I32 => Val::I32(raw.i32),
@@ -168,18 +170,18 @@ impl Val {
     }
 
     /// # Safety
-    /// As [`Val::from_raw`], for a type of references.
+    /// As [`Val::from_raw`], for a reference type.
     pub(crate) unsafe fn from_reference(raw: usize, ty: ValType, store: *mut StoreContext) -> Val {
-        // SAFETY: as the caller promises.
+        // SAFETY: the caller guarantees it.
         let store = unsafe { &*store };
         let empty = Val::default_of(ty, store.engine.types());
         if raw == 0 {
             return empty;
         }
         match empty {
-            // SAFETY: as the caller promises.
+            // SAFETY: the caller guarantees that `raw` is a function record of this store.
             Val::FuncRef(_) => Val::FuncRef(unsafe { Func::from_address(raw, store.id) }),
-            // SAFETY: an exception of the store's heap.
+            // SAFETY: a non-null `exnref` is an exception in the store's heap.
             Val::ExnRef(_) => Val::ExnRef(Some(unsafe { ExnRef::keep(raw as u32, store) })),
             _ if raw as i64 & INTEGER_TAG != 0 => {
                 Val::AnyRef(Some(AnyRef::from_tagged(raw as u32)))
@@ -189,7 +191,7 @@ impl Val {
             }
             _ => {
                 let heap = store.heap.expect("an object is in a heap");
-                // SAFETY: the store owns its heap, and the object is in it.
+                // SAFETY: the store owns its heap, and an untagged reference is an object in it.
                 Val::AnyRef(Some(unsafe {
                     AnyRef::keep(raw as u32, &mut *heap.as_ptr(), store)
                 }))
@@ -197,7 +199,7 @@ impl Val {
         }
     }
 
-    /// The number of an `i32`.
+    /// The value of an `i32`; `None` for other types.
     pub fn i32(self) -> Option<i32> {
         if let Val::I32(value) = self {
             Some(value)
@@ -206,7 +208,7 @@ impl Val {
         }
     }
 
-    /// The number of an `i64`.
+    /// The value of an `i64`; `None` for other types.
     pub fn i64(self) -> Option<i64> {
         if let Val::I64(value) = self {
             Some(value)
@@ -215,7 +217,7 @@ impl Val {
         }
     }
 
-    /// The number of an `f32`.
+    /// The value of an `f32`; `None` for other types.
     pub fn f32(self) -> Option<f32> {
         if let Val::F32(bits) = self {
             Some(f32::from_bits(bits))
@@ -224,7 +226,7 @@ impl Val {
         }
     }
 
-    /// The number of an `f64`.
+    /// The value of an `f64`; `None` for other types.
     pub fn f64(self) -> Option<f64> {
         if let Val::F64(bits) = self {
             Some(f64::from_bits(bits))
@@ -251,9 +253,9 @@ from! {
     Func => FuncRef(Some), ExternRef => ExternRef(Some), AnyRef => AnyRef(Some)
 }
 
-/// A Rust type that is a value of WebAssembly.
+/// A Rust type for a WebAssembly value.
 ///
-/// keel implements it for the numbers: `u32` and `u64` are the same bits as `i32` and `i64`.
+/// keel implements it for numbers. `u32` and `u64` have the bits of `i32` and `i64`.
 pub trait WasmTy: Copy {
     #[doc(hidden)]
     const TYPE: ValType;
@@ -263,7 +265,7 @@ pub trait WasmTy: Copy {
     fn of_value(value: RawValue) -> Self;
 }
 
-/// A value between host and code, opaque.
+/// A value in a call between host and code; opaque.
 #[doc(hidden)]
 #[derive(Clone, Copy)]
 #[repr(transparent)]
@@ -281,7 +283,7 @@ macro_rules! wasm_ty {
 
             #[inline]
             fn of_value(value: RawValue) -> $ty {
-                // SAFETY: only called with a value of this type.
+                // SAFETY: callers only pass a value of this type.
                 $of(unsafe { value.0.$field })
             }
         }
@@ -298,7 +300,7 @@ wasm_ty! {
     u128: V128 v128 |v| v, |v| v;
 }
 
-/// A tuple of [`WasmTy`]s: the parameters or results of a function. A single one may stand alone.
+/// A tuple of [`WasmTy`]s, or a single one: the parameters or results of a function.
 pub trait WasmTypes: Sized {
     #[doc(hidden)]
     const TYPES: &'static [ValType];

@@ -1,4 +1,4 @@
-//! keel behind [`plimsoll_wast::Engine`], for the specification's test scripts.
+//! Runs the specification's test scripts: keel's implementation of [`plimsoll_wast::Engine`].
 
 use std::fmt::Write as _;
 
@@ -20,16 +20,17 @@ use crate::types::{
 use crate::value::{ExternRef, Val};
 use crate::vm::shared::SharedMemory;
 
-/// What keel did instead of what a directive says; none if it passed or asks nothing. keel traps in the
-/// specification's own words, so a trap in other words is one for another reason.
+/// How keel's outcome differs from the one that a directive expects; `None` if it passed or expects
+/// nothing. keel uses the specification's wording for traps, so a different wording is a different
+/// reason.
 pub fn complaint(outcome: Outcome) -> Option<String> {
     match outcome {
         Outcome::Failed { message } => Some(message),
         Outcome::Passed {
             differs: Some(differs),
         } if differs.of == Expected::Trap => {
-            // An index out of bounds has another name where a call uses it, and a null reference one by
-            // what it should have referred to.
+            // The specification words two traps differently by context: an index out of bounds in a
+            // call, and a null reference by its expected type.
             let null = |text: &str| text.starts_with("null ") && text.ends_with(" reference");
             let same = (differs.expected.starts_with("undefined")
                 && differs.found == TrapKind::TableOutOfBounds.to_string())
@@ -41,7 +42,7 @@ pub fn complaint(outcome: Outcome) -> Option<String> {
     }
 }
 
-/// One store, for one script.
+/// The store of one script.
 pub struct Specification {
     engine: Engine,
     store: Store<()>,
@@ -52,7 +53,7 @@ impl Specification {
     /// Defines the host module `spectest` in a new store.
     ///
     /// # Errors
-    /// When the machine has no room for its memory or table.
+    /// If its memory or table cannot be allocated.
     pub fn new(engine: &Engine) -> Result<Self> {
         let mut store = Store::new(engine, ());
         let mut linker = Linker::new(engine);
@@ -115,7 +116,7 @@ fn define(linker: &mut Linker<()>, store: &mut Store<()>) -> Result<()> {
     Ok(())
 }
 
-/// An instance that exports memories which its store shares with others.
+/// An instance that exports memories that its store shares with others.
 fn instance_of(keel: &mut Specification, memories: &[(String, SharedMemory)]) -> Result<Instance> {
     let mut linker = Linker::new(&keel.engine);
     let mut text = "(module".to_owned();
@@ -144,7 +145,7 @@ impl plimsoll_wast::Engine for Specification {
     type Instance = Instance;
 
     fn compile(&mut self, wasm: &[u8]) -> std::result::Result<Module, String> {
-        // From the binary form alone, which `Module::new` is not so strict about.
+        // Binary format only, because `Module::new` also accepts text.
         Module::from_binary(&self.engine, wasm).map_err(|e| e.to_string())
     }
 
@@ -172,7 +173,7 @@ impl plimsoll_wast::Engine for Specification {
             .iter()
             .enumerate()
             .map(|(i, argument)| match (argument, ty.params().get(i)) {
-                // A null says less than its type.
+                // The parameter type determines which null a bare `null` is.
                 (Value::Ref(Ref::Null(_)), Some(ty)) => Val::default_of(*ty, types),
                 _ => val(argument),
             })
@@ -239,7 +240,7 @@ fn val(value: &Value) -> Val {
         }
         Value::Ref(Ref::Null(Null::Extern)) => Val::ExternRef(None),
         Value::Ref(Ref::Null(Null::Any)) => Val::AnyRef(None),
-        // Scripts have no others; a call with a wrong one is refused by its type.
+        // Scripts use no other references here. A wrong one fails the type check of the call.
         Value::Ref(_) => Val::FuncRef(None),
     }
 }
@@ -257,7 +258,7 @@ fn value(val: &Val, ty: ValType) -> Value {
         Val::ExternRef(None) => Value::Ref(Ref::Null(Null::Extern)),
         Val::ExternRef(Some(reference)) if is_extern => Value::Ref(Ref::Extern(reference.number())),
         Val::ExternRef(Some(reference)) => Value::Ref(Ref::Host(reference.number())),
-        // What is the guest's own has no number.
+        // Objects of the guest have no number.
         Val::AnyRef(Some(_)) if is_extern => Value::Ref(Ref::Extern(0)),
         Val::AnyRef(None) => Value::Ref(Ref::Null(Null::Any)),
         Val::ExnRef(None) => Value::Ref(Ref::Null(Null::Exn)),

@@ -1,7 +1,8 @@
-//! Functions of the host's as values of a store, without a module that imports them.
+//! Host functions as functions of a store, without a module that imports them.
 //!
-//! Code calls a host function through a thunk of its own module's. For a function that no module imports, one
-//! is compiled that does nothing but import and export it; a store keeps it for the next function of the type.
+//! Code calls a host function through a thunk in its own module. For a function that no module
+//! imports, keel compiles a module that only imports and exports it. The store keeps this module
+//! for later functions of the same type.
 
 use crate::error::{Error, Result};
 use crate::externs::Extern;
@@ -13,12 +14,12 @@ use crate::store::AsContextMut;
 use crate::types::{FuncType, ValType};
 use crate::value::Val;
 
-/// The export of the module that passes a function through.
+/// The export of that module.
 const NAME: &str = "f";
 
 impl Func {
-    /// A closure as a function of a store: it takes a [`Caller`] and numbers. Tables, globals and calls take
-    /// it as any other.
+    /// Makes a closure a function of a store. It takes a [`Caller`] and then numbers. Tables,
+    /// globals and calls accept it like any other function.
     ///
     /// ```
     /// # fn main() -> keel::Result<()> {
@@ -32,7 +33,7 @@ impl Func {
     /// ```
     ///
     /// # Errors
-    /// What compiling the thunk and making its instance can fail with, such as [`Error::Limit`].
+    /// The errors of compiling and instantiating the thunk, such as [`Error::Limit`].
     pub fn wrap<T: 'static, P, R>(
         store: impl AsContextMut<Data = T>,
         function: impl IntoFunc<T, P, R>,
@@ -44,10 +45,10 @@ impl Func {
         pass_through(store, &linker)
     }
 
-    /// As [`Func::wrap`], with a type that is known only at run time.
+    /// As [`Func::wrap`], with a type that is only known at run time.
     ///
     /// # Errors
-    /// As [`Func::wrap`]; [`Error::Unsupported`] for a type that refers to one of a module's own.
+    /// As [`Func::wrap`]; [`Error::Unsupported`] for a type that refers to a type of a module.
     pub fn new<T: 'static>(
         store: impl AsContextMut<Data = T>,
         ty: FuncType,
@@ -62,8 +63,8 @@ impl Func {
 }
 
 impl<T: 'static> Linker<T> {
-    /// What a name means in a store; a host function becomes one of the store's. Nothing if the name is not
-    /// defined.
+    /// The definition of a name in a store; `None` if it is not defined. A host function becomes a
+    /// function of the store.
     ///
     /// # Errors
     /// As [`Func::wrap`].
@@ -81,7 +82,7 @@ impl<T: 'static> Linker<T> {
     }
 }
 
-/// Makes what the linker defines as [`NAME`] a function of the store.
+/// Turns the linker's definition of [`NAME`] into a function of the store.
 fn pass_through<T: 'static>(
     mut store: impl AsContextMut<Data = T>,
     linker: &Linker<T>,
@@ -93,7 +94,8 @@ fn pass_through<T: 'static>(
             found: "no host function".to_owned(),
         })?;
     let context = store.as_store().context();
-    // SAFETY: the store is borrowed; nothing else is while a module is looked for or compiled.
+    // SAFETY: the store is borrowed, and nothing else uses its thunks during the look-up or the
+    // compilation.
     let known = unsafe { (*context).thunks.get(&ty).cloned() };
     let module = match known {
         Some(module) => module,
@@ -108,7 +110,7 @@ fn pass_through<T: 'static>(
     instance.get_func(store, NAME)
 }
 
-/// A module that imports a function of a type and exports it again.
+/// A module that imports a function of type `ty` and exports it again.
 fn module_of(ty: &FuncType) -> Result<Vec<u8>> {
     let mut types = vec![1, 0x60];
     for list in [ty.params(), ty.results()] {
@@ -120,9 +122,9 @@ fn module_of(ty: &FuncType) -> Result<Vec<u8>> {
     let mut module = b"\0asm\x01\0\0\0".to_vec();
     let sections: [(u8, &[u8]); 3] = [
         (1, &types),
-        // One import: from "", the name, a function of type 0.
+        // One import: module "", this name, a function of type 0.
         (2, &[1, 0, 1, b'f', 0, 0]),
-        // One export: the name, function 0.
+        // One export: this name, function 0.
         (7, &[1, 1, b'f', 0, 0]),
     ];
     for (id, bytes) in sections {
@@ -133,7 +135,7 @@ fn module_of(ty: &FuncType) -> Result<Vec<u8>> {
     Ok(module)
 }
 
-/// Appends a number as LEB128.
+/// Appends a number in LEB128.
 fn length(mut number: usize, to: &mut Vec<u8>) {
     while number >= 0x80 {
         to.push(number as u8 | 0x80);
@@ -142,7 +144,7 @@ fn length(mut number: usize, to: &mut Vec<u8>) {
     to.push(number as u8);
 }
 
-/// A type's byte in the binary format.
+/// The byte of a type in the binary format.
 fn byte_of(ty: ValType) -> Result<u8> {
     const BYTES: [(&str, u8); 17] = [
         ("i32", 0x7f),

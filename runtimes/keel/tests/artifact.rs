@@ -1,4 +1,4 @@
-//! The `.keel` file: it runs as the module does, and whatever is wrong with it is found out.
+//! An artefact runs like its module, and any damage to it is detected.
 
 use keel::{ArtifactError, Config, Engine, Error, Fuel, Linker, Module, Store, TrapKind};
 
@@ -16,9 +16,9 @@ fn artifact(engine: &Engine) -> Vec<u8> {
         .to_vec()
 }
 
-/// Loads an artefact that this test made, and may have damaged by chance.
+/// Loads an artefact that this test made and may have damaged.
 fn load(engine: &Engine, bytes: &[u8]) -> keel::Result<Module> {
-    // SAFETY: keel made the code; accidents are what its checksums find.
+    // SAFETY: keel made the code, and checksums detect the random damage of this test.
     unsafe { Module::deserialize(engine, bytes) }
 }
 
@@ -34,7 +34,7 @@ fn a_file_runs_as_the_module_does() {
     let engine = Engine::default();
     let file = tempfile::NamedTempFile::new().expect("a temporary file");
     std::fs::write(file.path(), artifact(&engine)).expect("writing it");
-    // SAFETY: it was just written, and nothing else writes to it.
+    // SAFETY: this test wrote the file, and nothing else writes to it.
     let module = unsafe { Module::deserialize_file(&engine, file.path()) };
     let module = module.expect("it is whole");
     assert_eq!(run(&engine, &module).expect("it runs"), 6);
@@ -50,7 +50,7 @@ fn compiling_twice_gives_the_same_bytes() {
 fn every_flipped_bit_is_found_out() {
     let engine = Engine::default();
     let whole = artifact(&engine);
-    // Every bit of the first page, and one in every fifth byte of the rest.
+    // Every bit of the first page, and one bit of every fifth byte of the rest.
     for at in 0..whole.len() {
         for bit in 0..8 {
             if at > 4096 && (at % 5 != 0 || bit != at % 8) {
@@ -58,7 +58,7 @@ fn every_flipped_bit_is_found_out() {
             }
             let mut damaged = whole.clone();
             damaged[at] ^= 1 << bit;
-            // What lies between the parts means nothing, but is summed up as well.
+            // Bytes between the parts are unused, but the checksums cover them.
             let result = load(&engine, &damaged).and_then(|module| {
                 assert!(module.verify().is_err(), "bit {bit} of byte {at:#x}");
                 run(&engine, &module)

@@ -1,18 +1,20 @@
-//! That compiling, loading and instantiating cost time in proportion to the module, or are refused by a
-//! limit: each countable thing of a module is swept over three decades, and a line is fitted through the
-//! logarithms of count and of the processor's time beyond that of a module with one. Its slope is 1.1 at most,
-//! where a program that is linear beyond doubt has a slope of 1: one that touches as much memory has more, since
-//! caches and pages run out.
+//! Compiling, loading and instantiating take time in proportion to the module's size, or fail with
+//! a limit.
+//!
+//! Each countable part of a module is swept over three decades. A line is fitted through the
+//! logarithms of the count and of the CPU time beyond that of a module with one such part. Its slope
+//! must be at most 1.1 times that of a reference that is certainly linear. The reference's slope can
+//! exceed 1, because it runs out of caches and pages too.
 
 use keel::{Config, Engine, Linker, Module, Store};
 
-/// The steepest slope that passes, beside a program that is linear beyond doubt.
+/// The steepest slope that passes, relative to the linear reference.
 const STEEPEST: f64 = 1.1;
-/// Sweeps that a thing has to show a slope that passes.
+/// The number of sweeps in which one must pass.
 const SWEEPS: usize = 4;
-/// Seconds below which a cost says nothing of a slope.
+/// The CPU time in seconds below which a cost is too small to fit.
 const LEAST: f64 = 0.0005;
-/// Points that a line needs; where fewer cost enough, none costs anything that matters.
+/// The number of points that a fit needs. With fewer, the cost is negligible.
 const FEWEST: usize = 3;
 
 fn leb(mut number: u32) -> Vec<u8> {
@@ -42,12 +44,12 @@ fn module(sections: &[Vec<u8>]) -> Vec<u8> {
     [b"\0asm\x01\0\0\0".to_vec(), sections.concat()].concat()
 }
 
-/// A name, or a piece of bytes, behind its length.
+/// Bytes with their length before them.
 fn sized(bytes: &[u8]) -> Vec<u8> {
     [leb(bytes.len() as u32), bytes.to_vec()].concat()
 }
 
-/// Ten value types that spell a number: no two numbers give the same.
+/// Ten value types that encode a number uniquely.
 fn digits(number: u32) -> Vec<u8> {
     (0..10)
         .map(|i| 0x7c + (number >> (2 * i) & 3) as u8)
@@ -56,7 +58,7 @@ fn digits(number: u32) -> Vec<u8> {
 
 const NOTHING: [u8; 3] = [0x60, 0, 0];
 
-/// A module of one function with this body.
+/// A module with one function with this type and body.
 fn one_function(ty: &[u8], body: &[u8]) -> Vec<u8> {
     module(&[
         section(1, 2, |i| {
@@ -82,13 +84,13 @@ fn bodies(count: u32) -> Vec<u8> {
     section(10, count, |_| vec![2, 0, 0x0b])
 }
 
-/// Seconds of the processor's that this process has had.
+/// The CPU time of this process in seconds.
 fn now() -> f64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
-/// Seconds of the processor's for a module, from its bytes to its instance; the least of some tries.
+/// The CPU time in seconds from a module's bytes to its instance, as the minimum of several tries.
 fn cost(engine: &Engine, wasm: &[u8]) -> f64 {
     let once = |_| {
         let start = now();
@@ -101,11 +103,11 @@ fn cost(engine: &Engine, wasm: &[u8]) -> f64 {
     (0..3).map(once).fold(f64::INFINITY, f64::min)
 }
 
-/// Sweeps a count over three decades up to `most`. Other load on the machine can only steepen a line, so the flattest of
-/// a few sweeps decides.
+/// Sweeps a count over three decades up to `most`. Other load on the machine can only steepen a
+/// slope, so the flattest of several sweeps counts.
 fn sweep(what: &str, most: u32, make: impl Fn(u32) -> Vec<u8>) {
     let engine = Engine::new(Config::new());
-    // What is done once per process is not part of the cost.
+    // Excludes work that is done once per process.
     cost(&engine, &make(1));
     let mut steepest = f64::INFINITY;
     for _ in 0..SWEEPS {
@@ -120,7 +122,7 @@ fn sweep(what: &str, most: u32, make: impl Fn(u32) -> Vec<u8>) {
     panic!("{what}: a slope of {steepest:.2} up to {most} in the best of {SWEEPS} sweeps");
 }
 
-/// The slope of one sweep; `None` if too few counts cost enough to tell.
+/// The slope of one sweep; `None` if too few counts have a measurable cost.
 fn swept(what: &str, most: u32, engine: &Engine, make: &impl Fn(u32) -> Vec<u8>) -> Option<f64> {
     let base = cost(engine, &make(1));
     let sizes = [1000.0, 316.2, 100.0, 31.62, 10.0, 3.162, 1.0].map(|part| f64::from(most) / part);
@@ -141,7 +143,7 @@ fn swept(what: &str, most: u32, engine: &Engine, make: &impl Fn(u32) -> Vec<u8>)
     Some(slope)
 }
 
-/// The slope of what is linear: filling a table with boxes of 256 bytes, up to 100,000.
+/// The slope of a linear program: it fills a table with up to 100,000 boxes of 256 bytes.
 fn reference() -> f64 {
     static SLOPE: std::sync::OnceLock<f64> = std::sync::OnceLock::new();
     *SLOPE.get_or_init(|| {
@@ -163,7 +165,7 @@ fn reference() -> f64 {
     })
 }
 
-/// The slope of the line through these points that has the least squares.
+/// The slope of the least-squares line through these points.
 fn slope(points: &[(f64, f64)]) -> f64 {
     let count = points.len() as f64;
     let mean = |of: fn(&(f64, f64)) -> f64| points.iter().map(of).sum::<f64>() / count;
@@ -190,7 +192,7 @@ fn types_cost_in_proportion() {
             [vec![0x60, 10], digits(i), vec![0]].concat()
         })])
     });
-    // Too long to be written as a number.
+    // Too long for a short type number.
     sweep("long function types", 30_000, |n| {
         module(&[section(1, n, |i| {
             let params = [digits(i), digits(i), digits(i)].concat();
@@ -298,7 +300,7 @@ fn locals_and_operators_cost_in_proportion() {
         one_function(&NOTHING, &[leb(n), groups, vec![0x0b]].concat())
     });
     sweep("operators", 100_000, |n| {
-        // A constant that is dropped.
+        // Pushes a constant and drops it.
         let body: Vec<u8> = (0..n).flat_map(|_| [0x41, 5, 0x1a]).collect();
         one_function(&NOTHING, &[vec![0], body, vec![0x0b]].concat())
     });
@@ -312,7 +314,7 @@ fn locals_and_operators_cost_in_proportion() {
         one_function(&NOTHING, &body)
     });
     sweep("open handlers", 2_000, |n| {
-        // try_table (catch_all 0) … end, one within the other, with a call in the innermost.
+        // Nested `try_table (catch_all 0) … end`, with a call in the innermost.
         let n = n as usize;
         let opened = [0x1f, 0x40, 1, 2, 0].repeat(n);
         let body = [vec![0], opened, vec![0x10, 0], vec![0x0b; n + 1]].concat();

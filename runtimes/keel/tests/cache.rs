@@ -1,4 +1,4 @@
-//! A folder of compiled code: used, shared, filled up, damaged and taken over.
+//! The compilation cache: hits, sharing, eviction, damage and foreign files.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -15,7 +15,7 @@ fn open(folder: &Path) -> CodeCache {
     CodeCache::open(folder, 1 << 20).expect("a cache")
 }
 
-/// A module that answers with a number.
+/// A module with a function that returns `number`.
 fn answering(number: i32) -> Vec<u8> {
     let text = format!("(module (func (export \"f\") (result i32) (i32.const {number})))");
     wat::parse_str(text).expect("the text is right")
@@ -64,7 +64,8 @@ fn another_module_or_another_setting_is_another_entry() {
     assert_eq!((counts(&cache), entries(folder.path()).len()), ((0, 3), 3));
 }
 
-/// Every byte of an entry is damaged in turn, and the entry cut off after it: what comes out is right.
+/// Damages every byte of an entry in turn, and truncates the entry after it. The result must stay
+/// correct.
 #[test]
 fn a_damaged_entry_is_compiled_again() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -145,7 +146,7 @@ fn the_folder_stays_within_its_bound() {
             .iter()
             .map(|file| file.metadata().expect("a file").len());
         assert!(lengths.sum::<u64>() <= most, "after {number}");
-        // The one that was just made is among them.
+        // The entry just written must be among the remaining ones.
         assert_eq!(answer(&engine(&cache), &answering(number)), number);
         assert_eq!(counts(&cache), (1, 1));
     }
@@ -172,7 +173,7 @@ fn a_vanished_folder_or_a_name_that_is_taken_only_costs_the_compiling() {
     );
 }
 
-/// A file that cannot grow ends a write as a full disk does.
+/// A file size limit makes a write fail like a full disk.
 #[test]
 fn a_full_disk_only_costs_the_compiling() {
     let folder = tempfile::tempdir().expect("a folder");

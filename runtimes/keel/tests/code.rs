@@ -1,4 +1,4 @@
-//! What code does that was made shorter: it reaches and traps where the specification says.
+//! Optimised code accesses memory and traps exactly as the specification requires.
 
 use keel::{Engine, Error, Linker, Module, Store, TrapKind, TypedFunc, WasmTypes};
 
@@ -12,7 +12,7 @@ fn function<P: WasmTypes, R: WasmTypes>(text: &str) -> (Store<()>, TypedFunc<P, 
     (store, f)
 }
 
-/// What `f` answers for an index, or that it is out of bounds.
+/// The result of `f` for an index; `None` if it is out of bounds.
 fn reads(body: &str, index: u32) -> Option<u32> {
     let text = format!(
         "(module (memory 1) (data (i32.const 8) \"\\08\\00\\00\\00\") (data (i32.const 65524) \"\\01\\02\\03\\04\")
@@ -31,7 +31,7 @@ fn reads(body: &str, index: u32) -> Option<u32> {
 
 const AT: &str = "(drop (i32.load (local.get $x)))";
 const ABOVE: &str = "(i32.load (i32.add (local.get $x) (i32.const 16)))";
-/// An index that wraps to 8 where 16 is added.
+/// An index that wraps to 8 when 16 is added.
 const WRAPS: u32 = 0xffff_fff8;
 
 #[test]
@@ -71,7 +71,7 @@ fn an_access_on_another_way_shows_nothing() {
 
 #[test]
 fn each_pass_of_a_loop_reaches_anew() {
-    // The second pass accesses 0xffff_fff8 + 16 without having accessed what is below.
+    // The second pass accesses 0xffff_fff8 + 16 without a previous access below it.
     let body = "(loop (result i32)
         (if (i32.eqz (local.get $i)) (then (drop (i32.load (local.get $x)))))
         (local.set $i (i32.add (local.get $i) (i32.const 1)))
@@ -90,7 +90,7 @@ fn a_difference_and_a_far_sum_are_what_they_are() {
     assert_eq!(reads(&body("add", -16i32 as u32), 24), Some(8));
     assert_eq!(reads(&body("add", 65537), 0), None);
     assert_eq!(reads(&body("add", 65516), 8), Some(0x0403_0201));
-    // Two steps up and one down.
+    // Two additions and one subtraction.
     let steps = format!(
         "{AT} (i32.load (i32.sub (i32.add (i32.add (local.get $x) (i32.const 40)) (i32.const 8)) (i32.const 32)))"
     );
@@ -118,7 +118,7 @@ fn products_with_constants_are_products() {
     }
 }
 
-/// The functions of the frames of a trap in `f`, and whether each says where.
+/// The functions in the frames of a trap in `f`, and whether each has an offset.
 fn frames(text: &str, argument: i32) -> Vec<(u32, bool)> {
     let (mut store, f) = function::<i32, i32>(text);
     match f.call(&mut store, argument) {
@@ -138,7 +138,7 @@ fn a_function_that_stands_in_the_place_of_its_call_has_its_frame() {
         "(module {leaf} (func (export \"f\") (param i32) (result i32) (call $divide (local.get 0))))"
     );
     assert_eq!(frames(&text, 0), [(0, true), (1, false)]);
-    // What the one in the place of its call calls has a frame of its own.
+    // A function called by an inlined one has a frame of its own.
     let text = format!(
         "(module {leaf}
            (func $calls (param i32) (result i32) (call $divide (local.get 0)))

@@ -1,4 +1,4 @@
-//! `keel run` and `keel-run`, by one table: the same words give the same output and the same exit code.
+//! `keel run` and `keel-run` give the same output and exit code for the same command line.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -33,7 +33,7 @@ const ARGUMENTS: &str = r#"(module
       (local.set $i (i32.add (local.get $i) (i32.const 1)))
       (br $next)))))"#;
 
-/// Copies standard input to standard output; exits with 9 if it cannot read.
+/// Copies standard input to standard output; exits with 9 if reading fails.
 const CAT: &str = r#"(module
   (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
@@ -50,7 +50,7 @@ const CAT: &str = r#"(module
           (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 12)))
           (br $more))))))"#;
 
-/// Exits with 3 if a folder is granted, with 4 if none is.
+/// Exits with 3 if a directory is granted, otherwise with 4.
 const GRANTED: &str = r#"(module
   (import "wasi_snapshot_preview1" "fd_prestat_get" (func $stat (param i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
@@ -58,7 +58,7 @@ const GRANTED: &str = r#"(module
   (func (export "_start")
     (call $exit (select (i32.const 4) (i32.const 3) (call $stat (i32.const 3) (i32.const 0))))))"#;
 
-/// Traps in a function with a name that would steer a terminal.
+/// Traps in a function named with a terminal control sequence.
 const TRAP: &str = "(module (memory (export \"memory\") 1)
   (func $\"\\1b[31mred\" (unreachable)) (func (export \"_start\") (call $\"\\1b[31mred\")))";
 const RECURSION: &str = r#"(module (func $f (export "_start") (local v128 v128) (call $f)
@@ -69,12 +69,12 @@ const LARGE: &str = r#"(module (memory (export "memory") 2) (func (export "_star
 const ENDLESS: &str =
     r#"(module (memory (export "memory") 1) (func (export "_start") (loop (br 0))))"#;
 
-/// A reactor: one export gives what initialising has set.
+/// A reactor with an export that returns the value set by `_initialize`.
 const REACTOR: &str = r#"(module (memory (export "memory") 1) (global $set (mut i32) (i32.const 1))
   (func (export "_initialize") (global.set $set (i32.const 42)))
   (func (export "get") (result i32) (global.get $set)) (func (export "fails") (unreachable)))"#;
 
-/// A command with what comes before the options.
+/// A command under test, with the words before the options.
 struct Runner {
     program: PathBuf,
     words: &'static [&'static str],
@@ -115,7 +115,7 @@ fn folder() -> &'static Path {
         .path()
 }
 
-/// Both commands. The loader is another package's, so it is built where it is not there.
+/// Both commands. The loader is in another package, so it is built here if it is missing.
 fn runners() -> [Runner; 2] {
     let keel = PathBuf::from(env!("CARGO_BIN_EXE_keel"));
     let loader = keel.with_file_name("keel-run");
@@ -144,7 +144,7 @@ fn runners() -> [Runner; 2] {
 }
 
 impl Runner {
-    /// The command with these words, in which `@NAME` stands for a program's file.
+    /// The command with these words. `@NAME` stands for the file of a program.
     fn command(&self, words: &[&OsStr]) -> Command {
         let mut command = Command::new(&self.program);
         command.args(self.words).current_dir(folder());
@@ -177,7 +177,7 @@ fn said(output: &Output) -> String {
 
 #[test]
 fn words_mean_the_same_to_both() {
-    // Words, exit code, standard output where it matters, and what standard error must contain.
+    // Words, exit code, expected standard output if it matters, required part of standard error.
     let table: &[(&[&str], i32, &str, &str)] = &[
         (
             &["@arguments", "--dir=/", "--help"],
@@ -221,7 +221,7 @@ fn words_mean_the_same_to_both() {
         ),
         (&["--dir=missing", "@granted"], 1, "", "missing"),
         (&["@missing"], 1, "", "No such file"),
-        // What is wrong with the words themselves.
+        // Errors in the command line itself.
         (&[], 2, "", "no program"),
         (&["--"], 2, "", "no program"),
         (&["--frobnicate", "@granted"], 2, "", "--frobnicate"),

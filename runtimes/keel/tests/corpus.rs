@@ -1,6 +1,6 @@
-//! The modules of `tests/corpus` do what is recorded beside them: on keel as it is, in a slot that was
-//! used before, and metered. Wasmtime wrote the records; the package `differential`, among its
-//! adapter's files, adds to them.
+//! Modules in `tests/corpus` behave as recorded beside them: on keel in a new slot, in a reused
+//! slot, and metered. The records are from Wasmtime; the package `differential`, in Wasmtime's
+//! adapter, adds to them.
 
 use std::path::{Path, PathBuf};
 
@@ -24,7 +24,7 @@ fn modules() -> Vec<PathBuf> {
     modules
 }
 
-/// Runs something with the stack that modules may use.
+/// Runs `work` on a thread with the stack that modules may use.
 fn with_stack(work: impl FnOnce() + Send + 'static) {
     let thread = std::thread::Builder::new().stack_size(2 * outcome::host::STACK_BYTES);
     let thread = thread.spawn(work).expect("a thread starts");
@@ -55,7 +55,7 @@ fn a_record_that_is_wrong_in_one_place_is_noticed() {
         let path = modules().into_iter().next().expect("there are modules");
         let wasm = std::fs::read(&path).expect("it can be read");
         let now = describe_in_every_way(&plain, &metered, &wasm);
-        // The same module with one instruction changed: what a wrong compiler would make of it.
+        // Flips one bit of the module, to imitate a wrong compiler.
         let differs = (8..wasm.len()).any(|at| {
             let mut changed = wasm.clone();
             changed[at] ^= 1;

@@ -1,4 +1,4 @@
-//! What an embedder relies on: calls, host functions, traps, limits, and that none of it harms the host.
+//! The embedding API: calls, host functions, traps and limits, none of which harms the host.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ fn instantiate<T: 'static>(linker: &Linker<T>, store: &mut Store<T>, wat: &str) 
         .expect("its imports are defined")
 }
 
-/// A store with one instance of a module that imports nothing.
+/// A store with one instance of a module without imports.
 fn alone(engine: &Engine, wat: &str) -> (Store<()>, Instance) {
     let mut store = Store::new(engine, ());
     let instance = instantiate(&Linker::new(engine), &mut store, wat);
@@ -277,7 +277,7 @@ fn a_reused_slot_shows_nothing_of_the_instance_before() {
     )
     .expect("a valid module");
     let linker = Linker::new(&engine);
-    // Once with little touched, which is copied back, and once with more than is kept.
+    // Touches few pages, which are restored by copying, and more pages than a slot keeps.
     for touched in [100, 80_000, 20 << 16] {
         for _ in 0..3 {
             let mut store = Store::new(&engine, ());
@@ -299,7 +299,7 @@ fn a_reused_slot_shows_nothing_of_the_instance_before() {
                 .get_typed_func::<i32, ()>(&mut store, "dirty")
                 .expect("it is there");
             dirty.call(&mut store, touched).expect("it runs");
-            // What was grown is gone again.
+            // The growth is gone.
             assert_eq!(memory.data(&store).expect("its own store").len(), 23 << 16);
         }
     }

@@ -1,4 +1,4 @@
-//! The examples run, and what they assert holds.
+//! The examples run and their assertions hold.
 
 #[path = "../examples/ahead_of_time.rs"]
 mod ahead_of_time;

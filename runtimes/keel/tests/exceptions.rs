@@ -1,4 +1,4 @@
-//! Exceptions: what catches them, what does not, and how they pass through the host.
+//! Exceptions: which handlers catch them, and how they pass through the host.
 
 use keel::{
     Caller, Config, Engine, Error, ExnRef, FuncType, Instance, Linker, Module, Store, Tag,
@@ -22,7 +22,7 @@ fn call(
         .call(store, args)
 }
 
-/// Throws from a depth, with arguments and results that go by registers and by the stack.
+/// Throws from deep recursion, with arguments and results in registers and on the stack.
 const DEEP: &str = r#"(module
     (tag $t (export "t") (param i32 i64 f64 v128))
     (type $many (func (param i32 i64 i64 i64 i64 i64 i64 i64 i64 i64)

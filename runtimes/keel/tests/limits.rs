@@ -1,5 +1,5 @@
-//! What a guest must not get past: each attempt ends with an error of its own, and the process runs
-//! the next module as if nothing had been.
+//! A guest cannot exceed its limits: each attempt ends with a specific error, and the process can
+//! run the next module.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -31,7 +31,7 @@ fn kind(result: Result<Vec<Val>, Error>) -> Option<TrapKind> {
     result.err()?.as_trap().map(|trap| trap.kind)
 }
 
-/// That the process is as it should be: another module runs, memory, tables, calls and all.
+/// Checks that the process still works: another module runs, with memory, tables and calls.
 fn goes_on(engine: &Engine) {
     let results = run(
         engine,
@@ -58,7 +58,7 @@ fn every_kind_of_endless_recursion_exhausts_the_stack() {
             "(func $f (export \"run\") {many} (local.set 0 (v128.not (local.get 1))) (call $f)
              (local.set 2 (v128.not (local.get 0))))"
         ),
-        // A frame of many arguments, which go by the stack.
+        // A frame with many arguments on the stack.
         format!(
             "(func $f (param {types}) (call $f {gets})) (func (export \"run\") (call $f {zeros}))",
             types = "i64 ".repeat(200),
@@ -78,7 +78,7 @@ fn every_kind_of_endless_recursion_exhausts_the_stack() {
 
 #[test]
 fn a_frame_larger_than_all_stack_is_refused_before_it_is_used() {
-    // 2,000 vectors that all live across a call, each made of what only memory knows: 32 KB of frame.
+    // A frame of 32 KB: 2,000 vectors, loaded from memory, that all live across a call.
     let sets: String = (0..2000)
         .map(|i| {
             format!(
@@ -147,7 +147,7 @@ fn every_kind_of_endless_loop_is_stopped_by_fuel_and_by_time() {
 fn what_works_on_a_range_costs_fuel_by_its_length() {
     let engine = Engine::new(Config::new().fuel(Fuel::Metered));
     let filled = "(i32.load8_u (i32.const 0))";
-    // 64 KiB, at a unit for 64 bytes, and 8,192 elements of 8 bytes.
+    // 64 KiB, at one unit per 64 bytes, and 8,192 elements of 8 bytes each.
     for (operation, done) in [
         (
             "(memory.fill (i32.const 0) (i32.const 7) (i32.const 0x10000))",
@@ -226,14 +226,14 @@ fn a_deadline_holds_when_a_guest_spends_its_time_in_the_host() {
         .instantiate(&mut store, &module)
         .and_then(|instance| instance.get_func(&mut store, "run")?.call(&mut store, &[]));
     assert_eq!(kind(stopped), Some(TrapKind::Interrupted));
-    // The second rest ends after the deadline; one more is for a timer that is late.
+    // The second host call ends after the deadline; one more is allowed for a late timer.
     assert!(rests.load(Ordering::Relaxed) <= 3, "{rests:?}");
     goes_on(&engine);
 }
 
 #[test]
 fn a_storm_of_timer_signals_changes_nothing() {
-    // More of them wait at any time than a thread's alternative stack has room for.
+    // More signals are pending at any time than an alternative stack has room for.
     let (tell, hear) = std::sync::mpsc::channel();
     let guest = std::thread::spawn(move || {
         let engine = Engine::default();
@@ -248,20 +248,20 @@ fn a_storm_of_timer_signals_changes_nothing() {
                 (i32.load8_u (i32.const 9))))"#,
         )
         .expect("an instance");
-        // Only now is there a handler.
+        // The handler is only installed here.
         store
             .set_timeout(Some(Duration::from_secs(60)))
             .expect("a thread");
         let run = instance.get_func(&mut store, "run").expect("it is there");
         run.call(&mut store, &[Val::I32(1)]).expect("it runs");
-        // SAFETY: asks who this thread is.
+        // SAFETY: `pthread_self` has no preconditions.
         tell.send(unsafe { libc::pthread_self() }).expect("heard");
         run.call(&mut store, &[Val::I32(20_000)])
     });
     let thread = hear.recv().expect("the guest starts");
     for _ in 0..200 {
         for _ in 0..64 {
-            // SAFETY: the thread was not joined yet.
+            // SAFETY: the thread is not joined before the loop ends, so its id is valid.
             unsafe { libc::pthread_kill(thread, libc::SIGRTMIN() + 6) };
         }
         std::thread::sleep(Duration::from_micros(100));
@@ -280,7 +280,7 @@ fn memory_does_not_grow_past_its_limits() {
                 (func (export "size") (result i32) (memory.size)))"#
         )
     };
-    // Pages that the type has and allows, that the store allows, and those asked for: what comes of it.
+    // The memory's type in pages, the store's limit, the growth, and the expected result.
     for (ty, limit_pages, by, expected) in [
         ("1 3", 100, 2, 1),
         ("1 3", 100, 3, -1),
@@ -472,7 +472,7 @@ fn no_index_reaches_out_of_a_table() {
 
 #[test]
 fn a_compilation_stops_when_it_is_interrupted() {
-    // Some seconds of work, in many functions.
+    // Many functions that take seconds to compile.
     let body = "(i32.const 1) (i32.add)".repeat(200);
     let functions = format!("(func (param i32) (result i32) (local.get 0) {body})").repeat(20_000);
     let wasm = wat::parse_str(format!("(module {functions})")).expect("the text is right");

@@ -1,6 +1,7 @@
-//! Damaged modules and artefacts never harm the host: each is refused with an error, or is still good.
+//! Damaged modules and artefacts never harm the host: they are rejected with an error, or still
+//! valid.
 //!
-//! The work is done in a child process, so that even a crash would be a failed test and not a lost one.
+//! The work runs in a child process, so that a crash is an ordinary test failure.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,10 +9,10 @@ use std::process::Command;
 use keel::{Config, Engine, Error, Fuel, Limits, Linker, Module, Store};
 use outcome::digest::Numbers;
 
-/// Says to the child which part of the work it is to do.
+/// The environment variable that names the child's part of the work.
 const PART: &str = "KEEL_MALFORMED_PART";
 
-/// Runs a part in a child process, which must come to its end.
+/// Runs a part of the work in a child process, which must exit successfully.
 fn survives(part: &str) {
     let program = std::env::current_exe().expect("a test has a program");
     let output = Command::new(program)
@@ -28,7 +29,7 @@ fn survives(part: &str) {
     );
 }
 
-/// Does a part where [`survives`] asks for it; by itself it has nothing to do.
+/// Runs the part that [`survives`] selected; otherwise passes without work.
 #[test]
 fn the_child() {
     match std::env::var(PART).as_deref() {
@@ -84,7 +85,7 @@ fn modules() -> Vec<(PathBuf, Vec<u8>)> {
     paths.into_iter().map(read).collect()
 }
 
-/// Changes a module in one of the ways in which files are damaged.
+/// Damages a module in one of several ways.
 fn damage(wasm: &[u8], numbers: &mut Numbers) -> Vec<u8> {
     let mut damaged = wasm.to_vec();
     let place = |numbers: &mut Numbers| numbers.below(wasm.len() as u64) as usize;
@@ -96,7 +97,7 @@ fn damage(wasm: &[u8], numbers: &mut Numbers) -> Vec<u8> {
         }
         2 => damaged.insert(place(numbers), numbers.next_number() as u8),
         3 => {
-            // A piece of it, again somewhere else.
+            // Copies a range to another place.
             let (from, to) = (place(numbers), place(numbers));
             let length = numbers.below(64) as usize;
             let piece = wasm[from..(from + length).min(wasm.len())].to_vec();
@@ -146,9 +147,9 @@ fn artefacts(engine: &Engine) -> Vec<Vec<u8>> {
         .to_vec()
 }
 
-/// Loads an artefact that this test made, and may have damaged by chance.
+/// Loads an artefact that this test made and may have damaged.
 fn load(engine: &Engine, bytes: &[u8]) -> keel::Result<Module> {
-    // SAFETY: keel made the code; accidents are what its checksums find.
+    // SAFETY: keel made the code, and checksums detect the random damage of this test.
     unsafe { Module::deserialize(engine, bytes) }
 }
 
@@ -189,7 +190,8 @@ fn flipped_artefacts() {
             match load(&engine, &damaged) {
                 Err(Error::Artifact(_)) => refused += 1,
                 Err(other) => panic!("byte {at:#x}: not the artefact's error: {other}"),
-                // Damage that is found when it is needed: by then, it must still be harmless.
+                // The damage is in a part that is verified on first use, and must be harmless then
+                // too.
                 Ok(module) => use_it(&engine, &module),
             }
         }
@@ -197,7 +199,7 @@ fn flipped_artefacts() {
     assert!(refused > 1000, "only {refused} refused");
 }
 
-/// Calls what a module exports and can be called without arguments. It may fail, but only so.
+/// Calls the exports that need no arguments. They may fail with an error, but not otherwise.
 fn use_it(engine: &Engine, module: &Module) {
     let mut store = Store::new(engine, ());
     store.set_limits(Limits {
@@ -223,7 +225,7 @@ fn use_it(engine: &Engine, module: &Module) {
 fn an_artefact_of_another_format_or_metering_is_refused_by_that_name() {
     let engine = Engine::default();
     let whole = engine.compile(b"\0asm\x01\0\0\0").expect("an empty module");
-    // After eight bytes that are the same in all versions.
+    // The field after the eight bytes that are equal in all versions.
     let mut newer = whole.clone();
     newer[8] = newer[8].wrapping_add(1);
     let message = |engine: &Engine, bytes: &[u8]| match load(engine, bytes) {

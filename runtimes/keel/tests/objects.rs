@@ -1,5 +1,5 @@
-//! Structures and arrays: what keeps them alive, what happens at the heap's limit, and that nothing is lost
-//! where the heap is collected before every allocation.
+//! Structures and arrays: reachability, the heap limit, and correctness when the heap is collected
+//! before every allocation.
 
 use keel::wasi::{Capture, Stdout, WasiCtx};
 use keel::{
@@ -11,7 +11,7 @@ use proptest::prelude::*;
 const BINARY_TREES: &str = include_str!("../../../workloads/binary-trees/main.wat");
 const DOCUMENT_TREE: &str = include_str!("../../../workloads/document-tree/main.wat");
 
-/// What a program prints that is called with some numbers, in a heap of that many bytes.
+/// The result and output of a program with these arguments and a heap limit in bytes.
 fn run(
     engine: &Engine,
     wat: &str,
@@ -91,14 +91,14 @@ fn what_is_done_to_objects_costs_fuel() {
         fill.call(&mut store, length).expect("enough fuel");
         before - store.fuel()
     };
-    // A unit for every 64 bytes.
+    // One unit per 64 bytes.
     assert_eq!(cost(64000) - cost(0), 1000);
 }
 
 #[test]
 fn binary_trees_need_no_more_than_their_live_nodes() {
     let engine = Engine::default();
-    // The two deepest trees are of 2^17 and 2^16 nodes of 16 bytes.
+    // The two deepest trees have 2^17 and 2^16 nodes of 16 bytes.
     let (outcome, text) = run(&engine, BINARY_TREES, &[15], 6 << 20);
     outcome.expect("the heap is large enough for what is alive");
     assert!(
@@ -107,7 +107,7 @@ fn binary_trees_need_no_more_than_their_live_nodes() {
     );
 }
 
-/// How many programs are run at random limits: a few, or as many as the environment says.
+/// The number of programs run with random limits; `KEEL_HEAP_CASES` overrides the default.
 fn cases() -> u32 {
     let asked = std::env::var("KEEL_HEAP_CASES").ok();
     asked.map_or(24, |cases| {

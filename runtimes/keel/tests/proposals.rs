@@ -1,9 +1,10 @@
-//! Each proposal switched by itself: a module that uses it runs where it is on, and is refused by its
-//! name where it is off.
+//! Each proposal can be switched: a module that uses it runs if it is on, and is rejected with its
+//! name if it is off.
 
 use keel::{Config, Engine, Error, Feature, Features, Module};
 
-/// For each proposal a module that needs it and nothing else beyond 1.0 but what is named beside it.
+/// For each proposal, a module that needs only it, WebAssembly 1.0, and the features named beside
+/// it.
 const MODULES: &[(Feature, &str)] = &[
     (
         Feature::MutableGlobals,
@@ -89,7 +90,8 @@ fn an_invalid_module_is_not_blamed_on_a_feature() {
 
 #[test]
 fn legacy_exceptions_are_refused_by_name() {
-    // A module with one function that is `try end`, in the binary form: the text has it no more.
+    // A function with the legacy `try end`, in binary format, because the text format no longer has
+    // it.
     let wasm =
         b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0\x0a\x07\x01\x05\0\x06\x40\x0b\x0b";
     let error = Module::new(&Engine::default(), wasm)

@@ -1,4 +1,4 @@
-//! What a module, its artefact and its calls must not be able to do to the process that runs them.
+//! Modules, artefacts and calls cannot harm the process that runs them.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -26,7 +26,7 @@ fn kind(result: keel::Result<Vec<Val>>) -> Option<TrapKind> {
     result.err()?.as_trap().map(|trap| trap.kind)
 }
 
-/// What the module ends with on this much fuel, and the fuel that is left.
+/// The trap that the module ends with on this much fuel, and the remaining fuel.
 fn on_fuel(wat: &str, fuel: u64) -> (Option<TrapKind>, u64) {
     let engine = Engine::new(Config::new().fuel(Fuel::Metered));
     let mut store = Store::new(&engine, ());
@@ -102,7 +102,7 @@ fn a_straight_line_is_stopped() {
     assert_eq!(on_fuel(&wat, 49_999).0, Some(TrapKind::OutOfFuel));
     assert_eq!(on_fuel(&wat, 50_001).0, Some(TrapKind::OutOfFuel));
     assert_eq!(on_fuel(&wat, 50_002), (None, 0));
-    // Stopped on the way, not only at its end.
+    // Stopped partway, not only at its end.
     let (ended, left) = on_fuel(&wat, 10);
     assert_eq!((ended, left), (Some(TrapKind::OutOfFuel), 0));
 }
@@ -158,7 +158,7 @@ fn memories_and_tables_are_counted_for_store_and_engine() {
     instance(&mut store, &two_pages).expect("eight pages");
     let refused = instance(&mut store, &two_pages);
     assert!(matches!(refused, Err(Error::Limit(_))), "{refused:?}");
-    // The engine's own limit holds for all stores, and what is gone is given back.
+    // The engine's limit covers all stores, and dropped memories no longer count.
     let mut other = Store::new(&engine, ());
     for _ in 0..4 {
         instance(&mut other, &two_pages).expect("three pages of twelve");
@@ -218,12 +218,12 @@ fn slots_are_evicted_and_not_kept_without_end() {
             instance(&mut Store::new(&engine, ()), module).expect("an instance");
         }
     }
-    // Three slots of modules, three blank ones, and what the allocator takes.
+    // Three slots of modules, three blank ones, and the allocator's share.
     let kept = address_space().saturating_sub(before) >> 30;
     assert!(kept < 30, "{kept} GiB of address space");
 }
 
-/// Bytes of address space that the process has.
+/// The address space of the process in bytes.
 fn address_space() -> u64 {
     let found = std::fs::read_to_string("/proc/self/statm").expect("Linux");
     let pages: u64 = found
@@ -282,7 +282,7 @@ fn a_file_that_changes_after_it_was_loaded_changes_nothing() {
     let file = tempfile::NamedTempFile::new().expect("a file");
     for damage in [Damage::Cut, Damage::Overwritten] {
         std::fs::write(file.path(), &artefact).expect("writing it");
-        // SAFETY: made above; that it changes is what is tested.
+        // SAFETY: this test made the artefact. Changing its file meanwhile is what it tests.
         let module =
             unsafe { Module::deserialize_file(&engine, file.path()) }.expect("it is whole");
         let mut store = Store::new(&engine, ());
@@ -292,13 +292,13 @@ fn a_file_that_changes_after_it_was_loaded_changes_nothing() {
         damage.apply(file.path(), artefact.len());
         let again = call(&mut store, instance, "f5").expect("what was loaded stays");
         assert_eq!(again[0].i32(), Some(5));
-        // Far from both the first functions and the thunks, which are last.
+        // Far from the first functions and from the thunks, which are last.
         let late = kind(call(&mut store, instance, "f4500"));
         assert_eq!(late, Some(TrapKind::DamagedCode));
     }
 }
 
-/// What happens to a file.
+/// A change to a file.
 enum Damage {
     Cut,
     Overwritten,
@@ -321,7 +321,7 @@ impl Damage {
     }
 }
 
-/// A program that opens `mem` in the first granted folder and exits with the answer.
+/// A program that opens `mem` in the first granted directory and exits with the error code.
 const OPENS_MEM: &str = r#"(module
     (import "wasi_snapshot_preview1" "path_open"
         (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))

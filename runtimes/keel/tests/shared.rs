@@ -1,4 +1,5 @@
-//! Shared memories: several stores in several threads, waiting, growing, and stopping those that wait.
+//! Shared memories: several stores on several threads, waiting, growth, and interruption of
+//! waiters.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -209,7 +210,7 @@ fn the_bytes_of_a_shared_memory_are_not_lent() {
     let bulk = instance
         .get_typed_func::<(u32, u32, u32), ()>(&mut store, "bulk")
         .expect("exported");
-    // Overlapping both ways.
+    // Ranges that overlap in either direction.
     for (from, to) in [(1000, 1003), (2003, 2000)] {
         bulk.call(&mut store, (from, to, 10)).expect("no trap");
         let mut found = [0; 14];

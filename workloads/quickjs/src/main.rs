@@ -1,9 +1,26 @@
 //! QuickJS with a script as its input: `print` and `readFile` are all of the world that a script
 //! sees. Its first argument is the script, the others are the script's `args`.
 
+use std::cell::Cell;
 use std::process::ExitCode;
 
 use rquickjs::{CatchResultExt, Context, Ctx, Exception, Function, Runtime};
+
+thread_local! {
+    /// What a snapshot of the initialised module starts with; `None` without one.
+    static READY: Cell<Option<Context>> = const { Cell::new(None) };
+}
+
+/// Runs before a snapshot is taken: the engine and its library, no script.
+#[cfg(target_os = "wasi")]
+#[unsafe(export_name = "wizer-initialize")]
+extern "C" fn initialise() {
+    READY.set(Some(engine().expect("QuickJS starts")));
+}
+
+fn engine() -> rquickjs::Result<Context> {
+    Context::full(&Runtime::new()?)
+}
 
 fn main() -> ExitCode {
     let mut args = std::env::args().skip(1);
@@ -22,8 +39,10 @@ fn main() -> ExitCode {
 
 fn run(script: &str, args: Vec<String>) -> Result<(), String> {
     let source = std::fs::read(script).map_err(|error| error.to_string())?;
-    let runtime = Runtime::new().map_err(|error| error.to_string())?;
-    let context = Context::full(&runtime).map_err(|error| error.to_string())?;
+    let context = match READY.take() {
+        Some(context) => context,
+        None => engine().map_err(|error| error.to_string())?,
+    };
     context.with(|ctx| {
         let ran = world(&ctx, args).and_then(|()| ctx.eval::<(), _>(source));
         ran.catch(&ctx).map_err(|error| error.to_string())

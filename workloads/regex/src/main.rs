@@ -1,6 +1,7 @@
 //! Searches real prose with the kinds of pattern that logs and texts are searched with: literals,
 //! alternations, captures, Unicode classes and word boundaries.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::env;
 use std::error::Error;
@@ -35,13 +36,48 @@ fn fnv1a(hash: u64, offset: usize) -> u64 {
         })
 }
 
+/// Everything that is compiled before the text is read.
+struct Patterns {
+    searches: Vec<(&'static str, Regex)>,
+    titled: Regex,
+    line_break: Regex,
+}
+
+impl Patterns {
+    fn compiled() -> Result<Self, regex::Error> {
+        let searches = SEARCHES.map(|(name, pattern)| Ok((name, Regex::new(pattern)?)));
+        Ok(Self {
+            searches: searches.into_iter().collect::<Result<_, regex::Error>>()?,
+            titled: Regex::new(r"\b(Mr|Mrs|Miss|Lady|Sir|Captain|Colonel)\.?\s+([A-Z][a-z]+)")?,
+            line_break: Regex::new(r"\s*\n\s*")?,
+        })
+    }
+}
+
+thread_local! {
+    /// What a snapshot of the initialised module starts with; `None` without one.
+    static READY: Cell<Option<Patterns>> = const { Cell::new(None) };
+}
+
+/// Runs before a snapshot is taken.
+#[cfg(target_os = "wasi")]
+#[unsafe(export_name = "wizer-initialize")]
+extern "C" fn initialise() {
+    READY.set(Some(
+        Patterns::compiled().expect("the patterns are constants"),
+    ));
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
+    let patterns = match READY.take() {
+        Some(patterns) => patterns,
+        None => Patterns::compiled()?,
+    };
     let path = env::args().nth(1).ok_or("usage: regex TEXT")?;
     let text = fs::read_to_string(&path).map_err(|error| format!("reading {path}: {error}"))?;
     println!("read {} bytes", text.len());
 
-    for (name, pattern) in SEARCHES {
-        let search = Regex::new(pattern)?;
+    for (name, search) in &patterns.searches {
         let mut matches = 0;
         let mut hash = 0xcbf2_9ce4_8422_2325;
         for found in search.find_iter(&text) {
@@ -51,9 +87,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("{name}: {matches} matches, {hash:016x}");
     }
 
-    let titled = Regex::new(r"\b(Mr|Mrs|Miss|Lady|Sir|Captain|Colonel)\.?\s+([A-Z][a-z]+)")?;
     let mut people = BTreeMap::<(&str, &str), usize>::new();
-    for found in titled.captures_iter(&text) {
+    for found in patterns.titled.captures_iter(&text) {
         let (_, [title, name]) = found.extract();
         *people.entry((title, name)).or_default() += 1;
     }
@@ -64,7 +99,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("{title} {name}: {times}");
     }
 
-    let joined = Regex::new(r"\s*\n\s*")?.replace_all(&text, " ");
+    let joined = patterns.line_break.replace_all(&text, " ");
     println!("joined lines: {} bytes", joined.len());
     Ok(())
 }

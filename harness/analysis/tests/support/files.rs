@@ -73,6 +73,15 @@ impl Files {
         }
     }
 
+    /// Replaces the values of samples, each by that of its trial.
+    pub(crate) fn set(&mut self, of: impl Fn(&Value) -> bool, value: impl Fn(u64) -> u64) {
+        for line in &mut self.lines {
+            if line["type"] == "sample" && of(line) {
+                line["value"] = json!(value(line["trial"].as_u64().expect("a number")));
+            }
+        }
+    }
+
     /// Selects lines of keel's trials.
     pub(crate) fn keel(&self) -> impl Fn(&Value) -> bool + use<> {
         let files = self.clone();

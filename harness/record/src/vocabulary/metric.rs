@@ -1,71 +1,84 @@
 //! What is measured, and in which unit.
 
-use std::fmt;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What was measured between a boundary's two ends.
+/// A quantity measured at a boundary.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    strum::Display,
+    strum::IntoStaticStr,
+    strum::VariantArray,
 )]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Metric {
     /// Elapsed time by CLOCK_MONOTONIC.
     WallTime,
-    /// User and system time: at L4 of the measured process and its waited-for children (wait4);
-    /// at `run` of the whole process that holds the guest, over that span.
+    /// User and system time. At L4: of the process and its children (wait4). At `run`: of the whole process that
+    /// contains the guest.
     CpuTime,
-    /// L0 and `run`: the whole cycle, instance requested (or process spawned), guest run to its
-    /// end, instance gone or reset (or process gone).
+    /// At L0 and `run`, the whole cycle: instance requested or process spawned, guest run to its end, instance
+    /// dropped or reset, or process gone.
     CycleTime,
-    /// `run`: instructions that the processor finished in user mode for the guest, where it has a
-    /// counter of them: of a program's process, or of the thread that runs the instance and what
-    /// that starts meanwhile.
+    /// At `run`: instructions retired in user mode (perf_event), of a native program's process, or of the thread that
+    /// runs the instance and the threads that it starts.
     Instructions,
-    /// Median latency of the requests offered at one rate; at `tick` of one run's steps, as the
-    /// other percentiles.
+    /// Median latency of the requests sent at one rate; at `tick`, of the steps of one run.
     P50,
-    /// 90th percentile of their latency.
+    /// 90th percentile of the same latencies.
     P90,
-    /// 99th percentile of their latency.
+    /// 99th percentile of the same latencies.
     P99,
-    /// 99.9th percentile of their latency.
+    /// 99.9th percentile of the same latencies.
     #[serde(rename = "p99.9")]
+    #[strum(serialize = "p99.9")]
     P999,
-    /// 99.99th percentile of their latency.
+    /// 99.99th percentile of the same latencies.
     #[serde(rename = "p99.99")]
+    #[strum(serialize = "p99.99")]
     P9999,
-    /// The longest of them all.
+    /// The longest of the same latencies.
     #[serde(alias = "worst")]
     Max,
-    /// Requests answered, and answered right, a second.
+    /// Correct responses per second.
     AchievedRate,
-    /// Requests that were answered wrong, or whose connection failed.
+    /// Requests with a wrong response or a failed connection.
     Errors,
-    /// Requests that were not answered in time.
+    /// Requests without a response within the time limit.
     Timeouts,
-    /// Proportional set size (smaps_rollup): memory of its own, and its share of what is shared.
+    /// Proportional set size (smaps_rollup): private pages, and a share of shared ones.
     Pss,
-    /// Resident set size (smaps_rollup): every page in memory, shared ones counted in full.
+    /// Resident set size (smaps_rollup): all pages in memory, shared ones in full.
     Rss,
-    /// Pages that nobody else maps, clean and dirty (smaps_rollup).
+    /// Pages that no other process maps, clean and dirty (smaps_rollup).
     Private,
-    /// Page tables (VmPTE): kernel memory that is in none of the sizes above.
+    /// Page tables (VmPTE): kernel memory that none of the sizes above contains.
     PageTables,
-    /// The most pages that were in memory at once (VmHWM), shared ones and those of files in full.
+    /// Peak resident set (VmHWM): shared pages and pages of files in full.
     PeakRss,
-    /// The most that was charged to a control group of its own: with the kernel's memory for it,
-    /// without pages of files that were in memory before.
+    /// Peak charge of a control group of its own: includes kernel memory, excludes pages of files that were in
+    /// memory before.
     CgroupPeak,
-    /// The portable module that everything else is made of: the `.wasm`.
+    /// The portable module: the `.wasm`.
     ModuleBytes,
     /// What the target runs: the artefact, the `.wasm`, the static binary, the image's layers.
     ArtefactBytes,
-    /// The program that runs it and has to be there once: an engine's runner.
+    /// The program that runs the artefact and is installed once: an engine's runner.
     RunnerBytes,
-    /// What must travel to a host that has nothing: artefact and runner.
+    /// Bytes to send to a host that has nothing: artefact and runner.
     #[serde(alias = "travel_bytes")]
     TransferBytes,
     /// [`Metric::ArtefactBytes`] as gzip.
@@ -75,9 +88,9 @@ pub enum Metric {
     TransferCompressedBytes,
     /// Open file descriptors.
     FileDescriptors,
-    /// Processor time used in one second in which everything waits.
+    /// CPU time used in one second while every instance waits.
     IdleCpu,
-    /// Energy that the machine's processor packages took over L4 of a process (powercap), whoever used it.
+    /// Energy of the machine's processor packages during L4 of a process (powercap), from all processes.
     Energy,
 }
 
@@ -92,40 +105,11 @@ impl Metric {
     ];
 
     /// Every metric.
-    pub const ALL: &'static [Metric] = &[
-        Metric::WallTime,
-        Metric::CpuTime,
-        Metric::CycleTime,
-        Metric::Instructions,
-        Metric::P50,
-        Metric::P90,
-        Metric::P99,
-        Metric::P999,
-        Metric::P9999,
-        Metric::Max,
-        Metric::AchievedRate,
-        Metric::Errors,
-        Metric::Timeouts,
-        Metric::Pss,
-        Metric::Rss,
-        Metric::Private,
-        Metric::PageTables,
-        Metric::PeakRss,
-        Metric::CgroupPeak,
-        Metric::ModuleBytes,
-        Metric::ArtefactBytes,
-        Metric::RunnerBytes,
-        Metric::TransferBytes,
-        Metric::ArtefactCompressedBytes,
-        Metric::TransferCompressedBytes,
-        Metric::FileDescriptors,
-        Metric::IdleCpu,
-        Metric::Energy,
-    ];
+    pub const ALL: &'static [Metric] = <Metric as strum::VariantArray>::VARIANTS;
 
     /// The metric's name in rows and samples.
     pub fn name(self) -> &'static str {
-        self.spec().name
+        self.into()
     }
 
     /// The unit its values are in.
@@ -137,7 +121,6 @@ impl Metric {
     pub const fn spec(self) -> MetricSpec {
         match self {
             Metric::WallTime => MetricSpec {
-                name: "wall_time",
                 unit: Unit::Nanoseconds,
                 label: "wall time",
                 meaning: "elapsed time by CLOCK_MONOTONIC",
@@ -145,7 +128,6 @@ impl Metric {
                 in_throughput: true,
             },
             Metric::CpuTime => MetricSpec {
-                name: "cpu_time",
                 unit: Unit::Nanoseconds,
                 label: "CPU time",
                 meaning: "user and system time",
@@ -153,7 +135,6 @@ impl Metric {
                 in_throughput: true,
             },
             Metric::CycleTime => MetricSpec {
-                name: "cycle_time",
                 unit: Unit::Nanoseconds,
                 label: "cycle time",
                 meaning: "from an instance requested to it gone or reset",
@@ -161,7 +142,6 @@ impl Metric {
                 in_throughput: true,
             },
             Metric::Instructions => MetricSpec {
-                name: "instructions",
                 unit: Unit::Count,
                 label: "instructions",
                 meaning: "instructions finished in user mode",
@@ -169,7 +149,6 @@ impl Metric {
                 in_throughput: true,
             },
             Metric::P50 => MetricSpec {
-                name: "p50",
                 unit: Unit::Nanoseconds,
                 label: "median latency",
                 meaning: "median of the latencies at one rate, or of a loop's steps",
@@ -177,7 +156,6 @@ impl Metric {
                 in_throughput: false,
             },
             Metric::P90 => MetricSpec {
-                name: "p90",
                 unit: Unit::Nanoseconds,
                 label: "90th percentile",
                 meaning: "90th percentile of the same",
@@ -185,7 +163,6 @@ impl Metric {
                 in_throughput: false,
             },
             Metric::P99 => MetricSpec {
-                name: "p99",
                 unit: Unit::Nanoseconds,
                 label: "99th percentile",
                 meaning: "99th percentile of the same",
@@ -193,7 +170,6 @@ impl Metric {
                 in_throughput: false,
             },
             Metric::P999 => MetricSpec {
-                name: "p99.9",
                 unit: Unit::Nanoseconds,
                 label: "99.9th percentile",
                 meaning: "99.9th percentile of the same",
@@ -201,7 +177,6 @@ impl Metric {
                 in_throughput: false,
             },
             Metric::P9999 => MetricSpec {
-                name: "p99.99",
                 unit: Unit::Nanoseconds,
                 label: "99.99th percentile",
                 meaning: "99.99th percentile of the same",
@@ -209,7 +184,6 @@ impl Metric {
                 in_throughput: false,
             },
             Metric::Max => MetricSpec {
-                name: "max",
                 unit: Unit::Nanoseconds,
                 label: "maximum",
                 meaning: "the longest of them",
@@ -217,7 +191,6 @@ impl Metric {
                 in_throughput: false,
             },
             Metric::AchievedRate => MetricSpec {
-                name: "achieved_rate",
                 unit: Unit::PerSecond,
                 label: "achieved rate",
                 meaning: "requests answered correctly per second",
@@ -225,7 +198,6 @@ impl Metric {
                 in_throughput: false,
             },
             Metric::Errors => MetricSpec {
-                name: "errors",
                 unit: Unit::Count,
                 label: "errors",
                 meaning: "requests answered wrong, or with a failed connection",
@@ -233,7 +205,6 @@ impl Metric {
                 in_throughput: false,
             },
             Metric::Timeouts => MetricSpec {
-                name: "timeouts",
                 unit: Unit::Count,
                 label: "timeouts",
                 meaning: "requests not answered in time",
@@ -241,7 +212,6 @@ impl Metric {
                 in_throughput: false,
             },
             Metric::Pss => MetricSpec {
-                name: "pss",
                 unit: Unit::Bytes,
                 label: "PSS",
                 meaning: "proportional set size: own memory and a share of what is shared",
@@ -249,7 +219,6 @@ impl Metric {
                 in_throughput: false,
             },
             Metric::Rss => MetricSpec {
-                name: "rss",
                 unit: Unit::Bytes,
                 label: "RSS",
                 meaning: "resident set size: every page in memory",
@@ -257,7 +226,6 @@ impl Metric {
                 in_throughput: false,
             },
             Metric::Private => MetricSpec {
-                name: "private",
                 unit: Unit::Bytes,
                 label: "private memory",
                 meaning: "pages that no other process maps",
@@ -265,7 +233,6 @@ impl Metric {
                 in_throughput: false,
             },
             Metric::PageTables => MetricSpec {
-                name: "page_tables",
                 unit: Unit::Bytes,
                 label: "page tables",
                 meaning: "kernel memory for the address space",
@@ -273,7 +240,6 @@ impl Metric {
                 in_throughput: false,
             },
             Metric::PeakRss => MetricSpec {
-                name: "peak_rss",
                 unit: Unit::Bytes,
                 label: "peak RSS",
                 meaning: "the most pages in memory at once",
@@ -282,7 +248,6 @@ impl Metric {
             },
             // The kernel batches this accounting in pages per processor, so it varies.
             Metric::CgroupPeak => MetricSpec {
-                name: "cgroup_peak",
                 unit: Unit::Bytes,
                 label: "peak of the control group",
                 meaning: "the most charged to a control group",
@@ -290,7 +255,6 @@ impl Metric {
                 in_throughput: false,
             },
             Metric::ModuleBytes => MetricSpec {
-                name: "module_bytes",
                 unit: Unit::Bytes,
                 label: "module size",
                 meaning: "size of the .wasm",
@@ -298,7 +262,6 @@ impl Metric {
                 in_throughput: false,
             },
             Metric::ArtefactBytes => MetricSpec {
-                name: "artefact_bytes",
                 unit: Unit::Bytes,
                 label: "artefact size",
                 meaning: "size of what the target runs",
@@ -306,7 +269,6 @@ impl Metric {
                 in_throughput: false,
             },
             Metric::RunnerBytes => MetricSpec {
-                name: "runner_bytes",
                 unit: Unit::Bytes,
                 label: "runner size",
                 meaning: "size of the program that runs it",
@@ -314,7 +276,6 @@ impl Metric {
                 in_throughput: false,
             },
             Metric::TransferBytes => MetricSpec {
-                name: "transfer_bytes",
                 unit: Unit::Bytes,
                 label: "bytes to deploy",
                 meaning: "artefact and runner, for a host that has nothing",
@@ -322,7 +283,6 @@ impl Metric {
                 in_throughput: false,
             },
             Metric::ArtefactCompressedBytes => MetricSpec {
-                name: "artefact_compressed_bytes",
                 unit: Unit::Bytes,
                 label: "artefact size (gzip)",
                 meaning: "artefact_bytes as gzip",
@@ -330,7 +290,6 @@ impl Metric {
                 in_throughput: false,
             },
             Metric::TransferCompressedBytes => MetricSpec {
-                name: "transfer_compressed_bytes",
                 unit: Unit::Bytes,
                 label: "bytes to deploy (gzip)",
                 meaning: "transfer_bytes as gzip",
@@ -338,7 +297,6 @@ impl Metric {
                 in_throughput: false,
             },
             Metric::FileDescriptors => MetricSpec {
-                name: "file_descriptors",
                 unit: Unit::Count,
                 label: "file descriptors",
                 meaning: "open file descriptors",
@@ -347,7 +305,6 @@ impl Metric {
             },
             // Covers the whole machine, not only the measured process.
             Metric::Energy => MetricSpec {
-                name: "energy",
                 unit: Unit::Microjoules,
                 label: "energy",
                 meaning: "what the processor packages took over L4",
@@ -355,7 +312,6 @@ impl Metric {
                 in_throughput: false,
             },
             Metric::IdleCpu => MetricSpec {
-                name: "idle_cpu",
                 unit: Unit::Nanoseconds,
                 label: "idle CPU",
                 meaning: "processor time used in one second of waiting",
@@ -369,8 +325,6 @@ impl Metric {
 /// A row of the table of metrics: everything needed to record, show and judge one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MetricSpec {
-    /// Its name in files.
-    pub name: &'static str,
     /// The unit of its values.
     pub unit: Unit,
     /// Its display name.
@@ -405,44 +359,42 @@ impl Judged {
     }
 }
 
-impl fmt::Display for Metric {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
 /// The unit of a recorded value.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    strum::Display,
 )]
 pub enum Unit {
     /// Nanoseconds.
     #[serde(rename = "ns")]
+    #[strum(serialize = "ns")]
     Nanoseconds,
     /// Events per second.
     #[serde(rename = "1/s")]
+    #[strum(serialize = "1/s")]
     PerSecond,
     /// Bytes.
     #[serde(rename = "bytes")]
+    #[strum(serialize = "bytes")]
     Bytes,
     /// A number of things.
     #[serde(rename = "count")]
+    #[strum(serialize = "count")]
     Count,
     /// Millionths of a joule.
     #[serde(rename = "uJ")]
+    #[strum(serialize = "uJ")]
     Microjoules,
-}
-
-impl fmt::Display for Unit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Unit::Nanoseconds => f.pad("ns"),
-            Unit::PerSecond => f.pad("1/s"),
-            Unit::Bytes => f.pad("bytes"),
-            Unit::Count => f.pad("count"),
-            Unit::Microjoules => f.pad("uJ"),
-        }
-    }
 }
 
 /// A duration in whole nanoseconds, as samples are recorded.

@@ -5,15 +5,13 @@ use super::{Boundary, Metric, Step};
 /// Everything needed to plan a step, check its samples and show its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StepSpec {
-    /// Its name in files, in the protocol and on the terminal.
-    pub name: &'static str,
     /// The boundaries of its samples.
     pub yields: &'static [Boundary],
     /// The boundaries of its rows. Those that only containers have come last.
     pub rows: &'static [Boundary],
     /// Number of `rows` that only containers have.
     pub only_containers: usize,
-    /// Its main metric; `None` if it measures nothing.
+    /// The main metric; `None` if the step measures nothing.
     pub first_metric: Option<Metric>,
     /// What the workload must do.
     pub needs: Needs,
@@ -47,7 +45,6 @@ pub enum DoneBy {
 }
 
 const NOTHING: StepSpec = StepSpec {
-    name: "",
     yields: &[],
     rows: &[],
     only_containers: 0,
@@ -62,37 +59,31 @@ impl Step {
         use Boundary as B;
         match self {
             Step::Instantiate => StepSpec {
-                name: "instantiate",
                 yields: &[B::L0],
                 rows: &[B::L0],
                 ..NOTHING
             },
             Step::Load => StepSpec {
-                name: "load",
                 yields: &[B::L1],
                 rows: &[B::L1],
                 ..NOTHING
             },
             Step::Compile => StepSpec {
-                name: "compile",
                 yields: &[B::L2],
                 rows: &[B::L2],
                 ..NOTHING
             },
             Step::FirstOutputWarm => StepSpec {
-                name: "first-output-warm",
                 yields: &[B::FirstOutputWarm],
                 rows: &[B::FirstOutputWarm],
                 ..NOTHING
             },
             Step::FirstOutputArtefact => StepSpec {
-                name: "first-output-artefact",
                 yields: &[B::FirstOutputArtefact],
                 rows: &[B::FirstOutputArtefact],
                 ..NOTHING
             },
             Step::Process => StepSpec {
-                name: "process",
                 yields: &[B::L3, B::L4, B::L5, B::Tick],
                 rows: &[B::L3, B::L4, B::L5],
                 only_containers: 1,
@@ -100,40 +91,34 @@ impl Step {
                 ..NOTHING
             },
             Step::Deploy => StepSpec {
-                name: "deploy",
                 yields: &[B::L6],
                 rows: &[B::L6],
                 done_by: DoneBy::Launch,
                 ..NOTHING
             },
             Step::Serve => StepSpec {
-                name: "serve",
                 rows: &[B::Request],
                 first_metric: Some(Metric::AchievedRate),
                 needs: Needs::Server,
                 ..NOTHING
             },
             Step::ServeFresh => StepSpec {
-                name: "serve-fresh",
                 rows: &[B::FreshRequest],
                 first_metric: Some(Metric::AchievedRate),
                 needs: Needs::Server,
                 ..NOTHING
             },
             Step::FirstResponse => StepSpec {
-                name: "first-response",
                 rows: &[B::FirstResponse],
                 needs: Needs::Server,
                 ..NOTHING
             },
             Step::Execute => StepSpec {
-                name: "execute",
                 yields: &[B::Run],
                 rows: &[B::Run],
                 ..NOTHING
             },
             Step::Instances => StepSpec {
-                name: "instances",
                 yields: &[B::Instances],
                 rows: &[B::Instance],
                 first_metric: Some(Metric::Pss),
@@ -141,7 +126,6 @@ impl Step {
                 ..NOTHING
             },
             Step::Processes => StepSpec {
-                name: "processes",
                 yields: &[B::Processes, B::Daemon],
                 rows: &[B::Process],
                 first_metric: Some(Metric::Pss),
@@ -150,7 +134,6 @@ impl Step {
                 ..NOTHING
             },
             Step::Idle => StepSpec {
-                name: "idle",
                 yields: &[B::Idle, B::Peak, B::Daemon],
                 rows: &[B::Idle],
                 first_metric: Some(Metric::Pss),
@@ -159,7 +142,6 @@ impl Step {
                 ..NOTHING
             },
             Step::Peak => StepSpec {
-                name: "peak",
                 yields: &[B::Peak],
                 rows: &[B::Peak],
                 first_metric: Some(Metric::PeakRss),
@@ -168,7 +150,6 @@ impl Step {
                 ..NOTHING
             },
             Step::Size => StepSpec {
-                name: "size",
                 yields: &[B::OnDisk],
                 rows: &[B::OnDisk],
                 first_metric: Some(Metric::TransferBytes),
@@ -176,7 +157,6 @@ impl Step {
                 ..NOTHING
             },
             Step::Count => StepSpec {
-                name: "count",
                 yields: &[B::L4, B::Run],
                 rows: &[B::L4, B::Run],
                 first_metric: Some(Metric::Instructions),
@@ -185,12 +165,10 @@ impl Step {
             },
             // Counted, not measured.
             Step::Conformance => StepSpec {
-                name: "conformance",
                 first_metric: None,
                 ..NOTHING
             },
             Step::Sandbox => StepSpec {
-                name: "sandbox",
                 first_metric: None,
                 ..NOTHING
             },

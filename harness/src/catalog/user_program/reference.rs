@@ -115,7 +115,7 @@ pub(super) fn printed_by_image(
             "cannot run docker, which tells what {image} prints: {error}; install the client (docker.io)"
         ))
     })?;
-    if interrupt.asked() {
+    if interrupt.requested() {
         return Err(ToolError::Interrupted.into());
     }
     if !ran.status.success() {

@@ -33,7 +33,7 @@ pub(super) fn command(args: &Run, own: Option<&Program>, seed: u64) -> Vec<Strin
     option("--memory-budget", args.memory_budget.map(|n| n.to_string()));
     option(
         "--deadline",
-        args.asked_deadline()
+        args.requested_deadline()
             .map(|deadline: Duration| deadline.as_secs().to_string()),
     );
     option("--seed", Some(seed.to_string()));

@@ -30,7 +30,7 @@ pub(super) fn ratcheted(
         say(&format!("recorded in {shown}"));
         return Ok(Exit::Ok);
     }
-    let rows = ratchet::held(&before, &recorded, meant);
+    let rows = ratchet::compared(&before, &recorded, meant);
     let lost: Vec<_> = rows.iter().filter(|row| row.verdict.fails()).collect();
     for row in &lost {
         say(&format!(

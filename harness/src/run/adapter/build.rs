@@ -77,7 +77,8 @@ pub fn build(
     let built = cargo_build(checkout, row, interrupt);
     let mark = failure_mark(checkout, row);
     match &built {
-        Err(ToolError::Failed { .. }) => {
+        // A build that a signal ended says nothing about the sources.
+        Err(ToolError::Failed { code: Some(_), .. }) => {
             let _ = fs::write(mark, "");
         }
         Err(_) => {}

@@ -65,25 +65,25 @@ impl Session<'_> {
             }
             (Some(launch), Step::Processes) => self.alive(launch, &trial.target, &ready.expected),
             (Some(launch), Step::Idle) => {
-                let asked = density::DensityRequest {
+                let request = density::DensityRequest {
                     launch,
                     levels: &one(),
                     boundary: Boundary::Idle,
                     expected: &ready.expected,
                     deadline: self.job.deadlines.trial,
                 };
-                density::run(&asked, self.interrupt)
+                density::run(&request, self.interrupt)
             }
             (Some(launch), Step::Size) => self.weighed(launch, &scratch, ready),
             (Some(launch), Step::Count) => self.counted(launch, &trial.target, &scratch, ready),
             (Some(launch), Step::Peak) => {
-                let asked = peak::PeakRequest {
+                let request = peak::PeakRequest {
                     launch,
                     stdin: ready.stdin.as_deref(),
                     expected: &ready.expected,
                     deadline: self.job.deadlines.trial,
                 };
-                peak::run(&asked, self.interrupt)
+                peak::run(&request, self.interrupt)
             }
             _ => conversation::run(
                 &row.executable(self.job.checkout),
@@ -217,14 +217,14 @@ impl Session<'_> {
             Some(TargetKind::Container) => &density.containers,
             _ => &density.processes,
         };
-        let asked = density::DensityRequest {
+        let request = density::DensityRequest {
             launch,
             levels: &within(density, alive),
             boundary: Boundary::Processes,
             expected,
             deadline: self.job.deadlines.trial,
         };
-        density::run(&asked, self.interrupt)
+        density::run(&request, self.interrupt)
     }
 
     /// One run under valgrind, with its output verified as usual.

@@ -19,7 +19,7 @@ pub struct Verdict {
     pub unsupported: usize,
     /// Failed, or with a wrong output.
     pub failed: usize,
-    told: Vec<(TargetId, WorkloadId, Step)>,
+    shown: Vec<(TargetId, WorkloadId, Step)>,
 }
 
 impl Verdict {
@@ -34,9 +34,9 @@ impl Verdict {
             Outcome::Failed { .. } | Outcome::WrongOutput { .. } => self.failed += 1,
         }
         let cell = (trial.target.clone(), trial.workload.clone(), trial.step);
-        let first = !self.told.contains(&cell);
+        let first = !self.shown.contains(&cell);
         if first {
-            self.told.push(cell);
+            self.shown.push(cell);
         }
         first
     }

@@ -8,7 +8,7 @@ use plimsoll_record::{FactLine, Outcome};
 use super::Session;
 use crate::run::adapter::child::Fault;
 use crate::run::trial::TrialResult;
-use crate::suites::sandbox::probe::{self, Put};
+use crate::suites::sandbox::probe::{self, ProbeTrial};
 
 impl Session<'_> {
     /// The answer to the trial's question. Any answer makes the trial ok.
@@ -36,7 +36,7 @@ impl Session<'_> {
             return refused(format!("cannot make {}: {error}", scratch.display()));
         }
         let kind = self.kinds.get(&trial.target).copied();
-        let put = Put {
+        let probe = ProbeTrial {
             program: &row.executable(self.job.checkout),
             directory: &self.job.checkout.root,
             target: &trial.target,
@@ -45,7 +45,7 @@ impl Session<'_> {
             scratch: &scratch,
             deadline: self.job.deadlines.prepare,
         };
-        let found = probe::put(&put, self.interrupt)?;
+        let found = probe::run(&probe, self.interrupt)?;
         // The next guest must not find files of this one.
         let _ = fs::remove_dir_all(&scratch);
         Ok(match found {

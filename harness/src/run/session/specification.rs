@@ -55,7 +55,7 @@ impl Session<'_> {
                 self.interrupt,
             ));
         }
-        let asked = ScriptRequest {
+        let request = ScriptRequest {
             program: &row.executable(self.job.checkout),
             directory: &self.job.checkout.root,
             target: &trial.target,
@@ -72,7 +72,7 @@ impl Session<'_> {
                 program: scratch.display().to_string(),
                 message: error.to_string(),
             })
-            .and_then(|()| drive::run(&asked, self.interrupt));
+            .and_then(|()| drive::run(&request, self.interrupt));
         recorded(done)
     }
 }

@@ -52,14 +52,14 @@ pub struct DensityRequest<'a> {
 ///
 /// # Errors
 /// Only [`Fault::Interrupted`]; any other failure is the trial's outcome, together with the samples so far.
-pub fn run(asked: &DensityRequest<'_>, interrupt: &Interrupt) -> Result<TrialResult, Fault> {
+pub fn run(request: &DensityRequest<'_>, interrupt: &Interrupt) -> Result<TrialResult, Fault> {
     let mut samples = Vec::new();
-    let mut crowd = match Crowd::new(asked, interrupt) {
+    let mut crowd = match Crowd::new(request, interrupt) {
         Ok(crowd) => crowd,
         Err(error) => return Ok(failed(samples, FailureKind::Start, error.to_string(), "")),
     };
     let mut note = None;
-    for (reached, &level) in asked.levels.alive.iter().enumerate() {
+    for (reached, &level) in request.levels.alive.iter().enumerate() {
         let grown = crowd
             .grow(level)
             .and_then(|()| crowd.look(level, &mut samples));
@@ -143,7 +143,7 @@ fn odd(error: io::Error) -> Trouble {
 
 /// The running processes. Dropping it kills their process groups.
 struct Crowd<'a> {
-    asked: &'a DensityRequest<'a>,
+    request: &'a DensityRequest<'a>,
     interrupt: &'a Interrupt,
     begun: Instant,
     /// The shared stdin of all processes.
@@ -168,12 +168,12 @@ struct Waiting {
 }
 
 impl<'a> Crowd<'a> {
-    fn new(asked: &'a DensityRequest<'a>, interrupt: &'a Interrupt) -> io::Result<Self> {
+    fn new(request: &'a DensityRequest<'a>, interrupt: &'a Interrupt) -> io::Result<Self> {
         allow_many_descriptors();
         keep_descriptors_to_ourselves();
         let (input, hold) = pipe_with(PipeFlags::CLOEXEC)?;
         Ok(Crowd {
-            asked,
+            request,
             interrupt,
             begun: Instant::now(),
             input,
@@ -181,7 +181,7 @@ impl<'a> Crowd<'a> {
             errors: Errors::new()?,
             alive: Vec::new(),
             making: Duration::ZERO,
-            budget: Budget::of(asked.levels),
+            budget: Budget::of(request.levels),
             taken: 0,
         })
     }
@@ -218,7 +218,7 @@ impl<'a> Crowd<'a> {
 
     /// Starts one process and waits until it is ready.
     fn start(&mut self) -> Result<(), Trouble> {
-        let launch = self.asked.launch.named().map_err(odd)?.into_owned();
+        let launch = self.request.launch.named().map_err(odd)?.into_owned();
         let spawned = self.input.try_clone().and_then(|input| {
             let mut command = group::command(&launch);
             command
@@ -261,7 +261,7 @@ impl<'a> Crowd<'a> {
 
     /// Reads the next output of one process; 0 bytes mean end of file.
     fn read(&mut self, which: usize) -> Result<usize, Trouble> {
-        let mut bounds = self.bounds(self.begun + self.asked.deadline);
+        let mut bounds = self.bounds(self.begun + self.request.deadline);
         let waiting = &mut self.alive[which];
         loop {
             match bounds.wait([Some(waiting.stdout.as_fd())]).map_err(odd)? {
@@ -274,7 +274,7 @@ impl<'a> Crowd<'a> {
                 }
                 Err(Cut::Interrupted) => return Err(Trouble::Interrupted),
                 Err(Cut::Deadline | Cut::Memory) => {
-                    let limit = self.asked.deadline;
+                    let limit = self.request.deadline;
                     let why = format!("not done within {limit:?}; all were killed");
                     return Err(Trouble::Failed(FailureKind::Deadline, why));
                 }
@@ -297,7 +297,7 @@ impl<'a> Crowd<'a> {
         let family = footprint::with_descendants(&roots).map_err(odd)?;
         let used = || footprint::cpu_time(family.iter().copied());
         let (before, begun) = (used().map_err(odd)?, Instant::now());
-        self.sleep(self.asked.levels.idle_window.into())?;
+        self.sleep(self.request.levels.idle_window.into())?;
         let (after, waited) = (used().map_err(odd)?, begun.elapsed());
         let idle = footprint::per_second(after.saturating_sub(before), waited);
         let taken = Footprint::sum(family.iter().copied()).map_err(odd)?;
@@ -309,11 +309,11 @@ impl<'a> Crowd<'a> {
         }
         self.budget.took(level, taken.pss + taken.page_tables);
         self.taken = taken.pss + taken.page_tables;
-        let at = (self.asked.boundary != Boundary::Idle).then_some(level);
-        samples.extend(taken.samples(self.asked.boundary, at));
+        let at = (self.request.boundary != Boundary::Idle).then_some(level);
+        samples.extend(taken.samples(self.request.boundary, at));
         let timed = [(Metric::WallTime, self.making), (Metric::IdleCpu, idle)];
         samples.extend(timed.map(|(metric, value)| Sample {
-            boundary: self.asked.boundary,
+            boundary: self.request.boundary,
             metric,
             iteration: 0,
             at,
@@ -339,7 +339,7 @@ impl<'a> Crowd<'a> {
         for which in 0..self.alive.len() {
             while self.read(which)? > 0 {}
             let ended = self.alive[which].process.wait().map_err(odd)?;
-            judge(ended, &self.alive[which].printed, self.asked.expected)?;
+            judge(ended, &self.alive[which].printed, self.request.expected)?;
         }
         Ok(())
     }

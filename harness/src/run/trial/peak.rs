@@ -57,20 +57,20 @@ const LOOK: Duration = Duration::from_millis(5);
 ///
 /// # Errors
 /// Only [`Fault::Interrupted`]; any other failure is the trial's outcome.
-pub fn run(asked: &PeakRequest<'_>, interrupt: &Interrupt) -> Result<TrialResult, Fault> {
+pub fn run(request: &PeakRequest<'_>, interrupt: &Interrupt) -> Result<TrialResult, Fault> {
     let pipes = || io::Result::Ok((pipe_with(PipeFlags::CLOEXEC)?, Errors::new()?));
     let ((output, child_output), mut errors) = match pipes() {
         Ok(pipes) => pipes,
         Err(error) => return failed(FailureKind::Start, error.to_string(), String::new()),
     };
-    let launch = match asked.launch.named() {
+    let launch = match request.launch.named() {
         Ok(launch) => launch,
         Err(error) => return failed(FailureKind::Start, error.to_string(), String::new()),
     };
     let launch = &*launch;
-    let stdin = asked.stdin;
+    let stdin = request.stdin;
     let child_errors = errors.handle();
-    let (tell, told) = mpsc::channel();
+    let (sender, receiver) = mpsc::channel();
     let (printed, followed) = thread::scope(|scope| {
         // ptrace ties a process to one thread: this one starts and follows it.
         let tracer = scope.spawn(move || {
@@ -81,17 +81,17 @@ pub fn run(asked: &PeakRequest<'_>, interrupt: &Interrupt) -> Result<TrialResult
                 .stderr(child_errors?)
                 .process_group(0);
             match &launch.container {
-                None => follow(command, &tell),
-                Some(container) => follow_inside(command, container, &tell),
+                None => follow(command, &sender),
+                Some(container) => follow_inside(command, container, &sender),
             }
         });
-        let printed = match told.recv() {
+        let printed = match receiver.recv() {
             Ok(pid) => {
                 let mut watch = Watch {
                     pid,
                     launch,
                     interrupt,
-                    deadline: asked.deadline,
+                    deadline: request.deadline,
                     begun: Instant::now(),
                     cut: None,
                 };
@@ -115,7 +115,7 @@ pub fn run(asked: &PeakRequest<'_>, interrupt: &Interrupt) -> Result<TrialResult
     if !followed.as_ref().is_ok_and(by_itself) {
         container_cleanup::clear(launch);
     }
-    judged(asked, launch, printed, followed, stderr)
+    judged(request, launch, printed, followed, stderr)
 }
 
 fn failed(kind: FailureKind, message: String, stderr: String) -> Result<TrialResult, Fault> {
@@ -128,7 +128,7 @@ fn failed(kind: FailureKind, message: String, stderr: String) -> Result<TrialRes
 
 /// The trial's outcome, with samples if it counts.
 fn judged(
-    asked: &PeakRequest<'_>,
+    request: &PeakRequest<'_>,
     launch: &Launch,
     printed: io::Result<(Vec<u8>, Option<Cut>)>,
     followed: io::Result<Followed>,
@@ -149,7 +149,7 @@ fn judged(
     match (cut, followed.ended) {
         (Some(Cut::Interrupted), _) => return Err(Fault::Interrupted),
         (Some(Cut::Deadline | Cut::Memory), _) => {
-            let limit = asked.deadline;
+            let limit = request.deadline;
             let why = format!("did not end within {limit:?} and was killed");
             return failed(FailureKind::Deadline, why, stderr);
         }
@@ -163,7 +163,7 @@ fn judged(
         let why = "its peak was not read: it was not seen at its end".to_owned();
         return failed(FailureKind::Engine, why, stderr);
     }
-    let outcome = match verify::verify(&printed, printed.len(), asked.expected) {
+    let outcome = match verify::verify(&printed, printed.len(), request.expected) {
         Ok(()) => Outcome::Ok,
         Err(message) => Outcome::WrongOutput { message },
     };
@@ -339,7 +339,7 @@ impl Watch<'_> {
     /// Sleeps for one interval, and checks interruption and deadline.
     fn wait(&mut self) {
         thread::sleep(LOOK);
-        if self.interrupt.asked() {
+        if self.interrupt.requested() {
             self.end(Cut::Interrupted);
         } else if self.begun.elapsed() >= self.deadline {
             self.end(Cut::Deadline);

@@ -155,10 +155,11 @@ fn started(
     let mut stdout = Some(process.stdout.as_fd());
     let mut stderr = Some(process.stderr.as_fd());
     let exited = Some(process.exit.as_fd());
-    let mut asked = Some(interrupt.as_fd());
+    let mut interrupted = Some(interrupt.as_fd());
     let waited = loop {
         let left = deadline.saturating_sub(start.elapsed());
-        let [out, err, has_exited, is_interrupted] = ready([stdout, stderr, exited, asked], left)?;
+        let [out, err, has_exited, is_interrupted] =
+            ready([stdout, stderr, exited, interrupted], left)?;
         if out {
             let read = output.read(&process.stdout)?;
             if read > 0 && first_byte.is_none() {
@@ -178,7 +179,7 @@ fn started(
             killed = cut(is_interrupted, start.elapsed() >= deadline);
             if killed.is_some() {
                 process.kill();
-                asked = None;
+                interrupted = None;
             }
         }
     };

@@ -91,9 +91,9 @@ pub fn run(trial: &ServingTrial<'_>) -> Result<TrialResult, Fault> {
 fn begin(trial: &ServingTrial<'_>) -> Result<(Serving, Instant), NotServing> {
     let mut adapter = AdapterChild::start(trial.adapter, trial.directory, trial.interrupt)
         .map_err(|fault| NotServing::Fault(fault, String::new()))?;
-    let asked = ask(&mut adapter, trial);
+    let reply = ask(&mut adapter, trial);
     let stderr = adapter.stderr();
-    let (reply, begun) = asked.map_err(|fault| NotServing::Fault(fault, stderr.clone()))?;
+    let (reply, begun) = reply.map_err(|fault| NotServing::Fault(fault, stderr.clone()))?;
     match reply {
         Reply::Serving { address } => match address.parse() {
             Ok(address) => Ok((Serving::Adapter { adapter, address }, begun)),

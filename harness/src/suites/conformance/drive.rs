@@ -58,19 +58,19 @@ pub struct ScriptRequest<'a> {
 /// # Errors
 /// Only [`Fault::Interrupted`], and [`Fault::Start`] if a script cannot be written to the scratch directory.
 /// The adapter's failures are recorded as verdicts.
-pub fn run(asked: &ScriptRequest<'_>, interrupt: &Interrupt) -> Result<Vec<ScriptLine>, Fault> {
+pub fn run(request: &ScriptRequest<'_>, interrupt: &Interrupt) -> Result<Vec<ScriptLine>, Fault> {
     let mut driver = Driver {
-        asked,
+        request,
         interrupt,
         adapter: None,
         false_starts: 0,
     };
-    let unclaimed = asked
+    let unclaimed = request
         .group
         .proposal
-        .filter(|proposal| !asked.claims.contains(proposal));
-    let mut lines = Vec::with_capacity(asked.scripts.len());
-    for script in asked.scripts {
+        .filter(|proposal| !request.claims.contains(proposal));
+    let mut lines = Vec::with_capacity(request.scripts.len());
+    for script in request.scripts {
         let forms = forms(&script.text);
         let mut verdicts: Vec<Verdict> = match unclaimed {
             Some(proposal) => forms
@@ -79,7 +79,7 @@ pub fn run(asked: &ScriptRequest<'_>, interrupt: &Interrupt) -> Result<Vec<Scrip
                 .collect(),
             None => {
                 let mut verdicts = driver.script(script, &forms)?;
-                judge(&forms, &mut verdicts, asked.claims);
+                judge(&forms, &mut verdicts, request.claims);
                 verdicts
             }
         };
@@ -91,7 +91,7 @@ pub fn run(asked: &ScriptRequest<'_>, interrupt: &Interrupt) -> Result<Vec<Scrip
                 };
             }
         }
-        let (trial, attempt) = asked.trial;
+        let (trial, attempt) = request.trial;
         let at = forms.iter().map(|form| form.line);
         lines.push(ScriptLine::of(
             trial,
@@ -133,7 +133,7 @@ fn unsupported(form: &Form<'_>, proposal: Proposal) -> Verdict {
 }
 
 struct Driver<'a> {
-    asked: &'a ScriptRequest<'a>,
+    request: &'a ScriptRequest<'a>,
     interrupt: &'a Interrupt,
     adapter: Option<AdapterChild>,
     false_starts: u32,
@@ -163,8 +163,8 @@ impl Driver<'_> {
                 break;
             }
             let request = Script {
-                target: self.asked.target.clone(),
-                features: self.asked.group.features.clone(),
+                target: self.request.target.clone(),
+                features: self.request.group.features.clone(),
                 script: path.clone(),
                 from: verdicts.len() as u32,
                 without: without.clone(),
@@ -209,7 +209,13 @@ impl Driver<'_> {
             Some(adapter) => adapter,
             None => self.started()?,
         };
-        match converse(&mut adapter, request, forms, verdicts, self.asked.deadline) {
+        match converse(
+            &mut adapter,
+            request,
+            forms,
+            verdicts,
+            self.request.deadline,
+        ) {
             Ok(()) => {
                 self.adapter = Some(adapter);
                 Ok(())
@@ -219,16 +225,16 @@ impl Driver<'_> {
     }
 
     fn started(&mut self) -> Result<AdapterChild, (Fault, String)> {
-        let asked = self.asked;
-        let started = AdapterChild::start(asked.program, asked.directory, self.interrupt)
+        let request = self.request;
+        let started = AdapterChild::start(request.program, request.directory, self.interrupt)
             .map_err(|fault| (fault, String::new()))
-            .and_then(|mut adapter| match adapter.hello(asked.deadline) {
+            .and_then(|mut adapter| match adapter.hello(request.deadline) {
                 Ok(_) => Ok(adapter),
                 Err(fault) => Err((fault, adapter.stderr())),
             });
         match started {
             Ok(mut adapter) => {
-                adapter.limit_memory(asked.memory_bytes);
+                adapter.limit_memory(request.memory_bytes);
                 self.false_starts = 0;
                 Ok(adapter)
             }
@@ -240,7 +246,7 @@ impl Driver<'_> {
     }
 
     fn written(&self, script: &ScriptFile) -> io::Result<PathBuf> {
-        let path = self.asked.scratch.join(&script.name);
+        let path = self.request.scratch.join(&script.name);
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder)?;
         }
@@ -328,8 +334,8 @@ const ASKED: &[&str] = &[
 /// Turns an adapter's result into a verdict. Skips are decided here, so that all engines have the same
 /// denominators.
 fn verdict(form: &Form<'_>, went: Went) -> Verdict {
-    let asked = ASKED.iter().any(|start| form.text.starts_with(start));
-    let believed = asked && form.legible == Legible::Yes && !matches!(went, Went::Skipped { .. });
+    let request = ASKED.iter().any(|start| form.text.starts_with(start));
+    let believed = request && form.legible == Legible::Yes && !matches!(went, Went::Skipped { .. });
     if let (false, Some(verdict)) = (believed, fixed_verdict(form)) {
         return verdict;
     }

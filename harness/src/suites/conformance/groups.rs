@@ -152,8 +152,8 @@ impl Tests {
             tests.record.groups.push(group);
             tests.scripts.push(vec![cases]);
         }
-        let asked = globs.is_empty() || selection::matches_any(globs, testsuite::ID);
-        if let (Some(folder), true) = (wasi_testsuite, asked) {
+        let selected = globs.is_empty() || selection::matches_any(globs, testsuite::ID);
+        if let (Some(folder), true) = (wasi_testsuite, selected) {
             let (group, scripts) =
                 testsuite::group(folder).map_err(|error| Usage(error.to_string()))?;
             tests.record.groups.push(group);

@@ -60,8 +60,12 @@ pub fn read(checkout: &Checkout) -> io::Result<RecordedPasses> {
 
 /// Compares every script of a run that the ratchet covers. Tests in `meant` that the run does not have are
 /// lost.
-pub fn held(known: &RecordedPasses, recorded: &Recorded, meant: &ExpectedGroups) -> Vec<PassRow> {
-    if !is_brought_along(&recorded.run) {
+pub fn compared(
+    known: &RecordedPasses,
+    recorded: &Recorded,
+    meant: &ExpectedGroups,
+) -> Vec<PassRow> {
+    if !is_bundled(&recorded.run) {
         return Vec::new();
     }
     let mut rows = rows(known, Some(recorded), meant);
@@ -74,7 +78,7 @@ pub fn held(known: &RecordedPasses, recorded: &Recorded, meant: &ExpectedGroups)
 /// # Errors
 /// If the file cannot be written.
 pub fn record(mut known: RecordedPasses, recorded: &Recorded, path: &Path) -> io::Result<()> {
-    if is_brought_along(&recorded.run) {
+    if is_bundled(&recorded.run) {
         let found = RecordedPasses::of(recorded).passed.into_iter();
         known
             .passed
@@ -88,7 +92,7 @@ pub fn record(mut known: RecordedPasses, recorded: &Recorded, path: &Path) -> io
 }
 
 /// Whether a run used the bundled tests, which are the same for everybody.
-fn is_brought_along(run: &Run) -> bool {
+fn is_bundled(run: &Run) -> bool {
     let specification = run.specification.as_ref();
     specification.is_some_and(|one| one.directory.is_none())
 }

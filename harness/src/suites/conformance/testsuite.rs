@@ -39,7 +39,7 @@ const VERSION: &str = "wasm32-wasip1";
 struct Test {
     wasm: PathBuf,
     /// Its request, or why it is skipped on every engine.
-    asked: Result<TestRequest, String>,
+    request: Result<TestRequest, String>,
 }
 
 /// A test's inputs and expected results.
@@ -189,7 +189,7 @@ fn below(root: &Path, folder: &Path, tests: &mut BTreeMap<String, Test>) -> io::
         } else if name.ends_with(".wasm") {
             let shown = path.strip_prefix(root).unwrap_or(&path);
             let test = Test {
-                asked: asked(&path),
+                request: request_of(&path),
                 wasm: path.clone(),
             };
             tests.insert(shown.display().to_string(), test);
@@ -204,7 +204,7 @@ fn manifest(wasm: &Path) -> PathBuf {
 }
 
 /// The request in a test's manifest; the defaults without one.
-fn asked(wasm: &Path) -> Result<TestRequest, String> {
+fn request_of(wasm: &Path) -> Result<TestRequest, String> {
     let path = manifest(wasm);
     let manifest: Manifest = match fs::read(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Manifest::default(),
@@ -221,7 +221,7 @@ fn asked(wasm: &Path) -> Result<TestRequest, String> {
         return Err(format!("it needs {}", manifest.proposals.join(", ")));
     }
     let folder = wasm.parent().unwrap_or(Path::new(""));
-    let mut asked = TestRequest {
+    let mut request = TestRequest {
         args: manifest.args,
         env: manifest.env,
         grants: grants(folder, manifest.dirs, manifest.root),
@@ -237,15 +237,15 @@ fn asked(wasm: &Path) -> Result<TestRequest, String> {
                 dirs,
                 root,
             } => {
-                asked.args = args;
-                asked.env = env;
-                asked.grants = grants(folder, dirs, root);
+                request.args = args;
+                request.env = env;
+                request.grants = grants(folder, dirs, root);
             }
-            Operation::Wait { exit_code } => asked.exit_code = exit_code,
+            Operation::Wait { exit_code } => request.exit_code = exit_code,
             Operation::Read { id, payload } => {
                 let stream = match id.as_str() {
-                    "stdout" => &mut asked.stdout,
-                    "stderr" => &mut asked.stderr,
+                    "stdout" => &mut request.stdout,
+                    "stderr" => &mut request.stderr,
                     other => return Err(format!("it reads from {other}")),
                 };
                 stream.get_or_insert_default().push_str(&payload);
@@ -256,7 +256,7 @@ fn asked(wasm: &Path) -> Result<TestRequest, String> {
             }
         }
     }
-    Ok(asked)
+    Ok(request)
 }
 
 fn grants(folder: &Path, dirs: Vec<String>, root: Option<String>) -> Vec<(PathBuf, String)> {
@@ -269,15 +269,15 @@ fn grants(folder: &Path, dirs: Vec<String>, root: Option<String>) -> Vec<(PathBu
 mod tests {
     use super::*;
 
-    fn asked_of(manifest: &str) -> Result<TestRequest, String> {
+    fn request_of_manifest(manifest: &str) -> Result<TestRequest, String> {
         let folder = tempfile::tempdir().unwrap();
         let wasm = folder.path().join("t.wasm");
         fs::write(wasm.with_extension("json"), manifest).unwrap();
-        let mut asked = asked(&wasm)?;
-        for (host, _) in &mut asked.grants {
+        let mut request = request_of(&wasm)?;
+        for (host, _) in &mut request.grants {
             *host = host.strip_prefix(folder.path()).unwrap().to_owned();
         }
-        Ok(asked)
+        Ok(request)
     }
 
     #[test]
@@ -292,19 +292,19 @@ mod tests {
         };
         let oldest = r#"{"args": ["a b"], "env": {"NAME": "a=b\nc"}, "dirs": ["fs.dir"],
             "exit_code": 33, "stdout": "hello", "wasi_functions": ["fd_write"]}"#;
-        assert_eq!(asked_of(oldest), Ok(whole.clone()));
+        assert_eq!(request_of_manifest(oldest), Ok(whole.clone()));
         let rooted = TestRequest {
             grants: vec![(PathBuf::from("fs.dir"), "/".to_owned())],
             ..whole
         };
         let newer = oldest.replace(r#""dirs": ["fs.dir"]"#, r#""root": "fs.dir""#);
-        assert_eq!(asked_of(&newer), Ok(rooted.clone()));
+        assert_eq!(request_of_manifest(&newer), Ok(rooted.clone()));
         let newest = r#"{"operations": [
             {"type": "run", "args": ["a b"], "env": {"NAME": "a=b\nc"}, "root": "fs.dir"},
             {"type": "read", "payload": "hel"}, {"type": "read", "id": "stdout", "payload": "lo"},
             {"type": "wait", "exit_code": 33}]}"#;
-        assert_eq!(asked_of(newest), Ok(rooted));
-        assert_eq!(asked_of("{}"), Ok(TestRequest::default()));
+        assert_eq!(request_of_manifest(newest), Ok(rooted));
+        assert_eq!(request_of_manifest("{}"), Ok(TestRequest::default()));
     }
 
     #[test]
@@ -323,7 +323,7 @@ mod tests {
                 "port",
             ),
         ] {
-            let found = asked_of(manifest).expect_err(manifest);
+            let found = request_of_manifest(manifest).expect_err(manifest);
             assert!(found.contains(why), "{manifest}: {found}");
         }
     }

@@ -40,7 +40,7 @@ impl Host {
     ///
     /// # Errors
     /// If the port cannot be determined.
-    pub fn told(&self, args: &[String], kind: TargetKind) -> io::Result<Vec<String>> {
+    pub fn filled(&self, args: &[String], kind: TargetKind) -> io::Result<Vec<String>> {
         let port = self.listener.local_addr()?.port();
         let new = match kind {
             TargetKind::Container => IN_A_CONTAINER.to_owned(),
@@ -52,11 +52,11 @@ impl Host {
             ("{variable}", VARIABLE.to_owned()),
             ("{port}", port.to_string()),
         ];
-        let told = |arg: &String| {
+        let filled = |arg: &String| {
             let stands = words.iter().find(|(word, _)| word == arg);
             stands.map_or_else(|| arg.clone(), |(_, meant)| meant.clone())
         };
-        Ok(args.iter().map(told).collect())
+        Ok(args.iter().map(filled).collect())
     }
 
     /// Whether a guest created the file here, on the host.
@@ -74,14 +74,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let host = Host::new(folder.path()).unwrap();
         let args = ["{file}", "{new}", "{variable}", "{port}", "64"].map(str::to_owned);
-        let told = host.told(&args, TargetKind::Wasm).unwrap();
-        assert_eq!(fs::read(&told[0]).unwrap(), b"not granted\n");
-        assert_eq!((told[2].as_str(), told[4].as_str()), (VARIABLE, "64"));
-        std::net::TcpStream::connect(("127.0.0.1", told[3].parse().unwrap())).unwrap();
+        let filled = host.filled(&args, TargetKind::Wasm).unwrap();
+        assert_eq!(fs::read(&filled[0]).unwrap(), b"not granted\n");
+        assert_eq!((filled[2].as_str(), filled[4].as_str()), (VARIABLE, "64"));
+        std::net::TcpStream::connect(("127.0.0.1", filled[3].parse().unwrap())).unwrap();
         assert!(!host.was_written());
-        fs::write(&told[1], "").unwrap();
+        fs::write(&filled[1], "").unwrap();
         assert!(host.was_written());
-        let told = host.told(&args, TargetKind::Container).unwrap();
-        assert_eq!(told[1], IN_A_CONTAINER);
+        let filled = host.filled(&args, TargetKind::Container).unwrap();
+        assert_eq!(filled[1], IN_A_CONTAINER);
     }
 }

@@ -18,7 +18,7 @@ use crate::run::adapter::child::{AdapterChild, Fault, unexpected};
 
 /// One question for one target.
 #[derive(Debug)]
-pub struct Put<'a> {
+pub struct ProbeTrial<'a> {
     /// The adapter.
     pub program: &'a Path,
     /// The directory it is started in.
@@ -50,7 +50,10 @@ pub struct Lost {
 ///
 /// # Errors
 /// Only [`Fault::Interrupted`]; any other failure is the reason for a missing answer.
-pub fn put(put: &Put<'_>, interrupt: &Interrupt) -> Result<Result<(Answer, String), Lost>, Fault> {
+pub fn run(
+    trial: &ProbeTrial<'_>,
+    interrupt: &Interrupt,
+) -> Result<Result<(Answer, String), Lost>, Fault> {
     let lost = |kind, message: String| {
         Ok(Err(Lost {
             kind,
@@ -58,8 +61,8 @@ pub fn put(put: &Put<'_>, interrupt: &Interrupt) -> Result<Result<(Answer, Strin
             stderr: String::new(),
         }))
     };
-    let made = Host::new(put.scratch).and_then(|host| {
-        let args = host.told(&put.question.row.args, put.kind)?;
+    let made = Host::new(trial.scratch).and_then(|host| {
+        let args = host.filled(&trial.question.row.args, trial.kind)?;
         Ok((host, args))
     });
     let (host, args) = match made {
@@ -71,7 +74,7 @@ pub fn put(put: &Put<'_>, interrupt: &Interrupt) -> Result<Result<(Answer, Strin
             );
         }
     };
-    let answered = match asked(put, args, interrupt) {
+    let answered = match reply_of(trial, args, interrupt) {
         Err((Fault::Interrupted, _)) => return Err(Fault::Interrupted),
         Err((fault, stderr)) => {
             return Ok(Err(Lost {
@@ -94,10 +97,10 @@ pub fn put(put: &Put<'_>, interrupt: &Interrupt) -> Result<Result<(Answer, Strin
             };
             return lost(kind, message);
         }
-        Reply::Probed(probed) => container(probed, put.question.row.patience()),
+        Reply::Probed(probed) => container(probed, trial.question.row.patience()),
         Reply::Probe(mut launch) => {
             launch.env.insert(VARIABLE.to_owned(), "here".to_owned());
-            match process(&launch, put, interrupt)? {
+            match process(&launch, trial, interrupt)? {
                 Ok(ran) => ran,
                 Err(message) => return lost(FailureKind::Start, message),
             }
@@ -109,23 +112,28 @@ pub fn put(put: &Put<'_>, interrupt: &Interrupt) -> Result<Result<(Answer, Strin
             );
         }
     };
-    let shown = |text: String| text.replace(&put.scratch.display().to_string(), "SCRATCH");
-    match judge(&put.question.row, &ran, put.kind) {
-        Err(message) => Ok(Err(Lost {
+    Ok(answer(trial, &host, ran))
+}
+
+/// The answer with its evidence, from the way in which the guest ended.
+fn answer(trial: &ProbeTrial<'_>, host: &Host, ran: Ran) -> Result<(Answer, String), Lost> {
+    let shown = |text: String| text.replace(&trial.scratch.display().to_string(), "SCRATCH");
+    match judge(&trial.question.row, &ran, trial.kind) {
+        Err(message) => Err(Lost {
             kind: FailureKind::Crashed,
             message: shown(message),
             stderr: ran.stderr,
-        })),
+        }),
         Ok((answer, evidence)) => {
             let mut evidence = shown(evidence);
-            let creates = put.question.row.args.iter().any(|arg| arg == "{new}");
+            let creates = trial.question.row.args.iter().any(|arg| arg == "{new}");
             if answer == Answer::Granted && creates {
                 evidence.push_str(match host.was_written() {
                     true => "; the file is on the host",
                     false => "; on the host there is no such file",
                 });
             }
-            Ok(Ok((answer, evidence)))
+            Ok((answer, evidence))
         }
     }
 }
@@ -134,12 +142,12 @@ pub fn put(put: &Put<'_>, interrupt: &Interrupt) -> Result<Result<(Answer, Strin
 ///
 /// A process without limits is started like any other, from the reply to `prepare`, so its adapter need not
 /// know probes.
-fn asked(
-    put: &Put<'_>,
+fn reply_of(
+    trial: &ProbeTrial<'_>,
     args: Vec<String>,
     interrupt: &Interrupt,
 ) -> Result<Reply, (Fault, String)> {
-    let question = put.question;
+    let question = trial.question;
     let workload = Workload {
         id: question.record.id.clone(),
         wasm: question.wasm.clone(),
@@ -151,26 +159,27 @@ fn asked(
         grants: Grants::default(),
     };
     let probe = Request::Probe(Probe {
-        target: put.target.clone(),
+        target: trial.target.clone(),
         workload: workload.clone(),
-        scratch: put.scratch.to_owned(),
+        scratch: trial.scratch.to_owned(),
         limits: question.row.limits.clone(),
         patience: question.row.patience().into(),
         memory_bytes: MEMORY_BYTES,
     });
-    let plain = put.kind != TargetKind::Container && question.row.limits.is_empty();
+    let plain = trial.kind != TargetKind::Container && question.row.limits.is_empty();
     let bare = |fault| (fault, String::new());
-    let mut adapter = AdapterChild::start(put.program, put.directory, interrupt).map_err(bare)?;
-    let limit = put.deadline + question.row.patience();
-    let said = adapter.hello(put.deadline).and_then(|_| {
+    let mut adapter =
+        AdapterChild::start(trial.program, trial.directory, interrupt).map_err(bare)?;
+    let limit = trial.deadline + question.row.patience();
+    let said = adapter.hello(trial.deadline).and_then(|_| {
         let mut ask = |request: &Request| adapter.ask(request, "a probe", limit)?.reply();
         if !plain {
             return ask(&probe);
         }
         let prepare = Request::Prepare(Prepare {
-            target: put.target.clone(),
+            target: trial.target.clone(),
             workload,
-            scratch: put.scratch.to_owned(),
+            scratch: trial.scratch.to_owned(),
             portable: false,
         });
         match ask(&prepare)? {
@@ -196,11 +205,11 @@ fn asked(
 
 fn process(
     launch: &Launch,
-    put: &Put<'_>,
+    trial: &ProbeTrial<'_>,
     interrupt: &Interrupt,
 ) -> Result<Result<Ran, String>, Fault> {
     let bounds = Bounds {
-        patience: put.question.row.patience(),
+        patience: trial.question.row.patience(),
         memory_bytes: MEMORY_BYTES,
         stdin: Stdin::Empty,
     };

@@ -95,7 +95,7 @@ pub struct ReadyQuestion {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Questions {
     /// In table order.
-    pub asked: Vec<ReadyQuestion>,
+    pub ready: Vec<ReadyQuestion>,
 }
 
 fn folder(checkout: &Checkout) -> PathBuf {
@@ -142,16 +142,16 @@ impl Questions {
         let meant = |row: &Row| globs.is_empty() || selection::matches_any(globs, row.id.as_str());
         let rows: Vec<Row> = rows.into_iter().filter(meant).collect();
         build_native(checkout, &rows, &lock, interrupt)?;
-        let asked = rows
+        let ready = rows
             .into_iter()
-            .map(|row| asked(checkout, &folder, &lock, row))
+            .map(|row| ready(checkout, &folder, &lock, row))
             .collect::<anyhow::Result<_>>()?;
-        Ok(Questions { asked })
+        Ok(Questions { ready })
     }
 
     /// The record of the questions.
     pub fn record(&self) -> Sandbox {
-        let questions = self.asked.iter().map(|one| one.record.clone());
+        let questions = self.ready.iter().map(|one| one.record.clone());
         Sandbox {
             questions: questions.collect(),
         }
@@ -159,13 +159,13 @@ impl Questions {
 
     /// The question called `id`.
     pub fn find(&self, id: &WorkloadId) -> Option<&ReadyQuestion> {
-        self.asked.iter().find(|one| one.record.id == *id)
+        self.ready.iter().find(|one| one.record.id == *id)
     }
 
     /// Skips targets that are not separate processes; those that are represent their engine.
     pub fn leave_out(&self, gathered: &mut Gathered) {
-        let asked = std::mem::take(&mut gathered.targets);
-        for chosen in asked {
+        let targets = std::mem::take(&mut gathered.targets);
+        for chosen in targets {
             if chosen.target.steps.contains(&Step::Process) {
                 gathered.targets.push(chosen);
                 continue;
@@ -183,7 +183,7 @@ impl Questions {
     }
 
     /// Whether targets of that kind can run a question here.
-    pub fn can_be_put(&self, question: &ReadyQuestion, kind: TargetKind) -> bool {
+    pub fn has_program_for(&self, question: &ReadyQuestion, kind: TargetKind) -> bool {
         kind == TargetKind::Wasm || question.native.is_some()
     }
 }
@@ -202,7 +202,7 @@ fn sources(probe: &str) -> [PathBuf; 2] {
     ]
 }
 
-fn asked(
+fn ready(
     checkout: &Checkout,
     folder: &Path,
     lock: &Lock,
@@ -328,7 +328,7 @@ mod tests {
                 let mut all = imports.windows(import.name.len());
                 assert!(all.any(named), "{import:?}");
             }
-            asked(&checkout, &folder, &lock, row).unwrap();
+            ready(&checkout, &folder, &lock, row).unwrap();
         }
     }
 

@@ -44,8 +44,8 @@ fn shares(text: &mut String, matrix: &Matrix<'_>) {
             .iter()
             .flatten()
             .filter_map(|cell| cell.counted.as_ref().ok());
-        let asked = counted.next().map_or(0, Tally::asked);
-        let _ = write!(text, "{:width$} {asked:>7}", group.id.as_str());
+        let attempted = counted.next().map_or(0, Tally::attempted);
+        let _ = write!(text, "{:width$} {attempted:>7}", group.id.as_str());
         for (cell, target) in cells.into_iter().zip(&matrix.targets) {
             let width = target.as_str().len().max(7);
             let (style, shown) = share(cell);

@@ -78,7 +78,7 @@ pub(crate) fn picture(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> {
 
 /// `99.9 %` of the tested directives; never rounded up to 100.
 pub(crate) fn percent(tally: &Tally) -> String {
-    match (tally.passed, tally.asked()) {
+    match (tally.passed, tally.attempted()) {
         (_, 0) => "none".to_owned(),
         (passed, asked) if passed == asked => "100 %".to_owned(),
         (passed, asked) => {
@@ -100,7 +100,7 @@ pub(crate) fn each(matrix: &Matrix<'_>) -> Vec<String> {
         let mut text = format!(
             "{target} passes {} of {} directives, all of them in {} of {groups} groups",
             quantity::grouped(u64::from(tally.passed)),
-            quantity::grouped(u64::from(tally.asked())),
+            quantity::grouped(u64::from(tally.attempted())),
             whole.count(),
         );
         if tally.unsupported > 0 {
@@ -219,13 +219,13 @@ pub(crate) fn shown(cell: &Cell<'_>) -> String {
         (Err(why), _) => why.clone(),
         (Ok(_), None) => "no directives".to_owned(),
         (Ok(tally), Some(_)) if cell.is_unclaimed() => {
-            let asked = quantity::grouped(u64::from(tally.asked()));
+            let asked = quantity::grouped(u64::from(tally.attempted()));
             format!("not claimed (0/{asked})")
         }
         (Ok(tally), Some(share)) => {
             let percent = (share * 1000.0).floor() / 10.0;
             let passed = quantity::grouped(u64::from(tally.passed));
-            let asked = quantity::grouped(u64::from(tally.asked()));
+            let asked = quantity::grouped(u64::from(tally.attempted()));
             match cell.passes_all() {
                 true => format!("100 % ({passed}/{asked})"),
                 false => format!("{percent:.1} % ({passed}/{asked})"),
@@ -259,10 +259,10 @@ pub(crate) fn failures(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> 
             div data-t=(target) {
                 h3 { (target) }
                 @for cell in cells {
-                    @let told = |most| told(matrix, cell, most, place);
-                    @match part.draw(|| told(SHOWN)).or_else(|| part.draw(|| told(FEW))) {
-                        Some(told) => (told),
-                        None => (told(0)),
+                    @let described = |most| described(matrix, cell, most, place);
+                    @match part.draw(|| described(SHOWN)).or_else(|| part.draw(|| described(FEW))) {
+                        Some(described) => (described),
+                        None => (described(0)),
                     }
                 }
             }
@@ -276,7 +276,7 @@ pub(crate) fn failures(facts: &Facts<'_>, place: &Place<'_>) -> Option<Section> 
 }
 
 /// The failures of a target in a group, at most `most` per script.
-fn told(matrix: &Matrix<'_>, cell: &Cell<'_>, most: usize, place: &Place<'_>) -> Markup {
+fn described(matrix: &Matrix<'_>, cell: &Cell<'_>, most: usize, place: &Place<'_>) -> Markup {
     let scripts = || {
         cell.scripts
             .iter()

@@ -21,7 +21,7 @@ pub(crate) fn sentences(facts: &Facts<'_>) -> Vec<String> {
         .targets
         .iter()
         .map(|&target| (target, matrix.total(target)))
-        .filter(|(_, tally)| tally.asked() > 0)
+        .filter(|(_, tally)| tally.attempted() > 0)
         .collect();
     totals.sort_by(|a, b| share(&a.1).total_cmp(&share(&b.1)));
     let mut said = Vec::new();
@@ -36,7 +36,7 @@ pub(crate) fn sentences(facts: &Facts<'_>) -> Vec<String> {
 }
 
 fn share(tally: &Tally) -> f64 {
-    f64::from(tally.passed) / f64::from(tally.asked().max(1))
+    f64::from(tally.passed) / f64::from(tally.attempted().max(1))
 }
 
 fn count(number: u32) -> String {
@@ -46,18 +46,18 @@ fn count(number: u32) -> String {
 /// The targets that pass least and most.
 fn ends(matrix: &Matrix<'_>, totals: &[(&TargetId, Tally)]) -> Option<String> {
     let (least, most) = (totals.first()?, totals.last()?);
-    let told = |(target, tally): &(&TargetId, Tally)| format!("{} ({target})", percent(tally));
+    let described = |(target, tally): &(&TargetId, Tally)| format!("{} ({target})", percent(tally));
     let of = format!(
         "Of {} directives in {} of the specification's tests",
-        count(most.1.asked()),
+        count(most.1.attempted()),
         quantity::count(matrix.specification.groups.len() as u64, "group")
     );
     Some(match totals.len() {
-        1 => format!("{of} {} pass.", told(most)),
+        1 => format!("{of} {} pass.", described(most)),
         _ => format!(
             "{of} from {} to {} pass; proposals that a target does not claim count as not passed.",
-            told(least),
-            told(most)
+            described(least),
+            described(most)
         ),
     })
 }
@@ -114,6 +114,6 @@ fn ours(facts: &Facts<'_>, totals: &[(&TargetId, Tally)]) -> Option<String> {
         "{} is this project's own engine: it passes {} of {}{beside}.",
         target.engine(),
         count(tally.passed),
-        count(tally.asked())
+        count(tally.attempted())
     ))
 }

@@ -52,12 +52,16 @@ fn latency(rate: u64, what: &str, latencies: &[(&Way<'_>, &Row)]) -> Option<Stri
         "At {} requests per second, the highest rate that all sustained, the {what} of latency",
         quantity::grouped(rate)
     );
-    let told = |(way, row): &(&Way<'_>, &Row)| {
+    let described = |(way, row): &(&Way<'_>, &Row)| {
         format!("{} ({})", quantity::duration(median(row)), way.name())
     };
     Some(match latencies.len() {
-        1 => format!("{at} is {}.", told(least)),
-        _ => format!("{at} runs from {} to {}.", told(least), told(greatest)),
+        1 => format!("{at} is {}.", described(least)),
+        _ => format!(
+            "{at} runs from {} to {}.",
+            described(least),
+            described(greatest)
+        ),
     })
 }
 
@@ -128,15 +132,15 @@ fn ours(facts: &Facts<'_>, what: &str, latencies: &[(&Way<'_>, &Row)]) -> Option
 
 fn most(rates: &[(&Way<'_>, &Row)]) -> Option<String> {
     let (least, greatest) = (rates.first()?, rates.last()?);
-    let told = |(way, row): &(&Way<'_>, &Row)| {
+    let described = |(way, row): &(&Way<'_>, &Row)| {
         let rate = quantity::value(median(row), row.unit);
         format!("{rate} ({})", way.name())
     };
     (rates.len() > 1).then(|| {
         format!(
             "The most that was answered in a second, load generator and server on one machine: from {} to {}.",
-            told(least),
-            told(greatest)
+            described(least),
+            described(greatest)
         )
     })
 }
@@ -152,10 +156,10 @@ fn from_zero(facts: &Facts<'_>) -> Option<String> {
         .collect();
     rows.sort_by(|a, b| median(a).total_cmp(&median(b)));
     let (least, greatest) = (rows.first()?, rows.last()?);
-    let told = |row: &Row| format!("{} ({})", quantity::duration(median(row)), row.target);
+    let described = |row: &Row| format!("{} ({})", quantity::duration(median(row)), row.target);
     let span = match rows.len() {
-        1 => told(least),
-        _ => format!("from {} to {}", told(least), told(greatest)),
+        1 => described(least),
+        _ => format!("from {} to {}", described(least), described(greatest)),
     };
     let best = |kind| rows.iter().find(|row| facts.kind(&row.target) == kind);
     let versus = best(TargetKind::Wasm)

@@ -37,7 +37,7 @@ struct Table {
 
 /// Categories left out of the cases, because they have many workloads; end-to-end tests verify those once per kind of
 /// target.
-const NAMED_ONLY: [&str; 3] = ["use-case", "kernel", "language"];
+const NAMED_ONLY: [&str; 4] = ["use-case", "kernel", "language", "snapshot"];
 
 /// The workloads in `folder`, with expected output and exit code 0, except the categories in `NAMED_ONLY`.
 ///

@@ -1,11 +1,10 @@
-//! `keel-run`: runs a `.keel` artefact as a WASI program, as fast from nothing as can be.
+//! `keel-run`: runs a `.keel` artefact as a WASI program, with the shortest possible start-up.
 //!
-//! It carries no compiler, and starts without what Rust's runtime does before `main`: it has no use for
-//! a stack guard of its own, and does itself what it needs of it. Link it statically and at a fixed
-//! address, so that neither a dynamic loader nor relocations come first:
-//! `RUSTFLAGS="-C target-feature=+crt-static -C relocation-model=static" cargo build --release -p keel-run
-//! --target x86_64-unknown-linux-gnu`. What `bench` measures is built so (runtimes/targets.toml), and so
-//! is the other engines' smallest process.
+//! It contains no compiler and skips what Rust's runtime does before `main`; `main` does the part
+//! that it needs. Link it statically at a fixed address, so that no dynamic loader and no
+//! relocations run first: `RUSTFLAGS="-C target-feature=+crt-static -C relocation-model=static"
+//! cargo build --release -p keel-run --target x86_64-unknown-linux-gnu`. `bench` measures this
+//! build (runtimes/targets.toml), and builds the other engines' minimal runners the same way.
 #![no_main]
 
 use std::io::Write as _;
@@ -13,23 +12,23 @@ use std::io::Write as _;
 use keel::command::{self, Form, Options, Request};
 use keel::{Config, Engine, Error, Module};
 
-/// Where the C library hands over. The arguments are the process's own, which `std::env` knows as well.
+/// The entry point that the C library calls. `std::env` provides the arguments.
 #[unsafe(no_mangle)]
 extern "C" fn main(_count: libc::c_int, _arguments: *const *const libc::c_char) -> libc::c_int {
-    // A guest that writes to a closed pipe is told so.
-    // SAFETY: ignoring a signal has no handler that could do wrong.
+    // A guest that writes to a closed pipe must get an error, not die.
+    // SAFETY: `SIG_IGN` installs no handler, so no code of ours runs on the signal.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
     let code = match open_standard_streams() {
         true => start(),
         false => command::USAGE,
     };
-    // Nothing is left to be done: there are no buffers and no threads.
-    // SAFETY: ends the process.
+    // Skips destructors and exit handlers: no buffered output is left.
+    // SAFETY: `_exit` has no preconditions.
     unsafe { libc::_exit(code.into()) }
 }
 
-/// Opens `/dev/null` for each standard stream that is closed: otherwise the next file that is opened,
-/// the artefact itself, would be the guest's. False if that cannot be done.
+/// Opens `/dev/null` for each closed standard stream. Otherwise the next file opened, the artefact
+/// itself, would become one of the guest's streams. Returns false on failure.
 fn open_standard_streams() -> bool {
     let stream = |fd| libc::pollfd {
         fd,
@@ -37,7 +36,7 @@ fn open_standard_streams() -> bool {
         revents: 0,
     };
     let mut streams = [stream(0), stream(1), stream(2)];
-    // SAFETY: three records; no waiting.
+    // SAFETY: `streams` has three records, and the timeout of zero returns at once.
     let found = unsafe { libc::poll(streams.as_mut_ptr(), 3, 0) };
     if found == 0 {
         return true;
@@ -45,18 +44,18 @@ fn open_standard_streams() -> bool {
     let mut closed = streams
         .iter()
         .filter(|stream| stream.revents & libc::POLLNVAL != 0);
-    // The lowest free number is taken, so they come in order.
-    // SAFETY: a constant path.
+    // `open` takes the lowest free number, so the streams are filled in order.
+    // SAFETY: the path is a constant NUL-terminated string.
     let open = || unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDWR) };
     found > 0 && closed.all(|stream| open() == stream.fd)
 }
 
-/// Says what is wrong. That nobody can be told changes nothing.
+/// Prints an error. A failure to print is ignored: there is nowhere left to report it.
 fn complain(message: &str) {
     let _ = writeln!(std::io::stderr(), "keel-run: {message}");
 }
 
-/// Does what the command line says; the exit code.
+/// Runs the command line and returns the exit code.
 fn start() -> u8 {
     let options = match Options::parse(std::env::args_os().skip(1), Form::Artefact) {
         Ok(Request::Run(options)) => options,
@@ -91,12 +90,13 @@ fn start() -> u8 {
 fn run(options: &Options) -> Result<i32, Box<dyn std::error::Error>> {
     let engine = Engine::new(Config::new().fuel(options.fuel()));
     let module = match options.program == "-" {
-        // SAFETY: this command runs artefacts only: whoever calls it says that the code is to be trusted.
+        // SAFETY: this command runs only artefacts, and its help states that their code must be
+        // trusted.
         true => unsafe { Module::deserialize(&engine, &command::read(&options.program)?)? },
         // SAFETY: as above.
         false => unsafe { Module::deserialize_file(&engine, &options.program)? },
     };
-    // Nor is the module taken apart.
+    // Freeing the module just before the process exits would only cost time.
     let module = std::mem::ManuallyDrop::new(module);
     let context = options.context()?;
     let (allowance, unknown) = (options.allowance, options.unknown_imports);

@@ -1,4 +1,4 @@
-//! Calls everything that a module exports, and writes down what came of it.
+//! Calls every export of a module and describes the results as text.
 
 use std::fmt::Write as _;
 
@@ -6,14 +6,14 @@ use crate::digest::{self, Numbers};
 use crate::engine::{Engine, Export, ExportKind, Running, Value};
 use crate::host;
 
-/// How often each function is called, every time with other arguments.
+/// Calls per function, each with different arguments.
 const ROUNDS: usize = 2;
-/// What [`host::FUEL`] is set to, by turns: a call that recurses may not be one that also fills
-/// much memory.
+/// Values that [`host::FUEL`] takes in turn. Deep recursion and large memory fills need different
+/// amounts.
 const FUEL: [u32; 3] = [300, 5_000, 100_000];
 
-/// What a module does: a line for its instantiation, one for each call in order, and one for every
-/// global, memory and table as they are after that.
+/// Describes a module's behaviour, in lines: its instantiation, each call in order, then the final
+/// state of every global, memory and table.
 pub fn describe<E: Engine>(engine: &E, wasm: &[u8]) -> String {
     match engine.compile(wasm) {
         Ok(module) => describe_module(engine, &module),
@@ -21,7 +21,7 @@ pub fn describe<E: Engine>(engine: &E, wasm: &[u8]) -> String {
     }
 }
 
-/// As [`describe`], of a module that is compiled already.
+/// As [`describe`], for a compiled module.
 pub fn describe_module<E: Engine>(engine: &E, module: &E::Module) -> String {
     let mut text = String::new();
     match engine.instantiate(module) {

@@ -1,6 +1,6 @@
-//! A digest of bytes and words, and numbers that follow from one.
+//! A digest of bytes and words, and a pseudorandom sequence seeded by one.
 
-/// A digest that takes in one word after another. It finds accidents, not attacks.
+/// A digest, fed word by word. It detects accidental changes, not attacks.
 #[derive(Clone, Copy, Debug)]
 pub struct Digest(u64);
 
@@ -11,14 +11,14 @@ impl Default for Digest {
 }
 
 impl Digest {
-    /// Takes in a word.
+    /// Adds a word.
     pub fn word(&mut self, word: u64) {
         self.0 = (self.0 ^ word)
             .wrapping_mul(0x9e37_79b9_7f4a_7c15)
             .rotate_left(23);
     }
 
-    /// Takes in bytes, and how many they were.
+    /// Adds bytes, preceded by their number.
     pub fn bytes(&mut self, bytes: &[u8]) {
         self.word(bytes.len() as u64);
         let (words, rest) = bytes.as_chunks::<8>();
@@ -45,12 +45,12 @@ pub fn of_bytes(bytes: &[u8]) -> u64 {
     digest.value()
 }
 
-/// A sequence of numbers that follows from a seed: splitmix64.
+/// A pseudorandom sequence with a fixed seed: splitmix64.
 #[derive(Clone, Debug)]
 pub struct Numbers(u64);
 
 impl Numbers {
-    /// The sequence of a seed.
+    /// The sequence that starts at `seed`.
     pub fn new(seed: u64) -> Numbers {
         Numbers(seed)
     }
@@ -64,7 +64,7 @@ impl Numbers {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number below `bound`, which is not zero.
+    /// A number below `bound`. `bound` must not be zero.
     pub fn below(&mut self, bound: u64) -> u64 {
         self.next_number() % bound
     }

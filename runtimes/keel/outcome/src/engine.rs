@@ -1,4 +1,4 @@
-//! What an engine must be able to do to be described, in words that no engine owns.
+//! The engine-neutral interface that an engine implements to be described.
 
 use std::fmt;
 
@@ -15,19 +15,19 @@ pub enum Type {
     F64,
     /// A 128-bit vector.
     V128,
-    /// A function or null.
+    /// A function reference or null.
     FuncRef,
-    /// Something of the host's or null.
+    /// A host reference or null.
     ExternRef,
-    /// A structure, an array, a 31-bit integer or null, by a type that allows null.
+    /// A structure, an array, a 31-bit integer or null; the type is nullable.
     AnyRef,
-    /// As [`Type::AnyRef`], by a type that 31-bit integers have.
+    /// As [`Type::AnyRef`], with `i31` as the static type.
     I31Ref,
-    /// An exception or null.
+    /// An exception reference or null.
     ExnRef,
 }
 
-/// A value. Numbers are bits, so that a NaN is compared as exactly as anything else.
+/// A value. Floats are stored as bits, so that NaNs compare exactly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Value {
     /// A 32-bit integer.
@@ -42,13 +42,13 @@ pub enum Value {
     V128(u128),
     /// Null.
     Null,
-    /// Some function: engines have no name for it in common.
+    /// Any function: engines share no name for it.
     Func,
-    /// What the host knows by this number.
+    /// A host reference, by the host's number.
     Extern(u32),
     /// A 31-bit integer.
     I31(i32),
-    /// The digest of a graph of objects, as [`graph`](crate::graph::graph) makes it.
+    /// The digest of an object graph, from [`graph`](crate::graph::graph).
     Graph(u64),
 }
 
@@ -69,38 +69,38 @@ impl fmt::Display for Value {
     }
 }
 
-/// Why code trapped: the specification's reasons.
+/// A trap, by the specification's reasons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trap {
     /// An `unreachable` instruction.
     Unreachable,
-    /// A memory access out of bounds.
+    /// A table access out of bounds, including by an indirect call.
     MemoryOutOfBounds,
     /// A table access out of bounds, an indirect call's too.
     TableOutOfBounds,
     /// An indirect call through null.
     UninitializedElement,
-    /// An indirect call to a function of another type.
+    /// An indirect call to a function of a different type.
     IndirectCallTypeMismatch,
-    /// An integer that does not fit.
+    /// An integer result that does not fit its type.
     IntegerOverflow,
     /// An integer division by zero.
     IntegerDivideByZero,
-    /// A number that has no integer.
+    /// A float that has no integer equivalent.
     InvalidConversion,
-    /// No stack is left. How much there is, is each engine's own business.
+    /// The stack is exhausted. Its size differs between engines.
     StackExhausted,
-    /// No heap is left for objects. How much there is, is each engine's own business.
+    /// The object heap is exhausted. Its size differs between engines.
     HeapExhausted,
     /// An access through a null reference.
     NullReference,
-    /// A cast to a type that the reference does not have.
+    /// A cast to a type that the object does not have.
     CastFailure,
-    /// An access out of the bounds of an array.
+    /// An array access out of bounds.
     ArrayOutOfBounds,
-    /// An atomic access to an address that is no multiple of its size.
+    /// An atomic access to a misaligned address.
     UnalignedAtomic,
-    /// A wait at a memory that is not shared.
+    /// A wait on a memory that is not shared.
     UnsharedWait,
 }
 
@@ -126,16 +126,16 @@ impl fmt::Display for Trap {
     }
 }
 
-/// Why something did not come to its end.
+/// Why compilation, instantiation or a call failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stop {
     /// Code trapped.
     Trap(Trap),
-    /// Code threw an exception that nothing caught: its values.
+    /// An uncaught exception, with its values.
     Thrown(Vec<Value>),
-    /// An import, or a limit of the host's, stood against it. Engines word it as they like.
+    /// Rejected because of an import or a host limit. The wording is the engine's.
     Refused(String),
-    /// What no engine should do, in the engine's words.
+    /// Something no engine should do, in the engine's words.
     Broken(String),
 }
 
@@ -151,19 +151,19 @@ impl fmt::Display for Stop {
                 }
                 f.write_str(")")
             }
-            // Without the words: they are not comparable.
+            // The message is left out: engines word it differently.
             Stop::Refused(_) => f.write_str("refused"),
             Stop::Broken(message) => write!(f, "broken {message:?}"),
         }
     }
 }
 
-/// What an export is.
+/// The kind of an export.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ExportKind {
-    /// A function of these parameters; what it gives is seen when it is called.
+    /// A function with these parameters. Result types show when it is called.
     Func(Vec<Type>),
-    /// A function with a parameter that the host has no value for. It is not called.
+    /// A function with a parameter type that the host cannot construct. It is never called.
     Uncallable,
     /// A global.
     Global,
@@ -175,7 +175,7 @@ pub enum ExportKind {
     Tag,
 }
 
-/// A name that an instance exports.
+/// An export of an instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Export {
     /// The name.
@@ -184,50 +184,49 @@ pub struct Export {
     pub kind: ExportKind,
 }
 
-/// An instance that runs.
+/// A live instance.
 pub trait Running {
-    /// What it exports, in any order.
+    /// Its exports, in any order.
     fn exports(&mut self) -> Vec<Export>;
 
     /// Calls an exported function.
     ///
     /// # Errors
-    /// Whatever stopped it.
+    /// The reason that the call failed.
     fn call(&mut self, name: &str, arguments: &[Value]) -> Result<Vec<Value>, Stop>;
 
-    /// An exported global's value.
+    /// The value of an exported global.
     fn global(&mut self, name: &str) -> Value;
 
-    /// Sets an exported global that code may write.
+    /// Sets an exported mutable global.
     fn set_global(&mut self, name: &str, value: Value);
 
-    /// An exported memory's bytes.
+    /// The contents of an exported memory.
     fn memory(&mut self, name: &str) -> Vec<u8>;
 
-    /// An exported table's elements.
+    /// The elements of an exported table.
     fn table(&mut self, name: &str) -> Vec<Value>;
 
-    /// The digest of all calls of host functions so far, as [`host::Calls`](crate::host::Calls)
-    /// makes it.
+    /// The digest of all host calls so far, from [`host::Calls`](crate::host::Calls).
     fn host_calls(&mut self) -> u64;
 }
 
-/// An engine.
+/// An engine under test.
 pub trait Engine {
     /// A compiled module.
     type Module;
-    /// One of its instances.
+    /// An instance of a module.
     type Running: Running;
 
     /// Compiles a module.
     ///
     /// # Errors
-    /// The engine's words for why not.
+    /// The engine's message when it rejects the module.
     fn compile(&self, wasm: &[u8]) -> Result<Self::Module, String>;
 
-    /// Makes an instance whose imports are those of [`host`](crate::host), with its limits.
+    /// Creates an instance with the imports and limits of [`host`](crate::host).
     ///
     /// # Errors
-    /// Whatever stopped it.
+    /// The reason that instantiation failed.
     fn instantiate(&self, module: &Self::Module) -> Result<Self::Running, Stop>;
 }

@@ -1,18 +1,18 @@
-//! A graph of objects as one value: the digest of what is reached from its root, breadth first.
+//! Reduces an object graph to one value: a digest of its nodes, breadth first.
 
 use std::collections::VecDeque;
 
 use crate::digest::Digest;
 use crate::engine::Value;
 
-/// Objects that are looked into, of one graph.
+/// Objects of one graph that enter the digest.
 const MOST_NODES: usize = 100;
-/// Elements of an array that are looked at.
+/// Elements of an array that enter the digest.
 pub const MOST_ELEMENTS: u32 = 20;
 
-/// What a reference refers to, with the values in it.
+/// The target of a reference, with the values in it.
 pub enum Node<R> {
-    /// No object.
+    /// A value that is not an object.
     Leaf(Value),
     /// A structure, and its fields.
     Struct(Vec<R>),
@@ -22,7 +22,7 @@ pub enum Node<R> {
     Exception(Vec<R>),
 }
 
-/// The value that stands for a root and all below it; `open` looks into one reference.
+/// The value of the graph below `root`. `open` resolves one reference.
 pub fn graph<R>(root: R, mut open: impl FnMut(R) -> Node<R>) -> Value {
     let mut digest = Digest::default();
     let mut objects = 0;

@@ -1,19 +1,18 @@
-//! What modules may import: a few names of each kind, the same on every engine, and how the host
-//! answers.
+//! The imports that every engine provides to a module, and how the host functions behave.
 
 use crate::digest::{Digest, Numbers};
 use crate::engine::{Type, Value};
 
-/// Bytes that a memory may have. Beyond, it is refused or does not grow.
+/// The maximum size of a memory, bytes. Larger memories are rejected, and growth beyond it fails.
 pub const MEMORY_LIMIT_BYTES: u64 = 8 << 20;
-/// Elements that a table may have.
+/// The maximum size of a table, elements.
 pub const TABLE_LIMIT_ELEMENTS: u32 = 4096;
-/// Bytes of stack that engines are to give code: enough that generated modules never exhaust it,
-/// since where it ends is not comparable.
+/// The stack that an engine gives to code, bytes: enough that generated modules never exhaust it,
+/// because engines overflow at different depths.
 pub const STACK_BYTES: usize = 64 << 20;
 
-/// An exported `i32` global by which a module counts down how long it runs; it is filled up before
-/// every call.
+/// An exported `i32` global with which a module limits its own run time. It is reset before every
+/// call.
 pub const FUEL: &str = "~fuel";
 
 /// The module name of all imports.
@@ -39,12 +38,12 @@ pub const FUNCTIONS: [(&str, &[Type], &[Type]); 10] = [
     ("number", &[F64], &[F64]),
 ];
 
-/// Whether a global is written by code.
+/// Whether code may write a global.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mutability {
-    /// Never.
+    /// Immutable.
     Const,
-    /// It can be.
+    /// Mutable.
     Var,
 }
 
@@ -79,7 +78,7 @@ pub const TABLES: [(&str, Type, u32, Option<u32>); 2] = [
     ("things", ExternRef, 5, None),
 ];
 
-/// What host functions were called with, in order.
+/// A digest of the host calls so far, in order.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Calls {
     digest: Digest,
@@ -87,7 +86,7 @@ pub struct Calls {
 }
 
 impl Calls {
-    /// Notes a call of a function of [`FUNCTIONS`], and gives its results, which follow from all
+    /// Records a call to a function of [`FUNCTIONS`] and returns its results, which depend on all
     /// calls so far.
     pub fn answer(&mut self, function: usize, arguments: &[Value]) -> Vec<Value> {
         self.count += 1;
@@ -108,8 +107,8 @@ impl Calls {
     }
 }
 
-/// Some value of a type: interesting ones more often than others, no NaN but the canonical one. A
-/// reference to a function is always null, since the host has none.
+/// A value of type `ty`, biased towards edge cases. NaNs are canonical, and function references are
+/// null because the host has no functions to give.
 pub fn value(ty: Type, numbers: &mut Numbers) -> Value {
     const I32S: [u32; 8] = [0, 1, 2, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff, 0x1_0000, 31];
     const I64S: [u64; 8] = [

@@ -1,15 +1,15 @@
-//! What a module does when every function it exports is called, as text that is the same on every
-//! engine that is right. Differential tests compare the texts of two engines; regression tests
-//! compare one engine's with a recorded one.
+//! Describes what a module does when each of its exported functions is called, as text that is
+//! equal on every correct engine. Differential tests compare two engines; regression tests compare
+//! one engine with a recording.
 //!
 //! # Layout
-//! - [`engine`]: what an engine must be able to do: [`Engine`], [`Running`], [`Value`]
-//! - [`describe`](mod@describe): calls everything and writes the text
-//! - [`graph`](mod@graph): a graph of objects as one value
-//! - [`host`]: what modules may import, and how host functions answer
+//! - [`engine`]: the interface of an engine: [`Engine`], [`Running`], [`Value`]
+//! - [`describe`](mod@describe): calls every export and writes the text
+//! - [`graph`](mod@graph): an object graph as one value
+//! - [`host`]: the imports, and how host functions behave
 //! - [`serve`](mod@serve): the loop of a process that describes modules for another
 //!
-//! All inputs follow from what the module exports, so a module alone is a complete test.
+//! All inputs derive from the module's exports, so a module alone is a complete test.
 
 pub mod describe;
 pub mod digest;

@@ -1,5 +1,5 @@
-//! The loop of a process that describes modules for another: a module comes in, its text goes out,
-//! each after its length in four bytes, lowest first.
+//! The loop of a process that describes modules for another: it reads modules and writes their
+//! descriptions. Each message follows its length as a 4-byte little-endian number.
 
 use std::io::{self, Read, Write};
 
@@ -7,20 +7,20 @@ use crate::describe::describe;
 use crate::engine::Engine;
 use crate::host::STACK_BYTES;
 
-/// Stack of the thread that runs code, bytes: what code may use, and as much again for the host.
+/// Stack of the thread that runs code, bytes: the guest's stack, and the same again for the host.
 const THREAD_STACK_BYTES: usize = 2 * STACK_BYTES;
-/// The longest message, bytes.
+/// The maximum message size, bytes.
 const LONGEST_MESSAGE_BYTES: u32 = 64 << 20;
 
-/// Describes the modules that come from the standard input, until there are no more.
+/// Describes modules from standard input until it ends.
 ///
 /// # Errors
-/// When a message cannot be read or written.
+/// When reading or writing a message fails.
 pub fn serve<E: Engine + Send + 'static>(engine: E) -> io::Result<()> {
     serve_with(move |wasm| describe(&engine, wasm))
 }
 
-/// As [`serve`], with another way to come to the text.
+/// As [`serve`], with `describe` in place of an engine.
 ///
 /// # Errors
 /// As [`serve`].
@@ -40,10 +40,10 @@ pub fn serve_with(describe: impl Fn(&[u8]) -> String + Send + 'static) -> io::Re
         .unwrap_or_else(|_| Err(io::Error::other("the engine panicked")))
 }
 
-/// The next message; nothing at the end of the stream.
+/// Receives a message. `None` is the end of the stream.
 ///
 /// # Errors
-/// When the stream fails, ends within a message, or says an absurd length.
+/// When the stream fails, ends inside a message, or the length exceeds the maximum.
 pub fn receive(stream: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
     let mut length = [0; 4];
     if stream.read(&mut length[..1])? == 0 {

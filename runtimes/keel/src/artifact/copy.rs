@@ -1,5 +1,5 @@
-//! The bytes of an artefact in memory of our own: whoever changes or cuts off the file later changes
-//! nothing here. A large file is read piece by piece, when a piece is needed.
+//! A private copy of an artefact in memory, so that later changes to the file have no effect. A
+//! large file is read in pieces, on demand.
 
 use std::fs::File;
 use std::io;
@@ -12,34 +12,34 @@ use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect, m
 use super::format::PAGE;
 use crate::error::{Error, Result};
 
-/// A private mapping of an artefact's length, and the file that fills it.
+/// A private anonymous mapping with an artefact's length, and the file that it is read from.
 pub(super) struct Copy {
     base: NonNull<u8>,
     length: usize,
     file: Option<File>,
 }
 
-// SAFETY: a piece is written once, by whoever has claimed it, before others read it.
+// SAFETY: the thread that claimed a piece writes it once; other threads read it only after that.
 unsafe impl Send for Copy {}
 // SAFETY: as above.
 unsafe impl Sync for Copy {}
 
-/// When the bytes come.
+/// When the kernel provides the pages.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Filled {
-    /// Right away: the kernel gives all pages together, which costs less than a fault for each.
+    /// All at once, which costs less than a fault per page.
     AtOnce,
-    /// Piece by piece, not all of them perhaps.
+    /// On demand: some may never be needed.
     Later,
 }
 
 impl Copy {
-    /// Room for `length` bytes, readable and writable, to be filled from `file` where there is one.
+    /// Maps `length` readable and writable bytes, to be read from `file` if there is one.
     pub(super) fn new(length: usize, file: Option<File>, filled: Filled) -> Result<Copy> {
         let mut flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
         flags.set(MapFlags::POPULATE, filled == Filled::AtOnce);
         let access = ProtFlags::READ | ProtFlags::WRITE;
-        // SAFETY: a new mapping, at a place that the kernel chooses.
+        // SAFETY: a new mapping at an address that the kernel chooses overlaps no other.
         let base = unsafe {
             let length = length.next_multiple_of(PAGE);
             mmap_anonymous(std::ptr::null_mut(), length, access, flags)
@@ -61,13 +61,13 @@ impl Copy {
         self.length
     }
 
-    /// Takes bytes of memory, from the start on.
+    /// Copies `bytes` to the start of the mapping.
     ///
     /// # Safety
-    /// The range is writable, and nothing reads it yet.
+    /// That range is writable, and no other thread accesses it yet.
     pub(super) unsafe fn take(&self, bytes: &[u8]) {
         let length = bytes.len().min(self.length);
-        // SAFETY: within the mapping; as the caller promises.
+        // SAFETY: the length is limited to the mapping's; the caller guarantees the rest.
         unsafe {
             self.base
                 .as_ptr()
@@ -75,21 +75,22 @@ impl Copy {
         }
     }
 
-    /// Reads a range from the file, where there is one. Neither allocates nor locks.
+    /// Reads a range from the file, if there is one. Neither allocates nor locks.
     ///
     /// # Safety
-    /// The range is writable, and nothing reads it yet.
+    /// The range lies within the mapping and is writable, and no other thread accesses it yet.
     pub(super) unsafe fn fill(&self, start: usize, end: usize) -> io::Result<()> {
         let Some(file) = &self.file else {
             return Ok(());
         };
         let mut at = start;
         while at < end.min(self.length) {
-            // SAFETY: within the mapping; as the caller promises.
+            // SAFETY: the caller guarantees that the range is within the mapping, writable and
+            // unshared.
             let place =
                 unsafe { std::slice::from_raw_parts_mut(self.base.as_ptr().add(at), end - at) };
             match rustix::io::pread(file, place, at as u64) {
-                // A file that was cut off: what is missing stays zero, and no checksum holds.
+                // The file was truncated after its length was read.
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(count) => at += count,
                 Err(rustix::io::Errno::INTR) => {}
@@ -99,14 +100,14 @@ impl Copy {
         Ok(())
     }
 
-    /// Sets what may be done with a range that starts at a page; it is widened to whole pages.
+    /// Sets the protection of a range. It must start at a page, and is extended to whole pages.
     pub(super) fn protect(&self, start: usize, end: usize, flags: MprotectFlags) -> io::Result<()> {
         let end = end.next_multiple_of(PAGE);
         assert!(start.is_multiple_of(PAGE) && end <= self.length.next_multiple_of(PAGE));
         if start >= end {
             return Ok(());
         }
-        // SAFETY: within the mapping, as was just checked.
+        // SAFETY: the range lies within the mapping, as asserted above.
         unsafe { mprotect(self.base.as_ptr().add(start).cast(), end - start, flags)? };
         Ok(())
     }
@@ -114,7 +115,7 @@ impl Copy {
 
 impl Drop for Copy {
     fn drop(&mut self) {
-        // SAFETY: the mapping is ours, and nothing that points into it outlives its owner.
+        // SAFETY: this value owns the mapping, and nothing that points into it outlives this value.
         let _ = unsafe {
             let length = self.length.next_multiple_of(PAGE);
             munmap(self.base.as_ptr().cast(), length)
@@ -122,7 +123,7 @@ impl Drop for Copy {
     }
 }
 
-/// A file in memory with these bytes, which can neither be written nor change its length again.
+/// An in-memory file with these bytes, sealed against writes and changes of length.
 pub(super) fn sealed(bytes: &[u8]) -> Result<OwnedFd> {
     let system = |source| Error::System {
         what: format!("writing {} bytes to a file in memory", bytes.len()),

@@ -1,7 +1,6 @@
-//! Which features of the CPU code may use here.
+//! Detects the CPU features that code may use on this machine.
 
-/// Where the kernel's and the C library's start-up leave what the CPU is: a group of features, and the
-/// register and bit in it.
+/// The place of a feature in glibc's CPU record: group, register, and bit.
 #[derive(Clone, Copy)]
 struct Place {
     group: Group,
@@ -9,7 +8,7 @@ struct Place {
     bit: u32,
 }
 
-/// The groups in which CPUs tell their features, by the numbers that glibc gives them.
+/// The `CPUID` leaves that report features, as numbered by glibc.
 #[derive(Clone, Copy)]
 #[repr(u32)]
 enum Group {
@@ -25,7 +24,7 @@ const ECX: usize = 2;
 
 macro_rules! features {
     ($($name:literal $feature:tt: $group:ident $register:ident $bit:literal;)*) => {
-        /// Where a feature is told, by the name that the code generator gives it.
+        /// The place of a feature, by the code generator's name.
         fn place(name: &str) -> Option<Place> {
             Some(match name {
                 $($name => Place { group: Group::$group, register: $register, bit: $bit },)*
@@ -33,8 +32,8 @@ macro_rules! features {
             })
         }
 
-        /// Whether the CPU has a feature and the system lets it be used, by asking the CPU; nothing for
-        /// a name that is not known.
+        /// Whether the CPU and the system support a feature, detected with `CPUID`. `None` for an
+        /// unknown name.
         #[cfg(any(test, not(target_env = "gnu")))]
         fn asked(name: &str) -> Option<bool> {
             Some(match name {
@@ -69,38 +68,37 @@ features! {
     "has_avx512bitalg" "avx512bitalg": Leaf7 ECX 12;
 }
 
-/// The features that code can need, by the names that the code generator gives them.
+/// All known features, by the code generator's names.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     NAMES.iter().copied()
 }
 
-/// Whether code may use a feature here, by the name that the code generator gives it. Nothing for a
-/// name that is not known.
+/// Whether code may use a feature here, by the code generator's name. `None` for an unknown name.
 #[cfg(not(target_env = "gnu"))]
 pub(super) fn has(name: &str) -> Option<bool> {
     asked(name)
 }
 
-/// Whether code may use a feature here, by the name that the code generator gives it. Nothing for a
-/// name that is not known.
+/// Whether code may use a feature here, by the code generator's name. `None` for an unknown name.
 ///
-/// glibc has asked the CPU before `main`, and hands out what it learned. To ask again would be to run
-/// `CPUID`, which a hypervisor traps: microseconds an instruction, where all of a start is a few hundred.
+/// glibc runs `CPUID` before `main` and exposes the results. Running it again costs microseconds
+/// per instruction under a hypervisor, which traps it; a whole start takes a few hundred
+/// microseconds.
 #[cfg(target_env = "gnu")]
 pub(super) fn has(name: &str) -> Option<bool> {
     let place = place(name)?;
-    // SAFETY: glibc has had this function since 2.33; it answers any number, with null for one that it
-    // does not know, otherwise with a record that lives as long as the process.
+    // SAFETY: glibc has had this function since 2.33. It accepts any number: it returns null for an
+    // unknown group, otherwise a record that lives as long as the process.
     let told = unsafe { __x86_get_cpuid_feature_leaf(place.group as u32).as_ref() };
     Some(told.is_some_and(|told| told.usable[place.register] >> place.bit & 1 != 0))
 }
 
-/// What glibc knows of a group: the bits of `eax`, `ebx`, `ecx`, `edx`.
+/// glibc's record of a group: the bits of `eax`, `ebx`, `ecx`, `edx`.
 #[cfg(target_env = "gnu")]
 #[repr(C)]
 struct Told {
     present: [u32; 4],
-    /// Present, and the system saves the registers that it takes.
+    /// Present, and the system saves the registers that the feature uses.
     usable: [u32; 4],
 }
 

@@ -1,9 +1,9 @@
-//! What an artefact is bound to, and whether this process can run it.
+//! Fingerprints: what an artefact was compiled with and for, and whether this process can run it.
 
 use super::{ArtifactError, cpu};
 
-/// The settings of the code generator that code depends on. The first part is what the sandbox rests
-/// on: code made otherwise is not run.
+/// The code generator's settings that compiled code depends on. Sandboxing relies on the first
+/// ones, so code made with other settings is rejected.
 pub(crate) const SETTINGS: [(&str, &str); 9] = [
     ("enable_probestack", "true"),
     ("probestack_strategy", "inline"),
@@ -13,18 +13,18 @@ pub(crate) const SETTINGS: [(&str, &str); 9] = [
     ("opt_level", "speed"),
     ("enable_alias_analysis", "true"),
     ("unwind_info", "false"),
-    // What code refers to is always near: relative addresses are used for it either way.
+    // Code only refers to nearby addresses, so it uses relative addresses either way.
     ("is_pic", "false"),
 ];
 
-/// Whether compiled code counts fuel, as artefacts say it.
+/// Values of [`Header::metering`](super::format::Header::metering): whether code counts fuel.
 pub(crate) const METERING_OFF: u32 = 0;
 /// See [`METERING_OFF`].
 pub(crate) const METERING_FUEL: u32 = 1;
 
 const TARGET: &str = "x86_64-linux";
 
-/// What code was made by and for: lines of `name=value`.
+/// The compiler, target and settings of an artefact: lines of `name=value`.
 #[cfg(feature = "compiler")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fingerprint {
@@ -34,7 +34,7 @@ pub(crate) struct Fingerprint {
 
 #[cfg(feature = "compiler")]
 impl Fingerprint {
-    /// What this build of keel makes, for these CPU features and this metering.
+    /// The fingerprint of this build of keel with these CPU features and this metering.
     pub(crate) fn new(cpu_features: &[String], metering: u32) -> Fingerprint {
         let settings = SETTINGS.map(|(name, value)| format!("{name}={value}"));
         let text = format!(
@@ -48,13 +48,13 @@ impl Fingerprint {
         Fingerprint { text, metering }
     }
 
-    /// Binds the artefact to what a cache finds it by.
+    /// Adds the cache key.
     pub(crate) fn add_source(&mut self, source: &str) {
         self.text.push_str(&format!("source={source}\n"));
     }
 }
 
-/// Whether this process can run code of this fingerprint; says by name what differs.
+/// Checks that this process can run code with this fingerprint. The error names the difference.
 pub(crate) fn check(text: &str, metering: u32) -> Result<(), ArtifactError> {
     same("keel", value(text, "keel"), env!("CARGO_PKG_VERSION"))?;
     same("target", value(text, "target"), TARGET)?;
@@ -78,14 +78,14 @@ pub(crate) fn check(text: &str, metering: u32) -> Result<(), ArtifactError> {
     Ok(())
 }
 
-/// That code was made with this build's settings, each of them and no other.
+/// Checks that the settings are exactly those of this build.
 fn check_settings(found: &str) -> Result<(), ArtifactError> {
     let pairs = || {
         found
             .split_ascii_whitespace()
             .map(|setting| setting.split_once('=').unwrap_or((setting, "")))
     };
-    // As they are written; only what differs is looked at more closely.
+    // The usual case; the search for a difference is slower.
     if pairs().eq(SETTINGS) {
         return Ok(());
     }
@@ -118,7 +118,7 @@ fn same(what: &str, found: &str, expected: &str) -> Result<(), ArtifactError> {
     })
 }
 
-/// The value of a line; empty if there is none.
+/// The value of the line `name`; empty if there is none.
 pub(super) fn value<'a>(text: &'a str, name: &str) -> &'a str {
     text.lines()
         .filter_map(|line| line.split_once('='))

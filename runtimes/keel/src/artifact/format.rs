@@ -1,23 +1,24 @@
-//! The layout of a `.keel` file: plain records at offsets, nothing to decode.
+//! The layout of a `.keel` file: plain records at fixed offsets, with nothing to decode.
 //!
 //! ```text
-//! page 0..   header, then the sections that a start needs: arrays of the records below, each 16-byte
-//!            aligned; checked as a whole when the file is opened
-//! page k..   the sections that only a trap needs; from here on the file is checked in pieces, each
-//!            when it is first needed
-//! page n..   text: machine code and static tables, mapped executable as it is
-//! page m..   image: the initial contents of memory 0, mapped copy-on-write as they are
+//! page 0..   header, then the sections that start-up needs: arrays of the records below, each 16-byte
+//!            aligned; verified as a whole when the file is opened
+//! page k..   the sections that only a trap needs; from here on the file is verified in pieces, each
+//!            on first use
+//! page n..   text: machine code and static tables, mapped executable without changes
+//! page m..   image: the initial contents of memory 0, mapped copy-on-write without changes
 //! ```
-//! Numbers are little-endian. Every index and offset is 32-bit; [`NONE`] stands for "there is none".
+//! Numbers are little-endian. Every index and offset is 32-bit; [`NONE`] stands for "absent".
 
 use crate::module::layout::Counts;
 
 /// The first bytes of every artefact.
 pub(crate) const MAGIC: [u8; 8] = *b"\x7fkeel\r\n\x1a";
-/// The version of this layout. A change of what a field means, or of the context, raises it.
+/// The version of this layout. Raise it when the meaning of a field, or the layout of the context,
+/// changes.
 const VERSION: u32 = 5;
-/// The version together with the sizes of all records, so that a record that was changed without
-/// raising the version is noticed as well.
+/// The version plus the sizes of all records, so that a resized record is detected even if nobody
+/// raised the version.
 pub(crate) const FORMAT_VERSION: u32 = {
     let mut sum = size_of::<Header>() as u32;
     let mut i = 0;
@@ -27,22 +28,23 @@ pub(crate) const FORMAT_VERSION: u32 = {
     }
     VERSION << 24 | sum & 0xff_ffff
 };
-/// No index.
+/// The absent index.
 pub(crate) const NONE: u32 = u32::MAX;
-/// Bytes of a page, and what text and image are aligned to.
+/// The page size, bytes. Text and image are aligned to it.
 pub(crate) const PAGE: usize = 4096;
-/// What is not checked at once is checked in pieces of this size.
+/// The size of a lazily verified piece, bytes.
 pub(crate) const CHUNK: usize = 64 << 10;
 
-/// A record that is valid whatever its bytes are.
+/// A record that is valid for any bytes.
 ///
 /// # Safety
-/// The type is `repr(C)`, has no padding, and all bit patterns are valid.
+/// The type is `repr(C)`, has no padding, and every bit pattern is a valid value.
 pub(crate) unsafe trait Plain: Copy + 'static {}
 
 macro_rules! plain {
     ($($ty:ty),* $(,)?) => { $(
-        // SAFETY: a primitive number, or a `repr(C)` record of those without padding.
+        // SAFETY: the macro is only used for integers and for `repr(C)` records of them without
+        // padding.
         unsafe impl Plain for $ty {}
     )* };
 }
@@ -52,7 +54,7 @@ plain!(
     Item, Data, Entry, CodeRange, TrapSite, CallSite, Handler, Name
 );
 
-/// A piece of another section: start and length in its records.
+/// A range of another section: start and length, in its records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub(crate) struct Span {
@@ -60,17 +62,17 @@ pub(crate) struct Span {
     pub(crate) length: u32,
 }
 
-/// The sections, by their place in the header.
+/// The sections, in the order of [`Header::sections`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]
 pub(crate) enum Section {
-    /// What the artefact is bound to: lines of `name=value`.
+    /// The fingerprint: lines of `name=value`.
     Fingerprint,
     Strings,
     ValueTypes,
     Types,
     Imports,
-    /// In ascending order of name.
+    /// Sorted by name.
     Exports,
     /// The type of each function, imports first.
     Functions,
@@ -86,7 +88,7 @@ pub(crate) enum Section {
     Data,
     DataBytes,
     Entries,
-    /// For each imported function the offset of the thunk that calls a host function.
+    /// For each imported function, the offset of the thunk that calls a host function.
     HostThunks,
     LongTypes,
     Code,
@@ -95,14 +97,14 @@ pub(crate) enum Section {
     Handlers,
     Names,
     NameStrings,
-    /// Checksums of the pieces that are checked when they are needed.
+    /// Checksums of the lazily verified pieces.
     Chunks,
 }
 
-/// How many sections there are.
+/// The number of sections.
 pub(crate) const SECTIONS: usize = Section::Chunks as usize + 1;
 
-/// Bytes of a record, by [`Section`].
+/// The size of a record in bytes, by [`Section`].
 pub(crate) const RECORD_SIZES: [usize; SECTIONS] = {
     let mut sizes = [1; SECTIONS];
     sizes[Section::ValueTypes as usize] = 4;
@@ -139,33 +141,33 @@ pub(crate) struct Header {
     pub(crate) format: u32,
     pub(crate) header_size: u32,
     pub(crate) file_length: u64,
-    /// Over everything before `lazy_start`, taken with this field zero.
+    /// Covers everything before `lazy_start`, with this field as zero.
     pub(crate) checksum: u64,
     pub(crate) counts: Counts,
-    /// Where the part begins that is checked in pieces.
+    /// Where the lazily verified part begins.
     pub(crate) lazy_start: u32,
-    /// See [`needs`].
+    /// Bits of [`needs`].
     pub(crate) needs: u32,
     pub(crate) text_start: u32,
     pub(crate) text_length: u32,
     pub(crate) image_start: u32,
     pub(crate) image_length: u32,
-    /// Where in memory 0 the image belongs.
+    /// The address of the image in memory 0.
     pub(crate) image_address: u32,
-    /// The start function.
+    /// The index of the start function.
     pub(crate) start: u32,
-    /// The memory exported as `memory`.
+    /// The index of the memory exported as `memory`.
     pub(crate) memory_export: u32,
     pub(crate) metering: u32,
     /// Offset and number of records, by [`Section`].
     pub(crate) sections: [Span; SECTIONS],
 }
 
-/// What [`Header::needs`] says, by bit.
+/// Bits of [`Header::needs`].
 pub(crate) mod needs {
-    /// Types that are known by registry.
+    /// Type numbers from the engine's registry.
     pub(crate) const TYPES: u32 = 1;
-    /// A heap.
+    /// An object heap.
     pub(crate) const HEAP: u32 = 2;
 }
 
@@ -177,15 +179,16 @@ pub(crate) struct Type {
     pub(crate) is_final: u32,
     /// The supertype, or [`NONE`].
     pub(crate) supertype: u32,
-    /// The first type of the group.
+    /// The first type of its recursion group.
     pub(crate) group: u32,
-    /// Parameters, fields, or the element. See [`ValType::to_raw`](crate::ValType::to_raw).
+    /// Parameters, fields or the element, as [`ValType::to_raw`](crate::ValType::to_raw) encodes
+    /// them.
     pub(crate) params: Span,
     pub(crate) results: Span,
-    /// The first type that is equal.
+    /// The first type of the module that is equal to this one.
     pub(crate) canonical: u32,
     pub(crate) reserved: u32,
-    /// The number by which types are compared, or zero for one that has its number by registry.
+    /// The number by which types are compared; zero if the registry assigns it.
     pub(crate) id: u64,
 }
 
@@ -196,7 +199,7 @@ pub(crate) struct Import {
     pub(crate) name: Span,
     /// An [`ExternKind`].
     pub(crate) kind: u32,
-    /// Index in the index space of its kind.
+    /// An index into the index space of its kind.
     pub(crate) index: u32,
 }
 
@@ -209,7 +212,7 @@ pub(crate) struct Export {
     pub(crate) index: u32,
 }
 
-/// The five kinds of what is imported and exported.
+/// The kind of an import or export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub(crate) enum ExternKind {
@@ -238,7 +241,7 @@ impl ExternKind {
 pub(crate) struct Global {
     pub(crate) content: u32,
     pub(crate) mutable: u32,
-    /// The steps of its initial value.
+    /// The steps of the initializer.
     pub(crate) init: Span,
 }
 
@@ -261,13 +264,13 @@ pub(crate) struct Memory {
     pub(crate) page_size_log2: u32,
 }
 
-/// What the flags of a table or memory say.
+/// Bits of the flags of a table or memory.
 pub(crate) mod flags {
-    /// There is a maximum.
+    /// The limits have a maximum.
     pub(crate) const HAS_MAXIMUM: u32 = 1;
     /// Indices are 64-bit.
     pub(crate) const INDEX_64: u32 = 2;
-    /// The table is constant data in the text.
+    /// The table is constant data in the text section.
     pub(crate) const STATIC: u32 = 4;
     /// The memory is shared.
     pub(crate) const SHARED: u32 = 8;
@@ -278,13 +281,13 @@ pub(crate) mod flags {
 #[repr(C)]
 pub(crate) struct Op {
     pub(crate) code: u32,
-    /// A function or global.
+    /// The index of a function or global, if the step has one.
     pub(crate) index: u32,
     pub(crate) low: u64,
     pub(crate) high: u64,
 }
 
-/// What [`Op::code`] says.
+/// Values of [`Op::code`].
 #[cfg_attr(
     not(feature = "compiler"),
     expect(
@@ -303,23 +306,24 @@ pub(crate) mod op {
     pub(crate) const I64_ADD: u32 = 7;
     pub(crate) const I64_SUB: u32 = 8;
     pub(crate) const I64_MUL: u32 = 9;
-    /// These and what follows take the index of a type.
+    /// This op and the next four take the index of a type.
     pub(crate) const STRUCT_NEW: u32 = 10;
     pub(crate) const STRUCT_NEW_DEFAULT: u32 = 11;
     pub(crate) const ARRAY_NEW: u32 = 12;
     pub(crate) const ARRAY_NEW_DEFAULT: u32 = 13;
-    /// And have the number of elements in [`Op::low`](super::Op::low).
+    /// [`Op::low`](super::Op::low) is the number of elements.
     pub(crate) const ARRAY_NEW_FIXED: u32 = 14;
     pub(crate) const REF_I31: u32 = 15;
-    /// Of an item: the rest of the number is how many steps there are, the index the first of them.
+    /// An item computed by several steps: the upper bits count them, and the index is that of the
+    /// first.
     pub(crate) const COMPUTED: u32 = 16;
-    /// Where that number begins.
+    /// The shift of the step count in [`COMPUTED`].
     pub(crate) const COMPUTED_SHIFT: u32 = 8;
-    /// What is before it.
+    /// The bits of a code below that count.
     pub(crate) const CODE_MASK: u32 = (1 << COMPUTED_SHIFT) - 1;
 }
 
-/// A function whose address can be taken.
+/// A function with an address that code can take.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(crate) struct Record {
@@ -328,7 +332,7 @@ pub(crate) struct Record {
     pub(crate) code: u32,
 }
 
-/// What a segment does at instantiation.
+/// What instantiation does with a segment.
 #[cfg_attr(
     not(feature = "compiler"),
     expect(
@@ -340,7 +344,7 @@ pub(crate) mod mode {
     pub(crate) const PASSIVE: u32 = 0;
     /// Copied into its table or memory, then dropped.
     pub(crate) const ACTIVE: u32 = 1;
-    /// Nothing is left to do: in the image, in a static table, or only declared.
+    /// Already applied to the image or a static table, or only declared: nothing to do.
     pub(crate) const DONE: u32 = 2;
 }
 
@@ -350,11 +354,11 @@ pub(crate) struct Element {
     pub(crate) mode: u32,
     pub(crate) table: u32,
     pub(crate) offset: Span,
-    /// A piece of the items.
+    /// A range of the items.
     pub(crate) items: Span,
 }
 
-/// An element: a step without operands, of [`op`]'s `NULL`, `FUNC` or `GLOBAL`, or several.
+/// An element: one step of [`op`]'s `NULL`, `FUNC` or `GLOBAL`, or several steps.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(crate) struct Item {
@@ -368,7 +372,7 @@ pub(crate) struct Data {
     pub(crate) mode: u32,
     pub(crate) memory: u32,
     pub(crate) offset: Span,
-    /// A piece of the data bytes.
+    /// A range of the data bytes.
     pub(crate) bytes: Span,
 }
 
@@ -380,7 +384,7 @@ pub(crate) struct Entry {
     pub(crate) code: u32,
 }
 
-/// A function's or thunk's place in the text, in ascending order.
+/// The place of a function or thunk in the text, sorted by start.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(crate) struct CodeRange {
@@ -388,43 +392,43 @@ pub(crate) struct CodeRange {
     pub(crate) length: u32,
     /// The function, or [`NONE`] for a thunk.
     pub(crate) function: u32,
-    /// Where the function's body starts in the module; thunks have none and come last.
+    /// The offset of the function's body in the module. Thunks have none and come last.
     pub(crate) body: u32,
 }
 
-/// An instruction that traps, in ascending order.
+/// An instruction that can trap, sorted by code offset.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(crate) struct TrapSite {
     pub(crate) code: u32,
-    /// Where in the module, or [`NONE`].
+    /// The offset in the module, or [`NONE`].
     pub(crate) offset: u32,
     /// A [`TrapKind`](crate::TrapKind).
     pub(crate) kind: u32,
 }
 
-/// The return address of a call, in ascending order.
+/// The return address of a call, sorted.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(crate) struct CallSite {
     pub(crate) code: u32,
-    /// Where in the module, or [`NONE`].
+    /// The offset in the module, or [`NONE`].
     pub(crate) offset: u32,
 }
 
-/// Where an exception goes that comes out of a call, in ascending order of the call.
+/// The handler of an exception from a call, sorted by call.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(crate) struct Handler {
     /// The return address of the call.
     pub(crate) code: u32,
-    /// Where the handler begins.
+    /// The offset of the handler.
     pub(crate) handler: u32,
-    /// How far the stack pointer is below the frame pointer there.
+    /// The stack pointer in the handler, in bytes below the frame pointer.
     pub(crate) frame: u32,
 }
 
-/// A function's name, in ascending order of function.
+/// A function's name, sorted by function.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(crate) struct Name {
@@ -432,17 +436,17 @@ pub(crate) struct Name {
     pub(crate) name: Span,
 }
 
-/// A record's bytes.
+/// The bytes of some records.
 pub(crate) fn bytes_of<T: Plain>(records: &[T]) -> &[u8] {
     // SAFETY: a `Plain` type has no padding, so all its bytes are initialised.
     unsafe { std::slice::from_raw_parts(records.as_ptr().cast(), size_of_val(records)) }
 }
 
-/// A checksum that any change of up to 8 consecutive aligned bytes is certain to change.
+/// A checksum that detects any change confined to 8 consecutive aligned bytes.
 ///
-/// Four lanes take a word each in turn; every step is a bijection of the lane, and so is every step of
-/// the end: one changed word cannot cancel out. It guards against accidents, not against an attacker,
-/// who could as well write the code that he wants.
+/// Four lanes take turns at the words. Every step is a bijection of its lane, as is every final
+/// step, so one changed word cannot cancel out. It guards against accidents, not attackers, who
+/// could write their own code anyway.
 pub(crate) fn checksum(bytes: &[u8]) -> u64 {
     const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
     let mut lanes = [1u64, 2, 3, 4];
@@ -469,7 +473,7 @@ pub(crate) fn checksum(bytes: &[u8]) -> u64 {
     sum
 }
 
-/// The checksum of header and sections, which `description` starts with.
+/// The checksum of header and sections. `description` includes the header.
 pub(crate) fn description_checksum(header: &Header, description: &[u8]) -> u64 {
     let header = Header {
         checksum: 0,

@@ -1,6 +1,6 @@
-//! The `.keel` artefact: a compiled module as a file that is read into place and run, not parsed.
+//! The `.keel` artefact: a compiled module as a file that is mapped and run without parsing.
 //!
-//! A module that was just compiled goes through the same door, so that there is one way to start.
+//! A freshly compiled module takes the same path, so that there is one way to start.
 
 mod copy;
 pub(crate) mod cpu;
@@ -24,32 +24,32 @@ use format::{
     CHUNK, FORMAT_VERSION, Header, MAGIC, PAGE, Plain, RECORD_SIZES, Section, Span, checksum,
 };
 
-/// Why an artefact cannot be used.
+/// The reason an artefact was rejected.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ArtifactError {
-    /// The file is no artefact.
+    /// The file is not an artefact.
     #[error("not a keel artefact: {0}")]
     NotAnArtifact(String),
-    /// The file is not as long as it says.
+    /// The file is shorter or longer than its header states.
     #[error("truncated artefact: {0}; compile the module again")]
     Truncated(String),
-    /// A checksum does not hold.
+    /// A checksum does not match, or the records are inconsistent.
     #[error("damaged artefact: {0}; compile the module again")]
     Damaged(String),
-    /// It was made by or for something else.
+    /// The artefact was compiled by, or for, something else.
     #[error("artefact of another {what}: found {found}, need {expected}; compile the module again")]
     Mismatch {
         /// What differs.
         what: String,
-        /// What the artefact says.
+        /// The artefact's value.
         found: String,
-        /// What is needed here.
+        /// The value that this process requires.
         expected: String,
     },
 }
 
-/// Whether a file that starts with these bytes is meant to be an artefact. Eight bytes are enough to tell.
+/// Whether a file with these first bytes claims to be an artefact. Eight bytes are enough.
 ///
 /// ```
 /// assert!(!keel::is_artifact(b"\0asm\x01\0\0\0"));
@@ -58,38 +58,39 @@ pub fn is_artifact(bytes: &[u8]) -> bool {
     bytes.starts_with(&MAGIC)
 }
 
-/// Bytes up to which an artefact is read and checked at once: a fault costs more.
+/// The size in bytes up to which an artefact is read and verified at once: page faults would cost
+/// more.
 const EAGER: usize = 2 * CHUNK;
 
 /// An artefact in memory.
 ///
-/// What a start needs was checked when it was opened. The rest is read and checked piece by piece when
-/// it is first needed. Until then it is inaccessible; what is checked is our own copy of it.
+/// Opening it verifies what start-up needs. The rest is inaccessible until it is read and verified,
+/// piece by piece, on first use. Verification applies to this private copy.
 pub(crate) struct Artifact {
     copy: Copy,
-    /// For each piece from `lazy_start` on, how far it has come.
+    /// The state of each piece from `lazy_start` on.
     pieces: Box<[AtomicU8]>,
-    /// The image as a file, once something has mapped it.
+    /// The image as a file, created when it is first mapped.
     image: OnceLock<OwnedFd>,
 }
 
-/// A piece has not been read, or not been checked.
+/// The piece has not been read and verified.
 const ABSENT: u8 = 0;
-/// Some thread reads and checks it.
+/// A thread is reading and verifying it.
 const CLAIMED: u8 = 1;
-/// It is there and whole.
+/// It is readable and intact.
 const READY: u8 = 2;
-/// Its checksum does not hold, or it cannot be read.
+/// Its checksum does not match, or it could not be read.
 const DAMAGED: u8 = 3;
 
-/// What became of code that was not accessible.
+/// The result of [`Artifact::admit`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Admission {
-    /// It is this artefact's, has been checked and can be run and read.
+    /// The address is in this artefact's code, which is now verified and executable.
     Admitted,
-    /// It is this artefact's, and its checksum does not hold.
+    /// The address is in this artefact's code, and the code is damaged.
     Damaged,
-    /// It is not this artefact's.
+    /// The address is not in this artefact's code.
     NotConcerned,
 }
 
@@ -105,7 +106,7 @@ fn protecting(source: std::io::Error) -> Error {
 }
 
 impl Artifact {
-    /// Reads a file.
+    /// Opens and verifies a file.
     pub(crate) fn open(path: &Path, metering: u32) -> Result<Artifact> {
         let system = |source| Error::System {
             what: format!("opening {}", path.display()),
@@ -114,27 +115,27 @@ impl Artifact {
         let file = File::open(path).map_err(system)?;
         let found = file.metadata().map_err(system)?;
         if !found.is_file() {
-            // A pipe or a device, which can be read once and from its start on.
+            // A pipe or a device can only be read once, from its start.
             let bytes = std::fs::read(path).map_err(system)?;
             return Artifact::from_bytes(&bytes, metering);
         }
         Artifact::load(found.len(), Some(file), &[], metering)
     }
 
-    /// Reads an open file of `length` bytes.
+    /// Loads an open file of `length` bytes.
     #[cfg(feature = "cache")]
     pub(crate) fn of_file(file: File, length: u64, metering: u32) -> Result<Artifact> {
         Artifact::load(length, Some(file), &[], metering)
     }
 
-    /// What a cache finds it by; empty if it was not made for one.
+    /// The cache key; empty if the artefact was not made for a cache.
     #[cfg(feature = "cache")]
     pub(crate) fn source(&self) -> &str {
         let fingerprint: &[u8] = self.section(Section::Fingerprint);
         std::str::from_utf8(fingerprint).map_or("", |text| fingerprint::value(text, "source"))
     }
 
-    /// Copies bytes.
+    /// Loads a copy of `bytes`.
     pub(crate) fn from_bytes(bytes: &[u8], metering: u32) -> Result<Artifact> {
         Artifact::load(bytes.len() as u64, None, bytes, metering)
     }
@@ -158,7 +159,8 @@ impl Artifact {
             image: OnceLock::new(),
         };
         let read = |start: usize, end: usize| {
-            // SAFETY: the mapping is new, and nothing looks at a part of it that was not filled.
+            // SAFETY: no other thread knows the mapping yet; it is writable until `open_all` or
+            // `close`. Both ends are at most its length: `check_header` checked `lazy_start`.
             let done = unsafe { artifact.copy.fill(start, end) };
             done.map_err(|source| Error::System {
                 what: "reading the artefact".to_owned(),
@@ -185,8 +187,8 @@ impl Artifact {
         Ok(artifact)
     }
 
-    /// Checks everything, which has been read, and makes it constant: as [`Artifact::ensure_all`], with as few
-    /// changes of protection as it takes.
+    /// Verifies all pieces, which have been read, and makes them read-only. Equivalent to
+    /// [`Artifact::ensure_all`] with fewer `mprotect` calls.
     fn open_all(&self, lazy_start: usize) -> Result<()> {
         let sums: &[u64] = self.section(Section::Chunks);
         let pieces = self.bytes()[lazy_start..].chunks(CHUNK);
@@ -210,7 +212,7 @@ impl Artifact {
         Ok(())
     }
 
-    /// Makes the description constant, and the rest inaccessible until it has been checked.
+    /// Makes the description read-only, and the rest inaccessible until it is verified.
     fn close(&self, lazy_start: usize) -> Result<()> {
         let constant = self.copy.protect(0, lazy_start, MprotectFlags::READ);
         let closed = constant.and_then(|()| {
@@ -220,7 +222,7 @@ impl Artifact {
         closed.map_err(protecting)
     }
 
-    /// That the file starts as an artefact of this format, and is as long as it says.
+    /// Checks that the header is one of this format and that the file has the length it states.
     fn check_header(&self) -> Result<(), ArtifactError> {
         let header = self.header();
         if header.magic != MAGIC {
@@ -277,7 +279,7 @@ impl Artifact {
         records::check(self)
     }
 
-    /// Checks what has not been checked yet of a range of the file.
+    /// Verifies the pieces of a range of the file, as far as they are not yet verified.
     pub(crate) fn ensure(&self, start: usize, end: usize) -> Result<(), ArtifactError> {
         let lazy_start = self.header().lazy_start as usize;
         let first = start.saturating_sub(lazy_start) / CHUNK;
@@ -290,13 +292,13 @@ impl Artifact {
         Ok(())
     }
 
-    /// Checks everything.
+    /// Verifies the whole file.
     pub(crate) fn ensure_all(&self) -> Result<(), ArtifactError> {
         self.ensure(0, self.copy.length())
     }
 
-    /// Whether a piece is there and its checksum holds. Neither allocates nor locks: the signal handler
-    /// calls it.
+    /// Returns whether a piece is intact, verifying it if needed. Neither allocates nor locks,
+    /// because the signal handler calls it.
     fn ensure_piece(&self, piece: usize) -> bool {
         let state = &self.pieces[piece];
         loop {
@@ -304,7 +306,7 @@ impl Artifact {
                 Ok(_) => break,
                 Err(READY) => return true,
                 Err(DAMAGED) => return false,
-                // Another thread is at it, and waits for nobody.
+                // Another thread is verifying it, and never waits for this one.
                 Err(_) => rustix::thread::sched_yield(),
             }
         }
@@ -315,12 +317,12 @@ impl Artifact {
         whole
     }
 
-    /// Reads a piece that this thread has claimed, and opens it if its checksum holds.
+    /// Reads a piece that this thread has claimed, and makes it accessible if its checksum matches.
     fn load_piece(&self, piece: usize, start: usize, end: usize) -> std::io::Result<bool> {
         let writable = MprotectFlags::READ | MprotectFlags::WRITE;
         self.copy.protect(start, end, writable)?;
         if self.copy.length() > EAGER {
-            // SAFETY: just made writable; whoever else wants to read it waits until it is ready.
+            // SAFETY: the range is writable now, and other threads wait until the piece is ready.
             unsafe { self.copy.fill(start, end)? };
         }
         let whole =
@@ -340,14 +342,14 @@ impl Artifact {
         Ok(true)
     }
 
-    /// Whether the sections that only a trap needs can be read.
+    /// Verifies the sections that only a trap needs, and returns whether they are intact.
     pub(crate) fn has_sections_for_traps(&self) -> bool {
         let header = self.header();
         self.ensure(header.lazy_start as usize, header.text_start as usize)
             .is_ok()
     }
 
-    /// Called where an access to `address` faulted: if it is code that was not checked yet, checks it
+    /// Handles a fault at `address`: if it is in code that is not yet verified, verifies the code
     /// and makes it executable. Neither allocates nor locks.
     pub(crate) fn admit(&self, address: usize) -> Admission {
         let header = self.header();
@@ -366,7 +368,7 @@ impl Artifact {
         }
     }
 
-    /// That sections, text and image lie where they may.
+    /// Checks that sections, text and image are aligned, in order, and within the file.
     fn check_places(&self) -> Result<(), ArtifactError> {
         let header = self.header();
         let lazy_start = header.lazy_start as usize;
@@ -399,7 +401,7 @@ impl Artifact {
         ))
     }
 
-    /// Where the code is, to be run, and how many bytes it has.
+    /// The start of the code and its length in bytes.
     pub(crate) fn code(&self) -> (*const u8, usize) {
         let header = self.header();
         let start = self.copy.base().as_ptr();
@@ -409,14 +411,14 @@ impl Artifact {
         )
     }
 
-    /// All bytes, those that are inaccessible until they have been ensured too.
+    /// The whole mapping. Pieces that are not yet ensured are inaccessible.
     fn bytes(&self) -> &[u8] {
-        // SAFETY: the mapping has `length` bytes and lives as long as `self`; whoever looks at a part
-        // has ensured it.
+        // SAFETY: the mapping has `length` bytes and lives as long as `self`. Callers ensure a
+        // piece, or have claimed it, before they access it.
         unsafe { std::slice::from_raw_parts(self.copy.base().as_ptr(), self.copy.length()) }
     }
 
-    /// All bytes, checked.
+    /// All bytes, verified.
     pub(crate) fn all_bytes(&self) -> Result<&[u8]> {
         self.ensure_all()?;
         Ok(self.bytes())
@@ -424,7 +426,7 @@ impl Artifact {
 
     /// The start of the file.
     pub(crate) fn header(&self) -> &Header {
-        // SAFETY: `load` saw to it that the file is long enough; a mapping is page-aligned, and any
+        // SAFETY: `load` checked that the file is long enough, a mapping is page-aligned, and any
         // bytes are a valid header.
         unsafe { self.copy.base().cast::<Header>().as_ref() }
     }
@@ -433,8 +435,8 @@ impl Artifact {
     pub(crate) fn section<T: Plain>(&self, section: Section) -> &[T] {
         debug_assert_eq!(size_of::<T>(), RECORD_SIZES[section as usize]);
         let Span { start, length } = self.header().sections[section as usize];
-        // SAFETY: `check_places` saw that the section lies within the file and is aligned for any
-        // record; any bytes are valid records.
+        // SAFETY: `check_places` checked that the section lies within the file and is aligned for
+        // any record. Any bytes are valid records.
         unsafe {
             let start = self.copy.base().as_ptr().add(start as usize);
             std::slice::from_raw_parts(start.cast(), length as usize)
@@ -447,7 +449,7 @@ impl Artifact {
         &self.bytes()[header.image_start as usize..][..header.image_length as usize]
     }
 
-    /// The image as a file to map, which nobody can change. The image has been ensured.
+    /// The image as a sealed file to map. The image must be ensured.
     pub(crate) fn image_file(&self) -> Result<BorrowedFd<'_>> {
         if let Some(file) = self.image.get() {
             return Ok(file.as_fd());
@@ -456,7 +458,7 @@ impl Artifact {
         Ok(self.image.get_or_init(|| file).as_fd())
     }
 
-    /// A string of a string section; empty if it is not there.
+    /// A string of a string section; empty if the span is out of range or not UTF-8.
     pub(crate) fn string(&self, section: Section, span: Span) -> &str {
         let strings: &[u8] = self.section(section);
         let bytes = strings

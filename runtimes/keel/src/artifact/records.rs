@@ -1,12 +1,12 @@
-//! That the records of an artefact hold together: each index and piece lies where it points to. What was
-//! damaged by chance is found by its checksum; this finds what was written wrong, before it is used.
+//! Checks that the records of an artefact are consistent: every index and range is within bounds.
+//! Checksums detect accidental damage; this detects wrong writers, before the records are used.
 
 use super::format::*;
 use super::{Artifact, ArtifactError};
 use crate::types::def::Field;
 use crate::types::{HeapType, ValType};
 
-/// How many records there are of what indices refer to.
+/// The number of records of each kind that indices refer to.
 struct Lengths {
     types: u64,
     functions: u64,
@@ -22,7 +22,7 @@ struct Lengths {
 }
 
 /// # Errors
-/// [`ArtifactError::Damaged`] with the name of what does not hold together.
+/// [`ArtifactError::Damaged`] with the name of the inconsistent part.
 pub(super) fn check(artifact: &Artifact) -> Result<(), ArtifactError> {
     let header = artifact.header();
     let length = |section: Section| u64::from(header.sections[section as usize].length);
@@ -59,7 +59,7 @@ fn inside(span: Span, length: u64) -> bool {
     u64::from(span.start) + u64::from(span.length) <= length
 }
 
-/// Whether an index lies below the count, or says that there is none.
+/// Whether an index is below `length`, or is [`NONE`].
 fn optional(index: u32, length: u64) -> bool {
     index == NONE || u64::from(index) < length
 }
@@ -83,7 +83,7 @@ fn counts_match(header: &Header, has: &Lengths) -> bool {
         && optional(header.memory_export, has.memories)
 }
 
-/// Whether a value type is one, and what it refers to comes before `end`.
+/// Whether `raw` is a valid value type that refers only to types below `end`.
 fn value_holds(raw: u32, end: u64) -> bool {
     ValType::from_raw(raw).is_some_and(|ty| refers_below(ty, end))
 }
@@ -102,7 +102,7 @@ fn types_hold(artifact: &Artifact, has: &Lengths) -> bool {
     let types: &[Type] = artifact.section(Section::Types);
     let values: &[u32] = artifact.section(Section::ValueTypes);
     let piece = |span: Span| &values[span.start as usize..][..span.length as usize];
-    // Types refer to those before them and to their own group, which is contiguous.
+    // A type refers to earlier types and to its own group, which is contiguous.
     let mut end = 0;
     for (i, ty) in types.iter().enumerate() {
         let group = ty.group as usize;
@@ -134,14 +134,14 @@ fn types_hold(artifact: &Artifact, has: &Lengths) -> bool {
         }
     }
     let long: &[u32] = artifact.section(Section::LongTypes);
-    // A type without a number has one by registry, which the header must ask for.
+    // A type without a number gets one from the registry, which the header must request.
     let registered = artifact.header().needs & needs::TYPES != 0;
     long.iter().all(|ty| u64::from(*ty) < has.types)
         && (registered || types.iter().all(|ty| ty.id != 0))
         && (registered || values.iter().all(|raw| is_abstract(*raw)))
 }
 
-/// Whether a value type refers to none of the module's own.
+/// Whether a value type refers to no type of the module.
 fn is_abstract(raw: u32) -> bool {
     ValType::from_raw(raw).is_none_or(|ty| refers_below(ty, 0))
 }
@@ -199,7 +199,7 @@ fn definitions_hold(artifact: &Artifact, has: &Lengths) -> bool {
             .all(|step| step_holds(step.code, step.index, has))
 }
 
-/// Whether what a step of a constant expression refers to is there.
+/// Whether the operand of a step of a constant expression exists.
 fn step_holds(code: u32, index: u32, has: &Lengths) -> bool {
     let index = u64::from(index);
     match code & op::CODE_MASK {

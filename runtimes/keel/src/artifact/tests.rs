@@ -1,4 +1,5 @@
-//! Artefacts that are whole, but were made by or for something else, are refused by name of it.
+//! Intact artefacts that were made by or for something else are rejected with the name of the
+//! difference.
 
 use super::format::{self, Header, Section};
 use super::{Artifact, ArtifactError, fingerprint};
@@ -6,7 +7,7 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::module::Module;
 
-/// A real artefact, with one word of its fingerprint replaced by another of the same length.
+/// A real artefact, with one word of its fingerprint replaced by one of the same length.
 fn with_word(from: &str, to: &str) -> Vec<u8> {
     let engine = Engine::default();
     let mut bytes = engine
@@ -25,13 +26,13 @@ fn with_word(from: &str, to: &str) -> Vec<u8> {
     bytes
 }
 
-/// Loads an artefact that this test made, and may have damaged by chance.
+/// Loads an artefact that this test made and may have altered.
 fn load(engine: &Engine, bytes: &[u8]) -> crate::error::Result<Module> {
-    // SAFETY: keel made the code; accidents are what its checksums find.
+    // SAFETY: keel made the code, and no test runs code of an altered artefact.
     unsafe { Module::deserialize(engine, bytes) }
 }
 
-/// What differs, what was found and what is needed, as the error says it.
+/// The three parts of the error: what differs, what was found, what was expected.
 fn refusal(bytes: &[u8]) -> (String, String, String) {
     match load(&Engine::default(), bytes).err() {
         Some(Error::Artifact(ArtifactError::Mismatch {
@@ -86,7 +87,7 @@ fn an_artefact_of_other_settings_is_refused_by_the_setting() {
     let bytes = with_word("opt_level=speed", "opt_level=other");
     says(refusal(&bytes), "setting `opt_level`", "`other`", "`speed`");
 
-    // Code without what the sandbox rests on.
+    // Sandboxing relies on this setting.
     let (from, to) = ("enable_probestack=true", "enable_probestack=nope");
     says(
         refusal(&with_word(from, to)),
@@ -119,7 +120,7 @@ fn an_artefact_with_a_setting_too_few_or_too_many_is_refused_by_it() {
 
 #[test]
 fn an_artefact_for_another_cpu_is_refused_by_the_feature() {
-    // Every x86-64 CPU that keel's code generator knows has it, so it is always in the list.
+    // Every supported x86-64 CPU has SSE3, so it is always in the list.
     let bytes = with_word("has_sse3", "has_sse9");
     says(
         refusal(&bytes),
@@ -129,10 +130,10 @@ fn an_artefact_for_another_cpu_is_refused_by_the_feature() {
     );
 }
 
-/// Artefacts in each of which something of the description was changed and the checksums made right again.
+/// Artefacts with an altered description and corrected checksums.
 const CHANGED: u32 = 10_000;
 
-/// A module with one of everything that a description has.
+/// A module with at least one record of each kind.
 const EVERYTHING: &[u8] = br#"(module $all
     (type $long (func (param i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64) (result f64)))
     (type $short (func (param i32) (result i32)))
@@ -195,9 +196,9 @@ fn what_was_written_wrong_is_refused_or_read_without_harm() {
     );
 }
 
-/// Makes the checksums of an artefact right, as far as its header lets them be found.
+/// Recomputes an artefact's checksums, as far as its header locates them.
 fn sign(bytes: &mut [u8]) {
-    // SAFETY: an artefact starts with a header, for which any bytes are valid.
+    // SAFETY: an artefact starts with a header, and any bytes are a valid header.
     let mut header = unsafe { bytes.as_ptr().cast::<Header>().read_unaligned() };
     let lazy_start = header.lazy_start as usize;
     let description = bytes

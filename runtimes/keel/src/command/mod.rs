@@ -1,6 +1,6 @@
-//! Runs a WASI command: a module whose `_start` is a program's main function. A reactor, which has
-//! `_initialize` in its place, is initialised, and its export without a name is called, or one that the caller
-//! names.
+//! Runs WASI commands: modules with a `_start` function as their main function. A reactor, which
+//! has `_initialize` instead, is initialised; then its export with the empty name, or one that the
+//! caller names, is called.
 
 mod options;
 
@@ -20,39 +20,38 @@ use crate::wasi::{WasiCtx, add_to_linker};
 
 pub use options::{Form, HELP, Options, Request, TRAPPED, USAGE, UnknownImports, explain, read};
 
-/// What a command may use.
+/// The resources that a command may use.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Allowance {
-    /// How long it may run.
+    /// The time limit, for code and host calls together.
     pub timeout: Option<Duration>,
-    /// How many operators it may execute, where the engine meters fuel.
+    /// The number of operators it may execute, if the engine meters fuel.
     pub fuel: Option<u64>,
-    /// How large its memories and tables may be.
+    /// The limits on its memories, tables and heap.
     pub limits: Limits,
 }
 
-/// A linker that knows WASI and nothing else.
+/// A linker that defines WASI and nothing else.
 ///
 /// # Errors
-/// None but [`Error::DuplicateDefinition`], which cannot come up in an empty linker.
+/// Only [`Error::DuplicateDefinition`], which an empty linker never returns.
 pub fn linker(engine: &Engine) -> Result<Linker<WasiCtx>> {
     let mut linker = Linker::new(engine);
     add_to_linker(&mut linker, |ctx: &mut WasiCtx| ctx)?;
     Ok(linker)
 }
 
-/// Runs a command to its end and gives its exit code.
+/// Runs a command and returns its exit code.
 ///
 /// # Errors
-/// Whatever linking fails with; [`Error::Trap`] if the program traps, which includes that it ran out
-/// of what it was allowed.
+/// Linking errors; [`Error::Trap`] if the program traps, which includes exceeding its allowance.
 pub fn run(module: &Module, ctx: WasiCtx, allowance: Allowance) -> Result<i32> {
     let mut store = store(module, ctx, allowance)?;
     run_in(&mut store, module, UnknownImports::Refused, None)
 }
 
-/// As [`run`], for a process that ends next: the instance is left to the kernel, which takes an address
-/// space apart faster than anybody else.
+/// As [`run`], for a process that exits right after. The instance is never freed, because the
+/// kernel frees an address space faster.
 ///
 /// # Errors
 /// As [`run`].
@@ -69,7 +68,7 @@ pub fn run_last(
 
 fn store(module: &Module, mut ctx: WasiCtx, allowance: Allowance) -> Result<Store<WasiCtx>> {
     if let Some(timeout) = allowance.timeout {
-        // The store's own timeout does not reach a guest that waits in the host.
+        // The store's timeout does not interrupt a guest that waits in the host.
         ctx.set_deadline(Instant::now().checked_add(timeout));
     }
     let mut store = Store::new(module.engine(), ctx);
@@ -83,14 +82,14 @@ fn store(module: &Module, mut ctx: WasiCtx, allowance: Allowance) -> Result<Stor
     Ok(store)
 }
 
-/// The guest's own code and what it calls, as one symbol: what counts instructions begins here and ends
-/// at [`guest_phase_ended`].
+/// Runs the guest, as one symbol that instruction counters recognise: counting starts here and
+/// stops at [`guest_phase_ended`].
 #[inline(never)]
 fn guest_phase(start: &TypedFunc<(), ()>, store: &mut Store<WasiCtx>) -> Result<()> {
     start.call(store, ())
 }
 
-/// Calls an export that takes nothing, and prints its results, one per line.
+/// Calls an export without parameters and prints its results, one per line.
 fn invoke_export(instance: Instance, name: &str, store: &mut Store<WasiCtx>) -> Result<()> {
     let results = instance
         .get_func(&mut *store, name)?
@@ -110,7 +109,7 @@ fn invoke_export(instance: Instance, name: &str, store: &mut Store<WasiCtx>) -> 
 
 #[inline(never)]
 fn guest_phase_ended() {
-    // Without something to do, the call would be left out.
+    // An empty function's call could be optimised away.
     std::hint::black_box(());
 }
 
@@ -124,7 +123,7 @@ fn run_in(
     if unknown == UnknownImports::Trap {
         linker.define_unknown_imports_as_traps(module)?;
     }
-    // A reactor is initialised; what it has for a main function, if anything, has no name.
+    // A reactor is initialised first; its main function, if any, has the empty name.
     let exports = |name: &&str| module.export(name).is_some();
     let names: Vec<&str> = match exports(&"_start") {
         _ if invoke.is_some() => ["_initialize"].into_iter().filter(exports).collect(),

@@ -1,4 +1,4 @@
-//! The options of `keel run` and of `keel-run`: one set of rules for both.
+//! The options that `keel run` and `keel-run` share.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
@@ -9,7 +9,7 @@ use super::Allowance;
 use crate::engine::Fuel;
 use crate::wasi::{Access, WasiCtx, WasiError};
 
-/// What both commands print for `--help`, after their own first lines.
+/// The text that both commands print for `--help`, after their own first lines.
 pub const HELP: &str = "\
 Everything after PROGRAM is the program's own, byte for byte. `-` stands for standard input.
 
@@ -30,66 +30,66 @@ The exit code is the program's own; 134 says that it trapped, 1 that it could no
 command line is wrong.
 ";
 
-/// The exit code for a program that trapped.
+/// The exit code of a program that trapped: 128 plus the number of SIGABRT.
 pub const TRAPPED: u8 = 134;
-/// The exit code for a command line that is wrong.
+/// The exit code for an invalid command line.
 pub const USAGE: u8 = 2;
 
-/// What to do about imports that nobody defines.
+/// How to treat undefined imports.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum UnknownImports {
-    /// The program is not started.
+    /// The program is rejected.
     #[default]
     Refused,
-    /// The program is started, and a call of one traps.
+    /// The program runs, and a call to such an import traps.
     Trap,
 }
 
-/// In which form the program comes.
+/// The form of the program.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Form {
-    /// A module, to be compiled.
+    /// A module, which is compiled first.
     #[default]
     Module,
-    /// An artefact, native code that is trusted.
+    /// An artefact: native code that the caller trusts.
     Artefact,
 }
 
-/// What a command line asks for.
+/// The options of a command line.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     directories: Vec<(PathBuf, OsString, Access)>,
     environment: Vec<(OsString, OsString)>,
-    /// What the program may use.
+    /// The resources that the program may use.
     pub allowance: Allowance,
-    /// What to do about imports that nobody defines.
+    /// How to treat undefined imports.
     pub unknown_imports: UnknownImports,
-    /// The export to call instead of the main function.
+    /// The export to call in place of the main function.
     pub invoke: Option<String>,
-    /// Where compiled code is kept, if anywhere. Artefacts have no use for it.
+    /// The folder of the compilation cache, if any. Unused for artefacts.
     pub cache: Option<PathBuf>,
-    /// The form of the program.
+    /// Whether the program is a module or an artefact.
     pub form: Form,
-    /// The program's file.
+    /// The program's path; `-` for standard input.
     pub program: OsString,
     arguments: Vec<OsString>,
 }
 
-/// What a command line says.
+/// The result of parsing a command line.
 #[derive(Clone, Debug)]
 pub enum Request {
-    /// To print the help.
+    /// Print the help.
     Help,
-    /// To run a program.
+    /// Run a program.
     Run(Box<Options>),
 }
 
 impl Options {
-    /// Reads the words of a command line after the command's own name. `form` is what the command runs
-    /// by default; `--artifact` asks for an artefact.
+    /// Parses a command line without the command's own name. `form` is the default form of the
+    /// program; `--artifact` selects an artefact.
     ///
     /// # Errors
-    /// What is wrong, in words.
+    /// A message about the first invalid option.
     pub fn parse(words: impl IntoIterator<Item = OsString>, form: Form) -> Result<Request, String> {
         let mut options = Options {
             form,
@@ -167,7 +167,7 @@ impl Options {
         Ok(())
     }
 
-    /// Whether code must count what it executes.
+    /// Whether code must be metered, which is the case if there is a fuel limit.
     pub fn fuel(&self) -> Fuel {
         match self.allowance.fuel {
             Some(_) => Fuel::Metered,
@@ -175,7 +175,8 @@ impl Options {
         }
     }
 
-    /// The program's context: the host's standard streams, its arguments, and what was granted.
+    /// The program's WASI context: the process's standard streams, the arguments, and the granted
+    /// resources.
     ///
     /// # Errors
     /// As [`WasiCtxBuilder::build`](crate::wasi::WasiCtxBuilder::build).
@@ -207,13 +208,13 @@ const VALUED: [&str; 9] = [
     "--max-total",
 ];
 
-/// What an option without a value does.
+/// The effect of an option without a value.
 enum Flag {
     Set,
     Help,
 }
 
-/// What is before and after the first place of a separator.
+/// The parts before and after the first separator; `None` without one.
 fn split<'a>(word: &'a OsStr, separator: &[u8]) -> Option<(&'a OsStr, &'a OsStr)> {
     let bytes = word.as_bytes();
     let at = bytes
@@ -261,7 +262,8 @@ where
         .map_err(|error| format!("{name} {value}: {error}"))
 }
 
-/// An error with its causes, each said once, and with limits named as the command's options.
+/// The message of an error and its causes, without repetition. Limits are named as the command's
+/// options.
 pub fn explain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -282,10 +284,10 @@ pub fn explain(error: &(dyn std::error::Error + 'static)) -> String {
     text
 }
 
-/// The bytes of a file, or of standard input for `-`.
+/// The contents of a file, or of standard input for `-`.
 ///
 /// # Errors
-/// What the system says.
+/// Reading failed.
 pub fn read(program: &OsStr) -> std::io::Result<Vec<u8>> {
     if program == "-" {
         let mut bytes = Vec::new();

@@ -1,8 +1,9 @@
-//! How compiled functions take their parameters and give their results.
+//! The calling convention of compiled functions.
 //!
-//! The context comes first, then the parameters, in Cranelift's `tail` convention. Results are in
-//! registers while those suffice; beyond, the caller passes the address of an area for them right after
-//! the context. A tail call passes on the area that it was given: its results are the same.
+//! The context comes first, then the parameters, in Cranelift's `tail` convention. Results are
+//! returned in registers if there are enough. Otherwise, the caller passes the address of a result
+//! area right after the context. A tail call passes on its own caller's area, because its results
+//! are the same.
 
 use cranelift_codegen::ir::{
     AbiParam, ArgumentPurpose, Inst, InstBuilder, MemFlagsData, Signature, StackSlotData,
@@ -13,12 +14,12 @@ use cranelift_frontend::FunctionBuilder;
 
 use crate::types::{FuncType, ValType};
 
-/// Bytes that each value takes in an array of values.
+/// The size of an element in an array of values, bytes.
 pub(super) const VALUE_SIZE: i32 = 16;
-/// Registers of each class that the convention returns results in.
+/// Result registers per register class in this convention.
 const RESULT_REGISTERS: usize = 8;
 
-/// The CLIF type that holds a value.
+/// The CLIF type of a value.
 pub(super) fn clif_type(ty: ValType) -> Type {
     match ty {
         ValType::I32 => types::I32,
@@ -30,14 +31,14 @@ pub(super) fn clif_type(ty: ValType) -> Type {
     }
 }
 
-/// Whether a function's results are too many for registers.
+/// Whether a function has too many results for registers.
 pub(super) fn results_in_memory(ty: &FuncType) -> bool {
     let float = |ty: &&ValType| matches!(ty, ValType::F32 | ValType::F64 | ValType::V128);
     let floats = ty.results().iter().filter(float).count();
     floats > RESULT_REGISTERS || ty.results().len() - floats > RESULT_REGISTERS
 }
 
-/// The signature of WebAssembly code of a type.
+/// The signature of compiled code for a function type.
 pub(super) fn wasm_signature(ty: &FuncType) -> Signature {
     let mut signature = Signature::new(CallConv::Tail);
     signature
@@ -58,12 +59,12 @@ pub(super) fn wasm_signature(ty: &FuncType) -> Signature {
     signature
 }
 
-/// The place of the first parameter among a function's arguments.
+/// The index of the first parameter among a function's arguments.
 pub(super) fn first_parameter(ty: &FuncType) -> usize {
     1 + usize::from(results_in_memory(ty))
 }
 
-/// The arguments of a call: context, an area for results where the type needs one, parameters.
+/// The arguments of a call: context, result area if the type needs one, parameters.
 pub(super) fn call_arguments(
     builder: &mut FunctionBuilder<'_>,
     ty: &FuncType,
@@ -81,7 +82,7 @@ pub(super) fn call_arguments(
     arguments
 }
 
-/// As [`call_results`], of a call that returned these values.
+/// As [`call_results`], for a call that returned these values.
 pub(super) fn results_of(
     builder: &mut FunctionBuilder<'_>,
     ty: &FuncType,
@@ -94,7 +95,7 @@ pub(super) fn results_of(
     returned.to_vec()
 }
 
-/// The results of a call that was made with these arguments.
+/// The results of a call with these arguments.
 pub(super) fn call_results(
     builder: &mut FunctionBuilder<'_>,
     ty: &FuncType,
@@ -107,7 +108,7 @@ pub(super) fn call_results(
     builder.inst_results(call).to_vec()
 }
 
-/// Returns results; `area` is the argument of the function that says where, if its type needs one.
+/// Returns results. `area` is the function's result area, if its type needs one.
 pub(super) fn return_results(
     builder: &mut FunctionBuilder<'_>,
     ty: &FuncType,
@@ -125,7 +126,7 @@ pub(super) fn return_results(
     }
 }
 
-/// Reads values out of an array.
+/// Loads values from an array.
 pub(super) fn load_values(
     builder: &mut FunctionBuilder<'_>,
     types: &[ValType],
@@ -140,7 +141,7 @@ pub(super) fn load_values(
     values
 }
 
-/// Writes values into an array.
+/// Stores values into an array.
 pub(super) fn store_values(
     builder: &mut FunctionBuilder<'_>,
     values: impl IntoIterator<Item = Value>,

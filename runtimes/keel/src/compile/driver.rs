@@ -1,4 +1,4 @@
-//! Drives the compilation of a module: what to compile, in which threads, with which settings.
+//! Compiles a module: chooses units, threads and code generator settings.
 
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::{self, UserFuncName};
@@ -23,10 +23,10 @@ use crate::module::info::{ConstOp, ModuleInfo, SegmentMode, TableUsage};
 use crate::module::layout::{ContextLayout, Counts};
 use crate::module::parse::parse;
 
-/// Bytes of bodies below which threads cost more than they give.
+/// The total size of bodies in bytes below which threads cost more than they save.
 const SERIAL_BYTES: u64 = 16 << 10;
 
-/// What decides how a module is compiled.
+/// The options that determine how a module is compiled.
 pub(crate) struct CompileOptions {
     pub(crate) features: Features,
     pub(crate) metering: Metering,
@@ -41,14 +41,14 @@ pub(crate) struct Compiled<'a> {
     pub(crate) linked: Linked,
 }
 
-/// The code generator for a CPU.
+/// The code generator for a target CPU.
 pub(crate) fn target_isa(cpu: &Cpu) -> Result<OwnedTargetIsa> {
     let fail = |message: String| Error::Compile {
         function: "(settings)".to_owned(),
         message,
     };
     let mut flags = settings::builder();
-    // What code does not depend on, beside what artefacts are bound to.
+    // The settings that do not affect the code are not part of the fingerprint.
     let verifier = if cfg!(debug_assertions) {
         "true"
     } else {
@@ -148,7 +148,7 @@ pub(crate) fn validate(bytes: &[u8], options: &CompileOptions) -> Result<()> {
     valid.map_err(|error| options.features.explain(error, bytes))
 }
 
-/// The intermediate representation and the assembly of one function.
+/// The intermediate representation and assembly of one function.
 pub(crate) fn inspect(
     bytes: &[u8],
     isa: &dyn TargetIsa,
@@ -187,7 +187,7 @@ pub(crate) fn inspect(
     Ok((text, assembly))
 }
 
-/// What is worth keeping between two functions.
+/// Buffers that are reused between functions.
 struct Tools {
     context: Context,
     builder: FunctionBuilderContext,
@@ -277,7 +277,7 @@ fn extract(env: &Environment<'_>, unit: Unit, context: &Context) -> Result<Compi
     })
 }
 
-/// The handlers of the calls that have one.
+/// The handlers of calls inside a `try_table`.
 fn handlers<'a>(calls: impl Iterator<Item = FinalizedMachCallSite<'a>>) -> Vec<(u32, u32, u32)> {
     calls
         .filter_map(|call| match (call.exception_handlers, call.frame_offset) {
@@ -310,7 +310,7 @@ fn unit_name(module: &ModuleInfo<'_>, unit: Unit) -> String {
     }
 }
 
-/// Everything to compile, bodies first.
+/// All units of a module, bodies first.
 fn units(module: &ModuleInfo<'_>) -> Vec<Unit> {
     let bodies = (module.imported_functions..module.functions.len() as u32).map(Unit::Body);
     let mut units: Vec<Unit> = bodies.collect();
@@ -345,7 +345,7 @@ fn units(module: &ModuleInfo<'_>) -> Vec<Unit> {
     units
 }
 
-/// The canonical types that cannot be compared as a constant, in order.
+/// The canonical types that are too long to be compared as a constant, in order.
 fn long_types(module: &ModuleInfo<'_>) -> Vec<u32> {
     let types = 0..module.types.len() as u32;
     types

@@ -1,21 +1,22 @@
-//! The initial contents of memory 0, as an artefact has them.
+//! The initial contents of memory 0 for the artefact.
 
 use super::driver::Compiled;
 use crate::artifact::format::PAGE;
 use crate::module::info::{DataSegment, SegmentMode};
 
-/// The largest image, and how much larger than its data it may be before it is mostly holes.
+/// The maximum size of an image, and the maximum excess over its data, both in bytes.
 const MAX_IMAGE_BYTES: u64 = 64 << 20;
 const MAX_IMAGE_HOLES: u64 = 1 << 20;
 
-/// The initial contents of memory 0, where they are known.
+/// The initial contents of memory 0.
 pub(super) struct Image {
     pub(super) address: u32,
     pub(super) bytes: Vec<u8>,
 }
 
 impl Image {
-    /// The image of a module's active segments, if all are known to fit and lie close together.
+    /// The image of a module's active segments; `None` unless all have known addresses, fit, and
+    /// are close together.
     pub(super) fn new(compiled: &Compiled<'_>) -> Option<Image> {
         let module = &compiled.module;
         if !module.defines_memory_0() {
@@ -25,7 +26,7 @@ impl Image {
         let mut places = Vec::new();
         for segment in &module.data {
             let Some((0, at)) = known_place(segment) else {
-                // A segment without a known place may come before or after the others.
+                // A segment with an unknown address may have to be applied before or after others.
                 if matches!(segment.mode, SegmentMode::Active { .. }) {
                     return None;
                 }
@@ -60,7 +61,7 @@ impl Image {
     }
 }
 
-/// The memory and address of an active segment, where they are known.
+/// The memory and address of an active segment, if known at compile time.
 fn known_place(segment: &DataSegment<'_>) -> Option<(u32, u32)> {
     match &segment.mode {
         SegmentMode::Active { index, offset } => Some((*index, offset.known()? as u32)),

@@ -1,4 +1,4 @@
-//! Gives every unit its place in one text section and resolves what they refer to.
+//! Places all units in one text section and resolves their relocations.
 
 use cranelift_codegen::ir::UserExternalName;
 
@@ -7,7 +7,7 @@ use super::unit::{CompiledUnit, Unit};
 use crate::error::{Error, Result};
 use crate::module::info::{ConstOp, ModuleInfo, SegmentMode, TableUsage};
 
-/// One unit's place in the text section.
+/// A unit's place in the text section.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Placed {
     pub(crate) unit: Unit,
@@ -15,17 +15,17 @@ pub(crate) struct Placed {
     pub(crate) length: u32,
 }
 
-/// A module's code.
+/// The code of a module.
 pub(crate) struct Linked {
     /// All code, then the static tables.
     pub(crate) text: Vec<u8>,
-    /// In ascending order of place.
+    /// Sorted by offset.
     pub(crate) units: Vec<Placed>,
-    /// Offset, kind, offset in the module; in ascending order.
+    /// Offset, kind, offset in the module; sorted.
     pub(crate) traps: Vec<(u32, u8, u32)>,
-    /// Return address, offset in the module; in ascending order.
+    /// Return address, offset in the module; sorted.
     pub(crate) calls: Vec<(u32, u32)>,
-    /// Return address, handler, bytes from the frame pointer down to the stack pointer; in ascending order.
+    /// Return address, handler, bytes from the frame pointer down to the stack pointer; sorted.
     pub(crate) handlers: Vec<(u32, u32, u32)>,
 }
 
@@ -39,7 +39,7 @@ pub(super) fn link(module: &ModuleInfo<'_>, compiled: Vec<CompiledUnit>) -> Resu
     let mut calls = Vec::new();
     let mut handlers = Vec::new();
     for unit in &compiled {
-        // Filled with int3, so that a jump into a gap stops at once.
+        // Gaps are filled with int3, so that a stray jump traps at once.
         text.resize(text.len().next_multiple_of(unit.alignment as usize), 0xcc);
         let offset = text.len() as u32;
         text.extend_from_slice(&unit.code);
@@ -110,7 +110,7 @@ fn resolve(
     places.get(target.index as usize).copied().flatten()
 }
 
-/// Appends the static tables: for each element its code's offset from the table, and its type.
+/// Appends the static tables. Each element is the offset of its code from the table, and its type.
 fn place_tables(
     module: &ModuleInfo<'_>,
     functions: &[Option<u32>],

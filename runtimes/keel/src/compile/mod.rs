@@ -1,9 +1,9 @@
-//! From a decoded module to machine code.
+//! Compiles a decoded module to machine code.
 //!
 //! ```text
 //! scan -> translate (a body to CLIF) -> compile (CLIF to code) -> link (all code to one text section)
 //! ```
-//! Bodies are scanned, then compiled, in parallel; what comes out is position-independent.
+//! Bodies are scanned and then compiled in parallel. The code is position-independent.
 
 mod abi;
 mod driver;
@@ -26,7 +26,7 @@ pub(crate) use write::write;
 
 use crate::trap::TrapKind;
 
-/// The code by which Cranelift notes why an instruction traps.
+/// The Cranelift trap code for a kind of trap.
 pub(crate) fn trap_code(kind: TrapKind) -> TrapCode {
     match kind {
         TrapKind::IntegerOverflow => TrapCode::INTEGER_OVERFLOW,
@@ -50,12 +50,12 @@ pub(crate) fn trap_kind(code: TrapCode) -> Option<TrapKind> {
 }
 
 impl Libcall {
-    /// Where the function's address is in the table of runtime functions.
+    /// The offset of the function's address in the table of runtime functions, bytes.
     pub(crate) fn offset(self) -> i32 {
         self as i32 * 8
     }
 
-    /// The native signature: the context first, then the arguments; a result.
+    /// The native signature: the context, the arguments, and one result.
     pub(crate) fn signature(self) -> Signature {
         use types::{I32, I64};
         let args: &[cranelift_codegen::ir::Type] = match self {

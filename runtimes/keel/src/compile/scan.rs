@@ -1,4 +1,5 @@
-//! A first pass over the bodies: validates them and notes what decides how the module is laid out.
+//! A first pass over the bodies: validates them and collects the facts that determine the module's
+//! layout.
 
 use rayon::prelude::*;
 use wasmparser::{BinaryReader, BrTable, FuncValidatorAllocations, Operator, OperatorsReader};
@@ -11,38 +12,38 @@ use crate::module::info::{Body, ConstOp, ModuleInfo, SegmentMode, TableUsage};
 use crate::types::ValType;
 use crate::types::def::TypeDef;
 
-/// Elements of a constant table for each that a segment gives it: beyond, it would be mostly holes, and the
-/// artefact larger than the module by any factor.
+/// The maximum elements of a static table per element that a segment sets. A sparser table would be
+/// mostly holes, and make the artefact arbitrarily larger than the module.
 const MAX_STATIC_SPREAD: u64 = 4;
-/// Elements that a constant table may have in any case.
+/// The size up to which a static table may be sparse, elements.
 const MIN_STATIC_TABLE: u64 = 4;
 
-/// Targets beyond which a branch table is validated with each of them once.
+/// The number of targets above which a branch table is validated with its distinct targets only.
 const MAX_PLAIN_TARGETS: u32 = 64;
 
-/// What one body does that concerns the whole module.
+/// The facts about one body that concern the whole module.
 #[derive(Default)]
 struct Findings {
-    /// Functions whose address it takes.
+    /// Functions that it takes the address of.
     functions: Vec<u32>,
-    /// Tables that it accesses other than by calling through them.
+    /// Tables that it accesses in other ways than `call_indirect`.
     tables: Vec<u32>,
-    /// What decides whether calls of it are replaced by it.
+    /// The properties that decide whether it is inlined.
     shape: Shape,
 }
 
-/// What a body is like.
+/// The size and contents of a body, for inlining.
 #[derive(Default)]
 struct Shape {
     bytes: u64,
     calls: u32,
-    /// Whether it has a loop, or an operator after which its caller's frame would not be what it is.
+    /// Whether it has a loop, or an operator that behaves differently in its caller's frame.
     unfit: bool,
 }
 
-/// Bytes of a body that calls nothing up to which calls of it are replaced by it.
+/// The maximum size of an inlined body without calls, bytes.
 const MAX_LEAF: u64 = 48;
-/// Likewise of one that calls another function, once.
+/// The maximum size of an inlined body with one call, bytes.
 const MAX_WRAPPER: u64 = 24;
 
 impl Shape {
@@ -104,7 +105,8 @@ pub(super) fn scan(
                     scan_body(types, body, allocations)
                 },
             );
-            // All are run, and the first error in the module's order is the one reported.
+            // All bodies are validated, so that the error reported is the first in the module's
+            // order.
             scan.collect::<Vec<_>>()
                 .into_iter()
                 .collect::<Result<_>>()?
@@ -150,7 +152,7 @@ fn scan_body(
         findings.shape.note(&op);
         match op {
             Operator::RefFunc { function_index } => findings.functions.push(function_index),
-            // What is below the type is not to be seen from a number in constant data.
+            // A number in constant data cannot be checked for subtypes.
             Operator::CallIndirect {
                 type_index,
                 table_index,
@@ -178,8 +180,8 @@ fn scan_body(
     Ok(findings)
 }
 
-/// The operator with each target once, in the binary form: the validator looks at all the values of a
-/// branch for each of its targets.
+/// The operator in binary form with each target once, because the validator checks all of a
+/// branch's values for each of its targets.
 fn distinct_targets(table: &BrTable<'_>) -> Result<Vec<u8>> {
     let mut targets = table
         .targets()
@@ -201,8 +203,8 @@ fn distinct_targets(table: &BrTable<'_>) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// A table that nothing but active segments with known places writes, and nothing but
-/// `call_indirect` reads, is constant data.
+/// Marks tables as constant data: those that only active segments with known addresses write, and
+/// only `call_indirect` reads.
 fn mark_static_tables(module: &mut ModuleInfo<'_>, findings: &[Findings]) {
     let exported = module
         .exports

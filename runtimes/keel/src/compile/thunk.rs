@@ -1,5 +1,5 @@
-//! The small functions between WebAssembly code and the host, made for each module so that an artefact
-//! needs no compiler to be called or to call out.
+//! Thunks between WebAssembly code and the host. Each module has its own, so that an artefact can
+//! be called and can call out without a compiler.
 
 use cranelift_codegen::ir::{
     self, AbiParam, InstBuilder, MemFlagsData, Signature, StackSlotData, StackSlotKind, types,
@@ -18,9 +18,9 @@ use crate::trap::TrapKind;
 use crate::types::{FuncType, ValType};
 use crate::vm::context::in_register;
 
-/// Native to WebAssembly, for one function type: `fn(context, code, values)`, where `values` holds the
-/// arguments before and the results after. The convention keeps no register, which saves the code that enters
-/// from saving them twice; its first arguments are in the C convention's registers.
+/// From native code to WebAssembly, for one function type: `fn(context, code, values)`. `values`
+/// has the arguments before the call and the results after it. The convention preserves no register:
+/// the code that enters has already saved them. It passes the first arguments like the C convention.
 pub(super) fn entry(
     env: &Environment<'_>,
     ty: &FuncType,
@@ -35,7 +35,7 @@ pub(super) fn entry(
         unreachable!("the signature has three parameters");
     };
     let mut args = vec![vmctx];
-    // Whatever the function returns in memory goes to the array itself.
+    // Results that the function returns in memory go straight to the array.
     args.extend(results_in_memory(ty).then_some(values));
     args.extend(load_values(&mut builder, ty.params(), values));
     let signature = builder.import_signature(wasm_signature(ty));
@@ -46,8 +46,9 @@ pub(super) fn entry(
     builder.finalize(env.isa.frontend_config());
 }
 
-/// WebAssembly to native, for one imported function. Its context is the import's own entry, which says
-/// what to call; the caller's context lies at a fixed distance from it.
+/// From WebAssembly to native code, for one imported function. Its context is the import's own
+/// entry, which names the function to call; the caller's context is at a fixed distance from the
+/// entry.
 pub(super) fn host(
     env: &Environment<'_>,
     import: u32,
@@ -115,7 +116,7 @@ pub(super) fn host(
     builder.finalize(env.isa.frontend_config());
 }
 
-/// A value out of its bits in an integer register.
+/// Converts a value from its bits in an integer register.
 fn from_bits(builder: &mut FunctionBuilder<'_>, ty: ValType, bits: ir::Value) -> ir::Value {
     let flags = MemFlagsData::new();
     match ty {
@@ -129,8 +130,8 @@ fn from_bits(builder: &mut FunctionBuilder<'_>, ty: ValType, bits: ir::Value) ->
     }
 }
 
-/// An imported function as one of the module's own: takes the module's context and passes on to
-/// whatever the import is.
+/// Wraps an imported function as one of the module's own: takes the module's context and calls the
+/// import with the import's context.
 pub(super) fn import(
     env: &Environment<'_>,
     import: u32,

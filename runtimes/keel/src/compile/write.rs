@@ -1,4 +1,4 @@
-//! Lays a compiled module out as an artefact.
+//! Writes a compiled module as an artefact.
 
 use super::driver::Compiled;
 use super::image::Image;
@@ -25,11 +25,11 @@ pub(crate) fn write(compiled: &Compiled<'_>, fingerprint: &Fingerprint) -> Resul
 
 #[derive(Default)]
 struct Writer {
-    /// The sections that a start needs, one after the other, without the header.
+    /// The sections that start-up needs, concatenated, without the header.
     bytes: Vec<u8>,
-    /// Those that only a trap needs.
+    /// The sections that only a trap needs.
     lazy: Vec<u8>,
-    /// Which sections are in `lazy`.
+    /// Whether a section is in `lazy`.
     is_lazy: [bool; SECTIONS],
     spans: [Span; SECTIONS],
     strings: Vec<u8>,
@@ -430,7 +430,7 @@ impl Writer {
     }
 }
 
-/// The flags that tables and memories have in common.
+/// The flags that tables and memories share.
 fn limit_flags(maximum: Option<u64>, index: IndexType) -> u32 {
     let maximum = maximum.map_or(0, |_| flags::HAS_MAXIMUM);
     let index = match index {

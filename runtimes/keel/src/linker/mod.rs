@@ -1,4 +1,4 @@
-//! Names for what modules import, and instances made with them.
+//! Resolves the imports of modules and instantiates them.
 
 mod names;
 
@@ -21,10 +21,10 @@ use crate::value::Val;
 use crate::vm::context::FunctionImport;
 use crate::vm::store::StoreContext;
 
-/// Knows what the imports of modules mean, and makes instances.
+/// Defines the imports of modules, and instantiates modules.
 ///
-/// Host functions belong to no store and can serve many; whatever is of a store is only given to
-/// instances of the same. See [`Caller`] for an example.
+/// Host functions belong to no store, so one linker can serve many stores. Definitions that belong
+/// to a store are only usable for instances in that store. See [`Caller`] for an example.
 pub struct Linker<T: 'static> {
     engine: Engine,
     definitions: HashMap<String, HashMap<String, Definition>>,
@@ -33,15 +33,15 @@ pub struct Linker<T: 'static> {
     data: PhantomData<fn(T)>,
 }
 
-/// Host functions under one module name that are made when a module imports them: most import few of
-/// many.
+/// Host functions of one module name, created when a module imports them, because most modules
+/// import only a few.
 pub(crate) struct Catalogue<T: 'static> {
     pub(crate) module: &'static str,
     pub(crate) names: &'static [&'static str],
     pub(crate) make: Arc<Make<T>>,
 }
 
-/// Makes the function of a name; nothing for a name that is not in the catalogue.
+/// Creates the function with a name; `None` if the catalogue does not have it.
 type Make<T> = dyn Fn(&str) -> Option<HostFor<T>> + Send + Sync;
 
 impl<T> Clone for Catalogue<T> {
@@ -54,13 +54,13 @@ impl<T> Clone for Catalogue<T> {
     }
 }
 
-/// Whether a name may be defined again.
+/// Whether a name can be defined again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Shadowing {
     /// A second definition is an error.
     #[default]
     Refused,
-    /// The last definition counts.
+    /// The last definition replaces earlier ones.
     Allowed,
 }
 
@@ -83,7 +83,7 @@ enum Definition {
 }
 
 impl<T: 'static> Linker<T> {
-    /// A linker that knows nothing.
+    /// A linker without definitions.
     pub fn new(engine: &Engine) -> Linker<T> {
         Linker {
             engine: engine.clone(),
@@ -94,21 +94,21 @@ impl<T: 'static> Linker<T> {
         }
     }
 
-    /// The engine.
+    /// The engine of all modules that this linker can instantiate.
     pub fn engine(&self) -> &Engine {
         &self.engine
     }
 
-    /// Whether names may be defined again. They may not by default.
+    /// Sets whether names can be defined again. By default they cannot.
     pub fn set_shadowing(&mut self, shadowing: Shadowing) -> &mut Linker<T> {
         self.shadowing = shadowing;
         self
     }
 
-    /// Defines a host function by a closure that takes a [`Caller`] and numbers.
+    /// Defines a host function with a closure that takes a [`Caller`] and then numbers.
     ///
     /// # Errors
-    /// [`Error::DuplicateDefinition`] if the name is taken.
+    /// [`Error::DuplicateDefinition`] if the name is already defined.
     pub fn func_wrap<P, R>(
         &mut self,
         module: &str,
@@ -119,11 +119,11 @@ impl<T: 'static> Linker<T> {
         self.insert(module, name, Definition::Host(host))
     }
 
-    /// Defines a host function with a type that is known only at run time: it takes the arguments,
-    /// and has the results to fill in.
+    /// Defines a host function with a type that is only known at run time. It takes the arguments
+    /// and fills in the results.
     ///
     /// # Errors
-    /// [`Error::DuplicateDefinition`] if the name is taken.
+    /// [`Error::DuplicateDefinition`] if the name is already defined.
     pub fn func_new(
         &mut self,
         module: &str,
@@ -135,10 +135,10 @@ impl<T: 'static> Linker<T> {
         self.insert(module, name, Definition::Host(host))
     }
 
-    /// Defines a name as something of a store.
+    /// Defines a name as an object of a store.
     ///
     /// # Errors
-    /// [`Error::DuplicateDefinition`] if the name is taken.
+    /// [`Error::DuplicateDefinition`] if the name is already defined.
     pub fn define(
         &mut self,
         module: &str,
@@ -148,10 +148,10 @@ impl<T: 'static> Linker<T> {
         self.insert(module, name, Definition::Extern(item.into()))
     }
 
-    /// Defines all exports of an instance under a module name.
+    /// Defines all exports of an instance under one module name.
     ///
     /// # Errors
-    /// [`Error::DuplicateDefinition`] if one of the names is taken.
+    /// [`Error::DuplicateDefinition`] if one of the names is already defined.
     pub fn instance(
         &mut self,
         mut store: impl AsContextMut<Data = T>,
@@ -183,7 +183,7 @@ impl<T: 'static> Linker<T> {
         Ok(self)
     }
 
-    /// Refuses a name that is taken, unless shadowing is allowed.
+    /// Rejects a name that is already defined, unless shadowing is allowed.
     fn require_free(&self, module: &str, name: &str) -> Result<()> {
         let names = self.definitions.get(module);
         let taken = || {
@@ -202,7 +202,7 @@ impl<T: 'static> Linker<T> {
         Ok(())
     }
 
-    /// What a name means: what was defined last.
+    /// The last definition of a name.
     fn find(&self, module: &str, name: &str) -> Option<Definition> {
         let names = self.definitions.get(module);
         if let Some(item) = names.and_then(|names| names.get(name)) {
@@ -215,7 +215,7 @@ impl<T: 'static> Linker<T> {
             .map(|host| Definition::Host(Arc::new(host.0)))
     }
 
-    /// Makes an instance in a store, and runs its start function.
+    /// Creates an instance in a store and runs its start function.
     ///
     /// # Errors
     /// [`Error::UnknownImport`] and [`Error::IncompatibleImport`] for imports that cannot be
@@ -228,10 +228,10 @@ impl<T: 'static> Linker<T> {
         self.instantiate_pre(module)?.instantiate(store)
     }
 
-    /// Looks the imports of a module up, once for many instances.
+    /// Resolves a module's imports once, for many instances.
     ///
     /// # Errors
-    /// As [`Linker::instantiate`], but for traps.
+    /// As [`Linker::instantiate`], except traps.
     pub fn instantiate_pre(&self, module: &Module) -> Result<InstancePre<T>> {
         require_same(&self.engine, module.engine(), "a linker")?;
         let mut items = Vec::with_capacity(module.import_records().len());
@@ -280,7 +280,7 @@ impl<T: 'static> Linker<T> {
     }
 }
 
-/// A module whose imports have been looked up.
+/// A module with resolved imports.
 pub struct InstancePre<T: 'static> {
     module: Module,
     items: Arc<Items>,
@@ -289,12 +289,13 @@ pub struct InstancePre<T: 'static> {
 
 struct Items {
     items: Vec<Definition>,
-    /// The imports, where all are host functions and so the same for every store.
+    /// The resolved imports if all are host functions, which are the same for every store.
     ready: Vec<ImportValue>,
     host_only: bool,
 }
 
-// SAFETY: what is ready points to host functions alone, which are `Send` and `Sync`.
+// SAFETY: `ready` only points to host functions, which are `Send` and `Sync`, and `items` keeps
+// them alive.
 unsafe impl Send for Items {}
 // SAFETY: as above.
 unsafe impl Sync for Items {}
@@ -310,20 +311,21 @@ impl<T> Clone for InstancePre<T> {
 }
 
 impl<T: 'static> InstancePre<T> {
-    /// The module.
+    /// The module that this instantiates.
     pub fn module(&self) -> &Module {
         &self.module
     }
 
-    /// Makes an instance in a store, and runs its start function.
+    /// Creates an instance in a store and runs its start function.
     ///
     /// # Errors
-    /// [`Error::IncompatibleImport`] if a memory, table or global of the store does not fit,
-    /// [`Error::Type`] if one is another store's, [`Error::Trap`] if a segment does not fit or the
-    /// start function traps.
+    /// [`Error::IncompatibleImport`] if a memory, table or global has the wrong type,
+    /// [`Error::Type`] if a definition belongs to another store, [`Error::Trap`] if a segment does
+    /// not fit or the start function traps.
     pub fn instantiate(&self, store: impl AsContextMut<Data = T>) -> Result<Instance> {
         let context = store.as_store().context();
-        // SAFETY: the store is borrowed. It keeps what the imports point to.
+        // SAFETY: the store is borrowed. It keeps `items`, and so everything that the imports point
+        // to, alive.
         unsafe {
             require_same(&(*context).engine, self.module.engine(), "a store")?;
             (*context).kept.push(self.items.clone());
@@ -336,7 +338,7 @@ impl<T: 'static> InstancePre<T> {
     }
 
     /// # Safety
-    /// `context` is the store's.
+    /// `context` is the context of `store`.
     unsafe fn resolve(
         &self,
         context: *mut StoreContext,
@@ -347,7 +349,7 @@ impl<T: 'static> InstancePre<T> {
             imports.push(match item {
                 Definition::Host(host) => ImportValue::Func(host.import()),
                 Definition::Extern(item) => {
-                    // SAFETY: as the caller promises.
+                    // SAFETY: the caller guarantees it.
                     unsafe { (*context).check_owner(item.store())? };
                     let expected = self.module.extern_type(record.kind, record.index);
                     let found = item.ty(&mut store)?;
@@ -357,7 +359,8 @@ impl<T: 'static> InstancePre<T> {
                     );
                     let types = self.module.engine().types();
                     let fits = match (item, &expected) {
-                        // Functions of equal parameters and results may be of different types.
+                        // A function's exact type may be a subtype with the same parameters and
+                        // results.
                         (Extern::Func(func), ExternType::Func(_)) => types.is_subtype(
                             func.record().ty,
                             self.module.function_type_id(record.index),
@@ -392,7 +395,7 @@ impl<T: 'static> InstancePre<T> {
     }
 }
 
-/// Refuses to bring things of two engines together: they know types by different numbers.
+/// Checks that both belong to one engine: engines number types differently.
 fn require_same(engine: &Engine, of_module: &Engine, what: &str) -> Result<()> {
     if engine.is_same(of_module) {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Second names, names for what nothing defines, and what a name means.
+//! Aliases, traps for undefined imports, and look-ups of definitions.
 
 #[cfg(feature = "compiler")]
 use std::collections::HashMap;
@@ -16,11 +16,11 @@ use crate::types::ExternType;
 use crate::types::FuncType;
 
 impl<T: 'static> Linker<T> {
-    /// Gives each imported function of a module that nothing defines a function that traps when it is
-    /// called, as `unreachable` does; the innermost frame of the trap names the import.
+    /// Defines each undefined imported function of a module as one that traps like `unreachable`.
+    /// The innermost frame of the trap names the import.
     ///
     /// # Errors
-    /// None of its own: imports that are no functions stay undefined.
+    /// None. Undefined imports of other kinds stay undefined.
     pub fn define_unknown_imports_as_traps(&mut self, module: &Module) -> Result<&mut Linker<T>> {
         let functions = module.imports().filter_map(|(from, name, ty)| match ty {
             ExternType::Func(ty) => Some((from, name, ty)),
@@ -30,7 +30,7 @@ impl<T: 'static> Linker<T> {
             if self.find(from, name).is_some() {
                 continue;
             }
-            // The trap's innermost frame is the import itself.
+            // The innermost frame of the trap is the import itself.
             let frame = Frame {
                 function: index as u32,
                 name: Some(format!("import `{from}` `{name}`, which nothing defines")),
@@ -45,7 +45,7 @@ impl<T: 'static> Linker<T> {
         Ok(self)
     }
 
-    /// The type of the host function that is defined under a name.
+    /// The type of the host function with a name.
     #[cfg(feature = "compiler")]
     pub(crate) fn host_type(&self, module: &str, name: &str) -> Option<FuncType> {
         match self.find(module, name)? {
@@ -54,8 +54,8 @@ impl<T: 'static> Linker<T> {
         }
     }
 
-    /// What of a store a name means; or, where it means a host function, a linker that defines that alone,
-    /// under `("", alias)`.
+    /// The definition of a name in a store. For a host function, a linker that defines only that
+    /// function, as `("", alias)`.
     #[cfg(feature = "compiler")]
     pub(crate) fn find_extern(
         &self,
@@ -73,11 +73,11 @@ impl<T: 'static> Linker<T> {
         Some(Err(alone))
     }
 
-    /// Gives what one name means a second name.
+    /// Defines a second name for an existing definition.
     ///
     /// # Errors
-    /// [`Error::UnknownExport`] if the first name is not defined, [`Error::DuplicateDefinition`] if the
-    /// second is taken.
+    /// [`Error::UnknownExport`] if the first name is not defined, [`Error::DuplicateDefinition`] if
+    /// the second already is.
     pub fn alias(
         &mut self,
         (module, name): (&str, &str),

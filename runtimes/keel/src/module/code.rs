@@ -1,18 +1,18 @@
-//! What is known of a place in a module's code: why it traps, whose it is, where exceptions go.
+//! Facts about a code address of a module: trap kind, frames, exception handler.
 
 use super::Module;
 use crate::artifact::format::{self, NONE, Section};
 use crate::trap::{Frame, TrapKind};
 
 impl Module {
-    /// The offset in the text of an address, if it is this module's code.
+    /// The offset in the text of an address, if it is in this module's code.
     pub(crate) fn code_offset(&self, address: usize) -> Option<u32> {
         let (start, length) = self.artifact().code();
         let offset = address.checked_sub(start as usize)?;
         (offset < length).then_some(offset as u32)
     }
 
-    /// Why the instruction at an offset of the text traps, if it does.
+    /// The kind of trap that the instruction at an offset of the text raises, if any.
     pub(crate) fn trap_at(&self, offset: u32) -> Option<TrapKind> {
         if !self.artifact().has_sections_for_traps() {
             return Some(TrapKind::DamagedCode);
@@ -28,8 +28,8 @@ impl Module {
             .map(|i| &traps[i])
     }
 
-    /// The frames of code that stopped at, or called and returns to, an offset of the text: where a body stands in
-    /// the place of a call of it, its own, then its caller's. There is none for a thunk.
+    /// The frames at an offset of the text where code stopped or to which a call returns. An
+    /// inlined body comes first, then its caller. A thunk has no frame.
     pub(crate) fn frames(&self, offset: u32, innermost: bool) -> impl Iterator<Item = Frame> {
         let (inner, outer) = self.frame_pair(offset, innermost).unzip();
         inner.into_iter().chain(outer.flatten())
@@ -40,7 +40,7 @@ impl Module {
             return None;
         }
         let ranges: &[format::CodeRange] = self.artifact().section(Section::Code);
-        // A call may be the last instruction: its return address is then beyond the function.
+        // A call may be the last instruction, so its return address may be past the function.
         let inside = if innermost {
             offset
         } else {
@@ -90,8 +90,8 @@ impl Module {
         }
     }
 
-    /// Where an exception goes that comes out of the call that returns to an offset of the text: the
-    /// handler, and how far the stack pointer is below the frame pointer there.
+    /// The handler of exceptions from the call that returns to an offset of the text: its address,
+    /// and the stack pointer there in bytes below the frame pointer.
     pub(crate) fn handler_at(&self, offset: u32) -> Option<(*const u8, usize)> {
         if !self.artifact().has_sections_for_traps() {
             return None;

@@ -1,4 +1,4 @@
-//! The validator's types as keel has them.
+//! Converts the validator's types to keel's.
 
 use wasmparser::{CompositeInnerType, StorageType, UnpackedIndex};
 
@@ -10,7 +10,7 @@ use crate::types::{
     TypeId, ValType,
 };
 
-/// The value type of the same name.
+/// The value type with the same name.
 pub(crate) fn val_type(ty: wasmparser::ValType) -> Result<ValType> {
     Ok(match ty {
         wasmparser::ValType::I32 => ValType::I32,
@@ -22,7 +22,7 @@ pub(crate) fn val_type(ty: wasmparser::ValType) -> Result<ValType> {
     })
 }
 
-/// The reference type of the same name.
+/// The reference type with the same name.
 pub(crate) fn ref_type(ty: wasmparser::RefType) -> Result<RefType> {
     Ok(RefType {
         nullable: ty.is_nullable(),
@@ -30,7 +30,7 @@ pub(crate) fn ref_type(ty: wasmparser::RefType) -> Result<RefType> {
     })
 }
 
-/// The heap type of the same name; a concrete type by its index in the module.
+/// The heap type with the same name. A concrete type has its index in the module.
 pub(crate) fn heap_type(ty: wasmparser::HeapType) -> Result<HeapType> {
     use wasmparser::AbstractHeapType as A;
     let refuse = || Err(unsupported(&format!("the heap type {ty:?}")));
@@ -57,7 +57,7 @@ pub(crate) fn heap_type(ty: wasmparser::HeapType) -> Result<HeapType> {
     })
 }
 
-/// A type of the group that starts at this index.
+/// A type of the recursion group that starts at index `group`.
 pub(super) fn type_def(ty: &wasmparser::SubType, group: u32) -> Result<TypeDef> {
     let values = |types: &[wasmparser::ValType]| {
         let types = types.iter().map(|ty| val_type(*ty));

@@ -1,30 +1,30 @@
-//! What modules may use, proposal by proposal.
+//! The WebAssembly proposals that modules may use.
 
 use std::fmt;
 
-/// A proposal that became, or is to become, part of WebAssembly, and that an engine can refuse.
+/// A WebAssembly proposal, standardised or not, that an engine can reject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 #[non_exhaustive]
 pub enum Feature {
-    /// Imported and exported globals that can be written. Of 1.0 as it was published.
+    /// Mutable globals as imports and exports. Part of 1.0 as published.
     MutableGlobals,
-    /// Conversions to integers that do not trap. Of 2.0, as are those up to vectors.
+    /// Conversions to integers that do not trap. This and those up to vectors are part of 2.0.
     SaturatingConversions,
-    /// `i32.extend8_s` and its like.
+    /// The `i32.extend8_s` family.
     SignExtension,
     /// Blocks and functions with more than one result, and blocks with parameters.
     MultiValue,
-    /// `externref`, several tables, and operators on them.
+    /// `externref`, several tables, and the operators on them.
     ReferenceTypes,
-    /// Passive segments; filling, copying and initialising a range at once.
+    /// Passive segments, and operators that fill, copy or initialise a range.
     BulkMemory,
     /// 128-bit vectors.
     Simd,
-    /// Vector operators with results that depend on the processor. Of 3.0, as are those up to garbage
-    /// collection.
+    /// Vector operators with results that depend on the CPU. This and those up to garbage
+    /// collection are part of 3.0.
     RelaxedSimd,
-    /// `return_call` and its like.
+    /// The `return_call` family.
     TailCalls,
     /// Arithmetic in constant expressions.
     ExtendedConst,
@@ -34,9 +34,9 @@ pub enum Feature {
     Memory64,
     /// Tags, `throw`, `throw_ref` and `try_table`.
     Exceptions,
-    /// References to functions of a known type, and references that are never null.
+    /// References to functions of a known type, and non-null references.
     FunctionReferences,
-    /// Structures, arrays and 31-bit integers that are collected.
+    /// Garbage-collected structures, arrays and 31-bit integers.
     Gc,
     /// Shared memories, and atomic operators.
     Threads,
@@ -46,7 +46,7 @@ pub enum Feature {
     WideArithmetic,
 }
 
-/// All features, in the order of their numbers, with the names that messages and options use.
+/// All features, in order of their numbers, with their names in messages and options.
 const ALL: [(Feature, &str); 18] = [
     (Feature::MutableGlobals, "mutable-global"),
     (
@@ -71,21 +71,21 @@ const ALL: [(Feature, &str); 18] = [
     (Feature::WideArithmetic, "wide-arithmetic"),
 ];
 
-/// What keel does not have yet: on in no set.
+/// Features that keel does not support. No set contains them.
 const LACKING: &[Feature] = &[];
 
 impl Feature {
-    /// All features that there are, whether keel has them or not.
+    /// All features, whether keel supports them or not.
     pub fn all() -> impl Iterator<Item = Feature> {
         ALL.iter().map(|(feature, _)| *feature)
     }
 
-    /// The proposal's name, as its repository has it.
+    /// The name of the proposal's repository, without its owner.
     pub fn name(self) -> &'static str {
         ALL[self as usize].1
     }
 
-    /// The feature with a proposal's name.
+    /// The feature with this proposal name, as in [`Feature::name`].
     pub fn from_name(name: &str) -> Option<Feature> {
         ALL.iter()
             .find(|(_, known)| *known == name)
@@ -99,7 +99,7 @@ impl fmt::Display for Feature {
     }
 }
 
-/// The proposals that modules may use.
+/// The set of proposals that modules may use.
 ///
 /// ```
 /// use keel::{Config, Engine, Feature, Features, Module};
@@ -114,31 +114,31 @@ impl fmt::Display for Feature {
 pub struct Features(u32);
 
 impl Default for Features {
-    /// All that keel has.
+    /// All that keel supports.
     fn default() -> Features {
         Feature::all().fold(Features(0), Features::with)
     }
 }
 
 impl Features {
-    /// WebAssembly 1.0.
+    /// The features of WebAssembly 1.0.
     pub const fn wasm1() -> Features {
         Features(1)
     }
 
-    /// WebAssembly 2.0.
+    /// The features of WebAssembly 2.0.
     pub const fn wasm2() -> Features {
         Features((1 << (Feature::Simd as u8 + 1)) - 1)
     }
 
-    /// WebAssembly 3.0, as far as keel has it.
+    /// The features of WebAssembly 3.0, as far as keel supports them.
     pub fn wasm3() -> Features {
         Feature::all()
             .take_while(|feature| *feature <= Feature::Gc)
             .fold(Features(0), Features::with)
     }
 
-    /// This set and one feature more, with what that is built on. One that keel does not have stays off.
+    /// Adds a feature and those that it builds on. A feature that keel does not support stays off.
     pub fn with(self, feature: Feature) -> Features {
         if LACKING.contains(&feature) {
             return self;
@@ -150,7 +150,7 @@ impl Features {
         }
     }
 
-    /// This set without a feature and what is built on it.
+    /// Removes a feature and those that build on it.
     pub fn without(self, feature: Feature) -> Features {
         let without = Features(self.0 & !(1 << feature as u8));
         match feature {
@@ -164,7 +164,7 @@ impl Features {
         self.0 & 1 << feature as u8 != 0
     }
 
-    /// The features of the set.
+    /// The features of the set, in order of their numbers.
     pub fn iter(self) -> impl Iterator<Item = Feature> {
         Feature::all().filter(move |feature| self.has(*feature))
     }
@@ -177,7 +177,7 @@ mod compiling {
     use super::{ALL, Feature, Features, LACKING};
     use crate::error::Error;
 
-    /// What the validator knows and keel has no switch for, with the names of the proposals.
+    /// Features that the validator supports and keel does not, with the names of the proposals.
     const REFUSED: [(WasmFeatures, &str); 10] = [
         (
             WasmFeatures::LEGACY_EXCEPTIONS,
@@ -229,14 +229,14 @@ mod compiling {
     }
 
     impl Features {
-        /// The set as the validator takes it.
+        /// The validator's form of the set.
         pub(crate) fn validated(self) -> WasmFeatures {
             self.iter()
                 .fold(WasmFeatures::MVP, |all, feature| all | feature.validated())
         }
 
-        /// Says of a module that is refused whether it is for a feature that is off, and for which. A
-        /// module that is invalid whatever is on keeps its error.
+        /// Replaces the validator's error if the module is valid with features that are off: the
+        /// new error names those. An invalid module keeps its error.
         pub(crate) fn explain(self, error: Error, wasm: &[u8]) -> Error {
             if !matches!(error, Error::Invalid { .. }) {
                 return error;
@@ -267,8 +267,8 @@ mod compiling {
                     lacking.push(name);
                 }
             }
-            // What can be done without is taken away, the latest first: so a module that uses a part of
-            // a later proposal is refused for the earlier one that has the part alone.
+            // Removes unneeded features, latest first. A module that uses the common part of two
+            // proposals is then reported to need the earlier one.
             for (feature, _) in ALL.iter().rev().filter(|(one, _)| !self.has(*one)) {
                 if keep(feature.validated()) {
                     match LACKING.contains(feature) {

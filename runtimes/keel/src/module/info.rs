@@ -1,23 +1,23 @@
-//! What decoding a module yields: everything the compiler and the artefact need to know of it.
+//! The result of decoding a module: all that the compiler and the artefact writer need.
 
 use crate::artifact::format::ExternKind;
 use crate::types::def::{Composite, TypeDef, short_id_of};
 use crate::types::layout::Layout;
 use crate::types::{FuncType, GlobalType, HeapType, MemoryType, TableType, TypeId, ValType};
 
-/// A decoded and validated module, borrowing from its bytes.
+/// A decoded and validated module. It borrows from the module's bytes.
 pub(crate) struct ModuleInfo<'a> {
     pub(crate) types: Vec<TypeDef>,
-    /// For each type, the first type that is equal to it.
+    /// For each type, the index of the first equal type.
     pub(crate) canonical_types: Vec<u32>,
-    /// How the objects of each type lie.
+    /// The object layout of each type; functions have none.
     pub(crate) layouts: Vec<Option<Layout>>,
     pub(crate) imports: Vec<Import<'a>>,
     pub(crate) imported_functions: u32,
     pub(crate) imported_tables: u32,
     pub(crate) imported_memories: u32,
     pub(crate) imported_globals: u32,
-    /// The type of each function, imports first. Likewise for the three that follow.
+    /// The type of each function, imports first. The next three vectors are in the same order.
     pub(crate) functions: Vec<u32>,
     pub(crate) tables: Vec<Table>,
     pub(crate) memories: Vec<MemoryType>,
@@ -27,17 +27,17 @@ pub(crate) struct ModuleInfo<'a> {
     pub(crate) elements: Vec<ElementSegment>,
     pub(crate) data: Vec<DataSegment<'a>>,
     pub(crate) bodies: Vec<Body<'a>>,
-    /// For each body, whether calls of it are replaced by it.
+    /// For each body, whether it is inlined into its callers.
     pub(crate) inlined: Vec<bool>,
     /// The type of each tag, imports first.
     pub(crate) tags: Vec<u32>,
     pub(crate) imported_tags: u32,
-    /// Function names out of the name section, by function index.
+    /// Names from the name section, by function index.
     pub(crate) names: Vec<(u32, &'a str)>,
-    /// For functions with hints on their branches, by ascending index: for each hinted branch its offset
-    /// from the start of the body, and whether it is likely taken.
+    /// Branch hints, sorted by function: for each hinted branch, its offset from the start of the
+    /// body, and whether it is likely taken.
     pub(crate) hints: Vec<(u32, Vec<(u32, bool)>)>,
-    /// Functions whose address can be taken: they have a record in the context.
+    /// Functions with an address that code can take. Each has a record in the context.
     pub(crate) escaping: Vec<u32>,
 }
 
@@ -45,7 +45,7 @@ pub(crate) struct Import<'a> {
     pub(crate) module: &'a str,
     pub(crate) name: &'a str,
     pub(crate) kind: ExternKind,
-    /// Index in the index space of its kind.
+    /// An index into the index space of its kind.
     pub(crate) index: u32,
 }
 
@@ -57,7 +57,7 @@ pub(crate) struct Export<'a> {
 
 pub(crate) struct Global {
     pub(crate) ty: GlobalType,
-    /// Absent for an imported global.
+    /// `None` for an imported global.
     pub(crate) init: Option<ConstExpr>,
 }
 
@@ -67,20 +67,20 @@ pub(crate) struct Table {
     pub(crate) usage: TableUsage,
 }
 
-/// How a table's elements are kept.
+/// How a table's elements are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TableUsage {
-    /// References in the instance; anything may happen to them.
+    /// As references in the instance, without restrictions.
     General,
-    /// Nothing can write it after instantiation and only `call_indirect` reads it: the module's code
-    /// holds it as constant data, and an instance has nothing to initialise.
+    /// As constant data in the module's code: nothing writes the table after instantiation, and only
+    /// `call_indirect` reads it. Instances need not initialise it.
     Static,
 }
 
-/// One step of a constant expression.
+/// A step of a constant expression.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum ConstOp {
-    /// The bits of any number or vector.
+    /// The bits of a number or vector.
     Const(u128),
     Null,
     Func(u32),
@@ -91,24 +91,24 @@ pub(crate) enum ConstOp {
     I64Add,
     I64Sub,
     I64Mul,
-    /// These and the rest take the index of a type.
+    /// The remaining steps have the index of a type, except as noted.
     StructNew(u32),
     StructNewDefault(u32),
     ArrayNew(u32),
     ArrayNewDefault(u32),
-    /// And how many elements there are.
+    /// The type, and the number of elements.
     ArrayNewFixed(u32, u32),
     RefI31,
-    /// In a segment: the place of an expression among the segment's own.
+    /// An item of a segment: an index into [`ElementSegment::computed`].
     Computed(u32),
 }
 
-/// A constant expression in postfix order, folded as far as it can be.
+/// A constant expression in postfix order, folded as far as possible.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ConstExpr(pub(crate) Vec<ConstOp>);
 
 impl ConstExpr {
-    /// The value, where no instance is needed to know it.
+    /// The value, if it does not depend on the instance.
     pub(crate) fn known(&self) -> Option<u128> {
         match self.0[..] {
             [ConstOp::Const(bits)] => Some(bits),
@@ -118,7 +118,7 @@ impl ConstExpr {
     }
 }
 
-/// Where a segment goes.
+/// The kind of a segment, with the destination of an active one.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum SegmentMode {
     Passive,
@@ -129,7 +129,7 @@ pub(crate) enum SegmentMode {
 pub(crate) struct ElementSegment {
     pub(crate) mode: SegmentMode,
     pub(crate) items: Vec<ConstOp>,
-    /// What the items are that are more than one step.
+    /// The items with more than one step.
     pub(crate) computed: Vec<ConstExpr>,
 }
 
@@ -153,12 +153,12 @@ pub(crate) struct Body<'a> {
 }
 
 impl ModuleInfo<'_> {
-    /// The type of a function by its index.
+    /// The type of the function with this index.
     pub(crate) fn function_type(&self, function: u32) -> &FuncType {
         self.func_type(self.functions[function as usize])
     }
 
-    /// Whether a type of the module is a function's.
+    /// Whether `id` is a function type of this module.
     pub(crate) fn is_function_type(&self, id: TypeId) -> bool {
         matches!(self.types[id.index as usize].composite, Composite::Func(_))
     }
@@ -171,7 +171,8 @@ impl ModuleInfo<'_> {
         }
     }
 
-    /// The number of a type, where it says the whole type. See [`short_id`](crate::types::def::short_id).
+    /// The number of a type that needs no registry; `None` for others. See
+    /// [`short_id`](crate::types::def::short_id).
     pub(crate) fn short_id(&self, ty: u32) -> Option<u64> {
         let def = &self.types[ty as usize];
         let next = self.types.get(ty as usize + 1);
@@ -179,13 +180,13 @@ impl ModuleInfo<'_> {
         short_id_of(def, alone)
     }
 
-    /// How many types are above a type, what is above all of its kind among them.
+    /// The depth of a type in its hierarchy; types without a supertype have depth 1.
     pub(crate) fn type_depth(&self, ty: u32) -> usize {
         let above = |ty: &u32| self.types[*ty as usize].supertype;
         std::iter::successors(Some(ty), above).count()
     }
 
-    /// Whether an instance or the host has to know a type of the module by its place in a registry.
+    /// Whether the module's types must be in the engine's registry.
     pub(crate) fn registers_types(&self) -> bool {
         let concrete = |ty: ValType| matches!(ty, ValType::Ref(ty) if matches!(ty.heap, HeapType::Concrete(_)));
         (0..self.types.len() as u32).any(|ty| self.short_id(ty).is_none())
@@ -196,17 +197,17 @@ impl ModuleInfo<'_> {
             || self.tables.iter().any(|table| concrete(table.ty.element))
     }
 
-    /// Whether the module's instances need a heap.
+    /// Whether instances need an object heap.
     pub(crate) fn uses_heap(&self) -> bool {
         !self.tags.is_empty() || self.layouts.iter().any(|layout| layout.is_some())
     }
 
-    /// Whether the module itself defines memory 0 and it lies right behind the context.
+    /// Whether the module defines memory 0 and it fits right behind the context.
     pub(crate) fn defines_memory_0(&self) -> bool {
         self.imported_memories == 0 && self.memories.first().is_some_and(MemoryType::fits_slot)
     }
 
-    /// The place of a function in the list of functions with a record.
+    /// The index of a function's record; `None` if it has none.
     pub(crate) fn record_of(&self, function: u32) -> Option<u32> {
         self.escaping
             .binary_search(&function)
@@ -214,7 +215,7 @@ impl ModuleInfo<'_> {
             .map(|i| i as u32)
     }
 
-    /// The hints on a function's branches.
+    /// The hints on the branches of a function.
     pub(crate) fn hints_of(&self, function: u32) -> &[(u32, bool)] {
         let found = self
             .hints

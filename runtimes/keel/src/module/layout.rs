@@ -1,47 +1,48 @@
-//! Where each field of an instance's context lies.
+//! The layout of an instance's context.
 //!
-//! The context pointer that compiled code carries points *behind* the context, at the first byte of
-//! memory 0 where the module defines one: a load from memory is `[context + index + offset]` with
-//! nothing to look up. The context's own fields are at negative offsets, the most used ones nearest.
-//! The layout is a function of the counts alone, so that compiler, artefact and runtime agree on it.
+//! The context pointer in compiled code points *behind* the context, to the first byte of memory 0
+//! if the module defines one. A load from memory is `[context + index + offset]`, without a
+//! look-up. The fields are at negative offsets, with the most used ones closest. The layout depends
+//! only on the counts, so that compiler, artefact and runtime agree.
 
-/// The lowest address that the native stack may reach.
+/// The lowest address that the native stack may use.
 pub(crate) const STACK_LIMIT: i32 = -8;
-/// The [`Definition`](crate::vm::context::Definition) of memory 0, where the module defines it: base
-/// pointer, then length in bytes.
+/// The [`Definition`](crate::vm::context::Definition) of memory 0, if the module defines it: base
+/// pointer and length in bytes.
 pub(crate) const MEMORY_0: i32 = -24;
-/// Pointer to the table of runtime functions.
+/// A pointer to the table of runtime functions.
 pub(crate) const LIBCALLS: i32 = -32;
-/// Pointer to the store.
+/// A pointer to the store.
 pub(crate) const STORE: i32 = -40;
-/// Pointer to the instance's own record.
+/// A pointer to the instance's data.
 pub(crate) const INSTANCE: i32 = -48;
-/// Units of fuel left, signed; it has run out when negative. Kept in the store: this is its address.
+/// The address of the fuel counter in the store. The counter is signed, and negative when fuel has
+/// run out.
 pub(crate) const FUEL: i32 = -56;
-/// Pointer to the engine's table of types. See [`registry`](crate::types::registry).
+/// A pointer to the engine's table of types. See [`registry`](crate::types::registry).
 pub(crate) const TYPES: i32 = -64;
-/// Pointer to the store's heap, where the module has types of objects.
+/// A pointer to the store's heap, if the module has object types.
 pub(crate) const HEAP: i32 = -72;
-/// The address that references to objects are offsets to.
+/// The base address of object references, which are offsets.
 pub(crate) const HEAP_BASE: i32 = -80;
-/// Bytes of the fields above.
+/// The size of the fields above, bytes.
 pub(crate) const HEADER_SIZE: u32 = 80;
 
-/// Size of a global's storage.
+/// The size of a global, bytes.
 pub(crate) const GLOBAL_SIZE: u32 = 16;
-/// Size of a memory's or table's definition: base pointer and length.
+/// The size of a memory's or table's definition: base pointer and length.
 pub(crate) const DEFINITION_SIZE: u32 = 16;
-/// Size of an imported memory's entry: base pointer and pointer to its definition.
+/// The size of an imported memory's entry: base pointer and pointer to its definition.
 pub(crate) const IMPORTED_MEMORY_SIZE: u32 = 16;
-/// Size of an imported function's entry: code, context, host function, host environment.
+/// The size of an imported function's entry: code, context, host function, host environment.
 pub(crate) const IMPORTED_FUNCTION_SIZE: u32 = 32;
-/// Size of a function's record: code, context, type.
+/// The size of a function's record: code, context, type.
 pub(crate) const FUNCTION_RECORD_SIZE: u32 = 24;
 
-/// Size of a tag's record: see [`TagRecord`](crate::vm::exception::TagRecord).
+/// The size of a tag's record: see [`TagRecord`](crate::vm::exception::TagRecord).
 pub(crate) const TAG_SIZE: u32 = 16;
 
-/// How many of each thing an instance holds.
+/// The number of each kind of field in a context.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub(crate) struct Counts {
@@ -53,17 +54,17 @@ pub(crate) struct Counts {
     pub(crate) memories: u32,
     pub(crate) globals: u32,
     pub(crate) function_records: u32,
-    /// Types too long to be compared as a constant.
+    /// Types that are too long to be compared as a constant.
     pub(crate) long_types: u32,
     pub(crate) element_segments: u32,
     pub(crate) data_segments: u32,
     pub(crate) imported_tags: u32,
     pub(crate) tags: u32,
-    /// 1 where the module defines memory 0 and it lies behind the context.
+    /// 1 if the module defines memory 0 and it is right behind the context, otherwise 0.
     pub(crate) defines_memory_0: u32,
 }
 
-/// The offsets of a module's context. All are negative.
+/// The offsets of a context's fields. All are negative.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ContextLayout {
     counts: Counts,
@@ -83,7 +84,7 @@ pub(crate) struct ContextLayout {
 }
 
 impl ContextLayout {
-    /// The layout for these counts, or nothing if the context would be larger than any real module's.
+    /// The layout for these counts; `None` if the context would be unreasonably large.
     pub(crate) fn new(counts: Counts) -> Option<ContextLayout> {
         let mut used = u64::from(HEADER_SIZE);
         let mut place = |count: u32, size: u32| {
@@ -123,24 +124,24 @@ impl ContextLayout {
         })
     }
 
-    /// Bytes of the whole context.
+    /// The size of the whole context, bytes.
     pub(crate) fn size(&self) -> u32 {
         self.size
     }
 
-    /// Storage of a global that the module defines, by its index among those.
+    /// The storage of a defined global, by its index among the defined ones.
     pub(crate) fn global(&self, defined: u32) -> i32 {
         debug_assert!(defined < self.counts.globals);
         self.globals + (defined * GLOBAL_SIZE) as i32
     }
 
-    /// Pointer to an imported global's storage.
+    /// The pointer to an imported global's storage.
     pub(crate) fn imported_global(&self, global: u32) -> i32 {
         debug_assert!(global < self.counts.imported_globals);
         self.imported_globals + (global * 8) as i32
     }
 
-    /// Definition of a memory that the module defines, by its index among those.
+    /// The definition of a defined memory, by its index among the defined ones.
     pub(crate) fn memory(&self, defined: u32) -> i32 {
         debug_assert!(defined < self.counts.memories);
         if defined == 0 && self.counts.defines_memory_0 == 1 {
@@ -150,25 +151,25 @@ impl ContextLayout {
         }
     }
 
-    /// Entry of an imported memory: base pointer, pointer to its definition.
+    /// The entry of an imported memory: base pointer, pointer to its definition.
     pub(crate) fn imported_memory(&self, memory: u32) -> i32 {
         debug_assert!(memory < self.counts.imported_memories);
         self.imported_memories + (memory * IMPORTED_MEMORY_SIZE) as i32
     }
 
-    /// Definition of a table that the module defines, by its index among those.
+    /// The definition of a defined table, by its index among the defined ones.
     pub(crate) fn table(&self, defined: u32) -> i32 {
         debug_assert!(defined < self.counts.tables);
         self.tables + (defined * DEFINITION_SIZE) as i32
     }
 
-    /// Pointer to an imported table's definition.
+    /// The pointer to an imported table's definition.
     pub(crate) fn imported_table(&self, table: u32) -> i32 {
         debug_assert!(table < self.counts.imported_tables);
         self.imported_tables + (table * 8) as i32
     }
 
-    /// Entry of an imported function.
+    /// The entry of an imported function.
     pub(crate) fn imported_function(&self, function: u32) -> i32 {
         debug_assert!(function < self.counts.imported_functions);
         self.imported_functions + (function * IMPORTED_FUNCTION_SIZE) as i32
@@ -180,31 +181,31 @@ impl ContextLayout {
         self.long_types + (index * 8) as i32
     }
 
-    /// A function's record, by its place among the functions that have one.
+    /// The record of a function, by its index among those with a record.
     pub(crate) fn function_record(&self, record: u32) -> i32 {
         debug_assert!(record < self.counts.function_records);
         self.function_records + (record * FUNCTION_RECORD_SIZE) as i32
     }
 
-    /// A tag that the module defines, by its index among those.
+    /// The record of a defined tag, by its index among the defined ones.
     pub(crate) fn tag(&self, defined: u32) -> i32 {
         debug_assert!(defined < self.counts.tags);
         self.tags + (defined * TAG_SIZE) as i32
     }
 
-    /// Pointer to an imported tag's record.
+    /// The pointer to an imported tag's record.
     pub(crate) fn imported_tag(&self, tag: u32) -> i32 {
         debug_assert!(tag < self.counts.imported_tags);
         self.imported_tags + (tag * 8) as i32
     }
 
-    /// Whether an element segment has been dropped: a 32-bit flag.
+    /// Whether an element segment has been dropped, as a 32-bit flag.
     pub(crate) fn element_segment(&self, segment: u32) -> i32 {
         debug_assert!(segment < self.counts.element_segments);
         self.segments + (segment * 4) as i32
     }
 
-    /// Whether a data segment has been dropped: a 32-bit flag.
+    /// Whether a data segment has been dropped, as a 32-bit flag.
     pub(crate) fn data_segment(&self, segment: u32) -> i32 {
         debug_assert!(segment < self.counts.data_segments);
         self.segments + ((self.counts.element_segments + segment) * 4) as i32

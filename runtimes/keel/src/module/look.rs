@@ -1,4 +1,4 @@
-//! What a module says of itself, without being run.
+//! Information about modules that needs no instance.
 
 use super::Module;
 use crate::artifact::format::{self, NONE, Section};
@@ -8,7 +8,7 @@ use crate::engine::Engine;
 use crate::error::Result;
 
 impl Module {
-    /// Whether bytes are a valid module that the engine's features allow; none of it is compiled.
+    /// Checks that bytes are a valid module with the engine's features, without compiling it.
     ///
     /// # Errors
     /// As [`Module::new`].
@@ -17,10 +17,10 @@ impl Module {
         crate::compile::validate(wasm, &engine.compile_options())
     }
 
-    /// Name and bytes of each custom section of a module, in order. Artefacts do not keep them.
+    /// The name and contents of each custom section, in order. Artefacts do not contain them.
     ///
     /// # Errors
-    /// [`Error::Invalid`](crate::Error::Invalid) if the bytes are no module.
+    /// [`Error::Invalid`](crate::Error::Invalid) if the bytes are not a module.
     #[cfg(feature = "compiler")]
     pub fn custom_sections(wasm: &[u8]) -> Result<Vec<(&str, &[u8])>> {
         let mut found = Vec::new();
@@ -32,7 +32,7 @@ impl Module {
         Ok(found)
     }
 
-    /// The module's own name, out of its name section.
+    /// The module's name from its name section.
     pub fn name(&self) -> Option<&str> {
         if !self.artifact().has_sections_for_traps() {
             return None;

@@ -49,20 +49,20 @@ struct Inner {
     engine: Engine,
     artifact: Artifact,
     layout: ContextLayout,
-    /// All types of the module, where the engine's registry has to know them.
+    /// All types of the module, if they must be in the engine's registry.
     types: Option<TypeSet>,
-    /// For each type that the host calls functions of: its number, and the thunk.
+    /// For each type of a function that the host calls: its number, and the offset of its thunk.
     entries: Vec<(u64, u32)>,
-    /// What instances that are gone have left behind.
+    /// Slots of dropped instances.
     slots: Mutex<Vec<Slot>>,
 }
 
 impl Module {
-    /// Compiles a module from its bytes, or from its text where the feature `wat` is on.
+    /// Compiles a module in binary format, or in text format with the crate feature `wat`.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with the offset for a malformed or invalid module, [`Error::Unsupported`]
-    /// for a valid one that uses what keel does not have.
+    /// [`Error::Invalid`] with an offset for a malformed or invalid module, [`Error::Unsupported`]
+    /// for a valid module that uses a feature keel lacks.
     #[cfg(feature = "compiler")]
     pub fn new(engine: &Engine, wasm: &[u8]) -> Result<Module> {
         #[cfg(feature = "wat")]
@@ -70,7 +70,7 @@ impl Module {
         Module::from_binary(engine, wasm)
     }
 
-    /// Compiles a module from its bytes, which are not taken for text.
+    /// Compiles a module in binary format.
     ///
     /// # Errors
     /// As [`Module::new`].
@@ -79,7 +79,7 @@ impl Module {
         Module::new_interruptible(engine, wasm, &CompileInterrupt::new())
     }
 
-    /// As [`Module::from_binary`], until another thread says to stop.
+    /// As [`Module::from_binary`], stopped when another thread interrupts it.
     ///
     /// ```
     /// use keel::{CompileInterrupt, Engine, Error, Module};
@@ -116,7 +116,7 @@ impl Module {
         interrupt: &CompileInterrupt,
     ) -> Result<Module> {
         let key = crate::cache::CodeCache::key(engine.config(), wasm);
-        // Code that cannot run here, of another machine's CPU for example, is as good as none.
+        // Cached code that cannot run here, such as code for another CPU, is ignored.
         if let Some(found) = cache.find(key, engine.metering()) {
             return Module::from_artifact(engine, found);
         }
@@ -139,27 +139,27 @@ impl Module {
         Module::new(engine, &wasm)
     }
 
-    /// A module from the bytes of an artefact.
+    /// Loads a module from the bytes of an artefact.
     ///
     /// # Errors
-    /// [`Error::Artifact`] if the bytes are damaged, or were made by or for something else. Damage in
-    /// code is found when the code is first needed; see [`Module::verify`].
+    /// [`Error::Artifact`] if the bytes are damaged, or were compiled by or for something else.
+    /// Damaged code is detected on first use; see [`Module::verify`].
     ///
     /// # Safety
-    /// The bytes are those of an artefact that a keel made which the caller trusts, since its code is run
-    /// as it is: the checksums guard against accidents, not against somebody who wants to do harm.
+    /// The bytes are an artefact that a keel made and that the caller trusts, because its code runs
+    /// without further checks. Checksums detect accidents, not attacks.
     pub unsafe fn deserialize(engine: &Engine, artifact: &[u8]) -> Result<Module> {
         Module::from_artifact(engine, Artifact::from_bytes(artifact, engine.metering())?)
     }
 
-    /// A module from an artefact's file. It is copied, a large one piece by piece when a piece is needed,
-    /// and what was copied is checked: a file that changes meanwhile is found damaged.
+    /// Loads a module from an artefact file. The file is copied and the copy is verified, so later
+    /// changes are detected as damage. A large file is copied in pieces, on first use.
     ///
     /// # Errors
-    /// As [`Module::deserialize`], and [`Error::System`] if the file cannot be mapped.
+    /// As [`Module::deserialize`], and [`Error::System`] if the file cannot be read.
     ///
     /// # Safety
-    /// As [`Module::deserialize`], for the file's contents now and until the module is gone.
+    /// As [`Module::deserialize`], for the file's contents from now until the module is dropped.
     pub unsafe fn deserialize_file(engine: &Engine, path: impl AsRef<Path>) -> Result<Module> {
         Module::from_artifact(engine, Artifact::open(path.as_ref(), engine.metering())?)
     }
@@ -190,30 +190,30 @@ impl Module {
         Ok(Module { inner })
     }
 
-    /// Checks all of the artefact that has not been checked yet. Opening one checks only what a start
-    /// needs; code is checked when it is first run, and what is damaged ends the call with
+    /// Verifies all parts of the artefact. Loading verifies only what start-up needs; code is
+    /// verified when it first runs, and damaged code ends the call with
     /// [`TrapKind::DamagedCode`](crate::TrapKind::DamagedCode).
     ///
     /// # Errors
-    /// [`Error::Artifact`] if a checksum does not hold.
+    /// [`Error::Artifact`] if a checksum does not match.
     pub fn verify(&self) -> Result<()> {
         Ok(self.artifact().ensure_all()?)
     }
 
-    /// The bytes of the module's artefact.
+    /// The artefact of the module, for a file or [`Module::deserialize`].
     ///
     /// # Errors
-    /// [`Error::Artifact`] if the artefact that the module was loaded from is damaged.
+    /// [`Error::Artifact`] if the module was loaded from a damaged artefact.
     pub fn serialize(&self) -> Result<&[u8]> {
         self.inner.artifact.all_bytes()
     }
 
-    /// The engine that compiled it.
+    /// The engine that the module belongs to.
     pub fn engine(&self) -> &Engine {
         &self.inner.engine
     }
 
-    /// What the module needs: module name, name and type of each import, in order.
+    /// The module name, name and type of each import, in order.
     pub fn imports(&self) -> impl ExactSizeIterator<Item = (&str, &str, ExternType)> {
         self.import_records().iter().map(|import| {
             let ty = self.extern_type(import.kind, import.index);
@@ -221,7 +221,7 @@ impl Module {
         })
     }
 
-    /// What the module gives: name and type of each export, in order of name.
+    /// The name and type of each export, sorted by name.
     pub fn exports(&self) -> impl ExactSizeIterator<Item = (&str, ExternType)> {
         self.export_records().iter().map(|export| {
             (
@@ -239,31 +239,31 @@ impl Module {
         &self.inner.layout
     }
 
-    /// The numbers of the types that have one by registry only, in the order of the section.
+    /// The numbers of the types that the registry numbers, in the order of their section.
     pub(crate) fn long_types(&self) -> impl Iterator<Item = u64> {
         let long: &[u32] = self.artifact().section(Section::LongTypes);
         long.iter().map(|ty| self.inner.type_id(*ty))
     }
 
-    /// All types of the module, where the engine's registry has to know them.
+    /// All types of the module, if they are in the engine's registry.
     pub(crate) fn types(&self) -> &[Arc<TypeInfo>] {
         let types = self.inner.types.as_ref();
         types.map_or(&[], |types| &types.types)
     }
 
-    /// Whether its instances need a heap.
+    /// Whether instances need an object heap.
     pub(crate) fn needs_heap(&self) -> bool {
         self.artifact().header().needs & needs::HEAP != 0
     }
 
-    /// Whether values of a type, given as [`ValType::to_raw`] says, can refer to objects.
+    /// Whether values of a type, encoded as by [`ValType::to_raw`], can refer to objects.
     pub(crate) fn is_traced(&self, raw: u32) -> bool {
         let types: &[format::Type] = self.artifact().section(Section::Types);
         let is_function = |id: TypeId| types[id.index as usize].kind == 0;
         types::val_type(raw).is_traced(is_function)
     }
 
-    /// The table of types that compiled code reads; null for a module of types that need none.
+    /// The table of types for compiled code; null if no type of the module is registered.
     pub(crate) fn type_displays(&self) -> *const u8 {
         match &self.inner.types {
             Some(types) => types.displays(),
@@ -283,7 +283,7 @@ impl Module {
         self.artifact().section(Section::Exports)
     }
 
-    /// The export of a name.
+    /// The export with this name.
     pub(crate) fn export(&self, name: &str) -> Option<&format::Export> {
         let exports = self.export_records();
         let found = exports.binary_search_by(|export| self.string(export.name).cmp(name));
@@ -300,25 +300,25 @@ impl Module {
         }
     }
 
-    /// A function's type, by the function's index.
+    /// The type of a function, by function index.
     pub(crate) fn function_type(&self, function: u32) -> FuncType {
         let types: &[u32] = self.artifact().section(Section::Functions);
         self.inner.func_type(types[function as usize])
     }
 
-    /// The number of a function's type, by the function's index.
+    /// The number of a function's type, by function index.
     pub(crate) fn function_type_id(&self, function: u32) -> u64 {
         let types: &[u32] = self.artifact().section(Section::Functions);
         self.inner.type_id(types[function as usize])
     }
 
-    /// The type of a tag, by its index.
+    /// The type of a tag, by tag index.
     pub(crate) fn tag_type(&self, tag: u32) -> FuncType {
         let types: &[u32] = self.artifact().section(Section::Tags);
         self.inner.func_type(types[tag as usize])
     }
 
-    /// The number of a tag's type, by the tag's index.
+    /// The number of a tag's type, by tag index.
     pub(crate) fn tag_type_id(&self, tag: u32) -> u64 {
         let types: &[u32] = self.artifact().section(Section::Tags);
         self.inner.type_id(types[tag as usize])
@@ -370,12 +370,12 @@ impl Module {
         Some(self.code(*code))
     }
 
-    /// The address of code by its offset.
+    /// The address of code at an offset of the text.
     pub(crate) fn code(&self, offset: u32) -> *const u8 {
         self.artifact().code().0.wrapping_add(offset as usize)
     }
 
-    /// The place of a function in the list of functions that have a record.
+    /// The index of a function's record; `None` if it has none.
     pub(crate) fn record_of(&self, function: u32) -> Option<u32> {
         let records: &[format::Record] = self.artifact().section(Section::Records);
         records
@@ -384,7 +384,7 @@ impl Module {
             .map(|i| i as u32)
     }
 
-    /// A slot that no instance uses.
+    /// An unused slot: a kept one, or a new one.
     pub(crate) fn take_slot(&self) -> Result<Slot> {
         if let Some(mut slot) = self.inner.evict() {
             slot.begin();
@@ -398,7 +398,7 @@ impl Module {
         let shape = Shape::new(self.layout().size(), initial);
         let blank = self.engine().take_blank_slot(shape);
         match Slot::new(self.artifact(), shape, blank) {
-            // There may be no address space: what nobody uses is given back.
+            // The address space may be exhausted: unused slots are freed first.
             Err(Error::System { .. }) => {
                 self.engine().evict_slots();
                 Slot::new(self.artifact(), shape, None)
@@ -407,14 +407,14 @@ impl Module {
         }
     }
 
-    /// Takes a slot back whose instance is gone, with this much of its memory accessible.
+    /// Takes back the slot of a dropped instance. `accessible` bytes of its memory are accessible.
     pub(crate) fn return_slot(&self, mut slot: Slot, accessible: u64) {
-        // The instance's own handle is the last one: no other instance of the module will come.
+        // The dropped instance has the last handle, so no further instance will need the slot.
         if Arc::strong_count(&self.inner) == 1 {
             self.inner.give_up(slot, accessible);
             return;
         }
-        // A slot that cannot be reset is given up, and so is one too many.
+        // A slot above the limit is dropped, and so is one that cannot be reset.
         if !self.engine().claim_slot() {
             return;
         }
@@ -426,7 +426,7 @@ impl Module {
     }
 }
 
-/// A module, for as long as others keep it.
+/// A weak reference to a module.
 pub(crate) struct WeakModule(Weak<Inner>);
 
 impl WeakModule {
@@ -434,7 +434,7 @@ impl WeakModule {
         self.0.strong_count() != 0
     }
 
-    /// Takes a slot that the module keeps, which is to be dropped.
+    /// Removes a kept slot, for the caller to drop.
     pub(crate) fn evict_one(&self) -> Option<Slot> {
         self.0.upgrade()?.evict()
     }
@@ -457,15 +457,15 @@ impl Inner {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes one of the slots that are kept.
+    /// Removes a kept slot.
     fn evict(&self) -> Option<Slot> {
         let slot = self.slots().pop()?;
         self.engine.release_slots(1);
         Some(slot)
     }
 
-    /// Leaves a slot to the engine, emptied; one that the engine has no room for, or that cannot be
-    /// emptied, goes back to the kernel.
+    /// Gives a blank form of a slot to the engine. The slot is unmapped if the engine has no room
+    /// for it or it cannot be emptied.
     fn give_up(&self, slot: Slot, accessible: u64) {
         if self.engine.has_room_for_slots()
             && let Ok(Some(blank)) = slot.into_blank(&self.artifact, accessible)

@@ -1,6 +1,6 @@
 //! Decodes and validates a module with wasmparser, into a [`ModuleInfo`].
 //!
-//! Function bodies are only cut out here: they are validated in the threads that compile them.
+//! Function bodies are only located here. The compiler threads validate them.
 
 use std::sync::Mutex;
 
@@ -20,7 +20,7 @@ use crate::types::def::{Composite, canonical_types};
 use crate::types::layout::Layout;
 use crate::types::{Mutability, TypeId};
 
-/// Decodes and validates everything of a module but its function bodies.
+/// Decodes and validates a module, except its function bodies.
 pub(crate) fn parse(bytes: &[u8], features: WasmFeatures) -> Result<ModuleInfo<'_>> {
     let mut module = ModuleInfo {
         types: Vec::new(),
@@ -186,13 +186,13 @@ impl<'a> ModuleInfo<'a> {
         Ok(())
     }
 
-    /// Reads a section that only helps: a broken one is passed over.
+    /// Reads a custom section that keel uses. A malformed one is ignored.
     fn custom_section(&mut self, section: &wasmparser::CustomSectionReader<'a>) {
         match section.as_known() {
             KnownCustom::Name(names) => {
                 for name in names.into_iter().map_while(|name| name.ok()) {
                     match name {
-                        // The module's own comes last.
+                        // Sorted last, because [`NONE`] is the largest index.
                         Name::Module { name, .. } => self.names.push((NONE, name)),
                         Name::Function(functions) => {
                             let names = functions.into_iter().map_while(|naming| naming.ok());
@@ -308,7 +308,7 @@ impl<'a> ModuleInfo<'a> {
         Ok(())
     }
 
-    /// Reads a constant expression, folding what is known already.
+    /// Decodes a constant expression and folds what is known.
     fn const_expr(&self, expr: &wasmparser::ConstExpr<'a>) -> Result<ConstExpr> {
         let mut ops = Vec::new();
         for op in expr.get_operators_reader() {
@@ -340,7 +340,7 @@ impl<'a> ModuleInfo<'a> {
                     array_size,
                 } => ConstOp::ArrayNewFixed(array_type_index, array_size),
                 Operator::RefI31 => ConstOp::RefI31,
-                // Both have the same values.
+                // Both representations are equal.
                 Operator::AnyConvertExtern | Operator::ExternConvertAny => continue,
                 Operator::End => break,
                 other => return Err(unsupported(&format!("{other:?} in a constant expression"))),
@@ -350,7 +350,7 @@ impl<'a> ModuleInfo<'a> {
         Ok(ConstExpr(ops))
     }
 
-    /// The step that reads a global: its value, where it is a constant of this module.
+    /// The step that reads a global; its value, if it is a known constant.
     fn const_global(&self, index: u32) -> ConstOp {
         let global = &self.globals[index as usize];
         match (&global.init, global.ty.mutability) {
@@ -362,7 +362,7 @@ impl<'a> ModuleInfo<'a> {
         }
     }
 
-    /// Notes which functions need a record, apart from those that bodies take the address of.
+    /// Adds functions that need a record for other reasons than that bodies take their address.
     fn note_escaping(&mut self) {
         let functions = self.exports.iter().filter(|e| e.kind == ExternKind::Func);
         let mut escaping: Vec<u32> = functions.map(|export| export.index).collect();
@@ -392,7 +392,7 @@ impl<'a> ModuleInfo<'a> {
     }
 }
 
-/// Appends a step, computing at once what has constant operands.
+/// Appends a step, folding it if its operands are constant.
 fn push_folding(ops: &mut Vec<ConstOp>, op: ConstOp) {
     if let [.., ConstOp::Const(a), ConstOp::Const(b)] = ops[..]
         && let Some(value) = fold(op, a, b)
@@ -404,7 +404,7 @@ fn push_folding(ops: &mut Vec<ConstOp>, op: ConstOp) {
     }
 }
 
-/// The value of a binary operator, or nothing if it is not one.
+/// The value of a binary operator; `None` for other steps.
 pub(crate) fn fold(op: ConstOp, a: u128, b: u128) -> Option<u128> {
     let (a32, b32, a64, b64) = (a as u32, b as u32, a as u64, b as u64);
     Some(match op {

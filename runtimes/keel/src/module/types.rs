@@ -1,4 +1,4 @@
-//! The types of a loaded module, out of its artefact.
+//! The types of a loaded module, from its artefact.
 
 use super::Inner;
 use crate::artifact::format::{self, NONE, Section, Span};
@@ -6,7 +6,7 @@ use crate::types::def::{Composite, Field, TypeDef};
 use crate::types::{FuncType, ValType};
 
 impl Inner {
-    /// The number of a type, by its index.
+    /// The number of a type, by type index.
     pub(super) fn type_id(&self, ty: u32) -> u64 {
         let types: &[format::Type] = self.artifact.section(Section::Types);
         let ty = &types[ty as usize];
@@ -18,7 +18,7 @@ impl Inner {
         types.types[ty.canonical as usize].number
     }
 
-    /// A type out of the artefact, concrete types in it by the module's own index.
+    /// A type from the artefact. Concrete types in it have the module's indices.
     pub(super) fn type_def(&self, ty: &format::Type) -> TypeDef {
         let values = |span: Span| self.values(span).iter().map(|raw| val_type(*raw));
         let field = |raw: &u32| Field::from_raw(*raw).expect(VALID);
@@ -40,7 +40,7 @@ impl Inner {
         &values[span.start as usize..][..span.length as usize]
     }
 
-    /// A value type, concrete types by the engine's registry.
+    /// A value type. Concrete types have the engine's indices.
     pub(super) fn val_type(&self, raw: u32) -> ValType {
         val_type(raw).map(|id| {
             let types = self.types.as_ref();
@@ -51,7 +51,7 @@ impl Inner {
         })
     }
 
-    /// A function type by its index.
+    /// A function type, by type index.
     pub(super) fn func_type(&self, ty: u32) -> FuncType {
         let types: &[format::Type] = self.artifact.section(Section::Types);
         let ty = &types[ty as usize];

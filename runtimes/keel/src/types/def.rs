@@ -1,9 +1,9 @@
-//! Types as a module defines them: functions, structures and arrays, in groups that may refer to one
-//! another; and how values and types are written as numbers.
+//! Types as a module defines them: functions, structures and arrays, in recursion groups; and the
+//! encoding of types as numbers.
 
 use super::{FuncType, HeapType, RefType, TypeId, ValType};
 
-/// What a field or an element holds.
+/// The storage type of a field or element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Storage {
     I8,
@@ -18,7 +18,7 @@ pub(crate) struct Field {
     pub(crate) mutable: bool,
 }
 
-/// What a type describes.
+/// A function, structure or array type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Composite {
     Func(FuncType),
@@ -26,29 +26,29 @@ pub(crate) enum Composite {
     Array(Field),
 }
 
-/// A type of a module.
+/// A type definition of a module.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TypeDef {
     pub(crate) is_final: bool,
-    /// The index of its supertype in the module.
+    /// The index of the supertype in the module.
     pub(crate) supertype: Option<u32>,
-    /// The index of the first type of its group.
+    /// The index of the first type of its recursion group.
     pub(crate) group: u32,
     pub(crate) composite: Composite,
 }
 
-/// Marks the word of a concrete type, which the type's own word follows.
+/// Marks the word of a concrete type. The type's own word follows in a group key.
 const CONCRETE: u32 = 12;
 const REFERENCE: u32 = 0x40;
 const NULLABLE: u32 = 0x20;
 const I8: u32 = 6;
 const I16: u32 = 7;
 const MUTABLE: u32 = 1 << 31;
-/// Where the index of a concrete type begins. Modules have at most a million types.
+/// The shift of the index in a concrete type. Modules have at most a million types.
 const INDEX_SHIFT: u32 = 8;
 
 impl ValType {
-    /// The type as a number, which an artefact keeps; concrete types by the module's own index.
+    /// The type as a number, for an artefact. Concrete types have the module's indices.
     pub(crate) fn to_raw(self) -> u32 {
         match self {
             ValType::I32 => 1,
@@ -91,7 +91,7 @@ impl ValType {
         })
     }
 
-    /// The digit that stands for the type in a [`short_id`].
+    /// The digit of the type in a [`short_id`].
     fn digit(self) -> Option<u64> {
         Some(match self {
             ValType::I32 => 1,
@@ -107,7 +107,7 @@ impl ValType {
 }
 
 impl Field {
-    /// The field as a number, as [`ValType::to_raw`].
+    /// The field as a number, as in [`ValType::to_raw`].
     pub(crate) fn to_raw(self) -> u32 {
         let storage = match self.storage {
             Storage::I8 => I8,
@@ -117,7 +117,7 @@ impl Field {
         storage | if self.mutable { MUTABLE } else { 0 }
     }
 
-    /// Whether a concrete type in it has an index below `end`.
+    /// Whether a concrete type in it, if any, has an index below `end`.
     pub(crate) fn refers_below(&self, end: u64) -> bool {
         match self.storage {
             Storage::Val(ValType::Ref(RefType {
@@ -143,7 +143,7 @@ impl Field {
 }
 
 impl Storage {
-    /// The type of the value that is read out of it.
+    /// The type of a value that is read from it.
     pub(crate) fn unpacked(self) -> ValType {
         match self {
             Storage::I8 | Storage::I16 => ValType::I32,
@@ -153,7 +153,7 @@ impl Storage {
 }
 
 impl Composite {
-    /// The same with every concrete type replaced.
+    /// Replaces every concrete type.
     pub(crate) fn map(&self, id: impl Fn(TypeId) -> TypeId) -> Composite {
         let value = |ty: ValType| ty.map(&id);
         let field = |field: &Field| Field {
@@ -172,7 +172,7 @@ impl Composite {
 }
 
 impl ValType {
-    /// The same with a concrete type replaced.
+    /// Replaces the concrete type, if it is one.
     pub(crate) fn map(self, id: impl Fn(TypeId) -> TypeId) -> ValType {
         match self {
             ValType::Ref(RefType {
@@ -188,7 +188,7 @@ impl ValType {
 }
 
 impl FuncType {
-    /// The same with every concrete type replaced.
+    /// Replaces every concrete type.
     pub(crate) fn map(&self, id: impl Fn(TypeId) -> TypeId) -> FuncType {
         FuncType::new(
             self.params().iter().map(|ty| ty.map(&id)),
@@ -197,15 +197,15 @@ impl FuncType {
     }
 }
 
-/// The number that compiled code compares to tell types apart, of a function type that needs no registry:
-/// one that is final, has no supertype and is the only one of its group, of few values of simple types.
-/// Base-8 digits, one a value type, a zero between parameters and results: as it says the whole type, it
-/// may stand in an artefact.
+/// The number by which compiled code compares a function type that needs no registry: one that is
+/// final, has no supertype, is alone in its group, and has few values of simple types. It has one
+/// base-8 digit per value type, with a zero between parameters and results. It encodes the whole
+/// type, so it can be part of an artefact.
 pub(crate) fn short_id(params: &[ValType], results: &[ValType]) -> Option<u64> {
     if params.len() + results.len() > 19 {
         return None;
     }
-    // The leading one keeps `[] -> []` from being zero and lengths apart.
+    // The leading one distinguishes lengths, and keeps `[] -> []` from being zero.
     let mut id = 1u64;
     for param in params {
         id = id << 3 | param.digit()?;
@@ -217,7 +217,7 @@ pub(crate) fn short_id(params: &[ValType], results: &[ValType]) -> Option<u64> {
     Some(id)
 }
 
-/// The function type that a [`short_id`] says.
+/// The function type that a [`short_id`] encodes.
 pub(crate) fn type_of_short_id(id: u64) -> FuncType {
     const DIGITS: [ValType; 7] = [
         ValType::I32,
@@ -240,7 +240,7 @@ pub(crate) fn type_of_short_id(id: u64) -> FuncType {
     FuncType::new(params, results)
 }
 
-/// The [`short_id`] of a type, alone in its group or not.
+/// The [`short_id`] of a type, if it has one. `alone` is whether the type is alone in its group.
 pub(crate) fn short_id_of(ty: &TypeDef, alone: bool) -> Option<u64> {
     match &ty.composite {
         Composite::Func(func) if alone && ty.is_final && ty.supertype.is_none() => {
@@ -250,7 +250,7 @@ pub(crate) fn short_id_of(ty: &TypeDef, alone: bool) -> Option<u64> {
     }
 }
 
-/// The groups of a module's types: the index of the first, and the types.
+/// The recursion groups of a module's types: the index of the first type, and the types.
 pub(crate) fn groups(types: &[TypeDef]) -> impl Iterator<Item = (u32, &[TypeDef])> {
     let mut start = 0;
     types.chunk_by(|a, b| a.group == b.group).map(move |group| {
@@ -260,11 +260,11 @@ pub(crate) fn groups(types: &[TypeDef]) -> impl Iterator<Item = (u32, &[TypeDef]
     })
 }
 
-/// A reference to a type of the same group, by its place there, as a word of a group's key.
+/// The word for a type of the same group in a group key; the index in the group is added.
 const WITHIN: u64 = 1 << 62;
 
-/// What identifies a group: two are the same type for type if and only if their keys are equal. `outside`
-/// gives the word of a type before the group, by its index.
+/// The identity of a group: two groups are equal, type for type, if and only if their keys are.
+/// `outside` returns the word of an earlier type by its index.
 pub(crate) fn group_key(first: u32, group: &[TypeDef], outside: impl Fn(u32) -> u64) -> Box<[u64]> {
     let mut key = Vec::new();
     let word = |index: u32| match index.checked_sub(first) {
@@ -308,7 +308,7 @@ pub(crate) fn group_key(first: u32, group: &[TypeDef], outside: impl Fn(u32) -> 
 }
 
 #[cfg(feature = "compiler")]
-/// For each type of a module the first one that is equal to it.
+/// For each type of a module, the first equal type.
 pub(crate) fn canonical_types(types: &[TypeDef]) -> Vec<u32> {
     let mut canonical: Vec<u32> = Vec::with_capacity(types.len());
     let mut known = std::collections::HashMap::new();

@@ -1,35 +1,36 @@
-//! How structures and arrays lie in the heap.
+//! The layout of structures and arrays in the heap.
 //!
-//! A structure is its header, a 32-bit place in the engine's registry, then its fields, each at a multiple
-//! of its size. An array is its header, its length as a 32-bit number, then its elements. Whatever can only
-//! be null, an object of the heap or a 31-bit integer takes 4 bytes; other references take 8. A field that
-//! its supertype has takes as much there as here, whatever its own type says.
+//! A structure is a header, which is its type's 32-bit index in the engine's registry, and then the
+//! fields, each aligned to its size. An array is a header, a 32-bit length, and then the elements.
+//! A reference takes 4 bytes if it can only be null, a heap object or a 31-bit integer; other
+//! references take 8. An inherited field takes as much as in the supertype, whatever its own type
+//! is.
 
 use super::def::{Composite, Field, Storage};
 use super::{FuncType, HeapType, RefType, TypeId, ValType};
 
-/// Where an array's length is.
+/// The offset of an array's length, bytes.
 pub(crate) const ARRAY_LENGTH: i32 = 4;
-/// Where an array's elements begin.
+/// The offset of an array's elements, bytes.
 pub(crate) const ARRAY_ELEMENTS: i32 = 8;
-/// What the size of every object is a multiple of.
+/// The alignment of object sizes, bytes.
 pub(crate) const GRANULE: u32 = 8;
 
-/// Room for a field or element.
+/// The place of a field or element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
-    /// From the object's start; zero for elements.
+    /// The offset from the object's start, bytes; zero for elements.
     pub(crate) offset: u32,
     pub(crate) bytes: u8,
-    /// Whether it can hold a reference to an object of the heap.
+    /// Whether it can hold a reference to a heap object.
     pub(crate) traced: bool,
 }
 
-/// How the objects of a type lie.
+/// The layout of a type's objects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Layout {
     Struct {
-        /// Bytes of the whole object.
+        /// The size of the object, bytes.
         bytes: u32,
         fields: Box<[Place]>,
     },
@@ -37,8 +38,8 @@ pub(crate) enum Layout {
 }
 
 impl Layout {
-    /// The layout of a type, given its supertype's and which concrete types are functions. Functions have
-    /// none.
+    /// The layout of a type, from its supertype's layout and the knowledge which concrete types are
+    /// functions. `None` for functions.
     pub(crate) fn new(
         composite: &Composite,
         above: Option<&Layout>,
@@ -73,7 +74,7 @@ impl Layout {
     }
 }
 
-/// How the exceptions of a tag lie: as structures of the tag's address and the tag's values.
+/// The size and layout of a tag's exceptions: structures of the tag's address and the tag's values.
 pub(crate) fn exception_layout(
     ty: &FuncType,
     is_function: impl Fn(TypeId) -> bool,
@@ -89,7 +90,7 @@ pub(crate) fn exception_layout(
     }
 }
 
-/// The first place for a field from an offset on.
+/// The first aligned place for a field at or after an offset.
 fn place(field: Field, from: u32, is_function: &impl Fn(TypeId) -> bool) -> Place {
     let (bytes, traced) = match field.storage {
         Storage::I8 => (1, false),
@@ -99,7 +100,7 @@ fn place(field: Field, from: u32, is_function: &impl Fn(TypeId) -> bool) -> Plac
         Storage::Val(ValType::V128) => (16, false),
         Storage::Val(ValType::Ref(ty)) => reference(ty, is_function),
     };
-    // Objects lie at multiples of 8: nothing is gained by aligning a vector to more.
+    // Objects are aligned to 8 bytes, so a vector gains nothing from a larger alignment.
     let alignment = u32::from(bytes).min(GRANULE);
     Place {
         offset: from.next_multiple_of(alignment),
@@ -112,14 +113,14 @@ fn reference(ty: RefType, is_function: &impl Fn(TypeId) -> bool) -> (u8, bool) {
     match ty.heap {
         HeapType::Func | HeapType::NoFunc => (8, false),
         HeapType::Concrete(id) if is_function(id) => (8, false),
-        // What the host has put there takes more than 32 bits.
+        // A host reference takes more than 32 bits.
         HeapType::Any | HeapType::Extern | HeapType::NoExtern => (8, true),
         _ => (4, true),
     }
 }
 
 impl ValType {
-    /// Whether a value of this type can be a reference to an object of the heap.
+    /// Whether a value of this type can be a reference to a heap object.
     pub(crate) fn is_traced(self, is_function: impl Fn(TypeId) -> bool) -> bool {
         matches!(self, ValType::Ref(ty) if reference(ty, &is_function).1)
     }

@@ -1,5 +1,4 @@
-//! The types of WebAssembly as the embedder sees them: values, functions, and what a module imports
-//! and exports.
+//! The types of the embedding API: values, functions, imports and exports.
 
 pub(crate) mod def;
 pub(crate) mod layout;
@@ -14,9 +13,9 @@ pub enum ValType {
     I32,
     /// A 64-bit integer.
     I64,
-    /// A 32-bit IEEE 754 number.
+    /// A 32-bit IEEE 754 float.
     F32,
-    /// A 64-bit IEEE 754 number.
+    /// A 64-bit IEEE 754 float.
     F64,
     /// A 128-bit vector.
     V128,
@@ -27,26 +26,26 @@ pub enum ValType {
 /// The type of a reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RefType {
-    /// Whether null is one of its values.
+    /// Whether null is a value of the type.
     pub nullable: bool,
-    /// What a reference that is not null refers to.
+    /// The type of the object that a non-null reference refers to.
     pub heap: HeapType,
 }
 
-/// What a reference refers to.
+/// The type of a referenced object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum HeapType {
     /// Any function.
     Func,
-    /// Nothing: the type of the null function reference.
+    /// No function: the type of the null function reference.
     NoFunc,
-    /// Anything, as the host has it.
+    /// Any value, as a host reference.
     Extern,
-    /// Nothing: the type of the null external reference.
+    /// No value: the type of the null host reference.
     NoExtern,
-    /// Anything, as the module has it.
+    /// Any value of the module's.
     Any,
-    /// Whatever can be compared: a structure, an array or a 31-bit integer.
+    /// A value that can be compared: a structure, an array or a 31-bit integer.
     Eq,
     /// A 31-bit integer.
     I31,
@@ -54,28 +53,28 @@ pub enum HeapType {
     Struct,
     /// An array of any type.
     Array,
-    /// Nothing: the type of the null reference below `any`.
+    /// No value: the type of the null reference below `any`.
     None,
     /// An exception.
     Exn,
-    /// Nothing: the type of the null exception reference.
+    /// No exception: the type of the null exception reference.
     NoExn,
-    /// An instance of a type that a module defines.
+    /// A type that a module defines.
     Concrete(TypeId),
 }
 
-/// A type that a module defines, as its engine knows it: equal types of all modules of an engine have the
-/// same one. It means nothing to another engine, nor once the last module with the type is gone.
+/// A type that a module defines. Equal types of all modules of an engine have the same id. The id
+/// is not valid in another engine, nor after the last module with the type was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TypeId {
-    /// A place in the engine's registry; while a module is being compiled, an index of its own types.
+    /// An index into the engine's registry; during compilation, an index of the module's types.
     pub(crate) index: u32,
-    /// Tells the types apart that have had the same place; zero while a module is being compiled.
+    /// Distinguishes types that have had the same index; zero during compilation.
     pub(crate) generation: u32,
 }
 
 impl TypeId {
-    /// A type of a module by the module's own index.
+    /// The type with this index in the module.
     pub(crate) fn of_module(index: u32) -> TypeId {
         TypeId {
             index,
@@ -85,7 +84,7 @@ impl TypeId {
 }
 
 impl HeapType {
-    /// The names of all but the concrete ones.
+    /// The names of the abstract types.
     const NAMES: [(HeapType, &'static str); 12] = [
         (HeapType::Func, "func"),
         (HeapType::NoFunc, "nofunc"),
@@ -101,7 +100,7 @@ impl HeapType {
         (HeapType::NoExn, "noexn"),
     ];
 
-    /// Whether every abstract `self` is a `wide` as well.
+    /// Whether `self` is a subtype of `wide`, for abstract types.
     pub(crate) fn is_within(self, wide: HeapType) -> bool {
         use HeapType as H;
         self == wide
@@ -128,7 +127,7 @@ impl fmt::Display for HeapType {
 }
 
 impl RefType {
-    /// A reference that may be null.
+    /// A reference type that includes null.
     pub const fn nullable(heap: HeapType) -> RefType {
         RefType {
             nullable: true,
@@ -136,7 +135,7 @@ impl RefType {
         }
     }
 
-    /// A reference that is never null.
+    /// A reference type without null.
     pub const fn non_null(heap: HeapType) -> RefType {
         RefType {
             nullable: false,
@@ -160,21 +159,21 @@ impl fmt::Display for RefType {
 }
 
 impl ValType {
-    /// A function, or null.
+    /// A nullable function reference.
     pub const FUNCREF: ValType = ValType::Ref(RefType::nullable(HeapType::Func));
-    /// Something of the embedder's, or null.
+    /// A nullable host reference.
     pub const EXTERNREF: ValType = ValType::Ref(RefType::nullable(HeapType::Extern));
-    /// Anything of the module's, or null.
+    /// A nullable reference to any value of the module's.
     pub const ANYREF: ValType = ValType::Ref(RefType::nullable(HeapType::Any));
-    /// An exception, or null.
+    /// A nullable exception reference.
     pub const EXNREF: ValType = ValType::Ref(RefType::nullable(HeapType::Exn));
 
-    /// Whether values of this type are references.
+    /// Whether this is a reference type.
     pub fn is_reference(self) -> bool {
         matches!(self, ValType::Ref(_))
     }
 
-    /// Whether a variable of this type has a value without being given one: zero or null.
+    /// Whether the type has a default value: zero or null.
     pub fn is_defaultable(self) -> bool {
         !matches!(
             self,
@@ -199,7 +198,7 @@ impl fmt::Display for ValType {
     }
 }
 
-/// The parameters and results of a function.
+/// The type of a function.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct FuncType {
     params: Box<[ValType]>,
@@ -207,7 +206,7 @@ pub struct FuncType {
 }
 
 impl FuncType {
-    /// A function type with these parameters and results.
+    /// A function type with these parameter and result types.
     pub fn new(
         params: impl IntoIterator<Item = ValType>,
         results: impl IntoIterator<Item = ValType>,
@@ -218,12 +217,12 @@ impl FuncType {
         }
     }
 
-    /// The types of the parameters, in order.
+    /// The parameter types, in order.
     pub fn params(&self) -> &[ValType] {
         &self.params
     }
 
-    /// The types of the results, in order.
+    /// The result types, in order.
     pub fn results(&self) -> &[ValType] {
         &self.results
     }
@@ -244,7 +243,7 @@ impl fmt::Display for FuncType {
     }
 }
 
-/// Whether a global may be written.
+/// Whether a global can be changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mutability {
     /// The value never changes.
@@ -258,7 +257,7 @@ pub enum Mutability {
 pub struct GlobalType {
     /// The type of its value.
     pub content: ValType,
-    /// Whether it may be written.
+    /// Whether code and host can set it.
     pub mutability: Mutability,
 }
 
@@ -279,14 +278,14 @@ pub struct TableType {
     pub element: ValType,
     /// The type of its indices.
     pub index: IndexType,
-    /// The smallest number of elements.
+    /// The minimum number of elements.
     pub minimum: u64,
-    /// The largest number of elements, if there is one.
+    /// The maximum number of elements, if there is one.
     pub maximum: Option<u64>,
 }
 
 impl TableType {
-    /// A table with 32-bit indices.
+    /// A table type with 32-bit indices.
     pub fn new(element: ValType, minimum: u64, maximum: Option<u64>) -> TableType {
         TableType {
             element,
@@ -297,36 +296,36 @@ impl TableType {
     }
 }
 
-/// Whether several threads may use a memory at once.
+/// Whether several threads can use a memory at once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Sharing {
-    /// The memory is its store's.
+    /// The memory belongs to one store.
     #[default]
     Unshared,
-    /// Stores of several threads may use the memory.
+    /// Stores of several threads can use the memory.
     Shared,
 }
 
 /// The type of a memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MemoryType {
-    /// The smallest size, in pages.
+    /// The minimum size, in pages.
     pub minimum: u64,
-    /// The largest size, in pages, if there is one.
+    /// The maximum size, in pages, if there is one.
     pub maximum: Option<u64>,
     /// The type of its indices.
     pub index: IndexType,
-    /// Whether several threads may use it.
+    /// Whether several threads can use it.
     pub sharing: Sharing,
-    /// The binary logarithm of the bytes of a page: 16, or 0.
+    /// The binary logarithm of the page size in bytes: 16 or 0.
     pub page_size_log2: u8,
 }
 
 impl MemoryType {
-    /// The binary logarithm of the bytes of a page, where a module says nothing else.
+    /// The default binary logarithm of the page size in bytes.
     pub(crate) const PAGE_LOG2: u8 = 16;
 
-    /// A memory of pages of 64 KiB with 32-bit indices that is not shared.
+    /// An unshared memory with pages of 64 KiB and 32-bit indices.
     pub fn new(minimum: u64, maximum: Option<u64>) -> MemoryType {
         MemoryType {
             minimum,
@@ -337,17 +336,17 @@ impl MemoryType {
         }
     }
 
-    /// Bytes of a page.
+    /// The size of a page, bytes.
     pub fn page_bytes(&self) -> u64 {
         1 << self.page_size_log2
     }
 
-    /// Bytes of a number of pages, saturating.
+    /// The size of `pages` pages in bytes, saturating.
     pub(crate) fn bytes_of(&self, pages: u64) -> u64 {
         pages.saturating_mul(self.page_bytes())
     }
 
-    /// The most pages that a memory of this type can ever have.
+    /// The maximum pages of any memory of this type.
     pub(crate) fn most_pages(&self) -> u64 {
         let addressable = match self.index {
             IndexType::I32 if self.is_capped() => MemoryType::CAPPED_PAGES,
@@ -357,29 +356,29 @@ impl MemoryType {
         self.maximum.unwrap_or(u64::MAX).min(addressable)
     }
 
-    /// Whether whatever a 32-bit index can name is either the memory's or faults: it has 4 GiB of
-    /// address space, and ends at the end of a page of the host's.
+    /// Whether any 32-bit index is within the memory or faults: the memory has 4 GiB of address
+    /// space, and its end is aligned to a host page.
     pub(crate) fn is_guarded(&self) -> bool {
         self.index == IndexType::I32 && self.page_size_log2 == MemoryType::PAGE_LOG2
     }
 
-    /// The most pages of a memory whose index plus 64 KiB is not to wrap.
+    /// The maximum pages of a memory for which index plus 64 KiB does not wrap.
     const CAPPED_PAGES: u64 = (1 << 16) - 1;
 
-    /// Whether the memory never has its last page, which the specification lets an implementation refuse: an
-    /// index within bounds is more than 64 KiB below the last.
+    /// Whether the memory never has its last page; the specification allows an implementation to
+    /// refuse it. Then an index within bounds is more than 64 KiB below the largest index.
     pub(crate) fn is_capped(&self) -> bool {
         self.is_guarded() && self.minimum <= MemoryType::CAPPED_PAGES
     }
 
-    /// Whether the memory can lie behind its instance's context, where it is memory 0.
+    /// Whether the memory can be placed behind its instance's context, as memory 0.
     #[cfg(feature = "compiler")]
     pub(crate) fn fits_slot(&self) -> bool {
         self.is_guarded() && self.sharing == Sharing::Unshared
     }
 }
 
-/// The type of something imported or exported.
+/// The type of an import or export.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ExternType {
     /// A function.
@@ -390,7 +389,7 @@ pub enum ExternType {
     Memory(MemoryType),
     /// A global.
     Global(GlobalType),
-    /// A tag, with the values that its exceptions carry as parameters.
+    /// A tag. The values of its exceptions are the parameters.
     Tag(FuncType),
 }
 

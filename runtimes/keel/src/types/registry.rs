@@ -1,12 +1,13 @@
-//! The types that an engine's modules define, each known by one number however many modules define it.
+//! The registry of the types that an engine's modules define. Equal types of different modules
+//! share one number.
 //!
-//! Types are registered by group, and equal groups share one entry, which is counted: it goes with the last
-//! module or host function that uses it. Function types that say themselves by a number ([`def::short_id`])
-//! need no entry, and a module of nothing else registers none.
+//! Types are registered by recursion group. Equal groups share one reference-counted entry, which
+//! is removed with the last module or host function that uses it. Function types with a
+//! [`def::short_id`] need no entry, and a module with no other types registers none.
 //!
-//! Compiled code reads what lies above a type out of a table at a fixed place, [`DISPLAY_BYTES`] a type:
-//! the places of the type and of its supertypes, by depth. A type is below another if and only if the
-//! other's place stands at the other's depth.
+//! Compiled code reads supertypes from a table at a fixed address, [`DISPLAY_BYTES`] per type: the
+//! indices of the type and its supertypes, by depth. A type is a subtype of another if and only if
+//! the other's index is at the other's depth.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,39 +18,40 @@ use super::{FuncType, HeapType, RefType, TypeId, ValType};
 use crate::error::{Error, Result};
 use crate::vm::memory::Reservation;
 
-/// Marks the number of a type that has one by registry only; the rest is its place.
+/// Marks the number of a registered type; the other bits are its index.
 pub(crate) const REGISTERED: u64 = 1 << 63;
-/// Bytes of a type's line in the table that compiled code reads: eight places.
+/// The size of a type's row in the table for compiled code: eight indices.
 pub(crate) const DISPLAY_BYTES: usize = 32;
-/// Depths that a line of the table has room for.
+/// The number of indices in a row.
 pub(crate) const DISPLAY_DEPTHS: usize = DISPLAY_BYTES / 4;
-/// Types that an engine can know at a time.
+/// The maximum number of types in an engine at one time.
 const MAX_TYPES: usize = 4 << 20;
 
-/// Stand at depth zero, for what is no type of a module: every structure, array, function.
+/// The index at depth zero of every structure type; the next two are for arrays and functions.
 pub(crate) const ANY_STRUCT: u32 = 1;
 /// See [`ANY_STRUCT`].
 pub(crate) const ANY_ARRAY: u32 = 2;
 /// See [`ANY_STRUCT`].
 pub(crate) const ANY_FUNC: u32 = 3;
-/// The first place that a type can have.
+/// The first index of a registered type.
 const FIRST: u32 = 8;
 
 /// A registered type.
 #[derive(Debug)]
 pub(crate) struct TypeInfo {
     pub(crate) id: TypeId,
-    /// The number by which compiled code compares it.
+    /// The number by which compiled code compares the type.
     pub(crate) number: u64,
-    /// The place of each supertype by depth, from [`ANY_STRUCT`] or its like down to the type itself.
+    /// The index of each supertype by depth, from [`ANY_STRUCT`] or a similar root down to the type
+    /// itself.
     pub(crate) supers: Box<[u32]>,
-    /// Concrete types in it are the engine's.
+    /// Concrete types in it have the engine's indices.
     pub(crate) composite: Composite,
-    /// How its objects lie; functions have none.
+    /// The layout of its objects; `None` for functions.
     pub(crate) layout: Option<Layout>,
 }
 
-/// The types of an engine.
+/// The registered types of an engine.
 #[derive(Default)]
 pub(crate) struct Registry {
     state: Mutex<State>,
@@ -74,7 +76,7 @@ struct Place {
 }
 
 struct Group {
-    /// How many sets and other groups use it.
+    /// The number of sets and groups that use it.
     users: usize,
     key: Arc<[u64]>,
     places: Box<[u32]>,
@@ -82,23 +84,24 @@ struct Group {
     uses: Box<[u32]>,
 }
 
-/// The types of one module or host function, which keeps them registered.
+/// The types of one module or host function. Keeps them registered.
 pub(crate) struct TypeSet {
     registry: Arc<Registry>,
     groups: Vec<u32>,
-    /// The first line of the table that compiled code reads.
+    /// The first row of the table that compiled code reads.
     displays: *const u8,
     /// In the module's order.
     pub(crate) types: Vec<Arc<TypeInfo>>,
 }
 
-// SAFETY: the table is the registry's, which the set keeps, and anybody may read it.
+// SAFETY: the pointer is to the registry's table, which `registry` keeps alive. Rows of registered
+// types are never written, so any thread may read them.
 unsafe impl Send for TypeSet {}
 // SAFETY: as above.
 unsafe impl Sync for TypeSet {}
 
 impl TypeSet {
-    /// The first line of the table that compiled code reads; null where there is no type at all.
+    /// The first row of the table that compiled code reads; null if there is no type.
     pub(crate) fn displays(&self) -> *const u8 {
         self.displays
     }
@@ -117,10 +120,10 @@ impl Registry {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Registers the types of a module, concrete types in which are the module's own.
+    /// Registers the types of a module. Concrete types in them have the module's indices.
     ///
     /// # Errors
-    /// [`Error::Limit`] if the engine knows too many types already.
+    /// [`Error::Limit`] if the engine has too many types.
     pub(crate) fn register(self: &Arc<Registry>, types: &[TypeDef]) -> Result<TypeSet> {
         let mut set = TypeSet {
             registry: self.clone(),
@@ -129,7 +132,7 @@ impl Registry {
             types: Vec::with_capacity(types.len()),
         };
         let mut state = self.lock();
-        // A table that grows moves all that is in it, which costs more the larger it is.
+        // Growing the hash table rehashes all of it, which costs more the larger it is.
         state.by_key.reserve(types.len());
         for (first, group) in groups(types) {
             let known = &set.types;
@@ -143,7 +146,7 @@ impl Registry {
         Ok(set)
     }
 
-    /// Registers the type of a host function, concrete types in which are the engine's.
+    /// Registers the type of a host function. Concrete types in it have the engine's indices.
     ///
     /// # Errors
     /// [`Error::Type`] if a concrete type in it is not registered.
@@ -187,12 +190,12 @@ impl Registry {
         })
     }
 
-    /// A registered type; nothing if it is gone.
+    /// The registered type; `None` if it was removed.
     pub(crate) fn info(&self, id: TypeId) -> Option<Arc<TypeInfo>> {
         self.lock().info(id)
     }
 
-    /// The registered type with a number.
+    /// The registered type with this number.
     pub(crate) fn by_number(&self, number: u64) -> Option<Arc<TypeInfo>> {
         if number & REGISTERED == 0 {
             return None;
@@ -201,7 +204,7 @@ impl Registry {
         self.lock().places.get(place)?.ty.clone()
     }
 
-    /// The function type with a number.
+    /// The function type with this number.
     pub(crate) fn func_type(&self, number: u64) -> FuncType {
         match self.by_number(number).as_deref() {
             Some(TypeInfo {
@@ -212,13 +215,13 @@ impl Registry {
         }
     }
 
-    /// Whether a type is a function's.
+    /// Whether a type is a function type.
     pub(crate) fn is_function(&self, id: TypeId) -> bool {
         let info = self.info(id);
         info.is_some_and(|ty| matches!(ty.composite, Composite::Func(_)))
     }
 
-    /// Whether the function or object type with one number is the one with the other, or below it.
+    /// Whether the type numbered `number` equals the type numbered `wide`, or is a subtype of it.
     pub(crate) fn is_subtype(&self, number: u64, wide: u64) -> bool {
         number == wide
             || self.by_number(number).is_some_and(|ty| {
@@ -228,7 +231,7 @@ impl Registry {
             })
     }
 
-    /// Whether every value of one type is one of the other.
+    /// Whether `ty` is a subtype of `wide`.
     pub(crate) fn matches(&self, ty: ValType, wide: ValType) -> bool {
         match (ty, wide) {
             (ValType::Ref(ty), ValType::Ref(wide)) => {
@@ -238,7 +241,7 @@ impl Registry {
         }
     }
 
-    /// Whether whatever one type describes is described by the other.
+    /// Whether the heap type `heap` is a subtype of `wide`.
     pub(crate) fn heap_matches(&self, heap: HeapType, wide: HeapType) -> bool {
         match (heap, wide) {
             (HeapType::Concrete(id), HeapType::Concrete(wide)) => {
@@ -257,7 +260,7 @@ impl Registry {
         }
     }
 
-    /// How many types are registered.
+    /// The number of registered types.
     #[cfg(test)]
     fn count(&self) -> usize {
         let state = self.lock();
@@ -274,7 +277,7 @@ fn unknown_type() -> Error {
 }
 
 impl HeapType {
-    /// Whether only null has the type.
+    /// Whether null is the only value.
     pub(crate) fn is_bottom(self) -> bool {
         matches!(
             self,
@@ -284,7 +287,7 @@ impl HeapType {
 }
 
 impl Composite {
-    /// The abstract type right above all types of this kind.
+    /// The abstract supertype of all types of this kind.
     pub(crate) fn heap(&self) -> HeapType {
         match self {
             Composite::Func(_) => HeapType::Func,
@@ -293,7 +296,7 @@ impl Composite {
         }
     }
 
-    /// What stands at depth zero of types of this kind.
+    /// The index at depth zero of types of this kind.
     fn root(&self) -> u32 {
         match self {
             Composite::Func(_) => ANY_FUNC,
@@ -314,7 +317,7 @@ impl State {
         displays.map_or(std::ptr::null(), |lines| lines.base().as_ptr())
     }
 
-    /// Adds the types of a group to a list.
+    /// Appends the types of a group to a list.
     fn collect(&self, group: u32, types: &mut Vec<Arc<TypeInfo>>) {
         let Some(group) = &self.groups[group as usize] else {
             return;
@@ -323,7 +326,7 @@ impl State {
         types.extend(places.filter_map(|place| self.places[*place as usize].ty.clone()));
     }
 
-    /// The entry of a group, which has one more user from now on. `known` are the types before it.
+    /// The entry of a group, with one more user. `known` are the types before it.
     fn enter(
         &mut self,
         first: u32,
@@ -380,7 +383,7 @@ impl State {
         Ok(entry)
     }
 
-    /// Puts the types of a group at their places, and notes the groups that they mention.
+    /// Stores the types of a group, and collects the groups that they mention.
     fn fill(
         &mut self,
         entry: u32,
@@ -459,7 +462,7 @@ impl State {
         }
     }
 
-    /// Gives up one use of each of these groups, and of those that they alone kept.
+    /// Removes one use of each of these groups, and of the groups that only they used.
     fn release(&mut self, mut groups: Vec<u32>) {
         while let Some(entry) = groups.pop() {
             let place = &mut self.groups[entry as usize];

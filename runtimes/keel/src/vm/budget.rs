@@ -1,4 +1,4 @@
-//! How many bytes memories, tables and heaps may have together, of a store and of an engine.
+//! Byte budgets of stores and engines for memories, tables and heaps.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::error::{Error, Result};
 use crate::limits::{Growth, Limiter, Resource};
 
-/// Bytes in use, and how many there may be.
+/// Bytes in use, and their limit.
 pub(crate) struct Budget {
     used: AtomicU64,
     limit: AtomicU64,
-    /// Where every byte counts as well.
+    /// The budget in which every byte counts as well: the engine's, for a store.
     above: Option<Arc<Budget>>,
     limiter: Mutex<Option<Limiter>>,
 }
@@ -33,7 +33,7 @@ impl Budget {
         *self.limiter.lock().unwrap_or_else(PoisonError::into_inner) = Some(limiter);
     }
 
-    /// Bytes in use.
+    /// Bytes in use, without those that only count above.
     pub(crate) fn used(&self) -> u64 {
         self.used.load(Ordering::Relaxed)
     }
@@ -65,7 +65,7 @@ impl Budget {
     }
 }
 
-/// What one memory, table or heap has of a budget; given back with it.
+/// The bytes of one memory, table or heap in a budget. Dropping it returns them.
 pub(crate) struct Share {
     budget: Arc<Budget>,
     resource: Resource,
@@ -74,7 +74,7 @@ pub(crate) struct Share {
 
 impl Share {
     /// # Errors
-    /// [`Error::Limit`] if the budget lacks the bytes, or the embedder refuses them.
+    /// [`Error::Limit`] if the budget has too few bytes left, or the embedder refuses.
     pub(crate) fn new(budget: &Arc<Budget>, resource: Resource, bytes: u64) -> Result<Share> {
         let mut share = Share {
             budget: budget.clone(),
@@ -90,7 +90,8 @@ impl Share {
         )))
     }
 
-    /// Takes what is missing up to that number of bytes; false, and nothing taken, if that is too much.
+    /// Grows the share to `bytes`. Returns false without a change if the budget or the embedder
+    /// refuses.
     pub(crate) fn grow_to(&mut self, bytes: u64) -> bool {
         let Some(more) = bytes.checked_sub(self.bytes) else {
             return true;

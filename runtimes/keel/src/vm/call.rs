@@ -1,4 +1,4 @@
-//! From the host into compiled code and back, by return or by trap.
+//! Calls from the host into compiled code, and ways back: return and trap.
 
 use std::arch::naked_asm;
 use std::cell::Cell;
@@ -8,27 +8,27 @@ use super::context::{Context, Value};
 use super::store::StoreContext;
 use crate::trap::TrapKind;
 
-/// How many frames a backtrace keeps.
+/// The maximum number of frames in a backtrace.
 pub(crate) const MAX_FRAMES: usize = 64;
 
-/// A call from the host into compiled code that has not come back.
+/// A call from the host into compiled code that has not returned.
 #[repr(C)]
 pub(crate) struct Activation {
-    /// The stack pointer to go back to.
+    /// The host's stack pointer, to restore on a trap.
     stack: usize,
     previous: *mut Activation,
     pub(crate) store: *mut StoreContext,
-    /// Why and where code stopped, where it did.
+    /// Why the call stopped, if it did not return.
     pub(crate) stop: Stop,
     pub(crate) frame_count: usize,
     pub(crate) frames: [MaybeUninit<usize>; MAX_FRAMES],
 }
 
-/// How an activation ended other than by returning.
+/// Why an activation ended without a return.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stop {
     Trap(TrapKind),
-    /// The store holds the error.
+    /// The store has the error.
     Raised,
 }
 
@@ -36,17 +36,17 @@ thread_local! {
     static CURRENT: Cell<*mut Activation> = const { Cell::new(std::ptr::null_mut()) };
 }
 
-/// The innermost activation of this thread, or null.
+/// The innermost activation of this thread; null if there is none.
 pub(crate) fn current() -> *mut Activation {
     CURRENT.get()
 }
 
-/// The highest stack pointer at which the host has entered code of a store, in the calls of this thread
-/// that have not come back; zero if there is none.
+/// The highest stack pointer at which the host entered code of `store`, among this thread's
+/// unfinished calls; zero if there are none.
 pub(crate) fn outermost_stack(store: *const StoreContext) -> usize {
     let (mut activation, mut stack) = (current(), 0);
     while !activation.is_null() {
-        // SAFETY: an activation lives on the stack until its call has come back.
+        // SAFETY: an activation lives on the stack until its call has returned.
         let at = unsafe { &*activation };
         if std::ptr::eq(at.store, store) {
             stack = stack.max(at.stack);
@@ -57,17 +57,17 @@ pub(crate) fn outermost_stack(store: *const StoreContext) -> usize {
 }
 
 impl Activation {
-    /// The return addresses that were on the stack, innermost first; the first one is the place
-    /// itself for a trap.
+    /// The return addresses on the stack, innermost first. For a trap, the first is the trapping
+    /// instruction.
     pub(crate) fn frames(&self) -> &[usize] {
-        // SAFETY: `walk` wrote the first `frame_count`.
+        // SAFETY: `walk` wrote the first `frame_count` entries.
         unsafe { std::slice::from_raw_parts(self.frames.as_ptr().cast(), self.frame_count) }
     }
 
-    /// Follows the frame pointers from `frame` up to this activation.
+    /// Records the return addresses from `frame` up to this activation.
     ///
     /// # Safety
-    /// `frame` is a frame pointer of code under this activation, on this thread's stack.
+    /// `frame` is a frame pointer of code called by this activation, on this thread's stack.
     pub(crate) unsafe fn walk(&mut self, place: Option<usize>, mut frame: usize) {
         self.frame_count = 0;
         let mut note = |address: usize| {
@@ -81,9 +81,10 @@ impl Activation {
             note(place);
         }
         let mut lowest = 0;
-        // Frames only ever lie further up, and below where the host entered.
+        // Frame pointers only ever increase, and stay below the host's frame.
         while frame > lowest && frame < self.stack && frame.is_multiple_of(8) {
-            // SAFETY: between the present stack pointer and the host's frame, so it is mapped stack.
+            // SAFETY: `frame` starts in code of this activation, and each step goes up and stays
+            // below the host's frame, so this is mapped stack.
             let (next, address) =
                 unsafe { (*(frame as *const usize), *(frame as *const usize).add(1)) };
             if !note(address) {
@@ -93,8 +94,9 @@ impl Activation {
         }
     }
 
-    /// Follows the frame pointers from `frame` up to the first call that `find` knows a place for, given
-    /// the return address: what it found, and the frame pointer of the function that called.
+    /// Follows the frame pointers from `frame` up to the first call for which `find`, given its
+    /// return address, returns a value. Returns that value and the frame pointer of the calling
+    /// function.
     ///
     /// # Safety
     /// As [`Activation::walk`].
@@ -116,18 +118,18 @@ impl Activation {
         None
     }
 
-    /// The stack pointer at which the host entered.
+    /// The stack pointer at which the host entered code.
     pub(crate) fn stack(&self) -> usize {
         self.stack
     }
 }
 
-/// Calls `code`, a function of the type that `entry` is made for, with the arguments in `values`, which
-/// holds the results afterwards. `Err` is the activation of a call that stopped.
+/// Calls `code` through `entry`, a thunk for its type, with the arguments in `values`. Afterwards
+/// `values` has the results. For a call that stopped, `Err` has the result of `stopped`.
 ///
 /// # Safety
-/// `entry`, `code`, `context` belong together, are alive, and `values` has room for the arguments and
-/// for the results of the function's type. Everything compiled code can reach is sound.
+/// `entry`, `code` and `context` belong together and are alive. `values` has room for the arguments
+/// and for the results of the function's type. Everything that compiled code can reach is sound.
 #[inline]
 pub(crate) unsafe fn call<R>(
     store: *mut StoreContext,
@@ -147,8 +149,8 @@ pub(crate) unsafe fn call<R>(
     };
     let pointer = &raw mut activation;
     CURRENT.set(pointer);
-    // SAFETY: the caller vouches for what is called; `enter` saves and restores every register that
-    // the host's calling convention says is kept, also when the call stops.
+    // SAFETY: the caller guarantees that the call is sound. `enter` saves and restores all
+    // callee-saved registers, even if the call stops.
     let stops = unsafe { enter(entry, context.as_ptr(), code, values, pointer) };
     CURRENT.set(activation.previous);
     if stops == 0 {
@@ -158,8 +160,8 @@ pub(crate) unsafe fn call<R>(
     }
 }
 
-/// Calls `entry(context, code, values)`, having noted in the activation how to leave early.
-/// Zero after a return, one after [`leave`].
+/// Calls `entry(context, code, values)` after storing the stack pointer in the activation. Returns
+/// zero after a return, one after [`leave`].
 #[unsafe(naked)]
 unsafe extern "C" fn enter(
     entry: *const u8,
@@ -195,8 +197,8 @@ unsafe extern "C" fn enter(
     )
 }
 
-/// Leaves compiled code for the host: what lies between is forgotten, so it must be compiled code
-/// alone, and a frame without destructors.
+/// Leaves compiled code and returns from [`enter`]. The frames in between are dropped: they must
+/// belong to compiled code, or to functions without pending destructors.
 ///
 /// # Safety
 /// `stack` is the stack pointer of this thread's innermost activation.

@@ -1,16 +1,17 @@
-//! An instance's context: reading and writing the fields that [`layout`](crate::module::layout) places.
+//! Reads and writes the fields of an instance's context. [`layout`](crate::module::layout) defines
+//! their offsets.
 
 use std::ptr::NonNull;
 
 use crate::module::layout;
 use crate::types::ValType;
 
-/// The address right behind an instance's context, which compiled code carries in a register.
+/// The address right behind an instance's context, which compiled code keeps in a register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(transparent)]
 pub(crate) struct Context(NonNull<u8>);
 
-/// Where a memory or table is and how long: bytes of a memory, elements of a table.
+/// The address of a memory or table and its length: bytes of a memory, elements of a table.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(crate) struct Definition {
@@ -18,14 +19,14 @@ pub(crate) struct Definition {
     pub(crate) length: u64,
 }
 
-/// What an imported function's entry says.
+/// An imported function's entry in a context.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(crate) struct FunctionImport {
     pub(crate) code: *const u8,
-    /// What the code takes as its context.
+    /// The context that the code expects.
     pub(crate) context: *mut u8,
-    /// The host function, where it is one.
+    /// The host function; `None` for a WebAssembly function.
     pub(crate) host: Option<NonNull<()>>,
     pub(crate) environment: *const (),
 }
@@ -49,7 +50,7 @@ pub(crate) const fn in_register(ty: ValType) -> bool {
     !matches!(ty, ValType::V128)
 }
 
-/// What a function reference points to.
+/// The target of a function reference.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(crate) struct FunctionRecord {
@@ -58,7 +59,7 @@ pub(crate) struct FunctionRecord {
     pub(crate) ty: u64,
 }
 
-/// A value between host and code.
+/// A value passed between host and code.
 #[derive(Clone, Copy)]
 #[repr(C, align(16))]
 pub(crate) union Value {
@@ -76,7 +77,7 @@ impl Value {
 
 impl Context {
     /// # Safety
-    /// `pointer` points right behind an instance's context.
+    /// `pointer` is the address right behind an instance's context.
     pub(crate) unsafe fn new(pointer: NonNull<u8>) -> Context {
         Context(pointer)
     }
@@ -93,30 +94,30 @@ impl Context {
     }
 
     /// # Safety
-    /// There is a field of this type at `offset`, and it has been written.
+    /// There is an initialised field of this type at `offset`.
     #[inline]
     pub(crate) unsafe fn read<T: Copy>(self, offset: i32) -> T {
-        // SAFETY: as the caller promises.
+        // SAFETY: the caller guarantees it.
         unsafe { self.field::<T>(offset).read() }
     }
 
     /// # Safety
     /// There is room for a field of this type at `offset`.
     pub(crate) unsafe fn write<T>(self, offset: i32, value: T) {
-        // SAFETY: as the caller promises.
+        // SAFETY: the caller guarantees it.
         unsafe { self.field::<T>(offset).write(value) }
     }
 
-    /// The store that the instance lives in.
+    /// The store of the instance.
     #[inline]
     pub(crate) fn store(self) -> *mut super::store::StoreContext {
-        // SAFETY: written when the context was made.
+        // SAFETY: instantiation wrote the field before anything else had the context.
         unsafe { self.read(layout::STORE) }
     }
 
-    /// The instance.
+    /// The instance's data.
     pub(crate) fn instance(self) -> *mut super::instance::InstanceData {
-        // SAFETY: written when the context was made.
+        // SAFETY: instantiation wrote the field before anything else had the context.
         unsafe { self.read(layout::INSTANCE) }
     }
 }

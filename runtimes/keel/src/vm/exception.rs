@@ -1,10 +1,11 @@
-//! Exceptions on their way: from where they are thrown to where they are caught.
+//! Throws exceptions and finds their handlers.
 //!
-//! An exception is an object of the store's heap: its tag's address, then its values. A call in a
-//! `try_table` has a handler, which compiled code has noted by the call's return address; what is thrown
-//! goes on in the handler of the innermost such call, found by following the frame pointers. The handler
-//! itself compares tags, by address, and throws again what it does not catch. Where the host lies between,
-//! the exception leaves as an error of the call, and a host function that fails with it throws it again.
+//! An exception is an object in the store's heap: its tag's address, then its values. A call in a
+//! `try_table` has a handler, which the compiler recorded with the call's return address. A throw
+//! follows the frame pointers to the innermost such call and continues in its handler. The handler
+//! compares tags by address, and throws again what it does not catch. At a host frame, the
+//! exception leaves as the error of the call; a host function that returns this error throws it
+//! again.
 
 use std::arch::naked_asm;
 
@@ -18,11 +19,11 @@ use crate::types::FuncType;
 use crate::types::layout::exception_layout;
 use crate::types::registry::Registry;
 
-/// A tag: its address tells it from all others.
+/// A tag, identified by its address.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(crate) struct TagRecord {
-    /// What the header of its exceptions says.
+    /// The header of its exceptions.
     pub(crate) header: u32,
     reserved: u32,
     /// The number of its type.
@@ -30,7 +31,7 @@ pub(crate) struct TagRecord {
 }
 
 impl TagRecord {
-    /// A tag of a type, known to the heap that its exceptions are in.
+    /// Creates a tag of a type, and registers its exceptions with the heap.
     pub(crate) fn new(heap: &mut Heap, ty: &FuncType, number: u64, types: &Registry) -> TagRecord {
         let (bytes, places) = exception_layout(ty, |id| types.is_function(id));
         TagRecord {
@@ -41,14 +42,15 @@ impl TagRecord {
     }
 }
 
-/// Throws an exception. It hands on its caller's frame pointer.
+/// Throws an exception. Passes its caller's frame pointer to [`throw_from`].
 #[unsafe(naked)]
 pub(super) unsafe extern "C" fn throw(_context: Context, _exception: u64) -> u32 {
     naked_asm!("mov rdx, rbp", "jmp {throw}", throw = sym throw_from)
 }
 
 unsafe extern "C" fn throw_from(context: Context, exception: u64, frame: usize) -> ! {
-    // SAFETY: compiled code called, so there is an activation, and the store is alive.
+    // SAFETY: compiled code called this, so there is an activation and the store is alive. No value
+    // with a destructor is live when the function leaves.
     unsafe {
         let store = context.store();
         if (*store).is_overdue() {
@@ -66,12 +68,13 @@ unsafe extern "C" fn throw_from(context: Context, exception: u64, frame: usize) 
     }
 }
 
-/// Throws the exception that a host function failed with, if it did; returns if nothing catches it.
+/// Rethrows the exception that a host function failed with, if any. Returns if nothing catches it.
 ///
 /// # Safety
-/// Compiled code has called the runtime; `frame` is its frame pointer.
+/// Compiled code called the runtime, and `frame` is the compiled code's frame pointer.
 pub(super) unsafe fn rethrow(frame: usize) {
-    // SAFETY: as the caller promises; no value with a destructor lives when the handler goes on.
+    // SAFETY: the caller guarantees it. No value with a destructor is live when the handler
+    // continues.
     unsafe {
         let store = (*call::current()).store;
         let exception = match (&(*store).error, &(*store).panic) {
@@ -87,12 +90,12 @@ pub(super) unsafe fn rethrow(frame: usize) {
     }
 }
 
-/// Where the innermost handler is, with the stack and the frame pointer that it needs.
+/// The innermost handler, with its stack pointer and frame pointer.
 ///
 /// # Safety
 /// As [`rethrow`].
 unsafe fn find(frame: usize) -> Option<(*const u8, usize, usize)> {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller guarantees it.
     let found = unsafe {
         let activation = &*call::current();
         activation.find(frame, |address| (*activation.store).handler_at(address))
@@ -100,12 +103,13 @@ unsafe fn find(frame: usize) -> Option<(*const u8, usize, usize)> {
     found.map(|((handler, size), frame)| (handler, frame - size, frame))
 }
 
-/// Goes on in the innermost handler; returns if there is none.
+/// Continues in the innermost handler; returns if there is none.
 ///
 /// # Safety
 /// As [`rethrow`].
 unsafe fn go_on(exception: u32, frame: usize) {
-    // SAFETY: what lies between is compiled code and functions of the runtime without destructors.
+    // SAFETY: the frames in between belong to compiled code, and to runtime functions without live
+    // destructors.
     unsafe {
         if let Some((handler, stack, frame)) = find(frame) {
             enter_handler(handler, stack, frame, exception.into());
@@ -113,10 +117,11 @@ unsafe fn go_on(exception: u32, frame: usize) {
     }
 }
 
-/// Goes on in a handler, which takes the exception in the first of its registers.
+/// Continues in a handler, which takes the exception in its first result register.
 ///
 /// # Safety
-/// The handler is of the function with that frame, and the stack pointer as far below it as there.
+/// The handler belongs to the function with this frame pointer, and `stack` is that function's
+/// stack pointer.
 #[unsafe(naked)]
 unsafe extern "C" fn enter_handler(
     handler: *const u8,

@@ -1,4 +1,4 @@
-//! What an instance has beside its context.
+//! The runtime's data of an instance.
 
 use std::cell::RefCell;
 use std::ptr::NonNull;
@@ -16,20 +16,21 @@ use crate::module::Module;
 use crate::trap::{Trap, TrapKind};
 use crate::types::layout::Layout;
 
-/// What the runtime keeps for an instance beside its context.
+/// The data of an instance that is not in its context.
 pub(crate) struct InstanceData {
     pub(crate) module: Module,
     pub(crate) context: Context,
     pub(crate) store: u64,
-    /// By index, imported ones first. They belong to this instance, another, or the store.
+    /// By index, imported ones first. Each belongs to this instance, another instance, or the
+    /// store.
     pub(crate) memories: Vec<NonNull<MemoryObject>>,
-    /// Likewise; nothing for a static table.
+    /// By index, imported ones first; `None` for a static table.
     pub(crate) tables: Vec<Option<NonNull<TableObject>>>,
-    /// Pointed to: never longer than it was made for.
+    /// Other structures point to the elements, so this must never exceed its initial capacity.
     pub(crate) own_memories: Vec<MemoryObject>,
-    /// Likewise.
+    /// As `own_memories`.
     pub(crate) own_tables: Vec<TableObject>,
-    /// The elements of segments that say more than functions, by index in ascending order.
+    /// The elements of segments with computed items, sorted by segment index.
     pub(crate) computed_elements: RefCell<Vec<(u32, Vec<usize>)>>,
     pub(crate) slot: Option<Slot>,
 }
@@ -52,43 +53,43 @@ impl InstanceData {
         self.module.artifact().header().counts.defines_memory_0 == 1
     }
 
-    /// A memory by its index.
+    /// The memory with this index.
     pub(crate) fn memory(&self, index: u32) -> *mut MemoryObject {
         self.memories[index as usize].as_ptr()
     }
 
-    /// A table by its index, which is not a static one.
+    /// The table with this index, which must not be static.
     pub(crate) fn table(&self, index: u32) -> *mut TableObject {
         self.tables[index as usize]
             .expect("nothing but a call accesses a static table")
             .as_ptr()
     }
 
-    /// A tag by its index.
+    /// The tag with this index.
     pub(crate) fn tag(&self, index: u32) -> NonNull<TagRecord> {
         let imported = self.module.artifact().header().counts.imported_tags;
         let layout = self.module.layout();
         let address = match index.checked_sub(imported) {
             Some(defined) => self.context.field(layout.tag(defined)),
-            // SAFETY: written at instantiation.
+            // SAFETY: instantiation wrote the field.
             None => unsafe { self.context.read(layout.imported_tag(index)) },
         };
         NonNull::new(address).expect("a tag has an address")
     }
 
-    /// Where a global's value is.
+    /// The storage of the global with this index.
     pub(crate) fn global(&self, index: u32) -> NonNull<Value> {
         let imported = self.module.artifact().header().counts.imported_globals;
         let layout = self.module.layout();
         let address = match index.checked_sub(imported) {
             Some(defined) => self.context.field(layout.global(defined)),
-            // SAFETY: written at instantiation.
+            // SAFETY: instantiation wrote the field.
             None => unsafe { self.context.read(layout.imported_global(index)) },
         };
         NonNull::new(address).expect("a global has an address")
     }
 
-    /// The reference to a function that has a record.
+    /// The record of a function with an address that code can take.
     pub(crate) fn function(&self, index: u32) -> NonNull<FunctionRecord> {
         let record = self
             .module
@@ -100,7 +101,7 @@ impl InstanceData {
         NonNull::new(address).expect("a context is not at null")
     }
 
-    /// Copies a piece of a data segment into a memory; nothing if either is out of bounds.
+    /// Copies a range of a data segment into a memory; `None` if either range is out of bounds.
     pub(crate) fn init_memory(
         &self,
         memory: u32,
@@ -110,19 +111,19 @@ impl InstanceData {
         length: u32,
     ) -> Option<()> {
         let bytes = self.data_piece(segment, from, length)?;
-        // SAFETY: the memory is alive.
+        // SAFETY: the store keeps the memory alive.
         unsafe { (*self.memory(memory)).write(to, bytes) }
     }
 
-    /// A piece of a data segment; nothing if it is out of bounds.
+    /// A range of a data segment; `None` if it is out of bounds.
     pub(crate) fn data_piece(&self, segment: u32, from: u32, length: u32) -> Option<&[u8]> {
         let bytes = self.data_segment(segment);
         bytes.get(from as usize..)?.get(..length as usize)
     }
 
-    /// The bytes of a data segment; none if it was dropped.
+    /// The bytes of a data segment; empty if it was dropped.
     pub(crate) fn data_segment(&self, segment: u32) -> &[u8] {
-        // SAFETY: written at instantiation.
+        // SAFETY: instantiation wrote the field.
         let dropped: u32 = unsafe {
             self.context
                 .read(self.module.layout().data_segment(segment))
@@ -136,7 +137,7 @@ impl InstanceData {
         &artifact.section(Section::DataBytes)[start as usize..][..length as usize]
     }
 
-    /// Copies a piece of an element segment into a table; nothing if either is out of bounds.
+    /// Copies a range of an element segment into a table; `None` if either range is out of bounds.
     pub(crate) fn init_table(
         &self,
         table: u32,
@@ -148,7 +149,7 @@ impl InstanceData {
         if !self.has_elements(segment, from, length) {
             return None;
         }
-        // SAFETY: the table is alive, and nothing else holds its elements.
+        // SAFETY: the store keeps the table alive, and no other reference to its elements is live.
         let elements = unsafe { (*self.table(table)).range(to, length.into())? };
         for (i, element) in elements.iter_mut().enumerate() {
             *element = self.segment_element(segment, from + i as u32);
@@ -164,10 +165,10 @@ impl InstanceData {
         &items[start as usize..][..length as usize]
     }
 
-    /// Whether an element segment has a range of elements; none if it was dropped.
+    /// Whether a range of an element segment is within bounds. A dropped segment is empty.
     pub(crate) fn has_elements(&self, segment: u32, from: u32, length: u32) -> bool {
         let flag = self.module.layout().element_segment(segment);
-        // SAFETY: written at instantiation.
+        // SAFETY: instantiation wrote the field.
         let dropped: u32 = unsafe { self.context.read(flag) };
         let all = if dropped == 0 {
             self.items(segment).len()
@@ -177,7 +178,7 @@ impl InstanceData {
         u64::from(from) + u64::from(length) <= all as u64
     }
 
-    /// An element of a segment, which is within bounds.
+    /// An element of a segment. `index` is within bounds.
     pub(crate) fn segment_element(&self, segment: u32, index: u32) -> usize {
         let computed = self.computed_elements.borrow();
         if !computed.is_empty()
@@ -189,7 +190,7 @@ impl InstanceData {
         self.reference(item.code, item.index)
     }
 
-    /// Computes the elements of the segments that say more than functions.
+    /// Computes the items of segments that are constant expressions.
     pub(crate) fn compute_elements(&self) -> Result<()> {
         let artifact = self.module.artifact();
         let segments = artifact.section::<format::Element>(Section::Elements).len();
@@ -198,7 +199,7 @@ impl InstanceData {
             if !self.items(segment).iter().any(is_computed) {
                 continue;
             }
-            // What is computed is noted at once, so that a collection finds it.
+            // Each element is stored at once, so that a collection finds it.
             self.computed_elements
                 .borrow_mut()
                 .push((segment, Vec::new()));
@@ -219,22 +220,22 @@ impl InstanceData {
         Ok(())
     }
 
-    /// The reference that a step of a constant expression yields.
+    /// The reference of a constant expression with one step.
     fn reference(&self, code: u32, index: u32) -> usize {
         match code {
             op::FUNC => self.function(index).as_ptr() as usize,
-            // SAFETY: a global of a reference type, as validation saw.
+            // SAFETY: validation checked that the global has a reference type.
             op::GLOBAL => unsafe { (*self.global(index).as_ptr()).reference },
             _ => 0,
         }
     }
 
-    /// The value of a constant expression. Nothing keeps an object that it makes: it is to be stored
-    /// somewhere before the next one is made.
+    /// Evaluates a constant expression. An object that it creates is not rooted: the caller must
+    /// store it before the next allocation.
     pub(crate) fn evaluate(&self, steps: Span) -> Result<u128> {
         let mut kept = Vec::new();
         let value = self.evaluate_keeping(steps, &mut kept);
-        // SAFETY: the store is alive, and in use by this thread.
+        // SAFETY: the store is alive and used by this thread.
         if let Some(heap) = unsafe { (*self.context.store()).heap } {
             for (place, generation) in kept {
                 // SAFETY: as above.
@@ -252,7 +253,8 @@ impl InstanceData {
                 op::CONST => u128::from(step.low) | u128::from(step.high) << 64,
                 op::NULL => 0,
                 op::FUNC => self.reference(op::FUNC, step.index) as u128,
-                // SAFETY: a global's storage is alive and initialised in all its bytes.
+                // SAFETY: the storage is alive. Code and instantiation initialise all its bytes;
+                // for a global that the host made, those beyond its type may be uninitialised.
                 op::GLOBAL => unsafe { (*self.global(step.index).as_ptr()).v128 },
                 op::REF_I31 => {
                     let value = stack.pop().unwrap_or(0) as u32;
@@ -269,7 +271,7 @@ impl InstanceData {
         Ok(stack.pop().unwrap_or(0))
     }
 
-    /// The object that a step of a constant expression makes.
+    /// Creates the object of a step of a constant expression.
     fn make(
         &self,
         step: &format::Op,
@@ -288,8 +290,8 @@ impl InstanceData {
             None => Err(Exhausted),
         };
         let store = self.context.store();
-        // SAFETY: the store is alive, and in use by this thread; what the object is made of is kept by
-        // the heap until it is in the object, for which there is room.
+        // SAFETY: the store is alive and used by this thread. The handles in `kept` root the
+        // operands until the object, which has room for them, contains them.
         unsafe {
             let object = StoreContext::with_heap(store, made)
                 .map_err(|_| Error::from(Trap::new(TrapKind::HeapExhausted)))?;
@@ -326,7 +328,7 @@ impl InstanceData {
     }
 }
 
-/// What an operator of a constant expression yields.
+/// The result of an operator in a constant expression.
 fn binary(code: u32, a: u128, b: u128) -> u128 {
     let (a32, b32, a64, b64) = (a as u32, b as u32, a as u64, b as u64);
     match code {

@@ -1,7 +1,7 @@
-//! What compiled code calls the runtime for.
+//! Runtime functions that compiled code calls.
 //!
-//! The functions take the calling instance's context first. Those that can fail say so with a number
-//! that is not zero, and the code that called them traps.
+//! Each takes the calling instance's context first. Those that can fail return a nonzero number,
+//! and the calling code traps.
 
 use std::arch::naked_asm;
 use std::sync::atomic::Ordering;
@@ -16,7 +16,7 @@ use super::shared::SharedMemory;
 use crate::artifact::fingerprint::METERING_OFF;
 use crate::types::registry::REGISTERED;
 
-/// The functions of the runtime, by their place in the table that every context points to.
+/// The runtime functions, by their index in the table that every context points to.
 #[cfg_attr(
     not(feature = "compiler"),
     expect(dead_code, reason = "only the compiler names them")
@@ -32,7 +32,7 @@ pub(crate) enum Libcall {
     TableFill,
     TableCopy,
     TableInit,
-    /// Whether one type of the registry is another or below it.
+    /// Whether one registered type is a subtype of another.
     IsBelow,
     StructNew,
     ArrayNew,
@@ -45,9 +45,9 @@ pub(crate) enum Libcall {
     AtomicNotify,
     AtomicWait32,
     AtomicWait64,
-    /// Goes on where an exception is caught, or leaves with it.
+    /// Continues in the exception's handler, or leaves with the exception.
     Throw,
-    /// Leaves WebAssembly code with the error that a host function has left in the store.
+    /// Leaves WebAssembly code with the error that a host function stored.
     Raise,
 }
 
@@ -78,7 +78,7 @@ pub(crate) struct Libcalls {
     raise: unsafe extern "C" fn(Context) -> u32,
 }
 
-/// The one such table.
+/// The only instance of the table.
 pub(crate) static LIBCALLS: Libcalls = Libcalls {
     memory_grow,
     memory_fill,
@@ -105,15 +105,15 @@ pub(crate) static LIBCALLS: Libcalls = Libcalls {
 };
 
 const DONE: u32 = 0;
-/// The code that called traps: the range was out of bounds, or the call is overdue.
+/// The calling code traps: the range was out of bounds, or the call is overdue.
 const STOP: u32 = 1;
-/// What `memory.grow` and `table.grow` yield when they cannot; of a 32-bit one, the lower half of it.
+/// The result of a failed `memory.grow` or `table.grow`; with 32-bit indices, its lower half.
 const CANNOT_GROW: u64 = u64::MAX;
 
 /// # Safety
-/// Called for compiled code with its context.
+/// Called by compiled code with its context.
 unsafe fn done_if(context: Context, done: Option<()>) -> u32 {
-    // SAFETY: the store of code that runs is alive.
+    // SAFETY: the store of running code is alive.
     let overdue = unsafe { (*context.store()).is_overdue() };
     if done.is_some() && !overdue {
         DONE
@@ -125,29 +125,30 @@ unsafe fn done_if(context: Context, done: Option<()>) -> u32 {
 /// # Safety
 /// As [`done_if`].
 pub(super) unsafe fn overdue(context: Context) -> u32 {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller guarantees it.
     unsafe { done_if(context, Some(())) }
 }
 
 /// # Safety
-/// Called by compiled code with its context; likewise all that follow.
+/// Called by compiled code with its context. The same holds for all functions below.
 unsafe fn instance<'a>(context: Context) -> &'a InstanceData {
-    // SAFETY: an instance is not changed after it was made, and its store keeps it. Its memories and
-    // tables are reached by pointers of their own, from one thread of a store at a time.
+    // SAFETY: an instance does not change once its code runs, and its store keeps it alive. Its
+    // memories and tables are accessed through pointers of their own, and one thread at a time uses
+    // a store.
     unsafe { &*context.instance() }
 }
 
-/// Bytes that are worked on between two looks at whether the call is overdue.
+/// The bytes that are processed between checks whether the call is overdue.
 const PIECE: u64 = 16 << 20;
 
-/// Charges what a range of that many bytes costs, where the store counts fuel; false if there is not as much,
-/// and nothing is to be done: code looks at its fuel next.
+/// Charges for a range of `bytes` bytes, if the store counts fuel. Returns false if there is not
+/// enough: then nothing must be done, and the code checks its fuel next.
 ///
 /// # Safety
-/// Called for compiled code with its context.
+/// Called by compiled code with its context.
 pub(super) unsafe fn pay(context: Context, bytes: u64) -> bool {
     let store = context.store();
-    // SAFETY: the store of code that runs is alive; the reference ends here.
+    // SAFETY: the store of running code is alive, and no reference to it outlives this block.
     unsafe {
         if (*store).metering == METERING_OFF {
             return true;
@@ -158,10 +159,11 @@ pub(super) unsafe fn pay(context: Context, bytes: u64) -> bool {
     }
 }
 
-/// Works on a range in pieces, from its end where `backwards`; stops between two where the call is overdue.
+/// Processes a range in pieces, from its end if `backwards`. Stops between pieces if the call is
+/// overdue.
 ///
 /// # Safety
-/// Called for compiled code with its context.
+/// Called by compiled code with its context.
 unsafe fn in_pieces(
     context: Context,
     length: u64,
@@ -177,18 +179,18 @@ unsafe fn in_pieces(
             done
         };
         let worked = work(at, piece);
-        // SAFETY: as the caller promises.
+        // SAFETY: the caller guarantees it.
         if unsafe { done_if(context, worked) } == STOP {
             return STOP;
         }
         done += piece;
     }
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller guarantees it.
     unsafe { done_if(context, Some(())) }
 }
 
 unsafe extern "C" fn memory_grow(context: Context, memory: u32, pages: u64) -> u64 {
-    // SAFETY: called by compiled code; see `instance`.
+    // SAFETY: compiled code calls this; see `instance`.
     unsafe {
         (*instance(context).memory(memory))
             .grow(pages)
@@ -203,7 +205,7 @@ unsafe extern "C" fn memory_fill(
     value: u32,
     length: u64,
 ) -> u32 {
-    // SAFETY: called by compiled code; see `instance`.
+    // SAFETY: compiled code calls this; see `instance`.
     unsafe {
         let memory = &*instance(context).memory(memory);
         if memory.range(to, length).is_none() {
@@ -226,7 +228,7 @@ unsafe extern "C" fn memory_copy(
     from: u64,
     length: u64,
 ) -> u32 {
-    // SAFETY: called by compiled code; see `instance`.
+    // SAFETY: compiled code calls this; see `instance`.
     unsafe {
         let instance = instance(context);
         let source = &*instance.memory(from_memory);
@@ -237,7 +239,7 @@ unsafe extern "C" fn memory_copy(
         if !pay(context, length) {
             return DONE;
         }
-        // Where they overlap, what is overwritten has been copied before.
+        // In this direction, overlapping bytes are copied before they are overwritten.
         in_pieces(context, length, to > from, |at, piece| {
             target.copy(to + at, source, from + at, piece)
         })
@@ -252,7 +254,7 @@ unsafe extern "C" fn memory_init(
     from: u32,
     length: u32,
 ) -> u32 {
-    // SAFETY: called by compiled code; see `instance`.
+    // SAFETY: compiled code calls this; see `instance`.
     unsafe {
         let instance = instance(context);
         let fits = (*instance.memory(memory)).range(to, length.into());
@@ -271,7 +273,7 @@ unsafe extern "C" fn memory_init(
 }
 
 unsafe extern "C" fn table_grow(context: Context, table: u32, value: usize, count: u64) -> u64 {
-    // SAFETY: called by compiled code; see `instance`.
+    // SAFETY: compiled code calls this; see `instance`.
     unsafe {
         let table = &mut *instance(context).table(table);
         if !table.can_grow(count) || !pay(context, count.saturating_mul(8)) {
@@ -288,7 +290,7 @@ unsafe extern "C" fn table_fill(
     value: usize,
     length: u64,
 ) -> u32 {
-    // SAFETY: called by compiled code; see `instance`.
+    // SAFETY: compiled code calls this; see `instance`.
     unsafe {
         let range = (*instance(context).table(table)).range(to, length);
         if range.is_some() && !pay(context, length.saturating_mul(8)) {
@@ -306,8 +308,8 @@ unsafe extern "C" fn table_copy(
     from: u64,
     length: u64,
 ) -> u32 {
-    // SAFETY: called by compiled code; the ranges are checked, and may overlap, so that only one of
-    // them is ever a reference.
+    // SAFETY: compiled code calls this; see `instance`. Both ranges are within bounds. They may
+    // overlap, so both are pointers before they are used, and the copy allows overlap.
     unsafe {
         let instance = instance(context);
         let from = (*instance.table(from_table)).range(from, length);
@@ -333,7 +335,7 @@ unsafe extern "C" fn table_init(
     from: u32,
     length: u32,
 ) -> u32 {
-    // SAFETY: called by compiled code; see `instance`.
+    // SAFETY: compiled code calls this; see `instance`.
     unsafe {
         let instance = instance(context);
         let fits = (*instance.table(table)).range(to, length.into()).is_some();
@@ -351,19 +353,19 @@ unsafe extern "C" fn table_init(
 }
 
 unsafe extern "C" fn is_below(context: Context, place: u32, wide: u32) -> u32 {
-    // SAFETY: the store of code that runs is alive.
+    // SAFETY: the store of running code is alive.
     let store = unsafe { &*context.store() };
     let number = |place: u32| u64::from(place) | REGISTERED;
     let types = store.engine.types();
     u32::from(types.is_subtype(number(place), number(wide)))
 }
 
-/// What waiting and notifying yield where code is to trap.
+/// The result of waiting if the code must trap.
 const TRAP: u32 = 3;
 
-/// The number of threads woken, or [`u64::MAX`] where the address is out of bounds.
+/// Returns the number of woken threads, or [`u64::MAX`] if the address is out of bounds.
 unsafe extern "C" fn atomic_notify(context: Context, memory: u32, at: u64, count: u32) -> u64 {
-    // SAFETY: called by compiled code; see `instance`.
+    // SAFETY: compiled code calls this; see `instance`.
     unsafe {
         let memory = &*instance(context).memory(memory);
         if memory.range(at, 4).is_none() {
@@ -383,7 +385,7 @@ unsafe extern "C" fn atomic_wait32(
     expected: u32,
     timeout: i64,
 ) -> u32 {
-    // SAFETY: called by compiled code with its context.
+    // SAFETY: compiled code calls this with its context.
     unsafe {
         wait(context, memory, at, timeout, |shared| {
             let value = shared.atomic_u32(at)?;
@@ -399,7 +401,7 @@ unsafe extern "C" fn atomic_wait64(
     expected: u64,
     timeout: i64,
 ) -> u32 {
-    // SAFETY: called by compiled code with its context.
+    // SAFETY: compiled code calls this with its context.
     unsafe {
         wait(context, memory, at, timeout, |shared| {
             let value = shared.atomic_u64(at)?;
@@ -408,12 +410,12 @@ unsafe extern "C" fn atomic_wait64(
     }
 }
 
-/// Waits at an address for at most `timeout` nanoseconds, or for ever where that is negative: 0 if it was
-/// notified, 1 if the value was another, 2 if it took too long; [`TRAP`] where the call is overdue, or
-/// the memory is not shared or has no such value.
+/// Waits at an address for `timeout` nanoseconds, or forever if that is negative. Returns 0 if
+/// notified, 1 if the value differs, 2 if the time is up, and [`TRAP`] if the call is overdue, or
+/// the memory is not shared or has no such address.
 ///
 /// # Safety
-/// Called for compiled code with its context.
+/// Called by compiled code with its context.
 unsafe fn wait(
     context: Context,
     memory: u32,
@@ -421,7 +423,7 @@ unsafe fn wait(
     timeout: i64,
     is_expected: impl Fn(&SharedMemory) -> Option<bool>,
 ) -> u32 {
-    // SAFETY: the instance keeps the memory, and no reference to the store is held while it sleeps.
+    // SAFETY: the instance keeps the memory alive, and the clone outlives the wait.
     let shared = unsafe { (*instance(context).memory(memory)).shared().cloned() };
     let Some(shared) = shared.filter(|shared| is_expected(shared).is_some()) else {
         return TRAP;
@@ -432,7 +434,7 @@ unsafe fn wait(
         at,
         || is_expected(&shared) == Some(true),
         timeout,
-        // SAFETY: the store of code that runs is alive.
+        // SAFETY: the store of running code is alive.
         || unsafe { (*store).note_overdue() },
     );
     match awake {
@@ -443,17 +445,17 @@ unsafe fn wait(
     }
 }
 
-/// Hands on its caller's frame pointer, for the backtrace.
+/// Passes its caller's frame pointer to [`raise_from`].
 #[unsafe(naked)]
 unsafe extern "C" fn raise(_context: Context) -> u32 {
     naked_asm!("mov rdi, rbp", "jmp {raise}", raise = sym raise_from)
 }
 
 unsafe extern "C" fn raise_from(frame: usize) -> ! {
-    // SAFETY: compiled code called, whose frame this is, and the store holds the error.
+    // SAFETY: compiled code called this, `frame` is its frame pointer, and the store has the error.
     unsafe { super::exception::rethrow(frame) };
-    // SAFETY: compiled code runs, so there is an activation; it is this thread's own. Between its
-    // stack pointer and here there is compiled code and this function, which has no destructors.
+    // SAFETY: compiled code is running, so this thread has an activation. The frames up to its
+    // stack pointer belong to compiled code and to this function, which has no live destructors.
     unsafe {
         let activation = &mut *call::current();
         activation.stop = Stop::Raised;

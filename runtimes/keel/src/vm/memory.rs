@@ -1,4 +1,4 @@
-//! Linear memories: address space reserved once, made accessible as it is needed, never moved.
+//! Linear memories: address space is reserved once, made accessible on demand, and never moved.
 
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -14,28 +14,28 @@ use crate::error::{Error, Result};
 use crate::limits::Resource;
 use crate::types::{MemoryType, Sharing};
 
-/// Bytes that one page of the processor's last table of addresses describes.
+/// The bytes that one last-level page table of the CPU covers.
 const TABLE_BYTES: usize = 2 << 20;
 
-/// A range of address space of our own.
+/// A range of address space that this value owns.
 pub(crate) struct Reservation {
     base: NonNull<u8>,
     length: usize,
 }
 
-// SAFETY: a range of addresses belongs to no thread.
+// SAFETY: an address range is not bound to a thread.
 unsafe impl Send for Reservation {}
 
 impl Reservation {
-    /// Reserves address space, none of it accessible.
+    /// Reserves address space. None of it is accessible.
     pub(crate) fn new(length: usize) -> Result<Reservation> {
         Reservation::near(std::ptr::null_mut(), length)
     }
 
-    /// As [`Reservation::new`], at a wanted address if nothing is there.
+    /// As [`Reservation::new`], at the address `wanted` if it is free.
     fn near(wanted: *mut u8, length: usize) -> Result<Reservation> {
         let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
-        // SAFETY: a new mapping, at a place that the kernel chooses.
+        // SAFETY: without `MAP_FIXED`, a new mapping never replaces an existing one.
         let base = unsafe { mmap_anonymous(wanted.cast(), length, ProtFlags::empty(), flags) };
         let base = base.map_err(|error| Error::System {
             what: format!("reserving {length} bytes of address space"),
@@ -46,13 +46,14 @@ impl Reservation {
         Ok(Reservation { base, length })
     }
 
-    /// As [`Reservation::new`], from a multiple of [`TABLE_BYTES`] on, where the kernel gives that.
+    /// As [`Reservation::new`], aligned to [`TABLE_BYTES`] if the kernel allows it.
     pub(crate) fn aligned(length: usize) -> Result<Reservation> {
         let length = length.next_multiple_of(TABLE_BYTES);
         let found = Reservation::new(length)?;
         let above = found.base.addr().get() % TABLE_BYTES;
         if above == 0 {
-            // As it is behind another one: the kernel places each right below the one before.
+            // This is the case after another aligned one: the kernel places each mapping right
+            // below the last.
             return Ok(found);
         }
         let wanted = found.base.as_ptr().wrapping_sub(above);
@@ -60,7 +61,7 @@ impl Reservation {
         Reservation::near(wanted, length)
     }
 
-    /// Bytes of it.
+    /// The size in bytes.
     pub(super) fn length(&self) -> usize {
         self.length
     }
@@ -70,23 +71,23 @@ impl Reservation {
         self.base
     }
 
-    /// Makes a page-aligned part readable and writable.
+    /// Makes a page-aligned range readable and writable.
     pub(crate) fn make_accessible(&self, start: usize, length: usize) -> Result<()> {
         self.protect(start, length, MprotectFlags::READ | MprotectFlags::WRITE)
     }
 
-    /// Makes a page-aligned part fault.
+    /// Makes a page-aligned range fault on any access.
     pub(crate) fn make_inaccessible(&self, start: usize, length: usize) -> Result<()> {
         self.protect(start, length, MprotectFlags::empty())
     }
 
-    /// Maps fresh pages over a page-aligned part, readable and writable, in the place of whatever was
-    /// mapped there.
+    /// Replaces a page-aligned range by new zero pages, readable and writable.
     pub(crate) fn make_anonymous(&self, start: usize, length: usize) -> Result<()> {
         self.check_within(start, length);
         let flags = MapFlags::PRIVATE | MapFlags::NORESERVE | MapFlags::FIXED;
         let access = ProtFlags::READ | ProtFlags::WRITE;
-        // SAFETY: the range is within our mapping, as was just checked, and its owner gives it up.
+        // SAFETY: the range is within this mapping, as checked above, and its user no longer needs
+        // the old contents.
         let done = unsafe {
             let place = self.base.as_ptr().add(start).cast();
             mmap_anonymous(place, length, access, flags)
@@ -97,10 +98,11 @@ impl Reservation {
         })
     }
 
-    /// Writes a value into a part that is accessible.
+    /// Writes a value to an accessible part.
     pub(crate) fn write<T: Copy>(&self, start: usize, value: T) {
         self.check_within(start, size_of::<T>());
-        // SAFETY: the range is within our mapping, as was just checked, and the caller made it accessible.
+        // SAFETY: the range is within this mapping, as checked above, and callers have made it
+        // accessible.
         unsafe {
             let place = self.base.as_ptr().add(start).cast::<T>();
             place.write_unaligned(value);
@@ -117,7 +119,7 @@ impl Reservation {
         if length == 0 {
             return Ok(());
         }
-        // SAFETY: the range is within our mapping, as was just checked.
+        // SAFETY: the range is within this mapping, as checked above.
         let done = unsafe { mprotect(self.base.as_ptr().add(start).cast(), length, flags) };
         done.map_err(|error| Error::System {
             what: format!("changing the protection of {length} bytes"),
@@ -128,48 +130,49 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        // SAFETY: the mapping is ours, and whatever points into it is gone with its owner. That a
-        // mapping of the right range cannot be unmapped does not happen.
+        // SAFETY: this value owns the mapping, and everything that points into it is gone.
+        // Unmapping a valid range does not fail.
         let _ = unsafe { munmap(self.base.as_ptr().cast(), self.length) };
     }
 }
 
-/// A memory, wherever its definition is kept.
+/// A memory. Its definition may be in several places.
 pub(crate) struct MemoryObject {
-    /// In its instance's context, in the object itself, or in what several stores share.
+    /// In its instance's context, in an allocation of its own, or in a shared memory.
     pub(crate) definition: NonNull<Definition>,
     backing: Backing,
     ty: MemoryType,
-    /// Bytes from the base on that may be accessed already, at least the memory's length.
+    /// Accessible bytes from the base on; at least the memory's length.
     accessible: u64,
-    /// The most bytes that the store allows.
+    /// The store's limit in bytes.
     limit: u64,
-    /// What it has of its store's total; a shared memory belongs to no store.
+    /// Its bytes in the store's budget; `None` for a shared memory.
     share: Option<Share>,
 }
 
-/// Whose address space a memory is in.
+/// The owner of a memory's address space.
 enum Backing {
-    /// A slot's, with the definition in the slot's context.
+    /// The slot. The definition is in the slot's context.
     Slot,
-    /// The memory's own, with the definition in a context.
+    /// The memory. The definition is in a context.
     Own { reservation: Reservation },
-    /// The memory's own, with the definition in an allocation that is the memory's.
+    /// The memory. The definition is in an allocation of the memory's own.
     Host { reservation: Reservation },
-    /// Shared with other stores, the definition as well.
+    /// A shared memory, which also has the definition.
     Shared(SharedMemory),
 }
 
 impl Drop for MemoryObject {
     fn drop(&mut self) {
         if let Backing::Host { .. } = self.backing {
-            // SAFETY: made by `Box::leak` in `new`; whatever points to it goes with this memory.
+            // SAFETY: `Box::leak` in `new` made the pointer, and everything that points to it goes
+            // with this memory.
             drop(unsafe { Box::from_raw(self.definition.as_ptr()) });
         }
     }
 }
 
-/// Bytes of address space for a memory that may have `limit` bytes.
+/// The address space to reserve for a memory of at most `limit` bytes, in bytes.
 pub(super) fn reservation_bytes(ty: &MemoryType, limit: u64) -> usize {
     let most = if ty.is_guarded() {
         MEMORY_RESERVE_BYTES
@@ -181,13 +184,14 @@ pub(super) fn reservation_bytes(ty: &MemoryType, limit: u64) -> usize {
         .unwrap_or(usize::MAX)
 }
 
-/// Bytes of the whole host pages that hold a number of bytes.
+/// The size in bytes of the host pages that contain `length` bytes.
 pub(super) fn host_pages(length: u64) -> u64 {
     length.next_multiple_of(PAGE as u64)
 }
 
 impl MemoryObject {
-    /// A memory with a reservation of its own, kept at `place`, or in the object itself.
+    /// Creates a memory with its own reservation. The definition is at `place`, or else in its own
+    /// allocation.
     pub(crate) fn new(
         ty: MemoryType,
         place: Option<NonNull<Definition>>,
@@ -197,8 +201,9 @@ impl MemoryObject {
         if ty.sharing == Sharing::Shared {
             let shared = SharedMemory::with_limit(ty, limit, Some(budget))?;
             if let Some(place) = place {
-                // SAFETY: a field of a context that is being made, which is this memory's: code
-                // expects base and place of the definition there, as of an imported memory.
+                // SAFETY: `place` is a field of a context under construction, reserved for this
+                // memory. For a shared memory, code expects the base and the definition's address
+                // there, as for an imported memory.
                 unsafe {
                     place.write(Definition {
                         base: shared.base(),
@@ -220,7 +225,8 @@ impl MemoryObject {
         };
         let (definition, backing) = match place {
             Some(place) => {
-                // SAFETY: a field of a context that is being made, which is this memory's.
+                // SAFETY: `place` is a field of a context under construction, reserved for this
+                // memory.
                 unsafe { place.write(definition) };
                 (place, Backing::Own { reservation })
             }
@@ -239,7 +245,7 @@ impl MemoryObject {
         })
     }
 
-    /// A memory that other stores may have, too.
+    /// A store's view of a shared memory.
     pub(crate) fn of_shared(shared: SharedMemory) -> MemoryObject {
         MemoryObject {
             definition: shared.definition(),
@@ -251,7 +257,8 @@ impl MemoryObject {
         }
     }
 
-    /// The memory of a slot, which is kept in its context and has its address space there.
+    /// The memory of a slot, with its address space in the slot and its definition in the slot's
+    /// context.
     pub(crate) fn in_slot(
         ty: MemoryType,
         definition: NonNull<Definition>,
@@ -269,7 +276,7 @@ impl MemoryObject {
         }
     }
 
-    /// What several stores share, where the memory is shared.
+    /// The shared memory, if it is one.
     pub(crate) fn shared(&self) -> Option<&SharedMemory> {
         match &self.backing {
             Backing::Shared(shared) => Some(shared),
@@ -277,25 +284,25 @@ impl MemoryObject {
         }
     }
 
-    /// The first byte.
+    /// The address of the first byte.
     pub(crate) fn base(&self) -> *mut u8 {
-        // SAFETY: the definition lives as long as the memory's instance or the object does, and its
+        // SAFETY: the definition lives as long as the memory's instance or this object, and its
         // base never changes.
         unsafe { (*self.definition.as_ptr()).base }
     }
 
-    /// Present length in bytes. A shared memory may be longer by the time that the caller has it.
+    /// The current length in bytes. A shared memory may already be longer when this returns.
     pub(crate) fn length(&self) -> u64 {
         match &self.backing {
             Backing::Shared(shared) => shared.length(),
-            // SAFETY: the definition lives as long as the memory's instance or the object does, and
-            // no other thread is in this store.
+            // SAFETY: the definition lives as long as the memory's instance or this object, and no
+            // other thread uses this store.
             _ => unsafe { (*self.definition.as_ptr()).length },
         }
     }
 
-    /// Whether an address lies where nothing but this memory can: an access there that faults is out of
-    /// its bounds.
+    /// Whether an address is in the memory's reservation. A faulting access there is out of the
+    /// memory's bounds.
     pub(crate) fn reserves(&self, address: usize) -> bool {
         let length = match &self.backing {
             Backing::Slot => (MEMORY_RESERVE_BYTES + MEMORY_GUARD_BYTES) as usize,
@@ -305,12 +312,12 @@ impl MemoryObject {
         (self.base() as usize..).contains(&address) && address - (self.base() as usize) < length
     }
 
-    /// Bytes that have been made accessible.
+    /// The number of accessible bytes.
     pub(crate) fn accessible(&self) -> u64 {
         self.accessible
     }
 
-    /// The type, with the present size as its minimum.
+    /// The type, with the current size as its minimum.
     pub(crate) fn ty(&self) -> MemoryType {
         MemoryType {
             minimum: self.length() >> self.ty.page_size_log2,
@@ -318,7 +325,7 @@ impl MemoryObject {
         }
     }
 
-    /// Grows by some pages; the size before in pages, or nothing if it cannot.
+    /// Grows by `pages` and returns the previous size in pages; `None` if a limit forbids it.
     pub(crate) fn grow(&mut self, pages: u64) -> Option<u64> {
         if let Backing::Shared(shared) = &self.backing {
             return shared.grow_by(pages);
@@ -331,8 +338,8 @@ impl MemoryObject {
         let accessible = host_pages(new);
         if accessible > self.accessible {
             let length = (accessible - self.accessible) as usize;
-            // SAFETY: within what is reserved behind the base for all that the limit allows, and
-            // beyond what anything has been given access to.
+            // SAFETY: the reservation covers everything up to the limit, and the range is behind
+            // all bytes that have been accessible.
             let done = unsafe {
                 let start = self.base().add(self.accessible as usize);
                 mprotect(
@@ -344,21 +351,21 @@ impl MemoryObject {
             done.ok()?;
             self.accessible = accessible;
         }
-        // SAFETY: the definition is alive, and no other thread is in this store.
+        // SAFETY: the definition is alive, and no other thread uses this store.
         unsafe { (*self.definition.as_ptr()).length = new };
         Some(old >> self.ty.page_size_log2)
     }
 
-    /// A range of its bytes, if it is within bounds.
+    /// The address of a range; `None` if it is out of bounds.
     pub(crate) fn range(&self, start: u64, length: u64) -> Option<*mut u8> {
         let end = start.checked_add(length)?;
         (end <= self.length()).then(|| self.base().wrapping_add(start as usize))
     }
 
-    /// Copies a range out; nothing if that is out of bounds.
+    /// Copies a range to `to`; `None` if it is out of bounds.
     pub(crate) fn read(&self, start: u64, to: &mut [u8]) -> Option<()> {
         let from = self.range(start, to.len() as u64)?;
-        // SAFETY: the range was checked; the slice is the host's.
+        // SAFETY: the range is within bounds, and `to` belongs to the host.
         unsafe {
             match self.backing {
                 Backing::Shared(_) => racy::copy(to.as_mut_ptr(), from, to.len()),
@@ -368,10 +375,10 @@ impl MemoryObject {
         Some(())
     }
 
-    /// Copies bytes into a range; nothing if that is out of bounds.
+    /// Copies `bytes` into a range; `None` if it is out of bounds.
     pub(crate) fn write(&self, start: u64, bytes: &[u8]) -> Option<()> {
         let to = self.range(start, bytes.len() as u64)?;
-        // SAFETY: the range was checked; the bytes are no part of a memory.
+        // SAFETY: the range is within bounds, and `bytes` is not part of this memory.
         unsafe {
             match self.backing {
                 Backing::Shared(_) => racy::copy(to, bytes.as_ptr(), bytes.len()),
@@ -381,10 +388,10 @@ impl MemoryObject {
         Some(())
     }
 
-    /// Fills a range with a byte; nothing if that is out of bounds.
+    /// Fills a range with a byte; `None` if it is out of bounds.
     pub(crate) fn fill(&self, start: u64, value: u8, length: u64) -> Option<()> {
         let to = self.range(start, length)?;
-        // SAFETY: the range was checked.
+        // SAFETY: the range is within bounds.
         unsafe {
             match self.backing {
                 Backing::Shared(_) => racy::fill(to, value, length as usize),
@@ -394,12 +401,13 @@ impl MemoryObject {
         Some(())
     }
 
-    /// Copies a range of another memory, or of this one, into a range; nothing if one is out of bounds.
+    /// Copies a range of `from`, which may be this memory, into a range; `None` if one is out of
+    /// bounds.
     pub(crate) fn copy(&self, start: u64, from: &MemoryObject, at: u64, length: u64) -> Option<()> {
         let to = self.range(start, length)?;
         let source = from.range(at, length)?;
         let plain = self.shared().is_none() && from.shared().is_none();
-        // SAFETY: the ranges were checked, and may overlap.
+        // SAFETY: both ranges are within bounds. Both copies allow overlap.
         unsafe {
             match plain {
                 true => to.copy_from(source, length as usize),
@@ -410,14 +418,14 @@ impl MemoryObject {
     }
 }
 
-/// The length of a memory that has grown, unless its type or the limit forbids it.
+/// The length in bytes after a growth; `None` if the type or the limit forbids it.
 pub(super) fn grown(ty: &MemoryType, length: u64, pages: u64, limit: u64) -> Option<u64> {
     let pages = (length >> ty.page_size_log2).checked_add(pages)?;
     let new = pages.checked_mul(ty.page_bytes())?;
     (pages <= ty.most_pages() && new <= limit).then_some(new)
 }
 
-/// Refuses a memory that starts larger than the store allows.
+/// Rejects a memory with an initial size above the store's limit.
 pub(crate) fn check_limit(length: u64, limit: u64) -> Result<()> {
     if length > limit {
         return Err(Error::Limit(format!(

@@ -1,5 +1,5 @@
-//! The machinery under an instance: contexts, memories, tables, calls, traps. Unsafe code is here and in
-//! the thin layer above that calls it.
+//! The implementation of instances: contexts, memories, tables, calls and traps. Unsafe code is
+//! here and in the thin layer above that calls it.
 
 pub(crate) mod budget;
 pub(crate) mod call;
@@ -21,7 +21,7 @@ pub(crate) mod store;
 pub(crate) mod table;
 pub(crate) mod timer;
 
-/// Bytes reserved for the indices of a 32-bit memory.
+/// The address space for the indices of a 32-bit memory, bytes.
 pub(crate) const MEMORY_RESERVE_BYTES: u64 = 4 << 30;
-/// Bytes behind the reservation that always fault, for the offsets of accesses.
+/// The inaccessible address space after it, for the offsets of accesses, bytes.
 pub(crate) const MEMORY_GUARD_BYTES: u64 = 32 << 20;

@@ -1,8 +1,7 @@
-//! What compiled code calls the runtime for on behalf of objects: making them, and working on ranges of
-//! arrays.
+//! Runtime functions for objects: allocation, and operations on ranges of arrays.
 //!
-//! References are 32-bit here: code has seen that they are not null. What makes an object gives its
-//! reference, or zero where the heap is at its limit.
+//! References are 32-bit here, because code has checked that they are not null. An allocation
+//! returns the reference, or zero if the heap is exhausted.
 
 use super::context::Context;
 use super::heap::{ARRAY_OUT_OF_BOUNDS, Exhausted, Heap, Roots};
@@ -10,45 +9,47 @@ use super::instance::InstanceData;
 use super::libcalls::{overdue, pay};
 use super::store::StoreContext;
 
-/// The range of a segment was out of bounds.
+/// The range of the segment is out of bounds.
 const SEGMENT_OUT_OF_BOUNDS: u32 = 2;
 
-/// Charges for a number of elements; false if there is not as much fuel, and nothing is to be done.
+/// Charges for `length` elements. Returns false if there is not enough fuel: then nothing must be
+/// done.
 ///
 /// # Safety
-/// Called for compiled code with its context.
+/// Called by compiled code with its context.
 unsafe fn pay_for(context: Context, element: u32, length: u32) -> bool {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller guarantees it.
     unsafe { pay(context, u64::from(element) * u64::from(length)) }
 }
 
 /// # Safety
-/// Called by compiled code with its context; likewise all that follow.
+/// Called by compiled code with its context. The same holds for all functions below.
 unsafe fn instance<'a>(context: Context) -> &'a InstanceData {
-    // SAFETY: code runs in one thread of a store at a time, and the instance is alive.
+    // SAFETY: the instance of running code is alive, and one thread at a time uses a store.
     unsafe { &*context.instance() }
 }
 
-/// The heap of the store. Compiled code that has types of objects has one.
+/// The store's heap. Every store with code that has object types has one.
 unsafe fn heap<'a>(context: Context) -> &'a mut Heap {
-    // SAFETY: as above; nothing else of the runtime holds the heap while code calls.
+    // SAFETY: as above; no other function of the runtime has a reference to the heap during a call
+    // from code.
     unsafe {
         let heap = (*context.store()).heap;
         &mut *heap.expect("made with the instance").as_ptr()
     }
 }
 
-/// Makes an object, with whatever is reachable kept.
+/// Allocates an object. A collection keeps whatever is reachable.
 unsafe fn make(
     context: Context,
     make: impl FnOnce(&mut Heap, &Roots<'_>) -> Result<u32, Exhausted>,
 ) -> u32 {
-    // SAFETY: the store is alive and runs code of this thread.
+    // SAFETY: the store is alive, and this thread runs its code.
     unsafe { StoreContext::with_heap(context.store(), make) }.unwrap_or(0)
 }
 
 pub(super) unsafe extern "C" fn struct_new(context: Context, ty: u32, bytes: u32) -> u32 {
-    // SAFETY: called by compiled code; likewise all that follow.
+    // SAFETY: compiled code calls this. The same holds for all functions below.
     unsafe { make(context, |heap, roots| heap.new_struct(roots, ty, bytes)) }
 }
 
@@ -77,7 +78,8 @@ pub(super) unsafe extern "C" fn array_new_data(
     from: u32,
     length: u32,
 ) -> u32 {
-    // SAFETY: see above; the range was checked, and the array is as long.
+    // SAFETY: see above. The segment's range is within bounds, and the new array has the same
+    // length.
     unsafe {
         let Some(bytes) = data(instance(context), element, segment, from, length) else {
             return ARRAY_OUT_OF_BOUNDS;
@@ -103,7 +105,7 @@ pub(super) unsafe extern "C" fn array_new_elem(
     from: u32,
     length: u32,
 ) -> u32 {
-    // SAFETY: see above; a segment's references are kept by its instance.
+    // SAFETY: see above. The instance keeps the segment's references alive.
     unsafe {
         let instance = instance(context);
         if !instance.has_elements(segment, from, length) {
@@ -131,7 +133,7 @@ pub(super) unsafe extern "C" fn array_init_data(
     from: u32,
     length: u32,
 ) -> u32 {
-    // SAFETY: see above; both ranges are checked.
+    // SAFETY: see above. Both ranges are within bounds.
     unsafe {
         let Some(to) = heap(context).elements(array, element as u8, to, length) else {
             return ARRAY_OUT_OF_BOUNDS;
@@ -156,7 +158,7 @@ pub(super) unsafe extern "C" fn array_init_elem(
     from: u32,
     length: u32,
 ) -> u32 {
-    // SAFETY: see above; both ranges are checked.
+    // SAFETY: see above. Both ranges are within bounds.
     unsafe {
         if heap(context)
             .elements(array, element as u8, to, length)
@@ -175,7 +177,7 @@ pub(super) unsafe extern "C" fn array_init_elem(
     0
 }
 
-/// The bytes of a piece of a data segment that is `length` elements long.
+/// The bytes of `length` elements in a data segment; `None` if out of bounds.
 unsafe fn data(
     instance: &InstanceData,
     element: u32,
@@ -191,7 +193,7 @@ unsafe fn data(
 }
 
 /// # Safety
-/// Both ranges are within bounds.
+/// Both ranges are within bounds, and compiled code called with `context`.
 unsafe fn write_elements(
     context: Context,
     array: u32,
@@ -201,7 +203,7 @@ unsafe fn write_elements(
     from: u32,
     length: u32,
 ) {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller guarantees it.
     unsafe {
         let instance = instance(context);
         let Some(to) = heap(context).elements(array, element as u8, to, length) else {
@@ -215,9 +217,9 @@ unsafe fn write_elements(
 }
 
 /// # Safety
-/// There is room for `index` elements more at `to`.
+/// There is room for `index + 1` references of `element` bytes at `to`.
 unsafe fn write_reference(to: *mut u8, element: u32, index: usize, value: u64) {
-    // SAFETY: as the caller promises; a reference that takes 4 bytes has no more.
+    // SAFETY: the caller guarantees it. The upper half of a 4-byte reference is zero.
     unsafe {
         match element {
             4 => to.cast::<u32>().add(index).write(value as u32),
@@ -234,7 +236,7 @@ pub(super) unsafe extern "C" fn array_fill(
     value: *const u8,
     length: u32,
 ) -> u32 {
-    // SAFETY: see above; the range is checked, and code has put the value where it says.
+    // SAFETY: see above. The range is within bounds, and code has stored the value at `value`.
     unsafe {
         let Some(to) = heap(context).elements(array, element as u8, start, length) else {
             return ARRAY_OUT_OF_BOUNDS;
@@ -255,9 +257,10 @@ pub(super) unsafe extern "C" fn array_fill(
 }
 
 /// # Safety
-/// There is room for as many values at `to`, and one at `value`.
+/// There is room for `length` values at `to`, and one value at `value`.
 unsafe fn fill<T: Copy>(to: *mut u8, value: *const u8, length: usize) {
-    // SAFETY: as the caller promises; neither need be aligned for 16 bytes.
+    // SAFETY: the caller guarantees it. Unaligned accesses are used because a vector is only
+    // aligned to 8 bytes.
     unsafe {
         let value = value.cast::<T>().read_unaligned();
         for i in 0..length {
@@ -266,8 +269,7 @@ unsafe fn fill<T: Copy>(to: *mut u8, value: *const u8, length: usize) {
     }
 }
 
-/// `element` is the bytes that an element takes in the array that is written, and 256 times those that
-/// it takes in the other.
+/// `element` is the element size in the target array, plus 256 times that in the source array.
 pub(super) unsafe extern "C" fn array_copy(
     context: Context,
     to_array: u32,
@@ -278,7 +280,8 @@ pub(super) unsafe extern "C" fn array_copy(
     length: u32,
 ) -> u32 {
     let (to_bytes, from_bytes) = (element & 0xff, element >> 8);
-    // SAFETY: see above; both ranges are checked, and may overlap where both are of one array.
+    // SAFETY: see above. Both ranges are within bounds. They only overlap within one array, and
+    // that copy allows overlap.
     unsafe {
         let heap = heap(context);
         let to = heap.elements(to_array, to_bytes as u8, to, length);
@@ -292,7 +295,7 @@ pub(super) unsafe extern "C" fn array_copy(
         if to_bytes == from_bytes {
             to.copy_from(from, length as usize * to_bytes as usize);
         } else {
-            // Arrays of different types are different arrays.
+            // Arrays of different element sizes are different arrays.
             for i in 0..length as usize {
                 let value = match from_bytes {
                     4 => from.cast::<u32>().add(i).read().into(),

@@ -1,4 +1,4 @@
-//! Which pages of a private mapping have been written, as the kernel knows.
+//! Finds the written pages of a private mapping, with the kernel's `PAGEMAP_SCAN`.
 
 use std::fs::File;
 use std::ops::Range;
@@ -6,14 +6,14 @@ use std::os::fd::AsRawFd;
 use std::ptr::NonNull;
 use std::sync::OnceLock;
 
-/// Linux's `PAGEMAP_SCAN`, since 6.7.
+/// Linux's `PAGEMAP_SCAN`, available since 6.7.
 const PAGEMAP_SCAN: libc::c_ulong = 0xc060_6610;
 const PAGE_IS_FILE: u64 = 1 << 2;
 const PAGE_IS_PRESENT: u64 = 1 << 3;
 const PAGE_IS_SWAPPED: u64 = 1 << 4;
 const PAGE_IS_PFNZERO: u64 = 1 << 5;
 
-/// Ranges that one call tells of.
+/// The number of ranges that one call returns.
 const RANGES: usize = 64;
 
 #[repr(C)]
@@ -40,8 +40,8 @@ struct Found {
     categories: u64,
 }
 
-/// Gives the ranges within `length` bytes from `base` whose pages are the process's own: written, not
-/// just read. False if the kernel cannot tell or `found` said to stop.
+/// Calls `found` with the ranges, within `length` bytes from `base`, of pages that were written and
+/// not only read. Returns false if the kernel does not support it, or `found` returned false.
 pub(crate) fn private_pages(
     base: NonNull<u8>,
     length: usize,
@@ -73,7 +73,7 @@ pub(crate) fn private_pages(
             any_of: PAGE_IS_PRESENT | PAGE_IS_SWAPPED,
             returned: PAGE_IS_PRESENT,
         };
-        // SAFETY: the argument is laid out as the kernel defines it, and has room for the ranges.
+        // SAFETY: the argument has the kernel's layout, and `ranges` has room for `RANGES` entries.
         let count = unsafe { libc::ioctl(pagemap.as_raw_fd(), PAGEMAP_SCAN, &raw mut scan) };
         let Ok(count) = usize::try_from(count) else {
             return false;

@@ -1,7 +1,7 @@
 //! Threads that wait at an address of a shared memory.
 //!
-//! A waiting thread sleeps on a word of its own, whatever the width of the value that it waits for: so
-//! one queue an address holds all, and those that came first are woken first.
+//! A waiting thread sleeps on a word of its own, whatever the width of the awaited value. One queue
+//! per address therefore has all waiters, and wakes them in order of arrival.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -10,21 +10,21 @@ use std::time::{Duration, Instant};
 
 use rustix::thread::futex;
 
-/// How long a thread sleeps before it looks again whether it shall stop.
+/// How often a waiting thread checks whether it must stop.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// Why a thread waits no more.
+/// Why a wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Awake {
     Notified,
-    /// The value was another to begin with.
+    /// The value differed from the start.
     Different,
     TimedOut,
-    /// It shall stop.
+    /// The call must stop.
     Stopped,
 }
 
-/// The threads that wait at each address, in order of their coming.
+/// The threads that wait at each address, in order of arrival.
 #[derive(Default)]
 pub(super) struct Parking {
     queues: Mutex<HashMap<u64, VecDeque<Arc<AtomicU32>>>>,
@@ -38,8 +38,8 @@ impl Parking {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits at an address until it is notified, unless `is_expected` finds another value there. No
-    /// notification comes in between.
+    /// Waits at an address until notified. Does not wait if `is_expected` returns false; no
+    /// notification is lost between that check and the wait.
     pub(super) fn wait(
         &self,
         at: u64,
@@ -77,7 +77,7 @@ impl Parking {
                 tv_sec: left.as_secs() as i64,
                 tv_nsec: left.subsec_nanos().into(),
             };
-            // Woken, interrupted by a signal, late or too late: the loop looks what it was.
+            // Whatever ended the wait, the loop checks the state again.
             let _ = futex::wait(&word, futex::Flags::PRIVATE, ASLEEP, Some(&left));
         };
         let mut queues = self.queues();
@@ -85,7 +85,7 @@ impl Parking {
             return Awake::Notified;
         };
         let Some(place) = queue.iter().position(|other| Arc::ptr_eq(other, &word)) else {
-            // It was woken at the last moment, and counted.
+            // It was woken at the last moment, and the notifier counted it.
             return Awake::Notified;
         };
         queue.remove(place);
@@ -95,7 +95,7 @@ impl Parking {
         reason
     }
 
-    /// Wakes up to `count` threads that wait at an address; gives how many.
+    /// Wakes up to `count` threads that wait at an address, and returns how many it woke.
     pub(super) fn notify(&self, at: u64, count: u32) -> u32 {
         let mut queues = self.queues();
         let Some(queue) = queues.get_mut(&at) else {

@@ -1,4 +1,4 @@
-//! The heap of a store, and what keeps its objects alive.
+//! A store's object heap and its roots.
 
 use std::ptr::NonNull;
 
@@ -13,7 +13,7 @@ use crate::types::def::Composite;
 use crate::types::{TypeId, ValType};
 
 impl StoreContext {
-    /// The store's heap, made now if there was none.
+    /// The store's heap, created on first use.
     pub(crate) fn heap(&mut self) -> Result<&mut Heap> {
         let heap = match self.heap {
             Some(heap) => heap,
@@ -23,19 +23,20 @@ impl StoreContext {
                 *self.heap.insert(NonNull::from(Box::leak(Box::new(heap))))
             }
         };
-        // SAFETY: made by `Box::leak`, and freed with the store only.
+        // SAFETY: `Box::leak` made the pointer, and it is freed only with the store.
         Ok(unsafe { &mut *heap.as_ptr() })
     }
 
-    /// Calls a function that may make objects, with what it must keep if it has to collect.
+    /// Calls a function that may allocate objects, with the roots of a collection.
     ///
     /// # Safety
-    /// The store is alive, and in use by this thread.
+    /// The store is alive and used by this thread.
     pub(crate) unsafe fn with_heap(
         store: *mut StoreContext,
         make: impl FnOnce(&mut Heap, &Roots<'_>) -> Result<u32, Exhausted>,
     ) -> Result<u32, Exhausted> {
-        // SAFETY: as the caller promises; the heap is no part of what the roots read.
+        // SAFETY: the caller guarantees it. The heap is not part of what the roots read, so the
+        // references do not alias.
         unsafe {
             let Some(heap) = (*store).heap else {
                 return Err(Exhausted);
@@ -60,7 +61,7 @@ impl StoreContext {
             let instance = unsafe { &*instance.as_ptr() };
             instance.each_root(reach);
             for table in instance.tables.iter().flatten() {
-                // SAFETY: the store keeps the tables that its instances use.
+                // SAFETY: the store keeps the tables of its instances alive.
                 reach_elements(unsafe { &mut *table.as_ptr() }, &traced, reach);
             }
         }
@@ -90,14 +91,14 @@ fn reach_elements(
 }
 
 impl InstanceData {
-    /// What the instance's globals and segments refer to.
+    /// Visits the references in the instance's globals and segments.
     fn each_root(&self, reach: &mut dyn FnMut(u64)) {
         let artifact = self.module.artifact();
         let imported = artifact.header().counts.imported_globals;
         let globals: &[format::Global] = artifact.section(Section::Globals);
         for (i, global) in globals.iter().enumerate().skip(imported as usize) {
             if self.module.is_traced(global.content) {
-                // SAFETY: the context is alive, and its globals are written or zero.
+                // SAFETY: the context is alive, and its globals are initialised.
                 reach(unsafe { self.global(i as u32).as_ref().reference } as u64);
             }
         }

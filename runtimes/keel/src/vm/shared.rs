@@ -1,7 +1,7 @@
-//! Memories that several stores use at once, in several threads.
+//! Memories that several stores use concurrently, on several threads.
 //!
-//! Nothing of the host's ever has a reference to such a memory's bytes: another thread may write them at
-//! any time. It reads and writes them by atomics, or by instructions of its own ([`racy`]).
+//! The host never has a reference to such a memory's bytes, because another thread may write them
+//! at any time. It uses atomics, or assembly for copies and fills ([`racy`]).
 
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::limits::{Limits, Resource};
 use crate::types::{MemoryType, Sharing};
 
-/// A memory that belongs to no store, and that stores in several threads may import. It never moves.
+/// A memory that belongs to no store. Stores on several threads can import it. It never moves.
 ///
 /// ```
 /// use keel::{Limits, MemoryType, SharedMemory, Sharing};
@@ -40,7 +40,7 @@ use crate::types::{MemoryType, Sharing};
 #[derive(Clone)]
 pub struct SharedMemory(Arc<Inner>);
 
-/// As [`Definition`], for compiled code of several threads.
+/// As [`Definition`], with a length that other threads can change.
 #[repr(C)]
 struct SharedDefinition {
     base: *mut u8,
@@ -52,34 +52,35 @@ struct Inner {
     reservation: Reservation,
     ty: MemoryType,
     limit: u64,
-    /// Held by whoever grows the memory.
+    /// Locked during growth.
     growing: Mutex<Growing>,
     parking: Parking,
 }
 
 struct Growing {
-    /// Bytes that are accessible.
+    /// The number of accessible bytes.
     accessible: u64,
-    /// What a memory that an instance made has of its store's budget, as long as any store has the memory.
+    /// The bytes in the budget of the store that created the memory; `None` if the host created it.
     share: Option<Share>,
 }
 
-// SAFETY: the bytes are accessed by atomics or by machine code alone, the rest by locks.
+// SAFETY: the bytes are only accessed by atomics or by assembly and compiled code; the other state
+// is constant or behind a lock.
 unsafe impl Send for Inner {}
 // SAFETY: as above.
 unsafe impl Sync for Inner {}
 
 impl SharedMemory {
-    /// A memory of a shared type, which has a maximum.
+    /// Creates a memory. The type must be shared and have a maximum.
     ///
     /// # Errors
-    /// [`Error::Type`] if the type is not shared or has no maximum, [`Error::Limit`] if the memory would
-    /// start larger than the limits allow, [`Error::System`] if there is no address space left.
+    /// [`Error::Type`] if the type is not shared or has no maximum, [`Error::Limit`] if its minimum
+    /// exceeds the limits, [`Error::System`] if the address space is exhausted.
     pub fn new(ty: MemoryType, limits: &Limits) -> Result<SharedMemory> {
         SharedMemory::with_limit(ty, limits.memory_bytes, None)
     }
 
-    /// As [`SharedMemory::new`]; its bytes are those of a budget, if there is one.
+    /// As [`SharedMemory::new`]. The bytes count in `budget`, if there is one.
     pub(super) fn with_limit(
         ty: MemoryType,
         limit: u64,
@@ -110,7 +111,7 @@ impl SharedMemory {
         })))
     }
 
-    /// The type, with the present size as the minimum.
+    /// The type, with the current size as the minimum.
     pub fn ty(&self) -> MemoryType {
         MemoryType {
             minimum: self.length() >> self.0.ty.page_size_log2,
@@ -118,21 +119,21 @@ impl SharedMemory {
         }
     }
 
-    /// Present length in bytes. It may have grown by the time that the caller has it, and never shrinks.
+    /// The current length in bytes. It may already be larger when this returns; it never shrinks.
     pub fn length(&self) -> u64 {
         self.0.definition.length.load(Ordering::SeqCst)
     }
 
-    /// Grows the memory for all that share it; gives its size before, in pages.
+    /// Grows the memory for all stores that share it, and returns its previous size in pages.
     ///
     /// # Errors
-    /// [`Error::Limit`] if it cannot grow so much.
+    /// [`Error::Limit`] if a limit forbids it.
     pub fn grow(&self, pages: u64) -> Result<u64> {
         self.grow_by(pages)
             .ok_or_else(|| Error::Limit(format!("the memory cannot grow by {pages} pages")))
     }
 
-    /// Copies bytes out, each of them as some thread has written it.
+    /// Copies a range to `bytes`. Concurrent writes may be seen in part, byte by byte.
     ///
     /// # Errors
     /// [`Error::Limit`] if the range is out of bounds.
@@ -143,7 +144,7 @@ impl SharedMemory {
         Ok(())
     }
 
-    /// Copies bytes in.
+    /// Copies `bytes` into a range, byte by byte.
     ///
     /// # Errors
     /// [`Error::Limit`] if the range is out of bounds.
@@ -154,22 +155,24 @@ impl SharedMemory {
         Ok(())
     }
 
-    /// Four bytes, to access atomically; nothing if they are out of bounds or not aligned.
+    /// Four bytes for atomic access; `None` if they are out of bounds or misaligned.
     pub fn atomic_u32(&self, at: u64) -> Option<&AtomicU32> {
         let place = self.aligned(at, 4)?;
-        // SAFETY: in bounds, aligned, and alive as long as `self`; whoever else accesses it does so by
-        // atomics or by machine code.
+        // SAFETY: in bounds, aligned, and alive as long as `self`. Other accesses are atomics,
+        // assembly or compiled code; callers must not overlap `u32` and `u64` accesses without
+        // synchronisation.
         Some(unsafe { AtomicU32::from_ptr(place.cast()) })
     }
 
-    /// Eight bytes, to access atomically; nothing if they are out of bounds or not aligned.
+    /// Eight bytes for atomic access; `None` if they are out of bounds or misaligned.
     pub fn atomic_u64(&self, at: u64) -> Option<&AtomicU64> {
         let place = self.aligned(at, 8)?;
         // SAFETY: as in `atomic_u32`.
         Some(unsafe { AtomicU64::from_ptr(place.cast()) })
     }
 
-    /// Wakes up to `count` threads that wait at an address, those that came first; gives how many.
+    /// Wakes up to `count` threads that wait at an address, in order of arrival, and returns how
+    /// many it woke.
     pub fn notify(&self, at: u64, count: u32) -> u32 {
         self.0.parking.notify(at, count)
     }
@@ -197,17 +200,17 @@ impl SharedMemory {
         self.0.definition.base
     }
 
-    /// Bytes of address space behind the base that are the memory's.
+    /// The size of the memory's address space, bytes.
     pub(super) fn reserved(&self) -> usize {
         self.0.reservation.length()
     }
 
-    /// The type as it was declared.
+    /// The type as declared, with the initial size as the minimum.
     pub(super) fn declared(&self) -> MemoryType {
         self.0.ty
     }
 
-    /// What compiled code reads base and length from.
+    /// The base and length that compiled code reads.
     pub(super) fn definition(&self) -> NonNull<Definition> {
         NonNull::from(&self.0.definition).cast()
     }
@@ -241,16 +244,17 @@ impl std::fmt::Debug for SharedMemory {
     }
 }
 
-/// Access to bytes that other threads access at the same time. For Rust such an access is undefined, so
-/// instructions do it that the compiler does not look into: each byte is moved whole, in some order.
+/// Access to bytes that other threads access concurrently. In Rust this would be undefined
+/// behaviour, so it is done by assembly that the compiler does not look into. Each byte is moved
+/// whole, in any order.
 pub(super) mod racy {
     use std::arch::asm;
 
     /// # Safety
-    /// Both ranges are accessible for as long as the call lasts. They may overlap.
+    /// Both ranges are accessible during the call. They may overlap.
     pub(in crate::vm) unsafe fn copy(to: *mut u8, from: *const u8, length: usize) {
         let behind = (to as usize).wrapping_sub(from as usize) < length;
-        // SAFETY: as the caller promises; the direction flag is clear again at the end.
+        // SAFETY: the caller guarantees it. The direction flag is clear at the end.
         unsafe {
             if behind {
                 asm!(
@@ -273,9 +277,9 @@ pub(super) mod racy {
     }
 
     /// # Safety
-    /// The range is accessible for as long as the call lasts.
+    /// The range is accessible during the call.
     pub(in crate::vm) unsafe fn fill(to: *mut u8, value: u8, length: usize) {
-        // SAFETY: as the caller promises.
+        // SAFETY: the caller guarantees it.
         unsafe {
             asm!(
                 "rep stosb",

@@ -1,18 +1,18 @@
-//! A slot: context, memory 0 and guard in one reservation, ready for an instance of one module.
+//! A slot: context, memory 0 and guard in one reservation, for one instance at a time of one
+//! module.
 //!
 //! ```text
 //! [ a page | context pages | memory 0: 4 GiB | guard ]
 //!                          ^ the context pointer
 //! ```
-//! A slot starts where a table of addresses does, so that its context and what is used first of its memory are
-//! described by one. The page before the context is never accessible: without it the kernel might give the
-//! context and a large memory one huge page.
+//! A slot starts at a page table boundary, so that one page table covers the context and the first
+//! part of the memory. The page before the context is never accessible: otherwise the kernel could
+//! give the context and a large memory one huge page.
 //!
-//! Where the module's initial memory is known, it is mapped copy-on-write from the artefact, or copied
-//! where it is so small that a mapping would cost more. A slot that
-//! was used is reset by copying back what was touched, which keeps the touched pages resident: the next
-//! instance takes no page fault for them. When its module goes, a slot is emptied and left to the
-//! engine's next module: [`BlankSlot`].
+//! The module's initial memory, if known, is mapped copy-on-write from the artefact, or copied if
+//! it is so small that a mapping would cost more. A used slot is reset by restoring the pages that
+//! were written. They stay resident, so the next instance takes no page faults for them. When the
+//! module is dropped, its slots are emptied and given to the engine's next module: [`BlankSlot`].
 
 use std::ops::Range;
 use std::ptr::NonNull;
@@ -26,27 +26,28 @@ use crate::artifact::Artifact;
 use crate::artifact::format::PAGE;
 use crate::error::{Error, Result};
 
-/// Bytes that a reset copies back at most; a slot that touched more gives its pages back.
+/// The maximum that a reset restores by copying, bytes. A slot with more written pages gives them
+/// all back.
 const MAX_KEEP_BYTES: usize = 1 << 20;
-/// Bytes that a blank slot keeps resident at most.
+/// The maximum that a blank slot keeps resident, bytes.
 const MAX_BLANK_BYTES: usize = 64 << 10;
-/// The largest image that is copied: to map one costs as much as two page faults.
+/// The largest image that is copied: mapping one costs as much as two page faults.
 const MAX_COPIED_IMAGE_BYTES: usize = 2 * PAGE;
 
-/// Bytes before the context's pages.
+/// Inaccessible bytes before the context's pages.
 const LEAD: usize = PAGE;
 
-/// A slot.
+/// The address space of an instance. See the module's documentation.
 pub(crate) struct Slot {
     reservation: Reservation,
     shape: Shape,
-    /// Bytes of memory 0 that are accessible.
+    /// The accessible bytes of memory 0.
     accessible: u64,
-    /// What was written of it, where that is known: by the last reset, after which nobody has used it.
+    /// The written ranges at the last reset; `None` if unknown, or if the slot was used since.
     touched: Option<Touched>,
 }
 
-/// A few ranges.
+/// A small set of ranges.
 #[derive(Default)]
 struct Touched {
     ranges: [Range<usize>; 8],
@@ -54,7 +55,7 @@ struct Touched {
 }
 
 impl Touched {
-    /// With one range more, if there is room.
+    /// Adds a range; `None` if there is no room.
     fn with(mut self, range: Range<usize>) -> Option<Touched> {
         *self.ranges.get_mut(self.count)? = range;
         self.count += 1;
@@ -66,18 +67,18 @@ impl Touched {
     }
 }
 
-/// What a slot must have for the instances of a module.
+/// The requirements of a module's instances on a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Shape {
     /// Bytes before memory 0: [`LEAD`] and the context's pages.
     context_bytes: usize,
-    /// Bytes of memory 0 that a fresh instance has; nothing if the module defines no memory 0.
+    /// The initial bytes of memory 0; `None` if the slot has no memory 0.
     initial: Option<u64>,
 }
 
 impl Shape {
-    /// For a context of `context_size` bytes and `initial` bytes of memory, if memory 0 lies in the slot
-    /// at all.
+    /// The shape for a context of `context_size` bytes, and `initial` bytes of memory 0 if it is in
+    /// the slot.
     pub(crate) fn new(context_size: u32, initial: Option<u64>) -> Shape {
         Shape {
             context_bytes: LEAD + (context_size as usize).next_multiple_of(PAGE),
@@ -85,35 +86,35 @@ impl Shape {
         }
     }
 
-    /// Bytes of memory 0 that a fresh instance has.
+    /// The initial bytes of memory 0; zero without one.
     fn initial(self) -> u64 {
         self.initial.unwrap_or(0)
     }
 }
 
-/// A slot that belongs to no module: its memory reads as zero, with a few pages of it still there, and
-/// what its context's pages hold means nothing.
+/// A slot that belongs to no module. Its memory reads as zero, with a few pages resident, and the
+/// contents of its context pages are meaningless.
 pub(crate) struct BlankSlot {
     reservation: Reservation,
     context_bytes: usize,
-    /// Bytes of memory 0 that are accessible.
+    /// The accessible bytes of memory 0.
     accessible: u64,
 }
 
 impl BlankSlot {
-    /// Whether it can be made a slot of this shape.
+    /// Whether it can be adapted to this shape.
     pub(crate) fn fits(&self, shape: Shape) -> bool {
         shape.context_bytes == self.context_bytes && shape.initial.is_some()
     }
 }
 
-/// Whether an image is copied and not mapped. An empty one needs neither.
+/// Whether an image is copied instead of mapped. Also true for an empty one.
 fn is_copied(image: &[u8]) -> bool {
     image.len() <= MAX_COPIED_IMAGE_BYTES
 }
 
 impl Slot {
-    /// A slot of this shape, made of a blank one that fits, or from nothing.
+    /// Creates a slot of this shape, from a blank slot that fits if there is one.
     pub(crate) fn new(artifact: &Artifact, shape: Shape, blank: Option<BlankSlot>) -> Result<Slot> {
         let (context_bytes, initial) = (shape.context_bytes, shape.initial());
         let reservation = match blank {
@@ -150,8 +151,8 @@ impl Slot {
         Ok(slot)
     }
 
-    /// Takes everything of its module and of its instances out of a slot that no instance uses any more,
-    /// `accessible` bytes of its memory being accessible. Nothing for a slot without a memory.
+    /// Removes all contents of the module and its instances from an unused slot. `accessible` bytes
+    /// of its memory are accessible. `None` for a slot without a memory.
     pub(crate) fn into_blank(
         mut self,
         artifact: &Artifact,
@@ -169,8 +170,8 @@ impl Slot {
         let touched = self.touched.take();
         let clear = |range: Range<usize>| {
             let start = self.memory().as_ptr().wrapping_add(range.start);
-            // SAFETY: the range is within the accessible part of this slot's memory, which no
-            // instance uses any more.
+            // SAFETY: the range is in the accessible part of this slot's memory, which no instance
+            // uses any more.
             unsafe { start.write_bytes(0, range.len()) };
         };
         let few = |touched: &Touched| {
@@ -194,7 +195,7 @@ impl Slot {
         }))
     }
 
-    /// Puts the artefact's image into memory that reads as zero.
+    /// Places the artefact's image in memory that reads as zero.
     fn put_image(&self, artifact: &Artifact) -> Result<()> {
         let (header, image) = (artifact.header(), artifact.image());
         if image.is_empty() {
@@ -213,13 +214,14 @@ impl Slot {
             .as_ptr()
             .wrapping_add(header.image_address as usize);
         if is_copied(image) {
-            // SAFETY: within this slot's accessible memory, as was just checked, which nothing uses yet.
+            // SAFETY: the range is in this slot's accessible memory, as checked above, and nothing
+            // uses it yet.
             unsafe { at.copy_from_nonoverlapping(image.as_ptr(), image.len()) };
             return Ok(());
         }
         let file = artifact.image_file()?;
-        // SAFETY: replaces pages of this slot's memory, which are in its reservation as was just
-        // checked, before anything uses them.
+        // SAFETY: replaces pages of this slot's memory, as checked above, before anything uses
+        // them.
         let mapped = unsafe {
             mmap(
                 at.cast(),
@@ -236,29 +238,30 @@ impl Slot {
         })
     }
 
-    /// Notes that an instance is about to use the slot.
+    /// Must be called before an instance uses the slot: the written ranges are unknown from then
+    /// on.
     pub(crate) fn begin(&mut self) {
         self.touched = None;
     }
 
-    /// The context of the slot's instance.
+    /// The context pointer of the slot's instance.
     pub(crate) fn context(&self) -> Context {
-        // SAFETY: right behind the context pages.
+        // SAFETY: the address is right behind the context pages.
         unsafe { Context::new(self.memory()) }
     }
 
     fn memory(&self) -> NonNull<u8> {
-        // SAFETY: within the reservation, or one past it.
+        // SAFETY: the address is in the reservation, or one past its end.
         unsafe { self.reservation.base().add(self.shape.context_bytes) }
     }
 
-    /// Bytes of memory that are accessible.
+    /// The accessible bytes of memory 0.
     pub(crate) fn accessible(&self) -> u64 {
         self.accessible
     }
 
-    /// Makes the memory as it was before anything ran, `accessible` bytes of it having been in use.
-    /// The context stays as it is: every instance writes its own.
+    /// Restores the memory's initial state after `accessible` bytes of it were in use. The context
+    /// is left as it is, because every instance writes its own.
     pub(crate) fn reset(&mut self, artifact: &Artifact, accessible: u64) -> Result<()> {
         self.shrink(accessible)?;
         let mut touched = Some(Touched::default());
@@ -278,8 +281,8 @@ impl Slot {
         Ok(())
     }
 
-    /// Has every range of memory that was written to written anew. False if that would be more than
-    /// `most` bytes, or the kernel does not tell: then only some have been.
+    /// Calls `write` for every written range of memory. Returns false if they exceed `most` bytes,
+    /// or the kernel cannot report them: then some ranges may be missing.
     fn rewrite_touched(&self, most: usize, mut write: impl FnMut(Range<usize>)) -> bool {
         let mut touched = 0;
         pagemap::private_pages(self.memory(), self.accessible as usize, |range| {
@@ -292,7 +295,7 @@ impl Slot {
         })
     }
 
-    /// Takes back what the memory has grown by, `accessible` bytes of it being accessible.
+    /// Undoes the growth of a memory that has `accessible` accessible bytes.
     fn shrink(&mut self, accessible: u64) -> Result<()> {
         let initial = self.shape.initial();
         self.accessible = accessible;
@@ -306,12 +309,12 @@ impl Slot {
         Ok(())
     }
 
-    /// Gives pages of memory back: they read as the image or zero again.
+    /// Gives pages of memory back to the kernel. They then read as the image or zero.
     fn discard(&self, start: usize, length: usize) -> Result<()> {
         if length == 0 {
             return Ok(());
         }
-        // SAFETY: pages of this slot's memory, which no instance uses any more.
+        // SAFETY: the pages belong to this slot's memory, which no instance uses any more.
         let done = unsafe {
             madvise(
                 self.memory().as_ptr().add(start).cast(),
@@ -325,7 +328,7 @@ impl Slot {
         })
     }
 
-    /// Writes what a range of memory starts with.
+    /// Writes the initial contents of a range of memory.
     fn restore(&self, artifact: &Artifact, range: Range<usize>) {
         let image = artifact.image();
         let image_start = artifact.header().image_address as usize;
@@ -333,8 +336,8 @@ impl Slot {
         let start = range.start.clamp(image_start, image_end);
         let end = range.end.clamp(image_start, image_end);
         let memory = self.memory().as_ptr();
-        // SAFETY: the range is within the accessible part of this slot's memory, which no instance
-        // uses any more.
+        // SAFETY: the range is in the accessible part of this slot's memory, which no instance uses
+        // any more.
         unsafe {
             if start >= end {
                 memory.add(range.start).write_bytes(0, range.len());

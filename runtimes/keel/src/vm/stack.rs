@@ -1,12 +1,12 @@
-//! How far down the host's stack reaches: measured, since `ulimit -s` and threads differ.
+//! The bounds of the host's stack. They are measured, because `ulimit -s` and threads differ.
 
 use std::cell::Cell;
 
-/// Bytes of stack below compiled code's that host functions and a signal's handler have, where there are as
-/// many; of a small stack, a quarter.
+/// Bytes of stack reserved below compiled code, for host functions and signal handlers; at most a
+/// quarter of a small stack.
 const HOST_BYTES: usize = 128 << 10;
 
-/// A stack's lowest address, the one behind its highest, and how low compiled code may go.
+/// The lowest address of a stack, and the address behind its highest.
 #[derive(Clone, Copy)]
 struct Bounds {
     low: usize,
@@ -37,9 +37,11 @@ thread_local! {
     static BOUNDS: Cell<Bounds> = const { Cell::new(UNKNOWN) };
 }
 
-/// How low compiled code's stack may reach that starts at `stack` and may have `most` bytes.
+/// The lowest address that compiled code may use on a stack that it enters at `stack`, with at most
+/// `most` bytes.
 ///
-/// On a stack that is not its thread's own, as a coroutine's, only `most` counts: its embedder knows.
+/// On a stack that is not the thread's own, such as a coroutine's, only `most` applies: the
+/// embedder knows its size.
 #[inline]
 pub(crate) fn limit(stack: usize, most: usize) -> usize {
     let wanted = stack.saturating_sub(most);
@@ -64,13 +66,14 @@ fn limit_of_another(stack: usize, wanted: usize) -> usize {
     wanted
 }
 
-/// The process's first stack, if `stack` is in it. The kernel lets it grow as far as the limit says.
+/// The bounds of the main thread's stack, if `stack` is in it. The kernel grows it up to the limit.
 fn main_thread(stack: usize) -> Option<Bounds> {
     let mut limit = libc::rlimit {
         rlim_cur: 0,
         rlim_max: 0,
     };
-    // SAFETY: room for the answer; the auxiliary vector's entry is a string at the stack's very top.
+    // SAFETY: `limit` has room for the result. The auxiliary vector's entry is a NUL-terminated
+    // string at the very top of the stack.
     let top = unsafe {
         if libc::getrlimit(libc::RLIMIT_STACK, &mut limit) != 0 {
             return None;
@@ -82,20 +85,20 @@ fn main_thread(stack: usize) -> Option<Bounds> {
         name as usize + libc::strlen(name)
     };
     let high = top.next_multiple_of(4096);
-    // Without a limit, as much as a process may have by default.
+    // Without a limit, a generous fixed size applies.
     let size = usize::try_from(limit.rlim_cur)
         .unwrap_or(usize::MAX)
         .min(1 << 30);
     let bounds = Bounds::new(high.saturating_sub(size), high);
-    // Others' stacks lie far below, a limit away.
+    // The stacks of other threads are far below, beyond the limit.
     bounds.contains(stack).then_some(bounds)
 }
 
-/// The stack of a thread that the process started.
+/// The bounds of a thread that the process started.
 fn other_thread() -> Option<Bounds> {
     let mut attributes = std::mem::MaybeUninit::<libc::pthread_attr_t>::uninit();
     let (mut base, mut size) = (std::ptr::null_mut(), 0);
-    // SAFETY: the attributes are initialised by the first call, and freed after the second.
+    // SAFETY: the first call initialises the attributes, and they are destroyed after the second.
     unsafe {
         if libc::pthread_getattr_np(libc::pthread_self(), attributes.as_mut_ptr()) != 0 {
             return None;

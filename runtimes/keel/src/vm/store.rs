@@ -1,4 +1,4 @@
-//! What of a store does not depend on the embedder's data, and how calls enter and leave its code.
+//! The untyped part of a store, and how calls enter and leave its code.
 
 use std::any::Any;
 use std::ptr::NonNull;
@@ -23,50 +23,51 @@ use crate::module::layout;
 use crate::trap::{Trap, TrapKind};
 use crate::types::GlobalType;
 
-/// What of a store does not depend on the type of the embedder's data. Contexts point to it.
+/// The part of a store that does not depend on the type of the embedder's data. Contexts point to
+/// it.
 pub(crate) struct StoreContext {
     pub(crate) id: u64,
     pub(crate) engine: Engine,
     pub(crate) limits: Limits,
     pub(crate) fuel: i64,
-    /// Whether code of the store counts fuel, as artefacts say it.
+    /// Whether the store's code counts fuel: a `METERING_` constant of artefacts.
     pub(crate) metering: u32,
-    /// Modules that pass a host function through, by its type.
+    /// Modules that import a host function and export it again, by its type.
     #[cfg(feature = "compiler")]
     pub(crate) thunks: std::collections::HashMap<crate::types::FuncType, crate::module::Module>,
-    /// What its memories and tables have together.
+    /// The bytes of the store's memories, tables and heap.
     pub(crate) budget: Arc<Budget>,
     pub(crate) instances: Vec<NonNull<InstanceData>>,
     pub(crate) memories: Vec<NonNull<MemoryObject>>,
     pub(crate) tables: Vec<NonNull<TableObject>>,
     pub(crate) globals: Vec<(NonNull<Value>, GlobalType)>,
     pub(crate) tags: Vec<NonNull<TagRecord>>,
-    /// Structures and arrays, once a module has types of them.
+    /// The heap of structures and arrays, created for the first module with such types.
     pub(crate) heap: Option<NonNull<Heap>>,
     /// Definitions that instances point to.
     pub(crate) kept: Vec<Arc<dyn Any + Send + Sync>>,
-    /// Values that references of the host's stand for, by their number.
+    /// Host values, by the number of their reference.
     pub(crate) values: Vec<Box<dyn Any + Send + Sync>>,
-    /// What a host function failed with, on its way through compiled code.
+    /// The error of a host function, while it passes through compiled code.
     pub(crate) error: Option<Error>,
     pub(crate) panic: Option<Box<dyn Any + Send>>,
-    /// Calls into code that have not come back.
+    /// The number of unfinished calls into code.
     depth: u32,
-    /// Bytes of native stack that code may use.
+    /// The native stack that code may use, bytes.
     stack_bytes: usize,
     stack_limit: usize,
     pub(crate) interrupt: Option<Arc<Interrupt>>,
-    /// Whether code should have stopped and the thread was found in the host: whoever returns to code
-    /// next stops it. The handler of a signal writes it, in this thread.
+    /// Whether code should have stopped while the thread was in the host: the next return to code
+    /// stops it. The signal handler sets it, on this thread.
     overdue: AtomicBool,
-    /// Whether `instances` is being changed, and must not be read by a signal's handler.
+    /// Whether `instances` is changing, so that the timer's signal handler must not read it.
     changes: AtomicBool,
 }
 
 impl Drop for StoreContext {
     fn drop(&mut self) {
-        // SAFETY: all were made by `Box::leak`, and no code of this store runs any more. Instances go
-        // first: they use the rest.
+        // SAFETY: `Box::leak` made all of these pointers, and no code of this store runs any more.
+        // Instances are dropped first, because they use the rest.
         unsafe {
             self.instances
                 .drain(..)
@@ -91,7 +92,7 @@ impl Drop for StoreContext {
 }
 
 impl StoreContext {
-    /// A store without anything in it.
+    /// An empty store.
     pub(crate) fn new(engine: &Engine) -> StoreContext {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         StoreContext {
@@ -122,16 +123,17 @@ impl StoreContext {
         }
     }
 
-    /// Why compiled code traps at an address, if it is an instruction that does.
+    /// The kind of trap of the instruction at an address, if it is one of this store's code.
     pub(crate) fn trap_at(&self, address: usize) -> Option<TrapKind> {
         self.instances.iter().find_map(|instance| {
-            // SAFETY: the store's instances are alive; their modules do not change.
+            // SAFETY: the store's instances are alive, and their modules do not change.
             let module = unsafe { &(*instance.as_ptr()).module };
             module.trap_at(module.code_offset(address)?)
         })
     }
 
-    /// Where an exception goes that comes out of the call that returns to an address.
+    /// The handler of exceptions from the call that returns to an address: its address, and the
+    /// bytes from the frame pointer down to the stack pointer.
     pub(crate) fn handler_at(&self, address: usize) -> Option<(*const u8, usize)> {
         self.instances.iter().find_map(|instance| {
             // SAFETY: as in `trap_at`.
@@ -140,23 +142,24 @@ impl StoreContext {
         })
     }
 
-    /// Whether an access that faulted at `address` can be one out of bounds: code makes address null of
-    /// what it finds out of bounds itself, and the rest lies in what a memory has reserved.
+    /// Whether a fault at `address` can be an access out of bounds. Code replaces an address that
+    /// it finds out of bounds by null; other such addresses are in a memory's reservation.
     pub(crate) fn is_out_of_bounds(&self, address: usize) -> bool {
-        /// The first address that can be mapped, by Linux's default.
+        /// The lowest address that can be mapped, by Linux's default.
         const LOWEST: usize = 64 << 10;
         let reserves = |instance: &NonNull<InstanceData>| {
-            // SAFETY: the store's instances are alive, and so are the memories that they know.
+            // SAFETY: the store's instances and their memories are alive.
             let memories = unsafe { &(*instance.as_ptr()).memories };
             let mut memories = memories.iter();
-            // SAFETY: as above; nobody else looks at them while a fault is handled.
+            // SAFETY: as above. No other reference to a memory is in use while a fault of compiled
+            // code is handled.
             memories.any(|memory| unsafe { (*memory.as_ptr()).reserves(address) })
         };
         address < LOWEST || self.instances.iter().any(reserves)
     }
 
-    /// Called where a read or an instruction at `address` faulted: if that is code that was not
-    /// checked yet, checks it.
+    /// Handles a fault of a read or an instruction at `address`: if that is code that is not yet
+    /// verified, verifies it.
     pub(crate) fn admit_code(&self, address: usize) -> Admission {
         let instances = self.instances.iter();
         instances
@@ -169,7 +172,7 @@ impl StoreContext {
             .unwrap_or(Admission::NotConcerned)
     }
 
-    /// Adds an instance, which may happen while a timer runs: a host function instantiates.
+    /// Adds an instance. The timer's signal may arrive meanwhile, if a host function instantiates.
     pub(crate) fn add_instance(&mut self, instance: NonNull<InstanceData>) {
         self.changes.store(true, Ordering::Relaxed);
         compiler_fence(Ordering::SeqCst);
@@ -178,8 +181,8 @@ impl StoreContext {
         self.changes.store(false, Ordering::Relaxed);
     }
 
-    /// Called by the handler of the timer's signal, which interrupted the thread at `place`: whether
-    /// the call ends there. Where it should but `place` is in the host, it is overdue from now on.
+    /// Handles the timer's signal, which interrupted the thread at `place`. Returns whether the
+    /// call must stop there. If the call must stop but `place` is in the host, marks it as overdue.
     pub(crate) fn interrupt_at(&self, place: usize) -> bool {
         if !self.is_interrupted() {
             return false;
@@ -189,14 +192,13 @@ impl StoreContext {
         in_code
     }
 
-    /// Whether code must not go on when the host returns to it.
+    /// Whether code must stop when the host returns to it.
     #[inline]
     pub(crate) fn is_overdue(&self) -> bool {
         self.overdue.load(Ordering::Relaxed)
     }
 
-    /// As [`StoreContext::is_overdue`], for a function of the runtime that waits: looks whether the call
-    /// has become overdue meanwhile.
+    /// Updates and returns [`StoreContext::is_overdue`], for a runtime function that waits.
     pub(crate) fn note_overdue(&self) -> bool {
         if self.is_interrupted() {
             self.overdue.store(true, Ordering::Relaxed);
@@ -204,7 +206,7 @@ impl StoreContext {
         self.is_overdue()
     }
 
-    /// Whether an address is in compiled code of this store.
+    /// Whether an address is in this store's compiled code.
     pub(crate) fn is_code(&self, address: usize) -> bool {
         // SAFETY: as in `trap_at`.
         let contains = |instance: &NonNull<InstanceData>| unsafe {
@@ -213,7 +215,7 @@ impl StoreContext {
         self.instances.iter().any(contains)
     }
 
-    /// Whether code of this store should stop.
+    /// Whether this store's code must stop.
     fn is_interrupted(&self) -> bool {
         let interrupt = self.interrupt.as_ref();
         interrupt.is_some_and(|interrupt| interrupt.is_due())
@@ -222,7 +224,7 @@ impl StoreContext {
     /// Calls code of this store.
     ///
     /// # Safety
-    /// `store` is alive and in use by this thread; the rest is as [`call::call`] demands.
+    /// `store` is alive and used by this thread; the rest is as for [`call::call`].
     #[inline]
     pub(crate) unsafe fn call(
         store: *mut StoreContext,
@@ -231,8 +233,8 @@ impl StoreContext {
         context: Context,
         values: *mut Value,
     ) -> Result<()> {
-        // SAFETY: as the caller promises. No reference to the store is held while code runs, since
-        // host functions make their own.
+        // SAFETY: the caller guarantees it. No reference to the store is live while code runs,
+        // because host functions create their own.
         unsafe {
             let outermost = (*store).depth == 0;
             if outermost {
@@ -257,7 +259,7 @@ impl StoreContext {
         }
     }
 
-    /// Sets how low the stack may reach in a call from outside that begins here.
+    /// Prepares for an outermost call.
     #[inline]
     fn limit_stack(&mut self) {
         let marker = 0u8;
@@ -273,7 +275,7 @@ impl StoreContext {
     fn set_stack_limit(&mut self, limit: usize) {
         self.stack_limit = limit;
         for instance in &self.instances {
-            // SAFETY: the store's instances are alive, and so are their contexts.
+            // SAFETY: the store's instances and their contexts are alive.
             unsafe {
                 (*instance.as_ptr())
                     .context
@@ -294,7 +296,7 @@ impl StoreContext {
         Ok(())
     }
 
-    /// The stack limit of the call that is under way.
+    /// The stack limit of the current call.
     pub(crate) fn stack_limit(&self) -> usize {
         self.stack_limit
     }
@@ -347,7 +349,7 @@ impl StoreContext {
                     Error::Trap(trap)
                 }
                 Some(error) => error,
-                // A panic is on its way.
+                // A panic of a host function is pending, and replaces this error.
                 None => Trap {
                     kind: TrapKind::Unreachable,
                     frames,
@@ -375,7 +377,7 @@ impl StoreContext {
         error.unwrap_or_else(|| Trap::new(TrapKind::Unreachable).into())
     }
 
-    /// Refuses a handle of another store.
+    /// Rejects a handle of another store.
     #[inline]
     pub(crate) fn check_owner(&self, owner: u64) -> Result<()> {
         #[cold]

@@ -1,4 +1,4 @@
-//! Tables: arrays of references, which move when they grow.
+//! Tables: arrays of references. They move when they grow.
 
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -9,14 +9,14 @@ use crate::error::{Error, Result};
 use crate::limits::Resource;
 use crate::types::TableType;
 
-/// A table, wherever its definition is kept.
+/// A table. Its definition is in a context, or in an allocation of its own.
 pub(crate) struct TableObject {
     pub(crate) definition: NonNull<Definition>,
-    /// Whether the definition is in an allocation that is the table's.
+    /// Whether the table owns the allocation of its definition.
     is_own: bool,
     elements: Vec<usize>,
     ty: TableType,
-    /// The most elements that the store allows.
+    /// The store's limit in elements.
     limit: u32,
     share: Share,
 }
@@ -24,19 +24,21 @@ pub(crate) struct TableObject {
 impl Drop for TableObject {
     fn drop(&mut self) {
         if self.is_own {
-            // SAFETY: made by `Box::leak` in `new`; whatever points to it goes with this table.
+            // SAFETY: `Box::leak` in `new` made the pointer, and everything that points to it goes
+            // with this table.
             drop(unsafe { Box::from_raw(self.definition.as_ptr()) });
         }
     }
 }
 
-/// Bytes of a number of elements.
+/// The size of `elements` elements in bytes, saturating.
 fn bytes_of(elements: u64) -> u64 {
     elements.saturating_mul(size_of::<usize>() as u64)
 }
 
 impl TableObject {
-    /// A table of null references, kept at `definition`, or in the object itself.
+    /// A table of null references. Its definition is at `definition`, or else in its own
+    /// allocation.
     pub(crate) fn new(
         ty: TableType,
         definition: Option<NonNull<Definition>>,
@@ -72,16 +74,16 @@ impl TableObject {
         Ok(table)
     }
 
-    /// Tells compiled code where the elements are.
+    /// Writes the address and length of the elements to the definition, for compiled code.
     fn publish(&mut self) {
         let base = self.elements.as_mut_ptr().cast();
         let length = self.elements.len() as u64;
-        // SAFETY: the definition lives as long as the table's instance or the object does, and no
-        // other thread is in this store.
+        // SAFETY: the definition lives as long as the table's instance or this object, and no other
+        // thread uses this store.
         unsafe { self.definition.write(Definition { base, length }) };
     }
 
-    /// The type, with the present size as its minimum.
+    /// The type, with the current size as its minimum.
     pub(crate) fn ty(&self) -> TableType {
         TableType {
             minimum: self.elements.len() as u64,
@@ -89,19 +91,20 @@ impl TableObject {
         }
     }
 
-    /// The elements: addresses, zero for null.
+    /// The elements: addresses; zero for null.
     pub(crate) fn elements(&mut self) -> &mut [usize] {
         &mut self.elements
     }
 
-    /// Whether type and limit allow that many more elements.
+    /// Whether type and limit allow `count` more elements.
     pub(crate) fn can_grow(&self, count: u64) -> bool {
         let new = (self.elements.len() as u64).checked_add(count);
         let most = self.ty.maximum.unwrap_or(u64::MAX).min(self.limit.into());
         new.is_some_and(|new| new <= most)
     }
 
-    /// Grows by some elements of one value; the length before, or nothing if it cannot.
+    /// Adds `count` elements with this value and returns the previous length; `None` if a limit
+    /// forbids it.
     pub(crate) fn grow(&mut self, count: u64, value: usize) -> Option<u64> {
         let old = self.elements.len() as u64;
         let new = old.checked_add(count)?;
@@ -114,14 +117,14 @@ impl TableObject {
         Some(old)
     }
 
-    /// A range of its elements, if it is within bounds.
+    /// A range of the elements; `None` if it is out of bounds.
     pub(crate) fn range(&mut self, start: u64, length: u64) -> Option<&mut [usize]> {
         let (start, length) = (usize::try_from(start).ok()?, usize::try_from(length).ok()?);
         self.elements.get_mut(start..)?.get_mut(..length)
     }
 }
 
-/// Refuses a table that starts larger than the store allows.
+/// Rejects a table with an initial length above the store's limit.
 pub(crate) fn check_limit(length: u64, limit: u32) -> Result<()> {
     if length > u64::from(limit) {
         return Err(Error::Limit(format!(

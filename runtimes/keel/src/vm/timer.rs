@@ -1,9 +1,9 @@
-//! Stopping code that runs too long: one thread of the process that signals the threads that run it.
+//! Interrupts code that runs too long: one thread per process signals the threads that run code.
 //!
-//! Compiled code is not instrumented for it, and a call takes no system call: it notes when it must have
-//! ended. The signal's handler looks where its thread is: in compiled code the call ends there and then; in
-//! the host it notes that the call is overdue, which ends it when the host is about to return to code. For
-//! those few places that do not look, the signal comes again.
+//! Compiled code has no checks for this, and a call makes no system call: it only records its
+//! deadline. The signal handler checks where the thread is. In compiled code, the call ends at
+//! once. In the host, the handler marks the call as overdue, which ends it on return to code. The
+//! signal is repeated, because a few ways into code do not check that.
 
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, Weak};
@@ -12,21 +12,21 @@ use std::time::{Duration, Instant};
 use super::signal;
 use crate::error::{Error, Result};
 
-/// How soon a thread is signalled again that was found in the host.
+/// How soon a thread that was in the host is signalled again.
 const RETRY: Duration = Duration::from_millis(2);
-/// That nothing is due.
+/// No deadline.
 const NEVER: u64 = u64::MAX;
 
-/// A store's wish to be stopped, shared with those who may wish it.
+/// A request to interrupt a store, shared with its handles and the watching thread.
 pub(crate) struct Interrupt {
     requested: AtomicBool,
-    /// The thread that is in a call, or zero.
+    /// The kernel's id of the thread that is in a call; zero if there is none.
     thread: AtomicI32,
-    /// When the call must have ended, in nanoseconds of [`now`].
+    /// The deadline of the current call, in nanoseconds of [`now`].
     due: AtomicU64,
-    /// How long a call may take, in nanoseconds.
+    /// The timeout of each call, in nanoseconds.
     timeout: AtomicU64,
-    /// Whether the thread that watches knows it.
+    /// Whether the watching thread has this store.
     registered: AtomicBool,
 }
 
@@ -42,7 +42,7 @@ impl Default for Interrupt {
     }
 }
 
-/// Nanoseconds since the first question. The handler of a signal asks as well.
+/// Nanoseconds since the first call of this function. Signal handlers call it too.
 fn now() -> u64 {
     static BEGINNING: OnceLock<Instant> = OnceLock::new();
     nanoseconds(BEGINNING.get_or_init(Instant::now).elapsed())
@@ -53,39 +53,39 @@ fn nanoseconds(duration: Duration) -> u64 {
 }
 
 impl Interrupt {
-    /// Whether somebody asked for it and it has not been granted.
+    /// Whether a request is pending.
     fn is_requested(&self) -> bool {
         self.requested.load(Ordering::SeqCst)
     }
 
-    /// Takes the wish back; true if there was one.
+    /// Clears the request, and returns whether there was one.
     pub(crate) fn take(&self) -> bool {
         self.requested.swap(false, Ordering::SeqCst)
     }
 
-    /// Whether the call that is under way should end.
+    /// Whether the current call must end.
     pub(crate) fn is_due(&self) -> bool {
         self.is_requested() || now() >= self.due.load(Ordering::Relaxed)
     }
 
-    /// Stops what the store runs now, or runs next.
+    /// Interrupts the store's current call, or its next one.
     pub(crate) fn request(&self) {
         self.requested.store(true, Ordering::SeqCst);
         if self.thread.load(Ordering::SeqCst) != 0 {
-            // Without the thread that watches, a call that was found in the host would go on once it
-            // is back in code; there is none only if no thread can be started.
+            // Without the watching thread, a call that is in the host now would continue after its
+            // return to code. The thread is only missing if it cannot be started.
             let _ = Watch::get().map(Watch::wake);
             self.signal();
         }
     }
 
-    /// How long each call may take from now on.
+    /// Sets the timeout of all later calls.
     pub(crate) fn set_timeout(self: &Arc<Interrupt>, timeout: Option<Duration>) {
         let timeout = timeout.map_or(NEVER, nanoseconds);
         self.timeout.store(timeout, Ordering::SeqCst);
     }
 
-    /// Has the watching thread look after this store as well.
+    /// Adds this store to the watching thread.
     pub(crate) fn register(self: &Arc<Interrupt>) -> Result<()> {
         signal::install();
         let watch = Watch::get()?;
@@ -97,7 +97,7 @@ impl Interrupt {
         Ok(())
     }
 
-    /// Notes that this thread begins a call. True if it is to end at once.
+    /// Records the start of a call on this thread. Returns true if the call must end at once.
     pub(crate) fn enter(&self) -> bool {
         let timeout = self.timeout.load(Ordering::Relaxed);
         if timeout != NEVER {
@@ -108,18 +108,18 @@ impl Interrupt {
         self.is_requested()
     }
 
-    /// Notes that the call has ended.
+    /// Records the end of the call.
     pub(crate) fn exit(&self) {
         self.thread.store(0, Ordering::SeqCst);
         self.due.store(NEVER, Ordering::SeqCst);
     }
 
-    /// Signals the thread that is in a call.
+    /// Signals the thread that is in a call, if any.
     fn signal(&self) {
         let thread = self.thread.load(Ordering::SeqCst);
         if thread != 0 {
-            // SAFETY: sends a signal that has a handler. A thread that has left its call meanwhile
-            // finds nothing that is due; one that has ended is not there any more.
+            // SAFETY: the signal has a handler. A thread that left its call meanwhile finds nothing
+            // due, and for a thread that exited the system call fails.
             unsafe {
                 libc::syscall(
                     libc::SYS_tgkill,
@@ -131,11 +131,11 @@ impl Interrupt {
         }
     }
 
-    /// Signals a call that is due; how many nanoseconds from now to look again.
+    /// Signals a call that is due. Returns the nanoseconds until the next check.
     fn look(&self, now: u64) -> u64 {
         let timeout = self.timeout.load(Ordering::SeqCst);
         if self.thread.load(Ordering::SeqCst) == 0 {
-            // A call that begins after this moment has this long.
+            // A call may start right after this check, so its timeout is the earliest deadline.
             return timeout;
         }
         let due = self.due.load(Ordering::SeqCst);
@@ -147,7 +147,7 @@ impl Interrupt {
     }
 }
 
-/// This thread's number, read from the kernel once.
+/// This thread's id, read from the kernel once.
 fn thread_id() -> i32 {
     thread_local! {
         static ID: std::cell::Cell<i32> = const { std::cell::Cell::new(0) };
@@ -158,7 +158,7 @@ fn thread_id() -> i32 {
     ID.get()
 }
 
-/// The stores that have a timeout or a handle, and the thread that watches them.
+/// The stores with a timeout or a handle, and the thread that watches them.
 struct Watch {
     stores: Mutex<Stores>,
     changed: Condvar,
@@ -167,12 +167,12 @@ struct Watch {
 #[derive(Default)]
 struct Stores {
     all: Vec<Weak<Interrupt>>,
-    /// Counts what was added or asked for.
+    /// Counts additions and wake-ups.
     changes: u64,
 }
 
 impl Watch {
-    /// The one such thing, whose thread the first question starts.
+    /// The only instance. Its first use starts the thread.
     fn get() -> Result<&'static Watch> {
         static WATCH: OnceLock<Watch> = OnceLock::new();
         static STARTED: Mutex<bool> = Mutex::new(false);

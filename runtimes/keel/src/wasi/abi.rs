@@ -1,11 +1,11 @@
-//! The words of preview 1: rights, flags and kinds, with the numbers a guest uses for them.
+//! The constants of preview 1: rights, flags and file types, with the numbers that guests use.
 //!
-//! Parsing is strict where the specification lists every value (an unknown flag or kind is
-//! `Inval`) and lenient for rights, where guests pass all ones to say "whatever there is".
+//! Parsing is strict where the specification lists every value: an unknown flag or type is `Inval`.
+//! It is lenient for rights, because guests pass all ones to request every right there is.
 
 use super::Errno;
 
-/// Defines a set of bits with named members, over the integer the guest passes.
+/// Defines a set of flags, over the integer that the guest passes.
 macro_rules! bits {
     ($(#[$doc:meta])* $name:ident: $repr:ty { $($(#[$item:meta])* $member:ident = $bit:expr;)* }) => {
         $(#[$doc])*
@@ -15,43 +15,43 @@ macro_rules! bits {
         impl $name {
             $($(#[$item])* pub const $member: $name = $name(1 << $bit);)*
 
-            /// Every member.
+            /// All flags.
             pub const ALL: $name = $name(0 $(| (1 << $bit))*);
 
-            /// The set with no member.
+            /// The empty set.
             pub const NONE: $name = $name(0);
 
-            /// The number the guest sees.
+            /// The guest's representation.
             #[must_use]
             pub const fn bits(self) -> $repr {
                 self.0
             }
 
-            /// Whether every member of `other` is here.
+            /// Whether the set contains all of `other`.
             #[must_use]
             pub const fn contains(self, other: $name) -> bool {
                 self.0 & other.0 == other.0
             }
 
-            /// Whether any member of `other` is here.
+            /// Whether the set contains any of `other`.
             #[must_use]
             pub const fn intersects(self, other: $name) -> bool {
                 self.0 & other.0 != 0
             }
 
-            /// The members of either.
+            /// The flags in either set.
             #[must_use]
             pub const fn union(self, other: $name) -> $name {
                 $name(self.0 | other.0)
             }
 
-            /// The members of both.
+            /// The flags in both sets.
             #[must_use]
             pub const fn intersection(self, other: $name) -> $name {
                 $name(self.0 & other.0)
             }
 
-            /// The members that `other` lacks.
+            /// The flags that are not in `other`.
             #[must_use]
             pub const fn without(self, other: $name) -> $name {
                 $name(self.0 & !other.0)
@@ -60,14 +60,14 @@ macro_rules! bits {
     };
 }
 
-/// Adds the strict parse: a bit without a meaning is the guest's mistake.
+/// Adds a strict parser, which rejects undefined bits.
 macro_rules! strict {
     ($($name:ident: $repr:ty),*) => {
         $(impl $name {
-            /// Reads what a guest passed.
+            /// Parses a guest's flags.
             ///
             /// # Errors
-            /// `Inval` for a bit that preview 1 gives no meaning.
+            /// `Inval` for an undefined bit.
             pub fn parse(raw: u32) -> Result<$name, Errno> {
                 if raw & !u32::from(Self::ALL.0) == 0 {
                     Ok($name(raw as $repr))
@@ -80,7 +80,7 @@ macro_rules! strict {
 }
 
 bits! {
-    /// What may be done through a descriptor.
+    /// The operations that a descriptor permits.
     Rights: u64 {
         /// `fd_datasync`.
         FD_DATASYNC = 0;
@@ -92,7 +92,7 @@ bits! {
         FD_FDSTAT_SET_FLAGS = 3;
         /// `fd_sync`.
         FD_SYNC = 4;
-        /// `fd_tell`, and `fd_seek` that does not move.
+        /// `fd_tell`, and `fd_seek` without movement.
         FD_TELL = 5;
         /// `fd_write`, and `fd_pwrite` together with `FD_SEEK`.
         FD_WRITE = 6;
@@ -102,11 +102,11 @@ bits! {
         FD_ALLOCATE = 8;
         /// `path_create_directory`.
         PATH_CREATE_DIRECTORY = 9;
-        /// `path_open` that creates a file.
+        /// `path_open` with creation.
         PATH_CREATE_FILE = 10;
-        /// `path_link`, as the directory of the old name.
+        /// `path_link`, for the directory of the old name.
         PATH_LINK_SOURCE = 11;
-        /// `path_link`, as the directory of the new name.
+        /// `path_link`, for the directory of the new name.
         PATH_LINK_TARGET = 12;
         /// `path_open`.
         PATH_OPEN = 13;
@@ -114,13 +114,13 @@ bits! {
         FD_READDIR = 14;
         /// `path_readlink`.
         PATH_READLINK = 15;
-        /// `path_rename`, as the directory of the old name.
+        /// `path_rename`, for the directory of the old name.
         PATH_RENAME_SOURCE = 16;
-        /// `path_rename`, as the directory of the new name.
+        /// `path_rename`, for the directory of the new name.
         PATH_RENAME_TARGET = 17;
         /// `path_filestat_get`.
         PATH_FILESTAT_GET = 18;
-        /// `path_open` that truncates.
+        /// `path_open` with truncation.
         PATH_FILESTAT_SET_SIZE = 19;
         /// `path_filestat_set_times`.
         PATH_FILESTAT_SET_TIMES = 20;
@@ -146,14 +146,14 @@ bits! {
 }
 
 impl Rights {
-    /// What applies to a stream: a pipe, or a file of an unknown kind.
+    /// The rights that apply to a stream: a pipe, or a file of unknown type.
     pub const STREAM: Rights = Rights::FD_READ
         .union(Rights::FD_WRITE)
         .union(Rights::FD_FDSTAT_SET_FLAGS)
         .union(Rights::FD_FILESTAT_GET)
         .union(Rights::POLL_FD_READWRITE);
 
-    /// What applies to a regular file.
+    /// The rights that apply to a regular file.
     pub const FILE: Rights = Rights::STREAM
         .union(Rights::FD_DATASYNC)
         .union(Rights::FD_SEEK)
@@ -164,7 +164,7 @@ impl Rights {
         .union(Rights::FD_FILESTAT_SET_SIZE)
         .union(Rights::FD_FILESTAT_SET_TIMES);
 
-    /// What applies to a directory.
+    /// The rights that apply to a directory.
     pub const DIRECTORY: Rights = Rights::FD_FDSTAT_SET_FLAGS
         .union(Rights::FD_DATASYNC)
         .union(Rights::FD_SYNC)
@@ -186,13 +186,13 @@ impl Rights {
         .union(Rights::PATH_REMOVE_DIRECTORY)
         .union(Rights::PATH_UNLINK_FILE);
 
-    /// What applies to a socket.
+    /// The rights that apply to a socket.
     pub const SOCKET: Rights = Rights::STREAM
         .union(Rights::SOCK_SHUTDOWN)
         .union(Rights::SOCK_ACCEPT);
 
-    /// Reads what a guest passed; bits without a meaning are dropped, because guests ask for
-    /// everything by passing all ones.
+    /// Parses a guest's rights. Undefined bits are dropped, because guests request every right by
+    /// passing all ones.
     #[must_use]
     pub const fn from_guest(raw: u64) -> Rights {
         Rights(raw & Rights::ALL.0)
@@ -200,15 +200,15 @@ impl Rights {
 }
 
 bits! {
-    /// How a descriptor behaves.
+    /// The behaviour of a descriptor.
     FdFlags: u16 {
-        /// Writes go to the end of the file.
+        /// Write at the end of the file.
         APPEND = 0;
-        /// Writes wait until data (not all metadata) is stored.
+        /// Writes wait until data, but not all metadata, is stored.
         DSYNC = 1;
-        /// Calls answer `Again` rather than wait.
+        /// Calls return `Again` instead of waiting.
         NONBLOCK = 2;
-        /// Reads wait for what `DSYNC` and `SYNC` wait for.
+        /// Reads wait as `DSYNC` and `SYNC` do for writes.
         RSYNC = 3;
         /// Writes wait until data and metadata are stored.
         SYNC = 4;
@@ -216,21 +216,21 @@ bits! {
 }
 
 bits! {
-    /// How `path_open` opens.
+    /// The mode of `path_open`.
     OpenFlags: u16 {
-        /// Create the file if there is none.
+        /// Create the file if it does not exist.
         CREAT = 0;
         /// Fail unless it is a directory.
         DIRECTORY = 1;
         /// Fail if it exists.
         EXCL = 2;
-        /// Cut it to zero bytes.
+        /// Truncate it to zero bytes.
         TRUNC = 3;
     }
 }
 
 bits! {
-    /// How a path is looked up.
+    /// The mode of a path look-up.
     LookupFlags: u32 {
         /// Follow a symbolic link in the last component.
         SYMLINK_FOLLOW = 0;
@@ -238,21 +238,21 @@ bits! {
 }
 
 bits! {
-    /// Which times to set.
+    /// The times to set.
     TimeFlags: u16 {
-        /// The access time, to the given value.
+        /// Set the access time to the given value.
         ATIM = 0;
-        /// The access time, to now.
+        /// Set the access time to now.
         ATIM_NOW = 1;
-        /// The modification time, to the given value.
+        /// Set the modification time to the given value.
         MTIM = 2;
-        /// The modification time, to now.
+        /// Set the modification time to now.
         MTIM_NOW = 3;
     }
 }
 
 bits! {
-    /// How `sock_recv` receives.
+    /// The mode of `sock_recv`.
     ReceiveFlags: u16 {
         /// Leave the data in the queue.
         PEEK = 0;
@@ -262,7 +262,7 @@ bits! {
 }
 
 bits! {
-    /// Which halves `sock_shutdown` closes.
+    /// The directions that `sock_shutdown` closes.
     ShutdownFlags: u8 {
         /// Receiving.
         READ = 0;
@@ -280,15 +280,15 @@ strict!(
     ShutdownFlags: u8
 );
 
-/// What a descriptor or a directory entry refers to.
+/// The type of the file that a descriptor or directory entry refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum FileType {
-    /// None of the others: a pipe, or bytes held by the host.
+    /// Any other type: a pipe, or bytes in the host's memory.
     Unknown = 0,
     /// A block device.
     BlockDevice = 1,
-    /// A character device; guests take it for a terminal unless it can seek.
+    /// A character device. Guests treat one that cannot seek as a terminal.
     CharacterDevice = 2,
     /// A directory.
     Directory = 3,
@@ -311,8 +311,7 @@ impl From<rustix::fs::FileType> for FileType {
             Host::Symlink => FileType::SymbolicLink,
             Host::CharacterDevice => FileType::CharacterDevice,
             Host::BlockDevice => FileType::BlockDevice,
-            // Which kind of socket a name is cannot be known without connecting to it; stream is
-            // what preview 1 has for the common case.
+            // The type of a socket is unknown until it is connected. Stream is the common one.
             Host::Socket => FileType::SocketStream,
             _ => FileType::Unknown,
         }

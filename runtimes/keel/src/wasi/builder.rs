@@ -1,4 +1,4 @@
-//! Saying what a guest gets. Nothing is granted that is not said here.
+//! Builds contexts. A guest gets only what is granted here.
 
 use std::ffi::{OsStr, OsString};
 use std::os::fd::OwnedFd;
@@ -12,10 +12,11 @@ use super::descriptor::Stream;
 use super::grant::{Access, Grant, Source, Stdin, Stdout};
 use super::strings::Strings;
 
-/// The most bytes of arguments, and of environment: Linux's own limit for both together is 2 MiB.
+/// The maximum size of the arguments, and of the environment, in bytes. Linux's own limit for both
+/// together is 2 MiB.
 const MOST_STRING_BYTES: usize = 2 << 20;
 
-/// Collects what a guest is given, then opens and checks it.
+/// Collects a guest's grants, then opens and checks them.
 #[derive(Debug, Default)]
 pub struct WasiCtxBuilder {
     arguments: Vec<OsString>,
@@ -28,21 +29,21 @@ pub struct WasiCtxBuilder {
 }
 
 impl WasiCtxBuilder {
-    /// Adds an argument, which need not be UTF-8. The first is the program's name.
+    /// Adds an argument, which need not be UTF-8. The first one is the program's name.
     #[must_use]
     pub fn arg(mut self, argument: impl Into<OsString>) -> Self {
         self.arguments.push(argument.into());
         self
     }
 
-    /// Adds arguments.
+    /// Adds several arguments. See [`WasiCtxBuilder::arg`].
     #[must_use]
     pub fn args(mut self, arguments: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
         self.arguments.extend(arguments.into_iter().map(Into::into));
         self
     }
 
-    /// Adds an environment variable; of two with one name the later holds.
+    /// Sets an environment variable. A later value replaces an earlier one.
     #[must_use]
     pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         let name = name.into();
@@ -51,28 +52,28 @@ impl WasiCtxBuilder {
         self
     }
 
-    /// Sets where standard input comes from.
+    /// Sets the source of standard input.
     #[must_use]
     pub fn stdin(mut self, stdin: Stdin) -> Self {
         self.stdin = stdin;
         self
     }
 
-    /// Sets where standard output goes.
+    /// Sets the destination of standard output.
     #[must_use]
     pub fn stdout(mut self, stdout: Stdout) -> Self {
         self.stdout = stdout;
         self
     }
 
-    /// Sets where standard error goes.
+    /// Sets the destination of standard error.
     #[must_use]
     pub fn stderr(mut self, stderr: Stdout) -> Self {
         self.stderr = stderr;
         self
     }
 
-    /// Gives the guest the host's three standard streams.
+    /// Connects the guest to the process's three standard streams.
     #[must_use]
     pub fn inherit_stdio(self) -> Self {
         self.stdin(Stdin::Inherit)
@@ -80,8 +81,8 @@ impl WasiCtxBuilder {
             .stderr(Stdout::Inherit)
     }
 
-    /// Grants the directory at `host`, under the name `guest`. Directories get the descriptors
-    /// from 3 on, in the order of the grants.
+    /// Grants the directory at `host` with the guest's name `guest`. Directories get the
+    /// descriptors from 3 on, in this order.
     #[must_use]
     pub fn directory(
         mut self,
@@ -94,7 +95,7 @@ impl WasiCtxBuilder {
         self
     }
 
-    /// Grants a directory that is already open.
+    /// Grants an open directory with the guest's name `guest`.
     #[must_use]
     pub fn directory_fd(
         mut self,
@@ -107,20 +108,20 @@ impl WasiCtxBuilder {
         self
     }
 
-    /// Grants a socket, listening or connected. Sockets get the descriptors after the directories,
-    /// because guests look for directories until the first descriptor that is none.
+    /// Grants a listening or connected socket. Sockets get the descriptors after the directories,
+    /// because guests look for directories up to the first descriptor that is not one.
     #[must_use]
     pub fn socket(mut self, socket: OwnedFd) -> Self {
         self.sockets.push(socket);
         self
     }
 
-    /// Opens and checks everything.
+    /// Opens and checks all grants.
     ///
     /// # Errors
-    /// A string with a NUL or too many of them, a stream or directory that cannot be used, or a
-    /// kernel that cannot confine paths to a directory (Linux before 5.6, or a filter that forbids
-    /// `openat2`) while a directory is granted.
+    /// [`WasiError`] for a string with a NUL, too many bytes of strings, an unusable stream or
+    /// directory, or a directory on a kernel that cannot confine paths (Linux before 5.6, or a
+    /// filter that forbids `openat2`).
     pub fn build(self) -> Result<WasiCtx, WasiError> {
         let mut arguments = Strings::default();
         for argument in &self.arguments {

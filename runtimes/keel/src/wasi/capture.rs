@@ -1,14 +1,14 @@
-//! A place for a guest's output in the host's memory.
+//! Captures a guest's output in memory.
 
 use std::io::IoSlice;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Errno;
 
-/// What a guest wrote, kept in memory up to a limit.
+/// A guest's output, kept in memory up to a limit.
 ///
-/// Clones are the same place: the host keeps one, the context another. Beyond the limit a write
-/// takes what still fits, and then fails with `Nospc`, so that a guest cannot exhaust the host.
+/// Clones share one buffer: the host keeps one, the context another. A write beyond the limit takes
+/// what fits, and the next fails with `Nospc`, so that a guest cannot exhaust the host's memory.
 #[derive(Clone, Debug)]
 pub struct Capture {
     written: Arc<Mutex<Vec<u8>>>,
@@ -16,7 +16,7 @@ pub struct Capture {
 }
 
 impl Capture {
-    /// An empty place that takes up to `limit` bytes.
+    /// An empty buffer for up to `limit` bytes.
     #[must_use]
     pub fn new(limit: usize) -> Capture {
         Capture {
@@ -25,7 +25,7 @@ impl Capture {
         }
     }
 
-    /// Takes what has been written so far, and leaves the place empty.
+    /// Removes and returns the output so far.
     #[must_use]
     pub fn take(&self) -> Vec<u8> {
         std::mem::take(&mut *self.lock())
@@ -45,7 +45,7 @@ impl Capture {
         Ok(taken)
     }
 
-    /// A panic elsewhere while the lock was held cannot leave bytes half written.
+    /// A poisoned lock is safe to use: a panic cannot leave the bytes half written.
     fn lock(&self) -> MutexGuard<'_, Vec<u8>> {
         self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,8 +1,8 @@
-//! `WasiCtx`: the state of one guest, its descriptor table above all.
+//! `WasiCtx`: the state of one guest, mainly its descriptor table.
 //!
-//! A context is cheap: what costs something (opening directories, asking what a stream is, joining
-//! the arguments) is done once by the builder and shared. Making another one for the next instance
-//! is one allocation and no system call; resetting one that opened nothing is neither.
+//! A context is cheap. The builder does the expensive work once (opening directories, inspecting
+//! streams, joining arguments), and all contexts share the result. A further context takes one
+//! allocation and no system call; resetting one that opened nothing takes neither.
 
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
@@ -17,10 +17,10 @@ use super::grant::Grant;
 use super::strings::Strings;
 use super::{Errno, wait};
 
-/// The most descriptors one guest can hold, so that one guest cannot use up its host's.
+/// The maximum descriptors per guest, so that one guest cannot exhaust the host's.
 const MOST_DESCRIPTORS: usize = 1024;
 
-/// What every context of one builder shares.
+/// The state that all contexts of one builder share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) arguments: Strings,
@@ -28,19 +28,19 @@ pub(crate) struct Shared {
     pub(crate) grants: Vec<Grant>,
 }
 
-/// The preview-1 state of one guest.
+/// The WASI preview 1 state of one guest.
 #[derive(Debug)]
 pub struct WasiCtx {
     shared: Arc<Shared>,
     table: Vec<Option<Descriptor>>,
-    /// Whether the table may differ from what the grants make.
+    /// Whether the table may differ from its initial state.
     changed: bool,
     deadline: Option<Instant>,
 }
 
 impl WasiCtx {
-    /// A builder that grants nothing yet: no argument, no variable, no directory, and standard
-    /// streams that lead nowhere.
+    /// A builder without grants: no arguments, variables or directories, and standard streams that
+    /// are null.
     #[must_use]
     pub fn builder() -> WasiCtxBuilder {
         WasiCtxBuilder::default()
@@ -62,14 +62,14 @@ impl WasiCtx {
 
     /// A context for another guest with the same grants, in its initial state.
     ///
-    /// Open files that the host gave (standard streams, sockets) are the same open files, so their
-    /// positions are shared; in-memory input starts again.
+    /// Open files of the host (standard streams, sockets) are shared, and so are their positions.
+    /// In-memory input restarts.
     #[must_use]
     pub fn fresh(&self) -> WasiCtx {
         WasiCtx::from_shared(self.shared.clone())
     }
 
-    /// Returns to the initial state: closes what the guest opened, opens again what it closed.
+    /// Restores the initial state: closes what the guest opened and reopens what it closed.
     pub fn reset(&mut self) {
         self.deadline = None;
         if self.changed {
@@ -84,12 +84,13 @@ impl WasiCtx {
         }
     }
 
-    /// Sets the moment after which no call waits any longer: what would wait answers `Intr`, which
-    /// the linker's functions turn into a trap. An engine's own timeout cannot stop a guest that
-    /// waits in the host: set both.
+    /// Sets the time after which no call waits: a call that would wait returns `Intr`, which the
+    /// linker's functions turn into a trap. An engine's timeout does not interrupt a guest that
+    /// waits in the host, so set both.
     ///
-    /// It bounds `poll_oneoff`, `sock_accept`, `sock_recv`, and reads and writes on files that can
-    /// be polled; a write larger than the room in a full pipe can still wait for its reader.
+    /// The deadline bounds `poll_oneoff`, `sock_accept`, `sock_recv`, and reads and writes of files
+    /// that can be polled. A write larger than the free space of a pipe can still wait for its
+    /// reader.
     pub fn set_deadline(&mut self, deadline: Option<Instant>) {
         self.deadline = deadline;
     }
@@ -98,7 +99,7 @@ impl WasiCtx {
         self.deadline
     }
 
-    /// Whether the deadline has passed.
+    /// Whether the deadline has passed. False without one.
     pub(crate) fn is_overdue(&self) -> bool {
         self.deadline
             .is_some_and(|deadline| deadline <= Instant::now())
@@ -125,14 +126,14 @@ impl WasiCtx {
         Ok(slot)
     }
 
-    /// Whether another descriptor can be opened: asked before the effect of opening one.
+    /// Whether another descriptor can be opened. Checked before a file is opened.
     pub(crate) fn require_room(&self) -> Result<(), Errno> {
         let has_room =
             self.table.len() < MOST_DESCRIPTORS || self.table.iter().any(Option::is_none);
         if has_room { Ok(()) } else { Err(Errno::Mfile) }
     }
 
-    /// Puts a descriptor at the lowest free number.
+    /// Adds a descriptor at the lowest free number.
     pub(crate) fn insert(&mut self, descriptor: Descriptor) -> Result<u32, Errno> {
         self.require_room()?;
         self.changed = true;
@@ -162,11 +163,10 @@ impl WasiCtx {
         Ok(())
     }
 
-    /// The host file of `fd` once it is ready for `events`, or as soon as waiting for that is the
-    /// host's own business.
+    /// The host file of `fd`, once it is ready for `events` or if the host may block on it.
     ///
-    /// A guest that asked for `NONBLOCK` on a shared file is answered `Again`, and one with a
-    /// deadline `Intr` when it has passed.
+    /// With `NONBLOCK` on a shared file, a file that is not ready is `Again`. Past the deadline it
+    /// is `Intr`.
     pub(crate) fn ready<'a>(
         &self,
         descriptor: &'a Descriptor,
@@ -184,7 +184,7 @@ impl WasiCtx {
         Ok(file)
     }
 
-    /// A descriptor for streaming: its object and that it has `rights`.
+    /// The descriptor `fd`, if it has `rights`.
     pub(crate) fn stream(&self, fd: u32, rights: Rights) -> Result<&Descriptor, Errno> {
         let descriptor = self.get(fd)?;
         descriptor.require(rights)?;

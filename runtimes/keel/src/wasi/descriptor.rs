@@ -1,4 +1,4 @@
-//! What stands behind a descriptor number: a host file, bytes held by the host, or nothing.
+//! Descriptors: host files, in-memory bytes, or null.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use super::abi::{FdFlags, FileType, Rights};
 use super::capture::Capture;
 use super::{Access, Errno};
 
-/// One of the host's standard streams, borrowed for the life of the process.
+/// One of the process's standard streams, borrowed for the life of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stream {
     Input,
@@ -17,19 +17,19 @@ pub(crate) enum Stream {
     Error,
 }
 
-/// A host descriptor, by who else may be using the same open file.
+/// A host descriptor, by how its open file is shared.
 #[derive(Debug)]
 pub(crate) enum Handle {
-    /// The host's own stream: never closed here.
+    /// The process's own stream, which is never closed.
     Standard(Stream),
-    /// Granted by the host, and shared by every context made from the same grant.
+    /// Granted by the host, and shared by all contexts of the same grant.
     Granted(Arc<OwnedFd>),
-    /// Opened by this guest, and its alone.
+    /// Opened by this guest, and not shared.
     Opened(OwnedFd),
 }
 
 impl Handle {
-    /// Whether changing the open file's flags would be seen by somebody else.
+    /// Whether others would see a change of the open file's flags.
     pub(crate) fn is_shared(&self) -> bool {
         !matches!(self, Handle::Opened(_))
     }
@@ -47,19 +47,19 @@ impl AsFd for Handle {
     }
 }
 
-/// The directory side of a descriptor.
+/// The directory part of a descriptor.
 #[derive(Debug)]
 pub(crate) struct Directory {
     pub(crate) handle: Handle,
-    /// A second open file for `fd_readdir`, whose position is this guest's alone. A directory the
-    /// guest opened itself is that already.
+    /// A second open file for `fd_readdir`, with a position of the guest's own. Not needed for a
+    /// directory that the guest opened itself.
     pub(crate) listing: Option<OwnedFd>,
-    /// The name the guest knows it by, if the host granted it.
+    /// The guest's name for it, if the host granted it.
     pub(crate) preopened_as: Option<Arc<[u8]>>,
 }
 
 impl Directory {
-    /// The open file to list from.
+    /// The open file to read entries from.
     pub(crate) fn listing(&mut self) -> Result<BorrowedFd<'_>, Errno> {
         if let Handle::Opened(fd) = &self.handle {
             return Ok(fd.as_fd());
@@ -72,32 +72,32 @@ impl Directory {
     }
 }
 
-/// What a descriptor refers to.
+/// The target of a descriptor.
 #[derive(Debug)]
 pub(crate) enum Object {
     /// A file, pipe, terminal, device or socket of the host.
     Host(Handle),
-    /// A directory of the host, beneath which paths are resolved.
+    /// A host directory, beneath which paths are resolved.
     Directory(Directory),
-    /// Reads nothing, accepts everything.
+    /// End of file on reads; accepts and drops writes.
     Null,
-    /// Bytes given by the host, and how many have been read.
+    /// In-memory input, and the number of bytes read.
     Bytes { bytes: Arc<[u8]>, position: usize },
-    /// Bytes kept for the host.
+    /// Output captured for the host.
     Capture(Capture),
 }
 
-/// An open descriptor: the object, and what may be done with it.
+/// An open descriptor: the object and its rights.
 #[derive(Debug)]
 pub(crate) struct Descriptor {
     pub(crate) object: Object,
     pub(crate) kind: FileType,
     pub(crate) rights: Rights,
     pub(crate) inheriting: Rights,
-    /// The flags as the guest set them. For a shared host file only `NONBLOCK` is kept here, and
-    /// emulated: setting it on the file would change it for the host too.
+    /// The flags as the guest set them. For a shared host file, only `NONBLOCK` is kept here and
+    /// emulated, because setting it on the open file would affect the host.
     pub(crate) flags: FdFlags,
-    /// What the grant it comes from allows, whatever its rights say.
+    /// The access that its grant permits, whatever its rights are.
     pub(crate) access: Access,
 }
 
@@ -119,7 +119,7 @@ impl Descriptor {
         }
     }
 
-    /// The host's descriptor, for calls on files of any kind.
+    /// The host's descriptor, for calls on files of any type.
     pub(crate) fn host(&self) -> Result<BorrowedFd<'_>, Errno> {
         match &self.object {
             Object::Host(handle) | Object::Directory(Directory { handle, .. }) => {
@@ -129,7 +129,7 @@ impl Descriptor {
         }
     }
 
-    /// The directory to resolve paths beneath.
+    /// The directory beneath which to resolve paths.
     pub(crate) fn directory(&self, rights: Rights) -> Result<BorrowedFd<'_>, Errno> {
         match &self.object {
             Object::Directory(directory) => {
@@ -140,7 +140,7 @@ impl Descriptor {
         }
     }
 
-    /// The socket, for the `sock_*` calls.
+    /// The socket, for `sock_*` calls.
     pub(crate) fn socket(&self, rights: Rights) -> Result<BorrowedFd<'_>, Errno> {
         match (&self.object, self.kind) {
             (Object::Host(handle), FileType::SocketStream | FileType::SocketDatagram) => {

@@ -1,14 +1,14 @@
-//! The error numbers of preview 1, and how the host's become them.
+//! The error numbers of preview 1, and their mapping from host errors.
 //!
-//! Every call answers with one of these; `0` is success and has no variant, because in Rust that is
-//! `Ok`. The numbers are those of `wasi_snapshot_preview1.witx`.
+//! Every call returns one of these. `0` is success and has no variant, because it is `Ok` in Rust.
+//! The numbers are those of `wasi_snapshot_preview1.witx`.
 
 use rustix::io::Errno as Host;
 
-/// Defines the enum, its messages and the translation from the host's numbers in one table.
+/// Defines the enum, its messages and the mapping from host errors in one table.
 macro_rules! errnos {
     ($($variant:ident = $number:literal, $text:literal, $($host:ident)?;)*) => {
-        /// Why a preview-1 call failed, as the guest sees it.
+        /// The error of a preview 1 call, as the guest sees it.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
         #[repr(u16)]
         pub enum Errno {
@@ -20,12 +20,12 @@ macro_rules! errnos {
         }
 
         impl Errno {
-            /// Every error number, in the order of the specification.
+            /// All error numbers, in the specification's order.
             pub const ALL: &'static [Errno] = &[$(Errno::$variant),*];
         }
 
         impl From<Host> for Errno {
-            /// A host error without a counterpart in preview 1 becomes `Io`.
+            /// Maps a host error. One without a counterpart in preview 1 becomes `Io`.
             fn from(host: Host) -> Self {
                 match host {
                     $($(Host::$host => Errno::$variant,)?)*
@@ -116,7 +116,7 @@ errnos! {
 }
 
 impl Errno {
-    /// The number the guest gets as the call's result.
+    /// The call's result value for this error.
     #[must_use]
     pub const fn number(self) -> u16 {
         self as u16

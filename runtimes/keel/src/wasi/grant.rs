@@ -1,4 +1,4 @@
-//! What the host gives a guest, opened once and turned into descriptors for every context.
+//! Grants: opened once, and turned into descriptors for every context.
 
 use std::ffi::OsString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -14,22 +14,22 @@ use super::capture::Capture;
 use super::descriptor::{Descriptor, Directory, Handle, Object, Stream};
 use super::{Errno, WasiError, resolve};
 
-/// What a guest may do beneath a granted directory.
+/// The access that a guest has beneath a granted directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Access {
-    /// Read and list. Everything that would change something answers `Rofs`.
+    /// Read and list. Any change fails with `Rofs`.
     ReadOnly,
     /// Read, list, create, change and remove.
     ReadWrite,
 }
 
-/// Where a guest's standard input comes from.
+/// The source of a guest's standard input.
 #[derive(Debug, Default)]
 pub enum Stdin {
-    /// Nothing: end of file at once.
+    /// No input: end of file immediately.
     #[default]
     Null,
-    /// The host process's own.
+    /// The process's own standard input.
     Inherit,
     /// An open file, pipe or socket.
     File(OwnedFd),
@@ -37,28 +37,28 @@ pub enum Stdin {
     Bytes(Arc<[u8]>),
 }
 
-/// Where a guest's standard output or error goes.
+/// The destination of a guest's standard output or error.
 #[derive(Debug, Default)]
 pub enum Stdout {
-    /// Nowhere: everything is accepted and dropped.
+    /// Accepts and drops all output.
     #[default]
     Null,
-    /// The host process's own.
+    /// The process's own stream.
     Inherit,
     /// An open file, memfd, pipe or socket.
     File(OwnedFd),
-    /// The host's memory.
+    /// The host's memory, up to a limit.
     Capture(Capture),
 }
 
-/// A directory to grant, before it is opened.
+/// A directory to grant, not yet opened if it is a path.
 #[derive(Debug)]
 pub(crate) enum Source {
     Path(PathBuf),
     File(OwnedFd),
 }
 
-/// One granted object: enough to make its descriptor again, without a system call.
+/// A granted object. Its descriptor can be recreated without a system call.
 #[derive(Debug)]
 pub(crate) enum Grant {
     Null(Rights),
@@ -100,7 +100,7 @@ impl Grant {
         let may = Rights::ALL.without(Rights::FD_READ);
         match stdout {
             Stdout::Null => Ok(Grant::Null(Rights::STREAM.without(Rights::FD_READ))),
-            // Others write to it, too: the guest can neither cut it off nor write over what is there.
+            // Others write to it too, so the guest must not truncate or overwrite it.
             Stdout::Inherit => Grant::standard(stream, may).map(Grant::append_only),
             Stdout::File(fd) => Grant::file(fd, may, "standard output or error"),
             Stdout::Capture(capture) => Ok(Grant::Capture(capture)),
@@ -120,8 +120,8 @@ impl Grant {
         })
     }
 
-    /// A standard stream without the rights to change what it already holds. A device keeps that to seek,
-    /// without which the C library would take it for a terminal.
+    /// Removes the rights to change existing contents of a standard stream. A device keeps the
+    /// right to seek; without it, the C library would treat it as a terminal.
     fn append_only(self) -> Grant {
         match self {
             Grant::Standard {
@@ -169,7 +169,7 @@ impl Grant {
         }
     }
 
-    /// Opens a directory, and proves that paths can be confined to it.
+    /// Opens a directory and checks that paths can be confined to it.
     pub(crate) fn directory(
         source: Source,
         name: OsString,
@@ -192,7 +192,7 @@ impl Grant {
         })
     }
 
-    /// The descriptor a new guest starts with.
+    /// The descriptor in a new guest's table.
     pub(crate) fn descriptor(&self) -> Descriptor {
         let (object, kind, rights, inheriting, access) = match self {
             Grant::Null(rights) => (
@@ -260,7 +260,7 @@ impl Grant {
     }
 }
 
-/// The kind of an open file, and the rights that apply to it.
+/// The type of an open file, and the rights that apply to it.
 pub(crate) fn inspect(fd: BorrowedFd<'_>) -> Result<(FileType, Rights), Errno> {
     let stat = rustix::fs::fstat(fd)?;
     let kind = match rustix::fs::FileType::from_raw_mode(stat.st_mode) {
@@ -274,8 +274,8 @@ pub(crate) fn inspect(fd: BorrowedFd<'_>) -> Result<(FileType, Rights), Errno> {
         FileType::RegularFile | FileType::BlockDevice => Rights::FILE,
         FileType::Directory => Rights::DIRECTORY,
         FileType::SocketStream | FileType::SocketDatagram => Rights::SOCKET,
-        // The C library takes a character device that cannot seek for a terminal, and buffers its
-        // output by lines: so only terminals go without.
+        // The C library treats a character device that cannot seek as a terminal and uses line
+        // buffering, so only terminals lack the right to seek.
         FileType::CharacterDevice if !rustix::termios::isatty(fd) => {
             Rights::STREAM.union(Rights::FD_SEEK).union(Rights::FD_TELL)
         }

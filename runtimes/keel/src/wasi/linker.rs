@@ -1,4 +1,4 @@
-//! The calls as host functions: the module `wasi_snapshot_preview1` of a linker.
+//! Defines the calls as host functions: the module `wasi_snapshot_preview1` of a linker.
 
 use std::sync::Arc;
 
@@ -9,12 +9,11 @@ use crate::{Caller, Error, Linker, Result, Trap, TrapKind};
 use super::calls::{self, table::each_call};
 use super::{Ending, Errno, Exit, MODULE, WasiCtx};
 
-/// Defines every call in `linker`. `get` finds the guest's context in the store's data.
+/// Defines every call in `linker`. `get` returns the guest's context from the store's data.
 ///
-/// The calls work on the memory that the guest exports as `memory`, as preview 1 has it. A guest
-/// without one is treated as having a memory of no bytes. `proc_exit` comes out of the host's call
-/// as [`Error::Exit`], and waiting past the context's deadline as a trap of kind
-/// [`TrapKind::Interrupted`].
+/// The calls use the guest's memory exported as `memory`, as preview 1 specifies. A guest without
+/// one is treated as having an empty memory. `proc_exit` ends the host's call with [`Error::Exit`],
+/// and waiting past the context's deadline ends it with a trap of kind [`TrapKind::Interrupted`].
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -45,7 +44,7 @@ use super::{Ending, Errno, Exit, MODULE, WasiCtx};
 /// ```
 ///
 /// # Errors
-/// [`Error::DuplicateDefinition`] if one of the names is taken.
+/// [`Error::DuplicateDefinition`] if one of the names is already defined.
 pub fn add_to_linker<T: 'static>(
     linker: &mut Linker<T>,
     get: impl Fn(&mut T) -> &mut WasiCtx + Copy + Send + Sync + 'static,
@@ -81,8 +80,8 @@ pub fn add_to_linker<T: 'static>(
 }
 
 impl Errno {
-    /// What the guest gets; or the end, where it waited past its deadline: the guest would only try
-    /// again.
+    /// The guest's result. Waiting past the deadline ends the guest, because it would only retry on
+    /// `Intr`.
     fn finish(ctx: &WasiCtx, answer: Result<(), Errno>) -> Result<u32> {
         match answer {
             Ok(()) => Ok(0),

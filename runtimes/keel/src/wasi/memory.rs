@@ -1,24 +1,25 @@
-//! The guest's memory as these calls see it: a slice, and numbers that claim to be places in it.
+//! Access to guest memory: a slice, and untrusted addresses in it.
 //!
-//! Nothing here trusts a number. A place outside the slice, a length that wraps, a table of buffers
-//! that overlaps itself: each becomes `Fault` or a shorter transfer, never a panic. Addresses need
-//! no alignment, because everything is copied byte by byte.
+//! An address outside the slice, a length that wraps, or a table of overlapping buffers becomes
+//! `Fault` or a shorter transfer, never a panic. Addresses need no alignment, because everything is
+//! copied bytewise.
 
 use std::io::{IoSlice, IoSliceMut};
 use std::ops::Range;
 
 use super::Errno;
 
-/// The most buffers one transfer uses; more is a short transfer. It is Linux's `UIO_MAXIOV`.
+/// The maximum buffers per transfer; more cause a short transfer. The value is Linux's
+/// `UIO_MAXIOV`.
 const MOST_BUFFERS: usize = 1024;
 
-/// How many buffers are kept on the stack: the C library passes one or two.
+/// The number of buffers kept on the stack. C libraries pass one or two.
 const FEW_BUFFERS: usize = 8;
 
-/// An entry of a table of buffers: address and length, 4 bytes each.
+/// The size of an entry in a buffer table: address and length, 4 bytes each.
 const VECTOR_BYTES: usize = 8;
 
-/// The place `at..at + len`, checked against the memory's size.
+/// The range `at..at + len`, checked against the memory's size.
 pub(crate) fn place(memory: &[u8], at: u32, len: u32) -> Result<Range<usize>, Errno> {
     let start = at as usize;
     let end = start.checked_add(len as usize).ok_or(Errno::Fault)?;
@@ -29,8 +30,8 @@ pub(crate) fn place(memory: &[u8], at: u32, len: u32) -> Result<Range<usize>, Er
     }
 }
 
-/// Fails with `Fault` unless `len` bytes can be written at `at`. Called before an effect whose
-/// result could not be reported otherwise.
+/// Fails with `Fault` unless `len` bytes can be written at `at`. Called before an effect that could
+/// not be undone if its result could not be written.
 pub(crate) fn reserve(memory: &[u8], at: u32, len: u32) -> Result<(), Errno> {
     place(memory, at, len).map(drop)
 }
@@ -44,7 +45,7 @@ pub(crate) fn bytes_mut(memory: &mut [u8], at: u32, len: u32) -> Result<&mut [u8
     Ok(&mut memory[place])
 }
 
-/// A path or a link's target. Preview 1 says strings are UTF-8.
+/// A path or a link's text. Preview 1 requires UTF-8.
 pub(crate) fn text(memory: &[u8], at: u32, len: u32) -> Result<&str, Errno> {
     std::str::from_utf8(bytes(memory, at, len)?).map_err(|_| Errno::Ilseq)
 }
@@ -67,8 +68,8 @@ pub(crate) fn write_u64(memory: &mut [u8], at: u32, value: u64) -> Result<(), Er
     write(memory, at, &value.to_le_bytes())
 }
 
-/// A number of bytes as the guest's `size`. Linux moves at most 0x7fff_f000 bytes in one call, so
-/// it fits; a host that moved more would be reported as having moved as much as can be said.
+/// A number of bytes as the guest's `size`, saturating. Linux transfers at most 0x7fff_f000 bytes
+/// per call, so it always fits.
 pub(crate) fn size(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }
@@ -85,7 +86,7 @@ pub(crate) fn u64_at(record: &[u8], at: usize) -> u64 {
     u64::from_le_bytes(std::array::from_fn(|i| record[at + i]))
 }
 
-/// The places a table of buffers names, all of them checked before any is used.
+/// The ranges in a buffer table. All are checked before any is used.
 struct Places {
     few: [Range<usize>; FEW_BUFFERS],
     many: Vec<Range<usize>>,
@@ -131,7 +132,7 @@ impl Places {
     }
 }
 
-/// Runs `transfer` with the buffers that the table at `table` names, as sources.
+/// Runs `transfer` with the buffers in the table at `table` as sources.
 pub(crate) fn sources<T>(
     memory: &[u8],
     table: u32,
@@ -155,10 +156,11 @@ pub(crate) fn sources<T>(
     }
 }
 
-/// Runs `transfer` with the buffers that the table at `table` names, as destinations.
+/// Runs `transfer` with the buffers in the table at `table` as destinations.
 ///
-/// Buffers that overlap would be two mutable views of one place. The transfer then uses the buffers
-/// before the first that overlaps an earlier one: a short read, which every caller must expect.
+/// Overlapping buffers would be two mutable views of the same bytes. The transfer therefore ends
+/// before the first buffer that overlaps an earlier one: a short read, which every caller must
+/// expect.
 pub(crate) fn destinations<T>(
     memory: &mut [u8],
     table: u32,
@@ -184,7 +186,7 @@ fn disjoint_prefix(places: &[Range<usize>]) -> &[Range<usize>] {
     &places[..first_overlap.unwrap_or(places.len())]
 }
 
-/// Cuts disjoint places out of the memory, in the order the guest named them.
+/// Splits disjoint ranges out of the memory, in the guest's order.
 fn split<'a>(memory: &'a mut [u8], places: &[Range<usize>]) -> Vec<IoSliceMut<'a>> {
     let mut by_address: Vec<usize> = (0..places.len()).collect();
     by_address.sort_unstable_by_key(|&i| places[i].start);

@@ -1,10 +1,10 @@
-//! Paths, confined to a directory by the kernel.
+//! Path resolution, confined to a directory by the kernel.
 //!
-//! Whatever has an `openat2` form is resolved in one call with `RESOLVE_BENEATH`, which refuses
-//! absolute paths, `..` above the directory and symbolic links that lead out, and notices renames
-//! that happen meanwhile. The rest (creating, removing, renaming) opens the parent that way and
-//! then names one component in it, which the kernel never follows when it is a link: so a component
-//! handed to such a call must hold no slash, must not be `.` or `..`, and must not be empty.
+//! Calls with an `openat2` form resolve a path at once with `RESOLVE_BENEATH`. It rejects absolute
+//! paths, `..` above the directory and symbolic links that lead outside, and detects concurrent
+//! renames. The other calls (creating, removing, renaming) open the parent that way and then name
+//! one component in it, which the kernel does not follow if it is a link. That component must
+//! therefore contain no slash, and must not be `.`, `..` or empty.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -13,12 +13,12 @@ use rustix::io::Errno as Host;
 
 use super::{Errno, WasiError};
 
-/// How often a lookup is tried again that a rename elsewhere made unsafe to finish (`EAGAIN`).
+/// The number of retries of a look-up that a concurrent rename interrupted (`EAGAIN`).
 const LOOKUP_TRIES: usize = 64;
 
 const CONFINED: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_MAGICLINKS);
 
-/// Fails unless this kernel can confine a lookup to a directory.
+/// Fails unless this kernel can confine a look-up to a directory.
 pub(crate) fn prove_confinement(directory: BorrowedFd<'_>) -> Result<(), WasiError> {
     let flags = OFlags::PATH | OFlags::CLOEXEC;
     match rustix::fs::openat2(directory, ".", flags, Mode::empty(), CONFINED) {
@@ -27,7 +27,7 @@ pub(crate) fn prove_confinement(directory: BorrowedFd<'_>) -> Result<(), WasiErr
     }
 }
 
-/// Opens `path` beneath `directory`. A path that leads out is `Perm`.
+/// Opens `path` beneath `directory`. A path that leads outside is `Perm`.
 pub(crate) fn open(
     directory: BorrowedFd<'_>,
     path: &str,
@@ -36,7 +36,7 @@ pub(crate) fn open(
 ) -> Result<OwnedFd, Errno> {
     for _ in 0..LOOKUP_TRIES {
         match rustix::fs::openat2(directory, path, flags | OFlags::CLOEXEC, mode, CONFINED) {
-            // The kernel says "another device" for what is not beneath; mount points are crossed.
+            // `EXDEV` means that the path leads outside; crossing a mount point is allowed.
             Err(Host::XDEV) => return Err(Errno::Perm),
             Err(Host::AGAIN) => {}
             answer => return Ok(answer?),
@@ -45,7 +45,7 @@ pub(crate) fn open(
     Err(Errno::Again)
 }
 
-/// Opens `path` only as a place: for asking what it is, not for reading it.
+/// Opens `path` as a location only, to inspect it but not to read it.
 pub(crate) fn locate(
     directory: BorrowedFd<'_>,
     path: &str,
@@ -58,14 +58,14 @@ pub(crate) fn locate(
     open(directory, path, flags, Mode::empty())
 }
 
-/// What to do with a symbolic link in the last component.
+/// Whether to follow a symbolic link in the last component.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Follow {
     Always,
     Never,
 }
 
-/// The directory that holds a path's last component.
+/// The directory of a path's last component.
 pub(crate) enum Parent<'a> {
     Given(BorrowedFd<'a>),
     Opened(OwnedFd),
@@ -80,18 +80,17 @@ impl AsFd for Parent<'_> {
     }
 }
 
-/// A path as its parent, opened, and one component in it.
+/// A path as an open parent directory and one component in it.
 pub(crate) struct Place<'a> {
     pub(crate) parent: Parent<'a>,
-    /// Never empty, never `.` or `..`, without a slash.
+    /// Not empty, not `.` or `..`, without a slash.
     pub(crate) name: &'a str,
-    /// Whether the path ended in a slash, and so can only mean a directory.
+    /// Whether the path ended in a slash, and so must be a directory.
     pub(crate) is_directory_only: bool,
 }
 
-/// Finds the place of `path`'s last component. A path whose last component is `.` or `..` has no
-/// such place: it answers `dots`, after the lookup itself has been tried, so that leading out is
-/// `Perm` for these too.
+/// The place of `path`'s last component. If that is `.` or `..`, the error is `dots`, after a
+/// look-up: a path that leads outside is `Perm` in this case too.
 pub(crate) fn place<'a>(
     directory: BorrowedFd<'a>,
     path: &'a str,

@@ -1,6 +1,6 @@
-//! Arguments and environment, laid out once the way a guest wants them.
+//! Arguments and environment, in the guest's layout.
 
-/// NUL-terminated strings, one after the other.
+/// NUL-terminated strings, concatenated.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Strings {
     joined: Vec<u8>,
@@ -8,7 +8,7 @@ pub(crate) struct Strings {
 }
 
 impl Strings {
-    /// Adds one string, which the builder has checked to be without a NUL.
+    /// Adds a string made of `parts`. The builder has checked that it has no NUL.
     pub(crate) fn push(&mut self, parts: &[&[u8]]) {
         for part in parts {
             self.joined.extend_from_slice(part);
@@ -17,12 +17,12 @@ impl Strings {
         self.count += 1;
     }
 
-    /// How many strings.
+    /// The number of strings.
     pub(crate) fn count(&self) -> u32 {
         self.count
     }
 
-    /// All of them, with their NULs.
+    /// All strings, with their NULs.
     pub(crate) fn joined(&self) -> &[u8] {
         &self.joined
     }

@@ -1,4 +1,4 @@
-//! Waiting for host files, until a moment at most.
+//! Waits for host files, with a deadline.
 
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 
 use super::Errno;
 
-/// A duration as the kernel takes it; one too long to say is the longest that can be said.
+/// Converts a duration to the kernel's form, saturating.
 pub(crate) fn timespec(duration: Duration) -> Timespec {
     Timespec {
         tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
@@ -18,7 +18,7 @@ pub(crate) fn timespec(duration: Duration) -> Timespec {
 /// Waits until `file` is ready for `events`.
 ///
 /// # Errors
-/// `Intr` when `deadline` passes first, or when a signal arrives.
+/// `Intr` if `deadline` passes or a signal arrives first.
 pub(crate) fn until_ready(
     file: BorrowedFd<'_>,
     events: PollFlags,

@@ -1,4 +1,4 @@
-//! keel as an engine that can be described.
+//! keel as an [`outcome::Engine`].
 
 use std::collections::HashMap;
 
@@ -11,12 +11,12 @@ use outcome::graph::{MOST_ELEMENTS, Node, graph};
 use outcome::host::{self, Calls};
 use outcome::{Engine, Export, ExportKind, Running, Stop, Trap, Type, Value};
 
-/// keel with the limits of [`outcome::host`].
+/// keel, configured with the limits of [`outcome::host`].
 #[derive(Clone)]
 pub(crate) struct Keel(keel::Engine);
 
 impl Keel {
-    /// keel, with its code metered or not.
+    /// An engine with or without fuel metering.
     pub(crate) fn new(fuel: Fuel) -> Keel {
         let config = Config::new().fuel(fuel).stack_bytes(host::STACK_BYTES);
         Keel(keel::Engine::new(config))
@@ -244,7 +244,7 @@ fn ty_of(ty: Type) -> ValType {
     }
 }
 
-/// The type as the host has values of it; nothing where it has none.
+/// The engine-neutral type; `None` if the host has no values of it.
 fn type_of(ty: ValType, engine: &keel::Engine) -> Option<Type> {
     let reference = match ty {
         ValType::I32 => return Some(Type::I32),
@@ -264,7 +264,7 @@ fn type_of(ty: ValType, engine: &keel::Engine) -> Option<Type> {
     })
 }
 
-/// The value as keel has it; a function is one that the host does not have, and becomes null.
+/// The value in keel's form. The host has no functions, so a function becomes null.
 fn val(value: Value, ty: ValType, engine: &keel::Engine) -> Val {
     match value {
         Value::I32(bits) => Val::I32(bits as i32),
@@ -317,8 +317,8 @@ fn value(val: &Val, mut store: impl AsContextMut) -> Value {
     })
 }
 
-/// What a module does on keel: run in a slot of its own, in the same slot again, and metered. That
-/// the three are the same is part of being right, and any that differs is shown.
+/// Describes a module run in a new slot, in the same slot again, and metered. The three must be
+/// equal; a difference is part of the description.
 pub(crate) fn describe_in_every_way(plain: &Keel, metered: &Keel, wasm: &[u8]) -> String {
     let module = match plain.compile(wasm) {
         Ok(module) => module,

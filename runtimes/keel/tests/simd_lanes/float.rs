@@ -70,7 +70,7 @@ macro_rules! float_tests {
                 for_floats_as_bits(CODES.arithmetic + 7, pseudo_maximum);
             }
 
-            /// The operands are the telling floating-point numbers, the result is compared as bits.
+            /// The operands are notable floating-point numbers; results are compared as bits.
             fn for_floats_as_bits(opcode: u32, reference: impl Fn($bits, $bits) -> $bits) {
                 check_binary(opcode, |a: $ty, b: $ty| reference(a.to_bits(), b.to_bits()));
             }
@@ -89,9 +89,9 @@ macro_rules! float_tests {
     };
 }
 
-/// Opcodes; those of a group follow one another.
+/// Opcodes. Those of a group are consecutive.
 struct Codes {
-    /// The first of add, sub, mul, div, min, max, pmin, pmax; before it comes sqrt.
+    /// The first of add, sub, mul, div, min, max, pmin, pmax; sqrt precedes it.
     arithmetic: u32,
     /// The first of abs, neg.
     abs: u32,

@@ -141,8 +141,8 @@ fn narrow<T: Copy, R>(low: &[T], high: &[T], saturate: impl Fn(T) -> R) -> Vec<R
     low.iter().chain(high).map(|lane| saturate(*lane)).collect()
 }
 
-/// Checks the four extensions of a lane and the four extended products, low signed first, and the
-/// two pairwise sums where there are any.
+/// Checks the four extensions of a lane, the four extended products, low signed first, and the two
+/// pairwise sums if they exist.
 macro_rules! check_widening {
     ($signed:ty => $wide:ty, $unsigned:ty => $wide_unsigned:ty, $extend:expr, $product:expr) => {
         let half = size_of::<u128>() / size_of::<$wide>();

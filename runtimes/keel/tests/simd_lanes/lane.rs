@@ -1,14 +1,14 @@
-//! Vectors as lanes of Rust's numbers, and the numbers that are worth trying.
+//! Vectors as lanes of Rust numbers, and the numbers to test.
 
-/// A number that fills a lane.
+/// A number that fits a lane.
 pub(crate) trait Lane: Copy {
     /// Width in bits.
     const BITS: u32;
     fn from_bits(bits: u128) -> Self;
     fn to_bits(self) -> u128;
-    /// The numbers to try: all there are where they are few.
+    /// The numbers to test: all of them if there are few.
     fn telling() -> Vec<Self>;
-    /// Whether this result is what that one calls for.
+    /// Whether this result is acceptable for `expected`.
     fn same_as(self, expected: Self) -> bool;
 }
 
@@ -20,7 +20,7 @@ pub(crate) fn lanes<T: Lane>(vector: u128) -> Vec<T> {
         .collect()
 }
 
-/// The vector with these lanes, lane 0 first; lanes that are missing at the end are zero.
+/// The vector with these lanes, lane 0 first. Missing lanes are zero.
 pub(crate) fn vector<T: Lane>(lanes: &[T]) -> u128 {
     assert!(lanes.len() as u32 * T::BITS <= 128);
     (0..)
@@ -29,7 +29,7 @@ pub(crate) fn vector<T: Lane>(lanes: &[T]) -> u128 {
         .sum()
 }
 
-/// Vectors that hold every telling number, each in more than one lane.
+/// Vectors that contain every number to test, each in more than one lane.
 pub(crate) fn singles<T: Lane>() -> Vec<u128> {
     let telling = T::telling();
     let width = (128 / T::BITS) as usize;
@@ -41,7 +41,7 @@ pub(crate) fn singles<T: Lane>() -> Vec<u128> {
         .collect()
 }
 
-/// Pairs of vectors in which every telling number meets every other.
+/// Pairs of vectors that pair every number to test with every other.
 pub(crate) fn pairs<T: Lane>() -> Vec<(u128, u128)> {
     let telling = T::telling();
     let all: Vec<(T, T)> = telling
@@ -56,7 +56,7 @@ pub(crate) fn pairs<T: Lane>() -> Vec<(u128, u128)> {
         .collect()
 }
 
-/// Numbers without a pattern, the same in every run (SplitMix64).
+/// Pseudorandom numbers, the same in every run (SplitMix64).
 fn scattered(count: usize) -> impl Iterator<Item = u64> {
     let mut state = 0_u64;
     std::iter::repeat_with(move || {
@@ -85,7 +85,7 @@ macro_rules! integer_lane {
                 if <$ty>::BITS == 8 {
                     return (0..=u8::MAX).map(|byte| byte as $ty).collect();
                 }
-                // Around each power of two, and around the limits of narrower lanes.
+                // Numbers around each power of two, and around the limits of narrower lanes.
                 let edges = (0..<$ty>::BITS).flat_map(|bit| {
                     let power = (1 as $ty) << bit;
                     [power.wrapping_sub(1), power, power.wrapping_neg()]
@@ -127,7 +127,7 @@ macro_rules! float_lane {
                     2_147_483_647.0, 2_147_483_648.0, 2_147_483_904.0, 4_294_967_295.0,
                     4_294_967_296.0, 9.2e18, 1.8446744e19, 3.4028235e38, <$ty>::MAX / 3.0,
                     <$ty>::MAX, <$ty>::INFINITY, <$ty>::NAN,
-                    // A signalling one.
+                    // A signalling NaN.
                     <$ty>::from_bits(<$ty>::INFINITY.to_bits() | 1),
                 ];
                 let scattered: Vec<$ty> = scattered(40)
@@ -140,7 +140,7 @@ macro_rules! float_lane {
                 positive.into_iter().flat_map(|number| [number, -number]).chain(scattered).collect()
             }
 
-            /// Any quiet NaN will do where one is called for.
+            /// Any quiet NaN is acceptable where a NaN is expected.
             fn same_as(self, expected: $ty) -> bool {
                 let quiet_nan = self.is_nan() && <$ty>::to_bits(self) & $quiet != 0;
                 if expected.is_nan() {

@@ -1,14 +1,14 @@
-//! Loads and stores: which bytes go where, and that not one of them may be out of bounds.
+//! Loads and stores: which bytes they access, and that each byte is bounds-checked.
 
 use keel::{Error, TrapKind};
 
 use crate::operator::{Function, access, encode};
 
-/// One page: what a memory's length is in here.
+/// The memory's length: one page, in bytes.
 const LENGTH: u32 = 1 << 16;
 const VECTOR: u128 = 0xfedc_ba98_7654_3210_0f1e_2d3c_4b5a_6978;
 
-/// What an operator does with the memory.
+/// The kind of memory access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Access {
     Load,
@@ -17,7 +17,7 @@ enum Access {
     StoreLane,
 }
 
-/// Each operator with how many bytes of memory it touches.
+/// Each operator, the number of bytes it accesses, and the kind of access.
 const OPERATORS: [(u32, u32, Access); 22] = [
     (0x00, 16, Access::Load),
     (0x01, 8, Access::Load),
@@ -43,14 +43,14 @@ const OPERATORS: [(u32, u32, Access); 22] = [
     (0x5b, 8, Access::StoreLane),
 ];
 
-/// A function of an address and a vector, which gives the vector that comes of it.
+/// A function that takes an address and a vector, and returns the resulting vector.
 fn function(
     opcode: u32,
     access_kind: Access,
     offset: u32,
     lane: u8,
 ) -> Function<(i32, u128), u128> {
-    // The alignment is only a hint, and one byte always true.
+    // The alignment is only a hint, so one byte is always valid.
     let mut code = [encode(opcode), vec![0]].concat();
     let offset_in_groups_of_seven = (0..5).map(|i| (offset >> (7 * i) & 0x7f) as u8);
     let last = code.len() + 4;

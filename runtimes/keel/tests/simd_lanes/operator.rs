@@ -1,4 +1,4 @@
-//! A function of one vector operator, compiled from hand-written bytes, and its comparison with Rust.
+//! Functions of one vector operator, assembled by hand and compared with Rust.
 
 use std::fmt::Debug;
 
@@ -11,7 +11,7 @@ const I32: u8 = 0x7f;
 const LOCAL_GET: u8 = 0x20;
 const END: u8 = 0x0b;
 
-/// A compiled function with the store that it lives in.
+/// A compiled function and its store.
 pub(crate) struct Function<P: WasmTypes, R: WasmTypes> {
     store: Store<()>,
     instance: Instance,
@@ -19,7 +19,7 @@ pub(crate) struct Function<P: WasmTypes, R: WasmTypes> {
 }
 
 impl<P: WasmTypes, R: WasmTypes> Function<P, R> {
-    /// The function with this code, which finds its parameters in locals.
+    /// The function with this code. Its parameters are locals.
     fn new(params: &[u8], result: u8, code: &[u8]) -> Function<P, R> {
         Function::of(&module(params, result, code, &[], &[1, b'f', 0, 0]))
     }
@@ -50,7 +50,7 @@ impl<P: WasmTypes, R: WasmTypes> Function<P, R> {
         self.function.call(&mut self.store, args)
     }
 
-    /// The bytes of the memory exported as `m`.
+    /// The contents of the memory exported as `m`.
     pub(crate) fn memory(&mut self) -> &mut [u8] {
         let memory = self
             .instance
@@ -62,8 +62,8 @@ impl<P: WasmTypes, R: WasmTypes> Function<P, R> {
     }
 }
 
-/// A module with one function and no memory or one. Everything is shorter than 128 bytes, so that each
-/// length is a byte.
+/// A module with one function and at most one memory. Every section is shorter than 128 bytes, so
+/// that each length is one byte.
 fn module(params: &[u8], result: u8, code: &[u8], memories: &[u8], exports: &[u8]) -> Vec<u8> {
     let section = |id: u8, content: &[u8]| [&[id, content.len() as u8], content].concat();
     let ty = [&[1, 0x60, params.len() as u8], params, &[1, result]].concat();
@@ -87,7 +87,7 @@ fn module(params: &[u8], result: u8, code: &[u8], memories: &[u8], exports: &[u8
     .concat()
 }
 
-/// The operator's bytes: a prefix and its number in LEB128.
+/// The operator's bytes: the prefix and its number in LEB128.
 pub(crate) fn encode(opcode: u32) -> Vec<u8> {
     if opcode < 0x80 {
         return vec![0xfd, opcode as u8];
@@ -95,7 +95,7 @@ pub(crate) fn encode(opcode: u32) -> Vec<u8> {
     vec![0xfd, opcode as u8 | 0x80, (opcode >> 7) as u8]
 }
 
-/// Gets the parameters in this order and does what follows.
+/// Pushes the parameters in this order, then runs the code.
 pub(crate) fn with_locals(order: &[u8], code: &[u8]) -> Vec<u8> {
     let gets = order.iter().flat_map(|local| [LOCAL_GET, *local]);
     gets.chain(code.iter().copied()).collect()
@@ -109,7 +109,7 @@ pub(crate) fn binary(opcode: u32) -> Function<(u128, u128), u128> {
     two_vectors(&with_locals(&[0, 1], &encode(opcode)))
 }
 
-/// Any code over two vectors that leaves a third.
+/// A function from two vectors to one.
 pub(crate) fn two_vectors(code: &[u8]) -> Function<(u128, u128), u128> {
     Function::new(&[V128, V128], V128, code)
 }
@@ -118,8 +118,8 @@ pub(crate) fn ternary(opcode: u32) -> Function<(u128, u128, u128), u128> {
     Function::new(&[V128; 3], V128, &with_locals(&[0, 1, 2], &encode(opcode)))
 }
 
-/// A function of an address and a vector in a module with a page of memory: gets some of the two, runs
-/// the code, gets the others.
+/// A function of an address and a vector, in a module with one page of memory. It pushes some of
+/// the two, runs the code, and pushes others.
 pub(crate) fn access(before: &[u8], code: &[u8], after: &[u8]) -> Function<(i32, u128), u128> {
     let code = with_locals(before, &[code, &with_locals(after, &[])].concat());
     let exports = [1, b'f', 0, 0, 1, b'm', 2, 0];
@@ -145,7 +145,7 @@ fn assert_lanes<R: Lane>(opcode: u32, input: impl Debug, actual: u128, expected:
     );
 }
 
-/// Holds an operator on one vector, whose telling lanes are `T`, against Rust.
+/// Compares an operator on one vector with lanes `T` with Rust.
 pub(crate) fn check_vector<T: Lane, R: Lane>(opcode: u32, reference: impl Fn(&[T]) -> Vec<R>) {
     let mut function = unary(opcode);
     for value in singles::<T>() {
@@ -154,7 +154,7 @@ pub(crate) fn check_vector<T: Lane, R: Lane>(opcode: u32, reference: impl Fn(&[T
     }
 }
 
-/// Holds an operator on two vectors against Rust.
+/// Compares an operator on two vectors with Rust.
 pub(crate) fn check_vectors<T: Lane, R: Lane>(
     opcode: u32,
     reference: impl Fn(&[T], &[T]) -> Vec<R>,
@@ -166,21 +166,21 @@ pub(crate) fn check_vectors<T: Lane, R: Lane>(
     }
 }
 
-/// Holds an operator that works on each lane alone against Rust.
+/// Compares an operator that works lane by lane with Rust.
 pub(crate) fn check_unary<T: Lane, R: Lane>(opcode: u32, reference: impl Fn(T) -> R) {
     check_vector(opcode, |lanes: &[T]| {
         lanes.iter().map(|lane| reference(*lane)).collect()
     });
 }
 
-/// Holds an operator that works on each pair of lanes alone against Rust.
+/// Compares an operator that works on pairs of lanes with Rust.
 pub(crate) fn check_binary<T: Lane, R: Lane>(opcode: u32, reference: impl Fn(T, T) -> R) {
     check_vectors(opcode, |a: &[T], b: &[T]| {
         a.iter().zip(b).map(|(a, b)| reference(*a, *b)).collect()
     });
 }
 
-/// Holds a shift of each lane by the same count against Rust.
+/// Compares a shift of each lane by the same count with Rust.
 pub(crate) fn check_shift<T: Lane>(opcode: u32, reference: impl Fn(T, u32) -> T) {
     let mut function = shift(opcode);
     for value in singles::<T>() {
@@ -195,7 +195,7 @@ pub(crate) fn check_shift<T: Lane>(opcode: u32, reference: impl Fn(T, u32) -> T)
     }
 }
 
-/// Holds an operator that makes an `i32` of a vector against Rust.
+/// Compares an operator from a vector to an `i32` with Rust.
 pub(crate) fn check_test<T: Lane>(opcode: u32, reference: impl Fn(&[T]) -> u32) {
     let mut function = test(opcode);
     let few_lanes = (0..128 / T::BITS).flat_map(|lane| {

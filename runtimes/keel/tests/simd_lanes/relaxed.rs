@@ -1,5 +1,5 @@
-//! Relaxed operators, which keel gives the results of the specification's deterministic profile.
-//! Selections and the swizzle are with their strict counterparts.
+//! Relaxed operators give the results of the specification's deterministic profile. Relaxed
+//! selections and swizzles are tested with the strict ones.
 
 use crate::lane::{Lane, pairs, vector};
 use crate::operator::{check_binary, check_unary, check_vector, check_vectors, ternary};
@@ -91,7 +91,7 @@ macro_rules! check_multiply_add {
             let mut multiply_add = ternary(opcode);
             for a in $ty::telling() {
                 for b in $ty::telling() {
-                    // Close to the product's negation, so that what was rounded off is seen.
+                    // Close to the negated product, so that the rounding error is visible.
                     for c in [-sign * a * b, a, 1.0] {
                         let expected = match fused {
                             true => (sign * a).mul_add(b, c),

@@ -1,4 +1,5 @@
-//! Operators on bits and whole lanes, and selections, for which code is chosen by what made the mask.
+//! Bitwise and lane operators, and selections, for which the code depends on the origin of the
+//! mask.
 
 use crate::lane::{Lane, lanes, pairs, singles, vector};
 use crate::operator::{check_binary, check_unary, encode, ternary, two_vectors, with_locals};
@@ -16,7 +17,7 @@ fn bitwise_operators_see_128_bits() {
 
 #[test]
 fn a_selection_by_any_mask_is_bit_by_bit() {
-    // The relaxed selections too: theirs may differ only where a mask's lane is mixed, and ours do not.
+    // The relaxed selections may differ for mixed mask lanes; keel's do not.
     for opcode in [BITSELECT, 0x109, 0x10a, 0x10b, 0x10c] {
         let mut select = ternary(opcode);
         for (a, b) in pairs::<u32>() {
@@ -30,8 +31,8 @@ fn a_selection_by_any_mask_is_bit_by_bit() {
     }
 }
 
-/// Every comparison between two vectors selects from them, in both orders: the minima and maxima of
-/// real programs.
+/// Every comparison of two vectors selects from them, in both orders. Real programs write minima
+/// and maxima this way.
 #[test]
 fn a_selection_by_a_comparison_takes_whole_lanes() {
     (0x23..=0x2c).for_each(check_selections::<i8>);
@@ -68,7 +69,7 @@ fn check_selections<T: Lane>(comparison: u32) {
 
 #[test]
 fn a_swizzle_yields_zero_for_lanes_that_do_not_exist() {
-    // The relaxed one too: it may yield something else from 16 on, and ours does not.
+    // The relaxed swizzle may differ for indices from 16 on; keel's does not.
     for opcode in [0x0e, 0x100] {
         let mut swizzle = two_vectors(&with_locals(&[0, 1], &encode(opcode)));
         let bytes = vector(&(100..116).collect::<Vec<u8>>());
@@ -109,7 +110,7 @@ fn a_shuffle_takes_each_lane_from_where_it_says() {
         let code = [encode(0x0d), picks.clone()].concat();
         let mut shuffle = two_vectors(&with_locals(&[0, 1], &code));
         assert_eq!(shuffle.call((a, b)), vector(&picks), "shuffle {picks:?}");
-        // With one operand twice there are other instructions for it.
+        // Other instructions are used if both operands are the same.
         let mut fold = two_vectors(&with_locals(&[0, 0], &code));
         let folded: Vec<u8> = picks.iter().map(|lane| lane % 16).collect();
         assert_eq!(

@@ -1,4 +1,4 @@
-//! What a host can rely on: grants, streams, limits, resetting, deadlines, sockets.
+//! The host side of WASI: grants, streams, limits, resets, deadlines, sockets.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -217,7 +217,7 @@ fn waiting_ends_at_the_hosts_deadline() {
         .ctx
         .set_deadline(Some(Instant::now() + Duration::from_millis(5)));
     assert_eq!(guest.read(0, 8), Err(Errno::Intr));
-    // A subscription to a clock, an hour from now.
+    // A clock subscription, one hour from now.
     let hour = Duration::from_secs(3600).as_nanos() as u64;
     guest.put(BUFFER, &[0; 48]);
     guest.put(BUFFER + 16, &1u32.to_le_bytes());

@@ -1,12 +1,12 @@
-//! A guest without an engine: a context, a memory, and places in it.
+//! A guest without an engine: a context, a memory, and fixed addresses in it.
 
 use keel::wasi::abi::Rights;
 use keel::wasi::{Errno, WasiCtx, calls};
 
-/// A call that takes a directory, and a path by address and length.
+/// A call with a directory and a path, given by address and length.
 type PathCall = fn(&mut WasiCtx, &mut [u8], u32, u32, u32) -> Result<(), Errno>;
 
-/// Where results, paths, buffers and the table of buffers go.
+/// Addresses of results, paths, buffers and the buffer table.
 pub(crate) const OUT: u32 = 0;
 pub(crate) const PATH: u32 = 1024;
 pub(crate) const PATH_2: u32 = 2048;
@@ -39,7 +39,7 @@ impl Guest {
         u64::from_le_bytes(self.memory[at as usize..][..8].try_into().expect("8 bytes"))
     }
 
-    /// Makes a table of one buffer of `len` bytes.
+    /// Writes a buffer table with one buffer of `len` bytes.
     pub(crate) fn buffer(&mut self, len: u32) {
         self.put(TABLE, &BUFFER.to_le_bytes());
         self.put(TABLE + 4, &len.to_le_bytes());
@@ -83,7 +83,7 @@ impl Guest {
         Ok(self.u32(OUT))
     }
 
-    /// A call that takes a directory and a path.
+    /// Calls a function that takes a directory and a path.
     pub(crate) fn path(&mut self, call: PathCall, dir: u32, path: &str) -> Result<(), Errno> {
         let len = self.put(PATH, path.as_bytes());
         call(&mut self.ctx, &mut self.memory, dir, PATH, len)

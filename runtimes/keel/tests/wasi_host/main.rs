@@ -1,4 +1,4 @@
-//! WASI without an engine: the calls as the host sees them.
+//! WASI calls made directly from the host, without an engine.
 
 mod context;
 mod guest;

@@ -1,4 +1,4 @@
-//! A name that turns into a link that leads out while it is being resolved never leads out.
+//! A name that becomes an outward link during its resolution never leads outside.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -9,10 +9,10 @@ use crate::guest::{BUFFER, Guest, OUT, PATH};
 use keel::wasi::abi::Rights;
 use keel::wasi::{Access, WasiCtx, calls};
 
-/// How often each call is tried while the names change under it.
+/// The number of tries per call while the names change.
 const TRIES: u32 = 4000;
 
-/// Swaps `swap` between a directory and a link to `outside`, until told to stop.
+/// Swaps `swap` between a directory and a link to `outside`, until `stop` is set.
 fn swap_until(stop: &AtomicBool, sandbox: &Path) {
     let (name, aside) = (sandbox.join("swap"), sandbox.join("aside"));
     while !stop.load(Ordering::Relaxed) {

@@ -1,4 +1,4 @@
-//! Whatever a guest passes, no call panics, waits for ever, or touches what is not granted.
+//! For any arguments, no call panics, waits forever, or touches what is not granted.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -70,8 +70,7 @@ const CALLS: [(&str, Call); 46] = calls! {
     sock_shutdown(0 1);
 };
 
-/// Paths that a hostile guest would try, laid one after the other at the start of memory, each in 32
-/// bytes.
+/// Paths that a hostile guest would try, consecutive from the start of memory, 32 bytes each.
 const PATHS: [&str; 16] = [
     "file",
     "dir",
@@ -94,8 +93,8 @@ const PATHS: [&str; 16] = [
 const PATH_BYTES: usize = 32;
 const MEMORY_BYTES: usize = 8192;
 
-/// Numbers that mean something to some call, and numbers that mean nothing. Sizes between a small
-/// file and the largest there is are left out, for a file system might grant them.
+/// Numbers that are meaningful to some call, and arbitrary ones. Excludes sizes between a small
+/// file and the largest possible file, because a file system might allocate them.
 fn number() -> impl Strategy<Value = u64> {
     let path = (0..PATHS.len()).prop_map(|i| (i * PATH_BYTES) as u64);
     let path_length = proptest::sample::select(&PATHS[..]).prop_map(|path| path.len() as u64);
@@ -117,7 +116,7 @@ fn arguments() -> impl Strategy<Value = [u64; 9]> {
 
 fn memory() -> impl Strategy<Value = Vec<u8>> {
     let noise = proptest::collection::vec(any::<u8>(), MEMORY_BYTES);
-    // Words that are small make buffers, subscriptions and lengths that are nearly right.
+    // Small words make nearly valid buffers, subscriptions and lengths.
     let words = proptest::collection::vec(number(), MEMORY_BYTES / 4).prop_map(|words| {
         words
             .iter()
@@ -169,7 +168,7 @@ impl Fixture {
             .expect("a context")
     }
 
-    /// What must stay as it is: names, contents and times.
+    /// The names, contents and times of a folder, which must not change.
     fn state(&self, folder: &str) -> Vec<(PathBuf, Vec<u8>, Option<SystemTime>)> {
         let mut found = Vec::new();
         collect(&self.folder.path().join(folder), &mut found);
@@ -242,7 +241,7 @@ proptest! {
         arguments in proptest::array::uniform9(any::<u64>()),
         mut memory in memory(),
     ) {
-        // Nothing is granted that a size of any kind could be tried on.
+        // No file is granted, so that no size can take effect.
         let mut ctx = WasiCtx::builder().arg("program").build().expect("a context");
         run(&mut ctx, &mut memory, &[(call, arguments)]);
     }

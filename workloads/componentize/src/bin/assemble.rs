@@ -1,4 +1,4 @@
-//! `assemble TEXT.wat MODULE.wasm`: makes a module of its text.
+//! `assemble TEXT.wat MODULE.wasm`: assembles a module from text format.
 
 use std::fs;
 

@@ -4,9 +4,9 @@
 //! train DIGITS.csv FOLDER
 //! ```
 //!
-//! A line of the table is 64 pixels from 0 to 16 and a label. Every fifth digit, of an order drawn
-//! from a fixed seed, is held out: FOLDER/digits.bin has those, FOLDER/weights.bin what was learnt
-//! from the others.
+//! A line of the table has 64 pixels from 0 to 16 and a label. Every fifth digit, in an order from
+//! a fixed seed, is reserved for testing. These are written to FOLDER/digits.bin, and the weights
+//! trained on the others to FOLDER/weights.bin.
 
 mod network;
 
@@ -20,10 +20,10 @@ const EPOCHS: u32 = 24;
 const BATCH: usize = 16;
 const RATE: f32 = 0.04;
 const MOMENTUM: f32 = 0.9;
-/// How much of itself a weight loses at each step.
+/// Weight decay per step.
 const DECAY: f32 = 0.0002;
 
-/// A digit and what it looks like.
+/// A digit with its label.
 struct Sample {
     label: usize,
     pixels: [u8; PIXELS],
@@ -41,7 +41,7 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// From 0 to 1.
+    /// A number from 0 to 1.
     pub fn part(&mut self) -> f32 {
         (self.next() >> 40) as f32 / (1 << 24) as f32
     }
@@ -88,7 +88,7 @@ fn train(table: &Path, folder: &Path) -> Result<(), String> {
     let mut momentum = Gradient::new();
     for epoch in 0..EPOCHS {
         random.shuffle(&mut seen);
-        // A third of the rate after half of the time, a ninth after three quarters.
+        // A third of the rate after half of the epochs, a ninth after three quarters.
         let rate = match epoch * 4 / EPOCHS {
             0 | 1 => RATE,
             2 => RATE / 3.0,

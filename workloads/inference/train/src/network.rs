@@ -1,17 +1,17 @@
-//! The network of ../src/model.rs with its derivatives, all weights in one row.
+//! The network of ../src/model.rs with its derivatives. All weights are in one vector.
 
 use crate::Random;
 
 const SIDE: usize = 8;
 pub const PIXELS: usize = SIDE * SIDE;
 const CLASSES: usize = 10;
-/// Classes, and what fills the row in the file.
+/// Classes, padded as in the file.
 const ROW: usize = 12;
 const FIRST: usize = 16;
 const SECOND: usize = 32;
 const POOLED: usize = PIXELS / 4 * SECOND;
 
-// Where each layer's weights begin.
+// The offsets of the layers' weights.
 const FIRST_AT: usize = 0;
 const FIRST_BIAS: usize = FIRST_AT + 9 * FIRST;
 const SECOND_AT: usize = FIRST_BIAS + FIRST;
@@ -20,12 +20,12 @@ const LAST_AT: usize = SECOND_BIAS + SECOND;
 const LAST_BIAS: usize = LAST_AT + POOLED * CLASSES;
 const WEIGHTS: usize = LAST_BIAS + CLASSES;
 
-/// The weights so far.
+/// The current weights.
 pub struct Network {
     pub weights: Vec<f32>,
 }
 
-/// The loss's derivative by every weight.
+/// The derivative of the loss by each weight.
 pub struct Gradient(pub Vec<f32>);
 
 impl Gradient {
@@ -34,7 +34,7 @@ impl Gradient {
     }
 }
 
-/// What the layers make of a picture.
+/// The outputs of all layers for a picture.
 struct Layers {
     picture: Vec<f32>,
     once: Vec<f32>,
@@ -51,7 +51,7 @@ impl Network {
             (SECOND_AT, SECOND_BIAS, 9 * FIRST),
             (LAST_AT, LAST_BIAS, POOLED),
         ] {
-            // He et al. 2015: a variance of 2 over the inputs; a sum of twelve is normal enough.
+            // He et al. 2015: a variance of 2 / inputs. A sum of twelve uniform numbers is normal enough.
             let deviation = (2.0 / inputs as f32).sqrt();
             for weight in &mut weights[from..to] {
                 let sum: f32 = (0..12).map(|_| random.part()).sum();
@@ -61,14 +61,14 @@ impl Network {
         Network { weights }
     }
 
-    /// The weights as the file holds them: rows of classes filled with zeros.
+    /// The weights in the file's form: rows of classes padded with zeros.
     pub fn written(&self) -> impl Iterator<Item = f32> + '_ {
         let rows = self.weights[LAST_AT..].chunks(CLASSES);
         let filled = rows.flat_map(|row| row.iter().copied().chain([0.0; ROW - CLASSES]));
         self.weights[..LAST_AT].iter().copied().chain(filled)
     }
 
-    /// The digit that a picture looks like.
+    /// The digit with the highest score for a picture.
     pub fn class(&self, pixels: &[u8; PIXELS]) -> usize {
         let scores = self.forward(pixels).scores;
         let better = |best: usize, class: usize| {
@@ -126,8 +126,8 @@ impl Network {
         }
     }
 
-    /// Adds the derivatives (of the cross entropy) at one picture to `gradient`; gives how much of its
-    /// certainty went to other digits.
+    /// Adds the derivatives of the cross entropy at one picture to `gradient`. Returns the
+    /// probability that the network gives to other digits.
     pub fn learn(&self, pixels: &[u8; PIXELS], label: usize, gradient: &mut Gradient) -> f32 {
         let layers = self.forward(pixels);
         let most = layers.scores.iter().fold(
@@ -155,7 +155,7 @@ impl Network {
         }
         let mut twice = vec![0.0; PIXELS * SECOND];
         for (at, wrong) in pooled.into_iter().enumerate() {
-            // To the first that was the largest, and to none that was cut off.
+            // The derivative goes to the first maximum, unless ReLU cut it off.
             let largest = four(at)
                 .into_iter()
                 .find(|&from| layers.twice[from] == layers.pooled[at]);
@@ -194,14 +194,14 @@ impl Network {
     }
 }
 
-/// The four places that one pooled value is the largest of.
+/// The four positions that a pooled value is the maximum of.
 fn four(at: usize) -> [usize; 4] {
     let (place, channel) = (at / SECOND, at % SECOND);
     let (y, x) = (place / (SIDE / 2) * 2, place % (SIDE / 2) * 2);
     [(0, 0), (0, 1), (1, 0), (1, 1)].map(|(dy, dx)| ((y + dy) * SIDE + x + dx) * SECOND + channel)
 }
 
-/// Every pair of a result's place, a pixel it is made of, and the kernel's place between them.
+/// All triples of an output position, an input pixel, and the kernel position that connects them.
 fn taps() -> impl Iterator<Item = (usize, usize, usize)> {
     (0..PIXELS).flat_map(|place| {
         (0..9).filter_map(move |tap| {
@@ -231,7 +231,7 @@ fn convolve(from: &[f32], channels: usize, weights: &[f32], bias: &[f32]) -> Vec
     to
 }
 
-/// The derivatives of a layer of convolutions: by what it was given, and by its weights.
+/// The derivatives of a convolution layer: by its input, and by its weights.
 fn convolved(
     from: &[f32],
     channels: usize,
@@ -263,8 +263,8 @@ fn convolved(
     }
 }
 
-/// The exponential of what is not above 0, of which no platform's library says it its own way: a
-/// series for the part that is left of a power of two.
+/// The exponential of a number up to 0, with the same result on every platform: a series for the
+/// part that remains after taking out a power of two.
 fn exp(value: f32) -> f32 {
     if value < -80.0 {
         return 0.0;

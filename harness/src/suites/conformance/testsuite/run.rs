@@ -68,7 +68,7 @@ impl Command {
     fn launch(
         &self,
         test: &Test,
-        asked: &TestRequest,
+        request: &TestRequest,
         grants: &[(PathBuf, String)],
         at: &Path,
     ) -> Launch {
@@ -77,14 +77,14 @@ impl Command {
         for (host, guest) in grants {
             args.extend(["--dir".to_owned(), format!("{}::{guest}", host.display())]);
         }
-        for (name, value) in &asked.env {
+        for (name, value) in &request.env {
             args.extend(["--env".to_owned(), format!("{name}={value}")]);
         }
         args.push(test.wasm.display().to_string());
         if self.form == Form::Runner {
             args.push(name.into_owned());
         }
-        args.extend(asked.args.iter().cloned());
+        args.extend(request.args.iter().cloned());
         Launch {
             program: self.program.clone(),
             args,
@@ -125,11 +125,11 @@ pub fn run(
     let tests = super::tests(directory).map_err(|error| start(error.to_string()))?;
     let mut lines = Vec::new();
     for (name, test) in &tests {
-        let verdict = match &test.asked {
+        let verdict = match &test.request {
             Err(why) => Verdict::Skipped {
                 reason: why.clone(),
             },
-            Ok(asked) => one(&command, test, asked, scratch, interrupt)?,
+            Ok(request) => one(&command, test, request, scratch, interrupt)?,
         };
         lines.push(ScriptLine::of(trial.0, trial.1, name, [(1, verdict)]));
     }
@@ -139,7 +139,7 @@ pub fn run(
 fn one(
     command: &Command,
     test: &Test,
-    asked: &TestRequest,
+    request: &TestRequest,
     scratch: &Path,
     interrupt: &Interrupt,
 ) -> Result<Verdict, Fault> {
@@ -147,7 +147,7 @@ fn one(
     // Start afresh, because a test may leave anything behind.
     let _ = fs::remove_dir_all(scratch);
     let mut grants = Vec::new();
-    for (number, (from, name)) in asked.grants.iter().enumerate() {
+    for (number, (from, name)) in request.grants.iter().enumerate() {
         let to = scratch.join(format!("granted-{number}"));
         if let Err(error) = copy(from, &to) {
             let reason = format!("{} cannot be copied: {error}", from.display());
@@ -161,7 +161,7 @@ fn one(
             format!("cannot make its folder: {error}"),
         );
     }
-    let launch = command.launch(test, asked, &grants, scratch);
+    let launch = command.launch(test, request, &grants, scratch);
     let bounds = Bounds {
         patience: DEADLINE,
         memory_bytes: MEMORY_BYTES,
@@ -184,11 +184,11 @@ fn one(
         None => String::new(),
     };
     match ran.end {
-        Ending::Exited(code) if code != asked.exit_code => found(
+        Ending::Exited(code) if code != request.exit_code => found(
             FailureMode::Failed,
-            format!("exit code {code}, not {}{}", asked.exit_code, said()),
+            format!("exit code {code}, not {}{}", request.exit_code, said()),
         ),
-        Ending::Exited(_) => Ok(compared(asked, &ran)),
+        Ending::Exited(_) => Ok(compared(request, &ran)),
         Ending::Killed(signal) => found(
             FailureMode::Crashed,
             format!("killed by {}{}", signal_name(signal), said()),
@@ -215,10 +215,10 @@ fn telling(stderr: &str) -> Option<String> {
     })
 }
 
-fn compared(asked: &TestRequest, ran: &supervised::Ran) -> Verdict {
+fn compared(request: &TestRequest, ran: &supervised::Ran) -> Verdict {
     let streams = [
-        ("stdout", &asked.stdout, &ran.stdout),
-        ("stderr", &asked.stderr, &ran.stderr),
+        ("stdout", &request.stdout, &ran.stdout),
+        ("stderr", &request.stderr, &ran.stderr),
     ];
     for (name, wanted, printed) in streams {
         if let Some(wanted) = wanted

@@ -10,11 +10,11 @@ use differential::process::is_unanswered;
 use differential::{Comparison, Engine, Process, compare};
 use differential::{generate, mutate};
 
-/// Looks for modules that do not do the same on keel and on Wasmtime.
+/// Searches for modules that behave differently on keel and on Wasmtime.
 ///
-/// A module follows from its seed alone: a mismatch that is printed can be made again with `emit`.
-/// Each that is found is written to keel's corpus with what Wasmtime says that it does, and is from
-/// then on a test of keel's. Exit code 1 if there was any.
+/// A module depends on its seed alone, so `emit` reproduces the module of a reported seed. Each
+/// mismatch is written to keel's corpus with Wasmtime's behaviour, and is a test of keel from then
+/// on. The exit code is 1 if there was any.
 #[derive(Parser)]
 #[command(args_conflicts_with_subcommands = true)]
 struct Command {
@@ -35,7 +35,7 @@ enum Task {
         #[arg(long)]
         out: PathBuf,
     },
-    /// Writes beside each module what it does on Wasmtime; keel must do the same.
+    /// Records each module's behaviour on Wasmtime beside it, for keel's tests.
     Record {
         /// The modules, `NAME.wasm`; the text goes to `NAME.txt`.
         modules: Vec<PathBuf>,
@@ -44,10 +44,10 @@ enum Task {
 
 #[derive(Args)]
 struct Search {
-    /// How long to look, in seconds.
+    /// Duration of the search, in seconds.
     #[arg(long, default_value_t = 60)]
     seconds: u64,
-    /// The seed of the first module; each next one has the next seed.
+    /// The seed of the first module. Each further module has the next seed.
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Stop after this many modules, mutants included.
@@ -56,7 +56,7 @@ struct Search {
     /// Mutants to compare besides each module.
     #[arg(long, default_value_t = 0)]
     mutants: usize,
-    /// Where to write modules that are found.
+    /// The folder for mismatches; keel's corpus by default.
     #[arg(long)]
     corpus: Option<PathBuf>,
 }

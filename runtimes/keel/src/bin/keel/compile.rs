@@ -44,7 +44,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The name of a module's artefact. What is no file, such as standard input, has no such place.
+/// The default output: the module's path with the extension `.keel`. Standard input and devices
+/// have none.
 fn beside(module: &Path) -> anyhow::Result<PathBuf> {
     let is_file = std::fs::metadata(module).is_ok_and(|found| found.is_file());
     if !is_file && (module == Path::new("-") || module.exists()) {
@@ -56,8 +57,8 @@ fn beside(module: &Path) -> anyhow::Result<PathBuf> {
     Ok(module.with_extension("keel"))
 }
 
-/// Writes a file aside and renames it, so that whoever has the old one open keeps it. A link is followed;
-/// a device or a pipe is written to.
+/// Writes to a temporary file and renames it, so that readers of the old file are not disturbed.
+/// Follows a link; writes straight to a device or pipe.
 fn write(output: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let target = match std::fs::metadata(output) {
         Ok(found) if !found.is_file() => {
@@ -67,7 +68,7 @@ fn write(output: &Path, bytes: &[u8]) -> std::io::Result<()> {
                 .write_all(bytes);
         }
         Ok(_) => std::fs::canonicalize(output)?,
-        // A link to nothing yet: what it names is made.
+        // A dangling link: its target is created.
         Err(_) => std::fs::read_link(output).map_or_else(
             |_| output.to_owned(),
             |link| output.parent().unwrap_or(Path::new("")).join(link),
@@ -79,7 +80,8 @@ fn write(output: &Path, bytes: &[u8]) -> std::io::Result<()> {
         .and_then(|mut file| file.write_all(bytes))
         .and_then(|()| std::fs::rename(&aside, &target));
     if written.is_err() {
-        // What is left of it helps nobody; that it cannot be removed says nothing new.
+        // Removes the incomplete file. A failure to do so is less useful to report than the first
+        // error.
         let _ = std::fs::remove_file(&aside);
     }
     written

@@ -1,4 +1,4 @@
-//! What the commands that compile have in common.
+//! Engines and modules for the commands that compile.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -6,15 +6,15 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use keel::{CodeCache, Config, Cpu, Engine, Fuel, Module};
 
-/// An engine that meters fuel or does not.
+/// An engine with or without fuel metering.
 pub(crate) fn engine(fuel: Fuel) -> Engine {
     Engine::new(Config::new().fuel(fuel))
 }
 
-/// Bytes that compiled code may take in a folder that was given for it.
+/// The maximum size of a compilation cache folder, bytes.
 const CACHE_BYTES: u64 = 1 << 30;
 
-/// An engine that keeps compiled code in a folder, where one is given.
+/// An engine with a compilation cache in `folder`, if there is one.
 pub(crate) fn caching(fuel: Fuel, folder: Option<&Path>) -> anyhow::Result<Engine> {
     let config = Config::new().fuel(fuel);
     Ok(Engine::new(match folder {
@@ -23,12 +23,12 @@ pub(crate) fn caching(fuel: Fuel, folder: Option<&Path>) -> anyhow::Result<Engin
     }))
 }
 
-/// An engine that compiles for a CPU.
+/// An engine that compiles for `cpu`.
 pub(crate) fn engine_for(fuel: Fuel, cpu: Cpu) -> Engine {
     Engine::new(Config::new().fuel(fuel).cpu(cpu))
 }
 
-/// The bytes of the module in a file or, for `-`, from standard input; text is taken for what it says.
+/// The module in a file or, for `-`, from standard input. Text format is assembled.
 pub(crate) fn wasm(file: &OsStr) -> anyhow::Result<Vec<u8>> {
     let shown = file.to_string_lossy();
     let bytes = keel::command::read(file).with_context(|| format!("reading {shown}"))?;
@@ -55,7 +55,7 @@ pub(crate) fn wasm(file: &OsStr) -> anyhow::Result<Vec<u8>> {
     Ok(parsed?)
 }
 
-/// Whether text starts as a module's does, after space and comments.
+/// Whether the text starts like a module, after space and comments.
 fn is_text(text: &str) -> bool {
     let mut rest = text.trim_start();
     while let Some(comment) = rest.strip_prefix(";;") {
@@ -65,12 +65,12 @@ fn is_text(text: &str) -> bool {
     rest.starts_with('(')
 }
 
-/// The artefact in a file or from standard input, by the caller's explicit wish.
+/// Loads an artefact that the user trusts, from a file or standard input.
 pub(crate) fn artifact(engine: &Engine, file: &OsStr) -> anyhow::Result<Module> {
     let module = match file == "-" {
         true => {
             let bytes = keel::command::read(file).context("reading standard input")?;
-            // SAFETY: whoever gave `--artifact` says that the code is to be trusted.
+            // SAFETY: with `--artifact`, the user states that the code can be trusted.
             unsafe { Module::deserialize(engine, &bytes) }
         }
         // SAFETY: as above.
@@ -79,7 +79,7 @@ pub(crate) fn artifact(engine: &Engine, file: &OsStr) -> anyhow::Result<Module> 
     module.with_context(|| file.to_string_lossy().into_owned())
 }
 
-/// Prints to standard output, and ends quietly where nobody reads it any more.
+/// Prints to standard output, and succeeds silently if the reader has closed it.
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     use std::io::Write as _;
     let mut output = std::io::stdout().lock();

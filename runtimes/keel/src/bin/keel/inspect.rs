@@ -1,4 +1,4 @@
-//! `keel inspect`: what a module needs and gives, how it is laid out, what its code became.
+//! `keel inspect`: a module's imports, exports, layout and generated code.
 
 use std::ffi::OsString;
 use std::fmt::Write as _;

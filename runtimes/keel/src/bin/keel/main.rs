@@ -39,7 +39,7 @@ fn main() -> ExitCode {
     })
 }
 
-/// Says what is wrong. That nobody can be told changes nothing.
+/// Prints an error. A failure to print is ignored: there is nowhere left to report it.
 fn complain(message: &str) {
     use std::io::Write as _;
     let _ = writeln!(std::io::stderr(), "keel: {message}");

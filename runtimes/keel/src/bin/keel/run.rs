@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use keel::command::{self, Form, Options, Request};
 use keel::{CompileInterrupt, Engine, Error, Module};
 
-/// Bytes of stack of the thread that compiles, whatever this process's own stack is.
+/// Stack of the compiler thread, bytes, whatever the process's own stack limit is.
 const COMPILER_STACK_BYTES: usize = 8 << 20;
 
 /// Run a WASI program (see `keel run --help`)
@@ -76,8 +76,8 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Compiles a program; nothing if that takes longer than `timeout`. The compiler has a thread of its own,
-/// for its stack and so that it can be left behind.
+/// Compiles a program; `None` if that takes longer than `timeout`. The compiler runs on its own
+/// thread, for its stack size and so that it can be abandoned.
 fn compile(
     engine: &Engine,
     program: OsString,
@@ -93,7 +93,7 @@ fn compile(
             let module = Module::new_interruptible(&engine, &wasm, &handle);
             anyhow::Context::with_context(module, || program.to_string_lossy().into_owned())
         });
-        // Whoever asked may have given up.
+        // The receiver is gone if the timeout has passed.
         let _ = sender.send(module);
     })?;
     let received = match timeout {

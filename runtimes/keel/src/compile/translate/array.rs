@@ -1,4 +1,4 @@
-//! Arrays.
+//! Translates array operators.
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, StackSlotData, StackSlotKind, Value, types};
@@ -14,7 +14,7 @@ use crate::types::layout::{ARRAY_ELEMENTS, ARRAY_LENGTH, GRANULE, Layout, Place}
 use crate::vm::heap::ARRAY_OUT_OF_BOUNDS;
 
 impl FuncTranslator<'_, '_> {
-    /// Translates an operator on arrays; false where it is none.
+    /// Translates an array operator; returns false for any other operator.
     pub(super) fn array_operator(&mut self, op: &Operator<'_>) -> Result<bool> {
         match *op {
             Operator::ArrayNew { array_type_index } => self.array_new(array_type_index),
@@ -119,7 +119,7 @@ impl FuncTranslator<'_, '_> {
         self.builder.ins().iconst(types::I32, bytes)
     }
 
-    /// An array of zeros.
+    /// Allocates an array of zeros.
     fn array_zeroed(&mut self, ty: u32, length: Value) -> Value {
         let place = self.type_place(ty);
         let element = self.element_bytes(ty);
@@ -140,7 +140,7 @@ impl FuncTranslator<'_, '_> {
         let (_, place) = self.element(ty);
         let values = self.pop_many(length as usize);
         let bytes = ARRAY_ELEMENTS as u64 + u64::from(length) * u64::from(place.bytes);
-        // Validation allows no more elements than fit.
+        // Validation limits the number of elements, so the size fits.
         let room = self.open_object(ty, (bytes as u32).next_multiple_of(GRANULE));
         let flags = self.new_object_flags();
         let length = self.builder.ins().iconst(types::I32, i64::from(length));
@@ -154,7 +154,7 @@ impl FuncTranslator<'_, '_> {
         self.close_object(room);
     }
 
-    /// An array out of a segment.
+    /// Allocates an array from a segment.
     fn array_from(&mut self, call: Libcall, ty: u32, segment: u32, out: TrapKind) {
         let (from, length) = self.pop2();
         let place = self.type_place(ty);
@@ -178,7 +178,7 @@ impl FuncTranslator<'_, '_> {
         self.push(value);
     }
 
-    /// The length of an array; traps where it is null.
+    /// The length of an array. Traps if the array is null.
     fn array_length(&mut self, array: Value) -> Value {
         let address = self.object_address(array);
         let flags = self.object_flags();
@@ -187,8 +187,8 @@ impl FuncTranslator<'_, '_> {
             .load(types::I32, flags, address, ARRAY_LENGTH)
     }
 
-    /// The address of an element, less the bytes before the first one; traps where there is none. What is
-    /// out of bounds is not accessed in speculation either.
+    /// The address of an element, less the offset of the elements. Traps if the index is out of
+    /// bounds, and speculation cannot access such an element either.
     fn element_address(&mut self, array: Value, index: Value, place: Place) -> Value {
         let length = self.array_length(array);
         let out = self
@@ -231,7 +231,8 @@ impl FuncTranslator<'_, '_> {
         self.trap_null(to_array);
         self.trap_null(from_array);
         let bytes = i64::from(self.element(to_type).1.bytes);
-        // Where a reference takes 4 bytes in one of them and 8 in the other, so says the call.
+        // The call gets both element sizes: a reference may take 4 bytes in one array and 8 in the
+        // other.
         let element = bytes | i64::from(self.element(from_type).1.bytes) << 8;
         let element = self.builder.ins().iconst(types::I32, element);
         let to_array = self.builder.ins().ireduce(types::I32, to_array);
@@ -242,7 +243,7 @@ impl FuncTranslator<'_, '_> {
         self.charge_range();
     }
 
-    /// Fills a piece of an array out of a segment.
+    /// Copies a segment into a range of an array.
     fn array_init(&mut self, call: Libcall, ty: u32, segment: u32, out: TrapKind) {
         let (to, from, length) = self.pop3();
         let array = self.pop();

@@ -1,6 +1,6 @@
-//! Atomic accesses, and threads that wait for one another.
+//! Translates atomic accesses, and the operators that wait and notify.
 //!
-//! An access to an address that is no multiple of its size traps before anything else is looked at.
+//! The alignment is checked first: an access to a misaligned address traps whatever its bounds are.
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{AtomicRmwOp, InstBuilder, MemFlagsData, Type, Value, types};
@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::trap::TrapKind;
 use crate::types::{IndexType, Sharing};
 
-/// What an atomic operator does at its address.
+/// The kind of atomic access.
 #[derive(Clone, Copy)]
 enum Access {
     Load,
@@ -21,7 +21,7 @@ enum Access {
     Exchange,
 }
 
-/// What an operator does, with the type that is accessed and the type of its operands.
+/// The kind of access, the type in memory, the type of the operands, and the address.
 fn access<'a>(op: &'a Operator<'_>) -> Option<(Access, Type, Type, &'a MemArg)> {
     use AtomicRmwOp as R;
     use Operator as O;
@@ -128,7 +128,7 @@ fn access<'a>(op: &'a Operator<'_>) -> Option<(Access, Type, Type, &'a MemArg)> 
 }
 
 impl FuncTranslator<'_, '_> {
-    /// Translates an atomic operator; false where it is none.
+    /// Translates an atomic operator; returns false for any other operator.
     pub(super) fn atomic_operator(&mut self, op: &Operator<'_>) -> Result<bool> {
         if let Some((access, width, ty, memarg)) = access(op) {
             self.atomic_access(access, width, ty, memarg)?;
@@ -162,7 +162,7 @@ impl FuncTranslator<'_, '_> {
         let (expected, timeout) = self.pop2();
         let (memory, sharing, at) = self.waiting_place(memarg, bytes)?;
         if sharing == Sharing::Unshared {
-            // Not `trap`, which would end the block: code may follow.
+            // `trap` would end the block, but code may follow.
             let always = self.builder.ins().iconst(types::I32, 1);
             self.trap_if(always, TrapKind::UnsharedWait);
         }
@@ -173,8 +173,8 @@ impl FuncTranslator<'_, '_> {
         Ok(())
     }
 
-    /// Pops an index: the memory as an argument of a runtime function, whether it is shared, and the
-    /// address in it, which is aligned.
+    /// Pops an index. Returns the memory as an argument of a runtime function, whether it is
+    /// shared, and the aligned address.
     fn waiting_place(&mut self, memarg: &MemArg, bytes: u32) -> Result<(Value, Sharing, Value)> {
         let MemArgTarget::Memory(memory) = memarg.target else {
             return Err(Error::Unsupported(
@@ -195,7 +195,7 @@ impl FuncTranslator<'_, '_> {
         Ok((self.index_constant(memory), ty.sharing, at))
     }
 
-    /// Traps where an address of an access to `bytes` bytes is no multiple of them.
+    /// Traps if the address of an access is not a multiple of the access size, `bytes`.
     fn require_aligned(&mut self, index: Value, offset: u64, bytes: u32) {
         if bytes == 1 {
             return;
@@ -248,7 +248,7 @@ impl FuncTranslator<'_, '_> {
         }
     }
 
-    /// Pops an index and gives the address to access, in one piece.
+    /// Pops an index and returns the address to access, with the offset included.
     fn atomic_address(&mut self, memarg: &MemArg, bytes: u32) -> Result<(MemFlagsData, Value)> {
         let MemArgTarget::Memory(memory) = memarg.target else {
             return Err(Error::Unsupported(

@@ -1,4 +1,4 @@
-//! Calls: direct, imported, through a table; and tail calls of each.
+//! Translates calls: direct, imported, indirect and by reference, and tail calls of each kind.
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
@@ -15,14 +15,14 @@ use crate::error::Result;
 use crate::module::info::TableUsage;
 use crate::trap::TrapKind;
 
-/// What to call, with the context to give it.
+/// The target of a call. Its context is passed separately.
 enum Callee {
     Direct(FuncRef),
     Indirect(SigRef, Value),
 }
 
 impl FuncTranslator<'_, '_> {
-    /// Translates a call; false where the operator is none.
+    /// Translates a call; returns false for any other operator.
     pub(super) fn call_operator(&mut self, op: &Operator<'_>) -> Result<bool> {
         match op {
             Operator::Call { function_index } => {
@@ -113,7 +113,7 @@ impl FuncTranslator<'_, '_> {
 
     fn tail_call(&mut self, callee: Callee, context: Value, ty: u32) {
         let mut args = vec![context];
-        // The results are the same as ours, and so is the place for them.
+        // The results are the caller's own, so they go to the same area.
         args.extend(self.result_area);
         args.extend(self.parameters(ty));
         match callee {
@@ -126,7 +126,7 @@ impl FuncTranslator<'_, '_> {
         self.reachable = false;
     }
 
-    /// A function by its index, and the context that it wants.
+    /// A function by index, and its context.
     fn function(&mut self, index: u32) -> (Callee, Value) {
         if index < self.env.module.imported_functions {
             let entry = self.env.layout.imported_function(index);
@@ -160,7 +160,7 @@ impl FuncTranslator<'_, '_> {
         reference
     }
 
-    /// Pops an index and finds the function there, having checked that it has the type.
+    /// Pops an index and returns the function in the table, after a check of its type.
     fn table_callee(&mut self, table: u32, ty: u32) -> (Callee, Value) {
         let index = self.pop_index(self.table_index(table));
         match self.env.module.tables[table as usize].usage {
@@ -169,8 +169,8 @@ impl FuncTranslator<'_, '_> {
         }
     }
 
-    /// A static table's elements are pairs of 32-bit numbers next to the code: the function's offset
-    /// from the table, and its type by the module's own number. Its context is ours.
+    /// A static table's elements are pairs of 32-bit numbers next to the code: the offset of the
+    /// function from the table, and the module's number of its type. The context is the caller's.
     fn static_callee(&mut self, table: u32, ty: u32, index: Value) -> (Callee, Value) {
         let symbol = self.static_table(table);
         let base = self.builder.ins().symbol_value(types::I64, symbol);
@@ -230,12 +230,12 @@ impl FuncTranslator<'_, '_> {
         symbol
     }
 
-    /// A general table's elements are addresses of function records, null where there is none.
+    /// A general table's elements are addresses of function records, or null.
     fn general_callee(&mut self, table: u32, ty: u32, index: Value) -> (Callee, Value) {
         let at = self.table_element(table, index);
         let flags = self.element_flags();
         let record = self.builder.ins().load(types::I64, flags, at, 0);
-        // A null record faults here: the first page is never mapped.
+        // A null record faults here, because the first page is never mapped.
         let checked = MemFlagsData::new()
             .with_aligned()
             .with_readonly()
@@ -254,10 +254,10 @@ impl FuncTranslator<'_, '_> {
         (Callee::Indirect(self.signature(ty), code), context)
     }
 
-    /// Pops a reference to a function, which validation has found to have the type.
+    /// Pops a function reference. Validation has checked its type.
     fn reference_callee(&mut self, ty: u32) -> (Callee, Value) {
         let record = self.pop();
-        // A null record faults here: the first page is never mapped.
+        // A null record faults here, because the first page is never mapped.
         let checked = MemFlagsData::new()
             .with_aligned()
             .with_readonly()
@@ -268,8 +268,8 @@ impl FuncTranslator<'_, '_> {
         (Callee::Indirect(self.signature(ty), code), context)
     }
 
-    /// Traps unless the type with a number is below one that is not final, having found that it
-    /// `differs`. A type with a number of its own is below none.
+    /// Traps unless the actual type is a subtype of the non-final type `ty`. Only checked if the
+    /// type numbers differ. A type with a short number has no supertype.
     fn check_below(&mut self, differs: Value, actual: Value, ty: u32) {
         let unequal = self.builder.create_block();
         let matches = self.builder.create_block();
@@ -292,7 +292,7 @@ impl FuncTranslator<'_, '_> {
         self.builder.switch_to_block(matches);
     }
 
-    /// The number by which all modules of the engine know a type.
+    /// The number of a type, which is the same in all modules of the engine.
     pub(super) fn type_id(&mut self, ty: u32) -> Value {
         match self.env.module.short_id(ty) {
             Some(id) => self.builder.ins().iconst(types::I64, id as i64),

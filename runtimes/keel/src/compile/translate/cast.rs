@@ -1,4 +1,4 @@
-//! Whether something is of a type, where only running code can tell.
+//! Type tests at run time.
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
@@ -9,7 +9,7 @@ use crate::module::layout;
 use crate::types::registry::{DISPLAY_BYTES, DISPLAY_DEPTHS};
 
 impl FuncTranslator<'_, '_> {
-    /// The place in the engine's registry of a type that has its number by registry, an `i32`.
+    /// The registry index of a registered type, an `i32`.
     pub(super) fn type_place(&mut self, ty: u32) -> Value {
         let offset = self.type_slot(ty);
         let flags = self.constant_field();
@@ -18,7 +18,7 @@ impl FuncTranslator<'_, '_> {
             .load(types::I32, flags, self.vmctx, offset)
     }
 
-    /// Where in the context the number of such a type is.
+    /// The offset in the context of the number of a registered type.
     pub(super) fn type_slot(&self, ty: u32) -> i32 {
         let canonical = self.env.module.canonical_types[ty as usize];
         let place = self.env.long_types.binary_search(&canonical);
@@ -26,7 +26,7 @@ impl FuncTranslator<'_, '_> {
         self.env.layout.long_type(place as u32)
     }
 
-    /// Whether the type at a place of the registry, an `i64`, is a type of the module or below it.
+    /// Whether the type at a registry index, an `i64`, is the module's type `ty` or a subtype.
     pub(super) fn is_below(&mut self, place: Value, ty: u32) -> Value {
         let depth = self.env.module.type_depth(ty);
         let wide = self.type_place(ty);
@@ -38,7 +38,7 @@ impl FuncTranslator<'_, '_> {
         self.builder.ins().icmp_imm_u(IntCC::NotEqual, below, 0)
     }
 
-    /// Whether the type at a place of the registry, an `i64`, has another above it at a depth.
+    /// Whether the type at a registry index, an `i64`, has the supertype `wide` at `depth`.
     pub(super) fn stands_at(&mut self, place: Value, depth: usize, wide: Value) -> Value {
         let table = self.load_pointer(layout::TYPES);
         let shift = i64::from(DISPLAY_BYTES.trailing_zeros());

@@ -1,4 +1,4 @@
-//! Blocks, branches and everything else that decides what runs next.
+//! Translates blocks, branches and the other control operators.
 
 use std::collections::HashMap;
 
@@ -16,32 +16,32 @@ use crate::types::{FuncType, ValType};
 /// An open block, loop, `if` or the function itself.
 pub(super) struct Frame {
     kind: FrameKind,
-    /// Where a branch to this frame goes.
+    /// The target of a branch to this frame.
     target: Block,
-    /// How many values a branch to this frame takes along.
+    /// The number of values that a branch to this frame passes.
     arity: usize,
-    /// Where control goes on after `end`; a loop has none, since only falling through leaves it.
+    /// The block after `end`; `None` for a loop, which is only left by falling through.
     exit: Option<Block>,
     results: usize,
-    /// Height of the operand stack under the frame's parameters.
+    /// The height of the operand stack below the frame's parameters.
     height: usize,
-    /// Whether the exit can be reached, as far as is known.
+    /// Whether a branch to the exit has been emitted.
     exit_used: bool,
-    /// What had been reached when the frame was opened.
+    /// The mark in [`Reached`](super::reached::Reached) when the frame was opened.
     reached: usize,
 }
 
 enum FrameKind {
     Block,
     Loop,
-    /// An `if` whose `else` has not come. The parameters are what its branch starts with.
+    /// An `if` before its `else`. The parameters are the arguments of the `else` branch.
     If {
         otherwise: Block,
         params: Vec<Value>,
     },
-    /// A `try_table`, with what it catches.
+    /// A `try_table`, with its catch clauses.
     Try(Vec<Catch>),
-    /// A frame in code that cannot be reached: nothing is emitted for it.
+    /// A frame in unreachable code: nothing is emitted for it.
     Unreachable,
 }
 
@@ -61,7 +61,7 @@ impl FuncTranslator<'_, '_> {
         });
     }
 
-    /// Translates a control operator; false where it is none.
+    /// Translates a control operator; returns false for any other operator.
     pub(super) fn control_operator(&mut self, op: &Operator<'_>) -> Result<bool> {
         match op {
             Operator::Nop => {}
@@ -92,7 +92,7 @@ impl FuncTranslator<'_, '_> {
         Ok(true)
     }
 
-    /// Follows code that cannot be reached for its nesting alone.
+    /// Tracks the nesting of unreachable code.
     pub(super) fn unreachable_operator(&mut self, op: &Operator<'_>) -> Result<()> {
         match op {
             Operator::Block { .. }
@@ -100,7 +100,7 @@ impl FuncTranslator<'_, '_> {
             | Operator::If { .. }
             | Operator::TryTable { .. } => {
                 let height = self.stack.len();
-                // The target is never used: no branch out of unreachable code is emitted.
+                // The target is never used, because unreachable code has no branches.
                 let target = self.control[0].target;
                 self.control.push(Frame {
                     kind: FrameKind::Unreachable,
@@ -133,7 +133,7 @@ impl FuncTranslator<'_, '_> {
             .expect("validated code closes only what it opened")
     }
 
-    /// A block that takes a value of each of these types.
+    /// A block with a parameter of each type.
     fn block_with(&mut self, types: &[ValType]) -> Block {
         let block = self.builder.create_block();
         for ty in types {
@@ -264,7 +264,7 @@ impl FuncTranslator<'_, '_> {
         if matches!(self.frame().kind, FrameKind::Loop) {
             let frame = self.control.pop().expect("just looked at");
             self.builder.seal_block(frame.target);
-            // Only falling through leaves a loop, with its results already in place.
+            // A loop is only left by falling through, with its results already on the stack.
             return;
         }
         if self.reachable {
@@ -278,7 +278,7 @@ impl FuncTranslator<'_, '_> {
             self.reachable = reachable;
         }
         if let FrameKind::If { otherwise, params } = &frame.kind {
-            // No else: the parameters are the results.
+            // Without `else`, the parameters are the results.
             let exit = frame.target;
             self.builder.switch_to_block(*otherwise);
             let args: Vec<BlockArg> = params.iter().map(|value| BlockArg::from(*value)).collect();
@@ -299,16 +299,16 @@ impl FuncTranslator<'_, '_> {
                 let results = self.stack.split_off(at);
                 return_results(&mut self.builder, self.ty, self.result_area, &results);
             } else {
-                // Nothing leads here, but a block must end in something.
+                // Nothing jumps here, but every block needs a terminator.
                 self.builder.ins().trap(trap_code(TrapKind::Unreachable));
             }
         } else if !self.reachable {
-            // The block stays empty and is removed: end it and go on without code.
+            // The block is empty and will be removed. It still needs a terminator.
             self.builder.ins().trap(trap_code(TrapKind::Unreachable));
         }
     }
 
-    /// Jumps to the innermost frame's exit with its results.
+    /// Jumps to the exit of the innermost frame with its results.
     fn leave_to_exit(&mut self) {
         let frame = self.frame();
         frame.exit_used = true;
@@ -316,7 +316,7 @@ impl FuncTranslator<'_, '_> {
         self.jump(exit, results);
     }
 
-    /// Jumps with the topmost `count` values, which stay on the stack.
+    /// Jumps with the topmost `count` values, which stay on the operand stack.
     fn jump(&mut self, block: Block, count: usize) {
         let args = self.top(count);
         self.builder.ins().jump(block, &args);
@@ -329,7 +329,7 @@ impl FuncTranslator<'_, '_> {
             .collect()
     }
 
-    /// The block and number of values of a branch.
+    /// The target block of a branch and its number of values.
     fn target(&mut self, depth: u32) -> (Block, usize) {
         let index = self.control.len() - 1 - depth as usize;
         let frame = &mut self.control[index];
@@ -347,7 +347,8 @@ impl FuncTranslator<'_, '_> {
         self.branch_on(condition, depth);
     }
 
-    /// Branches with the topmost values, which stay on the stack, where a condition is not zero.
+    /// Branches with the topmost values, which stay on the operand stack, if `condition` is not
+    /// zero.
     pub(super) fn branch_on(&mut self, condition: Value, depth: u32) {
         self.charge();
         let (target, arity) = self.target(depth);
@@ -355,7 +356,7 @@ impl FuncTranslator<'_, '_> {
         let next = self.builder.create_block();
         match self.hint() {
             Some(false) => {
-                // The target may be reached otherwise, too: only the way there is unlikely.
+                // Only this edge is unlikely: the target may be reached by others.
                 let way = self.builder.create_block();
                 self.builder.set_cold_block(way);
                 self.builder.ins().brif(condition, way, &[], next, &[]);
@@ -374,7 +375,7 @@ impl FuncTranslator<'_, '_> {
         self.builder.switch_to_block(next);
     }
 
-    /// Whether the branch that is translated is likely taken, where the module says so.
+    /// Whether the current branch is likely taken, if the module has a hint for it.
     fn hint(&mut self) -> Option<bool> {
         let at = (self.offset - self.body_start) as u32;
         let next = self.hints.partition_point(|(offset, _)| *offset < at);
@@ -386,7 +387,8 @@ impl FuncTranslator<'_, '_> {
     fn branch_table(&mut self, targets: &wasmparser::BrTable<'_>) -> Result<()> {
         let index = self.pop();
         self.charge();
-        // The values are passed on once for each frame and not in each entry: a table may have many.
+        // One block per frame passes the values on, because a large table may have many entries
+        // with the same target.
         let mut ways: HashMap<u32, Block> = HashMap::new();
         let mut call = |this: &mut Self, depth| {
             let (target, arity) = this.target(depth);

@@ -1,8 +1,9 @@
-//! Exceptions: throwing, and the handlers of `try_table`.
+//! Translates exception operators.
 //!
-//! Every open `try_table` has a block that takes an exception, compares its tag and branches to where it is
-//! caught, or hands it on to the block of the `try_table` around it. What is thrown in the same function
-//! jumps there; calls have it as their handler, and a function without a `try_table` has none.
+//! Every open `try_table` has a landing block. It takes an exception, compares its tag, and
+//! branches to the matching catch clause, or else to the landing block of the enclosing
+//! `try_table`. A throw in the same function jumps there. Calls have it as their handler; in a
+//! function without `try_table` they have none.
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
@@ -21,14 +22,14 @@ use crate::types::FuncType;
 use crate::types::def::Storage;
 use crate::types::layout::{Place, exception_layout};
 
-/// What a call calls, once it is known to have a handler.
+/// The target of a call with a handler.
 pub(super) enum Handled {
     Direct(cranelift_codegen::ir::FuncRef),
     Indirect(Value),
 }
 
 impl FuncTranslator<'_, '_> {
-    /// Translates an operator on exceptions; false where it is none.
+    /// Translates an exception operator; returns false for any other operator.
     pub(super) fn exception_operator(&mut self, op: &Operator<'_>) -> Result<bool> {
         match op {
             Operator::TryTable { try_table } => self.open_try(try_table)?,
@@ -60,7 +61,7 @@ impl FuncTranslator<'_, '_> {
         Ok(())
     }
 
-    /// Goes on where an exception is caught.
+    /// Throws an exception: jumps to the innermost landing block, or calls the runtime.
     fn throw(&mut self, exception: Value) {
         match self.landings.last().copied() {
             Some(landing) => {
@@ -68,13 +69,13 @@ impl FuncTranslator<'_, '_> {
             }
             None => {
                 self.libcall(Libcall::Throw, &[exception]);
-                // It never comes back.
+                // The call never returns.
                 self.builder.ins().trap(trap_code(TrapKind::Unreachable));
             }
         }
     }
 
-    /// Writes the block of a `try_table` that has just been closed.
+    /// Writes the landing block of a `try_table` that was just closed.
     pub(super) fn close_try(&mut self, catches: &[Catch]) {
         let landing = self.landings.pop().expect("every try_table has its block");
         self.builder.switch_to_block(landing);
@@ -103,14 +104,14 @@ impl FuncTranslator<'_, '_> {
             self.stack.truncate(height);
             match next {
                 Some(next) => self.builder.switch_to_block(next),
-                // Whatever else there is is not reached.
+                // The clauses after `catch_all` are unreachable.
                 None => return,
             }
         }
         self.throw(exception);
     }
 
-    /// Goes on where an exception's tag is this one of the module's; gives the block for all others.
+    /// Opens a block for exceptions with tag `tag`, and returns the block for all others.
     fn unless_tag(&mut self, found: Value, tag: u32) -> Block {
         let caught = self.builder.create_block();
         let next = self.builder.create_block();
@@ -123,7 +124,7 @@ impl FuncTranslator<'_, '_> {
         next
     }
 
-    /// The address that tells a tag of the module from all others.
+    /// The address that identifies a tag of the module.
     fn tag_address(&mut self, tag: u32) -> Value {
         match tag.checked_sub(self.env.module.imported_tags) {
             Some(defined) => {
@@ -151,7 +152,7 @@ impl FuncTranslator<'_, '_> {
         exception_layout(self.tag_type(tag), |id| module.is_function_type(id))
     }
 
-    /// Pops the values of a tag, and makes an exception of them.
+    /// Pops the values of a tag and allocates an exception with them.
     fn new_exception(&mut self, tag: u32) -> Value {
         let (bytes, places) = self.exception_places(tag);
         let values = self.pop_many(places.len() - 1);
@@ -182,7 +183,7 @@ impl FuncTranslator<'_, '_> {
         }
     }
 
-    /// A call that has a handler: the block where it comes back, with its results, is open afterwards.
+    /// Emits a call with a handler. Afterwards, the block after the call is current.
     pub(super) fn try_call(
         &mut self,
         callee: Handled,

@@ -1,10 +1,11 @@
-//! Counting what is executed, where that was asked for.
+//! Fuel metering.
 //!
-//! Every operator costs one unit, and one that works on a range or grows a table one more for every 64
-//! bytes. The cost of a straight line is charged at its end, before control can go elsewhere. What is left
-//! is compared on entry to a function, to each pass of a loop, before an imported function is called, before a
-//! function returns and within long lines: code overruns its fuel by no more than [`MAX_LINE`]. What a range costs is charged by the function
-//! of the runtime that works on it, once its bounds are known to be right and before anything is done.
+//! Every operator costs one unit. One that works on a range, or grows a table, costs one more per
+//! 64 bytes. The cost of straight-line code is charged at its end, before control flow leaves it.
+//! The remaining fuel is checked on entry to a function, on each pass of a loop, before a call of
+//! an imported function, before a function returns, and within long straight lines. Code therefore
+//! overruns its fuel by at most [`MAX_LINE`]. The runtime function that works on a range charges
+//! for it, after the bounds check and before any change.
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, types};
@@ -14,11 +15,11 @@ use super::{FuncTranslator, Metering};
 use crate::module::layout;
 use crate::trap::TrapKind;
 
-/// Operators of a straight line after which the fuel is compared.
+/// The maximum number of operators in a straight line between checks.
 const MAX_LINE: i64 = 256;
 
 impl FuncTranslator<'_, '_> {
-    /// Notes the cost of an operator.
+    /// Adds the cost of an operator.
     pub(super) fn meter(&mut self, op: &Operator<'_>) {
         if !matches!(
             op,
@@ -32,7 +33,7 @@ impl FuncTranslator<'_, '_> {
         }
     }
 
-    /// Charges what the straight line up to here costs.
+    /// Charges the cost of the straight line so far.
     pub(super) fn charge(&mut self) {
         let cost = std::mem::take(&mut self.pending_fuel);
         if self.env.metering == Metering::Off || cost == 0 {
@@ -45,34 +46,35 @@ impl FuncTranslator<'_, '_> {
         self.builder.ins().store(flags, fuel, address, 0);
     }
 
-    /// Forgets a cost that was charged on the way out already, or never came to be.
+    /// Drops a cost that was already charged on the way out, or never incurred.
     pub(super) fn discard_fuel(&mut self) {
         self.pending_fuel = 0;
     }
 
-    /// Stops behind a function of the runtime that has not done its work for want of fuel.
+    /// Stops after a runtime function that did nothing because fuel ran out.
     pub(super) fn charge_range(&mut self) {
         self.check_fuel();
     }
 
-    /// Stops code from calling an imported function without fuel: the host's do not look at it.
+    /// Stops before a call of an imported function if fuel has run out: host functions do not check
+    /// it.
     pub(super) fn charge_import(&mut self, function: u32) {
         if function < self.env.module.imported_functions {
             self.check_fuel();
         }
     }
 
-    /// Stops a function from returning without fuel.
+    /// Stops before a return if fuel has run out.
     pub(super) fn charge_exit(&mut self) {
         self.check_fuel();
     }
 
-    /// Stops a function from starting without fuel.
+    /// Stops at function entry if fuel has run out.
     pub(super) fn charge_entry(&mut self) {
         self.check_fuel();
     }
 
-    /// Stops a loop from starting another pass without fuel.
+    /// Stops before another pass of a loop if fuel has run out.
     pub(super) fn charge_loop(&mut self) {
         self.check_fuel();
     }

@@ -1,19 +1,19 @@
-//! Bodies in the place of calls of them.
+//! Inlining of small functions.
 //!
-//! What is small and calls nothing costs less where it is called than a call of it does, and what is known of its
-//! arguments is known in it. A body that was put in a caller's place keeps its own offsets in the module, so that a
-//! trap says which function it was in; what it calls in turn is called. It does not look at the stack: the function
-//! around it has done so.
+//! A small function without calls costs less inline than a call, and its body can use what is known
+//! about its arguments. An inlined body keeps its own offsets in the module, so that a trap names
+//! its function. Calls in it are ordinary calls. It has no stack check of its own: the surrounding
+//! function has done one.
 
 use super::{FuncTranslator, Metering, Place};
 use crate::compile::abi::results_in_memory;
 use crate::error::Result;
 
-/// Bytes of bodies in the place of calls that one function takes.
+/// The maximum total size of the bodies inlined into one function, bytes.
 const MAX_INLINED: u64 = 16 << 10;
 
 impl FuncTranslator<'_, '_> {
-    /// Translates a call of a function by its body, where that pays; false where it does not.
+    /// Inlines a call if that is worthwhile; returns false otherwise.
     pub(super) fn inline(&mut self, function: u32) -> Result<bool> {
         let env = self.env;
         let Some(defined) = function.checked_sub(env.module.imported_functions) else {
@@ -22,7 +22,7 @@ impl FuncTranslator<'_, '_> {
         let ty = env.module.function_type(function);
         let body = &env.module.bodies[defined as usize].body;
         let bytes = body.range().end - body.range().start;
-        // Fuel is compared where functions begin and end.
+        // Fuel is checked at function entry and exit, which inlining would remove.
         if !env.module.inlined[defined as usize]
             || self.place == Place::Caller
             || env.metering == Metering::Fuel

@@ -1,9 +1,9 @@
-//! Loads, stores, and the operators on whole memories.
+//! Translates loads, stores, and the operators on whole memories.
 //!
-//! A 32-bit index cannot leave the 4 GiB reserved for a memory, and whatever lies behind the memory's
-//! present end faults: the signal handler makes a trap of it. Offsets reach into the guard behind the
-//! reservation. Code compares with the length where an offset reaches beyond the guard, where an index
-//! is 64-bit, and where a memory need not end at the end of a page of the host's.
+//! A 32-bit index cannot leave the 4 GiB that are reserved for a memory. An access past the
+//! memory's current end faults, and the signal handler turns the fault into a trap. An offset can
+//! reach into the guard after the reservation. Code compares with the length only if an offset
+//! exceeds the guard, an index is 64-bit, or the memory's end need not be aligned to a host page.
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::immediates::Offset32;
@@ -18,7 +18,7 @@ use crate::trap::TrapKind;
 use crate::types::{IndexType, MemoryType, Sharing};
 use crate::vm::MEMORY_GUARD_BYTES;
 
-/// Where a memory access goes: `base + offset`, with these flags.
+/// The address of a memory access, `base + offset`, with its flags.
 pub(super) struct Address {
     pub(super) flags: MemFlagsData,
     pub(super) base: Value,
@@ -26,7 +26,7 @@ pub(super) struct Address {
 }
 
 impl FuncTranslator<'_, '_> {
-    /// Translates a memory operator; false where it is none.
+    /// Translates a memory operator; returns false for any other operator.
     pub(super) fn memory_operator(&mut self, op: &Operator<'_>) -> Result<bool> {
         match op {
             Operator::I32Load { memarg } => self.load(memarg, types::I32)?,
@@ -138,7 +138,7 @@ impl FuncTranslator<'_, '_> {
         self.builder.ins().iconst(types::I32, i64::from(index))
     }
 
-    /// Pops an index, or a number of pages or elements, and makes it 64-bit.
+    /// Pops an index, or a number of pages or elements, and extends it to 64 bits.
     pub(super) fn pop_index(&mut self, ty: IndexType) -> Value {
         let index = self.pop();
         match ty {
@@ -147,7 +147,7 @@ impl FuncTranslator<'_, '_> {
         }
     }
 
-    /// A 64-bit number as one of the width of an index.
+    /// Converts a 64-bit number to the width of an index.
     pub(super) fn as_index(&mut self, value: Value, ty: IndexType) -> Value {
         match ty {
             IndexType::I32 => self.builder.ins().ireduce(types::I32, value),
@@ -155,7 +155,7 @@ impl FuncTranslator<'_, '_> {
         }
     }
 
-    /// Pops the index of a memory access of `bytes` bytes and gives the address to access.
+    /// Pops the index of a memory access of `bytes` bytes and returns the address to access.
     pub(super) fn pop_address(&mut self, memarg: &MemArg, bytes: u32) -> Result<Address> {
         let MemArgTarget::Memory(memory) = memarg.target else {
             return Err(Error::Unsupported("an array access".to_owned()));
@@ -188,7 +188,7 @@ impl FuncTranslator<'_, '_> {
             0 => address,
             offset => self.builder.ins().iadd_imm_s(address, offset as i64),
         };
-        // Null where it is out of bounds, also in speculation, so that the access itself traps.
+        // Null if out of bounds, also under speculation, so that the access itself traps.
         let null = self.builder.ins().iconst(types::I64, 0);
         let base = self.builder.ins().select_spectre_guard(out, null, address);
         Ok(Address {
@@ -198,8 +198,9 @@ impl FuncTranslator<'_, '_> {
         })
     }
 
-    /// For an access of `bytes` bytes `offset` behind an index: an index that the code has reached before, and
-    /// what to add to the offset; or the index itself, which is then reached.
+    /// A base index and an additional offset for an access of `bytes` bytes at `offset` from
+    /// `index`. The base is an index that was accessed before, if one is near; otherwise it is
+    /// `index`, which is then recorded.
     fn reach(&mut self, memory: u32, index: Value, offset: u64, bytes: u32) -> (Value, u32) {
         let module = self.env.module;
         let capped = module.memories[memory as usize].is_capped();
@@ -216,8 +217,8 @@ impl FuncTranslator<'_, '_> {
         (index, 0)
     }
 
-    /// Whether an access is out of bounds that begins at or behind `index` and ends `end` bytes behind
-    /// it, where that is a number at all.
+    /// Whether an access is out of bounds. It starts at or after `index`, and ends `end` bytes
+    /// after it; `None` if that overflows.
     fn out_of_bounds(&mut self, memory: u32, index: Value, end: Option<u64>) -> Value {
         let ty = self.env.module.memories[memory as usize];
         let length = self.memory_length(memory);
@@ -225,7 +226,7 @@ impl FuncTranslator<'_, '_> {
             return self.builder.ins().iconst(types::I8, 1);
         };
         if ty.page_size_log2 == MemoryType::PAGE_LOG2 && end <= MEMORY_GUARD_BYTES {
-            // What begins within bounds and ends beyond them faults: there is a guard.
+            // An access that starts within bounds and ends outside faults in the guard.
             let above = IntCC::UnsignedGreaterThanOrEqual;
             return self.builder.ins().icmp(above, index, length);
         }
@@ -254,7 +255,7 @@ impl FuncTranslator<'_, '_> {
         }
     }
 
-    /// A memory's present length in bytes.
+    /// A memory's current length in bytes.
     fn memory_length(&mut self, memory: u32) -> Value {
         let flags = self.context_field();
         let shared = self.env.module.memories[memory as usize].sharing == Sharing::Shared;
@@ -263,7 +264,7 @@ impl FuncTranslator<'_, '_> {
             None => self.env.layout.imported_memory(memory) + 8,
         };
         if shared {
-            // Other threads make it longer.
+            // Other threads can grow the memory, so the load is atomic.
             let definition = self.load_pointer(place);
             let length = self.builder.ins().iadd_imm_s(definition, 8);
             return self.builder.ins().atomic_load(types::I64, flags, length);
@@ -316,7 +317,7 @@ impl FuncTranslator<'_, '_> {
     }
 }
 
-/// The type of a length that is in bounds of two memories or tables.
+/// The index type of a length that is valid in two memories or tables.
 pub(super) fn narrower(a: IndexType, b: IndexType) -> IndexType {
     match (a, b) {
         (IndexType::I64, IndexType::I64) => IndexType::I64,

@@ -1,8 +1,8 @@
-//! One function body into CLIF, an operator at a time.
+//! Translates one function body to CLIF, operator by operator.
 //!
-//! [`FuncTranslator`] keeps the operand stack and the control stack; the operator families are in the
-//! modules beside this one. References are `i64` (an address, zero for null) and a `v128` is always
-//! `I8X16` on the operand stack: an operator that wants other lanes casts on its way in and out.
+//! [`FuncTranslator`] has the operand stack and the control stack; each operator family has a
+//! submodule. References are `i64` (an address; zero for null). A `v128` on the operand stack is
+//! always `I8X16`: operators on other lanes cast their operands and results.
 
 mod array;
 mod atomic;
@@ -39,32 +39,32 @@ use crate::types::{FuncType, ValType};
 use control::Frame;
 use reached::Reached;
 
-/// What a compiled function's name refers to.
+/// Namespaces of symbol names in compiled functions.
 pub(crate) mod namespace {
-    /// A function of the module by its index; for an imported one, the thunk that calls it.
+    /// A function by index; for an imported one, its thunk.
     pub(crate) const FUNCTION: u32 = 0;
     /// A static table's constant data, by table index.
     pub(crate) const TABLE: u32 = 1;
 }
 
-/// What every function of a module is translated with.
+/// The data that the translation of all functions of a module shares.
 pub(crate) struct Environment<'a> {
     pub(crate) isa: &'a dyn TargetIsa,
     pub(crate) module: &'a ModuleInfo<'a>,
     pub(crate) layout: &'a ContextLayout,
-    /// The canonical types that cannot be compared as a constant.
+    /// The canonical types that are too long to be compared as a constant.
     pub(crate) long_types: &'a [u32],
     pub(crate) metering: Metering,
 }
 
-/// Whether code counts what it executes.
+/// Whether code counts fuel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Metering {
     Off,
     Fuel,
 }
 
-/// Tells the alias analysis which accesses can touch the same bytes.
+/// Alias regions: accesses in different regions never touch the same bytes.
 #[derive(Clone, Copy)]
 pub(super) struct Regions {
     pub(super) memory: AliasRegion,
@@ -90,15 +90,15 @@ impl Regions {
     }
 }
 
-/// Makes a function check its stack against the context's limit before it does anything else.
+/// Makes a function check its stack against the context's limit on entry.
 pub(super) fn set_stack_limit(function: &mut ir::Function) {
     set_stack_limit_at(function, layout::STACK_LIMIT);
 }
 
-/// As [`set_stack_limit`], for a function whose first parameter is not the context itself.
+/// As [`set_stack_limit`], for a function with a first parameter `offset` bytes from the context.
 pub(in crate::compile) fn set_stack_limit_at(function: &mut ir::Function, offset: i32) {
     let vmctx = function.create_global_value(GlobalValueData::VMContext);
-    // Not read-only: a call from the host from a deeper stack may set it anew between two calls.
+    // Not read-only: a host call from a deeper stack may change the limit between two calls.
     let flags = function
         .dfg
         .mem_flags
@@ -118,30 +118,30 @@ pub(crate) struct FuncTranslator<'a, 'b> {
     pub(super) env: &'a Environment<'a>,
     pub(super) vmctx: Value,
     ty: &'a FuncType,
-    /// Where the results go, if the type needs that.
+    /// The result area, if the type needs one.
     result_area: Option<Value>,
     pub(super) regions: Regions,
     stack: Vec<Value>,
     control: Vec<Frame>,
     locals: Vec<(Variable, ValType)>,
     reachable: bool,
-    /// Whether the body that is translated stands in the place of a call of it.
+    /// Whether the current body is being inlined.
     place: Place,
-    /// The block of each open `try_table` that exceptions go to, the innermost last.
+    /// The landing blocks of the open `try_table`s, innermost last.
     landings: Vec<ir::Block>,
     signatures: std::collections::HashMap<u32, ir::SigRef>,
     functions: std::collections::HashMap<u32, ir::FuncRef>,
     static_tables: std::collections::HashMap<u32, ir::GlobalValue>,
-    /// The indices that accesses have shown to be within their memories.
+    /// The indices that earlier accesses have shown to be within bounds.
     reached: Reached,
-    /// Bytes of the bodies that stand in the place of calls.
+    /// The total size of inlined bodies, bytes.
     inlined_bytes: u64,
-    /// Fuel that the straight line so far costs and that is not yet charged.
+    /// The cost of the straight line so far that is not yet charged.
     pending_fuel: i64,
-    /// The hints on branches of this function that have not been reached, in order of their offsets
-    /// from the start of the body.
+    /// The hints on later branches of this function, sorted by their offset from the start of the
+    /// body.
     hints: &'a [(u32, bool)],
-    /// Where the body starts in the module, and the operator that is translated.
+    /// The offset of the body in the module; the next field is that of the current operator.
     body_start: u64,
     offset: u64,
 }
@@ -198,12 +198,12 @@ pub(crate) fn translate<'a>(
     Ok(())
 }
 
-/// Where the code of a body goes.
+/// The destination of a body's code.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
-    /// Into a function of its own.
+    /// A function of its own.
     Function,
-    /// Into a caller's, in the place of a call.
+    /// A caller, into which it is inlined.
     Caller,
 }
 
@@ -244,7 +244,7 @@ impl FuncTranslator<'_, '_> {
         Ok(())
     }
 
-    /// The value that a local of this type starts with: zero or null.
+    /// The default value of a local of this type: zero or null.
     pub(super) fn zero(&mut self, ty: ValType) -> Value {
         let ins = self.builder.ins();
         match ty {
@@ -259,7 +259,7 @@ impl FuncTranslator<'_, '_> {
         }
     }
 
-    /// Translates one operator. Code that cannot be reached is only followed for its nesting.
+    /// Translates one operator. Unreachable code is only tracked for its nesting.
     fn operator(&mut self, op: &Operator<'_>) -> Result<()> {
         if !self.reachable {
             return self.unreachable_operator(op);
@@ -301,25 +301,25 @@ impl FuncTranslator<'_, '_> {
             .expect("validated code does not pop an empty stack")
     }
 
-    /// Pops two values; the one pushed first comes first.
+    /// Pops two values, in the order in which they were pushed.
     pub(super) fn pop2(&mut self) -> (Value, Value) {
         let second = self.pop();
         (self.pop(), second)
     }
 
-    /// Pops three values; the one pushed first comes first.
+    /// Pops three values, in the order in which they were pushed.
     pub(super) fn pop3(&mut self) -> (Value, Value, Value) {
         let third = self.pop();
         let (first, second) = self.pop2();
         (first, second, third)
     }
 
-    /// Pops some values; the one pushed first comes first.
+    /// Pops `count` values, in the order in which they were pushed.
     pub(super) fn pop_many(&mut self, count: usize) -> Vec<Value> {
         self.stack.split_off(self.stack.len() - count)
     }
 
-    /// Flags for a field of a context that never changes once an instance runs.
+    /// The flags of a context field that is constant while an instance runs.
     pub(super) fn constant_field(&self) -> MemFlagsData {
         MemFlagsData::trusted()
             .with_readonly()
@@ -327,12 +327,12 @@ impl FuncTranslator<'_, '_> {
             .with_alias_region(Some(self.regions.context))
     }
 
-    /// Flags for a field of a context that changes.
+    /// The flags of a context field that changes.
     pub(super) fn context_field(&self) -> MemFlagsData {
         MemFlagsData::trusted().with_alias_region(Some(self.regions.context))
     }
 
-    /// Loads a constant pointer out of the context.
+    /// Loads a constant pointer from the context.
     pub(super) fn load_pointer(&mut self, offset: i32) -> Value {
         let flags = self.constant_field();
         self.builder
@@ -340,7 +340,7 @@ impl FuncTranslator<'_, '_> {
             .load(types::I64, flags, self.vmctx, offset)
     }
 
-    /// The signature of a type of the module.
+    /// The signature of a function type of the module.
     pub(super) fn signature(&mut self, ty: u32) -> ir::SigRef {
         if let Some(signature) = self.signatures.get(&ty) {
             return *signature;
@@ -351,7 +351,7 @@ impl FuncTranslator<'_, '_> {
         signature
     }
 
-    /// Calls a function of the runtime and gives its result. See [`crate::vm::libcalls`].
+    /// Calls a runtime function and returns its result. See [`crate::vm::libcalls`].
     pub(super) fn libcall(&mut self, call: super::Libcall, args: &[Value]) -> Value {
         let signature = self.builder.import_signature(call.signature());
         let table = self.load_pointer(layout::LIBCALLS);
@@ -366,7 +366,7 @@ impl FuncTranslator<'_, '_> {
         self.builder.inst_results(inst)[0]
     }
 
-    /// Ends the code with a trap where `condition` is not zero.
+    /// Traps if `condition` is not zero.
     pub(super) fn trap_if(&mut self, condition: Value, kind: crate::trap::TrapKind) {
         self.builder.ins().trapnz(condition, trap_code(kind));
     }

@@ -1,4 +1,4 @@
-//! Arithmetic, comparison and conversion of scalars.
+//! Translates scalar arithmetic, comparisons and conversions.
 
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value, types};
@@ -8,7 +8,7 @@ use super::FuncTranslator;
 use super::reached::constant;
 
 impl FuncTranslator<'_, '_> {
-    /// Translates a numeric operator; false where it is none.
+    /// Translates a numeric operator; returns false for any other operator.
     pub(super) fn numeric_operator(&mut self, op: &Operator<'_>) -> bool {
         self.comparison(op) || self.integer(op) || self.float(op) || self.conversion(op)
     }
@@ -164,7 +164,8 @@ impl FuncTranslator<'_, '_> {
         self.push(result);
     }
 
-    /// Products with 3, 5 and 9 are a value and the same value shifted: one instruction of one cycle.
+    /// Multiplies. Products with 3, 5 and 9 become one `lea`: a value plus the same value shifted,
+    /// in one cycle.
     fn multiply(&mut self) {
         let (first, second) = self.pop2();
         let shift = match constant(&self.builder.func.dfg, second) {
@@ -206,7 +207,7 @@ impl FuncTranslator<'_, '_> {
         self.push_bool(result);
     }
 
-    /// Pushes the byte that a comparison yields as the `i32` that WebAssembly wants.
+    /// Pushes the byte of a comparison as an `i32`.
     pub(super) fn push_bool(&mut self, value: Value) {
         let value = self.builder.ins().uextend(types::I32, value);
         self.push(value);

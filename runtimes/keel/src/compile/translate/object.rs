@@ -1,4 +1,4 @@
-//! Structures, and how objects of any kind are made and accessed.
+//! Translates structure operators, and allocates and accesses objects of any kind.
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value, types};
@@ -14,19 +14,19 @@ use crate::types::def::{Composite, Field, Storage};
 use crate::types::layout::{Layout, Place};
 use crate::vm::heap::{CURSOR, LIMIT};
 
-/// The largest object that code makes without calling the runtime.
+/// The largest object that code allocates without a runtime call, bytes.
 const MAX_INLINE_BYTES: u32 = 512;
 
-/// How a packed value becomes an `i32`.
+/// The extension of a packed value to an `i32`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Extension {
     Signed,
-    /// Also of what is not packed.
+    /// Also used for values that are not packed.
     Unsigned,
 }
 
 impl FuncTranslator<'_, '_> {
-    /// Translates an operator on structures; false where it is none.
+    /// Translates a structure operator; returns false for any other operator.
     pub(super) fn object_operator(&mut self, op: &Operator<'_>) -> Result<bool> {
         match *op {
             Operator::StructNew { struct_type_index } => {
@@ -113,16 +113,16 @@ impl FuncTranslator<'_, '_> {
         self.close_object(room);
     }
 
-    /// Begins an object of a type and a size that are known: its room, with its header written. Nothing
-    /// that can trap or collect may come before [`FuncTranslator::close_object`].
+    /// Allocates an object of a known type and size, and writes its header. Nothing that can trap
+    /// or collect may be emitted before [`FuncTranslator::close_object`].
     ///
-    /// The cursor is moved last: code that is interrupted between leaves no half of an object behind.
+    /// The heap's cursor is moved last, so interrupted code never leaves half an object behind.
     pub(super) fn open_object(&mut self, ty: u32, bytes: u32) -> Room {
         let header = self.type_place(ty);
         self.open_object_with(header, bytes)
     }
 
-    /// As [`FuncTranslator::open_object`], with a header that says the type.
+    /// As [`FuncTranslator::open_object`], with a given header.
     pub(super) fn open_object_with(&mut self, header: Value, bytes: u32) -> Room {
         let done = self.builder.create_block();
         let reference = self.builder.append_block_param(done, types::I64);
@@ -163,7 +163,7 @@ impl FuncTranslator<'_, '_> {
         }
     }
 
-    /// Ends an object, and pushes the reference to it.
+    /// Finishes an object and pushes the reference to it.
     pub(super) fn close_object(&mut self, room: Room) {
         let flags = self.context_field();
         self.builder
@@ -172,7 +172,7 @@ impl FuncTranslator<'_, '_> {
         self.push(room.reference);
     }
 
-    /// The reference to an object that the runtime made, having trapped where it could not.
+    /// The reference to an object that the runtime allocated. Traps if the allocation failed.
     pub(super) fn made(&mut self, reference: Value) -> Value {
         self.builder
             .ins()
@@ -186,29 +186,29 @@ impl FuncTranslator<'_, '_> {
         self.builder.ins().iadd(base, reference)
     }
 
-    /// The place in the registry of an object's type, an `i32`.
+    /// The registry index of an object's type, an `i32`.
     pub(super) fn object_type(&mut self, reference: Value) -> Value {
         let address = self.object_address(reference);
         let flags = self.new_object_flags();
         self.builder.ins().load(types::I32, flags, address, 0)
     }
 
-    /// Flags for an access to an object that may be null: it faults, since what null reaches is never
-    /// accessible.
+    /// The flags of an access to an object that may be null. Null faults, because the addresses it
+    /// reaches are never accessible.
     pub(super) fn object_flags(&self) -> MemFlagsData {
         MemFlagsData::new()
             .with_alias_region(Some(self.regions.heap))
             .with_trap_code(Some(trap_code(TrapKind::NullReference)))
     }
 
-    /// Flags for an access to an object that is there.
+    /// The flags of an access to an object that is not null.
     pub(super) fn new_object_flags(&self) -> MemFlagsData {
         MemFlagsData::new()
             .with_notrap()
             .with_alias_region(Some(self.regions.heap))
     }
 
-    /// Reads a field or element.
+    /// Loads a field or element.
     pub(super) fn load_place(
         &mut self,
         storage: Storage,
@@ -232,7 +232,7 @@ impl FuncTranslator<'_, '_> {
         }
     }
 
-    /// Writes a field or element.
+    /// Stores a field or element.
     pub(super) fn store_place(
         &mut self,
         place: Place,
@@ -252,12 +252,12 @@ impl FuncTranslator<'_, '_> {
     }
 }
 
-/// An object that is being made.
+/// An object under construction.
 pub(super) struct Room {
     reference: Value,
-    /// Where the object is.
+    /// The address of the object.
     pub(super) address: Value,
     heap: Value,
-    /// What the heap's cursor is to be once the object is there.
+    /// The heap's cursor after the object is complete.
     cursor: Value,
 }

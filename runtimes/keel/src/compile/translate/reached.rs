@@ -1,36 +1,36 @@
-//! What accesses to memories have shown of their indices.
+//! Bounds knowledge from earlier memory accesses.
 //!
-//! Code that has accessed memory at `y` goes on only if `y` was within bounds. A memory whose length is capped at
-//! 65,535 pages ends at least 64 KiB below the last 32-bit index: `y + d` with a `d` up to that cannot wrap, and
-//! `d` becomes part of the displacement of an access to `y`.
+//! After an access at `y`, code only continues if `y` was within bounds. A memory that is capped at
+//! 65,535 pages ends at least 64 KiB below the last 32-bit index, so `y + d` with `d` up to 64 KiB
+//! cannot wrap. `d` can then be part of the displacement of an access to `y`.
 
 use std::collections::HashMap;
 
 use cranelift_codegen::ir::{DataFlowGraph, InstructionData, Opcode, Value, ValueDef};
 
-/// How far above a reached index another may be that is known not to wrap.
+/// The largest distance above a reached index that cannot wrap, bytes.
 const REACH: u32 = 1 << 16;
-/// Sums that are followed to where an index comes from.
+/// The number of additions that are followed to the origin of an index.
 const MAX_SUMS: usize = 4;
 
-/// An index as a sum modulo 2^32 of a value and a constant.
+/// An index as a value plus a constant, modulo 2^32.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Sum {
     pub(super) value: Value,
     pub(super) constant: u32,
 }
 
-/// The indices that have been reached on every way to where code is translated.
+/// The indices that were accessed on every path to the current code.
 #[derive(Default)]
 pub(super) struct Reached {
-    /// For each memory and value: constants to which the value was added, and the sums.
+    /// By memory and value: the constants that were added to the value, and the sums.
     sums: HashMap<(u32, Value), Vec<(u32, Value)>>,
-    /// What was noted, the latest last.
+    /// The keys of all entries, oldest first.
     noted: Vec<(u32, Value)>,
 }
 
 impl Reached {
-    /// A reached index, and how far above it `index` is without wrapping.
+    /// A reached index, and the distance of `index` above it, which does not wrap.
     pub(super) fn below(&self, memory: u32, index: Sum) -> Option<(Value, u32)> {
         let sums = self.sums.get(&(memory, index.value))?;
         sums.iter()
@@ -38,7 +38,7 @@ impl Reached {
             .find(|(_, above)| *above <= REACH)
     }
 
-    /// Notes that the code behind here runs only if an access to `sum` was within bounds.
+    /// Records that the following code only runs if an access at `sum` was within bounds.
     pub(super) fn note(&mut self, memory: u32, index: Sum, sum: Value) {
         let key = (memory, index.value);
         self.sums
@@ -48,12 +48,12 @@ impl Reached {
         self.noted.push(key);
     }
 
-    /// A mark to return to.
+    /// A mark for [`Reached::return_to`].
     pub(super) fn mark(&self) -> usize {
         self.noted.len()
     }
 
-    /// Forgets what was noted since the mark, which other ways to here do not pass.
+    /// Drops entries since the mark, because other paths to the current code do not have them.
     pub(super) fn return_to(&mut self, mark: usize) {
         for key in self.noted.drain(mark..).rev() {
             if let Some(sums) = self.sums.get_mut(&key) {
@@ -63,7 +63,7 @@ impl Reached {
     }
 }
 
-/// A 32-bit index as a sum.
+/// Splits a 32-bit index into a value and a constant.
 pub(super) fn sum_of(dfg: &DataFlowGraph, index: Value) -> Sum {
     let mut sum = Sum {
         value: dfg.resolve_aliases(index),
@@ -99,7 +99,7 @@ fn addition(dfg: &DataFlowGraph, sum: Value) -> Option<(Value, u32)> {
     }
 }
 
-/// The bits of an integer constant, those above its type's unspecified.
+/// The value of an integer constant. Bits above the width of its type are unspecified.
 pub(super) fn constant(dfg: &DataFlowGraph, value: Value) -> Option<i64> {
     let ValueDef::Result(inst, 0) = dfg.value_def(dfg.resolve_aliases(value)) else {
         return None;

@@ -1,4 +1,4 @@
-//! References of any kind: comparing them, telling null from the rest, testing and casting their types.
+//! Translates reference operators: equality, null checks, type tests and casts.
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
@@ -15,7 +15,7 @@ use crate::types::{HeapType, RefType};
 use crate::vm::heap::{HOST_TAG, INTEGER_TAG, OBJECT_MASK, TAG_MASK};
 
 impl FuncTranslator<'_, '_> {
-    /// Translates an operator on references of any kind; false where it is none.
+    /// Translates a reference operator; returns false for any other operator.
     pub(super) fn reference_operator(&mut self, op: &Operator<'_>) -> Result<bool> {
         match *op {
             Operator::RefEq => {
@@ -65,7 +65,7 @@ impl FuncTranslator<'_, '_> {
                 let is_not = self.builder.ins().icmp_imm_u(IntCC::Equal, is, 0);
                 self.branch_on(is_not, relative_depth);
             }
-            // Both have the same values.
+            // Both representations are equal.
             Operator::AnyConvertExtern | Operator::ExternConvertAny => {}
             Operator::RefI31 => {
                 let value = self.pop();
@@ -89,7 +89,7 @@ impl FuncTranslator<'_, '_> {
         Ok(true)
     }
 
-    /// Traps where a reference is null.
+    /// Traps if a reference is null.
     pub(super) fn trap_null(&mut self, reference: Value) {
         self.builder
             .ins()
@@ -109,7 +109,7 @@ impl FuncTranslator<'_, '_> {
             .trapz(is, trap_code(TrapKind::CastFailure));
     }
 
-    /// Whether the topmost reference, which stays, is of a type: an `i8`.
+    /// Whether the topmost reference has type `ty`, as an `i8`. The reference stays on the stack.
     fn test_top(&mut self, ty: RefType) -> Value {
         let reference = self.pop();
         self.push(reference);
@@ -152,7 +152,7 @@ impl FuncTranslator<'_, '_> {
         self.builder.ins().bor(is, null)
     }
 
-    /// Whether a reference is of a type whose values say at their start what they are.
+    /// Whether a reference is of an object type. Such objects start with their type.
     fn test_object(&mut self, reference: Value, ty: RefType) -> Value {
         let done = self.builder.create_block();
         let is = self.builder.append_block_param(done, types::I8);
@@ -204,7 +204,7 @@ impl FuncTranslator<'_, '_> {
         is
     }
 
-    /// Whether the type at a place, an `i32`, is one of the module's or below it.
+    /// Whether the type at a registry index, an `i32`, is the module's type `ty` or a subtype.
     fn test_place(&mut self, place: Value, ty: u32) -> Value {
         if self.env.module.types[ty as usize].is_final {
             let wide = self.type_place(ty);
@@ -214,7 +214,7 @@ impl FuncTranslator<'_, '_> {
         self.is_below(place, ty)
     }
 
-    /// Whether a function that is not null is of a type or below it.
+    /// Whether a non-null function is of type `ty` or a subtype.
     fn test_function(&mut self, function: Value, ty: u32) -> Value {
         let flags = MemFlagsData::trusted().with_readonly();
         let number = self.builder.ins().load(types::I64, flags, function, 16);

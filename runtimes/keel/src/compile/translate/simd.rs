@@ -1,7 +1,7 @@
-//! Vector operators: all of fixed-width and relaxed SIMD, one family a file.
+//! Translates vector operators: all of fixed-width and relaxed SIMD, one file per family.
 //!
-//! On the operand stack a `v128` has no shape, which in CLIF is `I8X16`. An operator pops its operands
-//! in the shape it works on and what it pushes is cast back; a cast costs no instruction.
+//! On the operand stack a `v128` is always `I8X16`. An operator casts its operands to the shape it
+//! works on, and its result back; a cast costs no instruction.
 
 mod bitwise;
 mod compare;
@@ -21,17 +21,17 @@ use wasmparser::Operator;
 use super::FuncTranslator;
 use crate::error::{Error, Result};
 
-/// How a vector is on the operand stack.
+/// The shape of a vector on the operand stack.
 const CANONICAL: Type = types::I8X16;
 
-/// How the bits of an integer lane are read.
+/// The signedness of an integer lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sign {
     Signed,
     Unsigned,
 }
 
-/// Translates a vector operator; false where it is none.
+/// Translates a vector operator; returns false for any other operator.
 pub(super) fn translate(
     translator: &mut FuncTranslator<'_, '_>,
     op: &Operator<'_>,
@@ -50,8 +50,8 @@ pub(super) fn translate(
         || translator.relaxed_operator(op))
 }
 
-/// An x64 extension without which Cranelift turns some operators into calls of functions that keel
-/// does not have. Every other operator has instructions on any x64 processor.
+/// An x64 extension without which Cranelift turns some operators into calls of library functions,
+/// which keel does not have. All other operators have instructions on every x64 CPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Extension {
     Ssse3,
@@ -101,19 +101,19 @@ impl FuncTranslator<'_, '_> {
         )))
     }
 
-    /// Pops a vector in this shape.
+    /// Pops a vector with this shape.
     fn pop_vector(&mut self, shape: Type) -> Value {
         let value = self.pop();
         self.cast(value, shape)
     }
 
-    /// Pops two vectors; the one pushed first comes first.
+    /// Pops two vectors, in the order in which they were pushed.
     fn pop2_vectors(&mut self, shape: Type) -> (Value, Value) {
         let second = self.pop_vector(shape);
         (self.pop_vector(shape), second)
     }
 
-    /// Pops three vectors; the one pushed first comes first.
+    /// Pops three vectors, in the order in which they were pushed.
     fn pop3_vectors(&mut self, shape: Type) -> (Value, Value, Value) {
         let third = self.pop_vector(shape);
         let (first, second) = self.pop2_vectors(shape);
@@ -126,20 +126,20 @@ impl FuncTranslator<'_, '_> {
         self.push(value);
     }
 
-    /// The same bits in another shape.
+    /// The same bits with another shape.
     fn cast(&mut self, value: Value, shape: Type) -> Value {
-        // Cranelift leaves a cast of a cast alone, and does not see the patterns that it knows
-        // through one: go back to what was cast first.
+        // Cranelift does not simplify a cast of a cast, and does not match patterns through one, so
+        // the original value is cast instead.
         let origin = self.uncast(value);
         if self.builder.func.dfg.value_type(origin) == shape {
             return origin;
         }
-        // Lane 0 is the lowest address in WebAssembly, whatever the machine.
+        // In WebAssembly lane 0 has the lowest address on every machine.
         let flags = MemFlagsData::new().with_endianness(Endianness::Little);
         self.builder.ins().bitcast(shape, flags, origin)
     }
 
-    /// What a vector was before it was cast.
+    /// The vector before any cast.
     fn uncast(&self, value: Value) -> Value {
         let dfg = &self.builder.func.dfg;
         if let ValueDef::Result(inst, _) = dfg.value_def(value)

@@ -1,4 +1,4 @@
-//! Tables and references.
+//! Translates table operators, and the reference operators that need no type test.
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
@@ -13,7 +13,7 @@ use crate::trap::TrapKind;
 use crate::types::IndexType;
 
 impl FuncTranslator<'_, '_> {
-    /// Translates a table or reference operator; false where it is none.
+    /// Translates a table or reference operator; returns false for any other operator.
     pub(super) fn table_operator(&mut self, op: &Operator<'_>) -> Result<bool> {
         match op {
             Operator::RefNull { .. } => {
@@ -112,12 +112,12 @@ impl FuncTranslator<'_, '_> {
         Ok(true)
     }
 
-    /// The type of a table's indices.
+    /// The index type of a table.
     pub(super) fn table_index(&self, table: u32) -> IndexType {
         self.env.module.tables[table as usize].ty.index
     }
 
-    /// Flags for an element's access. The address is null where the index is out of bounds.
+    /// The flags of an element's access. The address is null if the index is out of bounds.
     pub(super) fn element_flags(&self) -> MemFlagsData {
         MemFlagsData::new()
             .with_aligned()
@@ -125,7 +125,7 @@ impl FuncTranslator<'_, '_> {
             .with_trap_code(Some(trap_code(TrapKind::TableOutOfBounds)))
     }
 
-    /// The address of a general table's definition and an offset to it.
+    /// The address of a general table's definition, as a base and an offset.
     fn table_definition(&mut self, table: u32) -> (Value, i32) {
         match table.checked_sub(self.env.module.imported_tables) {
             Some(defined) => (self.vmctx, self.env.layout.table(defined)),
@@ -133,7 +133,7 @@ impl FuncTranslator<'_, '_> {
         }
     }
 
-    /// A table's present length in elements, 64-bit.
+    /// A table's current length in elements, 64-bit.
     fn table_length(&mut self, table: u32) -> Value {
         let definition = &self.env.module.tables[table as usize];
         if definition.usage == TableUsage::Static {
@@ -145,8 +145,8 @@ impl FuncTranslator<'_, '_> {
         self.builder.ins().load(types::I64, flags, base, offset + 8)
     }
 
-    /// The address of a general table's element by its 64-bit index. It is null where the index is out of bounds, also
-    /// in speculation, so that the access itself traps.
+    /// The address of a general table's element at a 64-bit index. Null if out of bounds, also
+    /// under speculation, so that the access itself traps.
     pub(super) fn table_element(&mut self, table: u32, index: Value) -> Value {
         let length = self.table_length(table);
         let (definition, offset) = self.table_definition(table);
@@ -158,7 +158,7 @@ impl FuncTranslator<'_, '_> {
         self.guarded_element(base, length, index)
     }
 
-    /// `base + 8 * index`, or null where the index is not below the length.
+    /// `base + 8 * index`; null if the index is not below the length.
     pub(super) fn guarded_element(&mut self, base: Value, length: Value, index: Value) -> Value {
         let out = self
             .builder

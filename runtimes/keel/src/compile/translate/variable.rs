@@ -1,4 +1,4 @@
-//! Locals, globals, and the operators that only move values.
+//! Translates locals, globals, and the operators that only move values.
 
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
 use wasmparser::Operator;
@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::types::Mutability;
 
 impl FuncTranslator<'_, '_> {
-    /// Translates a variable or parametric operator; false where it is none.
+    /// Translates a variable or parametric operator; returns false for any other operator.
     pub(super) fn variable_operator(&mut self, op: &Operator<'_>) -> Result<bool> {
         match op {
             Operator::LocalGet { local_index } => {
@@ -73,7 +73,7 @@ impl FuncTranslator<'_, '_> {
         Ok(true)
     }
 
-    /// Where a global's value is, and how it may be accessed.
+    /// The address of a global, as a base and an offset, with the flags of its access.
     fn global(&mut self, global: u32) -> (Value, i32, MemFlagsData) {
         let module = self.env.module;
         let flags = match module.globals[global as usize].ty.mutability {
@@ -84,8 +84,8 @@ impl FuncTranslator<'_, '_> {
             Some(defined) => (self.vmctx, self.env.layout.global(defined), flags),
             None => {
                 let offset = self.env.layout.imported_global(global);
-                // The storage of an imported global may be another instance's context, or the
-                // same global imported twice: within the region, nothing is assumed.
+                // An imported global may be stored in another instance's context, and one global
+                // may be imported twice. Within the alias region, no assumption is made.
                 (self.load_pointer(offset), 0, flags)
             }
         }

@@ -1,4 +1,4 @@
-//! Arithmetic with 128-bit results, on pairs of 64-bit halves: the lower one is pushed first.
+//! Translates arithmetic with 128-bit results, on pairs of 64-bit halves with the lower half first.
 
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 use wasmparser::Operator;
@@ -6,7 +6,7 @@ use wasmparser::Operator;
 use super::FuncTranslator;
 
 impl FuncTranslator<'_, '_> {
-    /// Translates an operator of wide arithmetic; false where it is none.
+    /// Translates a wide arithmetic operator; returns false for any other operator.
     pub(super) fn wide_operator(&mut self, op: &Operator<'_>) -> bool {
         let result = match op {
             Operator::I64Add128 | Operator::I64Sub128 => {

@@ -1,7 +1,7 @@
 use super::super::def::{Field, Storage};
 use super::*;
 
-/// A list of pairs: `(type $p (struct (field i32) (field (ref null $p))))`, final or not.
+/// A recursive pair: `(type $p (struct (field i32) (field (ref null $p))))`, final or not.
 fn pair(index: u32, is_final: bool) -> TypeDef {
     let field = |ty| Field {
         storage: Storage::Val(ty),

@@ -1,4 +1,4 @@
-//! Collections: what can be reached is marked, and everything else is free.
+//! Garbage collection: marks what is reachable and frees the rest.
 
 use std::arch::naked_asm;
 use std::ops::Range;
@@ -7,10 +7,10 @@ use super::{Heap, Kind, MIN_ALLOWANCE};
 use crate::types::layout::ARRAY_ELEMENTS;
 use crate::types::layout::GRANULE;
 
-/// What is called with each root.
+/// A callback for each root.
 pub(crate) type Visit<'a> = &'a mut dyn FnMut(u64);
 
-/// Where references are that a collection has to keep, beside the heap's own.
+/// The roots of a collection, besides the heap's own handles.
 pub(crate) struct Roots<'a> {
     /// Calls a function with each root that is known exactly.
     pub(crate) each: &'a dyn Fn(Visit<'_>),
@@ -19,10 +19,10 @@ pub(crate) struct Roots<'a> {
 }
 
 impl Heap {
-    /// Frees what cannot be reached.
+    /// Frees all unreachable objects.
     pub(crate) fn collect(&mut self, roots: &Roots<'_>) {
         let (heap, roots): (*mut Heap, *const Roots<'_>) = (self, roots);
-        // SAFETY: both are alive and borrowed by us for the call.
+        // SAFETY: both are alive and borrowed for the duration of the call.
         unsafe { with_registers(heap, roots.cast()) };
     }
 
@@ -31,7 +31,8 @@ impl Heap {
         self.retire_overflow();
         self.fresh.sort();
         let mut found = Vec::new();
-        // SAFETY: from our own stack pointer up to the frame in which the host called code.
+        // SAFETY: the range is this thread's stack, from the current stack pointer up to the frame
+        // in which the host called code. Nested calls of one store must share one stack.
         unsafe { self.find(stack, &mut found) };
         self.fresh.clear();
         self.space.clear_marks();
@@ -49,7 +50,7 @@ impl Heap {
         self.collections += 1;
     }
 
-    /// Marks what a value refers to, if that is an object. It is traced later.
+    /// Marks the object that a value refers to, if any, for tracing.
     fn reach(&mut self, value: u64) {
         let reference = value as u32;
         if reference == 0 || !reference.is_multiple_of(GRANULE) || !self.space.mark(reference) {
@@ -63,7 +64,7 @@ impl Heap {
         self.pending.push(reference);
     }
 
-    /// Reaches what the marked objects hold.
+    /// Marks everything that is reachable from marked objects.
     fn trace(&mut self) {
         loop {
             while let Some(object) = self.pending.pop() {
@@ -72,7 +73,7 @@ impl Heap {
             if !std::mem::take(&mut self.overflowed) {
                 return;
             }
-            // Some marked objects were not noted: all are traced once more.
+            // Some marked objects are not in `pending`, so all of them are traced again.
             self.live_bytes = 0;
             let mut last = 0;
             while let Some(object) = self.space.marked_after(last) {
@@ -93,7 +94,8 @@ impl Heap {
         self.space.mark_lines(object, bytes);
         match kind {
             Kind::Struct { .. } => {
-                // SAFETY: types become known outside of collections only.
+                // SAFETY: types are only registered outside of collections, so the list does not
+                // move.
                 for offset in unsafe { &*references } {
                     let value = self.read_u32(object + offset);
                     self.reach(value.into());
@@ -111,7 +113,7 @@ impl Heap {
     }
 }
 
-/// Puts every register that code may keep a reference in on the stack, and collects.
+/// Saves every register that may have a reference on the stack, then collects.
 ///
 /// # Safety
 /// The arguments point to a heap and its roots.
@@ -136,7 +138,7 @@ unsafe extern "C" fn with_registers(heap: *mut Heap, roots: *const Roots<'static
 }
 
 unsafe extern "C" fn collect_above(heap: *mut Heap, roots: *const Roots<'_>, stack: usize) {
-    // SAFETY: `collect` called with what it had borrowed.
+    // SAFETY: `collect` passes pointers to what it has borrowed.
     let (heap, roots) = unsafe { (&mut *heap, &*roots) };
     let end = roots.stack_end.max(stack);
     heap.collect_from(roots, stack..end);

@@ -1,24 +1,24 @@
-//! What a word of the stack may refer to.
+//! Conservative scanning of the stack.
 //!
-//! Compiled code keeps references in registers and spills them anywhere; it also computes addresses out of
-//! them, of elements in particular, and may keep those alone over a call. So every word is taken for an
-//! address within the heap and for an offset to its base, and each half for an offset, and every object
-//! that one of them points into is kept.
+//! Compiled code keeps references in registers and spills them anywhere. It also derives addresses
+//! from them, such as those of elements, and may keep only those across a call. Therefore every
+//! word is treated as an address in the heap and as an offset, and each half as an offset. Every
+//! object that one of them points into is kept.
 
 use super::space::Block;
 use super::{BLOCK_BYTES, HEAP_BYTES, Heap, MEDIUM_BYTES};
 use crate::types::layout::GRANULE;
 
 impl Heap {
-    /// Adds the objects that the words of a piece of the stack may refer to.
+    /// Adds the objects that the words of a stack range may refer to.
     ///
     /// # Safety
-    /// The piece is readable and aligned.
+    /// The range is readable, and aligned to 8 bytes.
     pub(super) unsafe fn find(&self, stack: std::ops::Range<usize>, found: &mut Vec<u32>) {
         let base = self.base() as usize;
         let mut candidates = Vec::new();
         for place in stack.step_by(8) {
-            // SAFETY: as the caller promises.
+            // SAFETY: the caller guarantees that the range is readable.
             let word = unsafe { (place as *const usize).read_volatile() };
             let address = word.wrapping_sub(base);
             if address < HEAP_BYTES {
@@ -43,8 +43,8 @@ impl Heap {
         }
     }
 
-    /// The object that an offset points into. All pieces that objects were allocated in have been noted,
-    /// in ascending order.
+    /// The object that an offset points into. `fresh` has all ranges with newly allocated objects,
+    /// sorted.
     fn object_at(&self, offset: u32) -> Option<u32> {
         let block = self.space.block_of(offset)?;
         match self.space.kind(block) {
@@ -60,7 +60,7 @@ impl Heap {
         }
     }
 
-    /// The object in a piece that was allocated since the last collection: one lies behind the other.
+    /// The object at an offset in a range of newly allocated, contiguous objects.
     fn fresh_object(&self, start: u32, end: u32, offset: u32) -> Option<u32> {
         let mut object = start;
         while object < end {
@@ -73,12 +73,12 @@ impl Heap {
         None
     }
 
-    /// The object that the last collection has marked and that an offset points into.
+    /// The object at an offset that the last collection marked.
     fn old_object(&self, block: usize, offset: u32) -> Option<u32> {
         let granule = offset % BLOCK_BYTES / GRANULE;
         let lowest = granule.saturating_sub(MEDIUM_BYTES / GRANULE) / 64;
         let mut word = granule / 64;
-        // Only what starts at the offset or before it.
+        // Only marks at or before the offset.
         let mut marks =
             self.space.mark_word(block, word as usize) & (u64::MAX >> (63 - granule % 64));
         while marks == 0 && word > lowest {

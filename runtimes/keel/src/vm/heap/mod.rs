@@ -1,16 +1,16 @@
-//! The heap of a store: structures and arrays, collected.
+//! The garbage-collected heap of a store, for structures and arrays.
 //!
-//! A reference is a 32-bit offset into one reservation, a multiple of 8; zero is null, and the first
-//! [`NULL_BYTES`] are never accessible, so that an access through null faults. Odd numbers are 31-bit
-//! integers, and numbers with 2 in their lowest two bits references of the host's.
+//! A reference is a 32-bit offset into one reservation and a multiple of 8. Zero is null. The first
+//! [`NULL_BYTES`] are never accessible, so an access through null faults. Odd numbers are 31-bit
+//! integers, and numbers with 2 in their lowest two bits are host references.
 //!
-//! The heap is divided into blocks and those into lines. Objects are allocated one behind the other in a
-//! *hole*, a run of free lines, by code itself: it writes the object and then moves the cursor. A
-//! collection marks what is reachable and the lines it lies in; nothing is moved, and the lines that are
-//! not marked are the holes of the time after. What is larger than [`MEDIUM_BYTES`] has blocks of its own.
+//! The heap consists of blocks, and blocks of lines. Compiled code allocates objects itself,
+//! contiguously in a *hole*, which is a run of free lines: it writes the object and then moves the
+//! cursor. A collection marks the reachable objects and their lines. Nothing is moved, and the
+//! unmarked lines become the next holes. An object above [`MEDIUM_BYTES`] has blocks of its own.
 //!
-//! Whatever is on the stack is looked at as if it were a reference, or an address within an object: see
-//! [`find`]. All other roots, and what objects hold, are known exactly.
+//! The stack is scanned conservatively: every word may be a reference, or an address inside an
+//! object. See [`find`]. All other roots, and the contents of objects, are known exactly.
 
 mod collect;
 mod find;
@@ -26,41 +26,41 @@ use std::sync::Arc;
 
 pub(crate) use collect::Roots;
 
-/// Bytes at the start that are never accessible: more than the largest structure has.
+/// Inaccessible bytes at the start: more than the largest structure has.
 pub(crate) const NULL_BYTES: usize = 1 << 20;
-/// Bytes of address space that a heap reserves.
+/// The address space that a heap reserves, bytes.
 pub(crate) const HEAP_BYTES: usize = 4 << 30;
-/// Where compiled code finds the cursor of the current hole, and its end.
+/// The offset in [`Heap`] of the cursor of the current hole; [`LIMIT`] is that of the hole's end.
 #[cfg(feature = "compiler")]
 pub(crate) const CURSOR: i32 = std::mem::offset_of!(Heap, cursor) as i32;
 /// See [`CURSOR`].
 #[cfg(feature = "compiler")]
 pub(crate) const LIMIT: i32 = std::mem::offset_of!(Heap, limit) as i32;
-/// Set in 31-bit integers, in no other reference.
+/// The bit that is set in 31-bit integers and in no other reference.
 pub(crate) const INTEGER_TAG: i64 = 1;
-/// The bits that tell integers and the host's references from others.
+/// The bits that distinguish integers and host references from other references.
 pub(crate) const TAG_MASK: i64 = 3;
-/// What those bits are in references of the host's.
+/// The value of those bits in host references.
 pub(crate) const HOST_TAG: i64 = 2;
-/// The bits that are zero in references to objects, and in no others.
+/// The bits that are zero in object references and in no others.
 #[cfg(feature = "compiler")]
 pub(crate) const OBJECT_MASK: i64 = GRANULE as i64 - 1;
-/// What a function of the runtime yields where a range of an array is out of bounds: no reference.
+/// The result of a runtime function if a range of an array is out of bounds; not a valid reference.
 pub(crate) const ARRAY_OUT_OF_BOUNDS: u32 = 1;
-/// Set in the headers of exceptions.
+/// The bit that is set in the headers of exceptions.
 const EXCEPTION: u32 = 1 << 31;
 const BLOCK_BYTES: u32 = 32 << 10;
 const LINE_BYTES: u32 = 128;
 const LINES: usize = (BLOCK_BYTES / LINE_BYTES) as usize;
-/// The largest object that shares blocks with others.
+/// The largest object that shares blocks with others, bytes.
 const MEDIUM_BYTES: u32 = 8 << 10;
-/// What is allocated at least between two collections.
+/// The minimum allocation between two collections, bytes.
 const MIN_ALLOWANCE: u64 = 8 << 20;
 
-/// A heap of which no more than this part is free after a collection is exhausted.
+/// A heap is exhausted if less than its size divided by this is free after a collection.
 const NEARLY_FULL: u64 = 32;
 
-/// A run of free lines that objects are allocated in.
+/// A run of free lines for allocation.
 #[derive(Clone, Copy, Default)]
 struct Hole {
     start: u32,
@@ -68,42 +68,43 @@ struct Hole {
     end: u32,
 }
 
-/// The heap of a store. Compiled code reads and writes the first two fields.
+/// The heap of a store. Compiled code accesses the first two fields.
 #[repr(C)]
 pub(crate) struct Heap {
-    /// Where in the current hole the next object goes.
+    /// The offset of the next object in the current hole.
     cursor: u64,
-    /// Where the current hole ends; zero where every allocation is to come here.
+    /// The end of the current hole; zero if compiled code must call the runtime for every
+    /// allocation.
     limit: u64,
-    /// The current hole, but for its cursor.
+    /// The current hole. Its cursor is in the field above.
     hole: Hole,
-    /// Where objects go that are larger than a line and than the current hole.
+    /// A hole for objects that are larger than a line and do not fit the current hole.
     overflow: Hole,
     space: Space,
-    /// Pieces that objects were allocated in since the last collection.
+    /// The ranges that objects were allocated in since the last collection.
     fresh: Vec<(u32, u32)>,
-    /// How types lie, by place in the registry.
+    /// The layouts of types, by registry index.
     layouts: Vec<Option<Traced>>,
-    /// How the exceptions of tags lie, by the number in their headers.
+    /// The layouts of tags' exceptions, by the number in their headers.
     exceptions: Vec<Traced>,
-    /// References that the host holds, and those that are about to be stored somewhere.
+    /// References from the host, and temporary roots.
     pub(crate) handles: Handles,
-    /// Bytes that may be allocated before the next collection.
+    /// The bytes that may be allocated before the next collection.
     allowance: u64,
-    /// Collects before every allocation, for tests.
+    /// Whether to collect before every allocation, for tests.
     stress: bool,
-    /// Objects that are marked and not yet traced.
+    /// Marked objects that are not traced yet.
     pending: Vec<u32>,
-    /// Whether `pending` could not grow, so that some marked objects are not in it.
+    /// Whether `pending` could not grow, so that it lacks some marked objects.
     overflowed: bool,
     live_bytes: u64,
     pub(crate) collections: u64,
 }
 
-/// What the collector has to know of a type.
+/// The collector's view of a type.
 struct Traced {
     kind: Kind,
-    /// Where references are, in structures.
+    /// The offsets of the references in a structure.
     references: Box<[u32]>,
 }
 
@@ -113,7 +114,7 @@ enum Kind {
     Array { element: u8, traced: bool },
 }
 
-/// References that the host holds, each at a place of its own.
+/// References from the host, each with an index and a generation.
 #[derive(Default)]
 pub(crate) struct Handles {
     places: Vec<(u32, u32)>,
@@ -121,7 +122,8 @@ pub(crate) struct Handles {
 }
 
 impl Handles {
-    /// Keeps a reference: its place, and what tells it from others that have had that place.
+    /// Adds a reference. Returns its index, and its generation, which distinguishes it from earlier
+    /// ones at that index.
     pub(crate) fn add(&mut self, reference: u32) -> (u32, u32) {
         match self.free.pop() {
             Some(place) => {
@@ -136,13 +138,13 @@ impl Handles {
         }
     }
 
-    /// The reference at a place; nothing if it was given up.
+    /// The reference at an index; `None` if it was removed.
     pub(crate) fn get(&self, place: u32, generation: u32) -> Option<u32> {
         let entry = self.places.get(place as usize)?;
         (entry.1 == generation && entry.0 != 0).then_some(entry.0)
     }
 
-    /// Gives a reference up.
+    /// Removes a reference. Does nothing if it was already removed.
     pub(crate) fn remove(&mut self, place: u32, generation: u32) {
         if self.get(place, generation).is_some() {
             self.places[place as usize] = (0, generation.wrapping_add(1));
@@ -155,12 +157,13 @@ impl Handles {
     }
 }
 
-/// The heap is at its limit.
+/// The heap has reached its limit.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Exhausted;
 
 impl Heap {
-    /// An empty heap of at most `limit` bytes that count in a budget, which collects before every allocation where `stress` says so.
+    /// An empty heap of at most `limit` bytes, which count in `budget`. With `stress`, it collects
+    /// before every allocation.
     pub(crate) fn new(limit: u64, budget: &Arc<Budget>, stress: bool) -> crate::Result<Heap> {
         Ok(Heap {
             cursor: 0,
@@ -181,12 +184,12 @@ impl Heap {
         })
     }
 
-    /// The address that references are offsets to.
+    /// The address that references are relative to.
     pub(crate) fn base(&self) -> *mut u8 {
         self.space.base()
     }
 
-    /// Makes a type known, before there are objects of it.
+    /// Registers a type. Must be called before an object of it is allocated.
     pub(crate) fn know(&mut self, ty: &TypeInfo) {
         let index = ty.id.index as usize;
         let Some(layout) = &ty.layout else { return };
@@ -212,7 +215,8 @@ impl Heap {
         });
     }
 
-    /// Makes a tag known whose exceptions lie like this: what their headers say.
+    /// Registers the exceptions of a tag, which have this layout. Returns the header of these
+    /// exceptions.
     pub(crate) fn know_exception(&mut self, bytes: u32, places: &[Place]) -> u32 {
         let traced = places.iter().filter(|place| place.traced);
         self.exceptions.push(Traced {
@@ -222,7 +226,7 @@ impl Heap {
         EXCEPTION | (self.exceptions.len() as u32 - 1)
     }
 
-    /// What the collector has to know of the type that a header names.
+    /// The collector's view of the type in a header.
     fn traced(&self, header: u32) -> Option<&Traced> {
         match header & EXCEPTION {
             0 => self.layouts.get(header as usize)?.as_ref(),
@@ -230,7 +234,7 @@ impl Heap {
         }
     }
 
-    /// A structure of the type at a place of the registry, all of its fields zero.
+    /// Allocates a structure with a type's registry index and zero fields.
     pub(crate) fn new_struct(
         &mut self,
         roots: &Roots<'_>,
@@ -242,7 +246,7 @@ impl Heap {
         Ok(reference)
     }
 
-    /// An array of the type at a place of the registry, its elements zero.
+    /// Allocates an array with a type's registry index and zero elements.
     pub(crate) fn new_array(
         &mut self,
         roots: &Roots<'_>,
@@ -257,17 +261,17 @@ impl Heap {
         Ok(reference)
     }
 
-    /// The length of an array.
+    /// The number of elements of an array.
     pub(crate) fn array_length(&self, array: u32) -> u32 {
         self.read_u32(array + ARRAY_LENGTH as u32)
     }
 
-    /// The place in the registry of an object's type.
+    /// The registry index of an object's type.
     pub(crate) fn type_of(&self, object: u32) -> u32 {
         self.read_u32(object)
     }
 
-    /// Where a range of an array's elements is; nothing if it is out of bounds.
+    /// The address of a range of elements; `None` if it is out of bounds.
     pub(crate) fn elements(
         &self,
         array: u32,
@@ -285,8 +289,8 @@ impl Heap {
     }
 
     fn read_u32(&self, offset: u32) -> u32 {
-        // SAFETY: a reference of this heap, or near one: the reservation has every 32-bit offset, and what
-        // objects lie in is accessible.
+        // SAFETY: the offset is in or just behind an object of this heap. The reservation covers
+        // every 32-bit offset, and objects are in accessible blocks.
         unsafe { self.base().add(offset as usize).cast::<u32>().read() }
     }
 
@@ -295,7 +299,7 @@ impl Heap {
         unsafe { self.base().add(offset as usize).cast::<u32>().write(value) }
     }
 
-    /// Bytes of an object.
+    /// The size of an object in bytes; `None` if its header is invalid.
     fn object_bytes(&self, object: u32) -> Option<u32> {
         let ty = self.read_u32(object);
         match self.traced(ty)?.kind {
@@ -307,7 +311,7 @@ impl Heap {
         }
     }
 
-    /// Room for an object.
+    /// Allocates an object, after a collection if needed.
     fn allocate(&mut self, roots: &Roots<'_>, bytes: u64, zeroed: bool) -> Result<u32, Exhausted> {
         let bytes = bytes.next_multiple_of(GRANULE.into());
         if bytes > self.space.limit() {
@@ -321,7 +325,7 @@ impl Heap {
             Some(place) => place,
             None => {
                 self.collect(roots);
-                // A heap that is nearly full would collect for every few objects.
+                // A nearly full heap would otherwise collect after every few allocations.
                 let limit = self.space.limit();
                 if limit - self.live_bytes.min(limit) < limit / NEARLY_FULL {
                     return Err(Exhausted);
@@ -330,7 +334,7 @@ impl Heap {
             }
         };
         if zeroed {
-            // SAFETY: the room was just found, and is nobody else's.
+            // SAFETY: the range was just allocated, and nothing else uses it.
             unsafe {
                 self.base()
                     .add(place as usize)
@@ -340,7 +344,7 @@ impl Heap {
         Ok(place)
     }
 
-    /// Room for an object without a collection.
+    /// Allocates an object without a collection.
     fn take(&mut self, bytes: u32) -> Option<u32> {
         if bytes > MEDIUM_BYTES {
             let place = self.space.take_blocks(bytes)?;
@@ -391,7 +395,7 @@ impl Heap {
         self.limit = if self.stress { 0 } else { end.into() };
     }
 
-    /// Gives the current hole up, and notes what lies in it.
+    /// Closes the current hole, and records the objects in it.
     fn retire(&mut self) {
         let cursor = self.cursor as u32;
         if cursor > self.hole.start {

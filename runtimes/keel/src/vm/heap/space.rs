@@ -1,4 +1,4 @@
-//! The blocks and lines of a heap, and the marks of its objects.
+//! The blocks and lines of a heap, and the mark bits of its objects.
 
 use std::sync::Arc;
 
@@ -9,42 +9,42 @@ use crate::types::layout::GRANULE;
 use crate::vm::budget::{Budget, Share};
 use crate::vm::memory::Reservation;
 
-/// What a block is used for.
+/// The use of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Block {
     Free,
-    /// Objects one behind the other.
+    /// Contiguous objects.
     Shared,
     /// The first block of a large object.
     Large,
-    /// The rest of one.
+    /// A further block of a large object.
     Rest,
 }
 
-/// Bytes of the marks of a block's objects: a bit a granule.
+/// The mark bits of a block, one per granule, in bytes.
 const MARK_BYTES: usize = (BLOCK_BYTES / GRANULE / 8) as usize;
-/// Bytes that are kept of a block beside it: the marks of its objects, then a byte a line.
+/// The side table of a block: mark bits, then one byte per line; in bytes.
 const SIDE_BYTES: usize = MARK_BYTES + LINES;
 const FIRST_BLOCK: usize = NULL_BYTES / BLOCK_BYTES as usize;
 const BLOCKS: usize = HEAP_BYTES / BLOCK_BYTES as usize;
-/// Blocks that become accessible at a time.
+/// The number of blocks that become accessible at a time.
 const GROWTH: usize = 32;
 
-/// Address space for a heap, in blocks.
+/// The address space of a heap, divided into blocks.
 pub(super) struct Space {
     heap: Reservation,
     side: Reservation,
-    /// What the accessible blocks take of the store's budget.
+    /// The bytes of the accessible blocks in the store's budget.
     share: Share,
-    /// From the first block after what null reaches on.
+    /// The use of each block, from the first one behind the null area on.
     blocks: Vec<Block>,
-    /// Blocks in use.
+    /// The number of blocks in use.
     used: usize,
-    /// Blocks that may be in use.
+    /// The maximum number of blocks in use.
     limit: usize,
-    /// Blocks that are accessible.
+    /// The number of accessible blocks.
     accessible: usize,
-    /// Where the search for free lines and for free blocks goes on.
+    /// Where the search for free lines continues; the next field is that for free blocks.
     next_line: (usize, usize),
     next_free: usize,
 }
@@ -69,17 +69,17 @@ impl Space {
         self.heap.base().as_ptr()
     }
 
-    /// Bytes that blocks in use may have.
+    /// The maximum size of the blocks in use, bytes.
     pub(super) fn limit(&self) -> u64 {
         self.limit as u64 * u64::from(BLOCK_BYTES)
     }
 
-    /// The offset of a block.
+    /// The offset of a block's first byte.
     fn start(block: usize) -> u32 {
         ((FIRST_BLOCK + block) * BLOCK_BYTES as usize) as u32
     }
 
-    /// The block that an offset is in, where there is one.
+    /// The block that contains an offset; `None` if the heap has no such block.
     pub(super) fn block_of(&self, offset: u32) -> Option<usize> {
         let block = (offset / BLOCK_BYTES) as usize;
         block
@@ -91,7 +91,7 @@ impl Space {
         self.blocks[block]
     }
 
-    /// The start of the large object that a block belongs to.
+    /// The offset of the large object that a block belongs to.
     pub(super) fn large_start(&self, mut block: usize) -> u32 {
         while self.blocks[block] == Block::Rest {
             block -= 1;
@@ -99,7 +99,7 @@ impl Space {
         Space::start(block)
     }
 
-    /// Some consecutive free blocks.
+    /// Finds `count` consecutive free blocks, and counts them as used.
     fn take_run(&mut self, count: usize) -> Option<usize> {
         if self.used + count > self.limit {
             return None;
@@ -122,7 +122,7 @@ impl Space {
         Some(first)
     }
 
-    /// The first of some consecutive free blocks within a range.
+    /// The first of `count` consecutive free blocks in a range.
     fn free_run(&self, from: usize, to: usize, count: usize) -> Option<usize> {
         let mut run = 0;
         for block in from..to {
@@ -138,7 +138,7 @@ impl Space {
         None
     }
 
-    /// Makes room for some consecutive blocks at the end, where the last may be free already.
+    /// Adds free blocks at the end, until the last `count` are free. Returns the first of these.
     fn grow(&mut self, count: usize) -> Option<usize> {
         let mut first = self.blocks.len();
         while first > 0 && self.blocks[first - 1] == Block::Free {
@@ -175,16 +175,16 @@ impl Space {
         Some(first)
     }
 
-    /// A block of its own for objects of middling size.
+    /// Takes a block for objects that share it.
     pub(super) fn take_block(&mut self) -> Option<u32> {
         let block = self.take_run(1)?;
         self.blocks[block] = Block::Shared;
-        // Full until the next collection says otherwise.
+        // No line is free until the next collection.
         self.lines(block).fill(1);
         Some(Space::start(block))
     }
 
-    /// Blocks for a large object.
+    /// Takes the blocks of a large object.
     pub(super) fn take_blocks(&mut self, bytes: u32) -> Option<u32> {
         let count = bytes.div_ceil(BLOCK_BYTES) as usize;
         let first = self.take_run(count)?;
@@ -193,7 +193,7 @@ impl Space {
         Some(Space::start(first))
     }
 
-    /// The next run of free lines, or else a whole block.
+    /// The next run of free lines, or else a new block.
     pub(super) fn next_hole(&mut self) -> Option<(u32, u32)> {
         while self.next_line.0 < self.blocks.len() {
             let (block, line) = self.next_line;
@@ -217,31 +217,31 @@ impl Space {
         Some((start, start + BLOCK_BYTES))
     }
 
-    /// The lines of a block: not zero where an object lies.
+    /// The line bytes of a block: nonzero if the line has an object.
     fn lines(&mut self, block: usize) -> &mut [u8] {
         let start = (FIRST_BLOCK + block) * SIDE_BYTES + MARK_BYTES;
-        // SAFETY: what is kept beside an accessible block is accessible, and borrowed with `self`.
+        // SAFETY: the side table of an accessible block is accessible, and borrowed with `self`.
         unsafe {
             let start = self.side.base().as_ptr().add(start);
             std::slice::from_raw_parts_mut(start, LINES)
         }
     }
 
-    /// The 64-bit word of marks that an offset's is in, by number in its block.
+    /// A 64-bit word of a block's mark bits.
     pub(super) fn mark_word(&self, block: usize, word: usize) -> u64 {
         debug_assert!(block < self.blocks.len() && word < MARK_BYTES / 8);
         let start = (FIRST_BLOCK + block) * SIDE_BYTES + word * 8;
-        // SAFETY: what is kept beside an accessible block is accessible, and aligned.
+        // SAFETY: the side table of an accessible block is accessible, and its words are aligned.
         unsafe { self.side.base().as_ptr().add(start).cast::<u64>().read() }
     }
 
-    /// Marks an object; whether it was not marked before.
+    /// Marks an object. Returns whether it was unmarked.
     pub(super) fn mark(&mut self, object: u32) -> bool {
         let block = (object / BLOCK_BYTES) as usize;
         let granule = object % BLOCK_BYTES / GRANULE;
         let start = block * SIDE_BYTES + (granule / 8) as usize;
         debug_assert!(block - FIRST_BLOCK < self.blocks.len());
-        // SAFETY: as above; an object lies in an accessible block.
+        // SAFETY: as above; an object is in an accessible block.
         unsafe {
             let byte = self.side.base().as_ptr().add(start);
             let bit = 1u8 << (granule % 8);
@@ -271,7 +271,7 @@ impl Space {
         None
     }
 
-    /// Marks the lines that an object lies in.
+    /// Marks the lines of an object.
     pub(super) fn mark_lines(&mut self, object: u32, bytes: u32) {
         let block = (object / BLOCK_BYTES) as usize - FIRST_BLOCK;
         if self.blocks[block] != Block::Shared {
@@ -282,15 +282,15 @@ impl Space {
         self.lines(block)[first..=last].fill(1);
     }
 
-    /// Forgets all marks.
+    /// Clears all marks.
     pub(super) fn clear_marks(&mut self) {
         let start = FIRST_BLOCK * SIDE_BYTES;
         let length = self.blocks.len() * SIDE_BYTES;
-        // SAFETY: what is kept beside accessible blocks is accessible.
+        // SAFETY: the side tables of accessible blocks are accessible.
         unsafe { self.side.base().as_ptr().add(start).write_bytes(0, length) };
     }
 
-    /// Frees the blocks in which nothing is marked.
+    /// Frees the blocks without marks.
     pub(super) fn sweep(&mut self) {
         let mut marked = false;
         for block in 0..self.blocks.len() {

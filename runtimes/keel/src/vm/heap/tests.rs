@@ -1,4 +1,4 @@
-//! Random graphs of objects, collected at random times, beside a model that knows what can be reached.
+//! Random object graphs, collected at random times and compared with a model of reachability.
 
 use std::sync::Arc;
 
@@ -9,12 +9,12 @@ use crate::types::def::{Composite, Field, Storage, TypeDef};
 use crate::types::registry::Registry;
 use crate::types::{HeapType, RefType, ValType};
 
-/// What is done to the heap; numbers choose among what is there.
+/// An operation on the heap. Its numbers are reduced modulo what exists.
 #[derive(Clone, Debug)]
 enum Step {
-    /// Makes a structure that refers to two objects, and roots it.
+    /// Allocates and roots a structure with two references.
     Struct(usize, usize),
-    /// Makes an array of `n` references to one object, and roots it.
+    /// Allocates and roots an array of `n` references to one object.
     Array(u32, usize),
     Unroot(usize),
     Collect,
@@ -34,7 +34,7 @@ fn step() -> impl Strategy<Value = Step> {
 struct Object {
     reference: u32,
     number: u32,
-    /// How often it refers to which objects.
+    /// The objects that it refers to, and how often.
     to: Vec<(usize, u32)>,
     handle: Option<(u32, u32)>,
 }
@@ -51,7 +51,7 @@ const NONE: Roots<'static> = Roots {
     stack_end: 0,
 };
 
-/// Where the number and the two references of a structure are.
+/// The offsets of a structure's number and two references, and its size.
 const NUMBER: u32 = 4;
 const REFERENCES: u32 = 8;
 const BYTES: u32 = 16;
@@ -87,7 +87,7 @@ impl Model {
         }
     }
 
-    /// One of the objects that are rooted.
+    /// Picks a rooted object.
     fn choose(&self, number: usize) -> Option<usize> {
         let rooted: Vec<usize> = (0..self.objects.len())
             .filter(|i| self.objects[*i].handle.is_some())
@@ -151,7 +151,7 @@ impl Model {
         }
     }
 
-    /// Whatever can be reached is what it was.
+    /// Checks that all reachable objects are unchanged.
     fn check(&self) {
         let mut reached = vec![false; self.objects.len()];
         let rooted = |i: &usize| self.objects[*i].handle.is_some();
@@ -224,7 +224,7 @@ proptest! {
                 let stack = [word];
                 let start = stack.as_ptr() as usize;
                 let mut found = Vec::new();
-                // SAFETY: the range is the array's.
+                // SAFETY: the range is that of the array `stack`.
                 unsafe { model.heap.find(start..start + 8, &mut found) };
                 prop_assert!(found.contains(&object));
             }

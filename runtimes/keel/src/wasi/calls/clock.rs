@@ -1,4 +1,4 @@
-//! `clock_*`: all four clocks of preview 1.
+//! `clock_*`, for all four clocks of preview 1.
 
 use rustix::time::{ClockId, Timespec, clock_getres, clock_gettime};
 
@@ -8,7 +8,7 @@ use crate::wasi::{Errno, WasiCtx};
 /// Writes a clock's resolution, in nanoseconds.
 ///
 /// # Errors
-/// `Inval` for a clock there is none of, `Fault`.
+/// `Inval` for an unknown clock, `Fault`.
 pub fn clock_res_get(
     _ctx: &mut WasiCtx,
     memory: &mut [u8],
@@ -19,11 +19,11 @@ pub fn clock_res_get(
     memory::write_u64(memory, resolution, nanoseconds)
 }
 
-/// Writes a clock's time, in nanoseconds. The precision asked for is ignored: it is always the
-/// best there is.
+/// Writes a clock's time, in nanoseconds. The requested precision is ignored: the time is as
+/// precise as possible.
 ///
 /// # Errors
-/// `Inval` for a clock there is none of, `Overflow` for a time before 1970, `Fault`.
+/// `Inval` for an unknown clock, `Overflow` for a time before 1970, `Fault`.
 pub fn clock_time_get(
     _ctx: &mut WasiCtx,
     memory: &mut [u8],

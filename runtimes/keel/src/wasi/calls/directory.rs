@@ -10,22 +10,22 @@ use crate::wasi::descriptor::Object;
 use crate::wasi::memory;
 use crate::wasi::{Errno, WasiCtx};
 
-/// The size of a `dirent` without the name.
+/// The size of a `dirent` without its name, bytes.
 const DIRENT_BYTES: usize = 24;
 
-/// How much is asked of the kernel at once: enough for its longest entry, and for a directory of
-/// some hundred entries in one call.
+/// The buffer for one system call, bytes: enough for the longest entry, and for a few hundred
+/// typical entries.
 const KERNEL_BUFFER_BYTES: usize = 8192;
 
-/// Writes entries, `.` and `..` included, as many as fit; the last may be cut off, and then the
-/// buffer is full, which says that there is more.
+/// Writes directory entries, including `.` and `..`, until the buffer is full. The last one may be
+/// truncated. A full buffer means that there may be more.
 ///
-/// `cookie` is 0 for the start or an earlier entry's `d_next`. It is the kernel's own position in
-/// the directory, so nothing is remembered between calls, and removing entries while listing skips
-/// none of the others. The serial number of `..` is given as 0: it may lie outside the grant.
+/// `cookie` is 0 for the start, or an earlier entry's `d_next`. It is the kernel's position in the
+/// directory, so no state is kept between calls, and removing entries while listing skips no
+/// others. The serial number of `..` is 0, because it may be outside the grant.
 ///
 /// # Errors
-/// `Badf`, `Notdir`, `Notcapable`, `Inval` for a cookie the host refuses, `Fault`.
+/// `Badf`, `Notdir`, `Notcapable`, `Inval` for a cookie that the host rejects, `Fault`.
 pub fn fd_readdir(
     ctx: &mut WasiCtx,
     memory: &mut [u8],
@@ -75,7 +75,8 @@ fn fill(listing: BorrowedFd<'_>, start: i64, out: &mut [u8]) -> Result<usize, Er
     Ok(filled)
 }
 
-/// Some file systems do not keep the kind with the name; then the file itself is asked.
+/// The type of an entry. Some file systems do not store it with the name; then the file itself is
+/// inspected.
 fn kind(listing: BorrowedFd<'_>, name: &std::ffi::CStr, kind: rustix::fs::FileType) -> FileType {
     if kind != rustix::fs::FileType::Unknown {
         return kind.into();

@@ -1,5 +1,5 @@
-//! What a descriptor is and how it behaves: `fd_fdstat_*`, `fd_filestat_*`, sizes, syncing, the
-//! table itself, and the names of granted directories.
+//! Calls on descriptors that move no bytes: `fd_fdstat_*`, `fd_filestat_*`, sizes, syncing, closing
+//! and renumbering, and the names of granted directories.
 
 use std::num::NonZeroU64;
 use std::os::fd::AsFd;
@@ -12,7 +12,7 @@ use crate::wasi::descriptor::{Descriptor, Object};
 use crate::wasi::memory;
 use crate::wasi::{Errno, WasiCtx};
 
-/// Says how a file will be used.
+/// Advises the host on future access to a file.
 ///
 /// # Errors
 /// `Badf`, `Notcapable`, `Inval` for unknown advice, `Spipe`.
@@ -45,10 +45,10 @@ pub fn fd_advise(
     )?)
 }
 
-/// Reserves storage, and makes the file at least `offset + len` bytes long.
+/// Reserves storage, and extends the file to at least `offset + len` bytes.
 ///
 /// # Errors
-/// `Badf`, `Notcapable`, `Rofs`, `Inval`, `Notsup` where the file system cannot, `Nospc`.
+/// `Badf`, `Notcapable`, `Rofs`, `Inval`, `Notsup` if the file system does not support it, `Nospc`.
 pub fn fd_allocate(
     ctx: &mut WasiCtx,
     _memory: &mut [u8],
@@ -69,8 +69,8 @@ pub fn fd_allocate(
     )?)
 }
 
-/// Closes a descriptor, a granted directory or a standard stream included. What the host gave
-/// stays open for the host.
+/// Closes a descriptor; granted directories and standard streams too. The host's own descriptor
+/// stays open.
 ///
 /// # Errors
 /// `Badf`.
@@ -78,10 +78,10 @@ pub fn fd_close(ctx: &mut WasiCtx, _memory: &mut [u8], fd: u32) -> Result<(), Er
     ctx.close(fd)
 }
 
-/// Waits until a file's data is stored.
+/// Waits until a file's data is stored. Metadata may follow later.
 ///
 /// # Errors
-/// `Badf`, `Notcapable`, and what the host says.
+/// `Badf`, `Notcapable`, and the host's errors.
 pub fn fd_datasync(ctx: &mut WasiCtx, _memory: &mut [u8], fd: u32) -> Result<(), Errno> {
     let descriptor = ctx.stream(fd, Rights::FD_DATASYNC)?;
     Ok(rustix::fs::fdatasync(descriptor.host()?)?)
@@ -90,13 +90,13 @@ pub fn fd_datasync(ctx: &mut WasiCtx, _memory: &mut [u8], fd: u32) -> Result<(),
 /// Waits until a file's data and metadata are stored.
 ///
 /// # Errors
-/// `Badf`, `Notcapable`, and what the host says.
+/// `Badf`, `Notcapable`, and the host's errors.
 pub fn fd_sync(ctx: &mut WasiCtx, _memory: &mut [u8], fd: u32) -> Result<(), Errno> {
     let descriptor = ctx.stream(fd, Rights::FD_SYNC)?;
     Ok(rustix::fs::fsync(descriptor.host()?)?)
 }
 
-/// Writes a descriptor's kind, flags and rights (24 bytes).
+/// Writes a descriptor's type, flags and rights (24 bytes).
 ///
 /// # Errors
 /// `Badf`, `Fault`.
@@ -115,7 +115,7 @@ pub fn fd_fdstat_get(
     memory::write(memory, result, &record)
 }
 
-/// The flags a guest sees: of a shared file, those of the open file and what is emulated here.
+/// The flags that the guest sees. For a shared file, those of the open file plus the emulated ones.
 fn flags(descriptor: &Descriptor) -> Result<FdFlags, Errno> {
     match &descriptor.object {
         Object::Host(handle) if handle.is_shared() => {
@@ -137,10 +137,10 @@ fn flags(descriptor: &Descriptor) -> Result<FdFlags, Errno> {
     }
 }
 
-/// Sets a descriptor's flags: `APPEND` and `NONBLOCK`; the others only stay as they are.
+/// Sets a descriptor's flags. Only `APPEND` and `NONBLOCK` can change.
 ///
 /// # Errors
-/// `Badf`, `Notcapable`, `Inval` for an unknown flag, `Notsup` for changing what cannot be changed.
+/// `Badf`, `Notcapable`, `Inval` for an unknown flag, `Notsup` for a change of another flag.
 pub fn fd_fdstat_set_flags(
     ctx: &mut WasiCtx,
     _memory: &mut [u8],
@@ -169,17 +169,17 @@ pub fn fd_fdstat_set_flags(
             rustix::fs::fcntl_setfl(handle.as_fd(), host)?;
             descriptor.flags = new;
         }
-        // Nothing here ever waits, so `NONBLOCK` is a promise already kept.
+        // These objects never block, so `NONBLOCK` needs no action.
         _ if !FdFlags::NONBLOCK.contains(changed) => return Err(Errno::Notsup),
         _ => descriptor.flags = new,
     }
     Ok(())
 }
 
-/// Gives up rights.
+/// Drops rights of a descriptor. They cannot be regained.
 ///
 /// # Errors
-/// `Badf`; `Notcapable` for a right the descriptor does not have, which changes nothing.
+/// `Badf`; `Notcapable` for a right that the descriptor lacks, without any change.
 pub fn fd_fdstat_set_rights(
     ctx: &mut WasiCtx,
     _memory: &mut [u8],
@@ -196,7 +196,7 @@ pub fn fd_fdstat_set_rights(
     Ok(())
 }
 
-/// Writes what an open file is (64 bytes).
+/// Writes the attributes of an open file (64 bytes).
 ///
 /// # Errors
 /// `Badf`, `Notcapable`, `Fault`.
@@ -221,10 +221,10 @@ pub fn fd_filestat_get(
     memory::write(memory, result, &record)
 }
 
-/// The size of a `filestat`.
+/// The size of a `filestat`, bytes.
 pub(crate) const FILESTAT_BYTES: usize = 64;
 
-/// A host's stat as the guest's record.
+/// Converts the host's attributes to a `filestat`.
 pub(crate) fn filestat(stat: &Stat, kind: FileType) -> [u8; FILESTAT_BYTES] {
     let mut record = [0; FILESTAT_BYTES];
     record[16] = kind as u8;
@@ -242,7 +242,7 @@ pub(crate) fn filestat(stat: &Stat, kind: FileType) -> [u8; FILESTAT_BYTES] {
     record
 }
 
-/// Nanoseconds since 1970; earlier is 0 and later than can be said is the last that can.
+/// Nanoseconds since 1970, saturating at 0 and at the maximum.
 fn timestamp(seconds: i64, nanoseconds: u64) -> u64 {
     u64::try_from(seconds).map_or(0, |seconds| {
         seconds
@@ -251,10 +251,10 @@ fn timestamp(seconds: i64, nanoseconds: u64) -> u64 {
     })
 }
 
-/// Makes a file exactly `size` bytes long.
+/// Sets a file's length to `size` bytes.
 ///
 /// # Errors
-/// `Badf`, `Notcapable`, `Rofs`, `Inval` for a size the host cannot say, `Fbig`.
+/// `Badf`, `Notcapable`, `Rofs`, `Inval` for a size that exceeds the host's range, `Fbig`.
 pub fn fd_filestat_set_size(
     ctx: &mut WasiCtx,
     _memory: &mut [u8],
@@ -272,7 +272,7 @@ pub fn fd_filestat_set_size(
 /// Sets an open file's times, in nanoseconds since 1970.
 ///
 /// # Errors
-/// `Badf`, `Notcapable`, `Rofs`, `Inval` for flags that contradict each other.
+/// `Badf`, `Notcapable`, `Rofs`, `Inval` for contradictory flags.
 pub fn fd_filestat_set_times(
     ctx: &mut WasiCtx,
     _memory: &mut [u8],
@@ -287,7 +287,7 @@ pub fn fd_filestat_set_times(
     Ok(rustix::fs::futimens(descriptor.host()?, &times)?)
 }
 
-/// What `*_filestat_set_times` asks for, as the host takes it.
+/// Converts the arguments of `*_filestat_set_times` to the host's form.
 pub(crate) fn timestamps(atim: u64, mtim: u64, which: u32) -> Result<Timestamps, Errno> {
     let which = TimeFlags::parse(which)?;
     let one = |value: u64, given: TimeFlags, now: TimeFlags| match (
@@ -314,10 +314,10 @@ pub(crate) fn timestamps(atim: u64, mtim: u64, which: u32) -> Result<Timestamps,
     })
 }
 
-/// Writes that a descriptor is a granted directory, and how long its name is (8 bytes).
+/// Writes the type and name length of a granted directory (8 bytes).
 ///
 /// # Errors
-/// `Badf` for anything else, `Fault`.
+/// `Badf` for any other descriptor, `Fault`.
 pub fn fd_prestat_get(
     ctx: &mut WasiCtx,
     memory: &mut [u8],
@@ -333,7 +333,7 @@ pub fn fd_prestat_get(
 /// Writes a granted directory's name, without a NUL.
 ///
 /// # Errors
-/// `Badf` for anything else, `Nametoolong` if the name does not fit, `Fault`.
+/// `Badf` for any other descriptor, `Nametoolong` if the name does not fit, `Fault`.
 pub fn fd_prestat_dir_name(
     ctx: &mut WasiCtx,
     memory: &mut [u8],
@@ -355,7 +355,7 @@ fn preopen_name(ctx: &WasiCtx, fd: u32) -> Result<&[u8], Errno> {
     }
 }
 
-/// Moves a descriptor to the number of another open one, which is closed.
+/// Moves a descriptor to the number of another open descriptor, which is closed.
 ///
 /// # Errors
 /// `Badf` unless both are open.

@@ -1,7 +1,7 @@
 //! The 46 calls, one function each: `(context, memory, arguments as Wasm passes them)`.
 //!
-//! Each checks the places it will write to before it has any effect, then the descriptor and its
-//! rights, then acts. Results go to guest memory; the function answers with the error number.
+//! Each call checks the addresses that it will write to before it has any effect, then the
+//! descriptor and its rights. Results go to guest memory; the function returns the error number.
 
 mod clock;
 mod directory;
@@ -35,7 +35,7 @@ pub use strings::{args_get, args_sizes_get, environ_get, environ_sizes_get};
 
 macro_rules! names {
     ($($name:ident($($argument:ident: $ty:ident),*) -> $answer:ident;)*) => {
-        /// The names of all calls, in the order of the specification.
+        /// The names of all calls, in the specification's order.
         pub const NAMES: &[&str] = &[$(stringify!($name)),*];
     };
 }

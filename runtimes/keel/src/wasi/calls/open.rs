@@ -11,7 +11,7 @@ use crate::wasi::memory;
 use crate::wasi::resolve;
 use crate::wasi::{Access, Errno, WasiCtx};
 
-/// The mode of a new file, before the host's umask.
+/// The mode of a new file, before the host's umask applies.
 const NEW_FILE: Mode = Mode::RUSR
     .union(Mode::WUSR)
     .union(Mode::RGRP)
@@ -19,21 +19,22 @@ const NEW_FILE: Mode = Mode::RUSR
     .union(Mode::ROTH)
     .union(Mode::WOTH);
 
-/// The rights that make a file be opened for reading, and for writing.
+/// The rights for which a file is opened for reading, and for writing.
 const READS: Rights = Rights::FD_READ;
 const WRITES: Rights = Rights::FD_WRITE
     .union(Rights::FD_ALLOCATE)
     .union(Rights::FD_FILESTAT_SET_SIZE);
 
-/// Opens or creates a file, or opens a directory, and writes its descriptor.
+/// Opens a file or directory, or creates a file, and writes its descriptor.
 ///
-/// The rights asked for decide whether it is opened for reading, writing or both. A right that the
-/// directory does not pass on is `Notcapable`; one that means nothing for the kind of file found is
-/// left out.
+/// The requested rights determine whether it is opened for reading, writing or both. A right that
+/// the directory does not pass on is `Notcapable`; one that does not apply to the file's type is
+/// dropped.
 ///
 /// # Errors
-/// `Badf`, `Notdir`, `Notcapable`, `Rofs`, `Perm` for a path that leads out, `Inval` for unknown
-/// flags, `Mfile`, `Fault`, and what the host's open says.
+/// `Badf`, `Notdir`, `Notcapable`, `Rofs`, `Perm` for a path that leads outside, `Inval` for
+/// unknown flags, `Acces` for a file under `/proc`, `Mfile`, `Fault`, and the errors of the host's
+/// open.
 #[expect(clippy::too_many_arguments, reason = "the call has that many")]
 pub fn path_open(
     ctx: &mut WasiCtx,
@@ -63,7 +64,7 @@ pub fn path_open(
     memory::write_u32(memory, opened, number)
 }
 
-/// Whether a file is one that the kernel makes up about processes and itself.
+/// Whether a file is in the kernel's process file system.
 fn is_kernels_own(file: BorrowedFd<'_>) -> Result<bool, Errno> {
     let system = rustix::fs::fstatfs(file)?;
     Ok(system.f_type == rustix::fs::PROC_SUPER_MAGIC)
@@ -89,7 +90,7 @@ impl Request {
         }
         let is_read_only = parent.access == Access::ReadOnly;
         if is_read_only && (self.base.intersects(WRITES) || self.open.contains(OpenFlags::TRUNC)) {
-            // What is wrong with the path itself comes first, as on a read-only file system.
+            // An error in the path itself takes precedence, as on a read-only file system.
             resolve::locate(beneath, path, self.follow())?;
             return Err(Errno::Rofs);
         }
@@ -115,7 +116,8 @@ impl Request {
             (FileType::Directory, Rights::DIRECTORY)
         } else {
             let found = inspect(file.as_fd())?;
-            // A process's files under `/proc` reach into its memory, which is this process's own.
+            // A process's files under `/proc` give access to its memory, and the guest's process is
+            // this one.
             if is_kernels_own(file.as_fd())? {
                 return Err(Errno::Acces);
             }
@@ -143,7 +145,7 @@ impl Request {
         })
     }
 
-    /// The rights the directory itself must have.
+    /// The rights that the directory itself must have.
     fn needs(&self) -> Rights {
         let mut needs = Rights::PATH_OPEN;
         if self.open.contains(OpenFlags::CREAT) {
@@ -182,7 +184,7 @@ impl Request {
             (false, true) => OFlags::WRONLY,
             (_, false) => OFlags::RDONLY,
         };
-        // A terminal of the host must not become the host process's controlling terminal.
+        // A terminal must not become the host process's controlling terminal.
         flags |= OFlags::NOCTTY;
         flags.set(
             OFlags::NOFOLLOW,
@@ -194,7 +196,8 @@ impl Request {
         flags.set(OFlags::TRUNC, self.open.contains(OpenFlags::TRUNC));
         flags.set(OFlags::APPEND, self.flags.contains(FdFlags::APPEND));
         flags.set(OFlags::NONBLOCK, self.flags.contains(FdFlags::NONBLOCK));
-        // `O_SYNC` and `O_RSYNC` contain the bit of `O_DSYNC`: they are added, never cleared.
+        // `O_SYNC` and `O_RSYNC` contain the bit of `O_DSYNC`, so flags are added and never
+        // cleared.
         for (flag, host) in [
             (FdFlags::DSYNC, OFlags::DSYNC),
             (FdFlags::RSYNC, OFlags::RSYNC),

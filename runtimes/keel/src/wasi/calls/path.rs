@@ -1,4 +1,4 @@
-//! Names in directories: `path_*` but for `path_open`.
+//! `path_*`, except `path_open`.
 
 use std::os::fd::AsFd;
 
@@ -12,13 +12,13 @@ use crate::wasi::{Errno, WasiCtx};
 
 use super::file::{FILESTAT_BYTES, filestat, timestamps};
 
-/// The mode of a new directory, before the host's umask.
+/// The mode of a new directory, before the host's umask applies.
 const NEW_DIRECTORY: Mode = Mode::RWXU.union(Mode::RWXG).union(Mode::RWXO);
 
-/// Creates a directory.
+/// Creates a directory in a granted one.
 ///
 /// # Errors
-/// `Badf`, `Notdir`, `Notcapable`, `Rofs`, `Perm` for a path that leads out, `Exist`, `Noent`.
+/// `Badf`, `Notdir`, `Notcapable`, `Rofs`, `Perm` for a path that leads outside, `Exist`, `Noent`.
 pub fn path_create_directory(
     ctx: &mut WasiCtx,
     memory: &mut [u8],
@@ -38,10 +38,10 @@ pub fn path_create_directory(
     )?)
 }
 
-/// Writes what a path names (64 bytes).
+/// Writes the attributes of the file at a path (64 bytes).
 ///
 /// # Errors
-/// `Badf`, `Notdir`, `Notcapable`, `Perm` for a path that leads out, `Noent`, `Loop`.
+/// `Badf`, `Notdir`, `Notcapable`, `Perm` for a path that leads outside, `Noent`, `Loop`.
 pub fn path_filestat_get(
     ctx: &mut WasiCtx,
     memory: &mut [u8],
@@ -55,7 +55,8 @@ pub fn path_filestat_get(
     let follow = follow(lookup)?;
     let beneath = ctx.get(fd)?.directory(Rights::PATH_FILESTAT_GET)?;
     let path = memory::text(memory, path, path_len)?;
-    // One component that is not followed cannot lead out: one system call instead of three.
+    // A single component that is not followed cannot lead outside, so one system call replaces
+    // three.
     let is_plain = !path.contains('/') && !matches!(path, "" | "." | "..");
     let stat = if is_plain && follow == Follow::Never {
         rustix::fs::statat(beneath, path, AtFlags::SYMLINK_NOFOLLOW)?
@@ -66,11 +67,11 @@ pub fn path_filestat_get(
     memory::write(memory, result, &filestat(&stat, kind))
 }
 
-/// Sets the times of what a path names, in nanoseconds since 1970.
+/// Sets the times of the file at a path, in nanoseconds since 1970.
 ///
 /// # Errors
-/// `Badf`, `Notdir`, `Notcapable`, `Rofs`, `Perm` for a path that leads out, `Noent`, `Inval` for
-/// flags that contradict each other.
+/// `Badf`, `Notdir`, `Notcapable`, `Rofs`, `Perm` for a path that leads outside, `Noent`, `Inval`
+/// for contradictory flags.
 #[expect(clippy::too_many_arguments, reason = "the call has that many")]
 pub fn path_filestat_set_times(
     ctx: &mut WasiCtx,
@@ -98,13 +99,13 @@ pub fn path_filestat_set_times(
     )?)
 }
 
-/// Gives a file another name.
+/// Creates a hard link to a file.
 ///
-/// Both directories must be writable grants: a second name in a writable directory would otherwise
+/// Both directories must be writable grants. Otherwise, a second name in a writable directory would
 /// make a read-only file writable.
 ///
 /// # Errors
-/// `Badf`, `Notdir`, `Notcapable`, `Rofs`, `Perm` for a path that leads out or for a directory,
+/// `Badf`, `Notdir`, `Notcapable`, `Rofs`, `Perm` for a path that leads outside or for a directory,
 /// `Exist`, `Noent`, `Xdev`.
 #[expect(clippy::too_many_arguments, reason = "the call has that many")]
 pub fn path_link(
@@ -131,7 +132,7 @@ pub fn path_link(
         require_link(&to)?;
         old_directory.require_writable()?;
         new_directory.require_writable()?;
-        // Naming an open file needs a privilege on older kernels, and /proc on the others.
+        // Linking an open file needs a privilege on older kernels; `/proc` is the alternative.
         return match rustix::fs::linkat(&file, "", &to.parent, to.name, AtFlags::EMPTY_PATH) {
             Err(Host::NOENT | Host::PERM) => {
                 let open_file = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&file));
@@ -159,11 +160,11 @@ pub fn path_link(
     )?)
 }
 
-/// Writes a symbolic link's text, cut to the buffer, and how many bytes of it there are.
+/// Writes a symbolic link's text, truncated to the buffer, and its length in bytes.
 ///
 /// # Errors
-/// `Badf`, `Notdir`, `Notcapable`, `Perm` for a path that leads out, `Noent`, `Inval` for what is
-/// no symbolic link.
+/// `Badf`, `Notdir`, `Notcapable`, `Perm` for a path that leads outside, `Noent`, `Inval` for a
+/// file of another type.
 #[expect(clippy::too_many_arguments, reason = "the call has that many")]
 pub fn path_readlink(
     ctx: &mut WasiCtx,
@@ -187,7 +188,7 @@ pub fn path_readlink(
     if rustix::fs::FileType::from_raw_mode(stat.st_mode) != rustix::fs::FileType::Symlink {
         return Err(Errno::Inval);
     }
-    // The kernel refuses a buffer of no bytes; preview 1 does not.
+    // The kernel rejects an empty buffer, but preview 1 does not.
     let count = if out.is_empty() {
         0
     } else {
@@ -199,7 +200,8 @@ pub fn path_readlink(
 /// Removes an empty directory.
 ///
 /// # Errors
-/// `Badf`, `Notdir`, `Notcapable`, `Rofs`, `Perm` for a path that leads out, `Noent`, `Notempty`.
+/// `Badf`, `Notdir`, `Notcapable`, `Rofs`, `Perm` for a path that leads outside, `Noent`,
+/// `Notempty`.
 pub fn path_remove_directory(
     ctx: &mut WasiCtx,
     memory: &mut [u8],
@@ -219,10 +221,10 @@ pub fn path_remove_directory(
     )?)
 }
 
-/// Moves a file or directory, replacing a file or empty directory at the new name.
+/// Renames a file or directory. Replaces a file or an empty directory at the new name.
 ///
 /// # Errors
-/// `Badf`, `Notdir`, `Notcapable`, `Rofs`, `Perm` for a path that leads out, `Noent`, `Isdir`,
+/// `Badf`, `Notdir`, `Notcapable`, `Rofs`, `Perm` for a path that leads outside, `Noent`, `Isdir`,
 /// `Notempty`, `Xdev`, `Busy` for `.` and `..`, `Inval` for a directory moved into itself.
 #[expect(clippy::too_many_arguments, reason = "the call has that many")]
 pub fn path_rename(
@@ -243,7 +245,7 @@ pub fn path_rename(
     let new = memory::text(memory, new_path, new_path_len)?;
     let from = resolve::place(old_beneath, old, Errno::Busy)?;
     let to = resolve::place(new_beneath, new, Errno::Busy)?;
-    // A slash at the end of either name says that a directory is meant.
+    // A trailing slash on either name means a directory.
     if from.is_directory_only || to.is_directory_only {
         require_directory(&from)?;
     }
@@ -257,12 +259,12 @@ pub fn path_rename(
     )?)
 }
 
-/// Creates a symbolic link. Its text is not resolved now, and when it is, it is confined like any
-/// path; an absolute text could never be followed, and could mislead the host, so it is refused.
+/// Creates a symbolic link. Its text is not resolved now; when it is, it is confined like any path.
+/// An absolute text is rejected: guests could never follow it, and it could mislead the host.
 ///
 /// # Errors
-/// `Badf`, `Notdir`, `Notcapable`, `Rofs`, `Perm` for an absolute text or a path that leads out,
-/// `Exist`, `Noent`.
+/// `Badf`, `Notdir`, `Notcapable`, `Rofs`, `Perm` for an absolute text or a path that leads
+/// outside, `Exist`, `Noent`.
 pub fn path_symlink(
     ctx: &mut WasiCtx,
     memory: &mut [u8],
@@ -285,10 +287,10 @@ pub fn path_symlink(
     Ok(rustix::fs::symlinkat(text, &place.parent, place.name)?)
 }
 
-/// Removes a name that is not a directory's.
+/// Removes a file's name. Directories are rejected.
 ///
 /// # Errors
-/// `Badf`, `Notdir`, `Notcapable`, `Rofs`, `Perm` for a path that leads out, `Noent`, `Isdir`.
+/// `Badf`, `Notdir`, `Notcapable`, `Rofs`, `Perm` for a path that leads outside, `Noent`, `Isdir`.
 pub fn path_unlink_file(
     ctx: &mut WasiCtx,
     memory: &mut [u8],
@@ -301,7 +303,7 @@ pub fn path_unlink_file(
     let path = memory::text(memory, path, path_len)?;
     let place = resolve::place(beneath, path, Errno::Isdir)?;
     if place.is_directory_only {
-        // With the slash it can only be a directory, which this call does not remove.
+        // With a trailing slash it can only be a directory, which this call does not remove.
         require_directory(&place)?;
         return Err(Errno::Isdir);
     }
@@ -321,7 +323,7 @@ fn follow(lookup: u32) -> Result<Follow, Errno> {
     })
 }
 
-/// Fails unless the place holds a directory, not a link to one.
+/// Fails unless the place is a directory, and not a link to one.
 fn require_directory(place: &Place<'_>) -> Result<(), Errno> {
     let stat = rustix::fs::statat(place.parent.as_fd(), place.name, AtFlags::SYMLINK_NOFOLLOW)?;
     match rustix::fs::FileType::from_raw_mode(stat.st_mode) {
@@ -330,7 +332,7 @@ fn require_directory(place: &Place<'_>) -> Result<(), Errno> {
     }
 }
 
-/// A new name that is no directory cannot end in a slash: what is there decides how that fails.
+/// Fails if a new name for a non-directory ends in a slash. The existing file determines the error.
 fn require_link(place: &Place<'_>) -> Result<(), Errno> {
     if !place.is_directory_only {
         return Ok(());

@@ -1,4 +1,4 @@
-//! `poll_oneoff`: waiting for clocks and descriptors.
+//! `poll_oneoff`: waits for clocks and descriptors.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use super::clock;
 const SUBSCRIPTION_BYTES: u32 = 48;
 const EVENT_BYTES: u32 = 32;
 
-/// The most subscriptions in one call; a guest could otherwise ask for gigabytes of bookkeeping.
+/// The maximum subscriptions per call. Otherwise a guest could make the host allocate gigabytes.
 const MOST_SUBSCRIPTIONS: u32 = 1 << 16;
 
 /// `subscription_clock_abstime`.
@@ -23,14 +23,14 @@ const ABSOLUTE: u16 = 1;
 /// `fd_readwrite_hangup`.
 const HANGUP: u16 = 1;
 
-/// Waits until at least one subscription is due, and writes an event for each that is.
+/// Waits until at least one subscription is ready, and writes an event for each that is.
 ///
-/// What is wrong with one subscription (no such descriptor, a missing right, a clock that cannot be
-/// waited for) is an event with that error, and makes the call return at once.
+/// An error in one subscription (unknown descriptor, missing right, unsupported clock) becomes an
+/// event with that error, and the call returns immediately.
 ///
 /// # Errors
-/// `Inval` for no subscription, too many, or one of an unknown kind; `Intr` if a signal or the
-/// context's deadline came first; `Fault`.
+/// `Inval` for no subscriptions, too many, or an unknown type; `Intr` if a signal or the context's
+/// deadline comes first; `Fault`.
 pub fn poll_oneoff(
     ctx: &mut WasiCtx,
     memory: &mut [u8],
@@ -132,7 +132,7 @@ impl Subscription {
     }
 }
 
-/// Something that happened: bytes ready and flags, or what went wrong.
+/// The event of a subscription: ready bytes and flags, or an error.
 struct Event {
     user_data: u64,
     kind: u8,
@@ -155,7 +155,7 @@ impl Event {
     }
 }
 
-/// A clock subscription, as the moment on its clock at which it is due.
+/// A clock subscription, with its due time on its clock.
 struct Alarm {
     clock: u32,
     due: u64,
@@ -174,7 +174,7 @@ impl Alarm {
         };
         let now = clock::now(clock)?;
         if clock > 1 {
-            // A process's or thread's own time does not pass while it waits.
+            // The CPU time of a process or thread does not advance while it waits.
             return Err(Errno::Notsup);
         }
         let due = if is_absolute {
@@ -248,7 +248,7 @@ fn wait_for(ctx: &WasiCtx, asked: &[Subscription]) -> Result<Vec<Event>, Errno> 
     }
 }
 
-/// How long to wait at most; `None` is for ever.
+/// The maximum time to wait; `None` is forever.
 fn timeout(ctx: &WasiCtx, alarms: &[Alarm], at_once: bool) -> Result<Option<Duration>, Errno> {
     if at_once {
         return Ok(Some(Duration::ZERO));
@@ -263,7 +263,7 @@ fn timeout(ctx: &WasiCtx, alarms: &[Alarm], at_once: bool) -> Result<Option<Dura
     Ok(least)
 }
 
-/// The host file to wait for, or `None` for what is always ready.
+/// The host file to poll; `None` for an object that is always ready.
 fn poll_fd(ctx: &WasiCtx, fd: u32, ready: Ready) -> Result<Option<PollFd<'_>>, Errno> {
     let (right, events) = match ready {
         Ready::Read => (Rights::FD_READ, PollFlags::IN),
@@ -277,7 +277,7 @@ fn poll_fd(ctx: &WasiCtx, fd: u32, ready: Ready) -> Result<Option<PollFd<'_>>, E
     }
 }
 
-/// How many bytes the host holds for a descriptor that is not a host file.
+/// The number of unread bytes of an in-memory input.
 fn held_bytes(ctx: &WasiCtx, fd: u32) -> u64 {
     match ctx.get(fd).map(|descriptor| &descriptor.object) {
         Ok(Object::Bytes { bytes, position }) => (bytes.len() - position) as u64,
@@ -285,7 +285,7 @@ fn held_bytes(ctx: &WasiCtx, fd: u32) -> u64 {
     }
 }
 
-/// How many bytes can be read without waiting, as far as the host can tell.
+/// The number of bytes that can be read without waiting, as far as the host knows.
 fn ready_bytes(ctx: &WasiCtx, wish: &Wish) -> u64 {
     let Wish::Descriptor {
         fd,

@@ -1,31 +1,31 @@
-//! The guest as a process: `proc_exit`, `proc_raise`, `sched_yield`, `random_get`.
+//! Process calls: `proc_exit`, `proc_raise`, `sched_yield`, `random_get`.
 
 use rustix::rand::{GetRandomFlags, getrandom};
 
 use crate::wasi::memory;
 use crate::wasi::{Ending, Errno, Exit, WasiCtx};
 
-/// Added to a signal's number to make an exit code, as shells do.
+/// Added to a signal's number for the exit code, as in shells.
 const SIGNALLED: u32 = 128;
 
-/// Ends the guest: the answer is how, and there is no other.
+/// Ends the guest. It never returns to the guest.
 pub fn proc_exit(_ctx: &mut WasiCtx, _memory: &mut [u8], code: u32) -> Exit {
     Exit { code }
 }
 
-/// Sends a signal to the guest itself. It can handle none, so each does what it does by default:
-/// nothing, or end the guest with 128 and the signal's number.
+/// Raises a signal in the guest. Guests have no handlers, so the default action applies: nothing,
+/// or exit with 128 plus the signal's number.
 ///
 /// # Errors
-/// The end; `Notsup` for signals that would stop the guest until somebody lets it go on; `Inval`
-/// for a number that is no signal.
+/// The exit; `Notsup` for signals that would stop the guest until another process continues it;
+/// `Inval` for an unknown signal.
 pub fn proc_raise(_ctx: &mut WasiCtx, _memory: &mut [u8], signal: u32) -> Result<(), Ending> {
     match signal {
         // none, chld, cont, urg, winch
         0 | 16 | 17 | 22 | 27 => Ok(()),
         // stop, tstp, ttin, ttou
         18..=21 => Err(Errno::Notsup.into()),
-        // The numbers are preview 1's, which are Linux's but for where Linux has `stkflt`.
+        // Preview 1 numbers signals like Linux, but without `stkflt`.
         1..=30 => Err(Ending::Exit(Exit {
             code: SIGNALLED + signal,
         })),
@@ -33,7 +33,7 @@ pub fn proc_raise(_ctx: &mut WasiCtx, _memory: &mut [u8], signal: u32) -> Result
     }
 }
 
-/// Lets others run.
+/// Yields the processor to other threads.
 ///
 /// # Errors
 /// None.
@@ -42,13 +42,14 @@ pub fn sched_yield(_ctx: &mut WasiCtx, _memory: &mut [u8]) -> Result<(), Errno> 
     Ok(())
 }
 
-/// Random bytes requested at once: between two such pieces the deadline is looked at.
+/// The size in bytes of the pieces that are requested at once. The deadline is checked between
+/// pieces.
 const RANDOM_PIECE: usize = 1 << 20;
 
 /// Fills a buffer with the kernel's random bytes.
 ///
 /// # Errors
-/// `Fault`, `Intr` past the deadline, and what the host says.
+/// `Fault`, `Intr` after the deadline, and the host's errors.
 pub fn random_get(
     ctx: &mut WasiCtx,
     memory: &mut [u8],
@@ -62,7 +63,7 @@ pub fn random_get(
             Err(rustix::io::Errno::INTR) => 0,
             filled => filled?,
         };
-        // Past the deadline the guest gets no answer, so a small request need not look.
+        // A guest past its deadline is ended on return anyway, so a single piece needs no check.
         if filled != rest.len() && ctx.is_overdue() {
             return Err(Errno::Intr);
         }

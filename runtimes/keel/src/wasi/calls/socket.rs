@@ -1,4 +1,4 @@
-//! `sock_*`, for sockets the host granted.
+//! `sock_*`, for sockets that the host granted.
 
 use std::io::IoSlice;
 use std::os::fd::BorrowedFd;
@@ -17,11 +17,11 @@ use crate::wasi::{Errno, WasiCtx};
 /// `recv_data_truncated`.
 const TRUNCATED: u16 = 1;
 
-/// Takes a connection from a listening socket, and writes its descriptor.
+/// Accepts a connection on a listening socket, and writes its descriptor.
 ///
 /// # Errors
 /// `Badf`, `Notsock`, `Notcapable`, `Inval` for flags other than `NONBLOCK`, `Again`, `Intr`,
-/// `Mfile`, `Fault`, and what the host's accept says.
+/// `Mfile`, `Fault`, and the errors of the host's accept.
 pub fn sock_accept(
     ctx: &mut WasiCtx,
     memory: &mut [u8],
@@ -52,12 +52,12 @@ pub fn sock_accept(
     memory::write_u32(memory, accepted, number)
 }
 
-/// Receives into the buffers that `iovs` names; writes how many bytes, and whether a datagram was
-/// cut off.
+/// Receives into the buffers in `iovs`. Writes the number of bytes, and whether a datagram was
+/// truncated.
 ///
 /// # Errors
-/// `Badf`, `Notsock`, `Notcapable`, `Inval` for unknown flags, `Again`, `Intr`, `Fault`, and what
-/// the host's receive says.
+/// `Badf`, `Notsock`, `Notcapable`, `Inval` for unknown flags, `Again`, `Intr`, `Fault`, and the
+/// errors of the host's receive.
 #[expect(clippy::too_many_arguments, reason = "the call has that many")]
 pub fn sock_recv(
     ctx: &mut WasiCtx,
@@ -92,11 +92,11 @@ pub fn sock_recv(
     memory::write_u16(memory, received_flags, if was_cut { TRUNCATED } else { 0 })
 }
 
-/// Sends the buffers that `iovs` names, and writes how many bytes were taken.
+/// Sends the buffers in `iovs`, and writes the number of bytes sent.
 ///
 /// # Errors
-/// `Badf`, `Notsock`, `Notcapable`, `Inval` for any flag, for there is none, `Again`, `Intr`,
-/// `Fault`, and what the host's send says.
+/// `Badf`, `Notsock`, `Notcapable`, `Inval` for any flag, because none is defined, `Again`, `Intr`,
+/// `Fault`, and the errors of the host's send.
 pub fn sock_send(
     ctx: &mut WasiCtx,
     memory: &mut [u8],
@@ -117,7 +117,7 @@ pub fn sock_send(
     memory::write_u32(memory, sent, memory::size(count))
 }
 
-/// Sends without the signal that a closed peer would otherwise bring on the host process.
+/// Sends without `SIGPIPE`, which a closed peer would otherwise raise in the host process.
 pub(crate) fn send(socket: BorrowedFd<'_>, buffers: &[IoSlice<'_>]) -> Result<usize, Errno> {
     let mut control = SendAncillaryBuffer::default();
     Ok(rustix::net::sendmsg(
@@ -128,10 +128,10 @@ pub(crate) fn send(socket: BorrowedFd<'_>, buffers: &[IoSlice<'_>]) -> Result<us
     )?)
 }
 
-/// Closes a socket's receiving half, sending half, or both.
+/// Closes a socket's receiving direction, sending direction, or both.
 ///
 /// # Errors
-/// `Badf`, `Notsock`, `Notcapable`, `Inval` for neither half, `Notconn`.
+/// `Badf`, `Notsock`, `Notcapable`, `Inval` for neither direction, `Notconn`.
 pub fn sock_shutdown(
     ctx: &mut WasiCtx,
     _memory: &mut [u8],

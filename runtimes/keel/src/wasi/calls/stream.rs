@@ -1,4 +1,4 @@
-//! Moving bytes: `fd_read`, `fd_write`, their positioned forms, `fd_seek` and `fd_tell`.
+//! `fd_read`, `fd_write`, `fd_pread`, `fd_pwrite`, `fd_seek` and `fd_tell`.
 
 use std::io::{IoSlice, IoSliceMut};
 
@@ -10,10 +10,10 @@ use crate::wasi::descriptor::{Descriptor, Object};
 use crate::wasi::memory;
 use crate::wasi::{Errno, WasiCtx};
 
-/// Reads from the descriptor's position into the buffers that `iovs` names.
+/// Reads from the descriptor's position into the buffers in `iovs`.
 ///
 /// # Errors
-/// `Badf`, `Notcapable`, `Isdir`, `Again`, `Intr`, `Fault`, and what the host's read says.
+/// `Badf`, `Notcapable`, `Isdir`, `Again`, `Intr`, `Fault`, and the errors of the host's read.
 pub fn fd_read(
     ctx: &mut WasiCtx,
     memory: &mut [u8],
@@ -40,11 +40,11 @@ pub fn fd_read(
     memory::write_u32(memory, nread, memory::size(count))
 }
 
-/// Writes the buffers that `iovs` names at the descriptor's position, or at the end of a file
-/// opened with `APPEND`.
+/// Writes the buffers in `iovs` at the descriptor's position, or at the end of a file with
+/// `APPEND`.
 ///
 /// # Errors
-/// `Badf`, `Notcapable`, `Isdir`, `Again`, `Intr`, `Fault`, and what the host's write says.
+/// `Badf`, `Notcapable`, `Isdir`, `Again`, `Intr`, `Fault`, and the errors of the host's write.
 pub fn fd_write(
     ctx: &mut WasiCtx,
     memory: &mut [u8],
@@ -79,7 +79,7 @@ pub fn fd_write(
 /// Reads at `offset` bytes from the start, without moving the descriptor's position.
 ///
 /// # Errors
-/// As `fd_read`; `Spipe` for what has no positions; `Inval` for an offset the host cannot say.
+/// As `fd_read`; `Spipe` for a stream; `Inval` for an offset that exceeds the host's range.
 pub fn fd_pread(
     ctx: &mut WasiCtx,
     memory: &mut [u8],
@@ -100,10 +100,10 @@ pub fn fd_pread(
 }
 
 /// Writes at `offset` bytes from the start, without moving the descriptor's position. On a file
-/// opened with `APPEND` the bytes go to the end, as Linux has it.
+/// with `APPEND` the bytes go to the end, as on Linux.
 ///
 /// # Errors
-/// As `fd_write`; `Spipe` for what has no positions; `Inval` for an offset the host cannot say.
+/// As `fd_write`; `Spipe` for a stream; `Inval` for an offset that exceeds the host's range.
 pub fn fd_pwrite(
     ctx: &mut WasiCtx,
     memory: &mut [u8],
@@ -123,10 +123,11 @@ pub fn fd_pwrite(
     memory::write_u32(memory, nwritten, memory::size(count))
 }
 
-/// Moves the descriptor's position and writes where it is then, in bytes from the start.
+/// Moves the descriptor's position and writes the new one, in bytes from the start.
 ///
 /// # Errors
-/// `Badf`, `Notcapable`, `Spipe`, `Inval` for an unknown base or a place before the start, `Fault`.
+/// `Badf`, `Notcapable`, `Spipe`, `Inval` for an unknown base or a position before the start,
+/// `Fault`.
 pub fn fd_seek(
     ctx: &mut WasiCtx,
     memory: &mut [u8],
@@ -143,7 +144,7 @@ pub fn fd_seek(
         _ => return Err(Errno::Inval),
     };
     let descriptor = ctx.get(fd)?;
-    // Asking where the position is needs less than moving it.
+    // Querying the position needs fewer rights than moving it.
     let asks_only = to == SeekFrom::Current(0) && descriptor.rights.contains(Rights::FD_TELL);
     if !asks_only {
         require_seekable(descriptor, Rights::FD_SEEK)?;
@@ -170,7 +171,8 @@ fn positioned(ctx: &WasiCtx, fd: u32, right: Rights) -> Result<&Descriptor, Errn
     Ok(descriptor)
 }
 
-/// A stream is told that it is one, which programs look for; everything else that it lacks a right.
+/// Checks a right to positions. A stream gets `Spipe`, which programs test for; anything else gets
+/// `Notcapable`.
 fn require_seekable(descriptor: &Descriptor, right: Rights) -> Result<(), Errno> {
     let is_stream = match descriptor.object {
         Object::Host(_) => matches!(

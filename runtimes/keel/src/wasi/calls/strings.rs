@@ -17,7 +17,7 @@ pub fn args_get(
     get(&ctx.shared().arguments, memory, argv, argv_buf)
 }
 
-/// Writes how many arguments there are, and how many bytes they take.
+/// Writes the number of arguments and their size in bytes.
 ///
 /// # Errors
 /// `Fault`.
@@ -30,7 +30,7 @@ pub fn args_sizes_get(
     sizes(&ctx.shared().arguments, memory, count, bytes)
 }
 
-/// Writes the environment, as `args_get` does.
+/// Writes the environment, in the form of `args_get`.
 ///
 /// # Errors
 /// `Fault`.
@@ -43,7 +43,7 @@ pub fn environ_get(
     get(&ctx.shared().environment, memory, environ, environ_buf)
 }
 
-/// Writes how many variables there are, and how many bytes they take.
+/// Writes the number of variables and their size in bytes.
 ///
 /// # Errors
 /// `Fault`.
@@ -63,7 +63,7 @@ fn get(strings: &Strings, memory: &mut [u8], table: u32, buffer: u32) -> Result<
     memory::write(memory, buffer, joined)?;
     let mut address = buffer;
     for (entry, string) in (0..).zip(joined.split_inclusive(|&byte| byte == 0)) {
-        // Neither sum can wrap: both the table and the strings lie within the memory.
+        // Neither sum can wrap, because both the table and the strings are within the memory.
         memory::write_u32(memory, table + 4 * entry, address)?;
         address = address.wrapping_add(memory::size(string.len()));
     }

@@ -1,7 +1,7 @@
-//! The table of all calls, for whatever has to be said once for each.
+//! The table of all calls, from which per-call code is generated.
 
-/// Hands every call to the macro `$each`, as `name(argument: type) -> answer`, in the order of the
-/// specification. `u32` is Wasm's `i32`; `u64` and `i64` are its `i64`.
+/// Passes every call to the macro `$each`, as `name(argument: type) -> answer`, in the
+/// specification's order. `u32` is Wasm's `i32`; `u64` and `i64` are its `i64`.
 macro_rules! each_call {
     ($each:ident) => {
         $each! {

@@ -1,4 +1,4 @@
-//! Operators on a vector as 128 bits.
+//! Translates operators on vectors as 128 bits.
 
 use cranelift_codegen::ir::{InstBuilder, InstructionData, Type, Value, ValueDef};
 use wasmparser::Operator;
@@ -6,7 +6,7 @@ use wasmparser::Operator;
 use super::{CANONICAL, FuncTranslator};
 
 impl FuncTranslator<'_, '_> {
-    /// Translates a bitwise operator; false where it is none.
+    /// Translates a bitwise operator; returns false for any other operator.
     pub(super) fn bitwise_operator(&mut self, op: &Operator<'_>) -> bool {
         use Operator as O;
         let value = match op {
@@ -31,7 +31,8 @@ impl FuncTranslator<'_, '_> {
         true
     }
 
-    /// Pops two vectors and a mask: the first where a bit is set, else the second.
+    /// Pops two vectors and a mask. Selects bits of the first where the mask is set, else of the
+    /// second.
     pub(super) fn select_bits(&mut self) -> Value {
         let mask = self.pop();
         let shape = self.mask_shape(mask);
@@ -40,9 +41,9 @@ impl FuncTranslator<'_, '_> {
         self.builder.ins().bitselect(mask, ones, zeros)
     }
 
-    /// The shape in which to select by a mask. By a comparison it is done on what was compared, where
-    /// Cranelift knows that whole lanes are selected (a blend), and a minimum or maximum when it
-    /// sees one.
+    /// The shape for a selection by a mask. If a comparison made the mask, it is the shape of that
+    /// comparison: Cranelift then knows that whole lanes are selected (a blend), and recognises
+    /// minima and maxima.
     fn mask_shape(&self, mask: Value) -> Type {
         let dfg = &self.builder.func.dfg;
         if let ValueDef::Result(inst, _) = dfg.value_def(self.uncast(mask))

@@ -1,4 +1,4 @@
-//! Comparisons, which set all bits of a lane or none, and tests of a whole vector.
+//! Translates comparisons, which set all bits of a lane or none, and tests of a whole vector.
 
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::types::{F32X4, F64X2, I8X16, I16X8, I32, I32X4, I64X2};
@@ -8,7 +8,7 @@ use wasmparser::Operator;
 use super::{CANONICAL, FuncTranslator};
 
 impl FuncTranslator<'_, '_> {
-    /// Translates a comparison or test of vectors; false where it is none.
+    /// Translates a comparison or test; returns false for any other operator.
     pub(super) fn vector_comparison(&mut self, op: &Operator<'_>) -> bool {
         self.vector_icmp(op) || self.vector_fcmp(op) || self.vector_test(op)
     }
@@ -112,7 +112,7 @@ impl FuncTranslator<'_, '_> {
         self.push_bool(all);
     }
 
-    /// The highest bit of each lane, in the low bits of an `i32`.
+    /// Pushes the highest bit of each lane, in the low bits of an `i32`.
     fn bitmask(&mut self, shape: Type) {
         let vector = self.pop_vector(shape);
         let bits = self.builder.ins().vhigh_bits(I32, vector);

@@ -1,4 +1,5 @@
-//! Conversions between integer and floating-point lanes, and between the two widths of the latter.
+//! Translates conversions between integer and floating-point lanes, and between `f32` and `f64`
+//! lanes.
 
 use cranelift_codegen::ir::types::{F32X4, F64X2, I32X4, I64X2};
 use cranelift_codegen::ir::{InstBuilder, Value};
@@ -8,7 +9,7 @@ use super::widen::Half;
 use super::{FuncTranslator, Sign};
 
 impl FuncTranslator<'_, '_> {
-    /// Translates a conversion of lanes; false where it is none.
+    /// Translates a lane conversion; returns false for any other operator.
     pub(super) fn vector_conversion(&mut self, op: &Operator<'_>) -> bool {
         use Operator as O;
         let result = match op {
@@ -48,7 +49,7 @@ impl FuncTranslator<'_, '_> {
         true
     }
 
-    /// Pops `f32x4` and saturates to `i32x4`; NaN is zero.
+    /// Pops `f32x4` and saturates to `i32x4`; NaN becomes zero.
     pub(super) fn truncate_singles(&mut self, sign: Sign) -> Value {
         let value = self.pop_vector(F32X4);
         match sign {
@@ -61,8 +62,8 @@ impl FuncTranslator<'_, '_> {
     pub(super) fn truncate_doubles(&mut self, sign: Sign) -> Value {
         let value = self.pop_vector(F64X2);
         let zero = self.zero_vector(I64X2);
-        // Truncating to 64 bits and then to 32 saturates as truncating to 32 does. It is these pairs
-        // of instructions that x64 has a lowering for.
+        // Truncation to 64 bits and then to 32 saturates like truncation to 32, and Cranelift has
+        // an x64 lowering for this pair.
         match sign {
             Sign::Signed => {
                 let wide = self.builder.ins().fcvt_to_sint_sat(I64X2, value);

@@ -1,7 +1,8 @@
-//! Floating-point arithmetic on lanes.
+//! Translates floating-point arithmetic on lanes.
 //!
-//! A lane behaves as the scalar operator of its type: CLIF's operators have the IEEE 754 semantics
-//! that WebAssembly asks for, NaN payloads included, which it leaves open.
+//! A lane behaves like the scalar operator of its type. CLIF's operators have the IEEE 754
+//! semantics that WebAssembly requires; NaN payloads, which it leaves open, are also those of the
+//! scalar operators.
 
 use cranelift_codegen::ir::condcodes::FloatCC;
 use cranelift_codegen::ir::types::{F32X4, F64X2};
@@ -11,7 +12,7 @@ use wasmparser::Operator;
 use super::FuncTranslator;
 
 impl FuncTranslator<'_, '_> {
-    /// Translates floating-point arithmetic on lanes; false where the operator is none.
+    /// Translates lane arithmetic; returns false for any other operator.
     pub(super) fn vector_float_operator(&mut self, op: &Operator<'_>) -> bool {
         self.float_binary(op) || self.float_unary(op) || self.pseudo_minimum_or_maximum(op)
     }
@@ -64,8 +65,8 @@ impl FuncTranslator<'_, '_> {
         true
     }
 
-    /// `pmin` is `b < a ? b : a` and `pmax` is `a < b ? b : a`, in just the order in which x64 has an
-    /// instruction for it.
+    /// `pmin` is `b < a ? b : a` and `pmax` is `a < b ? b : a`: the order of operands for which x64
+    /// has an instruction.
     fn pseudo_minimum_or_maximum(&mut self, op: &Operator<'_>) -> bool {
         use Operator as O;
         let shape = match op {

@@ -1,4 +1,4 @@
-//! Integer arithmetic on lanes that keep their width.
+//! Translates integer arithmetic on lanes of constant width.
 
 use cranelift_codegen::ir::types::{I8X16, I16X8, I32X4, I64X2};
 use cranelift_codegen::ir::{InstBuilder, Type, Value};
@@ -7,7 +7,7 @@ use wasmparser::Operator;
 use super::FuncTranslator;
 
 impl FuncTranslator<'_, '_> {
-    /// Translates integer arithmetic on lanes; false where the operator is none.
+    /// Translates integer lane arithmetic; returns false for any other operator.
     pub(super) fn vector_integer_operator(&mut self, op: &Operator<'_>) -> bool {
         self.integer_binary(op) || self.integer_unary(op) || self.shift(op)
     }
@@ -77,7 +77,8 @@ impl FuncTranslator<'_, '_> {
         true
     }
 
-    /// Every lane by the same `i32`, of which CLIF takes the remainder as WebAssembly does.
+    /// Shifts every lane by the same `i32`. CLIF takes it modulo the lane width, as WebAssembly
+    /// does.
     fn shift(&mut self, op: &Operator<'_>) -> bool {
         use Operator as O;
         let (shape, build): (Type, fn(_, Value, Value) -> Value) = match op {

@@ -1,4 +1,4 @@
-//! Constants, and what moves lanes about: splat, extract, replace, shuffle, swizzle.
+//! Translates constants, splat, extract, replace, shuffle and swizzle.
 
 use cranelift_codegen::ir::types::{F32X4, F64X2, I8X16, I16X8, I32, I32X4, I64X2};
 use cranelift_codegen::ir::{InstBuilder, Type, Value};
@@ -7,7 +7,7 @@ use wasmparser::Operator;
 use super::{CANONICAL, FuncTranslator, Sign};
 
 impl FuncTranslator<'_, '_> {
-    /// Translates an operator on single lanes; false where it is none.
+    /// Translates an operator on single lanes; returns false for any other operator.
     pub(super) fn lane_operator(&mut self, op: &Operator<'_>) -> bool {
         use Operator as O;
         match op {
@@ -57,7 +57,7 @@ impl FuncTranslator<'_, '_> {
         true
     }
 
-    /// Pops a scalar as a lane of this shape: a lane narrower than 32 bits is an `i32` outside.
+    /// Pops a scalar as a lane of this shape. Lanes narrower than 32 bits are `i32` on the stack.
     fn pop_lane(&mut self, shape: Type) -> Value {
         let value = self.pop();
         let lane = shape.lane_type();
@@ -80,7 +80,7 @@ impl FuncTranslator<'_, '_> {
         self.push(value);
     }
 
-    /// Extracts a lane narrower than 32 bits and extends it.
+    /// Extracts a lane narrower than 32 bits, with extension.
     fn extract_narrow(&mut self, shape: Type, lane: u8, sign: Sign) {
         let vector = self.pop_vector(shape);
         let value = self.builder.ins().extractlane(vector, lane);

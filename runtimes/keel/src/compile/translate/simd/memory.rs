@@ -1,4 +1,4 @@
-//! Loads and stores of vectors and of single lanes.
+//! Translates loads and stores of vectors and single lanes.
 
 use cranelift_codegen::ir::types::{I8X16, I16X8, I32X4, I64X2};
 use cranelift_codegen::ir::{InstBuilder, Type, Value};
@@ -9,7 +9,7 @@ use crate::compile::translate::memory::Address;
 use crate::error::Result;
 
 impl FuncTranslator<'_, '_> {
-    /// Translates a vector load or store; false where it is none.
+    /// Translates a vector load or store; returns false for any other operator.
     pub(super) fn vector_memory_operator(&mut self, op: &Operator<'_>) -> Result<bool> {
         use Operator as O;
         match op {
@@ -24,7 +24,7 @@ impl FuncTranslator<'_, '_> {
             }
             O::V128Store { memarg } => {
                 let value = self.pop();
-                // The shape of what is stored does not matter, and the cast could hide it.
+                // Any shape can be stored, and a cast could hide a pattern from Cranelift.
                 let value = self.uncast(value);
                 let Address {
                     flags,
@@ -52,7 +52,7 @@ impl FuncTranslator<'_, '_> {
         Ok(true)
     }
 
-    /// Eight bytes, each lane of which becomes one twice as wide.
+    /// Loads eight bytes and extends each lane to twice its width.
     fn load_extend(&mut self, op: &Operator<'_>) -> Result<bool> {
         use Operator as O;
         let (O::V128Load8x8S { memarg }
@@ -98,7 +98,7 @@ impl FuncTranslator<'_, '_> {
         Ok(())
     }
 
-    /// One lane, and zero in the others.
+    /// Loads one lane and sets the others to zero.
     fn load_zero(&mut self, memarg: &MemArg, shape: Type) -> Result<()> {
         let lane = self.load_scalar(memarg, shape.lane_type())?;
         let value = self.builder.ins().scalar_to_vector(shape, lane);

@@ -1,6 +1,6 @@
-//! Relaxed SIMD, in the specification's deterministic profile: the result is the same everywhere,
-//! with one exception. Where the processor has no fused multiply-add, `relaxed_madd` and
-//! `relaxed_nmadd` round twice, which the specification allows outside that profile.
+//! Translates relaxed SIMD, in the specification's deterministic profile: results are the same on
+//! every machine, with one exception. On a CPU without fused multiply-add, `relaxed_madd` and
+//! `relaxed_nmadd` round twice, which the specification only allows outside that profile.
 
 use cranelift_codegen::ir::types::{F32X4, F64X2, I8X16, I16X8, I32X4};
 use cranelift_codegen::ir::{InstBuilder, Type, Value};
@@ -9,7 +9,7 @@ use wasmparser::Operator;
 use super::widen::Half;
 use super::{FuncTranslator, Sign};
 
-/// What is added up by a fused multiply-add.
+/// The sign of the product in a fused multiply-add.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Product {
     Kept,
@@ -17,7 +17,7 @@ enum Product {
 }
 
 impl FuncTranslator<'_, '_> {
-    /// Translates a relaxed operator; false where it is none.
+    /// Translates a relaxed operator; returns false for any other operator.
     pub(super) fn relaxed_operator(&mut self, op: &Operator<'_>) -> bool {
         use Operator as O;
         let result = match op {
@@ -82,8 +82,8 @@ impl FuncTranslator<'_, '_> {
         self.builder.ins().fadd(product, c)
     }
 
-    /// Each `i32` lane of the third operand, plus the four products of bytes that lie over it. The
-    /// sums are exact: pairs of products are added in 32 bits.
+    /// Adds four products of neighbouring bytes to each `i32` lane of the third operand. The sums
+    /// are exact: pairs of products are added in 32 bits.
     fn dot_of_four(&mut self) -> Value {
         let sum = self.pop_vector(I32X4);
         let (first, second) = self.pop2_vectors(I8X16);

@@ -1,4 +1,5 @@
-//! Integer operators whose lanes change width: narrow, extend, and arithmetic on extended lanes.
+//! Translates integer operators that change the lane width: narrow, extend, and extended
+//! arithmetic.
 
 use cranelift_codegen::ir::types::{I8X16, I16X8, I32X4};
 use cranelift_codegen::ir::{InstBuilder, Type, Value};
@@ -6,7 +7,7 @@ use wasmparser::Operator;
 
 use super::{FuncTranslator, Sign};
 
-/// Which lanes of a vector are widened.
+/// The half of a vector's lanes that is widened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Half {
     Low,
@@ -14,7 +15,7 @@ pub(super) enum Half {
 }
 
 impl FuncTranslator<'_, '_> {
-    /// Translates an operator that changes the width of lanes; false where it is none.
+    /// Translates an operator that changes the lane width; returns false for any other operator.
     pub(super) fn widening_operator(&mut self, op: &Operator<'_>) -> bool {
         self.extend_half(op) || self.multiply_half(op) || self.narrow(op) || self.add_pairs(op)
     }
@@ -104,7 +105,7 @@ impl FuncTranslator<'_, '_> {
         self.builder.ins().iadd_pairwise(low, high)
     }
 
-    /// One half of the lanes, each extended to twice its width.
+    /// Extends each lane of one half to twice its width.
     pub(super) fn widen(&mut self, value: Value, half: Half, sign: Sign) -> Value {
         let ins = self.builder.ins();
         match (half, sign) {
