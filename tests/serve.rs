@@ -26,7 +26,16 @@ fn native_code_and_keel_carry_a_load_with_every_response_verified() {
             "--target", "keel", "--seed", "7", "--out", path,
         ],
     );
-    assert!(table.contains("keel fresh"), "{table}");
+    for named in ["native shared", "keel reused", "keel reset"] {
+        assert!(table.contains(named), "{table}");
+    }
+    for isolation in [
+        "put back to its start",
+        "what earlier ones left",
+        "side by side",
+    ] {
+        assert!(table.contains(isolation), "{table}");
+    }
     assert!(
         table.lines().all(|line| line.chars().count() <= 120),
         "{table}"
@@ -67,6 +76,9 @@ fn native_code_and_keel_carry_a_load_with_every_response_verified() {
     );
     let html = fs::read_to_string(html).expect("the report was written");
     assert!(html.contains("Latency by rate") && html.contains(".hlog"));
+    assert!(html.contains("keel, reset") && html.contains("put back to its start"));
+    let markdown = bench.exits(0, &["report", path, "--markdown"]);
+    assert!(markdown.contains("keel, reused") && markdown.contains("- reused: "));
 }
 
 /// The servers that a `bench` started itself: its listening children.

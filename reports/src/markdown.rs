@@ -319,6 +319,10 @@ fn under_load(text: &mut String, facts: &Facts<'_>, workload: &plimsoll_record::
             text.push('\n');
         }
     }
+    text.push('\n');
+    for life in load::lives(&load::ways(facts, workload)) {
+        let _ = writeln!(text, "- {}: {}", life.name(), life.isolation());
+    }
 }
 
 /// Tables of counted rows that have content.

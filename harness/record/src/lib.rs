@@ -9,6 +9,7 @@
 //!
 //! - [`vocabulary`]: boundaries, metrics, units, target and workload ids
 //! - [`run`]: the types of `run.json`
+//! - [`life`]: the isolation between requests
 //! - [`line`]: the types of the lines of `samples.ndjson`
 //! - [`sandbox`]: what guests can and cannot do, and its record
 //! - [`conformance`]: proposals, verdicts, and the record of the specification's tests
@@ -19,6 +20,7 @@
 
 pub mod conformance;
 pub mod glob;
+pub mod life;
 pub mod line;
 pub mod reader;
 pub mod run;
@@ -28,6 +30,7 @@ pub mod vocabulary;
 pub mod writer;
 
 pub use conformance::{Proposal, ScriptLine, Tally};
+pub use life::Life;
 pub use line::{Clock, FailureKind, HistogramLine, Line, Outcome, OutcomeLine, SampleLine};
 pub use reader::{ReadError, Recorded};
 pub use run::Run;

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::conformance::{Proposal, Specification};
+use crate::life::Life;
 use crate::sandbox::Sandbox;
-use crate::vocabulary::{Step, Suite, TargetId, WorkloadId};
+use crate::vocabulary::{Boundary, Step, Suite, TargetId, WorkloadId};
 
 /// The schema that this version writes.
 pub const SCHEMA: &str = "plimsoll.run/2";
@@ -282,9 +283,22 @@ pub struct TargetRecord {
     /// The programs and libraries used in its trials, including the adapter.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub programs: Vec<ProgramRecord>,
+    /// Life of the instances that it makes for a request each; absent in runs made before 2026-12.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub life: Option<Life>,
 }
 
 impl TargetRecord {
+    /// The life of what answers a request at `boundary`; `None` if that is no boundary of a server.
+    pub fn life(&self, boundary: Boundary) -> Option<Life> {
+        match boundary {
+            Boundary::FreshRequest => Some(self.life.unwrap_or(Life::Fresh)),
+            Boundary::Request if self.kind == TargetKind::Wasm => Some(Life::Reused),
+            Boundary::Request => Some(Life::Shared),
+            _ => None,
+        }
+    }
+
     /// Whether its engine is made by the authors of this harness.
     pub fn is_own(&self) -> bool {
         let said = || self.configuration.get("made by");

@@ -67,6 +67,7 @@ impl ResolvedTarget {
             own: Some(self.traits.own),
             daemon: self.traits.daemon,
             programs: self.target.programs.clone(),
+            life: self.traits.life,
         }
     }
 }

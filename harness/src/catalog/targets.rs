@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use plimsoll_record::TargetId;
 use plimsoll_record::run::Family;
+use plimsoll_record::{Life, TargetId};
 use serde::Deserialize;
 use thiserror::Error;
 
@@ -74,6 +74,11 @@ pub struct AdapterRow {
     /// Targets that differ from `family`.
     #[serde(default)]
     pub families: BTreeMap<TargetId, Family>,
+    /// Life of the instances that its targets make for a request each; `None` if they make none.
+    pub life: Option<Life>,
+    /// Targets that differ from `life`.
+    #[serde(default)]
+    pub lives: BTreeMap<TargetId, Life>,
     /// Whether the authors of this harness make its engine.
     #[serde(default)]
     pub own: bool,
@@ -93,6 +98,8 @@ pub struct AdapterRow {
 pub struct Traits {
     /// How it runs code.
     pub family: Option<Family>,
+    /// Life of the instances that it makes for a request each.
+    pub life: Option<Life>,
     /// Whether the authors of this harness make its engine.
     pub own: bool,
     /// Whether its containers need a daemon that already runs.
@@ -163,13 +170,10 @@ impl Table {
                     adapter.id
                 ));
             }
-            if let Some(unknown) = adapter
-                .families
-                .keys()
-                .find(|target| !adapter.targets.contains(target))
-            {
+            let mut named = adapter.families.keys().chain(adapter.lives.keys());
+            if let Some(unknown) = named.find(|target| !adapter.targets.contains(target)) {
                 return Err(format!(
-                    "{unknown} in `families` of {:?} is not one of its targets",
+                    "{unknown} in `families` or `lives` of {:?} is not one of its targets",
                     adapter.id
                 ));
             }
@@ -243,6 +247,7 @@ impl AdapterRow {
     pub fn traits_of(&self, target: &TargetId) -> Traits {
         Traits {
             family: self.families.get(target).copied().or(self.family),
+            life: self.lives.get(target).copied().or(self.life),
             own: self.own,
             daemon: self.daemon,
         }

@@ -168,6 +168,7 @@ impl World<'_> {
             own: None,
             daemon: None,
             programs: Vec::new(),
+            life: None,
         };
         Run {
             schema: SCHEMA.to_owned(),

@@ -5,8 +5,9 @@ use std::fmt::Write;
 
 use plimsoll_analysis::load::is_sustained;
 use plimsoll_analysis::{Analysed, Row, Status};
-use plimsoll_record::{Boundary, Metric, TargetId, WorkloadId};
+use plimsoll_record::{Boundary, Life, Metric, TargetId, WorkloadId};
 
+use super::counted::wrapped;
 use super::{BAD, BOLD, DIM, styled};
 use crate::ui::format;
 
@@ -39,6 +40,10 @@ pub fn tables(run: &Analysed<'_>) -> String {
     }
     if !text.is_empty() {
         text.push('\n');
+        for life in lives(run) {
+            let meaning = format!("{}: {}", life.name(), life.isolation());
+            let _ = writeln!(text, "{}", wrapped(&meaning));
+        }
         for boundary in Boundary::SERVE {
             if run.rows.iter().any(|row| row.boundary == *boundary) {
                 let _ = writeln!(text, "{}: {}", boundary.name(), boundary.meaning());
@@ -51,6 +56,18 @@ pub fn tables(run: &Analysed<'_>) -> String {
         );
     }
     text
+}
+
+/// What the lines name: the isolation between requests.
+fn lives(run: &Analysed<'_>) -> Vec<Life> {
+    let is_shown = |life: &Life| {
+        run.rows.iter().any(|row| {
+            let record = run.recorded.run.targets.iter();
+            let mut record = record.filter(|record| record.target == row.target);
+            record.any(|record| record.life(row.boundary) == Some(*life))
+        })
+    };
+    Life::ALL.into_iter().filter(is_shown).collect()
 }
 
 fn table(
@@ -85,16 +102,17 @@ fn table(
         let kept = find(target, Boundary::Request, Metric::AchievedRate, None);
         let fresh = find(target, Boundary::FreshRequest, Metric::AchievedRate, None);
         let ways = [(Boundary::Request, kept), (Boundary::FreshRequest, fresh)];
-        let several = kept.is_some() && fresh.is_some();
+        let serves = kept.is_some() || fresh.is_some();
         for (boundary, most) in ways {
             // A target with only a first response still gets a line.
-            if most.is_none() && (zero.is_none() || several || boundary == Boundary::FreshRequest) {
+            if most.is_none() && (zero.is_none() || serves || boundary == Boundary::FreshRequest) {
                 continue;
             }
-            let mut name = target.to_string();
-            if boundary == Boundary::FreshRequest {
-                name.push_str(" fresh");
-            }
+            let life = most.and_then(|_| record.life(boundary));
+            let name = match life {
+                Some(life) => format!("{target} {}", life.name()),
+                None => target.to_string(),
+            };
             match name.chars().count() < NAME {
                 true => drop(write!(text, "{name:NAME$}")),
                 false => drop(write!(text, "{name}\n{:NAME$}", "")),

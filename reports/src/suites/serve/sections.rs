@@ -7,7 +7,7 @@ use plimsoll_analysis::{Row, Status};
 use plimsoll_record::run::{TargetKind, WorkloadRecord};
 use plimsoll_record::{Boundary, Clock, Metric, Suite, WorkloadId};
 
-use super::ways::{Way, common_rate, rates, row, ways};
+use super::ways::{Way, common_rate, lives, rates, row, ways};
 use crate::facts::Facts;
 use crate::page::legend::curve_key;
 use crate::page::parts::{Place, Section};
@@ -79,8 +79,8 @@ fn glance(facts: &Facts<'_>, place: &Place<'_>) -> Markup {
                     }
                     "Every response is compared byte by byte."
                 }
-                p.meaning {
-                    b { "fresh" } " makes an instance for every request and gives it up after it; otherwise a connection keeps its instance, or the program serves by itself. "
+                @for life in lives(&ways) {
+                    p.meaning { b { (life.name()) } ": " (life.isolation()) "." }
                 }
             }
             (in_words(&suites::sentences(facts)))

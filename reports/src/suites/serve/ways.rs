@@ -3,7 +3,7 @@
 use plimsoll_analysis::Row;
 use plimsoll_analysis::load::is_sustained;
 use plimsoll_record::run::TargetKind;
-use plimsoll_record::{Boundary, Metric, TargetId, WorkloadId};
+use plimsoll_record::{Boundary, Life, Metric, TargetId, WorkloadId};
 
 use crate::facts::Facts;
 
@@ -12,6 +12,8 @@ pub(crate) struct Way<'f> {
     pub(crate) target: &'f TargetId,
     pub(crate) kind: TargetKind,
     pub(crate) boundary: Boundary,
+    /// Life of what answers.
+    pub(crate) life: Option<Life>,
     /// Index of the curve's style.
     pub(crate) place: usize,
 }
@@ -21,11 +23,11 @@ impl Way<'_> {
         self.target
     }
 
-    /// Its name; a fresh instance per request is mentioned, a kept one is not.
+    /// Its name, with the life of what answers.
     pub(crate) fn name(&self) -> String {
-        match self.boundary {
-            Boundary::FreshRequest => format!("{}, fresh", self.target),
-            _ => self.target.to_string(),
+        match self.life {
+            Some(life) => format!("{}, {}", self.target, life.name()),
+            None => self.target.to_string(),
         }
     }
 }
@@ -43,12 +45,19 @@ pub(crate) fn ways<'f>(facts: &'f Facts<'_>, workload: &WorkloadId) -> Vec<Way<'
                     target: &record.target,
                     kind: record.kind,
                     boundary,
+                    life: record.life(boundary),
                     place: ways.len(),
                 });
             }
         }
     }
     ways
+}
+
+/// The lives among ways of serving, from the most to the least isolation.
+pub(crate) fn lives(ways: &[Way<'_>]) -> Vec<Life> {
+    let is_there = |life: &Life| ways.iter().any(|way| way.life == Some(*life));
+    Life::ALL.into_iter().filter(is_there).collect()
 }
 
 /// The row of a way of serving at a rate.

@@ -313,6 +313,7 @@ fn record(made_up: &MadeUp) -> TargetRecord {
         own: Some(made_up.target.starts_with("ours")),
         daemon: (made_up.kind == TargetKind::Container).then_some(true),
         programs: Vec::new(),
+        life: None,
     }
 }
 

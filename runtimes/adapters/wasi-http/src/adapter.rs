@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use plimsoll_adapter::protocol::{
-    Availability, Done, Hello, Launch, Measure, PROTOCOL, Prepare, Prepared, Sample, Serve,
-    Target as Told, Workload,
+    Availability, Done, Hello, Instances, Launch, Measure, PROTOCOL, Prepare, Prepared, Sample,
+    Serve, Target as Told, Workload,
 };
 use plimsoll_adapter::record::run::TargetKind;
 use plimsoll_adapter::{Adapter, Error, Served, artefact};
@@ -39,11 +39,11 @@ impl Adapter for WasiHttp {
     }
 
     fn prepare(&mut self, request: &Prepare) -> Result<Prepared, Error> {
-        find(request.target.as_str())?;
+        let target = find(request.target.as_str())?;
         let component = component(&request.workload)?;
         let bytes = artefact::read_wasm(component)?;
         // Also for targets that compile at every start, so that a rejected component is found here.
-        let compiled = engine::engine()
+        let compiled = engine::engine(target.server(Instances::Fresh))
             .and_then(|engine| engine.precompile_component(&bytes))
             .map_err(|error| {
                 Error::Failed(format!("compiling {}: {error:#}", component.display()))
@@ -63,7 +63,8 @@ impl Adapter for WasiHttp {
     }
 
     fn serve(&mut self, request: &Serve) -> Result<Served, Error> {
-        let file = match find(request.target.as_str())?.form {
+        let target = find(request.target.as_str())?;
+        let (form, file) = match target.form {
             form @ Form::Component => (form, component(&request.workload)?.to_owned()),
             form @ Form::Artefact => {
                 let path = request.scratch.join(ARTEFACT);
@@ -71,16 +72,17 @@ impl Adapter for WasiHttp {
                 (form, path)
             }
         };
-        launch(request, file.0, file.1).map(Served::By)
+        let args = command::arguments(form, &file, target.server(request.instances))?;
+        launch(request, args, file).map(Served::By)
     }
 }
 
-fn launch(request: &Serve, form: Form, file: PathBuf) -> Result<Launch, Error> {
+fn launch(request: &Serve, args: Vec<String>, file: PathBuf) -> Result<Launch, Error> {
     let program = std::env::current_exe()
         .map_err(|error| Error::failed("finding this adapter's executable", error))?;
     Ok(Launch {
         program,
-        args: command::arguments(form, &file)?,
+        args,
         env: BTreeMap::new(),
         directory: request.scratch.clone(),
         artefact: file,

@@ -6,7 +6,10 @@ use plimsoll_adapter::Error;
 
 /// First word of the command line.
 const SERVE: &str = "serve-component";
-const USAGE: &str = "usage: adapter-wasi-http serve-component artefact|component FILE";
+const USAGE: &str =
+    "usage: adapter-wasi-http serve-component artefact|component FILE spin|REQUESTS";
+/// The word for [`Server::Spin`].
+const SPIN: &str = "spin";
 
 /// The file that a server loads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,11 +29,43 @@ impl Form {
     }
 }
 
+/// How the server makes instances.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Server {
+    /// One per request, as Spin does.
+    Spin,
+    /// As `wasmtime serve` does: a worker per instance.
+    Workers {
+        /// Number of requests that an instance answers before it is dropped.
+        requests: usize,
+    },
+}
+
+impl Server {
+    fn word(self) -> String {
+        match self {
+            Server::Spin => SPIN.to_owned(),
+            Server::Workers { requests } => requests.to_string(),
+        }
+    }
+
+    fn of(word: &str) -> Result<Self, String> {
+        match word.parse() {
+            _ if word == SPIN => Ok(Server::Spin),
+            Ok(requests) if requests > 0 => Ok(Server::Workers { requests }),
+            _ => Err(format!(
+                "{word:?} is neither {SPIN} nor a number of requests; {USAGE}"
+            )),
+        }
+    }
+}
+
 /// The parsed command line of a server process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Asked {
     pub(crate) form: Form,
     pub(crate) file: PathBuf,
+    pub(crate) server: Server,
 }
 
 impl Asked {
@@ -42,9 +77,9 @@ impl Asked {
     }
 
     fn of(words: &[String]) -> Result<Asked, String> {
-        let [form, file] = words else {
+        let [form, file, server] = words else {
             return Err(format!(
-                "{SERVE} takes 2 words, not {}; {USAGE}",
+                "{SERVE} takes 3 words, not {}; {USAGE}",
                 words.len()
             ));
         };
@@ -55,6 +90,7 @@ impl Asked {
         Ok(Asked {
             form,
             file: file.into(),
+            server: Server::of(server)?,
         })
     }
 }
@@ -64,14 +100,16 @@ impl Asked {
 /// # Errors
 ///
 /// If the path is not UTF-8.
-pub(crate) fn arguments(form: Form, file: &Path) -> Result<Vec<String>, Error> {
+pub(crate) fn arguments(form: Form, file: &Path, server: Server) -> Result<Vec<String>, Error> {
     let text = file.to_str().ok_or_else(|| {
         Error::Failed(format!(
             "{} is not UTF-8, which the protocol's arguments are",
             file.display()
         ))
     })?;
-    Ok([SERVE, form.word(), text].map(str::to_owned).into())
+    Ok([SERVE, form.word(), text, &server.word()]
+        .map(str::to_owned)
+        .into())
 }
 
 #[cfg(test)]
@@ -80,19 +118,23 @@ mod tests {
 
     #[test]
     fn what_is_written_reads_back() {
-        for form in [Form::Artefact, Form::Component] {
-            let words = arguments(form, Path::new("/a b/c.wasm")).expect("it is text");
+        for (form, server) in [
+            (Form::Artefact, Server::Spin),
+            (Form::Component, Server::Workers { requests: 128 }),
+        ] {
+            let words = arguments(form, Path::new("/a b/c.wasm"), server).expect("it is text");
             assert_eq!(words[0], SERVE);
             let file = PathBuf::from("/a b/c.wasm");
-            assert_eq!(Asked::of(&words[1..]), Ok(Asked { form, file }));
+            assert_eq!(Asked::of(&words[1..]), Ok(Asked { form, file, server }));
         }
     }
 
     #[test]
     fn an_unknown_word_and_one_too_few_are_refused_with_what_would_be_right() {
         for (words, said) in [
-            (&["artifact", "/m"][..], "\"artifact\" is neither"),
-            (&["artefact"], "not 1"),
+            (&["artifact", "/m", "spin"][..], "\"artifact\" is neither"),
+            (&["artefact", "/m", "0"], "\"0\" is neither"),
+            (&["artefact", "/m"], "not 2"),
         ] {
             let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
             let refused = Asked::of(&words).expect_err(said);

@@ -1,6 +1,8 @@
-//! Wasmtime with Spin's configuration.
+//! Wasmtime as Spin configures it, and as `wasmtime serve` does.
 
 use wasmtime::{Config, Engine, PoolingAllocationConfig, Result};
+
+use crate::command::Server;
 
 /// Maximum concurrent requests: Spin's default.
 const INSTANCES: u32 = 1000;
@@ -18,12 +20,26 @@ pub(crate) const TABLE_KEEP_RESIDENT_BYTES: usize = 512 << 10;
 /// # Errors
 ///
 /// If Wasmtime rejects the configuration or cannot reserve the address space.
-pub(crate) fn engine() -> Result<Engine> {
-    Engine::new(&configuration())
+pub(crate) fn engine(server: Server) -> Result<Engine> {
+    Engine::new(&match server {
+        Server::Spin => as_spin(),
+        Server::Workers { .. } => as_wasmtime_serve(),
+    })
+}
+
+// The command (crate wasmtime-cli) takes the pool with its defaults where the address space suffices, and counts no epochs without a
+// time limit.
+fn as_wasmtime_serve() -> Config {
+    let mut config = Config::new();
+    config
+        .wasm_component_model(true)
+        .wasm_component_model_async(true)
+        .allocation_strategy(PoolingAllocationConfig::new());
+    config
 }
 
 // These are Spin's own defaults (crate spin-core).
-fn configuration() -> Config {
+fn as_spin() -> Config {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(INSTANCES)
         .total_memories(INSTANCES)

@@ -1,18 +1,20 @@
-//! Adapter that serves wasi:http/proxy components on Wasmtime the way Fermyon Spin does.
+//! Adapter that serves wasi:http/proxy components on Wasmtime the way Fermyon Spin and `wasmtime serve` do.
 //!
 //! # Layout
 //!
 //! - `targets`: targets and their fairness ledgers
 //! - `adapter`: protocol requests
-//! - `engine`: Wasmtime with Spin's configuration
+//! - `engine`: Wasmtime as either configures it
 //! - `command`: the command line of a server process
 //! - `server`: the HTTP server
+//! - `workers`: the instances of `wasmtime serve`
 
 mod adapter;
 mod command;
 mod engine;
 mod server;
 mod targets;
+mod workers;
 
 use std::process::ExitCode;
 

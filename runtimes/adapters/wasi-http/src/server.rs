@@ -1,4 +1,4 @@
-//! The HTTP server; it creates an instance per request.
+//! The HTTP server: an instance per request as Spin makes it, or workers as `wasmtime serve` has them.
 
 use std::convert::Infallible;
 use std::io::{self, Write};
@@ -20,6 +20,7 @@ use wasmtime::component::{Component, Linker, ResourceTable};
 use wasmtime::error::Context as _;
 use wasmtime::{Engine, Result, Store, format_err};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::handler::ProxyHandler;
 use wasmtime_wasi_http::io::TokioIo;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
@@ -28,8 +29,9 @@ use wasmtime_wasi_http::{
     Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
 };
 
-use crate::command::{Asked, Form};
+use crate::command::{Asked, Form, Server};
 use crate::engine::{self, EPOCH_MILLISECONDS, NEVER};
+use crate::workers::Workers;
 
 /// Any free loopback port.
 const ADDRESS: &str = "127.0.0.1:0";
@@ -57,8 +59,10 @@ fn serve(asked: &Asked) -> Result<Infallible> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    let engine = engine::engine()?;
-    count_epochs(&engine)?;
+    let engine = engine::engine(asked.server)?;
+    if asked.server == Server::Spin {
+        count_epochs(&engine)?;
+    }
     let mut linker = Linker::new(&engine);
     wasmtime_wasi_http::p2::add_to_linker_async(&mut linker)?;
     let component = match asked.form {
@@ -67,8 +71,12 @@ fn serve(asked: &Asked) -> Result<Infallible> {
         // writes to the pair's directory.
         Form::Artefact => unsafe { Component::deserialize_file(&engine, &asked.file)? },
     };
-    let service = Service {
-        component: ProxyPre::new(linker.instantiate_pre(&component)?)?,
+    let component = ProxyPre::new(linker.instantiate_pre(&component)?)?;
+    let service = match asked.server {
+        Server::Spin => Service::Spin(component),
+        Server::Workers { requests } => {
+            Service::Workers(ProxyHandler::new(Workers::new(component, requests)))
+        }
     };
     runtime.block_on(accept(Arc::new(service)))
 }
@@ -104,12 +112,13 @@ async fn accept(service: Arc<Service>) -> Result<Infallible> {
 }
 
 /// State shared by all connections.
-struct Service {
-    component: ProxyPre<Host>,
+enum Service {
+    Spin(ProxyPre<Host>),
+    Workers(ProxyHandler<Workers>),
 }
 
 /// State of one instance.
-struct Host {
+pub(crate) struct Host {
     wasi: WasiCtx,
     http: WasiHttpCtx,
     table: ResourceTable,
@@ -121,6 +130,17 @@ struct Denied;
 
 /// Resolves when sending or receiving a body has ended.
 type Ending = Box<dyn Future<Output = std::result::Result<(), Error>> + Send>;
+
+impl Host {
+    pub(crate) fn new() -> Self {
+        Self {
+            wasi: WasiCtx::builder().build(),
+            http: WasiHttpCtx::new(),
+            table: ResourceTable::new(),
+            outgoing: Denied,
+        }
+    }
+}
 
 impl WasiHttpHooks for Denied {
     fn send_request(
@@ -182,15 +202,22 @@ impl Service {
         })
     }
 
-    /// Creates an instance, returns its response, and drops the instance.
     async fn answer(&self, request: Request<Incoming>) -> Result<Response<HyperOutgoingBody>> {
-        let host = Host {
-            wasi: WasiCtx::builder().build(),
-            http: WasiHttpCtx::new(),
-            table: ResourceTable::new(),
-            outgoing: Denied,
-        };
-        let mut store = Store::new(self.component.engine(), host);
+        match self {
+            Service::Spin(component) => Self::answer_once(component, request).await,
+            Service::Workers(workers) => {
+                let request = request.map(|body| body.map_err(Error::from).boxed_unsync());
+                workers.handle((), request).await
+            }
+        }
+    }
+
+    /// Creates an instance, returns its response, and drops the instance.
+    async fn answer_once(
+        component: &ProxyPre<Host>,
+        request: Request<Incoming>,
+    ) -> Result<Response<HyperOutgoingBody>> {
+        let mut store = Store::new(component.engine(), Host::new());
         store.set_epoch_deadline(NEVER);
         let (sender, receiver) = oneshot::channel();
         let incoming = store
@@ -198,7 +225,7 @@ impl Service {
             .http()
             .new_incoming_request(Scheme::Http, request)?;
         let outgoing = store.data_mut().http().new_response_outparam(sender)?;
-        let instance = self.component.instantiate_async(&mut store).await?;
+        let instance = component.instantiate_async(&mut store).await?;
         // The guest continues after its response head is sent: its body is read while it is written.
         let guest = tokio::spawn(async move {
             instance

@@ -124,7 +124,12 @@ fn every_request_of_the_workload_gets_the_response_that_the_other_targets_give()
     let case = handler();
     let requests = std::fs::read(workloads().join("handler/input/requests.http"))
         .expect("the requests are readable");
-    for target in ["wasmtime/wasi-http", "wasmtime/wasi-http+jit"] {
+    for (target, instances) in [
+        ("wasmtime/wasi-http", Instances::Fresh),
+        ("wasmtime/wasi-http+jit", Instances::Fresh),
+        ("wasmtime/serve", Instances::Fresh),
+        ("wasmtime/serve", Instances::Kept),
+    ] {
         let mut talk = Talk::begin();
         let prepared = talk.ask(&Request::Prepare(Prepare {
             target: target.into(),
@@ -137,7 +142,7 @@ fn every_request_of_the_workload_gets_the_response_that_the_other_targets_give()
             target: target.into(),
             workload: case.workload.clone(),
             scratch: scratch.path().to_owned(),
-            instances: Instances::Fresh,
+            instances,
         }));
         let Reply::Server(launch) = reply else {
             panic!("{target}: {reply:?}");
