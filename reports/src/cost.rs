@@ -240,11 +240,22 @@ fn section(
             code { "--prices FILE" } " takes your own."
         }
         // The script shows the fields.
-        form.cost hidden aria-label=(place.label("Prices")) {
+        form.cost hidden="hidden" aria-label=(place.label("Prices")) {
             (field("per_hour", &format!("{} per hour", prices.currency), prices.per_hour))
             @if table.formula == "rate" { (field("vcpus", "CPUs", prices.vcpus)) }
             @else { (field("memory_gb", "memory in GB", prices.memory_gb)) }
         }
+        @match place.budget.part(2).draw(|| body_of(rows, table, title, place)) {
+            Some(table) => (table),
+            None => p.without { "The table has no room in this file; " code { "bench report --csv" } " has the rates and sizes." },
+        }
+    };
+    Some(Section { id, title, body })
+}
+
+fn body_of(rows: &[(&Row, f64)], table: &Table<'_>, title: &str, place: &Place<'_>) -> Markup {
+    let prices = place.prices;
+    html! {
         div.scroll tabindex="0" role="region" aria-label=(place.label(title)) {
             table.rows.sortable data-formula=(table.formula) data-cpus=(table.cpus) {
                 thead { tr {
@@ -267,8 +278,7 @@ fn section(
                 }
             }
         }
-    };
-    Some(Section { id, title, body })
+    }
 }
 
 /// An amount of money with three significant digits.
