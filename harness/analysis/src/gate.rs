@@ -11,6 +11,7 @@
 //! - [`rows`]: the rows of one measurement
 //! - [`pinned`]: head compared with a recorded run
 //! - [`suspects`](mod@suspects): what must be measured again
+//! - [`plausible`]: values of head that no measurement gives
 //! - [`passes`]: tests of the specification that must pass as before
 //! - [`judge`](mod@judge): turns measurements into the report
 
@@ -18,6 +19,7 @@ mod evidence;
 pub mod judge;
 pub mod passes;
 mod pinned;
+mod plausible;
 pub mod report;
 pub mod rows;
 mod suspects;

@@ -13,10 +13,11 @@ use super::run::{shell_word, suite_named};
 use crate::catalog::user_program::Sides;
 use crate::cli::Gate;
 use crate::exit::{Exit, Usage};
-use crate::gate::job::{Ended, carry_out, check_writable, recorded};
+use crate::gate::job::{Ended, carry_out, recorded};
 use crate::gate::request::{Request, Source};
 use crate::gate::side::Product;
 use crate::gate::{junit, show};
+use crate::machine::writable;
 use crate::process::command::ToolError;
 use crate::run::session::Stopped;
 use crate::ui::progress::say;
@@ -24,8 +25,8 @@ use crate::ui::progress::say;
 pub(super) fn run(args: &Gate) -> anyhow::Result<Exit> {
     let markdown = args.markdown.as_ref().and_then(Option::as_ref);
     let files = [args.junit.as_ref(), markdown].into_iter().flatten();
-    let files: Vec<&Path> = files.map(PathBuf::as_path).collect();
-    check_writable(&files)?;
+    let mut files = files.map(PathBuf::as_path);
+    files.try_for_each(writable::file)?;
     let pinned = match &args.baseline {
         Some(directory) => Some(Recorded::read(directory)?),
         None => None,

@@ -67,61 +67,111 @@ pub(super) fn run(args: &History) -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
-/// The runs of one machine: the one that matches `glob`, or the newest run's.
+/// The runs of the newest run's machine, or of those that match `glob` if all are of one type.
 fn on_machine<'a>(
     runs: &[&'a HistoryRun],
     glob: Option<&str>,
 ) -> Result<Vec<&'a HistoryRun>, Usage> {
-    let machine = |run: &HistoryRun| series::machine(&run.run.environment);
-    let mut machines: Vec<String> = Vec::new();
-    for run in runs.iter().rev() {
-        let machine = machine(run);
-        if !machines.contains(&machine) {
-            machines.push(machine);
-        }
-    }
-    let chosen = match glob {
-        None => machines.first().cloned().unwrap_or_default(),
+    let machines = machines(runs);
+    let chosen: Vec<&Machine<'_>> = match glob {
+        None => machines.first().into_iter().collect(),
         Some(glob) => {
             let globs = [format!("*{glob}*")];
-            let mut matching = machines
-                .iter()
-                .filter(|m| selection::matches_any(&globs, m));
-            match (matching.next(), matching.next()) {
-                (Some(one), None) => one.clone(),
-                (None, _) => {
-                    return Err(Usage(format!(
-                        "no run is from a machine like {glob:?}; there are: {}",
-                        machines.join("; ")
-                    )));
-                }
-                (Some(_), Some(_)) => {
-                    return Err(Usage(format!(
-                        "several machines are like {glob:?}: {}; name one of them",
-                        machines.join("; ")
-                    )));
-                }
-            }
+            let matches = |machine: &&Machine<'_>| selection::matches_any(&globs, &machine.words());
+            machines.iter().filter(matches).collect()
         }
+    };
+    let words = |machines: &[&Machine<'_>]| {
+        let words = machines.iter().map(|machine| machine.words());
+        words.collect::<Vec<_>>().join("; ")
+    };
+    if let Some(glob) = glob {
+        if chosen.is_empty() {
+            return Err(Usage(format!(
+                "no run is from a machine like {glob:?}; there are: {}",
+                words(&machines.iter().collect::<Vec<_>>())
+            )));
+        }
+        if chosen.iter().any(|machine| machine.of != chosen[0].of) {
+            return Err(Usage(format!(
+                "machines of several types are like {glob:?}: {}; name one of them",
+                words(&chosen)
+            )));
+        }
+    }
+    let is_chosen = |machine: &&Machine<'_>| {
+        let mut chosen = chosen.iter();
+        chosen.any(|one| std::ptr::eq(*one, *machine))
     };
     let here: Vec<&HistoryRun> = runs
         .iter()
         .copied()
-        .filter(|run| machine(run) == chosen)
+        .filter(|run| chosen.iter().any(|machine| machine.is_of(run)))
         .collect();
-    let others: Vec<&str> = machines
-        .iter()
-        .map(String::as_str)
-        .filter(|m| *m != chosen)
-        .collect();
+    if chosen.len() > 1 {
+        say(&format!(
+            "showing {} of one type; a change of level may be a change of machine: {}",
+            format::count(chosen.len(), "machine"),
+            words(&chosen)
+        ));
+    }
+    let others: Vec<&Machine<'_>> = machines.iter().filter(|one| !is_chosen(one)).collect();
     if !others.is_empty() {
         say(&format!(
-            "showing the machine {chosen}; skipped {} from other machines, which --machine shows: {}",
+            "showing the machine {}; skipped {} from other machines, which --machine shows: {}",
+            words(&chosen),
             format::count(runs.len() - here.len(), "run"),
-            others.join("; ")
+            words(&others)
         ));
     }
     Ok(here)
+}
+
+/// One machine with its runs, newest first.
+struct Machine<'a> {
+    /// What it is, without its name.
+    of: String,
+    runs: Vec<&'a HistoryRun>,
+}
+
+impl Machine<'_> {
+    fn is_of(&self, run: &HistoryRun) -> bool {
+        self.runs.iter().any(|own| std::ptr::eq(*own, run))
+    }
+
+    /// What it is, and the name of its newest run.
+    fn words(&self) -> String {
+        let mut known = self.runs.iter();
+        match known.find_map(|run| run.run.environment.identity.as_ref()) {
+            Some(identity) => format!("{} ({})", self.of, identity.name),
+            None => self.of.clone(),
+        }
+    }
+}
+
+/// The machines of `runs`, that of the newest run first. Machines with an identity are told apart by it, others by what
+/// they are.
+fn machines<'a>(runs: &[&'a HistoryRun]) -> Vec<Machine<'a>> {
+    let mut machines: Vec<Machine<'a>> = Vec::new();
+    for run in runs.iter().copied().rev() {
+        let of = series::machine(&run.run.environment);
+        let is_same = |other: &&HistoryRun| {
+            let identity = |run: &HistoryRun| run.run.environment.identity.clone();
+            match (identity(run), identity(other)) {
+                (Some(own), Some(others)) => own.is_same(&others),
+                _ => of == series::machine(&other.run.environment),
+            }
+        };
+        let mut known = machines.iter_mut();
+        match known.find(|machine| machine.runs.iter().any(|other| is_same(other))) {
+            Some(machine) => machine.runs.push(run),
+            None => machines.push(Machine {
+                of,
+                runs: vec![run],
+            }),
+        }
+    }
+    machines
 }
 
 /// The rows of the newest run of each suite.

@@ -26,7 +26,7 @@ use crate::machine::denoise::{self, Denoised};
 use crate::machine::environment;
 use crate::machine::interrupt::Interrupt;
 use crate::machine::lock::{MachineLock, WhenHeld};
-use crate::machine::preflight;
+use crate::machine::{preflight, writable};
 use crate::process::command::ToolError;
 use crate::run::carry_out::carry_out;
 use crate::run::job::{Deadlines, Job, Subject};
@@ -173,8 +173,8 @@ impl<'a> Request<'a> {
             let directory = std::env::current_dir()?.join(out);
             // Another run may have created it meanwhile.
             free(&directory)?;
+            writable::folder(&directory)?;
             fs::create_dir_all(&directory).with_context(|| made(&directory))?;
-            writable(&directory)?;
             return Ok(directory);
         }
         let results = self.checkout.results();
@@ -428,22 +428,6 @@ fn name(suite: Suite, started: OffsetDateTime) -> anyhow::Result<String> {
 /// Checks that a new run can be recorded in `directory`.
 fn free(directory: &Path) -> Result<(), Usage> {
     RunWriter::check(directory).map_err(|error| Usage(error.to_string()))
-}
-
-/// Checks that `directory` is writable, before a long measurement.
-fn writable(directory: &Path) -> anyhow::Result<()> {
-    tempfile_in(directory).with_context(|| {
-        format!(
-            "cannot write to {}; give another --out",
-            directory.display()
-        )
-    })
-}
-
-fn tempfile_in(directory: &Path) -> std::io::Result<()> {
-    let path = directory.join(".writable");
-    fs::write(&path, "")?;
-    fs::remove_file(path)
 }
 
 pub(super) fn when_held(args: &Run) -> WhenHeld {

@@ -1,6 +1,6 @@
 //! A whole gate: prepares both sides, measures every suite, and judges.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -25,7 +25,7 @@ use crate::exit::Usage;
 use crate::machine::denoise::{self, Denoised};
 use crate::machine::interrupt::Interrupt;
 use crate::machine::lock::{MachineLock, WhenHeld};
-use crate::machine::{environment, preflight};
+use crate::machine::{environment, preflight, writable};
 use crate::run::job::Deadlines;
 use crate::run::plan::Cell;
 use crate::suites::conformance::ratchet;
@@ -200,6 +200,7 @@ fn place(request: &Request, here: &Checkout) -> anyhow::Result<(String, PathBuf)
         ))
         .into());
     }
+    writable::folder(&directory)?;
     Ok((id, directory))
 }
 
@@ -424,31 +425,4 @@ pub fn recorded(
         base: format!("the pinned run {}", pinned.run.id),
         head: candidate.run.id.clone(),
     }))
-}
-
-/// Checks that files can be written, before measuring.
-///
-/// # Errors
-/// [`Usage`] if the folder of one does not exist, or if it is a folder itself.
-pub fn check_writable(files: &[&Path]) -> Result<(), Usage> {
-    for file in files {
-        let folder = match file.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        if !folder.is_dir() {
-            return Err(Usage(format!(
-                "cannot write {}: {} is not a folder; create it first",
-                file.display(),
-                folder.display()
-            )));
-        }
-        if file.is_dir() {
-            return Err(Usage(format!(
-                "cannot write {}: it is a folder; name a file",
-                file.display()
-            )));
-        }
-    }
-    Ok(())
 }

@@ -287,6 +287,23 @@ fn a_report_that_cannot_be_written_is_refused_before_measuring() {
         assert_eq!(code, 2, "{stderr}");
         assert!(stderr.contains("nowhere is not a folder"), "{stderr}");
     }
+    // Not even root makes files there.
+    for (option, place) in [
+        ("--junit", "/proc/file"),
+        ("--markdown", "/proc/file"),
+        ("--out", "/proc/folder"),
+    ] {
+        let (code, _, stderr) = gate(&checkout, &["--suite", "coldstart", option, place]);
+        assert_eq!(code, 2, "{option}: {stderr}");
+        let said = stderr.contains("cannot write") && stderr.contains("nothing was measured");
+        assert!(said && !stderr.contains("base:"), "{option}: {stderr}");
+    }
+    let (code, _, stderr) = checkout.run(&["run", "--suite", "coldstart", "--out", "/proc/folder"]);
+    assert_eq!(code, 2, "{stderr}");
+    assert!(
+        stderr.contains("name another folder with --out"),
+        "{stderr}"
+    );
     assert!(!checkout.path("results").exists());
 }
 

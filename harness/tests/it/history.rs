@@ -264,6 +264,42 @@ fn a_machine_can_be_chosen() {
 }
 
 #[test]
+fn machines_of_one_type_are_told_apart_by_their_identity() {
+    let checkout = Checkout::new();
+    // A restart changes the boot; a clone shares the id and has another name.
+    for (run, name, id, boot) in [
+        ("a", "one", "x", "1"),
+        ("b", "one", "x", "2"),
+        ("c", "clone", "x", "3"),
+    ] {
+        let mut files = recorded(run).at(run.len(), 1.0);
+        files.run["environment"]["identity"] = json!({"name": name, "id": id, "boot": boot});
+        files.write(&checkout.path(&format!("runs/{run}")));
+    }
+    let trials = |args: &[&str]| {
+        let (code, table, stderr) = checkout.run(args);
+        assert_eq!(code, 0, "{stderr}");
+        (table.matches("6 trials").count(), stderr)
+    };
+    let chosen = ["history", "runs", "--runs", "--machine", "(one)"];
+    let (count, stderr) = trials(&chosen);
+    assert!(
+        count == 12 && stderr.contains("(clone)"),
+        "{count} {stderr}"
+    );
+    assert_eq!(
+        trials(&["history", "runs", "--runs", "--machine", "(clone)"]).0,
+        6
+    );
+    // Together only by request, with a warning.
+    let (count, stderr) = trials(&["history", "runs", "--runs", "--machine", "EPYC"]);
+    assert!(
+        count == 18 && stderr.contains("a change of machine"),
+        "{count} {stderr}"
+    );
+}
+
+#[test]
 fn six_runs_after_a_threefold_step_show_it() {
     let checkout = Checkout::new();
     for run in 0..36 {

@@ -14,6 +14,9 @@ use crate::quantity::list;
 /// Maximum targets named in a sentence.
 const NAMED: usize = 6;
 
+/// Maximum targets named in the words of a verdict.
+const BRIEFLY: usize = 2;
+
 const NO_BREAK: char = '\u{a0}';
 
 impl Verdict {
@@ -135,6 +138,15 @@ impl Claim {
     }
 }
 
+/// Names targets, or counts them if there are more than `most`.
+fn named(targets: &[&TargetId], most: usize) -> String {
+    let names: Vec<String> = targets.iter().map(ToString::to_string).collect();
+    match names.len() > most {
+        true => format!("{} targets", names.len()),
+        false => list(&names),
+    }
+}
+
 /// A number as published: `5`, `92.5`, `1,000`.
 fn plain(number: f64) -> String {
     match number.fract() == 0.0 {
@@ -196,14 +208,11 @@ impl Judgement<'_> {
         };
         let claim = self.claim;
         let mut said = vec![self.shares(&counted)];
-        said.extend(self.misses().iter().map(|(miss, targets)| {
-            let names: Vec<String> = targets.iter().map(ToString::to_string).collect();
-            let whom = match names.len() > NAMED {
-                true => format!("{} targets", names.len()),
-                false => list(&names),
-            };
-            format!("{}: {whom}.", capital(miss))
-        }));
+        said.extend(
+            self.misses()
+                .iter()
+                .map(|(miss, targets)| format!("{}: {}.", capital(miss), named(targets, NAMED))),
+        );
         said.push(match least == most {
             true => format!("The figure: {}.", self.described(least)),
             false => format!(
@@ -219,21 +228,17 @@ impl Judgement<'_> {
         said.join(" ")
     }
 
-    /// The verdict, with the direction if it does not hold: `does not hold: faster than claimed`.
+    /// The verdict, with the direction if it does not hold: `does not hold: faster than claimed`; with both
+    /// directions, each with its targets.
     pub fn words(&self) -> String {
         let misses = self.misses();
         let verdict = self.verdict.words();
-        let whom = |targets: &[&TargetId]| match targets {
-            [only] => only.to_string(),
-            several => format!("{} targets", several.len()),
-        };
         match (self.verdict, misses.as_slice()) {
             (Verdict::DoesNotHold, [(only, _)]) => format!("{verdict}: {only}"),
-            (Verdict::DoesNotHold, [(one, of_one), (other, of_other)]) => format!(
-                "{verdict}: {one} on {}, {other} on {}",
-                whom(of_one),
-                whom(of_other)
-            ),
+            (Verdict::DoesNotHold, [(one, of_one), (other, of_other)]) => {
+                let (of_one, of_other) = (named(of_one, BRIEFLY), named(of_other, BRIEFLY));
+                format!("{verdict}: {one} on {of_one}, {other} on {of_other}")
+            }
             _ => verdict.to_owned(),
         }
     }

@@ -169,6 +169,27 @@ fn a_claim_that_some_engines_meet_holds_in_part() {
 }
 
 #[test]
+fn a_range_missed_on_both_sides_names_the_targets_of_each() {
+    let claims = takes("wasm", "low = 100\nhigh = 300");
+    let runs = [synthetic::full()];
+    let analyses = analyse_all(&runs);
+    let mut judged = judge(&claims, &analyses);
+    let judgement = &mut judged[0];
+    let first = judgement.findings[0].judged.clone();
+    for finding in &mut judgement.findings {
+        finding.standing = match finding.judged == first {
+            true => Standing::Below,
+            false => Standing::Above,
+        };
+    }
+    judgement.verdict = Verdict::DoesNotHold;
+    let words = judgement.words();
+    let expected =
+        format!("does not hold: faster than claimed on {first}, slower than claimed on ");
+    assert!(words.starts_with(&expected), "{words}");
+}
+
+#[test]
 fn where_the_container_is_ahead_the_words_say_so() {
     let mut run = synthetic::small();
     // Swap the kinds, so that the container is the one that starts in half a millisecond.

@@ -2,22 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use plimsoll_record::Recorded;
 use plimsoll_record::reader::Trial;
-use plimsoll_record::{Metric, Recorded, Unit};
 
-use super::report::Kind;
-use super::verdict::kind;
 use crate::lost_trials;
 use crate::series::{Series, Tally};
-
-/// Nanoseconds between two readings of CLOCK_MONOTONIC, at least: a shorter time was not measured.
-const SHORTEST_TIME: f64 = 10.0;
-
-/// Nanoseconds of the shortest tick that kernels count CPU time in.
-const TICK: f64 = 1e6;
-
-/// Trials of head that no real measurement gives exactly the same time to.
-const TRIALS_THAT_VARY: usize = 4;
 
 /// A reason against a verdict on a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,41 +50,12 @@ pub(super) fn doubt(base: &Series, head: &Series) -> Option<Doubt> {
             }
         }
     }
-    if let Some(reason) = implausible(base, head) {
-        return Some(Doubt::Weak(reason));
-    }
     let (was, now) = (missing(base), missing(head));
     (now * u64::from(known.planned) > was * u64::from(found.planned)).then(|| {
         Doubt::Weak(format!(
             "head is incomplete: {now} of {} trials succeeded without this value, in base {was} of {}",
             found.planned, known.planned
         ))
-    })
-}
-
-/// Why head's times cannot have been measured, if base's times could.
-fn implausible(base: &Series, head: &Series) -> Option<String> {
-    let metric = base.key.metric;
-    if kind(&base.key) != Kind::Timed || metric.unit() != Unit::Nanoseconds {
-        return None;
-    }
-    // Some kernels count CPU time in ticks.
-    let in_ticks = |time: f64| metric == Metric::CpuTime && time % TICK == 0.0;
-    let (known, found) = (base.trial_medians(), head.trial_medians());
-    let shortest = |times: &[f64]| times.iter().copied().fold(f64::INFINITY, f64::min);
-    let constant = |times: &[f64]| times.windows(2).all(|pair| pair[0] == pair[1]);
-    let least = shortest(&found);
-    if least < SHORTEST_TIME && shortest(&known) >= SHORTEST_TIME && !in_ticks(least) {
-        return Some(format!(
-            "head has a time of {least} ns, which no clock here can measure"
-        ));
-    }
-    let suspect = found.len() >= TRIALS_THAT_VARY && constant(&found) && !constant(&known);
-    (suspect && !in_ticks(least)).then(|| {
-        format!(
-            "head has exactly {least} ns in each of {} trials; measured times vary, as base's do",
-            found.len()
-        )
     })
 }
 

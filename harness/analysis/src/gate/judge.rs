@@ -5,6 +5,7 @@ use plimsoll_record::{Recorded, Suite};
 use super::evidence::{Doubt, damage};
 use super::passes::{self, ExpectedGroups, RecordedPasses, planned};
 use super::pinned::{self, Pinned};
+use super::plausible::doubted;
 use super::report::{
     FalseAlarms, GateReport, GateRow, Kind, Overall, PassRow, Reading, RowVerdict, SCHEMA, Settings,
 };
@@ -183,6 +184,7 @@ fn judged(first: Measurement<'_>, row: Row, second: Option<&Row>, settings: &Set
         }
         (judged.verdict, judged.reason) = timed(row.reading, judged.second, settings);
     }
+    let judged = doubted(judged, &row.values[0], &row.values[1], false);
     weakened(judged, row.doubt)
 }
 

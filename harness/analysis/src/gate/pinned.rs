@@ -8,6 +8,7 @@ use plimsoll_record::run::TargetKind;
 use plimsoll_record::{Boundary, Recorded, Unit};
 
 use super::evidence::{Doubt, damage, doubt, is_copy, why_lost};
+use super::plausible::doubted;
 use super::report::{GateRow, Kind, RowVerdict, Settings};
 use super::verdict::{self, deterministic, percent, weakened, without_ratio};
 use crate::alike::{Difference, differences, kind_of};
@@ -195,6 +196,10 @@ impl Beside<'_> {
                 },
                 None => self.timed(row, known, found),
             },
+        };
+        let judged = match self.is_copy || judged.kind == Kind::Shown {
+            true => judged,
+            false => doubted(judged, &known.trial_medians(), &found.trial_medians(), true),
         };
         let damaged = self.damage.first().cloned().map(Doubt::Weak);
         weakened(weakened(judged, damaged), doubt)

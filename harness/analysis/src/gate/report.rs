@@ -18,7 +18,8 @@ vary (files, passes) or hardly varies (peak memory) fails as soon as every trial
 trial of base by more than the growth allowed, which for counted instructions is at most 0.5 %. A pinned run is \
 compared by the rule of `bench compare`; a row of it holds only if both runs are whole, of the same \
 machine, conditions, engine and program, with at least six trials each, and if a slowdown of the size \
-that must be detected, beyond what two runs differ by, is ruled out. A row that head lost fails. A \
+that must be detected, beyond what two runs differ by, is ruled out. A row that head lost fails. A row with values of head that no measurement gives (all trials equal where those of \
+base vary, less time than reading a clock takes, better than a pinned run by more than a factor of 10) is not judged. A \
 script of the specification's tests fails as soon as fewer of its directives pass than are recorded.";
 
 /// The allowed changes, as shares of 1.

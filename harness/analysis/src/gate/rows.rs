@@ -89,10 +89,10 @@ fn row(
     let (Some(base), Some(again), Some(head)) = (&base, &again, &head) else {
         return Some(found);
     };
+    let mut known = base.trial_medians();
+    known.extend(again.trial_medians());
+    found.values = [known, head.trial_medians()];
     if kind == Kind::Deterministic {
-        let mut known = base.trial_medians();
-        known.extend(again.trial_medians());
-        found.values = [known, head.trial_medians()];
         return Some(found);
     }
     found.unchanged = paired(key, &[base], again);
