@@ -109,6 +109,11 @@ impl Page {
             .expect("a C compiler (sudo apt-get install gcc libc6-dev)");
         assert!(compiled.success(), "cc on {}", source.display());
         fs::write(folder.join("words.txt"), "one two\n").expect("a writable folder");
+        fs::copy(
+            root().join("reports/prices.toml"),
+            folder.join("prices.toml"),
+        )
+        .expect("a writable folder");
         // The files that a page shows in full.
         let tutorial = fs::read_to_string(root().join("docs/TUTORIAL.md")).expect("the tutorial");
         for part in tutorial.split("```toml\n").skip(1) {

@@ -274,6 +274,9 @@ pub struct Report {
     /// A table of published claims (TOML, like reports/claims.toml) [default: bundled with bench]
     #[arg(long, value_name = "FILE")]
     pub claims: Option<PathBuf>,
+    /// With --html: what a machine costs (TOML, like reports/prices.toml) [default: an example]
+    #[arg(long, value_name = "FILE", requires = "html")]
+    pub prices: Option<PathBuf>,
     /// Only these targets of the runs, as globs (repeatable)
     #[arg(long = "target", value_name = "GLOB")]
     pub targets: Vec<String>,

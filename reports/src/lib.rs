@@ -6,6 +6,7 @@
 //! # Layout
 //!
 //! - [`claims`]: comparison with published claims
+//! - [`cost`]: money per million requests and per idle month
 //! - [`facts`]: an analysed run, prepared for the page and Markdown
 //! - [`machines`]: results over several machines
 //! - [`suites`]: the text of each suite: sentences, first screen, sections, Markdown
@@ -18,6 +19,7 @@
 //! - `text`: shared by the text formats
 
 pub mod claims;
+pub mod cost;
 
 mod data;
 mod facts;

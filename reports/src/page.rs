@@ -32,6 +32,7 @@ use plimsoll_record::text::is_obeyed;
 
 use crate::claims::section as claims;
 use crate::claims::{Claims, Judgement, judge};
+use crate::cost::Prices;
 use crate::facts::Facts;
 use crate::machines::{self, Machines};
 use crate::suites;
@@ -47,7 +48,7 @@ const SCRIPT: &str = include_str!("report.js");
 ///
 /// It makes no requests: styles, charts, raw data and the script are embedded. The script only filters and sorts;
 /// nothing is missing without it. All text from runs is escaped.
-pub fn html(runs: &[Analysed<'_>], claims: &Claims) -> String {
+pub fn html(runs: &[Analysed<'_>], claims: &Claims, prices: &Prices) -> String {
     let facts = Facts::all(runs);
     let judgements = match runs.is_empty() {
         true => Vec::new(),
@@ -58,6 +59,7 @@ pub fn html(runs: &[Analysed<'_>], claims: &Claims) -> String {
         harmless(document(
             (&facts, machines.as_ref()),
             &judgements,
+            prices,
             shown,
             raw,
         ))
@@ -83,6 +85,7 @@ fn harmless(page: Markup) -> String {
 fn document(
     (facts, machines): (&[Facts<'_>], Option<&Machines<'_>>),
     judgements: &[Judgement<'_>],
+    prices: &Prices,
     shown: &SizeBudget,
     raw: Option<usize>,
 ) -> Markup {
@@ -104,6 +107,7 @@ fn document(
                 earlier: &facts[..n],
                 // Later runs can use what a run leaves of its share.
                 budget: &SizeBudget::of(shown.left() / (facts.len() - n)),
+                prices,
             };
             let before = place.budget.left();
             let raw = files
@@ -120,7 +124,7 @@ fn document(
             p { "Nothing was given. " code { "bench run --suite coldstart" } " makes a run." }
         }
         @if facts.len() > 1 {
-            (overview::overview(facts, machines, &|place, _| format!("#{}", place.id("title"))))
+            (overview::overview(facts, machines, prices, &|place, _| format!("#{}", place.id("title"))))
             (claims::glance(judgements, ""))
             @if let Some(across) = &across { (across) }
         }
@@ -128,7 +132,7 @@ fn document(
         (published)
         (reading::reading())
     };
-    skeleton(&title, &Assets::INSIDE, curves(facts), &body)
+    skeleton(&title, "", &Assets::INSIDE, curves(facts), &body)
 }
 
 /// The parts of a page that are files beside it, or inside it.
@@ -149,8 +153,8 @@ impl Assets {
     };
 }
 
-/// A page around `body`, with symbols for `curves` curves.
-fn skeleton(title: &str, assets: &Assets, curves: usize, body: &Markup) -> Markup {
+/// A page around `body`, with symbols for `curves` curves. `here` is its address among the pages.
+fn skeleton(title: &str, here: &str, assets: &Assets, curves: usize, body: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -170,7 +174,11 @@ fn skeleton(title: &str, assets: &Assets, curves: usize, body: &Markup) -> Marku
                 (legend::symbols(curves))
                 @if !assets.pages.is_empty() {
                     nav.site aria-label="Pages" {
-                        ul { @for (address, title) in &assets.pages { li { a href=(address) { (title) } } } }
+                        ul {
+                            @for (address, title) in &assets.pages {
+                                li { a href=(address) aria-current=[(address == here).then_some("page")] { (title) } }
+                            }
+                        }
                     }
                 }
                 main #main { (body) }

@@ -194,4 +194,25 @@
   };
   addEventListener("hashchange", read);
   read();
+
+  // The cost of a machine that the reader names.
+  const amount = (value) => value.toFixed(Math.min(12, Math.max(2, 2 - Math.floor(Math.log10(value)))));
+  for (const form of all("form.cost")) {
+    const table = form.parentElement.querySelector("table[data-formula]");
+    const value = (name) => Number(form.elements[name]?.value);
+    const formulas = {
+      rate: (rate) => value("per_hour") / (rate * value("vcpus") / Number(table.dataset.cpus) * 3600) * 1e6,
+      bytes: (bytes) => value("per_hour") * 730 * bytes / (value("memory_gb") * 1e9),
+    };
+    form.hidden = false;
+    form.addEventListener("submit", (event) => event.preventDefault());
+    form.addEventListener("input", () => {
+      for (const cell of all("[data-cost]", table)) {
+        const cost = formulas[table.dataset.formula](Number(cell.dataset.cost));
+        const known = Number.isFinite(cost) && cost > 0;
+        cell.textContent = known ? amount(cost) : "–";
+        cell.dataset.v = known ? cost : "";
+      }
+    });
+  }
 })();

@@ -19,6 +19,7 @@ use maud::Markup;
 use plimsoll_analysis::Analysed;
 use plimsoll_record::Suite;
 
+use crate::cost;
 use crate::facts::Facts;
 use crate::page::parts::{Place, Section};
 use crate::page::{spread, tables};
@@ -132,7 +133,12 @@ pub(crate) fn sections(facts: &Facts<'_>, place: &Place<'_>) -> Vec<Option<Secti
             tables::section(facts, place),
             spread::section(facts, place),
         ],
-        Suite::Density | Suite::Memory | Suite::Size | Suite::Languages | Suite::Instructions => {
+        Suite::Density => vec![
+            counted::sections::pictures(facts, place),
+            counted::sections::numbers(facts, place),
+            cost::idle(facts, place),
+        ],
+        Suite::Memory | Suite::Size | Suite::Languages | Suite::Instructions => {
             vec![
                 counted::sections::pictures(facts, place),
                 counted::sections::numbers(facts, place),
@@ -152,6 +158,7 @@ pub(crate) fn sections(facts: &Facts<'_>, place: &Place<'_>) -> Vec<Option<Secti
             serve::sections::by_rate(facts, place),
             serve::sections::by_percentile(facts, place),
             serve::sections::numbers(facts, place),
+            cost::requests(facts, place),
         ],
     }
 }

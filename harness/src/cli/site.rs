@@ -16,4 +16,7 @@ pub struct Site {
     /// A table of published claims (TOML, like reports/claims.toml) [default: bundled with bench]
     #[arg(long, value_name = "FILE")]
     pub claims: Option<PathBuf>,
+    /// What a machine costs (TOML, like reports/prices.toml) [default: an example]
+    #[arg(long, value_name = "FILE")]
+    pub prices: Option<PathBuf>,
 }

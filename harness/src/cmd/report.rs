@@ -9,6 +9,7 @@ use anyhow::Context;
 use plimsoll_analysis::analyse_all;
 use plimsoll_record::{Recorded, TargetId, WorkloadId};
 use reports::claims::{self, Claims};
+use reports::cost::Prices;
 use reports::machines::Machines;
 
 use crate::catalog::checkout::Checkout;
@@ -34,8 +35,15 @@ pub(super) fn run(args: &Report) -> anyhow::Result<Exit> {
             Some(path) => path.clone(),
             None => directories[0].join("report.html"),
         };
-        fs::write(&path, reports::html(&analyse_all(&runs), &claims))
-            .with_context(|| format!("cannot write the report to {}", path.display()))?;
+        fs::write(
+            &path,
+            reports::html(
+                &analyse_all(&runs),
+                &claims,
+                &prices(args.prices.as_deref())?,
+            ),
+        )
+        .with_context(|| format!("cannot write the report to {}", path.display()))?;
         if args.open {
             open(&path)?;
             say(&format!("wrote {} and opened it", path.display()));
@@ -87,6 +95,14 @@ pub(super) fn claims(file: Option<&Path>) -> anyhow::Result<Claims> {
     match file {
         None => Ok(Claims::published()),
         Some(path) => Ok(Claims::read(path).map_err(|error| Usage(error.to_string()))?),
+    }
+}
+
+/// The prices in `file`, or the example.
+pub(super) fn prices(file: Option<&Path>) -> anyhow::Result<Prices> {
+    match file {
+        None => Ok(Prices::example()),
+        Some(path) => Ok(Prices::read(path).map_err(|error| Usage(error.to_string()))?),
     }
 }
 

@@ -11,7 +11,7 @@ use plimsoll_record::Suite;
 use plimsoll_record::reader::{RUN_FILE, read_run};
 use time::OffsetDateTime;
 
-use super::report::{claims, read};
+use super::report::{claims, prices, read};
 use crate::catalog::checkout::Checkout;
 use crate::cli::site::Site;
 use crate::exit::{Exit, Usage};
@@ -23,6 +23,7 @@ const MARK: &str = ".plimsoll-site";
 
 pub(super) fn run(args: &Site) -> anyhow::Result<Exit> {
     let claims = claims(args.claims.as_deref())?;
+    let prices = prices(args.prices.as_deref())?;
     let folder = &args.folder;
     if !may_be_replaced(folder).with_context(|| format!("cannot read {}", folder.display()))? {
         return Err(Usage(format!(
@@ -36,7 +37,7 @@ pub(super) fn run(args: &Site) -> anyhow::Result<Exit> {
         named => named.to_vec(),
     };
     let runs = read(&directories)?;
-    let files = reports::site(&analyse_all(&runs), &claims);
+    let files = reports::site(&analyse_all(&runs), &claims, &prices);
     let size: usize = files.iter().map(|file| file.content.len()).sum();
     replace(folder, &files)
         .with_context(|| format!("cannot write the site to {}", folder.display()))?;

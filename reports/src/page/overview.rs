@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use super::parts::Place;
+use crate::cost::Prices;
 use crate::facts::Facts;
 use crate::machines::Machines;
 use crate::page::size_budget::SizeBudget;
@@ -13,6 +14,7 @@ use crate::suites;
 pub(super) fn overview(
     facts: &[Facts<'_>],
     machines: Option<&Machines<'_>>,
+    prices: &Prices,
     address: &dyn Fn(&Place<'_>, usize) -> String,
 ) -> Markup {
     let Some(first) = facts.first() else {
@@ -46,7 +48,7 @@ pub(super) fn overview(
             ul {
                 @for (n, facts) in facts.iter().enumerate() {
                     @let run = &facts.recorded.run;
-                    @let place = Place { number: n + 1, of: 2, earlier: &[], budget: &SizeBudget::of(0) };
+                    @let place = Place { number: n + 1, of: 2, earlier: &[], budget: &SizeBudget::of(0), prices };
                     @let ended = facts.ended();
                     li {
                         a href=(address(&place, n)) { (suites::question(run.suite).asked) }

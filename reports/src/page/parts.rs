@@ -7,6 +7,7 @@ use plimsoll_record::run::{Severity, TargetKind};
 use time::macros::format_description;
 
 use super::size_budget::SizeBudget;
+use crate::cost::Prices;
 use crate::facts::{Against, Difference, Ended, Facts};
 use crate::quantity::{self, list};
 use crate::shell;
@@ -39,6 +40,8 @@ pub(crate) struct Place<'p> {
     pub(crate) earlier: &'p [Facts<'p>],
     /// Size budget for optional parts.
     pub(crate) budget: &'p SizeBudget,
+    /// The price of a machine.
+    pub(crate) prices: &'p Prices,
 }
 
 impl Place<'_> {

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::claims::section as claims;
 use crate::claims::{Claims, Judgement, judge};
+use crate::cost::Prices;
 use crate::facts::Facts;
 use crate::machines::{self, Machines};
 use crate::{data, quantity};
@@ -63,7 +64,7 @@ impl Shown<'_> {
 /// The files of a site of `runs`, with a verdict on each of `claims`.
 ///
 /// No page makes a request to elsewhere. Every page of a run links to the run's plan, its raw samples and its rows.
-pub fn site(runs: &[Analysed<'_>], claims: &Claims) -> Vec<SiteFile> {
+pub fn site(runs: &[Analysed<'_>], claims: &Claims, prices: &Prices) -> Vec<SiteFile> {
     let facts = Facts::all(runs);
     let judgements = match runs.is_empty() {
         true => Vec::new(),
@@ -78,13 +79,13 @@ pub fn site(runs: &[Analysed<'_>], claims: &Claims) -> Vec<SiteFile> {
     };
     let page = |path: &str, title: &str, body: &Markup| SiteFile {
         path: path.to_owned(),
-        content: harmless(skeleton(title, &assets, curves(&facts), body)).into_bytes(),
+        content: harmless(skeleton(title, path, &assets, curves(&facts), body)).into_bytes(),
     };
     let mut files = vec![
         page(
             INDEX,
             "Plimsoll: what server-side WebAssembly costs",
-            &index(&facts, machines.as_ref(), &judgements, &shown),
+            &index((&facts, machines.as_ref()), &judgements, &shown, prices),
         ),
         page(
             CLAIMS,
@@ -102,7 +103,7 @@ pub fn site(runs: &[Analysed<'_>], claims: &Claims) -> Vec<SiteFile> {
     ];
     for one in shown {
         let title = super::title(one.facts);
-        files.push(page(&one.page(), &title, &run_page(&one)));
+        files.push(page(&one.page(), &title, &run_page(&one, prices)));
         files.extend(one.downloads.into_iter().map(|download| SiteFile {
             path: download.path,
             content: download.content,
@@ -175,27 +176,28 @@ fn pages(shown: &[Shown<'_>]) -> Vec<(String, String)> {
 }
 
 fn index(
-    facts: &[Facts<'_>],
-    machines: Option<&Machines<'_>>,
+    (facts, machines): (&[Facts<'_>], Option<&Machines<'_>>),
     judgements: &[Judgement<'_>],
     shown: &[Shown<'_>],
+    prices: &Prices,
 ) -> Markup {
     let across = machines
         .map(|machines| machines::page::section(machines, &SizeBudget::of(size_budget::WHOLE)));
     html! {
-        (overview::overview(facts, machines, &|_, n| shown[n].page()))
+        (overview::overview(facts, machines, prices, &|_, n| shown[n].page()))
         (claims::glance(judgements, CLAIMS))
         @if let Some(across) = across { (across) }
         (reading::reading())
     }
 }
 
-fn run_page(shown: &Shown<'_>) -> Markup {
+fn run_page(shown: &Shown<'_>, prices: &Prices) -> Markup {
     let place = Place {
         number: 1,
         of: 1,
         earlier: &[],
         budget: &SizeBudget::of(size_budget::WHOLE),
+        prices,
     };
     let raw = Section {
         id: raw::ID,

@@ -18,8 +18,13 @@ pub(crate) struct Bar<'f> {
     pub(crate) ci95: Option<Interval>,
 }
 
-/// Space for the figure to the right of the longest bar.
+/// Space to the right of the longest bar for its figure, at least.
 const FIGURE: i32 = 52;
+
+/// Pixels that a figure takes.
+fn wide(figure: &str) -> i32 {
+    figure.chars().count() as i32 * 7 + 4
+}
 
 /// The chart as an `<svg>`, on an axis from 0 to `most`; `title` says what the ratios are of.
 pub(crate) fn bars(
@@ -50,10 +55,14 @@ pub(crate) fn bars(
         Layout::Narrow => (360, 42, 10),
     };
     let bottom = 8 + row * bars.len() as i32;
+    let figures = bars
+        .iter()
+        .map(|bar| wide(&quantity::ratio(bar.ratio)) + 12);
+    let room = figures.max().unwrap_or(0).max(FIGURE);
     let axis = Axis {
         most: most.max(1.0) * 1.02,
         from: left,
-        to: width - FIGURE,
+        to: width - room,
     };
     picture((width as u32, (bottom + 24) as u32), &caption, |canvas| {
         for tick in axis.ticks() {
@@ -105,8 +114,7 @@ fn draw(canvas: &Canvas<'_>, axis: &Axis, bar: &Bar<'_>, y: i32) {
         right = right.max(high);
     }
     let figure = quantity::ratio(bar.ratio);
-    let wide = figure.chars().count() as i32 * 7 + 4;
-    let strip = [(right + 5, y - 8), (right + 7 + wide, y + 8)];
+    let strip = [(right + 5, y - 8), (right + 7 + wide(&figure), y + 8)];
     canvas.filled_box(strip, Pen::Paper);
     canvas.text((right + 8, y), &figure, Pen::Ink, Anchor::Start);
 }

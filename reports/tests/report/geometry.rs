@@ -4,6 +4,7 @@ use std::process::Command;
 
 use plimsoll_analysis::analyse_all;
 use reports::claims::Claims;
+use reports::cost::Prices;
 
 use crate::synthetic;
 
@@ -70,7 +71,11 @@ fn drawn_right(page: &str) {
 #[test]
 fn pictures_of_eleven_targets_are_drawn_right() {
     let runs = [synthetic::full(), synthetic::throughput()];
-    drawn_right(&reports::html(&analyse_all(&runs), &Claims::published()));
+    drawn_right(&reports::html(
+        &analyse_all(&runs),
+        &Claims::published(),
+        &Prices::example(),
+    ));
 }
 
 #[test]
@@ -78,6 +83,7 @@ fn pictures_of_forty_targets_are_drawn_right() {
     drawn_right(&reports::html(
         &analyse_all(&synthetic::whole::runs()),
         &Claims::published(),
+        &Prices::example(),
     ));
 }
 

@@ -4,6 +4,7 @@ use plimsoll_analysis::analyse_all;
 use plimsoll_record::Recorded;
 use plimsoll_record::run::Identity;
 use reports::claims::Claims;
+use reports::cost::Prices;
 use reports::machines::Machines;
 
 use crate::synthetic;
@@ -56,7 +57,7 @@ fn every_form_has_rows_over_machines_and_calls_unlike_ones_unlike() {
     let runs = four();
     let (analysed, claims) = (analyse_all(&runs), Claims::published());
     let markdown = reports::markdown(&analysed, &claims);
-    let html = reports::html(&analysed, &claims);
+    let html = reports::html(&analysed, &claims, &Prices::example());
     let csv = reports::csv(&analysed);
     for (name, text) in [("Markdown", &markdown), ("HTML", &html)] {
         for words in [
@@ -105,7 +106,7 @@ fn one_machine_has_nothing_across_machines() {
     let analysed = analyse_all(runs);
     let none = Claims::default();
     assert!(Machines::of(&analysed, &none).is_none());
-    assert!(!reports::html(&analysed, &none).contains("Across machines"));
+    assert!(!reports::html(&analysed, &none, &Prices::example()).contains("Across machines"));
     assert!(!reports::json(&analysed, &none).contains("\"across\""));
 }
 

@@ -104,7 +104,11 @@ fn figures_of_a_target_that_fails_what_a_workload_uses_are_marked_and_no_others(
     let markdown = reports::markdown(&analyse_all(&both), &claims);
     let line = format!("\u{2020} {failing} on {using}: {why}");
     assert!(markdown.contains(&line), "{line} in {markdown}");
-    let page = reports::html(&analyse_all(&both), &claims);
+    let page = reports::html(
+        &analyse_all(&both),
+        &claims,
+        &reports::cost::Prices::example(),
+    );
     assert!(page.contains("Marked figures") && page.contains(why));
     // Without the conformance run nothing is known, so nothing is marked.
     let alone = reports::markdown(&analyse_all(&[speed]), &claims);

@@ -9,6 +9,7 @@ use plimsoll_analysis::analyse_all;
 use plimsoll_record::Recorded;
 use plimsoll_record::text::is_obeyed;
 use reports::claims::Claims;
+use reports::cost::Prices;
 
 use crate::synthetic;
 
@@ -26,7 +27,11 @@ fn runs() -> Vec<(&'static str, Recorded)> {
 }
 
 fn html(run: Recorded) -> String {
-    reports::html(&analyse_all(&[run]), &Claims::published())
+    reports::html(
+        &analyse_all(&[run]),
+        &Claims::published(),
+        &Prices::example(),
+    )
 }
 
 /// Converts the page to XML: closes void elements, removes the script, and gives attributes values.
@@ -184,7 +189,11 @@ fn a_full_run_stays_small() {
 #[test]
 fn forty_targets_on_thirty_five_workloads_in_every_suite_fit_into_a_mail() {
     let runs = synthetic::whole::runs();
-    let page = reports::html(&analyse_all(&runs), &Claims::published());
+    let page = reports::html(
+        &analyse_all(&runs),
+        &Claims::published(),
+        &Prices::example(),
+    );
     if let Some(directory) = std::env::var_os("PLIMSOLL_REPORT_EXAMPLES") {
         let path = std::path::Path::new(&directory).join("whole.html");
         std::fs::write(path, &page).expect("the directory can be written to");
@@ -221,6 +230,7 @@ fn every_suite_says_in_words_what_it_found() {
     let page = reports::html(
         &analyse_all(&synthetic::whole::runs()[5..]),
         &Claims::published(),
+        &Prices::example(),
     );
     for said in [
         "requests per second, the highest rate that all sustained, the 99th percentile",
@@ -268,6 +278,7 @@ fn verdicts_stand_at_the_top_and_lead_to_what_they_rest_on() {
         reports::html(
             &analyse_all(&[synthetic::full(), synthetic::throughput()]),
             &Claims::published(),
+            &Prices::example(),
         ),
     ] {
         let verdicts = page.find("class=\"verdicts\"").expect("verdicts");
@@ -325,6 +336,7 @@ fn several_runs_stand_in_one_file() {
     let page = reports::html(
         &analyse_all(&[synthetic::small(), synthetic::single()]),
         &Claims::published(),
+        &Prices::example(),
     );
     check("two runs", &page, |document| {
         let articles = document.descendants().filter(|n| n.has_tag_name("article"));
@@ -336,7 +348,9 @@ fn several_runs_stand_in_one_file() {
         let unique: std::collections::BTreeSet<_> = ids.iter().collect();
         assert_eq!(unique.len(), ids.len());
     });
-    assert!(reports::html(&[], &Claims::published()).contains("No run to report"));
+    assert!(
+        reports::html(&[], &Claims::published(), &Prices::example()).contains("No run to report")
+    );
 }
 
 #[test]

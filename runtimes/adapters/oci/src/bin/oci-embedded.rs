@@ -90,7 +90,6 @@ fn run(state: &Path, bundle: &Path, name: &str) -> anyhow::Result<u8> {
         .as_init(&bundle)
         .with_systemd(false)
         .with_detach(false)
-        .with_no_pivot(root_is_changed())
         .build()
         .with_context(|| format!("creating a container of {}", bundle.display()))?;
     let guest = container
@@ -169,17 +168,23 @@ fn remove(container: &mut Container) -> anyhow::Result<()> {
 }
 
 /// Enters the namespaces that creating a container needs: a user namespace if not root, and a root folder without
-/// cgroups if they are not writable. The folders `needed` keep their paths.
-fn enter_namespaces(needed: &[PathBuf]) -> anyhow::Result<()> {
-    let grouped = groups_are_writable();
+/// cgroups if they are not writable, or if this process's root is a plain folder. The folders `needed` keep their paths.
+///
+/// Returns whether containers get cgroups.
+fn enter_namespaces(needed: &[PathBuf]) -> anyhow::Result<bool> {
+    let plain = root_is_changed();
+    let grouped = groups_are_writable() && !plain;
     if !geteuid().is_root() {
         enter_user_namespace()?;
     }
     if !grouped {
-        leave_groups(needed)
-            .context("leaving the control groups, which this user may not change")?;
+        leave_groups(needed).with_context(|| match plain {
+            // libcontainer sets how mounts of the root spread, which a root that is no mount point refuses.
+            true => "leaving a root that is no mount point (enter it by pivot_root, or bind it to itself before chroot)",
+            false => "leaving the control groups, which this user may not change",
+        })?;
     }
-    Ok(())
+    Ok(grouped)
 }
 
 /// Becomes root in a new user namespace in which only this user is mapped.
@@ -210,8 +215,11 @@ fn leave_groups(needed: &[PathBuf]) -> anyhow::Result<()> {
     let nothing = None::<&str>;
     let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
     match mount(nothing, "/", nothing, private, nothing) {
-        // A root that is not a mount point has no mounts to share.
-        Err(Errno::EINVAL) if root_is_changed() => {}
+        // The mount of a root that is a plain folder cannot be named; only the one below `GROUPS` matters.
+        Err(Errno::EINVAL) if root_is_changed() => {
+            mount(nothing, GROUPS, nothing, private, nothing)
+                .with_context(|| format!("making the mount {GROUPS} private"))?
+        }
         done => done.context("making mounts private")?,
     }
     let root = Path::new(GROUPS);
@@ -253,7 +261,8 @@ fn groups_are_writable() -> bool {
     mounted && access(&folder, AccessFlags::W_OK).is_ok()
 }
 
-/// Whether this process's root is a plain folder after `chroot`: the kernel cannot pivot such a root.
+/// Whether this process's root is a plain folder after `chroot`: the kernel can neither pivot such a root nor set how its
+/// mounts spread.
 fn root_is_changed() -> bool {
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     !mounts
@@ -267,9 +276,8 @@ fn root_is_changed() -> bool {
 ///
 /// If none can be created, with the reason.
 fn check() -> anyhow::Result<()> {
-    let grouped = groups_are_writable();
     let root = geteuid().is_root();
-    enter_namespaces(&[])?;
+    let grouped = enter_namespaces(&[])?;
     if let Err(error) = unshare(
         CloneFlags::CLONE_NEWNS
             | CloneFlags::CLONE_NEWPID
@@ -279,8 +287,13 @@ fn check() -> anyhow::Result<()> {
     ) {
         bail!("making namespaces: {error}: root of this machine or container may not");
     }
+    // The first thing that libcontainer does in the new namespaces.
+    let nothing = None::<&str>;
+    let spread = MsFlags::MS_REC | MsFlags::MS_SLAVE;
+    mount(nothing, "/", nothing, spread, nothing)
+        .context("keeping the mounts of a container apart")?;
     println!(
-        "{}, {}, {}",
+        "{}, {}",
         match root {
             true => "as root",
             false => "in a user namespace",
@@ -288,10 +301,6 @@ fn check() -> anyhow::Result<()> {
         match grouped {
             true => "with control groups",
             false => "without control groups",
-        },
-        match root_is_changed() {
-            true => "root moved, not pivoted",
-            false => "root pivoted",
         }
     );
     Ok(())
