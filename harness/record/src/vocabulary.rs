@@ -86,6 +86,8 @@ pub enum Suite {
     Languages,
     /// Instructions of a program, counted by valgrind, independent of the machine's load.
     Instructions,
+    /// What a server suffers from a neighbour that works as hard as it can on the same processor.
+    Neighbours,
 }
 
 impl Suite {
@@ -101,6 +103,7 @@ impl Suite {
         Suite::Sandbox,
         Suite::Languages,
         Suite::Instructions,
+        Suite::Neighbours,
     ];
 
     /// The suite's name on the command line.
@@ -116,6 +119,7 @@ impl Suite {
             Suite::Sandbox => "sandbox",
             Suite::Languages => "languages",
             Suite::Instructions => "instructions",
+            Suite::Neighbours => "neighbours",
         }
     }
 }
@@ -198,6 +202,12 @@ pub enum Boundary {
     /// What is there once however many are alive: where such a line meets none.
     #[serde(rename = "base")]
     Base,
+    /// As [`Boundary::Request`], of a native server that shares its processor with the target, which runs the workload.
+    #[serde(rename = "beside")]
+    Beside,
+    /// As [`Boundary::Beside`], with the target under a quota of processor time.
+    #[serde(rename = "beside-limited")]
+    BesideLimited,
 }
 
 impl Boundary {
@@ -226,6 +236,8 @@ impl Boundary {
         Boundary::Process,
         Boundary::Daemon,
         Boundary::Base,
+        Boundary::Beside,
+        Boundary::BesideLimited,
     ];
 
     /// The ladder, bottom to top.
@@ -265,6 +277,8 @@ impl Boundary {
             Boundary::Process => "process",
             Boundary::Daemon => "daemon",
             Boundary::Base => "base",
+            Boundary::Beside => "beside",
+            Boundary::BesideLimited => "beside-limited",
         }
     }
 
@@ -306,6 +320,10 @@ impl Boundary {
             Boundary::Process => "one more process or container (slope of a fitted line)",
             Boundary::Daemon => "the daemons that serve all containers, listed separately",
             Boundary::Base => "the fixed part: the fitted line at zero instances",
+            Boundary::Beside => {
+                "request due to last byte of a native server's response, the target on its processor"
+            }
+            Boundary::BesideLimited => "as beside, the target under a quota of processor time",
         }
     }
 
@@ -408,6 +426,11 @@ pub enum Step {
     Peak,
     /// Files and images weighed.
     Size,
+    /// A native server under load while the target runs the workload on the same processor: [`Boundary::Beside`].
+    Beside,
+    /// As [`Step::Beside`], with the target under a quota of processor time: [`Boundary::BesideLimited`].
+    #[serde(rename = "beside-limited")]
+    BesideLimited,
     /// One run of the workload under valgrind, which counts its instructions.
     Count,
     /// The specification's tests, a group of scripts.
@@ -437,6 +460,8 @@ impl Step {
         Step::Peak,
         Step::Size,
         Step::Count,
+        Step::Beside,
+        Step::BesideLimited,
         Step::Conformance,
         Step::Sandbox,
     ];

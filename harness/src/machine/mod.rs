@@ -6,3 +6,4 @@ pub mod environment;
 pub mod interrupt;
 pub mod lock;
 pub mod preflight;
+pub mod quota;

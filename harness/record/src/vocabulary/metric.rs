@@ -77,6 +77,8 @@ pub enum Metric {
     FileDescriptors,
     /// Processor time used in one second in which everything waits.
     IdleCpu,
+    /// Rounds of work that a neighbour did per second.
+    NeighbourRate,
     /// Energy that the machine's processor packages took over L4 of a process (powercap), whoever used it.
     Energy,
 }
@@ -120,6 +122,7 @@ impl Metric {
         Metric::TransferCompressedBytes,
         Metric::FileDescriptors,
         Metric::IdleCpu,
+        Metric::NeighbourRate,
         Metric::Energy,
     ];
 
@@ -343,6 +346,14 @@ impl Metric {
                 label: "file descriptors",
                 meaning: "open file descriptors",
                 judged_as: Judged::Timed,
+                in_throughput: false,
+            },
+            Metric::NeighbourRate => MetricSpec {
+                name: "neighbour_rate",
+                unit: Unit::PerSecond,
+                label: "neighbour's rate",
+                meaning: "rounds of work that the neighbour did per second",
+                judged_as: Judged::Never,
                 in_throughput: false,
             },
             // Covers the whole machine, not only the measured process.
