@@ -49,6 +49,8 @@ fn narrowed(words: &mut Vec<String>) {
     if !has(words, "--resume") && !has(words, "--list") {
         let workload = match suite.as_deref() {
             None => None,
+            // Its server and its neighbours belong together: the suite's own.
+            Some("neighbours") => None,
             Some("serve") => Some("handler"),
             Some("languages") => Some("words-rust"),
             Some("conformance") => Some("extended-const"),

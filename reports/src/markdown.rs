@@ -138,7 +138,8 @@ fn run(text: &mut String, facts: &Facts<'_>) {
             | Suite::Memory
             | Suite::Size
             | Suite::Languages
-            | Suite::Instructions => {
+            | Suite::Instructions
+            | Suite::Neighbours => {
                 counted(text, facts, &workload.workload, tables(run.suite));
             }
         }

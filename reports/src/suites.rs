@@ -11,6 +11,7 @@ pub(crate) mod coldstart;
 pub(crate) mod conformance;
 pub(crate) mod counted;
 pub(crate) mod languages;
+pub(crate) mod neighbours;
 pub(crate) mod sandbox;
 pub(crate) mod serve;
 pub(crate) mod throughput;
@@ -60,6 +61,10 @@ pub(crate) fn question(suite: Suite) -> Question {
             asked: "How many instructions does it take?",
             subject: "Instructions",
         },
+        Suite::Neighbours => Question {
+            asked: "What does a neighbour cost?",
+            subject: "Neighbours",
+        },
         Suite::Languages => Question {
             asked: "What does a language cost?",
             subject: "Languages",
@@ -84,6 +89,7 @@ pub(crate) fn sentences(facts: &Facts<'_>) -> Vec<String> {
     match facts.recorded.run.suite {
         Suite::Conformance => conformance::sentences::sentences(facts),
         Suite::Languages => languages::sentences::sentences(facts),
+        Suite::Neighbours => neighbours::sentences::sentences(facts),
         Suite::Sandbox => sandbox::markdown::said(facts.analysed)
             .into_iter()
             .collect(),
@@ -114,9 +120,12 @@ pub(crate) fn summary(facts: &Facts<'_>, place: &Place<'_>) -> Markup {
         Suite::Conformance => conformance::sections::summary(facts, place),
         Suite::Sandbox => sandbox::sections::summary(facts, place),
         Suite::Coldstart | Suite::Throughput => coldstart::summary::summary(facts, place),
-        Suite::Density | Suite::Memory | Suite::Size | Suite::Languages | Suite::Instructions => {
-            counted::sections::summary(facts, place)
-        }
+        Suite::Density
+        | Suite::Memory
+        | Suite::Size
+        | Suite::Languages
+        | Suite::Instructions
+        | Suite::Neighbours => counted::sections::summary(facts, place),
     }
 }
 
@@ -138,7 +147,11 @@ pub(crate) fn sections(facts: &Facts<'_>, place: &Place<'_>) -> Vec<Option<Secti
             counted::sections::numbers(facts, place),
             cost::idle(facts, place),
         ],
-        Suite::Memory | Suite::Size | Suite::Languages | Suite::Instructions => {
+        Suite::Memory
+        | Suite::Size
+        | Suite::Languages
+        | Suite::Instructions
+        | Suite::Neighbours => {
             vec![
                 counted::sections::pictures(facts, place),
                 counted::sections::numbers(facts, place),

@@ -81,6 +81,15 @@ const COUNT: &[Column] = &[
     column("process", Boundary::L4, Metric::Instructions),
 ];
 
+const BESIDE: &[Column] = &[
+    column("p50", Boundary::Beside, Metric::P50),
+    column("p99", Boundary::Beside, Metric::P99),
+    column("rnds", Boundary::Beside, Metric::NeighbourRate),
+    column("p50/q", Boundary::BesideLimited, Metric::P50),
+    column("p99/q", Boundary::BesideLimited, Metric::P99),
+    column("rnds/q", Boundary::BesideLimited, Metric::NeighbourRate),
+];
+
 /// The steps that a program times itself, in any suite with complete runs.
 pub const TICKS: Table = Table {
     title: "the program's own steps",
@@ -132,6 +141,10 @@ pub fn tables(suite: Suite) -> &'static [Table] {
             title: "instructions in user mode",
             columns: COUNT,
         }],
+        Suite::Neighbours => &[Table {
+            title: "a native server's latency beside this neighbour",
+            columns: BESIDE,
+        }],
         Suite::Languages => &[Table {
             title: "one small task, from start to exit",
             columns: TASK,
@@ -181,6 +194,13 @@ pub fn rule(suite: Suite) -> Option<&'static str> {
              its exit (L4). output: to its first byte of output (L3), which every program writes before it reads the \
              text, so this is the start of the language itself. cpu: CPU time of the process until it exits. module: \
              the .wasm. file: what the target runs, as in suite size; a script is an input and not included.",
+        ),
+        Suite::Neighbours => Some(
+            "Every target is a neighbour of the same native server, on one processor; requests come from another at a \
+             constant rate. p50, p99: latency of the server's responses, from when a request was due. rnds: rounds of \
+             work that the neighbour did per second; a workload's notes say what a round is. /q: the neighbour under a \
+             quota of a tenth of the processor (10 ms of every 100 ms). neighbour-asleep does nothing: what the others \
+             are compared with.",
         ),
         Suite::Size => Some(
             "deploy: what a new host needs, file and runner. file: what the target runs: code compiled ahead of time, the \

@@ -51,7 +51,7 @@ pub(crate) fn derived(trial: &Trial) -> Derivation {
         for &(metric, quantile) in Metric::PERCENTILES {
             if histogram.len() as f64 * (1.0 - quantile) >= BEYOND {
                 derived.push(Derived {
-                    place: (line.boundary, metric, Some(line.at)),
+                    place: (line.boundary, metric, level(line)),
                     value: histogram.value_at_quantile(quantile) as f64,
                 });
             }
@@ -72,6 +72,12 @@ pub(crate) fn derived(trial: &Trial) -> Derivation {
         values: derived,
         damaged,
     }
+}
+
+/// The level of a percentile: the rate; a server beside a neighbour has one rate and no levels.
+fn level(line: &HistogramLine) -> Option<u64> {
+    let one_rate = matches!(line.boundary, Boundary::Beside | Boundary::BesideLimited);
+    (!one_rate).then_some(line.at)
 }
 
 /// Size of the header of a histogram in HdrHistogram's V2 encoding, uncompressed, bytes.

@@ -53,7 +53,10 @@ impl Place {
             Boundary::L3 | Boundary::L4 | Boundary::L5 | Boundary::L6 => Place::FromNothing,
             Boundary::FirstOutputWarm | Boundary::FirstOutputArtefact => Place::InProcess,
             Boundary::Run | Boundary::Tick => Place::InProcess,
-            Boundary::Request | Boundary::FreshRequest => Place::InProcess,
+            Boundary::Request
+            | Boundary::FreshRequest
+            | Boundary::Beside
+            | Boundary::BesideLimited => Place::InProcess,
             Boundary::FirstResponse => Place::FromNothing,
             Boundary::OnDisk => Place::AtRest,
             Boundary::Idle

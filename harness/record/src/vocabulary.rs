@@ -99,6 +99,8 @@ pub enum Suite {
     Languages,
     /// Instructions of a program, counted by valgrind, independent of the machine's load.
     Instructions,
+    /// What a server suffers from a neighbour that works as hard as it can on the same processor.
+    Neighbours,
 }
 
 impl Suite {
@@ -196,6 +198,10 @@ pub enum Boundary {
     Daemon,
     /// The fixed cost: the intercept of such a line.
     Base,
+    /// As [`Boundary::Request`], of a native server that shares its processor with the target, which runs the workload.
+    Beside,
+    /// As [`Boundary::Beside`], with the target under a quota of processor time.
+    BesideLimited,
 }
 
 impl Boundary {
@@ -224,6 +230,8 @@ impl Boundary {
         Boundary::Process,
         Boundary::Daemon,
         Boundary::Base,
+        Boundary::Beside,
+        Boundary::BesideLimited,
     ];
 
     /// The ladder, bottom to top.
@@ -280,6 +288,10 @@ impl Boundary {
             Boundary::Process => "one more process or container (slope of a fitted line)",
             Boundary::Daemon => "the daemons that serve all containers, listed separately",
             Boundary::Base => "the fixed part: the fitted line at zero instances",
+            Boundary::Beside => {
+                "request due to last byte of a native server's response, the target on its processor"
+            }
+            Boundary::BesideLimited => "as beside, the target under a quota of processor time",
         }
     }
 
@@ -362,6 +374,10 @@ pub enum Step {
     Peak,
     /// Reads the sizes of files and images.
     Size,
+    /// Loads a native server while the target runs the workload on the same processor: [`Boundary::Beside`].
+    Beside,
+    /// As [`Step::Beside`], with the target under a quota of processor time: [`Boundary::BesideLimited`].
+    BesideLimited,
     /// Runs the workload once under valgrind, which counts its instructions.
     Count,
     /// Runs one group of the specification's test scripts.

@@ -198,6 +198,7 @@ mod tests {
             let least = match suite {
                 // A trial gives a histogram, not one value.
                 Suite::Serve => 5,
+                Suite::Neighbours => 6,
                 Suite::Coldstart | Suite::Throughput | Suite::Languages => 10,
                 Suite::Density | Suite::Memory => 6,
                 // A file's size does not vary.

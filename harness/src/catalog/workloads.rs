@@ -115,6 +115,8 @@ pub enum Category {
     UseCase,
     /// The module of another workload, stored with the state that its initialisation leaves.
     Snapshot,
+    /// Works in rounds until it is killed, beside a server.
+    Neighbour,
 }
 
 impl DurationClass {
@@ -138,6 +140,7 @@ impl Category {
             Category::Language => "language",
             Category::UseCase => "use-case",
             Category::Snapshot => "snapshot",
+            Category::Neighbour => "neighbour",
         }
     }
 }

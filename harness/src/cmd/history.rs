@@ -163,7 +163,7 @@ fn machines<'a>(runs: &[&'a HistoryRun]) -> Vec<Machine<'a>> {
             }
         };
         let mut known = machines.iter_mut();
-        match known.find(|machine| machine.runs.iter().any(|other| is_same(other))) {
+        match known.find(|machine| machine.runs.iter().any(&is_same)) {
             Some(machine) => machine.runs.push(run),
             None => machines.push(Machine {
                 of,

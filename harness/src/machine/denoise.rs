@@ -259,6 +259,43 @@ impl Drop for Starting {
     }
 }
 
+/// One processor to measure on, and one for `bench`; those of `--denoise` if it chose some.
+///
+/// # Errors
+/// If the system does not say which processors this process may use, or there is only one.
+pub fn two_processors() -> io::Result<[CpuSet; 2]> {
+    if let Some(chosen) = PROCESSORS.get() {
+        return Ok([chosen.measured, chosen.bench]);
+    }
+    match members(&affinity()?).as_slice() {
+        [.., bench, measured] => Ok([set_of(&[*measured]), set_of(&[*bench])]),
+        _ => Err(io::Error::other(
+            "there is one processor, which the load generator would have to share",
+        )),
+    }
+}
+
+/// Keeps this thread, and what it starts from now on, to some processors until it is dropped.
+#[derive(Debug)]
+pub struct Kept(CpuSet);
+
+impl Kept {
+    /// # Errors
+    /// If the system refuses.
+    pub fn to(set: &CpuSet) -> io::Result<Self> {
+        let before = affinity()?;
+        keep_to(set)?;
+        Ok(Self(before))
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        // These were allowed before.
+        let _ = keep_to(&self.0);
+    }
+}
+
 fn affinity() -> io::Result<CpuSet> {
     Ok(sched_getaffinity(None)?)
 }

@@ -6,4 +6,5 @@ pub mod environment;
 pub mod interrupt;
 pub mod lock;
 pub mod preflight;
+pub mod quota;
 pub mod writable;

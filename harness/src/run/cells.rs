@@ -13,7 +13,7 @@ use crate::catalog::resolve::{Gathered, ResolvedTarget};
 use crate::catalog::selection;
 use crate::catalog::suites::Amount;
 use crate::catalog::targets::Table;
-use crate::catalog::workloads::{DurationClass, Native, Ready, WorkloadRow, Workloads};
+use crate::catalog::workloads::{Category, DurationClass, Native, Ready, WorkloadRow, Workloads};
 use crate::exit::Usage;
 use crate::run::plan::Cell;
 use crate::suites::conformance::groups::{Tests, carries_out};
@@ -58,6 +58,7 @@ pub(crate) fn applies_to(step: Step, ready: &Ready) -> bool {
     match step.spec().needs {
         Needs::Waits => ready.duration == DurationClass::Waiting,
         Needs::Ends => ready.duration != DurationClass::Waiting,
+        Needs::Neighbour => ready.category == Category::Neighbour,
         Needs::Any | Needs::Server => true,
     }
 }

@@ -1,6 +1,7 @@
 //! Executes a plan: prepares every pair, then runs the trials and records each before the next starts.
 
 mod attempt;
+mod beside;
 mod folder;
 mod lines;
 mod sandbox;

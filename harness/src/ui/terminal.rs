@@ -51,7 +51,9 @@ fn of_suite(run: &Analysed<'_>) -> String {
     match run.recorded.run.suite {
         Suite::Coldstart => ladder(run) + &counted::ticks(run),
         Suite::Throughput => throughput(run),
-        Suite::Density | Suite::Memory | Suite::Size | Suite::Instructions => counted::tables(run),
+        Suite::Density | Suite::Memory | Suite::Size | Suite::Instructions | Suite::Neighbours => {
+            counted::tables(run)
+        }
         Suite::Serve => load::tables(run),
         Suite::Conformance => conformance::tables(run),
         Suite::Sandbox => sandbox::tables(run),

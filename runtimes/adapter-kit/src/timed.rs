@@ -153,6 +153,8 @@ pub fn measure<E: Engine>(
         | Step::Peak
         | Step::Size
         | Step::Count
+        | Step::Beside
+        | Step::BesideLimited
         | Step::Conformance
         | Step::Sandbox => {
             return Err(Error::Unsupported(format!(

@@ -90,6 +90,8 @@ pub enum Metric {
     FileDescriptors,
     /// CPU time used in one second while every instance waits.
     IdleCpu,
+    /// Rounds of work that a neighbour did per second.
+    NeighbourRate,
     /// Energy of the machine's processor packages during L4 of a process (powercap), from all processes.
     Energy,
 }
@@ -301,6 +303,13 @@ impl Metric {
                 label: "file descriptors",
                 meaning: "open file descriptors",
                 judged_as: Judged::Timed,
+                in_throughput: false,
+            },
+            Metric::NeighbourRate => MetricSpec {
+                unit: Unit::PerSecond,
+                label: "neighbour's rate",
+                meaning: "rounds of work that the neighbour did per second",
+                judged_as: Judged::Never,
                 in_throughput: false,
             },
             // Covers the whole machine, not only the measured process.

@@ -30,6 +30,8 @@ pub enum Needs {
     Ends,
     /// Serves requests.
     Server,
+    /// Works in rounds until it is killed.
+    Neighbour,
 }
 
 /// The program that runs a step.
@@ -161,6 +163,20 @@ impl Step {
                 rows: &[B::L4, B::Run],
                 first_metric: Some(Metric::Instructions),
                 done_by: DoneBy::Launch,
+                ..NOTHING
+            },
+            Step::Beside => StepSpec {
+                rows: &[B::Beside],
+                first_metric: Some(Metric::P99),
+                needs: Needs::Neighbour,
+                done_by: DoneBy::Bench,
+                ..NOTHING
+            },
+            Step::BesideLimited => StepSpec {
+                rows: &[B::BesideLimited],
+                first_metric: Some(Metric::P99),
+                needs: Needs::Neighbour,
+                done_by: DoneBy::Bench,
                 ..NOTHING
             },
             // Counted, not measured.

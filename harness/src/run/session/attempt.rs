@@ -63,6 +63,7 @@ impl Session<'_> {
             (_, Step::Serve | Step::ServeFresh | Step::FirstResponse) => {
                 self.serving(row, ready, trial, scratch)
             }
+            (Some(launch), Step::Beside | Step::BesideLimited) => self.beside(launch, ready, trial),
             (Some(launch), Step::Processes) => self.alive(launch, &trial.target, &ready.expected),
             (Some(launch), Step::Idle) => {
                 let request = density::DensityRequest {

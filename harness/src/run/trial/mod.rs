@@ -15,6 +15,7 @@ pub mod container_cleanup;
 pub mod conversation;
 pub mod count;
 pub mod density;
+pub mod neighbour;
 pub mod peak;
 pub mod process;
 pub mod server;

@@ -65,6 +65,17 @@ enum NotServing {
 /// # Errors
 /// Only [`Fault::Interrupted`]; any other failure is the trial's outcome.
 pub fn run(trial: &ServingTrial<'_>) -> Result<TrialResult, Fault> {
+    run_after(trial, || Ok(()))
+}
+
+/// As [`run`], with `ready` called once the server accepts connections, before the load.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_after(
+    trial: &ServingTrial<'_>,
+    ready: impl FnOnce() -> std::io::Result<()>,
+) -> Result<TrialResult, Fault> {
     let (mut serving, begun) = match begin(trial) {
         Ok(begun) => begun,
         Err(NotServing::Outcome(outcome)) => return Ok(TrialResult::nothing(outcome)),
@@ -81,7 +92,14 @@ pub fn run(trial: &ServingTrial<'_>) -> Result<TrialResult, Fault> {
     };
     let yielded = match trial.step {
         Step::FirstResponse => zero(trial, &mut serving, begun),
-        _ => load(trial, &mut serving)?,
+        _ => match ready() {
+            Ok(()) => load(trial, &mut serving)?,
+            Err(error) => TrialResult::nothing(Outcome::Failed {
+                kind: FailureKind::Start,
+                message: format!("before the load: {error}"),
+                stderr: String::new(),
+            }),
+        },
     };
     serving.end(trial.deadline);
     Ok(yielded)
@@ -274,6 +292,8 @@ fn load(trial: &ServingTrial<'_>, serving: &mut Serving) -> Result<TrialResult, 
     }
     let boundary = match trial.step {
         Step::ServeFresh => Boundary::FreshRequest,
+        Step::Beside => Boundary::Beside,
+        Step::BesideLimited => Boundary::BesideLimited,
         _ => Boundary::Request,
     };
     Ok(TrialResult {

@@ -132,7 +132,8 @@ fn steps(target: &MadeUp, suite: Suite) -> &'static [Step] {
             | Suite::Size
             | Suite::Serve
             | Suite::Languages
-            | Suite::Instructions,
+            | Suite::Instructions
+            | Suite::Neighbours,
             _,
         ) => &[],
         (Suite::Coldstart, TargetKind::Wasm) if target.in_process[1] == 0.0 => {

@@ -49,6 +49,8 @@ impl Checking<'_> {
                 // valgrind.
                 (
                     Step::Count
+                    | Step::Beside
+                    | Step::BesideLimited
                     | Step::Serve
                     | Step::ServeFresh
                     | Step::FirstResponse

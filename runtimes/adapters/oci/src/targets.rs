@@ -87,6 +87,8 @@ impl Configuration {
                 Step::Processes,
                 Step::Idle,
                 Step::Peak,
+                Step::Beside,
+                Step::BesideLimited,
             ],
         }
     }

@@ -1,0 +1,3 @@
+//! What a neighbour costs a server.
+
+pub(crate) mod sentences;
