@@ -10,6 +10,7 @@ use plimsoll_record::run::WorkloadRecord;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
+use strum::IntoStaticStr;
 use thiserror::Error;
 
 use crate::catalog::checkout::Checkout;
@@ -86,8 +87,9 @@ pub enum WorkloadError {
 }
 
 /// How long one run of a workload takes, which decides the number of trials.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, IntoStaticStr)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum DurationClass {
     /// Ends within about 2 ms: many trials.
     Light,
@@ -99,8 +101,9 @@ pub enum DurationClass {
 
 /// The purpose of a workload. Globs of a suite select only [`Category::General`]; the others must
 /// be named.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, IntoStaticStr)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Category {
     /// A small program for a common task.
     #[default]
@@ -122,26 +125,14 @@ pub enum Category {
 impl DurationClass {
     /// The name in `workloads.toml`.
     pub fn name(self) -> &'static str {
-        match self {
-            DurationClass::Light => "light",
-            DurationClass::Heavy => "heavy",
-            DurationClass::Waiting => "waiting",
-        }
+        self.into()
     }
 }
 
 impl Category {
     /// The name in `workloads.toml`.
     pub fn name(self) -> &'static str {
-        match self {
-            Category::General => "general",
-            Category::Yardstick => "yardstick",
-            Category::Kernel => "kernel",
-            Category::Language => "language",
-            Category::UseCase => "use-case",
-            Category::Snapshot => "snapshot",
-            Category::Neighbour => "neighbour",
-        }
+        self.into()
     }
 }
 
