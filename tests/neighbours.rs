@@ -22,7 +22,7 @@ fn a_quota_takes_work_from_a_neighbour_and_one_asleep_does_none() {
     let bench = Bench::new();
     let out = bench.folder().join("run");
     let path = out.to_str().expect("temporary paths are UTF-8");
-    let words = "run --suite neighbours --quick --trials 2 --seed 7 --target native --target keel \
+    let words = "run --suite neighbours --wait --quick --trials 2 --seed 7 --target native --target keel \
                  --workload neighbour-processor --workload neighbour-asleep --workload handler --out";
     let mut words: Vec<&str> = words.split_whitespace().collect();
     words.push(path);

@@ -42,7 +42,6 @@ pub struct Analysed<'r> {
 /// Pure and deterministic: the run's seed is the seed of every interval.
 ///
 /// Trials with a wrong output or another failure never count; the row's note mentions them.
-/// row's note.
 pub fn analyse(recorded: &Recorded) -> Analysed<'_> {
     let series = series(recorded);
     let rows = series

@@ -231,6 +231,7 @@ fn list(shown: &Shown<'_>) -> Markup {
 
 fn claims_page(judgements: &[Judgement<'_>]) -> Markup {
     html! {
+        header { h1 { "Published claims, beside measurements" } }
         (claims::glance(judgements, ""))
         (claims::section(judgements, &SizeBudget::of(3 * size_budget::WHOLE)))
         (reading::reading())

@@ -35,9 +35,9 @@ struct Table {
     component: Vec<Component>,
 }
 
-/// Categories left out of the cases, because they have many workloads; end-to-end tests verify those once per kind of
-/// target.
-const NAMED_ONLY: [&str; 4] = ["use-case", "kernel", "language", "snapshot"];
+/// Categories left out of the cases, because they have many workloads or need a folder to write to; end-to-end tests
+/// verify those once per kind of target.
+const NAMED_ONLY: [&str; 5] = ["use-case", "kernel", "language", "snapshot", "neighbour"];
 
 /// The workloads in `folder`, with expected output and exit code 0, except the categories in `NAMED_ONLY`.
 ///
