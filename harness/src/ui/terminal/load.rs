@@ -46,14 +46,13 @@ pub fn tables(run: &Analysed<'_>) -> String {
         }
         for boundary in Boundary::SERVE {
             if run.rows.iter().any(|row| row.boundary == *boundary) {
-                let _ = writeln!(text, "{}: {}", boundary.name(), boundary.meaning());
+                let meaning = format!("{}: {}", boundary.name(), boundary.meaning());
+                let _ = writeln!(text, "{}", wrapped(&meaning));
             }
         }
-        let _ = writeln!(
-            text,
-            "Rates are offered without waiting for responses; latency counts from when a request\n\
-             was due. A latency with `!` is at a rate that was not sustained. Medians over trials."
-        );
+        let how = "Rates are offered without waiting for responses; latency counts from when a request was due. A \
+                   latency with `!` is at a rate that was not sustained. Medians over trials.";
+        let _ = writeln!(text, "{}", wrapped(how));
     }
     text
 }
